@@ -1,0 +1,36 @@
+"""driftlab, the laboratory for logical time.
+
+    import driftlab
+    run = driftlab.run(driftlab.Scenario(rates=[6, 3, 1], seconds=60, seed=1))
+    run.machines[0].clock
+
+The names are loaded when they are first used: a worker imports this package
+too, and must stay light.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from driftlab.api import Run, read_runs, run
+    from driftlab.errors import DriftlabError
+    from driftlab.scenario import Scenario
+
+__all__ = ["DriftlabError", "Run", "Scenario", "read_runs", "run"]
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "DriftlabError": "driftlab.errors",
+    "Run": "driftlab.api",
+    "Scenario": "driftlab.scenario",
+    "read_runs": "driftlab.api",
+    "run": "driftlab.api",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its room."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_ROOMS[name]), name)

@@ -1,0 +1,1 @@
+"""What a recorded history means. Never imports a host or a machine."""

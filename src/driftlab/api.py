@@ -1,0 +1,156 @@
+"""The public Python interface: run a scenario, read a run back, get its figures."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from driftlab.analysis.summary import MachineSummary, summarise, with_drift
+from driftlab.hosts.launcher import launch
+from driftlab.hosts.run_folder import (
+    SCENARIO_FILE,
+    claim,
+    default_folder,
+    new_run_id,
+    run_folder,
+    undone_on_error,
+)
+from driftlab.planning import plan_run
+from driftlab.scenario import Scenario
+from driftlab.trace.reading import Journal, UnreadableError, journals_of
+
+CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
+
+
+class RunStart(NamedTuple):
+    """A run that is under way: its folder, and the scenario of it alone, rates drawn."""
+
+    folder: Path
+    scenario: Scenario
+
+
+OnBeat = Callable[[RunStart, int], None]
+
+
+class Run(NamedTuple):
+    """One execution of a scenario.
+
+    `scenario` is that of this run alone, its rates drawn. `machines` are the
+    summaries in name order. `ends` says of each machine how it ended:
+    `complete`, or why not. `unread` counts the lines of each journal that
+    could not be read.
+    """
+
+    scenario: Scenario
+    folder: Path
+    machines: tuple[MachineSummary, ...]
+    ends: dict[str, str]
+    incidents: dict[str, int]
+    unread: dict[str, int]
+    interrupted: bool = False
+
+    @property
+    def ticks(self) -> int:
+        """How many ticks all machines took together."""
+        return sum(machine.ticks for machine in self.machines)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every machine took every tick."""
+        return all(end == "complete" for end in self.ends.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run under the names of the JSON interface."""
+        return {
+            "folder": str(self.folder),
+            "machines": [machine.to_dict() for machine in self.machines],
+            "ends": self.ends,
+            "incidents": self.incidents,
+            "unread": self.unread,
+        }
+
+
+def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
+    """Run a scenario for real: every machine a process, every message over TCP.
+
+    Journals go to the folder `out`, which must not hold a run already; by
+    default to a new one below `runs`. Returns the run, or a list of them if
+    the scenario asks for more than one. Raises DriftlabError.
+    """
+    runs = list(run_each(scenario, Path(out) if out else default_folder()))
+    return runs[0] if scenario.runs == 1 else runs
+
+
+def run_each(
+    scenario: Scenario, out: Path, on_beat: OnBeat = lambda start, elapsed_ns: None
+) -> Iterator[Run]:
+    """Yield the runs of a scenario as they end; stop after one that was interrupted."""
+    with ExitStack() as stack:
+        if scenario.runs > 1:
+            claim(out, scenario)
+            stack.enter_context(undone_on_error(out))
+        for number in scenario.run_numbers:
+            done = _run_one(scenario, out, number, on_beat)
+            yield done
+            if done.interrupted:
+                return
+
+
+def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
+    alone = replace(scenario, rates=scenario.rates_of(number), runs=1, first_run=number)
+    start = RunStart(run_folder(out, scenario, number), alone)
+    claim(start.folder, alone)
+    with undone_on_error(start.folder):
+        outcome = launch(
+            plan_run(alone, number),
+            start.folder,
+            new_run_id(),
+            alone.order,
+            lambda elapsed_ns: on_beat(start, elapsed_ns),
+        )
+    done = _read_one(start.folder)
+    return done._replace(ends=outcome.ends, interrupted=outcome.interrupted)
+
+
+def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
+    """Read a run folder, or a folder of runs, back from the disk. Raises DriftlabError."""
+    folder = Path(path)
+    scenario = read_scenario(folder / SCENARIO_FILE)
+    if scenario.runs == 1:
+        return scenario, [_read_one(folder)]
+    folders = [run_folder(folder, scenario, number) for number in scenario.run_numbers]
+    return scenario, [_read_one(each) for each in folders if each.is_dir()]
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario file. Raises DriftlabError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UnreadableError(f"{path}: {reason}") from error
+    return Scenario.from_toml(text)
+
+
+def _read_one(folder: Path) -> Run:
+    scenario = read_scenario(folder / SCENARIO_FILE)
+    journals = journals_of(folder)
+    return Run(
+        scenario=scenario,
+        folder=folder,
+        machines=with_drift([_summary(journal, scenario) for journal in journals]),
+        ends={journal.machine: _end(journal) for journal in journals},
+        incidents={journal.machine: len(journal.notes_on("incident")) for journal in journals},
+        unread={journal.machine: len(journal.unread) + journal.torn for journal in journals},
+    )
+
+
+def _summary(journal: Journal, scenario: Scenario) -> MachineSummary:
+    rate = float(journal.header["rate"])
+    return summarise(journal.machine, rate, scenario.speed, scenario.seconds, journal.entries)
+
+
+def _end(journal: Journal) -> str:
+    ends = journal.notes_on("end")
+    return ends[-1].fields.get("reason", CUT_OFF) if ends else CUT_OFF

@@ -1,0 +1,1 @@
+"""Logical clocks: what issues timestamps. Imports nothing."""

@@ -1,0 +1,143 @@
+"""The TCP host: one machine in the real world. One process, one thread, no waiting but one.
+
+The host drives a pure machine: it waits for each tick's absolute due time,
+empties the sockets, hands what it found to the machine and performs the
+effects. An event is in the journal before its message leaves. Peers that are
+late, die, reset, never read or write nonsense cost an incident, not a tick.
+
+A tick that comes late is still taken; none is left out. When the machine falls
+behind it catches up as fast as it can, and the lateness stands in the journal.
+"""
+
+import gc
+import socket
+from time import monotonic_ns, time_ns
+from typing import Final, assert_never
+
+from driftlab import wire
+from driftlab.hosts.assignment import Assignment
+from driftlab.hosts.channel import Channel
+from driftlab.hosts.incidents import Incidents
+from driftlab.hosts.intake import Intake
+from driftlab.hosts.journal_file import JournalFile
+from driftlab.hosts.waiter import Waiter
+from driftlab.machine.effects import Record, Send
+from driftlab.machine.machine import Machine
+from driftlab.trace.journal import Entry, Instant
+from driftlab.trace.utc import utc_text
+
+COMPLETE: Final = "complete"
+
+
+class TcpHost:
+    """One machine, its sockets and its journal. Raises JournalFileError when the disk says no."""
+
+    def __init__(self, assignment: Assignment, listener: socket.socket, waiter: Waiter) -> None:
+        plan = assignment.plan
+        self.plan = plan
+        self.taken = 0  # ticks
+        self._waiter = waiter
+        self._machine = Machine(plan)
+        self._journal = JournalFile(assignment.journal)
+        self._write_header(assignment)
+        self._incidents = Incidents(self._journal.note)
+        self._intake = Intake(
+            plan.name, plan.peers, assignment.run_id, assignment.order,
+            listener, waiter, self._incidents,
+        )  # fmt: skip
+        greeting = wire.iam(plan.name, assignment.run_id)
+        self._channels = {
+            peer: Channel(peer, address, greeting, waiter, self._incidents)
+            for peer, address in zip(plan.peers, assignment.addresses, strict=True)
+        }
+
+    def _write_header(self, assignment: Assignment) -> None:
+        plan = self.plan
+        fields: dict[str, object] = {
+            "machine": plan.name,
+            "index": plan.index,
+            "peers": ",".join(plan.peers),
+            "rate": plan.rate,
+            "seed": plan.seed,
+            "run": plan.run,
+            "run_id": assignment.run_id,
+            "phase_ns": plan.schedule.phase_ns,
+            "speed": plan.schedule.speed_num / plan.schedule.speed_den,
+        }
+        self._journal.note("header", fields)
+        self._journal.note("columns", {})
+
+    def connect(self) -> None:
+        """Begin to dial every peer."""
+        for channel in self._channels.values():
+            channel.dial()
+
+    @property
+    def is_meshed(self) -> bool:
+        """Whether every peer is connected both ways."""
+        return self._intake.introduced == len(self._channels) and all(
+            channel.is_open for channel in self._channels.values()
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every tick was taken."""
+        return self.taken == self.plan.ticks
+
+    def run(self, start_ns: int) -> None:
+        """Take every tick at its due time after `start_ns` of the monotonic clock, or until halted."""
+        self._journal.note("start", {"time": self._start_text(start_ns), "monotonic_ns": start_ns})
+        schedule = self.plan.schedule
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        for tick in range(self.plan.ticks):
+            due_ns = schedule.due_real_ns(tick)
+            self._waiter.serve_until(start_ns + due_ns)
+            if self._waiter.halted:
+                return
+            self._tick(tick, due_ns, start_ns)
+            self.taken = tick + 1
+        self._incidents.run_is_over()
+
+    @staticmethod
+    def _start_text(start_ns: int) -> str:
+        return utc_text(time_ns() + start_ns - monotonic_ns())
+
+    def _tick(self, tick: int, due_ns: int, start_ns: int) -> None:
+        instant = Instant(time_ns(), due_ns, monotonic_ns() - start_ns - due_ns)
+        found = self._intake.collect()
+        for effect in self._machine.tick(tick, found):
+            match effect:
+                case Record(event):
+                    self._journal.append(Entry(event, instant, found))
+                case Send(targets, stamp):
+                    self._send(targets, stamp)
+                case _:
+                    assert_never(effect)
+
+    def _send(self, targets: tuple[str, ...], stamp: int) -> None:
+        frame = wire.hello(targets, stamp)
+        for target in targets:
+            self._channels[target].send(frame)
+
+    def close(self, reason: str) -> None:
+        """Close every connection, count what was not delivered, write the journal's last line.
+
+        The line says `complete` if every tick was taken, and otherwise the reason why not.
+        """
+        reason = COMPLETE if self.is_complete else reason
+        self._intake.close()
+        undelivered = 0
+        for channel in self._channels.values():
+            channel.close()
+            undelivered += channel.undelivered
+        end: dict[str, object] = {
+            "time": utc_text(time_ns()),
+            "ticks": self.taken,
+            "undelivered": undelivered,
+            "incidents": self._incidents.count,
+            "reason": reason,
+        }
+        self._journal.note("end", end)
+        self._journal.close()

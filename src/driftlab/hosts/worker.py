@@ -1,0 +1,112 @@
+"""A worker: the operating-system process of one machine, started by the launcher.
+
+It inherits its listening socket, reads its assignment and its orders from
+standard input and reports on standard output, a line each. If standard input
+ends, the launcher is gone, and so is the worker: no orphan outlives a run.
+
+Orders: `start NS` (of the monotonic clock, the same for all) and `stop REASON`.
+Reports: `ready`, `done`, and `failed` or `bug` with a text as JSON.
+"""
+
+import json
+import os
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from typing import Final
+
+from driftlab.errors import DriftlabError
+from driftlab.hosts.assignment import Assignment
+from driftlab.hosts.tcp import TcpHost
+from driftlab.hosts.waiter import READ, Waiter
+
+ORDERS_FD: Final = 0
+REPORTS_FD: Final = 1
+LAUNCHER_GONE: Final = "launcher gone"
+_CHUNK_BYTES: Final = 65_536
+
+
+def main() -> int:
+    """Run one machine as the launcher orders. The one argument is the listening socket's number."""
+    try:
+        _work(socket.socket(fileno=int(sys.argv[1])))
+    except DriftlabError as error:
+        _report("failed", str(error))
+        return 1
+    except Exception:
+        _report("bug", traceback.format_exc())
+        return 1
+    return 0
+
+
+def _work(listener: socket.socket) -> None:
+    first, rest = _first_line()
+    if first is None:
+        return
+    waiter = Waiter()
+    orders = _Orders(waiter, rest)
+    host = TcpHost(Assignment.from_line(first), listener, waiter)
+    host.connect()
+    waiter.serve_while(lambda: not host.is_meshed)
+    if not waiter.halted:
+        _report("ready")
+    waiter.serve_while(lambda: orders.start_ns is None)
+    if orders.start_ns is not None:
+        host.run(orders.start_ns)
+    if host.is_complete:
+        _report("done")
+    waiter.serve_while(lambda: True)
+    host.close(orders.stop_reason)
+
+
+class _Orders:
+    """What the launcher has said so far. A stop, or its end, halts the waiter."""
+
+    def __init__(self, waiter: Waiter, said: bytes) -> None:
+        self.start_ns: int | None = None
+        self.stop_reason = LAUNCHER_GONE
+        self._waiter = waiter
+        self._said = said
+        os.set_blocking(ORDERS_FD, False)
+        waiter.watch(ORDERS_FD, READ, self._listen)
+        self._obey()
+
+    def _listen(self) -> None:
+        chunk = os.read(ORDERS_FD, _CHUNK_BYTES)
+        if not chunk:
+            self._waiter.halt()
+        self._said += chunk
+        self._obey()
+
+    def _obey(self) -> None:
+        *lines, self._said = self._said.split(b"\n")
+        for line in lines:
+            order, _, rest = line.decode().partition(" ")
+            if order == "start":
+                self.start_ns = int(rest)
+            elif order == "stop":
+                self.stop_reason = rest
+                self._waiter.halt()
+
+
+def _first_line() -> tuple[str | None, bytes]:
+    """Read the assignment, blocking; also return what came after it. None: the launcher is gone."""
+    said = b""
+    while b"\n" not in said:
+        chunk = os.read(ORDERS_FD, _CHUNK_BYTES)
+        if not chunk:
+            return None, b""
+        said += chunk
+    line, _, rest = said.partition(b"\n")
+    return line.decode(), rest
+
+
+def _report(topic: str, text: str = "") -> None:
+    line = f"{topic} {json.dumps(text)}\n" if text else f"{topic}\n"
+    with suppress(BrokenPipeError):  # the launcher is gone; standard input says so too
+        os.write(REPORTS_FD, line.encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""The notes' workload: the die that decides what a free tick does.
+
+With D faces and three machines, face 1 sends to the first peer, face 2 to the
+second, face 3 to both, any other is internal. For any number of machines that
+is: with probability `send_one` to one peer drawn uniformly, with `send_all` to
+every peer. One rule covers both, and one draw decides: the bits below the
+first bound are cut into equal parts, one a peer, which for three machines are
+the notes' faces 1 and 2.
+"""
+
+from driftlab.dice import DIE_BITS, WORD_BITS
+
+INTERNAL = -2
+EVERY_PEER = -1
+
+
+def roll(word: int, one_below: int, all_below: int, peers: int) -> int:
+    """Decide a free tick from one 64-bit word.
+
+    Returns INTERNAL, EVERY_PEER, or the index of one peer in 0 .. peers - 1.
+    `one_below` and `all_below` are the bounds of `Scenario.die`.
+    """
+    bits = word >> (WORD_BITS - DIE_BITS)
+    if bits < one_below:
+        return bits * peers // one_below
+    if bits < all_below:
+        return EVERY_PEER
+    return INTERNAL

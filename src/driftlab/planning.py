@@ -1,0 +1,41 @@
+"""From a scenario and a run's number to the plans of its machines."""
+
+from driftlab.dice import Purpose, draw, stream
+from driftlab.plan import MachinePlan
+from driftlab.scenario import Scenario, exact
+from driftlab.schedule import Schedule, phase_ns
+
+
+def plan_run(scenario: Scenario, run: int) -> tuple[MachinePlan, ...]:
+    """Plan run number `run` of a scenario: its machines in name order."""
+    roster = scenario.roster()
+    rates = scenario.rates_of(run)
+    return tuple(_plan_machine(scenario, run, i, roster, rates[i]) for i in range(len(roster)))
+
+
+def _plan_machine(
+    scenario: Scenario, run: int, index: int, roster: tuple[str, ...], rate: float
+) -> MachinePlan:
+    schedule = _schedule(scenario, run, index, rate)
+    return MachinePlan(
+        name=roster[index],
+        index=index,
+        peers=roster[:index] + roster[index + 1 :],
+        rate=rate,
+        schedule=schedule,
+        ticks=schedule.ticks_before(scenario.horizon_ns),
+        end_ns=scenario.horizon_ns,
+        die=scenario.die,
+        die_stream=stream(scenario.seed, run, index, Purpose.DIE),
+        seed=scenario.seed,
+        run=run,
+    )
+
+
+def _schedule(scenario: Scenario, run: int, index: int, rate: float) -> Schedule:
+    ticks, speed = exact(rate), exact(scenario.speed)
+    phase = 0
+    if scenario.phase == "random":
+        word = draw(stream(scenario.seed, run, index, Purpose.PHASE), 0)
+        phase = phase_ns(word, ticks.numerator, ticks.denominator)
+    return Schedule(ticks.numerator, ticks.denominator, phase, speed.numerator, speed.denominator)

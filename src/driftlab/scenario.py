@@ -1,0 +1,190 @@
+"""A scenario: the frozen, exact description of what is to be run.
+
+A scenario is a value. It is checked when it is made, it round-trips through
+TOML, and together with a run's number it decides everything that a simulation
+does and every die that a real run throws.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Any, Literal
+
+from driftlab.dice import DIE_BITS, Purpose, below, draw, stream
+from driftlab.scenario_checks import CHECKS, MACHINES_MAX, RateRange, ScenarioError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What is to be run.
+
+    rates: ticks per second, one a machine (`[6, 3, 1]`), or a range to draw
+        from for every run (`"1..6"`).
+    machines: how many; taken from `rates` or `names` where those are lists.
+    names: one a machine, in the order of `rates`; A, B, C, … if not given.
+    seconds: length of a run in scenario time.
+    runs, first_run: how many runs, and the number of the first; a run's dice
+        depend on its number.
+    faces: faces of the die (of three machines, faces 1 and 2 send to one peer,
+        face 3 to both), or instead of it
+    send_one, send_all: the probabilities that a free tick sends to one peer
+        drawn uniformly, or to every peer.
+    seed: whole number, 0 .. 2**64 - 1.
+    speed: how many times faster than real time everything passes.
+    phase: "random" places each first tick uniformly in its first period,
+        "aligned" puts it at the start.
+    order: "peers" empties one peer's socket before the next (the notes'
+        machine), "arrival" queues messages as they come in.
+
+    Raises ScenarioError.
+    """
+
+    rates: tuple[float, ...] | RateRange = RateRange(1, 6)
+    machines: int = 0  # 0 stands for "as rates or names say, else 3", and never outlives __init__
+    names: tuple[str, ...] = ()
+    seconds: float = 60
+    runs: int = 1
+    first_run: int = 1
+    faces: int | None = None
+    send_one: float | None = None
+    send_all: float | None = None
+    seed: int = 1
+    speed: float = 1
+    phase: Literal["random", "aligned"] = "random"
+    order: Literal["peers", "arrival"] = "peers"
+
+    def __post_init__(self) -> None:
+        """Check every key and bring it into its canonical form."""
+        for key, check in CHECKS.items():
+            object.__setattr__(self, key, check(key, getattr(self, key)))
+        self._settle_chances()
+        self._settle_machines()
+
+    def _settle_chances(self) -> None:
+        given = [key for key in ("send_one", "send_all") if getattr(self, key) is not None]
+        if self.faces is not None and given:
+            raise ScenarioError(f"faces and {given[0]}: give the die or the probabilities, not both")
+        if not given:
+            object.__setattr__(self, "faces", 10 if self.faces is None else self.faces)
+            return
+        object.__setattr__(self, "send_one", self.send_one or 0)
+        object.__setattr__(self, "send_all", self.send_all or 0)
+        one, every = self.chances
+        if one + every > 1:
+            raise ScenarioError(
+                f"send_one {self.send_one} and send_all {self.send_all} add up to "
+                f"{float(one + every):g}; together they may be at most 1"
+            )
+
+    def _settle_machines(self) -> None:
+        counts = {
+            "machines": self.machines,
+            "rates": len(self.rates) if not isinstance(self.rates, RateRange) else 0,
+            "names": len(self.names),
+        }
+        said = {key: count for key, count in counts.items() if count}
+        if len(set(said.values())) > 1:
+            detail = ", ".join(f"{key} says {count}" for key, count in said.items())
+            raise ScenarioError(f"how many machines? {detail}; they must agree")
+        count = next(iter(said.values()), 3)
+        if not 2 <= count <= MACHINES_MAX:
+            raise ScenarioError(f"machines: {count} is not allowed; from 2 to {MACHINES_MAX}")
+        object.__setattr__(self, "machines", count)
+
+    @property
+    def chances(self) -> tuple[Fraction, Fraction]:
+        """The exact probabilities (to one peer, to every peer) of a free tick."""
+        if self.faces is not None:
+            return Fraction(2, self.faces), Fraction(1, self.faces)
+        return exact(self.send_one or 0), exact(self.send_all or 0)
+
+    @property
+    def die(self) -> tuple[int, int]:
+        """The die as two bounds on DIE_BITS random bits: below the first one peer, else all."""
+        one, every = self.chances
+        return int(one * 2**DIE_BITS), int((one + every) * 2**DIE_BITS)
+
+    @property
+    def horizon_ns(self) -> int:
+        """The length of a run in scenario nanoseconds."""
+        return int(exact(self.seconds) * 10**9)
+
+    @property
+    def run_numbers(self) -> range:
+        """The numbers of the runs."""
+        return range(self.first_run, self.first_run + self.runs)
+
+    def rates_of(self, run: int) -> tuple[float, ...]:
+        """The rates of one run, drawn if the scenario says so."""
+        if not isinstance(self.rates, RateRange):
+            return self.rates
+        low, high = self.rates
+        return tuple(
+            low + below(draw(stream(self.seed, run, i, Purpose.RATE), 0), high - low + 1)
+            for i in range(self.machines)
+        )
+
+    def roster(self) -> tuple[str, ...]:
+        """The machines' names in name order: the order of the rates."""
+        return self.names or tuple(default_name(i) for i in range(self.machines))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every key that is set, as plain numbers, text and lists."""
+        plain: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None or value == ():
+                continue
+            plain[field.name] = _plain(value)
+        return plain
+
+    @classmethod
+    def from_dict(cls, keys: Mapping[str, Any]) -> "Scenario":
+        """Make a scenario from plain keys; unknown ones are an error."""
+        known = [field.name for field in fields(cls)]
+        for key in keys:
+            if key not in known:
+                raise ScenarioError(f"{key}: no such key in a scenario; known: {', '.join(known)}")
+        return cls(**keys)
+
+    def to_toml(self) -> str:
+        """Return the scenario as TOML; `from_toml` gives the same scenario back."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_dict())
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Scenario":
+        """Read a scenario from TOML text. Raises ScenarioError."""
+        return cls.from_dict(keys_from_toml(text))
+
+
+def keys_from_toml(text: str) -> dict[str, Any]:
+    """Return the keys of a TOML document, not yet checked. Raises ScenarioError."""
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"not valid TOML: {error}") from error
+
+
+def default_name(index: int) -> str:
+    """Name machine `index`: A … Z, AA, AB, … like the columns of a spreadsheet."""
+    name = ""
+    index += 1
+    while index:
+        index, letter = divmod(index - 1, 26)
+        name = chr(ord("A") + letter) + name
+    return name
+
+
+def exact(number: float) -> Fraction:
+    """Return the decimal number a person wrote, exactly: 0.1 is 1/10."""
+    return Fraction(str(number))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RateRange):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value

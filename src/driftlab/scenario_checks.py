@@ -1,0 +1,139 @@
+"""What each key of a scenario may be, and what a person is told otherwise.
+
+A check takes a key and a value, from a file, a flag or Python, and returns the
+value in its canonical form. Raises ScenarioError.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from math import isfinite
+from typing import Any, Final, NamedTuple
+
+from driftlab.errors import DriftlabError
+
+RATE_MAX: Final = 1e9  # ticks per second: a period of one nanosecond
+RATE_MIN: Final = 1e-9
+SECONDS_MAX: Final = 1e9
+SPEED_MAX: Final = 1e6
+SEED_MAX: Final = 2**64 - 1
+MACHINES_MAX: Final = 1_000_000
+RUNS_MAX: Final = 1_000_000_000
+NAME_CHARACTERS_MAX: Final = 32
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+_RANGE = re.compile(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", re.ASCII)
+
+
+class ScenarioError(DriftlabError):
+    """A scenario that cannot be run; the message names the key and what is allowed."""
+
+
+class RateRange(NamedTuple):
+    """Rates to be drawn anew for every run: whole numbers, uniform in low .. high inclusive."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return f"{self.low}..{self.high}"
+
+
+def _number(key: str, value: Any, low: float, high: float, unit: str) -> float:
+    """Check a number in low .. high; whole floats become int, so that 6.0 is 6."""
+    allowed = f"allowed: a number from {low:g} to {high:g}{unit}"
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}") from None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}")
+    if not isfinite(value) or not low <= value <= high:
+        raise ScenarioError(f"{key}: {value} is not allowed; {allowed}")
+    return int(value) if value == int(value) else value
+
+
+def _real(low: float, high: float, unit: str = "") -> Callable[[str, Any], Any]:
+    return lambda key, value: _number(key, value, low, high, unit)
+
+
+def _whole(low: int, high: int) -> Callable[[str, Any], int]:
+    def check(key: str, value: Any) -> int:
+        allowed = f"allowed: a whole number from {low} to {high}"
+        if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value.strip(), re.ASCII):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ScenarioError(f"{key}: {value!r} is not a whole number; {allowed}")
+        if not low <= value <= high:
+            raise ScenarioError(f"{key}: {value} is not allowed; {allowed}")
+        return value
+
+    return check
+
+
+def _optional(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    return lambda key, value: None if value is None else check(key, value)
+
+
+def _one_of(*allowed: str) -> Callable[[str, Any], str]:
+    def check(key: str, value: Any) -> str:
+        if value not in allowed:
+            raise ScenarioError(f"{key}: {value!r} is not known; allowed: {' or '.join(allowed)}")
+        return str(value)
+
+    return check
+
+
+def _rates(key: str, value: Any) -> tuple[float, ...] | RateRange:
+    if isinstance(value, RateRange):
+        return _rate_range(key, *value)
+    if isinstance(value, str):
+        if match := _RANGE.fullmatch(value):
+            return _rate_range(key, int(match[1]), int(match[2]))
+        value = [part.strip() for part in value.split(",")]
+    elif not isinstance(value, Iterable):
+        value = [value]
+    unit = " ticks per second, as in 6,3,1 or 1..6"
+    return tuple(_number(key, rate, RATE_MIN, RATE_MAX, unit) for rate in value)
+
+
+def _rate_range(key: str, low: int, high: int) -> RateRange:
+    if not 1 <= low <= high <= RATE_MAX:
+        raise ScenarioError(
+            f"{key}: {low}..{high} is not a range; allowed: LOW..HIGH, "
+            f"whole numbers with 1 <= LOW <= HIGH <= {RATE_MAX:g}"
+        )
+    return RateRange(low, high)
+
+
+def _names(key: str, value: Any) -> tuple[str, ...]:
+    names = tuple(value.split(",") if isinstance(value, str) else value)
+    if value == "":
+        return ()
+    for name in names:
+        valid = isinstance(name, str) and _NAME.fullmatch(name) and len(name) <= NAME_CHARACTERS_MAX
+        if not valid:
+            raise ScenarioError(
+                f"{key}: {name!r} is not a name; allowed: a letter, then letters, digits, _ or -, "
+                f"at most {NAME_CHARACTERS_MAX} characters"
+            )
+    if len({name.lower() for name in names}) < len(names):
+        raise ScenarioError(f"{key}: {', '.join(names)}: each machine needs a name of its own")
+    return names
+
+
+CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
+    "rates": _rates,
+    "machines": _whole(0, MACHINES_MAX),
+    "names": _names,
+    "seconds": _real(1e-9, SECONDS_MAX, " (scenario time)"),
+    "runs": _whole(1, RUNS_MAX),
+    "first_run": _whole(1, 2**63),
+    "faces": _optional(_whole(3, 2**32)),
+    "send_one": _optional(_real(0, 1)),
+    "send_all": _optional(_real(0, 1)),
+    "seed": _whole(0, SEED_MAX),
+    "speed": _real(1e-6, SPEED_MAX),
+    "phase": _one_of("random", "aligned"),
+    "order": _one_of("peers", "arrival"),
+}

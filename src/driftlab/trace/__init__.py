@@ -1,0 +1,1 @@
+"""What was recorded: the journals, and how they are read back."""

@@ -1,0 +1,94 @@
+"""Reading journals back: every line is an entry, a note, or counted as unread."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from driftlab.errors import DriftlabError
+from driftlab.trace.journal import Entry, JournalError, Note, parse_entry, parse_note
+
+JOURNAL_SUFFIX = ".log"
+
+
+class UnreadableError(DriftlabError):
+    """A file or folder that cannot be read as a journal or a run."""
+
+
+class Unread(NamedTuple):
+    """A line that matched nothing: its number from 1, and why."""
+
+    line: int
+    reason: str
+
+
+class Journal(NamedTuple):
+    """A journal in memory.
+
+    `notes` are the lines about the machine other than the header, `torn` is
+    whether the last line breaks off: a machine was killed in the middle of
+    writing it, and everything before it stands.
+    """
+
+    path: Path
+    header: dict[str, str]
+    entries: list[Entry]
+    notes: list[Note]
+    unread: list[Unread]
+    torn: bool
+
+    @property
+    def machine(self) -> str:
+        """The name of the machine that wrote it."""
+        return self.header["machine"]
+
+    def notes_on(self, topic: str) -> list[Note]:
+        """Return the notes on one topic: `start`, `incident` or `end`."""
+        return [note for note in self.notes if note.topic == topic]
+
+
+def read_journal(path: Path) -> Journal:
+    """Read one journal. Raises UnreadableError where there is no journal at all."""
+    lines = _lines(path)
+    number, first, whole = next(lines, (1, "", True))
+    try:
+        header = parse_note(first)
+        if header.topic != "header" or "machine" not in header.fields:
+            raise JournalError("line 1 is not `# driftlab-journal 1 machine=…`")
+    except JournalError as error:
+        raise UnreadableError(f"{path}: {error}") from None
+    journal = Journal(path, header.fields, [], [], [], not whole)
+    for number, line, whole in lines:
+        if not whole:
+            return journal._replace(torn=True)
+        try:
+            _sort_in(journal, line)
+        except JournalError as error:
+            journal.unread.append(Unread(number, str(error)))
+    return journal
+
+
+def _sort_in(journal: Journal, line: str) -> None:
+    if line.startswith("#"):
+        journal.notes.append(parse_note(line))
+    else:
+        journal.entries.append(parse_entry(journal.machine, line))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """Yield each line's number, its text, and whether it ends as a line does."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                text = line.decode("utf-8", errors="replace")
+                yield number, text.rstrip("\n"), text.endswith("\n")
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror}") from error
+
+
+def journals_of(folder: Path) -> list[Journal]:
+    """Read the journals of one run, in name order. Raises UnreadableError."""
+    paths = sorted(folder.glob("*" + JOURNAL_SUFFIX)) if folder.is_dir() else []
+    if not paths:
+        raise UnreadableError(f"{folder}: no journals here; a run folder holds one NAME.log a machine")
+    journals = [read_journal(path) for path in paths]
+    return sorted(journals, key=lambda journal: int(journal.header.get("index", "0")))

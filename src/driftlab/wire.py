@@ -1,0 +1,129 @@
+"""The wire, sans-I/O: bytes in, frames out; and the two sentences that frames carry.
+
+A frame is a 4-byte big-endian length and that many bytes of UTF-8. The first
+frame of a connection introduces the dialling machine: `Iam <name> <run id>`.
+Every later one is a message: `Hello <target(s)> <logical clock>`, as in
+`Hello B 17` or `Hello B,C 17`. `docs/wire.md` is the same for readers.
+
+Law: every way of cutting a byte stream gives the same frames, and the same
+reason at the same place where the stream is broken.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+FRAME_BYTES_MAX: Final = 65_536  # of UTF-8 in one frame, its length not counted
+STAMP_MAX: Final = 2**63 - 1
+_LENGTH_BYTES: Final = 4
+
+_TOKEN = r"[A-Za-z0-9_-]{1,64}"
+_HELLO = re.compile(rf"Hello ({_TOKEN}(?:,{_TOKEN})*) (0|[1-9][0-9]{{0,18}})", re.ASCII)
+_IAM = re.compile(rf"Iam ({_TOKEN}) ({_TOKEN})", re.ASCII)
+
+
+class WireError(Exception):
+    """What a peer wrote is not of this wire; the message is the reason to be recorded."""
+
+
+class Hello(NamedTuple):
+    """A message on the wire: its targets and the sender's logical clock."""
+
+    targets: tuple[str, ...]
+    stamp: int
+
+
+class Iam(NamedTuple):
+    """An introduction on the wire: who dials, and for which run."""
+
+    name: str
+    run_id: str
+
+
+class FrameDecoder:
+    """Cuts a stream of bytes into frames.
+
+    After a bad frame `broken` holds the reason, nothing more is decoded, and
+    the frames before it have been returned.
+    """
+
+    def __init__(self) -> None:
+        self.broken: str | None = None
+        self._rest = b""
+
+    @property
+    def pending_bytes(self) -> int:
+        """How many bytes of an unfinished frame are held."""
+        return len(self._rest)
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """Take in the next bytes and return the texts of the frames they complete."""
+        if self.broken is not None:
+            return []
+        stream = self._rest + chunk if self._rest else chunk
+        frames: list[str] = []
+        at, end = 0, len(stream)
+        try:
+            while end - at >= _LENGTH_BYTES:
+                length = int.from_bytes(stream[at : at + _LENGTH_BYTES], "big")
+                if length > FRAME_BYTES_MAX:
+                    raise WireError(f"a frame of {length} bytes; the limit is {FRAME_BYTES_MAX}")
+                stop = at + _LENGTH_BYTES + length
+                if stop > end:
+                    break
+                frames.append(_text(stream[at + _LENGTH_BYTES : stop]))
+                at = stop
+        except WireError as error:
+            self.broken = str(error)
+            self._rest = b""
+            return frames
+        self._rest = stream[at:]
+        return frames
+
+
+def frame(text: str) -> bytes:
+    """Return `text` as one frame. Raises ValueError over FRAME_BYTES_MAX."""
+    payload = text.encode()
+    if len(payload) > FRAME_BYTES_MAX:
+        raise ValueError(f"a frame of {len(payload)} bytes; the limit is {FRAME_BYTES_MAX}")
+    return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
+
+
+def hello(targets: tuple[str, ...], stamp: int) -> bytes:
+    """Return the frame of a message."""
+    return frame(f"Hello {','.join(targets)} {stamp}")
+
+
+def iam(name: str, run_id: str) -> bytes:
+    """Return the frame of an introduction."""
+    return frame(f"Iam {name} {run_id}")
+
+
+def parse_hello(text: str) -> Hello:
+    """Read a message. Raises WireError."""
+    match = _HELLO.fullmatch(text)
+    if match is None:
+        raise WireError(f"{_quote(text)} is not a message; expected 'Hello <target(s)> <clock>'")
+    stamp = int(match[2])
+    if stamp > STAMP_MAX:
+        raise WireError(f"a clock of {stamp}; the limit is {STAMP_MAX}")
+    return Hello(tuple(match[1].split(",")), stamp)
+
+
+def parse_iam(text: str) -> Iam:
+    """Read an introduction. Raises WireError."""
+    match = _IAM.fullmatch(text)
+    if match is None:
+        raise WireError(f"{_quote(text)} is no introduction; expected 'Iam <name> <run id>'")
+    return Iam(match[1], match[2])
+
+
+def _text(payload: bytes) -> str:
+    try:
+        return payload.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise WireError(f"a frame that is not UTF-8: byte {error.start} of it") from None
+
+
+def _quote(text: str) -> str:
+    """Show what came, short and on one line."""
+    return ascii(text if len(text) <= 40 else text[:37] + "...")
