@@ -1,6 +1,6 @@
 """The public Python interface: run a scenario, read a run back, get its figures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from driftlab.hosts.run_folder import (
 )
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
-from driftlab.trace.reading import Journal, UnreadableError, journals_of
+from driftlab.trace.reading import Journal, journals_of, read_journal, read_text
 
 CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
 
@@ -125,17 +125,20 @@ def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
 
 def read_scenario(path: Path) -> Scenario:
     """Read a scenario file. Raises DriftlabError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UnreadableError(f"{path}: {reason}") from error
-    return Scenario.from_toml(text)
+    return Scenario.from_toml(read_text(path))
 
 
 def _read_one(folder: Path) -> Run:
     scenario = read_scenario(folder / SCENARIO_FILE)
-    journals = journals_of(folder)
+    return _describe(scenario, folder, journals_of(folder))
+
+
+def read_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:
+    """Read some journals of one run, in name order. Raises DriftlabError."""
+    return _describe(scenario, paths[0].parent, [read_journal(path) for path in paths])
+
+
+def _describe(scenario: Scenario, folder: Path, journals: Sequence[Journal]) -> Run:
     return Run(
         scenario=scenario,
         folder=folder,

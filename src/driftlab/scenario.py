@@ -130,13 +130,10 @@ class Scenario:
 
     def to_dict(self) -> dict[str, Any]:
         """Return every key that is set, as plain numbers, text and lists."""
-        plain: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is None or value == ():
-                continue
-            plain[field.name] = _plain(value)
-        return plain
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if not isinstance(self.rates, RateRange):
+            del values["machines"]  # the rates say it
+        return {key: _plain(value) for key, value in values.items() if value not in (None, ())}
 
     @classmethod
     def from_dict(cls, keys: Mapping[str, Any]) -> "Scenario":

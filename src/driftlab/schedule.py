@@ -24,6 +24,11 @@ class Schedule(NamedTuple):
     speed_num: int = 1
     speed_den: int = 1
 
+    @property
+    def speed(self) -> float:
+        """How many times faster than real time scenario time passes."""
+        return self.speed_num if self.speed_den == 1 else self.speed_num / self.speed_den
+
     def due_ns(self, tick: int) -> int:
         """Return the scenario time at which `tick` is due, in nanoseconds after the start."""
         return self.phase_ns + tick * NS_PER_SECOND * self.rate_den // self.rate_num

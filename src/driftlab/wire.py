@@ -16,7 +16,9 @@ FRAME_BYTES_MAX: Final = 65_536  # of UTF-8 in one frame, its length not counted
 STAMP_MAX: Final = 2**63 - 1
 _LENGTH_BYTES: Final = 4
 
-_TOKEN = r"[A-Za-z0-9_-]{1,64}"
+TOKEN_CHARACTERS_MAX: Final = 64  # of a name or a run id
+
+_TOKEN = rf"[A-Za-z0-9_-]{{1,{TOKEN_CHARACTERS_MAX}}}"
 _HELLO = re.compile(rf"Hello ({_TOKEN}(?:,{_TOKEN})*) (0|[1-9][0-9]{{0,18}})", re.ASCII)
 _IAM = re.compile(rf"Iam ({_TOKEN}) ({_TOKEN})", re.ASCII)
 
@@ -115,6 +117,11 @@ def parse_iam(text: str) -> Iam:
     if match is None:
         raise WireError(f"{_quote(text)} is no introduction; expected 'Iam <name> <run id>'")
     return Iam(match[1], match[2])
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` can stand as a name or a run id on the wire."""
+    return re.fullmatch(_TOKEN, text, re.ASCII) is not None
 
 
 def _text(payload: bytes) -> str:

@@ -6,7 +6,7 @@ folder exactly one gets it.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import gmtime, strftime
 from typing import Final
@@ -47,6 +47,23 @@ def claim(folder: Path, scenario: Scenario) -> None:
         ) from None
     except OSError as error:
         raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def share(folder: Path, scenario: Scenario) -> None:
+    """Make `folder` the home of a scenario whose machines are started one by one.
+
+    Each machine claims its own journal; all must be of the same scenario.
+    Raises RunFolderError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), (folder / SCENARIO_FILE).open("x") as file:
+            file.write(scenario.to_toml())
+        there = (folder / SCENARIO_FILE).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
+    if there and there != scenario.to_toml():
+        raise RunFolderError(f"{folder} holds another scenario; name another folder with --out")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from driftlab.hosts.journal_file import JournalFile
 from driftlab.hosts.waiter import Waiter
 from driftlab.machine.effects import Record, Send
 from driftlab.machine.machine import Machine
-from driftlab.trace.journal import Entry, Instant
+from driftlab.trace.journal import COLUMNS, Entry, Instant
 from driftlab.trace.utc import utc_text
 
 COMPLETE: Final = "complete"
@@ -62,10 +62,10 @@ class TcpHost:
             "run": plan.run,
             "run_id": assignment.run_id,
             "phase_ns": plan.schedule.phase_ns,
-            "speed": plan.schedule.speed_num / plan.schedule.speed_den,
+            "speed": plan.schedule.speed,
         }
         self._journal.note("header", fields)
-        self._journal.note("columns", {})
+        self._journal.note("columns", {"names": ",".join(COLUMNS)})
 
     def connect(self) -> None:
         """Begin to dial every peer."""

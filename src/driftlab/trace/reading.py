@@ -1,6 +1,7 @@
 """Reading journals back: every line is an entry, a note, or counted as unread."""
 
 from collections.abc import Iterator
+from os import SEEK_END
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from driftlab.errors import DriftlabError
 from driftlab.trace.journal import Entry, JournalError, Note, parse_entry, parse_note
 
 JOURNAL_SUFFIX = ".log"
+_TAIL_BYTES = 4096
 
 
 class UnreadableError(DriftlabError):
@@ -72,6 +74,33 @@ def _sort_in(journal: Journal, line: str) -> None:
         journal.notes.append(parse_note(line))
     else:
         journal.entries.append(parse_entry(journal.machine, line))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file. Raises UnreadableError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"{path}: not UTF-8 text (byte {error.start})") from error
+
+
+def read_last(path: Path) -> Entry | None:
+    """Return the last whole entry of a journal that is being written, reading only its end."""
+    with path.open("rb") as file:
+        size = file.seek(0, SEEK_END)
+        window = _TAIL_BYTES
+        while True:
+            file.seek(max(0, size - window))
+            lines = file.read(window).split(b"\n")[:-1]
+            whole = lines if window >= size else lines[1:]
+            events = [line for line in whole if not line.startswith(b"#")]
+            if events:
+                return parse_entry(path.stem, events[-1].decode())
+            if window >= size:
+                return None
+            window *= 8
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, bool]]:

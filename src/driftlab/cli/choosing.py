@@ -1,0 +1,61 @@
+"""From flags and files to a scenario."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from driftlab.cli.flags import SCENARIO_FLAGS
+from driftlab.errors import DriftlabError
+from driftlab.scenario import Scenario, keys_from_toml
+from driftlab.scenario_checks import ScenarioError
+from driftlab.scenarios import BUILT_IN
+from driftlab.trace.reading import read_text
+
+# What a flag says makes these keys of a file void.
+_INSTEAD_OF = {
+    "rates": ("machines",),
+    "faces": ("send_one", "send_all"),
+    "send_one": ("faces",),
+    "send_all": ("faces",),
+}
+
+
+class UnknownScenarioError(DriftlabError):
+    """A scenario that is neither a file nor built in."""
+
+
+def chosen_scenario(options: argparse.Namespace, *, fresh_seed: bool) -> Scenario:
+    """Return the scenario that file and flags describe. Raises DriftlabError.
+
+    With `fresh_seed`, a scenario that names no seed gets a new one.
+    """
+    keys = _base(options.scenario)
+    flags = _given_flags(options)
+    for flag in flags:
+        for void in _INSTEAD_OF.get(flag, ()):
+            keys.pop(void, None)
+    keys |= flags
+    if fresh_seed:
+        keys.setdefault("seed", int.from_bytes(os.urandom(4), "big"))
+    return Scenario.from_dict(keys)
+
+
+def _given_flags(options: argparse.Namespace) -> dict[str, Any]:
+    names = (flag.removeprefix("--").replace("-", "_") for flag, _, _ in SCENARIO_FLAGS)
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _base(scenario: str | None) -> dict[str, Any]:
+    if scenario is None:
+        return {}
+    if scenario in BUILT_IN and not Path(scenario).exists():
+        return dict(BUILT_IN[scenario].keys)
+    if not Path(scenario).exists():
+        raise UnknownScenarioError(
+            f"{scenario}: no such file, and no built-in scenario; built in are {', '.join(BUILT_IN)}"
+        )
+    try:
+        return keys_from_toml(read_text(Path(scenario)))
+    except ScenarioError as error:
+        raise ScenarioError(f"{scenario}: {error}") from None

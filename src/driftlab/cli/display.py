@@ -1,0 +1,100 @@
+"""The live display: what the machines are doing now, read from their journals.
+
+On a terminal a table that renews itself; elsewhere a plain line now and then.
+It goes to standard error, so that standard output stays what was asked for.
+"""
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from driftlab.api import RunStart
+from driftlab.trace.journal import Entry
+from driftlab.trace.reading import JOURNAL_SUFFIX, read_last
+
+PLAIN_EVERY_SECONDS = 5.0
+
+
+class Display:
+    """Shows runs as they go: a callable for the beats of `run_each`."""
+
+    def __init__(self, runs: int) -> None:
+        from rich.console import Console
+
+        self._runs = runs
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._live: Any = None
+        self._plain_at: tuple[int, float] = (0, 0.0)  # run, and its next plain line, in seconds
+
+    def __enter__(self) -> "Display":
+        if self._console.is_terminal:
+            from rich.live import Live
+
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, start: RunStart, elapsed_ns: int) -> None:
+        """Show the state of a run, `elapsed_ns` of real time after its start."""
+        elapsed = max(0.0, elapsed_ns / 1e9)
+        if self._live is not None:
+            self._live.update(self._screen(start, elapsed, _now(start)), refresh=True)
+            return
+        number = start.scenario.first_run
+        if self._plain_at[0] != number:
+            self._plain_at = (number, 0.0)
+        if elapsed >= self._plain_at[1]:
+            self._plain_at = (number, elapsed + PLAIN_EVERY_SECONDS)
+            self._console.print(self._plain(start, elapsed, _now(start)), soft_wrap=True)
+
+    def _title(self, start: RunStart, elapsed: float) -> str:
+        total = start.scenario.seconds / start.scenario.speed
+        left = max(0.0, total - elapsed)
+        run = f"run {start.scenario.first_run} of {self._runs}, " if self._runs > 1 else ""
+        return f"{run}{min(elapsed, total):.0f} s of {total:g} s, {left:.0f} s left"
+
+    def _plain(self, start: RunStart, elapsed: float, now: dict[str, Entry | None]) -> str:
+        states = [
+            f"{name} clock {entry.event.clock} queue {entry.event.queue}"
+            for name, entry in now.items()
+            if entry is not None
+        ]
+        return "; ".join([self._title(start, elapsed), *states])
+
+    def _screen(self, start: RunStart, elapsed: float, now: dict[str, Entry | None]) -> Any:
+        from rich import box
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_column("machine")
+        for head in ("rate", "ticks", "clock", "queue", "late, ms", "last event"):
+            table.add_column(head, justify="left" if head == "last event" else "right")
+        rates = start.scenario.rates_of(start.scenario.first_run)
+        for (name, entry), rate in zip(now.items(), rates, strict=True):
+            table.add_row(name, f"{rate:g}", *(_cells(entry) if entry else ["-"] * 5))
+        total = start.scenario.seconds / start.scenario.speed
+        bar = ProgressBar(total=total, completed=min(elapsed, total), width=60)
+        return Group(table, bar, self._title(start, elapsed))
+
+
+def _now(start: RunStart) -> dict[str, Entry | None]:
+    roster = start.scenario.roster()
+    return {name: read_last(start.folder / (name + JOURNAL_SUFFIX)) for name in roster}
+
+
+def _cells(entry: Entry) -> list[str]:
+    event = entry.event
+    peers = f" {','.join(event.peers)}" if event.peers else ""
+    late = f"{entry.instant.late_ns / 1e6:.2f}"
+    return [str(event.tick + 1), str(event.clock), str(event.queue), late, f"{event.kind}{peers}"]

@@ -1,0 +1,70 @@
+"""The flags of every command. The same name means the same thing everywhere."""
+
+import argparse
+
+SCENARIO_FLAGS = (
+    ("--rates", "RATES", "ticks per second, one a machine (6,3,1), or drawn from a range (1..6)"),
+    ("--machines", "N", "how many machines (default: 3, or as many as there are rates)"),
+    ("--names", "NAMES", "their names, in the order of the rates (default: A,B,C,…)"),
+    ("--seconds", "S", "length of a run in scenario time (default: 60)"),
+    ("--runs", "R", "how many runs (default: 1; the notes: 5)"),
+    ("--first-run", "K", "number of the first run; a run's dice depend on it (default: 1)"),
+    ("--faces", "D", "faces of the die that a free tick rolls (default: 10)"),
+    ("--send-one", "P", "instead of a die: the probability to send to one peer"),
+    ("--send-all", "P", "instead of a die: the probability to send to every peer"),
+    ("--seed", "S", "whole number that decides every draw (default: a new one, shown)"),
+    ("--speed", "X", "everything X times faster than real time (default: 1)"),
+    ("--phase", "PHASE", "first tick at a `random` place in its period, or `aligned`"),
+    ("--order", "ORDER", "queue messages by `peers`, one socket after the other, or by `arrival`"),
+)
+
+
+def add_scenario(parser: argparse.ArgumentParser) -> None:
+    """Add the scenario and the flags that change it."""
+    parser.add_argument(
+        "scenario", nargs="?", metavar="SCENARIO", help="a TOML file, or the name of a built-in one"
+    )
+    group = parser.add_argument_group("the scenario (flags win over a file)")
+    for name, metavar, says in SCENARIO_FLAGS:
+        group.add_argument(name, metavar=metavar, help=says)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say what is printed."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+    group.add_argument("--quiet", action="store_true", help="print the folder and nothing else")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab run`."""
+    add_scenario(parser)
+    parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new one in runs)")
+    add_output(parser)
+
+
+def add_stats(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab stats`."""
+    parser.add_argument("run", metavar="RUN", help="a run's folder")
+    parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+
+
+def add_scenarios(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab scenarios`."""
+    parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab machine`."""
+    parser.add_argument("name", metavar="NAME", help="which machine of the scenario this is")
+    add_scenario(parser)
+    group = parser.add_argument_group("where the machines are")
+    group.add_argument(
+        "--at", metavar="NAME=HOST:PORT", action="append", default=[],
+        help="the address of a machine; give one for each, its own too",
+    )  # fmt: skip
+    group.add_argument("--listen", metavar="HOST:PORT", help="listen here instead of at --at NAME=…")
+    group.add_argument("--run-id", metavar="ID", help="the same on all (default: from the scenario)")
+    group.add_argument("--start-at", metavar="UTC", help="a common start, 2026-01-31T12:00:00Z")
+    parser.add_argument("--out", metavar="DIR", default="runs/by-hand", help="the run's folder")
+    parser.add_argument("--quiet", action="store_true", help="print nothing")

@@ -1,0 +1,75 @@
+"""The `driftlab` command: the parser, and what becomes of errors.
+
+Exit status: 0 done; 1 a judge found violations; 2 the input or the command
+could not be used (one line on standard error says why); 3 a run lost a machine
+or ran out of time, what was recorded is kept; 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import driftlab
+from driftlab.cli import flags
+from driftlab.errors import DriftlabError
+
+EXIT_UNUSABLE = 2
+EXIT_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit with status 2."""
+        self.exit(EXIT_UNUSABLE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    parser = _Parser(
+        prog="driftlab",
+        description="The laboratory for logical time: machines with different clock speeds, "
+        "a Lamport clock each, talking over TCP.",
+        epilog="First thing to try: driftlab run --seconds 10",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"driftlab {driftlab.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, add_flags, says in (
+        ("run", flags.add_run, "run the machines for real and show what their clocks did"),
+        ("stats", flags.add_stats, "the figures of a recorded run"),
+        ("scenarios", flags.add_scenarios, "list the built-in scenarios"),
+        ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
+    ):
+        command = commands.add_parser(name, help=says, description=says, allow_abbrev=False)
+        add_flags(command)
+        command.set_defaults(command=name)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    from importlib import import_module
+
+    options = build_parser().parse_args(arguments)
+    command = import_module(f"driftlab.cli.{options.command}")
+    try:
+        status: int = command.main(options)
+        sys.stdout.flush()
+    except DriftlabError as error:
+        print(f"driftlab: {error}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left, as `| head` does: be silent, also at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_INTERRUPTED
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""What a person or a script reads when a run is over."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from driftlab.api import Run
+from driftlab.scenario import Scenario
+
+COMPLETE = "complete"
+_TABLE_WIDTH_MIN = 100  # where standard output is not a terminal, nothing has to be squeezed
+
+
+def print_json(scenario: Scenario, runs: Sequence[Run]) -> None:
+    """Print the one JSON document of the interface."""
+    document = {"scenario": scenario.to_dict(), "runs": [run.to_dict() for run in runs]}
+    print(json.dumps(document, indent=2))
+
+
+def print_runs(runs: Sequence[Run]) -> None:
+    """Print a table of all machines of all runs, and below it whatever was not as it should be."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(highlight=False, soft_wrap=True, width=_TABLE_WIDTH_MIN)
+    console.print(_table(runs))
+    for run in runs:
+        for line in oddities(run):
+            console.print(line, markup=False)
+
+
+def _table(runs: Sequence[Run]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    many = len(runs) > 1
+    heads = (["run"] if many else []) + [
+        "machine", "rate\nasked", "\nachieved", "events\nint/send/recv", "\nclock",
+        "jump\nmean/max", "queue\nmax/last", "drift", "lateness, ms\np50/p99/max",
+    ]  # fmt: skip
+    for head in heads:
+        table.add_column(head, justify="left" if head in ("run", "machine") else "right")
+    for run in runs:
+        for row in _rows(run):
+            table.add_row(*([str(run.scenario.first_run)] if many else []), *row)
+        if many:
+            table.add_section()
+    return table
+
+
+def _rows(run: Run) -> list[list[str]]:
+    return [
+        [
+            machine.name,
+            f"{machine.rate:g}",
+            f"{machine.achieved_rate:.4g}",
+            "/".join(str(count) for count in machine.events.values()),
+            str(machine.clock),
+            f"{machine.jump.mean:.2f}/{machine.jump.max}",
+            f"{machine.queue.max}/{machine.queue.last}",
+            str(machine.drift),
+            "/".join(f"{late / 1e3:.2f}" for late in machine.lateness_us)
+            if machine.lateness_us
+            else "-",
+        ]
+        for machine in run.machines
+    ]
+
+
+def oddities(run: Run) -> list[str]:
+    """Return a line for everything that a reader of the table must know."""
+    ticks = {machine.name: machine.ticks for machine in run.machines}
+    lines = [
+        f"{name}: {end}, after {ticks.get(name, 0)} ticks"
+        for name, end in run.ends.items()
+        if end != COMPLETE
+    ]
+    lines += [
+        f"{name}: {count} incidents; see: grep incident {run.folder / name}.log"
+        for name, count in run.incidents.items()
+        if count
+    ]
+    lines += [
+        f"{name}: {count} lines of {run.folder / name}.log could not be read"
+        for name, count in run.unread.items()
+        if count
+    ]
+    return lines
+
+
+def print_next(scenario: Scenario, folder: str, runs: Sequence[Run]) -> None:
+    """Say where the logs are and what to do next."""
+    one = runs[0]
+    logs = f"{one.folder}/" if len(runs) == 1 else f"{folder}/run-*/"
+    print(f"logs       {logs}  ({', '.join(machine.name + '.log' for machine in one.machines)})")
+    print(f"repeat     driftlab run {one.folder}/scenario.toml    (seed {scenario.seed})")
+    print(f"figures    driftlab stats {folder}")
+    print(f"messages   grep receive {one.folder}/{one.machines[-1].name}.log | head")

@@ -1,0 +1,16 @@
+"""`driftlab stats RUN`: the figures of a recorded run."""
+
+import argparse
+
+from driftlab import api
+from driftlab.cli import output
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the figures of a recorded run and return the exit status."""
+    scenario, runs = api.read_runs(options.run)
+    if options.json:
+        output.print_json(scenario, runs)
+    else:
+        output.print_runs(runs)
+    return 0
