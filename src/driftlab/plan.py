@@ -18,7 +18,7 @@ class MachinePlan(NamedTuple):
     """
 
     name: str
-    index: int
+    position: int
     peers: tuple[str, ...]
     rate: float
     schedule: Schedule

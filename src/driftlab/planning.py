@@ -19,7 +19,7 @@ def _plan_machine(
     schedule = _schedule(scenario, run, index, rate)
     return MachinePlan(
         name=roster[index],
-        index=index,
+        position=index,
         peers=roster[:index] + roster[index + 1 :],
         rate=rate,
         schedule=schedule,

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from driftlab.dice import DIE_BITS, Purpose, below, draw, stream
 from driftlab.scenario_checks import CHECKS, MACHINES_MAX, RateRange, ScenarioError
 
+_RATES_OF_THE_NOTES = RateRange(1, 6)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
@@ -39,7 +41,7 @@ class Scenario:
     Raises ScenarioError.
     """
 
-    rates: tuple[float, ...] | RateRange = RateRange(1, 6)
+    rates: tuple[float, ...] | RateRange = _RATES_OF_THE_NOTES
     machines: int = 0  # 0 stands for "as rates or names say, else 3", and never outlives __init__
     names: tuple[str, ...] = ()
     seconds: float = 60
@@ -63,7 +65,7 @@ class Scenario:
     def _settle_chances(self) -> None:
         given = [key for key in ("send_one", "send_all") if getattr(self, key) is not None]
         if self.faces is not None and given:
-            raise ScenarioError(f"faces and {given[0]}: give the die or the probabilities, not both")
+            raise ScenarioError(f"faces and {given[0]}: give a die or probabilities, not both")
         if not given:
             object.__setattr__(self, "faces", 10 if self.faces is None else self.faces)
             return

@@ -7,6 +7,7 @@ one machine. Drift is a machine's last clock less that of the fastest machine
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -75,7 +76,7 @@ def summarise(
     events.update(entry.event.kind.value for entry in entries)
     clocks = [entry.event.clock for entry in entries]
     lengths = [entry.event.queue for entry in entries]
-    jumps = [after - before for before, after in zip(clocks, clocks[1:], strict=False)]
+    jumps = [after - before for before, after in pairwise(clocks)]
     return MachineSummary(
         name=name,
         rate=float(rate),

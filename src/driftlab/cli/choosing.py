@@ -53,7 +53,7 @@ def _base(scenario: str | None) -> dict[str, Any]:
         return dict(BUILT_IN[scenario].keys)
     if not Path(scenario).exists():
         raise UnknownScenarioError(
-            f"{scenario}: no such file, and no built-in scenario; built in are {', '.join(BUILT_IN)}"
+            f"{scenario}: no such file, and not built in; built in are {', '.join(BUILT_IN)}"
         )
     try:
         return keys_from_toml(read_text(Path(scenario)))

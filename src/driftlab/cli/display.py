@@ -72,7 +72,6 @@ class Display:
 
     def _screen(self, start: RunStart, elapsed: float, now: dict[str, Entry | None]) -> Any:
         from rich import box
-        from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
@@ -85,7 +84,10 @@ class Display:
             table.add_row(name, f"{rate:g}", *(_cells(entry) if entry else ["-"] * 5))
         total = start.scenario.seconds / start.scenario.speed
         bar = ProgressBar(total=total, completed=min(elapsed, total), width=60)
-        return Group(table, bar, self._title(start, elapsed))
+        screen = Table.grid()
+        for part in (table, bar, self._title(start, elapsed)):
+            screen.add_row(part)
+        return screen
 
 
 def _now(start: RunStart) -> dict[str, Entry | None]:

@@ -39,7 +39,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Flags of `driftlab run`."""
     add_scenario(parser)
-    parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new one in runs)")
+    parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new one)")
     add_output(parser)
 
 
@@ -63,8 +63,8 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
         "--at", metavar="NAME=HOST:PORT", action="append", default=[],
         help="the address of a machine; give one for each, its own too",
     )  # fmt: skip
-    group.add_argument("--listen", metavar="HOST:PORT", help="listen here instead of at --at NAME=…")
-    group.add_argument("--run-id", metavar="ID", help="the same on all (default: from the scenario)")
+    group.add_argument("--listen", metavar="HOST:PORT", help="listen here, not at --at NAME=…")
+    group.add_argument("--run-id", metavar="ID", help="the same on all (from the scenario)")
     group.add_argument("--start-at", metavar="UTC", help="a common start, 2026-01-31T12:00:00Z")
     parser.add_argument("--out", metavar="DIR", default="runs/by-hand", help="the run's folder")
     parser.add_argument("--quiet", action="store_true", help="print nothing")

@@ -1,7 +1,7 @@
 """`driftlab run`: the machines for real."""
 
 import argparse
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from driftlab import api
@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
 
 
-def _display(options: argparse.Namespace, runs: int) -> "nullcontext[api.OnBeat] | Display":
+def _display(options: argparse.Namespace, runs: int) -> AbstractContextManager[api.OnBeat]:
     if options.quiet:
         return nullcontext(lambda start, elapsed_ns: None)
     from driftlab.cli.display import Display

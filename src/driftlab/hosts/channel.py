@@ -17,7 +17,6 @@ from itertools import islice
 from time import monotonic_ns
 from typing import Final
 
-from driftlab import wire
 from driftlab.hosts.addresses import Address
 from driftlab.hosts.incidents import Incidents
 from driftlab.hosts.waiter import READ, WRITE, Waiter

@@ -191,8 +191,7 @@ class _Launch:
         listeners: list[socket.socket] = []
         try:
             backlog = len(self._plans) + _BACKLOG_SPARE
-            for _ in self._plans:
-                listeners.append(listen(Address(LOOPBACK, 0), backlog))
+            listeners.extend(listen(Address(LOOPBACK, 0), backlog) for _ in self._plans)
             addresses = {
                 plan.name: Address(*listener.getsockname())
                 for plan, listener in zip(self._plans, listeners, strict=True)

@@ -55,7 +55,7 @@ class TcpHost:
         plan = self.plan
         fields: dict[str, object] = {
             "machine": plan.name,
-            "index": plan.index,
+            "index": plan.position,
             "peers": ",".join(plan.peers),
             "rate": plan.rate,
             "seed": plan.seed,
@@ -85,7 +85,7 @@ class TcpHost:
         return self.taken == self.plan.ticks
 
     def run(self, start_ns: int) -> None:
-        """Take every tick at its due time after `start_ns` of the monotonic clock, or until halted."""
+        """Take every tick at its time after `start_ns` of the monotonic clock, or until halted."""
         self._journal.note("start", {"time": self._start_text(start_ns), "monotonic_ns": start_ns})
         schedule = self.plan.schedule
         gc.collect()

@@ -11,7 +11,7 @@ event sends, so that a host which stops in between leaves a recorded send
 without a message, never a message without a recorded send.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from driftlab.clocks.lamport import merge, step
 from driftlab.dice import draw
@@ -33,8 +33,8 @@ class Machine:
         self._die = plan.die
         self._stream = plan.die_stream
 
-    def tick(self, tick: int, found: Iterable[Message]) -> list[Effect]:
-        """Take in what was found, do the one operation of tick number `tick`, return its effects."""
+    def tick(self, tick: int, found: Sequence[Message]) -> list[Effect]:
+        """Take in what was found, do the one operation of tick number `tick`."""
         self.inbox.extend(found)
         if len(self.inbox):
             return [self._receive(tick)]

@@ -22,6 +22,7 @@ the same events come out.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from driftlab.event import Event, Kind, Message
@@ -57,7 +58,7 @@ class Entry(NamedTuple):
 
     event: Event
     instant: Instant
-    found: tuple[Message, ...]
+    found: Sequence[Message]
 
 
 class Note(NamedTuple):

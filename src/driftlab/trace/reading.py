@@ -118,6 +118,8 @@ def journals_of(folder: Path) -> list[Journal]:
     """Read the journals of one run, in name order. Raises UnreadableError."""
     paths = sorted(folder.glob("*" + JOURNAL_SUFFIX)) if folder.is_dir() else []
     if not paths:
-        raise UnreadableError(f"{folder}: no journals here; a run folder holds one NAME.log a machine")
+        raise UnreadableError(
+            f"{folder}: no journals here; a run folder holds a NAME.log a machine"
+        )
     journals = [read_journal(path) for path in paths]
     return sorted(journals, key=lambda journal: int(journal.header.get("index", "0")))
