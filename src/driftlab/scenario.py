@@ -5,10 +5,10 @@ TOML, and together with a run's number it decides everything that a simulation
 does and every die that a real run throws.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from driftlab.dice import DIE_BITS, Purpose, below, draw, stream
 from driftlab.scenario_checks import CHECKS, MACHINES_MAX, RateRange, ScenarioError
@@ -41,9 +41,9 @@ class Scenario:
     Raises ScenarioError.
     """
 
-    rates: tuple[float, ...] | RateRange = _RATES_OF_THE_NOTES
-    machines: int = 0  # 0 stands for "as rates or names say, else 3", and never outlives __init__
-    names: tuple[str, ...] = ()
+    rates: Sequence[float] | str | RateRange = _RATES_OF_THE_NOTES
+    machines: int | None = None  # None: as rates or names say, else 3; never outlives __init__
+    names: Sequence[str] = ()
     seconds: float = 60
     runs: int = 1
     first_run: int = 1
@@ -81,10 +81,10 @@ class Scenario:
     def _settle_machines(self) -> None:
         counts = {
             "machines": self.machines,
-            "rates": len(self.rates) if not isinstance(self.rates, RateRange) else 0,
-            "names": len(self.names),
+            "rates": None if isinstance(self.rates, RateRange) else len(self.rates),
+            "names": len(self.names) or None,
         }
-        said = {key: count for key, count in counts.items() if count}
+        said = {key: count for key, count in counts.items() if count is not None}
         if len(set(said.values())) > 1:
             detail = ", ".join(f"{key} says {count}" for key, count in said.items())
             raise ScenarioError(f"how many machines? {detail}; they must agree")
@@ -92,6 +92,11 @@ class Scenario:
         if not 2 <= count <= MACHINES_MAX:
             raise ScenarioError(f"machines: {count} is not allowed; from 2 to {MACHINES_MAX}")
         object.__setattr__(self, "machines", count)
+
+    @property
+    def size(self) -> int:
+        """How many machines there are."""
+        return cast(int, self.machines)
 
     @property
     def chances(self) -> tuple[Fraction, Fraction]:
@@ -119,16 +124,16 @@ class Scenario:
     def rates_of(self, run: int) -> tuple[float, ...]:
         """The rates of one run, drawn if the scenario says so."""
         if not isinstance(self.rates, RateRange):
-            return self.rates
+            return cast(tuple[float, ...], self.rates)
         low, high = self.rates
         return tuple(
             low + below(draw(stream(self.seed, run, i, Purpose.RATE), 0), high - low + 1)
-            for i in range(self.machines)
+            for i in range(self.size)
         )
 
     def roster(self) -> tuple[str, ...]:
         """The machines' names in name order: the order of the rates."""
-        return self.names or tuple(default_name(i) for i in range(self.machines))
+        return tuple(self.names) or tuple(default_name(i) for i in range(self.size))
 
     def to_dict(self) -> dict[str, Any]:
         """Return every key that is set, as plain numbers, text and lists."""

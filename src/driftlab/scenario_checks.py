@@ -94,6 +94,9 @@ def _rates(key: str, value: Any) -> tuple[float, ...] | RateRange:
     elif not isinstance(value, Iterable):
         value = [value]
     unit = " ticks per second, as in 6,3,1 or 1..6"
+    value = tuple(value)
+    if not value:
+        raise ScenarioError(f"{key}: none given; allowed: numbers of{unit}")
     return tuple(_number(key, rate, RATE_MIN, RATE_MAX, unit) for rate in value)
 
 
@@ -124,7 +127,7 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
 
 CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "rates": _rates,
-    "machines": _whole(0, MACHINES_MAX),
+    "machines": _optional(_whole(2, MACHINES_MAX)),
     "names": _names,
     "seconds": _real(1e-9, SECONDS_MAX, " (scenario time)"),
     "runs": _whole(1, RUNS_MAX),

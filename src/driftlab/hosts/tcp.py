@@ -10,6 +10,7 @@ behind it catches up as fast as it can, and the lateness stands in the journal.
 """
 
 import gc
+import os
 import socket
 from time import monotonic_ns, time_ns
 from typing import Final, assert_never
@@ -61,6 +62,7 @@ class TcpHost:
             "seed": plan.seed,
             "run": plan.run,
             "run_id": assignment.run_id,
+            "pid": os.getpid(),
             "phase_ns": plan.schedule.phase_ns,
             "speed": plan.schedule.speed,
         }

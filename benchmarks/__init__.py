@@ -1,0 +1,6 @@
+"""Benchmarks of the TCP host, each beside something bare, side by side in one run.
+
+`python -m benchmarks` from the repository root runs all of them,
+`python -m benchmarks pacing help` some, `--quick` makes every run short. There
+is no pass and no fail: each table states the target beside the ratio.
+"""

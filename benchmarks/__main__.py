@@ -1,0 +1,71 @@
+"""`python -m benchmarks [pacing start messages capacity help] [--quick]`.
+
+Prints Markdown tables and writes them, with every figure as JSON, to
+`benchmarks/results/`. Progress goes to standard error.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import gmtime, strftime
+
+from benchmarks import capacity, help, messages, pacing, start
+from benchmarks.machines import compile_ahead
+from benchmarks.tables import Table
+
+RESULTS = Path(__file__).parent / "results"
+STEM = "tcp-host"
+BENCHMARKS: dict[str, Callable[[bool], list[Table]]] = {
+    "pacing": pacing.measure,
+    "start": start.measure,
+    "messages": messages.measure,
+    "capacity": capacity.measure,
+    "help": help.measure,
+}
+
+
+def main() -> None:
+    """Run what was asked for, one after the other, and write the results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="short runs, to try it out")
+    options = parser.parse_args()
+    names = options.names or list(BENCHMARKS)
+    for name in names:
+        if name not in BENCHMARKS:
+            parser.error(f"{name}: no such benchmark; there are {', '.join(BENCHMARKS)}")
+    compile_ahead()
+    about = _about(names, options.quick)
+    tables = [table for name in names for table in BENCHMARKS[name](options.quick)]
+    _write(about, tables)
+
+
+def _about(names: Sequence[str], quick: bool) -> dict[str, object]:
+    words = ["python", "-m", "benchmarks", *names, *(["--quick"] if quick else [])]
+    return {
+        "command": " ".join(words),
+        "length": "quick" if quick else "full",
+        "date": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime()),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cores": os.cpu_count(),
+    }
+
+
+def _write(about: dict[str, object], tables: Sequence[Table]) -> None:
+    head = ", ".join(f"{key} {value}" for key, value in about.items())
+    markdown = "\n".join([f"{head}\n", *(table.to_markdown() for table in tables)])
+    document = about | {"tables": [table.to_json() for table in tables]}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{STEM}.md").write_text(markdown, encoding="utf-8")
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    (RESULTS / f"{STEM}.json").write_text(text + "\n", encoding="utf-8")
+    sys.stdout.write(markdown)
+
+
+if __name__ == "__main__":
+    main()

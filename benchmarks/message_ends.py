@@ -1,0 +1,154 @@
+"""The two ends of a stream of small frames: driftlab's, and by hand on plain sockets.
+
+`python -m benchmarks.message_ends receive WHAT FRAMES` prints its port, and
+`… send WHAT FRAMES PORT` sends to it. WHAT is `ours` or `bare`, and how the
+receiver reads: `ours-tick` asks its sockets again and again, as a machine does at
+its ticks, and waits a millisecond when there was nothing; `ours-ready` is woken
+whenever there is something. Both ends print, when all is over, an instant of
+the monotonic clock and the processor time they took, in nanoseconds.
+"""
+
+import gc
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from time import monotonic_ns, process_time_ns
+
+from driftlab import wire
+from driftlab.hosts.addresses import Address, listen
+from driftlab.hosts.channel import Channel
+from driftlab.hosts.incidents import Incidents
+from driftlab.hosts.intake import INTAKE_BYTES_MAX, Intake
+from driftlab.hosts.waiter import Waiter
+
+LOOPBACK = "127.0.0.1"
+RUN_ID = "benchmark"
+PAUSE_NS = 1_000_000
+WAITING_FRAMES_MAX = 4_096  # the sender paces itself: far less than a channel gives up at
+
+
+def main() -> None:
+    """Be the one end that the arguments say, without a garbage collector, as a worker is."""
+    role, what, frames, *port = sys.argv[1:]
+    gc.freeze()
+    gc.disable()
+    if role == "receive":
+        listener = listen(Address(LOOPBACK, 0), 8)
+        print(listener.getsockname()[1], flush=True)
+        RECEIVERS[what](listener, int(frames))
+    else:
+        SENDERS[what.partition("-")[0]](int(port[0]), int(frames))
+
+
+def _say(instant_ns: int, cpu_ns: int) -> None:
+    print(instant_ns, process_time_ns() - cpu_ns, flush=True)
+
+
+def _send_ours(port: int, frames: int) -> None:
+    waiter = Waiter()
+    incidents = Incidents(lambda topic, fields: None)
+    greeting = wire.iam("A", RUN_ID)
+    channel = Channel("B", Address(LOOPBACK, port), greeting, waiter, incidents)
+    channel.dial()
+    waiter.serve_while(lambda: not channel.is_open)
+    began_ns, cpu_ns = monotonic_ns(), process_time_ns()
+    for stamp in range(1, frames + 1):
+        channel.send(wire.hello(("B",), stamp))
+        if channel.waiting > WAITING_FRAMES_MAX:
+            waiter.serve_while(lambda: channel.waiting > WAITING_FRAMES_MAX // 2)
+    waiter.serve_while(lambda: channel.waiting > 0)
+    _say(began_ns, cpu_ns)
+    sys.stdin.read()  # hold the connection until the benchmark has its figures
+
+
+def _intake(listener: socket.socket, waiter: Waiter, order: str) -> tuple[Intake, int]:
+    """Return an intake that has met its one peer, and the processor time until then."""
+    incidents = Incidents(lambda topic, fields: None)
+    intake = Intake("B", ("A",), RUN_ID, order, listener, waiter, incidents)
+    waiter.serve_while(lambda: not intake.introduced)
+    return intake, process_time_ns()
+
+
+def _receive_ours_tick(listener: socket.socket, frames: int) -> None:
+    waiter = Waiter()
+    intake, cpu_ns = _intake(listener, waiter, "peers")
+    count = 0
+    while count < frames:
+        found = len(intake.collect())
+        count += found
+        waiter.serve_until(0 if found else monotonic_ns() + PAUSE_NS)
+    _say(monotonic_ns(), cpu_ns)
+
+
+def _receive_ours_ready(listener: socket.socket, frames: int) -> None:
+    waiter = Waiter()
+    intake, cpu_ns = _intake(listener, waiter, "arrival")
+    count = 0
+    while count < frames:
+        waiter.serve_until(monotonic_ns() + PAUSE_NS)
+        count += len(intake.collect())
+    _say(monotonic_ns(), cpu_ns)
+
+
+def _send_bare(port: int, frames: int) -> None:
+    connection = socket.create_connection((LOOPBACK, port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setblocking(False)
+    began_ns, cpu_ns = monotonic_ns(), process_time_ns()
+    for clock in range(1, frames + 1):
+        payload = f"Hello B {clock}".encode()
+        rest = len(payload).to_bytes(4, "big") + payload
+        while rest:
+            try:
+                rest = rest[connection.send(rest) :]
+            except BlockingIOError:
+                select.select([], [connection], [])
+    _say(began_ns, cpu_ns)
+    sys.stdin.read()
+
+
+def _receive_bare(listener: socket.socket, frames: int, wait_ready: bool) -> None:
+    listener.setblocking(True)
+    connection, _ = listener.accept()
+    connection.setblocking(False)
+    cpu_ns = process_time_ns()
+    rest = b""
+    count = 0
+    while count < frames:
+        if wait_ready:
+            select.select([connection], [], [])
+        try:
+            rest += connection.recv(INTAKE_BYTES_MAX)
+        except BlockingIOError:
+            time.sleep(PAUSE_NS / 1e9)
+            continue
+        clocks, rest = _cut(rest)
+        count += len(clocks)
+    _say(monotonic_ns(), cpu_ns)
+
+
+def _cut(stream: bytes) -> tuple[list[int], bytes]:
+    """Cut frames off by hand; return their clocks and what is left."""
+    clocks, at, end = [], 0, len(stream)
+    while end - at >= 4:
+        stop = at + 4 + int.from_bytes(stream[at : at + 4], "big")
+        if stop > end:
+            break
+        clocks.append(int(stream[at + 4 : stop].decode().split()[2]))
+        at = stop
+    return clocks, stream[at:]
+
+
+SENDERS: dict[str, Callable[[int, int], None]] = {"ours": _send_ours, "bare": _send_bare}
+RECEIVERS: dict[str, Callable[[socket.socket, int], None]] = {
+    "ours-tick": _receive_ours_tick,
+    "ours-ready": _receive_ours_ready,
+    "bare-tick": partial(_receive_bare, wait_ready=False),
+    "bare-ready": partial(_receive_bare, wait_ready=True),
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""One door to the laboratory: `python3 lab.py run`, `python3 lab.py test`.
+
+Needs Python 3.11 or newer, pip and git, and nothing prepared: each command
+makes its own environment below `.lab` when it is first used, or when what it
+depends on has changed, and then does its work in it.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ENVIRONMENTS = HERE / ".lab"
+USAGE = """usage: python3 lab.py COMMAND [flags]
+
+  run [flags]   run the machines: the same as `driftlab run`, environment and all
+  driftlab ...  any other driftlab command
+  test          every check: lint, types, tests, coverage (what CI runs)
+  soak          the slower, longer tests
+  bench         the benchmarks; flags go to `python -m benchmarks`
+  env           make the development environment and print its folder
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the first argument says and return the exit status."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file alone may meet an older Python
+        print(f"driftlab needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+        return 2
+    os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    match list(arguments):
+        case ["run", *flags]:
+            return _call(_user_environment(), "driftlab", ["run", *flags])
+        case ["driftlab", *flags]:
+            return _call(_user_environment(), "driftlab", flags)
+        case ["test"]:
+            return _test()
+        case ["soak", *flags]:
+            return _call(_developer_environment(), "pytest", ["-m", "slow", *flags])
+        case ["bench", *flags]:
+            return _call(_developer_environment(), "python", ["-m", "benchmarks", *flags], HERE)
+        case ["env"]:
+            print(_developer_environment())
+            return 0
+        case _:
+            print(USAGE, end="")
+            return 2 if arguments else 0
+
+
+def _test() -> int:
+    """Run every check and name those that failed."""
+    environment = _developer_environment()
+    checks = {
+        "lint": ("ruff", ["check", "."]),
+        "format": ("ruff", ["format", "--check", "."]),
+        "types": ("mypy", []),
+        "tests": ("coverage", ["run", "-m", "pytest", "-m", "not slow"]),
+        "combine": ("coverage", ["combine", "--quiet"]),
+        "coverage": ("coverage", ["report"]),
+    }
+    failed = [name for name, call in checks.items() if _check(environment, name, *call)]
+    print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
+    return 1 if failed else 0
+
+
+def _check(environment: Path, name: str, program: str, arguments: Sequence[str]) -> int:
+    print(f"\n== {name}", flush=True)
+    return _call(environment, program, arguments, HERE)
+
+
+def _call(
+    environment: Path, program: str, arguments: Sequence[str], folder: Path | None = None
+) -> int:
+    """Run a program of an environment; Ctrl-C is for it alone to answer."""
+    child = subprocess.Popen([str(environment / "bin" / program), *arguments], cwd=folder)
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def _user_environment() -> Path:
+    sources = sorted((HERE / "src").rglob("*.py"))
+    return _environment("user", [HERE / "pyproject.toml", *sources], [["install", "-q", str(HERE)]])
+
+
+def _developer_environment() -> Path:
+    locked = ["install", "-q", "--require-hashes", "-r", str(HERE / "dev.lock")]
+    ours = ["install", "-q", "--no-deps", "--no-build-isolation", "-e", str(HERE)]
+    return _environment("dev", [HERE / "pyproject.toml", HERE / "dev.lock"], [locked, ours])
+
+
+def _environment(name: str, inputs: Sequence[Path], installs: Sequence[Sequence[str]]) -> Path:
+    """Return an environment that fits its inputs, made or renewed if need be."""
+    folder = ENVIRONMENTS / name
+    stamp = folder / "made-from"
+    digest = hashlib.sha256(f"{sys.executable} {sys.version}".encode())
+    for path in inputs:
+        digest.update(str(path.relative_to(HERE)).encode() + path.read_bytes())
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return folder
+    print(f"making the environment {folder.relative_to(HERE)} …", file=sys.stderr, flush=True)
+    # Without pip inside: some systems ship venv without it, and the pip outside can serve.
+    _run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)])
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
+    for install in installs:
+        _run([*pip, *install])
+    stamp.write_text(digest.hexdigest())
+    return folder
+
+
+def _run(command: Sequence[str]) -> None:
+    if (status := subprocess.run(command, check=False).returncode) != 0:
+        print(f"failed: {' '.join(command)}", file=sys.stderr)
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,98 @@
+"""A machine that knows nothing but `docs/wire.md`: plain blocking sockets, frames by hand."""
+
+import socket
+import struct
+from types import TracebackType
+
+PATIENCE_S = 20.0
+
+
+def framed(text: str) -> bytes:
+    payload = text.encode()
+    return struct.pack(">I", len(payload)) + payload
+
+
+class RawMachine:
+    """Listens at a free port of loopback; dials, introduces itself, sends, reads frames."""
+
+    def __init__(self, name: str, backlog: int = 8) -> None:
+        self.name = name
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self.listener.settimeout(PATIENCE_S)
+        self.port: int = self.listener.getsockname()[1]
+        self.outgoing: socket.socket | None = None
+        self.incoming: socket.socket | None = None
+        self.heard = b""
+
+    def __enter__(self) -> "RawMachine":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for one in (self.listener, self.outgoing, self.incoming):
+            if one is not None:
+                one.close()
+
+    def connect(self, port: int) -> socket.socket:
+        """Dial without a word."""
+        dialled = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        self.outgoing = dialled
+        return dialled
+
+    def join(self, port: int, run_id: str) -> str:
+        """Dial, introduce ourselves, and take the other's call; return its introduction."""
+        self.connect(port)
+        self.say(f"Iam {self.name} {run_id}")
+        return self.take_call()
+
+    def take_call(self) -> str:
+        self.incoming, _ = self.listener.accept()
+        self.incoming.settimeout(PATIENCE_S)
+        self.heard = b""
+        return self.hear() or ""
+
+    def say(self, text: str) -> None:
+        self.write(framed(text))
+
+    def write(self, raw: bytes) -> None:
+        assert self.outgoing is not None
+        self.outgoing.sendall(raw)
+
+    def hang_up(self) -> None:
+        """Say that nothing more will be said."""
+        assert self.outgoing is not None
+        self.outgoing.shutdown(socket.SHUT_WR)
+
+    def hear(self) -> str | None:
+        """Return the next frame, or None at the end of the connection."""
+        assert self.incoming is not None
+        while True:
+            if len(self.heard) >= 4:
+                (length,) = struct.unpack(">I", self.heard[:4])
+                if len(self.heard) >= 4 + length:
+                    text = self.heard[4 : 4 + length].decode()
+                    self.heard = self.heard[4 + length :]
+                    return text
+            chunk = self.incoming.recv(65536)
+            if not chunk:
+                return None
+            self.heard += chunk
+
+    def hear_all(self) -> list[str]:
+        """Return every frame up to the end of the connection."""
+        frames = []
+        while (text := self.hear()) is not None:
+            frames.append(text)
+        return frames
+
+    def was_closed(self) -> bool:
+        """Wait until the other side closes the connection that we dialled."""
+        assert self.outgoing is not None
+        try:
+            return self.outgoing.recv(1) == b""
+        except ConnectionError:
+            return True

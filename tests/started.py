@@ -1,0 +1,77 @@
+"""driftlab commands as processes, and waiting for what they do."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from driftlab.trace.reading import Journal, read_journal
+
+DRIFTLAB = [sys.executable, "-m", "driftlab"]
+PATIENCE_S = 30.0
+
+
+def driftlab(
+    *arguments: str | Path, cwd: Path | None = None, prepare: Callable[[], None] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    return subprocess.run(
+        [*DRIFTLAB, *map(str, arguments)],
+        capture_output=True, text=True, timeout=100, cwd=cwd, preexec_fn=prepare, check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def started(*arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
+    """Start a command; at the end it is gone, one way or the other."""
+    process = subprocess.Popen(
+        [*DRIFTLAB, *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds; fail if it takes too long."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.005)):
+        if holds():
+            return
+        pause.wait(0.005)
+    raise AssertionError(f"not within {PATIENCE_S:g} s")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def lines_of(path: Path) -> int:
+    """Count the events that a live journal holds."""
+    if not path.exists():
+        return 0
+    return sum(line[:1].isdigit() for line in path.read_text().splitlines())
+
+
+def pid_of(folder: Path, machine: str) -> int:
+    return int(read_journal(folder / f"{machine}.log").header["pid"])
+
+
+def reasons(journal: Journal) -> list[str]:
+    """Return `what: reason` of each incident."""
+    return [
+        f"{note.fields['what']}: {note.fields['reason']}" for note in journal.notes_on("incident")
+    ]

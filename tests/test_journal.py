@@ -1,0 +1,180 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftlab.event import Event, Kind, Message
+from driftlab.hosts.journal_file import JournalFile, JournalFileError
+from driftlab.trace.journal import (
+    COLUMNS,
+    Entry,
+    Instant,
+    JournalError,
+    format_entry,
+    format_note,
+    parse_entry,
+    parse_note,
+)
+from driftlab.trace.reading import UnreadableError, journals_of, read_journal, read_last
+from driftlab.trace.utc import utc_ns, utc_text
+
+names = st.sampled_from(["A", "B", "C", "machine-7", "x_1"])
+counts = st.integers(0, 2**63 - 1)
+times = st.integers(0, 4_000_000_000 * 10**9)
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    kind = draw(st.sampled_from(Kind))
+    peers = {
+        Kind.INTERNAL: st.just(()),
+        Kind.SEND: st.lists(names, min_size=1, max_size=4).map(tuple),
+        Kind.RECEIVE: st.tuples(names),
+    }[kind]
+    event = Event(
+        "A", draw(counts), kind, draw(peers), draw(counts) if kind is Kind.RECEIVE else None,
+        draw(counts), draw(counts),
+    )  # fmt: skip
+    found = draw(st.lists(st.builds(Message, names, counts), max_size=4))
+    return Entry(event, Instant(draw(times), draw(counts), draw(st.integers(-9, 2**60))), found)
+
+
+def header(machine: str = "A") -> str:
+    return format_note("header", {"machine": machine, "index": 0, "rate": 6})
+
+
+def entry(tick: int) -> Entry:
+    event = Event("A", tick, Kind.INTERNAL, (), None, tick + 1, 0)
+    return Entry(event, Instant(10**18 + tick, tick, 5), [])
+
+
+@given(entries())
+def test_an_event_survives_its_line(one: Entry) -> None:
+    line = format_entry(one)
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    back = parse_entry("A", line[:-1])
+    assert back == one._replace(found=tuple(one.found))
+
+
+@given(entries())
+def test_a_line_has_the_named_columns_and_none_is_empty(one: Entry) -> None:
+    cells = format_entry(one).rstrip("\n").split("\t")
+    assert len(cells) == len(COLUMNS)
+    assert all(cells)
+
+
+@given(times)
+def test_a_time_survives_its_text(time_ns: int) -> None:
+    assert utc_ns(utc_text(time_ns)) == time_ns
+
+
+def test_a_time_reads_as_people_write_it() -> None:
+    assert utc_text(1_700_000_000_123_456_789) == "2023-11-14T22:13:20.123456789Z"
+    assert utc_ns("2023-11-14T22:13:20Z") == 1_700_000_000 * 10**9
+    with pytest.raises(ValueError, match="expected"):
+        utc_ns("yesterday")
+
+
+@given(st.text(max_size=40))
+def test_the_last_field_of_a_note_holds_any_sentence_on_one_line(reason: str) -> None:
+    line = format_note("incident", {"peer": "B", "reason": reason})
+    assert line.count("\n") == 1
+    assert parse_note(line[:-1]).topic == "incident"
+    assert parse_note(line[:-1]).fields["peer"] == "B"
+
+
+def test_a_note_reads_back() -> None:
+    note = parse_note("# incident peer=B reason=a frame of 7 bytes; the limit is 5")
+    assert note.fields == {"peer": "B", "reason": "a frame of 7 bytes; the limit is 5"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "x", "a\tb", format_entry(entry(1)).rstrip("\n") + "\tmore",
+     format_entry(entry(1)).rstrip("\n").replace("internal", "eternal"),
+     "2023-13-14T22:13:20.123456789Z\t1\t1\t1\tinternal\t-\t-\t1\t0\t-",
+     "2023-11-14T22:13:20.123456789Z\t1\t1\t1\tinternal\t-\t-\t1\t0\tB:x"],
+)  # fmt: skip
+def test_what_is_no_event_is_an_error(line: str) -> None:
+    with pytest.raises(JournalError):
+        parse_entry("A", line)
+
+
+@given(cut=st.integers(1))
+def test_a_journal_cut_anywhere_reads_back_to_the_cut(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    lines = [header(), *(format_entry(entry(tick)) for tick in range(4))]
+    whole = "".join(lines).encode()
+    kept = whole[: len(lines[0]) + cut % (len(whole) - len(lines[0]) + 1)]
+    path = tmp_path_factory.mktemp("cut") / "A.log"
+    path.write_bytes(kept)
+    journal = read_journal(path)
+    assert [one.event.tick for one in journal.entries] == list(range(kept.count(b"\n") - 1))
+    assert journal.torn == (not kept.endswith(b"\n"))
+    assert journal.unread == []
+
+
+def test_lines_that_match_nothing_are_counted_by_number(tmp_path: Path) -> None:
+    path = tmp_path / "A.log"
+    good = format_entry(entry(0))
+    path.write_text(header() + good + "who wrote this?\n" + "\n" + format_entry(entry(1)))
+    journal = read_journal(path)
+    assert [unread.line for unread in journal.unread] == [3, 4]
+    assert len(journal.entries) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hello\n", "# driftlab-journal 99 machine=A\n", "# driftlab-journal 1\n", "\0\xff"]
+)
+def test_a_file_that_is_no_journal_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "A.log"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(UnreadableError, match=r"A\.log"):
+        read_journal(path)
+
+
+def test_a_folder_without_journals_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match="no journals"):
+        journals_of(tmp_path)
+    with pytest.raises(UnreadableError, match="no journals"):
+        journals_of(tmp_path / "missing")
+
+
+@given(found=st.integers(0, 4000), cut=st.integers(0, 40))
+def test_the_last_entry_is_found_from_the_end_of_a_live_file(
+    tmp_path_factory: pytest.TempPathFactory, found: int, cut: int
+) -> None:
+    long = entry(7)._replace(found=[Message("B", stamp) for stamp in range(found)])
+    path = tmp_path_factory.mktemp("live") / "A.log"
+    path.write_text(header() + format_entry(entry(6)) + format_entry(long) + "x" * cut)
+    last = read_last(path)
+    assert last is not None
+    assert last.event == long.event
+    path.write_text(header())
+    assert read_last(path) is None
+
+
+def test_a_journal_file_is_never_overwritten_and_every_line_is_there_at_once(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "A.log"
+    journal = JournalFile(str(path))
+    journal.note("header", {"machine": "A"})
+    journal.append(entry(0))
+    assert len(read_journal(path).entries) == 1  # still open, nothing held back
+    with pytest.raises(JournalFileError, match="never overwritten"):
+        JournalFile(str(path))
+    journal.close()
+    assert len(read_journal(path).entries) == 1
+
+
+def test_a_full_disk_is_an_error_with_the_files_name() -> None:
+    journal = JournalFile.__new__(JournalFile)  # /dev/full exists, so it cannot be created
+    journal.path = "/dev/full"
+    journal._fd = __import__("os").open("/dev/full", 1)
+    with pytest.raises(JournalFileError, match="No space left"):
+        journal.append(entry(0))
+    journal.close()

@@ -1,0 +1,142 @@
+"""The machine against a plain transcription of the rules in the theory of the model."""
+
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftlab.dice import Purpose, below, draw, stream
+from driftlab.event import Event, Message
+from driftlab.machine.effects import Record, Send
+from driftlab.machine.inbox import Inbox
+from driftlab.machine.machine import Machine
+from driftlab.machine.workload import EVERY_PEER, INTERNAL, roll
+from driftlab.planning import plan_run
+from driftlab.scenario import Scenario
+
+
+@dataclass
+class Transcript:
+    """A machine of three, written down as the rules are told, with a die of `faces` faces."""
+
+    name: str
+    peers: list[str]
+    faces: int
+    seed: int
+    clock: int = 0
+    queue: list[tuple[str, int]] = field(default_factory=list)
+
+    def tick(self, k: int, found: list[tuple[str, int]]) -> tuple[str, list[str], int, int, int]:
+        self.queue = self.queue + found
+        if self.queue:
+            sender, stamp = self.queue.pop(0)
+            self.clock = max(self.clock, stamp) + 1
+            return "receive", [sender], stamp, self.clock, len(self.queue)
+        position = "ABC".index(self.name)
+        face = 1 + below(draw(stream(self.seed, 1, position, Purpose.DIE), k), self.faces)
+        self.clock = self.clock + 1
+        targets = {1: self.peers[:1], 2: self.peers[1:], 3: self.peers}.get(face, [])
+        return "send" if targets else "internal", targets, -1, self.clock, 0
+
+
+def machine_of(name: str, scenario: Scenario) -> Machine:
+    return Machine(next(plan for plan in plan_run(scenario, 1) if plan.name == name))
+
+
+def event_of(effects: list[Record | Send]) -> Event:
+    (record,) = [effect for effect in effects if isinstance(effect, Record)]
+    return record.event
+
+
+def messages(peers: str) -> st.SearchStrategy[list[Message]]:
+    one = st.builds(Message, st.sampled_from(peers), st.integers(0, 50))
+    return st.one_of(st.just([]), st.just([]), st.lists(one, max_size=4))
+
+
+@given(
+    st.sampled_from("ABC"), st.integers(3, 12), st.integers(0, 2**64 - 1),
+    st.lists(messages("ABC"), min_size=1, max_size=40),
+)  # fmt: skip
+def test_a_machine_does_what_the_rules_say_tick_by_tick(
+    name: str, faces: int, seed: int, finds: list[list[Message]]
+) -> None:
+    peers = [peer for peer in "ABC" if peer != name]
+    transcript = Transcript(name, peers, faces, seed)
+    machine = machine_of(name, Scenario(rates=(3, 2, 1), faces=faces, seed=seed))
+    for tick, found in enumerate(finds):
+        event = event_of(machine.tick(tick, found))
+        stamp = -1 if event.stamp is None else event.stamp
+        done = (event.kind.value, list(event.peers), stamp, event.clock, event.queue)
+        assert done == transcript.tick(tick, [(m.sender, m.stamp) for m in found])
+        assert (event.process, event.tick) == (name, tick)
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(2, 9))
+def test_a_send_is_recorded_before_it_leaves_and_carries_the_new_clock(
+    seed: int, machines: int
+) -> None:
+    machine = machine_of("A", Scenario(machines=machines, send_one=0.5, send_all=0.5, seed=seed))
+    for tick in range(20):
+        record, send = machine.tick(tick, [])
+        assert isinstance(record, Record)
+        assert isinstance(send, Send)
+        assert send.targets == record.event.peers
+        assert send.stamp == record.event.clock == tick + 1
+        assert "A" not in send.targets
+        assert len(send.targets) in (1, machines - 1)
+
+
+@given(st.lists(messages("BC"), max_size=20))
+def test_a_machine_receives_every_message_once_in_the_order_found(
+    finds: list[list[Message]],
+) -> None:
+    machine = machine_of("A", Scenario(rates=(3, 2, 1)))
+    arrived = [message for found in finds for message in found]
+    taken = []
+    for tick in range(len(finds) + len(arrived)):
+        event = event_of(machine.tick(tick, finds[tick] if tick < len(finds) else []))
+        if event.stamp is not None:
+            taken.append(Message(event.peers[0], event.stamp))
+    assert taken == arrived
+
+
+@given(st.lists(messages("BC"), max_size=20), st.integers(0, 99))
+def test_the_same_inputs_give_the_same_effects(finds: list[list[Message]], seed: int) -> None:
+    scenario = Scenario(rates=(3, 2, 1), seed=seed)
+    one, other = machine_of("A", scenario), machine_of("A", scenario)
+    for tick, found in enumerate(finds):
+        assert one.tick(tick, found) == other.tick(tick, found)
+
+
+@given(st.lists(st.tuples(st.sampled_from("BC"), st.integers(0)), max_size=30), st.data())
+def test_an_inbox_is_first_in_first_out(items: list[tuple[str, int]], data: st.DataObject) -> None:
+    inbox, plain = Inbox(), list[Message]()
+    for item in items:
+        inbox.extend([Message(*item)])
+        plain.append(Message(*item))
+        if data.draw(st.booleans()):
+            assert inbox.take() == plain.pop(0)
+        assert len(inbox) == len(plain)
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(3, 1000))
+def test_for_three_machines_the_die_has_the_notes_faces(word: int, faces: int) -> None:
+    """Face 1 is the first peer, 2 the second, 3 both; a word on an edge may fall either way."""
+    face = 1 + below(word, faces)
+    edge = any(abs(word - side * 2**64 // faces) < 2**25 for side in range(4))
+    choice = roll(word, *Scenario(faces=faces).die, 2)
+    assert edge or choice == {1: 0, 2: 1, 3: EVERY_PEER}.get(face, INTERNAL)
+
+
+def test_one_peer_is_drawn_uniformly_and_every_peer_as_often_as_asked() -> None:
+    die, key = Scenario(machines=6, send_one=0.5, send_all=0.25).die, stream(5, 1, 0, Purpose.DIE)
+    choices = [roll(draw(key, tick), *die, 5) for tick in range(40_000)]
+    for peer in range(5):
+        assert abs(choices.count(peer) - 4000) < 5 * 60
+    assert abs(choices.count(EVERY_PEER) - 10_000) < 5 * 87
+    assert abs(choices.count(INTERNAL) - 10_000) < 5 * 87
+
+
+def test_a_machine_that_never_sends_only_counts() -> None:
+    machine = machine_of("B", Scenario(machines=2, send_one=0, send_all=0))
+    assert [event_of(machine.tick(tick, [])).clock for tick in range(5)] == [1, 2, 3, 4, 5]

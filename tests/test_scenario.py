@@ -1,0 +1,177 @@
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftlab.dice import DIE_BITS
+from driftlab.errors import DriftlabError
+from driftlab.scenario import Scenario, default_name
+from driftlab.scenario_checks import RateRange, ScenarioError
+from driftlab.scenarios import BUILT_IN
+
+numbers = st.one_of(st.integers(1, 10**6), st.floats(1e-6, 1e6))
+chances = st.floats(0, 0.5)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    keys: dict[str, Any] = {
+        "seconds": draw(numbers),
+        "runs": draw(st.integers(1, 1000)),
+        "first_run": draw(st.integers(1, 1000)),
+        "seed": draw(st.integers(0, 2**64 - 1)),
+        "speed": draw(numbers),
+        "phase": draw(st.sampled_from(["random", "aligned"])),
+        "order": draw(st.sampled_from(["peers", "arrival"])),
+    }
+    if draw(st.booleans()):
+        keys["rates"] = draw(st.lists(numbers, min_size=2, max_size=6))
+        if draw(st.booleans()):
+            keys["names"] = [f"machine-{i}" for i in range(len(keys["rates"]))]
+    else:
+        low = draw(st.integers(1, 9))
+        keys["rates"] = f"{low}..{low + draw(st.integers(0, 9))}"
+        keys["machines"] = draw(st.integers(2, 40))
+    if draw(st.booleans()):
+        keys["faces"] = draw(st.integers(3, 1000))
+    else:
+        keys["send_one"], keys["send_all"] = draw(chances), draw(chances)
+    return Scenario.from_dict(keys)
+
+
+@given(scenarios())
+def test_a_scenario_survives_toml(scenario: Scenario) -> None:
+    assert Scenario.from_toml(scenario.to_toml()) == scenario
+
+
+@given(scenarios())
+def test_a_scenario_survives_plain_keys(scenario: Scenario) -> None:
+    assert Scenario.from_dict(scenario.to_dict()) == scenario
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_built_in_scenario_is_valid_and_survives_toml(name: str) -> None:
+    scenario = Scenario.from_dict(BUILT_IN[name].keys)
+    assert Scenario.from_toml(scenario.to_toml()) == scenario
+    assert scenario.size == 3
+    assert scenario.runs == 5
+
+
+def test_the_default_is_the_notes_machine() -> None:
+    scenario = Scenario()
+    assert scenario.roster() == ("A", "B", "C")
+    assert scenario.rates == RateRange(1, 6)
+    assert (scenario.seconds, scenario.faces, scenario.phase) == (60, 10, "random")
+    assert scenario.order == "peers"
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(1, 10**6))
+def test_drawn_rates_are_whole_numbers_of_the_range_and_repeatable(seed: int, run: int) -> None:
+    scenario = Scenario.from_dict({"rates": "2..4", "machines": 8, "seed": seed})
+    rates = scenario.rates_of(run)
+    assert rates == scenario.rates_of(run)
+    assert set(rates) <= {2, 3, 4}
+    assert len(rates) == 8
+
+
+def test_drawn_rates_take_every_value_about_equally_often() -> None:
+    scenario = Scenario()
+    drawn = [rate for run in range(1, 2001) for rate in scenario.rates_of(run)]
+    for rate in range(1, 7):
+        assert abs(drawn.count(rate) - 1000) < 5 * 29
+
+
+def test_names_go_on_after_z_like_columns_of_a_sheet() -> None:
+    names = [default_name(i) for i in range(26 * 27 + 1)]
+    assert names[:3] == ["A", "B", "C"]
+    assert names[24:29] == ["Y", "Z", "AA", "AB", "AC"]
+    assert names[-2:] == ["ZZ", "AAA"]
+    assert len(set(names)) == len(names)
+
+
+def test_a_die_is_its_probabilities_exactly() -> None:
+    assert Scenario(faces=10).chances == (Fraction(1, 5), Fraction(1, 10))
+    assert Scenario(send_one=0.2, send_all=0.1).chances == (Fraction(1, 5), Fraction(1, 10))
+    assert Scenario(faces=10).die == Scenario(send_one=0.2, send_all=0.1).die
+    assert Scenario(send_one=0.5, send_all=0.5).die[1] == 2**DIE_BITS
+    assert Scenario(send_one=0.1).chances == (Fraction(1, 10), Fraction(0))
+
+
+def test_text_is_read_as_flags_give_it() -> None:
+    given_text = Scenario.from_dict(
+        {"rates": "6, 3,1", "seconds": "2.5", "seed": "7", "speed": "60", "names": "x,y,z"}
+    )
+    assert given_text == Scenario(
+        rates=(6, 3, 1), seconds=2.5, seed=7, speed=60, names=("x", "y", "z")
+    )
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"rates": [6, 0, 1]}, "rates"),
+    ({"rates": [6, -3, 1]}, "rates"),
+    ({"rates": "6,three,1"}, "three"),
+    ({"rates": [6, float("nan"), 1]}, "nan"),
+    ({"rates": [6, float("inf"), 1]}, "inf"),
+    ({"rates": [6, True, 1]}, "True"),
+    ({"rates": [6, None]}, "None"),
+    ({"rates": [6]}, "from 2"),
+    ({"rates": []}, "rates"),
+    ({"rates": ""}, "rates"),
+    ({"rates": "6,,1"}, "rates"),
+    ({"rates": "6..1"}, "6..1"),
+    ({"rates": "0..6"}, "0..6"),
+    ({"rates": "1.5..6"}, "1.5..6"),
+    ({"rates": 1e12}, "rates"),
+    ({"machines": 1}, "from 2"),
+    ({"machines": 0}, "machines"),
+    ({"machines": -2}, "machines"),
+    ({"machines": 2.5}, "whole"),
+    ({"machines": "three"}, "whole"),
+    ({"machines": 4, "rates": [6, 3, 1]}, "must agree"),
+    ({"names": ["A", "B", "C", "D"], "rates": [6, 3, 1]}, "must agree"),
+    ({"names": ["A", "A", "C"]}, "own"),
+    ({"names": ["A", "a", "C"]}, "own"),
+    ({"names": ["A", "B C", "D"]}, "B C"),
+    ({"names": ["A", "B,C", "D"]}, "B,C"),
+    ({"names": ["A", "../B", "D"]}, "../B"),
+    ({"names": ["A", "", "D"]}, "name"),
+    ({"names": ["A", 7, "D"]}, "7"),
+    ({"names": ["A" * 33, "B", "D"]}, "32"),
+    ({"seconds": 0}, "seconds"),
+    ({"seconds": -1}, "seconds"),
+    ({"seconds": float("nan")}, "seconds"),
+    ({"seconds": "soon"}, "soon"),
+    ({"runs": 0}, "runs"),
+    ({"runs": 1.5}, "runs"),
+    ({"faces": 2}, "faces"),
+    ({"faces": 10.5}, "faces"),
+    ({"faces": 10, "send_one": 0.2}, "not both"),
+    ({"send_one": 0.7, "send_all": 0.4}, "1.1"),
+    ({"send_one": 1.2}, "send_one"),
+    ({"send_all": -0.1}, "send_all"),
+    ({"send_all": "x"}, "send_all"),
+    ({"seed": -1}, "seed"),
+    ({"seed": 2**64}, "seed"),
+    ({"seed": "x"}, "seed"),
+    ({"speed": 0}, "speed"),
+    ({"speed": float("inf")}, "speed"),
+    ({"phase": "random-ish"}, "aligned"),
+    ({"order": "size"}, "arrival"),
+    ({"ratse": [6, 3, 1]}, "ratse"),
+]
+
+
+@pytest.mark.parametrize(("keys", "told"), BAD)
+def test_bad_keys_are_named_in_one_line(keys: dict[str, Any], told: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.from_dict(keys)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, DriftlabError)
+
+
+def test_bad_toml_is_a_scenario_error() -> None:
+    with pytest.raises(ScenarioError, match="TOML"):
+        Scenario.from_toml("rates = [6, 3,")

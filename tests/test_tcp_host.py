@@ -1,0 +1,283 @@
+"""One real machine, started by hand, among peers that speak only the wire."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from driftlab.event import Event, Kind
+from driftlab.trace.reading import Journal, read_journal
+from tests.raw_machine import RawMachine, framed
+from tests.started import eventually, lines_of, reasons, started
+
+RUN_ID = "run-7"
+
+
+class Mesh(NamedTuple):
+    """A started machine A, its raw peers B and C, and where it listens and writes."""
+
+    process: "subprocess.Popen[str]"
+    b: RawMachine
+    c: RawMachine
+    port: int
+    path: Path
+
+    def finish(self) -> Journal:
+        """Wait for A's end and read its journal."""
+        self.process.communicate(timeout=60)
+        return read_journal(self.path)
+
+
+@contextmanager
+def mesh(folder: Path, *flags: str) -> Iterator[Mesh]:
+    """Start A; B and C are up but have not joined."""
+    with (
+        RawMachine("B") as b,
+        RawMachine("C") as c,
+        started(
+            "machine", "A", "--run-id", RUN_ID, "--out", folder, "--at", "A=127.0.0.1:0",
+            "--at", f"B=127.0.0.1:{b.port}", "--at", f"C=127.0.0.1:{c.port}", *flags,
+        ) as process,
+    ):  # fmt: skip
+        assert process.stderr is not None
+        says = process.stderr.readline()
+        port = int(says.split("127.0.0.1:")[1].split(",")[0])
+        yield Mesh(process, b, c, port, folder / "A.log")
+
+
+def join(m: Mesh) -> None:
+    """Connect both peers, both ways, and wait until A has noticed."""
+    assert m.b.join(m.port, RUN_ID) == f"Iam A {RUN_ID}"
+    assert m.c.join(m.port, RUN_ID) == f"Iam A {RUN_ID}"
+    assert m.process.stderr is not None
+    assert "all connected" in m.process.stderr.readline()
+
+
+def events(journal: Journal, kind: Kind) -> list[Event]:
+    return [entry.event for entry in journal.entries if entry.event.kind is kind]
+
+
+SHORT = ("--rates", "100,1,1", "--seconds", "1", "--seed", "5")
+
+
+def test_a_raw_client_of_the_wire_is_treated_as_a_machine(tmp_path: Path) -> None:
+    with mesh(tmp_path, *SHORT) as m:
+        join(m)
+        m.b.say("Hello A,C 40")
+        m.c.say("Hello A 7")
+        journal = m.finish()
+        heard = {"B": m.b.hear_all(), "C": m.c.hear_all()}
+    assert m.process.returncode == 0
+    assert len(journal.entries) == 100
+    received = {(event.peers, event.stamp) for event in events(journal, Kind.RECEIVE)}
+    assert received == {(("B",), 40), (("C",), 7)}
+    sends = events(journal, Kind.SEND)
+    assert len(sends) > 10
+    for name, frames in heard.items():
+        assert frames == [
+            f"Hello {','.join(event.peers)} {event.clock}" for event in sends if name in event.peers
+        ]
+    assert reasons(journal) == []
+
+
+def test_a_machine_waits_for_peers_that_are_not_up_yet(tmp_path: Path) -> None:
+    late = socket.socket()
+    late.bind(("127.0.0.1", 0))  # bound, but it does not listen: connecting is refused
+    with (
+        late,
+        mesh(tmp_path, *SHORT, "--at", f"C=127.0.0.1:{late.getsockname()[1]}") as m,
+    ):
+        m.b.join(m.port, RUN_ID)
+        m.c.connect(m.port)
+        m.c.say(f"Iam C {RUN_ID}")
+        assert lines_of(m.path) == 0
+        late.listen()
+        late.settimeout(20)
+        m.c.listener.close()
+        m.c.listener = late
+        assert m.c.take_call() == f"Iam A {RUN_ID}"
+        assert len(m.finish().entries) == 100
+
+
+GARBAGE = {
+    "a frame one byte over the limit": (
+        b"\x00\x01\x00\x01" + b"x" * 65537,
+        "a frame of 65537 bytes; the limit is 65536",
+    ),
+    "bad UTF-8": (b"\0\0\0\1\xff", "a frame that is not UTF-8: byte 0 of it"),
+    "bad grammar": (framed("Goodbye A 3"), "'Goodbye A 3' is not a message"),
+    "another's message": (framed("Hello C 3"), "a message to C, not to A"),
+    "a clock of text": (framed("Hello A three"), "'Hello A three' is not a message"),
+    "a second introduction": (framed(f"Iam B {RUN_ID}"), "is not a message"),
+    "random bytes": (bytes(range(255, 155, -1)), "the limit is 65536"),
+    "half a frame, then the end": (framed("Hello A 9")[:7], "after 7 bytes of a frame"),
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_closes_its_connection_and_costs_no_tick(tmp_path: Path, name: str) -> None:
+    raw, reason = GARBAGE[name]
+    with mesh(tmp_path, *SHORT) as m:
+        join(m)
+        m.b.say("Hello A 40")
+        m.b.write(raw)
+        assert m.b.outgoing is not None
+        m.b.outgoing.shutdown(socket.SHUT_WR)
+        assert m.b.was_closed()
+        m.c.say("Hello A 7")
+        journal = m.finish()
+    assert len(journal.entries) == 100
+    assert {event.stamp for event in events(journal, Kind.RECEIVE)} == {40, 7}
+    (closed,) = [text for text in reasons(journal) if text.startswith("peer-closed")]
+    assert reason in closed
+
+
+def test_a_frame_of_exactly_the_limit_is_judged_by_its_grammar(tmp_path: Path) -> None:
+    with mesh(tmp_path, *SHORT) as m:
+        join(m)
+        m.b.say("Hello A " + "1" * 65528)
+        assert m.b.was_closed()
+        assert any("is not a message" in text for text in reasons(m.finish()))
+
+
+STRANGERS: dict[str, tuple[Callable[[RawMachine], None], str]] = {
+    "a stranger": (lambda raw: raw.say(f"Iam D {RUN_ID}"), "D is not a peer of A"),
+    "our own name": (lambda raw: raw.say(f"Iam A {RUN_ID}"), "A is not a peer of A"),
+    "another run": (lambda raw: raw.say("Iam B run-8"), "B is of run run-8, this is run run-7"),
+    "a duplicate": (lambda raw: raw.say(f"Iam C {RUN_ID}"), "a second introduction as C"),
+    "no introduction": (lambda raw: raw.say("Hello A 3"), "is no introduction"),
+    "garbage": (lambda raw: raw.write(b"GET / HTTP/1.1\r\n\r\n"), "the limit is 65536"),
+    "silence": (RawMachine.hang_up, "before it introduced"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_a_stranger_is_closed_with_a_reason_and_the_peers_stay(tmp_path: Path, name: str) -> None:
+    speak, reason = STRANGERS[name]
+    with mesh(tmp_path, *SHORT) as m, RawMachine("X") as stranger:
+        join(m)
+        stranger.connect(m.port)
+        speak(stranger)
+        assert stranger.was_closed()
+        m.b.say("Hello A 40")
+        m.c.say("Hello A 7")
+        journal = m.finish()
+    assert {event.stamp for event in events(journal, Kind.RECEIVE)} == {40, 7}
+    assert len(journal.entries) == 100
+    assert [text for text in reasons(journal) if text.startswith("stranger-closed")] == reasons(
+        journal
+    )
+    assert reason in reasons(journal)[0]
+
+
+def test_a_frame_in_pieces_over_many_ticks_arrives_whole(tmp_path: Path) -> None:
+    with mesh(tmp_path, *SHORT) as m:
+        join(m)
+        for byte in framed("Hello A 40"):
+            before = lines_of(m.path)
+            m.b.write(bytes([byte]))
+            eventually(lambda before=before: lines_of(m.path) > before)  # type: ignore[misc]
+        journal = m.finish()
+    assert [event.stamp for event in events(journal, Kind.RECEIVE)] == [40]
+    assert reasons(journal) == []
+
+
+def test_a_peer_that_resets_and_comes_back_is_dialled_again_and_misses_nothing_sent_later(
+    tmp_path: Path,
+) -> None:
+    flags = ("--rates", "100,1,1", "--seconds", "2", "--send-one", "0", "--send-all", "1")
+    with mesh(tmp_path, *flags) as m:
+        join(m)
+        m.b.hear()
+        for one in (m.b.incoming, m.b.outgoing):
+            assert one is not None
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            one.close()  # a reset, not an orderly end
+        assert m.b.join(m.port, RUN_ID) == f"Iam A {RUN_ID}"
+        m.b.say("Hello A 1000")
+        journal = m.finish()
+        again = [int(text.split()[-1]) for text in m.b.hear_all()]
+        always = [int(text.split()[-1]) for text in m.c.hear_all()]
+    assert len(journal.entries) == 200
+    assert 1000 in {event.stamp for event in events(journal, Kind.RECEIVE)}
+    assert always == [event.clock for event in events(journal, Kind.SEND)]
+    assert again == always[-len(again) :]  # nothing missing, nothing twice, from there on
+    told = reasons(journal)
+    assert any(text.startswith("channel-lost") for text in told)
+    assert "channel-open: connected again" in told
+
+
+def test_a_flood_meets_the_intake_bound_and_costs_no_tick(tmp_path: Path) -> None:
+    with mesh(tmp_path, *SHORT) as m:
+        join(m)
+        flood = framed("Hello A 3") * 5000
+        assert m.b.outgoing is not None
+        m.b.outgoing.settimeout(None)
+        try:
+            while m.process.poll() is None:
+                m.b.write(flood)
+        except OSError:
+            pass  # A is done and has closed
+        m.c.say("Hello A 7") if m.process.poll() is None else None
+        journal = m.finish()
+    assert len(journal.entries) == 100
+    assert journal.entries[-1].event.queue > 10_000
+    assert any(text.startswith("intake-bound: over 32768") for text in reasons(journal))
+
+
+@pytest.mark.parametrize(("order", "found"), [("peers", ["B", "C"]), ("arrival", ["C", "B"])])
+def test_messages_are_queued_in_the_order_that_the_scenario_says(
+    tmp_path: Path, order: str, found: list[str]
+) -> None:
+    with mesh(tmp_path, "--rates", "2,1,1", "--seconds", "2", "--order", order) as m:
+        join(m)
+        eventually(lambda: lines_of(m.path) == 1)  # then half a second to the next tick
+        m.c.say("Hello A 1")
+        m.b.outgoing and m.b.outgoing.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        eventually(lambda: queued_bytes(m.c) == 0)
+        m.b.say("Hello A 1")
+        journal = m.finish()
+    (together,) = [entry.found for entry in journal.entries if entry.found]
+    assert [message.sender for message in together] == found
+
+
+def queued_bytes(raw: RawMachine) -> int:
+    """What our side of the connection still holds (SIOCOUTQ): 0 once the other kernel has it."""
+    import fcntl
+
+    assert raw.outgoing is not None
+    return int.from_bytes(fcntl.ioctl(raw.outgoing.fileno(), 0x5411, b"\0" * 4), "little")
+
+
+def test_an_interrupted_machine_ends_its_journal_and_says_so(tmp_path: Path) -> None:
+    with mesh(tmp_path, "--rates", "100,1,1", "--seconds", "60") as m:
+        join(m)
+        eventually(lambda: lines_of(m.path) > 5)
+        m.process.send_signal(2)
+        m.process.communicate(timeout=20)
+        assert m.process.returncode == 130
+    journal = read_journal(m.path)
+    assert journal.notes[-1].topic == "end"
+    assert journal.notes[-1].fields["reason"] == "interrupted"
+    assert not journal.torn
+
+
+def test_a_machine_by_hand_says_what_is_missing(tmp_path: Path) -> None:
+    for flags, told in (
+        (["A", "--at", "A=127.0.0.1:0", "--at", "B=127.0.0.1:1"], "no address for C"),
+        (["D"], "D is no machine of this scenario; it has A, B, C"),
+        (["A", "--at", "A"], "not NAME=HOST:PORT"),
+        (["A", "--at", "A=127.0.0.1"], "HOST:PORT"),
+        (["A", "--at", "Q=127.0.0.1:1"], "Q"),
+    ):
+        with started("machine", *flags, "--out", str(tmp_path / "x")) as process:
+            _, told_us = process.communicate(timeout=20)
+        assert process.returncode == 2
+        assert told in told_us
+        assert told_us.count("\n") == 1
+    assert json.dumps([str(path) for path in tmp_path.iterdir()]) == "[]"

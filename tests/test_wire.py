@@ -1,0 +1,127 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftlab import wire
+
+texts = st.text(max_size=60)
+tokens = st.text("ABCXYZabc019_-", min_size=1, max_size=8)
+stamps = st.integers(0, wire.STAMP_MAX)
+
+
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    """Cut a stream at some places, which may be equal: empty pieces are legal."""
+    edges = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    return [stream[a:b] for a, b in pairwise(edges)]
+
+
+def decoded(pieces: list[bytes]) -> tuple[list[str], str | None, int]:
+    decoder = wire.FrameDecoder()
+    frames = [text for piece in pieces for text in decoder.feed(piece)]
+    return frames, decoder.broken, decoder.pending_bytes
+
+
+@given(st.lists(texts), st.lists(st.integers(0)))
+def test_frames_survive_any_cut(frames: list[str], places: list[int]) -> None:
+    stream = b"".join(wire.frame(text) for text in frames)
+    assert decoded(cut(stream, places)) == (frames, None, 0)
+
+
+@given(st.lists(texts), st.lists(st.integers(0)))
+def test_frames_survive_byte_by_byte(frames: list[str], places: list[int]) -> None:
+    stream = b"".join(wire.frame(text) for text in frames)
+    assert decoded([bytes([byte]) for byte in stream]) == (frames, None, 0)
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(0)))
+def test_any_bytes_give_the_same_frames_and_the_same_end_under_any_cut(
+    stream: bytes, places: list[int]
+) -> None:
+    assert decoded(cut(stream, places)) == decoded([stream])
+
+
+@given(st.lists(texts, max_size=3), st.lists(st.integers(0)), st.binary(max_size=20))
+def test_a_broken_stream_gives_the_frames_before_the_break_under_any_cut(
+    frames: list[str], places: list[int], rest: bytes
+) -> None:
+    stream = b"".join(wire.frame(text) for text in frames) + b"\xff\xff\xff\xff" + rest
+    assert decoded(cut(stream, places)) == (
+        frames,
+        f"a frame of {2**32 - 1} bytes; the limit is {wire.FRAME_BYTES_MAX}",
+        0,
+    )
+
+
+@given(st.lists(texts, min_size=1), st.integers(1))
+def test_an_unfinished_frame_is_held_and_nothing_of_it_given_out(
+    frames: list[str], missing: int
+) -> None:
+    last = wire.frame(frames[-1])
+    kept = last[: -(missing % len(last)) or None]
+    stream = b"".join(wire.frame(text) for text in frames[:-1]) + kept
+    complete = frames if kept == last else frames[:-1]
+    assert decoded([stream]) == (complete, None, 0 if kept == last else len(kept))
+
+
+def test_a_frame_of_exactly_the_limit_passes_and_one_byte_more_does_not() -> None:
+    text = "x" * wire.FRAME_BYTES_MAX
+    assert decoded([wire.frame(text)]) == ([text], None, 0)
+    over = (wire.FRAME_BYTES_MAX + 1).to_bytes(4, "big") + text.encode() + b"x"
+    assert decoded([over])[1] is not None
+    with pytest.raises(ValueError, match="65537"):
+        wire.frame(text + "x")
+
+
+def test_the_limit_counts_bytes_not_characters() -> None:
+    with pytest.raises(ValueError, match="131072"):
+        wire.frame("é" * wire.FRAME_BYTES_MAX)
+
+
+def test_bytes_that_are_not_utf8_break_the_stream() -> None:
+    frames, broken, _ = decoded([wire.frame("Hello B 1") + b"\0\0\0\2\xc3\x28"])
+    assert frames == ["Hello B 1"]
+    assert broken == "a frame that is not UTF-8: byte 0 of it"
+
+
+@given(st.lists(tokens, min_size=1, max_size=5), stamps)
+def test_a_message_survives_the_wire(targets: list[str], stamp: int) -> None:
+    (text,) = wire.FrameDecoder().feed(wire.hello(tuple(targets), stamp))
+    assert wire.parse_hello(text) == (tuple(targets), stamp)
+    assert text == f"Hello {','.join(targets)} {stamp}"
+
+
+@given(tokens, tokens)
+def test_an_introduction_survives_the_wire(name: str, run_id: str) -> None:
+    (text,) = wire.FrameDecoder().feed(wire.iam(name, run_id))
+    assert wire.parse_iam(text) == (name, run_id)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "Hello", "Hello B", "Hello  17", "Hello B 17 ", " Hello B 17", "hello B 17",
+        "Hello B -1", "Hello B 1.5", "Hello B 017", "Hello B,, 17", "Hello ,B 17", "Hello B, 17",
+        "Hello B 17\n", "Hello B ١٧", "Hello B 1e3", "Iam B x", "Hello B\t17",  # noqa: RUF001
+        f"Hello B {2**63}", "Hello B 99999999999999999999", "Hello É 3", "Hello B C 3",
+    ],
+)  # fmt: skip
+def test_bad_grammar_is_no_message(text: str) -> None:
+    with pytest.raises(wire.WireError):
+        wire.parse_hello(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Iam", "Iam A", "Iam A ", "Iam A b c", "iam A b", "Hello A 1", "Iam A,B c"]
+)
+def test_bad_grammar_is_no_introduction(text: str) -> None:
+    with pytest.raises(wire.WireError):
+        wire.parse_iam(text)
+
+
+def test_a_reason_shows_what_came_short_and_on_one_line() -> None:
+    with pytest.raises(wire.WireError) as caught:
+        wire.parse_hello("Hello\n" + "x" * 1000)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 120
