@@ -1,0 +1,217 @@
+"""Real runs: the machines, their journals, and what is left when something breaks."""
+
+import os
+import random
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+import driftlab
+from driftlab.event import Event, Kind
+from driftlab.machine.effects import Record
+from driftlab.machine.machine import Machine
+from driftlab.planning import plan_run
+from driftlab.trace.reading import Journal, journals_of
+from tests.started import eventually, is_alive, lines_of, pid_of, started
+
+FAST = ("--rates", "60,30,10", "--seconds", "2", "--seed", "3")
+
+
+def judged(journals: list[Journal], killed: str = "") -> None:
+    """Demand of a run's journals everything that must hold, whatever was killed."""
+    sent: dict[tuple[str, str], list[int]] = {}
+    for journal in journals:
+        for entry in journal.entries:
+            if entry.event.kind is Kind.SEND:
+                for target in entry.event.peers:
+                    sent.setdefault((journal.machine, target), []).append(entry.event.clock)
+    for journal in journals:
+        one_operation_a_tick(journal)
+        for peer in journal.header["peers"].split(","):
+            found = [m.stamp for entry in journal.entries for m in entry.found if m.sender == peer]
+            there = sent.get((peer, journal.machine), [])
+            assert found == there[: len(found)], "each channel is FIFO and invents nothing"
+
+
+def one_operation_a_tick(journal: Journal) -> None:
+    """The rules of one machine, worked out again from what its sockets held."""
+    clock, queue = 0, list[tuple[str, int]]()
+    for tick, entry in enumerate(journal.entries):
+        event = entry.event
+        assert event.tick == tick
+        queue += [(message.sender, message.stamp) for message in entry.found]
+        if queue:
+            sender, stamp = queue.pop(0)
+            assert (event.kind, event.peers, event.stamp) == (Kind.RECEIVE, (sender,), stamp)
+            clock = max(clock, stamp) + 1
+        else:
+            assert event.kind is not Kind.RECEIVE
+            clock += 1
+        assert (event.clock, event.queue) == (clock, len(queue))
+
+
+def replayed(journal: Journal, scenario: driftlab.Scenario, run: int = 1) -> list[Event]:
+    """Feed what a journal says was found to the same machine, tick by tick."""
+    plan = next(plan for plan in plan_run(scenario, run) if plan.name == journal.machine)
+    machine = Machine(plan)
+    events = []
+    for entry in journal.entries:
+        effects = machine.tick(entry.event.tick, entry.found)
+        events += [effect.event for effect in effects if isinstance(effect, Record)]
+    return events
+
+
+@pytest.mark.parametrize("order", ["peers", "arrival"])
+@pytest.mark.parametrize("phase", ["random", "aligned"])
+def test_a_real_run_keeps_every_rule_and_its_replay_gives_the_same_events(
+    tmp_path: Path, phase: str, order: str
+) -> None:
+    scenario = driftlab.Scenario.from_dict(
+        {"rates": [60, 30, 10, 45.5], "seconds": 2, "seed": 9, "phase": phase, "order": order}
+    )
+    run = driftlab.run(scenario, tmp_path / "run")
+    assert isinstance(run, driftlab.Run)
+    journals = journals_of(tmp_path / "run")
+    judged(journals)
+    assert [machine.ticks for machine in run.machines] == [120, 60, 20, 91]
+    assert set(run.ends.values()) == {"complete"}
+    for journal in journals:
+        assert not journal.torn
+        assert journal.unread == []
+        assert replayed(journal, scenario) == [entry.event for entry in journal.entries]
+
+
+def test_a_run_is_repeated_from_its_folder_with_the_same_dice(tmp_path: Path) -> None:
+    from driftlab.api import read_scenario
+
+    first = driftlab.run(driftlab.Scenario(rates="2..9", seconds=1, seed=11), tmp_path / "a")
+    again = driftlab.run(read_scenario(tmp_path / "a" / "scenario.toml"), tmp_path / "b")
+    assert isinstance(first, driftlab.Run)
+    assert isinstance(again, driftlab.Run)
+    assert again.scenario == first.scenario
+    assert [m.rate for m in again.machines] == [m.rate for m in first.machines]
+    phases = [
+        [journal.header["phase_ns"] for journal in journals_of(tmp_path / folder)]
+        for folder in "ab"
+    ]
+    assert phases[0] == phases[1]
+
+
+def test_each_run_of_several_has_dice_and_a_folder_of_its_own(tmp_path: Path) -> None:
+    scenario = driftlab.Scenario(rates="1..9", seconds=1, seed=2, runs=3, speed=4)
+    runs = driftlab.run(scenario, tmp_path / "runs")
+    assert isinstance(runs, list)
+    assert [run.scenario.first_run for run in runs] == [1, 2, 3]
+    assert len({run.scenario.rates for run in runs}) == 3
+    scenario_again, runs_again = driftlab.read_runs(tmp_path / "runs")
+    assert scenario_again == scenario
+    assert [run.machines for run in runs_again] == [run.machines for run in runs]
+
+
+@pytest.mark.parametrize("attempt", range(6))
+def test_a_machine_killed_at_any_instant_leaves_a_journal_that_reads_back(
+    tmp_path: Path, attempt: int
+) -> None:
+    folder = tmp_path / "run"
+    victim = "ABC"[attempt % 3]
+    with started("run", "--rates", "400,300,200", "--seconds", "2", "--out", folder) as process:
+        goal = random.Random(attempt).randrange(1, 200)
+        eventually(lambda: lines_of(folder / f"{victim}.log") >= goal)
+        os.kill(pid_of(folder, victim), signal.SIGKILL)
+        says, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert f"{victim}: killed by SIGKILL" in says
+    journals = journals_of(folder)
+    judged(journals)
+    for journal in journals:
+        assert journal.unread == []
+        killed = journal.machine == victim
+        assert bool(journal.notes_on("end")) != killed
+        ticks = {"A": 800, "B": 600, "C": 400}[journal.machine]
+        assert (len(journal.entries) < ticks) if killed else (len(journal.entries) == ticks)
+        if not killed:
+            told = [note.fields for note in journal.notes_on("incident")]
+            assert {"peer-closed", "channel-lost"} <= {fields["what"] for fields in told}
+            assert {fields["peer"] for fields in told} == {victim}
+
+
+def test_a_killed_launcher_leaves_no_orphan_and_journals_that_say_why(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with started("run", "--rates", "50,50,50", "--seconds", "60", "--out", folder) as process:
+        eventually(lambda: all(lines_of(folder / f"{name}.log") > 5 for name in "ABC"))
+        pids = [pid_of(folder, name) for name in "ABC"]
+        assert all(is_alive(pid) for pid in pids)
+        process.kill()
+        eventually(lambda: not any(is_alive(pid) for pid in pids))
+    for journal in journals_of(folder):
+        assert journal.notes[-1].fields["reason"] == "launcher gone"
+        assert not journal.torn
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_cleanly_and_keeps_what_was_recorded(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "run"
+    with started("run", "--rates", "50,50,50", "--seconds", "60", "--out", folder) as process:
+        eventually(lambda: all(lines_of(folder / f"{name}.log") > 5 for name in "ABC"))
+        pids = [pid_of(folder, name) for name in "ABC"]
+        process.send_signal(number)
+        says, _ = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert not any(is_alive(pid) for pid in pids)
+    journals = journals_of(folder)
+    judged(journals)
+    for journal in journals:
+        assert journal.notes[-1].fields["reason"] == "interrupted"
+        assert f"{journal.machine}: interrupted, after {len(journal.entries)} ticks" in says
+
+
+def test_of_two_runs_that_want_one_folder_exactly_one_gets_it(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with (
+        started("run", *FAST, "--out", folder, "--json") as one,
+        started("run", *FAST, "--out", folder, "--json") as other,
+    ):
+        says = [process.communicate(timeout=60) for process in (one, other)]
+    assert sorted([one.returncode, other.returncode]) == [0, 2]
+    (told,) = [error for _, error in says if "already holds a run" in error]
+    assert "--out" in told
+    judged(journals_of(folder))
+    assert [len(journal.entries) for journal in journals_of(folder)] == [120, 60, 20]
+
+
+def test_a_full_disk_ends_one_machine_with_a_clear_error_and_no_other(tmp_path: Path) -> None:
+    """The kernel's file-size limit, set on one worker, stands in for the disk."""
+    folder = tmp_path / "run"
+    with started("run", "--rates", "200,200,200", "--seconds", "2", "--out", folder) as process:
+        eventually(lambda: lines_of(folder / "B.log") > 20)
+        resource.prlimit(pid_of(folder, "B"), resource.RLIMIT_FSIZE, (8192, 8192))
+        says, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "B: cannot write B.log: File too large" in says
+    journals = journals_of(folder)
+    judged(journals)
+    assert [len(journal.entries) for journal in journals if journal.machine != "B"] == [400, 400]
+    assert (folder / "B.log").stat().st_size == 8192  # cut in a line, which the reader recognises
+    assert journals[1].torn
+
+
+def test_a_stopped_machine_takes_its_ticks_late_and_leaves_none_out(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with started("run", "--rates", "100,100,100", "--seconds", "2", "--out", folder) as process:
+        eventually(lambda: lines_of(folder / "C.log") > 20)
+        pid = pid_of(folder, "C")
+        os.kill(pid, signal.SIGSTOP)
+        before = lines_of(folder / "A.log")
+        eventually(lambda: lines_of(folder / "A.log") > before + 50)
+        os.kill(pid, signal.SIGCONT)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    journals = journals_of(folder)
+    judged(journals)
+    assert [len(journal.entries) for journal in journals] == [200, 200, 200]
+    assert max(entry.instant.late_ns for entry in journals[2].entries) > 400_000_000
+    assert all(not journal.notes_on("incident") for journal in journals)
