@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from driftlab.analysis.summary import MachineSummary, summarise, with_drift
 from driftlab.hosts.launcher import launch
+from driftlab.hosts.limits import require_files_for
 from driftlab.hosts.run_folder import (
     SCENARIO_FILE,
     claim,
@@ -86,6 +87,7 @@ def run_each(
     scenario: Scenario, out: Path, on_beat: OnBeat = lambda start, elapsed_ns: None
 ) -> Iterator[Run]:
     """Yield the runs of a scenario as they end; stop after one that was interrupted."""
+    require_files_for(scenario.size)
     with ExitStack() as stack:
         if scenario.runs > 1:
             claim(out, scenario)

@@ -24,7 +24,6 @@ from typing import Final, NamedTuple
 from driftlab.errors import DriftlabError
 from driftlab.hosts.addresses import Address, listen
 from driftlab.hosts.assignment import Assignment
-from driftlab.hosts.limits import require_files_for
 from driftlab.hosts.tcp import COMPLETE
 from driftlab.plan import MachinePlan
 from driftlab.trace.reading import JOURNAL_SUFFIX
@@ -123,10 +122,9 @@ def launch(
     """Run the machines of one run, journals into `folder`, and return how they ended.
 
     `on_beat` is called about five times a second with the real nanoseconds
-    since the start. Raises LaunchError (nothing was started) and
-    TooManyMachinesError.
+    since the start. Ask `require_files_for` first. Raises LaunchError: nothing was
+    started, or all of it was ended again.
     """
-    require_files_for(len(plans))
     with _Signals() as signals:
         return _Launch(plans, folder, run_id, order, signals, on_beat).run()
 

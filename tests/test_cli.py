@@ -1,0 +1,273 @@
+"""The command line as a user and a script meet it."""
+
+import json
+import os
+import pty
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import driftlab as package
+from driftlab.scenarios import BUILT_IN
+from tests.started import DRIFTLAB, driftlab
+
+QUICK = ("--rates", "60,30,10", "--seconds", "1", "--seed", "3")
+
+
+def document(text: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
+
+
+def test_json_is_one_document_with_the_names_of_the_interface(tmp_path: Path) -> None:
+    done = driftlab("run", *QUICK, "--out", tmp_path / "run", "--json")
+    assert done.returncode == 0
+    said = document(done.stdout)
+    assert said["scenario"]["rates"] == [60, 30, 10]
+    assert {"seconds": 1, "faces": 10, "seed": 3}.items() <= said["scenario"].items()
+    (run,) = said["runs"]
+    assert run["folder"] == str(tmp_path / "run")
+    assert [machine["name"] for machine in run["machines"]] == ["A", "B", "C"]
+    for machine, ticks in zip(run["machines"], (60, 30, 10), strict=True):
+        assert set(machine) >= {"rate", "achieved_rate", "events", "clock", "jump", "queue"}
+        assert sum(machine["events"].values()) == ticks
+        assert set(machine["events"]) == {"internal", "send", "receive"}
+        assert set(machine["jump"]) == {"mean", "max"}
+        assert set(machine["queue"]) == {"mean", "max", "last"}
+        assert set(machine["lateness_us"]) == {"p50", "p99", "max"}
+        assert abs(machine["achieved_rate"] / machine["rate"] - 1) < 0.05
+
+
+def test_stats_say_of_a_folder_what_the_run_said(tmp_path: Path) -> None:
+    said = driftlab("run", *QUICK, "--runs", "2", "--out", tmp_path / "run", "--json")
+    again = driftlab("stats", tmp_path / "run", "--json")
+    assert again.returncode == 0
+    assert document(again.stdout) == document(said.stdout)
+    table = driftlab("stats", tmp_path / "run").stdout
+    assert [line.split()[:2] for line in table.splitlines() if "60" in line.split()] == [
+        ["1", "A"],
+        ["2", "A"],
+    ]
+
+
+def test_the_achieved_rate_is_in_the_scenarios_own_time(tmp_path: Path) -> None:
+    flags = ("--rates", "6,3,1", "--seconds", "60", "--speed", "60")
+    said = driftlab("run", *flags, "--out", tmp_path / "run", "--json")
+    machines = document(said.stdout)["runs"][0]["machines"]
+    assert [sum(machine["events"].values()) for machine in machines] == [360, 180, 60]
+    assert [round(machine["achieved_rate"], 1) for machine in machines] == [6.0, 3.0, 1.0]
+
+
+def test_a_table_for_people_ends_with_commands_that_work(tmp_path: Path) -> None:
+    done = driftlab("run", *QUICK, "--out", "first", cwd=tmp_path)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    next_steps = [line.split(maxsplit=1)[1] for line in lines if line.startswith(("rep", "fig"))]
+    assert len(next_steps) == 2
+    for step in next_steps:
+        command = step.split("(")[0].split()
+        assert command[0] == "driftlab"
+        assert driftlab(*command[1:], cwd=tmp_path).returncode == 0
+    (grep,) = [line.split(maxsplit=1)[1] for line in lines if line.startswith("messages")]
+    assert "receive" in subprocess.check_output(grep, shell=True, text=True, cwd=tmp_path)
+
+
+def test_quiet_prints_the_folder_and_nothing_else(tmp_path: Path) -> None:
+    done = driftlab("run", *QUICK, "--quiet", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = tmp_path / done.stdout.strip()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "A.log", "B.log", "C.log", "scenario.toml",
+    ]  # fmt: skip
+
+
+def test_flags_win_over_a_file(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text("rates = [60, 30]\nseconds = 9\nsend_one = 0.5\nseed = 8\n")
+    flags = ("--seconds", "0.5", "--rates", "20,30,40", "--faces", "4")
+    done = driftlab("run", "my.toml", *flags, "--out", "run", "--json", cwd=tmp_path)
+    said = document(done.stdout)["scenario"]
+    assert (said["seconds"], said["rates"], said["seed"]) == (0.5, [20, 30, 40], 8)
+    assert said["faces"] == 4
+    assert "send_one" not in said
+
+
+def test_a_scenario_without_a_seed_gets_a_new_one_that_is_written_down(tmp_path: Path) -> None:
+    flags = ("--rates", "20,30", "--seconds", "0.2", "--json")
+    seeds = []
+    for folder in "ab":
+        done = driftlab("run", *flags, "--out", tmp_path / folder)
+        seeds.append(document(done.stdout)["scenario"]["seed"])
+        assert f"seed = {seeds[-1]}\n" in (tmp_path / folder / "scenario.toml").read_text()
+    assert seeds[0] != seeds[1]
+
+
+def test_a_built_in_scenario_runs_by_name(tmp_path: Path) -> None:
+    flags = ("--speed", "60", "--seconds", "10", "--runs", "2")
+    done = driftlab("run", "standard", *flags, "--out", tmp_path / "run", "--json")
+    assert done.returncode == 0
+    said = document(done.stdout)
+    assert said["scenario"]["rates"] == "1..6"
+    for run in said["runs"]:
+        assert all(1 <= machine["rate"] <= 6 for machine in run["machines"])
+
+
+def test_scenarios_lists_what_is_built_in() -> None:
+    listed = driftlab("scenarios").stdout
+    assert all(name in listed for name in BUILT_IN)
+    assert set(document(driftlab("scenarios", "--json").stdout)["scenarios"]) == set(BUILT_IN)
+
+
+BAD = [
+    (["--rates", "6,0,1"], "rates: 0"),
+    (["--rates=-1,2,3"], "rates: -1"),
+    (["--rates", "six"], "'six'"),
+    (["--rates", "nan,1,2"], "nan"),
+    (["--rates", ""], "rates"),
+    (["--names", "A,B,C,D", "--rates", "6,3,1"], "names says 4"),
+    (["--machines", "4", "--rates", "6,3,1"], "machines says 4"),
+    (["--send-one", "0.8", "--send-all", "0.3"], "1.1"),
+    (["--faces", "10", "--send-one", "0.8"], "not both"),
+    (["--seconds", "0"], "seconds: 0"),
+    (["--seconds", "soon"], "'soon'"),
+    (["--speed", "0"], "speed: 0"),
+    (["--runs", "0"], "runs: 0"),
+    (["--seed", "x"], "seed"),
+    (["--phase", "sideways"], "aligned"),
+    (["missing.toml"], "missing.toml: no such file"),
+    (["bad.toml"], "ratse: no such key"),
+    (["broken.toml"], "not valid TOML"),
+    (["binary.toml"], "not UTF-8"),
+    (["folder"], "folder"),
+    (["--out", "bad.toml"], "no folder"),
+    (["--out", "bad.toml/below"], "bad.toml/below"),
+    (["--out", "held"], "held already holds a run"),
+    (["--out", "logs"], "logs already holds a run"),
+    (["--sed", "3"], "--sed"),
+    (["--rates"], "--rates"),
+]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "bad.toml").write_text("ratse = [6, 3, 1]\n")
+    (tmp_path / "broken.toml").write_text("rates = [6, 3,\n")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\0\0")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held" / "scenario.toml").write_text("seed = 1\n")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "A.log").write_text("mine\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("flags", "told"), BAD)
+def test_bad_input_is_one_line_and_status_2_and_nothing_half_started(
+    place: Path, flags: list[str], told: str
+) -> None:
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    done = driftlab("run", *flags, cwd=place)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+def test_too_many_machines_for_the_open_file_limit_says_the_limit(tmp_path: Path) -> None:
+    done = driftlab(
+        "run", "--machines", "40", cwd=tmp_path,
+        prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "the limit here is 100" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_soft_open_file_limit_is_raised_where_the_system_allows(tmp_path: Path) -> None:
+    done = driftlab(
+        "run", "--rates", ",".join(["20"] * 24), "--seconds", "0.5", "--json", cwd=tmp_path,
+        prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 4096)),
+    )  # fmt: skip
+    assert done.returncode == 0
+    machines = document(done.stdout)["runs"][0]["machines"]
+    assert [machine["name"] for machine in machines][-1] == "X"
+    assert all(sum(machine["events"].values()) == 10 for machine in machines)
+
+
+@pytest.mark.parametrize("command", ["", "nonsense", "stats", "stats nowhere", "machine"])
+def test_a_command_that_cannot_be_used_is_one_line_and_status_2(command: str) -> None:
+    done = driftlab(*command.split())
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["", "run", "stats", "scenarios", "machine"])
+def test_help_answers(command: str) -> None:
+    done = driftlab(*command.split(), "--help")
+    assert done.returncode == 0
+    assert "usage: driftlab" in done.stdout
+
+
+def test_output_that_nobody_reads_is_no_traceback(tmp_path: Path) -> None:
+    line = f"{' '.join(DRIFTLAB)} scenarios | true"
+    for _ in range(5):
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+        assert done.stderr == ""
+
+
+def test_on_a_terminal_the_display_shows_every_machine_live(tmp_path: Path) -> None:
+    """A pseudo-terminal takes standard error; what it was shown is read to the end."""
+    near, far = pty.openpty()
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"}
+    with subprocess.Popen(
+        [*DRIFTLAB, "run", "--rates", "60,30,10", "--seconds", "2", "--out", str(tmp_path / "r")],
+        stderr=far, stdout=subprocess.PIPE, env=environment,
+    ) as process:  # fmt: skip
+        os.close(far)
+        shown = b""
+        try:
+            while chunk := os.read(near, 65536):
+                shown += chunk
+        except OSError:
+            pass  # the other end is closed: that is how a pseudo-terminal ends
+        finally:
+            os.close(near)
+        assert process.stdout is not None
+        table = process.stdout.read().decode()
+    text = shown.decode()
+    assert "1 s of 2 s" in text
+    assert all(head in text for head in ("machine", "clock", "queue", "late, ms"))
+    assert ["60", "30", "10"][0] in table
+
+
+def test_off_a_terminal_the_display_is_plain_lines(tmp_path: Path) -> None:
+    done = driftlab("run", *QUICK, "--out", tmp_path / "run")
+    assert done.stderr.startswith("0 s of 1 s, 1 s left")
+    assert "\x1b" not in done.stderr + done.stdout
+
+
+def imported_by(module: str) -> set[str]:
+    code = f"import sys, {module}; print(*sys.modules)"
+    return set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+
+
+def test_a_worker_imports_nothing_heavy() -> None:
+    heavy = {"dataclasses", "argparse", "subprocess", "rich", "numpy", "fractions", "tomllib"}
+    assert heavy & imported_by("driftlab.hosts.worker") == set()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = {"dataclasses", "subprocess", "rich", "numpy", "fractions", "tomllib", "socket"}
+    assert heavy & imported_by("driftlab.cli.main") == set()
+
+
+def test_the_package_has_the_names_it_promises() -> None:
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = package.nonsense
