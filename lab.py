@@ -58,6 +58,7 @@ def _test() -> int:
         "lint": ("ruff", ["check", "."]),
         "format": ("ruff", ["format", "--check", "."]),
         "types": ("mypy", []),
+        "erase": ("coverage", ["erase"]),
         "tests": ("coverage", ["run", "-m", "pytest", "-m", "not slow"]),
         "combine": ("coverage", ["combine", "--quiet"]),
         "coverage": ("coverage", ["report"]),

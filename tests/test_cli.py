@@ -252,8 +252,10 @@ def test_off_a_terminal_the_display_is_plain_lines(tmp_path: Path) -> None:
 
 
 def imported_by(module: str) -> set[str]:
+    """Return what a bare interpreter has loaded after the import; coverage would load more."""
     code = f"import sys, {module}; print(*sys.modules)"
-    return set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    return set(subprocess.check_output([sys.executable, "-c", code], text=True, env=bare).split())
 
 
 def test_a_worker_imports_nothing_heavy() -> None:
