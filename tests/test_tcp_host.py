@@ -1,6 +1,8 @@
 """One real machine, started by hand, among peers that speak only the wire."""
 
 import json
+import os
+import resource
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -252,6 +254,25 @@ def queued_bytes(raw: RawMachine) -> int:
 
     assert raw.outgoing is not None
     return int.from_bytes(fcntl.ioctl(raw.outgoing.fileno(), 0x5411, b"\0" * 4), "little")
+
+
+def test_a_machine_out_of_files_records_it_goes_on_and_accepts_again_later(tmp_path: Path) -> None:
+    with mesh(tmp_path, "--rates", "100,1,1", "--seconds", "2") as m, RawMachine("X") as stranger:
+        join(m)
+        pid, limit = int(read_journal(m.path).header["pid"]), resource.RLIMIT_NOFILE
+        spare = max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd")) + 1
+        _, hard = resource.prlimit(pid, limit, (spare, resource.getrlimit(limit)[1]))
+        stranger.connect(m.port)
+        eventually(lambda: bool(reasons(read_journal(m.path))))
+        resource.prlimit(pid, limit, (hard, hard))
+        stranger.say("Iam D x")
+        assert stranger.was_closed()
+        journal = m.finish()
+    assert len(journal.entries) == 200
+    told = reasons(journal)
+    assert told[0] == "accept-failed: Too many open files"
+    assert told[-1] == "stranger-closed: D is of run x, this is run run-7"
+    assert len(told) < 20  # it paused between its attempts
 
 
 def test_an_interrupted_machine_ends_its_journal_and_says_so(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ class Display:
         total = start.scenario.seconds / start.scenario.speed
         bar = ProgressBar(total=total, completed=min(elapsed, total), width=60)
         screen = Table.grid()
-        for part in (table, bar, self._title(start, elapsed)):
+        for part in (self._title(start, elapsed), bar, table):  # a long table is cut below
             screen.add_row(part)
         return screen
 

@@ -8,7 +8,7 @@ from driftlab.api import Run
 from driftlab.scenario import Scenario
 
 COMPLETE = "complete"
-_TABLE_WIDTH_MIN = 100  # where standard output is not a terminal, nothing has to be squeezed
+_TABLE_WIDTH = 120  # where standard output is not a terminal, nothing has to be squeezed
 
 
 def print_json(scenario: Scenario, runs: Sequence[Run]) -> None:
@@ -23,7 +23,7 @@ def print_runs(runs: Sequence[Run]) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
-        console = Console(highlight=False, soft_wrap=True, width=_TABLE_WIDTH_MIN)
+        console = Console(highlight=False, soft_wrap=True, width=_TABLE_WIDTH)
     console.print(_table(runs))
     for run in runs:
         for line in oddities(run):
@@ -34,10 +34,10 @@ def _table(runs: Sequence[Run]) -> Any:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     many = len(runs) > 1
     heads = (["run"] if many else []) + [
-        "machine", "rate\nasked", "\nachieved", "events\nint/send/recv", "\nclock",
+        "machine", "rate\nasked", "\ngot", "events\nint/send/recv", "\nclock",
         "jump\nmean/max", "queue\nmax/last", "drift", "lateness, ms\np50/p99/max",
     ]  # fmt: skip
     for head in heads:
@@ -94,7 +94,9 @@ def print_next(scenario: Scenario, folder: str, runs: Sequence[Run]) -> None:
     """Say where the logs are and what to do next."""
     one = runs[0]
     logs = f"{one.folder}/" if len(runs) == 1 else f"{folder}/run-*/"
-    print(f"logs       {logs}  ({', '.join(machine.name + '.log' for machine in one.machines)})")
+    names = [f"{machine.name}.log" for machine in one.machines]
+    listed = names if len(names) <= 4 else [*names[:2], "…", names[-1]]
+    print(f"logs       {logs}  ({', '.join(listed)})")
     print(f"repeat     driftlab run {one.folder}/scenario.toml    (seed {scenario.seed})")
     print(f"figures    driftlab stats {folder}")
     print(f"messages   grep receive {one.folder}/{one.machines[-1].name}.log | head")

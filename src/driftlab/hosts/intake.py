@@ -25,6 +25,7 @@ from driftlab.hosts.waiter import READ, Waiter
 INTAKE_BYTES_MAX: Final = 32_768  # from one peer at one tick
 INTAKE_EVERY_NS: Final = 100_000_000
 INTRODUCTION_NS_MAX: Final = 5_000_000_000  # from connecting to `Iam`
+ACCEPT_PAUSE_NS: Final = 200_000_000  # after the system would not give us a connection
 STRANGERS_MAX: Final = 64  # beyond one for each peer
 _ACCEPTED_AT_ONCE: Final = 64
 _READS_AT_ONCE: Final = 64
@@ -157,8 +158,17 @@ class Intake:
                 return
             except OSError as error:
                 self._incidents.record("accept-failed", _STRANGER, str(error.strerror))
+                self._pause_accepting()
                 return
             self._meet(connection)
+
+    def _pause_accepting(self) -> None:
+        """Leave who dials waiting for a while: asking again at once would be a busy wait."""
+        fd = self._listener.fileno()
+        self._waiter.forget(fd)
+        self._waiter.call_at(
+            monotonic_ns() + ACCEPT_PAUSE_NS, lambda: self._waiter.watch(fd, READ, self._accept)
+        )
 
     def _meet(self, connection: socket.socket) -> None:
         connection.setblocking(False)
