@@ -65,7 +65,7 @@ REFERENCE = {
 
 @pytest.mark.parametrize("rates", REFERENCE)
 def test_real_runs_scatter_around_the_reference_values(
-    tmp_path: Path, rates: tuple[int, ...]
+    tmp_path: Path, rates: tuple[int, int, int]
 ) -> None:
     """Thirty runs: the mean of the final clocks lies within five standard errors, one clock more.
 
