@@ -2,5 +2,6 @@
 
 `python -m benchmarks` from the repository root runs all of them,
 `python -m benchmarks pacing help` some, `--quick` makes every run short. There
-is no pass and no fail: each table states the target beside the ratio.
+is no pass and no fail: each table states the target beside the ratio. All of it
+takes about half an hour; an idle machine gives the better figures.
 """

@@ -3,7 +3,8 @@
 One process, a timerfd, a listening socket that it was handed. It connects to
 every other, takes its ticks (take in, then receive one message or roll the
 die) and prints the lateness of each. No journal, no checks, no recovery.
-Its one line of standard input says all in JSON; the next is the start.
+Its first line of standard input says all in JSON, the second the start; it
+says `done`, and prints after a third, so that its printing makes nobody late.
 """
 
 import ctypes
@@ -43,6 +44,8 @@ class Mesh:
         self.queue: deque[int] = deque()
         self.clock = 0
         self.faces = faces
+        self.libc = ctypes.CDLL(None)
+        self.timer = self.libc.timerfd_create(CLOCK_MONOTONIC, os.O_CLOEXEC)
         self.poll = select.epoll()
         for connection in self.outgoing:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -54,13 +57,12 @@ class Mesh:
 
     def run(self, start_ns: int, phase_ns: int, rate: int, ticks: int) -> list[int]:
         """Take every tick at its time and return how late each was."""
-        libc, spec, late = ctypes.CDLL(None), Spec(), []
-        timer = libc.timerfd_create(CLOCK_MONOTONIC, os.O_CLOEXEC)
+        spec, late = Spec(), []
         for tick in range(ticks):
             due_ns = start_ns + phase_ns + tick * NS_PER_SECOND // rate
             spec.s, spec.ns = divmod(due_ns, NS_PER_SECOND)
-            libc.timerfd_settime(timer, TIMER_ABSTIME, ctypes.byref(spec), None)
-            os.read(timer, 8)
+            self.libc.timerfd_settime(self.timer, TIMER_ABSTIME, ctypes.byref(spec), None)
+            os.read(self.timer, 8)
             late.append(monotonic_ns() - due_ns)
             self.take_in()
             self.act()
@@ -101,13 +103,15 @@ def main() -> None:
     """Mesh, say so, wait for the start, run, print."""
     ports, faces, phase_ns, rate, ticks = json.loads(sys.stdin.readline())
     mesh = Mesh(socket.socket(fileno=int(sys.argv[1])), ports, faces)
+    gc.freeze()
+    gc.disable()
     print("ready", flush=True)
     start = sys.stdin.readline()
     if start:
-        gc.freeze()
-        gc.disable()
-        print(*mesh.run(int(start), phase_ns, rate, ticks), flush=True)
-        sys.stdin.read()  # hold the connections until every machine is done
+        late = mesh.run(int(start), phase_ns, rate, ticks)
+        print("done", flush=True)
+        sys.stdin.readline()
+        print(*late, flush=True)
 
 
 if __name__ == "__main__":

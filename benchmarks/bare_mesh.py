@@ -33,6 +33,9 @@ def bare_lateness_of(scenario: Scenario) -> Lateness | None:
                 _tell(machine, str(start_ns))
             if not _all_speak(machines, start_ns + scenario.horizon_ns + GRACE_NS):
                 return None
+            for machine in machines:
+                _hear(machine)  # done
+                _tell(machine, "print")
             return [[int(late) for late in _hear(machine).split()] for machine in machines]
 
 
@@ -68,7 +71,7 @@ def _hear(machine: Popen[str]) -> str:
 
 
 def _all_speak(machines: Sequence[Popen[str]], deadline_ns: int) -> bool:
-    """Wait until every machine has begun to print, or until the deadline."""
+    """Wait until every machine is done, or until the deadline."""
     with DefaultSelector() as selector:
         for machine in machines:
             assert machine.stdout is not None

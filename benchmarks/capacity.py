@@ -3,10 +3,12 @@
 A mesh *holds* while the p99 of the lateness of all its machines together stays
 under a tenth of the period. The largest mesh that holds is searched for by
 doubling and then bisecting; a size counts as held or not once two of three
-runs agree. The same is done with bare machines, in turn, candidate by candidate.
+runs agree; 1 says that not even two machines were held. The same is done with
+bare machines, in turn, candidate by candidate.
 """
 
 from collections.abc import Callable
+from math import inf, isfinite
 from os import cpu_count
 from typing import Literal
 
@@ -70,15 +72,18 @@ class Search:
         progress(f"capacity: {self._phase}, {self.name}, {size} machines: p99 {found} ms")
 
     def p99_of(self, size: int) -> Cell:
-        """The p99 of a size that was tried, in ms: the best of the runs that decided."""
-        return self.p99_ms.get(size, NONE)
+        """Return the p99 of a size that was tried, in ms: the best of the runs that decided."""
+        p99 = self.p99_ms.get(size)
+        if p99 is None:
+            return NONE
+        return p99 if isfinite(p99) else "not done in time"
 
     def _p99_ms(self, size: int, seed: int) -> float:
         rates = (float(RATE),) * size
         scenario = Scenario(rates=rates, seconds=self._seconds, seed=seed, phase=self._phase)
         lateness = self._runner(scenario)
         if lateness is None:
-            return float("inf")
+            return inf
         return percentile([tick for late in lateness for tick in late], 0.99) / 1e6
 
 

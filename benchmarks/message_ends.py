@@ -2,10 +2,10 @@
 
 `python -m benchmarks.message_ends receive WHAT FRAMES` prints its port, and
 `… send WHAT FRAMES PORT` sends to it. WHAT is `ours` or `bare`, and how the
-receiver reads: `ours-tick` asks its sockets again and again, as a machine does at
-its ticks, and waits a millisecond when there was nothing; `ours-ready` is woken
-whenever there is something. Both ends print, when all is over, an instant of
-the monotonic clock and the processor time they took, in nanoseconds.
+receiver reads: `ours-tick` asks its socket once a millisecond, as a machine of
+1,000 Hz does at its ticks; `ours-ready` is woken whenever there is something.
+Both ends print, when all is over, an instant of the monotonic clock and the
+processor time they took, in nanoseconds.
 """
 
 import gc
@@ -26,7 +26,7 @@ from driftlab.hosts.waiter import Waiter
 
 LOOPBACK = "127.0.0.1"
 RUN_ID = "benchmark"
-PAUSE_NS = 1_000_000
+TICK_NS = 1_000_000
 WAITING_FRAMES_MAX = 4_096  # the sender paces itself: far less than a channel gives up at
 
 
@@ -72,23 +72,13 @@ def _intake(listener: socket.socket, waiter: Waiter, order: str) -> tuple[Intake
     return intake, process_time_ns()
 
 
-def _receive_ours_tick(listener: socket.socket, frames: int) -> None:
+def _receive_ours(listener: socket.socket, frames: int, order: str) -> None:
+    """Serve for a tick, then collect: by peers it reads then, by arrival it has read meanwhile."""
     waiter = Waiter()
-    intake, cpu_ns = _intake(listener, waiter, "peers")
+    intake, cpu_ns = _intake(listener, waiter, order)
     count = 0
     while count < frames:
-        found = len(intake.collect())
-        count += found
-        waiter.serve_until(0 if found else monotonic_ns() + PAUSE_NS)
-    _say(monotonic_ns(), cpu_ns)
-
-
-def _receive_ours_ready(listener: socket.socket, frames: int) -> None:
-    waiter = Waiter()
-    intake, cpu_ns = _intake(listener, waiter, "arrival")
-    count = 0
-    while count < frames:
-        waiter.serve_until(monotonic_ns() + PAUSE_NS)
+        waiter.serve_until(monotonic_ns() + TICK_NS)
         count += len(intake.collect())
     _say(monotonic_ns(), cpu_ns)
 
@@ -110,7 +100,7 @@ def _send_bare(port: int, frames: int) -> None:
     sys.stdin.read()
 
 
-def _receive_bare(listener: socket.socket, frames: int, wait_ready: bool) -> None:
+def _receive_bare(listener: socket.socket, frames: int, by_ticks: bool) -> None:
     listener.setblocking(True)
     connection, _ = listener.accept()
     connection.setblocking(False)
@@ -118,12 +108,13 @@ def _receive_bare(listener: socket.socket, frames: int, wait_ready: bool) -> Non
     rest = b""
     count = 0
     while count < frames:
-        if wait_ready:
+        if by_ticks:
+            time.sleep(TICK_NS / 1e9)
+        else:
             select.select([connection], [], [])
         try:
             rest += connection.recv(INTAKE_BYTES_MAX)
         except BlockingIOError:
-            time.sleep(PAUSE_NS / 1e9)
             continue
         clocks, rest = _cut(rest)
         count += len(clocks)
@@ -144,10 +135,10 @@ def _cut(stream: bytes) -> tuple[list[int], bytes]:
 
 SENDERS: dict[str, Callable[[int, int], None]] = {"ours": _send_ours, "bare": _send_bare}
 RECEIVERS: dict[str, Callable[[socket.socket, int], None]] = {
-    "ours-tick": _receive_ours_tick,
-    "ours-ready": _receive_ours_ready,
-    "bare-tick": partial(_receive_bare, wait_ready=False),
-    "bare-ready": partial(_receive_bare, wait_ready=True),
+    "ours-tick": partial(_receive_ours, order="peers"),
+    "ours-ready": partial(_receive_ours, order="arrival"),
+    "bare-tick": partial(_receive_bare, by_ticks=True),
+    "bare-ready": partial(_receive_bare, by_ticks=False),
 }
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from benchmarks.machines import children
 from benchmarks.tables import NONE, Cell, Table, compare, progress
 
 RHYTHMS = {
-    "tick": "asks at its ticks (the default order)",
-    "ready": "is woken when there is something (order arrival)",
+    "tick": "reads at ticks of 1 ms (order peers, the default)",
+    "ready": "reads when there is something (order arrival)",
 }
 _HEADS = (
     "the receiver", "driftlab, frames/s", "bare, frames/s", "ratio", "of single pairs", "target",

@@ -64,6 +64,25 @@ def test_what_the_kernel_does_not_take_waits_and_arrives_whole_and_in_order(
     assert channel.undelivered == 0
 
 
+def test_frames_cut_anywhere_by_the_kernel_go_on_where_they_were_cut(waiter: Waiter) -> None:
+    recorder = Recorder()
+    with RawMachine("B") as raw:
+        raw.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        channel = opened(raw, waiter, recorder)
+        texts = [f"{number} " + "x" * (9973 * number % 40_000) for number in range(40)]
+        for text in texts:
+            channel.send(wire.frame(text))
+        assert channel.waiting > 0
+        for text in texts:
+            while channel.waiting and len(raw.heard) < 70_000:
+                waiter.serve_until(0)
+                assert raw.incoming is not None
+                raw.heard += raw.incoming.recv(9999)
+            assert raw.hear() == text
+        channel.close()
+    assert recorder.notes == []
+
+
 def test_a_peer_that_never_reads_ends_its_channel_at_the_bound_and_is_dialled_again(
     waiter: Waiter,
 ) -> None:

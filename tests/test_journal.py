@@ -1,3 +1,5 @@
+import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -171,10 +173,23 @@ def test_a_journal_file_is_never_overwritten_and_every_line_is_there_at_once(
     assert len(read_journal(path).entries) == 1
 
 
+def test_a_line_that_the_disk_cuts_is_an_error_at_once(tmp_path: Path) -> None:
+    journal = JournalFile(str(tmp_path / "A.log"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+    try:
+        with pytest.raises(JournalFileError, match=r"cannot write A\.log: File too large"):
+            journal.append(entry(0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (tmp_path / "A.log").read_text() == format_entry(entry(0))[:20]
+    journal.close()
+
+
 def test_a_full_disk_is_an_error_with_the_files_name() -> None:
     journal = JournalFile.__new__(JournalFile)  # /dev/full exists, so it cannot be created
     journal.path = "/dev/full"
-    journal._fd = __import__("os").open("/dev/full", 1)
+    journal._fd = os.open("/dev/full", os.O_WRONLY)
     with pytest.raises(JournalFileError, match="No space left"):
         journal.append(entry(0))
     journal.close()

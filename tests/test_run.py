@@ -158,7 +158,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_was_recorded(
     with started("run", "--rates", "50,50,50", "--seconds", "60", "--out", folder) as process:
         eventually(lambda: all(lines_of(folder / f"{name}.log") > 5 for name in "ABC"))
         pids = [pid_of(folder, name) for name in "ABC"]
-        process.send_signal(number)
+        os.killpg(process.pid, number)  # as a terminal does: to all of the foreground
         says, _ = process.communicate(timeout=20)
         assert process.returncode == 130
         assert not any(is_alive(pid) for pid in pids)

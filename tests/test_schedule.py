@@ -55,6 +55,16 @@ def test_speed_scales_real_time_and_nothing_else(speed: float, tick: int) -> Non
     assert fast.ticks == slow.ticks
 
 
+def test_the_plan_of_another_run_has_other_dice_and_phases_and_the_same_plan_the_same() -> None:
+    scenario = Scenario(rates=[6, 3, 1])
+    first, second = plan_run(scenario, 1), plan_run(scenario, 2)
+    assert plan_run(scenario, 1) == first
+    for one, other in zip(first, second, strict=True):
+        assert one.die_stream != other.die_stream
+        assert one.schedule.phase_ns != other.schedule.phase_ns
+    assert len({plan.die_stream for plan in (*first, *second)}) == 6
+
+
 def test_phases_fill_the_period_evenly() -> None:
     phases = [
         plan_run(Scenario(rates=[2, 5], seed=seed), run)[0].schedule.phase_ns / (NS_PER_SECOND / 2)

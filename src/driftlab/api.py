@@ -19,6 +19,7 @@ from driftlab.hosts.run_folder import (
 )
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
+from driftlab.trace.journal import COMPLETE
 from driftlab.trace.reading import Journal, journals_of, read_journal, read_text
 
 CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
@@ -59,7 +60,7 @@ class Run(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether every machine took every tick."""
-        return all(end == "complete" for end in self.ends.values())
+        return all(end == COMPLETE for end in self.ends.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run under the names of the JSON interface."""

@@ -10,6 +10,7 @@ reason at the same place where the stream is broken.
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 FRAME_BYTES_MAX: Final = 65_536  # of UTF-8 in one frame, its length not counted
@@ -19,7 +20,8 @@ _LENGTH_BYTES: Final = 4
 TOKEN_CHARACTERS_MAX: Final = 64  # of a name or a run id
 
 _TOKEN = rf"[A-Za-z0-9_-]{{1,{TOKEN_CHARACTERS_MAX}}}"
-_HELLO = re.compile(rf"Hello ({_TOKEN}(?:,{_TOKEN})*) (0|[1-9][0-9]{{0,18}})", re.ASCII)
+_TARGETS = re.compile(rf"{_TOKEN}(?:,{_TOKEN})*", re.ASCII)
+_STAMP_DIGITS_MAX: Final = 19
 _IAM = re.compile(rf"Iam ({_TOKEN}) ({_TOKEN})", re.ASCII)
 
 
@@ -102,13 +104,27 @@ def iam(name: str, run_id: str) -> bytes:
 
 def parse_hello(text: str) -> Hello:
     """Read a message. Raises WireError."""
-    match = _HELLO.fullmatch(text)
-    if match is None:
+    hello, _, rest = text.partition(" ")
+    names, _, digits = rest.partition(" ")
+    targets = _targets(names)
+    if hello != "Hello" or not targets or not _is_number(digits):
         raise WireError(f"{_quote(text)} is not a message; expected 'Hello <target(s)> <clock>'")
-    stamp = int(match[2])
+    stamp = int(digits)
     if stamp > STAMP_MAX:
         raise WireError(f"a clock of {stamp}; the limit is {STAMP_MAX}")
-    return Hello(tuple(match[1].split(",")), stamp)
+    return Hello(targets, stamp)
+
+
+@lru_cache(maxsize=1024)
+def _targets(names: str) -> tuple[str, ...]:
+    """Part the names of targets; none if they are not well formed. Few ever differ in a run."""
+    return tuple(names.split(",")) if _TARGETS.fullmatch(names) else ()
+
+
+def _is_number(digits: str) -> bool:
+    """Whether these are decimal digits without a leading zero, not too many to be a clock."""
+    plain = digits.isdigit() and digits.isascii() and len(digits) <= _STAMP_DIGITS_MAX
+    return plain and (digits[0] != "0" or digits == "0")
 
 
 def parse_iam(text: str) -> Iam:

@@ -6,8 +6,8 @@ from typing import Any
 
 from driftlab.api import Run
 from driftlab.scenario import Scenario
+from driftlab.trace.journal import COMPLETE
 
-COMPLETE = "complete"
 _TABLE_WIDTH = 120  # where standard output is not a terminal, nothing has to be squeezed
 
 

@@ -31,7 +31,9 @@ class Address(NamedTuple):
     def resolve(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
         """Look the host up, once, blocking. Raises AddressError."""
         try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            # As bytes, where ASCII does, lest the codec for international names be loaded.
+            host = self.host.encode() if self.host.isascii() else self.host
+            found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise AddressError(f"{self}: {error.strerror}") from error
         family, _, _, _, address = found[0]

@@ -97,7 +97,7 @@ class Channel:
     def send(self, frame: bytes) -> None:
         """Send one frame, or keep it until it can go."""
         if self.is_open and not self._frames:
-            taken = self._give([frame])
+            taken = self._give(frame)
             if taken == len(frame):
                 return
             self._cut = max(taken, 0)
@@ -113,10 +113,10 @@ class Channel:
         if self.is_open:
             self._peer_spoke()
 
-    def _give(self, frames: list[bytes]) -> int:
-        """Offer frames to the kernel; return the bytes it took. A lost connection took none."""
+    def _give(self, frames: bytes) -> int:
+        """Offer bytes to the kernel; return how many it took. A lost connection took none."""
         try:
-            return self._connection.sendmsg(frames)
+            return self._connection.send(frames)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -127,7 +127,7 @@ class Channel:
         while self._frames and self.is_open:
             frames = list(islice(self._frames, _FRAMES_AT_ONCE))
             frames[0] = frames[0][self._cut :]
-            taken = self._give(frames)
+            taken = self._give(b"".join(frames))
             if taken == 0:
                 break
             self._take_off(taken)

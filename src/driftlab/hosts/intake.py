@@ -12,7 +12,6 @@ between, every INTAKE_EVERY_NS, into the same order: otherwise the kernel's
 buffers would fill up and hide a part of the queue.
 """
 
-import selectors
 import socket
 from time import monotonic_ns
 from typing import Final
@@ -20,7 +19,8 @@ from typing import Final
 from driftlab import wire
 from driftlab.event import Message
 from driftlab.hosts.incidents import Incidents
-from driftlab.hosts.waiter import READ, Waiter
+from driftlab.hosts.poller import READ, make_poller
+from driftlab.hosts.waiter import Waiter
 
 INTAKE_BYTES_MAX: Final = 32_768  # from one peer at one tick
 INTAKE_EVERY_NS: Final = 100_000_000
@@ -100,10 +100,10 @@ class Intake:
         self._incidents = incidents
         self._strangers: dict[int, tuple[socket.socket, wire.FrameDecoder]] = {}
         self._inflows: dict[str, Inflow] = {}
-        self._selector = selectors.DefaultSelector()  # the inflows, where order is by peer
+        self._peers = make_poller()  # the inflows, where order is by peer
         shared: list[Message] = []
         by_arrival = order == "arrival"
-        self._by_arrival = by_arrival
+        self._watched_by = waiter if by_arrival else self._peers
         self._held = {peer: shared if by_arrival else [] for peer in peers}
         self._queues = [shared] if by_arrival else list(self._held.values())
         waiter.watch(listener.fileno(), READ, self._accept)
@@ -120,13 +120,14 @@ class Intake:
         self._drain()
         found: list[Message] = []
         for held in self._queues:
-            found += held
-            held.clear()
+            if held:
+                found += held
+                held.clear()
         return found
 
     def _drain(self) -> None:
-        for key, _ in self._selector.select(0):
-            self._read(key.data)
+        for read in self._peers.ready(0):
+            read()
 
     def _drain_again(self) -> None:
         self._drain()
@@ -144,10 +145,7 @@ class Intake:
     def _end(self, inflow: Inflow, reason: str) -> None:
         self._incidents.record("peer-closed", inflow.peer, reason)
         del self._inflows[inflow.peer]
-        if self._by_arrival:
-            self._waiter.forget(inflow.connection.fileno())
-        else:
-            self._selector.unregister(inflow.connection)
+        self._watched_by.forget(inflow.connection.fileno())
         inflow.connection.close()
 
     def _accept(self) -> None:
@@ -236,10 +234,7 @@ class Intake:
         connection, decoder = self._strangers.pop(fd)
         inflow = Inflow(name, connection, decoder, self._me, self._held[name])
         self._inflows[name] = inflow
-        if self._by_arrival:
-            self._waiter.watch(fd, READ, lambda: self._read(inflow))
-        else:
-            self._selector.register(fd, READ, inflow)
+        self._watched_by.watch(fd, READ, lambda: self._read(inflow))
         reason = inflow.accept(frames)
         if reason:
             self._end(inflow, reason)
@@ -261,6 +256,6 @@ class Intake:
             self._waiter.forget(fd)
             connection.close()
         for inflow in self._inflows.values():
-            self._waiter.forget(inflow.connection.fileno())
+            self._watched_by.forget(inflow.connection.fileno())
             inflow.connection.close()
-        self._selector.close()
+        self._peers.close()

@@ -5,7 +5,6 @@ no line that was written. A file that exists is never touched.
 """
 
 import os
-from pathlib import PurePath
 
 from driftlab.errors import DriftlabError
 from driftlab.trace.journal import Entry, format_entry, format_note
@@ -42,7 +41,7 @@ class JournalFile:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
-            name = PurePath(self.path).name
+            name = os.path.basename(self.path)  # pathlib is heavy for a worker
             raise JournalFileError(f"cannot write {name}: {error.strerror}") from error
 
     def close(self) -> None:

@@ -24,8 +24,8 @@ from typing import Final, NamedTuple
 from driftlab.errors import DriftlabError
 from driftlab.hosts.addresses import Address, listen
 from driftlab.hosts.assignment import Assignment
-from driftlab.hosts.tcp import COMPLETE
 from driftlab.plan import MachinePlan
+from driftlab.trace.journal import COMPLETE
 from driftlab.trace.reading import JOURNAL_SUFFIX
 
 LOOPBACK: Final = "127.0.0.1"

@@ -35,6 +35,7 @@ def run_alone(
     waiter = Waiter()
     with _Interrupts(waiter):
         host = TcpHost(assignment, listener, waiter)
+        host.settle()
         host.connect()
         waiter.serve_while(lambda: not host.is_meshed)
         if not waiter.halted:

@@ -13,7 +13,7 @@ import gc
 import os
 import socket
 from time import monotonic_ns, time_ns
-from typing import Final, assert_never
+from typing import assert_never
 
 from driftlab import wire
 from driftlab.hosts.assignment import Assignment
@@ -21,13 +21,12 @@ from driftlab.hosts.channel import Channel
 from driftlab.hosts.incidents import Incidents
 from driftlab.hosts.intake import Intake
 from driftlab.hosts.journal_file import JournalFile
+from driftlab.hosts.poller import ask_for_exact_timers
 from driftlab.hosts.waiter import Waiter
 from driftlab.machine.effects import Record, Send
 from driftlab.machine.machine import Machine
-from driftlab.trace.journal import COLUMNS, Entry, Instant
+from driftlab.trace.journal import COLUMNS, COMPLETE, Entry, Instant
 from driftlab.trace.utc import utc_text
-
-COMPLETE: Final = "complete"
 
 
 class TcpHost:
@@ -69,6 +68,14 @@ class TcpHost:
         self._journal.note("header", fields)
         self._journal.note("columns", {"names": ",".join(COLUMNS)})
 
+    @staticmethod
+    def settle() -> None:
+        """Put this process in order for exact ticks; takes milliseconds, so before the start."""
+        ask_for_exact_timers()
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
     def connect(self) -> None:
         """Begin to dial every peer."""
         for channel in self._channels.values():
@@ -90,9 +97,6 @@ class TcpHost:
         """Take every tick at its time after `start_ns` of the monotonic clock, or until halted."""
         self._journal.note("start", {"time": self._start_text(start_ns), "monotonic_ns": start_ns})
         schedule = self.plan.schedule
-        gc.collect()
-        gc.freeze()
-        gc.disable()
         for tick in range(self.plan.ticks):
             due_ns = schedule.due_real_ns(tick)
             self._waiter.serve_until(start_ns + due_ns)

@@ -12,7 +12,6 @@ import json
 import os
 import socket
 import sys
-import traceback
 from contextlib import suppress
 from typing import Final
 
@@ -35,6 +34,8 @@ def main() -> int:
         _report("failed", str(error))
         return 1
     except Exception:
+        import traceback  # heavy, and only needed here
+
         _report("bug", traceback.format_exc())
         return 1
     return 0
@@ -50,6 +51,7 @@ def _work(listener: socket.socket) -> None:
     host.connect()
     waiter.serve_while(lambda: not host.is_meshed)
     if not waiter.halted:
+        host.settle()
         _report("ready")
     waiter.serve_while(lambda: orders.start_ns is None)
     if orders.start_ns is not None:

@@ -33,6 +33,7 @@ COLUMNS: Final = (
     "time", "due_ns", "late_ns", "tick", "kind", "peers", "stamp", "clock", "queue", "found",
 )  # fmt: skip
 EMPTY: Final = "-"
+COMPLETE: Final = "complete"  # how a machine ends that has taken every tick
 
 _EVENT = re.compile(
     r"(\S+Z)\t(\d+)\t(-?\d+)\t(\d+)\t(internal|send|receive)\t"
@@ -75,8 +76,8 @@ def format_entry(entry: Entry) -> str:
     stamp = EMPTY if event.stamp is None else event.stamp
     held = ",".join([f"{sender}:{stamp}" for sender, stamp in found]) if found else EMPTY
     return (
-        f"{utc_text(instant.time_ns)}\t{instant.due_ns}\t{instant.late_ns}\t{event.tick}\t{event.kind}\t"
-        f"{peers}\t{stamp}\t{event.clock}\t{event.queue}\t{held}\n"
+        f"{utc_text(instant.time_ns)}\t{instant.due_ns}\t{instant.late_ns}\t{event.tick}\t"
+        f"{event.kind._value_}\t{peers}\t{stamp}\t{event.clock}\t{event.queue}\t{held}\n"
     )
 
 
