@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 
 from driftlab.event import Event, Kind, Message
 from driftlab.hosts.journal_file import JournalFile, JournalFileError
-from driftlab.trace.journal import (
-    COLUMNS,
-    Entry,
-    Instant,
-    JournalError,
-    format_entry,
-    format_note,
-    parse_entry,
-    parse_note,
-)
+from driftlab.trace.journal import COLUMNS, Entry, Instant, format_entry, format_note
+from driftlab.trace.parsing import JournalError, parse_entry, parse_note
 from driftlab.trace.reading import UnreadableError, journals_of, read_journal, read_last
 from driftlab.trace.utc import utc_ns, utc_text
 

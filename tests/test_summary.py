@@ -1,6 +1,6 @@
 """The figures of a run, against values worked out by hand."""
 
-from driftlab.analysis.summary import MachineSummary, summarise, with_drift
+from driftlab.analysis.summary import Lateness, MachineSummary, summarise, with_drift
 from driftlab.event import Event, Kind
 from driftlab.trace.journal import Entry, Instant
 
@@ -40,9 +40,9 @@ def test_the_achieved_rate_is_that_of_the_ticks_as_they_began_in_scenario_time()
 
 def test_lateness_is_by_nearest_rank_in_microseconds() -> None:
     figures = summary("i" * 200, list(range(200)), [0] * 200, list(range(1, 201)))
-    assert figures.lateness_us == (100, 198, 200)
+    assert figures.lateness_us == Lateness(100, 198, 200)
     one = summary("i", [1], [0], [7])
-    assert one.lateness_us == (7, 7, 7)
+    assert one.lateness_us == Lateness(7, 7, 7)
 
 
 def test_drift_is_counted_from_the_fastest_machine() -> None:

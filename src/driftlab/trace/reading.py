@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from driftlab.errors import DriftlabError
-from driftlab.trace.journal import Entry, JournalError, Note, parse_entry, parse_note
+from driftlab.trace.journal import Entry, Note
+from driftlab.trace.parsing import JournalError, parse_entry, parse_note
 
 JOURNAL_SUFFIX = ".log"
 _TAIL_BYTES = 4096
