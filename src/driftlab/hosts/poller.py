@@ -74,8 +74,8 @@ if sys.platform.startswith("linux"):
         def ready(self, left_ns: int) -> list[Callback]:
             if left_ns > 0 and not select.select(self._itself, (), (), left_ns / 1e9)[0]:
                 return []
-            callbacks = self._callbacks
-            return [callbacks[fd] for fd, _ in self._epoll.poll(0)]
+            ready = self._epoll.poll(0)
+            return [self._callbacks[fd] for fd, _ in ready] if ready else []
 
         def close(self) -> None:
             self._epoll.close()
