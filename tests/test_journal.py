@@ -21,13 +21,11 @@ times = st.integers(0, 4_000_000_000 * 10**9)
 @st.composite
 def entries(draw: st.DrawFn) -> Entry:
     kind = draw(st.sampled_from(Kind))
-    peers = {
-        Kind.INTERNAL: st.just(()),
-        Kind.SEND: st.lists(names, min_size=1, max_size=4).map(tuple),
-        Kind.RECEIVE: st.tuples(names),
-    }[kind]
+    received = kind is Kind.RECEIVE
+    targets = st.lists(names, min_size=1, max_size=4).map(tuple)
     event = Event(
-        "A", draw(counts), kind, draw(peers), draw(counts) if kind is Kind.RECEIVE else None,
+        "A", draw(counts), kind, draw(names) if received else None,
+        draw(counts) if received else None, draw(targets) if kind is Kind.SEND else (),
         draw(counts), draw(counts),
     )  # fmt: skip
     found = draw(st.lists(st.builds(Message, names, counts), max_size=4))
@@ -39,7 +37,7 @@ def header(machine: str = "A") -> str:
 
 
 def entry(tick: int) -> Entry:
-    event = Event("A", tick, Kind.INTERNAL, (), None, tick + 1, 0)
+    event = Event("A", tick, Kind.INTERNAL, None, None, (), tick + 1, 0)
     return Entry(event, Instant(10**18 + tick, tick, 5), [])
 
 
@@ -88,8 +86,8 @@ def test_a_note_reads_back() -> None:
     "line",
     ["", "x", "a\tb", format_entry(entry(1)).rstrip("\n") + "\tmore",
      format_entry(entry(1)).rstrip("\n").replace("internal", "eternal"),
-     "2023-13-14T22:13:20.123456789Z\t1\t1\t1\tinternal\t-\t-\t1\t0\t-",
-     "2023-11-14T22:13:20.123456789Z\t1\t1\t1\tinternal\t-\t-\t1\t0\tB:x"],
+     "2023-13-14T22:13:20.123456789Z\t1\t1\t1\tinternal\t-\t-\t-\t1\t0\t-",
+     "2023-11-14T22:13:20.123456789Z\t1\t1\t1\tinternal\t-\t-\t-\t1\t0\tB:x"],
 )  # fmt: skip
 def test_what_is_no_event_is_an_error(line: str) -> None:
     with pytest.raises(JournalError):

@@ -25,7 +25,7 @@ def judged(journals: list[Journal], killed: str = "") -> None:
     for journal in journals:
         for entry in journal.entries:
             if entry.event.kind is Kind.SEND:
-                for target in entry.event.peers:
+                for target in entry.event.targets:
                     sent.setdefault((journal.machine, target), []).append(entry.event.clock)
     for journal in journals:
         one_operation_a_tick(journal)
@@ -44,7 +44,7 @@ def one_operation_a_tick(journal: Journal) -> None:
         queue += [(message.sender, message.stamp) for message in entry.found]
         if queue:
             sender, stamp = queue.pop(0)
-            assert (event.kind, event.peers, event.stamp) == (Kind.RECEIVE, (sender,), stamp)
+            assert (event.kind, event.sender, event.stamp) == (Kind.RECEIVE, sender, stamp)
             clock = max(clock, stamp) + 1
         else:
             assert event.kind is not Kind.RECEIVE

@@ -13,7 +13,7 @@ def summary(
     """Summarise a machine of rate 2 at speed 5: a tick every 0.1 s of real time."""
     entries = [
         Entry(
-            Event("A", tick, KINDS[kind], (), None, clock, queue),
+            Event("A", tick, KINDS[kind], None, None, (), clock, queue),
             Instant(0, tick * 100_000_000, late * 1000),
             (),
         )

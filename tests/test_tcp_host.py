@@ -76,13 +76,15 @@ def test_a_raw_client_of_the_wire_is_treated_as_a_machine(tmp_path: Path) -> Non
         heard = {"B": m.b.hear_all(), "C": m.c.hear_all()}
     assert m.process.returncode == 0
     assert len(journal.entries) == 100
-    received = {(event.peers, event.stamp) for event in events(journal, Kind.RECEIVE)}
-    assert received == {(("B",), 40), (("C",), 7)}
+    received = {(event.sender, event.stamp) for event in events(journal, Kind.RECEIVE)}
+    assert received == {("B", 40), ("C", 7)}
     sends = events(journal, Kind.SEND)
     assert len(sends) > 10
     for name, frames in heard.items():
         assert frames == [
-            f"Hello {','.join(event.peers)} {event.clock}" for event in sends if name in event.peers
+            f"Hello {','.join(event.targets)} {event.clock}"
+            for event in sends
+            if name in event.targets
         ]
     assert reasons(journal) == []
 

@@ -27,16 +27,17 @@ class Message(NamedTuple):
 class Event(NamedTuple):
     """One event of one process.
 
-    `peers` are the targets of a send, in name order, or the one sender of a
-    receive. `stamp` is the clock that a received message carried, None for
-    the other kinds. `clock` and `queue` (inbox length) are the values after
-    the event.
+    `sender` and `stamp` are of the message received: who sent it, and the
+    clock it carried; None where nothing was received. `targets` are whom the
+    event sends to, in name order. `clock` and `queue` (inbox length) are the
+    values after the event.
     """
 
     process: str
     tick: int
     kind: Kind
-    peers: tuple[str, ...]
+    sender: str | None
     stamp: int | None
+    targets: tuple[str, ...]
     clock: int
     queue: int

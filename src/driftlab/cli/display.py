@@ -97,6 +97,6 @@ def _now(start: RunStart) -> dict[str, Entry | None]:
 
 def _cells(entry: Entry) -> list[str]:
     event = entry.event
-    peers = f" {','.join(event.peers)}" if event.peers else ""
+    peers = event.sender or ",".join(event.targets)
     late = f"{entry.instant.late_ns / 1e6:.2f}"
-    return [str(event.tick + 1), str(event.clock), str(event.queue), late, f"{event.kind}{peers}"]
+    return [str(event.tick + 1), str(event.clock), str(event.queue), late, f"{event.kind} {peers}"]

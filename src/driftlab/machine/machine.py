@@ -41,18 +41,26 @@ class Machine:
         choice = roll(draw(self._stream, tick), *self._die, len(self.peers))
         if choice == INTERNAL:
             self.clock = step(self.clock)
-            return [self._record(tick, Kind.INTERNAL, (), None)]
+            return [self._record(tick, Kind.INTERNAL)]
         targets = self.peers if choice == EVERY_PEER else (self.peers[choice],)
         return self._send(tick, targets)
 
     def _receive(self, tick: int) -> Effect:
         sender, stamp = self.inbox.take()
         self.clock = merge(self.clock, stamp)
-        return self._record(tick, Kind.RECEIVE, (sender,), stamp)
+        return self._record(tick, Kind.RECEIVE, sender, stamp)
 
     def _send(self, tick: int, targets: tuple[str, ...]) -> list[Effect]:
         self.clock = step(self.clock)
-        return [self._record(tick, Kind.SEND, targets, None), Send(targets, self.clock)]
+        return [self._record(tick, Kind.SEND, targets=targets), Send(targets, self.clock)]
 
-    def _record(self, tick: int, kind: Kind, peers: tuple[str, ...], stamp: int | None) -> Record:
-        return Record(Event(self.name, tick, kind, peers, stamp, self.clock, len(self.inbox)))
+    def _record(
+        self,
+        tick: int,
+        kind: Kind,
+        sender: str | None = None,
+        stamp: int | None = None,
+        targets: tuple[str, ...] = (),
+    ) -> Record:
+        queue = len(self.inbox)
+        return Record(Event(self.name, tick, kind, sender, stamp, targets, self.clock, queue))

@@ -4,15 +4,16 @@ Pure: this room writes lines as text, `parsing` reads them; a host has the file.
 
 A journal is UTF-8 text. Lines that begin with `#` are about the machine, all
 others are events. Line 1 is the versioned header, `key=value` pairs. An event
-is ten columns parted by tabs, `-` where one is empty:
+is eleven columns parted by tabs, `-` where one is empty:
 
     time      system time at the begin of the tick, UTC, nanoseconds
     due_ns    when the tick was due, nanoseconds after the common start
     late_ns   how much later it began
     tick      its number, from 0
     kind      internal, send or receive
-    peers     the targets of a send, or the sender of a receive
-    stamp     the clock that a received message carried
+    sender    who sent the message that was received
+    stamp     the clock that it carried
+    targets   to whom the event sent: B,C
     clock     the machine's clock after the event
     queue     the length of its inbox after the event
     found     what its sockets held at this tick, in the order queued: B:5,C:7
@@ -29,7 +30,8 @@ from driftlab.trace.utc import utc_text
 
 VERSION: Final = 1
 COLUMNS: Final = (
-    "time", "due_ns", "late_ns", "tick", "kind", "peers", "stamp", "clock", "queue", "found",
+    "time", "due_ns", "late_ns", "tick", "kind", "sender", "stamp", "targets",
+    "clock", "queue", "found",
 )  # fmt: skip
 EMPTY: Final = "-"
 COMPLETE: Final = "complete"  # how a machine ends that has taken every tick
@@ -61,12 +63,13 @@ class Note(NamedTuple):
 def format_entry(entry: Entry) -> str:
     """Return the line of one event."""
     event, instant, found = entry
-    peers = ",".join(event.peers) or EMPTY
+    targets = ",".join(event.targets) or EMPTY
     stamp = EMPTY if event.stamp is None else event.stamp
     held = ",".join([f"{sender}:{stamp}" for sender, stamp in found]) if found else EMPTY
     return (
         f"{utc_text(instant.time_ns)}\t{instant.due_ns}\t{instant.late_ns}\t{event.tick}\t"
-        f"{event.kind._value_}\t{peers}\t{stamp}\t{event.clock}\t{event.queue}\t{held}\n"
+        f"{event.kind._value_}\t{event.sender or EMPTY}\t{stamp}\t{targets}\t"
+        f"{event.clock}\t{event.queue}\t{held}\n"
     )
 
 

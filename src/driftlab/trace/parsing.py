@@ -11,7 +11,7 @@ from driftlab.trace.utc import utc_ns
 
 _EVENT = re.compile(
     r"(\S+Z)\t(\d+)\t(-?\d+)\t(\d+)\t(internal|send|receive)\t"
-    r"(\S+)\t(\d+|-)\t(\d+)\t(\d+)\t(\S+)",
+    r"(\S+)\t(\d+|-)\t(\S+)\t(\d+)\t(\d+)\t(\S+)",
     re.ASCII,
 )
 
@@ -24,8 +24,8 @@ def parse_entry(process: str, line: str) -> Entry:
     """Read the line of one event of `process`, without its line end. Raises JournalError."""
     match = _EVENT.fullmatch(line)
     if match is None:
-        raise JournalError("not an event: expected ten columns parted by tabs")
-    time, due, late, tick, kind, peers, stamp, clock, queue, found = match.groups()
+        raise JournalError("not an event: expected eleven columns parted by tabs")
+    time, due, late, tick, kind, sender, stamp, targets, clock, queue, found = match.groups()
     try:
         instant = Instant(utc_ns(time), int(due), int(late))
     except ValueError as error:
@@ -34,8 +34,9 @@ def parse_entry(process: str, line: str) -> Entry:
         process,
         int(tick),
         Kind(kind),
-        () if peers == EMPTY else tuple(peers.split(",")),
+        None if sender == EMPTY else sender,
         None if stamp == EMPTY else int(stamp),
+        () if targets == EMPTY else tuple(targets.split(",")),
         int(clock),
         int(queue),
     )
