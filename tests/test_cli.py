@@ -85,6 +85,24 @@ def test_quiet_prints_the_folder_and_nothing_else(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_replay_repeats_a_run_and_names_the_first_event_that_differs(tmp_path: Path) -> None:
+    driftlab("run", *QUICK, "--runs", "2", "--out", tmp_path / "run", "--quiet")
+    same = driftlab("replay", tmp_path / "run")
+    assert (same.returncode, same.stdout) == (0, "200 events of 6 machines replayed, 0 differ\n")
+    path = tmp_path / "run" / "run-2" / "B.log"
+    lines = path.read_text().splitlines(keepends=True)
+    clock = lines[10].split("\t")[8]
+    lines[10] = lines[10].replace(f"\t{clock}\t", f"\t{int(clock) + 100}\t")
+    path.write_text("".join(lines))
+    differs = driftlab("replay", tmp_path / "run")
+    assert differs.returncode == 1
+    assert f"{path}: tick 7 differs" in differs.stdout
+    said = document(driftlab("replay", tmp_path / "run", "--json").stdout)
+    (one,) = [each["difference"] for each in said["replays"] if each["difference"]]
+    assert one["recorded"]["clock"] == one["replayed"]["clock"] + 100
+    assert driftlab("replay", tmp_path).returncode == 2
+
+
 def test_flags_win_over_a_file(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text("rates = [60, 30]\nseconds = 9\nsend_one = 0.5\nseed = 8\n")
     flags = ("--seconds", "0.5", "--rates", "20,30,40", "--faces", "4")

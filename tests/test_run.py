@@ -4,14 +4,14 @@ import os
 import random
 import resource
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import driftlab
-from driftlab.event import Event, Kind
-from driftlab.machine.effects import Record
-from driftlab.machine.machine import Machine
+from driftlab.event import Kind
+from driftlab.machine.replay import Difference, replay
 from driftlab.planning import plan_run
 from driftlab.trace.reading import Journal, journals_of
 from tests.started import eventually, is_alive, lines_of, pid_of, started
@@ -52,15 +52,10 @@ def one_operation_a_tick(journal: Journal) -> None:
         assert (event.clock, event.queue) == (clock, len(queue))
 
 
-def replayed(journal: Journal, scenario: driftlab.Scenario, run: int = 1) -> list[Event]:
+def difference(journal: Journal, scenario: driftlab.Scenario, run: int = 1) -> Difference | None:
     """Feed what a journal says was found to the same machine, tick by tick."""
     plan = next(plan for plan in plan_run(scenario, run) if plan.name == journal.machine)
-    machine = Machine(plan)
-    events = []
-    for entry in journal.entries:
-        effects = machine.tick(entry.event.tick, entry.found)
-        events += [effect.event for effect in effects if isinstance(effect, Record)]
-    return events
+    return replay(plan, [(entry.event, entry.found) for entry in journal.entries])
 
 
 @pytest.mark.parametrize("order", ["peers", "arrival"])
@@ -80,7 +75,8 @@ def test_a_real_run_keeps_every_rule_and_its_replay_gives_the_same_events(
     for journal in journals:
         assert not journal.torn
         assert journal.unread == []
-        assert replayed(journal, scenario) == [entry.event for entry in journal.entries]
+        assert difference(journal, scenario) is None
+        assert difference(journal, replace(scenario, seed=10)) is not None
 
 
 def test_a_run_is_repeated_from_its_folder_with_the_same_dice(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ from driftlab.hosts.run_folder import (
     run_folder,
     undone_on_error,
 )
+from driftlab.machine.replay import Difference, replay
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
 from driftlab.trace.journal import COMPLETE
-from driftlab.trace.reading import Journal, journals_of, read_journal, read_text
+from driftlab.trace.reading import Journal, UnreadableError, journals_of, read_journal, read_text
 
 CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
 
@@ -124,6 +125,31 @@ def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
         return scenario, [_read_one(folder)]
     folders = [run_folder(folder, scenario, number) for number in scenario.run_numbers]
     return scenario, [_read_one(each) for each in folders if each.is_dir()]
+
+
+class Replay(NamedTuple):
+    """One machine's replay: how many events its journal holds, and the first that differs."""
+
+    journal: Path
+    machine: str
+    events: int
+    difference: Difference | None
+
+
+def replay_runs(path: str | Path) -> list[Replay]:
+    """Replay every journal of a run folder, or of a folder of runs. Raises DriftlabError."""
+    _, runs = read_runs(path)
+    return [each for run in runs for each in _replay_one(run)]
+
+
+def _replay_one(run: Run) -> Iterator[Replay]:
+    plans = {plan.name: plan for plan in plan_run(run.scenario, run.scenario.first_run)}
+    for journal in journals_of(run.folder):
+        if journal.machine not in plans:
+            raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
+        recorded = [(entry.event, entry.found) for entry in journal.entries]
+        difference = replay(plans[journal.machine], recorded)
+        yield Replay(journal.path, journal.machine, len(recorded), difference)
 
 
 def read_scenario(path: Path) -> Scenario:

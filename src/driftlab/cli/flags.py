@@ -49,6 +49,12 @@ def add_stats(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
 
 
+def add_replay(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab replay`."""
+    parser.add_argument("run", metavar="RUN", help="a run's folder")
+    parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+
+
 def add_scenarios(parser: argparse.ArgumentParser) -> None:
     """Flags of `driftlab scenarios`."""
     parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")

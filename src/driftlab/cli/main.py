@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, add_flags, says in (
         ("run", flags.add_run, "run the machines for real and show what their clocks did"),
         ("stats", flags.add_stats, "the figures of a recorded run"),
+        ("replay", flags.add_replay, "feed a run's recorded inputs to the machines again"),
         ("scenarios", flags.add_scenarios, "list the built-in scenarios"),
         ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
     ):

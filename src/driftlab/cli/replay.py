@@ -1,0 +1,42 @@
+"""`driftlab replay RUN`: recorded inputs through the machines again; the same events must come."""
+
+import argparse
+import json
+
+from driftlab import api
+from driftlab.machine.replay import Difference
+
+EXIT_DIFFERENT = 1
+
+
+def main(options: argparse.Namespace) -> int:
+    """Replay every machine of every run in a folder and return the exit status."""
+    replays = api.replay_runs(options.run)
+    differences = [one for one in replays if one.difference is not None]
+    if options.json:
+        print(json.dumps({"replays": [_plain(one) for one in replays]}, indent=2))
+    else:
+        for one in differences:
+            print(f"{one.journal}: {_tell(one.difference)}")
+        events = sum(one.events for one in replays)
+        print(f"{events} events of {len(replays)} machines replayed, {len(differences)} differ")
+    return EXIT_DIFFERENT if differences else 0
+
+
+def _tell(difference: Difference | None) -> str:
+    if difference is None:
+        return "the same"
+    recorded, replayed = difference
+    return f"tick {recorded.tick} differs\n  recorded  {recorded}\n  replayed  {replayed}"
+
+
+def _plain(one: api.Replay) -> dict[str, object]:
+    difference = one.difference
+    return {
+        "journal": str(one.journal),
+        "machine": one.machine,
+        "events": one.events,
+        "difference": None
+        if difference is None
+        else {"recorded": difference.recorded._asdict(), "replayed": difference.replayed._asdict()},
+    }
