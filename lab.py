@@ -6,6 +6,8 @@ makes its own environment below `.lab` when it is first used, or when what it
 depends on has changed, and then does its work in it.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import subprocess
@@ -32,23 +34,30 @@ def main(arguments: Sequence[str]) -> int:
         print(f"driftlab needs Python 3.11 or newer; this is {sys.version.split()[0]}")
         return 2
     os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    match list(arguments):
-        case ["run", *flags]:
-            return _call(_user_environment(), "driftlab", ["run", *flags])
-        case ["driftlab", *flags]:
-            return _call(_user_environment(), "driftlab", flags)
-        case ["test"]:
-            return _test()
-        case ["soak", *flags]:
-            return _call(_developer_environment(), "pytest", ["-m", "slow", *flags])
-        case ["bench", *flags]:
-            return _call(_developer_environment(), "python", ["-m", "benchmarks", *flags], HERE)
-        case ["env"]:
-            print(_developer_environment())
-            return 0
-        case _:
-            print(USAGE, end="")
-            return 2 if arguments else 0
+    command, flags = (arguments[0], list(arguments[1:])) if arguments else ("", [])
+    if command == "run":
+        _become(_user_environment(), "driftlab", ["run", *flags])
+    elif command == "driftlab":
+        _become(_user_environment(), "driftlab", flags)
+    elif command == "test" and not flags:
+        return _test()
+    elif command == "soak":
+        _become(_developer_environment(), "pytest", ["-m", "slow", *flags], str(HERE))
+    elif command == "bench":
+        _become(_developer_environment(), "python", ["-m", "benchmarks", *flags], str(HERE))
+    elif command == "env" and not flags:
+        print(_developer_environment())
+        return 0
+    print(USAGE, end="")
+    return 2 if arguments else 0
+
+
+def _become(environment: Path, program: str, arguments: Sequence[str], folder: str = ".") -> None:
+    """Turn into a program of an environment: its signals and its exit status are its own."""
+    os.chdir(folder)
+    os.environ["DRIFTLAB_COMMAND"] = f"python3 {sys.argv[0]} driftlab"
+    path = str(environment / "bin" / program)
+    os.execv(path, [path, *arguments])
 
 
 def _test() -> int:
@@ -70,19 +79,7 @@ def _test() -> int:
 
 def _check(environment: Path, name: str, program: str, arguments: Sequence[str]) -> int:
     print(f"\n== {name}", flush=True)
-    return _call(environment, program, arguments, HERE)
-
-
-def _call(
-    environment: Path, program: str, arguments: Sequence[str], folder: Path | None = None
-) -> int:
-    """Run a program of an environment; Ctrl-C is for it alone to answer."""
-    child = subprocess.Popen([str(environment / "bin" / program), *arguments], cwd=folder)
-    while True:
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            continue
+    return subprocess.call([str(environment / "bin" / program), *arguments], cwd=HERE)
 
 
 def _user_environment() -> Path:
@@ -116,7 +113,8 @@ def _environment(name: str, inputs: Sequence[Path], installs: Sequence[Sequence[
 
 
 def _run(command: Sequence[str]) -> None:
-    if (status := subprocess.run(command, check=False).returncode) != 0:
+    status = subprocess.call(command)
+    if status:
         print(f"failed: {' '.join(command)}", file=sys.stderr)
         sys.exit(status)
 

@@ -1,21 +1,21 @@
 """The public Python interface: run a scenario, read a run back, get its figures."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from driftlab.analysis.summary import MachineSummary, summarise, with_drift
-from driftlab.hosts.launcher import launch
+from driftlab.errors import DriftlabError
+from driftlab.hosts.launcher import LaunchError, WorkerBugError, launch
 from driftlab.hosts.limits import require_files_for
 from driftlab.hosts.run_folder import (
     SCENARIO_FILE,
     claim,
-    default_folder,
+    fresh_folder,
     new_run_id,
+    release,
     run_folder,
-    undone_on_error,
 )
 from driftlab.machine.replay import Difference, replay
 from driftlab.planning import plan_run
@@ -41,8 +41,9 @@ class Run(NamedTuple):
 
     `scenario` is that of this run alone, its rates drawn. `machines` are the
     summaries in name order. `ends` says of each machine how it ended:
-    `complete`, or why not. `unread` counts the lines of each journal that
-    could not be read.
+    `complete`, or why not. `incidents` counts what its journal records of
+    them, `undelivered` the messages that never left it, `unread` the lines
+    that could not be read.
     """
 
     scenario: Scenario
@@ -50,6 +51,7 @@ class Run(NamedTuple):
     machines: tuple[MachineSummary, ...]
     ends: dict[str, str]
     incidents: dict[str, int]
+    undelivered: dict[str, int]
     unread: dict[str, int]
     interrupted: bool = False
 
@@ -70,6 +72,7 @@ class Run(NamedTuple):
             "machines": [machine.to_dict() for machine in self.machines],
             "ends": self.ends,
             "incidents": self.incidents,
+            "undelivered": self.undelivered,
             "unread": self.unread,
         }
 
@@ -81,7 +84,7 @@ def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
     default to a new one below `runs`. Returns the run, or a list of them if
     the scenario asks for more than one. Raises DriftlabError.
     """
-    runs = list(run_each(scenario, Path(out) if out else default_folder()))
+    runs = list(run_each(scenario, Path(out) if out else fresh_folder()))
     return runs[0] if scenario.runs == 1 else runs
 
 
@@ -90,22 +93,30 @@ def run_each(
 ) -> Iterator[Run]:
     """Yield the runs of a scenario as they end; stop after one that was interrupted."""
     require_files_for(scenario.size)
-    with ExitStack() as stack:
-        if scenario.runs > 1:
-            claim(out, scenario)
-            stack.enter_context(undone_on_error(out))
-        for number in scenario.run_numbers:
+    if scenario.runs > 1:
+        claim(out, scenario)
+    for number in scenario.run_numbers:
+        try:
             done = _run_one(scenario, out, number, on_beat)
-            yield done
-            if done.interrupted:
-                return
+        except (DriftlabError, WorkerBugError):
+            if number == scenario.first_run and scenario.runs > 1:
+                release(out)
+            raise
+        yield done
+        if done.interrupted:
+            return
+
+
+def one_run(scenario: Scenario, number: int) -> Scenario:
+    """Return the scenario of one run alone, its rates drawn."""
+    return replace(scenario, rates=scenario.rates_of(number), runs=1, first_run=number)
 
 
 def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
-    alone = replace(scenario, rates=scenario.rates_of(number), runs=1, first_run=number)
+    alone = one_run(scenario, number)
     start = RunStart(run_folder(out, scenario, number), alone)
     claim(start.folder, alone)
-    with undone_on_error(start.folder):
+    try:
         outcome = launch(
             plan_run(alone, number),
             start.folder,
@@ -113,6 +124,9 @@ def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run
             alone.order,
             lambda elapsed_ns: on_beat(start, elapsed_ns),
         )
+    except (LaunchError, WorkerBugError):
+        release(start.folder)
+        raise
     done = _read_one(start.folder)
     return done._replace(ends=outcome.ends, interrupted=outcome.interrupted)
 
@@ -124,7 +138,10 @@ def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
     if scenario.runs == 1:
         return scenario, [_read_one(folder)]
     folders = [run_folder(folder, scenario, number) for number in scenario.run_numbers]
-    return scenario, [_read_one(each) for each in folders if each.is_dir()]
+    runs = [_read_one(each) for each in folders if each.is_dir()]
+    if not runs:
+        raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
+    return scenario, runs
 
 
 class Replay(NamedTuple):
@@ -168,12 +185,14 @@ def read_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:
 
 
 def _describe(scenario: Scenario, folder: Path, journals: Sequence[Journal]) -> Run:
+    ends = {journal.machine: _end(journal) for journal in journals}
     return Run(
         scenario=scenario,
         folder=folder,
         machines=with_drift([_summary(journal, scenario) for journal in journals]),
-        ends={journal.machine: _end(journal) for journal in journals},
-        incidents={journal.machine: len(journal.notes_on("incident")) for journal in journals},
+        ends={name: end.get("reason", CUT_OFF) for name, end in ends.items()},
+        incidents={journal.machine: _incidents(journal) for journal in journals},
+        undelivered={name: int(end.get("undelivered", "0")) for name, end in ends.items()},
         unread={journal.machine: len(journal.unread) + journal.torn for journal in journals},
     )
 
@@ -183,6 +202,12 @@ def _summary(journal: Journal, scenario: Scenario) -> MachineSummary:
     return summarise(journal.machine, rate, scenario.speed, scenario.seconds, journal.entries)
 
 
-def _end(journal: Journal) -> str:
+def _end(journal: Journal) -> dict[str, str]:
+    """Return the fields of a journal's last line; none if it was cut off."""
     ends = journal.notes_on("end")
-    return ends[-1].fields.get("reason", CUT_OFF) if ends else CUT_OFF
+    return ends[-1].fields if ends else {}
+
+
+def _incidents(journal: Journal) -> int:
+    """Count incidents: as the last line does, which knows of more than are recorded."""
+    return int(_end(journal).get("incidents", len(journal.notes_on("incident"))))

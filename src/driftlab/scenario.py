@@ -169,7 +169,7 @@ def keys_from_toml(text: str) -> dict[str, Any]:
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise ScenarioError(f"not valid TOML: {error}") from error
 
 

@@ -6,7 +6,6 @@ value in its canonical form. Raises ScenarioError.
 
 import re
 from collections.abc import Callable, Iterable
-from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from driftlab.errors import DriftlabError
@@ -48,7 +47,7 @@ def _number(key: str, value: Any, low: float, high: float, unit: str) -> float:
             raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}") from None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}")
-    if not isfinite(value) or not low <= value <= high:
+    if not low <= value <= high:  # and no NaN is
         raise ScenarioError(f"{key}: {value} is not allowed; {allowed}")
     return int(value) if value == int(value) else value
 
@@ -60,7 +59,7 @@ def _real(low: float, high: float, unit: str = "") -> Callable[[str, Any], Any]:
 def _whole(low: int, high: int) -> Callable[[str, Any], int]:
     def check(key: str, value: Any) -> int:
         allowed = f"allowed: a whole number from {low} to {high}"
-        if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value.strip(), re.ASCII):
+        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,40}\s*", value, re.ASCII):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ScenarioError(f"{key}: {value!r} is not a whole number; {allowed}")
@@ -110,9 +109,11 @@ def _rate_range(key: str, low: int, high: int) -> RateRange:
 
 
 def _names(key: str, value: Any) -> tuple[str, ...]:
-    names = tuple(value.split(",") if isinstance(value, str) else value)
-    if value == "":
-        return ()
+    if isinstance(value, str):
+        value = value.split(",") if value else ()
+    if not isinstance(value, Iterable):
+        raise ScenarioError(f"{key}: {value!r} is not a list of names, as in A,B,C")
+    names = tuple(value)
     for name in names:
         valid = isinstance(name, str) and _NAME.fullmatch(name) and len(name) <= NAME_CHARACTERS_MAX
         if not valid:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 FRAME_BYTES_MAX: Final = 65_536  # of UTF-8 in one frame, its length not counted
-STAMP_MAX: Final = 2**63 - 1
+STAMP_MAX: Final = 2**62  # half of what 64 bits hold: room to count on from it
 _LENGTH_BYTES: Final = 4
 
 TOKEN_CHARACTERS_MAX: Final = 64  # of a name or a run id

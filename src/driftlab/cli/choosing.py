@@ -32,7 +32,9 @@ def chosen_scenario(options: argparse.Namespace, *, fresh_seed: bool) -> Scenari
     """
     keys = _base(options.scenario)
     flags = _given_flags(options)
-    for flag in flags:
+    for flag, value in flags.items():
+        if flag == "rates" and ".." in value:
+            continue  # a range leaves the number of machines as it is
         for void in _INSTEAD_OF.get(flag, ()):
             keys.pop(void, None)
     keys |= flags
@@ -49,9 +51,10 @@ def _given_flags(options: argparse.Namespace) -> dict[str, Any]:
 def _base(scenario: str | None) -> dict[str, Any]:
     if scenario is None:
         return {}
-    if scenario in BUILT_IN and not Path(scenario).exists():
+    there = os.path.exists(scenario)  # false too for what cannot be a path
+    if scenario in BUILT_IN and not there:
         return dict(BUILT_IN[scenario].keys)
-    if not Path(scenario).exists():
+    if not there:
         raise UnknownScenarioError(
             f"{scenario}: no such file, and not built in; built in are {', '.join(BUILT_IN)}"
         )

@@ -5,6 +5,7 @@ It goes to standard error, so that standard output stays what was asked for.
 """
 
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -18,11 +19,12 @@ PLAIN_EVERY_SECONDS = 5.0
 class Display:
     """Shows runs as they go: a callable for the beats of `run_each`."""
 
-    def __init__(self, runs: int) -> None:
-        from rich.console import Console
+    def __init__(self, numbers: range) -> None:
+        from driftlab.cli.console import make_console
 
-        self._runs = runs
-        self._console = Console(file=sys.stderr, highlight=False)
+        self._numbers = numbers
+        self._gone = False  # whether nobody looks any more
+        self._console = make_console(sys.stderr)
         self._live: Any = None
         self._plain_at: tuple[int, float] = (0, 0.0)  # run, and its next plain line, in seconds
 
@@ -41,11 +43,22 @@ class Display:
         trace: TracebackType | None,
     ) -> None:
         if self._live is not None:
-            self._live.stop()
+            with suppress(OSError):  # a terminal that is gone need not be tidied
+                self._live.stop()
 
     def __call__(self, start: RunStart, elapsed_ns: int) -> None:
-        """Show the state of a run, `elapsed_ns` of real time after its start."""
-        elapsed = max(0.0, elapsed_ns / 1e9)
+        """Show the state of a run, `elapsed_ns` of real time after its start.
+
+        A terminal or a reader that goes away ends the display, not the run.
+        """
+        if self._gone:
+            return
+        try:
+            self._show(start, max(0.0, elapsed_ns / 1e9))
+        except OSError:
+            self._gone = True
+
+    def _show(self, start: RunStart, elapsed: float) -> None:
         if self._live is not None:
             self._live.update(self._screen(start, elapsed, _now(start)), refresh=True)
             return
@@ -59,13 +72,15 @@ class Display:
     def _title(self, start: RunStart, elapsed: float) -> str:
         total = start.scenario.seconds / start.scenario.speed
         left = max(0.0, total - elapsed)
-        run = f"run {start.scenario.first_run} of {self._runs}, " if self._runs > 1 else ""
+        many, place = len(self._numbers), self._numbers.index(start.scenario.first_run) + 1
+        run = f"run {place} of {many}, " if many > 1 else ""
         return f"{run}{min(elapsed, total):.0f} s of {total:g} s, {left:.0f} s left"
 
     def _plain(self, start: RunStart, elapsed: float, now: dict[str, Entry | None]) -> str:
         states = [
-            f"{name} clock {entry.event.clock} queue {entry.event.queue}"
-            for name, entry in now.items()
+            f"{name} rate {rate:g} clock {entry.event.clock} queue {entry.event.queue} "
+            f"late {entry.instant.late_ns / 1e6:.2f} ms"
+            for (name, entry), rate in zip(now.items(), _rates(start), strict=True)
             if entry is not None
         ]
         return "; ".join([self._title(start, elapsed), *states])
@@ -79,8 +94,7 @@ class Display:
         table.add_column("machine")
         for head in ("rate", "ticks", "clock", "queue", "late, ms", "last event"):
             table.add_column(head, justify="left" if head == "last event" else "right")
-        rates = start.scenario.rates_of(start.scenario.first_run)
-        for (name, entry), rate in zip(now.items(), rates, strict=True):
+        for (name, entry), rate in zip(now.items(), _rates(start), strict=True):
             table.add_row(name, f"{rate:g}", *(_cells(entry) if entry else ["-"] * 5))
         total = start.scenario.seconds / start.scenario.speed
         bar = ProgressBar(total=total, completed=min(elapsed, total), width=60)
@@ -88,6 +102,10 @@ class Display:
         for part in (self._title(start, elapsed), bar, table):  # a long table is cut below
             screen.add_row(part)
         return screen
+
+
+def _rates(start: RunStart) -> tuple[float, ...]:
+    return start.scenario.rates_of(start.scenario.first_run)
 
 
 def _now(start: RunStart) -> dict[str, Entry | None]:

@@ -31,7 +31,8 @@ class MachineError(DriftlabError):
 
 def main(options: argparse.Namespace) -> int:
     """Run one machine and return the exit status."""
-    scenario = chosen_scenario(options, fresh_seed=False)
+    chosen = chosen_scenario(options, fresh_seed=False)
+    scenario = api.one_run(chosen, chosen.first_run)
     plan = _plan_of(options.name, scenario)
     addresses = _addresses(options.at, scenario)
     here = Address.parse(options.listen) if options.listen else addresses.pop(plan.name, None)
@@ -39,6 +40,8 @@ def main(options: argparse.Namespace) -> int:
     if missing or here is None:
         names = missing or [plan.name]
         raise MachineError(f"no address for {', '.join(names)}; give --at {names[0]}=HOST:PORT")
+    for peer in plan.peers:
+        addresses[peer].resolve()  # an address that means nothing is told before anything starts
     start_at_ns = _start_at(options.start_at)
     run_id = _run_id(options.run_id, scenario)
     listener = listen(here, backlog=len(plan.peers) + 64)
@@ -58,16 +61,19 @@ def main(options: argparse.Namespace) -> int:
 
     where = Address(*listener.getsockname()[:2])
     say(f"{plan.name} listens on {where}, run id {run_id}, waits for {', '.join(plan.peers)}")
-    seconds = scenario.seconds / scenario.speed
     whole = run_alone(
-        assignment,
-        listener,
-        start_at_ns,
-        lambda lead_ns: say(f"all connected; {seconds:g} s from {lead_ns / 1e9:.1f} s on"),
+        assignment, listener, start_at_ns, lambda lead_ns: say(_start_line(scenario, lead_ns))
     )
-    if not options.quiet:
+    if not options.quiet and Path(assignment.journal).exists():
         output.print_runs([api.read_journals(scenario, [Path(assignment.journal)])])
     return 0 if whole else EXIT_INTERRUPTED
+
+
+def _start_line(scenario: Scenario, lead_ns: int) -> str:
+    seconds = scenario.seconds / scenario.speed
+    if lead_ns < 0:
+        return f"all connected, {-lead_ns / 1e9:.1f} s after --start-at; {seconds:g} s from now on"
+    return f"all connected; {seconds:g} s from {lead_ns / 1e9:.1f} s on"
 
 
 def _plan_of(name: str, scenario: Scenario) -> MachinePlan:

@@ -17,6 +17,7 @@ from driftlab.errors import DriftlabError
 
 EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 130
+EXIT_UNREAD = 141  # what a shell says of a command whose reader has left
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,13 +52,26 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _values_joined(arguments: Sequence[str]) -> list[str]:
+    """Join a flag and a negative value that follows: `--rates -1,2` is a wrong rate, not a flag."""
+    joined: list[str] = []
+    for argument in arguments:
+        is_negative = len(argument) > 1 and argument[0] == "-" and argument[1] in "0123456789."
+        if is_negative and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     from importlib import import_module
 
-    options = build_parser().parse_args(arguments)
-    command = import_module(f"driftlab.cli.{options.command}")
+    given = sys.argv[1:] if arguments is None else arguments
+    options = build_parser().parse_args(_values_joined(given))
     try:
+        command = import_module(f"driftlab.cli.{options.command}")
         status: int = command.main(options)
         sys.stdout.flush()
     except DriftlabError as error:
@@ -68,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has left, as `| head` does: be silent, also at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_INTERRUPTED
+        return EXIT_UNREAD
     return status
 
 

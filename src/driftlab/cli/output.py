@@ -1,13 +1,18 @@
 """What a person or a script reads when a run is over."""
 
 import json
+import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from driftlab.api import Run
 from driftlab.scenario import Scenario
 from driftlab.trace.journal import COMPLETE
 
+COMMAND_VARIABLE = "DRIFTLAB_COMMAND"  # how the user called us, where not as `driftlab`
 _TABLE_WIDTH = 120  # where standard output is not a terminal, nothing has to be squeezed
 
 
@@ -19,11 +24,9 @@ def print_json(scenario: Scenario, runs: Sequence[Run]) -> None:
 
 def print_runs(runs: Sequence[Run]) -> None:
     """Print a table of all machines of all runs, and below it whatever was not as it should be."""
-    from rich.console import Console
+    from driftlab.cli.console import make_console
 
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console = Console(highlight=False, soft_wrap=True, width=_TABLE_WIDTH)
+    console = make_console(sys.stdout, width=None if sys.stdout.isatty() else _TABLE_WIDTH)
     console.print(_table(runs))
     for run in runs:
         for line in oddities(run):
@@ -83,6 +86,11 @@ def oddities(run: Run) -> list[str]:
         if count
     ]
     lines += [
+        f"{name}: {count} messages were not delivered"
+        for name, count in run.undelivered.items()
+        if count
+    ]
+    lines += [
         f"{name}: {count} lines of {run.folder / name}.log could not be read"
         for name, count in run.unread.items()
         if count
@@ -90,13 +98,14 @@ def oddities(run: Run) -> list[str]:
     return lines
 
 
-def print_next(scenario: Scenario, folder: str, runs: Sequence[Run]) -> None:
-    """Say where the logs are and what to do next."""
-    one = runs[0]
+def print_next(scenario: Scenario, folder: Path, runs: Sequence[Run]) -> None:
+    """Say where the logs are and what to do next, in commands that work as they stand."""
+    one, command = runs[0], os.environ.get(COMMAND_VARIABLE, "driftlab")
     logs = f"{one.folder}/" if len(runs) == 1 else f"{folder}/run-*/"
+    first, last = quote(f"{one.folder}/scenario.toml"), f"{one.folder}/{one.machines[-1].name}.log"
     names = [f"{machine.name}.log" for machine in one.machines]
     listed = names if len(names) <= 4 else [*names[:2], "…", names[-1]]
     print(f"logs       {logs}  ({', '.join(listed)})")
-    print(f"repeat     driftlab run {one.folder}/scenario.toml    (seed {scenario.seed})")
-    print(f"figures    driftlab stats {folder}")
-    print(f"messages   grep receive {one.folder}/{one.machines[-1].name}.log | head")
+    print(f"repeat     {command} run {first}    (seed {scenario.seed})")
+    print(f"figures    {command} stats {quote(str(folder))}")
+    print(f"messages   grep receive {quote(last)} | head")

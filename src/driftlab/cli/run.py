@@ -7,7 +7,10 @@ from pathlib import Path
 from driftlab import api
 from driftlab.cli import output
 from driftlab.cli.choosing import chosen_scenario
-from driftlab.hosts.run_folder import default_folder
+from driftlab.errors import DriftlabError
+from driftlab.hosts.limits import require_files_for
+from driftlab.hosts.run_folder import fresh_folder, release
+from driftlab.scenario import Scenario
 
 EXIT_NOT_WHOLE = 3
 EXIT_INTERRUPTED = 130
@@ -16,25 +19,45 @@ EXIT_INTERRUPTED = 130
 def main(options: argparse.Namespace) -> int:
     """Run a scenario for real and return the exit status."""
     scenario = chosen_scenario(options, fresh_seed=True)
-    folder = Path(options.out) if options.out else default_folder()
+    require_files_for(scenario.size)
+    folder = Path(options.out) if options.out else fresh_folder()
     runs: list[api.Run] = []
-    with _display(options, scenario.runs) as display:
-        runs += api.run_each(scenario, folder, display)
+    interrupted = False
+    try:
+        with _display(options, scenario) as display:
+            for run in api.run_each(scenario, folder, display):
+                runs.append(run)  # noqa: PERF402 - what is done counts if a later run fails
+    except KeyboardInterrupt:  # between two runs
+        interrupted = True
+    except DriftlabError:
+        if runs:
+            _show(options, scenario, folder, runs)
+        elif not options.out:
+            release(folder)
+        raise
+    if not runs:
+        return EXIT_INTERRUPTED
+    _show(options, scenario, folder, runs)
+    if interrupted or runs[-1].interrupted:
+        return EXIT_INTERRUPTED
+    return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
+
+
+def _show(
+    options: argparse.Namespace, scenario: Scenario, folder: Path, runs: list[api.Run]
+) -> None:
     if options.json:
         output.print_json(scenario, runs)
     elif options.quiet:
         print(folder)
     else:
         output.print_runs(runs)
-        output.print_next(scenario, str(folder), runs)
-    if runs[-1].interrupted:
-        return EXIT_INTERRUPTED
-    return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
+        output.print_next(scenario, folder, runs)
 
 
-def _display(options: argparse.Namespace, runs: int) -> AbstractContextManager[api.OnBeat]:
+def _display(options: argparse.Namespace, scenario: Scenario) -> AbstractContextManager[api.OnBeat]:
     if options.quiet:
         return nullcontext(lambda start, elapsed_ns: None)
     from driftlab.cli.display import Display
 
-    return Display(runs)
+    return Display(scenario.run_numbers)

@@ -36,6 +36,7 @@ class Address(NamedTuple):
             found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise AddressError(f"{self}: {error.strerror}") from error
+        found.sort(key=lambda one: one[0] != socket.AF_INET)  # a name may mean ::1 and 127.0.0.1
         family, _, _, _, address = found[0]
         return family, (str(address[0]), int(address[1]))
 

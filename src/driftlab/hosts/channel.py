@@ -48,6 +48,7 @@ class Channel:
         self._pause_ns = REDIAL_FIRST_NS
         self._opened_ns = 0
         self._lost = False
+        self._redial_waits = False
         self._closed = False
 
     @property
@@ -57,9 +58,15 @@ class Channel:
 
     def dial(self) -> None:
         """Begin to connect; the waiter does the rest."""
+        self._redial_waits = False
         if self._closed or self._socket is not None:
             return
-        self._socket = socket.socket(self._family, socket.SOCK_STREAM)
+        try:
+            self._socket = socket.socket(self._family, socket.SOCK_STREAM)
+        except OSError as error:  # the system has no descriptor left
+            self._incidents.record("dial-failed", self.peer, _reason(error))
+            self._redial_later()
+            return
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         code = self._socket.connect_ex(self._where)
@@ -172,8 +179,8 @@ class Channel:
         self._incidents.record(
             "channel-full",
             self.peer,
-            f"{self._waiting_bytes} bytes wait for a peer that does not read; the limit is "
-            f"{OUTGOING_BYTES_MAX}; {self.waiting} messages are not delivered",
+            f"{self._waiting_bytes} bytes wait for a peer that is away or does not read, over the "
+            f"limit of {OUTGOING_BYTES_MAX}; {self.waiting} messages are not delivered",
         )
         self.undelivered += self.waiting
         self._frames.clear()
@@ -182,7 +189,8 @@ class Channel:
 
     def _redial_later(self) -> None:
         self._drop()
-        if not self._closed:
+        if not self._closed and not self._redial_waits:
+            self._redial_waits = True
             self._waiter.call_at(monotonic_ns() + self._pause_ns, self.dial)
             self._pause_ns = min(2 * self._pause_ns, REDIAL_LAST_NS)
 

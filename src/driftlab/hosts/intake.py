@@ -14,7 +14,7 @@ buffers would fill up and hide a part of the queue.
 
 import socket
 from time import monotonic_ns
-from typing import Final
+from typing import Final, NamedTuple
 
 from driftlab import wire
 from driftlab.event import Message
@@ -25,10 +25,10 @@ from driftlab.hosts.waiter import Waiter
 INTAKE_BYTES_MAX: Final = 32_768  # from one peer at one tick
 INTAKE_EVERY_NS: Final = 100_000_000
 INTRODUCTION_NS_MAX: Final = 5_000_000_000  # from connecting to `Iam`
+SUCCESSION_NS_MAX: Final = 1_000_000_000  # a second connection of a peer waits for the first's end
 ACCEPT_PAUSE_NS: Final = 200_000_000  # after the system would not give us a connection
 STRANGERS_MAX: Final = 64  # beyond one for each peer
 _ACCEPTED_AT_ONCE: Final = 64
-_READS_AT_ONCE: Final = 64
 _STRANGER = "?"
 
 
@@ -80,6 +80,14 @@ class Inflow:
 _CLOSED: Final = "closed by the peer"
 
 
+class Successor(NamedTuple):
+    """A connection introduced as a peer that still has one, and what it has said beyond that."""
+
+    fd: int
+    connection: socket.socket
+    frames: list[str]
+
+
 class Intake:
     """The listening socket and all incoming connections of one machine."""
 
@@ -100,6 +108,7 @@ class Intake:
         self._incidents = incidents
         self._strangers: dict[int, tuple[socket.socket, wire.FrameDecoder]] = {}
         self._inflows: dict[str, Inflow] = {}
+        self._successors: dict[str, Successor] = {}
         self._peers = make_poller()  # the inflows, where order is by peer
         shared: list[Message] = []
         by_arrival = order == "arrival"
@@ -134,6 +143,8 @@ class Intake:
         self._waiter.call_at(monotonic_ns() + INTAKE_EVERY_NS, self._drain_again)
 
     def _read(self, inflow: Inflow) -> None:
+        if self._inflows.get(inflow.peer) is not inflow:
+            return  # ended a moment ago, while this call was on its way
         before = inflow.met_bound
         reason = inflow.read()
         if inflow.met_bound and not before:
@@ -147,6 +158,9 @@ class Intake:
         del self._inflows[inflow.peer]
         self._watched_by.forget(inflow.connection.fileno())
         inflow.connection.close()
+        if inflow.peer in self._successors:
+            successor = self._successors.pop(inflow.peer)
+            self._adopt(successor.fd, inflow.peer, successor.frames)
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):
@@ -186,6 +200,8 @@ class Intake:
 
     def _hear(self, fd: int) -> None:
         """Read a stranger's first bytes; adopt the connection once it has said who it is."""
+        if fd not in self._strangers:
+            return  # dismissed a moment ago
         connection, decoder = self._strangers[fd]
         try:
             chunk = connection.recv(INTAKE_BYTES_MAX)
@@ -210,24 +226,30 @@ class Intake:
             self._dismiss(fd, _STRANGER, f"{name} is of run {run_id}, this is run {self._run_id}")
         elif name not in self._held:
             self._dismiss(fd, _STRANGER, f"{name} is not a peer of {self._me}")
-        elif name in self._inflows and self._still_there(self._inflows[name]):
-            self._dismiss(fd, _STRANGER, f"a second introduction as {name}, who is connected")
+        elif name in self._successors:
+            self._dismiss(fd, _STRANGER, f"a third introduction as {name}")
+        elif name in self._inflows:
+            self._line_up(fd, name, frames[1:])
         else:
             self._adopt(fd, name, frames[1:])
 
-    def _still_there(self, inflow: Inflow) -> bool:
-        """Whether a peer's connection stands; one that was closed meanwhile is read to its end."""
-        for _ in range(_READS_AT_ONCE):
-            try:
-                inflow.connection.recv(1, socket.MSG_PEEK)
-            except BlockingIOError:
-                return True
-            except OSError:
-                pass  # the read that follows meets it again, and records it
-            self._read(inflow)
-            if inflow.peer not in self._inflows:
-                return False
-        return True
+    def _line_up(self, fd: int, name: str, frames: list[str]) -> None:
+        """Keep a newcomer waiting for its predecessor's end, which may be on its way to us.
+
+        What the predecessor still holds is read first, as bounded as ever.
+        """
+        self._waiter.forget(fd)
+        successor = Successor(fd, self._strangers[fd][0], frames)
+        self._successors[name] = successor
+        self._waiter.call_at(
+            monotonic_ns() + SUCCESSION_NS_MAX, lambda: self._lose_place(name, successor)
+        )
+
+    def _lose_place(self, name: str, successor: "Successor") -> None:
+        if self._successors.get(name) is successor:
+            del self._successors[name]
+            reason = f"a second introduction as {name}, who is connected"
+            self._dismiss(successor.fd, _STRANGER, reason)
 
     def _adopt(self, fd: int, name: str, frames: list[str]) -> None:
         self._waiter.forget(fd)

@@ -23,7 +23,9 @@ class JournalFile:
         try:
             self._fd = os.open(path, flags, 0o644)
         except FileExistsError:
-            raise JournalFileError(f"{path} exists; a journal is never overwritten") from None
+            raise JournalFileError(
+                f"{path} exists; a journal is never overwritten: name another folder with --out"
+            ) from None
         except OSError as error:
             raise JournalFileError(f"cannot create {path}: {error.strerror}") from error
 

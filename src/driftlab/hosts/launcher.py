@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic_ns
 from types import FrameType
@@ -37,11 +38,23 @@ REAP_NS_MAX: Final = 5_000_000_000
 BEAT_NS: Final = 200_000_000
 _BACKLOG_SPARE: Final = 64
 
+# A worker must find this package wherever it is, and must not find the user's files: a socket.py
+# in the working folder would stand before the standard library. Hence -P, and the path at the end.
+_HOUSE: Final = str(Path(__file__).parents[2])
+_WORKER: Final = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from driftlab.hosts.worker import main; sys.exit(main(int(sys.argv[2])))"
+)
+
 Beat = Callable[[int], None]
 
 
 class LaunchError(DriftlabError):
-    """A run that could not be started; nothing of it is left behind."""
+    """A run that could not be started; nothing of it is recorded, no worker is left."""
+
+
+class WorkerBugError(Exception):
+    """A worker failed before the start, by a bug of ours; carries the worker's traceback."""
 
 
 class Outcome(NamedTuple):
@@ -68,7 +81,7 @@ class _Hand:
         self.is_bug = False
         self._heard = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "driftlab.hosts.worker", str(listener.fileno())],
+            [sys.executable, "-P", "-c", _WORKER, _HOUSE, str(listener.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
@@ -81,11 +94,9 @@ class _Hand:
         self.reports = self.process.stdout
 
     def order(self, line: str) -> None:
-        """Tell the worker; one that is gone hears nothing."""
-        try:
+        """Tell the worker; one that is gone hears nothing, and its reports end."""
+        with suppress(BrokenPipeError):
             self.orders.write(line.encode())
-        except BrokenPipeError:
-            self.is_gone = True
 
     def hear(self) -> None:
         """Take in what the worker reports."""
@@ -122,8 +133,8 @@ def launch(
     """Run the machines of one run, journals into `folder`, and return how they ended.
 
     `on_beat` is called about five times a second with the real nanoseconds
-    since the start. Ask `require_files_for` first. Raises LaunchError: nothing was
-    started, or all of it was ended again.
+    since the start. Ask `require_files_for` first. Raises LaunchError
+    and WorkerBugError, both only before the start.
     """
     with _Signals() as signals:
         return _Launch(plans, folder, run_id, order, signals, on_beat).run()
@@ -142,7 +153,8 @@ class _Signals:
     def __enter__(self) -> "_Signals":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                self._before[number] = signal.signal(number, self._count)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks for that
+                    self._before[number] = signal.signal(number, self._count)
         return self
 
     def _count(self, number: int, frame: FrameType | None) -> None:
@@ -180,8 +192,8 @@ class _Launch:
             self._spawn()
             self._gate()
             if not self._signals.count:
-                self._follow(self._start())
-            return self._finish()
+                self._follow_to_the_end()
+            return self._finish("interrupted" if self._signals.count else "out of time")
         finally:
             self._clear()
 
@@ -225,8 +237,16 @@ class _Launch:
     def _failure(self, hand: _Hand) -> Exception:
         hand.process.wait()
         if hand.is_bug:
-            return RuntimeError(f"machine {hand.name}:\n{hand.failure}")
+            return WorkerBugError(f"machine {hand.name}:\n{hand.failure}")
         return LaunchError(f"machine {hand.name}: {hand.end('ended before the start')}")
+
+    def _follow_to_the_end(self) -> None:
+        """Follow the run; if watching it fails, still end it in order, then say so."""
+        try:
+            self._follow(self._start())
+        except BaseException:
+            self._finish("the launcher failed")
+            raise
 
     def _start(self) -> int:
         start_ns = monotonic_ns() + START_LEAD_NS + START_LEAD_EACH_NS * len(self._hands)
@@ -254,9 +274,8 @@ class _Launch:
             if key.data.is_gone:
                 self._selector.unregister(key.fileobj)
 
-    def _finish(self) -> Outcome:
+    def _finish(self, reason: str) -> Outcome:
         """Stop every worker and reap it; one that does not end in time is killed."""
-        reason = "interrupted" if self._signals.count else "out of time"
         for hand in self._hands:
             hand.order(f"stop {reason}\n")
         deadline_ns = monotonic_ns() + REAP_NS_MAX

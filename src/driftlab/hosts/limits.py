@@ -5,6 +5,7 @@ from typing import Final
 
 from driftlab.errors import DriftlabError
 
+REAL_MACHINES_MAX: Final = 1_000  # each a process, each pair two connections
 _SPARE: Final = 48  # what an interpreter, a selector, strangers and a journal take besides
 
 
@@ -20,11 +21,25 @@ def require_files_for(machines: int) -> None:
     """
     needed = 3 * machines + _SPARE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or needed <= soft:
-        return
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        _raise_limit(machines, needed, soft, hard)
+    if machines > REAL_MACHINES_MAX:
+        raise TooManyMachinesError(
+            f"machines: {machines} are too many processes for one computer; "
+            f"allowed: up to {REAL_MACHINES_MAX}"
+        )
+
+
+def _raise_limit(machines: int, needed: int, soft: int, hard: int) -> None:
     if hard != resource.RLIM_INFINITY and needed > hard:
         raise TooManyMachinesError(
             f"machines: {machines} need {needed} open files each way; the limit here is {hard} "
             f"(ulimit -n), which allows {max(0, (hard - _SPARE) // 3)} machines"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (OSError, ValueError) as error:  # macOS has a further limit of its own
+        raise TooManyMachinesError(
+            f"machines: {machines} need {needed} open files each way; the limit here is {soft} "
+            f"(ulimit -n) and cannot be raised: {error}"
+        ) from None

@@ -5,8 +5,8 @@ folder exactly one gets it.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from time import gmtime, strftime
 from typing import Final
@@ -23,14 +23,21 @@ class RunFolderError(DriftlabError):
     """A folder that cannot hold a run, and why."""
 
 
-def default_folder() -> Path:
-    """Name a folder that does not exist yet, by the time of day, below `runs`."""
-    stem = Path(RUNS_FOLDER) / strftime("%Y%m%d-%H%M%S", gmtime())
-    folder, number = stem, 1
-    while folder.exists():
-        number += 1
-        folder = stem.with_name(f"{stem.name}-{number}")
-    return folder
+def fresh_folder() -> Path:
+    """Make a new folder below `runs`, named by the time of day. Raises RunFolderError."""
+    stem = strftime("%Y%m%d-%H%M%S", gmtime())
+    for number in count(1):
+        folder = Path(RUNS_FOLDER) / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if not Path(RUNS_FOLDER).is_dir():
+                raise RunFolderError(f"{RUNS_FOLDER} is a file; name a folder with --out") from None
+        except OSError as error:
+            raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
+        else:
+            return folder
+    raise AssertionError
 
 
 def claim(folder: Path, scenario: Scenario) -> None:
@@ -39,14 +46,24 @@ def claim(folder: Path, scenario: Scenario) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.glob("*" + JOURNAL_SUFFIX)):
             raise FileExistsError
-        with (folder / SCENARIO_FILE).open("x", encoding="utf-8") as file:
-            file.write(scenario.to_toml())
+        _create(folder / SCENARIO_FILE, scenario.to_toml())
     except FileExistsError:
         raise RunFolderError(
             f"{folder} already holds a run or is no folder; name another one with --out"
         ) from None
     except OSError as error:
         raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _create(path: Path, text: str) -> None:
+    """Write a file that did not exist, whole or not at all."""
+    with path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
 
 
 def share(folder: Path, scenario: Scenario) -> None:
@@ -57,23 +74,13 @@ def share(folder: Path, scenario: Scenario) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError), (folder / SCENARIO_FILE).open("x") as file:
-            file.write(scenario.to_toml())
+        with suppress(FileExistsError):
+            _create(folder / SCENARIO_FILE, scenario.to_toml())
         there = (folder / SCENARIO_FILE).read_text(encoding="utf-8")
     except OSError as error:
         raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
     if there and there != scenario.to_toml():
         raise RunFolderError(f"{folder} holds another scenario; name another folder with --out")
-
-
-@contextmanager
-def undone_on_error(folder: Path) -> Iterator[None]:
-    """Take a claimed folder back if the run in it could not even be started."""
-    try:
-        yield
-    except BaseException:
-        release(folder)
-        raise
 
 
 def release(folder: Path) -> None:

@@ -5,6 +5,7 @@ told every machine's address. Whoever has its mesh complete starts at once, or
 at an instant that all were given.
 """
 
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -30,19 +31,25 @@ def run_alone(
 
     `start_at_ns` is a system time (UTC, nanoseconds since 1970) or None for
     "as soon as all peers are connected". `on_start` is told how many real
-    nanoseconds are left until the start. Raises JournalFileError.
+    nanoseconds are left until the start; they are negative if that is past,
+    and then the start is now. One that is interrupted before its start leaves
+    no journal. Raises JournalFileError.
     """
     waiter = Waiter()
+    started = False
     with _Interrupts(waiter):
         host = TcpHost(assignment, listener, waiter)
         host.settle()
         host.connect()
         waiter.serve_while(lambda: not host.is_meshed)
         if not waiter.halted:
-            lead_ns = 0 if start_at_ns is None else max(0, start_at_ns - time_ns())
+            started = True
+            lead_ns = 0 if start_at_ns is None else start_at_ns - time_ns()
             on_start(lead_ns)
-            _run_and_linger(host, waiter, monotonic_ns() + lead_ns)
+            _run_and_linger(host, waiter, monotonic_ns() + max(0, lead_ns))
         host.close(INTERRUPTED)
+        if not started:
+            os.unlink(assignment.journal)
     return host.is_complete
 
 

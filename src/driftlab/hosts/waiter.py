@@ -5,6 +5,7 @@ of the monotonic clock. It returns as close after that time as the system
 allows; what it does meanwhile is bounded by what each callback does.
 """
 
+from bisect import insort
 from collections.abc import Callable
 from time import monotonic_ns
 from typing import Final
@@ -22,7 +23,7 @@ class Waiter:
     def __init__(self) -> None:
         self.halted = False
         self._poller = make_poller()
-        self._instants: list[tuple[int, int, Callback]] = []  # few: sorted, the soonest last
+        self._instants: list[tuple[int, int, Callback]] = []  # negated, so the soonest is last
         self._order = 0  # ties between instants are served in the order they were asked for
         self.watch = self._poller.watch
         self.forget = self._poller.forget
@@ -31,8 +32,7 @@ class Waiter:
     def call_at(self, instant_ns: int, callback: Callback) -> None:
         """Call back once, at or after an instant of the monotonic clock."""
         self._order += 1
-        self._instants.append((instant_ns, self._order, callback))
-        self._instants.sort(key=_soonest_last)
+        insort(self._instants, (-instant_ns, -self._order, callback))
 
     def halt(self) -> None:
         """Return from serving, this time and every time."""
@@ -55,14 +55,10 @@ class Waiter:
     def _serve_once(self, now_ns: int, instant_ns: int) -> int:
         """Wait for sockets or for the next instant, serve what is due, return the time."""
         instants = self._instants
-        wake_ns = instants[-1][0] if instants and instants[-1][0] < instant_ns else instant_ns
+        wake_ns = min(-instants[-1][0], instant_ns) if instants else instant_ns
         for callback in self._poller.ready(min(wake_ns - now_ns, _TURN_NS_MAX)):
             callback()
         now_ns = monotonic_ns()
-        while instants and instants[-1][0] <= now_ns:
+        while instants and -instants[-1][0] <= now_ns:
             instants.pop()[2]()
         return now_ns
-
-
-def _soonest_last(instant: tuple[int, int, Callback]) -> tuple[int, int]:
-    return -instant[0], -instant[1]

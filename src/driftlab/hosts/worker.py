@@ -11,7 +11,6 @@ Reports: `ready`, `done`, and `failed` or `bug` with a text as JSON.
 import json
 import os
 import socket
-import sys
 from contextlib import suppress
 from typing import Final
 
@@ -26,10 +25,10 @@ LAUNCHER_GONE: Final = "launcher gone"
 _CHUNK_BYTES: Final = 65_536
 
 
-def main() -> int:
-    """Run one machine as the launcher orders. The one argument is the listening socket's number."""
+def main(listener: int) -> int:
+    """Run one machine as the launcher orders; `listener` is its listening socket's number."""
     try:
-        _work(socket.socket(fileno=int(sys.argv[1])))
+        _work(socket.socket(fileno=listener))
     except DriftlabError as error:
         _report("failed", str(error))
         return 1
@@ -108,7 +107,3 @@ def _report(topic: str, text: str = "") -> None:
     line = f"{topic} {json.dumps(text)}\n" if text else f"{topic}\n"
     with suppress(BrokenPipeError):  # the launcher is gone; standard input says so too
         os.write(REPORTS_FD, line.encode())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

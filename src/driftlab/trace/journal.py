@@ -74,11 +74,7 @@ def format_entry(entry: Entry) -> str:
 
 
 def format_note(topic: str, fields: dict[str, object]) -> str:
-    """Return a line about the machine. A value with blanks is the rest of the line: put it last."""
+    """Return a line about the machine. Only `reason`, which comes last, may hold blanks."""
     title = f"driftlab-journal {VERSION}" if topic == "header" else topic
-    words = [f"{key}={_one_line(value)}" for key, value in fields.items()]
-    return " ".join(["#", title, *words]) + "\n"
-
-
-def _one_line(value: object) -> str:
-    return str(value).replace("\n", " ").replace("\r", " ")
+    words = [f"{key}={value}" for key, value in fields.items()]
+    return " ".join(" ".join(["#", title, *words]).splitlines()) + "\n"

@@ -60,6 +60,8 @@ def parse_note(line: str) -> Note:
         if version != str(VERSION):
             raise JournalError(f"journal version {version}; this driftlab reads {VERSION}")
         topic = "header"
-    pairs = re.split(r" (?=[a-z_]+=)", rest) if rest else []
-    fields = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    words, has_reason, reason = f" {rest}".partition(" reason=")
+    fields = dict(word.split("=", 1) for word in words.split() if "=" in word)
+    if has_reason:
+        fields["reason"] = reason
     return Note(topic, fields)

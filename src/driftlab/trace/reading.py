@@ -55,8 +55,8 @@ def read_journal(path: Path) -> Journal:
     number, first, whole = next(lines, (1, "", True))
     try:
         header = parse_note(first)
-        if header.topic != "header" or "machine" not in header.fields:
-            raise JournalError("line 1 is not `# driftlab-journal 1 machine=…`")
+        if header.topic != "header" or not whole or not _is_whole(header.fields):
+            raise JournalError("line 1 is not `# driftlab-journal 1 machine=… index=… rate=…`")
     except JournalError as error:
         raise UnreadableError(f"{path}: {error}") from None
     journal = Journal(path, header.fields, [], [], [], not whole)
@@ -68,6 +68,14 @@ def read_journal(path: Path) -> Journal:
         except JournalError as error:
             journal.unread.append(Unread(number, str(error)))
     return journal
+
+
+def _is_whole(header: dict[str, str]) -> bool:
+    """Whether a header has what every reader needs, in a form that can be read."""
+    try:
+        return bool(header["machine"]) and int(header["index"]) >= 0 and float(header["rate"]) > 0
+    except (KeyError, ValueError):
+        return False
 
 
 def _sort_in(journal: Journal, line: str) -> None:
@@ -123,4 +131,4 @@ def journals_of(folder: Path) -> list[Journal]:
             f"{folder}: no journals here; a run folder holds a NAME.log a machine"
         )
     journals = [read_journal(path) for path in paths]
-    return sorted(journals, key=lambda journal: int(journal.header.get("index", "0")))
+    return sorted(journals, key=lambda journal: int(journal.header["index"]))
