@@ -39,7 +39,7 @@ def test_json_is_one_document_with_the_names_of_the_interface(tmp_path: Path) ->
         assert set(machine["jump"]) == {"mean", "max"}
         assert set(machine["queue"]) == {"mean", "max", "last"}
         assert set(machine["lateness_us"]) == {"p50", "p99", "max"}
-        assert abs(machine["achieved_rate"] / machine["rate"] - 1) < 0.05
+        assert 0.5 < machine["achieved_rate"] / machine["rate"] < 2
 
 
 def test_stats_say_of_a_folder_what_the_run_said(tmp_path: Path) -> None:
@@ -59,7 +59,8 @@ def test_the_achieved_rate_is_in_the_scenarios_own_time(tmp_path: Path) -> None:
     said = driftlab("run", *flags, "--out", tmp_path / "run", "--json")
     machines = document(said.stdout)["runs"][0]["machines"]
     assert [sum(machine["events"].values()) for machine in machines] == [360, 180, 60]
-    assert [round(machine["achieved_rate"], 1) for machine in machines] == [6.0, 3.0, 1.0]
+    for machine, rate in zip(machines, (6, 3, 1), strict=True):
+        assert 0.5 < machine["achieved_rate"] / rate < 2  # and not 60 times as much
 
 
 def test_a_table_for_people_ends_with_commands_that_work(tmp_path: Path) -> None:
@@ -113,6 +114,64 @@ def test_flags_win_over_a_file(tmp_path: Path) -> None:
     assert "send_one" not in said
 
 
+def test_a_range_of_rates_leaves_the_files_number_of_machines(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text("machines = 5\n")
+    flags = ("--rates", "20..30", "--seconds", "0.2")
+    said = document(driftlab("run", "my.toml", *flags, "--json", cwd=tmp_path).stdout)
+    assert len(said["runs"][0]["machines"]) == 5
+
+
+def test_two_runs_at_once_without_a_folder_each_get_one(tmp_path: Path) -> None:
+    command = [*DRIFTLAB, "run", "--rates", "20,30", "--seconds", "0.2", "--quiet"]
+    runs = [
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    folders = {run.communicate()[0].strip() for run in runs}
+    assert [run.returncode for run in runs] == [0] * 4
+    assert len(folders) == 4
+
+
+def test_a_users_files_do_not_stand_before_the_standard_library(tmp_path: Path) -> None:
+    for name in ("socket", "selectors", "json", "typing"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('this is not the library')\n")
+    console = [str(Path(sys.executable).parent / "driftlab"), *("run", *QUICK, "--quiet")]
+    done = subprocess.run(console, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_folder_with_a_blank_is_quoted_in_what_to_do_next(tmp_path: Path) -> None:
+    done = driftlab("run", *QUICK, "--out", "my run", cwd=tmp_path)
+    assert "driftlab stats 'my run'" in done.stdout
+
+
+def test_figures_are_kept_when_the_reader_of_the_display_leaves(tmp_path: Path) -> None:
+    line = f"{' '.join(DRIFTLAB)} run {' '.join(QUICK)} --out run 2> >(true)"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "logs" in done.stdout
+    assert driftlab("stats", tmp_path / "run").returncode == 0
+
+
+def test_a_reader_that_leaves_is_not_a_violation(tmp_path: Path) -> None:
+    driftlab("run", *QUICK, "--out", tmp_path / "run", "--quiet")
+    line = f"{' '.join(DRIFTLAB)} stats {tmp_path / 'run'} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() in ("0", "141")  # 0 if it wrote before the reader left
+    assert done.stderr == ""
+
+
+def test_a_full_disk_at_the_start_leaves_a_folder_that_can_be_used(tmp_path: Path) -> None:
+    full = driftlab(
+        "run", *QUICK, "--out", tmp_path / "run",
+        prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)),
+    )  # fmt: skip
+    assert full.returncode == 2
+    assert full.stderr.count("\n") == 1
+    assert driftlab("run", *QUICK, "--out", tmp_path / "run", "--quiet").returncode == 0
+
+
 def test_a_scenario_without_a_seed_gets_a_new_one_that_is_written_down(tmp_path: Path) -> None:
     flags = ("--rates", "20,30", "--seconds", "0.2", "--json")
     seeds = []
@@ -142,6 +201,13 @@ def test_scenarios_lists_what_is_built_in() -> None:
 BAD = [
     (["--rates", "6,0,1"], "rates: 0"),
     (["--rates=-1,2,3"], "rates: -1"),
+    (["--rates", "-1,2,3"], "rates: -1"),
+    (["--seconds", "-5"], "seconds: -5"),
+    (["--seed", "9" * 5000], "seed"),
+    (["x" * 300], "no such file"),
+    (["number.toml"], "names: 3 is not a list"),
+    (["digits.toml"], "seconds"),
+    (["--machines", "15000"], "machines"),
     (["--rates", "six"], "'six'"),
     (["--rates", "nan,1,2"], "nan"),
     (["--rates", ""], "rates"),
@@ -173,6 +239,8 @@ BAD = [
 def place(tmp_path: Path) -> Path:
     (tmp_path / "bad.toml").write_text("ratse = [6, 3, 1]\n")
     (tmp_path / "broken.toml").write_text("rates = [6, 3,\n")
+    (tmp_path / "number.toml").write_text("names = 3\n")
+    (tmp_path / "digits.toml").write_text(f"seconds = {'9' * 400}\n")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\0\0")
     (tmp_path / "folder").mkdir()
     (tmp_path / "held").mkdir()
@@ -260,7 +328,8 @@ def test_on_a_terminal_the_display_shows_every_machine_live(tmp_path: Path) -> N
     text = shown.decode()
     assert "1 s of 2 s" in text
     assert all(head in text for head in ("machine", "clock", "queue", "late, ms"))
-    assert ["60", "30", "10"][0] in table
+    rows = [line.split() for line in table.splitlines() if line.split()[:1] in (["A"], ["C"])]
+    assert [row[1] for row in rows] == ["60", "10"]
 
 
 def test_off_a_terminal_the_display_is_plain_lines(tmp_path: Path) -> None:

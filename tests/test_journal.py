@@ -74,7 +74,17 @@ def test_the_last_field_of_a_note_holds_any_sentence_on_one_line(reason: str) ->
     line = format_note("incident", {"peer": "B", "reason": reason})
     assert line.count("\n") == 1
     assert parse_note(line[:-1]).topic == "incident"
-    assert parse_note(line[:-1]).fields["peer"] == "B"
+    fields = parse_note(line[:-1]).fields
+    assert set(fields) == {"peer", "reason"}
+    assert fields["peer"] == "B"
+    assert fields["reason"].split() == reason.split()
+
+
+def test_what_a_peer_wrote_cannot_forge_a_field() -> None:
+    reason = "'x what=none peer=Z reason=good' is not a message"
+    line = format_note("incident", {"what": "peer-closed", "peer": "B", "reason": reason})
+    fields = {"what": "peer-closed", "peer": "B", "reason": reason}
+    assert parse_note(line[:-1]).fields == fields
 
 
 def test_a_note_reads_back() -> None:
@@ -119,7 +129,17 @@ def test_lines_that_match_nothing_are_counted_by_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "hello\n", "# driftlab-journal 99 machine=A\n", "# driftlab-journal 1\n", "\0\xff"]
+    "text",
+    [
+        "",
+        "hello\n",
+        "# driftlab-journal 99 machine=A index=0 rate=6\n",
+        "# driftlab-journal 1\n",
+        "\0\xff",
+        "# driftlab-journal 1 machine=A index=0 rate=6",
+        "# driftlab-journal 1 machine=A index=first rate=6\n",
+        "# driftlab-journal 1 machine=A\n",
+    ],
 )
 def test_a_file_that_is_no_journal_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "A.log"
@@ -154,7 +174,7 @@ def test_a_journal_file_is_never_overwritten_and_every_line_is_there_at_once(
 ) -> None:
     path = tmp_path / "A.log"
     journal = JournalFile(str(path))
-    journal.note("header", {"machine": "A"})
+    journal.note("header", {"machine": "A", "index": 0, "rate": 6})
     journal.append(entry(0))
     assert len(read_journal(path).entries) == 1  # still open, nothing held back
     with pytest.raises(JournalFileError, match="never overwritten"):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import driftlab
+from driftlab.api import RunStart, run_each
 from driftlab.event import Kind
 from driftlab.machine.replay import Difference, replay
 from driftlab.planning import plan_run
@@ -19,7 +20,7 @@ from tests.started import eventually, is_alive, lines_of, pid_of, started
 FAST = ("--rates", "60,30,10", "--seconds", "2", "--seed", "3")
 
 
-def judged(journals: list[Journal], killed: str = "") -> None:
+def judged(journals: list[Journal]) -> None:
     """Demand of a run's journals everything that must hold, whatever was killed."""
     sent: dict[tuple[str, str], list[int]] = {}
     for journal in journals:
@@ -103,6 +104,61 @@ def test_each_run_of_several_has_dice_and_a_folder_of_its_own(tmp_path: Path) ->
     scenario_again, runs_again = driftlab.read_runs(tmp_path / "runs")
     assert scenario_again == scenario
     assert [run.machines for run in runs_again] == [run.machines for run in runs]
+
+
+def test_an_observer_that_fails_ends_the_run_in_order_and_keeps_what_was_recorded(
+    tmp_path: Path,
+) -> None:
+    def fail(start: RunStart, elapsed_ns: int) -> None:
+        if elapsed_ns > 300_000_000:
+            raise KeyError("mine")
+
+    scenario = driftlab.Scenario(rates=[60, 30], seconds=60)
+    with pytest.raises(KeyError, match="mine"):
+        list(run_each(scenario, tmp_path / "run", fail))
+    journals = journals_of(tmp_path / "run")
+    judged(journals)
+    for journal in journals:
+        assert len(journal.entries) > 5
+        assert journal.notes[-1].fields["reason"] == "the launcher failed"
+        assert not is_alive(int(journal.header["pid"]))
+
+
+def test_runs_that_are_done_stay_when_a_later_one_cannot_start(tmp_path: Path) -> None:
+    (tmp_path / "out" / "run-2").mkdir(parents=True)
+    (tmp_path / "out" / "run-2" / "A.log").write_text("mine\n")
+    flags = ("--rates", "60,30", "--seconds", "0.5", "--runs", "3")
+    with started("run", *flags, "--out", tmp_path / "out") as process:
+        says, told = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "run-2 already holds a run" in told
+    assert "run-1" in says
+    _, runs = driftlab.read_runs(tmp_path / "out" / "run-1")
+    assert runs[0].is_whole
+    assert (tmp_path / "out" / "scenario.toml").exists()
+    assert (tmp_path / "out" / "run-2" / "A.log").read_text() == "mine\n"
+
+
+def test_a_run_that_is_left_early_keeps_what_is_done(tmp_path: Path) -> None:
+    runs = run_each(driftlab.Scenario(rates=[60, 30], seconds=0.5, runs=3), tmp_path / "out")
+    first = next(runs)
+    del runs
+    scenario, again = driftlab.read_runs(tmp_path / "out")
+    assert scenario.runs == 3
+    assert [run.machines for run in again] == [first.machines]
+
+
+def test_a_run_with_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the child inherits it
+    try:
+        with started("run", *FAST, "--out", folder) as process:
+            eventually(lambda: lines_of(folder / "A.log") > 5)
+            process.send_signal(signal.SIGHUP)
+            process.communicate(timeout=60)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert process.returncode == 0
 
 
 def test_a_replay_with_other_dice_differs(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from driftlab.event import Event, Kind
+from driftlab.hosts.intake import INTAKE_BYTES_MAX, INTAKE_EVERY_NS
 from driftlab.trace.reading import Journal, read_journal
 from tests.raw_machine import RawMachine, framed
 from tests.started import eventually, lines_of, reasons, started
@@ -64,7 +65,8 @@ def events(journal: Journal, kind: Kind) -> list[Event]:
     return [entry.event for entry in journal.entries if entry.event.kind is kind]
 
 
-SHORT = ("--rates", "100,1,1", "--seconds", "1", "--seed", "5")
+SHORT = ("--rates", "50,1,1", "--seconds", "2", "--seed", "5")
+LONGER = ("--rates", "50,1,1", "--seconds", "4", "--seed", "5")
 
 
 def test_a_raw_client_of_the_wire_is_treated_as_a_machine(tmp_path: Path) -> None:
@@ -99,7 +101,8 @@ def test_a_machine_waits_for_peers_that_are_not_up_yet(tmp_path: Path) -> None:
         m.b.join(m.port, RUN_ID)
         m.c.connect(m.port)
         m.c.say(f"Iam C {RUN_ID}")
-        assert lines_of(m.path) == 0
+        eventually(lambda: queued_bytes(m.c) == 0)
+        assert "# start" not in m.path.read_text()
         late.listen()
         late.settimeout(20)
         m.c.listener.close()
@@ -163,7 +166,7 @@ STRANGERS: dict[str, tuple[Callable[[RawMachine], None], str]] = {
 @pytest.mark.parametrize("name", STRANGERS)
 def test_a_stranger_is_closed_with_a_reason_and_the_peers_stay(tmp_path: Path, name: str) -> None:
     speak, reason = STRANGERS[name]
-    with mesh(tmp_path, *SHORT) as m, RawMachine("X") as stranger:
+    with mesh(tmp_path, *LONGER) as m, RawMachine("X") as stranger:
         join(m)
         stranger.connect(m.port)
         speak(stranger)
@@ -172,7 +175,7 @@ def test_a_stranger_is_closed_with_a_reason_and_the_peers_stay(tmp_path: Path, n
         m.c.say("Hello A 7")
         journal = m.finish()
     assert {event.stamp for event in events(journal, Kind.RECEIVE)} == {40, 7}
-    assert len(journal.entries) == 100
+    assert len(journal.entries) == 200
     assert [text for text in reasons(journal) if text.startswith("stranger-closed")] == reasons(
         journal
     )
@@ -231,6 +234,10 @@ def test_a_flood_meets_the_intake_bound_and_costs_no_tick(tmp_path: Path) -> Non
         journal = m.finish()
     assert len(journal.entries) == 100
     assert journal.entries[-1].event.queue > 10_000
+    # What a tick found is bounded: one read at the tick, and one each 100 ms in between.
+    reads = max(1 + entry.instant.late_ns // INTAKE_EVERY_NS for entry in journal.entries) + 1
+    most = max(len(entry.found) for entry in journal.entries)
+    assert most <= reads * (1 + INTAKE_BYTES_MAX // len(framed("Hello A 3")))
     assert any(text.startswith("intake-bound: over 32768") for text in reasons(journal))
 
 
@@ -290,12 +297,78 @@ def test_an_interrupted_machine_ends_its_journal_and_says_so(tmp_path: Path) -> 
     assert not journal.torn
 
 
+def test_two_real_machines_and_a_raw_client_make_one_run(tmp_path: Path) -> None:
+    """B, a second real machine, is started with A's address; C knows only the wire."""
+    flags = ("--rates", "50,40,1", "--seconds", "2", "--seed", "5")
+    with RawMachine("C") as raw, RawMachine("B") as place:
+        place.listener.close()  # its port is free again, for the real B
+        where = ("--at", f"B=127.0.0.1:{place.port}", "--at", f"C=127.0.0.1:{raw.port}")
+        common = (*flags, "--run-id", RUN_ID, "--out", tmp_path, *where)
+        with started("machine", "A", *common, "--at", "A=127.0.0.1:0") as a:
+            assert a.stderr is not None
+            port = int(a.stderr.readline().split("127.0.0.1:")[1].split(",")[0])
+            with started("machine", "B", *common, "--at", f"A=127.0.0.1:{port}") as b:
+                assert b.stderr is not None
+                b.stderr.readline()
+                with RawMachine("C") as second:  # the same C, dialling the other machine
+                    raw.connect(port)
+                    raw.say(f"Iam C {RUN_ID}")
+                    second.connect(place.port)
+                    second.say(f"Iam C {RUN_ID}")
+                    raw.say("Hello A,B 30")
+                    second.say("Hello A,B 30")
+                    for process in (a, b):
+                        process.communicate(timeout=60)
+    assert (a.returncode, b.returncode) == (0, 0)
+    journals = {name: read_journal(tmp_path / f"{name}.log") for name in "AB"}
+    for name, other, ticks in (("A", "B", 100), ("B", "A", 80)):
+        entries = journals[name].entries
+        assert len(entries) == ticks
+        sent = [
+            entry.event.clock for entry in journals[other].entries if name in entry.event.targets
+        ]
+        found = [m.stamp for entry in entries for m in entry.found if m.sender == other]
+        assert found == sent[: len(found)]
+        assert found
+        assert [m.stamp for entry in entries for m in entry.found if m.sender == "C"] == [30]
+
+
+@pytest.mark.parametrize("order", ["peers", "arrival"])
+def test_a_peer_that_comes_back_while_its_end_is_on_the_way_is_taken_in(
+    tmp_path: Path, order: str
+) -> None:
+    with mesh(tmp_path, *SHORT, "--order", order) as m, RawMachine("B") as again:
+        join(m)
+        m.b.write(framed("Hello A 3") * 3000)
+        m.b.hang_up()
+        again.connect(m.port)
+        again.say(f"Iam B {RUN_ID}")
+        again.say("Hello A 40")
+        journal = m.finish()
+    found = [message.stamp for entry in journal.entries for message in entry.found]
+    assert found == [3] * 3000 + [40]
+    assert not any("second introduction" in text for text in reasons(journal))
+
+
+def test_a_machine_that_never_started_leaves_its_name_free(tmp_path: Path) -> None:
+    for _ in range(2):
+        with mesh(tmp_path, *SHORT) as m:
+            m.process.send_signal(2)
+            m.process.communicate(timeout=20)
+            assert m.process.returncode == 130
+        assert not m.path.exists()
+
+
 def test_a_machine_by_hand_says_what_is_missing(tmp_path: Path) -> None:
     for flags, told in (
         (["A", "--at", "A=127.0.0.1:0", "--at", "B=127.0.0.1:1"], "no address for C"),
         (["D"], "D is no machine of this scenario; it has A, B, C"),
         (["A", "--at", "A"], "not NAME=HOST:PORT"),
         (["A", "--at", "A=127.0.0.1"], "HOST:PORT"),
+        (
+            ["A", *("--at", "A=127.0.0.1:0", "--at", "B=no.host.invalid:1", "--at", "C=[::1]:1")],
+            "no.host.invalid",
+        ),
         (["A", "--at", "Q=127.0.0.1:1"], "Q"),
     ):
         with started("machine", *flags, "--out", str(tmp_path / "x")) as process:
