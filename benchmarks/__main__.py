@@ -41,7 +41,13 @@ def main() -> None:
     compile_ahead()
     about = _about(names, options.quick)
     tables = [table for name in names for table in BENCHMARKS[name](options.quick)]
-    _write(about, tables)
+    _write(_stem(names, options.quick), about, tables)
+
+
+def _stem(names: Sequence[str], quick: bool) -> str:
+    """Name the result files; only a full run of everything gets the name without more words."""
+    chosen = names if len(names) < len(BENCHMARKS) else []
+    return "-".join([STEM, *chosen, *(["quick"] if quick else [])])
 
 
 def _about(names: Sequence[str], quick: bool) -> dict[str, object]:
@@ -56,14 +62,14 @@ def _about(names: Sequence[str], quick: bool) -> dict[str, object]:
     }
 
 
-def _write(about: dict[str, object], tables: Sequence[Table]) -> None:
+def _write(stem: str, about: dict[str, object], tables: Sequence[Table]) -> None:
     head = ", ".join(f"{key} {value}" for key, value in about.items())
     markdown = "\n".join([f"{head}\n", *(table.to_markdown() for table in tables)])
     document = about | {"tables": [table.to_json() for table in tables]}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{STEM}.md").write_text(markdown, encoding="utf-8")
+    (RESULTS / f"{stem}.md").write_text(markdown, encoding="utf-8")
     text = json.dumps(document, indent=1, ensure_ascii=False)
-    (RESULTS / f"{STEM}.json").write_text(text + "\n", encoding="utf-8")
+    (RESULTS / f"{stem}.json").write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(markdown)
 
 

@@ -56,8 +56,8 @@ _HEADS = (
 def _how(seconds: int, repetitions: int) -> str:
     return (
         f"{MACHINES} machines, {repetitions} x {seconds} s each, interleaved with as many C loops "
-        "(`clock_nanosleep`, absolute) of the same due times; once more with the timer slack that "
-        "a timerfd, which driftlab waits on, does not have. Lateness: when a tick began less "
+        "(`clock_nanosleep`, absolute) of the same due times; once more with the timer slack of "
+        "1 ns that a driftlab machine asks for. Lateness: when a tick began less "
         "when it was due. Drift: median lateness of the last tenth of a run's ticks less that of "
         "the first tenth, the median over all runs and machines."
     )

@@ -99,10 +99,10 @@ class TcpHost:
         schedule = self.plan.schedule
         for tick in range(self.plan.ticks):
             due_ns = schedule.due_real_ns(tick)
-            self._waiter.serve_until(start_ns + due_ns)
+            began_ns = self._waiter.serve_until(start_ns + due_ns)
             if self._waiter.halted:
                 return
-            self._tick(tick, due_ns, start_ns)
+            self._tick(tick, Instant(time_ns(), due_ns, began_ns - start_ns - due_ns))
             self.taken = tick + 1
         self._incidents.run_is_over()
 
@@ -110,8 +110,7 @@ class TcpHost:
     def _start_text(start_ns: int) -> str:
         return utc_text(time_ns() + start_ns - monotonic_ns())
 
-    def _tick(self, tick: int, due_ns: int, start_ns: int) -> None:
-        instant = Instant(time_ns(), due_ns, monotonic_ns() - start_ns - due_ns)
+    def _tick(self, tick: int, instant: Instant) -> None:
         found = self._intake.collect()
         for effect in self._machine.tick(tick, found):
             match effect:

@@ -14,6 +14,8 @@ from driftlab.hosts.poller import READ, WRITE, Callback, make_poller
 
 __all__ = ["READ", "WRITE", "Callback", "Waiter"]
 
+LONG_WAIT_NS: Final = 20_000_000
+WAKE_EARLY_NS: Final = 500_000
 _TURN_NS_MAX: Final = 3_600_000_000_000  # look again after an hour; no timeout overflows
 
 
@@ -38,13 +40,21 @@ class Waiter:
         """Return from serving, this time and every time."""
         self.halted = True
 
-    def serve_until(self, instant_ns: int) -> None:
-        """Serve until an instant, at least once even if that is past, or until halted."""
+    def serve_until(self, instant_ns: int) -> int:
+        """Serve until an instant, at least once even if that is past, or until halted.
+
+        Returns the time at which the wait was over. A long wait is broken a
+        little before its end: a process that has slept for long wakes slowly,
+        its code and its memory being out of the processor's caches.
+        """
         now_ns = monotonic_ns()
         while not self.halted:
-            now_ns = self._serve_once(now_ns, instant_ns)
+            left_ns = instant_ns - now_ns
+            early_ns = WAKE_EARLY_NS if left_ns > LONG_WAIT_NS else 0
+            now_ns = self._serve_once(now_ns, instant_ns - early_ns)
             if now_ns >= instant_ns:
-                return
+                break
+        return now_ns
 
     def serve_while(self, waiting: Callable[[], bool]) -> None:
         """Serve as long as `waiting` says so, or until halted."""
