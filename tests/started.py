@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from driftlab.trace.reading import Journal, read_journal
 
 DRIFTLAB = [sys.executable, "-m", "driftlab"]
 PATIENCE_S = 30.0
+
+LINUX = sys.platform.startswith("linux")
+linux_only = pytest.mark.skipif(not LINUX, reason="uses /proc, /dev/full, prlimit or SIOCOUTQ")
 
 
 def driftlab(
@@ -54,9 +59,12 @@ def is_alive(pid: int) -> bool:
     """Whether a process runs; one that only waits to be reaped does not."""
     try:
         os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        if LINUX:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
+    return state.stdout.strip() not in (b"", b"Z")
 
 
 def lines_of(path: Path) -> int:

@@ -12,6 +12,7 @@ from driftlab.trace.journal import COLUMNS, Entry, Instant, format_entry, format
 from driftlab.trace.parsing import JournalError, parse_entry, parse_note
 from driftlab.trace.reading import UnreadableError, journals_of, read_journal, read_last
 from driftlab.trace.utc import utc_ns, utc_text
+from tests.started import linux_only
 
 names = st.sampled_from(["A", "B", "C", "machine-7", "x_1"])
 counts = st.integers(0, 2**63 - 1)
@@ -196,6 +197,7 @@ def test_a_line_that_the_disk_cuts_is_an_error_at_once(tmp_path: Path) -> None:
     journal.close()
 
 
+@linux_only
 def test_a_full_disk_is_an_error_with_the_files_name() -> None:
     journal = JournalFile.__new__(JournalFile)  # /dev/full exists, so it cannot be created
     journal.path = "/dev/full"

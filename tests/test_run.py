@@ -15,7 +15,7 @@ from driftlab.event import Kind
 from driftlab.machine.replay import Difference, replay
 from driftlab.planning import plan_run
 from driftlab.trace.reading import Journal, journals_of
-from tests.started import eventually, is_alive, lines_of, pid_of, started
+from tests.started import eventually, is_alive, lines_of, linux_only, pid_of, started
 
 FAST = ("--rates", "60,30,10", "--seconds", "2", "--seed", "3")
 
@@ -244,6 +244,7 @@ def test_of_two_runs_that_want_one_folder_exactly_one_gets_it(tmp_path: Path) ->
     assert [len(journal.entries) for journal in journals_of(folder)] == [120, 60, 20]
 
 
+@linux_only
 def test_a_full_disk_ends_one_machine_with_a_clear_error_and_no_other(tmp_path: Path) -> None:
     """The kernel's file-size limit, set on one worker, stands in for the disk."""
     folder = tmp_path / "run"

@@ -25,6 +25,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         "speed": draw(numbers),
         "phase": draw(st.sampled_from(["random", "aligned"])),
         "order": draw(st.sampled_from(["peers", "arrival"])),
+        "latency": draw(st.sampled_from(["none", "fixed:0.1", "uniform:0..2", "lognormal:1,0.5"])),
     }
     if draw(st.booleans()):
         keys["rates"] = draw(st.lists(numbers, min_size=2, max_size=6))
@@ -159,6 +160,15 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"speed": float("inf")}, "speed"),
     ({"phase": "random-ish"}, "aligned"),
     ({"order": "size"}, "arrival"),
+    ({"latency": "fixed:-1"}, "latency: -1"),
+    ({"latency": "fixed:nan"}, "latency: nan"),
+    ({"latency": "fixed:soon"}, "soon"),
+    ({"latency": "fixed:"}, "latency"),
+    ({"latency": "uniform:2..1"}, "uniform:2..1"),
+    ({"latency": "lognormal:1"}, "lognormal:1"),
+    ({"latency": "lognormal:1,9"}, "sigma"),
+    ({"latency": "gamma:1"}, "gamma:1"),
+    ({"latency": 0.5}, "0.5"),
     ({"ratse": [6, 3, 1]}, "ratse"),
 ]
 

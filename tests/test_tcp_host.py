@@ -16,7 +16,7 @@ from driftlab.event import Event, Kind
 from driftlab.hosts.intake import INTAKE_BYTES_MAX, INTAKE_EVERY_NS
 from driftlab.trace.reading import Journal, read_journal
 from tests.raw_machine import RawMachine, framed
-from tests.started import eventually, lines_of, reasons, started
+from tests.started import eventually, lines_of, linux_only, reasons, started
 
 RUN_ID = "run-7"
 
@@ -91,6 +91,7 @@ def test_a_raw_client_of_the_wire_is_treated_as_a_machine(tmp_path: Path) -> Non
     assert reasons(journal) == []
 
 
+@linux_only
 def test_a_machine_waits_for_peers_that_are_not_up_yet(tmp_path: Path) -> None:
     late = socket.socket()
     late.bind(("127.0.0.1", 0))  # bound, but it does not listen: connecting is refused
@@ -241,6 +242,7 @@ def test_a_flood_meets_the_intake_bound_and_costs_no_tick(tmp_path: Path) -> Non
     assert any(text.startswith("intake-bound: over 32768") for text in reasons(journal))
 
 
+@linux_only
 @pytest.mark.parametrize(("order", "found"), [("peers", ["B", "C"]), ("arrival", ["C", "B"])])
 def test_messages_are_queued_in_the_order_that_the_scenario_says(
     tmp_path: Path, order: str, found: list[str]
@@ -265,6 +267,7 @@ def queued_bytes(raw: RawMachine) -> int:
     return int.from_bytes(fcntl.ioctl(raw.outgoing.fileno(), 0x5411, b"\0" * 4), "little")
 
 
+@linux_only
 def test_a_machine_out_of_files_records_it_goes_on_and_accepts_again_later(tmp_path: Path) -> None:
     with mesh(tmp_path, "--rates", "100,1,1", "--seconds", "2") as m, RawMachine("X") as stranger:
         join(m)

@@ -10,7 +10,16 @@ HOUSE = Path(__file__).parent.parent / "src" / "driftlab"
 # From the ground up. A room imports only from floors below its own, or from its own folder.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "dice", "clocks"),
-    ("event", "schedule", "plan", "scenario", "scenario_checks", "planning", "scenarios"),
+    (
+        "event",
+        "schedule",
+        "latency",
+        "plan",
+        "scenario",
+        "scenario_checks",
+        "planning",
+        "scenarios",
+    ),
     ("wire", "machine", "trace"),
     ("hosts", "analysis"),
     ("api",),

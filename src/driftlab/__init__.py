@@ -11,11 +11,11 @@ too, and must stay light.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from driftlab.api import Run, read_runs, run
+    from driftlab.api import Run, read_runs, run, simulate
     from driftlab.errors import DriftlabError
     from driftlab.scenario import Scenario
 
-__all__ = ["DriftlabError", "Run", "Scenario", "read_runs", "run"]
+__all__ = ["DriftlabError", "Run", "Scenario", "read_runs", "run", "simulate"]
 __version__ = "0.1.0"
 
 _ROOMS = {
@@ -24,6 +24,7 @@ _ROOMS = {
     "Scenario": "driftlab.scenario",
     "read_runs": "driftlab.api",
     "run": "driftlab.api",
+    "simulate": "driftlab.api",
 }
 
 

@@ -3,24 +3,28 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from driftlab.analysis.summary import MachineSummary, summarise, with_drift
-from driftlab.errors import DriftlabError
+from driftlab.analysis.twin import MachineTwin, twin
 from driftlab.hosts.launcher import LaunchError, WorkerBugError, launch
 from driftlab.hosts.limits import require_files_for
 from driftlab.hosts.run_folder import (
     SCENARIO_FILE,
+    RunFolderError,
     claim,
     fresh_folder,
     new_run_id,
     release,
     run_folder,
 )
+from driftlab.hosts.simulator import simulate_run, write_journals
 from driftlab.machine.replay import Difference, replay
+from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
-from driftlab.trace.journal import COMPLETE
+from driftlab.scenario_checks import ScenarioError
+from driftlab.trace.journal import COMPLETE, Entry
 from driftlab.trace.reading import Journal, UnreadableError, journals_of, read_journal, read_text
 
 CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
@@ -33,6 +37,7 @@ class RunStart(NamedTuple):
     scenario: Scenario
 
 
+Record = Literal["all", "summary"]
 OnBeat = Callable[[RunStart, int], None]
 
 
@@ -47,7 +52,7 @@ class Run(NamedTuple):
     """
 
     scenario: Scenario
-    folder: Path
+    folder: Path | None
     machines: tuple[MachineSummary, ...]
     ends: dict[str, str]
     incidents: dict[str, int]
@@ -68,7 +73,7 @@ class Run(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Return the run under the names of the JSON interface."""
         return {
-            "folder": str(self.folder),
+            "folder": None if self.folder is None else str(self.folder),
             "machines": [machine.to_dict() for machine in self.machines],
             "ends": self.ends,
             "incidents": self.incidents,
@@ -93,18 +98,28 @@ def run_each(
 ) -> Iterator[Run]:
     """Yield the runs of a scenario as they end; stop after one that was interrupted."""
     require_files_for(scenario.size)
+    require_real(scenario)
     if scenario.runs > 1:
         claim(out, scenario)
     for number in scenario.run_numbers:
         try:
             done = _run_one(scenario, out, number, on_beat)
-        except (DriftlabError, WorkerBugError):
+        except (LaunchError, WorkerBugError, RunFolderError):
             if number == scenario.first_run and scenario.runs > 1:
-                release(out)
+                release(out)  # nothing of it is recorded
             raise
         yield done
         if done.interrupted:
             return
+
+
+def require_real(scenario: Scenario) -> None:
+    """Raise ScenarioError if a scenario asks for what only a simulation can give."""
+    if scenario.latency != "none":
+        raise ScenarioError(
+            f"latency: {scenario.latency} is only for `simulate`; "
+            "real machines have the latency of their network, so allowed here: none"
+        )
 
 
 def one_run(scenario: Scenario, number: int) -> Scenario:
@@ -129,6 +144,86 @@ def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run
         raise
     done = _read_one(start.folder)
     return done._replace(ends=outcome.ends, interrupted=outcome.interrupted)
+
+
+def simulate(
+    scenario: Scenario, *, record: Record = "summary", out: str | Path | None = None
+) -> Run | list[Run]:
+    """Simulate a scenario: the same machines, deterministic, in no time.
+
+    With `record="all"` every run leaves journals, like a real one, in the
+    folder `out` or a new one; with "summary" only the figures are kept.
+    Returns the run, or a list of them if the scenario asks for more than one.
+    Raises DriftlabError.
+    """
+    folder = None
+    if record == "all":
+        folder = Path(out) if out else fresh_folder()
+    runs = list(simulate_each(scenario, folder))
+    return runs[0] if scenario.runs == 1 else runs
+
+
+def simulate_each(scenario: Scenario, out: Path | None) -> Iterator[Run]:
+    """Yield the simulated runs of a scenario, in order; `out` is where journals go, if anywhere."""
+    if out is not None and scenario.runs > 1:
+        claim(out, scenario)
+    for number in scenario.run_numbers:
+        yield _simulate_one(scenario, out, number)
+
+
+def twin_runs(path: str | Path) -> list[tuple[Path, list[MachineTwin]]]:
+    """Set each run of a folder beside the simulation of its scenario. Raises DriftlabError."""
+    _, runs = read_runs(path)
+    return [_twin_one(run.scenario, cast(Path, run.folder)) for run in runs]
+
+
+def _twin_one(scenario: Scenario, folder: Path) -> tuple[Path, list[MachineTwin]]:
+    plans = plan_run(scenario, scenario.first_run)
+    simulated = dict(zip((plan.name for plan in plans), _entries(scenario, plans), strict=True))
+    twins = []
+    for journal in journals_of(folder):
+        if journal.machine not in simulated:
+            raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
+        twins.append(twin(journal.machine, journal.entries, simulated[journal.machine]))
+    return folder, twins
+
+
+def _entries(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[list[Entry]]:
+    """Simulate a run and return every machine's entries."""
+    entries: list[list[Entry]] = [[] for _ in plans]
+    simulate_run(
+        plans,
+        scenario.order,
+        scenario.message_latency,
+        lambda position, entry: entries[position].append(entry),
+    )
+    return entries
+
+
+def _simulate_one(scenario: Scenario, out: Path | None, number: int) -> Run:
+    alone = one_run(scenario, number)
+    plans = plan_run(alone, number)
+    entries = _entries(alone, plans)
+    folder = None
+    if out is not None:
+        folder = run_folder(out, scenario, number)
+        claim(folder, alone)
+        write_journals(plans, entries, str(folder))
+    nothing = dict.fromkeys((plan.name for plan in plans), 0)
+    return Run(
+        scenario=alone,
+        folder=folder,
+        machines=with_drift(
+            [
+                summarise(plan.name, plan.rate, 1, alone.seconds, lines, could_be_late=False)
+                for plan, lines in zip(plans, entries, strict=True)
+            ]
+        ),
+        ends=dict.fromkeys(nothing, COMPLETE),
+        incidents=nothing,
+        undelivered=nothing,
+        unread=nothing,
+    )
 
 
 def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
@@ -161,7 +256,7 @@ def replay_runs(path: str | Path) -> list[Replay]:
 
 def _replay_one(run: Run) -> Iterator[Replay]:
     plans = {plan.name: plan for plan in plan_run(run.scenario, run.scenario.first_run)}
-    for journal in journals_of(run.folder):
+    for journal in journals_of(cast(Path, run.folder)):
         if journal.machine not in plans:
             raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
         recorded = [(entry.event, entry.found) for entry in journal.entries]
@@ -199,7 +294,15 @@ def _describe(scenario: Scenario, folder: Path, journals: Sequence[Journal]) -> 
 
 def _summary(journal: Journal, scenario: Scenario) -> MachineSummary:
     rate = float(journal.header["rate"])
-    return summarise(journal.machine, rate, scenario.speed, scenario.seconds, journal.entries)
+    simulated = journal.header.get("world") == "simulated"
+    return summarise(
+        journal.machine,
+        rate,
+        1 if simulated else scenario.speed,
+        scenario.seconds,
+        journal.entries,
+        could_be_late=not simulated,
+    )
 
 
 def _end(journal: Journal) -> dict[str, str]:

@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     RATE = 1
     PHASE = 2
     DIE = 3
+    LATENCY = 4
 
 
 def mix(word: int) -> int:

@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any, Literal, cast
 
 from driftlab.dice import DIE_BITS, Purpose, below, draw, stream
-from driftlab.scenario_checks import CHECKS, MACHINES_MAX, RateRange, ScenarioError
+from driftlab.latency import Latency
+from driftlab.scenario_checks import CHECKS, MACHINES_MAX, RateRange, ScenarioError, parse_latency
 
 _RATES_OF_THE_NOTES = RateRange(1, 6)
 
@@ -37,6 +38,9 @@ class Scenario:
         "aligned" puts it at the start.
     order: "peers" empties one peer's socket before the next (the notes'
         machine), "arrival" queues messages as they come in.
+    latency: how long messages are on their way, in a simulation: "none",
+        "fixed:0.1", "uniform:0.05..0.2", "exponential:0.1" (the mean) or
+        "lognormal:0.1,0.5" (median, and sigma), in seconds of scenario time.
 
     Raises ScenarioError.
     """
@@ -54,6 +58,7 @@ class Scenario:
     speed: float = 1
     phase: Literal["random", "aligned"] = "random"
     order: Literal["peers", "arrival"] = "peers"
+    latency: str = "none"
 
     def __post_init__(self) -> None:
         """Check every key and bring it into its canonical form."""
@@ -110,6 +115,11 @@ class Scenario:
         """The die as two bounds on DIE_BITS random bits: below the first one peer, else all."""
         one, every = self.chances
         return int(one * 2**DIE_BITS), int((one + every) * 2**DIE_BITS)
+
+    @property
+    def message_latency(self) -> Latency:
+        """The latency as a value that engines sample."""
+        return parse_latency("latency", self.latency)
 
     @property
     def horizon_ns(self) -> int:

@@ -6,9 +6,11 @@ value in its canonical form. Raises ScenarioError.
 
 import re
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from driftlab.errors import DriftlabError
+from driftlab.latency import Latency
 
 RATE_MAX: Final = 1e9  # ticks per second: a period of one nanosecond
 RATE_MIN: Final = 1e-9
@@ -18,6 +20,8 @@ SEED_MAX: Final = 2**64 - 1
 MACHINES_MAX: Final = 1_000_000
 RUNS_MAX: Final = 1_000_000_000
 NAME_CHARACTERS_MAX: Final = 32
+LATENCY_SECONDS_MAX: Final = 1e6
+SIGMA_MAX: Final = 5
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 _RANGE = re.compile(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", re.ASCII)
@@ -126,6 +130,38 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
     return names
 
 
+def parse_latency(key: str, text: Any) -> Latency:
+    """Read a latency. Raises ScenarioError."""
+    kind, _, rest = str(text).partition(":")
+    if kind == "none" and not rest:
+        return Latency()
+    if kind in ("fixed", "exponential"):
+        return Latency(kind, _nanoseconds(key, rest))
+    first, dots, second = rest.partition("..")
+    if kind == "uniform" and dots:
+        low, high = _nanoseconds(key, first), _nanoseconds(key, second)
+        if low <= high:
+            return Latency(kind, low, high)
+    median, comma, sigma = rest.partition(",")
+    if kind == "lognormal" and comma:
+        share = _number(key, sigma, 0, SIGMA_MAX, " for sigma")
+        return Latency(kind, _nanoseconds(key, median), round(share * 1_000_000))
+    raise ScenarioError(
+        f"{key}: {text!r} is not a latency; allowed: none, fixed:S, uniform:LOW..HIGH, "
+        "exponential:MEAN or lognormal:MEDIAN,SIGMA, in seconds"
+    )
+
+
+def _nanoseconds(key: str, text: str) -> int:
+    seconds = _number(key, text, 0, LATENCY_SECONDS_MAX, " seconds")
+    return int(Fraction(str(seconds)) * 10**9)
+
+
+def _latency(key: str, value: Any) -> str:
+    parse_latency(key, value)
+    return str(value)
+
+
 CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "rates": _rates,
     "machines": _optional(_whole(2, MACHINES_MAX)),
@@ -140,4 +176,5 @@ CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "speed": _real(1e-6, SPEED_MAX),
     "phase": _one_of("random", "aligned"),
     "order": _one_of("peers", "arrival"),
+    "latency": _latency,
 }

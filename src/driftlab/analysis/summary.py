@@ -69,7 +69,13 @@ class MachineSummary(NamedTuple):
 
 
 def summarise(
-    name: str, rate: float, speed: float, seconds: float, entries: Sequence[Entry]
+    name: str,
+    rate: float,
+    speed: float,
+    seconds: float,
+    entries: Sequence[Entry],
+    *,
+    could_be_late: bool = True,
 ) -> MachineSummary:
     """Summarise one machine from its entries, in order. Drift is left at 0; see `with_drift`."""
     events = Counter({kind.value: 0 for kind in Kind})
@@ -86,7 +92,7 @@ def summarise(
         jump=Jumps(_mean(jumps), max(jumps, default=0)),
         queue=Queue(_mean(lengths), max(lengths, default=0), lengths[-1] if lengths else 0),
         drift=0,
-        lateness_us=_lateness(sorted(entry.instant.late_ns for entry in entries)),
+        lateness_us=_lateness([entry.instant.late_ns for entry in entries if could_be_late]),
     )
 
 
@@ -107,9 +113,10 @@ def _achieved_rate(entries: Sequence[Entry], speed: float, seconds: float) -> fl
     return (len(entries) - 1) * NS_PER_SECOND / (max(real_ns, 1) * speed)
 
 
-def _lateness(late_ns: Sequence[int]) -> Lateness | None:
-    if not late_ns:
+def _lateness(late: Sequence[int]) -> Lateness | None:
+    if not late:
         return None
+    late_ns = sorted(late)
     return Lateness(_rank(late_ns, 0.50) / 1e3, _rank(late_ns, 0.99) / 1e3, late_ns[-1] / 1e3)
 
 

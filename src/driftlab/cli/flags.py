@@ -15,6 +15,11 @@ SCENARIO_FLAGS = (
     ("--seed", "S", "whole number that decides every draw (default: a new one, shown)"),
     ("--speed", "X", "everything X times faster than real time (default: 1)"),
     ("--phase", "PHASE", "first tick at a `random` place in its period, or `aligned`"),
+    (
+        "--latency",
+        "LATENCY",
+        "in a simulation: fixed:S, uniform:LOW..HIGH, exponential:MEAN …",
+    ),
     ("--order", "ORDER", "queue messages by `peers`, one socket after the other, or by `arrival`"),
 )
 
@@ -32,7 +37,7 @@ def add_scenario(parser: argparse.ArgumentParser) -> None:
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say what is printed."""
     group = parser.add_argument_group("output")
-    group.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+    add_json(group)
     group.add_argument("--quiet", action="store_true", help="print the folder and nothing else")
 
 
@@ -43,20 +48,24 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     add_output(parser)
 
 
-def add_stats(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab stats`."""
+def add_simulate(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab simulate`."""
+    add_scenario(parser)
+    parser.add_argument(
+        "--record", choices=("all", "summary"), help="journals like those of a real run, or figures"
+    )
+    parser.add_argument("--out", metavar="DIR", help="the runs' folder (default: a new one)")
+    add_output(parser)
+
+
+def add_recorded(parser: argparse.ArgumentParser) -> None:
+    """Flags of the commands that read a run: `stats`, `replay` and `twin`."""
     parser.add_argument("run", metavar="RUN", help="a run's folder")
-    parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+    add_json(parser)
 
 
-def add_replay(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab replay`."""
-    parser.add_argument("run", metavar="RUN", help="a run's folder")
-    parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
-
-
-def add_scenarios(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab scenarios`."""
+def add_json(parser: argparse._ActionsContainer) -> None:
+    """Flags of `driftlab scenarios`, and of all that print one thing."""
     parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
 
 

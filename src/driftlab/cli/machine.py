@@ -33,6 +33,7 @@ def main(options: argparse.Namespace) -> int:
     """Run one machine and return the exit status."""
     chosen = chosen_scenario(options, fresh_seed=False)
     scenario = api.one_run(chosen, chosen.first_run)
+    api.require_real(scenario)
     plan = _plan_of(options.name, scenario)
     addresses = _addresses(options.at, scenario)
     here = Address.parse(options.listen) if options.listen else addresses.pop(plan.name, None)

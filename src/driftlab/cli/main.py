@@ -41,9 +41,11 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, add_flags, says in (
         ("run", flags.add_run, "run the machines for real and show what their clocks did"),
-        ("stats", flags.add_stats, "the figures of a recorded run"),
-        ("replay", flags.add_replay, "feed a run's recorded inputs to the machines again"),
-        ("scenarios", flags.add_scenarios, "list the built-in scenarios"),
+        ("simulate", flags.add_simulate, "the same machines, deterministic, in no time"),
+        ("stats", flags.add_recorded, "the figures of a recorded run"),
+        ("replay", flags.add_recorded, "feed a run's recorded inputs to the machines again"),
+        ("twin", flags.add_recorded, "a real run beside its simulation: where they part, and why"),
+        ("scenarios", flags.add_json, "list the built-in scenarios"),
         ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
     ):
         command = commands.add_parser(name, help=says, description=says, allow_abbrev=False)

@@ -81,7 +81,7 @@ def oddities(run: Run) -> list[str]:
         if end != COMPLETE
     ]
     lines += [
-        f"{name}: {count} incidents; see: grep incident {run.folder / name}.log"
+        f"{name}: {count} incidents; see: grep incident {run.folder}/{name}.log"
         for name, count in run.incidents.items()
         if count
     ]
@@ -91,14 +91,14 @@ def oddities(run: Run) -> list[str]:
         if count
     ]
     lines += [
-        f"{name}: {count} lines of {run.folder / name}.log could not be read"
+        f"{name}: {count} lines of {run.folder}/{name}.log could not be read"
         for name, count in run.unread.items()
         if count
     ]
     return lines
 
 
-def print_next(scenario: Scenario, folder: Path, runs: Sequence[Run]) -> None:
+def print_next(scenario: Scenario, folder: Path, runs: Sequence[Run], verb: str = "run") -> None:
     """Say where the logs are and what to do next, in commands that work as they stand."""
     one, command = runs[0], os.environ.get(COMMAND_VARIABLE, "driftlab")
     logs = f"{one.folder}/" if len(runs) == 1 else f"{folder}/run-*/"
@@ -106,6 +106,6 @@ def print_next(scenario: Scenario, folder: Path, runs: Sequence[Run]) -> None:
     names = [f"{machine.name}.log" for machine in one.machines]
     listed = names if len(names) <= 4 else [*names[:2], "…", names[-1]]
     print(f"logs       {logs}  ({', '.join(listed)})")
-    print(f"repeat     {command} run {first}    (seed {scenario.seed})")
+    print(f"repeat     {command} {verb} {first}    (seed {scenario.seed})")
     print(f"figures    {command} stats {quote(str(folder))}")
     print(f"messages   grep receive {quote(last)} | head")

@@ -9,7 +9,7 @@ from driftlab.cli import output
 from driftlab.cli.choosing import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.hosts.limits import require_files_for
-from driftlab.hosts.run_folder import fresh_folder, release
+from driftlab.hosts.run_folder import fresh_folder, leave_if_empty
 from driftlab.scenario import Scenario
 
 EXIT_NOT_WHOLE = 3
@@ -20,6 +20,7 @@ def main(options: argparse.Namespace) -> int:
     """Run a scenario for real and return the exit status."""
     scenario = chosen_scenario(options, fresh_seed=True)
     require_files_for(scenario.size)
+    api.require_real(scenario)
     folder = Path(options.out) if options.out else fresh_folder()
     runs: list[api.Run] = []
     interrupted = False
@@ -33,7 +34,7 @@ def main(options: argparse.Namespace) -> int:
         if runs:
             _show(options, scenario, folder, runs)
         elif not options.out:
-            release(folder)
+            leave_if_empty(folder)
         raise
     if not runs:
         return EXIT_INTERRUPTED

@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Final, NamedTuple
 
 from driftlab.errors import DriftlabError
-from driftlab.hosts.addresses import Address, listen
+from driftlab.hosts.addresses import Address, AddressError, listen
 from driftlab.hosts.assignment import Assignment
 from driftlab.plan import MachinePlan
 from driftlab.trace.journal import COMPLETE
@@ -209,7 +209,7 @@ class _Launch:
             for plan, listener in zip(self._plans, listeners, strict=True):
                 self._hands.append(_Hand(plan, listener))
                 self._assign(self._hands[-1], plan, addresses)
-        except OSError as error:
+        except (OSError, AddressError) as error:
             raise LaunchError(f"cannot start {len(self._plans)} machines: {error}") from error
         finally:
             for listener in listeners:
@@ -255,18 +255,25 @@ class _Launch:
         return start_ns
 
     def _follow(self, start_ns: int) -> None:
-        """Wait for the end of the run, for every worker to be done or gone, or for Ctrl-C."""
-        schedule = self._plans[0].schedule
-        end_ns = start_ns + schedule.real_ns(self._plans[0].end_ns) + GRACE_NS
+        """Wait for the end of the run, and then for late ticks; or for Ctrl-C."""
+        end_ns = start_ns + self._plans[0].schedule.real_ns(self._plans[0].end_ns)
         beat_ns = start_ns
         while not self._signals.count:
             now_ns = monotonic_ns()
-            if now_ns >= end_ns or all(hand.is_done or hand.is_gone for hand in self._hands):
+            wait_ns = self._deadline(end_ns) - now_ns
+            if wait_ns <= 0:
                 return
             if now_ns >= beat_ns:
                 self._on_beat(now_ns - start_ns)
                 beat_ns = now_ns + BEAT_NS
-            self._listen(min(beat_ns, end_ns) - now_ns)
+            self._listen(min(wait_ns, beat_ns - now_ns))
+
+    def _deadline(self, end_ns: int) -> int:
+        """When to stop: at the end, after a grace for late ticks, or at once if all are gone."""
+        if all(hand.is_gone for hand in self._hands):
+            return 0
+        is_over = all(hand.is_done or hand.is_gone for hand in self._hands)
+        return end_ns if is_over else end_ns + GRACE_NS
 
     def _listen(self, timeout_ns: int) -> None:
         for key, _ in self._selector.select(max(0, timeout_ns) / 1e9):

@@ -87,10 +87,13 @@ def release(folder: Path) -> None:
     """Remove what a run that never started has left: its scenario, its journals, its folder."""
     for path in [folder / SCENARIO_FILE, *folder.glob("*" + JOURNAL_SUFFIX)]:
         path.unlink(missing_ok=True)
-    try:
+    leave_if_empty(folder)
+
+
+def leave_if_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing; one that does stays."""
+    with suppress(OSError):
         folder.rmdir()
-    except OSError:
-        return  # it holds something that is not ours, and stays
 
 
 def run_folder(folder: Path, scenario: Scenario, run: int) -> Path:

@@ -25,7 +25,7 @@ from driftlab.hosts.poller import ask_for_exact_timers
 from driftlab.hosts.waiter import Waiter
 from driftlab.machine.effects import Record, Send
 from driftlab.machine.machine import Machine
-from driftlab.trace.journal import COLUMNS, COMPLETE, Entry, Instant
+from driftlab.trace.journal import COLUMNS, COMPLETE, Entry, Instant, header_fields
 from driftlab.trace.utc import utc_text
 
 
@@ -52,19 +52,13 @@ class TcpHost:
         }
 
     def _write_header(self, assignment: Assignment) -> None:
-        plan = self.plan
-        fields: dict[str, object] = {
-            "machine": plan.name,
-            "index": plan.position,
-            "peers": ",".join(plan.peers),
-            "rate": plan.rate,
-            "seed": plan.seed,
-            "run": plan.run,
-            "run_id": assignment.run_id,
-            "pid": os.getpid(),
-            "phase_ns": plan.schedule.phase_ns,
-            "speed": plan.schedule.speed,
-        }
+        fields = header_fields(
+            self.plan,
+            speed=self.plan.schedule.speed,
+            world="real",
+            run_id=assignment.run_id,
+            pid=os.getpid(),
+        )
         self._journal.note("header", fields)
         self._journal.note("columns", {"names": ",".join(COLUMNS)})
 

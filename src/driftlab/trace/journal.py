@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from driftlab.event import Event, Message
+from driftlab.plan import MachinePlan
 from driftlab.trace.utc import utc_text
 
 VERSION: Final = 1
@@ -58,6 +59,20 @@ class Note(NamedTuple):
 
     topic: str
     fields: dict[str, str]
+
+
+def header_fields(plan: MachinePlan, **more: object) -> dict[str, object]:
+    """Return the fields of a journal's first line: the machine, and `more` about the run."""
+    return {
+        "machine": plan.name,
+        "index": plan.position,
+        "peers": ",".join(plan.peers),
+        "rate": plan.rate,
+        "seed": plan.seed,
+        "run": plan.run,
+        "phase_ns": plan.schedule.phase_ns,
+        **more,
+    }
 
 
 def format_entry(entry: Entry) -> str:

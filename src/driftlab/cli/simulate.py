@@ -1,0 +1,38 @@
+"""`driftlab simulate`: the same machines in simulated time."""
+
+import argparse
+from pathlib import Path
+
+from driftlab import api
+from driftlab.cli import output
+from driftlab.cli.choosing import chosen_scenario
+from driftlab.errors import DriftlabError
+from driftlab.hosts.run_folder import fresh_folder
+from driftlab.scenario import Scenario
+
+RUNS_RECORDED_UNASKED = 20  # more runs than this leave journals only if told so
+
+
+def main(options: argparse.Namespace) -> int:
+    """Simulate a scenario and return the exit status."""
+    scenario = chosen_scenario(options, fresh_seed=True)
+    folder = _folder(options, scenario)
+    runs = list(api.simulate_each(scenario, folder))
+    if options.json:
+        output.print_json(scenario, runs)
+    elif options.quiet:
+        print(folder if folder else "")
+    else:
+        output.print_runs(runs)
+        if folder:
+            output.print_next(scenario, folder, runs, "simulate")
+    return 0
+
+
+def _folder(options: argparse.Namespace, scenario: Scenario) -> Path | None:
+    unasked = "all" if options.out or scenario.runs <= RUNS_RECORDED_UNASKED else "summary"
+    if (options.record or unasked) == "all":
+        return Path(options.out) if options.out else fresh_folder()
+    if options.out:
+        raise DriftlabError("--out: nothing is written with --record summary; leave one out")
+    return None

@@ -1,0 +1,55 @@
+"""`driftlab twin RUN`: a real run beside the simulation of its scenario."""
+
+import argparse
+import json
+from typing import Any
+
+from driftlab import api
+from driftlab.analysis.twin import MachineTwin, Parting, first_parting
+
+
+def main(options: argparse.Namespace) -> int:
+    """Set every run of a folder beside its simulation and return the exit status."""
+    twins = api.twin_runs(options.run)
+    if options.json:
+        print(json.dumps({"runs": [_plain(folder, each) for folder, each in twins]}, indent=2))
+        return 0
+    for folder, each in twins:
+        print(folder)
+        for machine in each:
+            print(f"  {machine.machine}  {_tell(machine)}")
+        cause = first_parting(each)
+        if cause is not None:
+            print(f"  first in time: {cause.machine} at tick {cause.tick}, {_why(cause)}")
+    return 0
+
+
+def _tell(machine: MachineTwin) -> str:
+    if machine.parting is None:
+        return f"all {machine.events} events the same"
+    return f"the first {machine.same} of {machine.events} events the same"
+
+
+def _why(parting: Parting) -> str:
+    if parting.message is None:
+        return "where the same messages lay in another order"
+    sender, stamp = parting.message
+    return (
+        f"where the message {sender}:{stamp} fell on the other side of a tick: found at "
+        f"{_tick(parting.real_tick)} in the real run, at {_tick(parting.simulated_tick)} simulated"
+    )
+
+
+def _tick(tick: int | None) -> str:
+    return "no tick" if tick is None else f"tick {tick}"
+
+
+def _plain(folder: object, twins: list[MachineTwin]) -> dict[str, Any]:
+    cause = first_parting(twins)
+    return {
+        "folder": str(folder),
+        "machines": [
+            {"name": each.machine, "events": each.events, "same": each.same} for each in twins
+        ],
+        "parting": None if cause is None else {**cause._asdict(), "why": _why(cause)},
+    }

@@ -1,0 +1,229 @@
+"""The general engine: the rules, the promise of determinism, and the theory's figures."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import driftlab
+from driftlab.analysis.twin import first_parting, twin
+from driftlab.api import twin_runs
+from driftlab.hosts.simulator import Postbox, simulate_run
+from driftlab.machine.replay import replay
+from driftlab.planning import plan_run
+from driftlab.trace.journal import Entry
+from driftlab.trace.reading import journals_of
+from tests.started import driftlab as command
+from tests.test_cli import document
+from tests.test_run import judged
+
+
+def simulated(scenario: driftlab.Scenario, run: int = 1) -> list[list[Entry]]:
+    plans = plan_run(scenario, run)
+    entries: list[list[Entry]] = [[] for _ in plans]
+    simulate_run(
+        plans, scenario.order, scenario.message_latency,
+        lambda position, entry: entries[position].append(entry),
+    )  # fmt: skip
+    return entries
+
+
+def one(scenario: driftlab.Scenario, **keys: Any) -> driftlab.Run:
+    run = driftlab.simulate(scenario, **keys)
+    assert isinstance(run, driftlab.Run)
+    return run
+
+
+@given(
+    st.lists(st.floats(0.2, 30), min_size=2, max_size=5), st.integers(3, 12), st.integers(0, 999),
+    st.sampled_from(["peers", "arrival"]), st.sampled_from(["random", "aligned"]),
+    st.sampled_from(["none", "fixed:0.3", "uniform:0..0.9", "exponential:0.2", "lognormal:0.1,1"]),
+)  # fmt: skip
+@settings(max_examples=40)
+def test_a_simulated_run_keeps_every_rule_and_its_replay_gives_the_same_events(
+    tmp_path_factory: pytest.TempPathFactory,
+    rates: list[float], faces: int, seed: int, order: str, phase: str,
+    latency: str,
+) -> None:  # fmt: skip
+    keys = {"rates": rates, "faces": faces, "seed": seed, "order": order, "phase": phase}
+    scenario = driftlab.Scenario.from_dict({**keys, "seconds": 5, "latency": latency})
+    folder = tmp_path_factory.mktemp("run") / "run"
+    run = one(scenario, record="all", out=folder)
+    journals = journals_of(folder)
+    judged(journals)
+    for plan, journal in zip(plan_run(scenario, 1), journals, strict=True):
+        assert len(journal.entries) == plan.ticks
+        assert replay(plan, [(entry.event, entry.found) for entry in journal.entries]) is None
+    assert driftlab.read_runs(folder)[1][0].machines == run.machines
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(1, 1000))
+@settings(max_examples=20)
+def test_the_same_scenario_seed_and_run_give_the_same_history(seed: int, run: int) -> None:
+    scenario = driftlab.Scenario(machines=4, seconds=5, seed=seed)
+    assert simulated(scenario, run) == simulated(scenario, run)
+
+
+def test_speed_changes_nothing_in_simulated_time() -> None:
+    slow, fast = driftlab.Scenario(seconds=20), driftlab.Scenario(seconds=20, speed=50)
+    assert simulated(slow) == simulated(fast)
+
+
+def test_each_channel_delivers_every_message_in_the_order_sent() -> None:
+    entries = simulated(driftlab.Scenario(rates=[9, 5, 5, 2], seconds=60))
+    names = "ABCD"
+    for receiver, lines in zip(names, entries, strict=True):
+        last_due = lines[-1].instant.due_ns
+        for sender, sent in zip(names, entries, strict=True):
+            found = [m.stamp for line in lines for m in line.found if m.sender == sender]
+            assert found == [
+                line.event.clock
+                for line in sent
+                if receiver in line.event.targets and line.instant.due_ns < last_due
+            ]
+
+
+def test_a_message_is_there_for_ticks_strictly_later() -> None:
+    box = Postbox("peers", ["A", "B"])
+    box.post(10, 1, 5)
+    assert box.collect(10) == []
+    assert [tuple(message) for message in box.collect(11)] == [("B", 5)]
+    assert box.collect(12) == []
+
+
+@pytest.mark.parametrize(("order", "found"), [("peers", "AAB"), ("arrival", "ABA")])
+def test_a_postbox_gives_out_in_the_order_of_the_scenario(order: str, found: str) -> None:
+    box = Postbox(order, ["A", "B"])
+    for arrival, sender, stamp in ((1, 0, 7), (2, 1, 3), (3, 0, 8)):
+        box.post(arrival, sender, stamp)
+    assert "".join(message.sender for message in box.collect(9)) == found
+
+
+def test_a_message_is_on_its_way_as_long_as_the_latency_says() -> None:
+    """Every find is due later than its send by the latency, and by less than a tick more."""
+    scenario = driftlab.Scenario(rates=[50, 40], seconds=20, latency="fixed:0.5", send_one=0.3)
+    a, b = simulated(scenario)
+    sent = {line.event.clock: line.instant.due_ns for line in a if line.event.targets}
+    waits = [line.instant.due_ns - sent[m.stamp] for line in b for m in line.found]
+    assert len(waits) > 100
+    assert 500_000_000 < min(waits) <= max(waits) <= 525_000_000
+
+
+@pytest.mark.parametrize("text", ["uniform:0..1", "exponential:0.5", "lognormal:0.4,0.9"])
+def test_no_message_overtakes_another_of_its_channel(text: str) -> None:
+    for lines in simulated(driftlab.Scenario(rates=[20, 15, 10], seconds=30, latency=text)):
+        for sender in "ABC":
+            found = [m.stamp for line in lines for m in line.found if m.sender == sender]
+            assert found == sorted(found)
+            assert len(set(found)) == len(found)
+
+
+def test_with_aligned_phases_the_order_of_visits_does_not_show() -> None:
+    """All tick at the same instants, so at tick k each finds just what was sent before it."""
+    for lines in simulated(driftlab.Scenario(rates=[4, 4, 4], seconds=30, phase="aligned")):
+        for line in lines:
+            assert all(message.stamp <= line.event.clock - 1 for message in line.found)
+
+
+# 60 s, a die of 10: mean final clocks and the last queue of the slowest, from the theory.
+REFERENCE = {
+    (6, 6, 6): ((405, 405, 405), 4, 0.1),
+    (6, 5, 4): ((371, 371, 370), 3, 0.3),
+    (6, 5, 2): ((371, 370, 359), 11, 3.7),
+    (6, 3, 2): ((360, 357, 355), 4, 1.1),
+    (6, 3, 1): ((360, 357, 237), 24, 31),
+    (5, 5, 1): ((322, 322, 192), 21, 41),
+}
+
+
+@pytest.mark.parametrize("rates", REFERENCE)
+def test_four_hundred_runs_cover_the_reference_values(rates: tuple[int, int, int]) -> None:
+    """Within four standard errors, those of the table counted too, and its rounding."""
+    runs = driftlab.simulate(driftlab.Scenario(rates=rates, seconds=60, runs=400, seed=5))
+    assert isinstance(runs, list)
+    clocks, deviation, queue = REFERENCE[rates]
+    error = 4 * deviation * (2 / 400) ** 0.5 + 0.5
+    for position, mean in enumerate(clocks):
+        found = [run.machines[position].clock for run in runs]
+        assert abs(sum(found) / 400 - mean) < error
+    last = sum(run.machines[2].queue.last for run in runs) / 400
+    assert abs(last - queue) < 0.05 * queue + 1
+
+
+def test_a_simulated_folder_is_like_a_real_one_but_nothing_was_late(tmp_path: Path) -> None:
+    flags = ("--rates", "6,3,1", "--seed", "7", "--speed", "60")
+    done = command("simulate", *flags, "--out", tmp_path / "run", "--json")
+    assert done.returncode == 0
+    (run,) = document(done.stdout)["runs"]
+    assert run["folder"] == str(tmp_path / "run")
+    for machine, rate in zip(run["machines"], (6, 3, 1), strict=True):
+        assert "lateness_us" not in machine
+        assert abs(machine["achieved_rate"] - rate) < 1e-6
+        assert sum(machine["events"].values()) == 60 * rate
+    assert document(command("stats", tmp_path / "run", "--json").stdout)["runs"] == [run]
+    assert command("replay", tmp_path / "run").returncode == 0
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "A.log", "B.log", "C.log", "scenario.toml",
+    }  # fmt: skip
+
+
+def test_the_same_command_writes_the_same_bytes(tmp_path: Path) -> None:
+    for folder in "ab":
+        command("simulate", "--seed", "7", "--runs", "2", "--out", tmp_path / folder, "--quiet")
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
+    assert len(files) == 9
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_real_run_parts_from_its_twin_only_where_a_message_fell_otherwise(
+    tmp_path: Path,
+) -> None:
+    driftlab.run(driftlab.Scenario(rates=[60, 30, 10], seconds=2, seed=3), tmp_path / "run")
+    ((folder, twins),) = twin_runs(tmp_path / "run")
+    assert folder == tmp_path / "run"
+    assert [each.machine for each in twins] == ["A", "B", "C"]
+    assert [each.events for each in twins] == [120, 60, 20]
+    cause = first_parting(twins)
+    for each in twins:
+        assert (each.parting is None) == (each.same == each.events)
+    if cause is not None:  # the world decides whether there is one
+        assert cause.message is not None
+        assert cause.real_tick != cause.simulated_tick
+
+
+def test_a_message_moved_to_the_other_side_of_a_tick_is_named(tmp_path: Path) -> None:
+    scenario = driftlab.Scenario(rates=[4, 3, 2], seconds=30, seed=3)
+    lines = simulated(scenario)[2]
+    tick = next(k for k, line in enumerate(lines) if len(line.found) == 1 and k > 5)
+    late = lines[tick].found
+    moved = [*lines]
+    moved[tick] = lines[tick]._replace(found=())
+    moved[tick + 1] = lines[tick + 1]._replace(found=(*late, *lines[tick + 1].found))
+    parted = twin("C", moved, lines)
+    assert (parted.same, parted.events) == (tick, len(lines))
+    assert parted.parting is not None
+    assert parted.parting.message == late[0]
+    assert (parted.parting.real_tick, parted.parting.simulated_tick) == (tick + 1, tick)
+    assert twin("C", lines, lines).parting is None
+
+
+def test_twin_tells_people_and_scripts(tmp_path: Path) -> None:
+    command("simulate", "--seed", "7", "--runs", "2", "--out", tmp_path / "run", "--quiet")
+    done = command("twin", tmp_path / "run")
+    assert done.returncode == 0
+    assert done.stdout.count("events the same") == 6
+    said = document(command("twin", tmp_path / "run", "--json").stdout)
+    assert [run["parting"] for run in said["runs"]] == [None, None]
+    assert command("twin", tmp_path / "nothing").returncode == 2
+
+
+def test_a_summary_writes_nothing(tmp_path: Path) -> None:
+    done = command("simulate", "--runs", "3", "--record", "summary", "--json", cwd=tmp_path)
+    assert [run["folder"] for run in document(done.stdout)["runs"]] == [None] * 3
+    assert list(tmp_path.iterdir()) == []
+    refused = command("simulate", "--record", "summary", "--out", "x", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
