@@ -79,6 +79,20 @@ def test_a_real_run_keeps_every_rule_and_its_replay_gives_the_same_events(
         assert difference(journal, scenario) is None
 
 
+@pytest.mark.parametrize("topology", ["ring", "star", "regular:2", "A-B,B-C,C-D,D-E"])
+def test_machines_that_are_not_linked_do_not_talk(tmp_path: Path, topology: str) -> None:
+    scenario = driftlab.Scenario(rates=[50, 40, 30, 20, 25], seconds=1.5, topology=topology)
+    driftlab.run(scenario, tmp_path / "run")
+    journals = journals_of(tmp_path / "run")
+    judged(journals)
+    names, near = scenario.roster(), scenario.neighbours(1)
+    for position, journal in enumerate(journals):
+        peers = {names[other] for other in near[position]}
+        assert set(journal.header["peers"].split(",")) == peers
+        assert {peer for entry in journal.entries for peer in entry.event.targets} <= peers
+        assert difference(journal, scenario) is None
+
+
 def test_a_run_is_repeated_from_its_folder_with_the_same_dice(tmp_path: Path) -> None:
     from driftlab.api import read_scenario
 

@@ -25,6 +25,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         "speed": draw(numbers),
         "phase": draw(st.sampled_from(["random", "aligned"])),
         "order": draw(st.sampled_from(["peers", "arrival"])),
+        "topology": draw(st.sampled_from(["mesh", "ring", "star"])),
         "latency": draw(st.sampled_from(["none", "fixed:0.1", "uniform:0..2", "lognormal:1,0.5"])),
     }
     if draw(st.booleans()):
@@ -82,6 +83,44 @@ def test_drawn_rates_take_every_value_about_equally_often() -> None:
     drawn = [rate for run in range(1, 2001) for rate in scenario.rates_of(run)]
     for rate in range(1, 7):
         assert abs(drawn.count(rate) - 1000) < 5 * 29
+
+
+@given(st.integers(3, 40))
+def test_in_a_ring_each_has_the_next_and_the_one_before(machines: int) -> None:
+    near = Scenario(machines=machines, topology="ring").neighbours(1)
+    for i, others in enumerate(near):
+        assert set(others) == {(i - 1) % machines, (i + 1) % machines}
+
+
+@given(st.integers(2, 40))
+def test_in_a_star_all_have_the_first_and_it_has_all(machines: int) -> None:
+    near = Scenario(machines=machines, topology="star").neighbours(1)
+    assert near == (tuple(range(1, machines)), *((0,) for _ in range(machines - 1)))
+
+
+@given(st.integers(2, 30), st.data(), st.integers(0, 2**64 - 1), st.integers(1, 99))
+def test_a_regular_graph_has_the_neighbours_asked_for_both_ways_and_is_repeatable(
+    machines: int, data: st.DataObject, seed: int, run: int
+) -> None:
+    degree = data.draw(st.integers(1, machines - 1).filter(lambda d: d * machines % 2 == 0))
+    scenario = Scenario(machines=machines, topology=f"regular:{degree}", seed=seed)
+    near = scenario.neighbours(run)
+    for i, others in enumerate(near):
+        assert len(set(others)) == degree
+        assert i not in others
+        assert list(others) == sorted(others)
+        assert all(i in near[other] for other in others)
+    assert near == scenario.neighbours(run)
+
+
+def test_regular_graphs_differ_from_run_to_run() -> None:
+    scenario = Scenario(machines=20, topology="regular:4")
+    assert len({scenario.neighbours(run) for run in range(1, 21)}) == 20
+
+
+def test_links_are_those_listed() -> None:
+    scenario = Scenario(machines=4, topology="A-B, B-C,D-B")
+    assert scenario.neighbours(1) == ((1,), (0, 2, 3), (1,), (1,))
 
 
 def test_names_go_on_after_z_like_columns_of_a_sheet() -> None:
@@ -160,6 +199,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"speed": float("inf")}, "speed"),
     ({"phase": "random-ish"}, "aligned"),
     ({"order": "size"}, "arrival"),
+    ({"topology": "cube"}, "cube"),
+    ({"topology": "regular:3"}, "regular:3 is not possible with 3"),
+    ({"topology": "regular:0"}, "regular:0"),
+    ({"topology": "regular:3", "machines": 5}, "even"),
+    ({"topology": "A-B"}, "C has no link"),
+    ({"topology": "A-B,C-C"}, "joins two"),
+    ({"topology": "A-B,B-D"}, "no machine D"),
+    ({"topology": ""}, "not known"),
     ({"latency": "fixed:-1"}, "latency: -1"),
     ({"latency": "fixed:nan"}, "latency: nan"),
     ({"latency": "fixed:soon"}, "soon"),

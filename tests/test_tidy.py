@@ -14,6 +14,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "event",
         "schedule",
         "latency",
+        "topology",
         "plan",
         "scenario",
         "scenario_checks",

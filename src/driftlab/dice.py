@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     PHASE = 2
     DIE = 3
     LATENCY = 4
+    TOPOLOGY = 5
 
 
 def mix(word: int) -> int:

@@ -12,7 +12,7 @@ from driftlab.schedule import Schedule
 class MachinePlan(NamedTuple):
     """One machine of one run.
 
-    `peers` are all the others in name order. `die` holds the two bounds of
+    `peers` are those it is linked to, in name order. `die` holds the two bounds of
     `Scenario.die`, `die_stream` the key of the machine's draws. `ticks` is how
     many it will take, `end_ns` the end of the run in scenario time.
     """

@@ -9,18 +9,21 @@ from driftlab.schedule import Schedule, phase_ns
 def plan_run(scenario: Scenario, run: int) -> tuple[MachinePlan, ...]:
     """Plan run number `run` of a scenario: its machines in name order."""
     roster = scenario.roster()
-    rates = scenario.rates_of(run)
-    return tuple(_plan_machine(scenario, run, i, roster, rates[i]) for i in range(len(roster)))
+    near = scenario.neighbours(run)
+    return tuple(
+        _plan_machine(scenario, run, i, rate, roster[i], tuple(roster[j] for j in near[i]))
+        for i, rate in enumerate(scenario.rates_of(run))
+    )
 
 
 def _plan_machine(
-    scenario: Scenario, run: int, index: int, roster: tuple[str, ...], rate: float
+    scenario: Scenario, run: int, index: int, rate: float, name: str, peers: tuple[str, ...]
 ) -> MachinePlan:
     schedule = _schedule(scenario, run, index, rate)
     return MachinePlan(
-        name=roster[index],
+        name=name,
         position=index,
-        peers=roster[:index] + roster[index + 1 :],
+        peers=peers,
         rate=rate,
         schedule=schedule,
         ticks=schedule.ticks_before(scenario.horizon_ns),

@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 from driftlab.dice import DIE_BITS, Purpose, below, draw, stream
 from driftlab.latency import Latency
 from driftlab.scenario_checks import CHECKS, MACHINES_MAX, RateRange, ScenarioError, parse_latency
+from driftlab.topology import ALWAYS_FITS, neighbours
 
 _RATES_OF_THE_NOTES = RateRange(1, 6)
 
@@ -38,6 +39,9 @@ class Scenario:
         "aligned" puts it at the start.
     order: "peers" empties one peer's socket before the next (the notes'
         machine), "arrival" queues messages as they come in.
+    topology: who can send to whom: "mesh" (all), "ring", "star" (the first is
+        its centre), "regular:D" (a random graph, D neighbours each, drawn for
+        every run), or links by name, "A-B,B-C".
     latency: how long messages are on their way, in a simulation: "none",
         "fixed:0.1", "uniform:0.05..0.2", "exponential:0.1" (the mean) or
         "lognormal:0.1,0.5" (median, and sigma), in seconds of scenario time.
@@ -59,6 +63,7 @@ class Scenario:
     phase: Literal["random", "aligned"] = "random"
     order: Literal["peers", "arrival"] = "peers"
     latency: str = "none"
+    topology: str = "mesh"
 
     def __post_init__(self) -> None:
         """Check every key and bring it into its canonical form."""
@@ -66,6 +71,8 @@ class Scenario:
             object.__setattr__(self, key, check(key, getattr(self, key)))
         self._settle_chances()
         self._settle_machines()
+        if self.topology not in ALWAYS_FITS:
+            self.neighbours(self.first_run)
 
     def _settle_chances(self) -> None:
         given = [key for key in ("send_one", "send_all") if getattr(self, key) is not None]
@@ -144,6 +151,10 @@ class Scenario:
     def roster(self) -> tuple[str, ...]:
         """The machines' names in name order: the order of the rates."""
         return tuple(self.names) or tuple(default_name(i) for i in range(self.size))
+
+    def neighbours(self, run: int) -> tuple[tuple[int, ...], ...]:
+        """Each machine's neighbours in one run, as positions in name order."""
+        return neighbours(self.topology, self.roster(), self.seed, run)
 
     def to_dict(self) -> dict[str, Any]:
         """Return every key that is set, as plain numbers, text and lists."""

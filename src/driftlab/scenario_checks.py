@@ -24,6 +24,7 @@ LATENCY_SECONDS_MAX: Final = 1e6
 SIGMA_MAX: Final = 5
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+_TOPOLOGY = re.compile(r"mesh|ring|star|regular:\d{1,6}|\w+-\w+(?:,\w+-\w+)*", re.ASCII)
 _RANGE = re.compile(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", re.ASCII)
 
 
@@ -157,6 +158,16 @@ def _nanoseconds(key: str, text: str) -> int:
     return int(Fraction(str(seconds)) * 10**9)
 
 
+def _topology(key: str, value: Any) -> str:
+    text = str(value).replace(" ", "")
+    if not _TOPOLOGY.fullmatch(text):
+        raise ScenarioError(
+            f"{key}: {value!r} is not known; allowed: mesh, ring, star, regular:D, "
+            "or links between names without a hyphen, as in A-B,B-C"
+        )
+    return text
+
+
 def _latency(key: str, value: Any) -> str:
     parse_latency(key, value)
     return str(value)
@@ -177,4 +188,5 @@ CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "phase": _one_of("random", "aligned"),
     "order": _one_of("peers", "arrival"),
     "latency": _latency,
+    "topology": _topology,
 }

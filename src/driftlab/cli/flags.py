@@ -15,6 +15,7 @@ SCENARIO_FLAGS = (
     ("--seed", "S", "whole number that decides every draw (default: a new one, shown)"),
     ("--speed", "X", "everything X times faster than real time (default: 1)"),
     ("--phase", "PHASE", "first tick at a `random` place in its period, or `aligned`"),
+    ("--topology", "TOPOLOGY", "mesh, ring, star, regular:D or links, A-B,B-C (default: mesh)"),
     (
         "--latency",
         "LATENCY",
