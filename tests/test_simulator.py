@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.analysis.twin import first_parting, twin
-from driftlab.api import twin_runs
+from driftlab.api import simulate_each, twin_runs
 from driftlab.hosts.simulator import Postbox, simulate_run
 from driftlab.machine.replay import replay
 from driftlab.planning import plan_run
@@ -64,6 +64,14 @@ def test_a_simulated_run_keeps_every_rule_and_its_replay_gives_the_same_events(
 def test_the_same_scenario_seed_and_run_give_the_same_history(seed: int, run: int) -> None:
     scenario = driftlab.Scenario(machines=4, seconds=5, seed=seed)
     assert simulated(scenario, run) == simulated(scenario, run)
+
+
+def test_runs_are_the_same_however_many_workers_share_them() -> None:
+    scenario = driftlab.Scenario(rates="1..9", seconds=400, runs=60, seed=4)
+    alone = list(simulate_each(scenario, None, workers=1))
+    shared = list(simulate_each(scenario, None, workers=3))
+    assert shared == alone
+    assert [run.scenario.first_run for run in shared] == list(range(1, 61))
 
 
 def test_speed_changes_nothing_in_simulated_time() -> None:
@@ -218,6 +226,18 @@ def test_twin_tells_people_and_scripts(tmp_path: Path) -> None:
     said = document(command("twin", tmp_path / "run", "--json").stdout)
     assert [run["parting"] for run in said["runs"]] == [None, None]
     assert command("twin", tmp_path / "nothing").returncode == 2
+
+
+def test_of_many_runs_the_table_shows_means(tmp_path: Path) -> None:
+    flags = ("--rates", "6,3,1", "--runs", "50", "--seed", "1")
+    done = command("simulate", *flags, cwd=tmp_path)
+    assert done.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if "±" in line}
+    runs = driftlab.simulate(driftlab.Scenario(rates=[6, 3, 1], runs=50, seed=1))
+    assert isinstance(runs, list)
+    mean = sum(run.machines[2].clock for run in runs) / 50
+    assert rows["C"][1:4] == ["1", "0.99", f"{mean:.1f}"]
 
 
 def test_a_summary_writes_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
+from statistics import fmean, pstdev
 from typing import Any
 
 from driftlab.api import Run
@@ -13,6 +14,7 @@ from driftlab.scenario import Scenario
 from driftlab.trace.journal import COMPLETE
 
 COMMAND_VARIABLE = "DRIFTLAB_COMMAND"  # how the user called us, where not as `driftlab`
+RUNS_LISTED_MAX = 20  # of more runs a table shows means
 _TABLE_WIDTH = 120  # where standard output is not a terminal, nothing has to be squeezed
 
 
@@ -27,10 +29,40 @@ def print_runs(runs: Sequence[Run]) -> None:
     from driftlab.cli.console import make_console
 
     console = make_console(sys.stdout, width=None if sys.stdout.isatty() else _TABLE_WIDTH)
-    console.print(_table(runs))
+    console.print(_table(runs) if len(runs) <= RUNS_LISTED_MAX else _spread(runs))
     for run in runs:
         for line in oddities(run):
             console.print(line, markup=False)
+
+
+def _spread(runs: Sequence[Run]) -> Any:
+    """Return one row a machine: means over the runs, with the standard deviation of one run."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, title=f"{len(runs)} runs")
+    heads = (
+        "machine", "rate", "share of\nreceives", "last clock\nmean ± sd", "jump, mean\nmean/max",
+        "last queue\nmean ± sd", "drift\nmean ± sd",
+    )  # fmt: skip
+    for head in heads:
+        table.add_column(head, justify="left" if head == "machine" else "right")
+    for machines in zip(*(run.machines for run in runs), strict=True):
+        rates = {machine.rate for machine in machines}
+        table.add_row(
+            machines[0].name,
+            f"{rates.pop():g}" if len(rates) == 1 else "drawn",
+            f"{fmean(m.events['receive'] / max(m.ticks, 1) for m in machines):.2f}",
+            _mean_and_deviation([machine.clock for machine in machines]),
+            f"{fmean(m.jump.mean for m in machines):.2f}/{fmean(m.jump.max for m in machines):.0f}",
+            _mean_and_deviation([machine.queue.last for machine in machines]),
+            _mean_and_deviation([machine.drift for machine in machines]),
+        )
+    return table
+
+
+def _mean_and_deviation(values: Sequence[float]) -> str:
+    return f"{fmean(values):.1f} ± {pstdev(values):.1f}"
 
 
 def _table(runs: Sequence[Run]) -> Any:

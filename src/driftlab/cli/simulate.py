@@ -1,6 +1,8 @@
 """`driftlab simulate`: the same machines in simulated time."""
 
 import argparse
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from driftlab import api
@@ -17,7 +19,7 @@ def main(options: argparse.Namespace) -> int:
     """Simulate a scenario and return the exit status."""
     scenario = chosen_scenario(options, fresh_seed=True)
     folder = _folder(options, scenario)
-    runs = list(api.simulate_each(scenario, folder))
+    runs = _watched(api.simulate_each(scenario, folder), scenario.runs, options.quiet)
     if options.json:
         output.print_json(scenario, runs)
     elif options.quiet:
@@ -27,6 +29,17 @@ def main(options: argparse.Namespace) -> int:
         if folder:
             output.print_next(scenario, folder, runs, "simulate")
     return 0
+
+
+def _watched(runs: Iterable[api.Run], total: int, quiet: bool) -> list[api.Run]:
+    """Collect the runs, behind a progress bar where there are many and somebody looks."""
+    if quiet or total <= RUNS_RECORDED_UNASKED or not sys.stderr.isatty():
+        return list(runs)
+    from rich.progress import track
+
+    from driftlab.cli.console import make_console
+
+    return list(track(runs, "simulating", total, console=make_console(sys.stderr)))
 
 
 def _folder(options: argparse.Namespace, scenario: Scenario) -> Path | None:

@@ -1,0 +1,95 @@
+"""Running a scenario for real."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from driftlab.api.recorded import Run, read_run
+from driftlab.hosts.launcher import LaunchError, WorkerBugError, launch
+from driftlab.hosts.limits import require_files_for
+from driftlab.hosts.run_folder import (
+    RunFolderError,
+    claim,
+    fresh_folder,
+    new_run_id,
+    release,
+    run_folder,
+)
+from driftlab.planning import plan_run
+from driftlab.scenario import Scenario
+from driftlab.scenario_checks import ScenarioError
+
+
+class RunStart(NamedTuple):
+    """A run that is under way: its folder, and the scenario of it alone, rates drawn."""
+
+    folder: Path
+    scenario: Scenario
+
+
+OnBeat = Callable[[RunStart, int], None]
+
+
+def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
+    """Run a scenario for real: every machine a process, every message over TCP.
+
+    Journals go to the folder `out`, which must not hold a run already; by
+    default to a new one below `runs`. Returns the run, or a list of them if
+    the scenario asks for more than one. Raises DriftlabError.
+    """
+    runs = list(run_each(scenario, Path(out) if out else fresh_folder()))
+    return runs[0] if scenario.runs == 1 else runs
+
+
+def run_each(
+    scenario: Scenario, out: Path, on_beat: OnBeat = lambda start, elapsed_ns: None
+) -> Iterator[Run]:
+    """Yield the runs of a scenario as they end; stop after one that was interrupted."""
+    require_files_for(scenario.size)
+    require_real(scenario)
+    if scenario.runs > 1:
+        claim(out, scenario)
+    for number in scenario.run_numbers:
+        try:
+            done = _run_one(scenario, out, number, on_beat)
+        except (LaunchError, WorkerBugError, RunFolderError):
+            if number == scenario.first_run and scenario.runs > 1:
+                release(out)  # nothing of it is recorded
+            raise
+        yield done
+        if done.interrupted:
+            return
+
+
+def require_real(scenario: Scenario) -> None:
+    """Raise ScenarioError if a scenario asks for what only a simulation can give."""
+    if scenario.latency != "none":
+        raise ScenarioError(
+            f"latency: {scenario.latency} is only for `simulate`; "
+            "real machines have the latency of their network, so allowed here: none"
+        )
+
+
+def one_run(scenario: Scenario, number: int) -> Scenario:
+    """Return the scenario of one run alone, its rates drawn."""
+    return replace(scenario, rates=scenario.rates_of(number), runs=1, first_run=number)
+
+
+def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
+    alone = one_run(scenario, number)
+    start = RunStart(run_folder(out, scenario, number), alone)
+    claim(start.folder, alone)
+    try:
+        outcome = launch(
+            plan_run(alone, number),
+            start.folder,
+            new_run_id(),
+            alone.order,
+            lambda elapsed_ns: on_beat(start, elapsed_ns),
+        )
+    except (LaunchError, WorkerBugError):
+        release(start.folder)
+        raise
+    done = read_run(start.folder)
+    return done._replace(ends=outcome.ends, interrupted=outcome.interrupted)

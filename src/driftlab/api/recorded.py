@@ -1,0 +1,120 @@
+"""A run as it is recorded: its figures, and reading it back from its folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from driftlab.analysis.summary import MachineSummary, summarise, with_drift
+from driftlab.hosts.run_folder import SCENARIO_FILE, run_folder
+from driftlab.scenario import Scenario
+from driftlab.trace.journal import COMPLETE
+from driftlab.trace.reading import Journal, UnreadableError, journals_of, read_journal, read_text
+
+CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
+
+
+class Run(NamedTuple):
+    """One execution of a scenario.
+
+    `scenario` is that of this run alone, its rates drawn. `machines` are the
+    summaries in name order. `ends` says of each machine how it ended:
+    `complete`, or why not. `incidents` counts what its journal records of
+    them, `undelivered` the messages that never left it, `unread` the lines
+    that could not be read.
+    """
+
+    scenario: Scenario
+    folder: Path | None
+    machines: tuple[MachineSummary, ...]
+    ends: dict[str, str]
+    incidents: dict[str, int]
+    undelivered: dict[str, int]
+    unread: dict[str, int]
+    interrupted: bool = False
+
+    @property
+    def ticks(self) -> int:
+        """How many ticks all machines took together."""
+        return sum(machine.ticks for machine in self.machines)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every machine took every tick."""
+        return all(end == COMPLETE for end in self.ends.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run under the names of the JSON interface."""
+        return {
+            "folder": None if self.folder is None else str(self.folder),
+            "machines": [machine.to_dict() for machine in self.machines],
+            "ends": self.ends,
+            "incidents": self.incidents,
+            "undelivered": self.undelivered,
+            "unread": self.unread,
+        }
+
+
+def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
+    """Read a run folder, or a folder of runs, back from the disk. Raises DriftlabError."""
+    folder = Path(path)
+    scenario = read_scenario(folder / SCENARIO_FILE)
+    if scenario.runs == 1:
+        return scenario, [read_run(folder)]
+    folders = [run_folder(folder, scenario, number) for number in scenario.run_numbers]
+    runs = [read_run(each) for each in folders if each.is_dir()]
+    if not runs:
+        raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
+    return scenario, runs
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario file. Raises DriftlabError."""
+    return Scenario.from_toml(read_text(path))
+
+
+def read_run(folder: Path) -> Run:
+    """Read the folder of one run. Raises DriftlabError."""
+    scenario = read_scenario(folder / SCENARIO_FILE)
+    return _describe(scenario, folder, journals_of(folder))
+
+
+def read_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:
+    """Read some journals of one run, in name order. Raises DriftlabError."""
+    return _describe(scenario, paths[0].parent, [read_journal(path) for path in paths])
+
+
+def _describe(scenario: Scenario, folder: Path, journals: Sequence[Journal]) -> Run:
+    ends = {journal.machine: _end(journal) for journal in journals}
+    return Run(
+        scenario=scenario,
+        folder=folder,
+        machines=with_drift([_summary(journal, scenario) for journal in journals]),
+        ends={name: end.get("reason", CUT_OFF) for name, end in ends.items()},
+        incidents={journal.machine: _incidents(journal) for journal in journals},
+        undelivered={name: int(end.get("undelivered", "0")) for name, end in ends.items()},
+        unread={journal.machine: len(journal.unread) + journal.torn for journal in journals},
+    )
+
+
+def _summary(journal: Journal, scenario: Scenario) -> MachineSummary:
+    rate = float(journal.header["rate"])
+    simulated = journal.header.get("world") == "simulated"
+    return summarise(
+        journal.machine,
+        rate,
+        1 if simulated else scenario.speed,
+        scenario.seconds,
+        journal.entries,
+        could_be_late=not simulated,
+    )
+
+
+def _end(journal: Journal) -> dict[str, str]:
+    """Return the fields of a journal's last line; none if it was cut off."""
+    ends = journal.notes_on("end")
+    return ends[-1].fields if ends else {}
+
+
+def _incidents(journal: Journal) -> int:
+    """Count incidents: as the last line does, which knows of more than are recorded."""
+    return int(_end(journal).get("incidents", len(journal.notes_on("incident"))))
