@@ -13,7 +13,7 @@ import pytest
 
 import driftlab as package
 from driftlab.scenarios import BUILT_IN
-from tests.started import DRIFTLAB, driftlab
+from tests.started import DRIFTLAB, driftlab, linux_only
 
 QUICK = ("--rates", "60,30,10", "--seconds", "1", "--seed", "3")
 
@@ -160,6 +160,25 @@ def test_a_reader_that_leaves_is_not_a_violation(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert done.stdout.strip() in ("0", "141")  # 0 if it wrote before the reader left
     assert done.stderr == ""
+
+
+@linux_only
+@pytest.mark.parametrize("flags", [["scenarios"], ["stats", "run"], ["stats", "run", "--json"]])
+def test_output_to_a_full_disk_is_one_line(tmp_path: Path, flags: list[str]) -> None:
+    driftlab("simulate", "--rates", "6,3", "--out", tmp_path / "run", "--quiet")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*DRIFTLAB, *flags], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "driftlab: cannot write the output: No space left on device\n"
+
+
+def test_the_journal_that_is_missing_is_told(tmp_path: Path) -> None:
+    driftlab("simulate", "--rates", "6,3,1", "--out", tmp_path / "run", "--quiet")
+    (tmp_path / "run" / "B.log").unlink()
+    assert "B: no journal, after 0 ticks" in driftlab("stats", tmp_path / "run").stdout
 
 
 def test_a_full_disk_at_the_start_leaves_a_folder_that_can_be_used(tmp_path: Path) -> None:

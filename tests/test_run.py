@@ -241,6 +241,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_was_recorded(
     judged(journals)
     for journal in journals:
         assert journal.notes[-1].fields["reason"] == "interrupted"
+        assert journal.notes_on("incident") == []
         assert f"{journal.machine}: interrupted, after {len(journal.entries)} ticks" in says
 
 

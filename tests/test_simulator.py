@@ -237,7 +237,9 @@ def test_of_many_runs_the_table_shows_means(tmp_path: Path) -> None:
     runs = driftlab.simulate(driftlab.Scenario(rates=[6, 3, 1], runs=50, seed=1))
     assert isinstance(runs, list)
     mean = sum(run.machines[2].clock for run in runs) / 50
-    assert rows["C"][1:4] == ["1", "0.99", f"{mean:.1f}"]
+    assert rows["C"][1] == "1"
+    assert rows["C"][3] == f"{mean:.1f}"
+    assert done.stdout.splitlines()[-1] == "seed       1"
 
 
 def test_a_summary_writes_nothing(tmp_path: Path) -> None:

@@ -360,6 +360,17 @@ def test_a_machine_that_never_started_leaves_its_name_free(tmp_path: Path) -> No
             m.process.communicate(timeout=20)
             assert m.process.returncode == 130
         assert not m.path.exists()
+        assert not tmp_path.exists() or not list(tmp_path.iterdir())
+
+
+def test_a_machine_that_waits_says_who_is_refused_and_why(tmp_path: Path) -> None:
+    with mesh(tmp_path, *SHORT) as m:
+        m.b.connect(m.port)
+        m.b.say("Iam B another")
+        assert m.b.was_closed()
+        assert m.process.stderr is not None
+        told = m.process.stderr.readline()
+    assert told == "stranger-closed ?: B is of run another, this is run run-7\n"
 
 
 def test_a_machine_by_hand_says_what_is_missing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from driftlab.scenario import Scenario
 from driftlab.trace.journal import COMPLETE
 from driftlab.trace.reading import Journal, UnreadableError, journals_of, read_journal, read_text
 
+NO_JOURNAL = "no journal"  # how a machine ended whose journal is not in the folder
 CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
 
 
@@ -75,7 +76,9 @@ def read_scenario(path: Path) -> Scenario:
 def read_run(folder: Path) -> Run:
     """Read the folder of one run. Raises DriftlabError."""
     scenario = read_scenario(folder / SCENARIO_FILE)
-    return _describe(scenario, folder, journals_of(folder))
+    run = _describe(scenario, folder, journals_of(folder))
+    missing = [name for name in scenario.roster() if name not in run.ends]
+    return run._replace(ends=run.ends | dict.fromkeys(missing, NO_JOURNAL))
 
 
 def read_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from driftlab.api import RunStart
+from driftlab.cli.console import silence
 from driftlab.trace.journal import Entry
 from driftlab.trace.reading import JOURNAL_SUFFIX, read_last
 
@@ -57,6 +58,7 @@ class Display:
             self._show(start, max(0.0, elapsed_ns / 1e9))
         except OSError:
             self._gone = True
+            silence(sys.stderr)
 
     def _show(self, start: RunStart, elapsed: float) -> None:
         if self._live is not None:

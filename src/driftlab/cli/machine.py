@@ -13,7 +13,7 @@ from driftlab.cli.choosing import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.hosts.addresses import Address, AddressError, listen
 from driftlab.hosts.assignment import Assignment
-from driftlab.hosts.run_folder import share
+from driftlab.hosts.run_folder import release, share
 from driftlab.hosts.standalone import run_alone
 from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
@@ -63,8 +63,14 @@ def main(options: argparse.Namespace) -> int:
     where = Address(*listener.getsockname()[:2])
     say(f"{plan.name} listens on {where}, run id {run_id}, waits for {', '.join(plan.peers)}")
     whole = run_alone(
-        assignment, listener, start_at_ns, lambda lead_ns: say(_start_line(scenario, lead_ns))
+        assignment,
+        listener,
+        start_at_ns,
+        on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
+        on_incident=say,
     )
+    if not any(folder.glob("*" + JOURNAL_SUFFIX)):
+        release(folder)  # nobody has started
     if not options.quiet and Path(assignment.journal).exists():
         output.print_runs([api.read_journals(scenario, [Path(assignment.journal)])])
     return 0 if whole else EXIT_INTERRUPTED

@@ -134,10 +134,16 @@ def print_next(scenario: Scenario, folder: Path, runs: Sequence[Run], verb: str 
     """Say where the logs are and what to do next, in commands that work as they stand."""
     one, command = runs[0], os.environ.get(COMMAND_VARIABLE, "driftlab")
     logs = f"{one.folder}/" if len(runs) == 1 else f"{folder}/run-*/"
-    first, last = quote(f"{one.folder}/scenario.toml"), f"{one.folder}/{one.machines[-1].name}.log"
+    last = f"{one.folder}/{one.machines[-1].name}.log"
     names = [f"{machine.name}.log" for machine in one.machines]
     listed = names if len(names) <= 4 else [*names[:2], "…", names[-1]]
+    print_seed(scenario)
     print(f"logs       {logs}  ({', '.join(listed)})")
-    print(f"repeat     {command} {verb} {first}    (seed {scenario.seed})")
+    print(f"repeat     {command} {verb} {quote(f'{folder}/scenario.toml')}")
     print(f"figures    {command} stats {quote(str(folder))}")
     print(f"messages   grep receive {quote(last)} | head")
+
+
+def print_seed(scenario: Scenario) -> None:
+    """Say what it takes to throw the same dice again."""
+    print(f"seed       {scenario.seed}")

@@ -28,6 +28,8 @@ def main(options: argparse.Namespace) -> int:
         output.print_runs(runs)
         if folder:
             output.print_next(scenario, folder, runs, "simulate")
+        else:
+            output.print_seed(scenario)
     return 0
 
 

@@ -19,9 +19,12 @@ NoteSink = Callable[[str, dict[str, object]], None]
 class Incidents:
     """Records what happens on the channels, through a sink for notes."""
 
-    def __init__(self, sink: NoteSink) -> None:
+    def __init__(
+        self, sink: NoteSink, on_incident: Callable[[str], None] = lambda line: None
+    ) -> None:
         self.count = 0
         self._sink = sink
+        self._on_incident = on_incident
         self._over = False
 
     def run_is_over(self) -> None:
@@ -36,4 +39,5 @@ class Incidents:
         if self.count > INCIDENTS_RECORDED_MAX:
             return
         time = utc_text(time_ns())
+        self._on_incident(f"{what} {peer}: {reason}")
         self._sink("incident", {"time": time, "what": what, "peer": peer, "reason": reason})

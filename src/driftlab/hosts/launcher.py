@@ -76,6 +76,7 @@ class _Hand:
         self.name = plan.name
         self.is_ready = False
         self.is_done = False
+        self.is_stopped = False
         self.is_gone = False
         self.failure = ""
         self.is_bug = False
@@ -107,6 +108,7 @@ class _Hand:
             topic, _, text = line.decode().partition(" ")
             self.is_ready = self.is_ready or topic == "ready"
             self.is_done = self.is_done or topic == "done"
+            self.is_stopped = self.is_stopped or topic == "stopped"
             if topic in ("failed", "bug"):
                 self.failure = json.loads(text)
                 self.is_bug = topic == "bug"
@@ -282,15 +284,25 @@ class _Launch:
                 self._selector.unregister(key.fileobj)
 
     def _finish(self, reason: str) -> Outcome:
-        """Stop every worker and reap it; one that does not end in time is killed."""
+        """Stop every worker and reap it; one that does not end in time is killed.
+
+        All stop before the first closes its connections, so that none takes
+        the end of another for an incident.
+        """
         for hand in self._hands:
             hand.order(f"stop {reason}\n")
-        deadline_ns = monotonic_ns() + REAP_NS_MAX
-        while not all(hand.is_gone for hand in self._hands) and monotonic_ns() < deadline_ns:
-            self._listen(BEAT_NS)
+        self._listen_until(lambda hand: hand.is_stopped or hand.is_gone)
+        for hand in self._hands:
+            hand.orders.close()
+        self._listen_until(lambda hand: hand.is_gone)
         self._clear()
         ends = {hand.name: hand.end(reason) for hand in self._hands}
         return Outcome(ends, interrupted=bool(self._signals.count))
+
+    def _listen_until(self, holds: Callable[[_Hand], bool]) -> None:
+        deadline_ns = monotonic_ns() + REAP_NS_MAX
+        while not all(holds(hand) for hand in self._hands) and monotonic_ns() < deadline_ns:
+            self._listen(BEAT_NS)
 
     def _clear(self) -> None:
         """Leave nothing: close the pipes, kill who is still there, reap all."""

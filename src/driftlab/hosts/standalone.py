@@ -26,19 +26,21 @@ def run_alone(
     listener: socket.socket,
     start_at_ns: int | None,
     on_start: Callable[[int], None],
+    on_incident: Callable[[str], None],
 ) -> bool:
     """Run one machine until its ticks are taken or it is interrupted; say whether it was whole.
 
     `start_at_ns` is a system time (UTC, nanoseconds since 1970) or None for
     "as soon as all peers are connected". `on_start` is told how many real
     nanoseconds are left until the start; they are negative if that is past,
-    and then the start is now. One that is interrupted before its start leaves
-    no journal. Raises JournalFileError.
+    and then the start is now. `on_incident` is told what goes wrong with the
+    peers, which before the start is all there is to see. One that is
+    interrupted before its start leaves no journal. Raises JournalFileError.
     """
     waiter = Waiter()
     started = False
     with _Interrupts(waiter):
-        host = TcpHost(assignment, listener, waiter)
+        host = TcpHost(assignment, listener, waiter, on_incident)
         host.settle()
         host.connect()
         waiter.serve_while(lambda: not host.is_meshed)
@@ -70,10 +72,10 @@ class _Interrupts:
     def __enter__(self) -> None:
         for end in (self._near, self._far):
             end.setblocking(False)
+        self._waiter.watch(self._near.fileno(), READ, self._waiter.halt)
+        signal.set_wakeup_fd(self._far.fileno())  # first: no signal may fall in between
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, lambda number, frame: None)
-        signal.set_wakeup_fd(self._far.fileno())
-        self._waiter.watch(self._near.fileno(), READ, self._waiter.halt)
 
     def __exit__(self, *error: object) -> None:
         signal.set_wakeup_fd(-1)

@@ -12,6 +12,7 @@ behind it catches up as fast as it can, and the lateness stands in the journal.
 import gc
 import os
 import socket
+from collections.abc import Callable
 from time import monotonic_ns, time_ns
 from typing import assert_never
 
@@ -32,7 +33,13 @@ from driftlab.trace.utc import utc_text
 class TcpHost:
     """One machine, its sockets and its journal. Raises JournalFileError when the disk says no."""
 
-    def __init__(self, assignment: Assignment, listener: socket.socket, waiter: Waiter) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        listener: socket.socket,
+        waiter: Waiter,
+        on_incident: Callable[[str], None] = lambda line: None,
+    ) -> None:
         plan = assignment.plan
         self.plan = plan
         self.taken = 0  # ticks
@@ -40,7 +47,7 @@ class TcpHost:
         self._machine = Machine(plan)
         self._journal = JournalFile(assignment.journal)
         self._write_header(assignment)
-        self._incidents = Incidents(self._journal.note)
+        self._incidents = Incidents(self._journal.note, on_incident)
         self._intake = Intake(
             plan.name, plan.peers, assignment.run_id, assignment.order,
             listener, waiter, self._incidents,
@@ -98,7 +105,7 @@ class TcpHost:
                 return
             self._tick(tick, Instant(time_ns(), due_ns, began_ns - start_ns - due_ns))
             self.taken = tick + 1
-        self._incidents.run_is_over()
+        self.quieten()
 
     @staticmethod
     def _start_text(start_ns: int) -> str:
@@ -119,6 +126,10 @@ class TcpHost:
         frame = wire.hello(targets, stamp)
         for target in targets:
             self._channels[target].send(frame)
+
+    def quieten(self) -> None:
+        """Record no more incidents: the run is over, and peers close their connections."""
+        self._incidents.run_is_over()
 
     def close(self, reason: str) -> None:
         """Close every connection, count what was not delivered, write the journal's last line.

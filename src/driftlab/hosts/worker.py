@@ -5,7 +5,8 @@ standard input and reports on standard output, a line each. If standard input
 ends, the launcher is gone, and so is the worker: no orphan outlives a run.
 
 Orders: `start NS` (of the monotonic clock, the same for all) and `stop REASON`.
-Reports: `ready`, `done`, and `failed` or `bug` with a text as JSON.
+Reports: `ready`, `done`, `stopped` (then it waits for the end of its orders),
+and `failed` or `bug` with a text as JSON.
 """
 
 import json
@@ -58,6 +59,9 @@ def _work(listener: socket.socket) -> None:
     if host.is_complete:
         _report("done")
     waiter.serve_while(lambda: True)
+    host.quieten()
+    _report("stopped")
+    orders.wait_for_the_end()
     host.close(orders.stop_reason)
 
 
@@ -79,6 +83,12 @@ class _Orders:
             self._waiter.halt()
         self._said += chunk
         self._obey()
+
+    def wait_for_the_end(self) -> None:
+        """Keep the connections until the launcher has heard that all have stopped."""
+        os.set_blocking(ORDERS_FD, True)
+        while os.read(ORDERS_FD, _CHUNK_BYTES):
+            pass
 
     def _obey(self) -> None:
         *lines, self._said = self._said.split(b"\n")
