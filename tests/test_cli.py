@@ -244,7 +244,7 @@ BAD = [
     (["bad.toml"], "ratse: no such key"),
     (["broken.toml"], "not valid TOML"),
     (["binary.toml"], "not UTF-8"),
-    (["folder"], "folder"),
+    (["folder"], "give folder/scenario.toml"),
     (["--out", "bad.toml"], "no folder"),
     (["--out", "bad.toml/below"], "bad.toml/below"),
     (["--out", "held"], "held already holds a run"),

@@ -58,6 +58,10 @@ def _base(scenario: str | None) -> dict[str, Any]:
         raise UnknownScenarioError(
             f"{scenario}: no such file, and not built in; built in are {', '.join(BUILT_IN)}"
         )
+    if os.path.isdir(scenario):
+        raise UnknownScenarioError(
+            f"{scenario} is a folder; of a run's folder give {scenario.rstrip('/')}/scenario.toml"
+        )
     try:
         return keys_from_toml(read_text(Path(scenario)))
     except ScenarioError as error:
