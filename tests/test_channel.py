@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -173,7 +174,7 @@ def test_a_waiter_wakes_at_the_instant_and_serves_in_order() -> None:
     waiter, served = Waiter(), list[int]()
     now = monotonic_ns()
     for position, later in enumerate((10**13, 1_000_000, 1_000_000, -5)):
-        waiter.call_at(now + later, lambda position=position: served.append(position))  # type: ignore[misc]
+        waiter.call_at(now + later, partial(served.append, position))
     waiter.serve_until(now + 2_000_000)
     assert monotonic_ns() >= now + 2_000_000
     assert served == [3, 1, 2]

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,13 +184,17 @@ def test_a_stranger_is_closed_with_a_reason_and_the_peers_stay(tmp_path: Path, n
     assert reason in reasons(journal)[0]
 
 
+def more_lines_than(before: int, path: Path) -> bool:
+    return lines_of(path) > before
+
+
 def test_a_frame_in_pieces_over_many_ticks_arrives_whole(tmp_path: Path) -> None:
     with mesh(tmp_path, *SHORT) as m:
         join(m)
         for byte in framed("Hello A 40"):
             before = lines_of(m.path)
             m.b.write(bytes([byte]))
-            eventually(lambda before=before: lines_of(m.path) > before)  # type: ignore[misc]
+            eventually(partial(more_lines_than, before, m.path))
         journal = m.finish()
     assert [event.stamp for event in events(journal, Kind.RECEIVE)] == [40]
     assert reasons(journal) == []

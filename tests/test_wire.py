@@ -103,7 +103,7 @@ def test_an_introduction_survives_the_wire(name: str, run_id: str) -> None:
     [
         "", "Hello", "Hello B", "Hello  17", "Hello B 17 ", " Hello B 17", "hello B 17",
         "Hello B -1", "Hello B 1.5", "Hello B 017", "Hello B,, 17", "Hello ,B 17", "Hello B, 17",
-        "Hello B 17\n", "Hello B ١٧", "Hello B 1e3", "Iam B x", "Hello B\t17",  # noqa: RUF001
+        "Hello B 17\n", "Hello B ١٧", "Hello B 1e3", "Iam B x", "Hello B\t17",  # noqa: RUF001 - Arabic digits, on purpose
         f"Hello B {2**63}", "Hello B 99999999999999999999", "Hello É 3", "Hello B C 3",
     ],
 )  # fmt: skip

@@ -4,15 +4,9 @@ Whether a stream is a terminal is asked of the stream, not of the environment,
 and a reader that has left is an error like any other, not the end of the process.
 """
 
-import os
 from typing import IO
 
 from rich.console import Console
-
-
-def silence(stream: IO[str]) -> None:
-    """Let what is still written to a stream vanish: its reader has left, or its disk is full."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _Console(Console):

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from driftlab.api import RunStart
-from driftlab.cli.console import silence
+from driftlab.cli.silence import silence
 from driftlab.trace.journal import Entry
 from driftlab.trace.reading import JOURNAL_SUFFIX, read_last
 

@@ -13,7 +13,7 @@ from driftlab.cli.choosing import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.hosts.addresses import Address, AddressError, listen
 from driftlab.hosts.assignment import Assignment
-from driftlab.hosts.run_folder import release, share
+from driftlab.hosts.run_folder import share, withdraw
 from driftlab.hosts.standalone import run_alone
 from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
@@ -69,8 +69,7 @@ def main(options: argparse.Namespace) -> int:
         on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
         on_incident=say,
     )
-    if not any(folder.glob("*" + JOURNAL_SUFFIX)):
-        release(folder)  # nobody has started
+    withdraw(folder)
     if not options.quiet and Path(assignment.journal).exists():
         output.print_runs([api.read_journals(scenario, [Path(assignment.journal)])])
     return 0 if whole else EXIT_INTERRUPTED

@@ -7,13 +7,13 @@ or ran out of time, what was recorded is kept; 130 interrupted.
 
 import argparse
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import driftlab
 from driftlab.cli import flags
+from driftlab.cli.silence import silence
 from driftlab.errors import DriftlabError
 
 EXIT_UNUSABLE = 2
@@ -55,11 +55,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _silence_output() -> None:
-    """Let what is still buffered vanish at exit, instead of failing once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _values_joined(arguments: Sequence[str]) -> list[str]:
     """Join a flag and a negative value that follows: `--rates -1,2` is a wrong rate, not a flag."""
     joined: list[str] = []
@@ -88,13 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has left, as `| head` does
-        _silence_output()
+        silence(sys.stdout)
         return EXIT_UNREAD
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
             raise
         print(f"driftlab: cannot write the output: {error.strerror}", file=sys.stderr)
-        _silence_output()
+        silence(sys.stdout)
         return EXIT_UNUSABLE
     return status
 

@@ -37,6 +37,7 @@ def main(options: argparse.Namespace) -> int:
             leave_if_empty(folder)
         raise
     if not runs:
+        leave_if_empty(folder)
         return EXIT_INTERRUPTED
     _show(options, scenario, folder, runs)
     if interrupted or runs[-1].interrupted:

@@ -83,6 +83,13 @@ def share(folder: Path, scenario: Scenario) -> None:
         raise RunFolderError(f"{folder} holds another scenario; name another folder with --out")
 
 
+def withdraw(folder: Path) -> None:
+    """Take back what `share` has made, where no machine has a journal; touch no journal."""
+    if not any(folder.glob("*" + JOURNAL_SUFFIX)):
+        (folder / SCENARIO_FILE).unlink(missing_ok=True)
+        leave_if_empty(folder)
+
+
 def release(folder: Path) -> None:
     """Remove what a run that never started has left: its scenario, its journals, its folder."""
     for path in [folder / SCENARIO_FILE, *folder.glob("*" + JOURNAL_SUFFIX)]:
