@@ -61,15 +61,17 @@ def main(options: argparse.Namespace) -> int:
             print(line, file=sys.stderr, flush=True)
 
     where = Address(*listener.getsockname()[:2])
-    say(f"{plan.name} listens on {where}, run id {run_id}, waits for {', '.join(plan.peers)}")
-    whole = run_alone(
-        assignment,
-        listener,
-        start_at_ns,
-        on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
-        on_incident=say,
-    )
-    withdraw(folder)
+    try:
+        say(f"{plan.name} listens on {where}, run id {run_id}, waits for {', '.join(plan.peers)}")
+        whole = run_alone(
+            assignment,
+            listener,
+            start_at_ns,
+            on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
+            on_incident=say,
+        )
+    finally:
+        withdraw(folder)  # however it ended: if nobody has started, nothing stays
     if not options.quiet and Path(assignment.journal).exists():
         output.print_runs([api.read_journals(scenario, [Path(assignment.journal)])])
     return 0 if whole else EXIT_INTERRUPTED
