@@ -2,15 +2,17 @@
 
 An event is what a process did at one tick. A message is named by its sender
 and its stamp: a Lamport clock rises strictly within one process, so no other
-identity is needed.
+identity is needed. Whatever further clock a run keeps rides beside it.
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from driftlab.clocks.clock import Timestamp
 
 
 class Kind(StrEnum):
-    """The three kinds of event of Lamport's model."""
+    """The three kinds of event of Lamport's model. A receive may send as well."""
 
     INTERNAL = "internal"
     SEND = "send"
@@ -18,10 +20,17 @@ class Kind(StrEnum):
 
 
 class Message(NamedTuple):
-    """A message as it lies in an inbox: who sent it, and the clock it carries."""
+    """A message as it lies in an inbox.
+
+    Who sent it, the Lamport clock it carries (`stamp`), the timestamp of the
+    run's further clock, if it keeps one, and what a process of the user put
+    in: a value of JSON, None where there is nothing.
+    """
 
     sender: str
     stamp: int
+    timestamp: Timestamp | None = None
+    payload: Any = None
 
 
 class Event(NamedTuple):
@@ -30,7 +39,9 @@ class Event(NamedTuple):
     `sender` and `stamp` are of the message received: who sent it, and the
     clock it carried; None where nothing was received. `targets` are whom the
     event sends to, in name order. `clock` and `queue` (inbox length) are the
-    values after the event.
+    values after the event, `timestamp` that of the run's further clock, None
+    if it keeps none. `recorded` are the values, of JSON, that a process of the
+    user put on record.
     """
 
     process: str
@@ -41,3 +52,5 @@ class Event(NamedTuple):
     targets: tuple[str, ...]
     clock: int
     queue: int
+    timestamp: Timestamp | None = None
+    recorded: tuple[Any, ...] = ()

@@ -6,15 +6,19 @@ import, so a worker can be handed its own part and nothing else.
 
 from typing import NamedTuple
 
+from driftlab.physical import PhysicalClock
 from driftlab.schedule import Schedule
 
 
 class MachinePlan(NamedTuple):
     """One machine of one run.
 
-    `peers` are those it is linked to, in name order. `die` holds the two bounds of
-    `Scenario.die`, `die_stream` the key of the machine's draws. `ticks` is how
-    many it will take, `end_ns` the end of the run in scenario time.
+    `position` is its place in name order, of `size` machines. `peers` are those
+    it is linked to, in name order, `places` their positions. `die` holds the
+    two bounds of `Scenario.die`, `die_stream` the key of the machine's draws.
+    `ticks` is how many it will take, `end_ns` the end of the run in scenario
+    time. `clock` names the clock that the run keeps, `process` what the
+    machine runs, `physical` says how its physical clock is off.
     """
 
     name: str
@@ -28,3 +32,8 @@ class MachinePlan(NamedTuple):
     die_stream: int
     seed: int
     run: int
+    size: int
+    places: tuple[int, ...]
+    clock: str = "lamport"
+    process: str = "die"
+    physical: PhysicalClock = PhysicalClock()

@@ -11,19 +11,24 @@ def plan_run(scenario: Scenario, run: int) -> tuple[MachinePlan, ...]:
     roster = scenario.roster()
     near = scenario.neighbours(run)
     return tuple(
-        _plan_machine(scenario, run, i, rate, roster[i], tuple(roster[j] for j in near[i]))
+        _plan_machine(scenario, run, i, rate, roster, near[i])
         for i, rate in enumerate(scenario.rates_of(run))
     )
 
 
 def _plan_machine(
-    scenario: Scenario, run: int, index: int, rate: float, name: str, peers: tuple[str, ...]
+    scenario: Scenario,
+    run: int,
+    index: int,
+    rate: float,
+    roster: tuple[str, ...],
+    near: tuple[int, ...],
 ) -> MachinePlan:
     schedule = _schedule(scenario, run, index, rate)
     return MachinePlan(
-        name=name,
+        name=roster[index],
         position=index,
-        peers=peers,
+        peers=tuple(roster[place] for place in near),
         rate=rate,
         schedule=schedule,
         ticks=schedule.ticks_before(scenario.horizon_ns),
@@ -32,6 +37,11 @@ def _plan_machine(
         die_stream=stream(scenario.seed, run, index, Purpose.DIE),
         seed=scenario.seed,
         run=run,
+        size=len(roster),
+        places=near,
+        clock=scenario.clock,
+        process=scenario.process,
+        physical=scenario.physical_clock(index),
     )
 
 

@@ -6,12 +6,14 @@ does and every die that a real run throws.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any, Literal, cast
 
+from driftlab.clocks.catalogue import require_fits
 from driftlab.dice import DIE_BITS, Purpose, below, draw, stream
 from driftlab.latency import Latency
+from driftlab.physical import PhysicalClock
 from driftlab.scenario_checks import CHECKS, MACHINES_MAX, RateRange, ScenarioError, parse_latency
 from driftlab.topology import ALWAYS_FITS, neighbours
 
@@ -45,6 +47,16 @@ class Scenario:
     latency: how long messages are on their way, in a simulation: "none",
         "fixed:0.1", "uniform:0.05..0.2", "exponential:0.1" (the mean) or
         "lognormal:0.1,0.5" (median, and sigma), in seconds of scenario time.
+    latencies: those of single channels that differ: {"A>B": "fixed:0.2"} is
+        the way from A to B.
+    clock: what is kept beside the Lamport clock that names the messages:
+        "lamport" (nothing more), "vector", "matrix" or "hybrid".
+    process: what every machine runs: "die", the notes' die, or a process of
+        yours, "mine.py:Ring" (a class, too, if a file defines it).
+    offset_ms, skew_ppm: how far each machine's physical clock is off at the
+        start, in milliseconds of scenario time, and how much it gains, in
+        parts per million; one number a machine. It is what logs and hybrid
+        clocks see; ticks are due in true time.
 
     Raises ScenarioError.
     """
@@ -64,6 +76,11 @@ class Scenario:
     order: Literal["peers", "arrival"] = "peers"
     latency: str = "none"
     topology: str = "mesh"
+    latencies: Mapping[str, str] = field(default_factory=dict, hash=False)
+    clock: str = "lamport"
+    process: str = "die"
+    offset_ms: Sequence[float] = ()
+    skew_ppm: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         """Check every key and bring it into its canonical form."""
@@ -71,6 +88,8 @@ class Scenario:
             object.__setattr__(self, key, check(key, getattr(self, key)))
         self._settle_chances()
         self._settle_machines()
+        self._settle_channels()
+        self._settle_clocks()
         if self.topology not in ALWAYS_FITS:
             self.neighbours(self.first_run)
 
@@ -105,6 +124,27 @@ class Scenario:
             raise ScenarioError(f"machines: {count} is not allowed; from 2 to {MACHINES_MAX}")
         object.__setattr__(self, "machines", count)
 
+    def _settle_channels(self) -> None:
+        if not self.latencies:
+            return
+        names = set(self.roster())
+        for channel in self.latencies:
+            for name in channel.split(">"):
+                if name not in names:
+                    raise ScenarioError(f"latencies: {channel}: there is no machine {name}")
+
+    def _settle_clocks(self) -> None:
+        for key in ("offset_ms", "skew_ppm"):
+            count = len(getattr(self, key))
+            if count not in (0, self.size):
+                raise ScenarioError(
+                    f"{key}: {count} given for {self.size} machines; allowed: one a machine"
+                )
+        try:
+            require_fits(self.clock, self.size)
+        except ValueError as error:
+            raise ScenarioError(f"clock: {error}") from None
+
     @property
     def size(self) -> int:
         """How many machines there are."""
@@ -127,6 +167,21 @@ class Scenario:
     def message_latency(self) -> Latency:
         """The latency as a value that engines sample."""
         return parse_latency("latency", self.latency)
+
+    def channel_latencies(self) -> dict[tuple[int, int], Latency]:
+        """The latencies of the channels that have one of their own, by positions (from, to)."""
+        places = {name: place for place, name in enumerate(self.roster())}
+        own = {}
+        for channel, text in self.latencies.items():
+            sender, _, target = channel.partition(">")
+            own[places[sender], places[target]] = parse_latency("latencies", text)
+        return own
+
+    def physical_clock(self, position: int) -> PhysicalClock:
+        """How the physical clock of one machine is off."""
+        offset = exact(self.offset_ms[position]) if self.offset_ms else 0
+        skew = exact(self.skew_ppm[position]) if self.skew_ppm else 0
+        return PhysicalClock(int(offset * 10**6), int(skew * 1000))
 
     @property
     def horizon_ns(self) -> int:
@@ -161,7 +216,7 @@ class Scenario:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         if not isinstance(self.rates, RateRange):
             del values["machines"]  # the rates say it
-        return {key: _plain(value) for key, value in values.items() if value not in (None, ())}
+        return {key: _plain(value) for key, value in values.items() if value not in (None, (), {})}
 
     @classmethod
     def from_dict(cls, keys: Mapping[str, Any]) -> "Scenario":
@@ -212,4 +267,6 @@ def exact(number: float) -> Fraction:
 def _plain(value: Any) -> Any:
     if isinstance(value, RateRange):
         return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
     return list(value) if isinstance(value, tuple) else value

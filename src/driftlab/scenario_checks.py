@@ -5,10 +5,12 @@ value in its canonical form. Raises ScenarioError.
 """
 
 import re
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
+from driftlab.clocks.catalogue import CLOCKS
 from driftlab.errors import DriftlabError
 from driftlab.latency import Latency
 
@@ -22,9 +24,12 @@ RUNS_MAX: Final = 1_000_000_000
 NAME_CHARACTERS_MAX: Final = 32
 LATENCY_SECONDS_MAX: Final = 1e6
 SIGMA_MAX: Final = 5
+OFFSET_MS_MAX: Final = 1e12  # some thirty years
+SKEW_PPM_MAX: Final = 1e5
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 _TOPOLOGY = re.compile(r"mesh|ring|star|regular:\d{1,6}|\w+-\w+(?:,\w+-\w+)*", re.ASCII)
+_PROCESS = re.compile(r"[^\n]+\.py:[^\W\d]\w*")
 _RANGE = re.compile(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", re.ASCII)
 
 
@@ -158,6 +163,46 @@ def _nanoseconds(key: str, text: str) -> int:
     return int(Fraction(str(seconds)) * 10**9)
 
 
+def _one_each(low: float, high: float, unit: str) -> Callable[[str, Any], Any]:
+    def check(key: str, value: Any) -> tuple[float, ...]:
+        if isinstance(value, str):
+            value = value.split(",") if value else ()
+        if not isinstance(value, Iterable):
+            value = (value,)
+        return tuple(_number(key, number, low, high, unit) for number in value)
+
+    return check
+
+
+def _latencies(key: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise ScenarioError(f'{key}: {value!r} is no table; as in {{"A>B" = "fixed:0.1"}}')
+    settled = {}
+    for channel, text in value.items():
+        ends = str(channel).replace(" ", "").split(">")
+        if len(ends) != 2 or ends[0] == ends[1]:
+            raise ScenarioError(f"{key}: {channel!r} is not a channel; as in A>B, from A to B")
+        parse_latency(f"{key}: {channel}", text)
+        settled[">".join(ends)] = str(text)
+    return settled
+
+
+def _clock(key: str, value: Any) -> str:
+    if value not in CLOCKS:
+        raise ScenarioError(f"{key}: {value!r} is not known; allowed: {', '.join(CLOCKS)}")
+    return str(value)
+
+
+def _process(key: str, value: Any) -> str:
+    if isinstance(value, type):
+        value = f"{getattr(sys.modules[value.__module__], '__file__', None)}:{value.__qualname__}"
+    if value == "die" or (isinstance(value, str) and _PROCESS.fullmatch(value)):
+        return value
+    raise ScenarioError(
+        f"{key}: {value!r} is not a process; allowed: die, or FILE.py:CLASS, as in mine.py:Ring"
+    )
+
+
 def _topology(key: str, value: Any) -> str:
     text = str(value).replace(" ", "")
     if not _TOPOLOGY.fullmatch(text):
@@ -189,4 +234,9 @@ CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "order": _one_of("peers", "arrival"),
     "latency": _latency,
     "topology": _topology,
+    "latencies": _latencies,
+    "clock": _clock,
+    "process": _process,
+    "offset_ms": _one_each(-OFFSET_MS_MAX, OFFSET_MS_MAX, " milliseconds"),
+    "skew_ppm": _one_each(-SKEW_PPM_MAX, SKEW_PPM_MAX, " parts per million"),
 }

@@ -5,6 +5,7 @@ a nanosecond. The instant is computed from k, never by adding periods, so no
 error can accumulate. Rates and speeds are exact fractions.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 NS_PER_SECOND = 1_000_000_000
@@ -32,6 +33,12 @@ class Schedule(NamedTuple):
     def due_ns(self, tick: int) -> int:
         """Return the scenario time at which `tick` is due, in nanoseconds after the start."""
         return self.phase_ns + tick * NS_PER_SECOND * self.rate_den // self.rate_num
+
+    def dues(self, ticks: int) -> Iterator[int]:
+        """Yield the scenario times at which the first ticks are due, in nanoseconds."""
+        phase, num, period = self.phase_ns, self.rate_num, NS_PER_SECOND * self.rate_den
+        for tick in range(ticks):
+            yield phase + tick * period // num
 
     def due_real_ns(self, tick: int) -> int:
         """Return the real time at which `tick` is due, in nanoseconds after the start."""

@@ -3,7 +3,9 @@
 A frame is a 4-byte big-endian length and that many bytes of UTF-8. The first
 frame of a connection introduces the dialling machine: `Iam <name> <run id>`.
 Every later one is a message: `Hello <target(s)> <logical clock>`, as in
-`Hello B 17` or `Hello B,C 17`. `docs/wire.md` is the same for readers.
+`Hello B 17` or `Hello B,C 17`. A run that keeps a further clock adds its
+timestamp, as in `Hello B 17 3.9.17`; a message with something in it adds that
+as JSON, as in `Hello B 17 - {"token":1}`. `docs/wire.md` is the same for readers.
 
 Law: every way of cutting a byte stream gives the same frames, and the same
 reason at the same place where the stream is broken.
@@ -21,6 +23,8 @@ TOKEN_CHARACTERS_MAX: Final = 64  # of a name or a run id
 
 _TOKEN = rf"[A-Za-z0-9_-]{{1,{TOKEN_CHARACTERS_MAX}}}"
 _TARGETS = re.compile(rf"{_TOKEN}(?:,{_TOKEN})*", re.ASCII)
+_TIMESTAMP = re.compile(r"[0-9.;/-]+", re.ASCII)
+_ABSENT: Final = "-"
 _STAMP_DIGITS_MAX: Final = 19
 _IAM = re.compile(rf"Iam ({_TOKEN}) ({_TOKEN})", re.ASCII)
 
@@ -30,10 +34,16 @@ class WireError(Exception):
 
 
 class Hello(NamedTuple):
-    """A message on the wire: its targets and the sender's logical clock."""
+    """A message on the wire: its targets, the sender's logical clock, and what is added.
+
+    `timestamp` is that of the run's further clock as text, `payload` a text of
+    JSON, neither looked into; None where there is none.
+    """
 
     targets: tuple[str, ...]
     stamp: int
+    timestamp: str | None = None
+    payload: str | None = None
 
 
 class Iam(NamedTuple):
@@ -92,9 +102,14 @@ def frame(text: str) -> bytes:
     return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
 
 
-def hello(targets: tuple[str, ...], stamp: int) -> bytes:
-    """Return the frame of a message."""
-    return frame(f"Hello {','.join(targets)} {stamp}")
+def hello(
+    targets: tuple[str, ...], stamp: int, timestamp: str | None = None, payload: str | None = None
+) -> bytes:
+    """Return the frame of a message. Raises ValueError over FRAME_BYTES_MAX."""
+    text = f"Hello {','.join(targets)} {stamp}"
+    if timestamp is not None or payload is not None:
+        text += f" {_ABSENT if timestamp is None else timestamp}"
+    return frame(text if payload is None else f"{text} {payload}")
 
 
 def iam(name: str, run_id: str) -> bytes:
@@ -105,14 +120,28 @@ def iam(name: str, run_id: str) -> bytes:
 def parse_hello(text: str) -> Hello:
     """Read a message. Raises WireError."""
     hello, _, rest = text.partition(" ")
-    names, _, digits = rest.partition(" ")
+    names, _, rest = rest.partition(" ")
+    digits, has_more, rest = rest.partition(" ")
     targets = _targets(names)
     if hello != "Hello" or not targets or not _is_number(digits):
         raise WireError(f"{_quote(text)} is not a message; expected 'Hello <target(s)> <clock>'")
     stamp = int(digits)
     if stamp > STAMP_MAX:
         raise WireError(f"a clock of {stamp}; the limit is {STAMP_MAX}")
-    return Hello(targets, stamp)
+    return _with_more(targets, stamp, text, rest) if has_more else Hello(targets, stamp)
+
+
+def _with_more(targets: tuple[str, ...], stamp: int, text: str, rest: str) -> Hello:
+    """Read what stands after the notes' fields: a timestamp or `-`, and perhaps a payload."""
+    timestamp, has_payload, payload = rest.partition(" ")
+    if not _TIMESTAMP.fullmatch(timestamp) or (timestamp == _ABSENT and not has_payload):
+        raise WireError(f"{_quote(text)} is not a message; after the clock comes a timestamp or -")
+    return Hello(
+        targets,
+        stamp,
+        None if timestamp == _ABSENT else timestamp,
+        payload if has_payload else None,
+    )
 
 
 @lru_cache(maxsize=1024)

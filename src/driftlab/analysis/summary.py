@@ -5,13 +5,11 @@ one machine. Drift is a machine's last clock less that of the fastest machine
 (the highest rate; of equals, the first in name order). Lateness is real time.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from math import ceil
 from typing import Any, NamedTuple
 
-from driftlab.event import Kind
+from driftlab.event import Event, Kind
 from driftlab.schedule import NS_PER_SECOND
 from driftlab.trace.journal import Entry
 
@@ -68,6 +66,59 @@ class MachineSummary(NamedTuple):
         return plain
 
 
+class Tally:
+    """The figures of one machine, counted event by event, in order."""
+
+    __slots__ = (
+        "clock", "first_clock", "internal", "jump_max", "queue_last", "queue_max", "queue_sum",
+        "receive", "send", "ticks",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.ticks = self.internal = self.send = self.receive = 0
+        self.clock = self.first_clock = self.jump_max = 0
+        self.queue_sum = self.queue_max = self.queue_last = 0
+
+    def add(self, event: Event) -> None:
+        """Count the next event."""
+        clock, queue = event.clock, event.queue
+        if not self.ticks:
+            self.first_clock = clock
+        elif clock - self.clock > self.jump_max:
+            self.jump_max = clock - self.clock
+        self.clock = clock
+        if queue:
+            self.queue_sum += queue
+            if queue > self.queue_max:
+                self.queue_max = queue
+        self.ticks += 1
+        if event.kind is Kind.RECEIVE:
+            self.receive += 1
+        elif event.kind is Kind.SEND:
+            self.send += 1
+        else:
+            self.internal += 1
+        self.queue_last = queue
+
+    def summary(
+        self, name: str, rate: float, achieved_rate: float, lateness_us: Lateness | None = None
+    ) -> MachineSummary:
+        """Return the figures. Drift is left at 0; see `with_drift`."""
+        ticks = self.ticks
+        jump_mean = (self.clock - self.first_clock) / (ticks - 1) if ticks > 1 else 0.0
+        return MachineSummary(
+            name=name,
+            rate=float(rate),
+            achieved_rate=achieved_rate,
+            events={"internal": self.internal, "send": self.send, "receive": self.receive},
+            clock=self.clock,
+            jump=Jumps(jump_mean, self.jump_max),
+            queue=Queue(self.queue_sum / max(ticks, 1), self.queue_max, self.queue_last),
+            drift=0,
+            lateness_us=lateness_us,
+        )
+
+
 def summarise(
     name: str,
     rate: float,
@@ -78,21 +129,14 @@ def summarise(
     could_be_late: bool = True,
 ) -> MachineSummary:
     """Summarise one machine from its entries, in order. Drift is left at 0; see `with_drift`."""
-    events = Counter({kind.value: 0 for kind in Kind})
-    events.update(entry.event.kind.value for entry in entries)
-    clocks = [entry.event.clock for entry in entries]
-    lengths = [entry.event.queue for entry in entries]
-    jumps = [after - before for before, after in pairwise(clocks)]
-    return MachineSummary(
-        name=name,
-        rate=float(rate),
-        achieved_rate=_achieved_rate(entries, speed, seconds),
-        events=dict(events),
-        clock=clocks[-1] if clocks else 0,
-        jump=Jumps(_mean(jumps), max(jumps, default=0)),
-        queue=Queue(_mean(lengths), max(lengths, default=0), lengths[-1] if lengths else 0),
-        drift=0,
-        lateness_us=_lateness([entry.instant.late_ns for entry in entries if could_be_late]),
+    tally = Tally()
+    for entry in entries:
+        tally.add(entry.event)
+    return tally.summary(
+        name,
+        rate,
+        _achieved_rate(entries, speed, seconds),
+        _lateness([entry.instant.late_ns for entry in entries if could_be_late]),
     )
 
 
@@ -106,11 +150,18 @@ def with_drift(machines: Sequence[MachineSummary]) -> tuple[MachineSummary, ...]
 
 def _achieved_rate(entries: Sequence[Entry], speed: float, seconds: float) -> float:
     """Ticks per scenario second between the first and the last tick, as they really began."""
-    if len(entries) < 2:
-        return len(entries) / seconds
+    if not entries:
+        return 0.0
     first, last = entries[0].instant, entries[-1].instant
-    real_ns = (last.due_ns + last.late_ns) - (first.due_ns + first.late_ns)
-    return (len(entries) - 1) * NS_PER_SECOND / (max(real_ns, 1) * speed)
+    began, ended = first.due_ns + first.late_ns, last.due_ns + last.late_ns
+    return achieved_rate(len(entries), ended - began, seconds, speed)
+
+
+def achieved_rate(ticks: int, between_ns: int, seconds: float, speed: float = 1) -> float:
+    """Return ticks per scenario second, from the real time between the first and the last."""
+    if ticks < 2:
+        return ticks / seconds
+    return (ticks - 1) * NS_PER_SECOND / (max(between_ns, 1) * speed)
 
 
 def _lateness(late: Sequence[int]) -> Lateness | None:
@@ -125,5 +176,3 @@ def _rank(ordered: Sequence[int], share: float) -> int:
     return ordered[ceil(share * len(ordered)) - 1]
 
 
-def _mean(values: Sequence[int]) -> float:
-    return sum(values) / len(values) if values else 0.0

@@ -1,12 +1,13 @@
 """Running a scenario for real."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from driftlab.api.recorded import Run, read_run
 from driftlab.hosts.launcher import LaunchError, WorkerBugError, launch
+from driftlab.hosts.loading import load_process
 from driftlab.hosts.limits import require_files_for
 from driftlab.hosts.run_folder import (
     RunFolderError,
@@ -16,9 +17,19 @@ from driftlab.hosts.run_folder import (
     release,
     run_folder,
 )
+from driftlab.machine.failure import ProcessError, is_of_process
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
 from driftlab.scenario_checks import ScenarioError
+
+
+class ProcessesFailedError(ProcessError):
+    """Processes of the user failed; all that was recorded is kept: `runs` has it."""
+
+    def __init__(self, failures: Sequence[str], runs: Sequence[Run]) -> None:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        super().__init__(failures[0] + more)
+        self.runs = list(runs)
 
 
 class RunStart(NamedTuple):
@@ -36,10 +47,20 @@ def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
 
     Journals go to the folder `out`, which must not hold a run already; by
     default to a new one below `runs`. Returns the run, or a list of them if
-    the scenario asks for more than one. Raises DriftlabError.
+    the scenario asks for more than one. Raises DriftlabError; where a process
+    of the user failed that is ProcessesFailedError, after all else is done.
     """
+    require_real(scenario)
     runs = list(run_each(scenario, Path(out) if out else fresh_folder()))
+    raise_failures(runs)
     return runs[0] if scenario.runs == 1 else runs
+
+
+def raise_failures(runs: Sequence[Run]) -> None:
+    """Raise ProcessesFailedError if a process of the user failed in any of the runs."""
+    failures = [end for run in runs for end in run.ends.values() if is_of_process(end)]
+    if failures:
+        raise ProcessesFailedError(failures, runs)
 
 
 def run_each(
@@ -63,12 +84,15 @@ def run_each(
 
 
 def require_real(scenario: Scenario) -> None:
-    """Raise ScenarioError if a scenario asks for what only a simulation can give."""
+    """Raise DriftlabError if real machines cannot run a scenario, or nobody can its process."""
     if scenario.latency != "none":
         raise ScenarioError(
             f"latency: {scenario.latency} is only for `simulate`; "
             "real machines have the latency of their network, so allowed here: none"
         )
+    if scenario.latencies:
+        raise ScenarioError("latencies: these are only for `simulate`; leave them out here")
+    load_process(scenario.process)
 
 
 def one_run(scenario: Scenario, number: int) -> Scenario:

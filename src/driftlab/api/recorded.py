@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from driftlab.analysis.summary import MachineSummary, summarise, with_drift
+from driftlab.clocks.catalogue import decoder_of
 from driftlab.hosts.run_folder import SCENARIO_FILE, run_folder
 from driftlab.scenario import Scenario
 from driftlab.trace.journal import COMPLETE
+from driftlab.trace.parsing import Decode
 from driftlab.trace.reading import Journal, UnreadableError, journals_of, read_journal, read_text
 
 NO_JOURNAL = "no journal"  # how a machine ended whose journal is not in the folder
@@ -76,9 +78,17 @@ def read_scenario(path: Path) -> Scenario:
 def read_run(folder: Path) -> Run:
     """Read the folder of one run. Raises DriftlabError."""
     scenario = read_scenario(folder / SCENARIO_FILE)
-    run = _describe(scenario, folder, journals_of(folder))
+    run = _describe(scenario, folder, journals_of(folder, decoder(scenario)))
     missing = [name for name in scenario.roster() if name not in run.ends]
     return run._replace(ends=run.ends | dict.fromkeys(missing, NO_JOURNAL))
+
+
+def decoder(scenario: Scenario) -> Decode | None:
+    """Return what reads the timestamps in the journals of a scenario, None if it has none."""
+    if scenario.clock == "lamport":
+        return None
+    places = {name: place for place, name in enumerate(scenario.roster())}
+    return decoder_of(scenario.clock, places, scenario.size)
 
 
 def read_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:

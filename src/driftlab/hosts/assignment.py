@@ -8,6 +8,7 @@ import json
 from typing import Any, NamedTuple
 
 from driftlab.hosts.addresses import Address
+from driftlab.physical import PhysicalClock
 from driftlab.plan import MachinePlan
 from driftlab.schedule import Schedule
 
@@ -35,5 +36,9 @@ class Assignment(NamedTuple):
 def _plan(values: list[Any]) -> MachinePlan:
     plan = MachinePlan(*values)
     return plan._replace(
-        peers=tuple(plan.peers), schedule=Schedule(*plan.schedule), die=(plan.die[0], plan.die[1])
+        peers=tuple(plan.peers),
+        places=tuple(plan.places),
+        schedule=Schedule(*plan.schedule),
+        die=(plan.die[0], plan.die[1]),
+        physical=PhysicalClock(*plan.physical),
     )

@@ -13,14 +13,19 @@ buffers would fill up and hide a part of the queue.
 """
 
 import socket
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import Final, NamedTuple
 
 from driftlab import wire
+from driftlab.clocks.catalogue import decoder_of
+from driftlab.clocks.clock import TimestampError
 from driftlab.event import Message
 from driftlab.hosts.incidents import Incidents
 from driftlab.hosts.poller import READ, make_poller
 from driftlab.hosts.waiter import Waiter
+from driftlab.payload import PayloadError, parse_payload
+from driftlab.plan import MachinePlan
 
 INTAKE_BYTES_MAX: Final = 32_768  # from one peer at one tick
 INTAKE_EVERY_NS: Final = 100_000_000
@@ -42,6 +47,7 @@ class Inflow:
         decoder: wire.FrameDecoder,
         me: str,
         held: list[Message],
+        open_letter: "OpenLetter",
     ) -> None:
         self.peer = peer
         self.connection = connection
@@ -49,6 +55,7 @@ class Inflow:
         self._decoder = decoder
         self._me = me
         self._held = held
+        self._open = open_letter
 
     def read(self) -> str | None:
         """Take in what is there, once. Returns the reason if the connection has to end."""
@@ -68,13 +75,34 @@ class Inflow:
         """Hold the messages that frames carry; the reason if one is none of ours."""
         try:
             for text in frames:
-                targets, stamp = wire.parse_hello(text)
-                if self._me not in targets:
-                    return f"a message to {','.join(targets)}, not to {self._me}"
-                self._held.append(Message(self.peer, stamp))
-        except wire.WireError as error:
+                hello = wire.parse_hello(text)
+                if self._me not in hello.targets:
+                    return f"a message to {','.join(hello.targets)}, not to {self._me}"
+                self._held.append(self._open(self.peer, hello))
+        except (wire.WireError, TimestampError, PayloadError) as error:
             return str(error)
         return self._decoder.broken
+
+
+OpenLetter = Callable[[str, wire.Hello], Message]
+
+
+def opens_letters(plan: MachinePlan) -> OpenLetter:
+    """Return what reads a peer's message as one of this run, with its clock and its payload.
+
+    It raises WireError, TimestampError or PayloadError.
+    """
+    decode = decoder_of(plan.clock, dict(zip(plan.peers, plan.places, strict=True)), plan.size)
+
+    def open_letter(peer: str, hello: wire.Hello) -> Message:
+        _, stamp, text, payload = hello
+        if (text is None) is not (decode is None):
+            raise wire.WireError(f"a message {'with a' if text else 'without its'} timestamp; the "
+                                 f"clock of this run is {plan.clock}")
+        timestamp = None if decode is None or text is None else decode(peer, text)
+        return Message(peer, stamp, timestamp, None if payload is None else parse_payload(payload))
+
+    return open_letter
 
 
 _CLOSED: Final = "closed by the peer"
@@ -93,15 +121,15 @@ class Intake:
 
     def __init__(
         self,
-        me: str,
-        peers: tuple[str, ...],
+        plan: MachinePlan,
         run_id: str,
         order: str,
         listener: socket.socket,
         waiter: Waiter,
         incidents: Incidents,
     ) -> None:
-        self._me = me
+        self._me = plan.name
+        self._open_letter = opens_letters(plan)
         self._run_id = run_id
         self._listener = listener
         self._waiter = waiter
@@ -113,7 +141,7 @@ class Intake:
         shared: list[Message] = []
         by_arrival = order == "arrival"
         self._watched_by = waiter if by_arrival else self._peers
-        self._held = {peer: shared if by_arrival else [] for peer in peers}
+        self._held = {peer: shared if by_arrival else [] for peer in plan.peers}
         self._queues = [shared] if by_arrival else list(self._held.values())
         waiter.watch(listener.fileno(), READ, self._accept)
         if not by_arrival:
@@ -254,7 +282,7 @@ class Intake:
     def _adopt(self, fd: int, name: str, frames: list[str]) -> None:
         self._waiter.forget(fd)
         connection, decoder = self._strangers.pop(fd)
-        inflow = Inflow(name, connection, decoder, self._me, self._held[name])
+        inflow = Inflow(name, connection, decoder, self._me, self._held[name], self._open_letter)
         self._inflows[name] = inflow
         self._watched_by.watch(fd, READ, lambda: self._read(inflow))
         reason = inflow.accept(frames)

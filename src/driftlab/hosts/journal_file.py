@@ -17,8 +17,9 @@ class JournalFileError(DriftlabError):
 class JournalFile:
     """An append-only journal. Raises JournalFileError when the disk says no."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, more_columns: bool = False) -> None:
         self.path = path
+        self._more_columns = more_columns
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         try:
             self._fd = os.open(path, flags, 0o644)
@@ -31,7 +32,7 @@ class JournalFile:
 
     def append(self, entry: Entry) -> None:
         """Write one event."""
-        self._write(format_entry(entry))
+        self._write(format_entry(entry, more_columns=self._more_columns))
 
     def note(self, topic: str, fields: dict[str, object]) -> None:
         """Write one line about the machine."""

@@ -1,115 +1,201 @@
 """The general engine: the very same machines in simulated time, one event after the other.
 
 Time is scenario time in whole nanoseconds. Ticks are taken in the order of
-(due time, position of the machine); that order decides nothing, because a
-message sent at an instant is there for ticks strictly later, never for a tick
-at the same instant. So the same scenario gives the same history, bit for bit,
-whatever the order of work.
+(due time, position of the machine): that is the tie rule, and it decides
+nothing, because a message sent at an instant is there for ticks strictly
+later, never for a tick at the same instant. So the same scenario gives the
+same history, bit for bit, whatever the order of work.
 
-A channel is first in, first out, as TCP is.
+A channel is first in, first out, as TCP is. A machine whose process fails
+takes no further tick, as in the real world, and the others go on.
 """
 
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heapreplace
-from typing import assert_never
+from typing import Final, NamedTuple
 
 from driftlab.dice import Purpose, draw, stream
-from driftlab.event import Message
-from driftlab.hosts.journal_file import JournalFile
+from driftlab.event import Event, Message
 from driftlab.latency import Latency
-from driftlab.machine.effects import Record, Send
-from driftlab.machine.machine import Machine
+from driftlab.machine.effects import Post
+from driftlab.machine.failure import ProcessError
+from driftlab.machine.machine import Machine, ProcessType
+from driftlab.payload import parse_payload
 from driftlab.plan import MachinePlan
-from driftlab.trace.journal import COLUMNS, COMPLETE, Entry, Instant, header_fields
-from driftlab.trace.reading import JOURNAL_SUFFIX
-from driftlab.trace.utc import utc_text
 
-Sink = Callable[[int, Entry], None]
+WAITING_MESSAGES_MAX: Final = 10_000_000  # on their way and in all inboxes together: some 2 GB
+BEAT_TICKS: Final = 50_000  # between two calls of `on_beat`
+
+# Given a machine's position, its event, when it was due (ns), and what the tick found.
+Sink = Callable[[int, Event, int, Sequence[Message]], None]
+
+
+class Ways(NamedTuple):
+    """How messages travel: the scenario's order, its latency, and those of single channels.
+
+    `order` is "peers" or "arrival"; `own` has the latencies of channels that
+    differ, by the positions (from, to).
+    """
+
+    order: str = "peers"
+    latency: Latency = Latency()
+    own: dict[tuple[int, int], Latency] = {}  # noqa: RUF012 - never changed
+
+    @property
+    def take_time(self) -> bool:
+        """Whether any message is on its way for longer than no time at all."""
+        return self.latency != Latency() or bool(self.own)
+
+
+class Ending(NamedTuple):
+    """How a simulated run ended.
+
+    `failures` has what each machine's process failed of, by position;
+    `stopped_ns` is the scenario time at which WAITING_MESSAGES_MAX was met, and
+    None for a run that came to its end.
+    """
+
+    failures: dict[int, str]
+    stopped_ns: int | None
 
 
 class Postbox:
     """What is on its way to one machine, as its sockets would hold it.
 
-    `order` is that of the scenario: "peers" gives out one sender's messages
-    after the other's, senders in name order; "arrival" gives them out as they
-    came, of the same instant in name order.
+    `by_arrival` gives messages out as they came, of the same instant in name
+    order; otherwise one sender's come after the other's, senders in name order.
     """
 
-    def __init__(self, order: str, senders: Sequence[str]) -> None:
-        self._by_arrival = order == "arrival"
-        self._senders = senders
-        self._held: list[tuple[int, int, int]] = []  # arrival, sender's position, stamp
+    __slots__ = ("_by_arrival", "_latest", "held")
+
+    def __init__(self, *, by_arrival: bool) -> None:
+        self.held: list[tuple[int, int, Message]] = []  # arrival, sender's position, message
+        self._by_arrival = by_arrival
         self._latest: dict[int, int] = {}  # of each sender, the last arrival so far
 
-    def post(self, arrival_ns: int, sender: int, stamp: int) -> None:
+    def post(self, arrival_ns: int, sender: int, message: Message) -> None:
         """Put a message on its way; it arrives no earlier than what its sender posted before."""
-        arrival_ns = max(arrival_ns, self._latest.get(sender, 0))
+        latest = self._latest.get(sender, arrival_ns)
+        if arrival_ns < latest:
+            arrival_ns = latest
         self._latest[sender] = arrival_ns
-        self._held.append((arrival_ns, sender, stamp))
+        self.held.append((arrival_ns, sender, message))
 
     def collect(self, before_ns: int) -> list[Message]:
         """Take out what has arrived strictly before an instant, in queue order."""
-        if not self._held:
-            return []
-        there = [message for message in self._held if message[0] < before_ns]
-        self._held = [message for message in self._held if message[0] >= before_ns]
-        # A stamp rises with every send of a process, so it keeps one sender's messages in order.
-        there.sort(key=None if self._by_arrival else _sender_and_stamp)
-        return [Message(self._senders[sender], stamp) for _, sender, stamp in there]
-
-
-def _sender_and_stamp(message: tuple[int, int, int]) -> tuple[int, int]:
-    return message[1], message[2]
-
-
-def simulate_run(plans: Sequence[MachinePlan], order: str, latency: Latency, sink: Sink) -> None:
-    """Simulate one run; `sink` is given each machine's position and entries, as they happen.
-
-    The latency of a message is drawn by (seed, run, sender, tick, target).
-    """
-    delays = [stream(plan.seed, plan.run, plan.position, Purpose.LATENCY) for plan in plans]
-    names = [plan.name for plan in plans]
-    positions = {name: position for position, name in enumerate(names)}
-    machines = [Machine(plan) for plan in plans]
-    boxes = [Postbox(order, names) for _ in plans]
-    agenda = [(plan.schedule.due_ns(0), plan.position, 0) for plan in plans if plan.ticks]
-    heapify(agenda)
-    while agenda:
-        due_ns, position, tick = agenda[0]
-        found = boxes[position].collect(due_ns)
-        for effect in machines[position].tick(tick, found):
-            match effect:
-                case Record(event):
-                    sink(position, Entry(event, Instant(due_ns, due_ns, 0), found))
-                case Send(targets, stamp):
-                    key = draw(delays[position], tick)
-                    for target in map(positions.__getitem__, targets):
-                        delay_ns = latency.sample_ns(draw(key, target))
-                        boxes[target].post(due_ns + delay_ns, position, stamp)
-                case _:
-                    assert_never(effect)
-        plan = plans[position]
-        if tick + 1 < plan.ticks:
-            heapreplace(agenda, (plan.schedule.due_ns(tick + 1), position, tick + 1))
+        held = self.held
+        if len(held) == 1:
+            if held[0][0] >= before_ns:
+                return []
+            there = held
+            self.held = []
         else:
-            heappop(agenda)
+            there = [each for each in held if each[0] < before_ns]
+            if len(there) == len(held):
+                self.held = []
+            else:
+                self.held = [each for each in held if each[0] >= before_ns]
+            # Both sorts are stable, and one sender's messages were posted in the order of arrival.
+            there.sort(key=_arrival_and_sender if self._by_arrival else _sender)
+        return [message for _, _, message in there]
 
 
-def write_journals(plans: Sequence[MachinePlan], entries: Sequence[list[Entry]], to: str) -> None:
-    """Write the journals of a simulated run into the folder `to`.
+def _sender(each: tuple[int, int, Message]) -> int:
+    return each[1]
 
-    They read like those of a real one. Its start is the beginning of 1970,
-    because nothing in a simulation may depend on the time of day.
+
+def _arrival_and_sender(each: tuple[int, int, Message]) -> tuple[int, int]:
+    return each[0], each[1]
+
+
+def simulate_run(
+    plans: Sequence[MachinePlan],
+    ways: Ways,
+    sink: Sink,
+    process: ProcessType | None = None,
+    on_beat: Callable[[int], None] | None = None,
+) -> Ending:
+    """Simulate one run; `sink` is given each event as it happens.
+
+    `process` is what the machines run, the notes' die if none is given.
+    `on_beat` is told now and then how many ticks were taken. Raises
+    ProcessError where a process cannot even be made.
     """
-    for plan, lines in zip(plans, entries, strict=True):
-        journal = JournalFile(f"{to}/{plan.name}{JOURNAL_SUFFIX}")
+    machines = [Machine(plan, process) for plan in plans]
+    boxes = [Postbox(by_arrival=ways.order == "arrival") for _ in plans]
+    post_office = _PostOffice(plans, ways, boxes)
+    ticks = [machine.tick for machine in machines]
+    numbers = [0] * len(plans)
+    clocks = [plan.physical if any(plan.physical) else None for plan in plans]
+    dues = [plan.schedule.dues(plan.ticks) for plan in plans]
+    agenda = [(next(dues[plan.position]), plan.position) for plan in plans if plan.ticks]
+    heapify(agenda)
+    failures: dict[int, str] = {}
+    taken = received = 0
+    while agenda:
+        due_ns, position = agenda[0]
+        box = boxes[position]
+        found = box.collect(due_ns) if box.held else ()
+        tick = numbers[position]
+        numbers[position] = tick + 1
+        off = clocks[position]
+        now_ns = due_ns if off is None else off.reading_ns(due_ns, due_ns)
         try:
-            journal.note("header", header_fields(plan, speed=1, world="simulated"))
-            journal.note("columns", {"names": ",".join(COLUMNS)})
-            journal.note("start", {"time": utc_text(0)})
-            for entry in lines:
-                journal.append(entry)
-            end = {"time": utc_text(plan.end_ns), "ticks": len(lines), "undelivered": 0}
-            journal.note("end", {**end, "incidents": 0, "reason": COMPLETE})
-        finally:
-            journal.close()
+            event, posts = ticks[position](tick, found, now_ns)
+        except ProcessError as error:
+            failures[position] = str(error)
+            heappop(agenda)
+            continue
+        sink(position, event, due_ns, found)
+        if event.sender is not None:
+            received += 1
+        if posts:
+            for post in posts:
+                post_office.take(position, tick, due_ns, post)
+            if post_office.posted - received > WAITING_MESSAGES_MAX:
+                return Ending(failures, due_ns)
+        due = next(dues[position], None)
+        if due is None:
+            heappop(agenda)
+        else:
+            heapreplace(agenda, (due, position))
+        taken += 1
+        if taken % BEAT_TICKS == 0 and on_beat is not None:
+            on_beat(taken)
+    return Ending(failures, None)
+
+
+class _PostOffice:
+    """Puts what machines post into the boxes of those it is for, with the latency of the way."""
+
+    def __init__(self, plans: Sequence[MachinePlan], ways: Ways, boxes: Sequence[Postbox]) -> None:
+        self.posted = 0  # messages, so far
+        self._delays = [
+            stream(plan.seed, plan.run, plan.position, Purpose.LATENCY) for plan in plans
+        ]
+        self._names = [plan.name for plan in plans]
+        self._positions = {name: position for position, name in enumerate(self._names)}
+        self._ways = ways
+        self._boxes = boxes
+
+    def take(self, sender: int, tick: int, now_ns: int, post: Post) -> None:
+        """Put one message on its way to each of its targets."""
+        targets, stamp, timestamp, payload = post
+        self.posted += len(targets)
+        name, positions, boxes = self._names[sender], self._positions, self._boxes
+        message = Message(name, stamp, timestamp)
+        takes_time = self._ways.take_time
+        for target in targets:
+            place = positions[target]
+            arrival_ns = now_ns
+            if takes_time:
+                arrival_ns += self._latency_ns(sender, place, tick)
+            if payload is not None:
+                message = Message(name, stamp, timestamp, parse_payload(payload))
+            boxes[place].post(arrival_ns, sender, message)
+
+    def _latency_ns(self, sender: int, target: int, tick: int) -> int:
+        latency = self._ways.own.get((sender, target), self._ways.latency)
+        if not latency.is_drawn:
+            return latency.first
+        return latency.sample_ns(draw(draw(self._delays[sender], tick), target))

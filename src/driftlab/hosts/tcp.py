@@ -14,7 +14,6 @@ import os
 import socket
 from collections.abc import Callable
 from time import monotonic_ns, time_ns
-from typing import assert_never
 
 from driftlab import wire
 from driftlab.hosts.assignment import Assignment
@@ -24,9 +23,17 @@ from driftlab.hosts.intake import Intake
 from driftlab.hosts.journal_file import JournalFile
 from driftlab.hosts.poller import ask_for_exact_timers
 from driftlab.hosts.waiter import Waiter
-from driftlab.machine.effects import Record, Send
+from driftlab.hosts.loading import load_process
+from driftlab.machine.effects import Post
 from driftlab.machine.machine import Machine
-from driftlab.trace.journal import COLUMNS, COMPLETE, Entry, Instant, header_fields
+from driftlab.trace.journal import (
+    COMPLETE,
+    Entry,
+    Instant,
+    column_names,
+    has_more_columns,
+    header_fields,
+)
 from driftlab.trace.utc import utc_text
 
 
@@ -43,13 +50,16 @@ class TcpHost:
         plan = assignment.plan
         self.plan = plan
         self.taken = 0  # ticks
+        self._physical = plan.physical._replace(
+            offset_ns=plan.schedule.real_ns(plan.physical.offset_ns)
+        )
         self._waiter = waiter
-        self._machine = Machine(plan)
-        self._journal = JournalFile(assignment.journal)
+        self._machine = Machine(plan, load_process(plan.process))
+        self._journal = JournalFile(assignment.journal, more_columns=has_more_columns(plan))
         self._write_header(assignment)
         self._incidents = Incidents(self._journal.note, on_incident)
         self._intake = Intake(
-            plan.name, plan.peers, assignment.run_id, assignment.order,
+            plan, assignment.run_id, assignment.order,
             listener, waiter, self._incidents,
         )  # fmt: skip
         greeting = wire.iam(plan.name, assignment.run_id)
@@ -67,7 +77,7 @@ class TcpHost:
             pid=os.getpid(),
         )
         self._journal.note("header", fields)
-        self._journal.note("columns", {"names": ",".join(COLUMNS)})
+        self._journal.note("columns", {"names": column_names(self.plan)})
 
     @staticmethod
     def settle() -> None:
@@ -97,13 +107,14 @@ class TcpHost:
     def run(self, start_ns: int) -> None:
         """Take every tick at its time after `start_ns` of the monotonic clock, or until halted."""
         self._journal.note("start", {"time": self._start_text(start_ns), "monotonic_ns": start_ns})
-        schedule = self.plan.schedule
+        schedule, physical = self.plan.schedule, self._physical
         for tick in range(self.plan.ticks):
             due_ns = schedule.due_real_ns(tick)
             began_ns = self._waiter.serve_until(start_ns + due_ns)
             if self._waiter.halted:
                 return
-            self._tick(tick, Instant(time_ns(), due_ns, began_ns - start_ns - due_ns))
+            now_ns = physical.reading_ns(time_ns(), began_ns - start_ns)
+            self._tick(tick, Instant(now_ns, due_ns, began_ns - start_ns - due_ns))
             self.taken = tick + 1
         self.quieten()
 
@@ -113,18 +124,15 @@ class TcpHost:
 
     def _tick(self, tick: int, instant: Instant) -> None:
         found = self._intake.collect()
-        for effect in self._machine.tick(tick, found):
-            match effect:
-                case Record(event):
-                    self._journal.append(Entry(event, instant, found))
-                case Send(targets, stamp):
-                    self._send(targets, stamp)
-                case _:
-                    assert_never(effect)
+        event, posts = self._machine.tick(tick, found, instant.time_ns)
+        self._journal.append(Entry(event, instant, found))
+        for post in posts:
+            self._send(post)
 
-    def _send(self, targets: tuple[str, ...], stamp: int) -> None:
-        frame = wire.hello(targets, stamp)
-        for target in targets:
+    def _send(self, post: Post) -> None:
+        timestamp = None if post.timestamp is None else post.timestamp.encode()
+        frame = wire.hello(post.targets, post.stamp, timestamp, post.payload)
+        for target in post.targets:
             self._channels[target].send(frame)
 
     def quieten(self) -> None:

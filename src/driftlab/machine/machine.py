@@ -1,66 +1,137 @@
-"""One machine of the scale model: an inbox, a die, a Lamport clock, one operation a tick.
+"""One machine of the scale model: an inbox, a process, its clocks, one operation a tick.
 
 At every tick the machine takes in what its host found, in the order found,
 and then does exactly one thing: it receives the front message of its inbox,
-or, if there is none, rolls its die to send or to do something internal. Each
-is one event. A send to several peers is one event with one stamp.
+or, if there is none, asks its process what to do instead. Each is one event.
+A send to several peers is one event with one stamp.
 
-The machine is a pure state machine: its effects depend on its plan and its
-inputs alone. The record of an event always comes before the message that the
-event sends, so that a host which stops in between leaves a recorded send
-without a message, never a message without a recorded send.
+The clocks move first: what a process sees, and what it sends, is the clock of
+the event that it is part of. The Lamport clock is always kept, since it names
+the messages; a further clock of the run rides beside it.
+
+The machine is a pure state machine: its effects depend on its plan, its
+process and its inputs alone. A step's event is to be recorded before its posts
+leave, so that a host which stops in between leaves a recorded send without a
+message, never a message without a recorded send.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from driftlab.clocks.catalogue import clock_of
 from driftlab.clocks.lamport import merge, step
-from driftlab.dice import draw
 from driftlab.event import Event, Kind, Message
-from driftlab.machine.effects import Effect, Record, Send
-from driftlab.machine.inbox import Inbox
-from driftlab.machine.workload import EVERY_PEER, INTERNAL, roll
+from driftlab.machine.effects import Post, Step
+from driftlab.machine.failure import nonsense, raised
+from driftlab.machine.process import Process
+from driftlab.machine.settling import NonsenseError, settle
+from driftlab.machine.view import MachineView
+from driftlab.machine.workload import Die
 from driftlab.plan import MachinePlan
+
+ProcessType = Callable[[MachineView], Process]
+
+_INTERNAL, _SEND, _RECEIVE = Kind.INTERNAL, Kind.SEND, Kind.RECEIVE
+_new_tuple = tuple.__new__  # an Event from a tuple: several times faster than by its fields
+_NOTHING: tuple[Any, ...] = ()
+_FAILURES = (Exception, SystemExit)  # of a user's process; Ctrl-C is not one
 
 
 class Machine:
-    """The state of one machine. `clock` is its Lamport clock, 0 before its first event."""
+    """The state of one machine, and the process it runs: the notes' die if no other is given.
 
-    def __init__(self, plan: MachinePlan) -> None:
-        self.name = plan.name
-        self.peers = plan.peers
-        self.clock = 0
-        self.inbox = Inbox()
-        self._die = plan.die
-        self._stream = plan.die_stream
+    Raises ProcessError where the process cannot even be made.
+    """
 
-    def tick(self, tick: int, found: Sequence[Message]) -> list[Effect]:
-        """Take in what was found, do the one operation of tick number `tick`."""
-        self.inbox.extend(found)
-        if len(self.inbox):
-            return [self._receive(tick)]
-        choice = roll(draw(self._stream, tick), *self._die, len(self.peers))
-        if choice == INTERNAL:
-            self.clock = step(self.clock)
-            return [self._record(tick, Kind.INTERNAL)]
-        targets = self.peers if choice == EVERY_PEER else (self.peers[choice],)
-        return self._send(tick, targets)
+    __slots__ = ("_idle", "_inbox", "_name", "_peers", "_receive", "_stamping", "view")
 
-    def _receive(self, tick: int) -> Effect:
-        sender, stamp = self.inbox.take()
-        self.clock = merge(self.clock, stamp)
-        return self._record(tick, Kind.RECEIVE, sender, stamp)
+    def __init__(self, plan: MachinePlan, process: ProcessType | None = None) -> None:
+        self.view = MachineView(plan.name, plan.position, plan.size, plan.peers, plan.die_stream)
+        made = Die(self.view, plan.die) if process is None else _made(self.view, process)
+        self._idle = made.idle
+        self._receive = made.receive
+        self._name = plan.name
+        self._peers = plan.peers
+        self._inbox: deque[Message] = deque()
+        self._stamping = clock_of(plan.clock, plan.position, plan.size)
 
-    def _send(self, tick: int, targets: tuple[str, ...]) -> list[Effect]:
-        self.clock = step(self.clock)
-        return [self._record(tick, Kind.SEND, targets=targets), Send(targets, self.clock)]
+    @property
+    def clock(self) -> int:
+        """Its Lamport clock: 0 before its first event."""
+        return self.view.clock
 
-    def _record(
+    def tick(self, tick: int, found: Sequence[Message], now_ns: int) -> Step:
+        """Take in what was found, do the one operation of tick number `tick`.
+
+        `now_ns` is what the machine's physical clock shows. Raises ProcessError.
+        """
+        view, inbox = self.view, self._inbox
+        view.tick = tick
+        view.now_ns = now_ns
+        if found:
+            inbox.extend(found)
+        if inbox:
+            message = inbox.popleft()
+            sender, stamp = message.sender, message.stamp
+            view.clock = merge(view.clock, stamp)
+            if self._stamping is not None:
+                view.timestamp = self._stamping.merge(message.timestamp, now_ns)
+            view.queue = len(inbox)
+            try:
+                answer = self._receive(message)
+            except _FAILURES as error:
+                raise raised(self._name, self._receive, error, tick) from error
+            if answer is None:
+                return self._event(tick, _RECEIVE, sender, stamp), _NOTHING
+            return self._obey(answer, self._receive, tick, sender, stamp)
+        view.clock = step(view.clock)
+        if self._stamping is not None:
+            view.timestamp = self._stamping.tick(now_ns)
+        view.queue = 0
+        try:
+            answer = self._idle()
+        except _FAILURES as error:
+            raise raised(self._name, self._idle, error, tick) from error
+        if answer is None:
+            return self._event(tick, _INTERNAL, None, None), _NOTHING
+        return self._obey(answer, self._idle, tick, None, None)
+
+    def _obey(
+        self, answer: object, asked: Any, tick: int, sender: str | None, stamp: int | None
+    ) -> Step:
+        """Turn what the process answered into an event and posts. Raises ProcessError."""
+        try:
+            targets, letters, recorded = settle(answer, self._peers)
+        except NonsenseError as error:
+            raise nonsense(self._name, asked, str(error), tick) from None
+        view = self.view
+        kind = _RECEIVE if sender is not None else _SEND if targets else _INTERNAL
+        event = self._event(tick, kind, sender, stamp, targets, recorded)
+        clock, timestamp = view.clock, view.timestamp
+        return event, [Post(to, clock, timestamp, payload) for to, payload in letters]
+
+    def _event(
         self,
         tick: int,
         kind: Kind,
-        sender: str | None = None,
-        stamp: int | None = None,
-        targets: tuple[str, ...] = (),
-    ) -> Record:
-        queue = len(self.inbox)
-        return Record(Event(self.name, tick, kind, sender, stamp, targets, self.clock, queue))
+        sender: str | None,
+        stamp: int | None,
+        targets: tuple[str, ...] = _NOTHING,
+        recorded: tuple[Any, ...] = _NOTHING,
+    ) -> Event:
+        view = self.view
+        return _new_tuple(
+            Event,
+            (
+                self._name, tick, kind, sender, stamp, targets,
+                view.clock, view.queue, view.timestamp, recorded,
+            ),
+        )  # fmt: skip
+
+
+def _made(view: MachineView, process: ProcessType) -> Process:
+    try:
+        return process(view)
+    except _FAILURES as error:
+        raise raised(view.name, getattr(process, "__init__", process), error, None) from error

@@ -8,25 +8,39 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from driftlab.event import Event, Message
-from driftlab.machine.effects import Record
-from driftlab.machine.machine import Machine
+from driftlab.machine.failure import ProcessError
+from driftlab.machine.machine import Machine, ProcessType
 from driftlab.plan import MachinePlan
 
 
+class Input(NamedTuple):
+    """What one tick was given, and the event that came of it."""
+
+    event: Event
+    found: Sequence[Message]
+    now_ns: int
+
+
 class Difference(NamedTuple):
-    """The first event that a replay does not repeat: what was recorded, what came out."""
+    """The first event that a replay does not repeat: what was recorded, what came out.
+
+    `replayed` is a text where the process failed instead.
+    """
 
     recorded: Event
-    replayed: Event
+    replayed: Event | str
 
 
 def replay(
-    plan: MachinePlan, recorded: Iterable[tuple[Event, Sequence[Message]]]
+    plan: MachinePlan, recorded: Iterable[Input], process: ProcessType | None = None
 ) -> Difference | None:
     """Feed a machine what each tick found; return the first difference, None if there is none."""
-    machine = Machine(plan)
-    for number, (event, found) in enumerate(recorded):
-        for effect in machine.tick(number, found):
-            if isinstance(effect, Record) and effect.event != event:
-                return Difference(event, effect.event)
+    machine = Machine(plan, process)
+    for number, (event, found, now_ns) in enumerate(recorded):
+        try:
+            again = machine.tick(number, found, now_ns).event
+        except ProcessError as error:
+            return Difference(event, str(error))
+        if again != event:
+            return Difference(event, again)
     return None

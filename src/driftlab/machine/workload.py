@@ -9,6 +9,9 @@ the notes' faces 1 and 2.
 """
 
 from driftlab.dice import DIE_BITS, WORD_BITS
+from driftlab.machine.effects import Send
+from driftlab.machine.process import Process
+from driftlab.machine.view import MachineView
 
 INTERNAL = -2
 EVERY_PEER = -1
@@ -26,3 +29,21 @@ def roll(word: int, one_below: int, all_below: int, peers: int) -> int:
     if bits < all_below:
         return EVERY_PEER
     return INTERNAL
+
+
+class Die(Process):
+    """The notes' process: it rolls a die at every free tick, and does nothing about a message."""
+
+    def __init__(self, machine: MachineView, die: tuple[int, int]) -> None:
+        super().__init__(machine)
+        self._one_below, self._all_below = die
+        self._peers = machine.peers
+
+    def idle(self) -> Send | None:
+        """Roll the die: send to one peer, to every peer, or do something internal."""
+        peers = self._peers
+        word = self.machine.random.word()
+        choice = roll(word, self._one_below, self._all_below, len(peers))
+        if choice == INTERNAL:
+            return None
+        return Send(peers if choice == EVERY_PEER else peers[choice])

@@ -4,14 +4,18 @@ What the lines are is told in `journal`, which writes them.
 """
 
 import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from driftlab.clocks.clock import Timestamp
 from driftlab.event import Event, Kind, Message
+from driftlab.payload import PayloadError, parse_payload
 from driftlab.trace.journal import EMPTY, VERSION, Entry, Instant, Note
 from driftlab.trace.utc import utc_ns
 
 _EVENT = re.compile(
     r"(\S+Z)\t(\d+)\t(-?\d+)\t(\d+)\t(internal|send|receive)\t"
-    r"(\S+)\t(\d+|-)\t(\S+)\t(\d+)\t(\d+)\t(\S+)",
+    r"(\S+)\t(\d+|-)\t(\S+)\t(\d+)\t(\d+)\t(\S+)(?:\t(\S+)\t(\S+))?",
     re.ASCII,
 )
 
@@ -20,12 +24,18 @@ class JournalError(Exception):
     """A line that is not of a journal; the message says why."""
 
 
-def parse_entry(process: str, line: str) -> Entry:
-    """Read the line of one event of `process`, without its line end. Raises JournalError."""
+Decode = Callable[[str, str], Timestamp]  # a process's name and a text to a timestamp
+
+
+def parse_entry(process: str, line: str, decode: Decode | None = None) -> Entry:
+    """Read the line of one event of `process`, without its line end. Raises JournalError.
+
+    `decode` reads timestamps; without it they are left out.
+    """
     match = _EVENT.fullmatch(line)
     if match is None:
-        raise JournalError("not an event: expected eleven columns parted by tabs")
-    time, due, late, tick, kind, sender, stamp, targets, clock, queue, found = match.groups()
+        raise JournalError("not an event: expected 11 or 13 columns parted by tabs")
+    time, due, late, tick, kind, sender, stamp, targets, clock, queue, found, *more = match.groups()
     try:
         instant = Instant(utc_ns(time), int(due), int(late))
     except ValueError as error:
@@ -39,17 +49,55 @@ def parse_entry(process: str, line: str) -> Entry:
         () if targets == EMPTY else tuple(targets.split(",")),
         int(clock),
         int(queue),
+        *_parse_more(process, more, decode),
     )
-    return Entry(event, instant, _parse_found(found))
+    return Entry(event, instant, _parse_found(found, decode))
 
 
-def _parse_found(text: str) -> tuple[Message, ...]:
+def _parse_more(
+    process: str, more: Sequence[str | None], decode: Decode | None
+) -> tuple[Timestamp | None, tuple[Any, ...]]:
+    timestamp, recorded = (EMPTY if text is None else text for text in more)
+    values = () if recorded == EMPTY else tuple(_parse_json(recorded))
+    return None if timestamp == EMPTY else _decoded(process, timestamp, decode), values
+
+
+def _decoded(process: str, text: str, decode: Decode | None) -> Timestamp | None:
+    try:
+        return None if decode is None else decode(process, text)
+    except ValueError as error:
+        raise JournalError(f"not an event: {error}") from None
+
+
+def _parse_json(text: str) -> Any:
+    for character in ", %":
+        text = text.replace(f"%{ord(character):02X}", character)
+    try:
+        return parse_payload(text)
+    except PayloadError as error:
+        raise JournalError(f"not an event: {error}") from None
+
+
+def _parse_found(text: str, decode: Decode | None) -> tuple[Message, ...]:
     if text == EMPTY:
         return ()
-    pairs = [item.rpartition(":") for item in text.split(",")]
-    if not all(sender and stamp.isdigit() for sender, _, stamp in pairs):
+    return tuple([_parse_message(item, decode) for item in text.split(",")])
+
+
+def _parse_message(text: str, decode: Decode | None) -> Message:
+    sender, _, rest = text.partition(":")
+    stamp, has_more, rest = rest.partition(":")
+    if not sender or not (stamp.isdigit() and stamp.isascii()):
         raise JournalError("not an event: the column `found` is SENDER:CLOCK,SENDER:CLOCK…")
-    return tuple(Message(sender, int(stamp)) for sender, _, stamp in pairs)
+    if not has_more:
+        return Message(sender, int(stamp))
+    timestamp, has_payload, payload = rest.partition(":")
+    return Message(
+        sender,
+        int(stamp),
+        _decoded(sender, timestamp, decode) if timestamp else None,
+        _parse_json(payload) if has_payload else None,
+    )
 
 
 def parse_note(line: str) -> Note:

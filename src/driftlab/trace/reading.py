@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from driftlab.errors import DriftlabError
 from driftlab.trace.journal import Entry, Note
-from driftlab.trace.parsing import JournalError, parse_entry, parse_note
+from driftlab.trace.parsing import Decode, JournalError, parse_entry, parse_note
 
 JOURNAL_SUFFIX = ".log"
 _TAIL_BYTES = 4096
@@ -49,8 +49,11 @@ class Journal(NamedTuple):
         return [note for note in self.notes if note.topic == topic]
 
 
-def read_journal(path: Path) -> Journal:
-    """Read one journal. Raises UnreadableError where there is no journal at all."""
+def read_journal(path: Path, decode: Decode | None = None) -> Journal:
+    """Read one journal; `decode` reads timestamps, which are left out without it.
+
+    Raises UnreadableError where there is no journal at all.
+    """
     lines = _lines(path)
     number, first, whole = next(lines, (1, "", True))
     try:
@@ -64,7 +67,7 @@ def read_journal(path: Path) -> Journal:
         if not whole:
             return journal._replace(torn=True)
         try:
-            _sort_in(journal, line)
+            _sort_in(journal, line, decode)
         except JournalError as error:
             journal.unread.append(Unread(number, str(error)))
     return journal
@@ -78,11 +81,11 @@ def _is_whole(header: dict[str, str]) -> bool:
         return False
 
 
-def _sort_in(journal: Journal, line: str) -> None:
+def _sort_in(journal: Journal, line: str, decode: Decode | None) -> None:
     if line.startswith("#"):
         journal.notes.append(parse_note(line))
     else:
-        journal.entries.append(parse_entry(journal.machine, line))
+        journal.entries.append(parse_entry(journal.machine, line, decode))
 
 
 def read_text(path: Path) -> str:
@@ -123,12 +126,12 @@ def _lines(path: Path) -> Iterator[tuple[int, str, bool]]:
         raise UnreadableError(f"{path}: {error.strerror}") from error
 
 
-def journals_of(folder: Path) -> list[Journal]:
+def journals_of(folder: Path, decode: Decode | None = None) -> list[Journal]:
     """Read the journals of one run, in name order. Raises UnreadableError."""
     paths = sorted(folder.glob("*" + JOURNAL_SUFFIX)) if folder.is_dir() else []
     if not paths:
         raise UnreadableError(
             f"{folder}: no journals here; a run folder holds a NAME.log a machine"
         )
-    journals = [read_journal(path) for path in paths]
+    journals = [read_journal(path, decode) for path in paths]
     return sorted(journals, key=lambda journal: int(journal.header["index"]))

@@ -1,0 +1,86 @@
+"""Loading a process of the user from its file: `mine.py:Ring`.
+
+The file is run once a Python process, as an import would run it, and what it
+imports may lie beside it. If the file is the script that is running, its class
+is taken from there and nothing runs twice.
+"""
+
+import os
+import sys
+from functools import lru_cache
+from typing import Any, Final
+
+from driftlab.errors import DriftlabError
+from driftlab.machine.machine import ProcessType
+from driftlab.machine.process import Process
+
+DIE: Final = "die"
+
+
+class LoadError(DriftlabError):
+    """A file that gives no process; the message says why."""
+
+
+@lru_cache(maxsize=16)
+def load_process(name: str) -> ProcessType | None:
+    """Return what makes the process that a scenario names, None for the notes' die.
+
+    Raises LoadError.
+    """
+    if name == DIE:
+        return None
+    file, _, wanted = name.rpartition(":")
+    found = getattr(_module(file), wanted, None)
+    if not isinstance(found, type) or not issubclass(found, Process):
+        what = "there is no such class" if found is None else "it does not derive from Process"
+        raise LoadError(f"process: {name}: {what}; the file has {_processes(_module(file))}")
+    return found
+
+
+def _processes(module: Any) -> str:
+    names = [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Process) and value is not Process
+    ]
+    return ", ".join(names) or "none that does"
+
+
+@lru_cache(maxsize=16)
+def _module(file: str) -> Any:
+    main = sys.modules.get("__main__")
+    running = getattr(main, "__file__", None)
+    if running and os.path.exists(file) and os.path.samefile(running, file):
+        return main
+    return _imported(file)
+
+
+def _imported(file: str) -> Any:
+    from importlib.util import module_from_spec, spec_from_file_location  # only needed here
+
+    if not os.path.isfile(file):
+        raise LoadError(f"process: {file}: no such file")
+    spec = spec_from_file_location(f"driftlab_process_{os.path.basename(file)[:-3]}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.append(os.path.dirname(os.path.abspath(file)))  # last: never before the standard library
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise LoadError(f"process: {error.filename}, line {error.lineno}: {error.msg}") from error
+    except (Exception, SystemExit) as error:
+        where = _line(error, file)
+        raise LoadError(f"process: {where}: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _line(error: BaseException, file: str) -> str:
+    """Return the innermost place in the user's file."""
+    where, trace = file, error.__traceback__
+    while trace is not None:
+        if os.path.abspath(trace.tb_frame.f_code.co_filename) == os.path.abspath(file):
+            where = f"{file}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return where

@@ -1,0 +1,101 @@
+"""From what a process answered to what its machine posts and records; nonsense is refused.
+
+A message is named by its sender and its stamp, so one event sends at most one
+message to one peer; several peers may get different ones.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from driftlab.machine.effects import Record, Send
+from driftlab.payload import PayloadError, parse_payload, payload_text
+
+
+class NonsenseError(ValueError):
+    """A process returned what is no effect; the message says what it was."""
+
+
+class Settled(NamedTuple):
+    """What one answer comes to: all targets in name order, what each gets, what is on record."""
+
+    targets: tuple[str, ...]
+    letters: Sequence[tuple[tuple[str, ...], str | None]]
+    recorded: tuple[Any, ...]
+
+
+def settle(answer: Any, peers: tuple[str, ...]) -> Settled:
+    """Read what a process returned. Raises NonsenseError."""
+    if isinstance(answer, Send | Record):
+        answer = (answer,)
+    if not isinstance(answer, list | tuple):
+        raise NonsenseError(f"{_quote(answer)}; allowed: None, Send, Record or a list of them")
+    letters: list[tuple[tuple[str, ...], str | None]] = []
+    recorded: list[Any] = []
+    for effect in answer:
+        if isinstance(effect, Send):
+            letters.append(_letter(effect, peers))
+        elif isinstance(effect, Record):
+            recorded.append(_on_record(effect))
+        else:
+            raise NonsenseError(f"a list with {_quote(effect)}; allowed: Send and Record")
+    letters = [letter for letter in letters if letter[0]]
+    return Settled(_all_targets(letters, peers), letters, tuple(recorded))
+
+
+def _letter(send: Send, peers: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
+    to = send.to
+    if to is peers:
+        targets = peers
+    elif isinstance(to, str):
+        targets = (to,)
+    elif isinstance(to, list | tuple | set | frozenset):
+        targets = tuple(to)
+    else:
+        raise NonsenseError(f"Send to {_quote(to)}; allowed: the name of a peer, or several")
+    if targets is not peers:
+        for name in targets:
+            if name not in peers:
+                raise NonsenseError(f"Send to {_quote(name)}; its peers are {_listed(peers)}")
+        targets = _in_name_order(targets, peers)
+    try:
+        return targets, None if send.payload is None else payload_text(send.payload)
+    except PayloadError as error:
+        raise NonsenseError(f"Send with a payload that cannot travel: {error}") from None
+
+
+def _in_name_order(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
+    if len(targets) < 2:
+        return targets
+    if len(set(targets)) < len(targets):
+        raise NonsenseError(f"Send to {_listed(targets)}: one of them twice")
+    return tuple(name for name in peers if name in targets)
+
+
+def _on_record(effect: Record) -> Any:
+    try:
+        return parse_payload(payload_text(effect.value))
+    except PayloadError as error:
+        raise NonsenseError(f"Record of a value that cannot be written: {error}") from None
+
+
+def _all_targets(
+    letters: Sequence[tuple[tuple[str, ...], str | None]], peers: tuple[str, ...]
+) -> tuple[str, ...]:
+    if len(letters) == 1:
+        return letters[0][0]
+    together = tuple(name for targets, _ in letters for name in targets)
+    if len(set(together)) < len(together):
+        raise NonsenseError(
+            "two Sends to one peer; a message is named by its sender and its clock, "
+            "so one tick sends at most one to each"
+        )
+    return _in_name_order(together, peers)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(map(str, names if len(names) <= 12 else (*names[:11], "…")))
+
+
+def _quote(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,45 @@
+"""What a process may put into a message or on record: a value of JSON, and no other.
+
+A payload is a value, not an object that two processes share: it travels as
+text in both worlds, so a receiver gets a copy of its own, and a tuple arrives
+as the list that JSON knows.
+"""
+
+import json
+from typing import Any, Final, NoReturn
+
+PAYLOAD_BYTES_MAX: Final = 16_384  # of JSON text in one message, or on record in one event
+
+
+class PayloadError(ValueError):
+    """A value that cannot travel, or a text that is no value; the message says why."""
+
+
+def payload_text(value: Any) -> str:
+    """Return a value as canonical JSON, in ASCII and without blanks. Raises PayloadError."""
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PayloadError(f"{_quote(value)} is not a value of JSON: {error}") from None
+    if len(text) > PAYLOAD_BYTES_MAX:
+        raise PayloadError(f"{len(text)} bytes of JSON; the limit is {PAYLOAD_BYTES_MAX}")
+    return text
+
+
+def parse_payload(text: str) -> Any:
+    """Read JSON as a value. Raises PayloadError."""
+    if len(text) > PAYLOAD_BYTES_MAX:
+        raise PayloadError(f"{len(text)} bytes of JSON; the limit is {PAYLOAD_BYTES_MAX}")
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"{_quote(text)} is not JSON: {error}") from None
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _quote(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."
