@@ -1,1 +1,1 @@
-"""Logical clocks: what issues timestamps. Imports nothing."""
+"""Logical clocks: what issues timestamps. Imports nothing outside."""
