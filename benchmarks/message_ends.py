@@ -23,6 +23,8 @@ from driftlab.hosts.channel import Channel
 from driftlab.hosts.incidents import Incidents
 from driftlab.hosts.intake import INTAKE_BYTES_MAX, Intake
 from driftlab.hosts.waiter import Waiter
+from driftlab.planning import plan_run
+from driftlab.scenario import Scenario
 
 LOOPBACK = "127.0.0.1"
 RUN_ID = "benchmark"
@@ -67,7 +69,8 @@ def _send_ours(port: int, frames: int) -> None:
 def _intake(listener: socket.socket, waiter: Waiter, order: str) -> tuple[Intake, int]:
     """Return an intake that has met its one peer, and the processor time until then."""
     incidents = Incidents(lambda topic, fields: None)
-    intake = Intake("B", ("A",), RUN_ID, order, listener, waiter, incidents)
+    _, plan = plan_run(Scenario(machines=2), 1)
+    intake = Intake(plan, RUN_ID, order, listener, waiter, incidents)
     waiter.serve_while(lambda: not intake.introduced)
     return intake, process_time_ns()
 

@@ -12,7 +12,7 @@ import pytest
 import driftlab
 from driftlab.api import RunStart, run_each
 from driftlab.event import Kind
-from driftlab.machine.replay import Difference, replay
+from driftlab.machine.replay import Difference, Input, replay
 from driftlab.planning import plan_run
 from driftlab.trace.reading import Journal, journals_of
 from tests.started import eventually, is_alive, lines_of, linux_only, pid_of, started
@@ -56,7 +56,8 @@ def one_operation_a_tick(journal: Journal) -> None:
 def difference(journal: Journal, scenario: driftlab.Scenario, run: int = 1) -> Difference | None:
     """Feed what a journal says was found to the same machine, tick by tick."""
     plan = next(plan for plan in plan_run(scenario, run) if plan.name == journal.machine)
-    return replay(plan, [(entry.event, entry.found) for entry in journal.entries])
+    inputs = [Input(entry.event, entry.found, entry.instant.time_ns) for entry in journal.entries]
+    return replay(plan, inputs)
 
 
 @pytest.mark.parametrize("order", ["peers", "arrival"])
@@ -182,6 +183,7 @@ def test_a_replay_with_other_dice_differs(tmp_path: Path) -> None:
         found = difference(journal, replace(scenario, seed=10))
         assert found is not None
         assert found.recorded != found.replayed
+        assert not isinstance(found.replayed, str)
         assert found.recorded.tick == found.replayed.tick
 
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 import driftlab
 from driftlab.analysis.twin import first_parting, twin
 from driftlab.api import simulate_each, twin_runs
-from driftlab.hosts.simulator import Postbox, simulate_run
+from driftlab.api.simulated import entries_of, inputs_of
+from driftlab.event import Message
+from driftlab.hosts.simulator import Postbox
 from driftlab.machine.replay import replay
 from driftlab.planning import plan_run
 from driftlab.trace.journal import Entry
@@ -21,13 +23,7 @@ from tests.test_run import judged
 
 
 def simulated(scenario: driftlab.Scenario, run: int = 1) -> list[list[Entry]]:
-    plans = plan_run(scenario, run)
-    entries: list[list[Entry]] = [[] for _ in plans]
-    simulate_run(
-        plans, scenario.order, scenario.message_latency,
-        lambda position, entry: entries[position].append(entry),
-    )  # fmt: skip
-    return entries
+    return entries_of(scenario, plan_run(scenario, run))
 
 
 def one(scenario: driftlab.Scenario, **keys: Any) -> driftlab.Run:
@@ -55,7 +51,7 @@ def test_a_simulated_run_keeps_every_rule_and_its_replay_gives_the_same_events(
     judged(journals)
     for plan, journal in zip(plan_run(scenario, 1), journals, strict=True):
         assert len(journal.entries) == plan.ticks
-        assert replay(plan, [(entry.event, entry.found) for entry in journal.entries]) is None
+        assert replay(plan, inputs_of(journal)) is None
     assert driftlab.read_runs(folder)[1][0].machines == run.machines
 
 
@@ -94,18 +90,18 @@ def test_each_channel_delivers_every_message_in_the_order_sent() -> None:
 
 
 def test_a_message_is_there_for_ticks_strictly_later() -> None:
-    box = Postbox("peers", ["A", "B"])
-    box.post(10, 1, 5)
+    box = Postbox(by_arrival=False)
+    box.post(10, 1, Message("B", 5))
     assert box.collect(10) == []
-    assert [tuple(message) for message in box.collect(11)] == [("B", 5)]
+    assert box.collect(11) == [Message("B", 5)]
     assert box.collect(12) == []
 
 
 @pytest.mark.parametrize(("order", "found"), [("peers", "AAB"), ("arrival", "ABA")])
 def test_a_postbox_gives_out_in_the_order_of_the_scenario(order: str, found: str) -> None:
-    box = Postbox(order, ["A", "B"])
+    box = Postbox(by_arrival=order == "arrival")
     for arrival, sender, stamp in ((1, 0, 7), (2, 1, 3), (3, 0, 8)):
-        box.post(arrival, sender, stamp)
+        box.post(arrival, sender, Message("AB"[sender], stamp))
     assert "".join(message.sender for message in box.collect(9)) == found
 
 
@@ -213,7 +209,7 @@ def test_a_message_moved_to_the_other_side_of_a_tick_is_named(tmp_path: Path) ->
     parted = twin("C", moved, lines)
     assert (parted.same, parted.events) == (tick, len(lines))
     assert parted.parting is not None
-    assert parted.parting.message == late[0]
+    assert parted.parting.message == (late[0].sender, late[0].stamp)
     assert (parted.parting.real_tick, parted.parting.simulated_tick) == (tick + 1, tick)
     assert twin("C", lines, lines).parting is None
 

@@ -88,7 +88,7 @@ def test_bytes_that_are_not_utf8_break_the_stream() -> None:
 @given(st.lists(tokens, min_size=1, max_size=5), stamps)
 def test_a_message_survives_the_wire(targets: list[str], stamp: int) -> None:
     (text,) = wire.FrameDecoder().feed(wire.hello(tuple(targets), stamp))
-    assert wire.parse_hello(text) == (tuple(targets), stamp)
+    assert wire.parse_hello(text) == wire.Hello(tuple(targets), stamp)
     assert text == f"Hello {','.join(targets)} {stamp}"
 
 

@@ -13,15 +13,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from driftlab.api import Run, read_runs, run, simulate
     from driftlab.errors import DriftlabError
+    from driftlab.event import Message
+    from driftlab.machine.effects import Record, Send
+    from driftlab.machine.process import Process
     from driftlab.scenario import Scenario
 
-__all__ = ["DriftlabError", "Run", "Scenario", "read_runs", "run", "simulate"]
+__all__ = [
+    "DriftlabError",
+    "Message",
+    "Process",
+    "Record",
+    "Run",
+    "Scenario",
+    "Send",
+    "read_runs",
+    "run",
+    "simulate",
+]
 __version__ = "0.1.0"
 
 _ROOMS = {
     "DriftlabError": "driftlab.errors",
+    "Message": "driftlab.event",
+    "Process": "driftlab.machine.process",
+    "Record": "driftlab.machine.effects",
     "Run": "driftlab.api",
     "Scenario": "driftlab.scenario",
+    "Send": "driftlab.machine.effects",
     "read_runs": "driftlab.api",
     "run": "driftlab.api",
     "simulate": "driftlab.api",

@@ -54,3 +54,8 @@ class Event(NamedTuple):
     queue: int
     timestamp: Timestamp | None = None
     recorded: tuple[Any, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the event as plain values, its timestamp as text."""
+        timestamp = None if self.timestamp is None else self.timestamp.encode()
+        return self._replace(timestamp=None)._asdict() | {"timestamp": timestamp}

@@ -197,7 +197,7 @@ def _process(key: str, value: Any) -> str:
     if isinstance(value, type):
         value = f"{getattr(sys.modules[value.__module__], '__file__', None)}:{value.__qualname__}"
     if value == "die" or (isinstance(value, str) and _PROCESS.fullmatch(value)):
-        return value
+        return str(value)
     raise ScenarioError(
         f"{key}: {value!r} is not a process; allowed: die, or FILE.py:CLASS, as in mine.py:Ring"
     )

@@ -174,5 +174,3 @@ def _lateness(late: Sequence[int]) -> Lateness | None:
 def _rank(ordered: Sequence[int], share: float) -> int:
     """Return the nearest-rank percentile of ordered values."""
     return ordered[ceil(share * len(ordered)) - 1]
-
-

@@ -17,9 +17,10 @@ from driftlab.trace.journal import Entry
 class Parting(NamedTuple):
     """Where one machine's runs part: the tick, when it was due, the two events and finds.
 
-    `message` is the first message that was found at this tick in one run only,
-    and the ticks at which each found it (None: never). It is None where both
-    found the same messages, in another order or with other stamps.
+    `message` is the first message, by sender and stamp, that was found at this
+    tick in one run only, and the ticks at which each found it (None: never).
+    It is None where both found the same messages, in another order or with
+    other stamps.
     """
 
     machine: str
@@ -27,7 +28,7 @@ class Parting(NamedTuple):
     due_ns: int
     real: Event
     simulated: Event
-    message: Message | None
+    message: tuple[str, int] | None
     real_tick: int | None
     simulated_tick: int | None
 
@@ -44,9 +45,15 @@ class MachineTwin(NamedTuple):
 def twin(machine: str, real: Sequence[Entry], simulated: Sequence[Entry]) -> MachineTwin:
     """Set one machine's real entries beside its simulated ones."""
     for tick, (one, other) in enumerate(zip(real, simulated, strict=False)):
-        if one.event != other.event or list(one.found) != list(other.found):
+        if _without_timestamps(one) != _without_timestamps(other):
             return MachineTwin(machine, len(real), tick, _parting(machine, tick, real, simulated))
     return MachineTwin(machine, len(real), min(len(real), len(simulated)), None)
+
+
+def _without_timestamps(entry: Entry) -> tuple[Event, list[Message]]:
+    """Leave out what the further clock says: it follows from the rest, or from the time of day."""
+    found = [message._replace(timestamp=None) for message in entry.found]
+    return entry.event._replace(timestamp=None), found
 
 
 def first_parting(twins: Sequence[MachineTwin]) -> Parting | None:
@@ -57,8 +64,10 @@ def first_parting(twins: Sequence[MachineTwin]) -> Parting | None:
 
 def _parting(machine: str, tick: int, real: Sequence[Entry], simulated: Sequence[Entry]) -> Parting:
     one, other = real[tick], simulated[tick]
-    only = [message for message in one.found if message not in other.found]
-    only += [message for message in other.found if message not in one.found]
+    ours, theirs = ([_identity(message) for message in entry.found] for entry in (one, other))
+    only = [each for each in ours if each not in theirs] + [
+        each for each in theirs if each not in ours
+    ]
     message = only[0] if only else None
     return Parting(
         machine,
@@ -72,7 +81,12 @@ def _parting(machine: str, tick: int, real: Sequence[Entry], simulated: Sequence
     )
 
 
-def _tick_of(message: Message | None, entries: Sequence[Entry]) -> int | None:
+def _identity(message: Message) -> tuple[str, int]:
+    return message.sender, message.stamp
+
+
+def _tick_of(message: tuple[str, int] | None, entries: Sequence[Entry]) -> int | None:
     if message is None:
         return None
-    return next((tick for tick, entry in enumerate(entries) if message in entry.found), None)
+    ticks = (tick for tick, entry in enumerate(entries) if message in map(_identity, entry.found))
+    return next(ticks, None)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from driftlab.api.recorded import Run, read_run
 from driftlab.hosts.launcher import LaunchError, WorkerBugError, launch
-from driftlab.hosts.loading import load_process
 from driftlab.hosts.limits import require_files_for
+from driftlab.hosts.loading import load_process
 from driftlab.hosts.run_folder import (
     RunFolderError,
     claim,
@@ -58,7 +58,9 @@ def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
 
 def raise_failures(runs: Sequence[Run]) -> None:
     """Raise ProcessesFailedError if a process of the user failed in any of the runs."""
-    failures = [end for run in runs for end in run.ends.values() if is_of_process(end)]
+    failures = [
+        f"{name}: {end}" for run in runs for name, end in run.ends.items() if is_of_process(end)
+    ]
     if failures:
         raise ProcessesFailedError(failures, runs)
 

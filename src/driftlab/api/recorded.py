@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from driftlab.analysis.summary import MachineSummary, summarise, with_drift
-from driftlab.clocks.catalogue import decoder_of
+from driftlab.clocks.running import Decode, decoder_of
 from driftlab.hosts.run_folder import SCENARIO_FILE, run_folder
 from driftlab.scenario import Scenario
 from driftlab.trace.journal import COMPLETE
-from driftlab.trace.parsing import Decode
 from driftlab.trace.reading import Journal, UnreadableError, journals_of, read_journal, read_text
 
 NO_JOURNAL = "no journal"  # how a machine ended whose journal is not in the folder

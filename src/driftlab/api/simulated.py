@@ -24,7 +24,7 @@ from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
 from driftlab.trace.journal import COMPLETE, Entry, Instant
-from driftlab.trace.reading import UnreadableError, journals_of
+from driftlab.trace.reading import Journal, UnreadableError, journals_of
 
 Record = Literal["all", "summary"]
 OnBeat = Callable[[int], None]
@@ -95,7 +95,7 @@ def twin_runs(path: str | Path) -> list[tuple[Path, list[MachineTwin]]]:
 
 def _twin_one(scenario: Scenario, folder: Path) -> tuple[Path, list[MachineTwin]]:
     plans = plan_run(scenario, scenario.first_run)
-    simulated = dict(zip((plan.name for plan in plans), _entries(scenario, plans), strict=True))
+    simulated = dict(zip((plan.name for plan in plans), entries_of(scenario, plans), strict=True))
     twins = []
     for journal in journals_of(folder, decoder(scenario)):
         if journal.machine not in simulated:
@@ -104,7 +104,7 @@ def _twin_one(scenario: Scenario, folder: Path) -> tuple[Path, list[MachineTwin]
     return folder, twins
 
 
-def _entries(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[list[Entry]]:
+def entries_of(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[list[Entry]]:
     """Simulate a run and return every machine's entries."""
     entries: list[list[Entry]] = [[] for _ in plans]
 
@@ -137,14 +137,15 @@ def _simulate_one(
     plans = plan_run(alone, number)
     tallies = [Tally() for _ in plans]
     if out is None:
-        ending = _run_general(alone, plans, lambda p, event, due, found: tallies[p].add(event), on_beat)
+        ending = _run_general(alone, plans, _tallying(tallies), on_beat)
         return _run_of(alone, None, plans, tallies, _reasons(plans, ending))
     folder = run_folder(out, scenario, number)
     claim(folder, alone)
     journals = SimulatedJournals(plans, str(folder))
+    tally = _tallying(tallies)
 
     def record(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
-        tallies[position].add(event)
+        tally(position, event, due_ns, found)
         journals.add(position, event, due_ns, found)
 
     reasons = [INTERRUPTED] * len(plans)
@@ -153,6 +154,11 @@ def _simulate_one(
     finally:
         journals.close(reasons)
     return _run_of(alone, folder, plans, tallies, reasons)
+
+
+def _tallying(tallies: Sequence[Tally]) -> Sink:
+    adds = [tally.add for tally in tallies]
+    return lambda position, event, due_ns, found: adds[position](event)
 
 
 def _reasons(plans: Sequence[MachinePlan], ending: Ending) -> list[str]:
@@ -218,9 +224,11 @@ def _replay_one(run: Run) -> Iterator[Replay]:
     for journal in journals_of(cast(Path, run.folder), decoder(scenario)):
         if journal.machine not in plans:
             raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
-        recorded = [
-            Input(entry.event, entry.found, entry.instant.time_ns) for entry in journal.entries
-        ]
         with _prints_aside(scenario):
-            difference = replay(plans[journal.machine], recorded, process)
-        yield Replay(journal.path, journal.machine, len(recorded), difference)
+            difference = replay(plans[journal.machine], inputs_of(journal), process)
+        yield Replay(journal.path, journal.machine, len(journal.entries), difference)
+
+
+def inputs_of(journal: Journal) -> list[Input]:
+    """Return what a journal says that each tick was given, and the event that came of it."""
+    return [Input(entry.event, entry.found, entry.instant.time_ns) for entry in journal.entries]

@@ -51,6 +51,8 @@ def _given_flags(options: argparse.Namespace) -> dict[str, Any]:
 def _base(scenario: str | None) -> dict[str, Any]:
     if scenario is None:
         return {}
+    if ".py:" in scenario:
+        return {"process": scenario}
     there = os.path.exists(scenario)  # false too for what cannot be a path
     if scenario in BUILT_IN and not there:
         return dict(BUILT_IN[scenario].keys)

@@ -21,6 +21,14 @@ SCENARIO_FLAGS = (
         "LATENCY",
         "in a simulation: fixed:S, uniform:LOW..HIGH, exponential:MEAN …",
     ),
+    (
+        "--clock",
+        "CLOCK",
+        "what is kept beside the Lamport clock: vector, matrix or hybrid",
+    ),
+    ("--process", "FILE.py:CLASS", "run a process of yours instead of the notes' die"),
+    ("--offset-ms", "MS", "how far physical clocks are off, one number a machine (0,50,-20)"),
+    ("--skew-ppm", "PPM", "and how much they gain, in parts per million (0,100,-50)"),
     ("--order", "ORDER", "queue messages by `peers`, one socket after the other, or by `arrival`"),
 )
 
@@ -28,7 +36,10 @@ SCENARIO_FLAGS = (
 def add_scenario(parser: argparse.ArgumentParser) -> None:
     """Add the scenario and the flags that change it."""
     parser.add_argument(
-        "scenario", nargs="?", metavar="SCENARIO", help="a TOML file, or the name of a built-in one"
+        "scenario",
+        nargs="?",
+        metavar="SCENARIO",
+        help="a TOML file, the name of a built-in one, or a process of yours, mine.py:Ring",
     )
     group = parser.add_argument_group("the scenario (flags win over a file)")
     for name, metavar, says in SCENARIO_FLAGS:

@@ -14,6 +14,7 @@ from driftlab.scenario import Scenario
 from driftlab.trace.journal import COMPLETE
 
 COMMAND_VARIABLE = "DRIFTLAB_COMMAND"  # how the user called us, where not as `driftlab`
+EXIT_NOT_WHOLE = 3  # a machine was lost
 RUNS_LISTED_MAX = 20  # of more runs a table shows means
 _TABLE_WIDTH = 120  # where standard output is not a terminal, nothing has to be squeezed
 

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from driftlab import api
+from driftlab.event import Event
 from driftlab.machine.replay import Difference
 
 EXIT_DIFFERENT = 1
@@ -30,6 +31,10 @@ def _tell(difference: Difference | None) -> str:
     return f"tick {recorded.tick} differs\n  recorded  {recorded}\n  replayed  {replayed}"
 
 
+def _event(event: Event | str) -> object:
+    return event if isinstance(event, str) else event.to_dict()
+
+
 def _plain(one: api.Replay) -> dict[str, object]:
     difference = one.difference
     return {
@@ -38,5 +43,5 @@ def _plain(one: api.Replay) -> dict[str, object]:
         "events": one.events,
         "difference": None
         if difference is None
-        else {"recorded": difference.recorded._asdict(), "replayed": difference.replayed._asdict()},
+        else {"recorded": _event(difference.recorded), "replayed": _event(difference.replayed)},
     }

@@ -12,7 +12,6 @@ from driftlab.hosts.limits import require_files_for
 from driftlab.hosts.run_folder import fresh_folder, leave_if_empty
 from driftlab.scenario import Scenario
 
-EXIT_NOT_WHOLE = 3
 EXIT_INTERRUPTED = 130
 
 
@@ -42,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     _show(options, scenario, folder, runs)
     if interrupted or runs[-1].interrupted:
         return EXIT_INTERRUPTED
-    return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
+    return 0 if all(run.is_whole for run in runs) else output.EXIT_NOT_WHOLE
 
 
 def _show(

@@ -18,6 +18,7 @@ RUNS_RECORDED_UNASKED = 20  # more runs than this leave journals only if told so
 def main(options: argparse.Namespace) -> int:
     """Simulate a scenario and return the exit status."""
     scenario = chosen_scenario(options, fresh_seed=True)
+    api.load_process(scenario.process)
     folder = _folder(options, scenario)
     runs = _watched(api.simulate_each(scenario, folder), scenario.runs, options.quiet)
     if options.json:
@@ -30,7 +31,7 @@ def main(options: argparse.Namespace) -> int:
             output.print_next(scenario, folder, runs, "simulate")
         else:
             output.print_seed(scenario)
-    return 0
+    return 0 if all(run.is_whole for run in runs) else output.EXIT_NOT_WHOLE
 
 
 def _watched(runs: Iterable[api.Run], total: int, quiet: bool) -> list[api.Run]:

@@ -44,6 +44,11 @@ def _tick(tick: int | None) -> str:
     return "no tick" if tick is None else f"tick {tick}"
 
 
+def _cause(cause: Parting) -> dict[str, Any]:
+    events = {"real": cause.real.to_dict(), "simulated": cause.simulated.to_dict()}
+    return cause._asdict() | events | {"why": _why(cause)}
+
+
 def _plain(folder: object, twins: list[MachineTwin]) -> dict[str, Any]:
     cause = first_parting(twins)
     return {
@@ -51,5 +56,5 @@ def _plain(folder: object, twins: list[MachineTwin]) -> dict[str, Any]:
         "machines": [
             {"name": each.machine, "events": each.events, "same": each.same} for each in twins
         ],
-        "parting": None if cause is None else {**cause._asdict(), "why": _why(cause)},
+        "parting": None if cause is None else _cause(cause),
     }

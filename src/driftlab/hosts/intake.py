@@ -18,8 +18,8 @@ from time import monotonic_ns
 from typing import Final, NamedTuple
 
 from driftlab import wire
-from driftlab.clocks.catalogue import decoder_of
 from driftlab.clocks.clock import TimestampError
+from driftlab.clocks.running import decoder_of
 from driftlab.event import Message
 from driftlab.hosts.incidents import Incidents
 from driftlab.hosts.poller import READ, make_poller
@@ -97,8 +97,10 @@ def opens_letters(plan: MachinePlan) -> OpenLetter:
     def open_letter(peer: str, hello: wire.Hello) -> Message:
         _, stamp, text, payload = hello
         if (text is None) is not (decode is None):
-            raise wire.WireError(f"a message {'with a' if text else 'without its'} timestamp; the "
-                                 f"clock of this run is {plan.clock}")
+            raise wire.WireError(
+                f"a message {'with a' if text else 'without its'} timestamp; the "
+                f"clock of this run is {plan.clock}"
+            )
         timestamp = None if decode is None or text is None else decode(peer, text)
         return Message(peer, stamp, timestamp, None if payload is None else parse_payload(payload))
 

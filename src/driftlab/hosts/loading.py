@@ -65,7 +65,9 @@ def _imported(file: str) -> Any:
     assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[spec.name] = module
-    sys.path.append(os.path.dirname(os.path.abspath(file)))  # last: never before the standard library
+    sys.path.append(
+        os.path.dirname(os.path.abspath(file))
+    )  # last: never before the standard library
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:

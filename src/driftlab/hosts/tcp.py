@@ -21,9 +21,9 @@ from driftlab.hosts.channel import Channel
 from driftlab.hosts.incidents import Incidents
 from driftlab.hosts.intake import Intake
 from driftlab.hosts.journal_file import JournalFile
+from driftlab.hosts.loading import load_process
 from driftlab.hosts.poller import ask_for_exact_timers
 from driftlab.hosts.waiter import Waiter
-from driftlab.hosts.loading import load_process
 from driftlab.machine.effects import Post
 from driftlab.machine.machine import Machine
 from driftlab.trace.journal import (

@@ -19,29 +19,34 @@ from driftlab.errors import DriftlabError
 from driftlab.hosts.assignment import Assignment
 from driftlab.hosts.tcp import TcpHost
 from driftlab.hosts.waiter import READ, Waiter
+from driftlab.machine.failure import ProcessError
 
 ORDERS_FD: Final = 0
 REPORTS_FD: Final = 1
+ERRORS_FD: Final = 2
 LAUNCHER_GONE: Final = "launcher gone"
 _CHUNK_BYTES: Final = 65_536
 
 
 def main(listener: int) -> int:
     """Run one machine as the launcher orders; `listener` is its listening socket's number."""
+    reports = os.dup(REPORTS_FD)
+    os.dup2(ERRORS_FD, REPORTS_FD)  # what a process of the user prints is no report
+    report = _Report(reports)
     try:
-        _work(socket.socket(fileno=listener))
+        _work(socket.socket(fileno=listener), report)
     except DriftlabError as error:
-        _report("failed", str(error))
+        report("failed", str(error))
         return 1
     except Exception:
         import traceback  # heavy, and only needed here
 
-        _report("bug", traceback.format_exc())
+        report("bug", traceback.format_exc())
         return 1
     return 0
 
 
-def _work(listener: socket.socket) -> None:
+def _work(listener: socket.socket, report: "_Report") -> None:
     first, rest = _first_line()
     if first is None:
         return
@@ -52,17 +57,26 @@ def _work(listener: socket.socket) -> None:
     waiter.serve_while(lambda: not host.is_meshed)
     if not waiter.halted:
         host.settle()
-        _report("ready")
+        report("ready")
     waiter.serve_while(lambda: orders.start_ns is None)
     if orders.start_ns is not None:
-        host.run(orders.start_ns)
+        _run(host, orders.start_ns)
     if host.is_complete:
-        _report("done")
+        report("done")
     waiter.serve_while(lambda: True)
     host.quieten()
-    _report("stopped")
+    report("stopped")
     orders.wait_for_the_end()
     host.close(orders.stop_reason)
+
+
+def _run(host: TcpHost, start_ns: int) -> None:
+    """Take every tick; if the process fails the journal says so, and the machine is lost."""
+    try:
+        host.run(start_ns)
+    except ProcessError as error:
+        host.close(str(error))
+        raise
 
 
 class _Orders:
@@ -113,7 +127,13 @@ def _first_line() -> tuple[str | None, bytes]:
     return line.decode(), rest
 
 
-def _report(topic: str, text: str = "") -> None:
-    line = f"{topic} {json.dumps(text)}\n" if text else f"{topic}\n"
-    with suppress(BrokenPipeError):  # the launcher is gone; standard input says so too
-        os.write(REPORTS_FD, line.encode())
+class _Report:
+    """Tells the launcher, a line each."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __call__(self, topic: str, text: str = "") -> None:
+        line = f"{topic} {json.dumps(text)}\n" if text else f"{topic}\n"
+        with suppress(BrokenPipeError):  # the launcher is gone; standard input says so too
+            os.write(self._fd, line.encode())

@@ -1,4 +1,4 @@
-"""When a process of the user fails: who, where in its file, at which tick, and why."""
+"""When a process of the user fails: where in its file, at which tick, and why."""
 
 from types import TracebackType
 from typing import Any
@@ -13,7 +13,7 @@ class ProcessError(DriftlabError):
     """
 
 
-_BEGIN = "process of "
+_BEGIN = "process failed: "
 
 
 def is_of_process(reason: str) -> bool:
@@ -21,23 +21,23 @@ def is_of_process(reason: str) -> bool:
     return reason.startswith(_BEGIN)
 
 
-def raised(name: str, asked: Any, error: BaseException, tick: int | None) -> ProcessError:
+def raised(asked: Any, error: BaseException, tick: int | None) -> ProcessError:
     """Return the error of a process whose code raised; `asked` is the method that was called."""
     code = getattr(asked, "__code__", None)
     where = _place(error.__traceback__, code.co_filename if code else "")
-    return _error(name, where, tick, f"{type(error).__name__}: {error}")
+    return _error(where, tick, f"{type(error).__name__}: {error}")
 
 
-def nonsense(name: str, asked: Any, reason: str, tick: int) -> ProcessError:
+def nonsense(asked: Any, reason: str, tick: int) -> ProcessError:
     """Return the error of a process whose method returned what is no effect."""
     code = getattr(asked, "__code__", None)
     where = f"{code.co_filename}, line {code.co_firstlineno}" if code else str(asked)
-    return _error(name, where, tick, f"{getattr(asked, '__qualname__', asked)} returned {reason}")
+    return _error(where, tick, f"{getattr(asked, '__qualname__', asked)} returned {reason}")
 
 
-def _error(name: str, where: str, tick: int | None, reason: str) -> ProcessError:
+def _error(where: str, tick: int | None, reason: str) -> ProcessError:
     when = "before its first tick" if tick is None else f"at tick {tick}"
-    return ProcessError(" ".join(f"{_BEGIN}{name}: {where}, {when}: {reason}".split()))
+    return ProcessError(" ".join(f"{_BEGIN}{where}, {when}: {reason}".split()))
 
 
 def _place(trace: TracebackType | None, file: str) -> str:

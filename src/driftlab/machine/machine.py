@@ -19,8 +19,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from driftlab.clocks.catalogue import clock_of
 from driftlab.clocks.lamport import merge, step
+from driftlab.clocks.running import clock_of
 from driftlab.event import Event, Kind, Message
 from driftlab.machine.effects import Post, Step
 from driftlab.machine.failure import nonsense, raised
@@ -81,7 +81,7 @@ class Machine:
             try:
                 answer = self._receive(message)
             except _FAILURES as error:
-                raise raised(self._name, self._receive, error, tick) from error
+                raise raised(self._receive, error, tick) from error
             if answer is None:
                 return self._event(tick, _RECEIVE, sender, stamp), _NOTHING
             return self._obey(answer, self._receive, tick, sender, stamp)
@@ -92,7 +92,7 @@ class Machine:
         try:
             answer = self._idle()
         except _FAILURES as error:
-            raise raised(self._name, self._idle, error, tick) from error
+            raise raised(self._idle, error, tick) from error
         if answer is None:
             return self._event(tick, _INTERNAL, None, None), _NOTHING
         return self._obey(answer, self._idle, tick, None, None)
@@ -104,7 +104,7 @@ class Machine:
         try:
             targets, letters, recorded = settle(answer, self._peers)
         except NonsenseError as error:
-            raise nonsense(self._name, asked, str(error), tick) from None
+            raise nonsense(asked, str(error), tick) from None
         view = self.view
         kind = _RECEIVE if sender is not None else _SEND if targets else _INTERNAL
         event = self._event(tick, kind, sender, stamp, targets, recorded)
@@ -134,4 +134,4 @@ def _made(view: MachineView, process: ProcessType) -> Process:
     try:
         return process(view)
     except _FAILURES as error:
-        raise raised(view.name, getattr(process, "__init__", process), error, None) from error
+        raise raised(getattr(process, "__init__", process), error, None) from error

@@ -38,7 +38,7 @@ def replay(
     machine = Machine(plan, process)
     for number, (event, found, now_ns) in enumerate(recorded):
         try:
-            again = machine.tick(number, found, now_ns).event
+            again, _ = machine.tick(number, found, now_ns)
         except ProcessError as error:
             return Difference(event, str(error))
         if again != event:

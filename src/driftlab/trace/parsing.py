@@ -4,10 +4,11 @@ What the lines are is told in `journal`, which writes them.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from driftlab.clocks.clock import Timestamp
+from driftlab.clocks.running import Decode
 from driftlab.event import Event, Kind, Message
 from driftlab.payload import PayloadError, parse_payload
 from driftlab.trace.journal import EMPTY, VERSION, Entry, Instant, Note
@@ -22,9 +23,6 @@ _EVENT = re.compile(
 
 class JournalError(Exception):
     """A line that is not of a journal; the message says why."""
-
-
-Decode = Callable[[str, str], Timestamp]  # a process's name and a text to a timestamp
 
 
 def parse_entry(process: str, line: str, decode: Decode | None = None) -> Entry:

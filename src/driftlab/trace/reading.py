@@ -5,9 +5,10 @@ from os import SEEK_END
 from pathlib import Path
 from typing import NamedTuple
 
+from driftlab.clocks.running import Decode
 from driftlab.errors import DriftlabError
 from driftlab.trace.journal import Entry, Note
-from driftlab.trace.parsing import Decode, JournalError, parse_entry, parse_note
+from driftlab.trace.parsing import JournalError, parse_entry, parse_note
 
 JOURNAL_SUFFIX = ".log"
 _TAIL_BYTES = 4096
