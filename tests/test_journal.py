@@ -1,14 +1,17 @@
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftlab.clocks.vector import VectorTimestamp
 from driftlab.event import Event, Kind, Message
 from driftlab.hosts.journal_file import JournalFile, JournalFileError
-from driftlab.trace.journal import COLUMNS, Entry, Instant, format_entry, format_note
+from driftlab.payload import payload_text
+from driftlab.trace.journal import COLUMNS, MORE_COLUMNS, Entry, Instant, format_entry, format_note
 from driftlab.trace.parsing import JournalError, parse_entry, parse_note
 from driftlab.trace.reading import UnreadableError, journals_of, read_journal, read_last
 from driftlab.trace.utc import utc_ns, utc_text
@@ -29,8 +32,49 @@ def entries(draw: st.DrawFn) -> Entry:
         draw(counts) if received else None, draw(targets) if kind is Kind.SEND else (),
         draw(counts), draw(counts),
     )  # fmt: skip
-    found = draw(st.lists(st.builds(Message, names, counts), max_size=4))
+    found = draw(st.lists(st.builds(Message, names, counts, st.none(), st.none()), max_size=4))
     return Entry(event, Instant(draw(times), draw(counts), draw(st.integers(-9, 2**60))), found)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+letters = st.none() | values.map(payload_text)
+stamps = st.lists(st.integers(0, 2**62), min_size=3, max_size=3).map(
+    lambda numbers: VectorTimestamp(tuple(numbers))
+)
+
+
+@st.composite
+def long_entries(draw: st.DrawFn) -> Entry:
+    one = draw(entries())
+    message = st.builds(Message, names, counts, stamps | st.none(), letters)
+    event = one.event._replace(
+        timestamp=draw(stamps | st.none()), recorded=tuple(draw(st.lists(values, max_size=3)))
+    )
+    return one._replace(event=event, found=tuple(draw(st.lists(message, max_size=4))))
+
+
+@given(long_entries())
+def test_timestamps_payloads_and_what_is_on_record_survive_their_line(one: Entry) -> None:
+    line = format_entry(one, more_columns=True)
+    assert len(line.split("\t")) == len(COLUMNS + MORE_COLUMNS)
+    assert line.splitlines() == [line[:-1]]
+    back = parse_entry("A", line[:-1], lambda name, text: VectorTimestamp.decode(text, 0, 3))
+    assert back == one
+    bare = parse_entry("A", line[:-1])
+    assert bare.event == one.event._replace(timestamp=None)
+
+
+@given(st.text('0123456789.:,%{}[]"AB-', max_size=12), st.sampled_from([10, 11, 12]))
+def test_a_column_of_nonsense_is_refused_or_read_but_never_crashes(text: str, column: int) -> None:
+    cells = format_entry(entry(1), more_columns=True).rstrip("\n").split("\t")
+    cells[column] = text or "-"
+    with suppress(JournalError):
+        parse_entry("A", "\t".join(cells), lambda name, text: VectorTimestamp.decode(text, 0, 3))
 
 
 def header(machine: str = "A") -> str:
@@ -201,6 +245,7 @@ def test_a_line_that_the_disk_cuts_is_an_error_at_once(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_with_the_files_name() -> None:
     journal = JournalFile.__new__(JournalFile)  # /dev/full exists, so it cannot be created
     journal.path = "/dev/full"
+    journal._more_columns = False
     journal._fd = os.open("/dev/full", os.O_WRONLY)
     with pytest.raises(JournalFileError, match="No space left"):
         journal.append(entry(0))

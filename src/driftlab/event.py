@@ -24,7 +24,8 @@ class Message(NamedTuple):
 
     Who sent it, the Lamport clock it carries (`stamp`), the timestamp of the
     run's further clock, if it keeps one, and what a process of the user put
-    in: a value of JSON, None where there is nothing.
+    in, None where there is nothing. That is canonical text of JSON while the
+    message is on its way, and its value when a process receives it.
     """
 
     sender: str

@@ -36,6 +36,11 @@ def parse_payload(text: str) -> Any:
         raise PayloadError(f"{_quote(text)} is not JSON: {error}") from None
 
 
+def canonical(text: str) -> str:
+    """Return JSON that somebody else wrote as `payload_text` writes it. Raises PayloadError."""
+    return payload_text(parse_payload(text))
+
+
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number of JSON")
 

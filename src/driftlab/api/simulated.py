@@ -19,6 +19,7 @@ from driftlab.hosts.loading import DIE, load_process
 from driftlab.hosts.run_folder import claim, fresh_folder, run_folder
 from driftlab.hosts.simulated_journals import SimulatedJournals
 from driftlab.hosts.simulator import WAITING_MESSAGES_MAX, Ending, Sink, Ways, simulate_run
+from driftlab.machine.machine import Machine
 from driftlab.machine.replay import Difference, Input, replay
 from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
@@ -68,6 +69,7 @@ def simulate_each(
     """
     load_process(scenario.process)
     if out is not None and scenario.runs > 1:
+        _machines(scenario, plan_run(scenario, scenario.first_run))  # raises before all is claimed
         claim(out, scenario)
     workers = workers or os.cpu_count() or 1
     if workers == 1 or _expected_ticks(scenario) < TICKS_WORTH_A_POOL:
@@ -112,17 +114,28 @@ def entries_of(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[list[En
         now_ns = plans[position].physical.reading_ns(due_ns, due_ns)
         entries[position].append(Entry(event, Instant(now_ns, due_ns, 0), found))
 
-    _run_general(scenario, plans, keep)
+    _run_general(scenario, plans, _machines(scenario, plans), keep)
     return entries
 
 
 def _run_general(
-    scenario: Scenario, plans: Sequence[MachinePlan], sink: Sink, on_beat: OnBeat | None = None
+    scenario: Scenario,
+    plans: Sequence[MachinePlan],
+    machines: Sequence[Machine],
+    sink: Sink,
+    on_beat: OnBeat | None = None,
 ) -> Ending:
     """Run the general engine; what a process of the user prints goes to standard error."""
     ways = Ways(scenario.order, scenario.message_latency, scenario.channel_latencies())
     with _prints_aside(scenario):
-        return simulate_run(plans, ways, sink, load_process(scenario.process), on_beat)
+        return simulate_run(plans, machines, ways, sink, on_beat)
+
+
+def _machines(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[Machine]:
+    """Make the machines. Raises ProcessError."""
+    process = load_process(scenario.process)
+    with _prints_aside(scenario):
+        return [Machine(plan, process) for plan in plans]
 
 
 def _prints_aside(scenario: Scenario) -> AbstractContextManager[object]:
@@ -135,9 +148,10 @@ def _simulate_one(
 ) -> Run:
     alone = one_run(scenario, number)
     plans = plan_run(alone, number)
+    machines = _machines(alone, plans)
     tallies = [Tally() for _ in plans]
     if out is None:
-        ending = _run_general(alone, plans, _tallying(tallies), on_beat)
+        ending = _run_general(alone, plans, machines, _tallying(tallies), on_beat)
         return _run_of(alone, None, plans, tallies, _reasons(plans, ending))
     folder = run_folder(out, scenario, number)
     claim(folder, alone)
@@ -150,7 +164,7 @@ def _simulate_one(
 
     reasons = [INTERRUPTED] * len(plans)
     try:
-        reasons = _reasons(plans, _run_general(alone, plans, record, on_beat))
+        reasons = _reasons(plans, _run_general(alone, plans, machines, record, on_beat))
     finally:
         journals.close(reasons)
     return _run_of(alone, folder, plans, tallies, reasons)

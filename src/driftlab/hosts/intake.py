@@ -24,7 +24,7 @@ from driftlab.event import Message
 from driftlab.hosts.incidents import Incidents
 from driftlab.hosts.poller import READ, make_poller
 from driftlab.hosts.waiter import Waiter
-from driftlab.payload import PayloadError, parse_payload
+from driftlab.payload import PayloadError, canonical
 from driftlab.plan import MachinePlan
 
 INTAKE_BYTES_MAX: Final = 32_768  # from one peer at one tick
@@ -102,7 +102,7 @@ def opens_letters(plan: MachinePlan) -> OpenLetter:
                 f"clock of this run is {plan.clock}"
             )
         timestamp = None if decode is None or text is None else decode(peer, text)
-        return Message(peer, stamp, timestamp, None if payload is None else parse_payload(payload))
+        return Message(peer, stamp, timestamp, None if payload is None else canonical(payload))
 
     return open_letter
 

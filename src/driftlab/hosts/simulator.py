@@ -19,8 +19,7 @@ from driftlab.event import Event, Message
 from driftlab.latency import Latency
 from driftlab.machine.effects import Post
 from driftlab.machine.failure import ProcessError
-from driftlab.machine.machine import Machine, ProcessType
-from driftlab.payload import parse_payload
+from driftlab.machine.machine import Machine
 from driftlab.plan import MachinePlan
 
 WAITING_MESSAGES_MAX: Final = 10_000_000  # on their way and in all inboxes together: some 2 GB
@@ -110,18 +109,15 @@ def _arrival_and_sender(each: tuple[int, int, Message]) -> tuple[int, int]:
 
 def simulate_run(
     plans: Sequence[MachinePlan],
+    machines: Sequence[Machine],
     ways: Ways,
     sink: Sink,
-    process: ProcessType | None = None,
     on_beat: Callable[[int], None] | None = None,
 ) -> Ending:
-    """Simulate one run; `sink` is given each event as it happens.
+    """Simulate one run of new machines; `sink` is given each event as it happens.
 
-    `process` is what the machines run, the notes' die if none is given.
-    `on_beat` is told now and then how many ticks were taken. Raises
-    ProcessError where a process cannot even be made.
+    `on_beat` is told now and then how many ticks were taken.
     """
-    machines = [Machine(plan, process) for plan in plans]
     boxes = [Postbox(by_arrival=ways.order == "arrival") for _ in plans]
     post_office = _PostOffice(plans, ways, boxes)
     ticks = [machine.tick for machine in machines]
@@ -183,15 +179,13 @@ class _PostOffice:
         targets, stamp, timestamp, payload = post
         self.posted += len(targets)
         name, positions, boxes = self._names[sender], self._positions, self._boxes
-        message = Message(name, stamp, timestamp)
+        message = Message(name, stamp, timestamp, payload)
         takes_time = self._ways.take_time
         for target in targets:
             place = positions[target]
             arrival_ns = now_ns
             if takes_time:
                 arrival_ns += self._latency_ns(sender, place, tick)
-            if payload is not None:
-                message = Message(name, stamp, timestamp, parse_payload(payload))
             boxes[place].post(arrival_ns, sender, message)
 
     def _latency_ns(self, sender: int, target: int, tick: int) -> int:

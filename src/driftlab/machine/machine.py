@@ -28,6 +28,7 @@ from driftlab.machine.process import Process
 from driftlab.machine.settling import NonsenseError, settle
 from driftlab.machine.view import MachineView
 from driftlab.machine.workload import Die
+from driftlab.payload import parse_payload
 from driftlab.plan import MachinePlan
 
 ProcessType = Callable[[MachineView], Process]
@@ -79,7 +80,7 @@ class Machine:
                 view.timestamp = self._stamping.merge(message.timestamp, now_ns)
             view.queue = len(inbox)
             try:
-                answer = self._receive(message)
+                answer = self._receive(message if message.payload is None else _opened(message))
             except _FAILURES as error:
                 raise raised(self._receive, error, tick) from error
             if answer is None:
@@ -128,6 +129,11 @@ class Machine:
                 view.clock, view.queue, view.timestamp, recorded,
             ),
         )  # fmt: skip
+
+
+def _opened(message: Message) -> Message:
+    """Return a message with its payload as a value, a new one each time."""
+    return message._replace(payload=parse_payload(message.payload))
 
 
 def _made(view: MachineView, process: ProcessType) -> Process:

@@ -127,7 +127,7 @@ def _format_message(message: Message) -> str:
     text = f"{sender}:{stamp}"
     if timestamp is not None or payload is not None:
         text += f":{'' if timestamp is None else timestamp.encode()}"
-    return text if payload is None else f"{text}:{_escaped(payload_text(payload))}"
+    return text if payload is None else f"{text}:{_escaped(payload)}"
 
 
 def _escaped(text: str) -> str:

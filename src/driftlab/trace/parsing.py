@@ -10,7 +10,7 @@ from typing import Any
 from driftlab.clocks.clock import Timestamp
 from driftlab.clocks.running import Decode
 from driftlab.event import Event, Kind, Message
-from driftlab.payload import PayloadError, parse_payload
+from driftlab.payload import PayloadError, canonical, parse_payload
 from driftlab.trace.journal import EMPTY, VERSION, Entry, Instant, Note
 from driftlab.trace.utc import utc_ns
 
@@ -56,8 +56,10 @@ def _parse_more(
     process: str, more: Sequence[str | None], decode: Decode | None
 ) -> tuple[Timestamp | None, tuple[Any, ...]]:
     timestamp, recorded = (EMPTY if text is None else text for text in more)
-    values = () if recorded == EMPTY else tuple(_parse_json(recorded))
-    return None if timestamp == EMPTY else _decoded(process, timestamp, decode), values
+    values = [] if recorded == EMPTY else parse_payload(_parse_payload(recorded))
+    if not isinstance(values, list):
+        raise JournalError("not an event: the column `recorded` is a list of JSON")
+    return None if timestamp == EMPTY else _decoded(process, timestamp, decode), tuple(values)
 
 
 def _decoded(process: str, text: str, decode: Decode | None) -> Timestamp | None:
@@ -67,11 +69,12 @@ def _decoded(process: str, text: str, decode: Decode | None) -> Timestamp | None
         raise JournalError(f"not an event: {error}") from None
 
 
-def _parse_json(text: str) -> Any:
+def _parse_payload(text: str) -> str:
+    """Read an escaped text of JSON as canonical text. Raises JournalError."""
     for character in ", %":
         text = text.replace(f"%{ord(character):02X}", character)
     try:
-        return parse_payload(text)
+        return canonical(text)
     except PayloadError as error:
         raise JournalError(f"not an event: {error}") from None
 
@@ -94,7 +97,7 @@ def _parse_message(text: str, decode: Decode | None) -> Message:
         sender,
         int(stamp),
         _decoded(sender, timestamp, decode) if timestamp else None,
-        _parse_json(payload) if has_payload else None,
+        _parse_payload(payload) if has_payload else None,
     )
 
 
