@@ -47,7 +47,9 @@ MOVES = st.lists(
         st.integers(0, PROCESSES_MAX - 1),  # whose event
         st.none() | st.integers(0, EVENTS_MAX),  # which message to receive, if there is one
         st.integers(0, 2**PROCESSES_MAX - 1),  # else to whom to send, as bits
-        st.integers(-3, 5) | st.integers(-ENTRY_MAX, ENTRY_MAX),  # physical time
+        st.integers(0, 1)
+        | st.integers(-3, 3)
+        | st.integers(-ENTRY_MAX, ENTRY_MAX),  # physical time
     ),
     max_size=EVENTS_MAX,
 )
