@@ -14,6 +14,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "dice", "clocks"),
     (
         "event",
+        "payload",
+        "physical",
         "schedule",
         "latency",
         "topology",
