@@ -33,7 +33,7 @@ def lateness_of(scenario: Scenario) -> Lateness | None:
     """Run a scenario for real and read the lateness from its journals; None if cut short."""
     with TemporaryDirectory() as folder:
         where = Path(folder)
-        outcome = launch(plan_run(scenario, 1), where, new_run_id(), scenario.order)
+        outcome = launch(plan_run(scenario, 1), folder, new_run_id(), scenario.order)
         if outcome.interrupted:
             raise KeyboardInterrupt
         if not outcome.is_whole:
@@ -51,7 +51,7 @@ def mesh_of(machines: int) -> Iterator[Mesh]:
     scenario = Scenario(machines=machines)
     plans = plan_run(scenario, 1)
     with TemporaryDirectory() as folder:
-        start = _Launch(plans, Path(folder), new_run_id(), "peers", _Signals(), lambda ns: None)
+        start = _Launch(plans, folder, new_run_id(), "peers", _Signals(), lambda ns: None)
         began_ns = monotonic_ns()
         try:
             start._spawn()

@@ -11,9 +11,10 @@ from driftlab.clocks.vector import VectorTimestamp
 from driftlab.event import Event, Kind, Message
 from driftlab.hosts.journal_file import JournalFile, JournalFileError
 from driftlab.payload import payload_text
+from driftlab.trace.files import UnreadableError
 from driftlab.trace.journal import COLUMNS, MORE_COLUMNS, Entry, Instant, format_entry, format_note
 from driftlab.trace.parsing import JournalError, parse_entry, parse_note
-from driftlab.trace.reading import UnreadableError, journals_of, read_journal, read_last
+from driftlab.trace.reading import journals_of, read_journal, read_last
 from driftlab.trace.utc import utc_ns, utc_text
 from tests.started import linux_only
 

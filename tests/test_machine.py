@@ -42,7 +42,7 @@ def machine_of(name: str, scenario: Scenario) -> Machine:
 
 
 def messages(peers: str) -> st.SearchStrategy[list[Message]]:
-    one = st.builds(Message, st.sampled_from(peers), st.integers(0, 50))
+    one = st.builds(Message, st.sampled_from(peers), st.integers(0, 50), st.none(), st.none())
     return st.one_of(st.just([]), st.just([]), st.lists(one, max_size=4))
 
 

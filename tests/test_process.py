@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.analysis.twin import twin
+from driftlab.api.compared import replay_runs
 from driftlab.api.recorded import decoder
-from driftlab.api.simulated import replay_runs
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.event import Kind
 from driftlab.hosts.simulator import Postbox

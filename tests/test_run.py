@@ -4,13 +4,12 @@ import os
 import random
 import resource
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import driftlab
-from driftlab.api import RunStart, run_each
+from driftlab.api.real import RunStart, run_each
 from driftlab.event import Kind
 from driftlab.machine.replay import Difference, Input, replay
 from driftlab.planning import plan_run
@@ -95,7 +94,7 @@ def test_machines_that_are_not_linked_do_not_talk(tmp_path: Path, topology: str)
 
 
 def test_a_run_is_repeated_from_its_folder_with_the_same_dice(tmp_path: Path) -> None:
-    from driftlab.api import read_scenario
+    from driftlab.api.recorded import read_scenario
 
     first = driftlab.run(driftlab.Scenario(rates="2..9", seconds=1, seed=11), tmp_path / "a")
     again = driftlab.run(read_scenario(tmp_path / "a" / "scenario.toml"), tmp_path / "b")
@@ -180,7 +179,7 @@ def test_a_replay_with_other_dice_differs(tmp_path: Path) -> None:
     scenario = driftlab.Scenario(rates=[60, 30], seconds=1, seed=9)
     driftlab.run(scenario, tmp_path / "run")
     for journal in journals_of(tmp_path / "run"):
-        found = difference(journal, replace(scenario, seed=10))
+        found = difference(journal, scenario.replace(seed=10))
         assert found is not None
         assert found.recorded != found.replayed
         assert not isinstance(found.replayed, str)

@@ -1,3 +1,5 @@
+import pickle
+import tomllib
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +12,7 @@ from driftlab.errors import DriftlabError
 from driftlab.scenario import Scenario, default_name
 from driftlab.scenario_checks import RateRange, ScenarioError
 from driftlab.scenarios import BUILT_IN
+from driftlab.toml import toml_text
 
 numbers = st.one_of(st.integers(1, 10**6), st.floats(1e-6, 1e6))
 chances = st.floats(0, 0.5)
@@ -132,11 +135,11 @@ def test_names_go_on_after_z_like_columns_of_a_sheet() -> None:
 
 
 def test_a_die_is_its_probabilities_exactly() -> None:
-    assert Scenario(faces=10).chances == (Fraction(1, 5), Fraction(1, 10))
-    assert Scenario(send_one=0.2, send_all=0.1).chances == (Fraction(1, 5), Fraction(1, 10))
+    one, both = Fraction(1, 5), Fraction(3, 10)
+    assert Scenario(faces=10).die == (int(one * 2**DIE_BITS), int(both * 2**DIE_BITS))
     assert Scenario(faces=10).die == Scenario(send_one=0.2, send_all=0.1).die
     assert Scenario(send_one=0.5, send_all=0.5).die[1] == 2**DIE_BITS
-    assert Scenario(send_one=0.1).chances == (Fraction(1, 10), Fraction(0))
+    assert Scenario(send_one=0.1).die == (2**DIE_BITS // 10, 2**DIE_BITS // 10)
 
 
 def test_text_is_read_as_flags_give_it() -> None:
@@ -232,3 +235,68 @@ def test_bad_keys_are_named_in_one_line(keys: dict[str, Any], told: str) -> None
 def test_bad_toml_is_a_scenario_error() -> None:
     with pytest.raises(ScenarioError, match="TOML"):
         Scenario.from_toml("rates = [6, 3,")
+
+
+def test_a_scenario_never_changes_and_its_copies_are_equal() -> None:
+    scenario = Scenario(
+        rates=[6, 3.5], latencies={"A>B": "fixed:1"}, offset_ms=[0, -3], clock="vector"
+    )
+    with pytest.raises(AttributeError, match="never changes"):
+        scenario.seed = 3
+    with pytest.raises(AttributeError, match="never changes"):
+        del scenario.seed
+    for copy in (pickle.loads(pickle.dumps(scenario)), scenario.replace(seed=1)):
+        assert (copy, hash(copy)) == (scenario, hash(scenario))
+    assert eval(repr(scenario)) == scenario
+    assert scenario.replace(seed=2) != scenario
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"clock": "sundial"}, "clock: 'sundial' is not known; allowed: lamport, vector"),
+        ({"clock": "matrix", "machines": 51}, "clock: 51 processes are too many for the matrix"),
+        ({"offset_ms": [1, 2]}, "offset_ms: 2 given for 3 machines"),
+        ({"offset_ms": "1,x,3"}, "offset_ms: 'x' is not a number"),
+        ({"skew_ppm": [0, 0, 1e9]}, "skew_ppm: 1000000000.0 is not allowed"),
+        ({"latencies": {"A": "fixed:1"}}, "latencies: 'A' is not a channel"),
+        ({"latencies": {"A>A": "fixed:1"}}, "latencies: 'A>A' is not a channel"),
+        ({"latencies": {"A>Z": "fixed:1"}}, "latencies: A>Z: there is no machine Z"),
+        ({"latencies": {"A>B": "fixed:-1"}}, "latencies: A>B: -1.0 is not allowed"),
+        ({"latencies": {"A>B": "fixed:nan"}}, "latencies: A>B: nan is not allowed"),
+        ({"latencies": 5}, "latencies: 5 is no table"),
+        ({"process": "mine"}, "process: 'mine' is not a process"),
+        ({"process": int}, "is not a process"),
+        (
+            {"seconds": 1e300},
+            "seconds: 1e+300 is not allowed; allowed: a number from 1e-09 to",
+        ),
+    ],
+)
+def test_further_keys_say_what_is_allowed(keys: dict[str, Any], said: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        Scenario(**keys)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+keys = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1)
+simple = (
+    st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+
+
+@given(
+    st.dictionaries(keys, simple | st.lists(simple, max_size=3), max_size=5),
+    st.dictionaries(st.text(), simple, max_size=3),
+)
+def test_what_is_written_as_toml_reads_back_as_it_was(
+    plain: dict[str, Any], table: dict[str, Any]
+) -> None:
+    assert tomllib.loads(toml_text({**plain, "a-table": table})) == {**plain, "a-table": table}
+
+
+@pytest.mark.parametrize("value", [True, None, object(), [None]])
+def test_what_has_no_place_in_a_scenario_is_not_written(value: object) -> None:
+    with pytest.raises(TypeError):
+        toml_text({"key": value})

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.planning import plan_run
-from driftlab.scenario import Scenario, exact
+from driftlab.scenario import Scenario
+from driftlab.scenario_checks import exact
 from driftlab.schedule import NS_PER_SECOND, Schedule, phase_ns
 
 rates = st.floats(1e-6, 1e6).map(lambda rate: exact(rate))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.analysis.twin import first_parting, twin
-from driftlab.api import simulate_each, twin_runs
-from driftlab.api.simulated import entries_of, inputs_of
+from driftlab.api.compared import inputs_of, twin_runs
+from driftlab.api.general import entries_of
+from driftlab.api.simulated import simulate_each
 from driftlab.event import Message
 from driftlab.hosts.simulator import Postbox
 from driftlab.machine.replay import replay
@@ -23,7 +24,7 @@ from tests.test_run import judged
 
 
 def simulated(scenario: driftlab.Scenario, run: int = 1) -> list[list[Entry]]:
-    return entries_of(scenario, plan_run(scenario, run))
+    return entries_of(scenario, run)
 
 
 def one(scenario: driftlab.Scenario, **keys: Any) -> driftlab.Run:

@@ -11,7 +11,10 @@ too, and must stay light.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from driftlab.api import Run, read_runs, run, simulate
+    from driftlab.api.outcome import Run
+    from driftlab.api.real import run
+    from driftlab.api.recorded import read_runs
+    from driftlab.api.simulated import simulate
     from driftlab.errors import DriftlabError
     from driftlab.event import Message
     from driftlab.machine.effects import Record, Send
@@ -37,12 +40,12 @@ _ROOMS = {
     "Message": "driftlab.event",
     "Process": "driftlab.machine.process",
     "Record": "driftlab.machine.effects",
-    "Run": "driftlab.api",
+    "Run": "driftlab.api.outcome",
     "Scenario": "driftlab.scenario",
     "Send": "driftlab.machine.effects",
-    "read_runs": "driftlab.api",
-    "run": "driftlab.api",
-    "simulate": "driftlab.api",
+    "read_runs": "driftlab.api.recorded",
+    "run": "driftlab.api.real",
+    "simulate": "driftlab.api.simulated",
 }
 
 

@@ -12,11 +12,13 @@ normal quantile behind the lognormal has a second table for each tail and ends
 at one part in 2**25, about 5.4 standard deviations.
 """
 
-from decimal import Decimal, localcontext
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from driftlab.dice import WORD_BITS, below
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 FIXED_BITS: Final = 32  # of the fraction of a number in a table
 TABLE_BITS: Final = 12  # a table has 2**12 intervals
@@ -80,13 +82,15 @@ def _between(table: tuple[int, ...], place: int, bits: int) -> int:
     return here + ((there - here) * rest >> bits - TABLE_BITS)
 
 
-def _fixed(number: Decimal) -> int:
+def _fixed(number: "Decimal") -> int:
     return int((number * (1 << FIXED_BITS)).to_integral_value())
 
 
 @lru_cache(maxsize=1)
 def _logarithms() -> tuple[int, ...]:
     """Return ln(1 + i / 2**12), in fixed point."""
+    from decimal import Decimal, localcontext  # heavy, and only for tables
+
     with localcontext() as context:
         context.prec = _DIGITS
         return tuple(_fixed((1 + Decimal(i) / _INTERVALS).ln()) for i in range(_INTERVALS + 1))
@@ -104,6 +108,7 @@ def _exponentials(sigma: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[i
 
 
 def _exponential_of(share: float, sigma: int) -> int:
+    from decimal import Decimal, localcontext
     from statistics import NormalDist  # imports much, and only a lognormal needs it
 
     # Twelve digits of the quantile are the same on every machine, whatever its log does.

@@ -5,7 +5,6 @@ text in both worlds, so a receiver gets a copy of its own, and a tuple arrives
 as the list that JSON knows.
 """
 
-import json
 from typing import Any, Final, NoReturn
 
 PAYLOAD_BYTES_MAX: Final = 16_384  # of JSON text in one message, or on record in one event
@@ -17,6 +16,8 @@ class PayloadError(ValueError):
 
 def payload_text(value: Any) -> str:
     """Return a value as canonical JSON, in ASCII and without blanks. Raises PayloadError."""
+    import json  # heavy, and the notes' messages have no payload
+
     try:
         text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -30,6 +31,8 @@ def parse_payload(text: str) -> Any:
     """Read JSON as a value. Raises PayloadError."""
     if len(text) > PAYLOAD_BYTES_MAX:
         raise PayloadError(f"{len(text)} bytes of JSON; the limit is {PAYLOAD_BYTES_MAX}")
+    import json
+
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:

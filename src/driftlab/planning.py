@@ -2,7 +2,8 @@
 
 from driftlab.dice import Purpose, draw, stream
 from driftlab.plan import MachinePlan
-from driftlab.scenario import Scenario, exact
+from driftlab.scenario import Scenario
+from driftlab.scenario_checks import exact
 from driftlab.schedule import Schedule, phase_ns
 
 

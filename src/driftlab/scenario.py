@@ -5,22 +5,29 @@ TOML, and together with a run's number it decides everything that a simulation
 does and every die that a real run throws.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from fractions import Fraction
-from typing import Any, Literal, cast
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from driftlab.clocks.catalogue import require_fits
 from driftlab.dice import DIE_BITS, Purpose, below, draw, stream
 from driftlab.latency import Latency
 from driftlab.physical import PhysicalClock
-from driftlab.scenario_checks import CHECKS, MACHINES_MAX, RateRange, ScenarioError, parse_latency
+from driftlab.scenario_checks import (
+    CHECKS,
+    MACHINES_MAX,
+    RateRange,
+    ScenarioError,
+    exact,
+    parse_latency,
+)
+from driftlab.toml import toml_text
 from driftlab.topology import ALWAYS_FITS, neighbours
 
 _RATES_OF_THE_NOTES = RateRange(1, 6)
+_NONE_OF_THEIR_OWN: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """What is to be run.
 
@@ -61,37 +68,113 @@ class Scenario:
     Raises ScenarioError.
     """
 
-    rates: Sequence[float] | str | RateRange = _RATES_OF_THE_NOTES
-    machines: int | None = None  # None: as rates or names say, else 3; never outlives __init__
-    names: Sequence[str] = ()
-    seconds: float = 60
-    runs: int = 1
-    first_run: int = 1
-    faces: int | None = None
-    send_one: float | None = None
-    send_all: float | None = None
-    seed: int = 1
-    speed: float = 1
-    phase: Literal["random", "aligned"] = "random"
-    order: Literal["peers", "arrival"] = "peers"
-    latency: str = "none"
-    topology: str = "mesh"
-    latencies: Mapping[str, str] = field(default_factory=dict, hash=False)
-    clock: str = "lamport"
-    process: str = "die"
-    offset_ms: Sequence[float] = ()
-    skew_ppm: Sequence[float] = ()
+    __slots__ = (
+        "clock",
+        "faces",
+        "first_run",
+        "latencies",
+        "latency",
+        "machines",
+        "names",
+        "offset_ms",
+        "order",
+        "phase",
+        "process",
+        "rates",
+        "runs",
+        "seconds",
+        "seed",
+        "send_all",
+        "send_one",
+        "skew_ppm",
+        "speed",
+        "topology",
+    )  # fmt: skip
+    rates: tuple[float, ...] | RateRange
+    machines: int
+    names: tuple[str, ...]
+    seconds: float
+    runs: int
+    first_run: int
+    faces: int | None
+    send_one: float | None
+    send_all: float | None
+    seed: int
+    speed: float
+    phase: str
+    order: str
+    latency: str
+    topology: str
+    latencies: Mapping[str, str]
+    clock: str
+    process: str
+    offset_ms: tuple[float, ...]
+    skew_ppm: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        """Check every key and bring it into its canonical form."""
+    def __init__(
+        self,
+        *,
+        rates: Iterable[float] | str | RateRange = _RATES_OF_THE_NOTES,
+        machines: int | None = None,
+        names: Iterable[str] = (),
+        seconds: float = 60,
+        runs: int = 1,
+        first_run: int = 1,
+        faces: int | None = None,
+        send_one: float | None = None,
+        send_all: float | None = None,
+        seed: int = 1,
+        speed: float = 1,
+        phase: str = "random",
+        order: str = "peers",
+        latency: str = "none",
+        topology: str = "mesh",
+        latencies: Mapping[str, str] = _NONE_OF_THEIR_OWN,
+        clock: str = "lamport",
+        process: str | type = "die",
+        offset_ms: Iterable[float] = (),
+        skew_ppm: Iterable[float] = (),
+    ) -> None:
+        given = locals()
         for key, check in CHECKS.items():
-            object.__setattr__(self, key, check(key, getattr(self, key)))
+            object.__setattr__(self, key, check(key, given[key]))
         self._settle_chances()
         self._settle_machines()
         self._settle_channels()
         self._settle_clocks()
         if self.topology not in ALWAYS_FITS:
             self.neighbours(self.first_run)
+
+    def __setattr__(self, key: str, value: object) -> None:
+        raise AttributeError(f"{key}: a scenario never changes; make another with replace()")
+
+    def __delattr__(self, key: str) -> None:
+        raise AttributeError(f"{key}: a scenario never changes; make another with replace()")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(str(self._values()))
+
+    def __repr__(self) -> str:
+        return f"Scenario({', '.join(f'{key}={value!r}' for key, value in self.to_dict().items())})"
+
+    def __reduce__(self) -> tuple[Callable[..., "Scenario"], tuple[dict[str, Any]]]:
+        return Scenario.from_dict, (self.to_dict(),)
+
+    def _values(self) -> list[object]:
+        return [getattr(self, key) for key in self.__slots__]
+
+    def replace(self, **changes: Any) -> "Scenario":
+        """Return the same scenario but for some keys. Raises ScenarioError."""
+        return Scenario.from_dict({**self.to_dict(), **changes})
+
+    def alone(self, run: int) -> "Scenario":
+        """Return the scenario of one run alone, its rates drawn."""
+        if self.runs == 1 and self.first_run == run and not isinstance(self.rates, RateRange):
+            return self
+        return self.replace(rates=self.rates_of(run), runs=1, first_run=run)
 
     def _settle_chances(self) -> None:
         given = [key for key in ("send_one", "send_all") if getattr(self, key) is not None]
@@ -102,7 +185,7 @@ class Scenario:
             return
         object.__setattr__(self, "send_one", self.send_one or 0)
         object.__setattr__(self, "send_all", self.send_all or 0)
-        one, every = self.chances
+        one, every = exact(self.send_one or 0), exact(self.send_all or 0)
         if one + every > 1:
             raise ScenarioError(
                 f"send_one {self.send_one} and send_all {self.send_all} add up to "
@@ -148,20 +231,16 @@ class Scenario:
     @property
     def size(self) -> int:
         """How many machines there are."""
-        return cast(int, self.machines)
-
-    @property
-    def chances(self) -> tuple[Fraction, Fraction]:
-        """The exact probabilities (to one peer, to every peer) of a free tick."""
-        if self.faces is not None:
-            return Fraction(2, self.faces), Fraction(1, self.faces)
-        return exact(self.send_one or 0), exact(self.send_all or 0)
+        return self.machines
 
     @property
     def die(self) -> tuple[int, int]:
         """The die as two bounds on DIE_BITS random bits: below the first one peer, else all."""
-        one, every = self.chances
-        return int(one * 2**DIE_BITS), int((one + every) * 2**DIE_BITS)
+        whole = 2**DIE_BITS
+        if self.faces is not None:
+            return 2 * whole // self.faces, 3 * whole // self.faces
+        one, every = exact(self.send_one or 0), exact(self.send_all or 0)
+        return int(one * whole), int((one + every) * whole)
 
     @property
     def message_latency(self) -> Latency:
@@ -189,6 +268,15 @@ class Scenario:
         return int(exact(self.seconds) * 10**9)
 
     @property
+    def expected_ticks(self) -> int:
+        """About how many ticks all runs take together; of drawn rates the mean counts."""
+        if isinstance(self.rates, RateRange):
+            each = self.size * (self.rates.low + self.rates.high) / 2
+        else:
+            each = float(sum(self.rates))
+        return int(each * self.seconds * self.runs)
+
+    @property
     def run_numbers(self) -> range:
         """The numbers of the runs."""
         return range(self.first_run, self.first_run + self.runs)
@@ -196,7 +284,7 @@ class Scenario:
     def rates_of(self, run: int) -> tuple[float, ...]:
         """The rates of one run, drawn if the scenario says so."""
         if not isinstance(self.rates, RateRange):
-            return cast(tuple[float, ...], self.rates)
+            return self.rates
         low, high = self.rates
         return tuple(
             low + below(draw(stream(self.seed, run, i, Purpose.RATE), 0), high - low + 1)
@@ -205,7 +293,7 @@ class Scenario:
 
     def roster(self) -> tuple[str, ...]:
         """The machines' names in name order: the order of the rates."""
-        return tuple(self.names) or tuple(default_name(i) for i in range(self.size))
+        return self.names or tuple(default_name(i) for i in range(self.size))
 
     def neighbours(self, run: int) -> tuple[tuple[int, ...], ...]:
         """Each machine's neighbours in one run, as positions in name order."""
@@ -213,7 +301,7 @@ class Scenario:
 
     def to_dict(self) -> dict[str, Any]:
         """Return every key that is set, as plain numbers, text and lists."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = dict(zip(self.__slots__, self._values(), strict=True))
         if not isinstance(self.rates, RateRange):
             del values["machines"]  # the rates say it
         return {key: _plain(value) for key, value in values.items() if value not in (None, (), {})}
@@ -221,7 +309,7 @@ class Scenario:
     @classmethod
     def from_dict(cls, keys: Mapping[str, Any]) -> "Scenario":
         """Make a scenario from plain keys; unknown ones are an error."""
-        known = [field.name for field in fields(cls)]
+        known = cls.__slots__
         for key in keys:
             if key not in known:
                 raise ScenarioError(f"{key}: no such key in a scenario; known: {', '.join(known)}")
@@ -229,9 +317,7 @@ class Scenario:
 
     def to_toml(self) -> str:
         """Return the scenario as TOML; `from_toml` gives the same scenario back."""
-        import tomli_w
-
-        return tomli_w.dumps(self.to_dict())
+        return toml_text(self.to_dict())
 
     @classmethod
     def from_toml(cls, text: str) -> "Scenario":
@@ -257,11 +343,6 @@ def default_name(index: int) -> str:
         index, letter = divmod(index - 1, 26)
         name = chr(ord("A") + letter) + name
     return name
-
-
-def exact(number: float) -> Fraction:
-    """Return the decimal number a person wrote, exactly: 0.1 is 1/10."""
-    return Fraction(str(number))
 
 
 def _plain(value: Any) -> Any:

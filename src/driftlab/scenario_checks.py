@@ -7,12 +7,14 @@ value in its canonical form. Raises ScenarioError.
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.errors import DriftlabError
 from driftlab.latency import Latency
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 RATE_MAX: Final = 1e9  # ticks per second: a period of one nanosecond
 RATE_MIN: Final = 1e-9
@@ -27,10 +29,12 @@ SIGMA_MAX: Final = 5
 OFFSET_MS_MAX: Final = 1e12  # some thirty years
 SKEW_PPM_MAX: Final = 1e5
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
-_TOPOLOGY = re.compile(r"mesh|ring|star|regular:\d{1,6}|\w+-\w+(?:,\w+-\w+)*", re.ASCII)
-_PROCESS = re.compile(r"[^\n]+\.py:[^\W\d]\w*")
-_RANGE = re.compile(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", re.ASCII)
+# Texts, compiled where they are used: many a start needs none of them.
+_NAME: Final = r"(?a)[A-Za-z][A-Za-z0-9_-]*"
+_TOPOLOGY: Final = r"(?a)mesh|ring|star|regular:\d{1,6}|\w+-\w+(?:,\w+-\w+)*"
+_PROCESS: Final = r"[^\n]+\.py:[^\W\d]\w*"
+_RANGE: Final = r"(?a)\s*(\d+)\s*\.\.\s*(\d+)\s*"
+_WHOLE: Final = r"(?a)\s*[+-]?\d{1,40}\s*"
 
 
 class ScenarioError(DriftlabError):
@@ -69,7 +73,7 @@ def _real(low: float, high: float, unit: str = "") -> Callable[[str, Any], Any]:
 def _whole(low: int, high: int) -> Callable[[str, Any], int]:
     def check(key: str, value: Any) -> int:
         allowed = f"allowed: a whole number from {low} to {high}"
-        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,40}\s*", value, re.ASCII):
+        if isinstance(value, str) and re.fullmatch(_WHOLE, value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ScenarioError(f"{key}: {value!r} is not a whole number; {allowed}")
@@ -97,7 +101,7 @@ def _rates(key: str, value: Any) -> tuple[float, ...] | RateRange:
     if isinstance(value, RateRange):
         return _rate_range(key, *value)
     if isinstance(value, str):
-        if match := _RANGE.fullmatch(value):
+        if match := re.fullmatch(_RANGE, value):
             return _rate_range(key, int(match[1]), int(match[2]))
         value = [part.strip() for part in value.split(",")]
     elif not isinstance(value, Iterable):
@@ -125,7 +129,9 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
         raise ScenarioError(f"{key}: {value!r} is not a list of names, as in A,B,C")
     names = tuple(value)
     for name in names:
-        valid = isinstance(name, str) and _NAME.fullmatch(name) and len(name) <= NAME_CHARACTERS_MAX
+        valid = (
+            isinstance(name, str) and re.fullmatch(_NAME, name) and len(name) <= NAME_CHARACTERS_MAX
+        )
         if not valid:
             raise ScenarioError(
                 f"{key}: {name!r} is not a name; allowed: a letter, then letters, digits, _ or -, "
@@ -160,7 +166,16 @@ def parse_latency(key: str, text: Any) -> Latency:
 
 def _nanoseconds(key: str, text: str) -> int:
     seconds = _number(key, text, 0, LATENCY_SECONDS_MAX, " seconds")
-    return int(Fraction(str(seconds)) * 10**9)
+    return int(exact(seconds) * 10**9)
+
+
+def exact(number: float) -> "int | Fraction":
+    """Return the decimal number a person wrote, exactly: 0.1 is 1/10."""
+    if isinstance(number, int):
+        return number
+    from fractions import Fraction  # heavy, and whole numbers need none
+
+    return Fraction(str(number))
 
 
 def _one_each(low: float, high: float, unit: str) -> Callable[[str, Any], Any]:
@@ -196,7 +211,7 @@ def _clock(key: str, value: Any) -> str:
 def _process(key: str, value: Any) -> str:
     if isinstance(value, type):
         value = f"{getattr(sys.modules[value.__module__], '__file__', None)}:{value.__qualname__}"
-    if value == "die" or (isinstance(value, str) and _PROCESS.fullmatch(value)):
+    if value == "die" or (isinstance(value, str) and re.fullmatch(_PROCESS, value)):
         return str(value)
     raise ScenarioError(
         f"{key}: {value!r} is not a process; allowed: die, or FILE.py:CLASS, as in mine.py:Ring"
@@ -205,7 +220,7 @@ def _process(key: str, value: Any) -> str:
 
 def _topology(key: str, value: Any) -> str:
     text = str(value).replace(" ", "")
-    if not _TOPOLOGY.fullmatch(text):
+    if not re.fullmatch(_TOPOLOGY, text):
         raise ScenarioError(
             f"{key}: {value!r} is not known; allowed: mesh, ring, star, regular:D, "
             "or links between names without a hyphen, as in A-B,B-C"

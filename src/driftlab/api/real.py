@@ -1,11 +1,11 @@
 """Running a scenario for real."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from driftlab.api.recorded import Run, read_run
+from driftlab.api.outcome import Run, raise_failures
+from driftlab.api.recorded import read_run
 from driftlab.hosts.launcher import LaunchError, WorkerBugError, launch
 from driftlab.hosts.limits import require_files_for
 from driftlab.hosts.loading import load_process
@@ -17,19 +17,9 @@ from driftlab.hosts.run_folder import (
     release,
     run_folder,
 )
-from driftlab.machine.failure import ProcessError, is_of_process
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
 from driftlab.scenario_checks import ScenarioError
-
-
-class ProcessesFailedError(ProcessError):
-    """Processes of the user failed; all that was recorded is kept: `runs` has it."""
-
-    def __init__(self, failures: Sequence[str], runs: Sequence[Run]) -> None:
-        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        super().__init__(failures[0] + more)
-        self.runs = list(runs)
 
 
 class RunStart(NamedTuple):
@@ -51,18 +41,9 @@ def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
     of the user failed that is ProcessesFailedError, after all else is done.
     """
     require_real(scenario)
-    runs = list(run_each(scenario, Path(out) if out else fresh_folder()))
+    runs = list(run_each(scenario, Path(out or fresh_folder())))
     raise_failures(runs)
     return runs[0] if scenario.runs == 1 else runs
-
-
-def raise_failures(runs: Sequence[Run]) -> None:
-    """Raise ProcessesFailedError if a process of the user failed in any of the runs."""
-    failures = [
-        f"{name}: {end}" for run in runs for name, end in run.ends.items() if is_of_process(end)
-    ]
-    if failures:
-        raise ProcessesFailedError(failures, runs)
 
 
 def run_each(
@@ -97,19 +78,14 @@ def require_real(scenario: Scenario) -> None:
     load_process(scenario.process)
 
 
-def one_run(scenario: Scenario, number: int) -> Scenario:
-    """Return the scenario of one run alone, its rates drawn."""
-    return replace(scenario, rates=scenario.rates_of(number), runs=1, first_run=number)
-
-
 def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
-    alone = one_run(scenario, number)
-    start = RunStart(run_folder(out, scenario, number), alone)
+    alone = scenario.alone(number)
+    start = RunStart(Path(run_folder(out, scenario, number)), alone)
     claim(start.folder, alone)
     try:
         outcome = launch(
             plan_run(alone, number),
-            start.folder,
+            str(start.folder),
             new_run_id(),
             alone.order,
             lambda elapsed_ns: on_beat(start, elapsed_ns),
@@ -118,4 +94,6 @@ def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run
         release(start.folder)
         raise
     done = read_run(start.folder)
-    return done._replace(ends=outcome.ends, interrupted=outcome.interrupted)
+    done.ends = outcome.ends
+    done.interrupted = outcome.interrupted
+    return done

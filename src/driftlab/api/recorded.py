@@ -1,59 +1,18 @@
-"""A run as it is recorded: its figures, and reading it back from its folder."""
+"""Reading a run back from its folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from driftlab.analysis.summary import MachineSummary, summarise, with_drift
+from driftlab.api.outcome import Run
 from driftlab.clocks.running import Decode, decoder_of
 from driftlab.hosts.run_folder import SCENARIO_FILE, run_folder
 from driftlab.scenario import Scenario
-from driftlab.trace.journal import COMPLETE
-from driftlab.trace.reading import Journal, UnreadableError, journals_of, read_journal, read_text
+from driftlab.trace.files import UnreadableError, read_text
+from driftlab.trace.reading import Journal, journals_of, read_journal
 
 NO_JOURNAL = "no journal"  # how a machine ended whose journal is not in the folder
 CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
-
-
-class Run(NamedTuple):
-    """One execution of a scenario.
-
-    `scenario` is that of this run alone, its rates drawn. `machines` are the
-    summaries in name order. `ends` says of each machine how it ended:
-    `complete`, or why not. `incidents` counts what its journal records of
-    them, `undelivered` the messages that never left it, `unread` the lines
-    that could not be read.
-    """
-
-    scenario: Scenario
-    folder: Path | None
-    machines: tuple[MachineSummary, ...]
-    ends: dict[str, str]
-    incidents: dict[str, int]
-    undelivered: dict[str, int]
-    unread: dict[str, int]
-    interrupted: bool = False
-
-    @property
-    def ticks(self) -> int:
-        """How many ticks all machines took together."""
-        return sum(machine.ticks for machine in self.machines)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every machine took every tick."""
-        return all(end == COMPLETE for end in self.ends.values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the run under the names of the JSON interface."""
-        return {
-            "folder": None if self.folder is None else str(self.folder),
-            "machines": [machine.to_dict() for machine in self.machines],
-            "ends": self.ends,
-            "incidents": self.incidents,
-            "undelivered": self.undelivered,
-            "unread": self.unread,
-        }
 
 
 def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
@@ -62,7 +21,7 @@ def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
     scenario = read_scenario(folder / SCENARIO_FILE)
     if scenario.runs == 1:
         return scenario, [read_run(folder)]
-    folders = [run_folder(folder, scenario, number) for number in scenario.run_numbers]
+    folders = [Path(run_folder(folder, scenario, number)) for number in scenario.run_numbers]
     runs = [read_run(each) for each in folders if each.is_dir()]
     if not runs:
         raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
@@ -79,7 +38,8 @@ def read_run(folder: Path) -> Run:
     scenario = read_scenario(folder / SCENARIO_FILE)
     run = _describe(scenario, folder, journals_of(folder, decoder(scenario)))
     missing = [name for name in scenario.roster() if name not in run.ends]
-    return run._replace(ends=run.ends | dict.fromkeys(missing, NO_JOURNAL))
+    run.ends = {**run.ends, **dict.fromkeys(missing, NO_JOURNAL)}
+    return run
 
 
 def decoder(scenario: Scenario) -> Decode | None:
@@ -98,9 +58,10 @@ def read_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:
 def _describe(scenario: Scenario, folder: Path, journals: Sequence[Journal]) -> Run:
     ends = {journal.machine: _end(journal) for journal in journals}
     return Run(
-        scenario=scenario,
-        folder=folder,
-        machines=with_drift([_summary(journal, scenario) for journal in journals]),
+        scenario,
+        scenario.first_run,
+        with_drift([_summary(journal, scenario) for journal in journals]),
+        folder=str(folder),
         ends={name: end.get("reason", CUT_OFF) for name, end in ends.items()},
         incidents={journal.machine: _incidents(journal) for journal in journals},
         undelivered={name: int(end.get("undelivered", "0")) for name, end in ends.items()},

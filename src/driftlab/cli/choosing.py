@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from pathlib import Path
 from typing import Any
 
 from driftlab.cli.flags import SCENARIO_FLAGS
@@ -10,7 +9,7 @@ from driftlab.errors import DriftlabError
 from driftlab.scenario import Scenario, keys_from_toml
 from driftlab.scenario_checks import ScenarioError
 from driftlab.scenarios import BUILT_IN
-from driftlab.trace.reading import read_text
+from driftlab.trace.files import read_text
 
 # What a flag says makes these keys of a file void.
 _INSTEAD_OF = {
@@ -65,6 +64,6 @@ def _base(scenario: str | None) -> dict[str, Any]:
             f"{scenario} is a folder; of a run's folder give {scenario.rstrip('/')}/scenario.toml"
         )
     try:
-        return keys_from_toml(read_text(Path(scenario)))
+        return keys_from_toml(read_text(scenario))
     except ScenarioError as error:
         raise ScenarioError(f"{scenario}: {error}") from None

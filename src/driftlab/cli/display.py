@@ -9,10 +9,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from driftlab.api import RunStart
+from driftlab.api.real import RunStart
 from driftlab.cli.silence import silence
-from driftlab.trace.journal import Entry
-from driftlab.trace.reading import JOURNAL_SUFFIX, read_last
+from driftlab.trace.journal import JOURNAL_SUFFIX, Entry
+from driftlab.trace.reading import read_last
 
 PLAIN_EVERY_SECONDS = 5.0
 

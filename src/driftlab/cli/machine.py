@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from time import time_ns
 
-from driftlab import api
+from driftlab.api.real import require_real
+from driftlab.api.recorded import read_journals
 from driftlab.cli import output
 from driftlab.cli.choosing import chosen_scenario
 from driftlab.errors import DriftlabError
@@ -18,7 +19,7 @@ from driftlab.hosts.standalone import run_alone
 from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
-from driftlab.trace.reading import JOURNAL_SUFFIX
+from driftlab.trace.journal import JOURNAL_SUFFIX
 from driftlab.trace.utc import utc_ns
 from driftlab.wire import TOKEN_CHARACTERS_MAX, is_token
 
@@ -32,8 +33,8 @@ class MachineError(DriftlabError):
 def main(options: argparse.Namespace) -> int:
     """Run one machine and return the exit status."""
     chosen = chosen_scenario(options, fresh_seed=False)
-    scenario = api.one_run(chosen, chosen.first_run)
-    api.require_real(scenario)
+    scenario = chosen.alone(chosen.first_run)
+    require_real(scenario)
     plan = _plan_of(options.name, scenario)
     addresses = _addresses(options.at, scenario)
     here = Address.parse(options.listen) if options.listen else addresses.pop(plan.name, None)
@@ -73,7 +74,7 @@ def main(options: argparse.Namespace) -> int:
     finally:
         withdraw(folder)  # however it ended: if nobody has started, nothing stays
     if not options.quiet and Path(assignment.journal).exists():
-        output.print_runs([api.read_journals(scenario, [Path(assignment.journal)])])
+        output.print_runs([read_journals(scenario, [Path(assignment.journal)])])
     return 0 if whole else EXIT_INTERRUPTED
 
 

@@ -7,9 +7,11 @@ or ran out of time, what was recorded is kept; 130 interrupted.
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import driftlab
 from driftlab.cli import flags
@@ -21,16 +23,32 @@ EXIT_INTERRUPTED = 130
 EXIT_UNREAD = 141  # what a shell says of a command whose reader has left
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Asks for the width of the terminal without the modules that argparse loads for it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_width() - 2)
+
+
+def _width() -> int:
+    with suppress(OSError, ValueError):
+        return int(os.environ.get("COLUMNS", 0)) or os.get_terminal_size(1).columns
+    return 80
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **options)
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with status 2."""
         self.exit(EXIT_UNUSABLE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of every command."""
+def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser; of the commands only the chosen one has its flags, if one is chosen."""
     parser = _Parser(
         prog="driftlab",
         description="The laboratory for logical time: machines with different clock speeds, "
@@ -39,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"driftlab {driftlab.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, prog="driftlab")
     for name, add_flags, says in (
         ("run", flags.add_run, "run the machines for real and show what their clocks did"),
         ("simulate", flags.add_simulate, "the same machines, deterministic, in no time"),
@@ -50,7 +68,8 @@ def build_parser() -> argparse.ArgumentParser:
         ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
     ):
         command = commands.add_parser(name, help=says, description=says, allow_abbrev=False)
-        add_flags(command)
+        if chosen in (None, name):
+            add_flags(command)
         command.set_defaults(command=name)
     return parser
 
@@ -72,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from importlib import import_module
 
     given = sys.argv[1:] if arguments is None else arguments
-    options = build_parser().parse_args(_values_joined(given))
+    options = build_parser(given[0] if given else None).parse_args(_values_joined(given))
     try:
         command = import_module(f"driftlab.cli.{options.command}")
         status: int = command.main(options)

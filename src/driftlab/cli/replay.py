@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from driftlab import api
+from driftlab.api.compared import Replay, replay_runs
 from driftlab.event import Event
 from driftlab.machine.replay import Difference
 
@@ -12,7 +12,7 @@ EXIT_DIFFERENT = 1
 
 def main(options: argparse.Namespace) -> int:
     """Replay every machine of every run in a folder and return the exit status."""
-    replays = api.replay_runs(options.run)
+    replays = replay_runs(options.run)
     differences = [one for one in replays if one.difference is not None]
     if options.json:
         print(json.dumps({"replays": [_plain(one) for one in replays]}, indent=2))
@@ -35,7 +35,7 @@ def _event(event: Event | str) -> object:
     return event if isinstance(event, str) else event.to_dict()
 
 
-def _plain(one: api.Replay) -> dict[str, object]:
+def _plain(one: Replay) -> dict[str, object]:
     difference = one.difference
     return {
         "journal": str(one.journal),

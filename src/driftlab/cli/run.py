@@ -4,7 +4,8 @@ import argparse
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from driftlab import api
+from driftlab.api.outcome import Run
+from driftlab.api.real import OnBeat, require_real, run_each
 from driftlab.cli import output
 from driftlab.cli.choosing import chosen_scenario
 from driftlab.errors import DriftlabError
@@ -19,13 +20,13 @@ def main(options: argparse.Namespace) -> int:
     """Run a scenario for real and return the exit status."""
     scenario = chosen_scenario(options, fresh_seed=True)
     require_files_for(scenario.size)
-    api.require_real(scenario)
-    folder = Path(options.out) if options.out else fresh_folder()
-    runs: list[api.Run] = []
+    require_real(scenario)
+    folder = Path(options.out or fresh_folder())
+    runs: list[Run] = []
     interrupted = False
     try:
         with _display(options, scenario) as display:
-            for run in api.run_each(scenario, folder, display):
+            for run in run_each(scenario, folder, display):
                 runs.append(run)  # noqa: PERF402 - what is done counts if a later run fails
     except KeyboardInterrupt:  # between two runs
         interrupted = True
@@ -44,9 +45,7 @@ def main(options: argparse.Namespace) -> int:
     return 0 if all(run.is_whole for run in runs) else output.EXIT_NOT_WHOLE
 
 
-def _show(
-    options: argparse.Namespace, scenario: Scenario, folder: Path, runs: list[api.Run]
-) -> None:
+def _show(options: argparse.Namespace, scenario: Scenario, folder: Path, runs: list[Run]) -> None:
     if options.json:
         output.print_json(scenario, runs)
     elif options.quiet:
@@ -56,7 +55,7 @@ def _show(
         output.print_next(scenario, folder, runs)
 
 
-def _display(options: argparse.Namespace, scenario: Scenario) -> AbstractContextManager[api.OnBeat]:
+def _display(options: argparse.Namespace, scenario: Scenario) -> AbstractContextManager[OnBeat]:
     if options.quiet:
         return nullcontext(lambda start, elapsed_ns: None)
     from driftlab.cli.display import Display

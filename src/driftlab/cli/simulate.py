@@ -2,53 +2,82 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from driftlab import api
+from driftlab.api.outcome import Run
+from driftlab.api.simulated import OnProgress, simulate_each
 from driftlab.cli import output
 from driftlab.cli.choosing import chosen_scenario
 from driftlab.errors import DriftlabError
-from driftlab.hosts.run_folder import fresh_folder
+from driftlab.hosts.loading import load_process
+from driftlab.hosts.run_folder import fresh_folder, leave_if_empty
 from driftlab.scenario import Scenario
 
 RUNS_RECORDED_UNASKED = 20  # more runs than this leave journals only if told so
+TICKS_UNWATCHED_MAX = 1_000_000  # fewer are done before a bar would be seen
 
 
 def main(options: argparse.Namespace) -> int:
     """Simulate a scenario and return the exit status."""
     scenario = chosen_scenario(options, fresh_seed=True)
-    api.load_process(scenario.process)
+    load_process(scenario.process)
     folder = _folder(options, scenario)
-    runs = _watched(api.simulate_each(scenario, folder), scenario.runs, options.quiet)
+    try:
+        with _progress(options, scenario) as on_progress:
+            runs = list(simulate_each(scenario, folder, on_progress=on_progress))
+    except BaseException:
+        if folder and not options.out:
+            leave_if_empty(folder)
+        raise
+    _show(options, scenario, folder, runs)
+    return 0 if all(run.is_whole for run in runs) else output.EXIT_NOT_WHOLE
+
+
+def _show(
+    options: argparse.Namespace, scenario: Scenario, folder: str | None, runs: Sequence[Run]
+) -> None:
     if options.json:
         output.print_json(scenario, runs)
     elif options.quiet:
-        print(folder if folder else "")
+        if folder:
+            print(folder)
     else:
         output.print_runs(runs)
         if folder:
             output.print_next(scenario, folder, runs, "simulate")
         else:
             output.print_seed(scenario)
-    return 0 if all(run.is_whole for run in runs) else output.EXIT_NOT_WHOLE
 
 
-def _watched(runs: Iterable[api.Run], total: int, quiet: bool) -> list[api.Run]:
-    """Collect the runs, behind a progress bar where there are many and somebody looks."""
-    if quiet or total <= RUNS_RECORDED_UNASKED or not sys.stderr.isatty():
-        return list(runs)
-    from rich.progress import track
+@contextmanager
+def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnProgress | None]:
+    """Give what shows a progress bar, where there is much to do and somebody looks."""
+    few = scenario.size * scenario.seconds * scenario.runs < TICKS_UNWATCHED_MAX
+    if options.quiet or few or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from driftlab.cli.console import make_console
 
-    return list(track(runs, "simulating", total, console=make_console(sys.stderr)))
+    columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+               TextColumn("{task.completed:,.0f} of {task.total:,.0f} ticks"))  # fmt: skip
+    with Progress(*columns, console=make_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task("simulating", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _folder(options: argparse.Namespace, scenario: Scenario) -> Path | None:
+def _folder(options: argparse.Namespace, scenario: Scenario) -> str | None:
     unasked = "all" if options.out or scenario.runs <= RUNS_RECORDED_UNASKED else "summary"
     if (options.record or unasked) == "all":
-        return Path(options.out) if options.out else fresh_folder()
+        return str(options.out) if options.out else fresh_folder()
     if options.out:
         raise DriftlabError("--out: nothing is written with --record summary; leave one out")
     return None

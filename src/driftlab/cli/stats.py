@@ -2,13 +2,13 @@
 
 import argparse
 
-from driftlab import api
+from driftlab.api.recorded import read_runs
 from driftlab.cli import output
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the figures of a recorded run and return the exit status."""
-    scenario, runs = api.read_runs(options.run)
+    scenario, runs = read_runs(options.run)
     if options.json:
         output.print_json(scenario, runs)
     else:

@@ -4,13 +4,13 @@ import argparse
 import json
 from typing import Any
 
-from driftlab import api
 from driftlab.analysis.twin import MachineTwin, Parting, first_parting
+from driftlab.api.compared import twin_runs
 
 
 def main(options: argparse.Namespace) -> int:
     """Set every run of a folder beside its simulation and return the exit status."""
-    twins = api.twin_runs(options.run)
+    twins = twin_runs(options.run)
     if options.json:
         print(json.dumps({"runs": [_plain(folder, each) for folder, each in twins]}, indent=2))
         return 0

@@ -26,8 +26,7 @@ from driftlab.errors import DriftlabError
 from driftlab.hosts.addresses import Address, AddressError, listen
 from driftlab.hosts.assignment import Assignment
 from driftlab.plan import MachinePlan
-from driftlab.trace.journal import COMPLETE
-from driftlab.trace.reading import JOURNAL_SUFFIX
+from driftlab.trace.journal import COMPLETE, JOURNAL_SUFFIX
 
 LOOPBACK: Final = "127.0.0.1"
 MESH_NS_MAX: Final = 60_000_000_000  # from the first worker to a complete mesh
@@ -127,7 +126,7 @@ class _Hand:
 
 def launch(
     plans: Sequence[MachinePlan],
-    folder: Path,
+    folder: str,
     run_id: str,
     order: str,
     on_beat: Beat = lambda elapsed_ns: None,
@@ -173,7 +172,7 @@ class _Launch:
     def __init__(
         self,
         plans: Sequence[MachinePlan],
-        folder: Path,
+        folder: str,
         run_id: str,
         order: str,
         signals: _Signals,
@@ -218,7 +217,7 @@ class _Launch:
                 listener.close()
 
     def _assign(self, hand: _Hand, plan: MachinePlan, addresses: dict[str, Address]) -> None:
-        journal = self._folder / (plan.name + JOURNAL_SUFFIX)
+        journal = f"{self._folder}/{plan.name}{JOURNAL_SUFFIX}"
         peers = tuple(addresses[peer] for peer in plan.peers)
         assignment = Assignment(plan, peers, self._run_id, self._order, str(journal))
         hand.order(assignment.to_line())

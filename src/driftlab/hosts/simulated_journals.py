@@ -15,6 +15,7 @@ from driftlab.hosts.journal_file import JournalFileError
 from driftlab.plan import MachinePlan
 from driftlab.trace.journal import (
     COMPLETE,
+    JOURNAL_SUFFIX,
     Entry,
     Instant,
     column_names,
@@ -23,7 +24,6 @@ from driftlab.trace.journal import (
     has_more_columns,
     header_fields,
 )
-from driftlab.trace.reading import JOURNAL_SUFFIX
 from driftlab.trace.utc import utc_text
 
 LINES_HELD_MAX: Final = 100_000  # of all machines together

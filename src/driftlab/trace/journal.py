@@ -45,6 +45,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 MORE_COLUMNS: Final = ("timestamp", "recorded")
 EMPTY: Final = "-"
+JOURNAL_SUFFIX: Final = ".log"  # of the file NAME.log
 COMPLETE: Final = "complete"  # how a machine ends that has taken every tick
 
 

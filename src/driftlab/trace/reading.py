@@ -6,16 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from driftlab.clocks.running import Decode
-from driftlab.errors import DriftlabError
-from driftlab.trace.journal import Entry, Note
+from driftlab.trace.files import UnreadableError
+from driftlab.trace.journal import JOURNAL_SUFFIX, Entry, Note
 from driftlab.trace.parsing import JournalError, parse_entry, parse_note
 
-JOURNAL_SUFFIX = ".log"
 _TAIL_BYTES = 4096
-
-
-class UnreadableError(DriftlabError):
-    """A file or folder that cannot be read as a journal or a run."""
 
 
 class Unread(NamedTuple):
@@ -87,16 +82,6 @@ def _sort_in(journal: Journal, line: str, decode: Decode | None) -> None:
         journal.notes.append(parse_note(line))
     else:
         journal.entries.append(parse_entry(journal.machine, line, decode))
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file. Raises UnreadableError."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UnreadableError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"{path}: not UTF-8 text (byte {error.start})") from error
 
 
 def read_last(path: Path) -> Entry | None:

@@ -1,0 +1,64 @@
+"""What is recorded beside what the rules say: a run's twin, and its replay."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from driftlab.analysis.twin import MachineTwin, twin
+from driftlab.api.general import entries_of, prints_aside
+from driftlab.api.outcome import Run
+from driftlab.api.recorded import decoder, read_runs
+from driftlab.hosts.loading import load_process
+from driftlab.machine.replay import Difference, Input, replay
+from driftlab.planning import plan_run
+from driftlab.scenario import Scenario
+from driftlab.trace.files import UnreadableError
+from driftlab.trace.reading import Journal, journals_of
+
+
+def twin_runs(path: str | Path) -> list[tuple[Path, list[MachineTwin]]]:
+    """Set each run of a folder beside the simulation of its scenario. Raises DriftlabError."""
+    _, runs = read_runs(path)
+    return [_twin_one(run.scenario, cast(Path, run.folder)) for run in runs]
+
+
+def _twin_one(scenario: Scenario, folder: Path) -> tuple[Path, list[MachineTwin]]:
+    simulated = dict(zip(scenario.roster(), entries_of(scenario), strict=True))
+    twins = []
+    for journal in journals_of(folder, decoder(scenario)):
+        if journal.machine not in simulated:
+            raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
+        twins.append(twin(journal.machine, journal.entries, simulated[journal.machine]))
+    return folder, twins
+
+
+class Replay(NamedTuple):
+    """One machine's replay: how many events its journal holds, and the first that differs."""
+
+    journal: Path
+    machine: str
+    events: int
+    difference: Difference | None
+
+
+def replay_runs(path: str | Path) -> list[Replay]:
+    """Replay every journal of a run folder, or of a folder of runs. Raises DriftlabError."""
+    _, runs = read_runs(path)
+    return [each for run in runs for each in _replay_one(run)]
+
+
+def _replay_one(run: Run) -> Iterator[Replay]:
+    scenario = run.scenario
+    plans = {plan.name: plan for plan in plan_run(scenario, scenario.first_run)}
+    process = load_process(scenario.process)
+    for journal in journals_of(cast(Path, run.folder), decoder(scenario)):
+        if journal.machine not in plans:
+            raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
+        with prints_aside(scenario):
+            difference = replay(plans[journal.machine], inputs_of(journal), process)
+        yield Replay(journal.path, journal.machine, len(journal.entries), difference)
+
+
+def inputs_of(journal: Journal) -> list[Input]:
+    """Return what a journal says that each tick was given, and the event that came of it."""
+    return [Input(entry.event, entry.found, entry.instant.time_ns) for entry in journal.entries]

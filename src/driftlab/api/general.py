@@ -1,0 +1,177 @@
+"""One run of a scenario by the general engine, with whatever is to be kept of it."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from typing import Any
+
+from driftlab.analysis.summary import Tally, achieved_rate, with_drift
+from driftlab.api.outcome import Run
+from driftlab.event import Event, Message
+from driftlab.hosts.loading import DIE, load_process
+from driftlab.hosts.run_folder import claim, run_folder
+from driftlab.hosts.simulated_journals import SimulatedJournals
+from driftlab.hosts.simulator import WAITING_MESSAGES_MAX, Ending, Sink, Ways, simulate_run
+from driftlab.machine.machine import Machine
+from driftlab.payload import payload_text
+from driftlab.plan import MachinePlan
+from driftlab.planning import plan_run
+from driftlab.scenario import Scenario
+from driftlab.trace.history import EVERY_PEER, KINDS, NO_TARGET, NOBODY, Columns, History
+from driftlab.trace.journal import COMPLETE, Entry, Instant
+
+OnBeat = Callable[[int], None]
+
+INTERRUPTED = "interrupted"
+
+
+def simulate_one(
+    scenario: Scenario, number: int, out: str | None = None, on_beat: OnBeat | None = None
+) -> Run:
+    """Simulate one run; its journals go below `out`, if that is given. Raises DriftlabError."""
+    alone = scenario.alone(number)
+    plans = plan_run(alone, number)
+    machines = make_machines(alone, plans)
+    tallies = [Tally() for _ in plans]
+    if out is None:
+        ending = _run(alone, plans, machines, _tallying(tallies), on_beat)
+        return _run_of(scenario, number, plans, tallies, _reasons(plans, ending), None)
+    folder = run_folder(out, scenario, number)
+    claim(folder, alone)
+    journals = SimulatedJournals(plans, folder)
+    tally = _tallying(tallies)
+
+    def record(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
+        tally(position, event, due_ns, found)
+        journals.add(position, event, due_ns, found)
+
+    reasons = [INTERRUPTED] * len(plans)
+    try:
+        reasons = _reasons(plans, _run(alone, plans, machines, record, on_beat))
+    finally:
+        journals.close(reasons)
+    return _run_of(scenario, number, plans, tallies, reasons, folder)
+
+
+def entries_of(scenario: Scenario, number: int | None = None) -> list[list[Entry]]:
+    """Simulate a run, the first if not said which, and return every machine's entries."""
+    number = scenario.first_run if number is None else number
+    plans = plan_run(scenario, number)
+    entries: list[list[Entry]] = [[] for _ in plans]
+
+    def keep(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
+        now_ns = plans[position].physical.reading_ns(due_ns, due_ns)
+        entries[position].append(Entry(event, Instant(now_ns, due_ns, 0), found))
+
+    _run(scenario, plans, make_machines(scenario, plans), keep, None)
+    return entries
+
+
+def make_machines(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[Machine]:
+    """Make the machines of a run. Raises ProcessError."""
+    process = load_process(scenario.process)
+    with prints_aside(scenario):
+        return [Machine(plan, process) for plan in plans]
+
+
+def prints_aside(scenario: Scenario) -> AbstractContextManager[object]:
+    """Keep standard output for what was asked for: a process of the user may print."""
+    return nullcontext() if scenario.process == DIE else redirect_stdout(sys.stderr)
+
+
+def history_of(scenario: Scenario, number: int, entries: Sequence[Sequence[Entry]]) -> History:
+    """Return the history that every machine's entries make together."""
+    import numpy as np  # heavy, and only needed here
+
+    roster = scenario.roster()
+    places = {name: place for place, name in enumerate(roster)}
+    rows = sorted(
+        ((entry.instant.due_ns, place, entry.event) for place, each in enumerate(entries)
+         for entry in each),
+        key=lambda row: row[:2],
+    )  # fmt: skip
+    near = scenario.neighbours(number)
+    events = [event for _, _, event in rows]
+    columns = Columns(
+        np.array([due_ns for due_ns, _, _ in rows], np.int64),
+        np.array([place for _, place, _ in rows], np.uint32),
+        np.array([event.tick for event in events], np.int64),
+        np.array([KINDS.index(event.kind) for event in events], np.uint8),
+        np.array([places[e.sender] if e.sender else NOBODY for e in events], np.int32),
+        np.array([event.stamp or 0 for event in events], np.int64),
+        np.array([_target(e, near[place], places) for _, place, e in rows], np.int32),
+        np.array([event.clock for event in events], np.int64),
+        np.array([event.queue for event in events], np.int64),
+    )
+    return History(columns, roster, near, _extra(events))
+
+
+def _target(event: Event, near: Sequence[int], places: Mapping[str, int]) -> int:
+    """Return whom an event sends to, as the column `target` has it; the first of some."""
+    if not event.targets:
+        return NO_TARGET
+    return EVERY_PEER if len(event.targets) > 1 else near.index(places[event.targets[0]])
+
+
+def _extra(events: Sequence[Event]) -> dict[str, Any]:
+    extra: dict[str, Any] = {"targets": [list(event.targets) for event in events]}
+    if any(event.timestamp is not None for event in events):
+        extra["timestamp"] = [event.timestamp and event.timestamp.encode() for event in events]
+    if any(event.recorded for event in events):
+        extra["recorded"] = [payload_text(list(e.recorded)) if e.recorded else None for e in events]
+    return extra
+
+
+def _run(
+    scenario: Scenario,
+    plans: Sequence[MachinePlan],
+    machines: Sequence[Machine],
+    sink: Sink,
+    on_beat: OnBeat | None,
+) -> Ending:
+    ways = Ways(scenario.order, scenario.message_latency, scenario.channel_latencies())
+    with prints_aside(scenario):
+        return simulate_run(plans, machines, ways, sink, on_beat)
+
+
+def _tallying(tallies: Sequence[Tally]) -> Sink:
+    adds = [tally.add for tally in tallies]
+    return lambda position, event, due_ns, found: adds[position](event)
+
+
+def _reasons(plans: Sequence[MachinePlan], ending: Ending) -> list[str]:
+    """Say of each machine how it ended."""
+    whole = COMPLETE
+    if ending.stopped_ns is not None:
+        whole = stopped(ending.stopped_ns, WAITING_MESSAGES_MAX)
+    return [ending.failures.get(plan.position, whole) for plan in plans]
+
+
+def stopped(at_ns: int, limit: int) -> str:
+    """Say how a run ended in which too many messages waited."""
+    return f"stopped at {at_ns / 1e9:.9g} s: more than {limit} messages wait, which is the limit"
+
+
+def _run_of(
+    scenario: Scenario,
+    number: int,
+    plans: Sequence[MachinePlan],
+    tallies: Sequence[Tally],
+    reasons: Sequence[str],
+    folder: str | None,
+) -> Run:
+    machines = [
+        tally.summary(plan.name, plan.rate, _achieved(plan, tally.ticks, scenario.seconds))
+        for plan, tally in zip(plans, tallies, strict=True)
+    ]
+    ends = None
+    if any(reason != COMPLETE for reason in reasons):
+        ends = {plan.name: reason for plan, reason in zip(plans, reasons, strict=True)}
+    return Run(scenario, number, with_drift(machines), folder=folder, ends=ends)
+
+
+def _achieved(plan: MachinePlan, ticks: int, seconds: float) -> float:
+    if not ticks:
+        return 0.0
+    between_ns = plan.schedule.due_ns(ticks - 1) - plan.schedule.due_ns(0)
+    return achieved_rate(ticks, between_ns, seconds)

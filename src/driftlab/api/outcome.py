@@ -1,0 +1,178 @@
+"""A run and its figures, however they came about."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from driftlab.analysis.summary import MachineSummary
+from driftlab.errors import DriftlabError
+from driftlab.machine.failure import is_of_process
+from driftlab.scenario import Scenario
+from driftlab.trace.journal import COMPLETE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from driftlab.trace.history import History
+
+Value = TypeVar("Value")
+
+
+class NotRecordedError(DriftlabError):
+    """The history of a run of which only figures were kept."""
+
+
+class AllAlike(Mapping[str, Value], Generic[Value]):
+    """The same for every machine of a scenario, without a place for each."""
+
+    __slots__ = ("_scenario", "_value")
+
+    def __init__(self, scenario: Scenario, value: Value) -> None:
+        self._scenario = scenario
+        self._value = value
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._scenario.roster():
+            raise KeyError(name)
+        return self._value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scenario.roster())
+
+    def __len__(self) -> int:
+        return self._scenario.size
+
+    def values(self) -> Any:
+        """Return the one value that all have: enough to ask what all of them are."""
+        return (self._value,)
+
+
+class Run:
+    """One execution of a scenario.
+
+    scenario: that of this run alone, its rates drawn.
+    number: the number of the run; its dice depend on it.
+    machines: the summaries of the machines, in name order.
+    ends: of each machine how it ended: `complete`, or why not.
+    incidents: how many its journal records.
+    undelivered: how many messages never left it.
+    unread: how many lines of its journal could not be read.
+    interrupted: whether a person ended the run.
+    digest: of all events of a simulated run of the notes' die, else None.
+    history: every event, where it was recorded. Raises NotRecordedError.
+    folder: where the journals are, None where none were written.
+    """
+
+    __slots__ = (
+        "_base", "_folder", "_history", "digest", "ends", "incidents", "interrupted", "machines",
+        "number", "undelivered", "unread",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        base: Scenario,
+        number: int,
+        machines: Sequence[MachineSummary],
+        *,
+        folder: str | None = None,
+        ends: Mapping[str, str] | None = None,
+        incidents: Mapping[str, int] | None = None,
+        undelivered: Mapping[str, int] | None = None,
+        unread: Mapping[str, int] | None = None,
+        digest: int | None = None,
+        history: "History | None" = None,
+    ) -> None:
+        nothing = AllAlike(base, 0)
+        self._base = base
+        self.number = number
+        self.machines = machines
+        self.ends = AllAlike(base, COMPLETE) if ends is None else ends
+        self.incidents = nothing if incidents is None else incidents
+        self.undelivered = nothing if undelivered is None else undelivered
+        self.unread = nothing if unread is None else unread
+        self.interrupted = False
+        self.digest = digest
+        self._folder = folder
+        self._history = history
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario of this run alone, its rates drawn."""
+        return self._base.alone(self.number)
+
+    @property
+    def folder(self) -> "Path | None":
+        """Where the journals are, None where none were written."""
+        if self._folder is None:
+            return None
+        from pathlib import Path  # heavy, and a simulation need not pay for it
+
+        return Path(self._folder)
+
+    @property
+    def folder_name(self) -> str | None:
+        """The folder as text."""
+        return self._folder
+
+    @property
+    def history(self) -> "History":
+        """Every event of the run. Raises NotRecordedError."""
+        if self._history is None:
+            raise NotRecordedError('no history was kept of this run; simulate with record="all"')
+        return self._history
+
+    @property
+    def ticks(self) -> int:
+        """How many ticks all machines took together."""
+        return sum(machine.ticks for machine in self.machines)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every machine took every tick."""
+        return all(end == COMPLETE for end in self.ends.values())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((self._base, self.number))
+
+    def __repr__(self) -> str:
+        return f"Run(number={self.number}, {len(self.machines)} machines, folder={self._folder!r})"
+
+    def _values(self) -> tuple[object, ...]:
+        tables = (self.ends, self.incidents, self.undelivered, self.unread)
+        told = [dict(table.items()) for table in tables]
+        return self.scenario, self.number, list(self.machines), told, self._folder, self.digest
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run under the names of the JSON interface."""
+        plain: dict[str, Any] = {
+            "folder": self._folder,
+            "machines": [machine.to_dict() for machine in self.machines],
+            "ends": dict(self.ends.items()),
+            "incidents": dict(self.incidents.items()),
+            "undelivered": dict(self.undelivered.items()),
+            "unread": dict(self.unread.items()),
+        }
+        if self.digest is not None:
+            plain["digest"] = f"{self.digest:016x}"
+        return plain
+
+
+class ProcessesFailedError(DriftlabError):
+    """Processes of the user failed; all that was recorded is kept: `runs` has it."""
+
+    def __init__(self, failures: Sequence[str], runs: Sequence[Run]) -> None:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        super().__init__(failures[0] + more)
+        self.runs = runs
+
+
+def raise_failures(runs: Iterable[Run]) -> None:
+    """Raise ProcessesFailedError if a process of the user failed in any of the runs."""
+    kept = list(runs)
+    failures = [
+        f"{name}: {end}" for run in kept for name, end in run.ends.items() if is_of_process(end)
+    ]
+    if failures:
+        raise ProcessesFailedError(failures, kept)
