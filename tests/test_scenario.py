@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from driftlab.dice import DIE_BITS
 from driftlab.errors import DriftlabError
-from driftlab.scenario import Scenario, default_name
+from driftlab.names import default_name
+from driftlab.scenario import Scenario
 from driftlab.scenario_checks import RateRange, ScenarioError
 from driftlab.scenarios import BUILT_IN
 from driftlab.toml import toml_text

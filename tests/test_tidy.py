@@ -18,6 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "physical",
         "schedule",
         "latency",
+        "names",
         "toml",
         "topology",
         "plan",

@@ -12,6 +12,7 @@ from typing import Any
 from driftlab.clocks.catalogue import require_fits
 from driftlab.dice import DIE_BITS, Purpose, below, draw, stream
 from driftlab.latency import Latency
+from driftlab.names import default_name
 from driftlab.physical import PhysicalClock
 from driftlab.scenario_checks import (
     CHECKS,
@@ -333,16 +334,6 @@ def keys_from_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise ScenarioError(f"not valid TOML: {error}") from error
-
-
-def default_name(index: int) -> str:
-    """Name machine `index`: A … Z, AA, AB, … like the columns of a spreadsheet."""
-    name = ""
-    index += 1
-    while index:
-        index, letter = divmod(index - 1, 26)
-        name = chr(ord("A") + letter) + name
-    return name
 
 
 def _plain(value: Any) -> Any:
