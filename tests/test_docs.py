@@ -1,0 +1,70 @@
+"""The examples of the documentation do what it says, as it says it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parent.parent / "docs"
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks_of(page: str) -> list[tuple[str, str]]:
+    return BLOCK.findall((DOCS / page).read_text())
+
+
+def shell(command: str, folder: Path) -> str:
+    """Run a command as a reader would, and return what it prints."""
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": programs, "LC_ALL": "C"}
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_page_of_processes_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
+    said = ""
+    commands = outputs = 0
+    for language, text in blocks_of("processes.md"):
+        if language == "python":
+            first, _, _ = text.partition("\n")
+            (tmp_path / first.removeprefix("# ")).write_text(text)
+        elif language == "sh":
+            for command in text.splitlines():
+                said = shell(command, tmp_path)
+                commands += 1
+        elif "process failed" not in text:
+            assert said == text
+            outputs += 1
+    assert (commands, outputs) == (11, 3)
+
+
+def test_the_mutual_exclusion_of_the_page_excludes(tmp_path: Path) -> None:
+    """In any run whoever enters leaves before another enters, whatever the latency."""
+    for language, text in blocks_of("processes.md"):
+        if language == "python" and text.startswith("# mutex.py"):
+            (tmp_path / "mutex.py").write_text(text)
+    flags = "--rates 9,5,4,1.5 --seconds 60 --latency lognormal:0.2,1 --runs 5 --seed 3"
+    shell(f"driftlab simulate mutex.py:Mutex {flags} --out runs --quiet", tmp_path)
+    for run in sorted((tmp_path / "runs").glob("run-*")):
+        lines = shell("grep -hE 'enters|leaves' *.log | sort", run).splitlines()
+        inside = [line.split("\t")[-1] for line in lines]
+        assert len(inside) > 10
+        assert inside[::2] == ['["enters"]'] * len(inside[::2])
+        assert inside[1::2] == ['["leaves"]'] * len(inside[1::2])
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_a_page_links_only_to_what_is_there(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", (DOCS / page).read_text()):
+        assert target.startswith("http") or (DOCS / target).exists(), target
