@@ -69,7 +69,7 @@ def uniform_ns(first: int, count: int, word: int) -> int:
 
 def exponential_ns(mean: int, table: Table, word: int) -> int:
     """Return mean * -ln u for a uniform u; `table` is `logarithms`."""
-    word |= 1  # u is never 0
+    word |= _ONE  # u is never 0
     zeros = WORD_BITS - length(word)
     mantissa = word << zeros << 1 & _MASK  # m - 1, as a fraction of a word
     return times(mean, zeros * _LN2 + (_LN2 - between(table, mantissa)))
