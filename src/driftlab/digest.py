@@ -15,9 +15,11 @@ The functions of whole numbers are also compiled and stand once more in the C
 program of the benchmarks; see dice for what that asks of them.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from driftlab.dice import mix
+from driftlab.event import Event
 
 INTERNAL: Final = 0
 SEND: Final = 1
@@ -65,3 +67,32 @@ def weigh(tick: int, kind: int, other: int, stamp: int, clock: int, queue: int) 
 def seal(digest: int, machine: int) -> int:
     """Fold the word of the next machine in name order into the digest of the run."""
     return fold(digest, mix(machine))
+
+
+def digest_of(history: Iterable[Event], names: Sequence[str], peers: Sequence[str]) -> int:
+    """Return the word of one machine of a run.
+
+    `history` is all its events in order, `names` the names of all processes in
+    name order, `peers` those that it is linked to, in name order.
+    """
+    positions = {name: position for position, name in enumerate(names)}
+    indices = {name: index for index, name in enumerate(peers)}
+    word = 0
+    for event in history:
+        other = NOBODY
+        if event.sender is not None:
+            other = positions[event.sender] + 1
+        elif event.targets:
+            other = indices[event.targets[0]] + 1 if len(event.targets) == 1 else EVERYBODY
+        kind = KINDS.index(event.kind)
+        stamp = event.stamp or 0
+        word = fold(word, weigh(event.tick, kind, other, stamp, event.clock, event.queue))
+    return word
+
+
+def digest_of_run(machines: Iterable[int]) -> int:
+    """Return the digest of a run from the words of its machines, in name order."""
+    digest = 0
+    for machine in machines:
+        digest = seal(digest, machine)
+    return digest

@@ -19,7 +19,7 @@ def plan_run(scenario: Scenario, run: int) -> tuple[MachinePlan, ...]:
 def _plan_machine(
     scenario: Scenario, run: int, index: int, rate: float, name: str, peers: tuple[str, ...]
 ) -> MachinePlan:
-    schedule = _schedule(scenario, run, index, rate)
+    schedule = schedule_of(scenario, run, index, rate)
     return MachinePlan(
         name=name,
         position=index,
@@ -35,7 +35,8 @@ def _plan_machine(
     )
 
 
-def _schedule(scenario: Scenario, run: int, index: int, rate: float) -> Schedule:
+def schedule_of(scenario: Scenario, run: int, index: int, rate: float) -> Schedule:
+    """Return when each tick of one machine is due."""
     ticks, speed = exact(rate), exact(scenario.speed)
     phase = 0
     if scenario.phase == "random":

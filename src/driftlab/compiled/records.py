@@ -85,7 +85,8 @@ RUN: Final = np.dtype(
         ("free", "u4"),  # the first free message below the top
         ("top", "u4"),  # the last message ever used
         ("waiting", "i8"),
-        ("room", "i8"),
+        ("room", "i8"),  # how many may wait before the pool must grow
+        ("most", "i8"),  # and how many at all
         ("ticks", "i8"),
         ("status", "i8"),
         ("stopped", "i8"),

@@ -3,10 +3,13 @@
 from typing import Any
 
 import numpy as np
+from numba import njit
 
+from driftlab.compiled.cache import kept
+from driftlab.compiled.figures import keep
 from driftlab.compiled.inbox import ZERO, called
 from driftlab.compiled.records import DONE, FULL, RUNNING
-from driftlab.compiled.rules import below, draw, phase_ns, seal, stream
+from driftlab.compiled.rules import below, draw, phase_ns, stream
 from driftlab.compiled.ticks import take_ticks
 from driftlab.compiled.window import fill
 from driftlab.dice import Purpose
@@ -34,8 +37,11 @@ def draw_rates(run: Any, cursors: Any, low: Any, count: Any) -> None:
 
 
 @called
-def begin(run: Any, cursors: Any, machines: Any, delay: Any) -> None:
-    """Put a run at its beginning: no message anywhere, every clock 0."""
+def begin(run: Any, cursors: Any, machines: Any, phases: Any, delay: Any) -> None:
+    """Put a run at its beginning: no message anywhere, every clock 0.
+
+    `phases` are those of the machines whose phase is not worked out here.
+    """
     run.free, run.top = ZERO, ZERO
     run.waiting = run.ticks = run.row = run.stashed = 0
     run.base = run.filled = run.entry = run.repeat = 0
@@ -56,6 +62,8 @@ def begin(run: Any, cursors: Any, machines: Any, delay: Any) -> None:
         elif cursor.scale != 0:
             word = draw(stream(run.seed, run.number, process, _PHASE), _FIRST)
             cursor.due = np.int64(phase_ns(word, np.uint64(cursor.rate), cursor.scale))
+        else:
+            cursor.due = phases[i]
     if delay is not None:
         delay.latest[:] = 0
 
@@ -114,10 +122,36 @@ def repeat_window(
     run.status = DONE
 
 
-@called
-def digest_of(machines: Any) -> Any:
-    """Return the digest of a run from those of its machines."""
-    digest = _FIRST
-    for i in range(len(machines)):
-        digest = seal(digest, machines[i].digest)
-    return digest
+with kept() as options:
+
+    @njit(error_model="numpy", nogil=True, **options)
+    def run_some(
+        run: Any, cursors: Any, machines: Any, pool: Any, window: Any, links: Any, stash: Any,
+        delay: Any, history: Any, phases: Any, rates: Any, figures: Any, row: Any, end: Any,
+        budget: Any,
+    ) -> Any:  # fmt: skip
+        """Simulate the runs from `row` to `end`, or about `budget` ticks of them.
+
+        Returns the row of the run that is not finished, which the next call goes on with.
+        """
+        ticks = 0
+        while row < end and budget > 0:
+            if run.status == DONE:
+                run.number = figures.numbers[row]
+                if rates[1] > 0:
+                    draw_rates(run, cursors, rates[0], rates[1])
+                    for i in range(len(cursors)):
+                        figures.rates[row, i] = cursors[i].rate
+                begin(run, cursors, machines, phases[row % len(phases)], delay)
+                for i in range(len(cursors)):
+                    figures.first_due_ns[row, i] = cursors[i].due
+            before = run.ticks
+            advance(run, cursors, machines, pool, window, links, stash, delay, history, budget)
+            budget -= run.ticks - before
+            if run.status == FULL and run.room < run.most:
+                return row
+            if run.status != RUNNING:
+                keep(figures, row, machines, run.stopped if run.status == FULL else -1)
+                run.status = DONE
+                row += 1
+        return row
