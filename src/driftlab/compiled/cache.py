@@ -16,6 +16,8 @@ from typing import Any, Final
 HOUSE: Final = Path(__file__).parent.parent
 SOURCES: Final = (
     "dice.py", "digest.py", "latency.py", "schedule.py", "clocks/lamport.py", "machine/workload.py",
+    *(f"compiled/{name}.py" for name in
+      ("rules", "records", "inbox", "window", "ticks", "figures", "runs")),
 )  # fmt: skip
 _INDEX = "*.nbi"  # of numba, one a function
 
@@ -24,8 +26,8 @@ _INDEX = "*.nbi"  # of numba, one a function
 def folder() -> Path:
     """Return the folder for code compiled from the present sources; it need not exist."""
     found = hashlib.sha256()
-    for path in [*(HOUSE / name for name in SOURCES), *sorted((HOUSE / "compiled").glob("*.py"))]:
-        found.update(path.read_bytes())
+    for name in SOURCES:
+        found.update((HOUSE / name).read_bytes())
     above = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(above) / "driftlab" / f"compiled-{found.hexdigest()[:16]}"
 

@@ -32,6 +32,7 @@ WAITING_MESSAGES_MAX: Final = 50_000_000  # at 16 or 32 bytes each
 EVENTS_MAX: Final = 2**32 - 1  # of one history: clocks, stamps and ticks are kept in 32 bits
 SLICE_SECONDS: Final = 0.1  # between two calls of `on_progress`, and two looks for Ctrl-C
 SLICE_TICKS_FIRST: Final = 1_000_000
+SLICE_TICKS_MIN: Final = 1_000
 RUNS_HANDED_OVER: Final = 256  # at most at once to one core
 
 Progress = Callable[[int, int], None]
@@ -165,7 +166,7 @@ class _Job:
             self.rows = int(space.run["row"])
             yield
             passed = max(perf_counter() - begun, 1e-3)
-            budget = max(1000, int(budget * min(4.0, SLICE_SECONDS / passed)))
+            budget = max(SLICE_TICKS_MIN, int(budget * min(4.0, SLICE_SECONDS / passed)))
 
     def _go_on(
         self, space: Space, pool: Array, phases: Array, own: Figures, row: int, budget: int
