@@ -1,6 +1,7 @@
 """The compiled engine gives the general engine's history, bit for bit."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from driftlab.compiled.engine import (
 )
 from driftlab.compiled.layout import space_for
 from driftlab.digest import KINDS, digest_of, digest_of_run
-from driftlab.event import Event
+from driftlab.event import Event, Kind
 from driftlab.hosts.simulator import simulate_run
 from driftlab.planning import plan_run
 
@@ -81,7 +82,9 @@ def events_of(recorded: Recorded, scenario: Scenario, number: int) -> list[tuple
         targets = {-2: (), -1: peers[process]}.get(target) if target < 0 else None
         if targets is None:
             targets = (peers[process][target],)
-        made: Any = Event(names[process], tick, KINDS[kind], *came, targets, clock, queue)  # type: ignore[arg-type]
+        made = Event(
+            names[process], tick, Kind(KINDS[kind]), came[0], came[1], targets, clock, queue
+        )
         rows.append((due, process, made))
     return rows
 
@@ -98,7 +101,7 @@ def figures_of(run: General) -> dict[str, list[int]]:
             found[kind].append(kinds.count(kind))
         found["clock"].append(clocks[-1] if clocks else 0)
         found["first_clock"].append(clocks[0] if clocks else 0)
-        jumps = [after - before for before, after in zip(clocks, clocks[1:], strict=False)]
+        jumps = [after - before for before, after in pairwise(clocks)]
         found["jump_max"].append(max(jumps, default=0))
         found["queue_sum"].append(sum(queues))
         found["queue_max"].append(max(queues, default=0))
@@ -219,7 +222,9 @@ def equal(one: Figures, other: Figures) -> bool:
 
 MANY = [
     Scenario(rates="1..9", machines=4, seconds=30, seed=4, runs=700),
-    Scenario(rates=[6.25, 3.123456789012345, 1], seconds=30, seed=4, runs=300, latency="uniform:0..1"),
+    Scenario(
+        rates=[6.25, 3.123456789012345, 1], seconds=30, seed=4, runs=300, latency="uniform:0..1"
+    ),
     Scenario(rates=[6, 3, 1, 2], topology="regular:2", seconds=30, seed=4, runs=20),
 ]
 
@@ -295,7 +300,7 @@ def test_a_run_ends_where_more_messages_would_wait_than_may(
     events = len(recorded.history.tick)
     assert events < len(expected.rows)
     assert events_of(recorded, scenario, 1) == expected.rows[:events]
-    due_ns, process, event = expected.rows[events]
+    due_ns, _, event = expected.rows[events]
     so_far = expected._replace(rows=expected.rows[:events])
     assert figures.stopped_ns[0] == recorded.figures.stopped_ns[0] == due_ns
     assert figures.stopped_ns[1] >= 0

@@ -1,5 +1,6 @@
 """The compiled rules are the house's own, and the digest hears of every change."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ TABLE = np.array(latency.logarithms(), np.uint64)
 TABLES = [np.array(table, np.uint64) for table in latency.exponentials(1_700_000)]
 SECOND = 1_000_000_000
 
-AS_THEY_ARE = {
+AS_THEY_ARE: dict[str, tuple[Callable[..., int], int]] = {
     "mix": (dice.mix, 1), "draw": (dice.draw, 2), "stream": (dice.stream, 4),
     "below": (dice.below, 2), "fold": (digest.fold, 2), "seal": (digest.seal, 2),
     "weigh": (digest.weigh, 6),

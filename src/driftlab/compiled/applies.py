@@ -1,9 +1,10 @@
 """Whether the compiled engine applies to a scenario. Imports no compiler."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from driftlab.latency import FIXED_BITS, Latency, exponentials
-from driftlab.scenario import RateRange, Scenario, exact
+from driftlab.scenario import Scenario, exact
+from driftlab.scenario_checks import RateRange
 
 TIME_NS_MAX: Final = 2**62  # due times and arrivals stay below, so that a sum of two fits a word
 RATE_NUMERATOR_MAX: Final = 2**62
@@ -27,10 +28,9 @@ def why_not(scenario: Scenario) -> str | None:
 def _too_large(scenario: Scenario) -> str | None:
     if scenario.horizon_ns > TIME_NS_MAX:
         return f"seconds: {scenario.seconds} in nanoseconds is more than a word holds"
-    if not isinstance(scenario.rates, RateRange):
-        for rate in set(scenario.rates):
-            if exact(float(rate) if isinstance(rate, float) else rate).numerator > RATE_NUMERATOR_MAX:
-                return f"rates: {rate} has too many digits for a word"
+    for rate in set(fixed_rates(scenario) or ()):
+        if exact(rate).numerator > RATE_NUMERATOR_MAX:
+            return f"rates: {rate} has too many digits for a word"
     return None
 
 
@@ -45,6 +45,18 @@ def _too_late(scenario: Scenario) -> str | None:
             f"the last arrival is kept for at most {CHANNELS_MAX}"
         )
     return None
+
+
+def fixed_rates(scenario: Scenario) -> tuple[float, ...] | None:
+    """Return the rates of every run, None where they are drawn."""
+    if isinstance(scenario.rates, RateRange):
+        return None
+    return cast(tuple[float, ...], scenario.rates)
+
+
+def rate_range(scenario: Scenario) -> RateRange | None:
+    """Return the range that rates are drawn from, None where they are not."""
+    return scenario.rates if isinstance(scenario.rates, RateRange) else None
 
 
 def longest_ns(latency: Latency) -> int | None:

@@ -40,8 +40,9 @@ def is_warm() -> bool:
 @contextmanager
 def kept() -> Iterator[dict[str, Any]]:
     """Give the options for functions that are to be kept, while they are decorated."""
-    from numba import config
+    from numba import config as numba_config
 
+    config: Any = numba_config
     before = config.CACHE_DIR
     try:
         folder().mkdir(parents=True, exist_ok=True)

@@ -14,19 +14,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from threading import Event
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from driftlab.compiled import records
-from driftlab.compiled.applies import why_not
+from driftlab.compiled.applies import fixed_rates, rate_range, why_not
 from driftlab.compiled.figures import Figures, empty
 from driftlab.compiled.layout import ROOM_FIRST, Space, given_phases, space_for
 from driftlab.compiled.records import Array, History
 from driftlab.compiled.runs import run_some
 from driftlab.errors import DriftlabError
 from driftlab.planning import schedule_of
-from driftlab.scenario import RateRange, Scenario
+from driftlab.scenario import Scenario
 
 WAITING_MESSAGES_MAX: Final = 50_000_000  # at 16 or 32 bytes each
 EVENTS_MAX: Final = 2**32 - 1  # of one history: clocks, stamps and ticks are kept in 32 bits
@@ -69,8 +69,7 @@ def simulate_runs(
     _demand_compiled(scenario)
     numbers = scenario.run_numbers if numbers is None else numbers
     figures = empty(numbers, scenario.size)
-    if not isinstance(scenario.rates, RateRange):
-        figures.rates[:] = scenario.rates
+    figures.rates[:] = fixed_rates(scenario) or 0
     job = _Job(scenario, figures, waiting_max, repeats)
     shares = list(_shares(scenario, len(figures.numbers), cores or os.cpu_count() or 1))
     workers = min(len(shares), cores or os.cpu_count() or 1)
@@ -98,8 +97,7 @@ def record_run(
     if ticks > EVENTS_MAX:
         raise NotCompiledError(f"a history of {ticks} events; at most {EVENTS_MAX} are kept")
     figures = empty([number], scenario.size)
-    if not isinstance(scenario.rates, RateRange):
-        figures.rates[:] = scenario.rates
+    figures.rates[:] = fixed_rates(scenario) or 0
     job = _Job(scenario, figures, waiting_max, repeats, _history(ticks))
     for _ in job.slices(range(1)):
         _tell(on_progress, job, ticks)
@@ -109,10 +107,8 @@ def record_run(
 
 def expected_ticks(scenario: Scenario, runs: int) -> int:
     """Count the ticks of so many runs, to a tick a machine; of drawn rates, on average."""
-    if isinstance(scenario.rates, RateRange):
-        each = (scenario.rates.low + scenario.rates.high) / 2 * scenario.size
-    else:
-        each = float(sum(scenario.rates))
+    drawn = rate_range(scenario)
+    each = sum(drawn) / 2 * scenario.size if drawn else float(sum(fixed_rates(scenario) or ()))
     return int(each * scenario.seconds * runs)
 
 
@@ -149,7 +145,9 @@ class _Job:
 
     def slices(self, share: range) -> Iterator[None]:
         """Simulate a share of the runs, slice by slice of about SLICE_SECONDS."""
-        space = space_for(self.scenario, int(self.figures.numbers[share.start]), repeats=self._repeats)
+        space = space_for(
+            self.scenario, int(self.figures.numbers[share.start]), repeats=self._repeats
+        )
         numbers = self.figures.numbers[share.start : share.stop]
         phases = given_phases(self.scenario, space.cursors, numbers)
         own = Figures(*(table[share.start : share.stop] for table in self.figures))

@@ -1,6 +1,6 @@
 """What remains of runs of which only figures are kept: arrays of shape (runs, machines)."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -41,13 +41,20 @@ class Figures(NamedTuple):
     stopped_ns: Array
 
 
+COUNTED: Final = Figures._fields[1:11]
+
+
 def empty(numbers: Any, machines: int) -> Figures:
     """Return figures to be filled in."""
     runs = np.array(numbers, np.uint64)
-    shape = (len(runs), machines)
-    tables = [np.zeros(shape, np.int64) for _ in range(10)]
+    shape, each = (len(runs), machines), len(runs)
+    tables: dict[str, Array] = {name: np.zeros(shape, np.int64) for name in COUNTED}
     return Figures(
-        np.zeros(shape), *tables, runs, np.zeros(len(runs), np.uint64), np.zeros(len(runs), np.int64)
+        rates=np.zeros(shape),
+        **tables,
+        numbers=runs,
+        digest=np.zeros(each, np.uint64),
+        stopped_ns=np.zeros(each, np.int64),
     )
 
 

@@ -6,12 +6,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.compiled import records
-from driftlab.compiled.applies import channels
+from driftlab.compiled.applies import channels, fixed_rates, rate_range
 from driftlab.compiled.records import Array, Delay, Window
 from driftlab.compiled.ticks import KINDS_OF_LATENCY
 from driftlab.dice import Purpose, draw, stream
 from driftlab.latency import Latency, exponentials, logarithms
-from driftlab.scenario import RateRange, Scenario, exact
+from driftlab.scenario import Scenario, exact
 from driftlab.schedule import NS_PER_SECOND, phase_ns
 
 SCHEDULE_TICKS_MAX: Final = 2**16  # of a schedule that repeats: it should stay in a core's cache
@@ -51,10 +51,9 @@ def space_for(scenario: Scenario, number: int, *, repeats: bool = True) -> Space
     peers, links = _links(scenario, number)
     machines["peers"] = peers
     machines["links"][1:] = np.cumsum(peers)[:-1]
-    drawn = isinstance(scenario.rates, RateRange)
-    low, top = scenario.rates if drawn else (0, -1)
-    if not drawn:
-        _set_rates(scenario.rates, cursors)
+    low, top = rate_range(scenario) or (0, -1)
+    if rates := fixed_rates(scenario):
+        _set_rates(rates, cursors)
     return Space(
         run[0], cursors, machines, _window(scenario, run[0], cursors, repeats), links,
         np.zeros((size, 2), np.int64),
@@ -79,11 +78,12 @@ def _set_rates(rates: Any, cursors: Array) -> None:
 def given_phases(scenario: Scenario, cursors: Array, numbers: Any) -> Array:
     """Work out the phases that take more than a word: one row a run, or one for all."""
     places = np.flatnonzero(cursors["scale"] == 0)
-    if not len(places) or scenario.phase == "aligned" or isinstance(scenario.rates, RateRange):
+    rates = fixed_rates(scenario)
+    if not len(places) or scenario.phase == "aligned" or rates is None:
         return np.zeros((1, len(cursors)), np.int64)
     phases = np.zeros((len(numbers), len(cursors)), np.int64)
     for i in places.tolist():
-        ticks = exact(scenario.rates[i])
+        ticks = exact(rates[i])
         for row, number in enumerate(numbers):
             word = draw(stream(scenario.seed, int(number), i, Purpose.PHASE), 0)
             phases[row, i] = phase_ns(word, ticks.numerator, ticks.denominator)
@@ -91,24 +91,25 @@ def given_phases(scenario: Scenario, cursors: Array, numbers: Any) -> Array:
 
 
 def _window(scenario: Scenario, run: Any, cursors: Array, repeats: bool) -> Window:
-    if isinstance(scenario.rates, RateRange):
-        different = {float(rate) for rate in scenario.rates}
-        per_second, period = float(scenario.rates.high) * scenario.size, NS_PER_SECOND
-    else:
-        different = set(scenario.rates)
-        per_second, period = float(sum(scenario.rates)), _hyperperiod_ns(different)
+    rates, drawn = fixed_rates(scenario) or (), rate_range(scenario)
+    per_second = float(drawn.high * scenario.size if drawn else sum(rates))
+    period = NS_PER_SECOND if drawn else _hyperperiod_ns(set(rates))
     if period and repeats and period / NS_PER_SECOND * per_second <= SCHEDULE_TICKS_MAX:
         ticks, length = period / NS_PER_SECOND * per_second, period
         run["period"] = period
     else:
-        ticks = max(WINDOW_TICKS, len(cursors))
+        ticks = max(WINDOW_TICKS, len(cursors) // 2)
         length = max(1, int(ticks / per_second * NS_PER_SECOND))
     length = min(length, scenario.horizon_ns) if not run["period"] else length
     shift = max(0, (length // max(1, int(ticks))).bit_length() - 1)
     run["window"], run["shift"] = length, shift
     room = int(length / NS_PER_SECOND * per_second * (1 + 1e-9)) + len(cursors) + 1
     return Window(
-        *(np.zeros(room, kind) for kind in ("u4", "i8", "u1", "u4", "i8")),
+        np.zeros(room, np.uint32),
+        np.zeros(room, np.int64),
+        np.zeros(room, np.uint8),
+        np.zeros(room, np.uint32),
+        np.zeros(room, np.int64),
         np.zeros((length >> shift) + 1, np.int32),
     )
 

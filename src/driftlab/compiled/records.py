@@ -33,7 +33,6 @@ MACHINE: Final = np.dtype(
         ("receives", "i8"),
         ("delays", "u8"),  # the key of its latencies
         ("links", "i8"),  # where its peers begin in the list of links, and its channels
-        ("spare", "i8"),
     ],
     align=True,
 )

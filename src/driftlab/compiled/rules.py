@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic

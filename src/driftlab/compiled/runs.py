@@ -81,9 +81,7 @@ def advance(
             repeat_window(run, cursors, machines, pool, window, links, stash, delay, history, until)
         elif run.entry < run.filled:
             last = run.filled
-            take_ticks(
-                run, machines, pool, window, last, 1, links, stash, delay, history
-            )
+            take_ticks(run, machines, pool, window, last, 1, links, stash, delay, history)
             run.repeat = 0
             if run.status == RUNNING:
                 run.base += run.window
@@ -114,9 +112,7 @@ def repeat_window(
         return
     last = np.searchsorted(window.dues[: run.filled], run.horizon % run.period)
     if run.repeat == whole and run.entry < last:
-        take_ticks(
-            run, machines, pool, window, last, whole + 1, links, stash, delay, history
-        )
+        take_ticks(run, machines, pool, window, last, whole + 1, links, stash, delay, history)
         if run.status == FULL:
             return
     run.status = DONE
@@ -134,7 +130,6 @@ with kept() as options:
 
         Returns the row of the run that is not finished, which the next call goes on with.
         """
-        ticks = 0
         while row < end and budget > 0:
             if run.status == DONE:
                 run.number = figures.numbers[row]

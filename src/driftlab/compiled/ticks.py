@@ -37,27 +37,26 @@ _SEND: Final = np.uint64(digest.SEND)
 _RECEIVE: Final = np.uint64(digest.RECEIVE)
 _EVERYBODY: Final = np.uint64(digest.EVERYBODY)
 _NONE: Final = np.uint64(0)
+_ONE: Final = np.uint64(1)
 
 
 @called
-def take_ticks(
+def take_ticks(  # noqa: C901 - one loop, so that what it counts stays in registers
     run: Any, machines: Any, pool: Any, window: Any, last: Any, repeats: Any,
     links: Any, stash: Any, delay: Any, history: Any,
 ) -> None:  # fmt: skip
     """Take the ticks of a window up to `last`, `repeats` times over, or until there is no room."""
     entries, dues, tied = window.machines, window.dues, window.tied
-    one_below, all_below, by_sender = run.one_below, run.all_below, run.by_sender
-    mesh, room, period = run.mesh, run.room, run.period
+    room, period, mesh, by_sender = run.room, run.period, run.mesh, run.by_sender
+    one_below, all_below = run.one_below, run.all_below
     free, top, waiting = run.free, run.top, run.waiting
     stashed, row, e, repeat = run.stashed, run.row, run.entry, run.repeat
     base = repeat * period
-    taken = 0
+    taken = -e
     while repeat < repeats:
-        begun = e
         while e < last:
             i = entries[np.uint64(e)]
             machine = machines[i]
-            tick = machine.tick
             now = dues[np.uint64(e)] + base
             if delay is not None:
                 land(machine, pool, now)
@@ -65,97 +64,109 @@ def take_ticks(
             if queue > 0:
                 if machine.fresh > 1 and by_sender:
                     put_in_order(machine, pool)
-                place = machine.head
-                message = pool[place]
-                stamp, sender = message.stamp, message.sender
-                machine.head = message.next
-                machine.settled = machine.tail
-                message.next = free
-                free = place
+                free = receive(machine, i, pool, free, queue - 1, now, row, history)
                 waiting -= 1
-                queue -= 1
-                clock = receive(machine, tick, stamp, sender, queue)
-                if history is not None:
-                    write(history, row, now, i, tick, digest.RECEIVE, sender, stamp, -2, clock, queue)
             else:
-                word = draw(machine.die, np.uint64(tick))
+                word = draw(machine.die, np.uint64(machine.tick))
                 choice = np.int64(roll(word, one_below, all_below, np.uint64(machine.peers)))
-                clock = step(machine.clock)
                 if choice == INTERNAL:
-                    weight = weigh(np.uint64(tick), _INTERNAL, _NONE, _NONE, np.uint64(clock), _NONE)
-                    if history is not None:
-                        write(history, row, now, i, tick, digest.INTERNAL, -1, 0, -2, clock, 0)
+                    act(machine, i, _INTERNAL, _NONE, choice, now, row, history)
                 else:
-                    need = 1
+                    need = np.int64(1)
                     if choice == EVERY_PEER:
                         need = np.int64(machine.peers)
-                        if need == 1:
-                            choice = np.int64(0)
+                        choice = np.int64(0) if need == 1 else choice
                     if waiting + need > room:
-                        run.status = FULL
-                        run.stopped = now
+                        run.status, run.stopped = FULL, now
                         break
                     waiting += need
-                    other = _EVERYBODY if choice < 0 else np.uint64(choice + 1)
-                    weight = weigh(np.uint64(tick), _SEND, other, _NONE, np.uint64(clock), _NONE)
                     machine.sends += 1
-                    if history is not None:
-                        write(history, row, now, i, tick, digest.SEND, -1, 0, choice, clock, 0)
+                    other = _EVERYBODY if choice < 0 else np.uint64(choice + 1)
+                    act(machine, i, _SEND, other, choice, now, row, history)
                     if delay is not None:
                         free, top = send_later(
-                            machines, pool, links, mesh, i, choice, tick, clock, free, top, delay, now
+                            machines, pool, links, mesh, i, choice, free, top, delay, now
                         )
                     elif tied[np.uint64(e)] == 0:
-                        free, top = send(machines, pool, links, mesh, i, choice, clock, free, top)
+                        free, top = send(machines, pool, links, mesh, i, choice, free, top)
                     else:
                         stash[stashed, 0], stash[stashed, 1] = i, choice
                         stashed += 1
-                machine.clock = clock
-                machine.digest = fold(machine.digest, weight)
-            machine.tick = tick + 1
             if history is not None:
                 row += 1
             if delay is None and stashed > 0 and tied[np.uint64(e)] == 2:
-                for k in range(stashed):
-                    sender = np.uint32(stash[k, 0])
-                    choice = np.int64(stash[k, 1])
-                    stamp = machines[sender].clock
-                    free, top = send(machines, pool, links, mesh, sender, choice, stamp, free, top)
+                free, top = send_stashed(machines, pool, links, mesh, stash, stashed, free, top)
                 stashed = 0
             e += 1
-        taken += e - begun
         if e < last:
             break
+        taken += last
         e = 0
         repeat += 1
         base += period
     run.free, run.top, run.waiting = free, top, waiting
     run.stashed, run.row, run.entry, run.repeat = stashed, row, e, repeat
-    run.ticks += taken
+    run.ticks += taken + e
 
 
 @inlined
-def receive(machine: Any, tick: Any, stamp: Any, sender: Any, queue: Any) -> Any:
-    """Count a receive, with the length of the queue after it, and return the clock after it."""
-    before = machine.clock
+def receive(
+    machine: Any, i: Any, pool: Any, free: Any, queue: Any, now: Any, row: Any, history: Any
+) -> Any:
+    """Take the front message, after which `queue` are left; return what is free then."""
+    place = machine.head
+    message = pool[place]
+    stamp, sender, before, tick = message.stamp, message.sender, machine.clock, machine.tick
+    machine.head = message.next
+    machine.settled = machine.tail
+    message.next = free
     clock = merge(before, stamp)
     if tick == 0:
         machine.first_clock = clock
     elif clock - before > machine.jump_max:
         machine.jump_max = clock - before
-    machine.clock = clock
     machine.queue = np.uint32(queue)
     machine.fresh = ZERO
     machine.receives += 1
     machine.queue_sum += queue
     if queue > machine.queue_max:
         machine.queue_max = np.uint32(queue)
-    other = np.uint64(sender) + np.uint64(1)
     weight = weigh(
-        np.uint64(tick), _RECEIVE, other, np.uint64(stamp), np.uint64(clock), np.uint64(queue)
-    )
+        np.uint64(tick), _RECEIVE, np.uint64(sender) + _ONE, np.uint64(stamp), np.uint64(clock),
+        np.uint64(queue),
+    )  # fmt: skip
+    machine.clock = clock
     machine.digest = fold(machine.digest, weight)
-    return clock
+    machine.tick = tick + 1
+    if history is not None:
+        write(history, row, now, i, tick, digest.RECEIVE, sender, stamp, INTERNAL, clock, queue)
+    return place
+
+
+@inlined
+def act(
+    machine: Any, i: Any, kind: Any, other: Any, choice: Any, now: Any, row: Any, history: Any
+) -> None:
+    """Do what a free tick does to the machine itself, be it internal or a send."""
+    tick = machine.tick
+    clock = step(machine.clock)
+    weight = weigh(np.uint64(tick), kind, other, _NONE, np.uint64(clock), _NONE)
+    machine.clock = clock
+    machine.digest = fold(machine.digest, weight)
+    machine.tick = tick + 1
+    if history is not None:
+        write(history, row, now, i, tick, kind, -1, 0, choice, clock, 0)
+
+
+@inlined
+def send_stashed(
+    machines: Any, pool: Any, links: Any, mesh: Any, stash: Any, stashed: Any, free: Any, top: Any
+) -> Any:
+    """Send what was held back because others tick at the same instant."""
+    for k in range(stashed):
+        sender, choice = np.uint32(stash[k, 0]), np.int64(stash[k, 1])
+        free, top = send(machines, pool, links, mesh, sender, choice, free, top)
+    return free, top
 
 
 @inlined
@@ -182,11 +193,11 @@ def placed(pool: Any, free: Any, top: Any, sender: Any, stamp: Any) -> Any:
 
 @inlined
 def send(
-    machines: Any, pool: Any, links: Any, mesh: Any, i: Any, choice: Any, stamp: Any,
-    free: Any, top: Any,
-) -> Any:  # fmt: skip
+    machines: Any, pool: Any, links: Any, mesh: Any, i: Any, choice: Any, free: Any, top: Any
+) -> Any:
     """Put a machine's message into the inbox of a peer, or of every peer."""
     machine = machines[i]
+    stamp = machine.clock
     first, end = (choice, choice + 1) if choice >= 0 else (0, np.int64(machine.peers))
     for k in range(first, end):
         place, free, top = placed(pool, free, top, i, stamp)
@@ -196,12 +207,13 @@ def send(
 
 @inlined
 def send_later(
-    machines: Any, pool: Any, links: Any, mesh: Any, i: Any, choice: Any, tick: Any, stamp: Any,
-    free: Any, top: Any, delay: Any, now: Any,
+    machines: Any, pool: Any, links: Any, mesh: Any, i: Any, choice: Any, free: Any, top: Any,
+    delay: Any, now: Any,
 ) -> Any:  # fmt: skip
-    """Put a machine's message on its way to a peer, or to every peer."""
+    """Put a machine's message on its way to a peer, or to every peer; its tick is counted."""
     machine = machines[i]
-    key = draw(machine.delays, np.uint64(tick))
+    stamp = machine.clock
+    key = draw(machine.delays, np.uint64(machine.tick - 1))
     first, end = (choice, choice + 1) if choice >= 0 else (0, np.int64(machine.peers))
     for k in range(first, end):
         place, free, top = placed(pool, free, top, i, stamp)
