@@ -26,9 +26,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "scenario_checks",
         "planning",
         "scenarios",
+        "digest",
     ),
     ("wire", "machine", "trace"),
-    ("hosts", "analysis"),
+    ("hosts", "analysis", "compiled"),
     ("api",),
     ("cli",),
     ("__init__", "__main__"),
@@ -129,7 +130,7 @@ def test_the_two_wings_meet_only_above() -> None:
 
 def test_no_file_is_dead() -> None:
     """Every room is reached from the command line, the package or a worker's command line."""
-    entries = {"__init__", "__main__", "hosts.worker"} | {
+    entries = {"__init__", "__main__", "hosts.worker", "compiled.engine"} | {
         f"cli.{path.stem}" for path in (HOUSE / "cli").glob("*.py")
     }
     reached: set[str] = set()

@@ -11,6 +11,10 @@ Splittable Pseudorandom Number Generators" (OOPSLA 2014, section 3, variant
 "Mix13" of David Stafford). Using a generator as a function of a counter
 follows Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011).
 Good for experiments, not for secrets.
+
+These functions are also compiled, with every number a 64-bit word: no number
+of theirs is below zero, and what stands beside a word in a sum or a product
+is a word too.
 """
 
 from enum import IntEnum
@@ -44,17 +48,22 @@ def stream(seed: int, run: int, process: int, purpose: Purpose) -> int:
 
     `seed`, `run` and `process` (an index from 0) are whole numbers from 0 to 2**64 - 1.
     """
-    key = 0
-    for word in (seed, run, process, int(purpose)):
+    key = mix(_GOLDEN ^ seed)
+    for word in (run, process, purpose):
         key = mix(((key + _GOLDEN) & _MASK) ^ word)
     return key
 
 
 def draw(key: int, tick: int) -> int:
     """Return draw number `tick` (from 0) of the stream `key`: a word, uniform in 0 .. 2**64 - 1."""
-    return mix((key + (tick + 1) * _GOLDEN) & _MASK)
+    return mix((key + _GOLDEN + tick * _GOLDEN) & _MASK)
 
 
 def below(word: int, bound: int) -> int:
     """Scale a 64-bit word to a whole number in 0 .. bound - 1 (bias below bound / 2**64)."""
-    return (word * bound) >> WORD_BITS
+    return high(word, bound)
+
+
+def high(one: int, other: int) -> int:
+    """Return the upper word of a product: what a machine's multiplication puts beside the lower."""
+    return one * other >> WORD_BITS

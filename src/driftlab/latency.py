@@ -15,7 +15,9 @@ at one part in 2**25, about 5.4 standard deviations.
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from driftlab.dice import WORD_BITS, below
+from driftlab.dice import WORD_BITS, below, high
+
+Table = tuple[int, ...]
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 FIXED_BITS: Final = 32  # of the fraction of a number in a table
 TABLE_BITS: Final = 12  # a table has 2**12 intervals
 _INTERVALS: Final = 1 << TABLE_BITS
+_LAST: Final = _INTERVALS - 1
+_ONE: Final = 1
+_PLACE_BITS: Final = WORD_BITS - TABLE_BITS  # of a word, below the number of its interval
+_MASK: Final = (1 << WORD_BITS) - 1
 _DIGITS: Final = 40
 _LN2: Final = 2_977_044_472  # ln 2 in units of 2**-32
 
@@ -47,39 +53,56 @@ class Latency(NamedTuple):
     def sample_ns(self, word: int) -> int:
         """Return the latency that a 64-bit word draws."""
         if self.kind == "uniform":
-            return self.first + below(word, self.second - self.first + 1)
+            return uniform_ns(self.first, self.second - self.first + 1, word)
         if self.kind == "exponential":
-            return self.first * _exponential(word) >> FIXED_BITS
+            return exponential_ns(self.first, logarithms(), word)
         if self.kind == "lognormal":
-            return self.first * _lognormal(word, self.second) >> FIXED_BITS
+            return lognormal_ns(self.first, *exponentials(self.second), word)
         return self.first
 
 
-def _exponential(word: int) -> int:
-    """Return -ln u for a uniform u, with mean 1, in fixed point."""
-    word |= 1  # u is never 0
-    size = word.bit_length()
-    mantissa = word << (WORD_BITS - size) & (1 << WORD_BITS - 1) - 1  # m - 1, in 63 bits
-    return (WORD_BITS - size + 1) * _LN2 - _between(_logarithms(), mantissa, WORD_BITS - 1)
+# What follows is also compiled, with every number a 64-bit word; see dice.
 
 
-def _lognormal(word: int, sigma: int) -> int:
-    """Return exp(sigma z) for a standard normal z, in fixed point."""
-    low, middle, high = _exponentials(sigma)
-    edge = WORD_BITS - TABLE_BITS
-    inner = word & (1 << edge) - 1
-    if word >> edge == 0:
-        return _between(low, inner, edge)
-    if word >> edge == _INTERVALS - 1:
-        return _between(high, inner, edge)
-    return _between(middle, word, WORD_BITS)
+def uniform_ns(first: int, count: int, word: int) -> int:
+    """Return one of `count` latencies from `first` on."""
+    return first + below(word, count)
 
 
-def _between(table: tuple[int, ...], place: int, bits: int) -> int:
-    """Read a table at `place` of 2**bits, linearly between its entries."""
-    index, rest = place >> bits - TABLE_BITS, place & (1 << bits - TABLE_BITS) - 1
-    here, there = table[index], table[index + 1]
-    return here + ((there - here) * rest >> bits - TABLE_BITS)
+def exponential_ns(mean: int, table: Table, word: int) -> int:
+    """Return mean * -ln u for a uniform u; `table` is `logarithms`."""
+    word |= _ONE  # u is never 0
+    zeros = WORD_BITS - length(word)
+    mantissa = word << zeros << 1 & _MASK  # m - 1, as a fraction of a word
+    return times(mean, zeros * _LN2 + (_LN2 - between(table, mantissa)))
+
+
+def lognormal_ns(median: int, low: Table, middle: Table, top: Table, word: int) -> int:
+    """Return median * exp(sigma z) for a standard normal z; the tables are `exponentials`."""
+    interval, inner = word >> _PLACE_BITS, word << TABLE_BITS & _MASK
+    if interval == 0:
+        return times(median, between(low, inner))
+    if interval == _LAST:
+        return times(median, between(top, inner))
+    return times(median, between(middle, word))
+
+
+def times(number: int, fixed: int) -> int:
+    """Multiply a whole number by one in fixed point, rounded down."""
+    return (high(number, fixed) << FIXED_BITS) + ((number * fixed & _MASK) >> FIXED_BITS)
+
+
+def between(table: Table, place: int) -> int:
+    """Read a rising table at `place` of 2**64, linearly between its entries."""
+    index = place >> _PLACE_BITS
+    here = table[index]
+    there = table[index + _ONE]
+    return here + high(there - here, place << TABLE_BITS & _MASK)
+
+
+def length(word: int) -> int:
+    """Return how many bits a word takes."""
+    return word.bit_length()
 
 
 def _fixed(number: "Decimal") -> int:
@@ -87,7 +110,7 @@ def _fixed(number: "Decimal") -> int:
 
 
 @lru_cache(maxsize=1)
-def _logarithms() -> tuple[int, ...]:
+def logarithms() -> Table:
     """Return ln(1 + i / 2**12), in fixed point."""
     from decimal import Decimal, localcontext  # heavy, and only for tables
 
@@ -97,7 +120,7 @@ def _logarithms() -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=16)
-def _exponentials(sigma: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+def exponentials(sigma: int) -> tuple[Table, Table, Table]:
     """Return exp(sigma z) at the quantiles z of the low tail, the middle and the high tail."""
     step = 1 / _INTERVALS
     middle = [min(max(i, 0.5), _INTERVALS - 0.5) * step for i in range(_INTERVALS + 1)]

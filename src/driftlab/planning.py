@@ -25,7 +25,7 @@ def _plan_machine(
     roster: tuple[str, ...],
     near: tuple[int, ...],
 ) -> MachinePlan:
-    schedule = _schedule(scenario, run, index, rate)
+    schedule = schedule_of(scenario, run, index, rate)
     return MachinePlan(
         name=roster[index],
         position=index,
@@ -46,7 +46,8 @@ def _plan_machine(
     )
 
 
-def _schedule(scenario: Scenario, run: int, index: int, rate: float) -> Schedule:
+def schedule_of(scenario: Scenario, run: int, index: int, rate: float) -> Schedule:
+    """Return when each tick of one machine is due."""
     ticks, speed = exact(rate), exact(scenario.speed)
     phase = 0
     if scenario.phase == "random":

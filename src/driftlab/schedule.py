@@ -8,6 +8,8 @@ error can accumulate. Rates and speeds are exact fractions.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from driftlab.dice import high
+
 NS_PER_SECOND = 1_000_000_000
 
 
@@ -57,4 +59,4 @@ class Schedule(NamedTuple):
 
 def phase_ns(word: int, rate_num: int, rate_den: int) -> int:
     """Place a first tick uniformly in [0, one period), from a 64-bit word."""
-    return (word * NS_PER_SECOND * rate_den // rate_num) >> 64
+    return high(word, NS_PER_SECOND * rate_den) // rate_num

@@ -1,0 +1,245 @@
+"""The public face of the compiled engine: many runs for their figures, one for its history.
+
+What comes out is bit for bit what the general engine gives. It does not depend
+on the number of cores, on which core took which run, or on where a run was
+interrupted to tell of its progress.
+
+The limit: messages waiting in all inboxes and on the way together are at most
+WAITING_MESSAGES_MAX; a run whose next tick would send more ends there, and
+says so.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from threading import Event
+from time import perf_counter
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from driftlab.compiled import records
+from driftlab.compiled.applies import fixed_rates, rate_range, why_not
+from driftlab.compiled.figures import Figures, empty
+from driftlab.compiled.layout import ROOM_FIRST, Space, given_phases, space_for
+from driftlab.compiled.records import Array, History
+from driftlab.compiled.runs import run_some
+from driftlab.errors import DriftlabError
+from driftlab.planning import schedule_of
+from driftlab.scenario import Scenario
+
+WAITING_MESSAGES_MAX: Final = 50_000_000  # at 16 or 32 bytes each
+EVENTS_MAX: Final = 2**32 - 1  # of one history: clocks, stamps and ticks are kept in 32 bits
+SLICE_SECONDS: Final = 0.1  # between two calls of `on_progress`, and two looks for Ctrl-C
+SLICE_TICKS_FIRST: Final = 1_000_000
+SLICE_TICKS_MIN: Final = 1_000
+RUNS_HANDED_OVER: Final = 256  # at most at once to one core
+
+Progress = Callable[[int, int], None]
+
+__all__ = ["Figures", "History", "Recorded", "record_run", "simulate_runs", "why_not"]
+
+
+class NotCompiledError(DriftlabError):
+    """A scenario to which the compiled engine does not apply."""
+
+
+class Recorded(NamedTuple):
+    """One run with all its events."""
+
+    history: History
+    figures: Figures
+
+
+def simulate_runs(
+    scenario: Scenario,
+    numbers: Sequence[int] | None = None,
+    *,
+    cores: int | None = None,
+    on_progress: Progress | None = None,
+    waiting_max: int = WAITING_MESSAGES_MAX,
+    repeats: bool = True,
+) -> Figures:
+    """Simulate runs and return their figures, in the order of `numbers`.
+
+    `on_progress` is called in this thread about ten times a second with the
+    ticks done and expected. `repeats` False does without a schedule that
+    repeats. Raises NotCompiledError.
+    """
+    _demand_compiled(scenario)
+    numbers = scenario.run_numbers if numbers is None else numbers
+    figures = empty(numbers, scenario.size)
+    figures.rates[:] = fixed_rates(scenario) or 0
+    job = _Job(scenario, figures, waiting_max, repeats)
+    shares = list(_shares(scenario, len(figures.numbers), cores or os.cpu_count() or 1))
+    workers = min(len(shares), cores or os.cpu_count() or 1)
+    total = expected_ticks(scenario, len(figures.numbers))
+    if workers <= 1:
+        for share in shares:
+            for _ in job.slices(share):
+                _tell(on_progress, job, total)
+    else:
+        _share_out(job, shares, workers, on_progress, total)
+    return figures
+
+
+def record_run(
+    scenario: Scenario,
+    number: int,
+    *,
+    on_progress: Progress | None = None,
+    waiting_max: int = WAITING_MESSAGES_MAX,
+    repeats: bool = True,
+) -> Recorded:
+    """Simulate one run and return every event of it. Raises NotCompiledError."""
+    _demand_compiled(scenario)
+    ticks = _ticks(scenario, number)
+    if ticks > EVENTS_MAX:
+        raise NotCompiledError(f"a history of {ticks} events; at most {EVENTS_MAX} are kept")
+    figures = empty([number], scenario.size)
+    figures.rates[:] = fixed_rates(scenario) or 0
+    job = _Job(scenario, figures, waiting_max, repeats, _history(ticks))
+    for _ in job.slices(range(1)):
+        _tell(on_progress, job, ticks)
+    assert job.history is not None
+    return Recorded(History(*(column[: job.rows] for column in job.history)), figures)
+
+
+def expected_ticks(scenario: Scenario, runs: int) -> int:
+    """Count the ticks of so many runs, to a tick a machine; of drawn rates, on average."""
+    drawn = rate_range(scenario)
+    each = sum(drawn) / 2 * scenario.size if drawn else float(sum(fixed_rates(scenario) or ()))
+    return int(each * scenario.seconds * runs)
+
+
+def _demand_compiled(scenario: Scenario) -> None:
+    reason = why_not(scenario)
+    if reason is not None:
+        raise NotCompiledError(reason)
+
+
+class _Job:
+    """Some runs being simulated, and how far they are."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        figures: Figures,
+        waiting_max: int,
+        repeats: bool,
+        history: History | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.figures = figures
+        self.history = history
+        self.rows = 0
+        self.stop = Event()
+        self._waiting_max = waiting_max
+        self._repeats = repeats
+        self._done: dict[int, int] = {}  # ticks by first row of a share
+
+    @property
+    def done(self) -> int:
+        """How many ticks have been taken."""
+        return sum(list(self._done.values()))
+
+    def slices(self, share: range) -> Iterator[None]:
+        """Simulate a share of the runs, slice by slice of about SLICE_SECONDS."""
+        space = space_for(
+            self.scenario, int(self.figures.numbers[share.start]), repeats=self._repeats
+        )
+        numbers = self.figures.numbers[share.start : share.stop]
+        phases = given_phases(self.scenario, space.cursors, numbers)
+        own = Figures(*(table[share.start : share.stop] for table in self.figures))
+        space.run["most"] = self._waiting_max
+        pool = _pool(space, min(ROOM_FIRST, self._waiting_max))
+        row, budget = 0, SLICE_TICKS_FIRST
+        while row < len(share) and not self.stop.is_set():
+            begun = perf_counter()
+            row = self._go_on(space, pool, phases, own, row, budget)
+            if space.run["status"] == records.FULL:
+                pool = _larger(space, pool)
+                continue
+            self._done[share.start] = _ticks_of(own, row, space)
+            self.rows = int(space.run["row"])
+            yield
+            passed = max(perf_counter() - begun, 1e-3)
+            budget = max(SLICE_TICKS_MIN, int(budget * min(4.0, SLICE_SECONDS / passed)))
+
+    def _go_on(
+        self, space: Space, pool: Array, phases: Array, own: Figures, row: int, budget: int
+    ) -> int:
+        return int(
+            run_some(
+                space.run, space.cursors, space.machines, pool, space.window, space.links,
+                space.stash, space.delay, self.history, phases, space.rates, own, row,
+                len(own.numbers), budget,
+            )
+        )  # fmt: skip
+
+
+def _ticks_of(own: Figures, row: int, space: Space) -> int:
+    """Count the ticks of the rows that are done, and of the run in progress."""
+    done = own.internal[:row].sum() + own.send[:row].sum() + own.receive[:row].sum()
+    return int(done) + (0 if space.run["status"] == records.DONE else int(space.run["ticks"]))
+
+
+def _pool(space: Space, room: int) -> Array:
+    space.run["room"] = room
+    kind = records.MESSAGE if space.delay is None else records.FLYING_MESSAGE
+    return np.zeros(room + 1, kind)
+
+
+def _larger(space: Space, pool: Array) -> Array:
+    """Return a pool of twice the room, with the messages that were there."""
+    larger = _pool(space, min(2 * int(space.run["room"]), int(space.run["most"])))
+    used = int(space.run["top"]) + 1
+    larger[:used] = pool[:used]
+    return larger
+
+
+def _shares(scenario: Scenario, runs: int, cores: int) -> Iterator[range]:
+    """Divide the runs; where links are drawn for every run, each is a share of its own."""
+    most = 1 if scenario.topology.startswith("regular") else RUNS_HANDED_OVER
+    size = max(1, min(most, -(-runs // (4 * cores))))
+    for first in range(0, runs, size):
+        yield range(first, min(first + size, runs))
+
+
+def _share_out(
+    job: _Job, shares: Sequence[range], workers: int, on_progress: Progress | None, total: int
+) -> None:
+    todo = iter(shares)
+
+    def work() -> None:
+        for share in todo:  # one step of an iterator of a list is never shared by two threads
+            for _ in job.slices(share):
+                pass
+
+    with ThreadPoolExecutor(workers) as pool:
+        pending = {pool.submit(work) for _ in range(workers)}
+        try:
+            while pending:
+                done, pending = wait(pending, SLICE_SECONDS, FIRST_COMPLETED)
+                for each in done:
+                    each.result()
+                _tell(on_progress, job, total)
+        finally:
+            job.stop.set()
+
+
+def _tell(on_progress: Progress | None, job: _Job, total: int) -> None:
+    if on_progress is not None:
+        on_progress(job.done, total)
+
+
+def _ticks(scenario: Scenario, number: int) -> int:
+    """Count the ticks of one run exactly."""
+    rates = scenario.rates_of(number)
+    schedules = (schedule_of(scenario, number, i, rate) for i, rate in enumerate(rates))
+    return sum(schedule.ticks_before(scenario.horizon_ns) for schedule in schedules)
+
+
+def _history(ticks: int) -> History:
+    kinds = ("i8", "u4", "u4", "u1", "i4", "u4", "i4", "u4", "u4")
+    return History(*(np.empty(ticks, kind) for kind in kinds))

@@ -1,0 +1,359 @@
+"""The compiled engine gives the general engine's history, bit for bit."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftlab import Scenario
+from driftlab.compiled import engine, layout
+from driftlab.compiled.engine import (
+    Figures,
+    NotCompiledError,
+    Recorded,
+    record_run,
+    simulate_runs,
+    why_not,
+)
+from driftlab.compiled.layout import space_for
+from driftlab.digest import KINDS, digest_of, digest_of_run
+from driftlab.event import Event, Kind
+from driftlab.hosts.simulator import simulate_run
+from driftlab.planning import plan_run
+
+LATENCIES = [
+    "none", "none", "none", "fixed:0", "fixed:0.25", "uniform:0..0.9", "uniform:0.00000001..3",
+    "exponential:0.2", "lognormal:0.1,1", "lognormal:0.02,2.5",
+]  # fmt: skip
+RATES = st.one_of(
+    st.integers(1, 12),
+    st.sampled_from([0.5, 1.5, 2.5, 0.1, 3.7]),
+    st.floats(0.05, 20),
+)
+CHANCES = st.one_of(
+    st.fixed_dictionaries({"faces": st.integers(3, 12)}),
+    st.sampled_from([(0, 0), (1, 0), (0, 1), (0.3, 0.3), (0.05, 0.5), (0.9, 0.1)]).map(
+        lambda pair: {"send_one": pair[0], "send_all": pair[1]}
+    ),
+)
+
+
+class General(NamedTuple):
+    """A run as the general engine gives it."""
+
+    rows: list[tuple[int, int, Event]]  # due_ns, process, event
+    scenario: Scenario
+    number: int
+
+    def of(self, process: int) -> list[Event]:
+        return [event for _, position, event in self.rows if position == process]
+
+    def digest(self) -> int:
+        names = self.scenario.roster()
+        near = self.scenario.neighbours(self.number)
+        return digest_of_run(
+            digest_of(self.of(i), names, [names[j] for j in near[i]])
+            for i in range(self.scenario.size)
+        )
+
+
+def general(scenario: Scenario, number: int = 1) -> General:
+    rows: list[tuple[int, int, Event]] = []
+    simulate_run(
+        plan_run(scenario, number), scenario.order, scenario.message_latency,
+        lambda position, entry: rows.append((entry.instant.due_ns, position, entry.event)),
+    )  # fmt: skip
+    return General(rows, scenario, number)
+
+
+def events_of(recorded: Recorded, scenario: Scenario, number: int) -> list[tuple[int, int, Event]]:
+    """Turn columns back into the events that they stand for."""
+    names = scenario.roster()
+    peers = [tuple(names[j] for j in others) for others in scenario.neighbours(number)]
+    columns = [column.tolist() for column in recorded.history]
+    rows = []
+    for due, process, tick, kind, sender, stamp, target, clock, queue in zip(*columns, strict=True):
+        came = (None, None) if sender < 0 else (names[sender], stamp)
+        assert sender >= 0 or stamp == 0
+        targets = {-2: (), -1: peers[process]}.get(target) if target < 0 else None
+        if targets is None:
+            targets = (peers[process][target],)
+        made = Event(
+            names[process], tick, Kind(KINDS[kind]), came[0], came[1], targets, clock, queue
+        )
+        rows.append((due, process, made))
+    return rows
+
+
+def figures_of(run: General) -> dict[str, list[int]]:
+    """Count what `Figures` holds, from the events."""
+    found: dict[str, list[int]] = {name: [] for name in Figures._fields[1:11]}
+    for i in range(run.scenario.size):
+        events = run.of(i)
+        clocks = [event.clock for event in events]
+        queues = [event.queue for event in events]
+        kinds = [str(event.kind) for event in events]
+        for kind in KINDS:
+            found[kind].append(kinds.count(kind))
+        found["clock"].append(clocks[-1] if clocks else 0)
+        found["first_clock"].append(clocks[0] if clocks else 0)
+        jumps = [after - before for before, after in pairwise(clocks)]
+        found["jump_max"].append(max(jumps, default=0))
+        found["queue_sum"].append(sum(queues))
+        found["queue_max"].append(max(queues, default=0))
+        found["queue_last"].append(queues[-1] if queues else 0)
+        found["first_due_ns"].append(plan_run(run.scenario, run.number)[i].schedule.due_ns(0))
+    return found
+
+
+def same(scenario: Scenario, number: int = 1, **keys: Any) -> Recorded:
+    """Demand that both engines agree in every event and every figure."""
+    assert why_not(scenario) is None
+    expected = general(scenario, number)
+    recorded = record_run(scenario, number, **keys)
+    assert events_of(recorded, scenario, number) == expected.rows
+    for figures in (recorded.figures, simulate_runs(scenario, [number], **keys)):
+        assert figures.digest.tolist() == [expected.digest()]
+        assert figures.stopped_ns.tolist() == [-1]
+        assert figures.rates.tolist() == [list(map(float, scenario.rates_of(number)))]
+        for name, values in figures_of(expected).items():
+            assert getattr(figures, name).tolist() == [values], name
+    return recorded
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    size = draw(st.integers(2, 8))
+    one_rate = draw(st.booleans())
+    rates: Any = [draw(RATES)] * size if one_rate else [draw(RATES) for _ in range(size)]
+    if draw(st.integers(0, 4)) == 0:
+        rates = "1..9"
+    regular = "regular:2" if size > 2 else "regular:1"
+    chain = ",".join(f"{a}-{b}" for a, b in zip("ABCDEFG"[: size - 1], "BCDEFGH", strict=False))
+    return Scenario.from_dict({
+        "rates": rates, **({"machines": size} if rates == "1..9" else {}),
+        "seconds": draw(st.sampled_from([0.3, 2, 7, 12.5])),
+        "seed": draw(st.integers(0, 2**64 - 1)),
+        "order": draw(st.sampled_from(["peers", "arrival"])),
+        "phase": draw(st.sampled_from(["random", "aligned"])),
+        "topology": draw(st.sampled_from(["mesh", "mesh", "ring", "star", regular, chain])),
+        "latency": draw(st.sampled_from(LATENCIES)),
+        **draw(CHANCES),
+    })  # fmt: skip
+
+
+@given(scenarios(), st.integers(1, 2**40), st.booleans())
+@settings(max_examples=150)
+def test_the_compiled_history_is_the_general_engines_event_by_event(
+    scenario: Scenario, number: int, repeats: bool
+) -> None:
+    same(scenario, number, repeats=repeats)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        # One bucket of a window holds them all, since they begin at once and go nearly alike.
+        {"rates": [1 + i * 1e-9 for i in range(40)], "phase": "aligned", "seconds": 20},
+        # Dozens come in between two ticks of the first.
+        {"rates": [0.5, 20, 15.5, 17, 20], "topology": "star", "send_one": 1, "seconds": 40},
+        {"rates": [0.5, 20, 15.5, 17], "latency": "uniform:0..1", "send_all": 0.7, "seconds": 40},
+        # Hundreds are under way.
+        {"rates": [20, 15, 10], "latency": "exponential:10", "send_all": 0.9, "seconds": 60},
+        {"rates": [20, 15, 10], "latency": "fixed:30", "send_all": 0.9, "seconds": 60},
+        # Everyone sends to everyone at the same instant.
+        {"rates": [1] * 30, "phase": "aligned", "send_all": 1, "seconds": 20},
+        # A few ticks, or none at all.
+        {"rates": [0.001, 0.5, 5], "seconds": 3},
+        {"rates": [123456.789, 98765.4321], "seconds": 0.2},
+        {"rates": [1e9, 3e8], "seconds": 0.000001},
+    ],
+)
+@pytest.mark.parametrize("order", ["peers", "arrival"])
+def test_crowds_come_out_the_same(keys: dict[str, Any], order: str) -> None:
+    same(Scenario.from_dict({**keys, "order": order, "seed": 9}))
+
+
+def test_a_long_run_and_its_long_queue_come_out_the_same() -> None:
+    recorded = same(Scenario(rates=[60, 50, 3], seconds=1500, seed=2))
+    assert len(recorded.history.tick) == 169_500
+    assert recorded.figures.queue_max[0, 2] > 10 * layout.ROOM_FIRST
+
+
+GOLDEN = {
+    "the notes": (
+        Scenario(rates=[6, 3, 1]),
+        12720925931785759892,
+    ),
+    "drawn rates": (
+        Scenario(seed=2**64 - 1, first_run=400),
+        306350383946488053,
+    ),
+    "real rates in order of arrival": (
+        Scenario(rates=[6.1, 2.718281828, 0.3], order="arrival", seed=7),
+        17226685129996195017,
+    ),
+    "a ring with latency": (
+        Scenario(machines=6, rates=[5] * 6, topology="ring", latency="exponential:0.5", seed=3),
+        10620077455685270631,
+    ),
+    "a slow crowd": (
+        Scenario(machines=50, send_all=0.1, latency="lognormal:0.1,1", phase="aligned", seed=5),
+        4291529925245761354,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_histories_are_the_same_for_ever(name: str) -> None:
+    """Another digest here means that no published run can be repeated."""
+    scenario, digest = GOLDEN[name]
+    assert simulate_runs(scenario).digest.tolist() == [digest]
+    assert general(scenario, scenario.first_run).digest() == digest
+
+
+def equal(one: Figures, other: Figures) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+MANY = [
+    Scenario(rates="1..9", machines=4, seconds=30, seed=4, runs=700),
+    Scenario(
+        rates=[6.25, 3.123456789012345, 1], seconds=30, seed=4, runs=300, latency="uniform:0..1"
+    ),
+    Scenario(rates=[6, 3, 1, 2], topology="regular:2", seconds=30, seed=4, runs=20),
+]
+
+
+@pytest.mark.parametrize("scenario", MANY)
+def test_figures_do_not_depend_on_the_cores_or_on_who_else_is_asked_for(scenario: Scenario) -> None:
+    alone = simulate_runs(scenario, cores=1)
+    assert equal(simulate_runs(scenario, cores=3), alone)
+    assert len(set(alone.digest.tolist())) == scenario.runs
+    row = scenario.runs - 3
+    single = simulate_runs(scenario, [scenario.run_numbers[row]])
+    assert equal(single, Figures(*(table[row : row + 1] for table in alone)))
+    assert single.digest.tolist() == [general(scenario, scenario.run_numbers[row]).digest()]
+
+
+@pytest.mark.parametrize("latency", ["none", "exponential:0.3"])
+@pytest.mark.parametrize("repeats", [True, False])
+def test_where_a_run_is_interrupted_does_not_show(
+    monkeypatch: pytest.MonkeyPatch, latency: str, repeats: bool
+) -> None:
+    scenario = Scenario(rates=[6, 3, 1, 4], seconds=100, runs=3, latency=latency)
+    whole = simulate_runs(scenario, repeats=repeats)
+    recorded = record_run(scenario, 1, repeats=repeats)
+    monkeypatch.setattr(engine, "SLICE_TICKS_FIRST", 7)
+    monkeypatch.setattr(engine, "SLICE_TICKS_MIN", 7)
+    monkeypatch.setattr(engine, "SLICE_SECONDS", 0.0)
+    seen: list[tuple[int, int]] = []
+    sliced = simulate_runs(
+        scenario, cores=1, repeats=repeats, on_progress=lambda *ticks: seen.append(ticks)
+    )
+    assert equal(sliced, whole)
+    again = record_run(scenario, 1, repeats=repeats)
+    assert all(map(np.array_equal, again.history, recorded.history))
+    assert len(seen) > 3
+    assert seen == sorted(seen)
+    assert seen[-1] == (4200, 4200)
+
+
+def test_progress_is_told_of_all_cores_together() -> None:
+    seen: list[tuple[int, int]] = []
+    scenario = Scenario(rates=[6, 3, 1], runs=500)
+    simulate_runs(scenario, cores=2, on_progress=lambda *ticks: seen.append(ticks))
+    assert seen == sorted(seen)
+    assert seen[-1] == (300_000, 300_000)
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_ctrl_c_ends_it_between_two_slices(cores: int) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate_runs(
+            Scenario(rates=[9, 8, 7], seconds=1e8, runs=8), cores=cores, on_progress=interrupt
+        )
+
+
+@pytest.mark.parametrize("latency", ["none", "uniform:0..2"])
+@pytest.mark.parametrize("phase", ["random", "aligned"])
+@pytest.mark.parametrize("repeats", [True, False])
+@pytest.mark.parametrize("waiting_max", [1, 2, 100, 1500])
+def test_a_run_ends_where_more_messages_would_wait_than_may(
+    latency: str, phase: str, repeats: bool, waiting_max: int
+) -> None:
+    """All events before the first tick that would send too many, and none after it."""
+    scenario = Scenario.from_dict(
+        {"rates": [30, 20, 1], "seconds": 300, "latency": latency, "phase": phase, "runs": 2}
+    )
+    keys: dict[str, Any] = {"waiting_max": waiting_max, "repeats": repeats}
+    recorded = record_run(scenario, 1, **keys)
+    figures = simulate_runs(scenario, **keys)
+    expected = general(scenario)
+    events = len(recorded.history.tick)
+    assert events < len(expected.rows)
+    assert events_of(recorded, scenario, 1) == expected.rows[:events]
+    due_ns, _, event = expected.rows[events]
+    so_far = expected._replace(rows=expected.rows[:events])
+    assert figures.stopped_ns[0] == recorded.figures.stopped_ns[0] == due_ns
+    assert figures.stopped_ns[1] >= 0
+    assert figures.digest[0] == recorded.figures.digest[0] == so_far.digest()
+    sent = sum(len(row[2].targets) for row in so_far.rows)
+    received = sum(row[2].sender is not None for row in so_far.rows)
+    assert sent - received <= waiting_max < sent - received + len(event.targets)
+
+
+def test_schedules_repeat_after_the_shortest_whole_time() -> None:
+    periods = {
+        (6, 3, 1): 10**9, (6, 4, 2): 5 * 10**8, (0.5, 1.5): 2 * 10**9, (7, 14): 10**9,
+        (1000, 2000): 10**6, (0.001, 3): 10**12, (3.14159, 2.71828): 0, (1e6, 1.5): 0,
+    }  # fmt: skip
+    for rates, period in periods.items():
+        found = int(space_for(Scenario(rates=rates), 1).run["period"])
+        assert found == period, rates
+        assert space_for(Scenario(rates=rates), 1, repeats=False).run["period"] == 0
+
+
+@pytest.mark.parametrize("topology", ["ring", "star"])
+@pytest.mark.parametrize("size", [2, 3, 4, 9])
+def test_links_worked_out_at_once_are_those_of_the_topology(topology: str, size: int) -> None:
+    scenario = Scenario(machines=size, topology=topology)
+    space = space_for(scenario, 1)
+    near = scenario.neighbours(1)
+    for machine, others in zip(space.machines, near, strict=True):
+        first = int(machine["links"])
+        assert space.links[first : first + int(machine["peers"])].tolist() == list(others)
+
+
+def test_what_is_not_compiled_says_why() -> None:
+    class Other(Scenario):
+        pass
+
+    plain = Scenario()
+    assert why_not(plain) is None
+    for key, value in (("process", "mine.py:Ring"), ("clock", "vector"), ("latencies", ("A-B",))):
+        other = Other()
+        object.__setattr__(other, key, value)
+        assert key in str(why_not(other))
+    refused = {
+        "latency: lognormal": replace(plain, latency="lognormal:1000000,5"),
+        "latency: exponential": Scenario(machines=5000, latency="exponential:1"),
+    }
+    for words, scenario in refused.items():
+        assert str(why_not(scenario)).startswith(words)
+        with pytest.raises(NotCompiledError, match=words):
+            simulate_runs(scenario)
+    assert why_not(Scenario(machines=5000, latency="fixed:1")) is None
+    assert why_not(Scenario(seconds=1e9, rates=[1e-9, 1e9], latency="exponential:1e6")) is None
+
+
+def test_a_history_too_long_for_its_columns_is_refused() -> None:
+    with pytest.raises(NotCompiledError, match="4294967295"):
+        record_run(Scenario(rates=[1000, 1000], seconds=1e7), 1)

@@ -1,0 +1,122 @@
+"""The compiled rules are the house's own, and the digest hears of every change."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftlab import dice, digest, latency, schedule
+from driftlab.clocks import lamport
+from driftlab.compiled import cache, figures, inbox, records, rules, runs, ticks, window
+from driftlab.machine import workload
+
+WORDS = st.one_of(
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 64).map(lambda bits: (1 << bits) - 1),
+    st.integers(0, 63).map(lambda bits: 1 << bits),
+)
+TABLE = np.array(latency.logarithms(), np.uint64)
+TABLES = [np.array(table, np.uint64) for table in latency.exponentials(1_700_000)]
+SECOND = 1_000_000_000
+
+AS_THEY_ARE: dict[str, tuple[Callable[..., int], int]] = {
+    "mix": (dice.mix, 1), "draw": (dice.draw, 2), "stream": (dice.stream, 4),
+    "below": (dice.below, 2), "fold": (digest.fold, 2), "seal": (digest.seal, 2),
+    "weigh": (digest.weigh, 6),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AS_THEY_ARE)
+@given(st.data())
+@settings(max_examples=50)
+def test_a_compiled_rule_is_the_rule(name: str, data: st.DataObject) -> None:
+    rule, count = AS_THEY_ARE[name]
+    words = [data.draw(WORDS) for _ in range(count)]
+    assert getattr(rules, name)(*map(np.uint64, words)) == rule(*words)
+
+
+@given(WORDS, st.integers(0, 10**15), st.integers(1, 10**15))
+def test_latencies_and_phases_are_the_rules(word: int, first: int, count: int) -> None:
+    one, ns, span = map(np.uint64, (word, first, count))
+    assert rules.uniform_ns(ns, span, one) == latency.uniform_ns(first, count, word)
+    assert rules.exponential_ns(ns, TABLE, one) == latency.exponential_ns(
+        first, latency.logarithms(), word
+    )
+    assert rules.lognormal_ns(ns, *TABLES, one) == latency.lognormal_ns(
+        first, *latency.exponentials(1_700_000), word
+    )
+    den = count % (2**63 // SECOND) + 1
+    assert rules.phase_ns(one, span, np.uint64(den)) == schedule.phase_ns(word, count, den)
+
+
+@given(WORDS, st.integers(0, 2**40), st.integers(0, 2**40), st.integers(1, 999_999))
+def test_a_roll_of_the_die_is_the_rule(word: int, one: int, more: int, peers: int) -> None:
+    bounds = (one, min(one + more, 2**40))
+    compiled = rules.roll(*map(np.uint64, (word, *bounds, peers)))
+    assert int(np.uint64(compiled).astype(np.int64)) == workload.roll(word, *bounds, peers)
+
+
+@given(st.integers(0, 2**62), st.integers(0, 2**62))
+def test_the_clock_is_lamports(clock: int, stamp: int) -> None:
+    assert rules.step(clock) == lamport.step(clock)
+    assert rules.merge(clock, stamp) == lamport.merge(clock, stamp)
+
+
+def test_no_rule_was_turned_into_floating_point() -> None:
+    """Beside a word, a signed number makes a float of both."""
+    for name in (*AS_THEY_ARE, "uniform_ns", "exponential_ns", "lognormal_ns", "phase_ns", "roll"):
+        for code in getattr(rules, name).inspect_llvm().values():
+            assert " double" not in code, name
+
+
+def test_the_folder_of_the_compiled_code_knows_every_source_of_it() -> None:
+    """numba itself would not notice that the text of a rule has changed."""
+    rooms = {
+        value.py_func.__code__.co_filename
+        for room in (rules, inbox, window, ticks, figures, runs)
+        for value in vars(room).values()
+        if hasattr(value, "py_func")
+    }
+    known = {str(cache.HOUSE / name) for name in cache.SOURCES}
+    assert rooms <= known
+    assert known - rooms == {rules.__file__, records.__file__}
+    assert cache.is_warm() or not cache.folder().exists()
+
+
+FIELDS = st.tuples(
+    st.integers(0, 2**40), st.integers(0, 2), st.integers(0, 2**32 - 1), st.integers(0, 2**62),
+    st.integers(0, 2**62), st.integers(0, 2**31),
+)  # fmt: skip
+
+
+def folded(events: list[Any]) -> int:
+    word = 0
+    for event in events:
+        word = digest.fold(word, digest.weigh(*event))
+    return word
+
+
+@given(st.lists(FIELDS, min_size=1, max_size=20), st.data())
+def test_one_changed_field_of_one_event_changes_the_digest(
+    events: list[Any], data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(0, len(events) - 1))
+    field = data.draw(st.integers(0, 5))
+    other = data.draw(FIELDS)[field]
+    changed = [list(event) for event in events]
+    changed[place][field] = other
+    assert (folded(changed) == folded(events)) == (list(events[place]) == changed[place])
+
+
+@given(st.lists(FIELDS, min_size=2, max_size=20, unique=True), st.data())
+def test_two_events_that_change_places_change_the_digest(
+    events: list[Any], data: st.DataObject
+) -> None:
+    i, j = data.draw(st.permutations(range(len(events))))[:2]
+    turned = [*events]
+    turned[i], turned[j] = events[j], events[i]
+    assert folded(turned) != folded(events)
+    assert folded(events[:-1]) != folded(events)
