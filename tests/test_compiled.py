@@ -1,6 +1,5 @@
 """The compiled engine gives the general engine's history, bit for bit."""
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -22,7 +21,8 @@ from driftlab.compiled.engine import (
 from driftlab.compiled.layout import space_for
 from driftlab.digest import KINDS, digest_of, digest_of_run
 from driftlab.event import Event, Kind
-from driftlab.hosts.simulator import simulate_run
+from driftlab.hosts.simulator import Ways, simulate_run
+from driftlab.machine.machine import Machine
 from driftlab.planning import plan_run
 
 LATENCIES = [
@@ -63,9 +63,11 @@ class General(NamedTuple):
 
 def general(scenario: Scenario, number: int = 1) -> General:
     rows: list[tuple[int, int, Event]] = []
+    plans = plan_run(scenario, number)
+    ways = Ways(scenario.order, scenario.message_latency)
     simulate_run(
-        plan_run(scenario, number), scenario.order, scenario.message_latency,
-        lambda position, entry: rows.append((entry.instant.due_ns, position, entry.event)),
+        plans, [Machine(plan) for plan in plans], ways,
+        lambda position, event, due_ns, found: rows.append((due_ns, position, event)),
     )  # fmt: skip
     return General(rows, scenario, number)
 
@@ -333,17 +335,15 @@ def test_links_worked_out_at_once_are_those_of_the_topology(topology: str, size:
 
 
 def test_what_is_not_compiled_says_why() -> None:
-    class Other(Scenario):
-        pass
-
     plain = Scenario()
     assert why_not(plain) is None
-    for key, value in (("process", "mine.py:Ring"), ("clock", "vector"), ("latencies", ("A-B",))):
-        other = Other()
-        object.__setattr__(other, key, value)
-        assert key in str(why_not(other))
+    keys: dict[str, Any] = {
+        "process": "mine.py:Ring", "clock": "vector", "latencies": {"A>B": "fixed:1"},
+    }  # fmt: skip
+    for key, value in keys.items():
+        assert key in str(why_not(plain.replace(**{key: value})))
     refused = {
-        "latency: lognormal": replace(plain, latency="lognormal:1000000,5"),
+        "latency: lognormal": plain.replace(latency="lognormal:1000000,5"),
         "latency: exponential": Scenario(machines=5000, latency="exponential:1"),
     }
     for words, scenario in refused.items():

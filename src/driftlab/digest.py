@@ -15,7 +15,7 @@ The functions of whole numbers are also compiled and stand once more in the C
 program of the benchmarks; see dice for what that asks of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from driftlab.dice import mix
@@ -75,19 +75,38 @@ def digest_of(history: Iterable[Event], names: Sequence[str], peers: Sequence[st
     `history` is all its events in order, `names` the names of all processes in
     name order, `peers` those that it is linked to, in name order.
     """
-    positions = {name: position for position, name in enumerate(names)}
-    indices = {name: index for index, name in enumerate(peers)}
-    word = 0
+    machine = MachineDigest({name: place for place, name in enumerate(names)}, peers)
     for event in history:
+        machine.add(event)
+    return machine.word
+
+
+class MachineDigest:
+    """The word of one machine of a run, event by event, in order.
+
+    `positions` are those of all processes by name, `peers` those that the
+    machine is linked to, in name order.
+    """
+
+    __slots__ = ("_indices", "_positions", "word")
+
+    def __init__(self, positions: Mapping[str, int], peers: Sequence[str]) -> None:
+        self.word = 0
+        self._positions = positions
+        self._indices = {name: index for index, name in enumerate(peers)}
+
+    def add(self, event: Event) -> None:
+        """Fold the next event in."""
         other = NOBODY
         if event.sender is not None:
-            other = positions[event.sender] + 1
+            other = self._positions[event.sender] + 1
         elif event.targets:
-            other = indices[event.targets[0]] + 1 if len(event.targets) == 1 else EVERYBODY
+            single = len(event.targets) == 1
+            other = self._indices[event.targets[0]] + 1 if single else EVERYBODY
         kind = KINDS.index(event.kind)
         stamp = event.stamp or 0
-        word = fold(word, weigh(event.tick, kind, other, stamp, event.clock, event.queue))
-    return word
+        word = weigh(event.tick, kind, other, stamp, event.clock, event.queue)
+        self.word = fold(self.word, word)
 
 
 def digest_of_run(machines: Iterable[int]) -> int:

@@ -25,6 +25,7 @@ MACHINES_MAX: Final = 1_000_000
 RUNS_MAX: Final = 1_000_000_000
 NAME_CHARACTERS_MAX: Final = 32
 LATENCY_SECONDS_MAX: Final = 1e6
+WAITING_MESSAGES_MAX: Final = 10_000_000  # of a simulated run, on their way and in all inboxes
 SIGMA_MAX: Final = 5
 OFFSET_MS_MAX: Final = 1e12  # some thirty years
 SKEW_PPM_MAX: Final = 1e5

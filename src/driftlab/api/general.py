@@ -6,51 +6,99 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any
 
 from driftlab.analysis.summary import Tally, achieved_rate, with_drift
-from driftlab.api.outcome import Run
+from driftlab.api.outcome import Run, stopped
+from driftlab.digest import MachineDigest, digest_of_run
 from driftlab.event import Event, Message
 from driftlab.hosts.loading import DIE, load_process
 from driftlab.hosts.run_folder import claim, run_folder
 from driftlab.hosts.simulated_journals import SimulatedJournals
-from driftlab.hosts.simulator import WAITING_MESSAGES_MAX, Ending, Sink, Ways, simulate_run
+from driftlab.hosts.simulator import Ending, Sink, Ways, simulate_run
 from driftlab.machine.machine import Machine
 from driftlab.payload import payload_text
 from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
+from driftlab.scenario_checks import WAITING_MESSAGES_MAX
 from driftlab.trace.history import EVERY_PEER, KINDS, NO_TARGET, NOBODY, Columns, History
 from driftlab.trace.journal import COMPLETE, Entry, Instant
 
 OnBeat = Callable[[int], None]
 
+Row = tuple[int, int, Event]  # when it was due, the position of the process, the event
+
 INTERRUPTED = "interrupted"
 
 
 def simulate_one(
-    scenario: Scenario, number: int, out: str | None = None, on_beat: OnBeat | None = None
+    scenario: Scenario,
+    number: int,
+    out: str | None = None,
+    on_beat: OnBeat | None = None,
+    *,
+    keep: bool = False,
 ) -> Run:
-    """Simulate one run; its journals go below `out`, if that is given. Raises DriftlabError."""
+    """Simulate one run; its journals go below `out`, if that is given. Raises DriftlabError.
+
+    With `keep` the run has its history.
+    """
     alone = scenario.alone(number)
     plans = plan_run(alone, number)
     machines = make_machines(alone, plans)
-    tallies = [Tally() for _ in plans]
+    tallies, rows = [Tally() for _ in plans], list[Row]()
+    digests = _digests(alone, plans)
+    sinks = [_counting(tallies)]
+    sinks += [_digesting(digests)] if digests else []
+    sinks += [_keeping(rows)] if keep else []
     if out is None:
-        ending = _run(alone, plans, machines, _tallying(tallies), on_beat)
-        return _run_of(scenario, number, plans, tallies, _reasons(plans, ending), None)
-    folder = run_folder(out, scenario, number)
-    claim(folder, alone)
-    journals = SimulatedJournals(plans, folder)
-    tally = _tallying(tallies)
+        reasons = _reasons(plans, _run(alone, plans, machines, _each_of(sinks), on_beat))
+        run = _run_of(scenario, number, plans, tallies, reasons, None)
+    else:
+        folder = run_folder(out, scenario, number)
+        claim(folder, alone)
+        journals = SimulatedJournals(plans, folder)
+        reasons = [INTERRUPTED] * len(plans)
+        try:
+            sink = _each_of([*sinks, journals.add])
+            reasons = _reasons(plans, _run(alone, plans, machines, sink, on_beat))
+        finally:
+            journals.close(reasons)
+        run = _run_of(scenario, number, plans, tallies, reasons, folder)
+    run.digest = digest_of_run(each.word for each in digests) if digests else None
+    return run.keeping(history_of(alone, number, rows)) if keep else run
 
-    def record(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
-        tally(position, event, due_ns, found)
-        journals.add(position, event, due_ns, found)
 
-    reasons = [INTERRUPTED] * len(plans)
-    try:
-        reasons = _reasons(plans, _run(alone, plans, machines, record, on_beat))
-    finally:
-        journals.close(reasons)
-    return _run_of(scenario, number, plans, tallies, reasons, folder)
+def _digests(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[MachineDigest]:
+    """Return what makes the digest; none where a process of the user may do what it cannot tell."""
+    if scenario.process != DIE:
+        return []
+    positions = {plan.name: plan.position for plan in plans}
+    return [MachineDigest(positions, plan.peers) for plan in plans]
+
+
+def _digesting(digests: Sequence[MachineDigest]) -> Sink:
+    adds = [digest.add for digest in digests]
+    return lambda position, event, due_ns, found: adds[position](event)
+
+
+def _counting(tallies: Sequence[Tally]) -> Sink:
+    adds = [tally.add for tally in tallies]
+    return lambda position, event, due_ns, found: adds[position](event)
+
+
+def _keeping(rows: list[Row]) -> Sink:
+    return lambda position, event, due_ns, found: rows.append((due_ns, position, event))
+
+
+def _each_of(sinks: Sequence[Sink]) -> Sink:
+    """Return a sink that hands what it gets to each of several."""
+    if len(sinks) == 1:
+        return sinks[0]
+
+    def hand_on(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
+        for sink in sinks:
+            sink(position, event, due_ns, found)
+
+    return hand_on
 
 
 def entries_of(scenario: Scenario, number: int | None = None) -> list[list[Entry]]:
@@ -79,17 +127,12 @@ def prints_aside(scenario: Scenario) -> AbstractContextManager[object]:
     return nullcontext() if scenario.process == DIE else redirect_stdout(sys.stderr)
 
 
-def history_of(scenario: Scenario, number: int, entries: Sequence[Sequence[Entry]]) -> History:
-    """Return the history that every machine's entries make together."""
+def history_of(scenario: Scenario, number: int, rows: Sequence[Row]) -> History:
+    """Return the history that all events make, in the order in which they happened."""
     import numpy as np  # heavy, and only needed here
 
     roster = scenario.roster()
     places = {name: place for place, name in enumerate(roster)}
-    rows = sorted(
-        ((entry.instant.due_ns, place, entry.event) for place, each in enumerate(entries)
-         for entry in each),
-        key=lambda row: row[:2],
-    )  # fmt: skip
     near = scenario.neighbours(number)
     events = [event for _, _, event in rows]
     columns = Columns(
@@ -134,22 +177,12 @@ def _run(
         return simulate_run(plans, machines, ways, sink, on_beat)
 
 
-def _tallying(tallies: Sequence[Tally]) -> Sink:
-    adds = [tally.add for tally in tallies]
-    return lambda position, event, due_ns, found: adds[position](event)
-
-
 def _reasons(plans: Sequence[MachinePlan], ending: Ending) -> list[str]:
     """Say of each machine how it ended."""
     whole = COMPLETE
     if ending.stopped_ns is not None:
         whole = stopped(ending.stopped_ns, WAITING_MESSAGES_MAX)
     return [ending.failures.get(plan.position, whole) for plan in plans]
-
-
-def stopped(at_ns: int, limit: int) -> str:
-    """Say how a run ended in which too many messages waited."""
-    return f"stopped at {at_ns / 1e9:.9g} s: more than {limit} messages wait, which is the limit"
 
 
 def _run_of(

@@ -21,6 +21,11 @@ class NotRecordedError(DriftlabError):
     """The history of a run of which only figures were kept."""
 
 
+def stopped(at_ns: int, limit: int) -> str:
+    """Say how a run ended in which too many messages waited."""
+    return f"stopped at {at_ns / 1e9:.9g} s: more than {limit} messages wait, which is the limit"
+
+
 class AllAlike(Mapping[str, Value], Generic[Value]):
     """The same for every machine of a scenario, without a place for each."""
 
@@ -44,6 +49,10 @@ class AllAlike(Mapping[str, Value], Generic[Value]):
     def values(self) -> Any:
         """Return the one value that all have: enough to ask what all of them are."""
         return (self._value,)
+
+    def items(self) -> Any:
+        """Return each name with the value."""
+        return [(name, self._value) for name in self._scenario.roster()]
 
 
 class Run:
@@ -120,10 +129,16 @@ class Run:
             raise NotRecordedError('no history was kept of this run; simulate with record="all"')
         return self._history
 
+    def keeping(self, history: "History") -> "Run":
+        """Give the run its history, and return it."""
+        self._history = history
+        return self
+
     @property
     def ticks(self) -> int:
         """How many ticks all machines took together."""
-        return sum(machine.ticks for machine in self.machines)
+        counted = getattr(self.machines, "ticks", None)  # arrays know without a look at each
+        return sum(machine.ticks for machine in self.machines) if counted is None else int(counted)
 
     @property
     def is_whole(self) -> bool:
@@ -172,7 +187,11 @@ def raise_failures(runs: Iterable[Run]) -> None:
     """Raise ProcessesFailedError if a process of the user failed in any of the runs."""
     kept = list(runs)
     failures = [
-        f"{name}: {end}" for run in kept for name, end in run.ends.items() if is_of_process(end)
+        f"{name}: {end}"
+        for run in kept
+        if any(map(is_of_process, run.ends.values()))
+        for name, end in run.ends.items()
+        if is_of_process(end)
     ]
     if failures:
         raise ProcessesFailedError(failures, kept)

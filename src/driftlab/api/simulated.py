@@ -1,14 +1,14 @@
 """Simulating a scenario: one run or millions, by the engine that is the fastest for it."""
 
-import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from driftlab.api.general import OnBeat, make_machines, simulate_one
+from driftlab.api.general import make_machines, simulate_one
 from driftlab.api.outcome import Run, raise_failures
+from driftlab.api.shares import cores, is_worth_compiling, on_dask, on_processes
+from driftlab.errors import DriftlabError
 from driftlab.hosts.loading import load_process
-from driftlab.hosts.run_folder import claim, fresh_folder
+from driftlab.hosts.run_folder import claim
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
 
@@ -19,25 +19,37 @@ Record = Literal["all", "summary"]
 OnProgress = Callable[[int, int], None]  # told how many ticks were taken, of how many in all
 
 TICKS_WORTH_A_POOL = 200_000  # about a second of work, against 0.2 s to start the processes
-RUNS_HANDED_OVER = 64  # at once to one worker
 
 
 def simulate(
-    scenario: Scenario, *, record: Record = "summary", out: "str | Path | None" = None
+    scenario: Scenario,
+    *,
+    record: Record = "summary",
+    out: "str | Path | None" = None,
+    workers: int | None = None,
+    dask: str | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Run | list[Run]:
     """Simulate a scenario: the same machines, deterministic, in no time.
 
-    With `record="all"` every run leaves journals, like a real one, in the
-    folder `out` or a new one; with "summary" only the figures are kept.
+    record: "summary" keeps the figures of each run, "all" its history too.
+    out: a folder for journals like those of real runs; it must not hold a run.
+    workers: how many cores to use, all if not said; it does not show in the
+        results.
+    dask: the address of a Dask scheduler whose workers are to do it instead.
+    on_progress: told now and then how many ticks were taken, of how many.
+
     Returns the run, or a list of them if the scenario asks for more than one.
     Raises DriftlabError; where a process of the user failed that is
     ProcessesFailedError, after all else is done.
     """
-    load_process(scenario.process)
-    folder = None
-    if record == "all":
-        folder = str(out) if out else fresh_folder()
-    runs = list(simulate_each(scenario, folder))
+    if record not in ("all", "summary"):
+        raise DriftlabError(f"record: {record!r} is not known; allowed: all or summary")
+    runs = list(
+        simulate_each(
+            scenario, out, keep=record == "all", workers=workers, dask=dask, on_progress=on_progress
+        )
+    )
     raise_failures(runs)
     return runs[0] if scenario.runs == 1 else runs
 
@@ -45,23 +57,29 @@ def simulate(
 def simulate_each(
     scenario: Scenario,
     out: "str | Path | None" = None,
+    *,
+    keep: bool = False,
     workers: int | None = None,
+    dask: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Iterator[Run]:
-    """Yield the simulated runs of a scenario, in order; `out` is where journals go, if anywhere.
+    """Yield the simulated runs of a scenario, in order, each with its history if `keep`.
 
-    Where it is worth it the work is shared among `workers` processes, one a
-    core if not said; what comes out does not depend on how many.
+    The other parameters are those of `simulate`. Raises DriftlabError.
     """
     load_process(scenario.process)
     folder = None if out is None else str(out)
+    if dask is not None and (keep or folder):
+        raise DriftlabError("dask: its workers keep figures only; leave out the record or the dask")
     if folder is not None and scenario.runs > 1:
         make_machines(scenario, plan_run(scenario, scenario.first_run))  # raises before the claim
         claim(folder, scenario)
     tell = _Teller(scenario.expected_ticks, on_progress)
-    for run in _general(scenario, folder, workers or os.cpu_count() or 1, tell.beat):
-        tell.done(run)
-        yield run
+    if dask is not None:
+        return tell.through(on_dask(scenario, dask))
+    if folder is None and is_worth_compiling(scenario):
+        return _compiled(scenario, keep, cores(workers), tell)
+    return tell.through(_general(scenario, folder, keep, cores(workers), tell.beat))
 
 
 class _Teller:
@@ -72,10 +90,13 @@ class _Teller:
         self._done = 0
         self._tell = on_progress
 
-    def done(self, run: Run) -> None:
-        """Count a run that is over."""
-        self._done += run.ticks
-        self.beat(0)
+    def through(self, runs: Iterator[Run]) -> Iterator[Run]:
+        """Count runs as they come."""
+        for run in runs:
+            if self._tell is not None:
+                self._done += run.ticks
+                self.beat(0)
+            yield run
 
     def beat(self, ticks: int) -> None:
         """Tell how far it is, with so many ticks of the run in hand."""
@@ -83,18 +104,21 @@ class _Teller:
             self._tell(self._done + ticks, max(self._total, self._done + ticks))
 
 
+def _compiled(scenario: Scenario, keep: bool, workers: int, tell: _Teller) -> Iterator[Run]:
+    from driftlab.api.figured import figured_histories, figured_runs
+
+    if keep:
+        return figured_histories(scenario, tell.beat)
+    return figured_runs(scenario, workers, tell.beat)
+
+
 def _general(
-    scenario: Scenario, folder: str | None, workers: int, on_beat: OnBeat
+    scenario: Scenario, folder: str | None, keep: bool, workers: int, on_beat: Callable[[int], None]
 ) -> Iterator[Run]:
     """Simulate every run by the general engine, on several processes where that is worth it."""
-    if workers == 1 or scenario.runs == 1 or scenario.expected_ticks < TICKS_WORTH_A_POOL:
-        for number in scenario.run_numbers:
-            yield simulate_one(scenario, number, folder, on_beat)
+    many = scenario.runs > 1 and scenario.expected_ticks >= TICKS_WORTH_A_POOL
+    if workers > 1 and many and not keep:
+        yield from on_processes(scenario, workers, folder)
         return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    share = max(1, min(RUNS_HANDED_OVER, scenario.runs // (4 * workers)))
-    work = partial(simulate_one, scenario, out=folder)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(work, scenario.run_numbers, chunksize=share)
+    for number in scenario.run_numbers:
+        yield simulate_one(scenario, number, folder, on_beat, keep=keep)

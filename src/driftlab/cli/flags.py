@@ -67,6 +67,9 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
         "--record", choices=("all", "summary"), help="journals like those of a real run, or figures"
     )
     parser.add_argument("--out", metavar="DIR", help="the runs' folder (default: a new one)")
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="share many runs among the workers of a Dask scheduler"
+    )
     add_output(parser)
 
 

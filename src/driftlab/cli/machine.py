@@ -16,6 +16,7 @@ from driftlab.hosts.addresses import Address, AddressError, listen
 from driftlab.hosts.assignment import Assignment
 from driftlab.hosts.run_folder import share, withdraw
 from driftlab.hosts.standalone import run_alone
+from driftlab.machine.failure import ProcessError
 from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
@@ -71,6 +72,9 @@ def main(options: argparse.Namespace) -> int:
             on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
             on_incident=say,
         )
+    except ProcessError as error:
+        print(f"driftlab: {plan.name}: {error}", file=sys.stderr)
+        return output.EXIT_NOT_WHOLE
     finally:
         withdraw(folder)  # however it ended: if nobody has started, nothing stays
     if not options.quiet and Path(assignment.journal).exists():

@@ -25,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
     folder = _folder(options, scenario)
     try:
         with _progress(options, scenario) as on_progress:
-            runs = list(simulate_each(scenario, folder, on_progress=on_progress))
+            runs = list(simulate_each(scenario, folder, dask=options.dask, on_progress=on_progress))
     except BaseException:
         if folder and not options.out:
             leave_if_empty(folder)
@@ -75,7 +75,8 @@ def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnPro
 
 
 def _folder(options: argparse.Namespace, scenario: Scenario) -> str | None:
-    unasked = "all" if options.out or scenario.runs <= RUNS_RECORDED_UNASKED else "summary"
+    few = scenario.runs <= RUNS_RECORDED_UNASKED and not options.dask
+    unasked = "all" if options.out or few else "summary"
     if (options.record or unasked) == "all":
         return str(options.out) if options.out else fresh_folder()
     if options.out:

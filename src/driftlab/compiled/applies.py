@@ -1,10 +1,10 @@
 """Whether the compiled engine applies to a scenario. Imports no compiler."""
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from driftlab.latency import FIXED_BITS, Latency, exponentials
-from driftlab.scenario import Scenario, exact
-from driftlab.scenario_checks import RateRange
+from driftlab.scenario import Scenario
+from driftlab.scenario_checks import RateRange, exact
 
 TIME_NS_MAX: Final = 2**62  # due times and arrivals stay below, so that a sum of two fits a word
 RATE_NUMERATOR_MAX: Final = 2**62
@@ -51,7 +51,7 @@ def fixed_rates(scenario: Scenario) -> tuple[float, ...] | None:
     """Return the rates of every run, None where they are drawn."""
     if isinstance(scenario.rates, RateRange):
         return None
-    return cast(tuple[float, ...], scenario.rates)
+    return scenario.rates
 
 
 def rate_range(scenario: Scenario) -> RateRange | None:

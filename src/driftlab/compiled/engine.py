@@ -27,8 +27,8 @@ from driftlab.compiled.runs import run_some
 from driftlab.errors import DriftlabError
 from driftlab.planning import schedule_of
 from driftlab.scenario import Scenario
+from driftlab.scenario_checks import WAITING_MESSAGES_MAX
 
-WAITING_MESSAGES_MAX: Final = 50_000_000  # at 16 or 32 bytes each
 EVENTS_MAX: Final = 2**32 - 1  # of one history: clocks, stamps and ticks are kept in 32 bits
 SLICE_SECONDS: Final = 0.1  # between two calls of `on_progress`, and two looks for Ctrl-C
 SLICE_TICKS_FIRST: Final = 1_000_000

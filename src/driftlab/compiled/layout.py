@@ -11,7 +11,8 @@ from driftlab.compiled.records import Array, Delay, Window
 from driftlab.compiled.ticks import KINDS_OF_LATENCY
 from driftlab.dice import Purpose, draw, stream
 from driftlab.latency import Latency, exponentials, logarithms
-from driftlab.scenario import Scenario, exact
+from driftlab.scenario import Scenario
+from driftlab.scenario_checks import exact
 from driftlab.schedule import NS_PER_SECOND, phase_ns
 
 SCHEDULE_TICKS_MAX: Final = 2**16  # of a schedule that repeats: it should stay in a core's cache

@@ -21,8 +21,8 @@ from driftlab.machine.effects import Post
 from driftlab.machine.failure import ProcessError
 from driftlab.machine.machine import Machine
 from driftlab.plan import MachinePlan
+from driftlab.scenario_checks import WAITING_MESSAGES_MAX
 
-WAITING_MESSAGES_MAX: Final = 10_000_000  # on their way and in all inboxes together: some 2 GB
 BEAT_TICKS: Final = 50_000  # between two calls of `on_beat`
 
 # Given a machine's position, its event, when it was due (ns), and what the tick found.

@@ -16,6 +16,7 @@ from typing import Final
 from driftlab.hosts.assignment import Assignment
 from driftlab.hosts.tcp import TcpHost
 from driftlab.hosts.waiter import READ, Waiter
+from driftlab.machine.failure import ProcessError
 
 LINGER_NS: Final = 500_000_000  # after the end, so that peers who end a little later lose nothing
 INTERRUPTED: Final = "interrupted"
@@ -35,7 +36,8 @@ def run_alone(
     nanoseconds are left until the start; they are negative if that is past,
     and then the start is now. `on_incident` is told what goes wrong with the
     peers, which before the start is all there is to see. One that is
-    interrupted before its start leaves no journal. Raises JournalFileError.
+    interrupted before its start leaves no journal. Raises JournalFileError, and
+    ProcessError where the process fails; the journal has the reason.
     """
     waiter = Waiter()
     started = False
@@ -48,7 +50,11 @@ def run_alone(
             started = True
             lead_ns = 0 if start_at_ns is None else start_at_ns - time_ns()
             on_start(lead_ns)
-            _run_and_linger(host, waiter, monotonic_ns() + max(0, lead_ns))
+            try:
+                _run_and_linger(host, waiter, monotonic_ns() + max(0, lead_ns))
+            except ProcessError as error:
+                host.close(str(error))
+                raise
         host.close(INTERRUPTED)
         if not started:
             os.unlink(assignment.journal)

@@ -74,33 +74,30 @@ class History:
         (null where nothing was received), targets (a list of names), and
         timestamp and recorded where the run has them.
         """
-        import numpy as np
         import polars as pl
 
         of = self.columns
-        names = np.array(self.names, dtype=object)
-        received, nothing = of.sender >= 0, np.array(None, dtype=object)
-        frame: dict[str, Any] = {
-            "process": pl.Series(names[of.process], dtype=pl.String),
-            "tick": pl.Series(of.tick).cast(pl.Int64),
-            "kind": pl.Series(np.array(KINDS, dtype=object)[of.kind], dtype=pl.Enum(KINDS)),
-            "due_ns": pl.Series(of.due_ns).cast(pl.Int64),
-            "clock": pl.Series(of.clock).cast(pl.Int64),
-            "queue": pl.Series(of.queue).cast(pl.Int64),
-            "sender": pl.Series(
-                np.where(received, names[np.maximum(of.sender, 0)], nothing), dtype=pl.String
-            ),
-            "stamp": pl.Series(
-                np.where(received, of.stamp.astype(object), nothing), dtype=pl.Int64
-            ),
-            "targets": pl.Series(
-                self._extra.get("targets") or self._targets(), dtype=pl.List(pl.String)
-            ),
-        }
-        for key in ("timestamp", "recorded"):
-            if key in self._extra:
-                frame[key] = pl.Series(self._extra[key], dtype=pl.String)
-        return pl.DataFrame(frame)
+        names = pl.Series(list(self.names), dtype=pl.String)
+        sender = pl.Series(of.sender).cast(pl.UInt32, strict=False)  # null below 0
+        targets = self._extra.get("targets") or self._targets()
+        more = [key for key in ("timestamp", "recorded") if key in self._extra]
+        frame = pl.DataFrame(
+            {
+                "process": names.gather(pl.Series(of.process)),
+                "tick": pl.Series(of.tick).cast(pl.Int64),
+                "kind": pl.Series(KINDS).gather(pl.Series(of.kind)).cast(pl.Enum(KINDS)),
+                "due_ns": pl.Series(of.due_ns).cast(pl.Int64),
+                "clock": pl.Series(of.clock).cast(pl.Int64),
+                "queue": pl.Series(of.queue).cast(pl.Int64),
+                "sender": names.gather(sender),
+                "stamp": pl.Series(of.stamp).cast(pl.Int64),
+                "targets": pl.Series(targets, dtype=pl.List(pl.String)),
+            }
+        )
+        return frame.with_columns(
+            *(pl.Series(key, self._extra[key], dtype=pl.String) for key in more),
+            stamp=pl.when(pl.col("sender").is_not_null()).then(pl.col("stamp")),
+        )
 
     def _targets(self) -> list[list[str]]:
         """Write out whom each event sends to."""

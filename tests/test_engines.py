@@ -1,0 +1,201 @@
+"""Which engine simulates what, and that it does not show: the public face of `simulate`."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import driftlab
+from driftlab.api import figured, general, shares
+from driftlab.api.outcome import NotRecordedError, Run
+from driftlab.api.shares import is_worth_compiling, shares_of
+from driftlab.api.simulated import simulate_each
+from driftlab.hosts import simulator
+from driftlab.trace.reading import journals_of
+from tests.processes import Chatter
+from tests.started import driftlab as command
+from tests.test_cli import document
+
+SMALL = driftlab.Scenario(rates=[6, 3, 1], seconds=60, seed=4)
+
+
+def one(scenario: driftlab.Scenario, **keys: Any) -> Run:
+    run = driftlab.simulate(scenario, **keys)
+    assert isinstance(run, Run)
+    return run
+
+
+@pytest.fixture
+def always_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the compiled engine take what is too small for it to be worth it."""
+    monkeypatch.setattr(shares, "TICKS_WORTH_COMPILED", 0)
+    monkeypatch.setattr(shares, "TICKS_WORTH_COMPILING", 0)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"rates": "1..6", "runs": 30}, {"latency": "exponential:0.3"}, {"topology": "ring"},
+     {"order": "arrival", "phase": "aligned", "machines": 5, "rates": "2..9", "runs": 3}],
+)  # fmt: skip
+def test_a_run_is_the_same_by_either_engine_figures_digest_and_history(
+    request: pytest.FixtureRequest, more: dict[str, Any]
+) -> None:
+    scenario = SMALL.replace(**more) if "machines" not in more else driftlab.Scenario(**more)
+    slow = list(simulate_each(scenario, keep=True))
+    assert not is_worth_compiling(scenario)
+    request.getfixturevalue("always_compiled")
+    assert is_worth_compiling(scenario)
+    quick = list(simulate_each(scenario, keep=True))
+    assert quick == slow == list(simulate_each(scenario))
+    assert slow == quick
+    assert [run.digest for run in slow] == [run.digest for run in quick]
+    for run, other in zip(slow, quick, strict=True):
+        assert run.history.events.equals(other.history.events)
+        assert len(run.history) == len(run.history.events) == run.ticks == other.ticks
+        assert [machine.to_dict() for machine in other.machines] == [
+            machine.to_dict() for machine in run.machines
+        ]
+
+
+def test_a_history_in_memory_is_that_of_the_journals(tmp_path: Path) -> None:
+    run = one(SMALL.replace(clock="vector"), record="all", out=tmp_path / "run")
+    events = run.history.events
+    for journal in journals_of(tmp_path / "run"):
+        rows = events.filter(events["process"] == journal.machine).to_dicts()
+        for row, entry in zip(rows, journal.entries, strict=True):
+            event = entry.event
+            assert row["due_ns"] == entry.instant.due_ns
+            for key in ("tick", "kind", "clock", "queue", "sender", "stamp"):
+                assert row[key] == getattr(event, key)
+            assert row["targets"] == list(event.targets)
+    assert events["timestamp"].null_count() == 0
+    assert events["due_ns"].is_sorted()
+
+
+def test_what_was_not_recorded_is_not_there() -> None:
+    with pytest.raises(NotRecordedError, match="record="):
+        _ = one(SMALL).history
+    with pytest.raises(driftlab.DriftlabError, match="allowed: all or summary"):
+        one(SMALL, record="some")
+
+
+def test_a_small_run_never_loads_the_compiler() -> None:
+    heavy = {"numba", "numpy", "polars", "rich", "multiprocessing", "pathlib", "dataclasses"}
+    script = (
+        "import sys; from driftlab.cli.main import main;"
+        "main(['simulate', '--rates', '6,3,1', '--seed', '1', '--record', 'summary']);"
+        f"print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
+    )
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    # Coverage and editable installs load what they like before us; only then may it be there.
+    loaded = set(eval(done.stderr.splitlines()[-1]))
+    bare = subprocess.run(
+        [sys.executable, "-c", f"import sys; print(sorted({heavy} & set(sys.modules)))"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert loaded <= set(eval(bare.stdout))
+
+
+def test_runs_are_divided_whole_and_in_order() -> None:
+    for runs in (1, 2, 7, 1000, 123_457):
+        for compiled in (True, False):
+            scenario = SMALL.replace(runs=runs, first_run=5)
+            parts = shares_of(scenario, 3, compiled=compiled)
+            assert [number for part in parts for number in part] == list(scenario.run_numbers)
+            assert runs < 12 or len(parts) >= 12
+
+
+def test_progress_rises_to_the_number_of_ticks(always_compiled: None) -> None:
+    for scenario in (SMALL, SMALL.replace(runs=50), SMALL.replace(clock="vector", runs=3)):
+        told: list[tuple[int, ...]] = []
+        runs = list(simulate_each(scenario, on_progress=lambda *far, to=told: to.append(far)))
+        assert told
+        assert told == sorted(told)
+        assert told[-1] == (sum(run.ticks for run in runs), scenario.expected_ticks)
+
+
+OVERLOADED = driftlab.Scenario(rates=[500, 500, 1], seconds=60, send_one=1, seed=2)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_more_messages_than_may_wait_end_a_run_clearly_with_the_figures_so_far(
+    monkeypatch: pytest.MonkeyPatch, compiled: bool, request: pytest.FixtureRequest
+) -> None:
+    for module in (simulator, general, figured):
+        monkeypatch.setattr(module, "WAITING_MESSAGES_MAX", 700)
+    if compiled:
+        request.getfixturevalue("always_compiled")
+    run = one(OVERLOADED)
+    assert not run.is_whole
+    (end,) = set(run.ends.values())
+    assert end.startswith("stopped at ")
+    assert "more than 700 messages wait" in end
+    assert 500 < run.ticks < OVERLOADED.expected_ticks
+    assert run.ticks == STOPPED.setdefault("ticks", run.ticks)
+    assert run.digest == STOPPED.setdefault("digest", run.digest)
+
+
+STOPPED: dict[str, int | None] = {}  # what the first engine says, the second must say
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Any:
+    """Give a Dask cluster of two worker processes on this computer."""
+    from distributed import LocalCluster
+
+    make: Any = LocalCluster  # which has no types
+    with make(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+        yield started
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("process", ["die", "chatter"])
+def test_a_dask_cluster_gives_the_same_runs(cluster: Any, process: str) -> None:
+    scenario = SMALL.replace(runs=40)
+    if process == "chatter":
+        scenario = scenario.replace(process=Chatter, runs=8)
+    there = driftlab.simulate(scenario, dask=cluster.scheduler_address)
+    assert there == driftlab.simulate(scenario)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_that_is_killed_costs_only_time(cluster: Any) -> None:
+    scenario = driftlab.Scenario(rates="1..9", seconds=60, runs=3000, clock="vector", seed=8)
+    pids = [worker.pid for worker in cluster.workers.values()]
+    runs = simulate_each(scenario, dask=cluster.scheduler_address)
+    first = next(runs)
+    os.kill(pids[0], signal.SIGKILL)
+    every = [first, *runs]
+    deadline = time.monotonic() + 30
+    while pids[0] in [worker.pid for worker in cluster.workers.values()]:
+        assert time.monotonic() < deadline
+    assert [run.digest for run in every] == [run.digest for run in simulate_each(scenario)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_many_runs_are_shared_from_the_command_line(cluster: Any, tmp_path: Path) -> None:
+    flags = ("--rates", "6,3,1", "--runs", "30", "--seed", "1", "--json")
+    here = command("simulate", *flags, cwd=tmp_path)
+    there = command("simulate", *flags, "--dask", cluster.scheduler_address, cwd=tmp_path)
+    assert document(there.stdout) == document(here.stdout)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cluster_that_is_not_there_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(driftlab.DriftlabError, match="dask: its workers keep figures only"):
+        driftlab.simulate(SMALL, record="all", dask="tcp://127.0.0.1:9")
+    monkeypatch.setattr(shares, "DASK_TIMEOUT", "1s")
+    for address in ("tcp://127.0.0.1:9", "nonsense://x", "not an address"):
+        with pytest.raises(driftlab.DriftlabError, match="no scheduler at") as error:
+            driftlab.simulate(SMALL, dask=address)
+        assert "\n" not in str(error.value)
