@@ -5,7 +5,10 @@ alone, so it does not matter who works it out, nor in what order, nor how often.
 """
 
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from driftlab.api.general import simulate_one
@@ -78,9 +81,27 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
 
     shares = shares_of(scenario, workers, compiled=False)
     work = partial(work_out, scenario, compiled=False, out=out)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        for result in pool.map(work, shares):
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    try:
+        with _interrupts_ignored():  # by the processes that are started here
+            results = pool.map(work, shares)
+        for result in results:
             yield from result
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment; processes started meanwhile leave it to this one for good."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def on_dask(scenario: Scenario, address: str) -> Iterator[Run]:

@@ -14,7 +14,10 @@ from driftlab.hosts.loading import load_process
 from driftlab.hosts.run_folder import fresh_folder, leave_if_empty
 from driftlab.scenario import Scenario
 
-RUNS_RECORDED_UNASKED = 20  # more runs than this leave journals only if told so
+# Larger scenarios leave journals only if told so.
+RUNS_RECORDED_UNASKED = 20
+MACHINES_RECORDED_UNASKED = 100
+TICKS_RECORDED_UNASKED = 1_000_000
 TICKS_UNWATCHED_MAX = 1_000_000  # fewer are done before a bar would be seen
 
 
@@ -48,12 +51,14 @@ def _show(
             output.print_next(scenario, folder, runs, "simulate")
         else:
             output.print_seed(scenario)
+            if not options.record:
+                print("logs       none, unasked, of so much; --out DIR writes them")
 
 
 @contextmanager
 def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnProgress | None]:
     """Give what shows a progress bar, where there is much to do and somebody looks."""
-    few = scenario.size * scenario.seconds * scenario.runs < TICKS_UNWATCHED_MAX
+    few = scenario.expected_ticks < TICKS_UNWATCHED_MAX
     if options.quiet or few or not sys.stderr.isatty():
         yield None
         return
@@ -70,13 +75,20 @@ def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnPro
     columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
                TextColumn("{task.completed:,.0f} of {task.total:,.0f} ticks"))  # fmt: skip
     with Progress(*columns, console=make_console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("simulating", total=None)
+        task = bar.add_task("simulating", total=scenario.expected_ticks)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _is_small(scenario: Scenario) -> bool:
+    return (
+        scenario.runs <= RUNS_RECORDED_UNASKED
+        and scenario.size <= MACHINES_RECORDED_UNASKED
+        and scenario.expected_ticks <= TICKS_RECORDED_UNASKED
+    )
+
+
 def _folder(options: argparse.Namespace, scenario: Scenario) -> str | None:
-    few = scenario.runs <= RUNS_RECORDED_UNASKED and not options.dask
-    unasked = "all" if options.out or few else "summary"
+    unasked = "all" if options.out or (not options.dask and _is_small(scenario)) else "summary"
     if (options.record or unasked) == "all":
         return str(options.out) if options.out else fresh_folder()
     if options.out:
