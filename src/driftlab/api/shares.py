@@ -19,7 +19,7 @@ from driftlab.scenario import Scenario
 TICKS_WORTH_COMPILED = 300_000  # the compiler loads in half a second, which is what these take
 TICKS_WORTH_COMPILING = 5_000_000  # nothing compiled yet: that takes some ten seconds, once
 TICKS_A_SHARE_COMPILED = 50_000_000  # half a second of work
-TICKS_A_SHARE = 200_000
+TICKS_A_SHARE = 50_000
 RUNS_A_SHARE_MAX = 20_000
 DASK_TIMEOUT = "10s"
 
