@@ -84,7 +84,13 @@ class Machine:
             except _FAILURES as error:
                 raise raised(self._receive, error, tick) from error
             if answer is None:
-                return self._event(tick, _RECEIVE, sender, stamp), _NOTHING
+                return _new_tuple(
+                    Event,
+                    (
+                        self._name, tick, _RECEIVE, sender, stamp, _NOTHING,
+                        view.clock, view.queue, view.timestamp, _NOTHING,
+                    ),
+                ), _NOTHING  # fmt: skip
             return self._obey(answer, self._receive, tick, sender, stamp)
         view.clock = step(view.clock)
         if self._stamping is not None:
@@ -95,7 +101,13 @@ class Machine:
         except _FAILURES as error:
             raise raised(self._idle, error, tick) from error
         if answer is None:
-            return self._event(tick, _INTERNAL, None, None), _NOTHING
+            return _new_tuple(
+                Event,
+                (
+                    self._name, tick, _INTERNAL, None, None, _NOTHING,
+                    view.clock, 0, view.timestamp, _NOTHING,
+                ),
+            ), _NOTHING  # fmt: skip
         return self._obey(answer, self._idle, tick, None, None)
 
     def _obey(
@@ -110,6 +122,8 @@ class Machine:
         kind = _RECEIVE if sender is not None else _SEND if targets else _INTERNAL
         event = self._event(tick, kind, sender, stamp, targets, recorded)
         clock, timestamp = view.clock, view.timestamp
+        if len(letters) == 1:
+            return event, (_new_tuple(Post, (targets, clock, timestamp, letters[0][1])),)
         return event, [Post(to, clock, timestamp, payload) for to, payload in letters]
 
     def _event(

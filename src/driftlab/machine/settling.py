@@ -11,6 +11,9 @@ from driftlab.machine.effects import Record, Send
 from driftlab.payload import PayloadError, parse_payload, payload_text
 
 
+_new = tuple.__new__  # of a named tuple: faster than by its fields
+
+
 class NonsenseError(ValueError):
     """A process returned what is no effect; the message says what it was."""
 
@@ -25,8 +28,12 @@ class Settled(NamedTuple):
 
 def settle(answer: Any, peers: tuple[str, ...]) -> Settled:
     """Read what a process returned. Raises NonsenseError."""
-    if isinstance(answer, Send | Record):
-        answer = (answer,)
+    if isinstance(answer, Send):
+        letter = _letter(answer, peers)
+        targets = letter[0]
+        return _new(Settled, (targets, (letter,) if targets else (), ()))
+    if isinstance(answer, Record):
+        return _new(Settled, ((), (), (_on_record(answer),)))
     if not isinstance(answer, list | tuple):
         raise NonsenseError(f"{_quote(answer)}; allowed: None, Send, Record or a list of them")
     letters: list[tuple[tuple[str, ...], str | None]] = []
@@ -43,24 +50,31 @@ def settle(answer: Any, peers: tuple[str, ...]) -> Settled:
 
 
 def _letter(send: Send, peers: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
-    to = send.to
+    to, payload = send
     if to is peers:
         targets = peers
     elif isinstance(to, str):
+        _require_peer(to, peers)
         targets = (to,)
     elif isinstance(to, list | tuple | set | frozenset):
-        targets = tuple(to)
+        targets = _several(tuple(to), peers)
     else:
         raise NonsenseError(f"Send to {_quote(to)}; allowed: the name of a peer, or several")
-    if targets is not peers:
-        for name in targets:
-            if name not in peers:
-                raise NonsenseError(f"Send to {_quote(name)}; its peers are {_listed(peers)}")
-        targets = _in_name_order(targets, peers)
     try:
-        return targets, None if send.payload is None else payload_text(send.payload)
+        return targets, None if payload is None else payload_text(payload)
     except PayloadError as error:
         raise NonsenseError(f"Send with a payload that cannot travel: {error}") from None
+
+
+def _several(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
+    for name in targets:
+        _require_peer(name, peers)
+    return _in_name_order(targets, peers)
+
+
+def _require_peer(name: Any, peers: tuple[str, ...]) -> None:
+    if name not in peers:
+        raise NonsenseError(f"Send to {_quote(name)}; its peers are {_listed(peers)}")
 
 
 def _in_name_order(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,70 @@
+"""When which machine ticks, all machines together, in the order of an engine's work.
+
+The order is by (due time, position of the machine). Nothing that happens in a
+run can change when a tick is due, so no heap of events is needed: all the ticks
+of a stretch of time are put in order at once.
+
+If every rate fits a common period exactly, to the nanosecond, so does the
+order: tick k + m is due exactly one period after tick k, where m is the ticks
+of one period. Then one stretch of whole periods is put in order, and serves
+again and again. What is left, or has no such period, is ordered as it comes.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import gcd, lcm
+from operator import itemgetter
+from typing import Final
+
+from driftlab.plan import MachinePlan
+from driftlab.schedule import NS_PER_SECOND, Schedule
+
+STRETCH_TICKS: Final = 4096  # at least, where there are so many
+STRETCH_TICKS_EACH: Final = 4  # for a machine, on average
+
+# A time to be added, in ns, and ticks in order: their due time less that, and their machine.
+Stretch = tuple[int, list[tuple[int, int]]]
+
+_due = itemgetter(0)
+
+
+def agenda(plans: Sequence[MachinePlan]) -> Iterator[Stretch]:
+    """Yield every tick of a run, in order, in stretches; `plans` are in the order of positions."""
+    schedules = [plan.schedule for plan in plans]
+    per_ns = sum(each.rate_num / each.rate_den for each in schedules) / NS_PER_SECOND
+    wanted = max(STRETCH_TICKS, STRETCH_TICKS_EACH * len(plans))
+    length_ns = max(1, int(wanted / per_ns))
+    next_ticks = [0] * len(plans)
+    begin_ns = 0
+    period_ns = common_period_ns(schedules)
+    if period_ns <= length_ns:
+        length_ns -= length_ns % period_ns
+        each = [length_ns * each.rate_num // (NS_PER_SECOND * each.rate_den) for each in schedules]
+        times = min(plan.ticks // ticks for plan, ticks in zip(plans, each, strict=True))
+        stretch = _in_order(schedules, next_ticks, each) if times else []
+        for _ in range(times):
+            yield begin_ns, stretch
+            begin_ns += length_ns
+        next_ticks = [times * ticks for ticks in each]
+    last_ticks = [plan.ticks for plan in plans]
+    while next_ticks != last_ticks:
+        begin_ns += length_ns
+        ends = [min(plan.ticks, plan.schedule.ticks_before(begin_ns)) for plan in plans]
+        yield 0, _in_order(schedules, next_ticks, ends)
+        next_ticks = ends
+
+
+def common_period_ns(schedules: Sequence[Schedule]) -> int:
+    """Return the least whole number of ns in which every schedule has a whole number of ticks."""
+    periods = ((NS_PER_SECOND * each.rate_den, each.rate_num) for each in schedules)
+    return lcm(*(period // gcd(period, rate) for period, rate in periods))
+
+
+def _in_order(
+    schedules: Sequence[Schedule], begins: Sequence[int], ends: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Put in order, for every machine, the ticks from one number to before another."""
+    ticks: list[tuple[int, int]] = []
+    for position, schedule in enumerate(schedules):
+        ticks += [(due, position) for due in schedule.dues(begins[position], ends[position])]
+    ticks.sort(key=_due)  # stable: machines that are due together stay in order
+    return ticks
