@@ -10,10 +10,11 @@ of one period. Then one stretch of whole periods is put in order, and serves
 again and again. What is left, or has no such period, is ordered as it comes.
 """
 
+from array import array
 from collections.abc import Iterator, Sequence
 from math import gcd, lcm
 from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from driftlab.plan import MachinePlan
 from driftlab.schedule import NS_PER_SECOND, Schedule
@@ -21,14 +22,19 @@ from driftlab.schedule import NS_PER_SECOND, Schedule
 STRETCH_TICKS: Final = 4096  # at least, where there are so many
 STRETCH_TICKS_EACH: Final = 4  # for a machine, on average
 
-# A time to be added, in ns, and ticks in order: their due time less that, and their machine.
-Stretch = tuple[int, list[tuple[int, int]]]
 
-_due = itemgetter(0)
+class Stretch(NamedTuple):
+    """Ticks in order: when each is due, in ns, and the position of its machine."""
+
+    dues: Sequence[int]
+    positions: Sequence[int]
 
 
-def agenda(plans: Sequence[MachinePlan]) -> Iterator[Stretch]:
-    """Yield every tick of a run, in order, in stretches; `plans` are in the order of positions."""
+def agenda(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, Stretch]]:
+    """Yield every tick of a run, in order, in stretches; `plans` are in the order of positions.
+
+    With each comes a time in ns that is to be added to when its ticks are due.
+    """
     schedules = [plan.schedule for plan in plans]
     per_ns = sum(each.rate_num / each.rate_den for each in schedules) / NS_PER_SECOND
     wanted = max(STRETCH_TICKS, STRETCH_TICKS_EACH * len(plans))
@@ -40,7 +46,7 @@ def agenda(plans: Sequence[MachinePlan]) -> Iterator[Stretch]:
         length_ns -= length_ns % period_ns
         each = [length_ns * each.rate_num // (NS_PER_SECOND * each.rate_den) for each in schedules]
         times = min(plan.ticks // ticks for plan, ticks in zip(plans, each, strict=True))
-        stretch = _in_order(schedules, next_ticks, each) if times else []
+        stretch = _in_order(schedules, next_ticks, each)
         for _ in range(times):
             yield begin_ns, stretch
             begin_ns += length_ns
@@ -61,10 +67,11 @@ def common_period_ns(schedules: Sequence[Schedule]) -> int:
 
 def _in_order(
     schedules: Sequence[Schedule], begins: Sequence[int], ends: Sequence[int]
-) -> list[tuple[int, int]]:
+) -> Stretch:
     """Put in order, for every machine, the ticks from one number to before another."""
     ticks: list[tuple[int, int]] = []
     for position, schedule in enumerate(schedules):
         ticks += [(due, position) for due in schedule.dues(begins[position], ends[position])]
-    ticks.sort(key=_due)  # stable: machines that are due together stay in order
-    return ticks
+    ticks.sort(key=itemgetter(0))  # stable: machines that are due together stay in order
+    # Arrays lie in memory in order too, which the tuples do not.
+    return Stretch(array("q", [due for due, _ in ticks]), array("q", [each for _, each in ticks]))

@@ -124,7 +124,7 @@ def simulate_run(
     taken = 0
     room = WAITING_MESSAGES_MAX
     for begin_ns, stretch in agenda(plans):
-        for offset_ns, position in stretch:
+        for offset_ns, position in zip(*stretch, strict=True):
             if failures and position in failures:
                 continue
             due_ns = begin_ns + offset_ns
@@ -147,7 +147,7 @@ def simulate_run(
                     return Ending(failures, due_ns)
         if len(failures) == len(plans):
             break
-        taken += len(stretch)
+        taken += len(stretch.dues)
         if on_beat is not None:
             on_beat(taken)
     return Ending(failures, None)

@@ -16,8 +16,8 @@ message, never a message without a recorded send.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Sequence
+from typing import Any, Final
 
 from driftlab.clocks.lamport import merge, step
 from driftlab.clocks.running import clock_of
@@ -30,6 +30,8 @@ from driftlab.machine.view import MachineView
 from driftlab.machine.workload import Die
 from driftlab.payload import parse_payload
 from driftlab.plan import MachinePlan
+
+PEERS_IN_SET_MAX: Final = 2_000  # a set takes eight times the memory, and every machine has one
 
 ProcessType = Callable[[MachineView], Process]
 
@@ -45,15 +47,15 @@ class Machine:
     Raises ProcessError where the process cannot even be made.
     """
 
-    __slots__ = ("_idle", "_inbox", "_name", "_peers", "_receive", "_stamping", "view")
+    __slots__ = ("_inbox", "_known", "_name", "_peers", "_process", "_stamping", "view")
 
     def __init__(self, plan: MachinePlan, process: ProcessType | None = None) -> None:
         self.view = MachineView(plan.name, plan.position, plan.size, plan.peers, plan.die_stream)
         made = Die(self.view, plan.die) if process is None else _made(self.view, process)
-        self._idle = made.idle
-        self._receive = made.receive
+        self._process = made
         self._name = plan.name
         self._peers = plan.peers
+        self._known = _known_peers(plan.peers)
         self._inbox: deque[Message] = deque()
         self._stamping = clock_of(plan.clock, plan.position, plan.size)
 
@@ -80,9 +82,9 @@ class Machine:
                 view.timestamp = self._stamping.merge(message.timestamp, now_ns)
             view.queue = len(inbox)
             try:
-                answer = self._receive(message if message.payload is None else _opened(message))
+                answer = self._process.receive(message if message.payload is None else _opened(message))
             except _FAILURES as error:
-                raise raised(self._receive, error, tick) from error
+                raise raised(self._process.receive, error, tick) from error
             if answer is None:
                 return _new_tuple(
                     Event,
@@ -91,15 +93,15 @@ class Machine:
                         view.clock, view.queue, view.timestamp, _NOTHING,
                     ),
                 ), _NOTHING  # fmt: skip
-            return self._obey(answer, self._receive, tick, sender, stamp)
+            return self._obey(answer, self._process.receive, tick, sender, stamp)
         view.clock = step(view.clock)
         if self._stamping is not None:
             view.timestamp = self._stamping.tick(now_ns)
         view.queue = 0
         try:
-            answer = self._idle()
+            answer = self._process.idle()
         except _FAILURES as error:
-            raise raised(self._idle, error, tick) from error
+            raise raised(self._process.idle, error, tick) from error
         if answer is None:
             return _new_tuple(
                 Event,
@@ -108,14 +110,14 @@ class Machine:
                     view.clock, 0, view.timestamp, _NOTHING,
                 ),
             ), _NOTHING  # fmt: skip
-        return self._obey(answer, self._idle, tick, None, None)
+        return self._obey(answer, self._process.idle, tick, None, None)
 
     def _obey(
         self, answer: object, asked: Any, tick: int, sender: str | None, stamp: int | None
     ) -> Step:
         """Turn what the process answered into an event and posts. Raises ProcessError."""
         try:
-            targets, letters, recorded = settle(answer, self._peers)
+            targets, letters, recorded = settle(answer, self._peers, self._known)
         except NonsenseError as error:
             raise nonsense(asked, str(error), tick) from None
         view = self.view
@@ -148,6 +150,10 @@ class Machine:
 def _opened(message: Message) -> Message:
     """Return a message with its payload as a value, a new one each time."""
     return message._replace(payload=parse_payload(message.payload))
+
+
+def _known_peers(peers: tuple[str, ...]) -> Container[str]:
+    return frozenset(peers) if len(peers) <= PEERS_IN_SET_MAX else peers
 
 
 def _made(view: MachineView, process: ProcessType) -> Process:

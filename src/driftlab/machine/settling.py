@@ -4,8 +4,8 @@ A message is named by its sender and its stamp, so one event sends at most one
 message to one peer; several peers may get different ones.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Container, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from driftlab.machine.effects import Record, Send
 from driftlab.payload import PayloadError, parse_payload, payload_text
@@ -26,10 +26,16 @@ class Settled(NamedTuple):
     recorded: tuple[Any, ...]
 
 
-def settle(answer: Any, peers: tuple[str, ...]) -> Settled:
-    """Read what a process returned. Raises NonsenseError."""
+def settle(
+    answer: Any, peers: tuple[str, ...], known: Container[str] | None = None
+) -> Settled:
+    """Read what a process returned. Raises NonsenseError.
+
+    `known` are the peers once more, in something that finds a name sooner.
+    """
+    known = peers if known is None else known
     if isinstance(answer, Send):
-        letter = _letter(answer, peers)
+        letter = _letter(answer, peers, known)
         targets = letter[0]
         return _new(Settled, (targets, (letter,) if targets else (), ()))
     if isinstance(answer, Record):
@@ -40,7 +46,7 @@ def settle(answer: Any, peers: tuple[str, ...]) -> Settled:
     recorded: list[Any] = []
     for effect in answer:
         if isinstance(effect, Send):
-            letters.append(_letter(effect, peers))
+            letters.append(_letter(effect, peers, known))
         elif isinstance(effect, Record):
             recorded.append(_on_record(effect))
         else:
@@ -49,15 +55,19 @@ def settle(answer: Any, peers: tuple[str, ...]) -> Settled:
     return Settled(_all_targets(letters, peers), letters, tuple(recorded))
 
 
-def _letter(send: Send, peers: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
+def _letter(
+    send: Send, peers: tuple[str, ...], known: Container[str]
+) -> tuple[tuple[str, ...], str | None]:
     to, payload = send
     if to is peers:
         targets = peers
     elif isinstance(to, str):
-        _require_peer(to, peers)
-        targets = (to,)
+        targets = (to,) if to in known else _refuse(to, peers)
     elif isinstance(to, list | tuple | set | frozenset):
-        targets = _several(tuple(to), peers)
+        for name in to:
+            if name not in peers:
+                _refuse(name, peers)
+        targets = _in_name_order(tuple(to), peers)
     else:
         raise NonsenseError(f"Send to {_quote(to)}; allowed: the name of a peer, or several")
     try:
@@ -66,15 +76,8 @@ def _letter(send: Send, peers: tuple[str, ...]) -> tuple[tuple[str, ...], str | 
         raise NonsenseError(f"Send with a payload that cannot travel: {error}") from None
 
 
-def _several(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
-    for name in targets:
-        _require_peer(name, peers)
-    return _in_name_order(targets, peers)
-
-
-def _require_peer(name: Any, peers: tuple[str, ...]) -> None:
-    if name not in peers:
-        raise NonsenseError(f"Send to {_quote(name)}; its peers are {_listed(peers)}")
+def _refuse(name: Any, peers: tuple[str, ...]) -> NoReturn:
+    raise NonsenseError(f"Send to {_quote(name)}; its peers are {_listed(peers)}")
 
 
 def _in_name_order(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:

@@ -41,11 +41,11 @@ class Die(Process):
         self._one_below, self._all_below = die
         self._internal_from = self._all_below << WORD_BITS - DIE_BITS  # roll says so of all words
         self._peers = machine.peers
-        self._word = machine.random.word
+        self._draws = machine.random
 
     def idle(self) -> Send | None:
         """Roll the die: send to one peer, to every peer, or do something internal."""
-        word = self._word()
+        word = self._draws.word()
         if word >= self._internal_from:
             return None
         peers = self._peers
