@@ -22,10 +22,10 @@ from typing import Any, Final
 from driftlab.clocks.lamport import merge, step
 from driftlab.clocks.running import clock_of
 from driftlab.event import Event, Kind, Message
-from driftlab.machine.effects import Post, Step
+from driftlab.machine.effects import Post, Send, Step
 from driftlab.machine.failure import nonsense, raised
 from driftlab.machine.process import Process
-from driftlab.machine.settling import NonsenseError, settle
+from driftlab.machine.settling import NonsenseError, settle, settle_one
 from driftlab.machine.view import MachineView
 from driftlab.machine.workload import Die
 from driftlab.payload import parse_payload
@@ -86,13 +86,11 @@ class Machine:
             except _FAILURES as error:
                 raise raised(self._process.receive, error, tick) from error
             if answer is None:
-                return _new_tuple(
-                    Event,
-                    (
-                        self._name, tick, _RECEIVE, sender, stamp, _NOTHING,
-                        view.clock, view.queue, view.timestamp, _NOTHING,
-                    ),
-                ), _NOTHING  # fmt: skip
+                event = (
+                    self._name, tick, _RECEIVE, sender, stamp, _NOTHING,
+                    view.clock, view.queue, view.timestamp, _NOTHING,
+                )  # fmt: skip
+                return _new_tuple(Event, event), _NOTHING
             return self._obey(answer, self._process.receive, tick, sender, stamp)
         view.clock = step(view.clock)
         if self._stamping is not None:
@@ -103,48 +101,35 @@ class Machine:
         except _FAILURES as error:
             raise raised(self._process.idle, error, tick) from error
         if answer is None:
-            return _new_tuple(
-                Event,
-                (
-                    self._name, tick, _INTERNAL, None, None, _NOTHING,
-                    view.clock, 0, view.timestamp, _NOTHING,
-                ),
-            ), _NOTHING  # fmt: skip
+            event = (
+                self._name, tick, _INTERNAL, None, None, _NOTHING,
+                view.clock, 0, view.timestamp, _NOTHING,
+            )  # fmt: skip
+            return _new_tuple(Event, event), _NOTHING
         return self._obey(answer, self._process.idle, tick, None, None)
 
     def _obey(
         self, answer: object, asked: Any, tick: int, sender: str | None, stamp: int | None
     ) -> Step:
         """Turn what the process answered into an event and posts. Raises ProcessError."""
+        view, posts, recorded = self.view, _NOTHING, _NOTHING
+        clock, timestamp = view.clock, view.timestamp
         try:
-            targets, letters, recorded = settle(answer, self._peers, self._known)
+            if isinstance(answer, Send):
+                targets, payload = settle_one(answer, self._peers, self._known)
+                if targets:
+                    posts = (_new_tuple(Post, (targets, clock, timestamp, payload)),)
+            else:
+                targets, letters, recorded = settle(answer, self._peers, self._known)
+                posts = tuple(Post(to, clock, timestamp, payload) for to, payload in letters)
         except NonsenseError as error:
             raise nonsense(asked, str(error), tick) from None
-        view = self.view
         kind = _RECEIVE if sender is not None else _SEND if targets else _INTERNAL
-        event = self._event(tick, kind, sender, stamp, targets, recorded)
-        clock, timestamp = view.clock, view.timestamp
-        if len(letters) == 1:
-            return event, (_new_tuple(Post, (targets, clock, timestamp, letters[0][1])),)
-        return event, [Post(to, clock, timestamp, payload) for to, payload in letters]
-
-    def _event(
-        self,
-        tick: int,
-        kind: Kind,
-        sender: str | None,
-        stamp: int | None,
-        targets: tuple[str, ...] = _NOTHING,
-        recorded: tuple[Any, ...] = _NOTHING,
-    ) -> Event:
-        view = self.view
-        return _new_tuple(
-            Event,
-            (
-                self._name, tick, kind, sender, stamp, targets,
-                view.clock, view.queue, view.timestamp, recorded,
-            ),
+        event = (
+            self._name, tick, kind, sender, stamp, targets,
+            clock, view.queue, timestamp, recorded,
         )  # fmt: skip
+        return _new_tuple(Event, event), posts
 
 
 def _opened(message: Message) -> Message:

@@ -11,9 +11,6 @@ from driftlab.machine.effects import Record, Send
 from driftlab.payload import PayloadError, parse_payload, payload_text
 
 
-_new = tuple.__new__  # of a named tuple: faster than by its fields
-
-
 class NonsenseError(ValueError):
     """A process returned what is no effect; the message says what it was."""
 
@@ -34,19 +31,15 @@ def settle(
     `known` are the peers once more, in something that finds a name sooner.
     """
     known = peers if known is None else known
-    if isinstance(answer, Send):
-        letter = _letter(answer, peers, known)
-        targets = letter[0]
-        return _new(Settled, (targets, (letter,) if targets else (), ()))
-    if isinstance(answer, Record):
-        return _new(Settled, ((), (), (_on_record(answer),)))
+    if isinstance(answer, Send | Record):
+        answer = (answer,)
     if not isinstance(answer, list | tuple):
         raise NonsenseError(f"{_quote(answer)}; allowed: None, Send, Record or a list of them")
     letters: list[tuple[tuple[str, ...], str | None]] = []
     recorded: list[Any] = []
     for effect in answer:
         if isinstance(effect, Send):
-            letters.append(_letter(effect, peers, known))
+            letters.append(settle_one(effect, peers, known))
         elif isinstance(effect, Record):
             recorded.append(_on_record(effect))
         else:
@@ -55,9 +48,10 @@ def settle(
     return Settled(_all_targets(letters, peers), letters, tuple(recorded))
 
 
-def _letter(
+def settle_one(
     send: Send, peers: tuple[str, ...], known: Container[str]
 ) -> tuple[tuple[str, ...], str | None]:
+    """Read one Send: whom it goes to, and its payload as text. Raises NonsenseError."""
     to, payload = send
     if to is peers:
         targets = peers
@@ -70,8 +64,10 @@ def _letter(
         targets = _in_name_order(tuple(to), peers)
     else:
         raise NonsenseError(f"Send to {_quote(to)}; allowed: the name of a peer, or several")
+    if payload is None:
+        return targets, None
     try:
-        return targets, None if payload is None else payload_text(payload)
+        return targets, payload_text(payload)
     except PayloadError as error:
         raise NonsenseError(f"Send with a payload that cannot travel: {error}") from None
 
