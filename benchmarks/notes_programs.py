@@ -8,6 +8,7 @@ preparations.
 import json
 import random
 import sys
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 from benchmarks.own_processes import ManyNotes, Notes
 from driftlab.dice import draw
 from driftlab.event import Event, Message
-from driftlab.hosts.simulator import Ways, simulate_run
+from driftlab.hosts.simulator import Sink, Ways, simulate_run
 from driftlab.machine.machine import Machine
 from driftlab.machine.workload import EVERY_PEER, INTERNAL, roll
 from driftlab.plan import MachinePlan
@@ -55,13 +56,19 @@ class History:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.dues: list[int] = []
+        self.dues = array("q")
         self.finds: list[Sequence[Message]] = []
 
-    def add(self, position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
-        self.events.append(event)
-        self.dues.append(due_ns)
-        self.finds.append(found)
+    def sink(self) -> Sink:
+        """Return what keeps an event."""
+        keep_event, keep_due, keep_find = self.events.append, self.dues.append, self.finds.append
+
+        def keep(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
+            keep_event(event)
+            keep_due(due_ns)
+            keep_find(found)
+
+        return keep
 
 
 def ours(machines: int, ticks: int, order: str, own: bool) -> Outcome:
@@ -71,7 +78,7 @@ def ours(machines: int, ticks: int, order: str, own: bool) -> Outcome:
     made = [Machine(plan, process) for plan in plans]
     history = History()
     before, began = _resident_bytes(), perf_counter()
-    simulate_run(plans, made, Ways(order), history.add)
+    simulate_run(plans, made, Ways(order), history.sink())
     seconds = perf_counter() - began
     grown = _resident_bytes() - before
     return Outcome(seconds, len(history.events), [machine.clock for machine in made], grown)

@@ -166,13 +166,13 @@ def simulate_run(
                 failures[position] = str(error)
                 continue
             sink(position, event, due_ns, found)
-            for post in posts:
-                post_office.take(position, tick, due_ns, post)
-                room -= len(post.targets)
-            if room < 0:
-                room = WAITING_MESSAGES_MAX - _waiting(boxes, machines)
+            if posts:
+                for post in posts:
+                    room -= post_office.take(position, tick, due_ns, post)
                 if room < 0:
-                    return Ending(failures, due_ns)
+                    room = WAITING_MESSAGES_MAX - _waiting(boxes, machines)
+                    if room < 0:
+                        return Ending(failures, due_ns)
         if len(failures) == len(plans):
             break
         taken += len(stretch.dues)
@@ -210,8 +210,8 @@ class _PostOffice:
         self._takes_time = ways.take_time
         self._boxes = boxes
 
-    def take(self, sender: int, tick: int, now_ns: int, post: Post) -> None:
-        """Put one message on its way to each of its targets."""
+    def take(self, sender: int, tick: int, now_ns: int, post: Post) -> int:
+        """Put a message on its way to each of its targets; return how many they are."""
         targets, stamp, timestamp, payload = post
         positions, boxes, takes_time = self._positions, self._boxes, self._takes_time
         message = _new(Message, (self._names[sender], stamp, timestamp, payload))
@@ -221,6 +221,7 @@ class _PostOffice:
             if takes_time:
                 arrival_ns += self._latency_ns(sender, place, tick)
             boxes[place].post(arrival_ns, sender, message)
+        return len(targets)
 
     def _latency_ns(self, sender: int, target: int, tick: int) -> int:
         latency = self._ways.own.get((sender, target), self._ways.latency)

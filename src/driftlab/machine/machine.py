@@ -76,13 +76,13 @@ class Machine:
             inbox.extend(found)
         if inbox:
             message = inbox.popleft()
-            sender, stamp = message.sender, message.stamp
+            sender, stamp, timestamp, payload = message
             view.clock = merge(view.clock, stamp)
             if self._stamping is not None:
-                view.timestamp = self._stamping.merge(message.timestamp, now_ns)
+                view.timestamp = self._stamping.merge(timestamp, now_ns)
             view.queue = len(inbox)
             try:
-                answer = self._process.receive(message if message.payload is None else _opened(message))
+                answer = self._process.receive(message if payload is None else _opened(message))
             except _FAILURES as error:
                 raise raised(self._process.receive, error, tick) from error
             if answer is None:
