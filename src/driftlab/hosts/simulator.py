@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 
 from driftlab.dice import Purpose, draw, stream
 from driftlab.event import Event, Message
-from driftlab.hosts.agenda import agenda
+from driftlab.hosts.agenda import Stretch, agenda
+from driftlab.hosts.collector import collector_spared
 from driftlab.latency import Latency
 from driftlab.machine.effects import Post, Step
 from driftlab.machine.failure import ProcessError
@@ -141,17 +142,49 @@ def simulate_run(
 ) -> Ending:
     """Simulate one run of new machines; `sink` is given each event as it happens.
 
-    `on_beat` is told now and then how many ticks were taken.
+    `on_beat` is told now and then how many ticks are over.
     """
-    box_type = Postbox if ways.take_time else PromptBox
-    boxes = [box_type(by_arrival=ways.order == "arrival") for _ in plans]
-    post_office = _PostOffice(plans, ways, boxes)
-    acts = [_act(plan, machine) for plan, machine in zip(plans, machines, strict=True)]
-    numbers = [0] * len(plans)
-    failures: dict[int, str] = {}
-    taken = 0
-    room = WAITING_MESSAGES_MAX
-    for begin_ns, stretch in agenda(plans):
+    run = _Run(plans, machines, ways, sink)
+    over = 0
+    with collector_spared() as spare:
+        for begin_ns, stretch in agenda(plans):
+            stopped_ns = run.take(begin_ns, stretch)
+            if stopped_ns is not None or len(run.failures) == len(plans):
+                return Ending(run.failures, stopped_ns)
+            over += len(stretch.dues)
+            if on_beat is not None:
+                on_beat(over)
+            spare()
+    return Ending(run.failures, None)
+
+
+class _Run:
+    """One run under way: the machines, what is on its way to each, and how far each has come."""
+
+    def __init__(
+        self,
+        plans: Sequence[MachinePlan],
+        machines: Sequence[Machine],
+        ways: Ways,
+        sink: Sink,
+    ) -> None:
+        box = Postbox if ways.take_time else PromptBox
+        self.failures: dict[int, str] = {}
+        self._machines = machines
+        self._acts = [_act(plan, machine) for plan, machine in zip(plans, machines, strict=True)]
+        self._boxes = [box(by_arrival=ways.order == "arrival") for _ in plans]
+        self._post_office = _PostOffice(plans, ways, self._boxes)
+        self._sink = sink
+        self._numbers = [0] * len(plans)  # of the next tick
+        self._room = WAITING_MESSAGES_MAX  # for messages: at least so many may be posted
+
+    def take(self, begin_ns: int, stretch: Stretch) -> int | None:
+        """Take the ticks of a stretch, but those of machines that have failed.
+
+        Returns when WAITING_MESSAGES_MAX was met, in ns, None if it was not.
+        """
+        acts, boxes, numbers, failures = self._acts, self._boxes, self._numbers, self.failures
+        post, sink = self._post_office.take, self._sink
         for offset_ns, position in zip(*stretch, strict=True):
             if failures and position in failures:
                 continue
@@ -167,18 +200,18 @@ def simulate_run(
                 continue
             sink(position, event, due_ns, found)
             if posts:
-                for post in posts:
-                    room -= post_office.take(position, tick, due_ns, post)
-                if room < 0:
-                    room = WAITING_MESSAGES_MAX - _waiting(boxes, machines)
-                    if room < 0:
-                        return Ending(failures, due_ns)
-        if len(failures) == len(plans):
-            break
-        taken += len(stretch.dues)
-        if on_beat is not None:
-            on_beat(taken)
-    return Ending(failures, None)
+                for each in posts:
+                    self._room -= post(position, tick, due_ns, each)
+                if self._room < 0 and self._is_full():
+                    return due_ns
+        return None
+
+    def _is_full(self) -> bool:
+        """Count the messages that wait, on their way or in an inbox: are there too many?"""
+        waiting = sum(len(box.held) for box in self._boxes)
+        waiting += sum(machine.view.queue for machine in self._machines)
+        self._room = WAITING_MESSAGES_MAX - waiting
+        return self._room < 0
 
 
 def _act(plan: MachinePlan, machine: Machine) -> Callable[[int, Sequence[Message], int], Step]:
@@ -190,11 +223,6 @@ def _act(plan: MachinePlan, machine: Machine) -> Callable[[int, Sequence[Message
         return machine.tick(tick, found, plan.physical.reading_ns(due_ns, due_ns))
 
     return act
-
-
-def _waiting(boxes: Sequence[Box], machines: Sequence[Machine]) -> int:
-    """Count the messages that are on their way or in an inbox."""
-    return sum(len(box.held) for box in boxes) + sum(machine.view.queue for machine in machines)
 
 
 class _PostOffice:
