@@ -10,7 +10,7 @@ import random
 import sys
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from heapq import heapify, heappop, heapreplace
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +25,8 @@ from driftlab.machine.workload import EVERY_PEER, INTERNAL, roll
 from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
+
+Coming = Generator[Any, Any, None]  # what waits for its next tick
 
 RATES_OF_THREE = (6.0, 3.0, 1.0)
 
@@ -124,7 +126,7 @@ def salabim(model: Model) -> Callable[[], object]:
         def setup(self, plan: MachinePlan) -> None:
             self.plan = plan
 
-        def process(self) -> Iterator[Any]:
+        def process(self) -> Coming:
             yield from _machine(model, self.plan, self.hold)
 
     for plan in model.plans:
@@ -132,7 +134,7 @@ def salabim(model: Model) -> Callable[[], object]:
     return environment.run  # type: ignore[no-any-return]
 
 
-def _machine(model: Model, plan: MachinePlan, wait: Callable[[float], Any]) -> Iterator[Any]:
+def _machine(model: Model, plan: MachinePlan, wait: Callable[[float], Any]) -> Coming:
     """One machine, as a generator that waits for its ticks."""
     place, peers, one, every = plan.position, model.size - 1, model.one, model.all
     inbox, posts, rolled = model.inboxes[place], model.posts, random.random
@@ -156,7 +158,7 @@ def _machine(model: Model, plan: MachinePlan, wait: Callable[[float], Any]) -> I
     model.clocks[place] = clock
 
 
-def _keyed_machine(model: Model, plan: MachinePlan, wait: Callable[[int], Any]) -> Iterator[Any]:
+def _keyed_machine(model: Model, plan: MachinePlan, wait: Callable[[int], Any]) -> Coming:
     """One machine with our draws and our due times, in whole nanoseconds."""
     place, peers, (one, every), key = plan.position, model.size - 1, plan.die, plan.die_stream
     inbox, posts, now_ns, clock = model.inboxes[place], model.posts, 0, 0

@@ -65,9 +65,7 @@ def common_period_ns(schedules: Sequence[Schedule]) -> int:
     return lcm(*(period // gcd(period, rate) for period, rate in periods))
 
 
-def _in_order(
-    schedules: Sequence[Schedule], begins: Sequence[int], ends: Sequence[int]
-) -> Stretch:
+def _in_order(schedules: Sequence[Schedule], begins: Sequence[int], ends: Sequence[int]) -> Stretch:
     """Put in order, for every machine, the ticks from one number to before another."""
     ticks: list[tuple[int, int]] = []
     for position, schedule in enumerate(schedules):

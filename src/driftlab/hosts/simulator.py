@@ -22,6 +22,7 @@ from driftlab.latency import Latency
 from driftlab.machine.effects import Post, Step
 from driftlab.machine.failure import ProcessError
 from driftlab.machine.machine import Machine
+from driftlab.physical import PhysicalClock
 from driftlab.plan import MachinePlan
 
 WAITING_MESSAGES_MAX: Final = 10_000_000  # on their way and in all inboxes together: some 2 GB
@@ -90,7 +91,7 @@ class Postbox:
         """Take out what has arrived strictly before an instant, in queue order."""
         there = [each for each in self.held if each[0] < before_ns]
         if not there:
-            return there
+            return []
         self.held = [each for each in self.held if each[0] >= before_ns]
         # Both sorts are stable, and one sender's messages were posted in the order of arrival.
         there.sort(key=self._key)
@@ -171,7 +172,10 @@ class _Run:
         box = Postbox if ways.take_time else PromptBox
         self.failures: dict[int, str] = {}
         self._machines = machines
-        self._acts = [_act(plan, machine) for plan, machine in zip(plans, machines, strict=True)]
+        self._acting = [
+            _Astray(machine, plan.physical) if any(plan.physical) else machine
+            for plan, machine in zip(plans, machines, strict=True)
+        ]
         self._boxes = [box(by_arrival=ways.order == "arrival") for _ in plans]
         self._post_office = _PostOffice(plans, ways, self._boxes)
         self._sink = sink
@@ -183,7 +187,7 @@ class _Run:
 
         Returns when WAITING_MESSAGES_MAX was met, in ns, None if it was not.
         """
-        acts, boxes, numbers, failures = self._acts, self._boxes, self._numbers, self.failures
+        machines, boxes, numbers, failures = self._acting, self._boxes, self._numbers, self.failures
         post, sink = self._post_office.take, self._sink
         for offset_ns, position in zip(*stretch, strict=True):
             if failures and position in failures:
@@ -194,7 +198,7 @@ class _Run:
             tick = numbers[position]
             numbers[position] = tick + 1
             try:
-                event, posts = acts[position](tick, found, due_ns)
+                event, posts = machines[position].tick(tick, found, due_ns)
             except ProcessError as error:
                 failures[position] = str(error)
                 continue
@@ -214,15 +218,15 @@ class _Run:
         return self._room < 0
 
 
-def _act(plan: MachinePlan, machine: Machine) -> Callable[[int, Sequence[Message], int], Step]:
-    """Return what takes a machine's tick at a true time: it is shown what its own clock shows."""
-    if not any(plan.physical):
-        return machine.tick
+class _Astray:
+    """A machine whose physical clock is off: it is shown what that clock shows."""
 
-    def act(tick: int, found: Sequence[Message], due_ns: int) -> Step:
-        return machine.tick(tick, found, plan.physical.reading_ns(due_ns, due_ns))
+    def __init__(self, machine: Machine, clock: PhysicalClock) -> None:
+        self._machine = machine
+        self._clock = clock
 
-    return act
+    def tick(self, tick: int, found: Sequence[Message], true_ns: int) -> Step:
+        return self._machine.tick(tick, found, self._clock.reading_ns(true_ns, true_ns))
 
 
 class _PostOffice:

@@ -86,11 +86,11 @@ class Machine:
             except _FAILURES as error:
                 raise raised(self._process.receive, error, tick) from error
             if answer is None:
-                event = (
+                received = (
                     self._name, tick, _RECEIVE, sender, stamp, _NOTHING,
                     view.clock, view.queue, view.timestamp, _NOTHING,
                 )  # fmt: skip
-                return _new_tuple(Event, event), _NOTHING
+                return _new_tuple(Event, received), _NOTHING
             return self._obey(answer, self._process.receive, tick, sender, stamp)
         view.clock = step(view.clock)
         if self._stamping is not None:
@@ -101,11 +101,11 @@ class Machine:
         except _FAILURES as error:
             raise raised(self._process.idle, error, tick) from error
         if answer is None:
-            event = (
+            internal = (
                 self._name, tick, _INTERNAL, None, None, _NOTHING,
-                view.clock, 0, view.timestamp, _NOTHING,
+                view.clock, view.queue, view.timestamp, _NOTHING,
             )  # fmt: skip
-            return _new_tuple(Event, event), _NOTHING
+            return _new_tuple(Event, internal), _NOTHING
         return self._obey(answer, self._process.idle, tick, None, None)
 
     def _obey(

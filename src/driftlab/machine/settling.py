@@ -23,9 +23,7 @@ class Settled(NamedTuple):
     recorded: tuple[Any, ...]
 
 
-def settle(
-    answer: Any, peers: tuple[str, ...], known: Container[str] | None = None
-) -> Settled:
+def settle(answer: Any, peers: tuple[str, ...], known: Container[str] | None = None) -> Settled:
     """Read what a process returned. Raises NonsenseError.
 
     `known` are the peers once more, in something that finds a name sooner.
