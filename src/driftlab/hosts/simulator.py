@@ -27,6 +27,8 @@ from driftlab.plan import MachinePlan
 
 WAITING_MESSAGES_MAX: Final = 10_000_000  # on their way and in all inboxes together: some 2 GB
 
+BEAT_TICKS: Final = 50_000  # at least, between two calls of `on_beat`
+
 _new = tuple.__new__  # of a named tuple: several times faster than by its fields
 _first = itemgetter(0)
 _sender = itemgetter(1)
@@ -101,33 +103,33 @@ class Postbox:
 class PromptBox:
     """A Postbox of a run whose messages take no time: they arrive in the order of their posting."""
 
-    __slots__ = ("_last_ns", "_senders", "_settled", "held")
+    __slots__ = ("_by_arrival", "_earlier", "_last_ns", "_senders", "held")
 
     def __init__(self, *, by_arrival: bool) -> None:
         self.held: list[Message] = []
-        self._senders: list[int] | None = None if by_arrival else []  # of what is held
+        self._senders: list[int] = []  # the positions of whom they are from
+        self._by_arrival = by_arrival
         self._last_ns = -1  # the last arrival
-        self._settled = 0  # how much of what is held came before that instant
+        self._earlier = 0  # how many of those held came before that instant
 
     def post(self, arrival_ns: int, sender: int, message: Message) -> None:
-        """Put a message where it is to be found; none ever came later."""
+        """Put a message where it is to be found; `arrival_ns` never goes back."""
         if arrival_ns != self._last_ns:
             self._last_ns = arrival_ns
-            self._settled = len(self.held)
+            self._earlier = len(self.held)
         self.held.append(message)
-        if self._senders is not None:
-            self._senders.append(sender)
+        self._senders.append(sender)
 
-    def collect(self, before_ns: int) -> list[Message]:
+    def collect(self, before_ns: int) -> tuple[Message, ...]:
         """Take out what has arrived strictly before an instant, in queue order."""
-        count = len(self.held) if self._last_ns < before_ns else self._settled
-        there, self.held = self.held[:count], self.held[count:]
-        if self._senders is not None:
-            senders, self._senders = self._senders[:count], self._senders[count:]
-            if count > 1:
-                pairs = sorted(zip(senders, there, strict=True), key=_first)
-                there = [message for _, message in pairs]
-        self._settled = 0
+        count = len(self.held) if self._last_ns < before_ns else self._earlier
+        if count == 1 or self._by_arrival:
+            there = tuple(self.held[:count])
+        else:
+            pairs = zip(self._senders, self.held[:count], strict=False)
+            there = tuple([message for _, message in sorted(pairs, key=_first)])
+        del self.held[:count], self._senders[:count]
+        self._earlier = 0
         return there
 
 
@@ -143,18 +145,19 @@ def simulate_run(
 ) -> Ending:
     """Simulate one run of new machines; `sink` is given each event as it happens.
 
-    `on_beat` is told now and then how many ticks are over.
+    `on_beat` is told now and then how many ticks are over, those of failed machines too.
     """
     run = _Run(plans, machines, ways, sink)
-    over = 0
+    over, next_beat = 0, BEAT_TICKS
     with collector_spared() as spare:
         for begin_ns, stretch in agenda(plans):
             stopped_ns = run.take(begin_ns, stretch)
             if stopped_ns is not None or len(run.failures) == len(plans):
                 return Ending(run.failures, stopped_ns)
             over += len(stretch.dues)
-            if on_beat is not None:
+            if on_beat is not None and over >= next_beat:
                 on_beat(over)
+                next_beat = over + BEAT_TICKS
             spare()
     return Ending(run.failures, None)
 
@@ -238,8 +241,9 @@ class _PostOffice:
         ]
         self._names = [plan.name for plan in plans]
         self._positions = {name: position for position, name in enumerate(self._names)}
-        self._ways = ways
         self._takes_time = ways.take_time
+        self._common = (ways.latency, ways.latency.is_drawn)
+        self._own = {way: (latency, latency.is_drawn) for way, latency in ways.own.items()}
         self._boxes = boxes
 
     def take(self, sender: int, tick: int, now_ns: int, post: Post) -> int:
@@ -249,14 +253,14 @@ class _PostOffice:
         message = _new(Message, (self._names[sender], stamp, timestamp, payload))
         for target in targets:
             place = positions[target]
-            arrival_ns = now_ns
-            if takes_time:
-                arrival_ns += self._latency_ns(sender, place, tick)
-            boxes[place].post(arrival_ns, sender, message)
+            delay_ns = self._latency_ns(sender, place, tick) if takes_time else 0
+            boxes[place].post(now_ns + delay_ns, sender, message)
         return len(targets)
 
     def _latency_ns(self, sender: int, target: int, tick: int) -> int:
-        latency = self._ways.own.get((sender, target), self._ways.latency)
-        if not latency.is_drawn:
+        latency, is_drawn = self._common
+        if self._own:
+            latency, is_drawn = self._own.get((sender, target), self._common)
+        if not is_drawn:
             return latency.first
         return latency.sample_ns(draw(draw(self._delays[sender], tick), target))

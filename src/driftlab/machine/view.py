@@ -36,16 +36,14 @@ class Draws:
             self._count += 1
             return draw(self._first, self._count)
         place = tick - self._block_tick
-        if 0 <= place < BLOCK_WORDS:
-            self._first = word = self._block[place]
-        else:
-            self._first = word = self._new_first(tick)
+        word = self._block[place] if 0 <= place < BLOCK_WORDS else self._new_first(tick)
+        self._first = word
         self._tick = tick
         self._count = 0
         return word
 
     def _new_first(self, tick: int) -> int:
-        """Return the first word of a tick that is not in the block."""
+        """Return the first word of a tick that is not in the block, and see to a new block."""
         if not 0 < tick - self._tick <= _OFTEN:
             return draw(self._stream, tick)
         self._block = draw_block(self._stream, tick)
