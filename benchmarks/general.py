@@ -40,7 +40,7 @@ Runs = dict[str, list[list[Any]]]  # what the children said, by program
 
 def measure(quick: bool) -> list[Table]:
     """Run the notes' model for both numbers of machines, then PHOLD."""
-    repetitions, ticks, events = (2, 200_000, 50_000) if quick else (7, 500_000, 100_000)
+    repetitions, ticks, events = (2, 200_000, 50_000) if quick else (5, 500_000, 100_000)
     notes = {
         machines: _interleaved("benchmarks.notes_programs", NOTES, machines, ticks, repetitions)
         for machines in MACHINES

@@ -10,7 +10,7 @@ A channel is first in, first out, as TCP is. A machine whose process fails
 takes no further tick, as in the real world, and the others go on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -30,7 +30,6 @@ WAITING_MESSAGES_MAX: Final = 10_000_000  # on their way and in all inboxes toge
 BEAT_TICKS: Final = 50_000  # at least, between two calls of `on_beat`
 
 _new = tuple.__new__  # of a named tuple: several times faster than by its fields
-_first = itemgetter(0)
 _sender = itemgetter(1)
 _arrival_and_sender = itemgetter(0, 1)
 
@@ -101,14 +100,17 @@ class Postbox:
 
 
 class PromptBox:
-    """A Postbox of a run whose messages take no time: they arrive in the order of their posting."""
+    """A Postbox of a run whose messages take no time: they arrive in the order of their posting.
 
-    __slots__ = ("_by_arrival", "_earlier", "_last_ns", "_senders", "held")
+    `places` has the senders' positions by name if one sender's messages come
+    after the other's, None if all come as they arrived.
+    """
 
-    def __init__(self, *, by_arrival: bool) -> None:
+    __slots__ = ("_earlier", "_last_ns", "_places", "held")
+
+    def __init__(self, places: Mapping[str, int] | None) -> None:
         self.held: list[Message] = []
-        self._senders: list[int] = []  # the positions of whom they are from
-        self._by_arrival = by_arrival
+        self._places = places
         self._last_ns = -1  # the last arrival
         self._earlier = 0  # how many of those held came before that instant
 
@@ -118,18 +120,19 @@ class PromptBox:
             self._last_ns = arrival_ns
             self._earlier = len(self.held)
         self.held.append(message)
-        self._senders.append(sender)
 
-    def collect(self, before_ns: int) -> tuple[Message, ...]:
+    def collect(self, before_ns: int) -> list[Message]:
         """Take out what has arrived strictly before an instant, in queue order."""
-        count = len(self.held) if self._last_ns < before_ns else self._earlier
-        if count == 1 or self._by_arrival:
-            there = tuple(self.held[:count])
+        there = self.held
+        if self._last_ns < before_ns:
+            self.held = []
         else:
-            pairs = zip(self._senders, self.held[:count], strict=False)
-            there = tuple([message for _, message in sorted(pairs, key=_first)])
-        del self.held[:count], self._senders[:count]
-        self._earlier = 0
+            self.held = there[self._earlier :]
+            del there[self._earlier :]
+            self._earlier = 0
+        places = self._places
+        if places is not None and len(there) > 1:
+            there.sort(key=lambda message: places[message.sender])  # stable
         return there
 
 
@@ -172,15 +175,21 @@ class _Run:
         ways: Ways,
         sink: Sink,
     ) -> None:
-        box = Postbox if ways.take_time else PromptBox
+        by_arrival = ways.order == "arrival"
         self.failures: dict[int, str] = {}
         self._machines = machines
         self._acting = [
             _Astray(machine, plan.physical) if any(plan.physical) else machine
             for plan, machine in zip(plans, machines, strict=True)
         ]
-        self._boxes = [box(by_arrival=ways.order == "arrival") for _ in plans]
-        self._post_office = _PostOffice(plans, ways, self._boxes)
+        places = {plan.name: plan.position for plan in plans}
+        self._boxes: list[Box] = [
+            Postbox(by_arrival=by_arrival)
+            if ways.take_time
+            else PromptBox(None if by_arrival else places)
+            for _ in plans
+        ]
+        self._post_office = _PostOffice(plans, ways, places, self._boxes)
         self._sink = sink
         self._numbers = [0] * len(plans)  # of the next tick
         self._room = WAITING_MESSAGES_MAX  # for messages: at least so many may be posted
@@ -235,12 +244,18 @@ class _Astray:
 class _PostOffice:
     """Puts what machines post into the boxes of those it is for, with the latency of the way."""
 
-    def __init__(self, plans: Sequence[MachinePlan], ways: Ways, boxes: Sequence[Box]) -> None:
+    def __init__(
+        self,
+        plans: Sequence[MachinePlan],
+        ways: Ways,
+        places: Mapping[str, int],
+        boxes: Sequence[Box],
+    ) -> None:
         self._delays = [
             stream(plan.seed, plan.run, plan.position, Purpose.LATENCY) for plan in plans
         ]
         self._names = [plan.name for plan in plans]
-        self._positions = {name: position for position, name in enumerate(self._names)}
+        self._places = places  # positions by name
         self._takes_time = ways.take_time
         self._common = (ways.latency, ways.latency.is_drawn)
         self._own = {way: (latency, latency.is_drawn) for way, latency in ways.own.items()}
@@ -249,10 +264,10 @@ class _PostOffice:
     def take(self, sender: int, tick: int, now_ns: int, post: Post) -> int:
         """Put a message on its way to each of its targets; return how many they are."""
         targets, stamp, timestamp, payload = post
-        positions, boxes, takes_time = self._positions, self._boxes, self._takes_time
+        places, boxes, takes_time = self._places, self._boxes, self._takes_time
         message = _new(Message, (self._names[sender], stamp, timestamp, payload))
         for target in targets:
-            place = positions[target]
+            place = places[target]
             delay_ns = self._latency_ns(sender, place, tick) if takes_time else 0
             boxes[place].post(now_ns + delay_ns, sender, message)
         return len(targets)
