@@ -32,7 +32,7 @@ def ticks_of(scenario: driftlab.Scenario) -> list[tuple[int, int]]:
 @given(
     st.lists(WHOLE, min_size=2, max_size=5) | st.lists(ANY, min_size=2, max_size=5),
     st.sampled_from(["random", "aligned"]),
-    st.sampled_from([0.5, 7.25, 900]),
+    st.sampled_from([0.5, 7.25, 300]),
 )
 def test_every_tick_comes_once_in_the_order_of_due_time_and_position(
     rates: list[float], phase: str, seconds: float

@@ -36,27 +36,34 @@ def agenda(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, Stretch]]:
     With each comes a time in ns that is to be added to when its ticks are due.
     """
     schedules = [plan.schedule for plan in plans]
-    per_ns = sum(each.rate_num / each.rate_den for each in schedules) / NS_PER_SECOND
-    wanted = max(STRETCH_TICKS, STRETCH_TICKS_EACH * len(plans))
-    length_ns = max(1, int(wanted / per_ns))
-    next_ticks = [0] * len(plans)
-    begin_ns = 0
-    period_ns = common_period_ns(schedules)
-    if period_ns <= length_ns:
-        length_ns -= length_ns % period_ns
-        each = [length_ns * each.rate_num // (NS_PER_SECOND * each.rate_den) for each in schedules]
-        times = min(plan.ticks // ticks for plan, ticks in zip(plans, each, strict=True))
-        stretch = _in_order(schedules, next_ticks, each)
-        for _ in range(times):
-            yield begin_ns, stretch
-            begin_ns += length_ns
-        next_ticks = [times * ticks for ticks in each]
+    length_ns, each = _length(schedules)
+    times = min(plan.ticks // ticks for plan, ticks in zip(plans, each, strict=True)) if each else 0
+    if times:
+        stretch = _in_order(schedules, [0] * len(plans), each)
+        for number in range(times):
+            yield number * length_ns, stretch
+    next_ticks = [times * ticks for ticks in each] or [0] * len(plans)
     last_ticks = [plan.ticks for plan in plans]
     while next_ticks != last_ticks:
-        begin_ns += length_ns
-        ends = [min(plan.ticks, plan.schedule.ticks_before(begin_ns)) for plan in plans]
+        times += 1
+        ends = [min(plan.ticks, plan.schedule.ticks_before(times * length_ns)) for plan in plans]
         yield 0, _in_order(schedules, next_ticks, ends)
         next_ticks = ends
+
+
+def _length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
+    """Choose the length of a stretch, in ns, and count each machine's ticks in it.
+
+    There are no such counts, but an empty list, if no common period fits in.
+    """
+    per_ns = sum(each.rate_num / each.rate_den for each in schedules) / NS_PER_SECOND
+    length_ns = max(1, int(max(STRETCH_TICKS, STRETCH_TICKS_EACH * len(schedules)) / per_ns))
+    period_ns = common_period_ns(schedules)
+    if period_ns > length_ns:
+        return length_ns, []
+    length_ns -= length_ns % period_ns
+    periods = ((NS_PER_SECOND * each.rate_den, each.rate_num) for each in schedules)
+    return length_ns, [length_ns * rate // period for period, rate in periods]
 
 
 def common_period_ns(schedules: Sequence[Schedule]) -> int:
