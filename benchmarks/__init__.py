@@ -1,4 +1,4 @@
-"""Benchmarks of the TCP host, each beside something bare, side by side in one run.
+"""Benchmarks, each beside something bare or another engine, side by side in one run.
 
 `python -m benchmarks` from the repository root runs all of them,
 `python -m benchmarks pacing help` some, `--quick` makes every run short. There

@@ -1,7 +1,7 @@
-"""`python -m benchmarks [pacing start messages capacity help] [--quick]`.
+"""`python -m benchmarks [pacing start messages capacity help general] [--quick]`.
 
 Prints Markdown tables and writes them, with every figure as JSON, to
-`benchmarks/results/`. Progress goes to standard error.
+`benchmarks/results/`, a file for each suite. Progress goes to standard error.
 """
 
 import argparse
@@ -13,41 +13,46 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import gmtime, strftime
 
-from benchmarks import capacity, help, messages, pacing, start
+from benchmarks import capacity, general, help, messages, pacing, start
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
 
 RESULTS = Path(__file__).parent / "results"
-STEM = "tcp-host"
-BENCHMARKS: dict[str, Callable[[bool], list[Table]]] = {
-    "pacing": pacing.measure,
-    "start": start.measure,
-    "messages": messages.measure,
-    "capacity": capacity.measure,
-    "help": help.measure,
+SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
+    "tcp-host": {
+        "pacing": pacing.measure,
+        "start": start.measure,
+        "messages": messages.measure,
+        "capacity": capacity.measure,
+        "help": help.measure,
+    },
+    "general-engine": {"general": general.measure},
 }
 
 
 def main() -> None:
     """Run what was asked for, one after the other, and write the results."""
+    known = [name for suite in SUITES.values() for name in suite]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--quick", action="store_true", help="short runs, to try it out")
     options = parser.parse_args()
-    names = options.names or list(BENCHMARKS)
-    for name in names:
-        if name not in BENCHMARKS:
-            parser.error(f"{name}: no such benchmark; there are {', '.join(BENCHMARKS)}")
+    for name in options.names:
+        if name not in known:
+            parser.error(f"{name}: no such benchmark; there are {', '.join(known)}")
     compile_ahead()
-    about = _about(names, options.quick)
-    tables = [table for name in names for table in BENCHMARKS[name](options.quick)]
-    _write(_stem(names, options.quick), about, tables)
+    for suite, benchmarks in SUITES.items():
+        names = [name for name in options.names or known if name in benchmarks]
+        if names:
+            about = _about(names, options.quick)
+            tables = [table for name in names for table in benchmarks[name](options.quick)]
+            _write(_stem(suite, names, options.quick), about, tables)
 
 
-def _stem(names: Sequence[str], quick: bool) -> str:
-    """Name the result files; only a full run of everything gets the name without more words."""
-    chosen = names if len(names) < len(BENCHMARKS) else []
-    return "-".join([STEM, *chosen, *(["quick"] if quick else [])])
+def _stem(suite: str, names: Sequence[str], quick: bool) -> str:
+    """Name the result files; only a full run of a suite gets its name without more words."""
+    chosen = names if len(names) < len(SUITES[suite]) else []
+    return "-".join([suite, *chosen, *(["quick"] if quick else [])])
 
 
 def _about(names: Sequence[str], quick: bool) -> dict[str, object]:

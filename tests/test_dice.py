@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.dice import Purpose, below, draw, mix, stream
+from driftlab.dice import BLOCK_WORDS, Purpose, below, draw, draw_block, mix, stream
 
 words = st.integers(0, 2**64 - 1)
 
@@ -26,6 +26,11 @@ def test_the_dice_are_the_same_for_ever() -> None:
 @given(words, words)
 def test_mixing_is_one_to_one(a: int, b: int) -> None:
     assert (mix(a) == mix(b)) == (a == b)
+
+
+@given(words, st.integers(0, 2**64))
+def test_a_block_holds_the_very_draws(key: int, first: int) -> None:
+    assert list(draw_block(key, first)) == [draw(key, first + i) for i in range(BLOCK_WORDS)]
 
 
 @given(words, st.integers(1, 2**40))

@@ -14,6 +14,7 @@ from driftlab.analysis.twin import twin
 from driftlab.api.compared import replay_runs
 from driftlab.api.recorded import decoder
 from driftlab.clocks.catalogue import CLOCKS
+from driftlab.dice import draw
 from driftlab.event import Kind
 from driftlab.hosts.simulator import Postbox
 from driftlab.machine.settling import NonsenseError, settle
@@ -341,6 +342,15 @@ def test_a_process_draws_evenly_and_never_the_same_word_twice() -> None:
     assert all(0 <= share < 1 for share in shares)
     with pytest.raises(ValueError, match="no number"):
         view.random.below(0)
+
+
+@given(st.integers(0, 2**64 - 1), st.lists(st.integers(1, 3) | st.integers(1, 99), max_size=90))
+def test_a_process_draws_the_same_however_often_it_draws(stream: int, waits: list[int]) -> None:
+    view = MachineView("A", 0, 1, (), stream)
+    for wait in waits:
+        view.tick += wait
+        first = draw(stream, view.tick)
+        assert [view.random.word() for _ in range(3)] == [first, draw(first, 1), draw(first, 2)]
 
 
 def test_a_postbox_keeps_what_is_not_there_yet_in_order() -> None:

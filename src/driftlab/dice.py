@@ -15,15 +15,26 @@ Good for experiments, not for secrets.
 These functions are also compiled, with every number a 64-bit word: no number
 of theirs is below zero, and what stands beside a word in a sum or a product
 is a word too.
+
+Who draws tick after tick gets a block of draws at once: the same mixing, of
+many words that lie side by side in one long number.
 """
 
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 WORD_BITS: Final = 64
 DIE_BITS: Final = 40  # of a word; 40 bits times 2**23 peers still fit a signed 64-bit number
 _MASK: Final = (1 << WORD_BITS) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd: a Weyl sequence of full period
+BLOCK_WORDS: Final = 32  # more would hardly be faster, and take memory for every process
+_LANE_BITS: Final = 2 * WORD_BITS  # a word, and above it room for its products
+_LANES: Final = tuple(1 << lane * _LANE_BITS for lane in range(BLOCK_WORDS))
+_ONE_EACH: Final = sum(_LANES)  # a word times this has the word in every lane
+_MASK_EACH: Final = _MASK * _ONE_EACH
+_STEPS: Final = sum(((lane + 1) * _GOLDEN & _MASK) * one for lane, one in enumerate(_LANES))
+_WORD_EACH: Final = Struct("<" + "Q8x" * BLOCK_WORDS)
 
 
 class Purpose(IntEnum):
@@ -38,9 +49,14 @@ class Purpose(IntEnum):
 
 def mix(word: int) -> int:
     """Scramble one 64-bit word into another; a bijection on 0 .. 2**64 - 1."""
-    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _MASK
-    return word ^ (word >> 31)
+    return mix_under(word, _MASK)
+
+
+def mix_under(words: int, mask: int) -> int:
+    """Scramble each word of a number; `mask` has its 64 ones wherever a word lies."""
+    words = ((words ^ (words >> 30 & mask)) * 0xBF58476D1CE4E5B9) & mask
+    words = ((words ^ (words >> 27 & mask)) * 0x94D049BB133111EB) & mask
+    return words ^ (words >> 31 & mask)
 
 
 def stream(seed: int, run: int, process: int, purpose: Purpose) -> int:
@@ -57,6 +73,12 @@ def stream(seed: int, run: int, process: int, purpose: Purpose) -> int:
 def draw(key: int, tick: int) -> int:
     """Return draw number `tick` (from 0) of the stream `key`: a word, uniform in 0 .. 2**64 - 1."""
     return mix((key + _GOLDEN + tick * _GOLDEN) & _MASK)
+
+
+def draw_block(key: int, first: int) -> tuple[int, ...]:
+    """Return draws number `first` to `first + BLOCK_WORDS - 1`, in a fourth of the time each."""
+    words = (((key + first * _GOLDEN) & _MASK) * _ONE_EACH + _STEPS) & _MASK_EACH
+    return _WORD_EACH.unpack(mix_under(words, _MASK_EACH).to_bytes(_WORD_EACH.size, "little"))
 
 
 def below(word: int, bound: int) -> int:

@@ -5,7 +5,6 @@ a nanosecond. The instant is computed from k, never by adding periods, so no
 error can accumulate. Rates and speeds are exact fractions.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from driftlab.dice import high
@@ -36,11 +35,10 @@ class Schedule(NamedTuple):
         """Return the scenario time at which `tick` is due, in nanoseconds after the start."""
         return self.phase_ns + tick * NS_PER_SECOND * self.rate_den // self.rate_num
 
-    def dues(self, ticks: int) -> Iterator[int]:
-        """Yield the scenario times at which the first ticks are due, in nanoseconds."""
+    def dues(self, begin: int, end: int) -> list[int]:
+        """Return the scenario times, in nanoseconds, of ticks number `begin` to `end` - 1."""
         phase, num, period = self.phase_ns, self.rate_num, NS_PER_SECOND * self.rate_den
-        for tick in range(ticks):
-            yield phase + tick * period // num
+        return [phase + tick * period // num for tick in range(begin, end)]
 
     def due_real_ns(self, tick: int) -> int:
         """Return the real time at which `tick` is due, in nanoseconds after the start."""

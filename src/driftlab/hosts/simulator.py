@@ -10,20 +10,27 @@ A channel is first in, first out, as TCP is. A machine whose process fails
 takes no further tick, as in the real world, and the others go on.
 """
 
-from collections.abc import Callable, Sequence
-from heapq import heapify, heappop, heapreplace
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from driftlab.dice import Purpose, draw, stream
 from driftlab.event import Event, Message
+from driftlab.hosts.agenda import Stretch, agenda
+from driftlab.hosts.collector import collector_spared
 from driftlab.latency import Latency
-from driftlab.machine.effects import Post
+from driftlab.machine.effects import Post, Step
 from driftlab.machine.failure import ProcessError
 from driftlab.machine.machine import Machine
+from driftlab.physical import PhysicalClock
 from driftlab.plan import MachinePlan
 from driftlab.scenario_checks import WAITING_MESSAGES_MAX
 
-BEAT_TICKS: Final = 50_000  # between two calls of `on_beat`
+BEAT_TICKS: Final = 50_000  # at least, between two calls of `on_beat`
+
+_new = tuple.__new__  # of a named tuple: several times faster than by its fields
+_sender = itemgetter(1)
+_arrival_and_sender = itemgetter(0, 1)
 
 # Given a machine's position, its event, when it was due (ns), and what the tick found.
 Sink = Callable[[int, Event, int, Sequence[Message]], None]
@@ -65,11 +72,11 @@ class Postbox:
     order; otherwise one sender's come after the other's, senders in name order.
     """
 
-    __slots__ = ("_by_arrival", "_latest", "held")
+    __slots__ = ("_key", "_latest", "held")
 
     def __init__(self, *, by_arrival: bool) -> None:
         self.held: list[tuple[int, int, Message]] = []  # arrival, sender's position, message
-        self._by_arrival = by_arrival
+        self._key = _arrival_and_sender if by_arrival else _sender
         self._latest: dict[int, int] = {}  # of each sender, the last arrival so far
 
     def post(self, arrival_ns: int, sender: int, message: Message) -> None:
@@ -82,29 +89,53 @@ class Postbox:
 
     def collect(self, before_ns: int) -> list[Message]:
         """Take out what has arrived strictly before an instant, in queue order."""
-        held = self.held
-        if len(held) == 1:
-            if held[0][0] >= before_ns:
-                return []
-            there = held
-            self.held = []
-        else:
-            there = [each for each in held if each[0] < before_ns]
-            if len(there) == len(held):
-                self.held = []
-            else:
-                self.held = [each for each in held if each[0] >= before_ns]
-            # Both sorts are stable, and one sender's messages were posted in the order of arrival.
-            there.sort(key=_arrival_and_sender if self._by_arrival else _sender)
+        there = [each for each in self.held if each[0] < before_ns]
+        if not there:
+            return []
+        self.held = [each for each in self.held if each[0] >= before_ns]
+        # Both sorts are stable, and one sender's messages were posted in the order of arrival.
+        there.sort(key=self._key)
         return [message for _, _, message in there]
 
 
-def _sender(each: tuple[int, int, Message]) -> int:
-    return each[1]
+class PromptBox:
+    """A Postbox of a run whose messages take no time: they arrive in the order of their posting.
+
+    `places` has the senders' positions by name if one sender's messages come
+    after the other's, None if all come as they arrived.
+    """
+
+    __slots__ = ("_earlier", "_last_ns", "_places", "held")
+
+    def __init__(self, places: Mapping[str, int] | None) -> None:
+        self.held: list[Message] = []
+        self._places = places
+        self._last_ns = -1  # the last arrival
+        self._earlier = 0  # how many of those held came before that instant
+
+    def post(self, arrival_ns: int, sender: int, message: Message) -> None:
+        """Put a message where it is to be found; `arrival_ns` never goes back."""
+        if arrival_ns != self._last_ns:
+            self._last_ns = arrival_ns
+            self._earlier = len(self.held)
+        self.held.append(message)
+
+    def collect(self, before_ns: int) -> list[Message]:
+        """Take out what has arrived strictly before an instant, in queue order."""
+        there = self.held
+        if self._last_ns < before_ns:
+            self.held = []
+        else:
+            self.held = there[self._earlier :]
+            del there[self._earlier :]
+            self._earlier = 0
+        places = self._places
+        if places is not None and len(there) > 1:
+            there.sort(key=lambda message: places[message.sender])  # stable
+        return there
 
 
-def _arrival_and_sender(each: tuple[int, int, Message]) -> tuple[int, int]:
-    return each[0], each[1]
+Box = Postbox | PromptBox
 
 
 def simulate_run(
@@ -116,80 +147,138 @@ def simulate_run(
 ) -> Ending:
     """Simulate one run of new machines; `sink` is given each event as it happens.
 
-    `on_beat` is told now and then how many ticks were taken.
+    `on_beat` is told now and then how many ticks are over, those of failed machines too.
     """
-    boxes = [Postbox(by_arrival=ways.order == "arrival") for _ in plans]
-    post_office = _PostOffice(plans, ways, boxes)
-    ticks = [machine.tick for machine in machines]
-    numbers = [0] * len(plans)
-    clocks = [plan.physical if any(plan.physical) else None for plan in plans]
-    dues = [plan.schedule.dues(plan.ticks) for plan in plans]
-    agenda = [(next(dues[plan.position]), plan.position) for plan in plans if plan.ticks]
-    heapify(agenda)
-    failures: dict[int, str] = {}
-    taken = received = 0
-    while agenda:
-        due_ns, position = agenda[0]
-        box = boxes[position]
-        found = box.collect(due_ns) if box.held else ()
-        tick = numbers[position]
-        numbers[position] = tick + 1
-        off = clocks[position]
-        now_ns = due_ns if off is None else off.reading_ns(due_ns, due_ns)
-        try:
-            event, posts = ticks[position](tick, found, now_ns)
-        except ProcessError as error:
-            failures[position] = str(error)
-            heappop(agenda)
-            continue
-        sink(position, event, due_ns, found)
-        if event.sender is not None:
-            received += 1
-        if posts:
-            for post in posts:
-                post_office.take(position, tick, due_ns, post)
-            if post_office.posted - received > WAITING_MESSAGES_MAX:
-                return Ending(failures, due_ns)
-        due = next(dues[position], None)
-        if due is None:
-            heappop(agenda)
-        else:
-            heapreplace(agenda, (due, position))
-        taken += 1
-        if taken % BEAT_TICKS == 0 and on_beat is not None:
-            on_beat(taken)
-    return Ending(failures, None)
+    run = _Run(plans, machines, ways, sink)
+    over, next_beat = 0, BEAT_TICKS
+    with collector_spared() as spare:
+        for begin_ns, stretch in agenda(plans):
+            stopped_ns = run.take(begin_ns, stretch)
+            if stopped_ns is not None or len(run.failures) == len(plans):
+                return Ending(run.failures, stopped_ns)
+            over += len(stretch.dues)
+            if on_beat is not None and over >= next_beat:
+                on_beat(over)
+                next_beat = over + BEAT_TICKS
+            spare()
+    return Ending(run.failures, None)
+
+
+class _Run:
+    """One run under way: the machines, what is on its way to each, and how far each has come."""
+
+    def __init__(
+        self,
+        plans: Sequence[MachinePlan],
+        machines: Sequence[Machine],
+        ways: Ways,
+        sink: Sink,
+    ) -> None:
+        by_arrival = ways.order == "arrival"
+        self.failures: dict[int, str] = {}
+        self._machines = machines
+        self._acting = [
+            _Astray(machine, plan.physical) if any(plan.physical) else machine
+            for plan, machine in zip(plans, machines, strict=True)
+        ]
+        places = {plan.name: plan.position for plan in plans}
+        self._boxes: list[Box] = [
+            Postbox(by_arrival=by_arrival)
+            if ways.take_time
+            else PromptBox(None if by_arrival else places)
+            for _ in plans
+        ]
+        self._post_office = _PostOffice(plans, ways, places, self._boxes)
+        self._sink = sink
+        self._numbers = [0] * len(plans)  # of the next tick
+        self._room = WAITING_MESSAGES_MAX  # for messages: at least so many may be posted
+
+    def take(self, begin_ns: int, stretch: Stretch) -> int | None:
+        """Take the ticks of a stretch, but those of machines that have failed.
+
+        Returns when a tick was due that would have sent more messages than
+        WAITING_MESSAGES_MAX lets wait, in ns; None if there was none.
+        """
+        machines, boxes, numbers, failures = self._acting, self._boxes, self._numbers, self.failures
+        post, sink = self._post_office.take, self._sink
+        for offset_ns, position in zip(*stretch, strict=True):
+            if failures and position in failures:
+                continue
+            due_ns = begin_ns + offset_ns
+            box = boxes[position]
+            found = box.collect(due_ns) if box.held else ()
+            tick = numbers[position]
+            numbers[position] = tick + 1
+            try:
+                event, posts = machines[position].tick(tick, found, due_ns)
+            except ProcessError as error:
+                failures[position] = str(error)
+                continue
+            if posts:
+                more = len(event.targets)
+                self._room -= more
+                if self._room < 0 and self._is_full(more):
+                    return due_ns  # before this event, which is the same in every engine
+                sink(position, event, due_ns, found)
+                for each in posts:
+                    post(position, tick, due_ns, each)
+            else:
+                sink(position, event, due_ns, found)
+        return None
+
+    def _is_full(self, more: int) -> bool:
+        """Count the messages that wait, on their way or in an inbox: are there too many?"""
+        waiting = sum(len(box.held) for box in self._boxes)
+        waiting += sum(machine.view.queue for machine in self._machines)
+        self._room = WAITING_MESSAGES_MAX - waiting - more
+        return self._room < 0
+
+
+class _Astray:
+    """A machine whose physical clock is off: it is shown what that clock shows."""
+
+    def __init__(self, machine: Machine, clock: PhysicalClock) -> None:
+        self._machine = machine
+        self._clock = clock
+
+    def tick(self, tick: int, found: Sequence[Message], true_ns: int) -> Step:
+        return self._machine.tick(tick, found, self._clock.reading_ns(true_ns, true_ns))
 
 
 class _PostOffice:
     """Puts what machines post into the boxes of those it is for, with the latency of the way."""
 
-    def __init__(self, plans: Sequence[MachinePlan], ways: Ways, boxes: Sequence[Postbox]) -> None:
-        self.posted = 0  # messages, so far
+    def __init__(
+        self,
+        plans: Sequence[MachinePlan],
+        ways: Ways,
+        places: Mapping[str, int],
+        boxes: Sequence[Box],
+    ) -> None:
         self._delays = [
             stream(plan.seed, plan.run, plan.position, Purpose.LATENCY) for plan in plans
         ]
         self._names = [plan.name for plan in plans]
-        self._positions = {name: position for position, name in enumerate(self._names)}
-        self._ways = ways
+        self._places = places  # positions by name
+        self._takes_time = ways.take_time
+        self._common = (ways.latency, ways.latency.is_drawn)
+        self._own = {way: (latency, latency.is_drawn) for way, latency in ways.own.items()}
         self._boxes = boxes
 
     def take(self, sender: int, tick: int, now_ns: int, post: Post) -> None:
-        """Put one message on its way to each of its targets."""
+        """Put a message on its way to each of its targets."""
         targets, stamp, timestamp, payload = post
-        self.posted += len(targets)
-        name, positions, boxes = self._names[sender], self._positions, self._boxes
-        message = Message(name, stamp, timestamp, payload)
-        takes_time = self._ways.take_time
+        places, boxes, takes_time = self._places, self._boxes, self._takes_time
+        message = _new(Message, (self._names[sender], stamp, timestamp, payload))
         for target in targets:
-            place = positions[target]
-            arrival_ns = now_ns
-            if takes_time:
-                arrival_ns += self._latency_ns(sender, place, tick)
-            boxes[place].post(arrival_ns, sender, message)
+            place = places[target]
+            delay_ns = self._latency_ns(sender, place, tick) if takes_time else 0
+            boxes[place].post(now_ns + delay_ns, sender, message)
 
     def _latency_ns(self, sender: int, target: int, tick: int) -> int:
-        latency = self._ways.own.get((sender, target), self._ways.latency)
-        if not latency.is_drawn:
+        latency, is_drawn = self._common
+        if self._own:
+            latency, is_drawn = self._own.get((sender, target), self._common)
+        if not is_drawn:
             return latency.first
         return latency.sample_ns(draw(draw(self._delays[sender], tick), target))

@@ -16,20 +16,22 @@ message, never a message without a recorded send.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Sequence
+from typing import Any, Final
 
 from driftlab.clocks.lamport import merge, step
 from driftlab.clocks.running import clock_of
 from driftlab.event import Event, Kind, Message
-from driftlab.machine.effects import Post, Step
+from driftlab.machine.effects import Post, Send, Step
 from driftlab.machine.failure import nonsense, raised
 from driftlab.machine.process import Process
-from driftlab.machine.settling import NonsenseError, settle
+from driftlab.machine.settling import NonsenseError, settle, settle_one
 from driftlab.machine.view import MachineView
 from driftlab.machine.workload import Die
 from driftlab.payload import parse_payload
 from driftlab.plan import MachinePlan
+
+PEERS_IN_SET_MAX: Final = 2_000  # a set takes eight times the memory, and every machine has one
 
 ProcessType = Callable[[MachineView], Process]
 
@@ -45,15 +47,15 @@ class Machine:
     Raises ProcessError where the process cannot even be made.
     """
 
-    __slots__ = ("_idle", "_inbox", "_name", "_peers", "_receive", "_stamping", "view")
+    __slots__ = ("_inbox", "_known", "_name", "_peers", "_process", "_stamping", "view")
 
     def __init__(self, plan: MachinePlan, process: ProcessType | None = None) -> None:
         self.view = MachineView(plan.name, plan.position, plan.size, plan.peers, plan.die_stream)
         made = Die(self.view, plan.die) if process is None else _made(self.view, process)
-        self._idle = made.idle
-        self._receive = made.receive
+        self._process = made
         self._name = plan.name
         self._peers = plan.peers
+        self._known = _known_peers(plan.peers)
         self._inbox: deque[Message] = deque()
         self._stamping = clock_of(plan.clock, plan.position, plan.size)
 
@@ -74,66 +76,69 @@ class Machine:
             inbox.extend(found)
         if inbox:
             message = inbox.popleft()
-            sender, stamp = message.sender, message.stamp
+            sender, stamp, timestamp, payload = message
             view.clock = merge(view.clock, stamp)
             if self._stamping is not None:
-                view.timestamp = self._stamping.merge(message.timestamp, now_ns)
+                view.timestamp = self._stamping.merge(timestamp, now_ns)
             view.queue = len(inbox)
             try:
-                answer = self._receive(message if message.payload is None else _opened(message))
+                answer = self._process.receive(message if payload is None else _opened(message))
             except _FAILURES as error:
-                raise raised(self._receive, error, tick) from error
+                raise raised(self._process.receive, error, tick) from error
             if answer is None:
-                return self._event(tick, _RECEIVE, sender, stamp), _NOTHING
-            return self._obey(answer, self._receive, tick, sender, stamp)
+                received = (
+                    self._name, tick, _RECEIVE, sender, stamp, _NOTHING,
+                    view.clock, view.queue, view.timestamp, _NOTHING,
+                )  # fmt: skip
+                return _new_tuple(Event, received), _NOTHING
+            return self._obey(answer, self._process.receive, tick, sender, stamp)
         view.clock = step(view.clock)
         if self._stamping is not None:
             view.timestamp = self._stamping.tick(now_ns)
         view.queue = 0
         try:
-            answer = self._idle()
+            answer = self._process.idle()
         except _FAILURES as error:
-            raise raised(self._idle, error, tick) from error
+            raise raised(self._process.idle, error, tick) from error
         if answer is None:
-            return self._event(tick, _INTERNAL, None, None), _NOTHING
-        return self._obey(answer, self._idle, tick, None, None)
+            internal = (
+                self._name, tick, _INTERNAL, None, None, _NOTHING,
+                view.clock, view.queue, view.timestamp, _NOTHING,
+            )  # fmt: skip
+            return _new_tuple(Event, internal), _NOTHING
+        return self._obey(answer, self._process.idle, tick, None, None)
 
     def _obey(
         self, answer: object, asked: Any, tick: int, sender: str | None, stamp: int | None
     ) -> Step:
         """Turn what the process answered into an event and posts. Raises ProcessError."""
+        view, posts, recorded = self.view, _NOTHING, _NOTHING
+        clock, timestamp = view.clock, view.timestamp
         try:
-            targets, letters, recorded = settle(answer, self._peers)
+            if isinstance(answer, Send):
+                targets, payload = settle_one(answer, self._peers, self._known)
+                if targets:
+                    posts = (_new_tuple(Post, (targets, clock, timestamp, payload)),)
+            else:
+                targets, letters, recorded = settle(answer, self._peers, self._known)
+                posts = tuple(Post(to, clock, timestamp, payload) for to, payload in letters)
         except NonsenseError as error:
             raise nonsense(asked, str(error), tick) from None
-        view = self.view
         kind = _RECEIVE if sender is not None else _SEND if targets else _INTERNAL
-        event = self._event(tick, kind, sender, stamp, targets, recorded)
-        clock, timestamp = view.clock, view.timestamp
-        return event, [Post(to, clock, timestamp, payload) for to, payload in letters]
-
-    def _event(
-        self,
-        tick: int,
-        kind: Kind,
-        sender: str | None,
-        stamp: int | None,
-        targets: tuple[str, ...] = _NOTHING,
-        recorded: tuple[Any, ...] = _NOTHING,
-    ) -> Event:
-        view = self.view
-        return _new_tuple(
-            Event,
-            (
-                self._name, tick, kind, sender, stamp, targets,
-                view.clock, view.queue, view.timestamp, recorded,
-            ),
+        event = (
+            self._name, tick, kind, sender, stamp, targets,
+            clock, view.queue, timestamp, recorded,
         )  # fmt: skip
+        return _new_tuple(Event, event), posts
 
 
 def _opened(message: Message) -> Message:
     """Return a message with its payload as a value, a new one each time."""
     return message._replace(payload=parse_payload(message.payload))
+
+
+def _known_peers(peers: tuple[str, ...]) -> Container[str]:
+    return frozenset(peers) if len(peers) <= PEERS_IN_SET_MAX else peers
 
 
 def _made(view: MachineView, process: ProcessType) -> Process:

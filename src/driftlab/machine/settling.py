@@ -4,8 +4,8 @@ A message is named by its sender and its stamp, so one event sends at most one
 message to one peer; several peers may get different ones.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Container, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from driftlab.machine.effects import Record, Send
 from driftlab.payload import PayloadError, parse_payload, payload_text
@@ -23,8 +23,12 @@ class Settled(NamedTuple):
     recorded: tuple[Any, ...]
 
 
-def settle(answer: Any, peers: tuple[str, ...]) -> Settled:
-    """Read what a process returned. Raises NonsenseError."""
+def settle(answer: Any, peers: tuple[str, ...], known: Container[str] | None = None) -> Settled:
+    """Read what a process returned. Raises NonsenseError.
+
+    `known` are the peers once more, in something that finds a name sooner.
+    """
+    known = peers if known is None else known
     if isinstance(answer, Send | Record):
         answer = (answer,)
     if not isinstance(answer, list | tuple):
@@ -33,7 +37,7 @@ def settle(answer: Any, peers: tuple[str, ...]) -> Settled:
     recorded: list[Any] = []
     for effect in answer:
         if isinstance(effect, Send):
-            letters.append(_letter(effect, peers))
+            letters.append(settle_one(effect, peers, known))
         elif isinstance(effect, Record):
             recorded.append(_on_record(effect))
         else:
@@ -42,25 +46,32 @@ def settle(answer: Any, peers: tuple[str, ...]) -> Settled:
     return Settled(_all_targets(letters, peers), letters, tuple(recorded))
 
 
-def _letter(send: Send, peers: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
-    to = send.to
+def settle_one(
+    send: Send, peers: tuple[str, ...], known: Container[str]
+) -> tuple[tuple[str, ...], str | None]:
+    """Read one Send: whom it goes to, and its payload as text. Raises NonsenseError."""
+    to, payload = send
     if to is peers:
         targets = peers
     elif isinstance(to, str):
-        targets = (to,)
+        targets = (to,) if to in known else _refuse(to, peers)
     elif isinstance(to, list | tuple | set | frozenset):
-        targets = tuple(to)
+        for name in to:
+            if name not in peers:
+                _refuse(name, peers)
+        targets = _in_name_order(tuple(to), peers)
     else:
         raise NonsenseError(f"Send to {_quote(to)}; allowed: the name of a peer, or several")
-    if targets is not peers:
-        for name in targets:
-            if name not in peers:
-                raise NonsenseError(f"Send to {_quote(name)}; its peers are {_listed(peers)}")
-        targets = _in_name_order(targets, peers)
+    if payload is None:
+        return targets, None
     try:
-        return targets, None if send.payload is None else payload_text(send.payload)
+        return targets, payload_text(payload)
     except PayloadError as error:
         raise NonsenseError(f"Send with a payload that cannot travel: {error}") from None
+
+
+def _refuse(name: Any, peers: tuple[str, ...]) -> NoReturn:
+    raise NonsenseError(f"Send to {_quote(name)}; its peers are {_listed(peers)}")
 
 
 def _in_name_order(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """What a process can see of the machine that runs it, and nothing of the world it is in."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from driftlab.clocks.clock import Timestamp
-from driftlab.dice import below, draw
+from driftlab.dice import BLOCK_WORDS, below, draw, draw_block
 
 Option = TypeVar("Option")
+
+_OFTEN: Final = 4  # a process that drew within so many ticks gets a block of draws
 
 
 class Draws:
@@ -16,25 +18,37 @@ class Draws:
     words of the same tick are draws of a stream that begins with that word.
     """
 
-    __slots__ = ("_count", "_first", "_stream", "_tick", "_view")
+    __slots__ = ("_block", "_block_tick", "_count", "_first", "_stream", "_tick", "_view")
 
     def __init__(self, stream: int, view: "MachineView") -> None:
         self._stream = stream
         self._view = view
-        self._tick = -1
+        self._tick = -_OFTEN - 1  # of the last draw
         self._first = 0
+        self._block: tuple[int, ...] = ()
+        self._block_tick = -BLOCK_WORDS  # of the block's first word
         self._count = 0
 
     def word(self) -> int:
         """Return a whole number, uniform in 0 .. 2**64 - 1."""
         tick = self._view.tick
-        if tick != self._tick:
-            self._tick = tick
-            self._count = 0
-            self._first = draw(self._stream, tick)
-            return self._first
-        self._count += 1
-        return draw(self._first, self._count)
+        if tick == self._tick:
+            self._count += 1
+            return draw(self._first, self._count)
+        place = tick - self._block_tick
+        word = self._block[place] if 0 <= place < BLOCK_WORDS else self._new_first(tick)
+        self._first = word
+        self._tick = tick
+        self._count = 0
+        return word
+
+    def _new_first(self, tick: int) -> int:
+        """Return the first word of a tick that is not in the block, and see to a new block."""
+        if not 0 < tick - self._tick <= _OFTEN:
+            return draw(self._stream, tick)
+        self._block = draw_block(self._stream, tick)
+        self._block_tick = tick
+        return self._block[0]
 
     def below(self, bound: int) -> int:
         """Return a whole number, uniform in 0 .. bound - 1. Raises ValueError below 1."""

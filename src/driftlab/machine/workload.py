@@ -16,6 +16,8 @@ from driftlab.machine.view import MachineView
 INTERNAL = -2
 EVERY_PEER = -1
 
+_new = tuple.__new__  # of a named tuple: faster than by its fields
+
 
 def roll(word: int, one_below: int, all_below: int, peers: int) -> int:
     """Decide a free tick from one 64-bit word.
@@ -37,13 +39,15 @@ class Die(Process):
     def __init__(self, machine: MachineView, die: tuple[int, int]) -> None:
         super().__init__(machine)
         self._one_below, self._all_below = die
+        self._internal_from = self._all_below << WORD_BITS - DIE_BITS  # roll says so of all words
         self._peers = machine.peers
+        self._draws = machine.random
 
     def idle(self) -> Send | None:
         """Roll the die: send to one peer, to every peer, or do something internal."""
-        peers = self._peers
-        word = self.machine.random.word()
-        choice = roll(word, self._one_below, self._all_below, len(peers))
-        if choice == INTERNAL:
+        word = self._draws.word()
+        if word >= self._internal_from:
             return None
-        return Send(peers if choice == EVERY_PEER else peers[choice])
+        peers = self._peers
+        choice = roll(word, self._one_below, self._all_below, len(peers))
+        return _new(Send, (peers if choice == EVERY_PEER else peers[choice], None))

@@ -1,0 +1,251 @@
+"""The notes' model, once in each of the engines that are set side by side.
+
+A child process measures one of them: `python -m benchmarks.notes_programs ours-die 3 40000`
+prints a line of JSON. What is timed is the run alone, without imports and
+preparations.
+"""
+
+import json
+import random
+import sys
+from array import array
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from heapq import heapify, heappop, heapreplace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from benchmarks.own_processes import ManyNotes, Notes
+from driftlab.dice import DIE_BITS, draw
+from driftlab.event import Event, Message
+from driftlab.hosts.simulator import Sink, Ways, simulate_run
+from driftlab.machine.machine import Machine
+from driftlab.machine.workload import EVERY_PEER, INTERNAL, roll
+from driftlab.plan import MachinePlan
+from driftlab.planning import plan_run
+from driftlab.scenario import Scenario
+
+Coming = Generator[Any, Any, None]  # what waits for its next tick
+
+RATES_OF_THREE = (6.0, 3.0, 1.0)
+
+
+class Outcome(NamedTuple):
+    """One run: how long it took, how many ticks or events, the last clocks, bytes it grew by."""
+
+    seconds: float
+    events: int
+    clocks: list[int]
+    grown_bytes: int
+
+
+def scenario_of(machines: int, ticks: int, order: str = "arrival") -> Scenario:
+    """Return the model: the notes' three at 6, 3 and 1 ticks/s, or many at 1 to 6.
+
+    Many send to one peer with 0.3: each to all the others would drown them.
+    """
+    if machines == len(RATES_OF_THREE):
+        seconds = ticks / sum(RATES_OF_THREE)
+        return Scenario(rates=RATES_OF_THREE, seconds=seconds, order=order)
+    rates = tuple(float(i % 6 + 1) for i in range(machines))
+    seconds = round(ticks / sum(rates), 3)
+    return Scenario(rates=rates, seconds=seconds, send_one=0.3, send_all=0, order=order)
+
+
+class History:
+    """The whole history in memory: every event, when it was due, what its tick found."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.dues = array("q")
+        self.finds: list[Sequence[Message]] = []
+
+    def sink(self) -> Sink:
+        """Return what keeps an event."""
+        keep_event, keep_due, keep_find = self.events.append, self.dues.append, self.finds.append
+
+        def keep(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
+            keep_event(event)
+            keep_due(due_ns)
+            keep_find(found)
+
+        return keep
+
+
+def ours(machines: int, ticks: int, order: str, own: bool) -> Outcome:
+    """Our general engine with everything recorded; `own` takes the process of a user's file."""
+    plans = plan_run(scenario_of(machines, ticks, order), 1)
+    process = (Notes if machines == len(RATES_OF_THREE) else ManyNotes) if own else None
+    made = [Machine(plan, process) for plan in plans]
+    history = History()
+    before, began = _resident_bytes(), perf_counter()
+    simulate_run(plans, made, Ways(order), history.sink())
+    seconds = perf_counter() - began
+    grown = _resident_bytes() - before
+    return Outcome(seconds, len(history.events), [machine.clock for machine in made], grown)
+
+
+class Model:
+    """What the other programs need of a plan: plain lists, and where the last clocks go."""
+
+    def __init__(self, machines: int, ticks: int) -> None:
+        scenario = scenario_of(machines, ticks)
+        self.plans = plan_run(scenario, 1)
+        self.size = machines
+        self.one, self.all = (bound / 2**DIE_BITS for bound in scenario.die)
+        self.clocks = [0] * machines
+        self.inboxes: list[deque[int]] = [deque() for _ in self.plans]
+        self.posts = [inbox.append for inbox in self.inboxes]
+
+    @property
+    def ticks(self) -> int:
+        return sum(plan.ticks for plan in self.plans)
+
+
+def simpy(model: Model, keyed: bool) -> Callable[[], object]:
+    """SimPy, a generator a machine; with its own fastest dice, or with our draws and due times."""
+    from simpy import Environment
+
+    environment = Environment()
+    for plan in model.plans:
+        machine = _keyed_machine if keyed else _machine
+        environment.process(machine(model, plan, environment.timeout))
+    return environment.run
+
+
+def salabim(model: Model) -> Callable[[], object]:
+    """Salabim with generators, its faster way, and its own dice as above."""
+    import salabim as sim
+
+    sim.yieldless(False)
+    environment = sim.Environment(trace=False)
+
+    class OfModel(sim.Component):
+        def setup(self, plan: MachinePlan) -> None:
+            self.plan = plan
+
+        def process(self) -> Coming:
+            yield from _machine(model, self.plan, self.hold)
+
+    for plan in model.plans:
+        OfModel(plan=plan)
+    return environment.run
+
+
+def _machine(model: Model, plan: MachinePlan, wait: Callable[[float], Any]) -> Coming:
+    """One machine, as a generator that waits for its ticks."""
+    place, peers, one, every = plan.position, model.size - 1, model.one, model.all
+    inbox, posts, rolled = model.inboxes[place], model.posts, random.random
+    period, clock = 1 / plan.rate, 0
+    yield wait(plan.schedule.phase_ns / 1e9)
+    for _ in range(plan.ticks):
+        if inbox:
+            stamp = inbox.popleft()
+            clock = (clock if clock > stamp else stamp) + 1
+        else:
+            clock += 1
+            share = rolled()
+            if share < one:
+                target = int(share / one * peers)
+                posts[target + (target >= place)](clock)
+            elif share < every:
+                for target, post in enumerate(posts):
+                    if target != place:
+                        post(clock)
+        yield wait(period)
+    model.clocks[place] = clock
+
+
+def _keyed_machine(model: Model, plan: MachinePlan, wait: Callable[[int], Any]) -> Coming:
+    """One machine with our draws and our due times, in whole nanoseconds."""
+    place, peers, (one, every), key = plan.position, model.size - 1, plan.die, plan.die_stream
+    inbox, posts, now_ns, clock = model.inboxes[place], model.posts, 0, 0
+    for tick, due_ns in enumerate(plan.schedule.dues(0, plan.ticks)):
+        yield wait(due_ns - now_ns)
+        now_ns = due_ns
+        if inbox:
+            stamp = inbox.popleft()
+            clock = (clock if clock > stamp else stamp) + 1
+            continue
+        clock += 1
+        target = roll(draw(key, tick), one, every, peers)
+        if target == EVERY_PEER:
+            for other, post in enumerate(posts):
+                if other != place:
+                    post(clock)
+        elif target != INTERNAL:
+            posts[target + (target >= place)](clock)
+    model.clocks[place] = clock
+
+
+def heapq(model: Model) -> Callable[[], object]:
+    """No framework: one loop, one heap, lists, and the dice as above."""
+
+    def run() -> None:
+        inboxes, posts, clocks = model.inboxes, model.posts, model.clocks
+        one, every, peers, rolled = model.one, model.all, model.size - 1, random.random
+        periods = [1 / plan.rate for plan in model.plans]
+        left = [plan.ticks for plan in model.plans]
+        agenda = [(plan.schedule.phase_ns / 1e9, plan.position) for plan in model.plans]
+        heapify(agenda)
+        while agenda:
+            now, place = agenda[0]
+            inbox, clock = inboxes[place], clocks[place]
+            if inbox:
+                stamp = inbox.popleft()
+                clocks[place] = (clock if clock > stamp else stamp) + 1
+            else:
+                clocks[place] = clock = clock + 1
+                share = rolled()
+                if share < one:
+                    target = int(share / one * peers)
+                    posts[target + (target >= place)](clock)
+                elif share < every:
+                    for target, post in enumerate(posts):
+                        if target != place:
+                            post(clock)
+            left[place] = rest = left[place] - 1
+            if rest:
+                heapreplace(agenda, (now + periods[place], place))
+            else:
+                heappop(agenda)
+
+    return run
+
+
+OTHERS: dict[str, Callable[[Model], Callable[[], object]]] = {
+    "simpy": lambda model: simpy(model, keyed=False),
+    "simpy-keyed": lambda model: simpy(model, keyed=True),
+    "salabim": salabim,
+    "heapq": heapq,
+}
+OURS: dict[str, Callable[[int, int], Outcome]] = {
+    "ours-die": lambda machines, ticks: ours(machines, ticks, "arrival", own=False),
+    "ours-own": lambda machines, ticks: ours(machines, ticks, "arrival", own=True),
+    "ours-peers": lambda machines, ticks: ours(machines, ticks, "peers", own=False),
+}
+
+
+def measured(what: str, machines: int, ticks: int) -> Outcome:
+    """Run one of the programs."""
+    if what in OURS:
+        return OURS[what](machines, ticks)
+    model = Model(machines, ticks)
+    run = OTHERS[what](model)
+    before, began = _resident_bytes(), perf_counter()
+    run()
+    seconds = perf_counter() - began
+    return Outcome(seconds, model.ticks, model.clocks, _resident_bytes() - before)
+
+
+def _resident_bytes() -> int:
+    """Linux only."""
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+        if line.startswith("Rss:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("no Rss")
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
