@@ -1,7 +1,8 @@
-"""`python -m benchmarks [pacing start messages capacity help] [--quick]`.
+"""`python -m benchmarks [pacing start messages capacity help simulator] [--quick]`.
 
 Prints Markdown tables and writes them, with every figure as JSON, to
-`benchmarks/results/`. Progress goes to standard error.
+`benchmarks/results/`, those of the TCP host and of the simulator apart; only a full run of all
+of one gets the name without more words. Progress goes to standard error.
 """
 
 import argparse
@@ -13,18 +14,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import gmtime, strftime
 
-from benchmarks import capacity, help, messages, pacing, start
+from benchmarks import capacity, help, messages, pacing, simulator, start
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
 
 RESULTS = Path(__file__).parent / "results"
-STEM = "tcp-host"
 BENCHMARKS: dict[str, Callable[[bool], list[Table]]] = {
     "pacing": pacing.measure,
     "start": start.measure,
     "messages": messages.measure,
     "capacity": capacity.measure,
     "help": help.measure,
+    "simulator": simulator.measure,
+}
+STEMS: dict[str, tuple[str, ...]] = {
+    "tcp-host": ("pacing", "start", "messages", "capacity", "help"),
+    "simulator": ("simulator",),
 }
 
 
@@ -39,15 +44,13 @@ def main() -> None:
         if name not in BENCHMARKS:
             parser.error(f"{name}: no such benchmark; there are {', '.join(BENCHMARKS)}")
     compile_ahead()
-    about = _about(names, options.quick)
-    tables = [table for name in names for table in BENCHMARKS[name](options.quick)]
-    _write(_stem(names, options.quick), about, tables)
-
-
-def _stem(names: Sequence[str], quick: bool) -> str:
-    """Name the result files; only a full run of everything gets the name without more words."""
-    chosen = names if len(names) < len(BENCHMARKS) else []
-    return "-".join([STEM, *chosen, *(["quick"] if quick else [])])
+    for stem, members in STEMS.items():
+        chosen = [name for name in names if name in members]
+        if chosen:
+            tables = [table for name in chosen for table in BENCHMARKS[name](options.quick)]
+            words = chosen if len(chosen) < len(members) else []
+            name = "-".join([stem, *words, *(["quick"] if options.quick else [])])
+            _write(name, _about(names, options.quick), tables)
 
 
 def _about(names: Sequence[str], quick: bool) -> dict[str, object]:
