@@ -1,4 +1,4 @@
-"""Benchmarks of the TCP host and of the simulator, each beside something bare, side by side in one run.
+"""Benchmarks of the TCP host and the simulator, each beside something bare, in one run.
 
 `python -m benchmarks` from the repository root runs all of them,
 `python -m benchmarks pacing simulator` some, `--quick` makes every run short. There

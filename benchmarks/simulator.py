@@ -7,8 +7,8 @@ its input; the compiled engine's is the whole call, with planning.
 """
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from benchmarks.floor import Floor, compile_floor, floor_text, run_floor
 from benchmarks.simulator_start import start_table
 from benchmarks.simulator_width import million_table
-from benchmarks.tables import NONE, Cell, Table, compare, progress
+from benchmarks.tables import Cell, Table, compare, progress
 from driftlab.compiled.engine import Figures, record_run, simulate_runs
 from driftlab.scenario import Scenario
 
@@ -64,8 +64,7 @@ def floor_table(quick: bool) -> Table:
     with TemporaryDirectory() as folder:
         program = compile_floor(folder)
         for case in cases():
-            for recorded in (False, True):
-                rows.append(_row(program, case, ticks, repetitions, recorded))
+            rows += [_row(program, case, ticks, repetitions, kept) for kept in (False, True)]
     return Table("Simulated ticks", _how(ticks, repetitions), _HEADS, rows)
 
 
@@ -104,10 +103,9 @@ def _row(
 def _pair(program: str, text: str, scenario: Scenario, recorded: bool) -> tuple[float, float]:
     """Return million ticks a second of ours and of C. Raises RuntimeError where they differ."""
     floor: Floor = run_floor(program, text)
-    simulate: Callable[[], Figures] = lambda: simulate_runs(scenario, [1])
-    if recorded:
-        simulate = lambda: record_run(scenario, 1).figures
-    figures, seconds = _timed(simulate)
+    figures, seconds = _timed(
+        lambda: record_run(scenario, 1).figures if recorded else simulate_runs(scenario, [1])
+    )
     if int(figures.digest[0]) != floor.digest:
         raise RuntimeError(f"the digests differ: {figures.digest[0]} and in C {floor.digest}")
     return floor.ticks / seconds / 1e6, floor.ticks / floor.seconds / 1e6
@@ -141,17 +139,17 @@ def many_table(quick: bool) -> Table:
 
 def _many_row(scenario: Scenario, repetitions: int) -> tuple[Cell, ...]:
     speeds: dict[int, list[float]] = {1: [], 2: []}
-    digests = []
+    digests = set()
     for _ in range(repetitions + 1):
-        for cores, found in speeds.items():
-            figures, seconds = _timed(lambda cores=cores: simulate_runs(scenario, cores=cores))  # type: ignore[misc]
+        for cores, speed in speeds.items():
+            figures, seconds = _timed(partial(simulate_runs, scenario, cores=cores))
             ticks = int((figures.internal + figures.send + figures.receive).sum())
-            found.append(ticks / seconds / 1e6)
-            digests.append(figures.digest.tolist())
-    if any(digest != digests[0] for digest in digests):
+            speed.append(ticks / seconds / 1e6)
+            digests.add(figures.digest.tobytes())
+    if len(digests) > 1:
         raise RuntimeError("the digests depend on the cores")
     found = compare(speeds[2][1:], speeds[1][1:])
     return (
-        str(scenario.rates), scenario.runs, median(speeds[1][1:]), f"above {LOCKSTEP_TARGET}",
-        found.ours, found.ratio, found.spread, f"at least {CORES_TARGET}" if scenario.runs >= 1000 else NONE,
+        str(scenario.rates), scenario.runs, found.bare, f"above {LOCKSTEP_TARGET}",
+        found.ours, found.ratio, found.spread, f"at least {CORES_TARGET}",
     )  # fmt: skip

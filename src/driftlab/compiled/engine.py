@@ -75,8 +75,9 @@ def simulate_runs(
     workers = min(len(shares), cores or os.cpu_count() or 1)
     total = expected_ticks(scenario, len(figures.numbers))
     if workers <= 1:
+        core = _Core(job)
         for share in shares:
-            for _ in job.slices(share):
+            for _ in core.slices(share):
                 _tell(on_progress, job, total)
     else:
         _share_out(job, shares, workers, on_progress, total)
@@ -98,11 +99,11 @@ def record_run(
         raise NotCompiledError(f"a history of {ticks} events; at most {EVENTS_MAX} are kept")
     figures = empty([number], scenario.size)
     figures.rates[:] = fixed_rates(scenario) or 0
-    job = _Job(scenario, figures, waiting_max, repeats, _history(ticks))
-    for _ in job.slices(range(1)):
+    history = _history(ticks)
+    job = _Job(scenario, figures, waiting_max, repeats, history)
+    for _ in _Core(job).slices(range(1)):
         _tell(on_progress, job, ticks)
-    assert job.history is not None
-    return Recorded(History(*(column[: job.rows] for column in job.history)), figures)
+    return Recorded(History(*(column[: job.done] for column in history)), figures)
 
 
 def expected_ticks(scenario: Scenario, runs: int) -> int:
@@ -119,7 +120,7 @@ def _demand_compiled(scenario: Scenario) -> None:
 
 
 class _Job:
-    """Some runs being simulated, and how far they are."""
+    """Some runs being simulated: what is asked for, and how far they are."""
 
     def __init__(
         self,
@@ -132,48 +133,60 @@ class _Job:
         self.scenario = scenario
         self.figures = figures
         self.history = history
-        self.rows = 0
+        self.waiting_max = waiting_max
+        self.repeats = repeats
         self.stop = Event()
-        self._waiting_max = waiting_max
-        self._repeats = repeats
-        self._done: dict[int, int] = {}  # ticks by first row of a share
+        self.ticks: dict[int, int] = {}  # by first row of a share
 
     @property
     def done(self) -> int:
         """How many ticks have been taken."""
-        return sum(list(self._done.values()))
+        return sum(list(self.ticks.values()))
+
+
+class _Core:
+    """One core's part in a job: its memory, which serves one share after the other."""
+
+    def __init__(self, job: _Job) -> None:
+        self._job = job
+        self._space: Space | None = None
+        self._pool = np.zeros(0)
+        self._budget = SLICE_TICKS_FIRST
 
     def slices(self, share: range) -> Iterator[None]:
         """Simulate a share of the runs, slice by slice of about SLICE_SECONDS."""
-        space = space_for(
-            self.scenario, int(self.figures.numbers[share.start]), repeats=self._repeats
-        )
-        numbers = self.figures.numbers[share.start : share.stop]
-        phases = given_phases(self.scenario, space.cursors, numbers)
-        own = Figures(*(table[share.start : share.stop] for table in self.figures))
-        space.run["most"] = self._waiting_max
-        pool = _pool(space, min(ROOM_FIRST, self._waiting_max))
-        row, budget = 0, SLICE_TICKS_FIRST
-        while row < len(share) and not self.stop.is_set():
+        job, space = self._job, self._space_for(share)
+        own = Figures(*(table[share.start : share.stop] for table in job.figures))
+        phases = given_phases(job.scenario, space.cursors, own.numbers)
+        row = 0
+        while row < len(share) and not job.stop.is_set():
             begun = perf_counter()
-            row = self._go_on(space, pool, phases, own, row, budget)
+            row = self._go_on(space, phases, own, row)
             if space.run["status"] == records.FULL:
-                pool = _larger(space, pool)
+                self._pool = _larger(space, self._pool)
                 continue
-            self._done[share.start] = _ticks_of(own, row, space)
-            self.rows = int(space.run["row"])
+            job.ticks[share.start] = _ticks_of(own, row, space)
             yield
-            passed = max(perf_counter() - begun, 1e-3)
-            budget = max(SLICE_TICKS_MIN, int(budget * min(4.0, SLICE_SECONDS / passed)))
+            if row < len(share):  # the budget was what ended it
+                faster = min(4.0, SLICE_SECONDS / max(perf_counter() - begun, 1e-3))
+                self._budget = max(SLICE_TICKS_MIN, int(self._budget * faster))
 
-    def _go_on(
-        self, space: Space, pool: Array, phases: Array, own: Figures, row: int, budget: int
-    ) -> int:
+    def _space_for(self, share: range) -> Space:
+        """Return the memory, laid out anew where the links of a run are drawn."""
+        job = self._job
+        if self._space is None or job.scenario.topology.startswith("regular"):
+            number = int(job.figures.numbers[share.start])
+            self._space = space_for(job.scenario, number, repeats=job.repeats)
+            self._space.run["most"] = job.waiting_max
+            self._pool = _pool(self._space, min(ROOM_FIRST, job.waiting_max))
+        return self._space
+
+    def _go_on(self, space: Space, phases: Array, own: Figures, row: int) -> int:
         return int(
             run_some(
-                space.run, space.cursors, space.machines, pool, space.window, space.links,
-                space.stash, space.delay, self.history, phases, space.rates, own, row,
-                len(own.numbers), budget,
+                space.run, space.cursors, space.machines, self._pool, space.window, space.links,
+                space.stash, space.delay, self._job.history, phases, space.rates, own, row,
+                len(own.numbers), self._budget,
             )
         )  # fmt: skip
 
@@ -212,8 +225,9 @@ def _share_out(
     todo = iter(shares)
 
     def work() -> None:
+        core = _Core(job)
         for share in todo:  # one step of an iterator of a list is never shared by two threads
-            for _ in job.slices(share):
+            for _ in core.slices(share):
                 pass
 
     with ThreadPoolExecutor(workers) as pool:
