@@ -17,7 +17,8 @@ HOUSE: Final = Path(__file__).parent.parent
 SOURCES: Final = (
     "dice.py", "digest.py", "latency.py", "schedule.py", "clocks/lamport.py", "machine/workload.py",
     *(f"compiled/{name}.py" for name in
-      ("rules", "records", "inbox", "window", "ticks", "figures", "runs")),
+      ("rules", "records", "inbox", "window", "ticks", "figures", "runs",
+       "lockstep", "march")),
 )  # fmt: skip
 _INDEX = "*.nbi"  # of numba, one a function
 

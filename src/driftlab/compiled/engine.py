@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from threading import Event
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from driftlab.compiled import records
+from driftlab.compiled.abreast import go_abreast, goes_abreast
 from driftlab.compiled.applies import fixed_rates, rate_range, why_not
 from driftlab.compiled.figures import Figures, empty
 from driftlab.compiled.layout import ROOM_FIRST, Space, given_phases, space_for
@@ -33,7 +34,7 @@ EVENTS_MAX: Final = 2**32 - 1  # of one history: clocks, stamps and ticks are ke
 SLICE_SECONDS: Final = 0.1  # between two calls of `on_progress`, and two looks for Ctrl-C
 SLICE_TICKS_FIRST: Final = 1_000_000
 SLICE_TICKS_MIN: Final = 1_000
-RUNS_HANDED_OVER: Final = 256  # at most at once to one core
+RUNS_HANDED_OVER: Final = 2**14  # at most at once to one core
 
 Progress = Callable[[int, int], None]
 
@@ -156,18 +157,39 @@ class _Core:
     def slices(self, share: range) -> Iterator[None]:
         """Simulate a share of the runs, slice by slice of about SLICE_SECONDS."""
         job, space = self._job, self._space_for(share)
-        own = Figures(*(table[share.start : share.stop] for table in job.figures))
+        own = _rows(job.figures, slice(share.start, share.stop))
         phases = given_phases(job.scenario, space.cursors, own.numbers)
-        row = 0
-        while row < len(share) and not job.stop.is_set():
+        job.ticks[share.start] = 0
+        if job.history is not None or not goes_abreast(space, len(share), job.waiting_max):
+            yield from self._one_by_one(share.start, space, phases, own)
+            return
+        done = np.zeros(len(share), np.bool_)
+        for ticks in go_abreast(space, phases, own, done):
+            job.ticks[share.start] += ticks
+            yield
+            if job.stop.is_set():
+                return
+        if not done.all():
+            left = _rows(own, np.flatnonzero(~done))
+            phases = phases[~done] if len(phases) > 1 else phases
+            yield from self._one_by_one(share.start, space, phases, left)
+            for table, part in zip(own, left, strict=True):
+                table[~done] = part
+        job.ticks[share.start] = _ticks_of(own, len(share), space)
+
+    def _one_by_one(self, key: int, space: Space, phases: Array, own: Figures) -> Iterator[None]:
+        job, row = self._job, 0
+        before = job.ticks[key]
+        space.run["status"] = records.DONE
+        while row < len(own.numbers) and not job.stop.is_set():
             begun = perf_counter()
             row = self._go_on(space, phases, own, row)
             if space.run["status"] == records.FULL:
                 self._pool = _larger(space, self._pool)
                 continue
-            job.ticks[share.start] = _ticks_of(own, row, space)
+            job.ticks[key] = before + _ticks_of(own, row, space)
             yield
-            if row < len(share):  # the budget was what ended it
+            if row < len(own.numbers):  # the budget was what ended it
                 faster = min(4.0, SLICE_SECONDS / max(perf_counter() - begun, 1e-3))
                 self._budget = max(SLICE_TICKS_MIN, int(self._budget * faster))
 
@@ -191,6 +213,11 @@ class _Core:
         )  # fmt: skip
 
 
+def _rows(figures: Figures, which: Any) -> Figures:
+    """Return the figures of some rows: the same memory for a slice, a copy for a choice."""
+    return Figures(*(table[which] for table in figures))
+
+
 def _ticks_of(own: Figures, row: int, space: Space) -> int:
     """Count the ticks of the rows that are done, and of the run in progress."""
     done = own.internal[:row].sum() + own.send[:row].sum() + own.receive[:row].sum()
@@ -212,9 +239,11 @@ def _larger(space: Space, pool: Array) -> Array:
 
 
 def _shares(scenario: Scenario, runs: int, cores: int) -> Iterator[range]:
-    """Divide the runs; where links are drawn for every run, each is a share of its own."""
-    most = 1 if scenario.topology.startswith("regular") else RUNS_HANDED_OVER
-    size = max(1, min(most, -(-runs // (4 * cores))))
+    """Divide the runs evenly; where links are drawn for every run, each is a share of its own."""
+    if scenario.topology.startswith("regular"):
+        size = 1
+    else:
+        size = -(-runs // (cores * -(-runs // (cores * RUNS_HANDED_OVER))))
     for first in range(0, runs, size):
         yield range(first, min(first + size, runs))
 
