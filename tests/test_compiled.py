@@ -147,7 +147,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @given(scenarios(), st.integers(1, 2**40), st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=120)
 def test_the_compiled_history_is_the_general_engines_event_by_event(
     scenario: Scenario, number: int, repeats: bool
 ) -> None:

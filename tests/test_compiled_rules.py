@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from driftlab import dice, digest, latency, schedule
 from driftlab.clocks import lamport
-from driftlab.compiled import cache, figures, inbox, records, rules, runs, ticks, window
+from driftlab.compiled import (
+    cache,
+    figures,
+    inbox,
+    lockstep,
+    march,
+    records,
+    rules,
+    runs,
+    ticks,
+    window,
+)
 from driftlab.machine import workload
 
 WORDS = st.one_of(
@@ -76,7 +87,7 @@ def test_the_folder_of_the_compiled_code_knows_every_source_of_it() -> None:
     """numba itself would not notice that the text of a rule has changed."""
     rooms = {
         value.py_func.__code__.co_filename
-        for room in (rules, inbox, window, ticks, figures, runs)
+        for room in (rules, inbox, window, ticks, figures, runs, lockstep, march)
         for value in vars(room).values()
         if hasattr(value, "py_func")
     }

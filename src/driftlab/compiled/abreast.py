@@ -69,7 +69,8 @@ def _batches(words: Array) -> Array:
     batches = np.full((int(batch[-1]) + 1, LANES), -1, np.int64)
     batches[batch, within % LANES] = order
     lonely = words[batches[:, 0]] == ALONE
-    return batches[((batches >= 0).sum(1) >= ABREAST_LEAST) & ~lonely]
+    full: Array = batches[((batches >= 0).sum(1) >= ABREAST_LEAST) & ~lonely]
+    return full
 
 
 def _bounds(run: Any) -> Array:

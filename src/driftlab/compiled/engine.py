@@ -34,7 +34,7 @@ EVENTS_MAX: Final = 2**32 - 1  # of one history: clocks, stamps and ticks are ke
 SLICE_SECONDS: Final = 0.1  # between two calls of `on_progress`, and two looks for Ctrl-C
 SLICE_TICKS_FIRST: Final = 1_000_000
 SLICE_TICKS_MIN: Final = 1_000
-RUNS_HANDED_OVER: Final = 2**14  # at most at once to one core
+RUNS_HANDED_OVER: Final = 2**16  # at most at once to one core
 
 Progress = Callable[[int, int], None]
 

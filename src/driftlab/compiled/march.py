@@ -102,7 +102,7 @@ with kept() as options:
     ) -> Any:  # fmt: skip
         """Simulate batches of rows, -1 where a lane stays empty.
 
-        Writes down for each run whether its figures hold; returns the number of ticks.
+        Sets `fits` for the runs whose figures hold, and returns the number of their ticks.
         """
         ticks, taken = np.zeros(MACHINES, np.int64), 0
         for k in range(len(batches)):
@@ -116,7 +116,8 @@ with kept() as options:
                 ticks,
             )  # fmt: skip
             for lane in range(LANES):
-                if batch[lane] >= 0:
-                    fits[batch[lane]] = keep_lane(state, figures, batch[lane], lane, ticks)
+                row = batch[lane]
+                if row >= 0 and keep_lane(state, figures, row, lane, ticks):
+                    fits[row] = True
                     taken += ticks.sum()
         return taken
