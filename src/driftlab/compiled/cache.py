@@ -29,7 +29,7 @@ def folder() -> Path:
     found = hashlib.sha256()
     for name in SOURCES:
         found.update((HOUSE / name).read_bytes())
-    above = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    above = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(above) / "driftlab" / f"compiled-{found.hexdigest()[:16]}"
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from driftlab.compiled import records
 from driftlab.compiled.abreast import go_abreast, goes_abreast
-from driftlab.compiled.applies import fixed_rates, rate_range, why_not
+from driftlab.compiled.applies import expected_ticks, fixed_rates, why_not
 from driftlab.compiled.figures import Figures, empty
 from driftlab.compiled.layout import ROOM_FIRST, Space, given_phases, space_for
 from driftlab.compiled.records import Array, History
@@ -105,13 +105,6 @@ def record_run(
     for _ in _Core(job).slices(range(1)):
         _tell(on_progress, job, ticks)
     return Recorded(History(*(column[: job.done] for column in history)), figures)
-
-
-def expected_ticks(scenario: Scenario, runs: int) -> int:
-    """Count the ticks of so many runs, to a tick a machine; of drawn rates, on average."""
-    drawn = rate_range(scenario)
-    each = sum(drawn) / 2 * scenario.size if drawn else float(sum(fixed_rates(scenario) or ()))
-    return int(each * scenario.seconds * runs)
 
 
 def _demand_compiled(scenario: Scenario) -> None:
