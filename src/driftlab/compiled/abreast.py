@@ -18,7 +18,7 @@ RUNS_LEAST: Final = 64  # fewer hardly ever share the order of their ticks
 ABREAST_LEAST: Final = LANES // 2  # fewer in a batch are faster one after the other
 PERIOD_TICKS_MAX: Final = 128  # of a longer schedule hardly two runs share the order
 RUN_TICKS_MAX: Final = 2**20  # a long run's queue outgrows the rings
-BATCHES_AT_ONCE: Final = 256  # between two looks at the time
+SLICE_TICKS: Final = 2**23  # between two signs of progress
 _HOPELESS: Final = 0.5  # give up where more than this share of a slice was in vain
 
 
@@ -27,15 +27,18 @@ def goes_abreast(space: Space, runs: int, waiting_max: int) -> bool:
     run = space.run
     if len(space.machines) != MACHINES or not run["mesh"] or space.delay is not None:
         return False
-    per_period = len(space.window.dues)
-    periods = int(run["horizon"]) // max(1, int(run["period"]))
     return bool(
         run["period"] > 0
         and runs >= RUNS_LEAST
         and waiting_max > RINGS * RING_MESSAGES
-        and per_period <= PERIOD_TICKS_MAX
-        and periods * per_period <= RUN_TICKS_MAX
+        and len(space.window.dues) <= PERIOD_TICKS_MAX
+        and _run_ticks(space) <= RUN_TICKS_MAX
     )
+
+
+def _run_ticks(space: Space) -> int:
+    """Return about how many ticks a run takes, rather more."""
+    return (int(space.run["horizon"]) // int(space.run["period"]) + 1) * len(space.window.dues)
 
 
 def go_abreast(space: Space, phases: Array, own: Figures, done: Array) -> Iterator[int]:
@@ -49,8 +52,9 @@ def go_abreast(space: Space, phases: Array, own: Figures, done: Array) -> Iterat
     batches = _batches(words)
     state = np.zeros(MACHINES * STRIDE, np.int64)
     rings = np.zeros(RINGS * LANES * RING_STRIDE, np.int64)
-    for first in range(0, len(batches), BATCHES_AT_ONCE):
-        some = batches[first : first + BATCHES_AT_ONCE]
+    at_once = max(1, SLICE_TICKS // (LANES * _run_ticks(space)))
+    for first in range(0, len(batches), at_once):
+        some = batches[first : first + at_once]
         ticks = march(*most, state, rings, _bounds(space.run), some, done)
         yield int(ticks)
         if done[some[some >= 0]].mean() < _HOPELESS:
