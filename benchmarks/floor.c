@@ -7,11 +7,13 @@
  * of its latencies, phase, whole nanoseconds of its period, the rest, and the rate that the rest
  * is counted in; then 4097 logarithms if the latency is exponential. Everyone is linked to
  * everyone. Prints the digest, the ticks taken and the nanoseconds they took. */
+#define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 typedef uint64_t word;
@@ -79,6 +81,16 @@ static void *some(int64_t count, size_t each)
 {
     void *found = calloc((size_t)count, each);
     if (!found) { fputs("no memory\n", stderr); exit(1); }
+    return found;
+}
+
+/* Memory as numpy asks for it: a large array on large pages. */
+static void *column(int64_t count, size_t each)
+{
+    void *found = NULL;
+    size_t bytes = (size_t)count * each;
+    if (posix_memalign(&found, 1 << 21, bytes)) exit(1);
+    madvise(found, bytes, MADV_HUGEPAGE);
     return found;
 }
 
@@ -484,11 +496,11 @@ int main(void)
     else plain_pool = some(room + 1, sizeof *plain_pool);
     if (delay_kind > 1) latest = some(size * (size - 1), sizeof *latest);
     if (recorded) {
-        history.due = malloc((size_t)row_count * 8);
-        history.process = malloc((size_t)row_count * 4); history.tick = malloc((size_t)row_count * 4);
-        history.stamp = malloc((size_t)row_count * 4); history.clock = malloc((size_t)row_count * 4);
-        history.queue = malloc((size_t)row_count * 4); history.kind = malloc((size_t)row_count);
-        history.sender = malloc((size_t)row_count * 4); history.target = malloc((size_t)row_count * 4);
+        history.due = column(row_count, 8);
+        history.process = column(row_count, 4); history.tick = column(row_count, 4);
+        history.stamp = column(row_count, 4); history.clock = column(row_count, 4);
+        history.queue = column(row_count, 4); history.kind = column(row_count, 1);
+        history.sender = column(row_count, 4); history.target = column(row_count, 4);
     }
     int64_t ticks = simulate();
     word digest = 0;

@@ -116,12 +116,13 @@ def simpy(model: Model, keyed: bool) -> Callable[[], object]:
 
 def salabim(model: Model) -> Callable[[], object]:
     """Salabim with generators, its faster way, and its own dice as above."""
-    import salabim as sim
+    import salabim
 
+    sim: Any = salabim  # which has no types
     sim.yieldless(False)
     environment = sim.Environment(trace=False)
 
-    class OfModel(sim.Component):
+    class OfModel(sim.Component):  # type: ignore[misc]
         def setup(self, plan: MachinePlan) -> None:
             self.plan = plan
 
@@ -130,7 +131,8 @@ def salabim(model: Model) -> Callable[[], object]:
 
     for plan in model.plans:
         OfModel(plan=plan)
-    return environment.run
+    run: Callable[[], object] = environment.run
+    return run
 
 
 def _machine(model: Model, plan: MachinePlan, wait: Callable[[float], Any]) -> Coming:

@@ -127,6 +127,18 @@ def same(scenario: Scenario, number: int = 1, **keys: Any) -> Recorded:
     return recorded
 
 
+@pytest.mark.parametrize("latency", ["none", "exponential:0.2"])
+@pytest.mark.parametrize("kept", ["figures", "history"])
+def test_a_minute_of_the_notes_comes_out_the_same(kept: str, latency: str) -> None:
+    """Each of the four is compiled apart, and first of all here: a test may last two minutes."""
+    scenario = Scenario(rates=[6, 3, 1], latency=latency, seed=1)
+    expected = general(scenario)
+    if kept == "history":
+        assert events_of(record_run(scenario, 1), scenario, 1) == expected.rows
+    else:
+        assert simulate_runs(scenario).digest.tolist() == [expected.digest()]
+
+
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
     size = draw(st.integers(2, 8))
@@ -149,7 +161,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @given(scenarios(), st.integers(1, 2**40), st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=120)
 def test_the_compiled_history_is_the_general_engines_event_by_event(
     scenario: Scenario, number: int, repeats: bool
 ) -> None:

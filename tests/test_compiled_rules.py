@@ -1,6 +1,10 @@
 """The compiled rules are the house's own, and the digest hears of every change."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +14,18 @@ from hypothesis import strategies as st
 
 from driftlab import dice, digest, latency, schedule
 from driftlab.clocks import lamport
-from driftlab.compiled import cache, figures, inbox, records, rules, runs, ticks, window
+from driftlab.compiled import (
+    cache,
+    figures,
+    inbox,
+    lockstep,
+    march,
+    records,
+    rules,
+    runs,
+    ticks,
+    window,
+)
 from driftlab.machine import workload
 
 WORDS = st.one_of(
@@ -76,7 +91,7 @@ def test_the_folder_of_the_compiled_code_knows_every_source_of_it() -> None:
     """numba itself would not notice that the text of a rule has changed."""
     rooms = {
         value.py_func.__code__.co_filename
-        for room in (rules, inbox, window, ticks, figures, runs)
+        for room in (rules, inbox, window, ticks, figures, runs, lockstep, march)
         for value in vars(room).values()
         if hasattr(value, "py_func")
     }
@@ -84,6 +99,30 @@ def test_the_folder_of_the_compiled_code_knows_every_source_of_it() -> None:
     assert rooms <= known
     assert known - rooms == {rules.__file__, records.__file__}
     assert cache.is_warm() or not cache.folder().exists()
+
+
+def test_to_ask_whether_it_is_worthwhile_imports_no_compiler() -> None:
+    program = (
+        "import sys\n"
+        "from driftlab import Scenario\n"
+        "from driftlab.compiled.applies import is_worthwhile, why_not\n"
+        "small, large = Scenario(rates=[6, 3, 1]), Scenario(rates=[6, 3, 1], runs=10_000)\n"
+        "assert why_not(small) is None and not is_worthwhile(small, 1)\n"
+        "assert is_worthwhile(large, 10_000)\n"
+        "assert not {'numba', 'numpy'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_without_a_place_for_compiled_code_it_is_compiled_and_not_kept(tmp_path: Path) -> None:
+    program = (
+        "from driftlab.compiled.cache import is_warm, kept\n"
+        "with kept() as options: assert options == {'cache': False}, options\n"
+        "assert not is_warm()\n"
+    )
+    (tmp_path / "file").write_text("not a folder")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
 
 
 FIELDS = st.tuples(

@@ -17,7 +17,8 @@ HOUSE: Final = Path(__file__).parent.parent
 SOURCES: Final = (
     "dice.py", "digest.py", "latency.py", "schedule.py", "clocks/lamport.py", "machine/workload.py",
     *(f"compiled/{name}.py" for name in
-      ("rules", "records", "inbox", "window", "ticks", "figures", "runs")),
+      ("rules", "records", "inbox", "window", "ticks", "figures", "runs",
+       "lockstep", "march")),
 )  # fmt: skip
 _INDEX = "*.nbi"  # of numba, one a function
 
@@ -28,7 +29,7 @@ def folder() -> Path:
     found = hashlib.sha256()
     for name in SOURCES:
         found.update((HOUSE / name).read_bytes())
-    above = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    above = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(above) / "driftlab" / f"compiled-{found.hexdigest()[:16]}"
 
 

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from threading import Event
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from driftlab.compiled import records
-from driftlab.compiled.applies import fixed_rates, rate_range, why_not
+from driftlab.compiled.abreast import go_abreast, goes_abreast
+from driftlab.compiled.applies import expected_ticks, fixed_rates, why_not
 from driftlab.compiled.figures import Figures, empty
 from driftlab.compiled.layout import ROOM_FIRST, Space, given_phases, space_for
 from driftlab.compiled.records import Array, History
@@ -33,7 +34,7 @@ EVENTS_MAX: Final = 2**32 - 1  # of one history: clocks, stamps and ticks are ke
 SLICE_SECONDS: Final = 0.1  # between two calls of `on_progress`, and two looks for Ctrl-C
 SLICE_TICKS_FIRST: Final = 1_000_000
 SLICE_TICKS_MIN: Final = 1_000
-RUNS_HANDED_OVER: Final = 256  # at most at once to one core
+RUNS_HANDED_OVER: Final = 2**16  # at most at once to one core
 
 Progress = Callable[[int, int], None]
 
@@ -75,8 +76,9 @@ def simulate_runs(
     workers = min(len(shares), cores or os.cpu_count() or 1)
     total = expected_ticks(scenario, len(figures.numbers))
     if workers <= 1:
+        core = _Core(job)
         for share in shares:
-            for _ in job.slices(share):
+            for _ in core.slices(share):
                 _tell(on_progress, job, total)
     else:
         _share_out(job, shares, workers, on_progress, total)
@@ -98,18 +100,11 @@ def record_run(
         raise NotCompiledError(f"a history of {ticks} events; at most {EVENTS_MAX} are kept")
     figures = empty([number], scenario.size)
     figures.rates[:] = fixed_rates(scenario) or 0
-    job = _Job(scenario, figures, waiting_max, repeats, _history(ticks))
-    for _ in job.slices(range(1)):
+    history = _history(ticks)
+    job = _Job(scenario, figures, waiting_max, repeats, history)
+    for _ in _Core(job).slices(range(1)):
         _tell(on_progress, job, ticks)
-    assert job.history is not None
-    return Recorded(History(*(column[: job.rows] for column in job.history)), figures)
-
-
-def expected_ticks(scenario: Scenario, runs: int) -> int:
-    """Count the ticks of so many runs, to a tick a machine; of drawn rates, on average."""
-    drawn = rate_range(scenario)
-    each = sum(drawn) / 2 * scenario.size if drawn else float(sum(fixed_rates(scenario) or ()))
-    return int(each * scenario.seconds * runs)
+    return Recorded(History(*(column[: job.done] for column in history)), figures)
 
 
 def _demand_compiled(scenario: Scenario) -> None:
@@ -119,7 +114,7 @@ def _demand_compiled(scenario: Scenario) -> None:
 
 
 class _Job:
-    """Some runs being simulated, and how far they are."""
+    """Some runs being simulated: what is asked for, and how far they are."""
 
     def __init__(
         self,
@@ -132,50 +127,88 @@ class _Job:
         self.scenario = scenario
         self.figures = figures
         self.history = history
-        self.rows = 0
+        self.waiting_max = waiting_max
+        self.repeats = repeats
         self.stop = Event()
-        self._waiting_max = waiting_max
-        self._repeats = repeats
-        self._done: dict[int, int] = {}  # ticks by first row of a share
+        self.ticks: dict[int, int] = {}  # by first row of a share
 
     @property
     def done(self) -> int:
         """How many ticks have been taken."""
-        return sum(list(self._done.values()))
+        return sum(list(self.ticks.values()))
+
+
+class _Core:
+    """One core's part in a job: its memory, which serves one share after the other."""
+
+    def __init__(self, job: _Job) -> None:
+        self._job = job
+        self._space: Space | None = None
+        self._pool = np.zeros(0)
+        self._budget = SLICE_TICKS_FIRST
 
     def slices(self, share: range) -> Iterator[None]:
         """Simulate a share of the runs, slice by slice of about SLICE_SECONDS."""
-        space = space_for(
-            self.scenario, int(self.figures.numbers[share.start]), repeats=self._repeats
-        )
-        numbers = self.figures.numbers[share.start : share.stop]
-        phases = given_phases(self.scenario, space.cursors, numbers)
-        own = Figures(*(table[share.start : share.stop] for table in self.figures))
-        space.run["most"] = self._waiting_max
-        pool = _pool(space, min(ROOM_FIRST, self._waiting_max))
-        row, budget = 0, SLICE_TICKS_FIRST
-        while row < len(share) and not self.stop.is_set():
-            begun = perf_counter()
-            row = self._go_on(space, pool, phases, own, row, budget)
-            if space.run["status"] == records.FULL:
-                pool = _larger(space, pool)
-                continue
-            self._done[share.start] = _ticks_of(own, row, space)
-            self.rows = int(space.run["row"])
+        job, space = self._job, self._space_for(share)
+        own = _rows(job.figures, slice(share.start, share.stop))
+        phases = given_phases(job.scenario, space.cursors, own.numbers)
+        job.ticks[share.start] = 0
+        if job.history is not None or not goes_abreast(space, len(share), job.waiting_max):
+            yield from self._one_by_one(share.start, space, phases, own)
+            return
+        done = np.zeros(len(share), np.bool_)
+        for ticks in go_abreast(space, phases, own, done):
+            job.ticks[share.start] += ticks
             yield
-            passed = max(perf_counter() - begun, 1e-3)
-            budget = max(SLICE_TICKS_MIN, int(budget * min(4.0, SLICE_SECONDS / passed)))
+            if job.stop.is_set():
+                return
+        if not done.all():
+            left = _rows(own, np.flatnonzero(~done))
+            phases = phases[~done] if len(phases) > 1 else phases
+            yield from self._one_by_one(share.start, space, phases, left)
+            for table, part in zip(own, left, strict=True):
+                table[~done] = part
+        job.ticks[share.start] = _ticks_of(own, len(share), space)
 
-    def _go_on(
-        self, space: Space, pool: Array, phases: Array, own: Figures, row: int, budget: int
-    ) -> int:
+    def _one_by_one(self, key: int, space: Space, phases: Array, own: Figures) -> Iterator[None]:
+        job, row = self._job, 0
+        before = job.ticks[key]
+        space.run["status"] = records.DONE
+        while row < len(own.numbers) and not job.stop.is_set():
+            begun = perf_counter()
+            row = self._go_on(space, phases, own, row)
+            if space.run["status"] == records.FULL:
+                self._pool = _larger(space, self._pool)
+                continue
+            job.ticks[key] = before + _ticks_of(own, row, space)
+            yield
+            if row < len(own.numbers):  # the budget was what ended it
+                faster = min(4.0, SLICE_SECONDS / max(perf_counter() - begun, 1e-3))
+                self._budget = max(SLICE_TICKS_MIN, int(self._budget * faster))
+
+    def _space_for(self, share: range) -> Space:
+        """Return the memory, laid out anew where the links of a run are drawn."""
+        job = self._job
+        if self._space is None or job.scenario.topology.startswith("regular"):
+            number = int(job.figures.numbers[share.start])
+            self._space = space_for(job.scenario, number, repeats=job.repeats)
+            self._space.run["most"] = job.waiting_max
+            self._pool = _pool(self._space, min(ROOM_FIRST, job.waiting_max))
+        return self._space
+
+    def _go_on(self, space: Space, phases: Array, own: Figures, row: int) -> int:
         return int(
             run_some(
-                space.run, space.cursors, space.machines, pool, space.window, space.links,
-                space.stash, space.delay, self.history, phases, space.rates, own, row,
-                len(own.numbers), budget,
+                space.run, space.cursors, space.machines, self._pool, space.window, space.links,
+                space.stash, space.delay, self._job.history, phases, space.rates, own, row,
+                len(own.numbers), self._budget,
             )
         )  # fmt: skip
+
+
+def _rows(figures: Figures, which: Any) -> Figures:
+    """Return the figures of some rows: the same memory for a slice, a copy for a choice."""
+    return Figures(*(table[which] for table in figures))
 
 
 def _ticks_of(own: Figures, row: int, space: Space) -> int:
@@ -199,9 +232,11 @@ def _larger(space: Space, pool: Array) -> Array:
 
 
 def _shares(scenario: Scenario, runs: int, cores: int) -> Iterator[range]:
-    """Divide the runs; where links are drawn for every run, each is a share of its own."""
-    most = 1 if scenario.topology.startswith("regular") else RUNS_HANDED_OVER
-    size = max(1, min(most, -(-runs // (4 * cores))))
+    """Divide the runs evenly; where links are drawn for every run, each is a share of its own."""
+    if scenario.topology.startswith("regular"):
+        size = 1
+    else:
+        size = -(-runs // (cores * -(-runs // (cores * RUNS_HANDED_OVER))))
     for first in range(0, runs, size):
         yield range(first, min(first + size, runs))
 
@@ -212,8 +247,9 @@ def _share_out(
     todo = iter(shares)
 
     def work() -> None:
+        core = _Core(job)
         for share in todo:  # one step of an iterator of a list is never shared by two threads
-            for _ in job.slices(share):
+            for _ in core.slices(share):
                 pass
 
     with ThreadPoolExecutor(workers) as pool:

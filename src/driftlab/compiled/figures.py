@@ -16,7 +16,7 @@ class Figures(NamedTuple):
     internal, send, receive: how many events of each kind (i8).
     clock, first_clock: after the last and the first event, 0 if there was none.
     jump_max: the largest difference of the clocks of two consecutive events.
-    queue_sum, queue_max, queue_last: of the inbox lengths after each event.
+    queue_sum (i8), queue_max, queue_last (i4): of the inbox lengths after each event.
     first_due_ns: when its first tick was due (i8, nanoseconds).
     And one a run:
     numbers: the number of the run (u8).
@@ -41,14 +41,17 @@ class Figures(NamedTuple):
     stopped_ns: Array
 
 
-COUNTED: Final = Figures._fields[1:11]
+COUNTED: Final = dict.fromkeys(Figures._fields[1:11], "i8") | {
+    "queue_max": "i4",
+    "queue_last": "i4",
+}
 
 
 def empty(numbers: Any, machines: int) -> Figures:
     """Return figures to be filled in."""
     runs = np.array(numbers, np.uint64)
     shape, each = (len(runs), machines), len(runs)
-    tables: dict[str, Array] = {name: np.zeros(shape, np.int64) for name in COUNTED}
+    tables: dict[str, Array] = {name: np.zeros(shape, COUNTED[name]) for name in COUNTED}
     return Figures(
         rates=np.zeros(shape),
         **tables,

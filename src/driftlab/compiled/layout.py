@@ -49,9 +49,7 @@ def space_for(scenario: Scenario, number: int, *, repeats: bool = True) -> Space
     run["horizon"] = scenario.horizon_ns
     cursors = np.zeros(size, records.CURSOR)
     machines = np.zeros(size, records.MACHINE)
-    peers, links = _links(scenario, number)
-    machines["peers"] = peers
-    machines["links"][1:] = np.cumsum(peers)[:-1]
+    links = _link(scenario, number, machines)
     low, top = rate_range(scenario) or (0, -1)
     if rates := fixed_rates(scenario):
         _set_rates(rates, cursors)
@@ -99,7 +97,7 @@ def _window(scenario: Scenario, run: Any, cursors: Array, repeats: bool) -> Wind
         ticks, length = period / NS_PER_SECOND * per_second, period
         run["period"] = period
     else:
-        ticks = max(WINDOW_TICKS, len(cursors) // 2)
+        ticks = max(WINDOW_TICKS, len(cursors) // 4)
         length = max(1, int(ticks / per_second * NS_PER_SECOND))
     length = min(length, scenario.horizon_ns) if not run["period"] else length
     shift = max(0, (length // max(1, int(ticks))).bit_length() - 1)
@@ -126,22 +124,38 @@ def _hyperperiod_ns(rates: Any) -> int:
     return length
 
 
-def _links(scenario: Scenario, number: int) -> tuple[Any, Array]:
-    """Return how many peers each machine has, and whom, one machine's after the other's."""
+def _link(scenario: Scenario, number: int, machines: Array) -> Array:
+    """Tell each machine how many peers it has; return whom, one machine's after the other's.
+
+    A million machines are linked without a list for each of them, and a mesh without any.
+    """
     size = scenario.size
     if scenario.topology == "mesh":
-        return np.full(size, size - 1), np.zeros(1, np.uint32)
+        machines["peers"] = size - 1
+        machines["links"] = np.arange(0, size * (size - 1), size - 1)
+        return np.zeros(1, np.uint32)
     if scenario.topology == "ring" and size > 2:
-        places = np.arange(size)
-        pairs = np.stack([(places - 1) % size, (places + 1) % size], 1)
-        return np.full(size, 2), np.sort(pairs, 1).astype(np.uint32).ravel()
+        machines["peers"] = 2
+        machines["links"] = np.arange(0, 2 * size, 2)
+        return _ring(size)
     if scenario.topology == "star":
-        peers = np.full(size, 1)
-        peers[0] = size - 1
-        return peers, np.concatenate([np.arange(1, size), np.zeros(size - 1)]).astype(np.uint32)
+        machines["peers"], machines["peers"][0] = 1, size - 1
+        machines["links"][1:] = np.arange(size - 1, 2 * size - 2)
+        return np.concatenate([np.arange(1, size, dtype=np.uint32), np.zeros(size - 1, np.uint32)])
     near = scenario.neighbours(number)
-    peers = np.array([len(others) for others in near])
-    return peers, np.array([other for others in near for other in others], np.uint32)
+    machines["peers"] = [len(others) for others in near]
+    machines["links"][1:] = np.cumsum(machines["peers"])[:-1]
+    return np.array([other for others in near for other in others], np.uint32)
+
+
+def _ring(size: int) -> Array:
+    """Return the machine before and the machine after each, in rising order."""
+    pairs = np.empty((size, 2), np.uint32)
+    pairs[1:, 0] = np.arange(size - 1, dtype=np.uint32)
+    pairs[:-1, 1] = np.arange(1, size, dtype=np.uint32)
+    pairs[0] = 1, size - 1
+    pairs[-1] = 0, size - 2
+    return pairs.ravel()
 
 
 def _delay(latency: Latency, count: int) -> Delay | None:

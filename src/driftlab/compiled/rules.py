@@ -70,7 +70,8 @@ def _demand_words(*found: Any) -> None:
             raise TypingError(f"a word is wanted, not {each}")
 
 
-mix = rule(dice.mix)
+mix_under = rule(dice.mix_under)
+mix = rule(dice.mix, mix_under=mix_under)
 stream = rule(dice.stream, mix=mix)
 draw = rule(dice.draw, mix=mix)
 below = rule(dice.below, high=high)

@@ -1,0 +1,99 @@
+"""Runs in lockstep come out as if each had been simulated alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftlab import Scenario
+from driftlab.compiled.abreast import RUNS_LEAST, go_abreast, goes_abreast
+from driftlab.compiled.engine import Figures, simulate_runs
+from driftlab.compiled.figures import empty
+from driftlab.compiled.layout import given_phases, space_for
+from driftlab.scenario_checks import WAITING_MESSAGES_MAX
+from tests.test_compiled import CHANCES, equal, general
+
+
+def alone(scenario: Scenario) -> Figures:
+    """Simulate each run in a call of its own: too few for the lockstep."""
+    runs = [simulate_runs(scenario, [number]) for number in scenario.run_numbers]
+    return Figures(*(np.concatenate(tables) for tables in zip(*runs, strict=True)))
+
+
+def share_abreast(scenario: Scenario) -> float:
+    """Return which share of the runs lockstep could do."""
+    space = space_for(scenario, 1)
+    if not goes_abreast(space, scenario.runs, WAITING_MESSAGES_MAX):
+        return 0.0
+    own = empty(scenario.run_numbers, scenario.size)
+    done = np.zeros(scenario.runs, np.bool_)
+    list(go_abreast(space, given_phases(scenario, space.cursors, own.numbers), own, done))
+    return float(done.mean())
+
+
+@given(
+    st.one_of(
+        st.lists(st.sampled_from([1, 2, 3, 4, 6, 0.5]), min_size=3, max_size=3),
+        st.just("1..3"),
+    ),
+    CHANCES, st.sampled_from(["peers", "arrival"]), st.sampled_from(["random", "aligned"]),
+    st.sampled_from([0.3, 1, 20, 61.7]), st.integers(0, 2**64 - 1), st.integers(1, 2**50),
+)  # fmt: skip
+@settings(max_examples=40)
+def test_each_run_of_many_is_the_run_alone(
+    rates: object, chances: dict[str, object], order: str, phase: str, seconds: float, seed: int,
+    first_run: int,
+) -> None:  # fmt: skip
+    scenario = Scenario.from_dict({
+        "rates": rates, **chances, "order": order, "phase": phase, "seconds": seconds,
+        "seed": seed, "first_run": first_run, "runs": 150,
+    })  # fmt: skip
+    assert equal(simulate_runs(scenario), alone(scenario))
+
+
+def test_most_runs_of_one_minute_go_in_lockstep() -> None:
+    assert share_abreast(Scenario(rates=[6, 3, 1], runs=3000)) > 0.95
+    assert share_abreast(Scenario(rates=[6, 3, 1], runs=3000, order="arrival")) > 0.95
+    assert share_abreast(Scenario(rates=[6, 3, 1], runs=RUNS_LEAST - 1)) == 0
+
+
+@pytest.mark.parametrize("order", ["peers", "arrival"])
+def test_lockstep_is_the_general_engine(order: str) -> None:
+    scenario = Scenario.from_dict({"rates": [6, 3, 1], "runs": 500, "seed": 8, "order": order})
+    digests = simulate_runs(scenario).digest.tolist()
+    for number in range(1, 500, 25):
+        assert digests[number - 1] == general(scenario, number).digest()
+
+
+@pytest.mark.parametrize("seconds", [90, 130, 600])
+def test_a_queue_that_outgrows_its_ring_is_simulated_once_more(seconds: float) -> None:
+    scenario = Scenario(rates=[6, 3, 1], seconds=seconds, runs=400, seed=2)
+    assert share_abreast(scenario) < 1
+    assert equal(simulate_runs(scenario), alone(scenario))
+
+
+def test_ticks_of_one_instant_are_not_for_the_lockstep() -> None:
+    assert share_abreast(Scenario(rates=[6, 3, 1], runs=300, phase="aligned")) == 0
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"rates": [6, 3]},
+        {"rates": [6, 3, 1, 1]},
+        {"rates": [6, 3, 1], "latency": "fixed:0.1"},
+        {"rates": [6, 3, 1], "topology": "star"},
+        {"rates": [6.1234567, 3, 1]},
+        {"rates": [600, 300, 100]},
+        {"rates": [6, 3, 1], "seconds": 1e6},
+    ],
+)
+def test_what_lockstep_cannot_do_it_leaves_alone(keys: dict[str, object]) -> None:
+    assert share_abreast(Scenario.from_dict({**keys, "runs": 100})) == 0
+
+
+def test_progress_counts_each_tick_once() -> None:
+    seen: list[tuple[int, int]] = []
+    scenario = Scenario(rates=[6, 3, 1], seconds=90, runs=5000)
+    simulate_runs(scenario, cores=1, on_progress=lambda *ticks: seen.append(ticks))
+    assert seen[-1] == (4_500_000, 4_500_000)
