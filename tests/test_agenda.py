@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import driftlab
 from driftlab.event import Event, Message
 from driftlab.hosts import simulator
-from driftlab.hosts.agenda import agenda, common_period_ns
+from driftlab.hosts.agenda import agenda, whole_period_ns
 from driftlab.hosts.collector import collector_spared
 from driftlab.hosts.simulator import Postbox, PromptBox, Ways, simulate_run
 from driftlab.machine.machine import Machine
@@ -56,7 +56,7 @@ def test_a_stretch_serves_again_where_the_rates_have_a_common_period() -> None:
 @given(st.lists(st.fractions(1, 20, max_denominator=12), min_size=1, max_size=4))
 def test_every_schedule_has_whole_ticks_in_the_common_period(rates: list[Fraction]) -> None:
     schedules = [Schedule(rate.numerator, rate.denominator, 0) for rate in rates]
-    period_ns = common_period_ns(schedules)
+    period_ns = whole_period_ns(schedules)
     for rate, schedule in zip(rates, schedules, strict=True):
         ticks = rate * period_ns / 10**9
         assert ticks.denominator == 1

@@ -58,7 +58,7 @@ def _length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
     """
     per_ns = sum(each.rate_num / each.rate_den for each in schedules) / NS_PER_SECOND
     length_ns = max(1, int(max(STRETCH_TICKS, STRETCH_TICKS_EACH * len(schedules)) / per_ns))
-    period_ns = common_period_ns(schedules)
+    period_ns = whole_period_ns(schedules)
     if period_ns > length_ns:
         return length_ns, []
     length_ns -= length_ns % period_ns
@@ -66,7 +66,7 @@ def _length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
     return length_ns, [length_ns * rate // period for period, rate in periods]
 
 
-def common_period_ns(schedules: Sequence[Schedule]) -> int:
+def whole_period_ns(schedules: Sequence[Schedule]) -> int:
     """Return the least whole number of ns in which every schedule has a whole number of ticks."""
     periods = ((NS_PER_SECOND * each.rate_den, each.rate_num) for each in schedules)
     return lcm(*(period // gcd(period, rate) for period, rate in periods))
