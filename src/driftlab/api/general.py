@@ -1,9 +1,8 @@
 """One run of a scenario by the general engine, with whatever is to be kept of it."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
-from typing import Any
 
 from driftlab.analysis.summary import Tally, achieved_rate, with_drift
 from driftlab.api.outcome import Run, stopped
@@ -14,12 +13,10 @@ from driftlab.hosts.run_folder import claim, run_folder
 from driftlab.hosts.simulated_journals import SimulatedJournals
 from driftlab.hosts.simulator import Ending, Sink, Ways, simulate_run
 from driftlab.machine.machine import Machine
-from driftlab.payload import payload_text
 from driftlab.plan import MachinePlan
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
 from driftlab.scenario_checks import WAITING_MESSAGES_MAX
-from driftlab.trace.history import EVERY_PEER, KINDS, NO_TARGET, NOBODY, Columns, History
 from driftlab.trace.journal import COMPLETE, Entry, Instant
 
 OnBeat = Callable[[int], None]
@@ -64,7 +61,11 @@ def simulate_one(
             journals.close(reasons)
         run = _run_of(scenario, number, plans, tallies, reasons, folder)
     run.digest = digest_of_run(each.word for each in digests) if digests else None
-    return run.keeping(history_of(alone, number, rows)) if keep else run
+    if keep:
+        from driftlab.api.remembered import history_of  # loads numpy
+
+        run.keeping(history_of(alone, number, rows))
+    return run
 
 
 def _digests(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[MachineDigest]:
@@ -125,44 +126,6 @@ def make_machines(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[Mach
 def prints_aside(scenario: Scenario) -> AbstractContextManager[object]:
     """Keep standard output for what was asked for: a process of the user may print."""
     return nullcontext() if scenario.process == DIE else redirect_stdout(sys.stderr)
-
-
-def history_of(scenario: Scenario, number: int, rows: Sequence[Row]) -> History:
-    """Return the history that all events make, in the order in which they happened."""
-    import numpy as np  # heavy, and only needed here
-
-    roster = scenario.roster()
-    places = {name: place for place, name in enumerate(roster)}
-    near = scenario.neighbours(number)
-    events = [event for _, _, event in rows]
-    columns = Columns(
-        np.array([due_ns for due_ns, _, _ in rows], np.int64),
-        np.array([place for _, place, _ in rows], np.uint32),
-        np.array([event.tick for event in events], np.int64),
-        np.array([KINDS.index(event.kind) for event in events], np.uint8),
-        np.array([places[e.sender] if e.sender else NOBODY for e in events], np.int32),
-        np.array([event.stamp or 0 for event in events], np.int64),
-        np.array([_target(e, near[place], places) for _, place, e in rows], np.int32),
-        np.array([event.clock for event in events], np.int64),
-        np.array([event.queue for event in events], np.int64),
-    )
-    return History(columns, roster, near, _extra(events))
-
-
-def _target(event: Event, near: Sequence[int], places: Mapping[str, int]) -> int:
-    """Return whom an event sends to, as the column `target` has it; the first of some."""
-    if not event.targets:
-        return NO_TARGET
-    return EVERY_PEER if len(event.targets) > 1 else near.index(places[event.targets[0]])
-
-
-def _extra(events: Sequence[Event]) -> dict[str, Any]:
-    extra: dict[str, Any] = {"targets": [list(event.targets) for event in events]}
-    if any(event.timestamp is not None for event in events):
-        extra["timestamp"] = [event.timestamp and event.timestamp.encode() for event in events]
-    if any(event.recorded for event in events):
-        extra["recorded"] = [payload_text(list(e.recorded)) if e.recorded else None for e in events]
-    return extra
 
 
 def _run(

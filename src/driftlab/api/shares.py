@@ -5,8 +5,6 @@ alone, so it does not matter who works it out, nor in what order, nor how often.
 """
 
 import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -94,6 +92,9 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
     """Ignore Ctrl-C for a moment; processes started meanwhile leave it to this one for good."""
+    import signal  # both cost a start more than they seem to
+    import threading
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
