@@ -14,6 +14,7 @@ from driftlab.event import Kind
 from driftlab.machine.replay import Difference, Input, replay
 from driftlab.planning import plan_run
 from driftlab.trace.reading import Journal, journals_of
+from tests.started import driftlab as command
 from tests.started import eventually, is_alive, lines_of, linux_only, pid_of, started
 
 FAST = ("--rates", "60,30,10", "--seconds", "2", "--seed", "3")
@@ -199,6 +200,7 @@ def test_a_machine_killed_at_any_instant_leaves_a_journal_that_reads_back(
         says, _ = process.communicate(timeout=60)
     assert process.returncode == 3
     assert f"{victim}: killed by SIGKILL" in says
+    assert command("replay", folder).returncode == 0
     journals = journals_of(folder)
     judged(journals)
     for journal in journals:

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import ANY
 
 import pytest
 
+from driftlab.api.compared import replay_runs
 from driftlab.event import Event, Kind
 from driftlab.hosts.intake import INTAKE_BYTES_MAX, INTAKE_EVERY_NS
 from driftlab.trace.reading import Journal, read_journal
@@ -20,6 +22,7 @@ from tests.raw_machine import RawMachine, framed
 from tests.started import eventually, lines_of, linux_only, reasons, started
 
 RUN_ID = "run-7"
+PROCESSES = Path(__file__).parent / "processes.py"
 
 
 class Mesh(NamedTuple):
@@ -32,8 +35,10 @@ class Mesh(NamedTuple):
     path: Path
 
     def finish(self) -> Journal:
-        """Wait for A's end and read its journal."""
+        """Wait for A's end and read its journal; whatever its peers did, its replay must hold."""
         self.process.communicate(timeout=60)
+        for replayed in replay_runs(self.path.parent):
+            assert replayed.difference is None
         return read_journal(self.path)
 
 
@@ -111,6 +116,66 @@ def test_a_machine_waits_for_peers_that_are_not_up_yet(tmp_path: Path) -> None:
         m.c.listener = late
         assert m.c.take_call() == f"Iam A {RUN_ID}"
         assert len(m.finish().entries) == 100
+
+
+def test_a_raw_client_can_keep_a_further_clock_and_send_what_a_process_understands(
+    tmp_path: Path,
+) -> None:
+    echo = ("--process", f"{PROCESSES}:Echo", "--clock", "vector")
+    with mesh(tmp_path, *SHORT, *echo) as m:
+        join(m)
+        m.b.say('Hello A 40 0.5.0 {"any": ["thing", 1.5]}')
+        m.c.say("Hello A 7 0.2.3")
+        journal = m.finish()
+        frames = m.b.hear_all()
+    assert reasons(journal) == []
+    recorded = [value for event in events(journal, Kind.RECEIVE) for value in event.recorded]
+    assert sorted(map(str, recorded)) == [
+        "['B', 40, {'any': ['thing', 1.5]}]",
+        "['C', 7, None]",
+    ]
+    last = journal.path.read_text().splitlines()[-2].split("\t")[11]
+    assert last == "100.5.3"
+    first = json.loads(frames[0].split(" ", 4)[4])
+    assert frames[0].startswith("Hello B,C ")
+    assert first == {"number": first["number"], "value": 0 if first["number"] == 0 else ANY}
+
+
+FURTHER_GARBAGE = {
+    "no timestamp": ("Hello A 40", "a message without its timestamp"),
+    "only a payload": ("Hello A 40 - 1", "a message without its timestamp"),
+    "a timestamp too short": ("Hello A 40 1.2", "has 2 numbers; expected 3"),
+    "a timestamp of letters": ("Hello A 40 a.b.c", "after the clock comes a timestamp"),
+    "a timestamp too large": (f"Hello A 40 1.2.{2**62 + 1}", "numbers must be from 0 to"),
+    "half a value": ('Hello A 40 0.5.0 {"a":', "is not JSON"),
+    "no number of JSON": ("Hello A 40 0.5.0 NaN", "is not a number of JSON"),
+    "a deep value": (f"Hello A 40 0.5.0 {'[' * 9000}{']' * 9000}", "the limit is 16384"),
+    "a very deep value": (f"Hello A 40 0.5.0 {'[' * 8000}{']' * 8000}", "is not JSON"),
+    "a huge payload": (f'Hello A 40 0.5.0 "{"x" * 20000}"', "the limit is 16384"),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER_GARBAGE)
+def test_what_is_not_of_this_runs_clock_closes_its_connection(tmp_path: Path, name: str) -> None:
+    text, reason = FURTHER_GARBAGE[name]
+    with mesh(tmp_path, *SHORT, "--clock", "vector") as m:
+        join(m)
+        m.b.say("Hello A 39 0.1.0")
+        m.b.say(text)
+        assert m.b.was_closed()
+        journal = m.finish()
+    assert len(journal.entries) == 100
+    assert reason in " ".join(reasons(journal))
+    assert [event.stamp for event in events(journal, Kind.RECEIVE)] == [39]
+
+
+def test_a_timestamp_that_nobody_keeps_closes_its_connection(tmp_path: Path) -> None:
+    with mesh(tmp_path, *SHORT) as m:
+        join(m)
+        m.b.say("Hello A 40 0.5.0")
+        assert m.b.was_closed()
+        journal = m.finish()
+    assert "a message with a timestamp; the clock of this run is lamport" in reasons(journal)[0]
 
 
 GARBAGE = {

@@ -92,6 +92,27 @@ def test_a_message_survives_the_wire(targets: list[str], stamp: int) -> None:
     assert text == f"Hello {','.join(targets)} {stamp}"
 
 
+@given(
+    tokens, stamps, st.none() | st.from_regex(r"[0-9.;/]{1,30}", fullmatch=True),
+    st.none() | st.text(min_size=1, max_size=40),
+)  # fmt: skip
+def test_what_is_added_to_a_message_survives_the_wire(
+    target: str, stamp: int, timestamp: str | None, payload: str | None
+) -> None:
+    (text,) = wire.FrameDecoder().feed(wire.hello((target,), stamp, timestamp, payload))
+    assert wire.parse_hello(text) == wire.Hello((target,), stamp, timestamp, payload)
+    if timestamp is None and payload is None:
+        assert text == f"Hello {target} {stamp}"
+
+
+@pytest.mark.parametrize(
+    "text", ["Hello B 1 ", "Hello B 1 -", "Hello B 1 x", "Hello B 1  1", "Hello B 1 1,2"]
+)
+def test_after_the_clock_comes_a_timestamp_or_a_payload(more: str) -> None:
+    with pytest.raises(wire.WireError, match="is not a message"):
+        wire.parse_hello(f"Hello B 1{more}")
+
+
 @given(tokens, tokens)
 def test_an_introduction_survives_the_wire(name: str, run_id: str) -> None:
     (text,) = wire.FrameDecoder().feed(wire.iam(name, run_id))
