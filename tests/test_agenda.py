@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import driftlab
 from driftlab.event import Event, Message
 from driftlab.hosts import simulator
-from driftlab.hosts.agenda import agenda, common_period_ns
+from driftlab.hosts.agenda import agenda, joint_period_ns
 from driftlab.hosts.collector import collector_spared
 from driftlab.hosts.simulator import Postbox, PromptBox, Ways, simulate_run
 from driftlab.machine.machine import Machine
@@ -47,16 +47,16 @@ def test_every_tick_comes_once_in_the_order_of_due_time_and_position(
     assert ticks_of(scenario) == plain
 
 
-def test_a_stretch_serves_again_where_the_rates_have_a_common_period() -> None:
+def test_a_stretch_serves_again_where_the_rates_have_a_joint_period() -> None:
     stretches = [each for _, each in agenda(plan_run(driftlab.Scenario(seconds=90_000), 1))]
     assert len(stretches) > 50
     assert len({id(each) for each in stretches}) <= 3
 
 
 @given(st.lists(st.fractions(1, 20, max_denominator=12), min_size=1, max_size=4))
-def test_every_schedule_has_whole_ticks_in_the_common_period(rates: list[Fraction]) -> None:
+def test_every_schedule_has_whole_ticks_in_the_joint_period(rates: list[Fraction]) -> None:
     schedules = [Schedule(rate.numerator, rate.denominator, 0) for rate in rates]
-    period_ns = common_period_ns(schedules)
+    period_ns = joint_period_ns(schedules)
     for rate, schedule in zip(rates, schedules, strict=True):
         ticks = rate * period_ns / 10**9
         assert ticks.denominator == 1

@@ -4,7 +4,7 @@ The order is by (due time, position of the machine). Nothing that happens in a
 run can change when a tick is due, so no heap of events is needed: all the ticks
 of a stretch of time are put in order at once.
 
-If every rate fits a common period exactly, to the nanosecond, so does the
+If every rate fits a joint period exactly, to the nanosecond, so does the
 order: tick k + m is due exactly one period after tick k, where m is the ticks
 of one period. Then one stretch of whole periods is put in order, and serves
 again and again. What is left, or has no such period, is ordered as it comes.
@@ -54,11 +54,11 @@ def agenda(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, Stretch]]:
 def _length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
     """Choose the length of a stretch, in ns, and count each machine's ticks in it.
 
-    There are no such counts, but an empty list, if no common period fits in.
+    There are no such counts, but an empty list, if no joint period fits in.
     """
     per_ns = sum(each.rate_num / each.rate_den for each in schedules) / NS_PER_SECOND
     length_ns = max(1, int(max(STRETCH_TICKS, STRETCH_TICKS_EACH * len(schedules)) / per_ns))
-    period_ns = common_period_ns(schedules)
+    period_ns = joint_period_ns(schedules)
     if period_ns > length_ns:
         return length_ns, []
     length_ns -= length_ns % period_ns
@@ -66,7 +66,7 @@ def _length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
     return length_ns, [length_ns * rate // period for period, rate in periods]
 
 
-def common_period_ns(schedules: Sequence[Schedule]) -> int:
+def joint_period_ns(schedules: Sequence[Schedule]) -> int:
     """Return the least whole number of ns in which every schedule has a whole number of ticks."""
     periods = ((NS_PER_SECOND * each.rate_den, each.rate_num) for each in schedules)
     return lcm(*(period // gcd(period, rate) for period, rate in periods))
