@@ -329,6 +329,18 @@ def test_targets_come_in_name_order_and_none_gets_two(targets: list[list[str]]) 
     assert got == {name: number for number, to in enumerate(targets) for name in to}
 
 
+@given(st.sampled_from(["A", "B", "C", "D", ""]), st.sampled_from([str, lambda to: [to]]))
+def test_a_process_sends_to_its_peers_and_not_to_itself(
+    to: str, form: Callable[[str], Any]
+) -> None:
+    known = frozenset((*PEERS, "D"))
+    if to in PEERS:
+        assert settle(driftlab.Send(form(to)), PEERS, known, "D").targets == (to,)
+        return
+    with pytest.raises(NonsenseError):
+        settle(driftlab.Send(form(to)), PEERS, known, "D")
+
+
 def test_a_process_draws_evenly_and_never_the_same_word_twice() -> None:
     view = MachineView("A", 0, 1, (), 77)
     words, dice, shares = set[int](), [0] * 6, []

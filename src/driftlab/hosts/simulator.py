@@ -261,7 +261,7 @@ class _PostOffice:
         self._names = [plan.name for plan in plans]
         self._places = places  # positions by name
         self._takes_time = ways.take_time
-        self._common = (ways.latency, ways.latency.is_drawn)
+        self._usual = (ways.latency, ways.latency.is_drawn)
         self._own = {way: (latency, latency.is_drawn) for way, latency in ways.own.items()}
         self._boxes = boxes
 
@@ -276,9 +276,9 @@ class _PostOffice:
             boxes[place].post(now_ns + delay_ns, sender, message)
 
     def _latency_ns(self, sender: int, target: int, tick: int) -> int:
-        latency, is_drawn = self._common
+        latency, is_drawn = self._usual
         if self._own:
-            latency, is_drawn = self._own.get((sender, target), self._common)
+            latency, is_drawn = self._own.get((sender, target), self._usual)
         if not is_drawn:
             return latency.first
         return latency.sample_ns(draw(draw(self._delays[sender], tick), target))

@@ -16,8 +16,9 @@ message, never a message without a recorded send.
 """
 
 from collections import deque
-from collections.abc import Callable, Container, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
 
 from driftlab.clocks.lamport import merge, step
 from driftlab.clocks.running import clock_of
@@ -30,8 +31,6 @@ from driftlab.machine.view import MachineView
 from driftlab.machine.workload import Die
 from driftlab.payload import parse_payload
 from driftlab.plan import MachinePlan
-
-PEERS_IN_SET_MAX: Final = 2_000  # a set takes eight times the memory, and every machine has one
 
 ProcessType = Callable[[MachineView], Process]
 
@@ -55,7 +54,7 @@ class Machine:
         self._process = made
         self._name = plan.name
         self._peers = plan.peers
-        self._known = _known_peers(plan.peers)
+        self._known = _shared(frozenset((plan.name, *plan.peers)))
         self._inbox: deque[Message] = deque()
         self._stamping = clock_of(plan.clock, plan.position, plan.size)
 
@@ -116,11 +115,11 @@ class Machine:
         clock, timestamp = view.clock, view.timestamp
         try:
             if isinstance(answer, Send):
-                targets, payload = settle_one(answer, self._peers, self._known)
+                targets, payload = settle_one(answer, self._peers, self._known, self._name)
                 if targets:
                     posts = (_new_tuple(Post, (targets, clock, timestamp, payload)),)
             else:
-                targets, letters, recorded = settle(answer, self._peers, self._known)
+                targets, letters, recorded = settle(answer, self._peers, self._known, self._name)
                 posts = tuple(Post(to, clock, timestamp, payload) for to, payload in letters)
         except NonsenseError as error:
             raise nonsense(asked, str(error), tick) from None
@@ -137,8 +136,10 @@ def _opened(message: Message) -> Message:
     return message._replace(payload=parse_payload(message.payload))
 
 
-def _known_peers(peers: tuple[str, ...]) -> Container[str]:
-    return frozenset(peers) if len(peers) <= PEERS_IN_SET_MAX else peers
+@lru_cache(maxsize=16)
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """Return the first set that was equal: in a mesh all machines share one."""
+    return names
 
 
 def _made(view: MachineView, process: ProcessType) -> Process:

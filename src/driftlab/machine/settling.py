@@ -23,10 +23,13 @@ class Settled(NamedTuple):
     recorded: tuple[Any, ...]
 
 
-def settle(answer: Any, peers: tuple[str, ...], known: Container[str] | None = None) -> Settled:
+def settle(
+    answer: Any, peers: tuple[str, ...], known: Container[str] | None = None, own: str = ""
+) -> Settled:
     """Read what a process returned. Raises NonsenseError.
 
-    `known` are the peers once more, in something that finds a name sooner.
+    `known` finds a peer's name sooner than the peers do; it may have, besides,
+    the process's own name, which is then `own`.
     """
     known = peers if known is None else known
     if isinstance(answer, Send | Record):
@@ -37,7 +40,7 @@ def settle(answer: Any, peers: tuple[str, ...], known: Container[str] | None = N
     recorded: list[Any] = []
     for effect in answer:
         if isinstance(effect, Send):
-            letters.append(settle_one(effect, peers, known))
+            letters.append(settle_one(effect, peers, known, own))
         elif isinstance(effect, Record):
             recorded.append(_on_record(effect))
         else:
@@ -47,14 +50,14 @@ def settle(answer: Any, peers: tuple[str, ...], known: Container[str] | None = N
 
 
 def settle_one(
-    send: Send, peers: tuple[str, ...], known: Container[str]
+    send: Send, peers: tuple[str, ...], known: Container[str], own: str
 ) -> tuple[tuple[str, ...], str | None]:
     """Read one Send: whom it goes to, and its payload as text. Raises NonsenseError."""
     to, payload = send
     if to is peers:
         targets = peers
     elif isinstance(to, str):
-        targets = (to,) if to in known else _refuse(to, peers)
+        targets = (to,) if to in known and to != own else _refuse(to, peers)
     elif isinstance(to, list | tuple | set | frozenset):
         for name in to:
             if name not in peers:
