@@ -88,19 +88,29 @@ def test_a_prompt_box_gives_what_a_postbox_gives(
         assert len(prompt.held) == len(general.held)
 
 
-def test_a_run_stops_at_the_very_message_that_is_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_stops_before_the_very_message_that_is_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The slowest of three falls behind for ever, so every limit is met some time."""
-    monkeypatch.setattr(simulator, "WAITING_MESSAGES_MAX", 200)
     plans = plan_run(driftlab.Scenario(rates=[6, 3, 1], seconds=2000), 1)
-    machines = [Machine(plan) for plan in plans]
-    waiting = [0]
 
-    def count(position: int, event: Event, due_ns: int, found: object) -> None:
-        waiting.append(waiting[-1] + len(event.targets) - (event.sender is not None))
+    def run() -> tuple[int | None, list[tuple[int, int]]]:
+        rows = [(0, 0)]  # when due, and how many wait from then on
 
-    ending = simulate_run(plans, machines, Ways(), count)
-    assert ending.stopped_ns is not None
-    assert max(waiting[:-1]) <= 200 < waiting[-1]
+        def count(position: int, event: Event, due_ns: int, found: object) -> None:
+            more = len(event.targets) - (event.sender is not None)
+            rows.append((due_ns, rows[-1][1] + more))
+
+        machines = [Machine(plan) for plan in plans]
+        return simulate_run(plans, machines, Ways(), count).stopped_ns, rows
+
+    whole_ns, every = run()
+    monkeypatch.setattr(simulator, "WAITING_MESSAGES_MAX", 200)
+    stopped_ns, rows = run()
+    assert whole_ns is None
+    assert rows == every[: len(rows)]
+    assert max(waiting for _, waiting in rows) == 200
+    assert every[len(rows)] == (stopped_ns, 201)
 
 
 def test_the_collector_is_as_it_was_when_a_run_is_over() -> None:
