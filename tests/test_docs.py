@@ -64,6 +64,25 @@ def test_the_mutual_exclusion_of_the_page_excludes(tmp_path: Path) -> None:
         assert inside[1::2] == ['["leaves"]'] * len(inside[1::2])
 
 
+def test_the_page_of_clocks_says_what_its_example_prints(tmp_path: Path) -> None:
+    blocks = [text for _, text in blocks_of("clocks.md")]
+    (tmp_path / "clocks.py").write_text(blocks[0])
+    assert shell(blocks[1], tmp_path) == blocks[2]
+
+
+def test_what_the_readme_shows_in_python_runs(tmp_path: Path) -> None:
+    """The examples of Python and of a process, as they stand."""
+    text = (DOCS.parent / "README.md").read_text()
+    examples = [code for language, code in BLOCK.findall(text) if language == "python"]
+    assert len(examples) == 3
+    for number, code in enumerate(examples):
+        name = "ring.py" if code.startswith("# ring.py") else f"example{number}.py"
+        (tmp_path / name).write_text(code)
+        shell(f"python {name}", tmp_path)
+    said = shell("driftlab simulate ring.py:Ring --rates 6,3,1 --clock vector --seed 1", tmp_path)
+    assert "process failed" not in said
+
+
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
 def test_a_page_links_only_to_what_is_there(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)", (DOCS / page).read_text()):
