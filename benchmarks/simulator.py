@@ -7,6 +7,7 @@ its input; the compiled engine's is the whole call, with planning.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from random import Random
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 from benchmarks.floor import Floor, compile_floor, floor_text, run_floor
 from benchmarks.simulator_start import start_table
 from benchmarks.simulator_width import million_table
-from benchmarks.tables import Cell, Table, compare, progress
+from benchmarks.tables import NONE, Cell, Table, compare, progress
 from driftlab.compiled.engine import Figures, record_run, simulate_runs
 from driftlab.scenario import Scenario
 
@@ -125,10 +126,13 @@ def many_table(quick: bool) -> Table:
         for runs in sizes:
             progress(f"simulator: {runs} runs of {rates}")
             rows.append(_many_row(Scenario(rates=rates, seconds=60, runs=runs), repetitions))
+    progress("simulator: two C programs at once")
+    rows.append(_machine_row(repetitions))
     return Table(
         "Many short runs",
         "Runs of one minute of 3 machines, a die of 10, the figures kept; the whole call, on one "
-        f"core and on two, interleaved, medians of {repetitions} after one that is not counted.",
+        f"core and on two, interleaved, medians of {repetitions} after one that is not counted. "
+        "The last row is what the machine itself gives: a C program alone, and two at once.",
         (
             "rates", "runs", "million ticks a second, 1 core", "target", "2 cores",
             "2 cores to 1", "of single repetitions", "target ",
@@ -153,3 +157,18 @@ def _many_row(scenario: Scenario, repetitions: int) -> tuple[Cell, ...]:
         str(scenario.rates), scenario.runs, found.bare, f"above {LOCKSTEP_TARGET}",
         found.ours, found.ratio, found.spread, f"at least {CORES_TARGET}",
     )  # fmt: skip
+
+
+def _machine_row(repetitions: int) -> tuple[Cell, ...]:
+    """Run the C floor alone and twice at once: what two cores are worth here and now."""
+    text = floor_text(Scenario(rates=THREE, seconds=500_000), 1)
+    alone, both = [], []
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        run = partial(run_floor, compile_floor(folder))
+        for _ in range(repetitions):
+            one = run(text)
+            two = list(pool.map(run, [text, text]))
+            alone.append(one.ticks / one.seconds / 1e6)
+            both.append(sum(each.ticks for each in two) / max(each.seconds for each in two) / 1e6)
+    found = compare(both, alone)
+    return ("one run in C", 1, found.bare, NONE, found.ours, found.ratio, found.spread, NONE)
