@@ -105,10 +105,11 @@ def test_to_ask_whether_it_is_worthwhile_imports_no_compiler() -> None:
     program = (
         "import sys\n"
         "from driftlab import Scenario\n"
-        "from driftlab.compiled.applies import is_worthwhile, why_not\n"
+        "from driftlab.compiled.applies import why_not\n"
+        "from driftlab.api.shares import is_worth_compiling\n"
         "small, large = Scenario(rates=[6, 3, 1]), Scenario(rates=[6, 3, 1], runs=10_000)\n"
-        "assert why_not(small) is None and not is_worthwhile(small, 1)\n"
-        "assert is_worthwhile(large, 10_000)\n"
+        "assert why_not(small) is None and not is_worth_compiling(small)\n"
+        "assert is_worth_compiling(large.replace(runs=10_000))\n"
         "assert not {'numba', 'numpy'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,15 +1,11 @@
-"""Whether the compiled engine applies to a scenario, and is worth it. Imports no compiler."""
+"""Whether the compiled engine applies to a scenario. Imports no compiler."""
 
 from typing import Any, Final
 
-from driftlab.compiled.cache import is_warm
 from driftlab.latency import FIXED_BITS, Latency, exponentials
 from driftlab.scenario import Scenario
 from driftlab.scenario_checks import RateRange, exact
 
-# The general engine takes these in about the time that passes before the compiled one begins:
-TICKS_WORTH_LOADING: Final = 100_000  # half a second, with the code compiled before
-TICKS_WORTH_COMPILING: Final = 2_000_000  # about ten seconds
 TIME_NS_MAX: Final = 2**62  # due times and arrivals stay below, so that a sum of two fits a word
 RATE_NUMERATOR_MAX: Final = 2**62
 CHANNELS_MAX: Final = 2**24  # each keeps its last arrival, 8 bytes, where latencies are drawn
@@ -21,25 +17,12 @@ _FIXED_MAX: Final = 2**63
 def why_not(scenario: Scenario) -> str | None:
     """Say why the compiled engine does not apply to a scenario; None if it does."""
     for key, built_in in (("process", "die"), ("clock", "lamport")):
-        given = getattr(scenario, key, built_in)
+        given = getattr(scenario, key)
         if given != built_in:
             return f"{key}: {given} is not compiled, only {built_in} is"
-    if getattr(scenario, "latencies", ()):
+    if scenario.latencies:
         return "latencies: a latency of each channel's own is not compiled"
     return _too_large(scenario) or _too_late(scenario)
-
-
-def expected_ticks(scenario: Scenario, runs: int) -> int:
-    """Count the ticks of so many runs, to a tick a machine; of drawn rates, on average."""
-    drawn = rate_range(scenario)
-    each = sum(drawn) / 2 * scenario.size if drawn else float(sum(fixed_rates(scenario) or ()))
-    return int(each * scenario.seconds * runs)
-
-
-def is_worthwhile(scenario: Scenario, runs: int) -> bool:
-    """Whether so many runs are worth importing the compiled engine, or even compiling it."""
-    least = TICKS_WORTH_LOADING if is_warm() else TICKS_WORTH_COMPILING
-    return expected_ticks(scenario, runs) >= least
 
 
 def _too_large(scenario: Scenario) -> str | None:

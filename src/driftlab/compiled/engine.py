@@ -20,7 +20,7 @@ import numpy as np
 
 from driftlab.compiled import records
 from driftlab.compiled.abreast import go_abreast, goes_abreast
-from driftlab.compiled.applies import expected_ticks, fixed_rates, why_not
+from driftlab.compiled.applies import fixed_rates, why_not
 from driftlab.compiled.figures import Figures, empty
 from driftlab.compiled.layout import ROOM_FIRST, Space, given_phases, space_for
 from driftlab.compiled.records import Array, History
@@ -74,7 +74,7 @@ def simulate_runs(
     job = _Job(scenario, figures, waiting_max, repeats)
     shares = list(_shares(scenario, len(figures.numbers), cores or os.cpu_count() or 1))
     workers = min(len(shares), cores or os.cpu_count() or 1)
-    total = expected_ticks(scenario, len(figures.numbers))
+    total = scenario.expected_ticks * len(figures.numbers) // scenario.runs
     if workers <= 1:
         core = _Core(job)
         for share in shares:
