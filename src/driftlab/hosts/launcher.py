@@ -180,6 +180,7 @@ class _Launch:
     ) -> None:
         self._plans = plans
         self._folder = folder
+        self._deadline_ns = monotonic_ns() + MESH_NS_MAX
         self._run_id = run_id
         self._order = order
         self._signals = signals
@@ -208,6 +209,9 @@ class _Launch:
                 for plan, listener in zip(self._plans, listeners, strict=True)
             }
             for plan, listener in zip(self._plans, listeners, strict=True):
+                if self._signals.count:
+                    return
+                self._demand_in_time(f"{len(self._hands)} of {len(self._plans)} machines started")
                 self._hands.append(_Hand(plan, listener))
                 self._assign(self._hands[-1], plan, addresses)
         except (OSError, AddressError) as error:
@@ -225,15 +229,23 @@ class _Launch:
 
     def _gate(self) -> None:
         """Wait until every machine is connected to every other."""
-        deadline_ns = monotonic_ns() + MESH_NS_MAX
         while not all(hand.is_ready for hand in self._hands) and not self._signals.count:
             self._listen(BEAT_NS)
             for hand in self._hands:
                 if hand.is_gone:
                     raise self._failure(hand)
-            if monotonic_ns() > deadline_ns:
-                missing = ", ".join(hand.name for hand in self._hands if not hand.is_ready)
-                raise LaunchError(f"not connected within {MESH_NS_MAX / 1e9:g} s: {missing}")
+            missing = [hand.name for hand in self._hands if not hand.is_ready]
+            listed = missing if len(missing) <= 12 else [*missing[:11], f"… ({len(missing)})"]
+            if missing:
+                self._demand_in_time(f"not connected: {', '.join(listed)}")
+
+    def _demand_in_time(self, state: str) -> None:
+        """Raise LaunchError if the mesh should stand by now."""
+        if monotonic_ns() > self._deadline_ns:
+            raise LaunchError(
+                f"no complete mesh within {MESH_NS_MAX / 1e9:g} s: {state}; "
+                "fewer machines, or a faster computer"
+            )
 
     def _failure(self, hand: _Hand) -> Exception:
         hand.process.wait()
