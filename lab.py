@@ -67,6 +67,8 @@ def _test() -> int:
         "lint": ("ruff", ["check", "."]),
         "format": ("ruff", ["format", "--check", "."]),
         "types": ("mypy", []),
+        # Hundreds of short processes are started: let none of them compile the same files again.
+        "bytecode": ("python", ["-m", "compileall", "-q", "src", "tests"]),
         "erase": ("coverage", ["erase"]),
         "tests": ("coverage", ["run", "-m", "pytest", "-m", "not slow"]),
         "combine": ("coverage", ["combine", "--quiet"]),
