@@ -3,6 +3,7 @@
 import random
 
 from driftlab import Message, Process, Record, Send
+from driftlab.machine.view import MachineView
 
 ODDITIES = [
     0, -1, 2**70, 0.1, -1e300, True, "", "blank, comma:colon%percent\ttab\nline", "\u2028é😀",
@@ -164,6 +165,34 @@ class WrongTarget(Answers):
 
 class Mixed(Answers):
     answer = (Record(1), 3)
+
+
+class Deep(Answers):
+    """A value nested too deep to be written."""
+
+    def __init__(self, machine: MachineView) -> None:
+        super().__init__(machine)
+        value: list[object] = []
+        for _ in range(5000):
+            value = [value]
+        self.answer = Send("B", value)
+
+
+class Endless(Answers):
+    answer = Send("B", 10**5000)
+
+
+class Records(Answers):
+    answer = (Record("x" * 9000), Record("y" * 9000))
+
+
+class Meddler(Process):
+    """Turns at what is shown to it."""
+
+    def idle(self) -> None:
+        self.machine.clock = 99
+        self.machine.tick = -5
+        self.machine.queue = 7
 
 
 NOT_A_PROCESS = 3

@@ -202,6 +202,9 @@ NONSENSE = {
     "Huge": "the limit is 16384",
     "WrongTarget": "Send to 7",
     "Mixed": "a list with 3",
+    "Deep": "Send with a payload that cannot travel: a list is not a value of JSON",
+    "Endless": "Send with a payload that cannot travel",
+    "Records": "the limit is 16384",
 }
 
 
@@ -257,7 +260,7 @@ def test_a_process_with_dice_of_its_own_is_found_out_by_replay(tmp_path: Path) -
     ("name", "said"),
     [
         ("nothing.py:Ring", "no such file"),
-        ("{}:Nobody", "no such class; the file has"),
+        ("{}:Nobody", "no such class; processes in the file:"),
         ("{}:NOT_A_PROCESS", "does not derive from Process"),
         ("bad.py:Ring", "bad.py, line 2"),
         ("raises.py:Ring", "raises.py, line 3: ZeroDivisionError"),
@@ -342,7 +345,7 @@ def test_a_process_sends_to_its_peers_and_not_to_itself(
 
 
 def test_a_process_draws_evenly_and_never_the_same_word_twice() -> None:
-    view = MachineView("A", 0, 1, (), 77)
+    view = MachineView("A", 0, ("A",), (), 77)
     words, dice, shares = set[int](), [0] * 6, []
     for view.tick in range(20_000):
         words |= {view.random.word(), view.random.word(), view.random.word()}
@@ -358,7 +361,7 @@ def test_a_process_draws_evenly_and_never_the_same_word_twice() -> None:
 
 @given(st.integers(0, 2**64 - 1), st.lists(st.integers(1, 3) | st.integers(1, 99), max_size=90))
 def test_a_process_draws_the_same_however_often_it_draws(stream: int, waits: list[int]) -> None:
-    view = MachineView("A", 0, 1, (), stream)
+    view = MachineView("A", 0, ("A",), (), stream)
     for wait in waits:
         view.tick += wait
         first = draw(stream, view.tick)
@@ -371,3 +374,44 @@ def test_a_postbox_keeps_what_is_not_there_yet_in_order() -> None:
         box.post(arrival, number, driftlab.Message("ABC"[number], number))
     assert [message.sender for message in box.collect(8)] == ["A", "C"]
     assert [message.sender for message in box.collect(10)] == ["B"]
+
+
+def test_what_a_process_does_to_its_view_does_not_touch_the_machine(world: World) -> None:
+    journals = world("Meddler")
+    for journal in journals.values():
+        clocks = [entry.event.clock for entry in journal.entries]
+        assert clocks == list(range(1, len(clocks) + 1))
+
+
+def test_a_run_folder_is_replayed_from_any_folder(tmp_path: Path) -> None:
+    below = tmp_path / "below"
+    below.mkdir()
+    (below / "mine.py").write_text(
+        "from driftlab import Process\n\nclass Mine(Process):\n    pass\n"
+    )
+    (tmp_path / "mine.toml").write_text('process = "below/mine.py:Mine"\nseconds = 2\nseed = 1\n')
+    for number, scenario in enumerate((f"{tmp_path}/mine.toml", "mine.py:Mine")):
+        out = tmp_path / f"run{number}"
+        assert command("simulate", scenario, "--out", out, cwd=below).returncode == 0
+        assert command("replay", out, cwd=Path("/")).returncode == 0
+    (below / "mine.py").write_text(
+        "from driftlab import Process, Record\n\n"
+        "class Mine(Process):\n    def idle(self):\n        return Record(1)\n"
+    )
+    done = command("replay", tmp_path / "run1")
+    assert done.returncode == 1
+    assert "was changed since the run" in done.stdout
+    assert "was the process or its seed changed" in command("twin", tmp_path / "run1").stdout
+
+
+def test_a_process_that_fails_in_many_runs_does_not_flood(tmp_path: Path) -> None:
+    done = command("simulate", f"{PROCESSES}:Raises", "--runs", "300", "--seconds", "5",
+                   "--rates", "3,2", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 3
+    assert done.stdout.count("LookupError") == 40
+    assert "run 1, B: process failed" in done.stdout
+    assert "… and 260 lines more like these" in done.stdout
+    quiet = command("simulate", f"{PROCESSES}:Raises", "--quiet", "--rates", "3,2", cwd=tmp_path)
+    assert quiet.returncode == 3
+    assert quiet.stderr.count("\n") == 1
+    assert "B: process failed" in quiet.stderr

@@ -11,7 +11,12 @@ too, and must stay light.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from driftlab.api.outcome import Run
+    from driftlab.api.outcome import (
+        NotRecordedError,
+        ProcessesFailedError,
+        Run,
+        TooManyMessagesError,
+    )
     from driftlab.api.real import run
     from driftlab.api.recorded import read_runs
     from driftlab.api.simulated import simulate
@@ -20,15 +25,20 @@ if TYPE_CHECKING:
     from driftlab.machine.effects import Record, Send
     from driftlab.machine.process import Process
     from driftlab.scenario import Scenario
+    from driftlab.scenario_checks import ScenarioError
 
 __all__ = [
     "DriftlabError",
     "Message",
+    "NotRecordedError",
     "Process",
+    "ProcessesFailedError",
     "Record",
     "Run",
     "Scenario",
+    "ScenarioError",
     "Send",
+    "TooManyMessagesError",
     "read_runs",
     "run",
     "simulate",
@@ -38,11 +48,15 @@ __version__ = "0.1.0"
 _ROOMS = {
     "DriftlabError": "driftlab.errors",
     "Message": "driftlab.event",
+    "NotRecordedError": "driftlab.api.outcome",
     "Process": "driftlab.machine.process",
+    "ProcessesFailedError": "driftlab.api.outcome",
     "Record": "driftlab.machine.effects",
     "Run": "driftlab.api.outcome",
     "Scenario": "driftlab.scenario",
+    "ScenarioError": "driftlab.scenario_checks",
     "Send": "driftlab.machine.effects",
+    "TooManyMessagesError": "driftlab.api.outcome",
     "read_runs": "driftlab.api.recorded",
     "run": "driftlab.api.real",
     "simulate": "driftlab.api.simulated",
@@ -56,3 +70,8 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     return getattr(import_module(_ROOMS[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Name what is public, loaded or not."""
+    return [*__all__, "__doc__", "__version__"]

@@ -21,7 +21,7 @@ def payload_text(value: Any) -> str:
     try:
         text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise PayloadError(f"{_quote(value)} is not a value of JSON: {error}") from None
+        raise PayloadError(f"{quote(value)} is not a value of JSON: {error}") from None
     if len(text) > PAYLOAD_BYTES_MAX:
         raise PayloadError(f"{len(text)} bytes of JSON; the limit is {PAYLOAD_BYTES_MAX}")
     return text
@@ -36,7 +36,7 @@ def parse_payload(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise PayloadError(f"{_quote(text)} is not JSON: {error}") from None
+        raise PayloadError(f"{quote(text)} is not JSON: {error}") from None
 
 
 def canonical(text: str) -> str:
@@ -48,6 +48,10 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number of JSON")
 
 
-def _quote(value: Any) -> str:
-    text = ascii(value)
+def quote(value: Any) -> str:
+    """Show a value, short and on one line, whatever it is."""
+    try:
+        text = ascii(value)
+    except Exception:  # too deep, too long a number, or a __repr__ of the user's that fails
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

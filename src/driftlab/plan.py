@@ -13,7 +13,7 @@ from driftlab.schedule import Schedule
 class MachinePlan(NamedTuple):
     """One machine of one run.
 
-    `position` is its place in name order, of `size` machines. `peers` are those
+    `position` is its place in name order, `names` are those of all machines. `peers` are those
     it is linked to, in name order, `places` their positions. `die` holds the
     two bounds of `Scenario.die`, `die_stream` the key of the machine's draws.
     `ticks` is how many it will take, `end_ns` the end of the run in scenario
@@ -32,8 +32,13 @@ class MachinePlan(NamedTuple):
     die_stream: int
     seed: int
     run: int
-    size: int
+    names: tuple[str, ...]
     places: tuple[int, ...]
     clock: str = "lamport"
     process: str = "die"
     physical: PhysicalClock = PhysicalClock()
+
+    @property
+    def size(self) -> int:
+        """How many machines there are."""
+        return len(self.names)

@@ -38,7 +38,7 @@ def _plan_machine(
         die_stream=stream(scenario.seed, run, index, Purpose.DIE),
         seed=scenario.seed,
         run=run,
-        size=len(roster),
+        names=roster,
         places=near,
         clock=scenario.clock,
         process=scenario.process,

@@ -60,11 +60,17 @@ def _number(key: str, value: Any, low: float, high: float, unit: str) -> float:
             value = float(value)
         except ValueError:
             raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}") from None
+    value = _plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}")
     if not low <= value <= high:  # and no NaN is
         raise ScenarioError(f"{key}: {value} is not allowed; {allowed}")
     return int(value) if value == int(value) else value
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy as Python's own; anything else as it is."""
+    return value.item() if hasattr(value, "item") and hasattr(value, "dtype") else value
 
 
 def _real(low: float, high: float, unit: str = "") -> Callable[[str, Any], Any]:
@@ -76,6 +82,7 @@ def _whole(low: int, high: int) -> Callable[[str, Any], int]:
         allowed = f"allowed: a whole number from {low} to {high}"
         if isinstance(value, str) and re.fullmatch(_WHOLE, value):
             value = int(value)
+        value = _plain(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ScenarioError(f"{key}: {value!r} is not a whole number; {allowed}")
         if not low <= value <= high:
@@ -211,7 +218,13 @@ def _clock(key: str, value: Any) -> str:
 
 def _process(key: str, value: Any) -> str:
     if isinstance(value, type):
-        value = f"{getattr(sys.modules[value.__module__], '__file__', None)}:{value.__qualname__}"
+        file = getattr(sys.modules[value.__module__], "__file__", None)
+        if file is None:
+            raise ScenarioError(
+                f"{key}: {value.__qualname__} is defined in no file; machines that are processes "
+                "of their own load it from one"
+            )
+        value = f"{file}:{value.__qualname__}"
     if value == "die" or (isinstance(value, str) and re.fullmatch(_PROCESS, value)):
         return str(value)
     raise ScenarioError(

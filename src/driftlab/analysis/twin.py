@@ -19,8 +19,8 @@ class Parting(NamedTuple):
 
     `message` is the first message, by sender and stamp, that was found at this
     tick in one run only, and the ticks at which each found it (None: never).
-    It is None where both found the same messages, in another order or with
-    other stamps.
+    It is None where both found the same messages; `found_alike` is whether in
+    the same order, too.
     """
 
     machine: str
@@ -31,6 +31,7 @@ class Parting(NamedTuple):
     message: tuple[str, int] | None
     real_tick: int | None
     simulated_tick: int | None
+    found_alike: bool
 
 
 class MachineTwin(NamedTuple):
@@ -78,6 +79,7 @@ def _parting(machine: str, tick: int, real: Sequence[Entry], simulated: Sequence
         message,
         _tick_of(message, real),
         _tick_of(message, simulated),
+        ours == theirs,
     )
 
 

@@ -39,6 +39,7 @@ class Replay(NamedTuple):
     machine: str
     events: int
     difference: Difference | None
+    process: str
 
 
 def replay_runs(path: str | Path) -> list[Replay]:
@@ -56,7 +57,8 @@ def _replay_one(run: Run) -> Iterator[Replay]:
             raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
         with prints_aside(scenario):
             difference = replay(plans[journal.machine], inputs_of(journal), process)
-        yield Replay(journal.path, journal.machine, len(journal.entries), difference)
+        events = len(journal.entries)
+        yield Replay(journal.path, journal.machine, events, difference, scenario.process)
 
 
 def inputs_of(journal: Journal) -> list[Input]:

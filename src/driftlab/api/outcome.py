@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
+_STOPPED = "stopped at "
+
+
 class NotRecordedError(DriftlabError):
     """The history of a run of which only figures were kept."""
 
 
 def stopped(at_ns: int, limit: int) -> str:
     """Say how a run ended in which too many messages waited."""
-    return f"stopped at {at_ns / 1e9:.9g} s: more than {limit} messages wait, which is the limit"
+    return f"{_STOPPED}{at_ns / 1e9:.9g} s: more than {limit} messages wait, which is the limit"
 
 
 class AllAlike(Mapping[str, Value], Generic[Value]):
@@ -49,6 +52,9 @@ class AllAlike(Mapping[str, Value], Generic[Value]):
     def values(self) -> Any:
         """Return the one value that all have: enough to ask what all of them are."""
         return (self._value,)
+
+    def __repr__(self) -> str:
+        return f"{{every machine: {self._value!r}}}"
 
     def items(self) -> Any:
         """Return each name with the value."""
@@ -126,7 +132,10 @@ class Run:
     def history(self) -> "History":
         """Every event of the run. Raises NotRecordedError."""
         if self._history is None:
-            raise NotRecordedError('no history was kept of this run; simulate with record="all"')
+            raise NotRecordedError(
+                'no history was kept in memory; simulate with record="all", '
+                "or read the journals, where there are any"
+            )
         return self._history
 
     def keeping(self, history: "History") -> "Run":
@@ -174,17 +183,25 @@ class Run:
         return plain
 
 
-class ProcessesFailedError(DriftlabError):
-    """Processes of the user failed; all that was recorded is kept: `runs` has it."""
+class NotWholeError(DriftlabError):
+    """Runs that did not come to their end; what they did is kept: `runs` has it."""
 
-    def __init__(self, failures: Sequence[str], runs: Sequence[Run]) -> None:
-        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        super().__init__(failures[0] + more)
+    def __init__(self, reasons: Sequence[str], runs: Sequence[Run]) -> None:
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        super().__init__(reasons[0] + more)
         self.runs = runs
 
 
+class ProcessesFailedError(NotWholeError):
+    """Processes of the user failed; all that was recorded is kept: `runs` has it."""
+
+
+class TooManyMessagesError(NotWholeError):
+    """Runs that ended because too many messages waited; `runs` has them up to there."""
+
+
 def raise_failures(runs: Iterable[Run]) -> None:
-    """Raise ProcessesFailedError if a process of the user failed in any of the runs."""
+    """Raise NotWholeError if a process of the user failed, or too many messages waited."""
     kept = list(runs)
     failures = [
         f"{name}: {end}"
@@ -195,3 +212,6 @@ def raise_failures(runs: Iterable[Run]) -> None:
     ]
     if failures:
         raise ProcessesFailedError(failures, kept)
+    full = [end for run in kept for end in set(run.ends.values()) if end.startswith(_STOPPED)]
+    if full:
+        raise TooManyMessagesError(full, kept)

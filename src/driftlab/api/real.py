@@ -8,7 +8,7 @@ from driftlab.api.outcome import Run, raise_failures
 from driftlab.api.recorded import read_run
 from driftlab.hosts.launcher import LaunchError, WorkerBugError, launch
 from driftlab.hosts.limits import require_files_for
-from driftlab.hosts.loading import load_process
+from driftlab.hosts.loading import load_process, located
 from driftlab.hosts.run_folder import (
     RunFolderError,
     claim,
@@ -41,6 +41,7 @@ def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
     of the user failed that is ProcessesFailedError, after all else is done.
     """
     require_real(scenario)
+    scenario = located(scenario)
     runs = list(run_each(scenario, Path(out or fresh_folder())))
     raise_failures(runs)
     return runs[0] if scenario.runs == 1 else runs

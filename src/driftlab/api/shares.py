@@ -19,7 +19,11 @@ TICKS_WORTH_COMPILING = 5_000_000  # nothing compiled yet: that takes some ten s
 TICKS_A_SHARE_COMPILED = 50_000_000  # half a second of work
 TICKS_A_SHARE = 50_000
 RUNS_A_SHARE_MAX = 20_000
-DASK_TIMEOUT = "10s"
+DASK_TIMEOUT_S = 10
+
+
+class WorkersLostError(DriftlabError):
+    """Processes that were to simulate a share have died."""
 
 
 class DaskError(DriftlabError):
@@ -35,6 +39,13 @@ def is_worth_compiling(scenario: Scenario) -> bool:
 
     warm = scenario.expected_ticks >= TICKS_WORTH_COMPILING or is_warm()
     return warm and why_not(scenario) is None
+
+
+def is_cold() -> bool:
+    """Whether the compiled engine has still to be compiled."""
+    from driftlab.compiled.cache import is_warm
+
+    return not is_warm()
 
 
 def shares_of(scenario: Scenario, workers: int, *, compiled: bool) -> list[range]:
@@ -75,6 +86,7 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
     """Simulate by the general engine on several processes, and yield the runs in order."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from functools import partial
 
     shares = shares_of(scenario, workers, compiled=False)
@@ -85,6 +97,11 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
             results = pool.map(work, shares)
         for result in results:
             yield from result
+    except BrokenProcessPool:
+        raise WorkersLostError(
+            "a process that simulates has died; does the process of yours end it, or does a "
+            'script without `if __name__ == "__main__":` start it?'
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -120,11 +137,22 @@ def on_dask(scenario: Scenario, address: str) -> Iterator[Run]:
             _on_worker, shares, scenario=scenario, compiled=compiled, pure=False, retries=3
         )
         for place, numbers in enumerate(shares):
-            result = futures[place].result()
+            result = _result(futures[place])
             futures[place].release()
             yield from unpacked(scenario, numbers, result)
     finally:
         client.close()
+
+
+def _result(future: Any) -> Any:
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker as error:
+        raise DaskError(f"dask: workers die of a share: {_one_line(error)}") from None
+    except DriftlabError as error:
+        raise DaskError(f"dask: a worker says: {error}") from None
 
 
 def _on_worker(numbers: range, *, scenario: Scenario, compiled: bool) -> Any:
@@ -132,15 +160,22 @@ def _on_worker(numbers: range, *, scenario: Scenario, compiled: bool) -> Any:
 
 
 def _client(address: str) -> Any:
+    import socket
+
     try:
         from distributed import Client
     except ImportError:
         raise DaskError("dask: not installed; pip install driftlab[dask]") from None
     try:
+        # Asked by hand first: a client that fails goes on complaining after its error.
+        host, _, port = address.rpartition("//")[2].rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=DASK_TIMEOUT_S).close()
         client: Any = Client  # which has no types
-        return client(address, timeout=DASK_TIMEOUT, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise DaskError(f"dask: no scheduler at {address}: {_one_line(error)}") from None
+        return client(address, timeout=f"{DASK_TIMEOUT_S}s", set_as_default=False)
+    except (OSError, ValueError, TypeError, TimeoutError) as error:
+        raise DaskError(
+            f"dask: no scheduler at {address!r}, as in tcp://HOST:8786: {_one_line(error)}"
+        ) from None
 
 
 def _one_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from driftlab.api.general import make_machines, simulate_one
 from driftlab.api.outcome import Run, raise_failures
 from driftlab.api.shares import cores, is_worth_compiling, on_dask, on_processes
 from driftlab.errors import DriftlabError
-from driftlab.hosts.loading import load_process
+from driftlab.hosts.loading import load_process, located
 from driftlab.hosts.run_folder import claim
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
@@ -68,9 +68,12 @@ def simulate_each(
     The other parameters are those of `simulate`. Raises DriftlabError.
     """
     load_process(scenario.process)
+    scenario = located(scenario)
+    if workers is not None and workers < 1:
+        raise DriftlabError(f"workers: {workers} is not allowed; from 1, or None for all cores")
     folder = None if out is None else str(out)
     if dask is not None and (keep or folder):
-        raise DriftlabError("dask: its workers keep figures only; leave out the record or the dask")
+        raise DriftlabError("dask: its workers keep figures only; no history, and no folder (out)")
     if folder is not None and scenario.runs > 1:
         make_machines(scenario, plan_run(scenario, scenario.first_run))  # raises before the claim
         claim(folder, scenario)

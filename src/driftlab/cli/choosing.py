@@ -63,7 +63,19 @@ def _base(scenario: str | None) -> dict[str, Any]:
         raise UnknownScenarioError(
             f"{scenario} is a folder; of a run's folder give {scenario.rstrip('/')}/scenario.toml"
         )
+    if scenario.endswith(".py"):
+        raise UnknownScenarioError(f"{scenario}: name a class of it too, as in {scenario}:Ring")
     try:
-        return keys_from_toml(read_text(scenario))
+        return _beside(scenario, keys_from_toml(read_text(scenario)))
     except ScenarioError as error:
         raise ScenarioError(f"{scenario}: {error}") from None
+
+
+def _beside(file: str, keys: dict[str, Any]) -> dict[str, Any]:
+    """Find the process that a file of a scenario names beside that file, if it is there."""
+    process = keys.get("process")
+    if isinstance(process, str) and not os.path.isabs(process):
+        there = os.path.join(os.path.dirname(file), process)
+        if os.path.isfile(there.rpartition(":")[0]):
+            keys["process"] = there
+    return keys

@@ -14,6 +14,7 @@ from driftlab.cli.choosing import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.hosts.addresses import Address, AddressError, listen
 from driftlab.hosts.assignment import Assignment
+from driftlab.hosts.loading import located
 from driftlab.hosts.run_folder import share, withdraw
 from driftlab.hosts.standalone import run_alone
 from driftlab.machine.failure import ProcessError
@@ -33,7 +34,7 @@ class MachineError(DriftlabError):
 
 def main(options: argparse.Namespace) -> int:
     """Run one machine and return the exit status."""
-    chosen = chosen_scenario(options, fresh_seed=False)
+    chosen = located(chosen_scenario(options, fresh_seed=False))
     scenario = chosen.alone(chosen.first_run)
     require_real(scenario)
     plan = _plan_of(options.name, scenario)

@@ -1,6 +1,7 @@
 """What a person or a script reads when a run is over."""
 
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, sqrt
 
@@ -13,8 +14,10 @@ from driftlab.trace.journal import COMPLETE
 
 COMMAND_VARIABLE = "DRIFTLAB_COMMAND"  # how the user called us, where not as `driftlab`
 EXIT_NOT_WHOLE = 3  # a machine was lost
+EXIT_INTERRUPTED = 130
 RUNS_LISTED_MAX = 20  # of more runs a table shows means
 MACHINES_LISTED_MAX = 50  # of one run
+ODDITIES_MAX = 40  # lines below a table
 
 
 def print_json(scenario: Scenario, runs: Sequence[Run]) -> None:
@@ -28,8 +31,13 @@ def print_json(scenario: Scenario, runs: Sequence[Run]) -> None:
 def print_runs(runs: Sequence[Run]) -> None:
     """Print a table of all machines of all runs, and below it whatever was not as it should be."""
     print(_listing(runs) if len(runs) <= RUNS_LISTED_MAX else _spread(runs))
-    odd = [line for run in runs for line in oddities(run)]
-    print("", *odd, sep="\n")
+    odd = [
+        f"run {run.number}, {line}" if len(runs) > 1 else line
+        for run in runs
+        for line in oddities(run)
+    ]
+    more = [f"… and {len(odd) - ODDITIES_MAX} lines more like these"]
+    print("", *odd[:ODDITIES_MAX], *(more if len(odd) > ODDITIES_MAX else []), sep="\n")
 
 
 def _spread(runs: Sequence[Run]) -> str:
@@ -124,7 +132,7 @@ def oddities(run: Run) -> list[str]:
 def _unwhole(run: Run) -> list[str]:
     """Say of each machine that did not take every tick why; where very many ended alike, once."""
     if len(run.ends) > MACHINES_LISTED_MAX and len(set(run.ends.values())) == 1:
-        return [f"run {run.number}: {end}" for end in set(run.ends.values())]
+        return [f"all machines: {end}" for end in set(run.ends.values())]
     ticks = {machine.name: machine.ticks for machine in run.machines}
     return [
         f"{name}: {end}, after {ticks.get(name, 0)} ticks"
@@ -156,6 +164,15 @@ def print_next(scenario: Scenario, folder: Folder, runs: Sequence[Run], verb: st
 def print_seed(scenario: Scenario) -> None:
     """Say what it takes to throw the same dice again."""
     print(f"seed       {scenario.seed}")
+
+
+def print_if_lost(runs: Sequence[Run]) -> None:
+    """Say on standard error, in one line, that not every machine took every tick."""
+    lost = [run for run in runs if not run.is_whole]
+    if lost:
+        name, end = next((name, end) for name, end in lost[0].ends.items() if end != COMPLETE)
+        more = f" (and more, in {len(lost)} of {len(runs)} runs)" if len(runs) > 1 else ""
+        print(f"driftlab: {name}: {end}{more}", file=sys.stderr)
 
 
 def _quote(path: str) -> str:

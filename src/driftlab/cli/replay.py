@@ -5,6 +5,7 @@ import json
 
 from driftlab.api.compared import Replay, replay_runs
 from driftlab.event import Event
+from driftlab.hosts.loading import DIE
 from driftlab.machine.replay import Difference
 
 EXIT_DIFFERENT = 1
@@ -21,6 +22,8 @@ def main(options: argparse.Namespace) -> int:
             print(f"{one.journal}: {_tell(one.difference)}")
         events = sum(one.events for one in replays)
         print(f"{events} events of {len(replays)} machines replayed, {len(differences)} differ")
+        if differences and replays[0].process != DIE:
+            print(f"(if {replays[0].process} was changed since the run, that is why)")
     return EXIT_DIFFERENT if differences else 0
 
 

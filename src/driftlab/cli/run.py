@@ -10,6 +10,7 @@ from driftlab.cli import output
 from driftlab.cli.choosing import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.hosts.limits import require_files_for
+from driftlab.hosts.loading import located
 from driftlab.hosts.run_folder import fresh_folder, leave_if_empty
 from driftlab.scenario import Scenario
 
@@ -18,7 +19,7 @@ EXIT_INTERRUPTED = 130
 
 def main(options: argparse.Namespace) -> int:
     """Run a scenario for real and return the exit status."""
-    scenario = chosen_scenario(options, fresh_seed=True)
+    scenario = located(chosen_scenario(options, fresh_seed=True))
     require_files_for(scenario.size)
     require_real(scenario)
     folder = Path(options.out or fresh_folder())
@@ -50,6 +51,7 @@ def _show(options: argparse.Namespace, scenario: Scenario, folder: Path, runs: l
         output.print_json(scenario, runs)
     elif options.quiet:
         print(folder)
+        output.print_if_lost(runs)
     else:
         output.print_runs(runs)
         output.print_next(scenario, folder, runs)

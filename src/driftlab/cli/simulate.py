@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from driftlab.api.outcome import Run
+from driftlab.api.shares import is_cold, is_worth_compiling
 from driftlab.api.simulated import OnProgress, simulate_each
 from driftlab.cli import output
 from driftlab.cli.choosing import chosen_scenario
@@ -26,14 +27,24 @@ def main(options: argparse.Namespace) -> int:
     scenario = chosen_scenario(options, fresh_seed=True)
     load_process(scenario.process)
     folder = _folder(options, scenario)
+    runs: list[Run] = []
+    interrupted = False
     try:
         with _progress(options, scenario) as on_progress:
-            runs = list(simulate_each(scenario, folder, dask=options.dask, on_progress=on_progress))
+            for run in simulate_each(scenario, folder, dask=options.dask, on_progress=on_progress):
+                runs.append(run)  # noqa: PERF402 - what is done counts if it is interrupted
+    except KeyboardInterrupt:
+        interrupted = True
+        of = f"{len(runs)} of {scenario.runs} runs are whole"
+        print(f"driftlab: interrupted; {of}{f', in {folder}' if folder else ''}", file=sys.stderr)
     except BaseException:
         if folder and not options.out:
             leave_if_empty(folder)
         raise
-    _show(options, scenario, folder, runs)
+    if runs:
+        _show(options, scenario, folder, runs)
+    if interrupted:
+        return output.EXIT_INTERRUPTED
     return 0 if all(run.is_whole for run in runs) else output.EXIT_NOT_WHOLE
 
 
@@ -45,6 +56,7 @@ def _show(
     elif options.quiet:
         if folder:
             print(folder)
+        output.print_if_lost(runs)
     else:
         output.print_runs(runs)
         if folder:
@@ -58,10 +70,33 @@ def _show(
 @contextmanager
 def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnProgress | None]:
     """Give what shows a progress bar, where there is much to do and somebody looks."""
-    few = scenario.expected_ticks < TICKS_UNWATCHED_MAX
-    if options.quiet or few or not sys.stderr.isatty():
+    if scenario.expected_ticks < TICKS_UNWATCHED_MAX:
         yield None
         return
+    with _terminated_like_interrupted():
+        if not options.quiet and is_worth_compiling(scenario) and is_cold():
+            print("compiling the engine, which takes some ten seconds, once", file=sys.stderr)
+        if options.quiet or not sys.stderr.isatty():
+            yield None
+            return
+        with _bar(scenario) as on_progress:
+            yield on_progress
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Take SIGTERM for a Ctrl-C: what was recorded is closed in order."""
+    import signal  # heavier than it looks; what is over in no time need not pay for it
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _bar(scenario: Scenario) -> Iterator[OnProgress]:
     from rich.progress import (
         BarColumn,
         Progress,

@@ -31,6 +31,8 @@ def _tell(machine: MachineTwin) -> str:
 
 
 def _why(parting: Parting) -> str:
+    if parting.message is None and parting.found_alike:
+        return "where the same messages led to another event: was the process or its seed changed?"
     if parting.message is None:
         return "where the same messages lay in another order"
     sender, stamp = parting.message

@@ -37,6 +37,7 @@ def _plan(values: list[Any]) -> MachinePlan:
     plan = MachinePlan(*values)
     return plan._replace(
         peers=tuple(plan.peers),
+        names=tuple(plan.names),
         places=tuple(plan.places),
         schedule=Schedule(*plan.schedule),
         die=(plan.die[0], plan.die[1]),

@@ -13,6 +13,7 @@ from typing import Any, Final
 from driftlab.errors import DriftlabError
 from driftlab.machine.machine import ProcessType
 from driftlab.machine.process import Process
+from driftlab.scenario import Scenario
 
 DIE: Final = "die"
 
@@ -33,7 +34,9 @@ def load_process(name: str) -> ProcessType | None:
     found = getattr(_module(file), wanted, None)
     if not isinstance(found, type) or not issubclass(found, Process):
         what = "there is no such class" if found is None else "it does not derive from Process"
-        raise LoadError(f"process: {name}: {what}; the file has {_processes(_module(file))}")
+        raise LoadError(
+            f"process: {name}: {what}; processes in the file: {_processes(_module(file))}"
+        )
     return found
 
 
@@ -43,16 +46,31 @@ def _processes(module: Any) -> str:
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Process) and value is not Process
     ]
-    return ", ".join(names) or "none that does"
+    return ", ".join(names if len(names) <= 12 else [*names[:11], "…"]) or "none"
+
+
+def located(scenario: Scenario) -> Scenario:
+    """Return a scenario whose process is found from any folder, by its whole path."""
+    if scenario.process == DIE:
+        return scenario
+    file, _, wanted = scenario.process.rpartition(":")
+    return scenario.replace(process=f"{os.path.abspath(file)}:{wanted}")
 
 
 @lru_cache(maxsize=16)
 def _module(file: str) -> Any:
     main = sys.modules.get("__main__")
     running = getattr(main, "__file__", None)
-    if running and os.path.exists(file) and os.path.samefile(running, file):
+    if running and _are_same(running, file):
         return main
     return _imported(file)
+
+
+def _are_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one is no file: a script that came on standard input
+        return False
 
 
 def _imported(file: str) -> Any:

@@ -37,7 +37,7 @@ ProcessType = Callable[[MachineView], Process]
 _INTERNAL, _SEND, _RECEIVE = Kind.INTERNAL, Kind.SEND, Kind.RECEIVE
 _new_tuple = tuple.__new__  # an Event from a tuple: several times faster than by its fields
 _NOTHING: tuple[Any, ...] = ()
-_FAILURES = (Exception, SystemExit)  # of a user's process; Ctrl-C is not one
+_FAILURES = (Exception, SystemExit, GeneratorExit)  # of a user's process; Ctrl-C is not one
 
 
 class Machine:
@@ -46,10 +46,11 @@ class Machine:
     Raises ProcessError where the process cannot even be made.
     """
 
-    __slots__ = ("_inbox", "_known", "_name", "_peers", "_process", "_stamping", "view")
+    __slots__ = ("_clock", "_inbox", "_known", "_name", "_peers", "_process", "_stamping", "view")
 
     def __init__(self, plan: MachinePlan, process: ProcessType | None = None) -> None:
-        self.view = MachineView(plan.name, plan.position, plan.size, plan.peers, plan.die_stream)
+        self.view = MachineView(plan.name, plan.position, plan.names, plan.peers, plan.die_stream)
+        self._clock = 0
         made = Die(self.view, plan.die) if process is None else _made(self.view, process)
         self._process = made
         self._name = plan.name
@@ -61,7 +62,7 @@ class Machine:
     @property
     def clock(self) -> int:
         """Its Lamport clock: 0 before its first event."""
-        return self.view.clock
+        return self._clock
 
     def tick(self, tick: int, found: Sequence[Message], now_ns: int) -> Step:
         """Take in what was found, do the one operation of tick number `tick`.
@@ -76,7 +77,7 @@ class Machine:
         if inbox:
             message = inbox.popleft()
             sender, stamp, timestamp, payload = message
-            view.clock = merge(view.clock, stamp)
+            view.clock = clock = self._clock = merge(self._clock, stamp)
             if self._stamping is not None:
                 view.timestamp = self._stamping.merge(timestamp, now_ns)
             view.queue = len(inbox)
@@ -87,11 +88,11 @@ class Machine:
             if answer is None:
                 received = (
                     self._name, tick, _RECEIVE, sender, stamp, _NOTHING,
-                    view.clock, view.queue, view.timestamp, _NOTHING,
+                    clock, view.queue, view.timestamp, _NOTHING,
                 )  # fmt: skip
                 return _new_tuple(Event, received), _NOTHING
             return self._obey(answer, self._process.receive, tick, sender, stamp)
-        view.clock = step(view.clock)
+        view.clock = clock = self._clock = step(self._clock)
         if self._stamping is not None:
             view.timestamp = self._stamping.tick(now_ns)
         view.queue = 0
@@ -102,7 +103,7 @@ class Machine:
         if answer is None:
             internal = (
                 self._name, tick, _INTERNAL, None, None, _NOTHING,
-                view.clock, view.queue, view.timestamp, _NOTHING,
+                clock, view.queue, view.timestamp, _NOTHING,
             )  # fmt: skip
             return _new_tuple(Event, internal), _NOTHING
         return self._obey(answer, self._process.idle, tick, None, None)
@@ -112,7 +113,7 @@ class Machine:
     ) -> Step:
         """Turn what the process answered into an event and posts. Raises ProcessError."""
         view, posts, recorded = self.view, _NOTHING, _NOTHING
-        clock, timestamp = view.clock, view.timestamp
+        clock, timestamp = self._clock, view.timestamp
         try:
             if isinstance(answer, Send):
                 targets, payload = settle_one(answer, self._peers, self._known, self._name)

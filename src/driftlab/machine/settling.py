@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from driftlab.machine.effects import Record, Send
-from driftlab.payload import PayloadError, parse_payload, payload_text
+from driftlab.payload import PayloadError, parse_payload, payload_text, quote
 
 
 class NonsenseError(ValueError):
@@ -35,7 +35,7 @@ def settle(
     if isinstance(answer, Send | Record):
         answer = (answer,)
     if not isinstance(answer, list | tuple):
-        raise NonsenseError(f"{_quote(answer)}; allowed: None, Send, Record or a list of them")
+        raise NonsenseError(f"{quote(answer)}; allowed: None, Send, Record or a list of them")
     letters: list[tuple[tuple[str, ...], str | None]] = []
     recorded: list[Any] = []
     for effect in answer:
@@ -44,7 +44,9 @@ def settle(
         elif isinstance(effect, Record):
             recorded.append(_on_record(effect))
         else:
-            raise NonsenseError(f"a list with {_quote(effect)}; allowed: Send and Record")
+            raise NonsenseError(f"a list with {quote(effect)}; allowed: Send and Record")
+    if len(recorded) > 1:
+        _on_record(Record(recorded))  # together they are no longer than one may be
     letters = [letter for letter in letters if letter[0]]
     return Settled(_all_targets(letters, peers), letters, tuple(recorded))
 
@@ -64,7 +66,7 @@ def settle_one(
                 _refuse(name, peers)
         targets = _in_name_order(tuple(to), peers)
     else:
-        raise NonsenseError(f"Send to {_quote(to)}; allowed: the name of a peer, or several")
+        raise NonsenseError(f"Send to {quote(to)}; allowed: the name of a peer, or several")
     if payload is None:
         return targets, None
     try:
@@ -74,7 +76,7 @@ def settle_one(
 
 
 def _refuse(name: Any, peers: tuple[str, ...]) -> NoReturn:
-    raise NonsenseError(f"Send to {_quote(name)}; its peers are {_listed(peers)}")
+    raise NonsenseError(f"Send to {quote(name)}; its peers are {_listed(peers)}")
 
 
 def _in_name_order(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
@@ -108,8 +110,3 @@ def _all_targets(
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(map(str, names if len(names) <= 12 else (*names[:11], "…")))
-
-
-def _quote(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -74,7 +74,7 @@ class MachineView:
 
     name: the process's own name.
     position: its place in name order, from 0.
-    size: how many processes there are.
+    names: the names of all processes, in name order; `size` is how many.
     peers: the names of those it can send to, in name order.
     tick: the number of this tick, from 0.
     clock: the Lamport clock of this event; what is sent now carries it.
@@ -85,16 +85,22 @@ class MachineView:
     """
 
     __slots__ = (
-        "clock", "name", "now_ns", "peers", "position", "queue", "random", "size", "tick",
+        "clock", "name", "names", "now_ns", "peers", "position", "queue", "random", "size", "tick",
         "timestamp",
     )  # fmt: skip
 
     def __init__(
-        self, name: str, position: int, size: int, peers: tuple[str, ...], stream: int
+        self,
+        name: str,
+        position: int,
+        names: tuple[str, ...],
+        peers: tuple[str, ...],
+        stream: int,
     ) -> None:
         self.name = name
         self.position = position
-        self.size = size
+        self.names = names
+        self.size = len(names)
         self.peers = peers
         self.tick = 0
         self.clock = 0

@@ -79,7 +79,8 @@ class History:
         of = self.columns
         names = pl.Series(list(self.names), dtype=pl.String)
         sender = pl.Series(of.sender).cast(pl.UInt32, strict=False)  # null below 0
-        targets = self._extra.get("targets") or self._targets()
+        own = self._extra.get("targets")
+        targets = pl.Series(own, dtype=pl.List(pl.String)) if own else self._targets()
         more = [key for key in ("timestamp", "recorded") if key in self._extra]
         frame = pl.DataFrame(
             {
@@ -91,7 +92,7 @@ class History:
                 "queue": pl.Series(of.queue).cast(pl.Int64),
                 "sender": names.gather(sender),
                 "stamp": pl.Series(of.stamp).cast(pl.Int64),
-                "targets": pl.Series(targets, dtype=pl.List(pl.String)),
+                "targets": targets,
             }
         )
         return frame.with_columns(
@@ -99,8 +100,8 @@ class History:
             stamp=pl.when(pl.col("sender").is_not_null()).then(pl.col("stamp")),
         )
 
-    def _targets(self) -> list[list[str]]:
-        """Write out whom each event sends to."""
+    def _targets(self) -> Any:
+        """Return whom each event sends to, as a series of lists of names."""
         every: dict[int, list[str]] = {}
 
         def named(process: int) -> list[str]:
@@ -108,16 +109,20 @@ class History:
                 every[process] = [self.names[place] for place in self._peers_of(process)]
             return every[process]
 
-        return [
-            []
-            if target == NO_TARGET
-            else named(process)
-            if target == EVERY_PEER
-            else [self._peer(process, target)]
-            for process, target in zip(
-                self.columns.process.tolist(), self.columns.target.tolist(), strict=True
-            )
-        ]
+        def written(process: int, target: int) -> list[str]:
+            if target == NO_TARGET:
+                return []
+            return named(process) if target == EVERY_PEER else [self._peer(process, target)]
+
+        # The same few are sent to again and again: each is written out once.
+        import numpy as np
+        import polars as pl
+
+        width = len(self.names) + 2
+        codes = self.columns.process.astype(np.int64) * width + self.columns.target + 2
+        few, places = np.unique(codes, return_inverse=True)
+        lists = [written(code // width, code % width - 2) for code in few.tolist()]
+        return pl.Series(lists, dtype=pl.List(pl.String)).gather(pl.Series(places))
 
     def _peers_of(self, process: int) -> Sequence[int]:
         if self._peers is not None:
