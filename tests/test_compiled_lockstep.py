@@ -97,3 +97,33 @@ def test_progress_counts_each_tick_once() -> None:
     scenario = Scenario(rates=[6, 3, 1], seconds=90, runs=5000)
     simulate_runs(scenario, cores=1, on_progress=lambda *ticks: seen.append(ticks))
     assert seen[-1] == (4_500_000, 4_500_000)
+
+
+def differing(scenario: Scenario, rows: range) -> list[int]:
+    """Return which of many runs, side by side, are not what the general engine makes of them."""
+    figures = simulate_runs(scenario)
+    return [
+        row
+        for row in rows
+        if int(figures.digest[row]) != general(scenario.alone(row + 1), row + 1).digest()
+    ]
+
+
+@pytest.mark.parametrize(("rates", "seconds"), [("1..3", 60.9), ("1..2", 61.7), ("1..6", 60.9)])
+def test_runs_of_other_rates_never_share_a_schedule(rates: str, seconds: float) -> None:
+    """Where little of a last second is left, and rates are drawn, orders look alike."""
+    scenario = Scenario(rates=rates, seconds=seconds, runs=3000, seed=1)
+    assert differing(scenario, range(120)) == []
+
+
+def test_a_ring_that_is_full_to_its_last_place_is_not_trusted() -> None:
+    scenario = Scenario(rates=[10, 1, 1], seconds=12, faces=3, runs=3000, seed=5)
+    figures = simulate_runs(scenario)
+    full = [row for row in range(3000) if figures.queue_max[row].max() == 63]
+    assert len(full) > 20
+    wrong = [
+        row
+        for row in full
+        if int(figures.digest[row]) != general(scenario.alone(row + 1), row + 1).digest()
+    ]
+    assert wrong == []

@@ -1,7 +1,10 @@
 """Which engine simulates what, and that it does not show: the public face of `simulate`."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from driftlab.hosts import simulator
 from driftlab.trace.reading import journals_of
 from tests.processes import Chatter
 from tests.started import driftlab as command
+from tests.started import eventually, started
 from tests.test_cli import document
 
 SMALL = driftlab.Scenario(rates=[6, 3, 1], seconds=60, seed=4)
@@ -89,9 +93,6 @@ def test_a_small_run_never_loads_the_compiler() -> None:
         "main(['simulate', '--rates', '6,3,1', '--seed', '1', '--record', 'summary']);"
         f"print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
     )
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
     )
@@ -201,3 +202,66 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(
         with pytest.raises(driftlab.DriftlabError, match="no scheduler at") as error:
             driftlab.simulate(SMALL, dask=address)
         assert "\n" not in str(error.value)
+
+
+def test_a_script_without_a_main_guard_may_simulate_many_runs(tmp_path: Path) -> None:
+    """By the general engine, on several processes: none of them runs the script again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import driftlab\n"
+        "scenario = driftlab.Scenario(rates=[6, 3, 1], seconds=60, runs=400, clock='hybrid')\n"
+        "runs = driftlab.simulate(scenario, workers=2)\n"
+        "print(len(runs), __file__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=90, cwd=tmp_path
+    )
+    assert (done.stdout, done.stderr) == (f"400 {script}\n", "")
+
+
+def test_a_script_that_runs_machines_while_it_is_loaded_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import driftlab\n"
+        "class Mine(driftlab.Process):\n"
+        "    pass\n"
+        "driftlab.run(driftlab.Scenario(process=Mine, seconds=1), 'out')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=90, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "runs machines while it is loaded" in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == [script]
+
+
+def test_runs_are_equal_only_if_all_that_they_hold_is() -> None:
+    run, other = one(SMALL), one(SMALL)
+    assert run == other
+    assert hash(run) == hash(other)
+    assert run == driftlab.simulate(SMALL.replace(runs=3, first_run=1))[0]  # type: ignore[index]
+    for change in ("ends", "incidents", "undelivered", "unread"):
+        other = one(SMALL)
+        setattr(other, change, {"A": 1})
+        assert run != other
+    other = one(SMALL)
+    other.machines = other.machines[:2]
+    assert run != other
+    other = one(SMALL)
+    other.digest = 0
+    assert run != other
+
+
+def test_an_interrupt_keeps_and_shows_the_runs_that_are_whole(tmp_path: Path) -> None:
+    flags = ("--rates", "6,3,1", "--runs", "100000", "--clock", "vector", "--out", tmp_path / "out")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with started("simulate", *flags, "--json") as process:
+            eventually(lambda: (tmp_path / "out" / "run-000400").exists())
+            process.send_signal(number)
+            said, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        runs = document(said)["runs"]
+        assert len(runs) > 10
+        assert f"interrupted; {len(runs)} of 100000 runs are whole" in errors
+        assert "Traceback" not in errors
+        shutil.rmtree(tmp_path / "out")

@@ -52,7 +52,7 @@ stamps = st.lists(st.integers(0, 2**62), min_size=3, max_size=3).map(
 @st.composite
 def long_entries(draw: st.DrawFn) -> Entry:
     one = draw(entries())
-    message = st.builds(Message, names, counts, stamps | st.none(), letters)
+    message = st.builds(Message, names, counts, stamps, letters)
     event = one.event._replace(
         timestamp=draw(stamps | st.none()), recorded=tuple(draw(st.lists(values, max_size=3)))
     )
@@ -68,6 +68,15 @@ def test_timestamps_payloads_and_what_is_on_record_survive_their_line(one: Entry
     assert back == one
     bare = parse_entry("A", line[:-1])
     assert bare.event == one.event._replace(timestamp=None)
+
+
+@given(names, counts, values)
+def test_a_payload_survives_where_there_is_no_further_clock(
+    name: str, stamp: int, value: object
+) -> None:
+    message = Message(name, stamp, None, payload_text(value))
+    line = format_entry(entry(1)._replace(found=(message,)), more_columns=True)
+    assert parse_entry("A", line[:-1]).found == (message,)
 
 
 @given(st.text('0123456789.:,%{}[]"AB-', max_size=12), st.sampled_from([10, 11, 12]))
@@ -251,3 +260,19 @@ def test_a_full_disk_is_an_error_with_the_files_name() -> None:
     with pytest.raises(JournalFileError, match="No space left"):
         journal.append(entry(0))
     journal.close()
+
+
+@pytest.mark.parametrize("column", [1, 2, 3, 6, 8, 9, 10])
+def test_a_number_of_thousands_of_digits_is_no_event(column: int) -> None:
+    cells = format_entry(entry(1)).rstrip("\n").split("\t")
+    cells[column] = ("B:" if column == 10 else "") + "9" * 5000
+    with pytest.raises(JournalError):
+        parse_entry("A", "\t".join(cells))
+
+
+def test_a_message_found_without_the_timestamp_of_its_run_is_no_event() -> None:
+    cells = format_entry(entry(1), more_columns=True).rstrip("\n").split("\t")
+    for text in ("B:5", "B:5::1"):
+        cells[10] = text
+        with pytest.raises(JournalError, match="without a timestamp"):
+            parse_entry("A", "\t".join(cells), lambda _, text: VectorTimestamp.decode(text, 0, 3))

@@ -239,9 +239,12 @@ def test_a_process_that_cannot_be_made_starts_nothing(world: World, tmp_path: Pa
 
 
 def test_what_a_process_prints_goes_to_standard_error(tmp_path: Path) -> None:
+    loud = tmp_path / "loud.py"
+    loud.write_text(PROCESSES.read_text() + "\n\nprint('loaded')\n")
     for verb in ("simulate", "run"):
         flags = ("--seconds", "1", "--rates", "9,8", "--json", "--out", tmp_path / verb)
-        done = command(verb, f"{PROCESSES}:Prints", *flags)
+        done = command(verb, f"{loud}:Prints", *flags)
+        assert "loaded\n" in done.stderr
         assert document(done.stdout)["runs"][0]["ends"] == {"A": "complete", "B": "complete"}
         assert done.stderr.count('ready {"stopped"}') == 17
 

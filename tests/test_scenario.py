@@ -267,7 +267,8 @@ def test_a_scenario_never_changes_and_its_copies_are_equal() -> None:
         ({"latencies": {"A>B": "fixed:nan"}}, "latencies: A>B: nan is not allowed"),
         ({"latencies": 5}, "latencies: 5 is no table"),
         ({"process": "mine"}, "process: 'mine' is not a process"),
-        ({"process": int}, "is not a process"),
+        ({"first_run": 2**63, "runs": 2}, "first_run: 2 runs from 9223372036854775808 on"),
+        ({"process": int}, "int is defined in no file"),
         (
             {"seconds": 1e300},
             "seconds: 1e+300 is not allowed; allowed: a number from 1e-09 to",
@@ -301,3 +302,10 @@ def test_what_is_written_as_toml_reads_back_as_it_was(
 def test_what_has_no_place_in_a_scenario_is_not_written(value: object) -> None:
     with pytest.raises(TypeError):
         toml_text({"key": value})
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    import numpy as np
+
+    scenario = Scenario(rates=np.array([6, 3, 1]), seconds=np.int64(60), seed=np.uint32(7))  # type: ignore[arg-type]
+    assert scenario == Scenario(rates=[6, 3, 1], seconds=60, seed=7)

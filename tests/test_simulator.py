@@ -267,3 +267,29 @@ def test_a_summary_writes_nothing(tmp_path: Path) -> None:
     refused = command("simulate", "--record", "summary", "--out", "x", cwd=tmp_path)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_replay_tells_of_holes_in_a_journal(tmp_path: Path) -> None:
+    command("simulate", "--rates", "6,3,1", "--seed", "1", "--out", tmp_path / "run", "--quiet")
+    path = tmp_path / "run" / "A.log"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:100], "nonsense\n", *lines[101:]]))
+    done = command("replay", tmp_path / "run")
+    assert done.returncode == 1
+    assert "1 lines could not be read, the first is line 101: not an event" in done.stdout
+    assert "262 events behind a hole were not replayed" in done.stdout
+    assert "0 differ" in done.stdout
+    (first, *_) = document(command("replay", tmp_path / "run", "--json").stdout)["replays"]
+    assert (first["events"], first["unread"], first["left_out"]) == (97, 1, 262)
+
+
+@pytest.mark.parametrize("count", ["undelivered=x", "undelivered=", "incidents=-", "incidents=1e9"])
+def test_a_changed_last_line_does_not_keep_a_run_from_being_read(
+    tmp_path: Path, count: str
+) -> None:
+    command("simulate", "--rates", "6,3,1", "--seed", "1", "--out", tmp_path / "run", "--quiet")
+    path = tmp_path / "run" / "A.log"
+    key = count.partition("=")[0]
+    path.write_text(path.read_text().replace(f"{key}=0", count))
+    _, (run,) = driftlab.read_runs(tmp_path / "run")
+    assert run.machines[0].ticks == 360

@@ -17,6 +17,7 @@ from driftlab.physical import PhysicalClock
 from driftlab.scenario_checks import (
     CHECKS,
     MACHINES_MAX,
+    RUN_NUMBER_MAX,
     RateRange,
     ScenarioError,
     exact,
@@ -139,6 +140,11 @@ class Scenario:
         given = locals()
         for key, check in CHECKS.items():
             object.__setattr__(self, key, check(key, given[key]))
+        if self.first_run + self.runs > RUN_NUMBER_MAX + 1:
+            raise ScenarioError(
+                f"first_run: {self.runs} runs from {self.first_run} on would go beyond "
+                f"{RUN_NUMBER_MAX}, the last number of a run"
+            )
         self._settle_chances()
         self._settle_machines()
         self._settle_channels()

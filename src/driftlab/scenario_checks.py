@@ -22,6 +22,7 @@ SECONDS_MAX: Final = 1e9
 SPEED_MAX: Final = 1e6
 SEED_MAX: Final = 2**64 - 1
 MACHINES_MAX: Final = 1_000_000
+RUN_NUMBER_MAX: Final = 2**63
 RUNS_MAX: Final = 1_000_000_000
 NAME_CHARACTERS_MAX: Final = 32
 LATENCY_SECONDS_MAX: Final = 1e6
@@ -253,7 +254,7 @@ CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "names": _names,
     "seconds": _real(1e-9, SECONDS_MAX, " (scenario time)"),
     "runs": _whole(1, RUNS_MAX),
-    "first_run": _whole(1, 2**63),
+    "first_run": _whole(1, RUN_NUMBER_MAX),
     "faces": _optional(_whole(3, 2**32)),
     "send_one": _optional(_real(0, 1)),
     "send_all": _optional(_real(0, 1)),

@@ -1,6 +1,6 @@
 """What is recorded beside what the rules say: a run's twin, and its replay."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -13,7 +13,8 @@ from driftlab.machine.replay import Difference, Input, replay
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
 from driftlab.trace.files import UnreadableError
-from driftlab.trace.reading import Journal, journals_of
+from driftlab.trace.journal import Entry
+from driftlab.trace.reading import Journal, Unread, journals_of
 
 
 def twin_runs(path: str | Path) -> list[tuple[Path, list[MachineTwin]]]:
@@ -33,13 +34,19 @@ def _twin_one(scenario: Scenario, folder: Path) -> tuple[Path, list[MachineTwin]
 
 
 class Replay(NamedTuple):
-    """One machine's replay: how many events its journal holds, and the first that differs."""
+    """One machine's replay: how many events were replayed, and the first that differs.
+
+    `unread` are the lines of its journal that could not be read. After the
+    first hole nothing can be replayed: `left_out` counts the events behind it.
+    """
 
     journal: Path
     machine: str
     events: int
     difference: Difference | None
     process: str
+    unread: list[Unread]
+    left_out: int
 
 
 def replay_runs(path: str | Path) -> list[Replay]:
@@ -55,12 +62,27 @@ def _replay_one(run: Run) -> Iterator[Replay]:
     for journal in journals_of(cast(Path, run.folder), decoder(scenario)):
         if journal.machine not in plans:
             raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
+        inputs = inputs_of(journal)
         with prints_aside(scenario):
-            difference = replay(plans[journal.machine], inputs_of(journal), process)
-        events = len(journal.entries)
-        yield Replay(journal.path, journal.machine, events, difference, scenario.process)
+            difference = replay(plans[journal.machine], inputs, process)
+        left_out = len(journal.entries) - len(inputs)
+        yield Replay(
+            journal.path, journal.machine, len(inputs), difference,
+            scenario.process, journal.unread, left_out,
+        )  # fmt: skip
 
 
 def inputs_of(journal: Journal) -> list[Input]:
-    """Return what a journal says that each tick was given, and the event that came of it."""
-    return [Input(entry.event, entry.found, entry.instant.time_ns) for entry in journal.entries]
+    """Return what each tick was given, up to the first that is missing, and its event."""
+    return [
+        Input(entry.event, entry.found, entry.instant.time_ns)
+        for entry in takewhile_whole(journal.entries)
+    ]
+
+
+def takewhile_whole(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield the entries of ticks 0, 1, 2 … up to the first that is missing."""
+    for tick, entry in enumerate(entries):
+        if entry.event.tick != tick:
+            return
+        yield entry

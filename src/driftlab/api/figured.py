@@ -51,7 +51,7 @@ class FiguredMachines(Sequence[MachineSummary]):
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
     def __hash__(self) -> int:
-        return hash(tuple(self))
+        return hash(len(self))
 
     def __reduce__(self) -> tuple[type[tuple[Any, ...]], tuple[list[MachineSummary]]]:
         return tuple, (list(self),)

@@ -158,7 +158,7 @@ class Run:
         return isinstance(other, Run) and self._values() == other._values()
 
     def __hash__(self) -> int:
-        return hash((self._base, self.number))
+        return hash((self.scenario, self.number))
 
     def __repr__(self) -> str:
         return f"Run(number={self.number}, {len(self.machines)} machines, folder={self._folder!r})"

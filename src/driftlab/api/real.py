@@ -8,7 +8,7 @@ from driftlab.api.outcome import Run, raise_failures
 from driftlab.api.recorded import read_run
 from driftlab.hosts.launcher import LaunchError, WorkerBugError, launch
 from driftlab.hosts.limits import require_files_for
-from driftlab.hosts.loading import load_process, located
+from driftlab.hosts.loading import demand_not_loading, load_process, located
 from driftlab.hosts.run_folder import (
     RunFolderError,
     claim,
@@ -40,6 +40,7 @@ def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
     the scenario asks for more than one. Raises DriftlabError; where a process
     of the user failed that is ProcessesFailedError, after all else is done.
     """
+    demand_not_loading()
     require_real(scenario)
     scenario = located(scenario)
     runs = list(run_each(scenario, Path(out or fresh_folder())))

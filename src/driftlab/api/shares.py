@@ -5,6 +5,7 @@ alone, so it does not matter who works it out, nor in what order, nor how often.
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -93,17 +94,32 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
     work = partial(work_out, scenario, compiled=False, out=out)
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
     try:
-        with _interrupts_ignored():  # by the processes that are started here
+        with _interrupts_ignored(), _main_left_out():  # by the processes that are started here
             results = pool.map(work, shares)
         for result in results:
             yield from result
     except BrokenProcessPool:
         raise WorkersLostError(
-            "a process that simulates has died; does the process of yours end it, or does a "
-            'script without `if __name__ == "__main__":` start it?'
+            "an operating-system process that simulates has died; did a process of yours end it?"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _main_left_out() -> Iterator[None]:
+    """Keep new processes from running the user's script again, which has nothing that they need.
+
+    So a script without `if __name__ == "__main__":` may simulate many runs.
+    """
+    main: dict[str, Any] = vars(sys.modules["__main__"])
+    kept: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
+    main.pop("__file__", None)
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(kept)
 
 
 @contextmanager
@@ -171,11 +187,17 @@ def _client(address: str) -> Any:
         host, _, port = address.rpartition("//")[2].rpartition(":")
         socket.create_connection((host.strip("[]"), int(port)), timeout=DASK_TIMEOUT_S).close()
         client: Any = Client  # which has no types
-        return client(address, timeout=f"{DASK_TIMEOUT_S}s", set_as_default=False)
+        connected = client(address, timeout=f"{DASK_TIMEOUT_S}s", set_as_default=False)
     except (OSError, ValueError, TypeError, TimeoutError) as error:
         raise DaskError(
             f"dask: no scheduler at {address!r}, as in tcp://HOST:8786: {_one_line(error)}"
         ) from None
+    try:
+        connected.wait_for_workers(1, timeout=DASK_TIMEOUT_S)
+    except TimeoutError:
+        connected.close()
+        raise DaskError(f"dask: the scheduler at {address} has no workers") from None
+    return connected
 
 
 def _one_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from driftlab.api.general import make_machines, simulate_one
 from driftlab.api.outcome import Run, raise_failures
 from driftlab.api.shares import cores, is_worth_compiling, on_dask, on_processes
 from driftlab.errors import DriftlabError
-from driftlab.hosts.loading import load_process, located
+from driftlab.hosts.loading import demand_not_loading, load_process, located
 from driftlab.hosts.run_folder import claim
 from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
@@ -67,6 +67,8 @@ def simulate_each(
 
     The other parameters are those of `simulate`. Raises DriftlabError.
     """
+    demand_not_loading()
+    _demand_scenario(scenario)
     load_process(scenario.process)
     scenario = located(scenario)
     if workers is not None and workers < 1:
@@ -83,6 +85,13 @@ def simulate_each(
     if folder is None and is_worth_compiling(scenario):
         return _compiled(scenario, keep, cores(workers), tell)
     return tell.through(_general(scenario, folder, keep, cores(workers), tell.beat))
+
+
+def _demand_scenario(scenario: object) -> None:
+    if not isinstance(scenario, Scenario):
+        raise TypeError(
+            f"{scenario!r} is no Scenario; make one: driftlab.Scenario(rates=[6, 3, 1])"
+        )
 
 
 class _Teller:

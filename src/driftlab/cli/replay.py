@@ -15,6 +15,7 @@ def main(options: argparse.Namespace) -> int:
     """Replay every machine of every run in a folder and return the exit status."""
     replays = replay_runs(options.run)
     differences = [one for one in replays if one.difference is not None]
+    holed = [one for one in replays if one.unread or one.left_out]
     if options.json:
         print(json.dumps({"replays": [_plain(one) for one in replays]}, indent=2))
     else:
@@ -22,9 +23,11 @@ def main(options: argparse.Namespace) -> int:
             print(f"{one.journal}: {_tell(one.difference)}")
         events = sum(one.events for one in replays)
         print(f"{events} events of {len(replays)} machines replayed, {len(differences)} differ")
+        for one in holed:
+            print(f"{one.journal}: {_hole(one)}")
         if differences and replays[0].process != DIE:
             print(f"(if {replays[0].process} was changed since the run, that is why)")
-    return EXIT_DIFFERENT if differences else 0
+    return EXIT_DIFFERENT if differences or holed else 0
 
 
 def _tell(difference: Difference | None) -> str:
@@ -32,6 +35,13 @@ def _tell(difference: Difference | None) -> str:
         return "the same"
     recorded, replayed = difference
     return f"tick {recorded.tick} differs\n  recorded  {recorded}\n  replayed  {replayed}"
+
+
+def _hole(one: Replay) -> str:
+    lines = f"{len(one.unread)} lines could not be read"
+    if one.unread:
+        lines += f", the first is line {one.unread[0].line}: {one.unread[0].reason}"
+    return f"{lines}; {one.left_out} events behind a hole were not replayed"
 
 
 def _event(event: Event | str) -> object:
@@ -44,6 +54,8 @@ def _plain(one: Replay) -> dict[str, object]:
         "journal": str(one.journal),
         "machine": one.machine,
         "events": one.events,
+        "unread": len(one.unread),
+        "left_out": one.left_out,
         "difference": None
         if difference is None
         else {"recorded": _event(difference.recorded), "replayed": _event(difference.replayed)},

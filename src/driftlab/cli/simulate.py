@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
         if folder and not options.out:
             leave_if_empty(folder)
         raise
-    if runs:
+    if runs or options.json:
         _show(options, scenario, folder, runs)
     if interrupted:
         return output.EXIT_INTERRUPTED

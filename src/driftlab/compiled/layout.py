@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.compiled import records
-from driftlab.compiled.applies import channels, fixed_rates, rate_range
+from driftlab.compiled.applies import TIME_NS_MAX, channels, fixed_rates, rate_range
 from driftlab.compiled.records import Array, Delay, Window
 from driftlab.compiled.ticks import KINDS_OF_LATENCY
 from driftlab.dice import Purpose, draw, stream
@@ -93,7 +93,8 @@ def _window(scenario: Scenario, run: Any, cursors: Array, repeats: bool) -> Wind
     rates, drawn = fixed_rates(scenario) or (), rate_range(scenario)
     per_second = float(drawn.high * scenario.size if drawn else sum(rates))
     period = NS_PER_SECOND if drawn else _hyperperiod_ns(set(rates))
-    if period and repeats and period / NS_PER_SECOND * per_second <= SCHEDULE_TICKS_MAX:
+    short = period / NS_PER_SECOND * per_second <= SCHEDULE_TICKS_MAX
+    if repeats and short and 0 < period <= TIME_NS_MAX:
         ticks, length = period / NS_PER_SECOND * per_second, period
         run["period"] = period
     else:

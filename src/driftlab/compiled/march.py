@@ -76,8 +76,10 @@ def keep_lane(state: Any, figures: Any, row: Any, lane: Any, ticks: Any) -> Any:
         digest = seal(digest, np.uint64(state[at + lanes_of.DIGEST]))
     figures.digest[row] = digest
     figures.stopped_ns[row] = -1
-    return most < RING_MESSAGES
+    return most < RING_MESSAGES - 1  # the place at the tail is written even where nothing is sent
 
+
+_BEGIN = np.uint64(0x9E3779B97F4A7C15)  # of the word of an order; not 0, which folds to itself
 
 with kept() as options:
 
@@ -89,7 +91,8 @@ with kept() as options:
         """Put each run's ticks in order and write down the word of that order."""
         for row in range(len(words)):
             last = order_ticks(run, cursors, machines, window, phases, rates, figures, row)
-            word, ties = fold(np.uint64(last), np.uint64(run.filled)), 0
+            # Each number is folded into a word of its own: their difference would not tell them.
+            word, ties = fold(fold(_BEGIN, np.uint64(last)), np.uint64(run.filled)), 0
             for e in range(run.filled):
                 word = fold(word, np.uint64(window.machines[np.uint64(e)]))
                 ties += window.tied[np.uint64(e)]

@@ -7,6 +7,7 @@ is taken from there and nothing runs twice.
 
 import os
 import sys
+from contextlib import redirect_stdout
 from functools import lru_cache
 from typing import Any, Final
 
@@ -20,6 +21,18 @@ DIE: Final = "die"
 
 class LoadError(DriftlabError):
     """A file that gives no process; the message says why."""
+
+
+_being_loaded: list[str] = []
+
+
+def demand_not_loading() -> None:
+    """Raise LoadError if a file that is being loaded for its process begins to run machines."""
+    if _being_loaded:
+        raise LoadError(
+            f"process: {_being_loaded[-1]} runs machines while it is loaded for its process; "
+            'put that below `if __name__ == "__main__":`'
+        )
 
 
 @lru_cache(maxsize=16)
@@ -82,17 +95,21 @@ def _imported(file: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
+    _being_loaded.append(file)
     sys.modules[spec.name] = module
     sys.path.append(
         os.path.dirname(os.path.abspath(file))
     )  # last: never before the standard library
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):  # standard output is for what was asked for
+            spec.loader.exec_module(module)
     except SyntaxError as error:
         raise LoadError(f"process: {error.filename}, line {error.lineno}: {error.msg}") from error
     except (Exception, SystemExit) as error:
         where = _line(error, file)
         raise LoadError(f"process: {where}: {type(error).__name__}: {error}") from error
+    finally:
+        _being_loaded.remove(file)
     return module
 
 

@@ -11,6 +11,7 @@ takes no further tick, as in the real world, and the others go on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -30,7 +31,6 @@ BEAT_TICKS: Final = 50_000  # at least, between two calls of `on_beat`
 
 _new = tuple.__new__  # of a named tuple: several times faster than by its fields
 _sender = itemgetter(1)
-_arrival_and_sender = itemgetter(0, 1)
 
 # Given a machine's position, its event, when it was due (ns), and what the tick found.
 Sink = Callable[[int, Event, int, Sequence[Message]], None]
@@ -72,12 +72,14 @@ class Postbox:
     order; otherwise one sender's come after the other's, senders in name order.
     """
 
-    __slots__ = ("_key", "_latest", "held")
+    __slots__ = ("_by_arrival", "_latest", "_posted", "held")
 
     def __init__(self, *, by_arrival: bool) -> None:
-        self.held: list[tuple[int, int, Message]] = []  # arrival, sender's position, message
-        self._key = _arrival_and_sender if by_arrival else _sender
+        # A heap of arrival, sender's position, a number that rises, and the message.
+        self.held: list[tuple[int, int, int, Message]] = []
+        self._by_arrival = by_arrival
         self._latest: dict[int, int] = {}  # of each sender, the last arrival so far
+        self._posted = 0
 
     def post(self, arrival_ns: int, sender: int, message: Message) -> None:
         """Put a message on its way; it arrives no earlier than what its sender posted before."""
@@ -85,17 +87,17 @@ class Postbox:
         if arrival_ns < latest:
             arrival_ns = latest
         self._latest[sender] = arrival_ns
-        self.held.append((arrival_ns, sender, message))
+        self._posted += 1
+        heappush(self.held, (arrival_ns, sender, self._posted, message))
 
     def collect(self, before_ns: int) -> list[Message]:
         """Take out what has arrived strictly before an instant, in queue order."""
-        there = [each for each in self.held if each[0] < before_ns]
-        if not there:
-            return []
-        self.held = [each for each in self.held if each[0] >= before_ns]
-        # Both sorts are stable, and one sender's messages were posted in the order of arrival.
-        there.sort(key=self._key)
-        return [message for _, _, message in there]
+        held, there = self.held, []
+        while held and held[0][0] < before_ns:
+            there.append(heappop(held))
+        if not self._by_arrival:
+            there.sort(key=_sender)  # stable: of one sender, in the order of arrival
+        return [message for _, _, _, message in there]
 
 
 class PromptBox:
@@ -229,7 +231,7 @@ class _Run:
     def _is_full(self, more: int) -> bool:
         """Count the messages that wait, on their way or in an inbox: are there too many?"""
         waiting = sum(len(box.held) for box in self._boxes)
-        waiting += sum(machine.view.queue for machine in self._machines)
+        waiting += sum(machine.queue for machine in self._machines)
         self._room = WAITING_MESSAGES_MAX - waiting - more
         return self._room < 0
 

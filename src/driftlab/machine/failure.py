@@ -25,7 +25,7 @@ def raised(asked: Any, error: BaseException, tick: int | None) -> ProcessError:
     """Return the error of a process whose code raised; `asked` is the method that was called."""
     code = getattr(asked, "__code__", None)
     where = _place(error.__traceback__, code.co_filename if code else "")
-    return _error(where, tick, f"{type(error).__name__}: {error}")
+    return _error(where, tick, f"{type(error).__name__}: {_text(error)}")
 
 
 def nonsense(asked: Any, reason: str, tick: int) -> ProcessError:
@@ -33,6 +33,13 @@ def nonsense(asked: Any, reason: str, tick: int) -> ProcessError:
     code = getattr(asked, "__code__", None)
     where = f"{code.co_filename}, line {code.co_firstlineno}" if code else str(asked)
     return _error(where, tick, f"{getattr(asked, '__qualname__', asked)} returned {reason}")
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # even that is the user's
+        return "(it cannot be shown)"
 
 
 def _error(where: str, tick: int | None, reason: str) -> ProcessError:

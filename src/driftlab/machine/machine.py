@@ -64,6 +64,11 @@ class Machine:
         """Its Lamport clock: 0 before its first event."""
         return self._clock
 
+    @property
+    def queue(self) -> int:
+        """How many messages lie in its inbox."""
+        return len(self._inbox)
+
     def tick(self, tick: int, found: Sequence[Message], now_ns: int) -> Step:
         """Take in what was found, do the one operation of tick number `tick`.
 
@@ -80,7 +85,7 @@ class Machine:
             view.clock = clock = self._clock = merge(self._clock, stamp)
             if self._stamping is not None:
                 view.timestamp = self._stamping.merge(timestamp, now_ns)
-            view.queue = len(inbox)
+            view.queue = queue = len(inbox)
             try:
                 answer = self._process.receive(message if payload is None else _opened(message))
             except _FAILURES as error:
@@ -88,7 +93,7 @@ class Machine:
             if answer is None:
                 received = (
                     self._name, tick, _RECEIVE, sender, stamp, _NOTHING,
-                    clock, view.queue, view.timestamp, _NOTHING,
+                    clock, queue, view.timestamp, _NOTHING,
                 )  # fmt: skip
                 return _new_tuple(Event, received), _NOTHING
             return self._obey(answer, self._process.receive, tick, sender, stamp)
@@ -103,7 +108,7 @@ class Machine:
         if answer is None:
             internal = (
                 self._name, tick, _INTERNAL, None, None, _NOTHING,
-                clock, view.queue, view.timestamp, _NOTHING,
+                clock, 0, view.timestamp, _NOTHING,
             )  # fmt: skip
             return _new_tuple(Event, internal), _NOTHING
         return self._obey(answer, self._process.idle, tick, None, None)
@@ -124,10 +129,12 @@ class Machine:
                 posts = tuple(Post(to, clock, timestamp, payload) for to, payload in letters)
         except NonsenseError as error:
             raise nonsense(asked, str(error), tick) from None
+        except _FAILURES as error:  # a list or a name of the user's own making
+            raise nonsense(asked, f"what cannot be read: {error!r}", tick) from error
         kind = _RECEIVE if sender is not None else _SEND if targets else _INTERNAL
         event = (
             self._name, tick, kind, sender, stamp, targets,
-            clock, view.queue, timestamp, recorded,
+            clock, len(self._inbox), timestamp, recorded,
         )  # fmt: skip
         return _new_tuple(Event, event), posts
 

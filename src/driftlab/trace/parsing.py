@@ -36,20 +36,20 @@ def parse_entry(process: str, line: str, decode: Decode | None = None) -> Entry:
     time, due, late, tick, kind, sender, stamp, targets, clock, queue, found, *more = match.groups()
     try:
         instant = Instant(utc_ns(time), int(due), int(late))
-    except ValueError as error:
+        event = Event(
+            process,
+            int(tick),
+            Kind(kind),
+            None if sender == EMPTY else sender,
+            None if stamp == EMPTY else int(stamp),
+            () if targets == EMPTY else tuple(targets.split(",")),
+            int(clock),
+            int(queue),
+            *_parse_more(process, more, decode),
+        )
+        return Entry(event, instant, _parse_found(found, decode))
+    except ValueError as error:  # a time that is none, or a number of thousands of digits
         raise JournalError(f"not an event: {error}") from None
-    event = Event(
-        process,
-        int(tick),
-        Kind(kind),
-        None if sender == EMPTY else sender,
-        None if stamp == EMPTY else int(stamp),
-        () if targets == EMPTY else tuple(targets.split(",")),
-        int(clock),
-        int(queue),
-        *_parse_more(process, more, decode),
-    )
-    return Entry(event, instant, _parse_found(found, decode))
 
 
 def _parse_more(
@@ -90,9 +90,11 @@ def _parse_message(text: str, decode: Decode | None) -> Message:
     stamp, has_more, rest = rest.partition(":")
     if not sender or not (stamp.isdigit() and stamp.isascii()):
         raise JournalError("not an event: the column `found` is SENDER:CLOCK,SENDER:CLOCK…")
-    if not has_more:
+    if not has_more and decode is None:
         return Message(sender, int(stamp))
     timestamp, has_payload, payload = rest.partition(":")
+    if decode is not None and not timestamp:
+        raise JournalError(f"not an event: {text} was found without a timestamp")
     return Message(
         sender,
         int(stamp),
