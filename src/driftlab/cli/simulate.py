@@ -75,7 +75,7 @@ def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnPro
         return
     with _terminated_like_interrupted():
         if not options.quiet and is_worth_compiling(scenario) and is_cold():
-            print("compiling the engine, which takes some ten seconds, once", file=sys.stderr)
+            print("compiling the engine: some ten to twenty seconds, once", file=sys.stderr)
         if options.quiet or not sys.stderr.isatty():
             yield None
             return
