@@ -34,7 +34,9 @@ EVENTS_MAX: Final = 2**32 - 1  # of one history: clocks, stamps and ticks are ke
 SLICE_SECONDS: Final = 0.1  # between two calls of `on_progress`, and two looks for Ctrl-C
 SLICE_TICKS_FIRST: Final = 1_000_000
 SLICE_TICKS_MIN: Final = 1_000
-RUNS_HANDED_OVER: Final = 2**16  # at most at once to one core
+RUNS_HANDED_OVER: Final = 2**14  # at most at once to one core
+SHARES_EACH: Final = 2  # for each of several cores, where there are so many
+TICKS_A_SHARE_LEAST: Final = 600_000  # fewer are done before another core has begun
 
 Progress = Callable[[int, int], None]
 
@@ -236,7 +238,10 @@ def _shares(scenario: Scenario, runs: int, cores: int) -> Iterator[range]:
     if scenario.topology.startswith("regular"):
         size = 1
     else:
-        size = -(-runs // (cores * -(-runs // (cores * RUNS_HANDED_OVER))))
+        least = 1 if cores == 1 else SHARES_EACH  # a slower core leaves its last to another
+        each = max(least, -(-runs // (cores * RUNS_HANDED_OVER)))
+        few = TICKS_A_SHARE_LEAST // max(1, scenario.expected_ticks // scenario.runs)
+        size = max(-(-runs // (cores * each)), few, 1)
     for first in range(0, runs, size):
         yield range(first, min(first + size, runs))
 
