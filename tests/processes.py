@@ -118,7 +118,7 @@ class Answers(Process):
 
     answer: object = None
 
-    def idle(self) -> object:  # type: ignore[override]
+    def idle(self) -> object:  # type: ignore[override]  # nonsense on purpose
         return self.answer if self.machine.tick == 2 else None
 
 
@@ -131,7 +131,7 @@ class Text(Answers):
 
 
 class Yields(Process):
-    def idle(self) -> object:  # type: ignore[override]
+    def idle(self) -> object:  # type: ignore[override]  # nonsense on purpose
         yield Send("B")
 
 
@@ -160,7 +160,7 @@ class Huge(Answers):
 
 
 class WrongTarget(Answers):
-    answer = Send(7)  # type: ignore[arg-type]
+    answer = Send(7)  # type: ignore[arg-type]  # nonsense on purpose
 
 
 class Mixed(Answers):

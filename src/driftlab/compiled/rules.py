@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]  # it has no types
 from numba import njit, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
