@@ -11,7 +11,7 @@ HOUSE = Path(__file__).parent.parent / "src" / "driftlab"
 
 # From the ground up. A room imports only from floors below its own, or from its own folder.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "dice", "clocks"),
+    ("errors", "dice", "clocks", "loops"),
     (
         "event",
         "payload",
@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__init__", "__main__"),
 )
-PURE = FLOORS[0] + FLOORS[1] + ("wire", "machine")
+PURE = ("errors", "dice", "clocks", *FLOORS[1], "wire", "machine")
 PURE_FILES = ("trace.journal", "trace.parsing")
 IMPURE_MODULES = {"socket", "time", "os", "random", "secrets", "subprocess", "pathlib", "uuid"}
 

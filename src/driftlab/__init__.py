@@ -11,12 +11,14 @@ too, and must stay light.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from driftlab.api.history import History, NoSuchEventError
     from driftlab.api.outcome import (
         NotRecordedError,
         ProcessesFailedError,
         Run,
         TooManyMessagesError,
     )
+    from driftlab.api.reading import read
     from driftlab.api.real import run
     from driftlab.api.recorded import read_runs
     from driftlab.api.simulated import simulate
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DriftlabError",
+    "History",
     "Message",
+    "NoSuchEventError",
     "NotRecordedError",
     "Process",
     "ProcessesFailedError",
@@ -39,6 +43,7 @@ __all__ = [
     "ScenarioError",
     "Send",
     "TooManyMessagesError",
+    "read",
     "read_runs",
     "run",
     "simulate",
@@ -47,7 +52,9 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "DriftlabError": "driftlab.errors",
+    "History": "driftlab.api.history",
     "Message": "driftlab.event",
+    "NoSuchEventError": "driftlab.api.history",
     "NotRecordedError": "driftlab.api.outcome",
     "Process": "driftlab.machine.process",
     "ProcessesFailedError": "driftlab.api.outcome",
@@ -57,6 +64,7 @@ _ROOMS = {
     "ScenarioError": "driftlab.scenario_checks",
     "Send": "driftlab.machine.effects",
     "TooManyMessagesError": "driftlab.api.outcome",
+    "read": "driftlab.api.reading",
     "read_runs": "driftlab.api.recorded",
     "run": "driftlab.api.real",
     "simulate": "driftlab.api.simulated",

@@ -12,7 +12,7 @@ from driftlab.trace.journal import COMPLETE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from driftlab.trace.history import History
+    from driftlab.api.history import History
 
 Value = TypeVar("Value")
 

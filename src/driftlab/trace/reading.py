@@ -23,17 +23,20 @@ class Unread(NamedTuple):
 class Journal(NamedTuple):
     """A journal in memory.
 
-    `notes` are the lines about the machine other than the header, `torn` is
-    whether the last line breaks off: a machine was killed in the middle of
-    writing it, and everything before it stands.
+    `lines` are the numbers, from 1, of the lines of the entries. `notes` are
+    the lines about the machine other than the header, `torn` is whether the
+    last line breaks off: a machine was killed in the middle of writing it, and
+    everything before it stands. `length` is the number of lines.
     """
 
     path: Path
     header: dict[str, str]
     entries: list[Entry]
+    lines: list[int]
     notes: list[Note]
     unread: list[Unread]
     torn: bool
+    length: int
 
     @property
     def machine(self) -> str:
@@ -58,15 +61,15 @@ def read_journal(path: Path, decode: Decode | None = None) -> Journal:
             raise JournalError("line 1 is not `# driftlab-journal 1 machine=… index=… rate=…`")
     except JournalError as error:
         raise UnreadableError(f"{path}: {error}") from None
-    journal = Journal(path, header.fields, [], [], [], not whole)
+    journal = Journal(path, header.fields, [], [], [], [], not whole, number)
     for number, line, whole in lines:
         if not whole:
-            return journal._replace(torn=True)
+            return journal._replace(torn=True, length=number)
         try:
-            _sort_in(journal, line, decode)
+            _sort_in(journal, number, line, decode)
         except JournalError as error:
             journal.unread.append(Unread(number, str(error)))
-    return journal
+    return journal._replace(length=number)
 
 
 def _is_whole(header: dict[str, str]) -> bool:
@@ -77,11 +80,12 @@ def _is_whole(header: dict[str, str]) -> bool:
         return False
 
 
-def _sort_in(journal: Journal, line: str, decode: Decode | None) -> None:
+def _sort_in(journal: Journal, number: int, line: str, decode: Decode | None) -> None:
     if line.startswith("#"):
         journal.notes.append(parse_note(line))
     else:
         journal.entries.append(parse_entry(journal.machine, line, decode))
+        journal.lines.append(number)
 
 
 def read_last(path: Path) -> Entry | None:

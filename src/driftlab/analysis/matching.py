@@ -1,0 +1,200 @@
+"""Which send each receive belongs to: the only thing besides program order that causality needs.
+
+A message is named by its sender and the clock that it carries (stamp), or by
+an explicit name where the log has one. The clock serves as a name here, not as
+time: nothing is concluded from a stamp being greater than another.
+
+Where the names of one sender's messages do not fit its events, two other ways
+in which programs are known to name them are tried, and what was found is told,
+so that a wrong stamp is not mistaken for a message from nowhere: all its
+messages may carry the clock before the send was counted (`early`), and of an
+event with several targets some may carry the clock before one more increment
+(`uneven`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from driftlab.analysis.implied import implied_messages
+from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
+from driftlab.trace.trace import (
+    EVERY_PEER,
+    MISSING,
+    NO_TARGET,
+    NOBODY,
+    SEND,
+    SET_FIRST,
+    UNSAID,
+    Array,
+    Trace,
+)
+
+
+def match(trace: Trace) -> Messages:
+    """Match receives with sends, by explicit names, else by (sender, stamp), else by vectors."""
+    of = trace.columns
+    if of.received is not None and of.sent is not None:
+        return _by_name(trace)
+    if of.sender is not None and of.stamp is not None:
+        return _by_stamp(trace)
+    if trace.timestamps is not None and trace.timestamps.clock == "vector":
+        return implied_messages(trace)
+    rows = len(trace)
+    return _messages(trace, np.full(rows, NOTHING, np.int64))
+
+
+def _messages(trace: Trace, source: Array, **more: Any) -> Messages:
+    nothing = np.zeros(0, np.int64)
+    sender = trace.columns.sender
+    if sender is None:
+        sender = np.full(len(trace), NOBODY, np.int32)
+        there = np.flatnonzero(source >= 0)
+        sender[there] = np.searchsorted(trace.starts, source[there], side="right") - 1
+    return Messages(source, sender, nothing, nothing, **{"uneven": nothing, **more})
+
+
+def _by_name(trace: Trace) -> Messages:
+    of = trace.columns
+    source = np.full(len(trace), NOTHING, np.int64)
+    receives = np.flatnonzero(of.received != MISSING)
+    sends = np.flatnonzero(of.sent != MISSING)
+    source[receives] = UNMATCHED
+    order = np.argsort(of.sent[sends], kind="stable")
+    names = of.sent[sends][order]
+    place = np.searchsorted(names, of.received[receives])
+    found = place < len(names)
+    found[found] = names[place[found]] == of.received[receives][found]
+    source[receives[found]] = sends[order][place[found]]
+    return _messages(trace, source)
+
+
+def _by_stamp(trace: Trace) -> Messages:
+    of = trace.columns
+    receives = np.flatnonzero((of.sender != NOBODY) & (of.stamp != MISSING))
+    source = np.full(len(trace), NOTHING, np.int64)
+    finder = _Finder(trace)
+    sender, stamp = of.sender[receives], of.stamp[receives]
+    to = (np.searchsorted(trace.starts, receives, side="right") - 1).astype(np.int32)
+    found = finder.find(sender, stamp, to)
+    early = _early(trace, finder, sender, stamp, to, found)
+    uneven = _uneven(trace, finder, sender, stamp, to, found)
+    source[receives] = found
+    # A receive that names its sender only cannot be matched.
+    source[(of.sender != NOBODY) & (of.stamp == MISSING)] = UNMATCHED
+    return _messages(trace, source, early=early, uneven=receives[uneven])
+
+
+def _early(
+    trace: Trace, finder: "_Finder", sender: Array, stamp: Array, to: Array, found: Array
+) -> frozenset[int]:
+    """Try whether a sender's messages all carry the clock before the send; change `found`."""
+    early = set()
+    for one in np.unique(sender[found == UNMATCHED]).tolist():
+        mine = np.flatnonzero(sender == one)
+        other = finder.find(sender[mine], stamp[mine] + 1, to[mine])
+        if (other >= 0).sum() > (found[mine] >= 0).sum():
+            found[mine] = other
+            early.add(one)
+    return frozenset(early)
+
+
+def _uneven(
+    trace: Trace, finder: "_Finder", sender: Array, stamp: Array, to: Array, found: Array
+) -> Array:
+    """Look for messages of an event with several targets that carry one less; change `found`."""
+    left = np.flatnonzero(found == UNMATCHED)
+    if not len(left) or trace.columns.target is None:
+        return left[:0]
+    other = finder.find(sender[left], stamp[left] + 1, to[left])
+    target = np.where(other >= 0, trace.columns.target[np.maximum(other, 0)], 0)
+    width = trace.processes
+    taken = found >= 0
+    is_free = ~np.isin(other * width + to[left], found[taken] * width + to[taken])
+    fits = (other >= 0) & (target < 0) & is_free
+    found[left[fits]] = other[fits]
+    return left[fits]
+
+
+class _Finder:
+    """Finds the send that a process made at a clock, to a certain process."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._clock = trace.columns.clock
+        rows = _sends(trace)
+        process: Array = np.searchsorted(trace.starts, rows, side="right") - 1
+        order = np.lexsort((self._clock[rows], process))
+        self._rows = rows[order]
+        self._values: Array = None  # the clocks there are, where they lie too far apart
+        self._keys, self._low, self._span = self._spread(self._clock[self._rows])
+        self._keys += process[order] * self._span
+
+    def _spread(self, clock: Array) -> tuple[Array, int, int]:
+        """Return clocks from 0, what was taken off, and more than the greatest."""
+        low, high = (int(clock.min()), int(clock.max())) if len(clock) else (0, 0)
+        span = high - low + 1
+        if span * (self._trace.processes + 1) >= 2**62:
+            self._values = np.unique(clock)
+            return np.searchsorted(self._values, clock).astype(np.int64), 0, len(self._values) + 1
+        return clock - low, low, span
+
+    def find(self, sender: Array, stamp: Array, to: Array) -> Array:
+        """Return the rows of the sends, UNMATCHED where there is none."""
+        found = np.full(len(stamp), UNMATCHED, np.int64)
+        if not len(self._rows) or not len(stamp):
+            return found
+        if self._values is None:
+            value: Array = stamp - self._low
+            known = (stamp >= self._low) & (value < self._span)
+        else:
+            value = np.searchsorted(self._values, stamp)
+            known = value < len(self._values)
+            known[known] = self._values[value[known]] == stamp[known]
+        keys = np.where(known, sender.astype(np.int64) * self._span + value, -1)
+        place = np.searchsorted(self._keys, keys)
+        looked = np.flatnonzero(known)
+        while len(looked):  # of several sends at one clock take the first that goes there
+            inside = place[looked] < len(self._keys)
+            looked = looked[inside]
+            looked = looked[self._keys[place[looked]] == keys[looked]]
+            rows = self._rows[place[looked]]
+            fits = reaches(self._trace, rows, sender[looked], to[looked])
+            found[looked[fits]] = rows[fits]
+            looked = looked[~fits]
+            place[looked] += 1
+        return found
+
+
+def _sends(trace: Trace) -> Array:
+    """Return the rows of all events that may have sent."""
+    of = trace.columns
+    if of.target is not None:
+        return np.flatnonzero(of.target != NO_TARGET)
+    return np.flatnonzero((of.kind == SEND) | (of.kind == UNSAID))
+
+
+def reaches(trace: Trace, rows: Array, sender: Array, to: Array) -> Array:
+    """Whether the event of each row, of process `sender`, sent to process `to`, as the log says."""
+    if trace.columns.target is None:
+        return sender != to
+    target = trace.columns.target[rows]
+    answer = target == to
+    every = target == EVERY_PEER
+    if every.any():
+        answer |= (
+            every & (sender != to) if trace.peers is None else _among(trace, every, sender, to)
+        )
+    for number, members in enumerate(trace.sets):
+        mine = target == SET_FIRST - number
+        if mine.any():
+            answer |= mine & np.isin(to, np.array(members))
+    return answer
+
+
+def _among(trace: Trace, every: Array, sender: Array, to: Array) -> Array:
+    links = {
+        (one, peer) for one in np.unique(sender[every]).tolist() for peer in trace.peers_of(one)
+    }
+    pairs = zip(sender.tolist(), to.tolist(), strict=True)
+    return every & np.array([pair in links for pair in pairs], bool)
