@@ -5,9 +5,11 @@ or its process and its number within it, `("A", 17)`. Nothing is worked out
 before it is asked for.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from driftlab.analysis.judge import Verdict, chosen_rules, judge
 from driftlab.analysis.matching import match
 from driftlab.analysis.messages import Messages
 from driftlab.errors import DriftlabError
@@ -52,6 +54,13 @@ class History:
     def messages(self) -> Messages:
         """Which send each receive belongs to."""
         return match(self.trace)
+
+    def check(self, *, only: Sequence[str] = (), without: Sequence[str] = ()) -> Verdict:
+        """Hold the history against every rule, or `only` some, or all `without` some.
+
+        Raises NoSuchRuleError.
+        """
+        return judge(self.trace, self.messages, chosen_rules(only, without))
 
     def row(self, event: EventName) -> int:
         """Return the row of an event. Raises NoSuchEventError."""

@@ -53,6 +53,7 @@ def trace_of(
         names,
         starts,
         columns,
+        peers=_peers(mine, places),
         sets=list(sets),
         arrivals=_arrivals(flat, places),
         timestamps=_timestamps(journals, flat),
@@ -64,6 +65,21 @@ def trace_of(
         absent=[name for name in names if name not in by_name],
         scenario=scenario,
     )
+
+
+def _peers(
+    journals: Sequence[Journal | None], places: dict[str, int]
+) -> list[tuple[int, ...]] | None:
+    """Return whom each process can send to; None where all can send to all."""
+    everyone = range(len(places))
+    near = [
+        [place for place in everyone if place != own]
+        if journal is None
+        else sorted(places[name] for name in journal.header.get("peers", "").split(",") if name)
+        for own, journal in enumerate(journals)
+    ]
+    is_mesh = all(len(peers) == len(places) - 1 for peers in near)
+    return None if is_mesh else [tuple(peers) for peers in near]
 
 
 class _Places(dict[str, int]):

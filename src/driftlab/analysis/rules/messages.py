@@ -1,0 +1,401 @@
+"""What channels promise: nothing from nowhere, nothing twice, nothing lost, nothing overtakes.
+
+A channel is one direction between two processes. It is judged by what arrived,
+where the log says what each tick found, else by what was received.
+"""
+
+import numpy as np
+
+from driftlab.analysis.messages import UNMATCHED
+from driftlab.analysis.rules.case import Case
+from driftlab.analysis.rules.lamport import is_counted_apart
+from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
+from driftlab.trace.trace import MISSING, NO_TARGET, NOBODY, Array
+
+
+def has_messages(case: Case) -> bool:
+    """Whether a history has any message, matched or not."""
+    return bool((case.messages.source != -1).any()) or bool(case.is_receive.any())
+
+
+# From nowhere.
+
+
+def _from_nowhere(case: Case) -> Findings:
+    """Every message that was received was sent."""
+    lone = np.flatnonzero(case.messages.source == UNMATCHED)
+    extra = case.messages.more_to[case.messages.more_from < 0]
+    rows = np.union1d(lone, extra)
+    may_be = np.array([_may_be_missing(case, row) for row in rows.tolist()], bool)
+    wrong = rows[~may_be]
+
+    def tell(number: int) -> Telling:
+        row = int(wrong[number])
+        return Telling(
+            f"a send by {_sender(case, row)} {_named(case, row)}", "no such send", (row,)
+        )
+
+    return findings(
+        wrong, tell, rows[may_be], "its send may stand where the sender's log has a hole or ends"
+    )
+
+
+def _sender(case: Case, row: int) -> str:
+    place = int(case.messages.sender[row])
+    return "somebody" if place == NOBODY else case.trace.names[place]
+
+
+def _named(case: Case, row: int) -> str:
+    of = case.columns
+    to = case.trace.names[case.trace.process_of(row)]
+    if of.received is not None and of.received[row] != MISSING:
+        return f"to {to} of message {of.received[row]}"
+    if of.stamp is not None and of.stamp[row] != MISSING:
+        return f"to {to} with clock {of.stamp[row]}"
+    return f"to {to}"
+
+
+def _may_be_missing(case: Case, row: int) -> bool:
+    """Whether the send of an unmatched message may be among what the log does not hold."""
+    sender = int(case.messages.sender[row])
+    if sender == NOBODY:
+        return bool(case.has_holes.any() or case.is_open.any())
+    if case.is_absent[sender]:
+        return True
+    of = case.columns
+    begin, end = (int(case.trace.starts[sender + step]) for step in (0, 1))
+    if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
+        return bool(case.has_holes[sender] or case.is_open[sender])
+    stamp = int(of.stamp[row])
+    if case.is_open[sender] and (begin == end or stamp > of.clock[begin:end].max()):
+        return True
+    holes = case.trace.holes
+    mine = holes[(holes >= begin) & (holes < end)]
+    low = [int(of.clock[hole - 1]) if hole > begin else MISSING for hole in mine.tolist()]
+    return any(
+        under < stamp < of.clock[hole] for under, hole in zip(low, mine.tolist(), strict=True)
+    )
+
+
+# Delivered twice.
+
+
+def _twice(case: Case) -> Findings:
+    """No message is received twice by the same process."""
+    rows, keys = received_keys(case)
+    first, again = _again(rows, keys)
+    if case.trace.arrivals is not None:
+        more_first, more_again = _arrived_again(case)
+        new = ~np.isin(keys_of_arrivals(case)[more_again], keys[np.isin(rows, again)])
+        rows_again = case.arrival_rows[more_again[new]]
+        first = np.concatenate([first, case.arrival_rows[more_first[new]]])
+        again = np.concatenate([again, rows_again])
+
+    def tell(number: int) -> Telling:
+        row, before = int(again[number]), int(first[number])
+        source = int(case.messages.source[before])
+        return Telling(
+            "each message once",
+            f"the message {_named(case, before)} of {_sender(case, before)} again",
+            (*((source,) if source >= 0 else ()), before, row),
+        )
+
+    return findings(again, tell)
+
+
+def received_keys(case: Case) -> tuple[Array, Array]:
+    """Return the rows that received, and a number for each message at its receiver."""
+    of = case.columns
+    if of.received is not None:
+        rows = np.flatnonzero(of.received != MISSING)
+        names = np.unique(of.received[rows], return_inverse=True)[1]
+        return rows, names * case.trace.processes + case.process[rows]
+    if of.stamp is None or of.sender is None:
+        return NO_ROWS, NO_ROWS
+    rows = np.flatnonzero((of.sender != NOBODY) & (of.stamp != MISSING))
+    return rows, _keys(case, of.sender[rows], of.stamp[rows], case.process[rows])
+
+
+def _keys(case: Case, sender: Array, stamp: Array, to: Array) -> Array:
+    """Number messages by (stamp, sender, receiver); equal numbers, equal messages."""
+    of, held = case.columns, case.trace.arrivals
+    known = [of.stamp] if held is None else [of.stamp, held.stamp]
+    ranks = np.searchsorted(np.unique(np.concatenate(known)), stamp).astype(np.int64)
+    return (ranks * case.trace.processes + sender) * case.trace.processes + to
+
+
+def keys_of_arrivals(case: Case) -> Array:
+    """Return the number of the message of every arrival, as `received_keys` numbers them."""
+    held = case.trace.arrivals
+    if held is None:
+        return NO_ROWS
+    return _keys(case, held.sender, held.stamp, case.process[case.arrival_rows])
+
+
+def occurrences(keys: Array) -> Array:
+    """Return how often each key stood before it."""
+    order = np.argsort(keys, kind="stable")
+    sorted_keys = keys[order]
+    begins = np.ones(len(keys), bool)
+    begins[1:] = sorted_keys[1:] != sorted_keys[:-1]
+    place = np.arange(len(keys))
+    counts = np.empty(len(keys), np.int64)
+    counts[order] = place - np.maximum.accumulate(np.where(begins, place, 0))
+    return counts
+
+
+def _again(rows: Array, keys: Array) -> tuple[Array, Array]:
+    """Return of each key that comes again the row where it was first, and the row of each again."""
+    again = np.flatnonzero(occurrences(keys) > 0)
+    firsts = np.unique(keys, return_index=True)
+    return rows[firsts[1][np.searchsorted(firsts[0], keys[again])]], rows[again]
+
+
+def _arrived_again(case: Case) -> tuple[Array, Array]:
+    keys = keys_of_arrivals(case)
+    return _again(np.arange(len(keys)), keys)
+
+
+# First in, first out.
+
+
+def _fifo(case: Case) -> Findings:
+    """On one channel messages arrive in the order in which they were sent."""
+    rows, sources = case.delivered
+    channel, order = _by_channel(case, rows, sources)
+    source = sources[order]
+    latest = _running_max(channel[order], source)
+    late = np.flatnonzero(source < latest)
+    wrong = rows[order[late]]
+
+    def tell(number: int) -> Telling:
+        row, mine, other = int(wrong[number]), int(source[late[number]]), int(latest[late[number]])
+        sender = case.trace.names[case.trace.process_of(mine)]
+        return Telling(
+            f"before the message that {sender} sent later, at {case.name(other)}",
+            f"the message of {case.name(mine)} after that of {case.name(other)}",
+            (mine, other, row),
+        )
+
+    return findings(wrong, tell)
+
+
+def _by_channel(case: Case, rows: Array, sources: Array) -> tuple[Array, Array]:
+    """Return a number for each one's channel, and the order that puts channels together."""
+    senders = np.searchsorted(case.trace.starts, sources, side="right") - 1
+    channel = case.process[rows].astype(np.int64) * case.trace.processes + senders
+    order = np.argsort(channel, kind="stable")
+    return channel, order[sources[order] >= 0]
+
+
+def _running_max(group: Array, values: Array) -> Array:
+    """Return the greatest value so far within each group; groups stand together."""
+    if not len(values):
+        return values
+    rank = np.cumsum(np.concatenate([[False], group[1:] != group[:-1]]))
+    span = int(values.max()) + 1
+    raised: Array = np.maximum.accumulate(values + rank * span) - rank * span
+    return raised
+
+
+# Lost.
+
+_BROKEN = "the channel broke, or the receiver's log has holes"
+
+
+def _lost_ones(case: Case) -> tuple[Array, Array, Array]:
+    """Return sends and targets of messages that never came though later ones did, and those later.
+
+    As rows of the sends, positions of the targets, rows of the later arrivals.
+    """
+    rows, to = case.sent
+    width = case.trace.processes
+    channel = case.process[rows].astype(np.int64) * width + to
+    there, sources = case.delivered
+    keep = sources >= 0
+    there, sources = there[keep], sources[keep]
+    came = case.process[sources].astype(np.int64) * width + case.process[there]
+    came_keys = np.unique(sources * width + case.process[there])
+    lost = ~np.isin(rows * width + to, came_keys)
+    channels, place = np.unique(came, return_inverse=True)
+    last = np.full(len(channels), -1, np.int64)
+    np.maximum.at(last, place, sources)
+    spot = np.searchsorted(channels, channel[lost])
+    spot[spot == len(channels)] = 0
+    known = len(channels) > 0
+    later = last[spot] if known else np.zeros(lost.sum(), np.int64) - 1
+    later[(channels[spot] != channel[lost]) if known else slice(None)] = -1
+    overtaken = later > rows[lost]
+    return rows[lost][overtaken], to[lost][overtaken], later[overtaken]
+
+
+def _losses(case: Case) -> tuple[Array, Array, Array, Array]:
+    """Return lost messages, and of each whether a send to several lost it there and only such."""
+    rows, to, later = _lost_ones(case)
+    target = case.columns.target[rows]
+    channel = case.process[rows].astype(np.int64) * case.trace.processes + to
+    single = np.unique(channel[target >= 0])
+    return rows, to, later, (target < 0) & ~np.isin(channel, single)
+
+
+def _excused(case: Case, rows: Array, to: Array) -> Array:
+    """Whether a channel broke, or the receiver's log has holes: then nothing can be said."""
+    names = case.trace.names
+    broke = [
+        names[place] in case.author(sender).lost or names[sender] in case.author(place).lost
+        for sender, place in zip(case.process[rows].tolist(), to.tolist(), strict=True)
+    ]
+    return case.has_holes[to] | np.array(broke, bool)
+
+
+def _lost(case: Case) -> Findings:
+    """A message does not vanish from a channel on which later ones arrive."""
+    rows, to, later, of_several = _losses(case)
+    excused = _excused(case, rows, to)
+    mine = ~of_several & ~excused
+    wrong, where, after = rows[mine], to[mine], later[mine]
+
+    def tell(number: int) -> Telling:
+        row, other = int(wrong[number]), int(after[number])
+        name = case.trace.names[int(where[number])]
+        return Telling(
+            f"{name} finds this message before that of {case.name(other)}",
+            f"{name} found only that",
+            (row, other),
+        )
+
+    return findings(
+        wrong, tell, rows[~of_several & excused], "the channel broke, or its log has holes"
+    )
+
+
+# To several.
+
+
+def _send_to_all(case: Case) -> Findings:
+    """A send to several is one event, with one stamp, and reaches every target."""
+    uneven = case.messages.source[case.messages.uneven]
+    counted = np.flatnonzero(is_counted_apart(case)) if case.columns.clock is not None else NO_ROWS
+    stamped = np.union1d(uneven, counted)
+    rows, to, later, of_several = _losses(case)
+    excused = _excused(case, rows, to)
+    mine = of_several & ~excused
+    wrong = np.concatenate([stamped, rows[mine]])
+
+    def tell(number: int) -> Telling:
+        row = int(wrong[number])
+        if number < len(stamped):
+            return _told_apart(case, row)
+        name = case.trace.names[int(to[mine][number - len(stamped)])]
+        return Telling(
+            f"reaches {_listed(case, row)}",
+            f"never came to {name}, though a later message did",
+            (row, int(later[mine][number - len(stamped)])),
+        )
+
+    return findings(
+        wrong, tell, rows[of_several & excused], "the channel broke, or its log has holes"
+    )
+
+
+def _listed(case: Case, row: int) -> str:
+    return " and ".join(case.trace.names[place] for place in case.trace.targets_of(row))
+
+
+def _told_apart(case: Case, row: int) -> Telling:
+    of = case.columns
+    received = np.flatnonzero(case.messages.source == row).tolist()
+    stamps = [f"{of.stamp[each]} at {case.name(each)}" for each in received]
+    before = (row - 1,) if not case.is_first[row] else ()
+    stood = of.clock[row - 1] if before else 0
+    return Telling(
+        f"one step, from {stood} to {stood + 1}, and that one stamp to {_listed(case, row)}",
+        f"clock {of.clock[row]}" + (f", stamps {', '.join(stamps)}" if stamps else ""),
+        (*before, row, *received),
+    )
+
+
+# Before it was sent.
+
+
+def _before_sent(case: Case) -> Findings:
+    """No message is received before it is sent: not in causal order, not in time."""
+    cycle = _cycle(case)
+    to, came_from = case.pairs
+    early = _early_in_time(case, to, came_from)
+    receives, sends = to[early], came_from[early]
+    rows = np.concatenate([cycle[-1:], receives])
+
+    def tell(number: int) -> Telling:
+        if number < len(cycle[-1:]):
+            return Telling(
+                "no event in its own past",
+                f"{case.name(int(cycle[-1]))} happened before itself",
+                tuple(cycle.tolist()),
+            )
+        row, send = int(receives[number - len(cycle[-1:])]), int(sends[number - len(cycle[-1:])])
+        return Telling(
+            f"a tick after {_began(case)[send]} ns, when it was sent",
+            f"a tick at {_began(case)[row]} ns",
+            (send, row),
+        )
+
+    return findings(rows, tell)
+
+
+def _cycle(case: Case) -> Array:
+    """Return rows of a shortest chain that leads back to where it began; none if there is none."""
+    from driftlab.analysis.order import cycle_of
+
+    return cycle_of(case.trace, case.messages)
+
+
+NS_ASIDE_MAX = 100_000_000  # how far apart machines that were started by hand may have begun
+
+
+def _began(case: Case) -> Array:
+    of = case.columns
+    return of.due_ns if of.late_ns is None else of.due_ns + of.late_ns
+
+
+def _early_in_time(case: Case, to: Array, came_from: Array) -> Array:
+    """Whether a message was received in a tick that was over before the one that sent it.
+
+    In simulated time a receive is strictly later. For real, a tick looks into
+    its sockets after it began, and before the next begins.
+    """
+    of = case.columns
+    if of.due_ns is None or not len(case.trace.authors):
+        return np.zeros(len(to), bool)
+    began = _began(case)
+    if case.author(0).simulated:
+        return began[to] <= began[came_from]
+    after = np.full(len(case), np.iinfo(np.int64).max // 2)  # the last tick may have been long
+    after[:-1] = np.where(case.is_first[1:], after[:-1], began[1:])
+    return after[to] + NS_ASIDE_MAX < began[came_from]
+
+
+def _has_targets(case: Case) -> bool:
+    return case.columns.target is not None and bool((case.columns.target != NO_TARGET).any())
+
+
+FROM_NOWHERE = Rule("from-nowhere", "every message received was sent", has_messages, _from_nowhere)
+DELIVERED_TWICE = Rule("delivered-twice", "no message is delivered twice", has_messages, _twice)
+FIFO = Rule(
+    "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
+)
+LOST_MESSAGE = Rule(
+    "lost-message",
+    "no message vanishes from a channel on which later ones arrive",
+    _has_targets,
+    _lost,
+)
+SEND_TO_ALL = Rule(
+    "send-to-all",
+    "a send to several is one event with one stamp, and reaches every one of them",
+    _has_targets,
+    _send_to_all,
+)
+BEFORE_SENT = Rule(
+    "before-sent", "nothing is received before it was sent", has_messages, _before_sent
+)
