@@ -6,7 +6,8 @@ only for who asks.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple, overload
+from dataclasses import asdict, dataclass
+from typing import Any, Final, overload
 
 from driftlab.analysis.messages import Messages
 from driftlab.analysis.rules.case import Case
@@ -23,7 +24,8 @@ class NoSuchRuleError(DriftlabError):
     """A name of a rule that is none; the message lists those there are."""
 
 
-class Violation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Violation:
     """One violation: the rule, the event, what was expected, what stands there, and the proof.
 
     file, line: where the event stands, None where there is no file. process,
@@ -45,10 +47,11 @@ class Violation(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it under the names of the JSON interface."""
-        return self._asdict() | {"witness": list(self.witness), "rows": list(self.rows)}
+        return asdict(self) | {"witness": list(self.witness), "rows": list(self.rows)}
 
 
-class Unknown(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Unknown:
     """An event that holes in the log leave undecided: by which rule, where it stands, and why."""
 
     rule: str
@@ -84,9 +87,8 @@ class Violations(Sequence[Violation]):
         if rule not in self._found:
             return []
         many = len(self._found[rule].rows)
-        return [
-            self._tell(rule, each) for each in range(many if limit is None else min(many, limit))
-        ]
+        shown = many if limit is None else min(many, limit)
+        return [self._tell(rule, each) for each in range(shown)]
 
     def _told(self, place: int) -> Violation:
         for name, each in self._found.items():
@@ -185,7 +187,7 @@ class Verdict:
             "violations": listed,
             "counts": self.counts,
             "in_flight": self.in_flight,
-            "unknowns": [each._asdict() for each in self.unknowns(limit)],
+            "unknowns": [asdict(each) for each in self.unknowns(limit)],
             "unread_lines": [each._asdict() for each in self.unread[:limit]],
             "remarks": self.remarks,
         }

@@ -2,18 +2,13 @@
 
 from typing import Final
 
+from driftlab.analysis.rules.causality import BEFORE_SENT
 from driftlab.analysis.rules.choice import PEER_CHOICE
 from driftlab.analysis.rules.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
 from driftlab.analysis.rules.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE
 from driftlab.analysis.rules.lamport import CLOCK_CONDITION, LAMPORT_STEP
-from driftlab.analysis.rules.messages import (
-    BEFORE_SENT,
-    DELIVERED_TWICE,
-    FIFO,
-    FROM_NOWHERE,
-    LOST_MESSAGE,
-    SEND_TO_ALL,
-)
+from driftlab.analysis.rules.losses import LOST_MESSAGE, SEND_TO_ALL
+from driftlab.analysis.rules.messages import DELIVERED_TWICE, FIFO, FROM_NOWHERE
 from driftlab.analysis.rules.pace import DUE, PACING, PROCESS_ORDER
 from driftlab.analysis.rules.rule import Rule
 from driftlab.analysis.rules.vectors import (

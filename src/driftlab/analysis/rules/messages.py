@@ -8,9 +8,8 @@ import numpy as np
 
 from driftlab.analysis.messages import UNMATCHED
 from driftlab.analysis.rules.case import Case
-from driftlab.analysis.rules.lamport import is_counted_apart
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
-from driftlab.trace.trace import MISSING, NO_TARGET, NOBODY, Array
+from driftlab.trace.trace import MISSING, NOBODY, Array
 
 
 def has_messages(case: Case) -> bool:
@@ -198,204 +197,15 @@ def _running_max(group: Array, values: Array) -> Array:
     return raised
 
 
-# Lost.
-
-_BROKEN = "the channel broke, or the receiver's log has holes"
-
-
-def _lost_ones(case: Case) -> tuple[Array, Array, Array]:
-    """Return sends and targets of messages that never came though later ones did, and those later.
-
-    As rows of the sends, positions of the targets, rows of the later arrivals.
-    """
-    rows, to = case.sent
-    width = case.trace.processes
-    channel = case.process[rows].astype(np.int64) * width + to
-    there, sources = case.delivered
-    keep = sources >= 0
-    there, sources = there[keep], sources[keep]
-    came = case.process[sources].astype(np.int64) * width + case.process[there]
-    came_keys = np.unique(sources * width + case.process[there])
-    lost = ~np.isin(rows * width + to, came_keys)
-    channels, place = np.unique(came, return_inverse=True)
-    last = np.full(len(channels), -1, np.int64)
-    np.maximum.at(last, place, sources)
-    spot = np.searchsorted(channels, channel[lost])
-    spot[spot == len(channels)] = 0
-    known = len(channels) > 0
-    later = last[spot] if known else np.zeros(lost.sum(), np.int64) - 1
-    later[(channels[spot] != channel[lost]) if known else slice(None)] = -1
-    overtaken = later > rows[lost]
-    return rows[lost][overtaken], to[lost][overtaken], later[overtaken]
-
-
-def _losses(case: Case) -> tuple[Array, Array, Array, Array]:
-    """Return lost messages, and of each whether a send to several lost it there and only such."""
-    rows, to, later = _lost_ones(case)
-    target = case.columns.target[rows]
-    channel = case.process[rows].astype(np.int64) * case.trace.processes + to
-    single = np.unique(channel[target >= 0])
-    return rows, to, later, (target < 0) & ~np.isin(channel, single)
-
-
-def _excused(case: Case, rows: Array, to: Array) -> Array:
-    """Whether a channel broke, or the receiver's log has holes: then nothing can be said."""
-    names = case.trace.names
-    broke = [
-        names[place] in case.author(sender).lost or names[sender] in case.author(place).lost
-        for sender, place in zip(case.process[rows].tolist(), to.tolist(), strict=True)
-    ]
-    return case.has_holes[to] | np.array(broke, bool)
-
-
-def _lost(case: Case) -> Findings:
-    """A message does not vanish from a channel on which later ones arrive."""
-    rows, to, later, of_several = _losses(case)
-    excused = _excused(case, rows, to)
-    mine = ~of_several & ~excused
-    wrong, where, after = rows[mine], to[mine], later[mine]
-
-    def tell(number: int) -> Telling:
-        row, other = int(wrong[number]), int(after[number])
-        name = case.trace.names[int(where[number])]
-        return Telling(
-            f"{name} finds this message before that of {case.name(other)}",
-            f"{name} found only that",
-            (row, other),
-        )
-
-    return findings(
-        wrong, tell, rows[~of_several & excused], "the channel broke, or its log has holes"
-    )
-
-
-# To several.
-
-
-def _send_to_all(case: Case) -> Findings:
-    """A send to several is one event, with one stamp, and reaches every target."""
-    uneven = case.messages.source[case.messages.uneven]
-    counted = np.flatnonzero(is_counted_apart(case)) if case.columns.clock is not None else NO_ROWS
-    stamped = np.union1d(uneven, counted)
-    rows, to, later, of_several = _losses(case)
-    excused = _excused(case, rows, to)
-    mine = of_several & ~excused
-    wrong = np.concatenate([stamped, rows[mine]])
-
-    def tell(number: int) -> Telling:
-        row = int(wrong[number])
-        if number < len(stamped):
-            return _told_apart(case, row)
-        name = case.trace.names[int(to[mine][number - len(stamped)])]
-        return Telling(
-            f"reaches {_listed(case, row)}",
-            f"never came to {name}, though a later message did",
-            (row, int(later[mine][number - len(stamped)])),
-        )
-
-    return findings(
-        wrong, tell, rows[of_several & excused], "the channel broke, or its log has holes"
-    )
-
-
-def _listed(case: Case, row: int) -> str:
-    return " and ".join(case.trace.names[place] for place in case.trace.targets_of(row))
-
-
-def _told_apart(case: Case, row: int) -> Telling:
-    of = case.columns
-    received = np.flatnonzero(case.messages.source == row).tolist()
-    stamps = [f"{of.stamp[each]} at {case.name(each)}" for each in received]
-    before = (row - 1,) if not case.is_first[row] else ()
-    stood = of.clock[row - 1] if before else 0
-    return Telling(
-        f"one step, from {stood} to {stood + 1}, and that one stamp to {_listed(case, row)}",
-        f"clock {of.clock[row]}" + (f", stamps {', '.join(stamps)}" if stamps else ""),
-        (*before, row, *received),
-    )
-
-
-# Before it was sent.
-
-
-def _before_sent(case: Case) -> Findings:
-    """No message is received before it is sent: not in causal order, not in time."""
-    cycle = _cycle(case)
-    to, came_from = case.pairs
-    early = _early_in_time(case, to, came_from)
-    receives, sends = to[early], came_from[early]
-    rows = np.concatenate([cycle[-1:], receives])
-
-    def tell(number: int) -> Telling:
-        if number < len(cycle[-1:]):
-            return Telling(
-                "no event in its own past",
-                f"{case.name(int(cycle[-1]))} happened before itself",
-                tuple(cycle.tolist()),
-            )
-        row, send = int(receives[number - len(cycle[-1:])]), int(sends[number - len(cycle[-1:])])
-        return Telling(
-            f"a tick after {_began(case)[send]} ns, when it was sent",
-            f"a tick at {_began(case)[row]} ns",
-            (send, row),
-        )
-
-    return findings(rows, tell)
-
-
-def _cycle(case: Case) -> Array:
-    """Return rows of a shortest chain that leads back to where it began; none if there is none."""
-    from driftlab.analysis.order import cycle_of
-
-    return cycle_of(case.trace, case.messages)
-
-
-NS_ASIDE_MAX = 100_000_000  # how far apart machines that were started by hand may have begun
-
-
-def _began(case: Case) -> Array:
-    of = case.columns
-    return of.due_ns if of.late_ns is None else of.due_ns + of.late_ns
-
-
-def _early_in_time(case: Case, to: Array, came_from: Array) -> Array:
-    """Whether a message was received in a tick that was over before the one that sent it.
-
-    In simulated time a receive is strictly later. For real, a tick looks into
-    its sockets after it began, and before the next begins.
-    """
-    of = case.columns
-    if of.due_ns is None or not len(case.trace.authors):
-        return np.zeros(len(to), bool)
-    began = _began(case)
-    if case.author(0).simulated:
-        return began[to] <= began[came_from]
-    after = np.full(len(case), np.iinfo(np.int64).max // 2)  # the last tick may have been long
-    after[:-1] = np.where(case.is_first[1:], after[:-1], began[1:])
-    return after[to] + NS_ASIDE_MAX < began[came_from]
-
-
-def _has_targets(case: Case) -> bool:
-    return case.columns.target is not None and bool((case.columns.target != NO_TARGET).any())
-
-
 FROM_NOWHERE = Rule("from-nowhere", "every message received was sent", has_messages, _from_nowhere)
 DELIVERED_TWICE = Rule("delivered-twice", "no message is delivered twice", has_messages, _twice)
 FIFO = Rule(
     "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
 )
-LOST_MESSAGE = Rule(
-    "lost-message",
-    "no message vanishes from a channel on which later ones arrive",
-    _has_targets,
-    _lost,
+DELIVERED_TWICE = Rule("delivered-twice", "no message is delivered twice", has_messages, _twice)
+FIFO = Rule(
+    "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
 )
-SEND_TO_ALL = Rule(
-    "send-to-all",
-    "a send to several is one event with one stamp, and reaches every one of them",
-    _has_targets,
-    _send_to_all,
-)
-BEFORE_SENT = Rule(
-    "before-sent", "nothing is received before it was sent", has_messages, _before_sent
+FIFO = Rule(
+    "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
 )
