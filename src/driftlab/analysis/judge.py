@@ -119,6 +119,7 @@ class Verdict:
     holds: whether no rule is violated. events: how many there are.
     counts: of every rule that was applied how often it is violated, also 0.
     violations: every one of them, put into words as they are looked at.
+    processes: how many there are. messages: how many were received from a send that is there.
     unknown: how many questions holes in the log leave undecided; `unknowns` tells of them.
     unread: what in the log matched nothing. in_flight: messages that were sent
     and not received, None where the log does not say to whom events sent.
@@ -131,7 +132,10 @@ class Verdict:
         self.events = len(case)
         self.counts = {name: len(each.rows) for name, each in found.items()}
         self.violations = Violations(case, found)
-        self.unknown = sum(len(each.unknown) for each in found.values())
+        self.processes = case.trace.processes
+        self.messages = len(case.messages.receives)
+        self.unknown_counts = {name: len(each.unknown) for name, each in found.items()}
+        self.unknown = sum(self.unknown_counts.values())
         self.unread: Sequence[Unread] = case.trace.unread
 
     @property

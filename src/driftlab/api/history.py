@@ -23,16 +23,35 @@ class NoSuchEventError(DriftlabError):
     """A name of an event that is none of the history's."""
 
 
+class WrongRatesError(DriftlabError):
+    """Rates that do not fit the processes of a history."""
+
+
 class History:
     """Every event of a run, and what follows from them.
 
     events: a frame of Polars, a row an event, process after process.
     names: of the processes.
     trace: the columns as arrays, and what is known of the log.
+    name: which run of several it is, "" where there is one.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, name: str = "") -> None:
         self.trace = trace
+        self.name = name
+
+    def paced(self, rates: Sequence[float]) -> "History":
+        """Return the history with the rates, in ticks a second, that its processes were to keep.
+
+        For logs that do not say; then the rule `pacing` applies. Raises
+        WrongRatesError unless there is a rate above 0 for each process.
+        """
+        if len(rates) != self.trace.processes or not all(0 < rate < 1e12 for rate in rates):
+            raise WrongRatesError(
+                f"rates: {len(rates)} given; expected one above 0 for each of "
+                f"{self.trace.processes} processes, {', '.join(self.names[:10])}"
+            )
+        return History(self.trace.paced(rates), self.name)
 
     @property
     def names(self) -> list[str]:

@@ -16,6 +16,11 @@ def read(path: str | Path) -> History:
     return _read_folder(path) if path.is_dir() else _read_journal(path)
 
 
+def read_all(path: str | Path) -> list[History]:
+    """Read every run of a log. Raises DriftlabError."""
+    return [read(path)]
+
+
 def _read_folder(folder: Path) -> History:
     """Read the folder of one run."""
     if not (folder / SCENARIO_FILE).exists():

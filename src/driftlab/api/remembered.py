@@ -169,4 +169,5 @@ class Planned(Sequence[Author]):
             simulated=True,
             ended=True,
             process=self._scenario.process,
+            from_start=True,
         )

@@ -79,6 +79,28 @@ def add_recorded(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def add_check(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab check`."""
+    parser.add_argument("path", nargs="?", metavar="PATH", help="a run folder, a journal or a log")
+    group = parser.add_argument_group("the rules")
+    group.add_argument("--rules", action="store_true", help="list all rules, and judge nothing")
+    group.add_argument(
+        "--only", metavar="RULES", action="append", default=[], help="apply these rules (a,b,c)"
+    )
+    group.add_argument(
+        "--without", metavar="RULES", action="append", default=[], help="leave these rules out"
+    )
+    group.add_argument(
+        "--rates", metavar="RATES",
+        help="ticks per second that the processes were to keep (6,3,1), where the log does not say",
+    )  # fmt: skip
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--limit", metavar="N", help="list so many violations of each rule (default: 3, JSON: all)"
+    )
+    add_json(group)
+
+
 def add_json(parser: argparse._ActionsContainer) -> None:
     """Flags of `driftlab scenarios`, and of all that print one thing."""
     parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")

@@ -111,6 +111,7 @@ def author_of(journal: Journal) -> Author:
             if note.fields.get("what") in _LOSSES
         ),
         process=header.get("process", "die"),
+        from_start=True,
     )
 
 

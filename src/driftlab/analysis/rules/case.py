@@ -90,6 +90,13 @@ class Case:
         return self.trace.authors[process] if len(self.trace.authors) else NOT_KNOWN
 
     @cached_property
+    def begins_anywhere(self) -> Array:
+        """Whether a row is the first of a process whose log may begin in the middle."""
+        known = np.zeros(self.trace.processes, bool)
+        known[: len(self.trace.authors)] = [each.from_start for each in self.trace.authors]
+        return self.is_first & ~known[self.process]
+
+    @cached_property
     def is_open(self) -> Array:
         """Of each process whether there may have been more events than its log holds."""
         if not len(self.trace.authors):

@@ -6,7 +6,7 @@ from driftlab.analysis.rules.causality import BEFORE_SENT
 from driftlab.analysis.rules.choice import PEER_CHOICE
 from driftlab.analysis.rules.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
 from driftlab.analysis.rules.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE
-from driftlab.analysis.rules.lamport import CLOCK_CONDITION, LAMPORT_STEP
+from driftlab.analysis.rules.lamport import CLOCK_CONDITION, LAMPORT_STEP, STAMP
 from driftlab.analysis.rules.losses import LOST_MESSAGE, SEND_TO_ALL
 from driftlab.analysis.rules.messages import DELIVERED_TWICE, FIFO, FROM_NOWHERE
 from driftlab.analysis.rules.pace import DUE, PACING, PROCESS_ORDER
@@ -25,6 +25,7 @@ RULES: Final[dict[str, Rule]] = {
         PROCESS_ORDER,
         CLOCK_CONDITION,
         LAMPORT_STEP,
+        STAMP,
         VECTOR_BACK,
         VECTOR_MERGE,
         VECTOR_OWN,

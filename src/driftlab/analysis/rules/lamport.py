@@ -75,7 +75,7 @@ def is_counted_apart(case: Case) -> Array:
     step = clock - case.before(clock, 0)
     for row in np.flatnonzero((target < 0) & (target != NO_TARGET) & (step > 1)).tolist():
         mask[row] = step[row] == len(case.trace.targets_of(row))
-    return mask & case.has_before
+    return mask & ~case.after_hole & ~case.begins_anywhere
 
 
 def _step(case: Case) -> Findings:
@@ -84,7 +84,7 @@ def _step(case: Case) -> Findings:
     before = case.before(clock, 0)
     came = _came(case)
     expected = np.maximum(before, came) + 1
-    judged = (clock != MISSING) & (before != MISSING) & ~_first_unknown(case)
+    judged = (clock != MISSING) & (before != MISSING) & ~case.begins_anywhere
     wrong = judged & (clock != expected)
     for rows in _violations(case):
         wrong[rows] = False  # told by the clock condition
@@ -128,14 +128,34 @@ def _came(case: Case) -> Array:
     return came
 
 
-def _first_unknown(case: Case) -> Array:
-    """First events of a log that does not say where its clocks began."""
-    mask = np.zeros(len(case), bool)
-    if not len(case.trace.authors):
-        mask |= case.is_first
-    return mask
+def _stamp(case: Case) -> Findings:
+    """A message carries the clock of its send, counted.
+
+    Where stamps from before the count make a receive no later than its send,
+    the clock condition tells of it; this is for those that did no such harm.
+    """
+    early = np.array(sorted(case.messages.early), np.int64)
+    rows = case.matched[np.isin(case.messages.sender[case.matched], early)]
+    if np.isin(rows, _violations(case)[1]).any():
+        rows = rows[:0]
+
+    def tell(number: int) -> Telling:
+        row = int(rows[number])
+        source = int(case.messages.source[row])
+        return Telling(
+            f"stamp {case.columns.clock[source]}, the clock of the send",
+            f"stamp {case.columns.stamp[row]}, the clock before it",
+            (source, row),
+        )
+
+    return findings(rows, tell)
 
 
+def _has_stamps(case: Case) -> bool:
+    return _has_clock(case) and case.columns.stamp is not None
+
+
+STAMP = Rule("stamp", "a message carries the clock of its send", _has_stamps, _stamp)
 CLOCK_CONDITION = Rule(
     "clock-condition",
     "if a happened before b, then C(a) < C(b)",

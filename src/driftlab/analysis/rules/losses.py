@@ -42,12 +42,17 @@ def _lost_ones(case: Case) -> tuple[Array, Array, Array]:
 
 
 def _losses(case: Case) -> tuple[Array, Array, Array, Array]:
-    """Return lost messages, and of each whether a send to several lost it there and only such."""
+    """Return lost messages, and of each whether only sends to several lose any there.
+
+    That tells a sender that does not send to all from a receiver that loses
+    whatever it is sent: of those a message to one is lost too, sooner or later.
+    """
     rows, to, later = _lost_ones(case)
     target = case.columns.target[rows]
-    channel = case.process[rows].astype(np.int64) * case.trace.processes + to
-    single = np.unique(channel[target >= 0])
-    return rows, to, later, (target < 0) & ~np.isin(channel, single)
+    single = target >= 0
+    senders = case.process[rows]
+    suspect = np.isin(senders, senders[single]) | np.isin(to, to[single])
+    return rows, to, later, ~single & ~suspect
 
 
 def _excused(case: Case, rows: Array, to: Array) -> Array:

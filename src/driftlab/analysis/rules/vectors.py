@@ -68,7 +68,8 @@ def _judge(
     own = np.zeros(now.shape, bool)
     own[np.arange(len(block)), process] = True
     known = _is_known(case, block, stamped) & ~lone[block]
-    counted = now[own] != before[own] + 1
+    # A message may know of more own events than there were, where an own entry once went back.
+    counted = (now[own] != before[own] + 1) & (now[own] != np.maximum(before, came)[own] + 1)
     wrong = {
         BACK: now < before,
         MERGE: ~own & (now < came),
@@ -128,9 +129,7 @@ def _counts(case: Case, block: Array, own: Array) -> Array:
     A log that says nothing of its begin may begin anywhere.
     """
     known = _is_known(case, block, np.ones(len(case), bool))
-    if not len(case.trace.authors):
-        known &= ~case.is_first[block]
-    return known
+    return known & ~case.begins_anywhere[block]
 
 
 def _judged(case: Case) -> Steps:
