@@ -1,5 +1,6 @@
 """The judge names each planted fault by its rule, and no other; what is right it lets be."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,134 @@ def test_a_fault_of_one_machine_is_named_at_that_machine(fault: str, tmp_path: P
 def test_every_rule_is_violated_by_some_fault() -> None:
     elsewhere = {"process-order", "queue", "before-sent", "stamp"}  # tested apart
     assert {rule for _, rule in FAULTS.values()} | elsewhere == set(RULES)
+
+
+# A good history, edited: what one edit does is named by one rule.
+
+
+def edited(folder: Path, name: str, edit: Callable[[list[list[str]]], object]) -> driftlab.History:
+    """Change the events of one journal, each a list of its columns, and read the run."""
+    path = folder / f"{name}.log"
+    lines = path.read_text().splitlines(keepends=True)
+    notes = [line for line in lines if line.startswith("#")]
+    events = [line.rstrip("\n").split("\t") for line in lines if not line.startswith("#")]
+    edit(events)
+    written = ["\t".join(event) + "\n" for event in events]
+    path.write_text("".join([*notes[:-1], *written, notes[-1]]))
+    return driftlab.read(folder)
+
+
+TICK, LATE, CLOCK, QUEUE = 3, 2, 8, 9
+
+
+def place_of(events: list[list[str]], kind: str, beyond: int = 20) -> int:
+    return next(place for place, each in enumerate(events) if place > beyond and each[4] == kind)
+
+
+def swap(events: list[list[str]]) -> None:
+    events[30], events[31] = events[31], events[30]
+
+
+def raise_queue(events: list[list[str]]) -> None:
+    events[40][QUEUE] = str(int(events[40][QUEUE]) + 5)
+
+
+def send_late(events: list[list[str]]) -> None:
+    events[place_of(events, "send")][LATE] = str(20 * 10**9)
+
+
+def begin_early(events: list[list[str]]) -> None:
+    events[25][LATE] = "-5"
+
+
+@pytest.mark.parametrize(
+    ("edit", "rule"),
+    [
+        (swap, "process-order"),
+        (raise_queue, "queue"),
+        (send_late, "before-sent"),
+        (begin_early, "due"),
+    ],
+)
+def test_an_edit_of_a_good_history_is_named_by_its_rule_and_by_no_other(
+    edit: Callable[[list[list[str]]], object], rule: str, tmp_path: Path
+) -> None:
+    for seed in range(4):
+        history = edited(write_run(tmp_path, seed=seed), "A", edit)
+        assert broken(history) == {rule}, list(history.check().violations)
+        assert history.check().unknown == 0
+
+
+def test_a_violation_names_file_line_expected_found_and_a_chain(tmp_path: Path) -> None:
+    history = edited(write_run(tmp_path), "A", raise_queue)
+    (violation,) = history.check().violations
+    assert (violation.process, violation.index, violation.rule) == ("A", 40, "queue")
+    assert Path(violation.file or "").name == "A.log"
+    line = (tmp_path / "A.log").read_text().splitlines()[(violation.line or 0) - 1]
+    assert line.split("\t")[TICK] == "40"
+    assert violation.found == f"queue {line.split(chr(9))[QUEUE]}"
+    assert violation.rows == (39, 40)
+    assert violation.witness[1].startswith("A:40 ")
+
+
+# Holes: unknown, never bad.
+
+
+def drop(count: int, place: int) -> Callable[[list[list[str]]], object]:
+    return lambda events: events.__delitem__(slice(place, place + count))
+
+
+@pytest.mark.parametrize("clock", ["lamport", "vector", "matrix", "hybrid"])
+@pytest.mark.parametrize("name", ["A", "B", "C"])
+@pytest.mark.parametrize(("count", "place"), [(1, 0), (1, 33), (7, 20), (60, 30)])
+def test_missing_events_are_unknown_and_never_bad(
+    clock: str, name: str, count: int, place: int, tmp_path: Path
+) -> None:
+    verdict = edited(write_run(tmp_path, clock=clock), name, drop(count, place)).check()
+    assert verdict.holds, list(verdict.violations)
+    assert verdict.unknown > 0
+    assert {each.process for each in verdict.unknowns()} >= {name}
+
+
+@pytest.mark.parametrize("clock", ["lamport", "vector", "matrix", "hybrid"])
+def test_a_journal_that_breaks_off_or_is_not_there_leaves_the_rest_to_be_judged(
+    clock: str, tmp_path: Path
+) -> None:
+    whole = (write_run(tmp_path, clock=clock) / "B.log").read_bytes()
+    for size in (len(whole) // 2, len(whole) // 2 - 30, len(whole) // 3):
+        (tmp_path / "B.log").write_bytes(whole[:size])
+        verdict = driftlab.read(tmp_path).check()
+        assert verdict.holds, list(verdict.violations)
+        assert verdict.counts["from-nowhere"] == 0
+        assert verdict.unknown > 0
+    (tmp_path / "B.log").unlink()
+    verdict = driftlab.read(tmp_path).check()
+    assert verdict.holds, list(verdict.violations)
+    assert "no log of B" in verdict.remarks
+
+
+def test_a_line_that_stands_twice_is_one_event_and_counted(tmp_path: Path) -> None:
+    history = edited(write_run(tmp_path), "A", lambda events: events.insert(31, events[30]))
+    verdict = history.check()
+    assert verdict.holds, list(verdict.violations)
+    (copy,) = verdict.unread
+    assert copy.reason == "the same event as in line 33"
+
+
+def test_a_fault_beside_a_hole_is_still_found(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "max-only")
+    verdict = edited(folder, "C", drop(5, 40)).check()
+    assert verdict.counts["clock-condition"] > 0
+    assert {name for name, count in verdict.counts.items() if count} == {"clock-condition"}
+
+
+# Which rules.
+
+
+def test_rules_can_be_switched_off_and_chosen(tmp_path: Path) -> None:
+    history = driftlab.read(write_run(tmp_path, "max-only"))
+    assert not history.check().holds
+    assert history.check(without=["clock-condition"]).holds
+    assert list(history.check(only=["queue", "fifo"]).counts) == ["fifo", "queue"]
+    with pytest.raises(driftlab.DriftlabError, match="no rule 'fifi'; there are process-order"):
+        history.check(without=["fifi"])

@@ -1,8 +1,7 @@
 """Journals of one run into one trace.
 
-A line that cannot be read leaves a hole before the next event of its process,
-and so does a tick that is not there. A journal without a last line tells that
-there may have been more.
+A tick that is not there leaves a hole before the next event of its process. A
+journal without a last line tells that there may have been more.
 """
 
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from driftlab.payload import payload_text
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.journal import Entry
+from driftlab.trace.ordering import in_tick_order
 from driftlab.trace.reading import Journal
 from driftlab.trace.timestamps import from_texts
 from driftlab.trace.trace import (
@@ -19,7 +19,6 @@ from driftlab.trace.trace import (
     NO_TARGET,
     NOBODY,
     SET_FIRST,
-    Array,
     Arrivals,
     Author,
     Columns,
@@ -49,7 +48,7 @@ def trace_of(
     places = _Places(names, journals)
     sets: dict[tuple[int, ...], int] = {}
     columns = _columns(flat, places, sets)
-    return Trace(
+    trace = Trace(
         names,
         starts,
         columns,
@@ -61,10 +60,10 @@ def trace_of(
         authors=[Author() if each is None else author_of(each) for each in mine],
         files=[str(each.path) if each else "" for each in mine],
         unread=[one for each in journals for one in _unread(each)],
-        holes=_holes(mine, starts, columns),
         absent=[name for name in names if name not in by_name],
         scenario=scenario,
     )
+    return in_tick_order(trace)
 
 
 def _peers(
@@ -120,23 +119,6 @@ def _unread(journal: Journal) -> list[Unread]:
     if journal.torn:
         lines.append(Unread(str(journal.path), journal.length, "breaks off in the middle"))
     return lines
-
-
-def _holes(journals: Sequence[Journal | None], starts: Array, columns: Columns) -> Array:
-    """Return the rows before which a line was unreadable, or ticks are missing."""
-    import numpy as np
-
-    holes: set[int] = set()
-    for start, journal in zip(starts.tolist(), journals, strict=False):
-        for line, _ in journal.unread if journal else ():
-            after = int(np.searchsorted(journal.lines, line)) if journal else 0
-            if journal and after < len(journal.lines):
-                holes.add(start + after)
-    if len(columns.tick):
-        before = np.concatenate([[-1], columns.tick[:-1]])
-        before[starts[:-1][starts[:-1] < len(before)]] = -1
-        holes |= set(np.flatnonzero(columns.tick > before + 1).tolist())
-    return np.array(sorted(holes), np.int64)
 
 
 def _columns(

@@ -88,12 +88,16 @@ def _inbox_order(case: Case) -> Findings:
     unfound = (of.places < 0) & (case.messages.source[of.rows] >= 0)
     unfound &= ~np.isin(of.rows, _twice_rows(case))
     wrong = np.flatnonzero(behind | (unfound & ~holed))
-    rows = of.rows[wrong]
+    passing = np.setdiff1d(_skips(case).waiting, of.rows[wrong])
+    rows = np.concatenate([of.rows[wrong], passing])
 
     def tell(number: int) -> Telling:
-        row, place = int(rows[number]), int(of.places[wrong[number]])
+        row = int(rows[number])
         source = int(case.messages.source[row])
         proof = (source, row) if source >= 0 else (row,)
+        if number >= len(wrong):
+            return Telling("the front of the inbox", "a message behind one that still waits", proof)
+        place = int(of.places[wrong[number]])
         if place < 0:
             return Telling("a message that was found at this tick or before", "none such", proof)
         other = int(before[wrong[number]])
@@ -125,7 +129,8 @@ def _one_operation(case: Case) -> Findings:
     if tick is not None:
         again = ~case.is_first & (tick == case.before(tick, -1)) & (tick != MISSING)
     idle = _idle(case)
-    skipping, counts = np.unique(_skips(case)[0], return_counts=True)
+    skips = _skips(case)
+    skipping, counts = np.unique(skips.gone, return_counts=True)
     rows = np.concatenate([np.flatnonzero(again), np.flatnonzero(idle & ~again), skipping])
     ends = np.cumsum([again.sum(), (idle & ~again).sum()])
 
@@ -147,7 +152,7 @@ def _one_operation(case: Case) -> Findings:
             (row,),
         )
 
-    return findings(rows, tell, _skips(case)[1], "it may have been taken in a hole")
+    return findings(rows, tell, skips.holed, "it may have been taken in a hole")
 
 
 def _kind(case: Case, row: int) -> str:
@@ -166,16 +171,28 @@ def _idle(case: Case) -> Array:
     return none_taken & (np.minimum(local, summed) > 0)
 
 
-def _skips(case: Case) -> tuple[Array, Array]:
-    """Return the rows that took a message in front of which others were passed over.
+class Skips(NamedTuple):
+    """Rows that took a message in front of which others were not taken, once for each of these.
 
-    And such rows of processes whose log has holes: the others may be in them.
+    gone: the inbox fell short by them, so they were taken too. waiting: it did
+    not, so they wait still. holed: of processes whose log has holes.
     """
+
+    gone: Array
+    waiting: Array
+    holed: Array
+
+
+def _skips(case: Case) -> Skips:
     if case.trace.arrivals is None:
-        return NO_ROWS, NO_ROWS
+        return Skips(NO_ROWS, NO_ROWS, NO_ROWS)
     of = _followed(case)
     holed = case.has_holes[case.process[of.skipping]]
-    return of.skipping[~holed], of.skipping[holed]
+    rows = of.skipping[~holed]
+    is_short = _lengths(case)[0] > case.columns.queue
+    before = of.rows[np.maximum(np.searchsorted(of.rows, rows) - 1, 0)]
+    gone = is_short[rows] | (is_short[before] & (case.process[before] == case.process[rows]))
+    return Skips(rows[gone], rows[~gone], of.skipping[holed])
 
 
 # The length of the inbox.
@@ -192,7 +209,8 @@ def _add_up(case: Case) -> tuple[Array, Array]:
     assert held is not None
     change = np.diff(held.starts)
     of = _followed(case)
-    change[of.rows[of.places >= 0]] -= 1
+    known = (of.places >= 0) | case.has_holes[case.process[of.rows]]  # else from nowhere
+    change[of.rows[known]] -= 1
     local = case.before(queue, 0) + change
     total = np.cumsum(change)
     begins = np.flatnonzero(case.is_first | case.after_hole)

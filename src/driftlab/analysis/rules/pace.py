@@ -14,13 +14,23 @@ EVENTS_MIN = 8  # a quarter of fewer says nothing
 
 
 def _process_order(case: Case) -> Findings:
-    """The ticks of a process are numbered upwards, one by one."""
-    tick = case.columns.tick
+    """The events of a process stand in the log in the order of its ticks."""
+    tick, line = case.columns.tick, case.columns.line
     before = case.before(tick, -1)
-    rows = np.flatnonzero((tick != MISSING) & (before != MISSING) & (tick < before))
+    back = (tick != MISSING) & (before != MISSING) & (tick < before)
+    above = np.zeros(len(case), bool)
+    if line is not None:
+        above = ~case.is_first & (line < case.before(line, 0)) & ~back
+    rows = np.flatnonzero(back | above)
 
     def tell(number: int) -> Telling:
         row = int(rows[number])
+        if above[row]:
+            return Telling(
+                f"tick {tick[row]} below tick {tick[row - 1]}, in line {line[row - 1]}",
+                f"above it, in line {line[row]}",
+                (row - 1, row),
+            )
         return Telling(f"tick {before[row] + 1}", f"tick {tick[row]}", (row - 1, row))
 
     missing = case.after_hole & (before != MISSING) & (tick > before + 1)
