@@ -9,7 +9,7 @@ from typing import Any
 
 from driftlab.payload import payload_text
 from driftlab.trace.files import UnreadableError
-from driftlab.trace.journal import Entry
+from driftlab.trace.journal import Entry, Note
 from driftlab.trace.ordering import in_tick_order
 from driftlab.trace.reading import Journal
 from driftlab.trace.timestamps import from_texts
@@ -103,7 +103,7 @@ def author_of(journal: Journal) -> Author:
         speed=float(header.get("speed", 1)),
         phase_ns=int(header["phase_ns"]) if "phase_ns" in header else None,
         simulated=header.get("world") == "simulated",
-        ended=bool(ends) and not journal.torn,
+        ended=bool(ends) and not journal.torn and not _lacks_events(journal, ends[-1]),
         lost=frozenset(
             note.fields.get("peer", "")
             for note in journal.notes_on("incident")
@@ -112,6 +112,13 @@ def author_of(journal: Journal) -> Author:
         process=header.get("process", "die"),
         from_start=True,
     )
+
+
+def _lacks_events(journal: Journal, end: Note) -> bool:
+    """Whether a journal's last line counts more ticks than its events reach."""
+    counted = end.fields.get("ticks", "")
+    reached = max((entry.event.tick for entry in journal.entries), default=-1) + 1
+    return counted.isascii() and counted.isdigit() and counted != str(reached)
 
 
 def _unread(journal: Journal) -> list[Unread]:
