@@ -71,11 +71,16 @@ def _dues(author: Author, tick: Array) -> Array:
     )
     top = int(tick.max()) + 1 if len(tick) else 0
     if not len(tick) or int(tick.min()) < 0 or _is_large(schedule, top):
-        dues = [schedule.due_real_ns(each) if each >= 0 else MISSING for each in tick.tolist()]
+        dues = [_due_ns(schedule, each) for each in tick.tolist()]
         return np.array(dues, np.int64)
     due = schedule.phase_ns + tick * (10**9 * schedule.rate_den) // schedule.rate_num
     real: Array = due * schedule.speed_den // schedule.speed_num
     return real
+
+
+def _due_ns(schedule: Schedule, tick: int) -> int:
+    """Return when a tick is due, as far as a column can hold it."""
+    return min(schedule.due_real_ns(tick), 2**63 - 1) if tick >= 0 else MISSING
 
 
 def _is_large(schedule: Schedule, ticks: int) -> bool:
