@@ -210,3 +210,13 @@ def test_rules_can_be_switched_off_and_chosen(tmp_path: Path) -> None:
     assert list(history.check(only=["queue", "fifo"]).counts) == ["fifo", "queue"]
     with pytest.raises(driftlab.DriftlabError, match="no rule 'fifi'; there are process-order"):
         history.check(without=["fifi"])
+
+
+def test_the_page_has_a_section_with_a_picture_and_an_example_for_each_rule() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "checking.md").read_text()
+    sections = page.split("\n### ")[1:]
+    assert [section.split("\n")[0] for section in sections] == list(RULES)
+    for section in sections:
+        assert section.count("```text\n") == 2
+        assert "expected  " in section
+        assert "found     " in section

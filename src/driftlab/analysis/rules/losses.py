@@ -15,11 +15,8 @@ from driftlab.trace.trace import NO_TARGET, Array
 _BROKEN = "the channel broke, or the receiver's log has holes"
 
 
-def _lost_ones(case: Case) -> tuple[Array, Array, Array]:
-    """Return sends and targets of messages that never came though later ones did, and those later.
-
-    As rows of the sends, positions of the targets, rows of the later arrivals.
-    """
+def _lost_ones(case: Case) -> tuple[Array, Array]:
+    """Return messages that never came though later ones did: rows of the sends, and the targets."""
     rows, to = case.sent
     width = case.trace.processes
     channel = case.process[rows].astype(np.int64) * width + to
@@ -38,21 +35,29 @@ def _lost_ones(case: Case) -> tuple[Array, Array, Array]:
     later = last[spot] if known else np.zeros(lost.sum(), np.int64) - 1
     later[(channels[spot] != channel[lost]) if known else slice(None)] = -1
     overtaken = later > rows[lost]
-    return rows[lost][overtaken], to[lost][overtaken], later[overtaken]
+    return rows[lost][overtaken], to[lost][overtaken]
 
 
-def _losses(case: Case) -> tuple[Array, Array, Array, Array]:
+def _losses(case: Case) -> tuple[Array, Array, Array]:
     """Return lost messages, and of each whether only sends to several lose any there.
 
     That tells a sender that does not send to all from a receiver that loses
     whatever it is sent: of those a message to one is lost too, sooner or later.
     """
-    rows, to, later = _lost_ones(case)
+    rows, to = _lost_ones(case)
     target = case.columns.target[rows]
     single = target >= 0
     senders = case.process[rows]
     suspect = np.isin(senders, senders[single]) | np.isin(to, to[single])
-    return rows, to, later, ~single & ~suspect
+    return rows, to, ~single & ~suspect
+
+
+def _next_there(case: Case, row: int, to: int) -> int:
+    """Return the row of the next send on the same channel whose message came."""
+    there, sources = case.delivered
+    sender = case.process[row]
+    later = sources[(case.process[there] == to) & (sources > row)]
+    return int(later[case.process[later] == sender].min())
 
 
 def _excused(case: Case, rows: Array, to: Array) -> Array:
@@ -67,14 +72,14 @@ def _excused(case: Case, rows: Array, to: Array) -> Array:
 
 def _lost(case: Case) -> Findings:
     """A message does not vanish from a channel on which later ones arrive."""
-    rows, to, later, of_several = _losses(case)
+    rows, to, of_several = _losses(case)
     excused = _excused(case, rows, to)
     mine = ~of_several & ~excused
-    wrong, where, after = rows[mine], to[mine], later[mine]
+    wrong, where = rows[mine], to[mine]
 
     def tell(number: int) -> Telling:
-        row, other = int(wrong[number]), int(after[number])
-        name = case.trace.names[int(where[number])]
+        row, place = int(wrong[number]), int(where[number])
+        other, name = _next_there(case, row, place), case.trace.names[place]
         return Telling(
             f"{name} finds this message before that of {case.name(other)}",
             f"{name} found only that",
@@ -94,7 +99,7 @@ def _send_to_all(case: Case) -> Findings:
     uneven = case.messages.source[case.messages.uneven]
     counted = np.flatnonzero(is_counted_apart(case)) if case.columns.clock is not None else NO_ROWS
     stamped = np.union1d(uneven, counted)
-    rows, to, later, of_several = _losses(case)
+    rows, to, of_several = _losses(case)
     excused = _excused(case, rows, to)
     mine = of_several & ~excused
     wrong = np.concatenate([stamped, rows[mine]])
@@ -103,11 +108,11 @@ def _send_to_all(case: Case) -> Findings:
         row = int(wrong[number])
         if number < len(stamped):
             return _told_apart(case, row)
-        name = case.trace.names[int(to[mine][number - len(stamped)])]
+        place = int(to[mine][number - len(stamped)])
         return Telling(
             f"reaches {_listed(case, row)}",
-            f"never came to {name}, though a later message did",
-            (row, int(later[mine][number - len(stamped)])),
+            f"never came to {case.trace.names[place]}, though a later message did",
+            (row, _next_there(case, row, place)),
         )
 
     return findings(

@@ -95,7 +95,7 @@ def _twice(case: Case) -> Findings:
         source = int(case.messages.source[before])
         return Telling(
             "each message once",
-            f"the message {_named(case, before)} of {_sender(case, before)} again",
+            f"the message of {_sender(case, before)} {_named(case, before)} again",
             (*((source,) if source >= 0 else ()), before, row),
         )
 
