@@ -152,16 +152,19 @@ class Case:
 
         Only where the log says to whom events sent.
         """
-        rows = np.flatnonzero(self.columns.target != NO_TARGET)
-        target = self.columns.target[rows]
-        single = target >= 0
-        several = rows[~single].tolist()
-        spread = [(row, to) for row in several for to in self.trace.targets_of(row)]
-        more = np.array(spread, np.int64).reshape(-1, 2)
-        return (
-            np.concatenate([rows[single], more[:, 0]]),
-            np.concatenate([target[single].astype(np.int64), more[:, 1]]),
-        )
+        target = self.columns.target
+        single = np.flatnonzero(target >= 0)
+        several = np.flatnonzero((target < 0) & (target != NO_TARGET))
+        rows, to = [single], [target[single].astype(np.int64)]
+        # Few processes send to few sets: each is spread out once.
+        codes = target[several].astype(np.int64) * self.trace.processes + self.process[several]
+        order = np.argsort(codes, kind="stable")
+        for group in np.split(several[order], np.flatnonzero(np.diff(codes[order])) + 1):
+            if len(group):
+                members = self.trace.targets_of(int(group[0]))
+                rows.append(np.repeat(group, len(members)))
+                to.append(np.tile(np.array(members, np.int64), len(group)))
+        return np.concatenate(rows), np.concatenate(to)
 
     def clock_of(self, row: int) -> int | None:
         """Return an event's Lamport clock, None where it has none."""

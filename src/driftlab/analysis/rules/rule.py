@@ -23,7 +23,7 @@ class Telling(NamedTuple):
 class Findings(NamedTuple):
     """What one rule finds in one history.
 
-    rows i8: the events that violate it, in any order. tell: puts the violation
+    rows i8: the events that violate it, rising. tell: puts the violation
     with a number (from 0, in the order of the rows) into words.
     unknown i8: rows of events about which the rule cannot decide, because of
     holes in the log, and why.
@@ -50,8 +50,12 @@ NO_ROWS: Array = np.zeros(0, np.int64)
 def findings(
     rows: Array, tell: Callable[[int], Telling], unknown: Array = NO_ROWS, reason: str = ""
 ) -> Findings:
-    """Return what was found; `rows` and `unknown` may be masks."""
-    return Findings(_rows(rows), tell, _rows(unknown), reason)
+    """Return what was found, in the order of the rows; `rows` and `unknown` may be masks."""
+    rows = _rows(rows)
+    order = np.argsort(rows, kind="stable")
+    return Findings(
+        rows[order], lambda number: tell(int(order[number])), np.sort(_rows(unknown)), reason
+    )
 
 
 def _rows(mask: Array) -> Array:
