@@ -11,7 +11,7 @@ may be wrong, and then an event may have happened before itself. Every question
 has an answer then, too, but takes time linear in the rows.
 
 Of a long history the vector timestamps of every so many events of each process
-are kept once a question is asked (the limit is `Index`): what remains is to look at the
+are kept once a question is asked (`Index`), and what remains is to look at the
 rows between two of these. That takes as much time as all vectors, and memory
 of N * P / step numbers of 4 bytes for N events of P processes.
 """
@@ -23,7 +23,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.analysis.chains import (
-    causes,
     links,
     processes_of,
     received,
@@ -52,9 +51,9 @@ class Index(NamedTuple):
     table: Array
 
     def below(self, processes: Array, counts: Array) -> Array:
-        """Return what is in the past of the last vectors among the first `counts` events, or is it.
+        """Return the union of the last vectors among the first so many events of some processes.
 
-        Counts are of each of some processes, 1 or more; one frontier for all of them.
+        Counts are 1 or more. The union is a frontier that holds its own past.
         """
         return self.table[:, self.starts[processes] + (counts - 1) // self.step].max(axis=1)
 
@@ -154,7 +153,7 @@ class Order:
         return reach
 
     def _window(self, process: int, number: int) -> tuple[Array, Array]:
-        """Return between which rows each process first heard of an event: the second did, or is none."""
+        """Return between which rows each process first heard of an event: the second did."""
         begin, end = self.trace.starts[:-1].astype(np.int64), self.trace.starts[1:]
         if self.index is None:
             return begin, end.astype(np.int64)
@@ -241,3 +240,8 @@ def _index(trace: Trace, messages: Messages, path: Walk, step: int) -> Index:
     for first, block in vector_blocks(trace, messages, path=path):
         table[first : first + block.shape[1]] = block[rows].T
     return Index(step, starts, table)
+
+
+def cycle_of(trace: Trace, messages: Messages) -> Array:
+    """Return the rows of `Order.cycle`, i8; none if there is no cycle."""
+    return np.array(Order(trace, messages).cycle(), np.int64)
