@@ -187,7 +187,8 @@ class Vectors:
         more_to, more_from, place = self._further
         inputs = (path.begins, path.ends, path.process, trace.starts, self._messages.source)
         numbers = (more_to, more_from, first, width)
-        _write(rows * max(width, 1), (*inputs, *numbers), (out, place.copy()))
+        if rows:  # an empty list has no columns
+            _write(rows * width, (*inputs, *numbers), (out, place.copy()))
         return out
 
 
