@@ -9,6 +9,7 @@ where the history goes in a circle.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -121,7 +122,7 @@ def _traced(
 def _once(chain: Sequence[int]) -> list[int]:
     """Leave out an event that stands twice running, but of an event's chain to itself keep both."""
     kept = [chain[0]]
-    kept += [row for before, row in zip(chain, chain[1:], strict=False) if row != before]
+    kept += [row for before, row in pairwise(chain) if row != before]
     return kept if len(kept) > 1 else list(chain[:2])
 
 

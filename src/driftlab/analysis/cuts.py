@@ -7,8 +7,9 @@ consistent cuts are closed under union and intersection (Mattern 1989), so there
 is a smallest that contains an event and a largest that does not.
 
 A message is in flight across a cut if it is sent inside and not received
-inside. Of an event with several targets each copy counts by itself. A message
-that was lost is in flight for ever: a log cannot tell the two apart.
+inside; so is one that waits in an inbox, whose receive is yet to come. Of an
+event with several targets each copy counts by itself. A message that was lost
+is in flight for ever: a log cannot tell the two apart.
 """
 
 from collections.abc import Sequence
@@ -82,9 +83,8 @@ def received_inside(trace: Trace, messages: Messages, frontier: Array) -> Links:
 
 def violations(trace: Trace, messages: Messages, frontier: Array) -> Links:
     """Return the messages that were received inside and sent outside: no run can stop like this."""
-    return _chosen(
-        (known := received_inside(trace, messages, frontier)), ~holds(trace, frontier, known.sent)
-    )
+    known = received_inside(trace, messages, frontier)
+    return _chosen(known, ~holds(trace, frontier, known.sent))
 
 
 def is_consistent(trace: Trace, messages: Messages, frontier: Array) -> bool:
@@ -115,11 +115,10 @@ def in_flight(trace: Trace, messages: Messages, frontier: Array) -> InFlight:
     )
     copies = np.setdiff1d(copies, arrived)
     receive = np.full(len(copies), NOWHERE, np.int64)
-    place = np.searchsorted(copies, codes := _codes(outside.sent, outside.receiver, width))
-    still = np.flatnonzero(place < len(copies))
-    still = still[copies[place[still]] == codes[still]]
-    still = still[np.argsort(outside.received[still])[::-1]]
-    receive[place[still]] = outside.received[still]
+    later = np.argsort(outside.received)[::-1]  # so that of several the first is written last
+    codes = _codes(outside.sent, outside.receiver, width)[later]
+    still = np.isin(codes, copies)
+    receive[np.searchsorted(copies, codes[still])] = outside.received[later][still]
     return InFlight(copies // width, copies % width - 1, receive)
 
 

@@ -130,9 +130,7 @@ class Order:
                 np.maximum(wanted, closed, out=wanted)
             for process in todo.tolist():
                 begin = starts[process]
-                _, sent = received(
-                    self.messages, begin + closed[process], begin + wanted[process]
-                )
+                _, sent = received(self.messages, begin + closed[process], begin + wanted[process])
                 closed[process] = wanted[process]
                 self._raise_to(wanted, sent)
         return closed

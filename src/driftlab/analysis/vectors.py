@@ -22,7 +22,7 @@ import numpy as np
 from driftlab.analysis.chains import shortest_cycle
 from driftlab.analysis.messages import Messages
 from driftlab.errors import DriftlabError
-from driftlab.loops import ROWS_COMPILED_MIN, Loop
+from driftlab.loops import Loop
 from driftlab.trace.trace import Array, Trace
 
 BLOCK_BYTES_MAX: Final = 256 * 2**20  # of vectors that are held only to be looked through
@@ -193,7 +193,7 @@ class Vectors:
 
 
 @Loop
-def _write(
+def _write(  # noqa: C901 - one loop: what is compiled as a whole cannot be parted
     begins: Any,
     ends: Any,
     process: Any,

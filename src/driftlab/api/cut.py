@@ -67,7 +67,8 @@ class Cut:
         none, received where no event received it.
         """
         return _messages(
-            self._order.trace, *cuts.in_flight(self._order.trace, self._order.messages, self.frontier)
+            self._order.trace,
+            *cuts.in_flight(self._order.trace, self._order.messages, self.frontier),
         )
 
     @cached_property

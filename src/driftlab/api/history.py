@@ -76,12 +76,12 @@ class History:
         return between(self.events, *self.order.beside(row))
 
     def past(self, event: EventName) -> Any:
-        """Return the events that happened before one, slices of `events`. Raises NoSuchEventError."""
+        """Return what happened before an event, slices of `events`. Raises NoSuchEventError."""
         starts = self.trace.starts[:-1]
         return between(self.events, starts, starts + self.order.past(self.row(event)))
 
     def future(self, event: EventName) -> Any:
-        """Return the events that one happened before, slices of `events`. Raises NoSuchEventError."""
+        """Return what an event happened before, slices of `events`. Raises NoSuchEventError."""
         return between(self.events, self.order.future(self.row(event)), self.trace.starts[1:])
 
     def why(self, first: EventName, second: EventName) -> Any:

@@ -75,4 +75,3 @@ def _plain(cut: Cut) -> dict[str, Any]:
         "violations": cut.violations.to_dicts(),
         "in_flight": cut.in_flight.to_dicts(),
     }
-

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from driftlab.api.history import History
@@ -61,7 +62,7 @@ def _step(history: History, row: int) -> dict[str, Any]:
 
 
 def _listed(steps: Sequence[dict[str, Any]]) -> str:
-    links = ["", *(_link(*pair) for pair in zip(steps, steps[1:], strict=False))]
+    links = ["", *(_link(*pair) for pair in pairwise(steps))]
     rows = [
         [link, f"{one['process']}:{one['index']}", one["kind"], _clock(one), _place(one)]
         for link, one in zip(links, steps, strict=True)
