@@ -30,7 +30,7 @@ void unordered(const int64_t *clock, const int64_t *source, const int64_t *start
 }
 
 /* Write the vector timestamp of every event; each process goes as far as it can, and where a
- * message is not sent yet its sender goes first. Returns 0 if the events go in a circle. */
+ * message is not sent yet its sender goes first, as far as it can. Returns 0 if the events go in a circle. */
 int64_t vectors(const int64_t *source, const int32_t *sender, const int64_t *starts,
                 int64_t processes, int32_t *out)
 {
@@ -46,8 +46,8 @@ int64_t vectors(const int64_t *source, const int32_t *sender, const int64_t *sta
         depth = 0;
         while (depth >= 0) {
             int32_t mine = stack[depth], other = mine;
-            int64_t row = done[mine], start = starts[mine], goal = goals[depth], wanted = -1;
-            for (; row < goal; row++) {
+            int64_t row = done[mine], start = starts[mine], end = starts[mine + 1], wanted = -1;
+            for (; row < end; row++) {
                 int64_t sent = source[row];
                 int32_t *here = out + row * processes;
                 const int32_t *before = here - processes;
@@ -70,7 +70,7 @@ int64_t vectors(const int64_t *source, const int32_t *sender, const int64_t *sta
                 here[mine] = (int32_t)(row - start + 1);
             }
             done[mine] = row;
-            if (wanted < 0) {
+            if (row >= goals[depth]) {
                 on_way[mine] = 0;
                 depth--;
             } else if (on_way[other]) {

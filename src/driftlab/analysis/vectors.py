@@ -119,7 +119,8 @@ def _walk(  # noqa: C901 - one loop: what is compiled as a whole cannot be parte
             more = place[mine]
             wanted = -1
             other = mine
-            while row < goal:
+            end = starts[mine + 1]
+            while row < end:
                 sent = source[row]
                 further = more
                 while True:
@@ -147,7 +148,7 @@ def _walk(  # noqa: C901 - one loop: what is compiled as a whole cannot be parte
                 ends[count] = row
                 process[count] = mine
                 count += 1
-            if wanted < 0:
+            if row >= goal:  # further than that is as far as it can go
                 on_way[mine] = 0
                 depth -= 1
             elif on_way[other] > 0:
