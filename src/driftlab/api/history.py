@@ -5,13 +5,15 @@ or its process and its number within it, `("A", 17)`. Nothing is worked out
 before it is asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from driftlab.analysis.judge import Verdict, chosen_rules, judge
 from driftlab.analysis.matching import match
 from driftlab.analysis.messages import Messages
+from driftlab.analysis.order import Order
+from driftlab.api.cut import Cut, between, frontier_of
 from driftlab.errors import DriftlabError
 from driftlab.trace.frame import frame_of
 from driftlab.trace.trace import Trace
@@ -80,6 +82,69 @@ class History:
         Raises NoSuchRuleError.
         """
         return judge(self.trace, self.messages, chosen_rules(only, without))
+
+    @cached_property
+    def order(self) -> Order:
+        """Happened-before among the rows; see `driftlab.analysis.order`."""
+        return Order(self.trace, self.messages)
+
+    def happened_before(self, first: EventName, second: EventName) -> bool:
+        """Whether one event happened before another. Raises NoSuchEventError."""
+        return self.order.happened_before(self.row(first), self.row(second))
+
+    def concurrent(self, first: EventName, second: EventName | None = None) -> Any:
+        """Whether neither event happened before the other; given one event, all such others.
+
+        These are a frame of slices of `events`. Raises NoSuchEventError.
+        """
+        row = self.row(first)
+        if second is not None:
+            return self.order.concurrent(row, self.row(second))
+        return between(self.events, *self.order.beside(row))
+
+    def past(self, event: EventName) -> Any:
+        """Return what happened before an event, slices of `events`. Raises NoSuchEventError."""
+        starts = self.trace.starts[:-1]
+        return between(self.events, starts, starts + self.order.past(self.row(event)))
+
+    def future(self, event: EventName) -> Any:
+        """Return what an event happened before, slices of `events`. Raises NoSuchEventError."""
+        return between(self.events, self.order.future(self.row(event)), self.trace.starts[1:])
+
+    def why(self, first: EventName, second: EventName) -> Any:
+        """Return the rows of `events` that show that one event happened before another.
+
+        They are the first event, each send and its receive, and the second, with
+        as few messages as can be; none if it did not. Raises NoSuchEventError.
+        """
+        return self.events[self.order.why(self.row(first), self.row(second))]
+
+    def cut(
+        self,
+        counts: Mapping[str, int] | None = None,
+        *,
+        at_ns: int | None = None,
+        clock: int | None = None,
+        containing: EventName | None = None,
+        before: EventName | None = None,
+    ) -> Cut:
+        """Return a cut, asked for in one of these ways.
+
+        counts: how many events of each process are inside, by name; none of those not named.
+        at_ns: what began up to this real time after the start (`analysis.cuts.by_time`).
+        clock: the events up to this Lamport clock.
+        containing: the smallest consistent cut with an event; before: the largest without.
+        Raises NoSuchCutError and NoSuchEventError.
+        """
+        frontier = frontier_of(
+            self.order,
+            counts=counts,
+            at_ns=at_ns,
+            clock=clock,
+            containing=None if containing is None else self.row(containing),
+            before=None if before is None else self.row(before),
+        )
+        return Cut(self.order, lambda: self.events, frontier)
 
     def row(self, event: EventName) -> int:
         """Return the row of an event. Raises NoSuchEventError."""

@@ -101,6 +101,26 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     add_json(group)
 
 
+def add_cut(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab cut`."""
+    parser.add_argument("path", metavar="PATH", help="a run folder, a journal or a log")
+    group = parser.add_argument_group("where to cut").add_mutually_exclusive_group(required=True)
+    group.add_argument("--at", metavar="SECONDS", help="real time after the start")
+    group.add_argument("--clock", metavar="N", help="up to this Lamport clock")
+    group.add_argument("--containing", metavar="A:17", help="the smallest consistent cut with it")
+    group.add_argument("--before", metavar="A:17", help="the largest consistent cut without it")
+    group.add_argument("--events", metavar="A=10,B=7", help="so many events of each process")
+    add_json(parser)
+
+
+def add_why(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab why`."""
+    parser.add_argument("path", metavar="PATH", help="a run folder, a journal or a log")
+    parser.add_argument("first", metavar="A:17", help="an event: its process and its number from 0")
+    parser.add_argument("second", metavar="B:3", help="another")
+    add_json(parser)
+
+
 def add_json(parser: argparse._ActionsContainer) -> None:
     """Flags of `driftlab scenarios`, and of all that print one thing."""
     parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")

@@ -7,7 +7,7 @@ next, and from a send to its receive.
 
 import numpy as np
 
-from driftlab.analysis.conditions import unordered
+from driftlab.analysis.conditions import known_before, unordered
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
 from driftlab.trace.trace import MISSING, NO_TARGET, Array
@@ -26,7 +26,8 @@ def _condition(case: Case) -> Findings:
     def tell(number: int) -> Telling:
         row = int(rows[number])
         is_message = number < len(by_message)
-        before = _source(case, row) if is_message else row - 1
+        before = _source(case, row) if is_message else known_before(case.trace, row)
+        assert before is not None
         what = "the send" if is_message else "the event before"
         more = _carried(case, row) if is_message else ""
         return Telling(
