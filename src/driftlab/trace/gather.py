@@ -1,82 +1,150 @@
 """Journals of one run into one trace.
 
+The rows come in pieces, process after process: a journal in one piece from the
+parser of single lines, or in many from `scan`. What is not a row is gathered
+on the way, so rows need not stay in memory: `packed` writes them to a file.
+
 A line that cannot be read leaves a hole before the next event of its process,
 and so does a tick that is not there. A journal without a last line tells that
 there may have been more.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from driftlab.payload import payload_text
-from driftlab.trace.files import UnreadableError
-from driftlab.trace.journal import Entry
 from driftlab.trace.reading import Journal
-from driftlab.trace.timestamps import from_texts
-from driftlab.trace.trace import (
-    KINDS,
-    MISSING,
-    NO_TARGET,
-    NOBODY,
-    SET_FIRST,
-    Array,
-    Arrivals,
-    Author,
-    Columns,
-    Timestamps,
-    Trace,
-    Unread,
-)
+from driftlab.trace.reading import Unread as UnreadLine
+from driftlab.trace.rows import Rows, Sets, joined, rows_of, starts_of, why_not
+from driftlab.trace.trace import Array, Author, Trace, Unread
 
 _LOSSES = ("channel-lost", "channel-full", "peer-closed")
+
+
+class Piece(NamedTuple):
+    """Rows of one journal, and what else stands between and around them.
+
+    process: its position. journal: its notes and what was unread since the
+    piece before, `length` the lines of the journal so far; no entries.
+    """
+
+    process: int
+    rows: Rows
+    journal: Journal
 
 
 def trace_of(
     journals: Sequence[Journal], names: Sequence[str], scenario: str | None = None
 ) -> Trace:
-    """Put the journals of one run into columns. `names` are its processes, in their order.
+    """Put the journals of one run into columns. `names` are its processes, in their order."""
+    clock = journals[0].header.get("clock", "lamport") if journals else "lamport"
+    return gathered(pieces_of(journals, names, clock), names, clock, scenario)
 
-    Raises UnreadableError where a journal speaks of a process that is none of these.
-    """
-    import numpy as np
 
-    by_name = {journal.machine: journal for journal in journals}
-    mine = [by_name.get(name) for name in names]
-    own = [list(zip(each.entries, each.lines, strict=True)) if each else [] for each in mine]
-    starts = np.zeros(len(names) + 1, np.int64)
-    np.cumsum([len(entries) for entries in own], out=starts[1:])
-    flat = [entry for entries in own for entry in entries]
-    places = _Places(names, journals)
-    sets: dict[tuple[int, ...], int] = {}
-    columns = _columns(flat, places, sets)
+def pieces_of(
+    journals: Iterable[Journal], names: Sequence[str], clock: str
+) -> Iterator[Piece]:
+    """Return each journal as one piece, in the order of `names`."""
+    places = {name: place for place, name in enumerate(names)}
+    for journal in sorted(journals, key=lambda each: places[each.machine]):
+        yield Piece(places[journal.machine], *fitting_rows(journal, places, clock))
+
+
+def fitting_rows(journal: Journal, places: dict[str, int], clock: str) -> tuple[Rows, Journal]:
+    """Put those entries of a journal into columns that fit; the others become unread lines."""
+    entries, lines, unread = [], [], list(journal.unread)
+    for line, entry in zip(journal.lines, journal.entries, strict=True):
+        reason = why_not(entry, places)
+        if reason is None:
+            entries.append(entry)
+            lines.append(line)
+        else:
+            unread.append(UnreadLine(line, f"not an event: {reason}"))
+    unread.sort(key=lambda one: one.line)
+    bare = journal._replace(entries=[], lines=[], unread=unread)
+    return rows_of(entries, lines, places, clock), bare
+
+
+class Gathering:
+    """What is known of a run beside its rows, while they come in, process after process."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.sets = Sets()
+        self.counts = [0] * len(names)
+        self.journals: dict[int, Journal] = {}
+        self.holes: list[Array] = []
+        self.has_texts = False
+        self._rows = 0
+        self._tick = -1
+        self._is_broken = False  # a line was unread since the last row
+
+    def add(self, piece: Piece) -> Rows:
+        """Take the next piece; return its rows, whose sets are numbered for the whole run."""
+        process, rows, journal = piece
+        before = self.journals.get(process)
+        if before is None:
+            self._tick, self._is_broken = -1, False
+            self.journals[process] = journal
+        else:
+            self.journals[process] = journal._replace(
+                notes=before.notes + journal.notes, unread=before.unread + journal.unread
+            )
+        self.holes.append(self._holes(rows, [one.line for one in journal.unread]))
+        self.counts[process] += rows.count
+        self._rows += rows.count
+        self.has_texts |= rows.recorded is not None
+        return self.sets.renumbered(rows)
+
+    def _holes(self, rows: Rows, unread: list[int]) -> Array:
+        """Return the rows before which a line was unreadable, or ticks are missing."""
+        import numpy as np
+
+        line, tick = rows.columns.line, rows.columns.tick
+        if not len(line):
+            self._is_broken |= bool(unread)
+            return np.zeros(0, np.int64)
+        after = np.searchsorted(line, np.array(unread, np.int64))
+        before = np.concatenate([[self._tick], tick[:-1]])
+        is_hole = tick - 1 > before
+        is_hole[after[after < len(line)]] = True
+        is_hole[0] |= self._is_broken
+        self._tick = int(tick[-1])
+        self._is_broken = bool((after == len(line)).any())
+        return np.flatnonzero(is_hole) + self._rows
+
+    def known(self) -> dict[str, Any]:
+        """Return what `Trace` has beside its rows, under the names that it has there."""
+        import numpy as np
+
+        mine = [self.journals.get(place) for place in range(len(self.names))]
+        return {
+            "starts": starts_of(self.counts),
+            "sets": self.sets.members,
+            "authors": [Author() if each is None else author_of(each) for each in mine],
+            "files": [str(each.path) if each else "" for each in mine],
+            "unread": [one for each in mine if each for one in _unread(each)],
+            "holes": np.concatenate([np.zeros(0, np.int64), *self.holes]),
+            "absent": [name for name, each in zip(self.names, mine, strict=True) if each is None],
+        }
+
+
+def gathered(
+    pieces: Iterable[Piece], names: Sequence[str], clock: str, scenario: str | None = None
+) -> Trace:
+    """Put all pieces of a run together."""
+    gathering = Gathering(names)
+    empty = rows_of([], [], {}, clock)
+    rows = joined([empty, *(gathering.add(piece) for piece in pieces)])
+    texts = {} if rows.recorded is None else {"recorded": rows.recorded}
     return Trace(
         names,
-        starts,
-        columns,
-        sets=list(sets),
-        arrivals=_arrivals(flat, places),
-        timestamps=_timestamps(journals, flat),
-        texts=_texts(flat),
-        authors=[Author() if each is None else author_of(each) for each in mine],
-        files=[str(each.path) if each else "" for each in mine],
-        unread=[one for each in journals for one in _unread(each)],
-        holes=_holes(mine, starts, columns),
-        absent=[name for name in names if name not in by_name],
+        columns=rows.columns,
+        arrivals=rows.arrivals,
+        timestamps=rows.timestamps,
+        texts=texts,
         scenario=scenario,
+        **gathering.known(),
     )
-
-
-class _Places(dict[str, int]):
-    """Positions by name; who is not there is told of as the user would want to know it."""
-
-    def __init__(self, names: Sequence[str], journals: Sequence[Journal]) -> None:
-        super().__init__({name: place for place, name in enumerate(names)})
-        self._where = journals[0].path.parent if journals else ""
-
-    def __missing__(self, name: str) -> int:
-        raise UnreadableError(
-            f"{self._where}: a journal speaks of {name}, which is no process of this run"
-        )
 
 
 def author_of(journal: Journal) -> Author:
@@ -103,93 +171,3 @@ def _unread(journal: Journal) -> list[Unread]:
     if journal.torn:
         lines.append(Unread(str(journal.path), journal.length, "breaks off in the middle"))
     return lines
-
-
-def _holes(journals: Sequence[Journal | None], starts: Array, columns: Columns) -> Array:
-    """Return the rows before which a line was unreadable, or ticks are missing."""
-    import numpy as np
-
-    holes: set[int] = set()
-    for start, journal in zip(starts.tolist(), journals, strict=False):
-        for line, _ in journal.unread if journal else ():
-            after = int(np.searchsorted(journal.lines, line)) if journal else 0
-            if journal and after < len(journal.lines):
-                holes.add(start + after)
-    if len(columns.tick):
-        before = np.concatenate([[-1], columns.tick[:-1]])
-        before[starts[:-1][starts[:-1] < len(before)]] = -1
-        holes |= set(np.flatnonzero(columns.tick > before + 1).tolist())
-    return np.array(sorted(holes), np.int64)
-
-
-def _columns(
-    flat: Sequence[tuple[Entry, int]], places: dict[str, int], sets: dict[tuple[int, ...], int]
-) -> Columns:
-    import numpy as np
-
-    kinds = {kind: number for number, kind in enumerate(KINDS)}
-    events = [entry.event for entry, _ in flat]
-    instants = [entry.instant for entry, _ in flat]
-
-    def column(values: list[int], kind: Any = np.int64) -> Any:
-        return np.array(values, kind)
-
-    return Columns(
-        kind=column([kinds[event.kind] for event in events], np.uint8),
-        clock=column([event.clock for event in events]),
-        sender=column([places[e.sender] if e.sender else NOBODY for e in events], np.int32),
-        stamp=column([MISSING if event.stamp is None else event.stamp for event in events]),
-        target=column([_target(event.targets, places, sets) for event in events], np.int32),
-        queue=column([event.queue for event in events]),
-        tick=column([event.tick for event in events]),
-        due_ns=column([instant.due_ns for instant in instants]),
-        late_ns=column([instant.late_ns for instant in instants]),
-        time_ns=column([instant.time_ns for instant in instants]),
-        line=column([line for _, line in flat]),
-    )
-
-
-def _target(
-    targets: Sequence[str], places: dict[str, int], sets: dict[tuple[int, ...], int]
-) -> int:
-    """Return whom an event sends to, as the column `target` has it."""
-    if not targets:
-        return NO_TARGET
-    if len(targets) == 1:
-        return places[targets[0]]
-    members = tuple(sorted(places[name] for name in targets))
-    return SET_FIRST - sets.setdefault(members, len(sets))
-
-
-def _arrivals(flat: Sequence[tuple[Entry, int]], places: dict[str, int]) -> Arrivals:
-    import numpy as np
-
-    starts = np.zeros(len(flat) + 1, np.int64)
-    np.cumsum([len(entry.found) for entry, _ in flat], out=starts[1:])
-    found = [message for entry, _ in flat for message in entry.found]
-    return Arrivals(
-        starts,
-        np.array([places[message.sender] for message in found], np.int32),
-        np.array([message.stamp for message in found], np.int64),
-    )
-
-
-def _timestamps(
-    journals: Sequence[Journal], flat: Sequence[tuple[Entry, int]]
-) -> Timestamps | None:
-    clock = journals[0].header.get("clock", "lamport") if journals else "lamport"
-    if clock == "lamport":
-        return None
-    held = [entry.event.timestamp for entry, _ in flat]
-    return from_texts(clock, [None if one is None else one.encode() for one in held])
-
-
-def _texts(flat: Sequence[tuple[Entry, int]]) -> dict[str, list[str | None]]:
-    if not any(entry.event.recorded for entry, _ in flat):
-        return {}
-    return {
-        "recorded": [
-            payload_text(list(entry.event.recorded)) if entry.event.recorded else None
-            for entry, _ in flat
-        ]
-    }
