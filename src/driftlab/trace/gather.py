@@ -32,17 +32,7 @@ class Piece(NamedTuple):
     journal: Journal
 
 
-def trace_of(
-    journals: Sequence[Journal], names: Sequence[str], scenario: str | None = None
-) -> Trace:
-    """Put the journals of one run into columns. `names` are its processes, in their order."""
-    clock = journals[0].header.get("clock", "lamport") if journals else "lamport"
-    return gathered(pieces_of(journals, names, clock), names, clock, scenario)
-
-
-def pieces_of(
-    journals: Iterable[Journal], names: Sequence[str], clock: str
-) -> Iterator[Piece]:
+def pieces_of(journals: Iterable[Journal], names: Sequence[str], clock: str) -> Iterator[Piece]:
     """Return each journal as one piece, in the order of `names`."""
     places = {name: place for place, name in enumerate(names)}
     for journal in sorted(journals, key=lambda each: places[each.machine]):
@@ -67,8 +57,9 @@ def fitting_rows(journal: Journal, places: dict[str, int], clock: str) -> tuple[
 class Gathering:
     """What is known of a run beside its rows, while they come in, process after process."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], unread: Sequence[Unread] = ()) -> None:
         self.names = names
+        self.unread = unread  # what is known of before
         self.sets = Sets()
         self.counts = [0] * len(names)
         self.journals: dict[int, Journal] = {}
@@ -90,8 +81,8 @@ class Gathering:
                 notes=before.notes + journal.notes, unread=before.unread + journal.unread
             )
         self.holes.append(self._holes(rows, [one.line for one in journal.unread]))
-        self.counts[process] += rows.count
-        self._rows += rows.count
+        self.counts[process] += rows.events
+        self._rows += rows.events
         self.has_texts |= rows.recorded is not None
         return self.sets.renumbered(rows)
 
@@ -122,22 +113,21 @@ class Gathering:
             "sets": self.sets.members,
             "authors": [Author() if each is None else author_of(each) for each in mine],
             "files": [str(each.path) if each else "" for each in mine],
-            "unread": [one for each in mine if each for one in _unread(each)],
+            "unread": [*self.unread, *(one for each in mine if each for one in _unread(each))],
             "holes": np.concatenate([np.zeros(0, np.int64), *self.holes]),
             "absent": [name for name, each in zip(self.names, mine, strict=True) if each is None],
         }
 
 
 def gathered(
-    pieces: Iterable[Piece], names: Sequence[str], clock: str, scenario: str | None = None
+    pieces: Iterable[Piece], gathering: Gathering, clock: str, scenario: str | None = None
 ) -> Trace:
     """Put all pieces of a run together."""
-    gathering = Gathering(names)
     empty = rows_of([], [], {}, clock)
     rows = joined([empty, *(gathering.add(piece) for piece in pieces)])
     texts = {} if rows.recorded is None else {"recorded": rows.recorded}
     return Trace(
-        names,
+        gathering.names,
         columns=rows.columns,
         arrivals=rows.arrivals,
         timestamps=rows.timestamps,

@@ -50,7 +50,11 @@ def _fields(text: bytes) -> dict[str, str]:
     if b"\r" in line.rstrip(b"\r"):
         raise JournalError("line 1: its lines end in CR alone; end them in LF (tr '\\r' '\\n')")
     header = parse_note(line.decode("utf-8", errors="replace"))
-    if header.topic != "header" or not end or not {"machine", "index", "rate"} <= set(header.fields):
+    if (
+        header.topic != "header"
+        or not end
+        or not {"machine", "index", "rate"} <= set(header.fields)
+    ):
         raise JournalError("line 1 is not `# driftlab-journal 1 machine=… index=… rate=…`")
     for key, (fits, allowed) in _RULES.items():
         if key in header.fields and not fits(header.fields[key]):

@@ -43,7 +43,7 @@ class Rows(NamedTuple):
     recorded: list[str | None] | None
 
     @property
-    def count(self) -> int:
+    def events(self) -> int:
         """How many events they are."""
         return len(self.columns.kind)
 
@@ -173,7 +173,7 @@ def _timestamps(parts: Sequence[Timestamps | None]) -> Timestamps | None:
 def _recorded(parts: Sequence[Rows]) -> list[str | None] | None:
     if all(part.recorded is None for part in parts):
         return None
-    return [text for part in parts for text in part.recorded or [None] * part.count]
+    return [text for part in parts for text in part.recorded or [None] * part.events]
 
 
 def _taken(rows: Rows, order: Array) -> Rows:

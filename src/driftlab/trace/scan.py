@@ -112,7 +112,7 @@ class _Reader:
         """Return the rows of a stretch; its lines are counted from 1."""
         roster = self._roster
         rest = _fresh(empty, torn=is_torn(stretch))
-        parts = []
+        parts: list[Rows] = []
         number = 0
         if stretch.text:
             whole = stretch.text.rfind(b"\n") + 1
@@ -120,7 +120,7 @@ class _Reader:
             stretch = stretch._replace(text=stretch.text[whole:])
         number = sort_in(rest, number, stretch, roster.decode)
         slow, journal = fitting_rows(rest, roster.places, roster.clock)
-        rows = merged([*parts, slow] if slow.count or not parts else parts)
+        rows = merged([*parts, slow] if slow.events or not parts else parts)
         return Piece(roster.places[empty.machine], rows, journal._replace(length=number))
 
     def _scan(self, rest: Journal, text: bytes, whole: int) -> tuple[int, list[Rows]]:
@@ -128,7 +128,7 @@ class _Reader:
         import numpy as np
 
         begin = number = 0
-        parts = []
+        parts: list[Rows] = []
         bytes_of = np.frombuffer(text, np.uint8, whole)
         while begin < whole:
             columns = _Outputs(whole - begin, self._roster)
