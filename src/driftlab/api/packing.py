@@ -6,7 +6,7 @@ from typing import NamedTuple
 from driftlab.api.reading import journals_at, read
 from driftlab.errors import DriftlabError
 from driftlab.trace.journals import SUFFIXES, Journals
-from driftlab.trace.packed import PACK_SUFFIX, pack_pieces, pack_trace
+from driftlab.trace.packed import PACK_SUFFIX, pack_pieces, pack_trace, require_new
 from driftlab.trace.trace import Unread
 
 
@@ -34,15 +34,14 @@ def pack(path: str | Path, out: str | Path | None = None) -> list[Packed]:
     """
     path = Path(path)
     runs = journals_at(path)
-    if not runs:
-        return [_pack_other(path, Path(out) if out else _beside(path))]
-    if len(runs) == 1:
-        return [_pack(runs[0], path, Path(out) if out else _beside(path))]
+    if len(runs) < 2:
+        one = Path(out) if out else _beside(path)
+        return [_pack(runs[0], path, one) if runs else _pack_other(path, one)]
     folders = [run.paths[0].parent for run in runs]
-    return [
-        _pack(run, folder, _inside(Path(out), folder) if out else _beside(folder))
-        for run, folder in zip(runs, folders, strict=True)
-    ]
+    files = [_inside(Path(out), folder) if out else _beside(folder) for folder in folders]
+    for file in files:
+        require_new(file)  # all of them before the first is written
+    return [_pack(*each) for each in zip(runs, folders, files, strict=True)]
 
 
 def _beside(path: Path) -> Path:

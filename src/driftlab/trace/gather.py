@@ -78,7 +78,9 @@ class Gathering:
             self.journals[process] = journal
         else:
             self.journals[process] = journal._replace(
-                notes=before.notes + journal.notes, unread=before.unread + journal.unread
+                notes=before.notes + journal.notes,
+                unread=before.unread + journal.unread,
+                torn=before.torn or journal.torn,
             )
         self.holes.append(self._holes(rows, [one.line for one in journal.unread]))
         self.counts[process] += rows.events

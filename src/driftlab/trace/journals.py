@@ -14,9 +14,9 @@ from driftlab.scenario import Scenario
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.gather import Gathering, Piece, gathered, pieces_of
 from driftlab.trace.header import read_header
-from driftlab.trace.journal import JOURNAL_SUFFIX
+from driftlab.trace.journal import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS
 from driftlab.trace.reading import read_journal
-from driftlab.trace.source import size_of
+from driftlab.trace.source import Stretch, size_of, stretches
 from driftlab.trace.trace import Trace, Unread
 
 SUFFIXES: Final = (JOURNAL_SUFFIX, JOURNAL_SUFFIX + ".gz")
@@ -82,7 +82,7 @@ def journals_in(folder: Path, scenario: Scenario | None = None) -> Journals:
     _require_one_run(folder, headers)
     unread = [Unread(str(path), 1, NO_FILE_BYTES) for path in empty]
     if scenario is None:
-        names = names_of(folder, list(headers.values()))
+        names = names_of(folder, headers)
         return Journals(_ordered(headers, names), names, _clock(headers), None, unread)
     _require_scenario(folder, headers, scenario)
     roster = scenario.roster()
@@ -92,7 +92,7 @@ def journals_in(folder: Path, scenario: Scenario | None = None) -> Journals:
 def journal_alone(path: Path) -> Journals:
     """Return one journal without those of its peers. Raises UnreadableError."""
     header = read_header(path)
-    return Journals([path], names_of(path, [header]), _clock({path: header}))
+    return Journals([path], names_of(path, {path: header}), _clock({path: header}))
 
 
 def _clock(headers: Mapping[Path, Header]) -> str:
@@ -140,13 +140,14 @@ def _require_scenario(folder: Path, headers: Mapping[Path, Header], scenario: Sc
                 )
 
 
-def names_of(where: Path, headers: Sequence[Header]) -> list[str]:
+def names_of(where: Path, journals: Mapping[Path, Header]) -> list[str]:
     """Return the processes of a run without a scenario, in their order, as its journals have it.
 
     Each tells its own place and whom it is linked to. In a mesh that is all of
     them; else places that no journal tells are filled in name order, which
     timestamps of one number a process do not allow. Raises UnreadableError.
     """
+    headers = list(journals.values())
     placed = {int(header["index"]): header["machine"] for header in headers}
     if len(placed) < len(headers):
         raise UnreadableError(f"{where}: two journals say the same index; are they of one run?")
@@ -154,15 +155,28 @@ def names_of(where: Path, headers: Sequence[Header]) -> list[str]:
     index, own, peers = int(headers[0]["index"]), headers[0]["machine"], linked[0]
     mesh = [*peers[:index], own, *peers[index:]]
     met = {name for each in linked for name in each} | set(placed.values())
-    if len(set(mesh)) == len(mesh) and set(mesh) == met and _fits(mesh, placed):
-        return mesh
-    if headers[0].get("clock", "lamport") in ("vector", "matrix") and set(placed.values()) != met:
-        raise UnreadableError(
-            f"{where}: its timestamps count processes in an order that only the other journals "
-            "or scenario.toml tell; read the run's folder"
-        )
     first = [placed[place] for place in sorted(placed)]
-    return first + sorted(met - set(first))
+    is_mesh = len(set(mesh)) == len(mesh) and set(mesh) == met and _fits(mesh, placed)
+    names = mesh if is_mesh else first + sorted(met - set(first))
+    if _clock(journals) in ("vector", "matrix"):
+        counted = {_counted(path) for path in journals} - {None}
+        if not (is_mesh or _fits(names, placed)) or counted - {len(names)}:
+            raise UnreadableError(
+                f"{where}: its timestamps count processes that only the other journals or "
+                "scenario.toml tell; read the run's folder"
+            )
+    return names
+
+
+def _counted(path: Path) -> int | None:
+    """Return how many processes the first timestamp of a journal counts."""
+    first = next(stretches(path), Stretch(b""))
+    for line in first.text.split(b"\n"):
+        cells = line.split(b"\t")
+        if len(cells) == len(COLUMNS + MORE_COLUMNS):
+            stamp = cells[len(COLUMNS)]
+            return len(stamp.split(b"/" if b"/" in stamp else b"."))
+    return None
 
 
 def _fits(names: Sequence[str], placed: Mapping[int, str]) -> bool:

@@ -14,21 +14,17 @@ process is missing before this event), `target` (the number, see `Columns`),
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from driftlab.errors import DriftlabError
 from driftlab.trace.gather import Gathering, Piece
-from driftlab.trace.rows import Rows, rows_of
+from driftlab.trace.parts import OWN, ROWS_AT_ONCE, Layout, Part, empty_frame, frame_of_part
+from driftlab.trace.rows import Rows
 from driftlab.trace.trace import (
-    EVERY_PEER,
-    KINDS,
-    MISSING,
-    NO_TARGET,
-    SET_FIRST,
     Array,
     Arrivals,
     Columns,
@@ -39,56 +35,24 @@ from driftlab.trace.trace import (
 KEY: Final = "driftlab-history"
 VERSION: Final = 1
 PACK_SUFFIX: Final = ".parquet"
-ROWS_AT_ONCE: Final = 1 << 17  # of a part, and of a row group
-WHOLE: Final = (
-    "tick", "due_ns", "late_ns", "time_ns", "clock", "queue", "stamp", "line", "sent", "received"
-)  # fmt: skip
-_OWN: Final = {
-    "process", "index", "kind", "after_hole", "sender", "targets", "target", "found_sender",
-    "found_stamp", "timestamp", "timestamp_entry", "timestamp_value", "file", *WHOLE,
-}  # fmt: skip
 
 
 class PackError(DriftlabError):
     """A packed history that cannot be written or read, and why."""
 
 
-class _Part(NamedTuple):
-    """Consecutive events of one process.
-
-    first: the number of the first within it. holes: places among these rows.
-    """
-
-    process: int
-    first: int
-    rows: Rows
-    holes: Array
-    texts: Mapping[str, Sequence[str | None]]
-
-
-class _Layout(NamedTuple):
-    """What all parts of a file have in common.
-
-    there: names of the columns of `Columns` that it has. texts: columns by the
-    name of the text. width: numbers in a timestamp where every one is written
-    out, 0 where only some are, None where there are no timestamps.
-    """
-
-    names: Sequence[str]
-    there: frozenset[str]
-    texts: Mapping[str, str]
-    width: int | None
-    has_arrivals: bool
-    peers_of: Callable[[int], Sequence[int]]
-    sets: Callable[[], Sequence[Sequence[int]]]
+def require_new(path: Path) -> None:
+    """Raise PackError if there is such a file."""
+    if path.exists():
+        raise PackError(f"{path} exists; it is never overwritten: name another file with --out")
 
 
 def pack_trace(trace: Trace, path: Path) -> None:
     """Write a trace into a new file. Raises PackError."""
-    layout = _Layout(
+    layout = Layout(
         names=trace.names,
         there=frozenset(k for k, v in trace.columns._asdict().items() if v is not None),
-        texts={text: f"text_{text}" if text in _OWN else text for text in trace.texts},
+        texts={text: f"text_{text}" if text in OWN else text for text in trace.texts},
         width=_width(trace),
         has_arrivals=trace.arrivals is not None,
         peers_of=trace.peers_of,
@@ -96,8 +60,8 @@ def pack_trace(trace: Trace, path: Path) -> None:
     )
     known = {key: getattr(trace, key) for key in _KNOWN}
     clock = None if trace.timestamps is None else trace.timestamps.clock
-    frames = (_frame(part, layout) for part in _parts(trace))
-    _write(path, frames, _empty(layout), lambda: _metadata(layout, known, clock, layout.texts))
+    frames = (frame_of_part(part, layout) for part in _parts(trace))
+    _write(path, frames, empty_frame(layout), lambda: _metadata(layout, known, clock, layout.texts))
 
 
 def pack_pieces(
@@ -108,7 +72,7 @@ def pack_pieces(
     Raises PackError, and what reading the pieces raises.
     """
     size = len(gathering.names)
-    layout = _Layout(
+    layout = Layout(
         names=gathering.names,
         there=frozenset(Columns._fields) - {"file", "sent", "received"},
         texts={"recorded": "recorded"},
@@ -123,21 +87,21 @@ def pack_pieces(
         texts = layout.texts if gathering.has_texts else {}
         return _metadata(layout, told, None if clock == "lamport" else clock, texts)
 
-    frames = (_frame(part, layout) for part in _gathered_parts(pieces, gathering))
-    _write(path, frames, _empty(layout), known)
+    frames = (frame_of_part(part, layout) for part in _gathered_parts(pieces, gathering))
+    _write(path, frames, empty_frame(layout), known)
     return sum(gathering.counts)
 
 
-def _gathered_parts(pieces: Iterable[Piece], gathering: Gathering) -> Iterator[_Part]:
+def _gathered_parts(pieces: Iterable[Piece], gathering: Gathering) -> Iterator[Part]:
     for piece in pieces:
         first, before = gathering.counts[piece.process], sum(gathering.counts)
         rows = gathering.add(piece)
         holes = gathering.holes[-1] - before
         texts = {} if rows.recorded is None else {"recorded": rows.recorded}
-        yield _Part(piece.process, first, rows, holes, texts)
+        yield Part(piece.process, first, rows, holes, texts)
 
 
-def _parts(trace: Trace) -> Iterator[_Part]:
+def _parts(trace: Trace) -> Iterator[Part]:
     import numpy as np
 
     for process in range(trace.processes):
@@ -147,7 +111,7 @@ def _parts(trace: Trace) -> Iterator[_Part]:
             holes = trace.holes[np.searchsorted(trace.holes, low) :]
             holes = holes[: np.searchsorted(holes, high)] - low
             texts = {text: values[low:high] for text, values in trace.texts.items()}
-            yield _Part(process, low - start, _slice(trace, low, high), holes, texts)
+            yield Part(process, low - start, _slice(trace, low, high), holes, texts)
 
 
 def _slice(trace: Trace, low: int, high: int) -> Rows:
@@ -189,129 +153,13 @@ def _width(trace: Trace) -> int | None:
     return width if is_dense else 0
 
 
-def _empty(layout: _Layout) -> Any:
-    """Return a frame without rows: what columns there are."""
-    import numpy as np
-
-    clock = "lamport" if layout.width is None else "vector"
-    rows = rows_of([], [], {}, clock)
-    full = Columns(*(np.zeros(0, np.int64) if each is None else each for each in rows.columns))
-    return _frame(_Part(0, 0, rows._replace(columns=full), np.zeros(0, np.int64), {}), layout)
-
-
-def _frame(part: _Part, layout: _Layout) -> Any:
-    """Return a part of a history as a frame, its columns in the order of the file."""
-    import numpy as np
-    import polars as pl
-
-    of, count = part.rows.columns, part.rows.events
-    names = pl.Series(list(layout.names), dtype=pl.Enum(list(layout.names)))
-    hole = np.zeros(count, bool)
-    hole[part.holes] = True
-    frame: dict[str, Any] = {
-        "process": _all(names, part.process, count),
-        "index": pl.Series(np.arange(part.first, part.first + count)),
-        "kind": pl.Series(KINDS, dtype=pl.Enum(KINDS)).gather(pl.Series(of.kind)),
-        "after_hole": pl.Series(hole),
-    }
-    for key in WHOLE:
-        if key in layout.there:
-            frame[key] = _with_nulls(getattr(of, key))
-    if "sender" in layout.there:
-        frame["sender"] = names.gather(_index(of.sender))
-    if "target" in layout.there:
-        frame["target"] = pl.Series(of.target)
-        frame["targets"] = _targets(part, layout, names)
-    if "file" in layout.there:
-        frame["file"] = pl.Series(of.file.astype(np.int32))
-    if layout.has_arrivals:
-        starts, sender, stamp = part.rows.arrivals
-        frame["found_sender"] = _lists(starts, names.gather(_index(sender)))
-        frame["found_stamp"] = _lists(starts, pl.Series(stamp))
-    if layout.width is not None and part.rows.timestamps is not None:
-        frame |= _timestamps(part.rows.timestamps, layout.width)
-    for text, column in layout.texts.items():
-        frame[column] = pl.Series(part.texts.get(text, [None] * count), dtype=pl.String)
-    return pl.DataFrame(frame)
-
-
-def _all(names: Any, place: int, count: int) -> Any:
-    return names.clear() if not len(names) else names.slice(place, 1).new_from_index(0, count)
-
-
-def _index(places: Array) -> Any:
-    """Return positions as a series, nothing where they are negative."""
-    import numpy as np
-    import polars as pl
-
-    index = pl.Series(np.maximum(places, 0).astype(np.uint32))
-    return index.set(pl.Series(places < 0), None) if len(places) else index
-
-
-def _with_nulls(column: Array) -> Any:
-    import numpy as np
-    import polars as pl
-
-    series = pl.Series(column.astype(np.int64, copy=False))
-    missing = column == MISSING
-    return series.set(pl.Series(missing), None) if missing.any() else series
-
-
-def _targets(part: _Part, layout: _Layout, names: Any) -> Any:
-    """Return whom each event sends to as a series of lists of names."""
-    import numpy as np
-    import polars as pl
-
-    sets = layout.sets()
-
-    def written(target: int) -> list[str]:
-        if target == NO_TARGET:
-            return []
-        if target == EVERY_PEER:
-            places: Sequence[int] = layout.peers_of(part.process)
-        else:
-            places = (target,) if target >= 0 else sets[SET_FIRST - target]
-        return [layout.names[place] for place in places]
-
-    few, index = np.unique(part.rows.columns.target, return_inverse=True)
-    lists = pl.Series([written(target) for target in few.tolist()], dtype=pl.List(names.dtype))
-    return lists.gather(pl.Series(index.astype(np.uint32)))
-
-
-def _lists(starts: Array, flat: Any) -> Any:
-    """Return a series of lists: row i's are flat[starts[i]:starts[i + 1]]."""
-    import numpy as np
-    import polars as pl
-
-    counts = np.diff(starts)
-    some = np.flatnonzero(counts)
-    row = pl.Series(np.repeat(np.arange(len(counts)), counts)).set_sorted()
-    grouped = pl.DataFrame({"row": row, "value": flat}).group_by("row", maintain_order=True)
-    lists = grouped.agg("value")["value"]
-    index = np.full(len(counts), len(some), np.uint32)
-    index[some] = np.arange(len(some))
-    return lists.append(pl.Series("value", [[]], dtype=lists.dtype)).gather(pl.Series(index))
-
-
-def _timestamps(stamps: Timestamps, width: int) -> dict[str, Any]:
-    import numpy as np
-    import polars as pl
-
-    if not width:
-        entry, value = (_lists(stamps.starts, pl.Series(each)) for each in stamps[2:])
-        return {"timestamp_entry": entry, "timestamp_value": value}
-    there = np.diff(stamps.starts) > 0
-    dense = pl.Series(stamps.values.reshape(-1, width), dtype=pl.Array(pl.Int64, width))
-    return {"timestamp": dense.gather(_index(np.where(there, np.cumsum(there) - 1, -1)))}
-
-
 _KNOWN: Final = (
     "starts", "sets", "peers", "authors", "files", "unread", "absent", "scenario"
 )  # fmt: skip
 
 
 def _metadata(
-    layout: _Layout, known: Mapping[str, Any], clock: str | None, texts: Mapping[str, str]
+    layout: Layout, known: Mapping[str, Any], clock: str | None, texts: Mapping[str, str]
 ) -> dict[str, str]:
     authors = [{**each._asdict(), "lost": sorted(each.lost)} for each in known["authors"]]
     told = {key: known[key] for key in _KNOWN} | {
@@ -347,9 +195,8 @@ def _write(
         with path.open("xb"):  # ours from here on: nobody else can have it
             pass
     except FileExistsError:
-        raise PackError(
-            f"{path} exists; it is never overwritten: name another file with --out"
-        ) from None
+        require_new(path)
+        raise
     except OSError as error:
         raise PackError(f"cannot write {path}: {error.strerror}") from error
     try:

@@ -62,12 +62,12 @@ def roster_of(names: Sequence[str], clock: str) -> Roster:
 
 
 def scan(
-    paths: Sequence[Path], names: Sequence[str], clock: str, size: int = STRETCH_BYTES,
+    paths: Sequence[Path], names: Sequence[str], clock: str, size: int | None = None,
     loop: Callable[..., Any] | None = None,
 ) -> Iterator[Piece]:  # fmt: skip
     """Read the journals of a run, given in the order of `names`, piece by piece.
 
-    `size`: bytes read at once; `loop` is the compiled one if none is given.
+    `size`: bytes read at once, STRETCH_BYTES if not given; `loop` is the compiled one if none is given.
     Raises UnreadableError.
     """
     roster = roster_of(names, clock)
@@ -79,7 +79,7 @@ def scan(
         for path in paths:
             empty = empty_journal(path, read_header(path))
             number = 1
-            for stretch in after_header(stretches(path, size)):
+            for stretch in after_header(stretches(path, size or STRETCH_BYTES)):
                 under_way.append(pool.submit(read, empty, stretch))
                 while len(under_way) >= threads + AHEAD:
                     piece, number = _placed(under_way.popleft().result(), number)

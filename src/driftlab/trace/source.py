@@ -40,7 +40,7 @@ class _DamagedError(Exception):
 def stretches(path: Path, size: int = STRETCH_BYTES) -> Iterator[Stretch]:
     """Read a file from its begin to its end. Raises UnreadableError."""
     try:
-        yield from _in_lines(_chunks(path, size), max(size, LINE_BYTES_MAX))
+        yield from _in_lines(_chunks(path, size), LINE_BYTES_MAX)
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror}") from error
 
