@@ -187,7 +187,7 @@ def test_a_file_is_never_overwritten_and_a_failure_leaves_none(tmp_path: Path) -
     with pytest.raises(PackError, match=r"run.parquet exists; it is never overwritten: .* --out"):
         pack(run)
     assert out.read_text() == "mine"
-    with pytest.raises(PackError, match="cannot write .*: No such file"):
+    with pytest.raises(PackError, match=r"cannot write .*: No such file"):
         pack(run, tmp_path / "nowhere" / "x.parquet")
     (run / "D.log").write_bytes(b"\x1f\x8bnonsense")
     with pytest.raises(driftlab.DriftlabError, match=r"D\.log"):

@@ -186,6 +186,11 @@ def nothing_left(run: Path) -> None:
         path.unlink()
 
 
+def no_journals(run: Path) -> None:
+    for path in run.glob("*.log"):
+        path.unlink()
+
+
 def only_empty(run: Path) -> None:
     for path in run.glob("*.log"):
         path.write_bytes(b"")
@@ -204,9 +209,9 @@ def folder_named_as_a_journal(run: Path) -> None:
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "empty folder": (nothing_left, "run: an empty folder; a run folder holds a NAME.log"),
     "only a scenario": (
-        lambda run: [path.unlink() for path in run.glob("*.log")], "run: no journals here"),
+        no_journals, "run: no journals here; a run folder holds a NAME.log a machine"),
     "only empty journals": (only_empty, "its journals are empty: A.log, B.log, C.log, D.log"),
-    "two runs": (two_runs_mixed, "different runs: line 1 of A.log has seed=3, that of B.log seed=4"),
+    "two runs": (two_runs_mixed, "runs: line 1 of A.log has seed=3, that of B.log seed=4"),
     "another run": (other_run_number, "A.log has run=1, that of B.log run=2; put each run into"),
     "the same twice": (
         lambda run: shutil.copy(run / "A.log", run / "A (1).log"),

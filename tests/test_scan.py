@@ -2,6 +2,7 @@
 
 import gzip
 import random
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -284,7 +285,12 @@ def test_many_bytes_are_read_the_fast_way_and_few_are_not(
     slow = run.trace()
     monkeypatch.setattr(journals, "SCAN_BYTES_MIN", 1)
     taken: list[Any] = []
-    monkeypatch.setattr(scan, "scan", lambda *what: taken.append(what) or iter(()))
+
+    def nothing(*what: Any) -> Iterator[Any]:
+        taken.append(what)
+        return iter(())
+
+    monkeypatch.setattr(scan, "scan", nothing)
     run.trace()
     assert taken
     monkeypatch.undo()

@@ -67,7 +67,8 @@ def scan(
 ) -> Iterator[Piece]:  # fmt: skip
     """Read the journals of a run, given in the order of `names`, piece by piece.
 
-    `size`: bytes read at once, STRETCH_BYTES if not given; `loop` is the compiled one if none is given.
+    `size`: bytes read at once, STRETCH_BYTES if not given; `loop`: the compiled
+    one if not given.
     Raises UnreadableError.
     """
     roster = roster_of(names, clock)
