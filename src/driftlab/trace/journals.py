@@ -20,7 +20,7 @@ from driftlab.trace.source import Stretch, size_of, stretches
 from driftlab.trace.trace import Trace, Unread
 
 SUFFIXES: Final = (JOURNAL_SUFFIX, JOURNAL_SUFFIX + ".gz")
-SCAN_BYTES_MIN: Final = 16_000_000  # below this the plain parser is done before a compiler is there
+SCAN_BYTES_MIN: Final = 4_000_000  # of fewer the parser of single lines has read them in a second
 NO_FILE_BYTES: Final = "empty: its machine was killed before it wrote anything"
 _OF_A_RUN: Final = ("seed", "run", "run_id", "clock", "process", "speed", "world")
 
