@@ -10,6 +10,7 @@ there may have been more.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from driftlab.trace.reading import Journal
@@ -126,7 +127,7 @@ def gathered(
 ) -> Trace:
     """Put all pieces of a run together."""
     empty = rows_of([], [], {}, clock)
-    rows = joined([empty, *(gathering.add(piece) for piece in pieces)])
+    rows = joined(chain([empty], map(gathering.add, pieces)))
     texts = {} if rows.recorded is None else {"recorded": rows.recorded}
     return Trace(
         gathering.names,

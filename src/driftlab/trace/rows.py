@@ -5,11 +5,12 @@ written to a file one after the other. Within rows, `target` refers to sets of
 their own; `Sets` gives them numbers that hold for all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from driftlab.event import Message
 from driftlab.payload import payload_text
+from driftlab.trace.growing import Growing, Ragged
 from driftlab.trace.journal import Entry
 from driftlab.trace.timestamps import from_texts
 from driftlab.trace.trace import (
@@ -128,52 +129,65 @@ def merged(parts: Sequence[Rows]) -> Rows:
     import numpy as np
 
     sets = Sets()
-    whole = joined([sets.renumbered(part) for part in parts])._replace(sets=sets.members)
+    parts = [sets.renumbered(part) for part in parts]
+    whole = (parts[0] if len(parts) == 1 else joined(parts))._replace(sets=sets.members)
     line = whole.columns.line
     if bool((line[1:] > line[:-1]).all()):
         return whole
     return _taken(whole, np.argsort(line, kind="stable"))
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
-    """Return rows one after the other, at least one part; all refer to the same sets."""
-    if len(parts) == 1:
-        return parts[0]
-    return Rows(
-        columns=Columns(*(_column(each) for each in zip(*(p.columns for p in parts), strict=True))),
-        sets=(),
-        arrivals=Arrivals(*_ragged([part.arrivals for part in parts])),
-        timestamps=_timestamps([part.timestamps for part in parts]),
-        recorded=_recorded(parts),
-    )
+def joined(parts: Iterable[Rows]) -> Rows:
+    """Return rows one after the other, at least one part; all refer to the same sets.
+
+    Each part is copied and let go before the next is taken.
+    """
+    joining: _Joining | None = None
+    for part in parts:
+        joining = joining or _Joining(part)
+        joining.add(part)
+    if joining is None:
+        raise ValueError("no rows to join")
+    return joining.whole()
 
 
-def _column(parts: Sequence[Array]) -> Array:
-    import numpy as np
+class _Joining:
+    """Rows that are put together."""
 
-    return None if parts[0] is None else np.concatenate(parts)
+    def __init__(self, first: Rows) -> None:
+        stamps = first.timestamps
+        self._clock = stamps and stamps.clock
+        self._columns = [None if each is None else Growing(each.dtype) for each in first.columns]
+        self._arrivals = Ragged(first.arrivals)
+        self._stamps = None if stamps is None else Ragged(stamps[1:])
+        self._recorded: list[str | None] = []
+        self._events = 0
 
+    def add(self, part: Rows) -> None:
+        for column, more in zip(self._columns, part.columns, strict=True):
+            if column is not None:
+                column.add(more)
+        self._arrivals.add(part.arrivals)
+        if self._stamps is not None and part.timestamps is not None:
+            self._stamps.add(part.timestamps[1:])
+        if part.recorded is not None:
+            self._recorded += [None] * (self._events - len(self._recorded))
+            self._recorded += part.recorded
+        self._events += part.events
 
-def _ragged(parts: Sequence[tuple[Array, ...]]) -> list[Array]:
-    """Join columns of which the first says where each row's part of the others begins."""
-    import numpy as np
-
-    counts = np.concatenate([np.diff(starts) for starts, *_ in parts])
-    others = zip(*(part[1:] for part in parts), strict=True)
-    return [starts_of(counts), *(np.concatenate(each) for each in others)]
-
-
-def _timestamps(parts: Sequence[Timestamps | None]) -> Timestamps | None:
-    there = [part for part in parts if part is not None]
-    if not there:
-        return None
-    return Timestamps(there[0].clock, *_ragged([part[1:] for part in there]))
-
-
-def _recorded(parts: Sequence[Rows]) -> list[str | None] | None:
-    if all(part.recorded is None for part in parts):
-        return None
-    return [text for part in parts for text in part.recorded or [None] * part.events]
+    def whole(self) -> Rows:
+        stamps, recorded = None, None
+        if self._stamps is not None and self._clock is not None:
+            stamps = Timestamps(self._clock, *self._stamps.whole())
+        if self._recorded:
+            recorded = self._recorded + [None] * (self._events - len(self._recorded))
+        return Rows(
+            Columns(*(None if each is None else each.whole() for each in self._columns)),
+            (),
+            Arrivals(*self._arrivals.whole()),
+            stamps,
+            recorded,
+        )
 
 
 def _taken(rows: Rows, order: Array) -> Rows:

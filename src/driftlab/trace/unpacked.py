@@ -41,7 +41,7 @@ def unpack(path: Path) -> Trace:
             raise PackError(
                 f"{path}: packed in version {known['version']}; this driftlab reads {VERSION}"
             )
-        frame = pl.read_parquet(path)
+        frame = _File(path)
         return Trace(
             known["names"],
             np.array(known["starts"], np.int64),
@@ -62,6 +62,21 @@ def unpack(path: Path) -> Trace:
         raise PackError(f"{path}: a damaged packed history: {str(error)[:200]!r}") from None
 
 
+class _File:
+    """The columns of a file, each read when it is asked for, and not kept."""
+
+    def __init__(self, path: Path) -> None:
+        import polars as pl
+
+        self._path = path
+        self.columns = list(pl.read_parquet_schema(path))
+
+    def __getitem__(self, name: str) -> Any:
+        import polars as pl
+
+        return pl.read_parquet(self._path, columns=[name])[name]
+
+
 def _told(path: Path) -> str | None:
     import polars as pl
 
@@ -76,7 +91,7 @@ def _told(path: Path) -> str | None:
         raise PackError(f"{path}: a damaged Parquet file: {str(error)[:200]!r}") from None
 
 
-def _columns(frame: Any) -> Columns:
+def _columns(frame: _File) -> Columns:
     import numpy as np
 
     def column(name: str) -> Array:
@@ -109,7 +124,7 @@ def _starts(lists: Any) -> Array:
     return starts_of(lists.list.len().fill_null(0).to_numpy())
 
 
-def _arrivals(frame: Any) -> Arrivals | None:
+def _arrivals(frame: _File) -> Arrivals | None:
     if "found_sender" not in frame.columns:
         return None
     lists = frame["found_sender"]
@@ -117,7 +132,7 @@ def _arrivals(frame: Any) -> Arrivals | None:
     return Arrivals(_starts(lists), sender, _flat(frame["found_stamp"]).to_numpy())
 
 
-def _timestamps(frame: Any, clock: str | None) -> Timestamps | None:
+def _timestamps(frame: _File, clock: str | None) -> Timestamps | None:
     import numpy as np
 
     if clock is None:
@@ -134,7 +149,7 @@ def _timestamps(frame: Any, clock: str | None) -> Timestamps | None:
     return Timestamps(clock, starts, entries, values.reshape(-1))
 
 
-def _texts(frame: Any, column: str) -> Sequence[str | None]:
+def _texts(frame: _File, column: str) -> Sequence[str | None]:
     texts: list[str | None] = frame[column].to_list()
     return texts
 
