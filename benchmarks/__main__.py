@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …] [--quick]`; the names are those of SUITES below, without: all.
+"""`python -m benchmarks [NAME ...] [--quick]`; without a name all, `--help` lists them.
 
 Prints Markdown tables and writes them, with every figure as JSON, to
 `benchmarks/results/`, a file for each suite. Progress goes to standard error.
@@ -21,6 +21,7 @@ from benchmarks import (
     messages,
     minute,
     pacing,
+    reading,
     simulator,
     start,
 )
@@ -38,6 +39,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     },
     "general-engine": {"general": general.measure},
     "history": {"history": history.measure},
+    "reading": {"reading": reading.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
 }
 

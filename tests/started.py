@@ -80,6 +80,19 @@ def pid_of(folder: Path, machine: str) -> int:
     return int(read_journal(folder / f"{machine}.log").header["pid"])
 
 
+@contextmanager
+def peak_memory() -> Iterator[Callable[[], float]]:
+    """Give what tells how much the largest resident memory has grown since, in MiB. Linux only."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is now what there is now
+    before = _peak_kib()
+    yield lambda: (_peak_kib() - before) / 1024
+
+
+def _peak_kib() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
 def reasons(journal: Journal) -> list[str]:
     """Return `what: reason` of each incident."""
     return [

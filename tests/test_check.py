@@ -66,7 +66,7 @@ def test_rules_are_left_out_chosen_and_listed(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (("nowhere",), "nowhere"),
-        ((".",), "no journals here"),
+        ((".",), "an empty folder"),
         ((".", "--only", "fifi"), "there is no rule 'fifi'"),
         ((".", "--limit", "-1"), "--limit: '-1'"),
         ((".", "--rates", "a"), "--rates: 'a'"),
@@ -87,7 +87,7 @@ def test_the_unreadable_is_told_to_scripts_too(tmp_path: Path) -> None:
     status, document = checked(tmp_path)
     assert status == 2
     assert document["verdict"] == "unreadable"
-    assert "no journals here" in document["reason"]
+    assert "an empty folder" in document["reason"]
 
 
 def test_lines_that_match_nothing_are_counted_and_shown_by_line(tmp_path: Path) -> None:

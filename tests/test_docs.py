@@ -70,6 +70,20 @@ def test_the_page_of_clocks_says_what_its_example_prints(tmp_path: Path) -> None
     assert shell(blocks[1], tmp_path) == blocks[2]
 
 
+def test_the_page_of_histories_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
+    said, outputs = "", 0
+    for language, text in blocks_of("history.md"):
+        if language == "python":
+            first, _, _ = text.partition("\n")
+            (tmp_path / first.removeprefix("# ")).write_text(text)
+        elif language == "sh":
+            said = [shell(command, tmp_path) for command in text.splitlines()][-1]
+        else:
+            assert said == text
+            outputs += 1
+    assert outputs == 2
+
+
 def test_what_the_readme_shows_in_python_runs(tmp_path: Path) -> None:
     """The examples of Python and of a process, as they stand."""
     text = (DOCS.parent / "README.md").read_text()

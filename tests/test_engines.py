@@ -17,7 +17,6 @@ from driftlab.api.outcome import NotRecordedError, Run
 from driftlab.api.shares import is_worth_compiling, shares_of
 from driftlab.api.simulated import simulate_each
 from driftlab.hosts import simulator
-from driftlab.trace.reading import journals_of
 from tests.processes import Chatter
 from tests.started import driftlab as command
 from tests.started import eventually, started
@@ -64,19 +63,21 @@ def test_a_run_is_the_same_by_either_engine_figures_digest_and_history(
         ]
 
 
-def test_a_history_in_memory_is_that_of_the_journals(tmp_path: Path) -> None:
-    run = one(SMALL.replace(clock="vector"), record="all", out=tmp_path / "run")
-    events = run.history.events
-    for journal in journals_of(tmp_path / "run"):
-        rows = events.filter(events["process"] == journal.machine).to_dicts()
-        for row, entry in zip(rows, journal.entries, strict=True):
-            event = entry.event
-            assert row["due_ns"] == entry.instant.due_ns
-            for key in ("tick", "kind", "clock", "queue", "sender", "stamp"):
-                assert row[key] == getattr(event, key)
-            assert row["targets"] == list(event.targets)
-    assert events["timestamp"].null_count() == 0
-    assert events["due_ns"].is_sorted()
+@pytest.mark.parametrize(
+    "more",
+    [{"clock": "vector"}, {"process": Chatter}, {"clock": "hybrid", "offset_ms": [5, -7, 0]},
+     {"faces": 3, "rates": [6, 3, 1, 2]}],
+)  # fmt: skip
+def test_a_history_in_memory_is_that_of_the_journals(tmp_path: Path, more: dict[str, Any]) -> None:
+    run = one(SMALL.replace(**more), record="all", out=tmp_path / "run")
+    kept = run.history.events
+    back = driftlab.read(tmp_path / "run").events
+    assert set(kept.columns) < set(back.columns)  # the journals' lines are known, too
+    assert back.select(kept.columns).equals(kept)
+    assert len(kept) == run.ticks > 0
+    assert back["line"].null_count() == 0
+    if run.scenario.clock != "lamport":
+        assert kept["timestamp"].null_count() == 0
 
 
 def test_what_was_not_recorded_is_not_there() -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
         Run,
         TooManyMessagesError,
     )
-    from driftlab.api.reading import read
+    from driftlab.api.packing import pack
+    from driftlab.api.reading import SeveralRunsError, read, read_all
     from driftlab.api.real import run
     from driftlab.api.recorded import read_runs
     from driftlab.api.simulated import simulate
@@ -42,8 +43,11 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Send",
+    "SeveralRunsError",
     "TooManyMessagesError",
+    "pack",
     "read",
+    "read_all",
     "read_runs",
     "run",
     "simulate",
@@ -63,8 +67,11 @@ _ROOMS = {
     "Scenario": "driftlab.scenario",
     "ScenarioError": "driftlab.scenario_checks",
     "Send": "driftlab.machine.effects",
+    "SeveralRunsError": "driftlab.api.reading",
     "TooManyMessagesError": "driftlab.api.outcome",
+    "pack": "driftlab.api.packing",
     "read": "driftlab.api.reading",
+    "read_all": "driftlab.api.reading",
     "read_runs": "driftlab.api.recorded",
     "run": "driftlab.api.real",
     "simulate": "driftlab.api.simulated",

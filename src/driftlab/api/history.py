@@ -35,7 +35,7 @@ class History:
     events: a frame of Polars, a row an event, process after process.
     names: of the processes.
     trace: the columns as arrays, and what is known of the log.
-    name: which run of several it is, "" where there is one.
+    name: which run of several it is.
     """
 
     def __init__(self, trace: Trace, name: str = "") -> None:

@@ -1,48 +1,115 @@
-"""From a path to a history: a run folder, a journal, or somebody else's log."""
+"""From a path to histories: run folders, journals, packed histories, and anybody else's logs."""
 
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any, cast
 
 from driftlab.api.history import History
-from driftlab.api.recorded import decoder, read_scenario
-from driftlab.clocks.running import decoder_of
-from driftlab.hosts.run_folder import SCENARIO_FILE
-from driftlab.trace.gather import trace_of
-from driftlab.trace.reading import Journal, journals_of, read_journal
+from driftlab.api.recorded import read_scenario
+from driftlab.hosts.run_folder import SCENARIO_FILE, run_folder
+from driftlab.scenario import Scenario
+from driftlab.trace.files import UnreadableError
+from driftlab.trace.header import is_journal
+from driftlab.trace.journals import Journals, journal_alone, journal_paths, journals_in
+from driftlab.trace.trace import Trace
 
 
-def read(path: str | Path) -> History:
-    """Read a log, whatever it is. Raises DriftlabError."""
-    path = Path(path)
-    return _read_folder(path) if path.is_dir() else _read_journal(path)
+class SeveralRunsError(UnreadableError):
+    """A path that holds several runs, where one was asked for."""
 
 
-def read_all(path: str | Path) -> list[History]:
-    """Read every run of a log. Raises DriftlabError."""
-    return [read(path)]
+def read(path: str | Path, **options: Any) -> History:
+    """Read the log of one run, whatever it is.
+
+    That is a run folder, a folder of journals or one journal (also gzipped), a
+    file of `driftlab pack`, or a log of another program, for which `options`
+    are (see `driftlab.trace.formats`). Raises SeveralRunsError where there are
+    several runs, and other DriftlabErrors.
+    """
+    traces = [trace for _, trace in _traces(Path(path), options)]
+    if len(traces) > 1:
+        raise SeveralRunsError(
+            f"{path} holds {len(traces)} runs; name one of them, or have all from "
+            "driftlab.read_all(path)"
+        )
+    return History(traces[0])
 
 
-def _read_folder(folder: Path) -> History:
-    """Read the folder of one run."""
-    if not (folder / SCENARIO_FILE).exists():
-        return _read_bare(journals_of(folder))
-    scenario = read_scenario(folder / SCENARIO_FILE)
-    journals = journals_of(folder, decoder(scenario))
-    return History(trace_of(journals, scenario.roster(), scenario.to_toml()))
+def read_all(path: str | Path, **options: Any) -> list[History]:
+    """Read all runs: those of a folder of runs, or of a log with several executions.
+
+    What holds one run gives a list of one. Raises DriftlabError.
+    """
+    return [History(trace, name) for name, trace in _traces(Path(path), options)]
 
 
-def _read_journal(path: Path) -> History:
-    return _read_bare([read_journal(path)])
+def _traces(path: Path, options: dict[str, Any]) -> Iterator[tuple[str, Trace]]:
+    """Yield every run of a log, with a name: that of its folder, or its number."""
+    runs = [] if options and not path.is_dir() else journals_at(path)
+    if runs:
+        if options:
+            raise UnreadableError(f"{path}: journals need no options ({', '.join(options)})")
+        return ((journals.paths[0].parent.name, journals.trace()) for journals in runs)
+    if not options and path.is_file():
+        from driftlab.trace.unpacked import is_packed, unpack
+
+        if is_packed(path):
+            return iter([(path.stem, unpack(path))])
+    foreign = _foreign(path, options)
+    return ((f"execution {number}", trace) for number, trace in enumerate(foreign, 1))
 
 
-def _read_bare(journals: list[Journal]) -> History:
-    """Read journals without a scenario beside them: they name their machines themselves."""
-    names = sorted({name for each in journals for name in _named(each)})
-    clock = journals[0].header.get("clock", "lamport")
-    if clock != "lamport":
-        decode = decoder_of(clock, {name: place for place, name in enumerate(names)}, len(names))
-        journals = [read_journal(each.path, decode) for each in journals]
-    return History(trace_of(journals, names))
+def journals_at(path: Path) -> list[Journals]:
+    """Return the journals of every run at a path, none where there are no journals.
+
+    Raises UnreadableError where there are some, but not as those of a run are.
+    """
+    if not path.exists():
+        raise UnreadableError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        return [journal_alone(path)] if is_journal(path) else []
+    if (path / SCENARIO_FILE).exists():
+        return _of_scenario(path, read_scenario(path / SCENARIO_FILE))
+    if _has_journals(path):
+        return [journals_in(path)]
+    return [one for folder in _folders(path) for one in journals_at(folder)]
 
 
-def _named(journal: Journal) -> list[str]:
-    return [journal.machine, *filter(None, journal.header.get("peers", "").split(","))]
+def _of_scenario(folder: Path, scenario: Scenario) -> list[Journals]:
+    if scenario.runs == 1:
+        return [journals_in(folder, scenario)]
+    folders = [Path(run_folder(folder, scenario, number)) for number in scenario.run_numbers]
+    runs = [
+        journals_in(each, read_scenario(each / SCENARIO_FILE)) for each in folders if each.is_dir()
+    ]
+    if not runs:
+        raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
+    return runs
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the run folders right below a folder."""
+    below = sorted(path for path in folder.iterdir() if path.is_dir())
+    return [path for path in below if (path / SCENARIO_FILE).exists() or _has_journals(path)]
+
+
+def _has_journals(folder: Path) -> bool:
+    """Whether a folder has a file that is named and begins as a journal, or an empty one."""
+    paths = journal_paths(folder)
+    return any(is_journal(path) for path in paths if path.is_file())
+
+
+def _foreign(path: Path, options: dict[str, Any]) -> list[Trace]:
+    """Read a log of another program."""
+    if path.is_dir() and not any(path.iterdir()):
+        raise UnreadableError(f"{path}: an empty folder; a run folder holds a NAME.log a machine")
+    try:
+        room = import_module("driftlab.trace.formats")
+    except ModuleNotFoundError:
+        raise UnreadableError(f"{path}: no journal and no packed history") from None
+    read_log = cast(Callable[..., list[Trace]], room.read_log)
+    traces = read_log(path, **options)
+    if not traces:
+        raise UnreadableError(f"{path}: there is no event in it")
+    return traces

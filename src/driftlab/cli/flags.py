@@ -121,6 +121,15 @@ def add_why(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def add_pack(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab pack`."""
+    parser.add_argument("run", metavar="RUN", help="a run's folder, or a folder of runs")
+    parser.add_argument(
+        "--out", metavar="FILE", help="the file (default: RUN.parquet); of several runs a folder"
+    )
+    add_json(parser)
+
+
 def add_json(parser: argparse._ActionsContainer) -> None:
     """Flags of `driftlab scenarios`, and of all that print one thing."""
     parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")

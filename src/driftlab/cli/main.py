@@ -67,6 +67,7 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         ("why", flags.add_why, "how one event happened before another, message by message"),
         ("replay", flags.add_recorded, "feed a run's recorded inputs to the machines again"),
         ("twin", flags.add_recorded, "a real run beside its simulation: where they part, and why"),
+        ("pack", flags.add_pack, "put a run into one Parquet file, to keep or to compute with"),
         ("scenarios", flags.add_json, "list the built-in scenarios"),
         ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
     ):

@@ -1,101 +1,151 @@
 """Journals of one run into one trace.
 
+The rows come in pieces, process after process: a journal in one piece from the
+parser of single lines, or in many from `scan`. What is not a row is gathered
+on the way, so rows need not stay in memory: `packed` writes them to a file.
+
 A tick that is not there leaves a hole before the next event of its process. A
 journal without a last line tells that there may have been more.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
-from driftlab.payload import payload_text
-from driftlab.trace.files import UnreadableError
-from driftlab.trace.journal import Entry, Note
-from driftlab.trace.ordering import in_tick_order
+from driftlab.trace.journal import Note
+from driftlab.trace.ordering import gaps_after, in_tick_order
 from driftlab.trace.reading import Journal
-from driftlab.trace.timestamps import from_texts
-from driftlab.trace.trace import (
-    KINDS,
-    MISSING,
-    NO_TARGET,
-    NOBODY,
-    SET_FIRST,
-    Arrivals,
-    Author,
-    Columns,
-    Timestamps,
-    Trace,
-    Unread,
-)
+from driftlab.trace.reading import Unread as UnreadLine
+from driftlab.trace.rows import Rows, Sets, joined, rows_of, starts_of, why_not
+from driftlab.trace.trace import Array, Author, Trace, Unread
 
 _LOSSES = ("channel-lost", "channel-full", "peer-closed")
 
 
-def trace_of(
-    journals: Sequence[Journal], names: Sequence[str], scenario: str | None = None
-) -> Trace:
-    """Put the journals of one run into columns. `names` are its processes, in their order.
+class Piece(NamedTuple):
+    """Rows of one journal, and what else stands between and around them.
 
-    Raises UnreadableError where a journal speaks of a process that is none of these.
+    process: its position. journal: its notes and what was unread since the
+    piece before, `length` the lines of the journal so far; no entries.
     """
-    import numpy as np
 
-    by_name = {journal.machine: journal for journal in journals}
-    mine = [by_name.get(name) for name in names]
-    own = [list(zip(each.entries, each.lines, strict=True)) if each else [] for each in mine]
-    starts = np.zeros(len(names) + 1, np.int64)
-    np.cumsum([len(entries) for entries in own], out=starts[1:])
-    flat = [entry for entries in own for entry in entries]
-    places = _Places(names, journals)
-    sets: dict[tuple[int, ...], int] = {}
-    columns = _columns(flat, places, sets)
+    process: int
+    rows: Rows
+    journal: Journal
+
+
+def pieces_of(journals: Iterable[Journal], names: Sequence[str], clock: str) -> Iterator[Piece]:
+    """Return each journal as one piece, in the order of `names`."""
+    places = {name: place for place, name in enumerate(names)}
+    for journal in sorted(journals, key=lambda each: places[each.machine]):
+        yield Piece(places[journal.machine], *fitting_rows(journal, places, clock))
+
+
+def fitting_rows(journal: Journal, places: dict[str, int], clock: str) -> tuple[Rows, Journal]:
+    """Put those entries of a journal into columns that fit; the others become unread lines."""
+    entries, lines, unread = [], [], list(journal.unread)
+    for line, entry in zip(journal.lines, journal.entries, strict=True):
+        reason = why_not(entry, places)
+        if reason is None:
+            entries.append(entry)
+            lines.append(line)
+        else:
+            unread.append(UnreadLine(line, f"not an event: {reason}"))
+    unread.sort(key=lambda one: one.line)
+    bare = journal._replace(entries=[], lines=[], unread=unread)
+    return rows_of(entries, lines, places, clock), bare
+
+
+class Gathering:
+    """What is known of a run beside its rows, while they come in, process after process."""
+
+    def __init__(self, names: Sequence[str], unread: Sequence[Unread] = ()) -> None:
+        self.names = names
+        self.unread = unread  # what is known of before
+        self.sets = Sets()
+        self.counts = [0] * len(names)
+        self.journals: dict[int, Journal] = {}
+        self.has_texts = False
+        self.gaps: Array = None  # rows of the last piece before which ticks are missing
+        self.reached: dict[int, int] = {}  # how many ticks of a process there are, holes and all
+
+    def add(self, piece: Piece) -> Rows:
+        """Take the next piece; return its rows, whose sets are numbered for the whole run."""
+        process, rows, journal = piece
+        before = self.journals.get(process)
+        if before is None:
+            self.journals[process] = journal
+        else:
+            self.journals[process] = journal._replace(
+                notes=before.notes + journal.notes,
+                unread=before.unread + journal.unread,
+                torn=before.torn or journal.torn,
+            )
+        self.counts[process] += rows.events
+        reached = self.reached.get(process, 0)
+        self.gaps = gaps_after(reached - 1, rows.columns.tick)
+        if rows.events:
+            self.reached[process] = max(reached, int(rows.columns.tick.max()) + 1)
+        self.has_texts |= rows.recorded is not None
+        return self.sets.renumbered(rows)
+
+    def known(self) -> dict[str, Any]:
+        """Return what `Trace` has beside its rows, under the names that it has there."""
+        mine = [self.journals.get(place) for place in range(len(self.names))]
+        return {
+            "starts": starts_of(self.counts),
+            "sets": self.sets.members,
+            "peers": _peers(mine, self.names),
+            "authors": [
+                Author() if each is None else author_of(each, self.reached.get(place, 0))
+                for place, each in enumerate(mine)
+            ],
+            "files": [each.path.name if each else "" for each in mine],
+            "unread": [*self.unread, *(one for each in mine if each for one in _unread(each))],
+            "absent": [name for name, each in zip(self.names, mine, strict=True) if each is None],
+        }
+
+
+def gathered(
+    pieces: Iterable[Piece], gathering: Gathering, clock: str, scenario: str | None = None
+) -> Trace:
+    """Put all pieces of a run together."""
+    empty = rows_of([], [], {}, clock)
+    rows = joined(chain([empty], map(gathering.add, pieces)))
+    texts = {} if rows.recorded is None else {"recorded": rows.recorded}
     trace = Trace(
-        names,
-        starts,
-        columns,
-        peers=_peers(mine, places),
-        sets=list(sets),
-        arrivals=_arrivals(flat, places),
-        timestamps=_timestamps(journals, flat),
-        texts=_texts(flat),
-        authors=[Author() if each is None else author_of(each) for each in mine],
-        files=[str(each.path) if each else "" for each in mine],
-        unread=[one for each in journals for one in _unread(each)],
-        absent=[name for name in names if name not in by_name],
+        gathering.names,
+        columns=rows.columns,
+        arrivals=rows.arrivals,
+        timestamps=rows.timestamps,
+        texts=texts,
         scenario=scenario,
+        **gathering.known(),
     )
     return in_tick_order(trace)
 
 
 def _peers(
-    journals: Sequence[Journal | None], places: dict[str, int]
+    journals: Sequence[Journal | None], names: Sequence[str]
 ) -> list[tuple[int, ...]] | None:
     """Return whom each process can send to; None where all can send to all."""
-    everyone = range(len(places))
+    places = {name: place for place, name in enumerate(names)}
     near = [
-        [place for place in everyone if place != own]
+        tuple(place for place in places.values() if place != own)
         if journal is None
-        else sorted(places[name] for name in journal.header.get("peers", "").split(",") if name)
+        else tuple(sorted(places[name] for name in _linked(journal) if name in places))
         for own, journal in enumerate(journals)
     ]
-    is_mesh = all(len(peers) == len(places) - 1 for peers in near)
-    return None if is_mesh else [tuple(peers) for peers in near]
+    is_mesh = all(len(peers) == len(names) - 1 for peers in near)
+    return None if is_mesh else near
 
 
-class _Places(dict[str, int]):
-    """Positions by name; who is not there is told of as the user would want to know it."""
-
-    def __init__(self, names: Sequence[str], journals: Sequence[Journal]) -> None:
-        super().__init__({name: place for place, name in enumerate(names)})
-        self._where = journals[0].path.parent if journals else ""
-
-    def __missing__(self, name: str) -> int:
-        raise UnreadableError(
-            f"{self._where}: a journal speaks of {name}, which is no process of this run"
-        )
+def _linked(journal: Journal) -> list[str]:
+    return journal.header.get("peers", "").split(",")
 
 
-def author_of(journal: Journal) -> Author:
-    """Return what a journal tells about its machine."""
+def author_of(journal: Journal, reached: int) -> Author:
+    """Return what a journal tells about its machine, whose events reach so many ticks."""
     header = journal.header
     ends = journal.notes_on("end")
     return Author(
@@ -103,7 +153,7 @@ def author_of(journal: Journal) -> Author:
         speed=float(header.get("speed", 1)),
         phase_ns=int(header["phase_ns"]) if "phase_ns" in header else None,
         simulated=header.get("world") == "simulated",
-        ended=bool(ends) and not journal.torn and not _lacks_events(journal, ends[-1]),
+        ended=bool(ends) and not journal.torn and not _lacks_events(ends[-1], reached),
         lost=frozenset(
             note.fields.get("peer", "")
             for note in journal.notes_on("incident")
@@ -114,88 +164,14 @@ def author_of(journal: Journal) -> Author:
     )
 
 
-def _lacks_events(journal: Journal, end: Note) -> bool:
+def _lacks_events(end: Note, reached: int) -> bool:
     """Whether a journal's last line counts more ticks than its events reach."""
     counted = end.fields.get("ticks", "")
-    reached = max((entry.event.tick for entry in journal.entries), default=-1) + 1
     return counted.isascii() and counted.isdigit() and counted != str(reached)
 
 
 def _unread(journal: Journal) -> list[Unread]:
-    lines = [Unread(str(journal.path), line, reason) for line, reason in journal.unread]
+    lines = [Unread(journal.path.name, line, reason) for line, reason in journal.unread]
     if journal.torn:
-        lines.append(Unread(str(journal.path), journal.length, "breaks off in the middle"))
+        lines.append(Unread(journal.path.name, journal.length, "breaks off in the middle"))
     return lines
-
-
-def _columns(
-    flat: Sequence[tuple[Entry, int]], places: dict[str, int], sets: dict[tuple[int, ...], int]
-) -> Columns:
-    import numpy as np
-
-    kinds = {kind: number for number, kind in enumerate(KINDS)}
-    events = [entry.event for entry, _ in flat]
-    instants = [entry.instant for entry, _ in flat]
-
-    def column(values: list[int], kind: Any = np.int64) -> Any:
-        return np.array(values, kind)
-
-    return Columns(
-        kind=column([kinds[event.kind] for event in events], np.uint8),
-        clock=column([event.clock for event in events]),
-        sender=column([places[e.sender] if e.sender else NOBODY for e in events], np.int32),
-        stamp=column([MISSING if event.stamp is None else event.stamp for event in events]),
-        target=column([_target(event.targets, places, sets) for event in events], np.int32),
-        queue=column([event.queue for event in events]),
-        tick=column([event.tick for event in events]),
-        due_ns=column([instant.due_ns for instant in instants]),
-        late_ns=column([instant.late_ns for instant in instants]),
-        time_ns=column([instant.time_ns for instant in instants]),
-        line=column([line for _, line in flat]),
-    )
-
-
-def _target(
-    targets: Sequence[str], places: dict[str, int], sets: dict[tuple[int, ...], int]
-) -> int:
-    """Return whom an event sends to, as the column `target` has it."""
-    if not targets:
-        return NO_TARGET
-    if len(targets) == 1:
-        return places[targets[0]]
-    members = tuple(sorted(places[name] for name in targets))
-    return SET_FIRST - sets.setdefault(members, len(sets))
-
-
-def _arrivals(flat: Sequence[tuple[Entry, int]], places: dict[str, int]) -> Arrivals:
-    import numpy as np
-
-    starts = np.zeros(len(flat) + 1, np.int64)
-    np.cumsum([len(entry.found) for entry, _ in flat], out=starts[1:])
-    found = [message for entry, _ in flat for message in entry.found]
-    return Arrivals(
-        starts,
-        np.array([places[message.sender] for message in found], np.int32),
-        np.array([message.stamp for message in found], np.int64),
-    )
-
-
-def _timestamps(
-    journals: Sequence[Journal], flat: Sequence[tuple[Entry, int]]
-) -> Timestamps | None:
-    clock = journals[0].header.get("clock", "lamport") if journals else "lamport"
-    if clock == "lamport":
-        return None
-    held = [entry.event.timestamp for entry, _ in flat]
-    return from_texts(clock, [None if one is None else one.encode() for one in held])
-
-
-def _texts(flat: Sequence[tuple[Entry, int]]) -> dict[str, list[str | None]]:
-    if not any(entry.event.recorded for entry, _ in flat):
-        return {}
-    return {
-        "recorded": [
-            payload_text(list(entry.event.recorded)) if entry.event.recorded else None
-            for entry, _ in flat
-        ]
-    }

@@ -87,6 +87,16 @@ def _rows_of(held: Any, order: Array) -> Any:
     return held._replace(starts=starts, **flat)
 
 
+def gaps_after(last: int, tick: Array) -> Array:
+    """Return the places in a stretch of one process before which ticks are missing.
+
+    last: the tick before the stretch, -1 where there is none.
+    """
+    import numpy as np
+
+    return np.flatnonzero(tick > np.concatenate([[last], tick[:-1]])[: len(tick)] + 1)
+
+
 def _gaps(trace: Trace) -> Array:
     """Return the rows before which ticks are missing."""
     import numpy as np

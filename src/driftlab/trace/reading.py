@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from os import SEEK_END
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from driftlab.clocks.running import Decode
 from driftlab.trace.files import UnreadableError
+from driftlab.trace.header import read_header
 from driftlab.trace.journal import JOURNAL_SUFFIX, Entry, Note
 from driftlab.trace.parsing import JournalError, parse_entry, parse_note
+from driftlab.trace.source import LINE_BYTES_MAX, TOO_LONG, Stretch, stretches
 
-_TAIL_BYTES = 4096
+_TAIL_BYTES: Final = 4096
 
 
 class Unread(NamedTuple):
@@ -53,39 +55,64 @@ def read_journal(path: Path, decode: Decode | None = None) -> Journal:
 
     Raises UnreadableError where there is no journal at all.
     """
-    lines = _lines(path)
-    number, first, whole = next(lines, (1, "", True))
+    journal = empty_journal(path, read_header(path))
+    number, torn = 1, False
+    for stretch in after_header(stretches(path)):
+        number = sort_in(journal, number, stretch, decode)
+        torn = torn or is_torn(stretch)
+    return journal._replace(torn=torn, length=number)
+
+
+def empty_journal(path: Path, header: dict[str, str]) -> Journal:
+    """Return a journal of which nothing but the header was read."""
+    return Journal(path, header, [], [], [], [], False, 1)
+
+
+def after_header(pieces: Iterator[Stretch]) -> Iterator[Stretch]:
+    """Leave out the first line of a file."""
+    first = next(pieces, Stretch(b""))
+    yield first._replace(text=first.text[first.text.find(b"\n") + 1 :])
+    yield from pieces
+
+
+def sort_in(journal: Journal, number: int, stretch: Stretch, decode: Decode | None) -> int:
+    """Sort the lines of a stretch into a journal of which `number` lines were read.
+
+    Returns how many were read then.
+    """
+    if stretch.passed:
+        journal.unread.append(Unread(number + 1, TOO_LONG))
+        return number + 1
+    if stretch.damage:
+        journal.unread.append(Unread(number + 1, stretch.damage))
+        return number
+    lines = stretch.text.split(b"\n")
+    last = lines.pop()  # nothing, or a line that breaks off
+    for line in lines:
+        number += 1
+        sort_line_in(journal, number, line, decode)
+    return number + bool(last)
+
+
+def is_torn(stretch: Stretch) -> bool:
+    """Whether a stretch ends in the middle of a line."""
+    return stretch.torn and bool(stretch.passed or stretch.text)
+
+
+def sort_line_in(journal: Journal, number: int, raw: bytes, decode: Decode | None) -> None:
+    """Sort one line, without its line end, into a journal."""
+    if len(raw) > LINE_BYTES_MAX:
+        journal.unread.append(Unread(number, TOO_LONG))
+        return
+    line = raw.removesuffix(b"\r").decode("utf-8", errors="replace")
     try:
-        header = parse_note(first)
-        if header.topic != "header" or not whole or not _is_whole(header.fields):
-            raise JournalError("line 1 is not `# driftlab-journal 1 machine=… index=… rate=…`")
+        if line.startswith("#"):
+            journal.notes.append(parse_note(line))
+        else:
+            journal.entries.append(parse_entry(journal.machine, line, decode))
+            journal.lines.append(number)
     except JournalError as error:
-        raise UnreadableError(f"{path}: {error}") from None
-    journal = Journal(path, header.fields, [], [], [], [], not whole, number)
-    for number, line, whole in lines:
-        if not whole:
-            return journal._replace(torn=True, length=number)
-        try:
-            _sort_in(journal, number, line, decode)
-        except JournalError as error:
-            journal.unread.append(Unread(number, str(error)))
-    return journal._replace(length=number)
-
-
-def _is_whole(header: dict[str, str]) -> bool:
-    """Whether a header has what every reader needs, in a form that can be read."""
-    try:
-        return bool(header["machine"]) and int(header["index"]) >= 0 and float(header["rate"]) > 0
-    except (KeyError, ValueError):
-        return False
-
-
-def _sort_in(journal: Journal, number: int, line: str, decode: Decode | None) -> None:
-    if line.startswith("#"):
-        journal.notes.append(parse_note(line))
-    else:
-        journal.entries.append(parse_entry(journal.machine, line, decode))
-        journal.lines.append(number)
+        journal.unread.append(Unread(number, str(error)))
 
 
 def read_last(path: Path) -> Entry | None:
@@ -103,17 +130,6 @@ def read_last(path: Path) -> Entry | None:
             if window >= size:
                 return None
             window *= 8
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str, bool]]:
-    """Yield each line's number, its text, and whether it ends as a line does."""
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                text = line.decode("utf-8", errors="replace")
-                yield number, text.rstrip("\n"), text.endswith("\n")
-    except OSError as error:
-        raise UnreadableError(f"{path}: {error.strerror}") from error
 
 
 def journals_of(folder: Path, decode: Decode | None = None) -> list[Journal]:

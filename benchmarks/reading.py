@@ -1,0 +1,146 @@
+"""Journals into columns beside Polars' CSV reader on the same bytes, and `driftlab pack`.
+
+Both read every column of every line; ours also finds names and timestamps,
+parses the time to nanoseconds, the messages that were found to columns of
+their own, and checks every line. Polars leaves names, times and messages text.
+What is measured is in the page cache. Memory is the largest resident set of a
+process of its own.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import polars as pl
+
+import driftlab
+from benchmarks.tables import NONE, Cell, Table, compare, progress
+from driftlab.api.packing import pack
+from driftlab.trace import journals
+from driftlab.trace.journals import journals_in
+
+READ_TARGET = 0.5
+HZ = 100
+CASES: tuple[tuple[str, int, str, float], ...] = (  # machines, clock, share of the length
+    ("20 machines", 20, "lamport", 1.0),
+    ("16 machines, vector timestamps", 16, "vector", 0.1),
+)
+SECONDS, SECONDS_QUICK = 6000, 100
+_READ_HEADS = (
+    "journals", "megabytes", "million events", "ours, MB/s", "Polars, MB/s", "ratio",
+    "of single repetitions", "target",
+)  # fmt: skip
+_PACK_HEADS = ("what", "seconds", "million events a second", "bytes an event", "peak memory, MiB")
+
+
+def measure(quick: bool) -> list[Table]:
+    """Measure everything and return the tables."""
+    repetitions = 3 if quick else 7
+    rows: list[tuple[Cell, ...]] = []
+    with TemporaryDirectory() as name:
+        folders = [_simulated(Path(name), case, quick) for case in CASES]
+        for (words, *_), folder in zip(CASES, folders, strict=True):
+            rows.append(_read_row(words, folder, repetitions))
+        packed = _pack_rows(folders[0], Path(name), repetitions)
+    return [
+        Table(
+            "Reading journals",
+            f"All columns, {os.cpu_count()} cores, medians of {repetitions} repetitions, "
+            "interleaved with `polars.read_csv` of the same files, after one that is not counted.",
+            _READ_HEADS,
+            rows,
+        ),
+        Table(
+            "Packing",
+            "The journals of the first row above: written to one Parquet file, and read into "
+            f"memory from either. Seconds are medians of {repetitions}, memory is the peak of a "
+            "process that does nothing else, its libraries included.",
+            _PACK_HEADS,
+            packed,
+        ),
+    ]
+
+
+def _simulated(above: Path, case: tuple[str, int, str, float], quick: bool) -> Path:
+    words, machines, clock, share = case
+    progress(f"reading: simulating {words}")
+    seconds = (SECONDS_QUICK if quick else SECONDS) * share
+    scenario = driftlab.Scenario(rates=[HZ] * machines, seconds=seconds, clock=clock, seed=1)
+    driftlab.simulate(scenario, out=above / clock)
+    return above / clock
+
+
+def _read_row(words: str, folder: Path, repetitions: int) -> tuple[Cell, ...]:
+    progress(f"reading: {words}")
+    paths = sorted(folder.glob("*.log"))
+    size = sum(path.stat().st_size for path in paths) / 1e6
+    before, journals.SCAN_BYTES_MIN = journals.SCAN_BYTES_MIN, 0  # type: ignore[misc]
+    events = len(journals_in(folder).trace())
+    theirs = _polars(paths)
+    if theirs != events:
+        raise RuntimeError(f"Polars sees {theirs} events, we {events}")
+    ours_speed, theirs_speed = [], []
+    for _ in range(repetitions):
+        ours_speed.append(size / _seconds(lambda: len(journals_in(folder).trace())))
+        theirs_speed.append(size / _seconds(lambda: _polars(paths)))
+    journals.SCAN_BYTES_MIN = before  # type: ignore[misc]
+    found = compare(ours_speed, theirs_speed)
+    return (
+        words, size, events / 1e6, found.ours, found.bare, found.ratio, found.spread,
+        f"at least {READ_TARGET}",
+    )  # fmt: skip
+
+
+def _polars(paths: Sequence[Path]) -> int:
+    """Read all columns as Polars does, and count the rows."""
+    frames = [
+        pl.read_csv(path, separator="\t", has_header=False, comment_prefix="#", quote_char=None)
+        for path in paths
+    ]
+    return sum(len(frame) for frame in frames)
+
+
+def _pack_rows(folder: Path, above: Path, repetitions: int) -> list[tuple[Cell, ...]]:
+    progress("reading: packing")
+    size = sum(path.stat().st_size for path in folder.glob("*.log"))
+    file = above / "run.parquet"
+    events = pack(folder, file)[0].events
+    packing = [_packing(folder, above / f"{number}.parquet") for number in range(repetitions)]
+    reading = [_seconds(lambda: len(driftlab.read(file))) for _ in range(repetitions)]
+    journal = [_seconds(lambda: len(driftlab.read(folder))) for _ in range(repetitions)]
+    rows: list[tuple[Cell, ...]] = []
+    for words, seconds, taken, code in (
+        ("driftlab pack", packing, NONE, "driftlab.pack({folder!r}, {out!r})"),
+        ("read the file", reading, file.stat().st_size / events, "driftlab.read({file!r})"),
+        ("read the journals", journal, size / events, "driftlab.read({folder!r})"),
+    ):
+        middle = sorted(seconds)[len(seconds) // 2]
+        text = code.format(folder=str(folder), file=str(file), out=str(above / "peak.parquet"))
+        rows.append((words, middle, events / 1e6 / middle, taken, _peak_mib(text)))
+    rows.append(("only the libraries", NONE, NONE, NONE, _peak_mib("driftlab.read")))
+    return rows
+
+
+def _packing(folder: Path, file: Path) -> float:
+    seconds = _seconds(lambda: pack(folder, file))
+    file.unlink()
+    return seconds
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start
+
+
+def _peak_mib(code: str) -> float:
+    """Return the largest resident set of a Python process that does this, in MiB. Linux only."""
+    told = "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    words = [sys.executable, "-c", f"import driftlab, numba, polars; {code}; {told}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-2]) / 1024

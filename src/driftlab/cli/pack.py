@@ -1,0 +1,30 @@
+"""`driftlab pack RUN`: a run in one Parquet file."""
+
+import argparse
+import json
+from typing import Any
+
+from driftlab.api.packing import Packed, pack
+
+
+def main(options: argparse.Namespace) -> int:
+    """Pack every run at a path and return the exit status."""
+    packed = pack(options.run, options.out)
+    if options.json:
+        print(json.dumps({"packed": [_plain(each) for each in packed]}, indent=2))
+        return 0
+    for each in packed:
+        print(f"{each.path}: {each.events} events, {each.bytes} bytes")
+        for file, line, reason in each.unread[:1]:
+            print(f"  {len(each.unread)} lines unread, the first: {file} line {line}: {reason}")
+    return 0
+
+
+def _plain(packed: Packed) -> dict[str, Any]:
+    return {
+        "file": str(packed.path),
+        "run": str(packed.source),
+        "events": packed.events,
+        "bytes": packed.bytes,
+        "unread": len(packed.unread),
+    }

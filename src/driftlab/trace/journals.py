@@ -1,0 +1,183 @@
+"""The journals of one run: which files they are, whether they belong together, whose they are.
+
+What is checked before a line is read as an event: that every journal is of
+this run (its seed, its number, its token) and of a machine of its own, and who
+the processes are, in the order in which timestamps count them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from driftlab.clocks.running import decoder_of
+from driftlab.scenario import Scenario
+from driftlab.trace.files import UnreadableError
+from driftlab.trace.gather import Gathering, Piece, gathered, pieces_of
+from driftlab.trace.header import read_header
+from driftlab.trace.journal import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS
+from driftlab.trace.reading import read_journal
+from driftlab.trace.source import Stretch, size_of, stretches
+from driftlab.trace.trace import Trace, Unread
+
+SUFFIXES: Final = (JOURNAL_SUFFIX, JOURNAL_SUFFIX + ".gz")
+SCAN_BYTES_MIN: Final = 4_000_000  # of fewer the parser of single lines has read them in a second
+NO_FILE_BYTES: Final = "empty: its machine was killed before it wrote anything"
+_OF_A_RUN: Final = ("seed", "run", "run_id", "clock", "process", "speed", "world")
+
+Header = Mapping[str, str]
+
+
+class Journals(NamedTuple):
+    """The journals of one run.
+
+    paths: in the order of `names`; a process may have none. clock: the further
+    one that the run keeps, or `lamport`. unread: files in which there is nothing.
+    """
+
+    paths: Sequence[Path]
+    names: Sequence[str]
+    clock: str
+    scenario: str | None = None
+    unread: Sequence[Unread] = ()
+
+    def pieces(self) -> Iterator[Piece]:
+        """Read them, process after process, in pieces. Raises UnreadableError."""
+        if sum(map(size_of, self.paths)) >= SCAN_BYTES_MIN:
+            from driftlab.trace.scan import scan
+
+            return scan(self.paths, self.names, self.clock)
+        places = {name: place for place, name in enumerate(self.names)}
+        decode = decoder_of(self.clock, places, len(places))
+        journals = (read_journal(path, decode) for path in self.paths)
+        return pieces_of(journals, self.names, self.clock)
+
+    def gathering(self) -> Gathering:
+        """Return what takes the pieces."""
+        return Gathering(self.names, self.unread)
+
+    def trace(self) -> Trace:
+        """Read them into memory. Raises UnreadableError."""
+        return gathered(self.pieces(), self.gathering(), self.clock, self.scenario)
+
+
+def journal_paths(folder: Path) -> list[Path]:
+    """Return the files in a folder that are named as journals, in name order."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
+    except OSError as error:
+        raise UnreadableError(f"{folder}: {error.strerror}") from error
+
+
+def journals_in(folder: Path, scenario: Scenario | None = None) -> Journals:
+    """Return the journals in the folder of one run. Raises UnreadableError."""
+    paths = journal_paths(folder)
+    empty = [path for path in paths if path.is_file() and not size_of(path)]
+    headers = {path: read_header(path) for path in paths if path not in empty}
+    if not headers:
+        raise UnreadableError(
+            f"{folder}: its journals are empty: {', '.join(path.name for path in empty)}"
+            if empty
+            else f"{folder}: no journals here; a run folder holds a NAME.log a machine"
+        )
+    _require_one_run(folder, headers)
+    unread = [Unread(path.name, 1, NO_FILE_BYTES) for path in empty]
+    if scenario is None:
+        names = names_of(folder, headers)
+        return Journals(_ordered(headers, names), names, _clock(headers), None, unread)
+    _require_scenario(folder, headers, scenario)
+    roster = scenario.roster()
+    return Journals(_ordered(headers, roster), roster, scenario.clock, scenario.to_toml(), unread)
+
+
+def journal_alone(path: Path) -> Journals:
+    """Return one journal without those of its peers. Raises UnreadableError."""
+    header = read_header(path)
+    return Journals([path], names_of(path, {path: header}), _clock({path: header}))
+
+
+def _clock(headers: Mapping[Path, Header]) -> str:
+    return next(iter(headers.values())).get("clock", "lamport")
+
+
+def _ordered(headers: Mapping[Path, Header], names: Sequence[str]) -> list[Path]:
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(headers, key=lambda path: places[headers[path]["machine"]])
+
+
+def _require_one_run(folder: Path, headers: Mapping[Path, Header]) -> None:
+    (first, header), *others = headers.items()
+    machines = {header["machine"]: first}
+    for path, other in others:
+        before = machines.setdefault(other["machine"], path)
+        if before is not path:
+            raise UnreadableError(
+                f"{folder}: {before.name} and {path.name} are both of machine "
+                f"{other['machine']}; keep one of them"
+            )
+        for key in _OF_A_RUN:
+            if other.get(key) != header.get(key):
+                raise UnreadableError(
+                    f"{folder}: journals of different runs: line 1 of {first.name} has "
+                    f"{key}={header.get(key)}, that of {path.name} {key}={other.get(key)}; "
+                    "put each run into a folder of its own"
+                )
+
+
+def _require_scenario(folder: Path, headers: Mapping[Path, Header], scenario: Scenario) -> None:
+    names = set(scenario.roster())
+    told = {"seed": str(scenario.seed), "run": str(scenario.first_run), "clock": scenario.clock}
+    for path, header in headers.items():
+        if header["machine"] not in names:
+            raise UnreadableError(
+                f"{path}: line 1: machine {header['machine']} is not of this run's scenario; "
+                "move its journal away"
+            )
+        for key, value in told.items():
+            if header.get(key, "lamport" if key == "clock" else value) != value:
+                raise UnreadableError(
+                    f"{path}: line 1 has {key}={header.get(key)}, but {folder}/scenario.toml "
+                    f"{key}={value}; put each run into a folder of its own"
+                )
+
+
+def names_of(where: Path, journals: Mapping[Path, Header]) -> list[str]:
+    """Return the processes of a run without a scenario, in their order, as its journals have it.
+
+    Each tells its own place and whom it is linked to. In a mesh that is all of
+    them; else places that no journal tells are filled in name order, which
+    timestamps of one number a process do not allow. Raises UnreadableError.
+    """
+    headers = list(journals.values())
+    placed = {int(header["index"]): header["machine"] for header in headers}
+    if len(placed) < len(headers):
+        raise UnreadableError(f"{where}: two journals say the same index; are they of one run?")
+    linked = [list(filter(None, header.get("peers", "").split(","))) for header in headers]
+    index, own, peers = int(headers[0]["index"]), headers[0]["machine"], linked[0]
+    mesh = [*peers[:index], own, *peers[index:]]
+    met = {name for each in linked for name in each} | set(placed.values())
+    first = [placed[place] for place in sorted(placed)]
+    is_mesh = len(set(mesh)) == len(mesh) and set(mesh) == met and _fits(mesh, placed)
+    names = mesh if is_mesh else first + sorted(met - set(first))
+    if _clock(journals) in ("vector", "matrix"):
+        counted = {_counted(path) for path in journals} - {None}
+        if not (is_mesh or _fits(names, placed)) or counted - {len(names)}:
+            raise UnreadableError(
+                f"{where}: its timestamps count processes that only the other journals or "
+                "scenario.toml tell; read the run's folder"
+            )
+    return names
+
+
+def _counted(path: Path) -> int | None:
+    """Return how many processes the first timestamp of a journal counts."""
+    first = next(stretches(path), Stretch(b""))
+    for line in first.text.split(b"\n"):
+        cells = line.split(b"\t")
+        if len(cells) == len(COLUMNS + MORE_COLUMNS):
+            stamp = cells[len(COLUMNS)]
+            return len(stamp.split(b"/" if b"/" in stamp else b"."))
+    return None
+
+
+def _fits(names: Sequence[str], placed: Mapping[int, str]) -> bool:
+    return all(place < len(names) and names[place] == name for place, name in placed.items())
