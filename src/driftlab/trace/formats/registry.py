@@ -1,13 +1,25 @@
 """The formats by name, and which of them a log is in."""
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from driftlab.trace.files import UnreadableError
-from driftlab.trace.formats import chrome, chrome_write, govector, plain, shiviz, table, tracing
-from driftlab.trace.formats import tsviz
+from driftlab.trace.formats import (
+    chrome,
+    chrome_write,
+    govector,
+    plain,
+    shiviz,
+    table,
+    tracing,
+    tsviz,
+)
 from driftlab.trace.formats.asked import Asked, Execution, UnwritableError
+from driftlab.trace.formats.fields import UNITS
+from driftlab.trace.formats.patterns import compiled
 from driftlab.trace.formats.text import head_of
 from driftlab.trace.trace import Trace
 
@@ -43,32 +55,50 @@ def read_executions(
     delimiter: str | None = None,
     encoding: str | None = None,
     time_unit: str | None = None,
+    execution: str | int | None = None,
 ) -> list[Execution]:
     """Read a log that somebody else wrote, a file or a folder of files, and all it holds.
 
     What is not asked for is found out: the format by the file's name and its
-    first lines. Raises DriftlabError, which says what to ask for.
+    first lines. `execution`: only that one, by its label or its number from 1.
+    Raises DriftlabError, which says what to ask for.
     """
     path = Path(path)
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern or ())
+    if time_unit not in (None, *UNITS):
+        raise UnreadableError(f"--time-unit {time_unit}: there are {', '.join(UNITS)}")
     asked = Asked(patterns, delimiter, encoding, time_unit)
     name = format or recognised(path, asked)
     if name not in FORMATS:
         raise UnreadableError(f"--format {name}: there are {', '.join(FORMATS)}")
-    return FORMATS[name].read(_files(path, name), asked)
+    with _collector_paused():
+        found = FORMATS[name].read(_files(path, name), asked)
+    return found if execution is None else [_chosen(path, found, str(execution))]
 
 
-def read_log(
-    path: str | Path,
-    format: str | None = None,  # noqa: A002 - as the flag is called
-    pattern: str | Sequence[str] | None = None,
-    delimiter: str | None = None,
-    encoding: str | None = None,
-    time_unit: str | None = None,
-) -> list[Trace]:
+def read_log(path: str | Path, **options: Any) -> list[Trace]:
     """Return the traces of `read_executions`, one for each execution in the log."""
-    found = read_executions(path, format, pattern, delimiter, encoding, time_unit)
-    return [each.trace for each in found]
+    return [each.trace for each in read_executions(path, **options)]
+
+
+def _chosen(path: Path, executions: Sequence[Execution], wanted: str) -> Execution:
+    for number, each in enumerate(executions, 1):
+        if wanted in (each.label, str(number)):
+            return each
+    labels = ", ".join(each.label or str(n) for n, each in enumerate(executions, 1))
+    raise UnreadableError(f"{path}: no execution {wanted}; it has {labels[:200]}")
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the collector from walking the records, which it does again and again as they come."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def write_log(executions: Sequence[Execution], path: str | Path, format: str) -> None:  # noqa: A002
@@ -92,7 +122,7 @@ def recognised(path: Path, asked: Asked) -> str:
         raise UnreadableError(f"{files[0]}: empty")
     name = _by_head(files[0], head)
     if asked.patterns and name not in ("shiviz", "tsviz"):
-        return _by_pattern(asked)
+        return "text"
     if name is None:
         first = head.strip().partition("\n")[0][:60]
         raise UnreadableError(
@@ -100,10 +130,6 @@ def recognised(path: Path, asked: Asked) -> str:
             f"Say --format ({', '.join(FORMATS)}), or --pattern for any other text"
         )
     return name
-
-
-def _by_pattern(asked: Asked) -> str:
-    return "text"
 
 
 def _by_head(path: Path, head: str) -> str | None:
@@ -122,8 +148,6 @@ def _by_head(path: Path, head: str) -> str | None:
 
 
 def _by_default_patterns(head: str) -> str | None:
-    from driftlab.trace.formats.patterns import compiled
-
     lines = head.strip().split("\n")[:20]
     text = "\n".join(lines)
     for name, pattern in (
