@@ -12,12 +12,11 @@ import numpy as np
 
 from driftlab.api.history import History
 from driftlab.api.reading import read_all
-from driftlab.trace.files import UnreadableError
+from driftlab.errors import DriftlabError
 from driftlab.trace.formats import Execution, UnwritableError, read_executions, write_log
 from driftlab.trace.trace import MISSING, Trace, Unread
 
 _OF_VECTORS: Final = ("shiviz", "tsviz", "govector", "tracing")
-_OPTIONS_OF_OTHERS: Final = frozenset({"format", "pattern", "delimiter", "encoding", "time_unit"})
 
 
 class Converted(NamedTuple):
@@ -62,16 +61,16 @@ def convert(path: Path, out: Path, to: str, **options: Any) -> Converted:
 
 def _histories(path: Path, options: dict[str, Any]) -> list[tuple[str, History]]:
     """Read all that a path holds, with labels where executions have some."""
-    if not options:
-        try:
-            found = read_all(path)
-        except UnreadableError:
-            if path.is_dir():
-                raise
-            found = []  # read below, or told of there
-        if len(found) == 1:
-            return [("", found[0])]
-    return [(each.label, History(each.trace)) for each in read_executions(path, **options)]
+    if options:
+        return [(each.label, History(each.trace)) for each in read_executions(path, **options)]
+    found = read_all(path)
+    if len(found) == 1:
+        return [("", found[0])]
+    try:
+        labels = [each.label for each in read_executions(path)]
+    except DriftlabError:  # runs of ours, which have none
+        labels = [""] * len(found)
+    return list(zip(labels, found, strict=True))
 
 
 def _fitted(history: History, to: str) -> tuple[Trace, list[str]]:

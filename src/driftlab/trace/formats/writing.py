@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from driftlab.trace.formats.asked import UnwritableError
 from driftlab.trace.formats.fields import EMPTY, EVERYBODY
 from driftlab.trace.formats.vectors import written
@@ -113,19 +115,29 @@ class Written:
         return ["-" if sender == NOBODY else names[sender] for sender in column.tolist()]
 
     def targets(self) -> list[str]:
-        """Return each event's targets, parted by commas, `*` for all, `-` where it has none."""
+        """Return each event's targets, parted by commas, `-` where it has none.
+
+        All peers are `*`, if the log's reader will know of them all.
+        """
         column, trace = self._trace.columns.target, self._trace
         if column is None:
             return []
-        known = {EVERY_PEER: "*", NO_TARGET: "-"}
-        known |= {
+        known = {
             SET_FIRST - number: self._list([trace.names[one] for one in members])
             for number, members in enumerate(trace.sets)
         }
         known |= {place: self._list([name]) for place, name in enumerate(trace.names)}
-        return [known[target] for target in column.tolist()]
+        known |= {NO_TARGET: "-", EVERY_PEER: "*"}
+        texts = [known[target] for target in column.tolist()]
+        if trace.peers is not None or not (np.diff(trace.starts) > 0).all():
+            for row in np.flatnonzero(column == EVERY_PEER).tolist():
+                peers = trace.peers_of(trace.process_of(row))
+                texts[row] = self._list([trace.names[peer] for peer in peers])
+        return texts
 
     def _list(self, names: Sequence[str]) -> str:
+        if not names:
+            return "-"
         plain = not any(_UNFIT.search(name) or name in EVERYBODY for name in names)
         return ",".join(names) if plain else json.dumps(names, ensure_ascii=False)
 
