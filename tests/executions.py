@@ -31,8 +31,8 @@ class Event:
 
     def __init__(self, kind: int, clock: int, vector: Sequence[int], tick: int) -> None:
         self.kind, self.clock, self.vector, self.tick = kind, clock, list(vector), tick
-        self.sender, self.stamp, self.targets = NOBODY, MISSING, ()  # type: ignore[var-annotated]
-        self.source: tuple[int, int] | None = None
+        self.sender, self.stamp = NOBODY, MISSING
+        self.targets: tuple[int, ...] = ()
 
 
 @st.composite
@@ -67,7 +67,6 @@ def _run(count: int, steps: Sequence[tuple[int, int]]) -> list[list[Event]]:
             vectors[place] = list(map(max, vectors[place], sent.vector))
             event = Event(RECEIVE, clocks[place], vectors[place], len(own[place]))
             event.sender, event.stamp = sender, sent.clock
-            event.source = (sender, sent.tick)
         else:
             clocks[place] += 1
             to = _targets(place, face, count)
@@ -118,8 +117,11 @@ def _trace(
         line=column(list(range(1, len(flat) + 1))),
     )
     rows = [{place: number for place, number in enumerate(e.vector) if number} for e in flat]
-    return Trace(NAMES[:count], starts, columns, sets=list(sets),
-                 timestamps=from_rows("vector", rows), texts=texts, files=["x"] * count)  # fmt: skip
+    stamps = from_rows("vector", rows)
+    return Trace(
+        NAMES[:count], starts, columns, sets=list(sets), timestamps=stamps, texts=texts,
+        files=["x"] * count,
+    )  # fmt: skip
 
 
 def only_vectors(trace: Trace) -> Trace:

@@ -1,4 +1,4 @@
-"""Logs as they are met: each format's forms, and what others' implementations of the notes write."""
+"""Logs as they are met: each format's forms, and what other machines of the notes write."""
 
 import gzip
 import json
@@ -70,12 +70,11 @@ def test_a_delimiter_parts_executions_and_names_them(tmp_path: Path) -> None:
     header = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)" + "\n^-- (?<trace>\\w+) --$\n\n"
     log = f"-- first --\n{CLOCK_FIRST}-- second --\n{CLOCK_FIRST[:20]}once\n"
     path = put(tmp_path, header + log)
-    first, second = read_executions(path)
-    assert (first.label, len(first.trace), second.label, len(second.trace)) == (
-        "first", 4, "second", 1,
-    )  # fmt: skip
-    assert lines(first.trace)[0] == 5
-    assert lines(second.trace) == [14]
+    one, other = read_executions(path)
+    assert (one.label, len(one.trace)) == ("first", 4)
+    assert (other.label, len(other.trace)) == ("second", 1)
+    assert lines(one.trace)[0] == 5
+    assert lines(other.trace) == [14]
     for chosen in ("second", "2"):
         assert len(driftlab.read(path, execution=chosen)) == 1
     with pytest.raises(driftlab.DriftlabError, match="no execution third; it has first, second"):
@@ -101,7 +100,9 @@ def test_clocks_with_escapes_are_read(tmp_path: Path) -> None:
     assert [(one.line, one.reason) for one in trace.unread] == [(1, "matches nothing: Starting…")]
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("ns", 1), ("us", 10**3), ("ms", 10**6), ("s", 10**9)])
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("ns", 1), ("us", 10**3), ("ms", 10**6), ("s", 10**9)]
+)
 def test_tsviz_logs_have_times_of_a_unit(tmp_path: Path, unit: str, factor: int) -> None:
     log = '17 works\nthread4 {"thread4":58}\n20 rests\nthread4 {"thread4":59}\n'
     trace = read_one(put(tmp_path, log), time_unit=unit)
@@ -116,8 +117,8 @@ def test_govector_logs_are_a_file_a_process(tmp_path: Path) -> None:
     put(tmp_path, "package main\n", "main.go")
     trace = read_one(tmp_path)
     assert edges_of(trace) == {(("A", 1), ("B", 1))}
-    assert trace.texts["event"] == ["Initialization Complete", "sends"] + [
-        "Initialization Complete", "gets - it",
+    assert trace.texts["event"] == [
+        "Initialization Complete", "sends", "Initialization Complete", "gets - it",
     ]  # fmt: skip
     assert trace.texts["priority"] == [None, "INFO", None, "WARNING"]
     assert trace.columns.time_ns.tolist() == [MISSING, MISSING, 7, 9]
@@ -130,8 +131,8 @@ def test_govector_files_that_were_appended_to_hold_several_executions(tmp_path: 
         return mark + "".join(f'{name} {{"{name}":{n}}}\nstep\n' for n in range(1, clocks + 1))
 
     for name, clocks in (("A", 2), ("B", 1)):
-        first = execution(name, "Mon Jan  2 15:04:05 UTC 2006", clocks)
-        log = first + execution(name, "Tue Jan  3 15:04:05 UTC 2006", 3)
+        log = execution(name, "Mon Jan  2 15:04:05 UTC 2006", clocks)
+        log += execution(name, "Tue Jan  3 15:04:05 UTC 2006", 3)
         put(tmp_path, log, f"{name}-Log.txt")
     first, second = read_executions(tmp_path)
     assert first.label == "Mon Jan  2 15:04:05 UTC 2006"
@@ -180,7 +181,10 @@ FLOW = (
     {"ph": "t", "name": "m", "cat": "c", "id": 7, "tid": 2, "ts": 13},
     {"ph": "f", "name": "m", "cat": "c", "id": 7, "tid": 3, "ts": 39},
 )
-FLOWED = {(("main", 0), ("process 1 thread 2", 1)), (("process 1 thread 2", 1), ("process 1 thread 3", 0))}
+FLOWED = {
+    (("main", 0), ("process 1 thread 2", 1)),
+    (("process 1 thread 2", 1), ("process 1 thread 3", 0)),
+}
 
 
 @pytest.mark.parametrize("form", ['{{"a":{{"traceEvents":1}},"traceEvents":[{}]}}', "[{}]", "[{},"])
@@ -196,7 +200,7 @@ def test_chromes_flows_are_messages_between_threads(tmp_path: Path, form: str) -
 
 def test_chromes_traces_that_break_off_or_are_odd_say_so(tmp_path: Path) -> None:
     slice_ = {"ph": "X", "name": "a", "tid": 1, "ts": 1, "dur": 1}
-    odd = [
+    odd: list[dict[str, object]] = [
         slice_, {"ph": "n", "ts": 1}, {"ph": "X", "tid": 1}, {"name": "b"},
         {"ph": "f", "id": 1, "tid": 1, "ts": 1, "bp": "e"}, {"ph": "s", "id": 2, "tid": 9, "ts": 1},
     ]  # fmt: skip

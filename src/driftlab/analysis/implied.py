@@ -44,7 +44,7 @@ class _Entries:
         self.process = held.entries.astype(np.int64)
         self.values = held.values
         self._is_full = len(held.values) == rows * processes
-        self._keys = None if self._is_full else self.row * processes + self.process
+        self._keys: Array = None if self._is_full else self.row * processes + self.process
 
     def at(self, row: Array, process: Array) -> Array:
         """Return the entries, 0 where there is none."""
@@ -102,9 +102,7 @@ def _before(trace: Trace, held: Timestamps) -> Array:
     return np.where(last >= trace.starts[trace.process_column()], last, -1)
 
 
-def _sources(
-    trace: Trace, entries: _Entries, place: Array, process: Array, value: Array
-) -> Array:
+def _sources(trace: Trace, entries: _Entries, place: Array, process: Array, value: Array) -> Array:
     """Return the rows whose own entry the values are, the first of several; else UNMATCHED."""
     rows = np.arange(len(trace))
     own = entries.at(rows, place)
@@ -132,7 +130,9 @@ def _direct(news: _News, entries: _Entries, held: Timestamps) -> _News:
             break
         is_first = np.concatenate([[True], left.row[1:] != left.row[:-1]])
         done.append(left.only(is_first))
-        through = left.source[np.maximum.accumulate(np.where(is_first, np.arange(len(is_first)), 0))]
+        through = left.source[
+            np.maximum.accumulate(np.where(is_first, np.arange(len(is_first)), 0))
+        ]
         through, left = through[~is_first], left.only(~is_first)
         told = np.zeros(len(through), np.int64)
         real = through >= 0
@@ -150,5 +150,3 @@ def _parted(news: _News) -> tuple[_News, _News]:
     is_first[1:] = news.row[1:] != news.row[:-1]
     more = news.only(~is_first)
     return news.only(is_first), more.only(more.source >= 0)
-
-

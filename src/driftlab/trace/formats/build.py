@@ -63,7 +63,7 @@ class _Building:
 
     def trace(self) -> Trace:
         hosts = self._hosts()
-        numbers = {
+        numbers: dict[str, Array] = {
             name: means.numbers(name, self._known[name], self._bad)
             for name in means.NUMBERS
             if name in self._known

@@ -54,7 +54,7 @@ def _rows(text: Text) -> Rows:
     hosts = _hosts(found)
     fields: dict[str, list[Any]] = {
         "host": [hosts[one.thread] for one in found.slices],
-        "index": links.index,
+        "index": links.ranks,
         "sent": links.sent,
         "received": links.received,
     }

@@ -119,7 +119,5 @@ def _instants(trace: Trace) -> Array:
     return (np.arange(len(trace)) - trace.starts[trace.process_column()]) * 1000
 
 
-
-
 def _microseconds(nanoseconds: int) -> float:
     return round(nanoseconds / 1000, 3)

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 import numpy as np
@@ -59,9 +59,7 @@ _WORDS: Final = {
     ),
 }  # fmt: skip
 KIND_WORDS: Final = {
-    form: kind
-    for word, kind in _WORDS.items()
-    for form in (word, word.capitalize(), word.upper())
+    form: kind for word, kind in _WORDS.items() for form in (word, word.capitalize(), word.upper())
 }
 _FIRST_WORD: Final = re.compile(r"[A-Za-z]+")
 _PARTS: Final = re.compile(r"[\s,;+|\[\]\"']+")
@@ -162,7 +160,7 @@ def _nanoseconds(text: str, unit: str | None) -> int | None:
 
 def _of_date(date: re.Match[str]) -> int | None:
     try:
-        zone = timezone.utc
+        zone = UTC
         if date[8] and date[8][0] in "+-":
             sign = -1 if date[8][0] == "-" else 1
             digits = date[8][1:].replace(":", "")
@@ -170,7 +168,7 @@ def _of_date(date: re.Match[str]) -> int | None:
         instant = datetime(*(int(date[n]) for n in range(1, 7)), tzinfo=zone)  # type: ignore[misc, arg-type]
     except ValueError:
         return None
-    since = instant - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
     whole = since.days * 86_400 + since.seconds
     return _fitting(whole * 10**9 + int((date[7] or "0").ljust(9, "0")))
 

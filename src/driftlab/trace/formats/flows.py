@@ -25,7 +25,7 @@ class Links(NamedTuple):
     unread: flow events that could not be used, where they stand and why.
     """
 
-    index: list[int]
+    ranks: list[int]
     sent: list[int | None]
     received: list[int | None]
     unread: list[tuple[int, str]]
@@ -47,16 +47,16 @@ def bound(
     links = Links([0] * len(slices), [None] * len(slices), [None] * len(slices), [])
     for lane in lanes.values():
         for rank, number in enumerate(lane.slices):
-            links.index[number] = rank
+            links.ranks[number] = rank
     chains: dict[tuple[str, str, str], list[tuple[int, int, int, int]]] = {}
     for order, flow in enumerate(flows):
-        number = _slice_of(lanes.get(flow["thread"]), flow)
-        if number is None:
+        around = _slice_of(lanes.get(flow["thread"]), flow)
+        if around is None:
             links.unread.append((flow["place"], "is a flow event in no slice"))
         else:
             key = (str(flow.get("cat")), str(flow.get("name")), str(flow.get("id")))
             step = ("s", "t", "f").index(flow["ph"])
-            chains.setdefault(key, []).append((step, flow["time"], order, number))
+            chains.setdefault(key, []).append((step, flow["time"], order, around))
     for chain in chains.values():
         _link(links, chain, flows)
     return links

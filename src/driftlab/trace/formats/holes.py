@@ -41,7 +41,7 @@ def holes_of(
                 maybe.setdefault(process, []).append(place)
             if not named:
                 anybody.append(place)
-    holes = set(_between(anybody, starts, places, file).tolist())
+    holes: set[int] = set(_between(anybody, starts, places, file).tolist())
     for process, missing in own.items():
         holes |= _after(missing, process, starts, places, span, needs_before=False)
     for process, missing in maybe.items():
@@ -56,13 +56,14 @@ def _after(
     """Return the row of a process that comes next after each place, in the same file."""
     low, high = int(starts[process]), int(starts[process + 1])
     order = np.argsort(places[low:high], kind="stable")
-    mine = places[low:high][order]
+    mine: Array = places[low:high][order]
     found = set()
     for place, after in zip(missing, np.searchsorted(mine, missing).tolist(), strict=True):
-        before_too = after > 0 and mine[after - 1] // span == place // span
-        if after < len(mine) and mine[after] // span == place // span:
-            if before_too or not needs_before:
-                found.add(low + int(order[after]))
+        file = place // span
+        before_too = after > 0 and mine[after - 1] // span == file
+        is_there = after < len(mine) and mine[after] // span == file
+        if is_there and (before_too or not needs_before):
+            found.add(low + int(order[after]))
     return found
 
 
@@ -70,6 +71,7 @@ def _between(anybody: Sequence[int], starts: Array, places: Array, file: Array) 
     """Return rows that have a stretch between them and the row before, in the same file."""
     if not anybody:
         return np.zeros(0, np.int64)
-    before = np.searchsorted(np.sort(np.array(anybody, np.int64)), places)
-    changed = np.flatnonzero((before[1:] > before[:-1]) & (file[1:] == file[:-1])) + 1
-    return changed[~np.isin(changed, starts)]
+    before: Array = np.searchsorted(np.sort(np.array(anybody, np.int64)), places)
+    is_after: Array = (before[1:] > before[:-1]) & (file[1:] == file[:-1])
+    rows: Array = np.flatnonzero(is_after) + 1
+    return rows[~np.isin(rows, starts)]

@@ -6,19 +6,23 @@ character but a line's end; a record may be of several lines. Of several
 patterns the first takes all that it matches, the next what is left between.
 """
 
+import json
 import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from driftlab.errors import DriftlabError
+from driftlab.trace.formats import watch
 from driftlab.trace.formats.fields import KNOWN
-from driftlab.trace.formats.watch import PatternTimeError, watched
+from driftlab.trace.formats.watch import PatternTimeError
 
 PATTERN_CHARS_MAX: Final = 10_000
 _GROUP: Final = re.compile(r"(\\.)|\(\?<(?=[A-Za-z_$])|\\k<", re.DOTALL)
-_REFERENCE: Final = re.compile(r"\\k<(\w+)>")
-_DOLLAR: Final = re.compile(r"\(\?P<([^>]*\$[^>]*)>")
+_REFERENCE: Final = re.compile(r"\\k<([\w$]+)>")
+_DOLLAR: Final = re.compile(r"\(\?P[<=]([^>)]*\$[^>)]*)[>)]")
 
 Found = tuple[int, int, tuple[str | None, ...], int]  # from, to, groups, number of the pattern
 
@@ -78,14 +82,22 @@ def _python(pattern: str) -> str:
         return "(?P<" if text == "(?<" else text
 
     changed = _GROUP.sub(rewritten, _REFERENCE.sub(r"(?P=\1)", pattern))
-    return _DOLLAR.sub(lambda found: f"(?P<{found[1].replace('$', '_')}>", changed)
+    return _DOLLAR.sub(lambda found: found[0].replace("$", "_"), changed)
 
 
 def find(patterns: Sequence[re.Pattern[str]], text: str, begin: int = 0, end: int = -1) -> Match:
     """Find all records, in the order of the text. Raises PatternTimeError."""
     end = len(text) if end < 0 else end
+    if not watch.is_possible():
+        return _find_apart(patterns, text, begin, end)
+    return _find(patterns, text, begin, end, watch.SECONDS_MAX)
+
+
+def _find(
+    patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int, seconds: float
+) -> Match:
     found: list[Found] = []
-    with watched(found, end - begin):
+    with watch.watched(found, end - begin, seconds):
         for number, pattern in enumerate(patterns):
             for low, high in _gaps(found, begin, end):
                 try:
@@ -94,6 +106,31 @@ def find(patterns: Sequence[re.Pattern[str]], text: str, begin: int = 0, end: in
                     raise _placed(error, found, text, low) from None
             found.sort()
     return _as_columns(patterns, found)
+
+
+def _find_apart(patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int) -> Match:
+    """Find all records in a child process, where a pattern can be stopped."""
+    sources = [pattern.pattern for pattern in patterns]
+    asked = json.dumps([sources, text, begin, end, watch.SECONDS_MAX])
+    command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    answer = json.loads(done.stdout)
+    if isinstance(answer, str):
+        raise PatternTimeError(answer)
+    return Match(*answer)
+
+
+def serve() -> None:
+    """Find what standard input asks for, and answer on standard output; see `_find_apart`."""
+    sources, text, begin, end, seconds = json.load(sys.stdin)
+    patterns = [compiled(source) for source in sources]
+    try:
+        answer: object = _find(patterns, text, begin, end, seconds)
+    except PatternTimeError as error:
+        answer = str(error)
+    json.dump(answer, sys.stdout)
 
 
 def _find_in(
@@ -106,7 +143,7 @@ def _find_in(
 
 
 def _placed(error: PatternTimeError, found: list[Found], text: str, low: int) -> PatternTimeError:
-    after = max([low, *(one[1] for one in found[-1:])])
+    after = max([low, *(one[1] for one in found[-1:] if one[0] >= low)])
     return PatternTimeError(f"the pattern, after line {text.count(chr(10), 0, after) + 1}: {error}")
 
 

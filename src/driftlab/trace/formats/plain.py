@@ -13,7 +13,6 @@ from driftlab.trace.files import UnreadableError
 from driftlab.trace.formats.asked import Asked, Execution
 from driftlab.trace.formats.build import build
 from driftlab.trace.formats.patterns import (
-    PatternTimeError,
     check_useful,
     compiled,
     delimiters,
@@ -21,6 +20,7 @@ from driftlab.trace.formats.patterns import (
 )
 from driftlab.trace.formats.rows import Rows, joined, rows_of
 from driftlab.trace.formats.text import Text, read_text
+from driftlab.trace.formats.watch import PatternTimeError
 
 
 def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:

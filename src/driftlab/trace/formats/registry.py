@@ -20,7 +20,7 @@ from driftlab.trace.formats import (
 from driftlab.trace.formats.asked import Asked, Execution, UnwritableError
 from driftlab.trace.formats.fields import UNITS
 from driftlab.trace.formats.patterns import compiled
-from driftlab.trace.formats.text import head_of
+from driftlab.trace.formats.text import head_of, read_text
 from driftlab.trace.trace import Trace
 
 Read = Callable[[Sequence[Path], Asked], list[Execution]]
@@ -38,7 +38,9 @@ class Format(NamedTuple):
 FORMATS: Final[dict[str, Format]] = {
     "shiviz": Format(shiviz.read, shiviz.write, "vector clocks as JSON, a pattern in the header"),
     "tsviz": Format(tsviz.read, tsviz.write, "the same with times"),
-    "govector": Format(govector.read, govector.write, "NAME-Log.txt files, one or a folder of them"),
+    "govector": Format(
+        govector.read, govector.write, "NAME-Log.txt files, one or a folder of them"
+    ),
     "tracing": Format(tracing.read, tracing.write, "JSON lines of the DistributedClocks tracer"),
     "chrome": Format(chrome.read, chrome_write.write, "Chrome trace events, which Perfetto opens"),
     "csv": Format(table.read_csv, table.write_csv, "a table of text"),
@@ -50,7 +52,7 @@ FILES_MAX: Final = 10_000  # of a folder
 
 def read_executions(
     path: str | Path,
-    format: str | None = None,  # noqa: A002 - as the flag is called
+    format: str | None = None,
     pattern: str | Sequence[str] | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
@@ -101,7 +103,7 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def write_log(executions: Sequence[Execution], path: str | Path, format: str) -> None:  # noqa: A002
+def write_log(executions: Sequence[Execution], path: str | Path, format: str) -> None:
     """Write executions in a format. Raises UnwritableError where it cannot hold them."""
     known = FORMATS.get(format)
     if known is None or known.write is None:
@@ -119,10 +121,10 @@ def recognised(path: Path, asked: Asked) -> str:
         return "parquet"
     head = head_of(files[0], asked.encoding)
     if not head.strip():
-        raise UnreadableError(f"{files[0]}: empty")
-    name = _by_head(files[0], head)
-    if asked.patterns and name not in ("shiviz", "tsviz"):
+        head = _after_blanks(files[0], asked)
+    if asked.patterns and not shiviz.has_header(head):
         return "text"
+    name = _by_head(files[0], head)
     if name is None:
         first = head.strip().partition("\n")[0][:60]
         raise UnreadableError(
@@ -130,6 +132,15 @@ def recognised(path: Path, asked: Asked) -> str:
             f"Say --format ({', '.join(FORMATS)}), or --pattern for any other text"
         )
     return name
+
+
+def _after_blanks(path: Path, asked: Asked) -> str:
+    """Return a text that does not begin within 64 KiB. Raises UnreadableError if there is none."""
+    text = read_text(path, asked.encoding)
+    if text.text.strip():
+        return text.text.lstrip()
+    reasons = [f"{text.name}:{one.line}: {one.reason}" for one in text.unread]
+    raise UnreadableError((reasons or [f"{text.name}: empty"])[0])
 
 
 def _by_head(path: Path, head: str) -> str | None:

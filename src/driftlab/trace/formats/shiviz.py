@@ -44,9 +44,7 @@ def default_pattern(text: str) -> str:
     return ON_ONE_LINE if _WHOLE_LINE.match(first) else EVENT_FIRST
 
 
-def read(
-    paths: Sequence[Path], asked: Asked, needed: Sequence[str] = NEEDED
-) -> list[Execution]:
+def read(paths: Sequence[Path], asked: Asked, needed: Sequence[str] = NEEDED) -> list[Execution]:
     """Read files as ShiViz does. Raises DriftlabError."""
     files = [_pieces(read_text(path, asked.encoding), asked, needed) for path in paths]
     return executions_of(files, asked)
@@ -104,5 +102,3 @@ def _records(written: Written, columns: Sequence[str], *, is_timed: bool) -> lis
         f"{time}{host} {clock}{rest}\n{text}"
         for time, host, clock, rest, text in zip(times, hosts, clocks, more, texts, strict=True)
     ]
-
-

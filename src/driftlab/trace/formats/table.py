@@ -9,10 +9,9 @@ and names of messages in `sent` and `received`.
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -29,7 +28,6 @@ from driftlab.trace.trace import MISSING, Trace
 
 SEPARATORS: Final = ",;\t|"
 _OURS: Final = ["process", "index", "kind"]
-_DOTTED: Final = re.compile(r"\d+(\.\d+)+(/\d+(\.\d+)*)*")
 
 
 def separator_of(head: str) -> str | None:
@@ -49,39 +47,53 @@ def read_csv(paths: Sequence[Path], asked: Asked) -> list[Execution]:
 
 def _rows_of_csv(path: Path, asked: Asked, is_one_of_many: bool) -> Rows:
     text = read_text(path, asked.encoding)
-    unread = [Stretch(0, one.line, one.reason, "") for one in text.unread]
     first = text.text.lstrip().partition("\n")[0]
     if not first:
         raise UnreadableError(f"{text.name}: empty")
-    csv.field_size_limit(LINE_CHARS_MAX)
-    reader = csv.reader(io.StringIO(text.text, newline=""),
-                        delimiter=separator_of(text.text) or max(SEPARATORS, key=first.count))  # fmt: skip
-    heads: list[str] = []
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    before = 0
-    try:
-        for row in reader:
-            line, before = before + 1, reader.line_num
-            if not any(row):
-                continue
-            if not heads:
-                heads = [name.strip() for name in row]
-            elif len(row) != len(heads):
-                reason = f"has {len(row)} columns, not {len(heads)}"
-                unread.append(Stretch(0, line, reason, " ".join(row)))
-            else:
-                rows.append(row)
-                lines.append(line)
-    except csv.Error as error:
-        unread.append(Stretch(0, before + 1, f"is no CSV ({error}); nothing after it is read", ""))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(heads)
+    separator = separator_of(text.text) or max(SEPARATORS, key=first.count)
+    cells = _Cells([], [], [], [Stretch(0, one.line, one.reason, "") for one in text.unread])
+    cells.read(text.text, separator)
+    columns = list(zip(*cells.rows, strict=True)) if cells.rows else [()] * len(cells.heads)
     fields: dict[str, list[Any]] = {
         name: [cell or None for cell in column]
-        for name, column in zip(heads, columns, strict=True)
+        for name, column in zip(cells.heads, columns, strict=True)
     }
-    unread.sort(key=lambda each: each.line)
-    return _table(fields, np.array(lines, np.int64), path, unread, is_one_of_many)
+    cells.unread.sort(key=lambda each: each.line)
+    lines = np.array(cells.lines, np.int64)
+    return _table(fields, lines, path, cells.unread, is_one_of_many)
+
+
+class _Cells(NamedTuple):
+    """The cells of a table of text: its heads, its rows and their lines, and what is no row."""
+
+    heads: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+    unread: list[Stretch]
+
+    def read(self, text: str, separator: str) -> None:
+        """Take in the rows of a text; a row may be of several lines."""
+        csv.field_size_limit(LINE_CHARS_MAX)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        line = 1
+        try:
+            for row in reader:
+                if any(row):
+                    self._add(line, row)
+                line = reader.line_num + 1
+        except csv.Error as error:
+            reason = f"is no CSV ({error}); nothing after it is read"
+            self.unread.append(Stretch(0, line, reason, ""))
+
+    def _add(self, line: int, row: list[str]) -> None:
+        if not self.heads:
+            self.heads.extend(name.strip() for name in row)
+        elif len(row) != len(self.heads):
+            reason = f"has {len(row)} columns, not {len(self.heads)}"
+            self.unread.append(Stretch(0, line, reason, " ".join(row)))
+        else:
+            self.rows.append(row)
+            self.lines.append(line)
 
 
 def read_parquet(paths: Sequence[Path], asked: Asked) -> list[Execution]:
@@ -114,11 +126,9 @@ def _table(
                 f"{path}: no column named host or process (it has {', '.join(heads) or 'none'})"
             )
         fields["host"] = [path.stem] * len(lines)
-    texts = fields.get("timestamp", [])
-    if is_ours or (texts and all(t is None or _DOTTED.fullmatch(str(t)) for t in texts)):
-        if "timestamp" in fields and ("process" in fields or is_ours):
-            processes = len(set(fields["process"]))
-            fields[clock_of(texts, processes)] = fields.pop("timestamp")
+    if is_ours and "timestamp" in fields:
+        texts = fields.pop("timestamp")
+        fields[clock_of(texts, len(set(fields["process"])))] = texts
     return Rows(fields, lines, np.zeros(len(lines), np.int32), [str(path)], unread)
 
 

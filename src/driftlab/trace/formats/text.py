@@ -69,15 +69,16 @@ def read_text(path: Path, encoding: str | None = None, *, is_document: bool = Fa
     blocks = unpacked(path)
     try:
         first = next(blocks, b"")
-        encoding, first = _encoding_of(name, first, encoding)
-        lines = _Lines(name, encoding, DOCUMENT_CHARS_MAX if is_document else LINE_CHARS_MAX)
+    except BreaksOffError as error:
+        raise UnreadableError(f"{name}: {error}") from None
+    encoding, first = _encoding_of(name, first, encoding)
+    lines = _Lines(name, encoding, DOCUMENT_CHARS_MAX if is_document else LINE_CHARS_MAX)
+    try:
         lines.add(first)
         for block in blocks:
             lines.add(block)
         lines.end()
     except BreaksOffError as error:
-        if "lines" not in locals():
-            raise UnreadableError(f"{name}: {error}") from None
         lines.break_off(str(error))
     except UnicodeDecodeError:
         raise UnreadableError(

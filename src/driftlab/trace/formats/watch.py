@@ -4,7 +4,7 @@ An expression such as `(a+)+$` tries exponentially many ways before it gives up.
 Python's own engine looks for signals while it matches, so a timer of processor
 time stops it, at no cost where all is well; another process, or another engine,
 would cost every log. A signal reaches the main thread only: in another thread
-the bound is not watched.
+patterns are matched in a child process, whose main thread can be stopped.
 
 The bound is meant for the next record, not for the whole log, and it grows with
 the text, since to find that nothing matches all of it has to be gone through.
@@ -28,12 +28,18 @@ class PatternTimeError(UnreadableError):
     """A pattern did not find the next record in time."""
 
 
+def is_possible() -> bool:
+    """Whether this thread can be stopped by a signal."""
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
-def watched(found: list[Any], length: int, seconds: float = SECONDS_MAX) -> Iterator[None]:
-    """Raise PatternTimeError when `found` has not grown for too long. `length`: of the text."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def watched(found: list[Any], length: int, seconds: float) -> Iterator[None]:
+    """Raise PatternTimeError when `found` has not grown for too long.
+
+    `length`: of the text, in characters. `seconds`: the bound for a short one.
+    In the main thread only.
+    """
     limit = seconds + length * SECONDS_PER_CHARACTER
     looks, known = 0, -1
 

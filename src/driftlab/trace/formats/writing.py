@@ -101,10 +101,8 @@ class Written:
         for key, column in numbers.items():
             if column is not None:
                 columns[key] = ["-" if v == MISSING else str(v) for v in column.tolist()]
-        for key, texts in (("sender", self.senders()), ("targets", self.targets())):
-            if texts:
-                columns[key] = texts
-        return columns
+        names = {"sender": self.senders(), "targets": self.targets()}
+        return columns | {key: texts for key, texts in names.items() if texts}
 
     def senders(self) -> list[str]:
         """Return each event's sender, `-` where it has none; empty where the log has none."""
