@@ -1,4 +1,4 @@
-"""`python -m benchmarks [pacing start messages capacity help general simulator minute] [--quick]`.
+"""`python -m benchmarks [pacing start messages capacity help general shiviz …] [--quick]`.
 
 Prints Markdown tables and writes them, with every figure as JSON, to
 `benchmarks/results/`, a file for each suite. Progress goes to standard error.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import gmtime, strftime
 
-from benchmarks import capacity, general, help, messages, minute, pacing, simulator, start
+from benchmarks import capacity, general, help, messages, minute, pacing, shiviz, simulator, start
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
 
@@ -27,6 +27,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
         "help": help.measure,
     },
     "general-engine": {"general": general.measure},
+    "others-logs": {"shiviz": shiviz.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
 }
 

@@ -38,14 +38,6 @@ _NAMED_LIKE_COLUMNS: Final = frozenset(
 )  # fmt: skip
 
 
-class _Names(dict[str, int]):
-    """Positions of processes, in the order in which they are met."""
-
-    def __missing__(self, name: str) -> int:
-        self[name] = len(self)
-        return self[name]
-
-
 def build(rows: Rows, unit: str | None = None) -> Trace:
     """Return the trace of one execution. `unit`: of times, one of UNITS or None."""
     return _Building(rows, unit).trace()
@@ -59,7 +51,7 @@ class _Building:
         self._unit = unit
         self._known, self._others = means.named(rows.fields)
         self._bad: means.Bad = {}
-        self._names = _Names()
+        self._names = means.Positions()
 
     def trace(self) -> Trace:
         hosts = self._hosts()
@@ -114,7 +106,7 @@ class _Building:
         clocks = read_clocks(self._known[field], hosts, self._bad)
         if field == "clock" and "vector" in self._known:  # a table may have both
             both = read_clocks(self._known["vector"], hosts, self._bad)
-            return clocks._replace(lengths=both.lengths, names=both.names, values=both.values)
+            return both._replace(lamport=clocks.lamport)
         return clocks
 
     def _lamport_only(self, hosts: Sequence[str]) -> Clocks | None:
@@ -206,11 +198,9 @@ class _Building:
         return _some(sent), _some(received)
 
     def _timestamps(self, clocks: Clocks | None, kept: Array, met: int) -> Timestamps | None:
-        if clocks is not None and len(clocks.names):
-            places = np.fromiter(
-                map(self._names.__getitem__, clocks.names), np.int32, len(clocks.names)
-            )
-            return in_rows(clocks, places, kept)
+        if clocks is not None and len(clocks.codes):
+            places = np.array([self._names[name] for name in clocks.names], np.int32)
+            return in_rows(clocks, places[clocks.codes], kept)
         for clock in FURTHER:
             if clock in self._known:
                 return further(clock, [self._known[clock][row] for row in kept.tolist()], met)
@@ -245,7 +235,7 @@ class _Building:
 class _Sets(dict[tuple[int, ...], int]):
     """Sets of several targets, in the order in which they are met."""
 
-    def code(self, targets: Sequence[str] | None, names: _Names) -> int:
+    def code(self, targets: Sequence[str] | None, names: means.Positions) -> int:
         """Return what the column `target` has for these."""
         if targets is None:
             return EVERY_PEER

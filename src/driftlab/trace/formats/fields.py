@@ -69,6 +69,14 @@ _INSTANT: Final = re.compile(
 _HOURS: Final = re.compile(r"(\d\d?):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\d*")
 
 
+class Positions(dict[str, int]):
+    """Positions of names, in the order in which they are met: to ask for one is to meet it."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = len(self)
+        return self[name]
+
+
 def named(fields: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Part fields into those known here, by their names here, and all others."""
     low = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in fields}

@@ -13,24 +13,27 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.trace.formats.fields import Bad, is_empty
+from driftlab.trace.formats.fields import Bad, Positions, is_empty
 from driftlab.trace.trace import MISSING, Array, Timestamps
 
 _WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}\s*")
+ROWS_AT_ONCE: Final = 20_000  # whose objects are held at once
 _LARGEST: Final = 2**63 - 1
+_NONE: Final[Array] = np.zeros(0, np.int64)
 
 
 class Clocks(NamedTuple):
     """The clocks of rows.
 
     lamport i8: MISSING where the row has no whole number; None where no row has.
-    lengths i8: how many entries each row's vector clock has. names, values i8:
-    the entries of all rows, one after the other.
+    lengths i8: how many entries each row's vector clock has. codes, values
+    i8: the entries of all rows, one after the other; a code is a place in names.
     """
 
     lamport: Array
     lengths: Array
-    names: list[str]
+    names: Sequence[str]
+    codes: Array
     values: Array
 
 
@@ -44,13 +47,27 @@ def read_clocks(texts: Sequence[Any], hosts: Sequence[str], bad: Bad) -> Clocks:
         texts = [t.replace('\\"', '"') if isinstance(t, str) else t for t in texts]
     lamport = _all_whole(texts)
     if lamport is not None:
-        return Clocks(lamport, np.zeros(len(texts), np.int64), [], np.zeros(0, np.int64))
-    objects = _plain(texts)
-    if objects is not None:
-        found = _gathered(texts, objects)
-        if found is not None:
-            return found
-    return _gathered_one_by_one(texts, hosts, bad)
+        return Clocks(lamport, np.zeros(len(texts), np.int64), [], _NONE, _NONE)
+    names = Positions()
+    parts: list[_Part] = [_Part(_NONE, _NONE, _NONE, _NONE)]
+    for begin in range(0, len(texts), ROWS_AT_ONCE):
+        piece = slice(begin, begin + ROWS_AT_ONCE)
+        part = _gathered(texts[piece], names)
+        if part is None:
+            part = _gathered_one_by_one(texts[piece], hosts[piece], names, bad, begin)
+        parts.append(part)
+    lamport, lengths, codes, values = map(np.concatenate, zip(*parts, strict=True))
+    has_lamport = bool((lamport != MISSING).any())
+    return Clocks(lamport if has_lamport else None, lengths, list(names), codes, values)
+
+
+class _Part(NamedTuple):
+    """The clocks of some rows, as in Clocks; the names are those of all."""
+
+    lamport: Array
+    lengths: Array
+    codes: Array
+    values: Array
 
 
 def _all_whole(texts: Sequence[Any]) -> Array:
@@ -77,8 +94,11 @@ def _plain(texts: Sequence[Any]) -> list[dict[str, Any]] | None:
     return objects if whole else None
 
 
-def _gathered(texts: Sequence[str], objects: list[dict[str, Any]]) -> Clocks | None:
-    """Put objects into columns; None if one of them is no clock."""
+def _gathered(texts: Sequence[Any], names: Positions) -> _Part | None:
+    """Read clocks that all are vector clocks; return None if one of them is none."""
+    objects = _plain(texts)
+    if objects is None:
+        return None
     lengths = np.fromiter(map(len, objects), np.int64, len(objects))
     values = list(chain.from_iterable(map(dict.values, objects)))
     written = sum(text.count('":') for text in texts)
@@ -88,12 +108,17 @@ def _gathered(texts: Sequence[str], objects: list[dict[str, Any]]) -> Clocks | N
         column = np.array(values, np.int64)
     except OverflowError:
         return None
-    if len(column) and column.min() < 0:
+    if column.min() < 0:
         return None
-    return Clocks(None, lengths, list(chain.from_iterable(objects)), column)
+    every = map(names.__getitem__, chain.from_iterable(objects))
+    codes = np.fromiter(every, np.int64, len(values))
+    return _Part(np.full(len(texts), MISSING), lengths, codes, column)
 
 
-def _gathered_one_by_one(texts: Sequence[Any], hosts: Sequence[str], bad: Bad) -> Clocks:
+def _gathered_one_by_one(
+    texts: Sequence[Any], hosts: Sequence[str], names: Positions, bad: Bad, begin: int
+) -> _Part:
+    """Read clocks of any kind; `begin` is the number of the first row."""
     lamport = np.full(len(texts), MISSING, np.int64)
     rows: list[dict[str, int]] = []
     for row, text in enumerate(texts):
@@ -101,16 +126,16 @@ def _gathered_one_by_one(texts: Sequence[Any], hosts: Sequence[str], bad: Bad) -
         try:
             clock = read_clock(text)
         except ClockError as error:
-            bad.setdefault(row, str(error))
+            bad.setdefault(begin + row, str(error))
             continue
         if isinstance(clock, int):
             lamport[row] = clock
         elif clock is not None:  # of zeros only, it is still one
             rows[row] = clock or {hosts[row]: 0}
-    return Clocks(
-        lamport if (lamport != MISSING).any() else None,
+    return _Part(
+        lamport,
         np.array(list(map(len, rows)), np.int64),
-        [name for row in rows for name in row],
+        np.array([names[name] for row in rows for name in row], np.int64),
         np.array([value for row in rows for value in row.values()], np.int64),
     )
 
