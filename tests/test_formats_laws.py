@@ -1,5 +1,6 @@
 """What is written in a format reads back the same, as far as the format can hold it."""
 
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from driftlab.api.converted import convert
 from driftlab.api.history import History
+from driftlab.errors import DriftlabError
 from driftlab.trace.formats import Execution, UnwritableError, read_executions, read_log, write_log
 from driftlab.trace.trace import Trace
 from tests.executions import edges_of, executions, only_vectors, told_of, trace_of_steps
@@ -145,3 +147,26 @@ def test_tables_hold_any_name(name: str, tmp_path: Path) -> None:
     write_log([Execution("", trace)], out, name)
     (back,) = read_log(out)
     assert told_of(back, ALL) == told_of(trace, ALL)
+
+
+@pytest.mark.parametrize("name", HELD)
+@given(trace=executions(TEXTS), changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4))))
+@settings(max_examples=40, deadline=None)
+def test_a_damaged_file_is_read_or_refused_but_breaks_nothing(
+    name: str, trace: Trace, changes: list[tuple[float, bytes]]
+) -> None:
+    if not is_fit(trace, name):
+        return
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / ("x-Log.txt" if name == "govector" else OUT.get(name, "x.log"))
+        write_log([Execution("", trace)], out, name)
+        content = out.read_bytes()
+        for share, new in changes:
+            place = int(share * len(content))
+            content = content[:place] + new + content[place + 2 :]
+        out.write_bytes(content)
+        for options in ({}, {"format": name}):
+            with suppress(DriftlabError):
+                for found in read_log(out, **options):
+                    History(found).messages  # noqa: B018 - the work is done when it is asked for
+                    assert not len(found.holes) or found.unread

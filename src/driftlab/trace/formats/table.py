@@ -140,7 +140,7 @@ def write_csv(executions: Sequence[Execution], path: Path) -> None:
     frame = _frame(trace)
     if "targets" in frame.columns:
         targets = Written(trace, "csv", is_strict=False).targets()
-        listed = pl.Series(["" if text == "-" else text for text in targets], dtype=pl.String)
+        listed = pl.Series([None if text == "-" else text for text in targets], dtype=pl.String)
         frame = frame.with_columns(targets=listed)
     try:
         frame.write_csv(path)
