@@ -72,6 +72,10 @@ def test_an_entry_that_counts_no_event_is_unmatched() -> None:
     assert messages.sender.tolist() == [-1, 0, -1]
 
 
+def test_an_event_alone_may_have_heard_of_what_is_not_there() -> None:
+    assert implied_messages(log(A=[{"A": 1, "B": 1}], B=[])).source.tolist() == [UNMATCHED]
+
+
 def test_the_messages_beside_an_unmatched_one_are_kept() -> None:
     trace = log(A=[{"A": 1}], B=[{"B": 1}], C=[{"A": 1, "B": 7, "C": 1}])
     messages = implied_messages(trace)

@@ -122,7 +122,7 @@ def _direct(news: _News, entries: _Entries, held: Timestamps) -> _News:
     """Leave out what an event has heard of through another of its messages."""
     sums = np.concatenate([[0.0], np.cumsum(held.values, dtype=np.float64)])
     weight = sums[held.starts[1:]] - sums[held.starts[:-1]]
-    heavy = np.where(news.source >= 0, weight[news.source], -1.0)
+    heavy = np.where(news.source >= 0, weight[np.maximum(news.source, 0)], -1.0)
     order = np.lexsort((-heavy, news.row))
     left, done = news.only(order), []
     for _ in range(TURNS_MAX):

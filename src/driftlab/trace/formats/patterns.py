@@ -8,7 +8,6 @@ patterns the first takes all that it matches, the next what is left between.
 
 import json
 import re
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -110,6 +109,8 @@ def _find(
 
 def _find_apart(patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int) -> Match:
     """Find all records in a child process, where a pattern can be stopped."""
+    import subprocess  # only needed here
+
     sources = [pattern.pattern for pattern in patterns]
     asked = json.dumps([sources, text, begin, end, watch.SECONDS_MAX])
     command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
