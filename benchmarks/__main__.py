@@ -22,6 +22,7 @@ from benchmarks import (
     minute,
     pacing,
     reading,
+    shiviz,
     simulator,
     start,
 )
@@ -40,6 +41,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "general-engine": {"general": general.measure},
     "history": {"history": history.measure},
     "reading": {"reading": reading.measure},
+    "others-logs": {"shiviz": shiviz.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
 }
 

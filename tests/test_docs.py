@@ -84,6 +84,18 @@ def test_the_page_of_histories_can_be_followed_from_top_to_bottom(tmp_path: Path
     assert outputs == 2
 
 
+def test_the_page_of_formats_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
+    said = ""
+    outputs = 0
+    for language, text in blocks_of("formats.md"):
+        if language == "sh":
+            said = shell(text, tmp_path)
+        else:
+            assert said == text
+            outputs += 1
+    assert outputs == 7
+
+
 def test_what_the_readme_shows_in_python_runs(tmp_path: Path) -> None:
     """The examples of Python and of a process, as they stand."""
     text = (DOCS.parent / "README.md").read_text()

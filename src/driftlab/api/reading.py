@@ -1,9 +1,8 @@
 """From a path to histories: run folders, journals, packed histories, and anybody else's logs."""
 
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from driftlab.api.history import History
 from driftlab.api.recorded import read_scenario
@@ -56,8 +55,7 @@ def _traces(path: Path, options: dict[str, Any]) -> Iterator[tuple[str, Trace]]:
 
         if is_packed(path):
             return iter([(path.stem, unpack(path))])
-    foreign = _foreign(path, options)
-    return ((f"execution {number}", trace) for number, trace in enumerate(foreign, 1))
+    return iter(_foreign(path, options))
 
 
 def journals_at(path: Path) -> list[Journals]:
@@ -100,16 +98,14 @@ def _has_journals(folder: Path) -> bool:
     return any(is_journal(path) for path in paths if path.is_file())
 
 
-def _foreign(path: Path, options: dict[str, Any]) -> list[Trace]:
-    """Read a log of another program."""
+def _foreign(path: Path, options: dict[str, Any]) -> list[tuple[str, Trace]]:
+    """Read a log of another program: its executions, each with its label or its number."""
     if path.is_dir() and not any(path.iterdir()):
         raise UnreadableError(f"{path}: an empty folder; a run folder holds a NAME.log a machine")
-    try:
-        room = import_module("driftlab.trace.formats")
-    except ModuleNotFoundError:
-        raise UnreadableError(f"{path}: no journal and no packed history") from None
-    read_log = cast(Callable[..., list[Trace]], room.read_log)
-    traces = read_log(path, **options)
-    if not traces:
+    from driftlab.trace.formats import read_executions
+
+    found = read_executions(path, **options)
+    if not found:
         raise UnreadableError(f"{path}: there is no event in it")
-    return traces
+    return [(each.label or f"execution {number}", each.trace)
+            for number, each in enumerate(found, 1)]  # fmt: skip

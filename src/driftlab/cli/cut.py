@@ -6,6 +6,7 @@ from typing import Any
 
 from driftlab.api.cut import Cut
 from driftlab.api.reading import read
+from driftlab.cli.flags import format_options
 from driftlab.cli.naming import counts_named, event_named, number_named
 from driftlab.cli.tables import table
 
@@ -16,7 +17,7 @@ SHOWN_MAX = 20  # messages of a kind that are listed for people
 def main(options: argparse.Namespace) -> int:
     """Show a cut of a recorded run and return the exit status."""
     asked = _asked(options)
-    cut = read(options.path).cut(**asked)
+    cut = read(options.path, **format_options(options)).cut(**asked)
     if options.json:
         print(json.dumps(_plain(cut), indent=2))
         return 0

@@ -1,6 +1,7 @@
 """The flags of every command. The same name means the same thing everywhere."""
 
 import argparse
+from typing import Any
 
 SCENARIO_FLAGS = (
     ("--rates", "RATES", "ticks per second, one a machine (6,3,1), or drawn from a range (1..6)"),
@@ -94,6 +95,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         "--rates", metavar="RATES",
         help="ticks per second that the processes were to keep (6,3,1), where the log does not say",
     )  # fmt: skip
+    add_format(parser)
     group = parser.add_argument_group("output")
     group.add_argument(
         "--limit", metavar="N", help="list so many violations of each rule (default: 3, JSON: all)"
@@ -110,6 +112,7 @@ def add_cut(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--containing", metavar="A:17", help="the smallest consistent cut with it")
     group.add_argument("--before", metavar="A:17", help="the largest consistent cut without it")
     group.add_argument("--events", metavar="A=10,B=7", help="so many events of each process")
+    add_format(parser)
     add_json(parser)
 
 
@@ -118,6 +121,7 @@ def add_why(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="a run folder, a journal or a log")
     parser.add_argument("first", metavar="A:17", help="an event: its process and its number from 0")
     parser.add_argument("second", metavar="B:3", help="another")
+    add_format(parser)
     add_json(parser)
 
 
@@ -133,6 +137,43 @@ def add_pack(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse._ActionsContainer) -> None:
     """Flags of `driftlab scenarios`, and of all that print one thing."""
     parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+
+
+def add_format(parser: argparse.ArgumentParser, flag: str = "--format") -> None:
+    """Add the flags that say how somebody else's log is to be read; see `format_options`."""
+    group = parser.add_argument_group("the log of another program (found out where it can be)")
+    group.add_argument(
+        flag, dest="format", metavar="FORMAT",
+        help="shiviz, tsviz, govector, tracing, chrome, csv, parquet or text",
+    )  # fmt: skip
+    group.add_argument(
+        "--pattern", metavar="REGEX", action="append",
+        help="what a record looks like, with groups such as (?<host>…) and (?<clock>…); "
+        "of several the first wins",
+    )  # fmt: skip
+    group.add_argument("--delimiter", metavar="REGEX", help="what stands between two executions")
+    group.add_argument("--execution", metavar="N", help="of several the Nth, or the one so named")
+    group.add_argument("--encoding", metavar="NAME", help="of text (default: UTF-8, or its mark)")
+    group.add_argument("--time-unit", metavar="UNIT", help="of whole numbers: ns, us, ms or s")
+
+
+def format_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the flags of `add_format` say, as `driftlab.read` takes it."""
+    names = ("format", "pattern", "delimiter", "execution", "encoding", "time_unit")
+    given = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def add_convert(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab convert`."""
+    parser.add_argument("path", metavar="IN", help="a run's folder, a journal, or another's log")
+    parser.add_argument("out", metavar="OUT", help="the file to write (govector: or a folder)")
+    parser.add_argument(
+        "--to", metavar="FORMAT", required=True,
+        help="shiviz, tsviz, govector, tracing, chrome, csv or parquet",
+    )  # fmt: skip
+    add_format(parser, "--from")
+    add_json(parser)
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:

@@ -68,6 +68,7 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         ("replay", flags.add_recorded, "feed a run's recorded inputs to the machines again"),
         ("twin", flags.add_recorded, "a real run beside its simulation: where they part, and why"),
         ("pack", flags.add_pack, "put a run into one Parquet file, to keep or to compute with"),
+        ("convert", flags.add_convert, "write a history as others' tools read it"),
         ("scenarios", flags.add_json, "list the built-in scenarios"),
         ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
     ):

@@ -8,6 +8,7 @@ from typing import Any
 
 from driftlab.api.history import History
 from driftlab.api.reading import read
+from driftlab.cli.flags import format_options
 from driftlab.cli.naming import event_named
 from driftlab.cli.tables import table
 from driftlab.trace.trace import KINDS, MISSING
@@ -16,7 +17,7 @@ from driftlab.trace.trace import KINDS, MISSING
 def main(options: argparse.Namespace) -> int:
     """Print how one event happened before the other, or that neither did; return the status."""
     first, second = event_named(options.first), event_named(options.second)
-    history = read(options.path)
+    history = read(options.path, **format_options(options))
     rows = history.row(first), history.row(second)
     chain = history.order.why(*rows)
     back = [] if chain else history.order.why(*rows[::-1])

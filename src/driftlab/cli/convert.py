@@ -1,0 +1,25 @@
+"""`driftlab convert IN OUT --to FORMAT`: a history in the format of another tool."""
+
+import argparse
+import json
+from pathlib import Path
+
+from driftlab.api.converted import convert
+from driftlab.cli.flags import format_options
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write the history and return the exit status."""
+    done = convert(Path(options.path), Path(options.out), options.to, **format_options(options))
+    if options.json:
+        print(json.dumps(done.to_dict(), indent=2))
+        return 0
+    several = f" in {done.executions} executions" if done.executions > 1 else ""
+    print(f"{done.events} events of {done.processes} processes{several}: {options.out}")
+    for one in done.unread[:5]:
+        print(f"unread     {one.file}:{one.line} {one.reason}")
+    if len(done.unread) > 5:
+        print(f"unread     … and {len(done.unread) - 5} more")
+    for line in done.lost:
+        print(f"lost       {line}")
+    return 0

@@ -1,0 +1,73 @@
+"""The objects of one JSON document, one after the other, with where each stands.
+
+A document that breaks off gives what was before: the array form of Chrome's
+traces may end without its bracket, and a program that is killed writes no end.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+_BETWEEN: Final = re.compile(r"[\s,]*")
+_COLON: Final = re.compile(r"\s*:\s*")
+_DECODER: Final = json.JSONDecoder(parse_float=Decimal)
+
+
+class DamagedError(Exception):
+    """The document cannot be read from a place on: where, and why."""
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
+def elements(text: str, key: str) -> Iterator[tuple[int, Any]]:
+    """Yield the elements of an array, or of an object's array `key`, and where each begins.
+
+    Raises DamagedError where the text is no such document, or no longer.
+    """
+    place = _after(text, 0)
+    if text.startswith("[", place):
+        yield from _of_array(text, place + 1)
+    elif text.startswith("{", place):
+        yield from _of_object(text, place + 1, key)
+    else:
+        raise DamagedError(place, "is no JSON of a trace")
+
+
+def _of_array(text: str, place: int) -> Iterator[tuple[int, Any]]:
+    place = _after(text, place)
+    while place < len(text) and text[place] != "]":
+        value, end = _value(text, place)
+        yield place, value
+        place = _after(text, end)
+
+
+def _of_object(text: str, place: int, key: str) -> Iterator[tuple[int, Any]]:
+    place = _after(text, place)
+    while place < len(text) and text[place] != "}":
+        name, end = _value(text, place)
+        colon = _COLON.match(text, end)
+        if colon is None:
+            raise DamagedError(end, "is no JSON: no colon after a name")
+        if name == key and text.startswith("[", colon.end()):
+            yield from _of_array(text, colon.end() + 1)
+            return
+        _, end = _value(text, colon.end())
+        place = _after(text, end)
+    raise DamagedError(0, f"has no list named {key}")
+
+
+def _value(text: str, place: int) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, place)
+    except (ValueError, RecursionError) as error:
+        reason = "is nested too deep" if isinstance(error, RecursionError) else "is no JSON"
+        raise DamagedError(place, f"{reason}, or breaks off; nothing after it is read") from None
+
+
+def _after(text: str, place: int) -> int:
+    found = _BETWEEN.match(text, place)
+    return found.end() if found else place

@@ -1,0 +1,77 @@
+"""Where an event of a process may be missing: what could not be read lies before the next one.
+
+A stretch that matched nothing may be an event of any process that has events
+before and after it in the same file; if it names processes of the trace as
+words, only of those. A record whose process is known is missing there alone.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from driftlab.trace.formats.rows import Stretch
+from driftlab.trace.trace import Array
+
+_WORD: Final = re.compile(r"[^\s\"'{}()\[\],;=<>|:]+")
+
+
+def holes_of(
+    stretches: Sequence[Stretch], names: Sequence[str], starts: Array, file: Array, line: Array
+) -> Array:
+    """Return rows, rising, before which something of the same process may be missing."""
+    if not stretches or not len(line):
+        return np.zeros(0, np.int64)
+    # A place is a file and a line in one number.
+    span = int(max(line.max(), max(each.line for each in stretches))) + 2
+    places = file.astype(np.int64) * span + line
+    numbers = {name: number for number, name in enumerate(names)}
+    own: dict[int, list[int]] = {}  # of each process: places where a record of it is missing
+    maybe: dict[int, list[int]] = {}  # and where one may be
+    anybody: list[int] = []
+    for each in stretches:
+        place = each.file * span + each.line
+        if each.host is not None:
+            if each.host in numbers:
+                own.setdefault(numbers[each.host], []).append(place)
+        elif each.text is not None:
+            named = {numbers[word] for word in _WORD.findall(each.text) if word in numbers}
+            for process in named:
+                maybe.setdefault(process, []).append(place)
+            if not named:
+                anybody.append(place)
+    holes: set[int] = set(_between(anybody, starts, places, file).tolist())
+    for process, missing in own.items():
+        holes |= _after(missing, process, starts, places, span, needs_before=False)
+    for process, missing in maybe.items():
+        holes |= _after(missing, process, starts, places, span, needs_before=True)
+    return np.array(sorted(holes), np.int64)
+
+
+def _after(
+    missing: Sequence[int], process: int, starts: Array, places: Array, span: int,
+    *, needs_before: bool,
+) -> set[int]:  # fmt: skip
+    """Return the row of a process that comes next after each place, in the same file."""
+    low, high = int(starts[process]), int(starts[process + 1])
+    order = np.argsort(places[low:high], kind="stable")
+    mine: Array = places[low:high][order]
+    found = set()
+    for place, after in zip(missing, np.searchsorted(mine, missing).tolist(), strict=True):
+        file = place // span
+        before_too = after > 0 and mine[after - 1] // span == file
+        is_there = after < len(mine) and mine[after] // span == file
+        if is_there and (before_too or not needs_before):
+            found.add(low + int(order[after]))
+    return found
+
+
+def _between(anybody: Sequence[int], starts: Array, places: Array, file: Array) -> Array:
+    """Return rows that have a stretch between them and the row before, in the same file."""
+    if not anybody:
+        return np.zeros(0, np.int64)
+    before: Array = np.searchsorted(np.sort(np.array(anybody, np.int64)), places)
+    is_after: Array = (before[1:] > before[:-1]) & (file[1:] == file[:-1])
+    rows: Array = np.flatnonzero(is_after) + 1
+    return rows[~np.isin(rows, starts)]

@@ -1,0 +1,115 @@
+"""`driftlab convert`: what any log holds, in the format of another tool."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import driftlab
+from driftlab.cli.main import main
+from driftlab.trace.formats import read_executions, read_log
+from tests.executions import edges_of, told_of
+
+SHIVIZ = 'A {"A":1}\nasks\nnoise\nB {"A":1, "B":1}\nis asked\n'
+ASKED = {(("A", 0), ("B", 0))}
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "in.log"
+    path.write_text(SHIVIZ)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose machines kept vector clocks, as journals."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    driftlab.simulate(driftlab.Scenario(rates=[6, 3, 1], seconds=10, seed=1, clock="vector"),
+                      record="all", out=folder)  # fmt: skip
+    return folder
+
+
+def test_it_says_what_was_written_and_what_could_not_be_read(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.json"
+    assert main(["convert", str(log), str(out), "--to", "chrome"]) == 0
+    assert capsys.readouterr().out == (
+        f"2 events of 2 processes: {out}\nunread     {log}:3 matches nothing: noise\n"
+    )
+    assert edges_of(read_log(out)[0]) == ASKED
+    assert main(["convert", str(log), str(out), "--to", "chrome", "--json"]) == 0
+    unread = [{"file": str(log), "line": 3, "reason": "matches nothing: noise"}]
+    assert json.loads(capsys.readouterr().out) == {
+        "events": 2, "processes": 2, "executions": 1, "unread": unread, "lost": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["shiviz", "tsviz", "govector", "tracing", "csv", "parquet"])
+def test_a_run_of_ours_can_be_had_in_every_format(run: Path, tmp_path: Path, name: str) -> None:
+    ours = driftlab.read(run)
+    out = tmp_path / ("logs" if name == "govector" else f"x.{name}")
+    assert main(["convert", str(run), str(out), "--to", name]) == 0
+    (found,) = read_log(out)
+    keys = ["time_ns", "vector"]
+    keys += ["kind", "clock", "sender", "targets", "queue"] if name != "govector" else []
+    assert told_of(found, keys) == told_of(ours.trace, keys)
+    if name != "govector":
+        assert edges_of(found) == edges_of(ours.trace)
+
+
+def test_a_run_without_vector_clocks_gets_them(tmp_path: Path) -> None:
+    pytest.importorskip("driftlab.analysis.restamp")
+    folder = tmp_path / "run"
+    scenario = driftlab.Scenario(rates=[6, 3, 1], seconds=10, seed=1)
+    driftlab.simulate(scenario, record="all", out=folder)
+    assert main(["convert", str(folder), str(tmp_path / "x.log"), "--to", "shiviz"]) == 0
+    (found,) = read_log(tmp_path / "x.log")
+    assert edges_of(found) == edges_of(driftlab.read(folder).trace)
+
+
+def test_all_executions_are_written_with_their_labels(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.log", tmp_path / "out.log"
+    path.write_text(f"-- x --\n{SHIVIZ}-- y --\n{SHIVIZ}")
+    flags = ["--from", "shiviz", "--delimiter", "-- (?<trace>.*) --"]
+    assert main(["convert", str(path), str(out), "--to", "shiviz", *flags]) == 0
+    assert [each.label for each in read_executions(out)] == ["x", "y"]
+    one = tmp_path / "one.csv"
+    assert main(["convert", str(out), str(one), "--to", "csv"]) == 2
+    assert main(["convert", str(out), str(one), "--to", "csv", "--execution", "y"]) == 0
+    assert len(driftlab.read(one)) == 2
+
+
+def test_flags_say_how_a_log_is_read(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.log", tmp_path / "out.csv"
+    path.write_bytes("é 5 a\nB 6 b\n".encode("latin-1"))
+    flags = ["--pattern", r"^(?<host>B) (?<time>\d) (?<event>.)", "--encoding", "latin-1",
+             "--pattern", r"^(?<host>.) (?<time>\d) (?<event>.)", "--time-unit", "ms"]  # fmt: skip
+    assert main(["convert", str(path), str(out), "--to", "csv", *flags]) == 0
+    trace = driftlab.read(out).trace
+    assert list(trace.names) == ["é", "B"]
+    assert trace.columns.time_ns.tolist() == [5_000_000, 6_000_000]
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["in.log", "in.log", "--to", "csv"], "is what is to be read"),
+        (["in.log", "out", "--to", "xml"], "--to xml: there are shiviz, tsviz"),
+        (["in.log", "out", "--to", "text"], "--to text: there are shiviz, tsviz"),
+        (["in.log", "out", "--to", "tsviz"], "tsviz: the log has no times to write"),
+        (["in.log", "no/such/out", "--to", "csv"], "no/such/out: "),
+        (["in.log", "in.log/x", "--to", "shiviz"], "in.log/x: "),
+        (["gone.log", "out", "--to", "csv"], "gone.log: "),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    log: Path, flags: list[str], says: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(log.parent)
+    assert main(["convert", *flags]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1

@@ -1,0 +1,248 @@
+"""Bad input of others' logs: told by file and line, nothing lost quietly, nothing hangs."""
+
+import gzip
+import re
+import threading
+from pathlib import Path
+
+import pytest
+
+from driftlab.errors import DriftlabError
+from driftlab.trace.files import UnreadableError
+from driftlab.trace.formats import read_log, text
+from driftlab.trace.formats.patterns import PatternError, compiled, find
+from driftlab.trace.formats.watch import PatternTimeError, watched
+from driftlab.trace.trace import Trace
+
+PATTERN = r"^(?<host>\w+) (?<clock>\{.*?\}) (?<event>.*)$"
+ONE = 'A {"A":1} one'
+TWO = 'A {"A":2} two'
+THREE = 'B {"B":1} three'
+
+
+def read_bytes(folder: Path, content: bytes, **options: object) -> Trace:
+    path = folder / "x.log"
+    path.write_bytes(content)
+    (trace,) = read_log(path, **{"pattern": PATTERN, **options})
+    return trace
+
+
+def unread(trace: Trace) -> list[tuple[int, str]]:
+    return [(one.line, one.reason) for one in trace.unread]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_of_any_kind_count_alike(tmp_path: Path, end: str) -> None:
+    content = end.join([ONE, "", "noise", TWO]) + "\n" + THREE
+    trace = read_bytes(tmp_path, content.encode())
+    assert trace.columns.line.tolist() == [1, 4, 5]
+    assert unread(trace) == [(3, "matches nothing: noise")]
+    assert trace.texts["event"] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("cut", range(0, 60, 7))
+def test_line_ends_may_fall_anywhere_between_blocks(
+    tmp_path: Path, cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftlab.trace.formats.packed.BLOCK_BYTES", cut + 1)
+    content = f"{ONE}\r\n\r\nnéise\r\r\n{TWO}\n\r{THREE}\r".encode()
+    whole = read_bytes(tmp_path, content)
+    assert whole.columns.line.tolist() == [1, 5, 7]
+    assert unread(whole) == [(3, "matches nothing: néise")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-be"])
+def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, encoding: str) -> None:
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    trace = read_bytes(tmp_path, mark + f"{ONE}é\n{TWO}\n".encode(encoding))
+    assert trace.texts["event"] == ["oneé", "two"]
+
+
+def test_bytes_that_are_no_characters_are_told_of_and_the_encoding_can_be_said(
+    tmp_path: Path,
+) -> None:
+    content = f"{ONE}\n{TWO}é\n{THREE}é\n".encode("latin-1")
+    reason = "byte 0xE9 is not UTF-8; if the file is in another encoding, say --encoding"
+    trace = read_bytes(tmp_path, content)
+    assert unread(trace) == [(2, reason), (3, reason)]
+    assert len(trace) == 1
+    trace = read_bytes(tmp_path, content, encoding="latin-1")
+    assert trace.texts["event"] == ["one", "twoé", "threeé"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"\n \n", "empty"),
+        (b"\x7fELF\0\0\0\1", "not text"),
+        (f"{ONE}\n".encode("utf-16-le"), "try --encoding utf-16-le"),
+        (f"{ONE}\n".encode("utf-16-be"), "try --encoding utf-16-be"),
+        (b"\xff\xfeA", "cannot be read as utf-16-le text"),
+        (b"hello\nworld\n", "no record could be read; line 1 2 lines match nothing: hello"),
+    ],
+)
+def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, content: bytes, says: str) -> None:
+    with pytest.raises(DriftlabError, match=says) as caught:
+        read_bytes(tmp_path, content)
+    assert "\n" not in str(caught.value)
+    assert "x.log" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({}, "which format is this? It begins with: hello"),
+        ({"format": "xml"}, "--format xml: there are shiviz, tsviz"),
+        ({"format": "shiviz"}, "no record could be read"),
+        ({"format": "chrome"}, "is no JSON of a trace"),
+        ({"format": "tracing"}, "is no object of JSON"),
+        ({"format": "csv"}, "no column named host"),
+        ({"format": "parquet"}, "cannot be read as Parquet"),
+        ({"format": "text"}, "--pattern"),
+        ({"pattern": "(?<host>"}, "is no regular expression"),
+        ({"pattern": "(?<event>.*)"}, "no group named host"),
+        ({"pattern": "(.*)"}, "no named group that is known"),
+        ({"format": "shiviz", "pattern": "(?<host>.*)"}, "no group named clock or event"),
+        ({"pattern": "(?<host>.*)", "encoding": "ebcdic-9"}, "--encoding ebcdic-9: unknown"),
+        ({"pattern": "(?<host>.*)", "time_unit": "h"}, "--time-unit h: there are ns, us, ms, s"),
+    ],
+)
+def test_what_is_asked_wrongly_is_said_with_what_is_possible(
+    tmp_path: Path, options: dict[str, str], says: str
+) -> None:
+    path = tmp_path / "x.log"
+    path.write_text("hello\n")
+    with pytest.raises(DriftlabError, match=re.escape(says)):
+        read_log(path, **options)
+
+
+def test_a_path_that_is_not_there_or_holds_nothing_is_refused(tmp_path: Path) -> None:
+    for path, says in ((tmp_path / "no", "no such file"), (tmp_path, "no files here")):
+        with pytest.raises(UnreadableError, match=says):
+            read_log(path)
+
+
+def test_a_packed_file_that_breaks_off_gives_what_was_before(tmp_path: Path) -> None:
+    many = "\n".join(f'A {{"A":{n}}} {hash(n) ** 9}' for n in range(1, 3000))
+    packed = gzip.compress(many.encode())
+    trace = read_bytes(tmp_path, packed[: len(packed) // 2])
+    assert 0 < len(trace) < 2999
+    assert trace.columns.line.tolist() == list(range(1, len(trace) + 1))
+    reason = "the gzip file breaks off here; what was before it is read"
+    assert unread(trace) == [(len(trace) + 1, reason)]
+    assert trace.texts["event"][-1] == str(hash(len(trace)) ** 9)
+    with pytest.raises(DriftlabError, match="damaged"):
+        read_bytes(tmp_path, packed[:10] + b"\xff" * 50)
+
+
+def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "LINE_CHARS_MAX", 50)
+    for block in (7, 64, 1 << 20):
+        monkeypatch.setattr("driftlab.trace.formats.packed.BLOCK_BYTES", block)
+        content = f"{ONE}\n{'x' * 400}\n{TWO}\r\n{'y' * 50}\n{THREE}\n{'z' * 90}".encode()
+        trace = read_bytes(tmp_path, content)
+        assert trace.columns.line.tolist() == [1, 3, 5]
+        assert unread(trace) == [
+            (2, "a line of 400 characters; at most 50 are read"),
+            (4, f"matches nothing: {'y' * 50}"),
+            (6, "a line of 90 characters; at most 50 are read"),
+        ]
+
+
+BAD_CLOCKS = [
+    ('{"A":1,"A":2}', "the clock names A twice"),
+    ('{"A":-1}', "the clock's entry for A, -1, is not 0 to 2^63-1"),
+    ('{"A":1.5}', "the clock's entry for A, 1.5, is no whole number"),
+    ('{"A":true}', "the clock's entry for A, True, is no whole number"),
+    ('{"A":null}', "the clock's entry for A, None, is no whole number"),
+    ('{"A":"1"}', "the clock's entry for A, 1, is no whole number"),
+    ('{"A":[1]}', "is no whole number"),
+    ('{"A":' + "1" * 400 + "}", "is not 0 to 2"),
+    ('{"A":' + "1" * 5000 + "}", "is neither a whole number nor an object"),
+    ("1" * 400, "has more than 64 bits"),
+    ("1" * 5000, "is neither a whole number nor an object"),
+    ("[1,2]", "is neither a whole number nor an object"),
+    ('{"A":' * 100_000 + "1" + "}" * 100_000, "is neither a whole number nor an object"),
+    ('{"A":1', "is neither a whole number nor an object"),
+    ("later", "is neither a whole number nor an object"),
+]
+
+
+@pytest.mark.parametrize(("clock", "says"), BAD_CLOCKS)
+def test_a_clock_that_is_none_is_no_event(tmp_path: Path, clock: str, says: str) -> None:
+    log = f'A {{"A":1}}\nA {clock}\nA {{"A":3}}\nB {{"B":1}}\n'
+    trace = read_bytes(tmp_path, log.encode(), pattern=r"^(?<host>\w+) (?<clock>.*)$")
+    assert [line for line, _ in unread(trace)] == [2]
+    assert says in trace.unread[0].reason
+    assert len(trace.unread[0].reason) < 150
+    assert trace.columns.line.tolist() == [1, 3, 4]
+    assert trace.holes.tolist() == [1]  # before the third line's event, and nobody else's
+
+
+def test_numbers_that_are_none_are_no_events(tmp_path: Path) -> None:
+    log = "A 1 0\nA x 0\nA 3 9223372036854775808\nA 4 -\n"
+    pattern = r"(?<host>\w) (?<lamport>\S+) (?<queue>\S+)"
+    trace = read_bytes(tmp_path, log.encode(), pattern=pattern)
+    assert unread(trace) == [
+        (2, "lamport x is no whole number of 64 bits"),
+        (3, "queue 9223372036854775808 is no whole number of 64 bits"),
+    ]
+    assert trace.columns.line.tolist() == [1, 4]
+
+
+def test_holes_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) -> None:
+    log = [
+        "# a comment before all", 'A {"A":1} x', 'B {"B":1} x', 'C {"C":1} x',
+        "A says something odd", 'A {"A":2} x', 'B {"B":2} x',
+        "anybody", "and more", 'C {"C":2} x', 'A {"A":3} x', "the end",
+    ]  # fmt: skip
+    trace = read_bytes(tmp_path, "\n".join(log).encode())
+    assert trace.columns.line.tolist() == [2, 6, 11, 3, 7, 4, 10]
+    # A's second event for what names A; then all that go on after what names nobody.
+    assert trace.holes.tolist() == [1, 2, 6]
+    assert unread(trace)[2] == (8, "2 lines match nothing: anybody …")
+    assert [line for line, _ in unread(trace)] == [1, 5, 8, 12]
+
+
+def test_a_pattern_that_would_try_for_ever_is_stopped(tmp_path: Path) -> None:
+    log = "A 1\n" + "a" * 40 + "!\n"
+    pattern = compiled(r"^(?:(?<host>A) (?<lamport>\d)|(a+)+)$")
+    found: list[object] = []
+    too_long = pytest.raises(PatternTimeError, match=r"0\.2 s \(of processor time\)")
+    with too_long, watched(found, 0, seconds=0.2):
+        found += pattern.finditer(log)
+
+
+def test_a_stopped_pattern_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftlab.trace.formats.watch.SECONDS_MAX", 0.2)
+    log = "A 1\nA 2\n" + "a" * 40 + "!\n"
+    with pytest.raises(PatternTimeError, match=r"x.log: the pattern, after line 2: .*\(a\+\)\+"):
+        read_bytes(tmp_path, log.encode(), pattern=r"^(?:(?<host>A) (?<lamport>\d)|(a+)+)$")
+
+
+def test_a_pattern_is_stopped_in_any_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftlab.trace.formats.watch.SECONDS_MAX", 0.5)
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            read_bytes(tmp_path, b"a" * 40 + b"!\n", pattern=r"^(?<host>(a+)+)$")
+        except DriftlabError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert isinstance(caught[0], PatternTimeError)
+
+
+def test_patterns_of_javascript_are_understood() -> None:
+    found = find([compiled(r"(?<a$b>x)(?<=x)(?<!y)\k<a$b>(?<c>\(\?<\/)")], r"xx(?</")
+    assert found.groups == {"a_b": ["x"], "c": ["(?</"]}
+    with pytest.raises(PatternError, match="more than 10,000 characters"):
+        compiled("a" * 10_001)

@@ -1,0 +1,121 @@
+"""Messages that vector timestamps imply: the order they give is the true one, or UNMATCHED."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from hypothesis import given, settings
+
+from driftlab.analysis.implied import implied_messages
+from driftlab.analysis.messages import NOTHING, UNMATCHED
+from driftlab.trace.timestamps import from_rows
+from driftlab.trace.trace import Columns, Trace
+from tests.executions import Edge, edges_of, executions, only_vectors
+
+Clock = Mapping[str, int]
+
+
+def log(**events: Sequence[Clock]) -> Trace:
+    """Return a trace of vector clocks, a list of them a process."""
+    names = list(events)
+    flat = [clock for clocks in events.values() for clock in clocks]
+    starts = np.cumsum([0, *(len(clocks) for clocks in events.values())])
+    rows = [{names.index(name): value for name, value in clock.items()} for clock in flat]
+    kind = np.full(len(flat), 3, np.uint8)
+    return Trace(names, starts, Columns(kind), timestamps=from_rows("vector", rows))
+
+
+def order_of(trace: Trace, edges: set[Edge]) -> set[Edge]:
+    """Return all pairs in happened-before, by following edges until nothing is added."""
+    places = [trace.place(row) for row in range(len(trace))]
+    past: dict[tuple[str, int], set[tuple[str, int]]] = {place: set() for place in places}
+    direct = {place: [a for a, b in edges if b == place] for place in places}
+    changed = True
+    while changed:
+        changed = False
+        for name, index in places:
+            before = [*direct[name, index], *([(name, index - 1)] if index else [])]
+            found = {each for one in before for each in {one, *past[one]}}
+            changed |= found != past[name, index]
+            past[name, index] = found
+    return {(a, b) for b, all_before in past.items() for a in all_before}
+
+
+@given(trace=executions())
+@settings(max_examples=80, deadline=None)
+def test_the_order_is_that_of_the_true_messages(trace: Trace) -> None:
+    implied = edges_of(only_vectors(trace))
+    assert implied <= edges_of(trace)  # nothing is made up
+    assert order_of(trace, implied) == order_of(trace, edges_of(trace))
+
+
+def test_what_is_heard_of_through_another_is_no_message() -> None:
+    trace = log(
+        A=[{"A": 1}],
+        B=[{"A": 1, "B": 1}],
+        C=[{"A": 1, "B": 1, "C": 1}],
+    )
+    messages = implied_messages(trace)
+    assert messages.source.tolist() == [NOTHING, 0, 1]
+    assert messages.sender.tolist() == [-1, 0, 1]
+    assert len(messages.more_to) == 0
+
+
+def test_one_event_may_hear_of_several_that_know_nothing_of_each_other() -> None:
+    trace = log(A=[{"A": 1}], B=[{"B": 1}, {"B": 2}], C=[{"A": 1, "B": 2, "C": 1}])
+    assert edges_of(trace) == {(("A", 0), ("C", 0)), (("B", 1), ("C", 0))}
+
+
+def test_an_entry_that_counts_no_event_is_unmatched() -> None:
+    trace = log(A=[{"A": 1}], B=[{"A": 5, "B": 1}, {"A": 5, "B": 2}])
+    messages = implied_messages(trace)
+    assert messages.source.tolist() == [NOTHING, UNMATCHED, NOTHING]
+    assert messages.sender.tolist() == [-1, 0, -1]
+
+
+def test_an_event_alone_may_have_heard_of_what_is_not_there() -> None:
+    assert implied_messages(log(A=[{"A": 1, "B": 1}], B=[])).source.tolist() == [UNMATCHED]
+
+
+def test_the_messages_beside_an_unmatched_one_are_kept() -> None:
+    trace = log(A=[{"A": 1}], B=[{"B": 1}], C=[{"A": 1, "B": 7, "C": 1}])
+    messages = implied_messages(trace)
+    assert messages.source.tolist() == [NOTHING, NOTHING, UNMATCHED]
+    assert (messages.more_to.tolist(), messages.more_from.tolist()) == ([2], [0])
+
+
+def test_of_several_events_with_one_number_the_first_is_meant() -> None:
+    trace = log(A=[{"A": 1}, {"A": 2}, {"A": 2}], B=[{"A": 2, "B": 1}])
+    assert edges_of(trace) == {(("A", 1), ("B", 0))}
+
+
+def test_a_clock_that_goes_back_hears_again_when_it_comes_forward() -> None:
+    trace = log(A=[{"A": 1}], B=[{"A": 1, "B": 1}, {"B": 2}, {"A": 1, "B": 3}])
+    assert edges_of(trace) == {(("A", 0), ("B", 0)), (("A", 0), ("B", 2))}
+
+
+def test_an_event_without_a_timestamp_is_passed_over() -> None:
+    trace = log(A=[{"A": 1}], B=[{"A": 1, "B": 1}, {}, {"A": 1, "B": 3}])
+    assert edges_of(trace) == {(("A", 0), ("B", 0))}
+
+
+def test_clocks_that_form_a_cycle_end_all_the_same() -> None:
+    trace = log(A=[{"A": 1, "B": 1}], B=[{"A": 1, "B": 1}])
+    assert edges_of(trace) == {(("B", 0), ("A", 0)), (("A", 0), ("B", 0))}
+
+
+def test_entries_at_the_end_of_64_bits_are_numbers_like_others() -> None:
+    last = 2**63 - 1
+    trace = log(A=[{"A": last}], B=[{"A": last, "B": last - 1}])
+    assert edges_of(trace) == {(("A", 0), ("B", 0))}
+
+
+def test_more_messages_than_turns_are_all_kept() -> None:
+    names = [f"P{n}" for n in range(100)]
+    own = {name: [{name: 1}] for name in names}
+    trace = log(**own, Z=[{**dict.fromkeys(names, 1), "Z": 1}])
+    assert len(edges_of(trace)) == 100
+
+
+def test_no_timestamps_imply_nothing() -> None:
+    empty = Trace(["A"], np.array([0, 0]), Columns(np.zeros(0, np.uint8)))
+    assert len(implied_messages(empty).source) == 0
