@@ -198,3 +198,22 @@ def _among(trace: Trace, every: Array, sender: Array, to: Array) -> Array:
     }
     pairs = zip(sender.tolist(), to.tolist(), strict=True)
     return every & np.array([pair in links for pair in pairs], bool)
+
+
+def match_arrivals(trace: Trace, messages: Messages) -> Array:
+    """Return the row of the send of each message that `trace.arrivals` holds, else UNMATCHED.
+
+    i8, as long as `arrivals.sender`; empty where the trace has no arrivals. Messages
+    are named as their receives were found to be; see `match`.
+    """
+    held = trace.arrivals
+    if held is None or trace.columns.clock is None:
+        return np.full(0 if held is None else len(held.sender), UNMATCHED, np.int64)
+    early = np.isin(held.sender, list(messages.early))
+    at = np.repeat(trace.process_column(), np.diff(held.starts))
+    finder = _Finder(trace)
+    found = finder.find(held.sender, held.stamp + early, at)
+    if messages.uneven is not None and len(messages.uneven):
+        left = np.flatnonzero(found == UNMATCHED)
+        found[left] = finder.find(held.sender[left], held.stamp[left] + 1, at[left])
+    return found

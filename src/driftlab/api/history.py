@@ -53,6 +53,14 @@ class History:
         """Which send each receive belongs to."""
         return match(self.trace)
 
+    def restamp(self, clock: str) -> "History":
+        """Return the same history with a clock computed anew; see `driftlab.analysis.restamp`."""
+        from driftlab.analysis.restamp import messages_of, restamped
+
+        history = History(restamped(self.trace, self.messages, clock))
+        history.__dict__["messages"] = messages_of(self.messages, clock)
+        return history
+
     def row(self, event: EventName) -> int:
         """Return the row of an event. Raises NoSuchEventError."""
         if isinstance(event, tuple):

@@ -64,6 +64,9 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         ("stats", flags.add_recorded, "the figures of a recorded run"),
         ("replay", flags.add_recorded, "feed a run's recorded inputs to the machines again"),
         ("twin", flags.add_recorded, "a real run beside its simulation: where they part, and why"),
+        ("restamp", flags.add_restamp, "any clock, computed afterwards over the same history"),
+        ("compare", flags.add_log, "all clocks side by side over one history"),
+        ("offsets", flags.add_log, "how far machines' own clocks are off, from messages alone"),
         ("scenarios", flags.add_json, "list the built-in scenarios"),
         ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
     ):

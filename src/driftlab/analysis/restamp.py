@@ -1,0 +1,210 @@
+"""Any clock of the catalogue, computed afterwards over the same history.
+
+A clock follows from happened-before alone (the hybrid clock from physical time
+too), so it can be had from any history whose messages are known, whatever
+clock its program kept, or none. A history that is not too long goes event by
+event through the very clocks that machines run; a longer one, or one in which
+events received several messages, through the same rules over columns. Both
+give the same, and give exactly what a correct run recorded.
+
+One clock is replaced, all else is left as the log has it. The Lamport clock
+also names the messages: where it is replaced, so are the stamps.
+
+The limit: of a receive whose send is not in the log nothing is known but that
+it happened. It is counted as an event that received nothing, and its message
+carries the clock's timestamp of nothing, which no event is before. Events that
+a hole has swallowed are not counted.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from driftlab.analysis.matching import match_arrivals
+from driftlab.analysis.messages import UNMATCHED, Messages
+from driftlab.analysis.stamping import (
+    Causality,
+    causality_of,
+    hybrid_clocks,
+    lamport_clocks,
+    matrix_clocks,
+    vector_clocks,
+)
+from driftlab.clocks.catalogue import CLOCKS, require_fits
+from driftlab.clocks.clock import ENTRY_MAX
+from driftlab.errors import DriftlabError
+from driftlab.trace.timestamps import from_texts, text_at, texts_of
+from driftlab.trace.trace import MISSING, Array, Timestamps, Trace
+
+EVENTS_ONE_BY_ONE_MAX: Final = 10_000  # more go through columns
+NUMBERS_MAX: Final = 2_000_000_000  # in all timestamps together; each takes 12 bytes
+STAMP_OF_NOTHING: Final = 0  # no Lamport clock is below it
+
+
+class RestampError(DriftlabError):
+    """A clock that cannot be computed over a history, and why."""
+
+
+def restamped(trace: Trace, messages: Messages, clock: str) -> Trace:
+    """Return the same trace with the clock of this name computed anew.
+
+    Rows, and so the messages, stay what they are. Raises RestampError where
+    there is no such clock, it cannot count so many processes, or needs times
+    that the log does not have; CycleError where events happened before
+    themselves.
+    """
+    require_possible(trace, clock)
+    of = causality_of(trace, messages)
+    if clock == "lamport":
+        return with_lamport_clock(trace, messages, lamport_clocks(of))
+    if len(trace) <= EVENTS_ONE_BY_ONE_MAX and not len(messages.more_to):
+        texts = [stamp.encode() for stamp in issued(of, clock)]
+        return changed(trace, timestamps=from_texts(clock, texts))
+    return changed(trace, timestamps=timestamps_of(of, clock))
+
+
+def require_possible(trace: Trace, clock: str) -> None:
+    """Raise RestampError if a clock cannot be computed over a trace, for lack of room or times."""
+    try:
+        require_fits(clock, trace.processes)
+    except ValueError as error:
+        raise RestampError(str(error)) from None
+    if clock == "hybrid":
+        physical_ns(trace)
+    numbers = len(trace) * width_of(clock, trace.processes)
+    if numbers > NUMBERS_MAX:
+        raise RestampError(
+            f"{clock} timestamps of {len(trace)} events of {trace.processes} processes have "
+            f"{numbers} numbers; the limit is {NUMBERS_MAX}"
+        )
+
+
+def width_of(clock: str, processes: int) -> int:
+    """Return how many numbers a timestamp has."""
+    return {"vector": processes, "matrix": processes**2, "hybrid": 2}.get(clock, 1)
+
+
+def physical_ns(trace: Trace) -> Array:
+    """Return what each process's own clock showed at each event: `time_ns`, else when it began.
+
+    Nanoseconds, i8. Raises RestampError where the log does not say.
+    """
+    of = trace.columns
+    if of.time_ns is not None:
+        times = of.time_ns
+    elif of.due_ns is not None:
+        times = of.due_ns if of.late_ns is None else of.due_ns + of.late_ns
+    else:
+        raise RestampError("this log has no times, and a hybrid clock follows them")
+    missing = np.flatnonzero(times == MISSING)
+    if len(missing):
+        name, index = trace.place(int(missing[0]))
+        raise RestampError(
+            f"{len(missing)} events have no time, the first is {name}'s event {index}; "
+            "a hybrid clock needs one of each"
+        )
+    return times
+
+
+def issued(of: Causality, clock: str) -> list[Any]:
+    """Return the timestamp of every event, as the clocks of the catalogue issue them.
+
+    For histories in which no event received several messages.
+    """
+    trace, (got, sources) = of.trace, of.sources
+    make, processes = CLOCKS[clock].clock, trace.processes
+    clocks = [make(place, processes) for place in range(processes)]
+    now_ns = physical_ns(trace).tolist() if clock == "hybrid" else [0] * len(trace)
+    process = trace.process_column().tolist()
+    count, first = np.diff(got).tolist(), got.tolist()
+    stamps: list[Any] = [None] * len(trace)
+    for row in of.order.tolist():
+        own, now = clocks[process[row]], now_ns[row]
+        sent = stamps[sources[first[row]]] if count[row] else None
+        stamps[row] = own.tick(now) if sent is None else own.merge(sent, now)
+    return stamps
+
+
+def timestamps_of(of: Causality, clock: str) -> Timestamps:
+    """Return the timestamps of a further clock, by its rule over columns."""
+    if clock == "hybrid":
+        return _dense(clock, np.stack(hybrid_clocks(of, physical_ns(of.trace)), axis=1))
+    vectors = vector_clocks(of)
+    return _dense(clock, vectors if clock == "vector" else matrix_clocks(of.trace, vectors))
+
+
+def _dense(clock: str, numbers: Array) -> Timestamps:
+    rows, width = numbers.shape
+    return Timestamps(
+        clock,
+        np.arange(rows + 1, dtype=np.int64) * width,
+        np.tile(np.arange(width, dtype=np.int32), rows),
+        numbers.ravel().astype(np.int64),
+    )
+
+
+def text_of_nothing(clock: str, processes: int) -> str:
+    """Return the timestamp that no event is before: to receive it is as to receive nothing."""
+    if clock == "hybrid":
+        return f"{-ENTRY_MAX}.0"
+    row = ".".join(["0"] * processes)
+    return row if clock == "vector" else "/".join([row] * processes)
+
+
+def with_lamport_clock(trace: Trace, messages: Messages, clock: Array) -> Trace:
+    """Return the trace with other Lamport clocks, its messages named by them."""
+    columns, arrivals = trace.columns._replace(clock=clock), trace.arrivals
+    if columns.stamp is not None:
+        columns = columns._replace(stamp=_stamps(clock, messages.source, MISSING))
+    if arrivals is not None:
+        sources = match_arrivals(trace, messages)
+        arrivals = arrivals._replace(stamp=_stamps(clock, sources, STAMP_OF_NOTHING))
+    return changed(trace, columns=columns, arrivals=arrivals)
+
+
+def _stamps(clock: Array, source: Array, otherwise: int) -> Array:
+    """Return the clocks of sends, the stamp of nothing where a send is not known."""
+    if not len(clock):
+        return np.full(len(source), otherwise, np.int64)
+    stamps = np.where(source >= 0, clock[np.maximum(source, 0)], otherwise)
+    return np.where(source == UNMATCHED, STAMP_OF_NOTHING, stamps).astype(np.int64)
+
+
+def changed(trace: Trace, **parts: Any) -> Trace:
+    """Return the trace with some of its parts exchanged; the others are shared."""
+    kept = {key: getattr(trace, key) for key in trace.__slots__}
+    kept.update(parts)
+    return Trace(kept.pop("names"), kept.pop("starts"), kept.pop("columns"), **kept)
+
+
+def messages_of(messages: Messages, clock: str) -> Messages:
+    """Return the messages of the trace when it is restamped: the same, rightly named."""
+    if clock != "lamport":
+        return messages
+    return messages._replace(early=frozenset(), uneven=messages.more_to[:0])
+
+
+def unknown_receives(messages: Messages) -> int:
+    """Return how many events received a message whose send is not known."""
+    return int((messages.source == UNMATCHED).sum())
+
+
+def timestamp_texts(trace: Trace, clock: str, rows: Sequence[int]) -> list[str | None]:
+    """Return some events' timestamps of one clock as it writes them."""
+    if clock == "lamport":
+        return [str(int(trace.columns.clock[row])) for row in rows]
+    held = trace.timestamps
+    assert held is not None
+    return [text_at(held, row, trace.processes) for row in rows]
+
+
+def differing(logged: Trace, anew: Trace, clock: str) -> int | None:
+    """Return how many events have another timestamp than was logged; None where none was."""
+    if clock == "lamport":
+        if logged.columns.clock is None:
+            return None
+        return int((logged.columns.clock != anew.columns.clock).sum())
+    if logged.timestamps is None or logged.timestamps.clock != clock:
+        return None
+    return sum(one != other for one, other in zip(texts_of(logged), texts_of(anew), strict=True))
