@@ -21,7 +21,7 @@ from driftlab.scenario import Scenario
 from driftlab.trace.parsing import JournalError
 from driftlab.trace.rewriting import Found, Restamped, rewritten
 from driftlab.trace.timestamps import texts_of
-from driftlab.trace.trace import MISSING
+from driftlab.trace.trace import MISSING, Trace
 
 FILES: Final = (".parquet", ".csv")
 _HEADER: Final = b"# driftlab-journal "
@@ -133,18 +133,22 @@ def _by_file(history: History, clock: str | None) -> Iterator[tuple[str, dict[in
             return Found(carried[place], None)
         return Found(carried[place], texts[sources[place]] if sources[place] >= 0 else nothing)
 
+    def says(row: int) -> Restamped:
+        return Restamped(
+            clocks[row],
+            None if stamps[row] == MISSING else stamps[row],
+            texts[row] if clock else None,
+            [found(place) for place in range(begins[row], begins[row + 1])],
+        )
+
     for number, path in enumerate(trace.files):
-        if of.file is None:
-            rows = range(int(trace.starts[number]), int(trace.starts[number + 1]))
-        else:
-            rows = np.flatnonzero(of.file == number).tolist()
         if path:
-            yield path, {
-                int(of.line[row]): Restamped(
-                    clocks[row],
-                    None if stamps[row] == MISSING else stamps[row],
-                    texts[row] if clock else None,
-                    [found(place) for place in range(begins[row], begins[row + 1])],
-                )
-                for row in rows
-            }
+            yield path, {int(of.line[row]): says(row) for row in _rows(trace, number)}
+
+
+def _rows(trace: Trace, file: int) -> list[int]:
+    """Return the rows of the events that stand in one of the trace's files."""
+    if trace.columns.file is not None:
+        rows: list[int] = np.flatnonzero(trace.columns.file == file).tolist()
+        return rows
+    return list(range(int(trace.starts[file]), int(trace.starts[file + 1])))

@@ -86,7 +86,7 @@ def _note(line: str, clock: str) -> str:
         return format_note(topic, {"names": ",".join(COLUMNS + MORE_COLUMNS)})
     if topic != "header":
         return line
-    head: dict[str, object] = {"clock": clock, "process": "die", **fields, "clock": clock}
+    head: dict[str, object] = {"process": "die", **fields, "clock": clock}
     first = [key for key in fields if key not in ("clock", "process")]
     cut = first.index("phase_ns") + 1 if "phase_ns" in first else len(first)
     order = [*first[:cut], "clock", "process", *first[cut:]]
