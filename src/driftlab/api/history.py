@@ -61,6 +61,12 @@ class History:
         history.__dict__["messages"] = messages_of(self.messages, clock)
         return history
 
+    def offsets(self) -> Any:
+        """Return how far machines' own clocks are off; see `driftlab.analysis.offsets`."""
+        from driftlab.analysis.offsets import offsets_of
+
+        return offsets_of(self.trace, self.messages)
+
     def row(self, event: EventName) -> int:
         """Return the row of an event. Raises NoSuchEventError."""
         if isinstance(event, tuple):
