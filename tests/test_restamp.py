@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
@@ -150,6 +150,7 @@ def test_a_compiled_loop_does_what_the_plain_one_does(name: str) -> None:
 # Simulated runs
 
 
+@settings(max_examples=60)
 @given(scenarios)
 def test_a_run_restamped_with_its_clock_is_what_it_recorded(scenario: driftlab.Scenario) -> None:
     run = driftlab.simulate(scenario, record="all")
@@ -158,6 +159,7 @@ def test_a_run_restamped_with_its_clock_is_what_it_recorded(scenario: driftlab.S
     assert texts(history.restamp(scenario.clock).trace) == texts(history.trace)
 
 
+@settings(max_examples=60)
 @given(scenarios, st.sampled_from(list(CLOCKS)))
 def test_restamping_twice_is_restamping_once(scenario: driftlab.Scenario, clock: str) -> None:
     run = driftlab.simulate(scenario, record="all")
@@ -176,6 +178,16 @@ def test_a_restamped_folder_is_that_of_a_run_that_kept_the_clock(
     kept = simulated(tmp_path / "kept", clock)
     for path in sorted(kept.iterdir()):
         assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_real_run_restamped_is_what_its_machines_recorded(tmp_path: Path) -> None:
+    driftlab.run(
+        driftlab.Scenario(rates=[40, 30, 20], seconds=1, clock="hybrid", offset_ms=[0, 80, -50]),
+        out=tmp_path / "run",
+    )
+    history = driftlab.read(tmp_path / "run")
+    assert len(history) == 90
+    assert texts(history.restamp("hybrid").trace) == texts(history.trace)
 
 
 def test_lamport_restamped_mends_wrong_clocks(folder: Path, tmp_path: Path) -> None:

@@ -78,7 +78,9 @@ def crossings_of(trace: Trace, messages: Messages, times: Array) -> Crossings:
                 strict=True,
             )
         ]  # fmt: skip
-    return Crossings(kept, len(np.unique(send[apart] * trace.processes + receiver[apart])), by_arrival, looking)
+    return Crossings(
+        kept, len(np.unique(send[apart] * trace.processes + receiver[apart])), by_arrival, looking
+    )
 
 
 def _pairs(trace: Trace, messages: Messages) -> tuple[Array, Array, bool]:

@@ -1,4 +1,4 @@
-"""Least values of linear functions under linear conditions, found in floats and proved in fractions.
+"""Least values of linear functions under linear conditions: found in floats, proved in fractions.
 
 Minimise c·y where A·y >= h, by the dual simplex method (Lemke 1954) from a box
 that holds every variable: take in the condition that is violated most, and give

@@ -18,6 +18,7 @@ are alike. Messages that no straight lines could have allowed are named.
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, floor, inf, nextafter
 from typing import Any, Final, NamedTuple
 
@@ -33,7 +34,9 @@ from driftlab.scenario_checks import exact
 from driftlab.trace.trace import Array, Trace
 
 MACHINES_JOINTLY_MAX: Final = 16  # of more, those nearest to a machine and the reference count
-MACHINES_BETWEEN_MAX: Final = 48  # that messages go by, both ends counted; of others nothing is told
+MACHINES_BETWEEN_MAX: Final = (
+    48  # that messages go by, both ends counted; of others nothing is told
+)
 PPM: Final = 1_000_000
 
 Place = tuple[str, int]  # an event by its process's name and its number there
@@ -139,10 +142,7 @@ def offsets_of(trace: Trace, messages: Messages) -> Offsets:
 def _bases(trace: Trace, times: Array) -> list[int]:
     """Return what each machine's clock showed at its first event: numbers are small from there."""
     starts = trace.starts.tolist()
-    return [
-        int(times[begin]) if begin < end else 0
-        for begin, end in zip(starts, starts[1:], strict=False)
-    ]
+    return [int(times[begin]) if begin < end else 0 for begin, end in pairwise(starts)]
 
 
 def _start(trace: Trace, times: Array) -> tuple[int, Fraction]:

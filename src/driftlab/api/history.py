@@ -6,13 +6,17 @@ before it is asked for.
 """
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from driftlab.analysis.matching import match
 from driftlab.analysis.messages import Messages
 from driftlab.errors import DriftlabError
 from driftlab.trace.frame import frame_of
 from driftlab.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from driftlab.analysis.compare import Comparison
+    from driftlab.analysis.offsets import Offsets
 
 EventName = int | tuple[str, int]
 
@@ -61,7 +65,13 @@ class History:
         history.__dict__["messages"] = messages_of(self.messages, clock)
         return history
 
-    def offsets(self) -> Any:
+    def compare(self) -> "Comparison":
+        """Set all clocks side by side over this history; see `driftlab.analysis.compare`."""
+        from driftlab.analysis.compare import compare
+
+        return compare(self.trace, self.messages)
+
+    def offsets(self) -> "Offsets":
         """Return how far machines' own clocks are off; see `driftlab.analysis.offsets`."""
         from driftlab.analysis.offsets import offsets_of
 
