@@ -19,7 +19,13 @@ import numpy as np
 
 from driftlab.analysis.messages import UNMATCHED, Messages
 from driftlab.analysis.pairs import Counted, Order, count_pairs, count_total, interval, order_of
-from driftlab.analysis.restamp import RestampError, physical_ns, require_possible, timestamps_of
+from driftlab.analysis.restamp import (
+    RestampError,
+    physical_ns,
+    require_possible,
+    rows_differing,
+    timestamps_of,
+)
 from driftlab.analysis.stamping import causality_of, hybrid_clocks, lamport_clocks, vector_clocks
 from driftlab.analysis.text_sizes import (
     digits,
@@ -251,14 +257,7 @@ def _differing(history: _History, held: Timestamps) -> int | None:
         require_possible(history.trace, held.clock)
     except RestampError:
         return None
-    right = timestamps_of(history.order.of, held.clock)
-    width = len(right.entries) // max(len(history.trace), 1)
-    whole = right.values.reshape(-1, width) if width else right.values.reshape(0, 1)
-    differs = np.diff(held.starts) == 0
-    logged = np.zeros_like(whole)
-    row = np.repeat(np.arange(len(whole)), np.diff(held.starts))
-    logged[row, held.entries] = held.values
-    return int((differs | (logged != whole).any(axis=1)).sum())
+    return int(rows_differing(held, timestamps_of(history.order.of, held.clock)).sum())
 
 
 def _entry(held: Timestamps, entry: int) -> Array:

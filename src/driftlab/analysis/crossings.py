@@ -99,8 +99,12 @@ def _pairs(trace: Trace, messages: Messages) -> tuple[Array, Array, bool]:
 
 def _looking_ns(trace: Trace) -> int:
     """Return how much later than its reading an event may have found a message."""
-    is_real = len(trace.authors) > 0 and not trace.authors[0].simulated
-    return LOOKING_NS if is_real and trace.arrivals is not None else 0
+    return LOOKING_NS if is_real(trace) and trace.arrivals is not None else 0
+
+
+def is_real(trace: Trace) -> bool:
+    """Whether real machines wrote the log: journals whose time was not simulated."""
+    return len(trace.authors) > 0 and not any(author.simulated for author in trace.authors)
 
 
 def corners(sent_ns: Array, found_ns: Array) -> Array:

@@ -84,6 +84,12 @@ class Conditions:
 
     def least(self, weights: Weights) -> Least:
         """Return the least value of a sum of variables, each times a whole number."""
+        try:
+            return self._least_of(weights)
+        except np.linalg.LinAlgError:  # conditions that rounding cannot tell apart
+            return Least(None, np.full(len(self._units), np.nan))
+
+    def _least_of(self, weights: Weights) -> Least:
         matrix, least, width = self._matrix, self._least, len(self._units)
         wanted = np.array([float(weights.get(place, 0)) for place in range(width)]) * self._units
         wanted /= np.abs(wanted).max()

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.crossings import Crossing, Crossings, crossings_of
+from driftlab.analysis.crossings import Crossing, Crossings, crossings_of, is_real
 from driftlab.analysis.linear import Condition, Conditions
 from driftlab.analysis.messages import Messages
 from driftlab.analysis.restamp import physical_ns
@@ -96,7 +96,7 @@ class MachineOffset(NamedTuple):
 
 
 class Offsets(NamedTuple):
-    """All machines' clocks over the reference's, the first machine's.
+    """All machines' clocks over the reference's, the first machine's that has events.
 
     start_ns: what that showed at the start, where offsets are told. messages: how
     many bounds there were, `corners` how many mattered. by_arrival: whether the
@@ -121,15 +121,17 @@ def offsets_of(trace: Trace, messages: Messages) -> Offsets:
     """Return the bounds of every machine's clock. Raises RestampError where there are no times."""
     times = physical_ns(trace)
     found = crossings_of(trace, messages, times)
-    start_ns, since_ns = _start(trace, times)
-    truths = _truths(trace, since_ns)
+    there = np.flatnonzero(np.diff(trace.starts))
+    reference = int(there[0]) if len(there) else 0
+    start_ns, since_ns = _start(trace, times, reference)
+    truths = _truths(trace, reference, since_ns)
     bases = _bases(trace, times)
     machines = [
-        _machine(trace, found, bases, start_ns, place, truths[place])
+        _machine(trace, found, bases, (reference, start_ns), place, truths[place])
         for place in range(trace.processes)
     ]
     return Offsets(
-        trace.names[0],
+        trace.names[reference],
         start_ns,
         found.messages,
         len(found.crossings),
@@ -145,33 +147,34 @@ def _bases(trace: Trace, times: Array) -> list[int]:
     return [int(times[begin]) if begin < end else 0 for begin, end in pairwise(starts)]
 
 
-def _start(trace: Trace, times: Array) -> tuple[int, Fraction]:
+def _start(trace: Trace, times: Array, reference: int) -> tuple[int, Fraction]:
     """Return what the reference showed at the start, else at its first event, and how long it ran.
 
     The second is true time since the start as far as the scenario counts skews.
     """
-    of = trace.columns
-    if not trace.starts[1]:
+    of, row = trace.columns, int(trace.starts[reference])
+    if not len(trace):
         return 0, Fraction(0)
-    first = int(times[0])
+    first = int(times[row])
     if of.due_ns is None:
         return first, Fraction(0)
-    elapsed = int(of.due_ns[0]) + (0 if of.late_ns is None else int(of.late_ns[0]))
+    elapsed = int(of.due_ns[row]) + (0 if of.late_ns is None else int(of.late_ns[row]))
     skew = Fraction(0)
     if trace.scenario is not None:
-        skew = Fraction(Scenario.from_toml(trace.scenario).physical_clock(0).skew_ppb, PARTS)
+        skew = Fraction(
+            Scenario.from_toml(trace.scenario).physical_clock(reference).skew_ppb, PARTS
+        )
     return first - elapsed, elapsed - elapsed / (1 + skew)
 
 
-def _truths(trace: Trace, since_ns: Fraction) -> Sequence[Truth | None]:
-    """Return what the scenario says of each machine, seen from the first."""
+def _truths(trace: Trace, reference: int, since_ns: Fraction) -> Sequence[Truth | None]:
+    """Return what the scenario says of each machine, seen from the reference."""
     if trace.scenario is None:
         return [None] * trace.processes
     scenario = Scenario.from_toml(trace.scenario)
-    is_real = len(trace.authors) > 0 and not trace.authors[0].simulated
-    speed = exact(scenario.speed) if is_real else Fraction(1)
+    speed = exact(scenario.speed) if is_real(trace) else Fraction(1)
     clocks = [scenario.physical_clock(place) for place in range(trace.processes)]
-    first = clocks[0]
+    first = clocks[reference]
     truths = []
     for clock in clocks:
         gained = Fraction(clock.skew_ppb - first.skew_ppb, PARTS)
@@ -185,26 +188,28 @@ def _machine(
     trace: Trace,
     found: Crossings,
     bases: Sequence[int],
-    start_ns: int,
+    start: tuple[int, int],
     place: int,
     truth: Truth | None,
 ) -> MachineOffset:
-    """Return the bounds of one machine's clock."""
-    if place == 0:
-        return MachineOffset(trace.names[0], Bounds(0, 0, 0), Bounds(0, 0, 0), truth, ())
-    near = _near(found.crossings, place)
+    """Return the bounds of one machine's clock; `start` is the reference, and what it showed."""
+    reference, start_ns = start
+    if place == reference:
+        return MachineOffset(trace.names[place], Bounds(0, 0, 0), Bounds(0, 0, 0), truth, ())
+    near = _near(found.crossings, reference, place)
     used = [one for one in found.crossings if one.sender in near and one.receiver in near]
     conditions = _conditions(used, near, bases, place)
     # What the machine showed when the reference showed `start_ns`, and how fast it goes.
-    at = start_ns - bases[0]
+    at = start_ns - bases[reference]
     ends = [
         conditions.least({key: sign * weight for key, weight in asked.items() if weight})
         for asked in ({0: 1, 1: at}, {1: 1})
         for sign in (1, -1)
     ]
     wrong = next((end.contradiction for end in ends if end.contradiction), ())
-    shift = bases[place] - bases[0] - at
+    shift = bases[place] - bases[reference] - at
     low, high, slow, fast = (end.value for end in ends)
+    slow = slow or None  # that no clock runs backwards is no news
     middle = None
     if None not in (low, high, slow, fast):
         middle = np.mean([end.point[:2] for end in ends], axis=0).tolist()
@@ -216,7 +221,7 @@ def _machine(
             None if middle is None else round(middle[0] + middle[1] * at + shift),
         ),
         Bounds(
-            None if not slow else nextafter(float((slow - 1) * PPM), -inf),
+            None if slow is None else nextafter(float((slow - 1) * PPM), -inf),
             None if fast is None else nextafter(float((-fast - 1) * PPM), inf),
             None if middle is None else (middle[1] - 1) * PPM,
         ),
@@ -225,19 +230,19 @@ def _machine(
     )
 
 
-def _near(crossings: Sequence[Crossing], place: int) -> list[int]:
+def _near(crossings: Sequence[Crossing], reference: int, place: int) -> list[int]:
     """Return the reference, the machine, those between them, and more that are near to both."""
     links: dict[int, set[int]] = {}
     for one in crossings:
         links.setdefault(one.sender, set()).add(one.receiver)
         links.setdefault(one.receiver, set()).add(one.sender)
-    steps = [_steps(links, begin) for begin in (0, place)]
-    near, at = [0, place], place
+    steps = [_steps(links, begin) for begin in (reference, place)]
+    near, at = [reference, place], place
     while steps[0].get(at, 0) > 1:
         at = min(each for each in links[at] if steps[0][each] == steps[0][at] - 1)
         near.append(at)
     if len(near) > MACHINES_BETWEEN_MAX:
-        return [0, place]
+        return [reference, place]
     both = sorted((steps[0][each] + steps[1][each], each) for each in steps[0] if each in steps[1])
     rest = [each for _, each in both if each not in near]
     return near + rest[: max(0, MACHINES_JOINTLY_MAX - len(near))]

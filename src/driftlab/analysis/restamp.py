@@ -34,7 +34,7 @@ from driftlab.analysis.stamping import (
 from driftlab.clocks.catalogue import CLOCKS, require_fits
 from driftlab.clocks.clock import ENTRY_MAX
 from driftlab.errors import DriftlabError
-from driftlab.trace.timestamps import from_texts, text_at, texts_of
+from driftlab.trace.timestamps import from_texts, text_at
 from driftlab.trace.trace import MISSING, Array, Timestamps, Trace
 
 EVENTS_ONE_BY_ONE_MAX: Final = 10_000  # more go through columns
@@ -96,13 +96,13 @@ def physical_ns(trace: Trace) -> Array:
     elif of.due_ns is not None:
         times = of.due_ns if of.late_ns is None else of.due_ns + of.late_ns
     else:
-        raise RestampError("this log has no times, and a hybrid clock follows them")
+        raise RestampError("this log has no times of the machines' own clocks, which this needs")
     missing = np.flatnonzero(times == MISSING)
     if len(missing):
         name, index = trace.place(int(missing[0]))
         raise RestampError(
             f"{len(missing)} events have no time, the first is {name}'s event {index}; "
-            "a hybrid clock needs one of each"
+            "this needs one of each"
         )
     return times
 
@@ -207,4 +207,18 @@ def differing(logged: Trace, anew: Trace, clock: str) -> int | None:
         return int((logged.columns.clock != anew.columns.clock).sum())
     if logged.timestamps is None or logged.timestamps.clock != clock:
         return None
-    return sum(one != other for one, other in zip(texts_of(logged), texts_of(anew), strict=True))
+    assert anew.timestamps is not None
+    return int(rows_differing(logged.timestamps, anew.timestamps).sum())
+
+
+def rows_differing(logged: Timestamps, right: Timestamps) -> Array:
+    """Return of each event whether its logged timestamp is another than the right one, or none.
+
+    `right` has the same number of entries, all of them, at every event.
+    """
+    rows = len(right.starts) - 1
+    whole = right.values.reshape(rows, -1) if rows else np.zeros((0, 1), np.int64)
+    entries = np.zeros_like(whole)
+    entries[np.repeat(np.arange(rows), np.diff(logged.starts)), logged.entries] = logged.values
+    answer: Array = (np.diff(logged.starts) == 0) | (entries != whole).any(axis=1)
+    return answer
