@@ -75,6 +75,10 @@ def test_the_counts_of_clocks_of_one_number_are_those_of_every_pair(history: Tol
     texts = texts_of(restamped(history.trace, history.messages, "hybrid"))
     hybrid = [tuple(map(int, (texts[at] or "").split("."))) for at in row]
     assert_counts(found["hybrid", False], history, lambda a, b: hybrid[a] < hybrid[b])
+    received = [source for event in history.events for source in event.sources]
+    total = sum(len(texts[row[source]] or "") for source in received)
+    told = found["hybrid", False].bytes
+    assert (told.total if told else 0) == total
     ahead = [high - time for (high, _), time in zip(hybrid, now, strict=True)]
     assert found["hybrid", False].offset_ns_max == max(ahead, default=None)
     assert found["hybrid", False].counter_max == max((low for _, low in hybrid), default=None)

@@ -115,6 +115,36 @@ def test_when_messages_were_found_tells_more_than_when_they_were_received(
         assert within(found.skew_ppm, received.skew_ppm)
 
 
+def test_a_message_that_waited_long_in_the_inbox_bounds_by_when_it_came(tmp_path: Path) -> None:
+    scenario = driftlab.Scenario(rates=[20, 20, 3], seconds=60, skew_ppm=[50, 0, -50])
+    driftlab.simulate(scenario, out=tmp_path / "run")
+    found = driftlab.read(tmp_path / "run").offsets().machines[2].skew_ppm.high
+    received = history_of(scenario).offsets().machines[2].skew_ppm.high
+    assert found is not None
+    assert found < 1_000
+    assert received is None or received > 100_000
+
+
+def test_the_truth_is_what_the_clocks_showed_when_the_reference_showed_its_start() -> None:
+    scenario = driftlab.Scenario(
+        rates=[2, 9], seconds=20, offset_ms=[700, -300], skew_ppm=[90_000, -80_000]
+    )
+    first, second = (scenario.physical_clock(place) for place in (0, 1))
+    offsets = history_of(scenario).offsets()
+    truth = offsets.machines[1].truth
+    assert truth is not None
+    # True time when the first clock showed `start_ns`, found by trying.
+    low, high = -(10**10), 10**10
+    while low < high:
+        middle = (low + high) // 2
+        reached = first.reading_ns(middle, middle) >= offsets.start_ns
+        low, high = (low, middle) if reached else (middle + 1, high)
+    assert abs(second.reading_ns(low, low) - offsets.start_ns - truth.offset_ns) < 3
+    later = 10**13
+    gone = [clock.reading_ns(later, later) - clock.reading_ns(0, 0) for clock in (first, second)]
+    assert truth.skew_ppm == pytest.approx((gone[1] / gone[0] - 1) * 1e6, rel=1e-9)
+
+
 # Two machines: the bounds are those of all lines that every message allows
 
 readings = st.tuples(st.integers(0, 1000), st.integers(0, 1000))
@@ -227,7 +257,7 @@ def test_of_many_machines_the_nearest_bound_each() -> None:
     )  # fmt: skip
     offsets = history_of(scenario).offsets()
     assert_true(offsets)
-    assert sum(each.offset_ns.estimate is not None for each in offsets.machines) > size / 2
+    assert all(each.offset_ns.estimate is not None for each in offsets.machines)
 
 
 def test_bounds_of_a_long_run_tell_the_skew_to_a_few_parts_in_a_million() -> None:

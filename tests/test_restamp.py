@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import driftlab
 from driftlab.analysis import stamping
 from driftlab.analysis.causal import CycleError, causal_order, sources_of
-from driftlab.analysis.messages import Messages
+from driftlab.analysis.messages import UNMATCHED, Messages
 from driftlab.analysis.restamp import RestampError, issued, restamped, timestamps_of
 from driftlab.analysis.stamping import causality_of, lamport_clocks
 from driftlab.api.compared import replay_runs
@@ -220,6 +220,9 @@ def test_what_a_lost_journal_leaves_unknown_is_counted_and_still_replays(
     assert "receives of messages whose send is not in the log" in capsys.readouterr().out
     history = driftlab.read(out)
     assert len(history) == len(driftlab.read(folder))
+    if clock == "lamport":
+        unknown = history.messages.source == UNMATCHED
+        assert set(history.trace.columns.stamp[unknown].tolist()) == {0}
     assert [one.reason for one in history.trace.unread] == ["breaks off in the middle"]
     assert texts(history.restamp(clock).trace) == texts(history.trace)
     assert all(each.difference is None for each in replay_runs(out))
