@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.matching import match_arrivals
+from driftlab.analysis.arriving import match_arrivals
 from driftlab.analysis.messages import Messages
 from driftlab.trace.trace import Array, Trace
 

@@ -200,20 +200,31 @@ def _among(trace: Trace, every: Array, sender: Array, to: Array) -> Array:
     return every & np.array([pair in links for pair in pairs], bool)
 
 
-def match_arrivals(trace: Trace, messages: Messages) -> Array:
-    """Return the row of the send of each message that `trace.arrivals` holds, else UNMATCHED.
+def sends_of(trace: Trace, messages: Messages, sender: Array, stamp: Array, to: Array) -> Array:
+    """Return the rows of the sends of messages named by (sender, stamp), UNMATCHED where none.
 
-    i8, as long as `arrivals.sender`; empty where the trace has no arrivals. Messages
-    are named as their receives were found to be; see `match`.
+    They are named as those messages are whose receives are matched: a sender
+    whose stamps are early is known, and so is an event whose stamps are uneven.
     """
-    held = trace.arrivals
-    if held is None or trace.columns.clock is None:
-        return np.full(0 if held is None else len(held.sender), UNMATCHED, np.int64)
-    early = np.isin(held.sender, list(messages.early))
-    at = np.repeat(trace.process_column(), np.diff(held.starts))
     finder = _Finder(trace)
-    found = finder.find(held.sender, held.stamp + early, at)
-    if messages.uneven is not None and len(messages.uneven):
-        left = np.flatnonzero(found == UNMATCHED)
-        found[left] = finder.find(held.sender[left], held.stamp[left] + 1, at[left])
+    early = np.isin(sender, list(messages.early))
+    found = finder.find(sender, stamp + early, to)
+    if len(messages.uneven):
+        rows = messages.uneven
+        width = trace.processes
+        process = np.searchsorted(trace.starts, rows, side="right") - 1
+        known = dict(
+            zip(
+                zip(
+                    trace.columns.stamp[rows].tolist(),
+                    (trace.columns.sender[rows].astype(np.int64) * width + process).tolist(),
+                    strict=True,
+                ),
+                messages.source[rows].tolist(),
+                strict=True,
+            )
+        )
+        for place in np.flatnonzero(found < 0).tolist():
+            channel = int(sender[place]) * width + int(to[place])
+            found[place] = known.get((int(stamp[place]), channel), UNMATCHED)
     return found

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.analysis.matching import match_arrivals
+from driftlab.analysis.arriving import match_arrivals
 from driftlab.analysis.messages import UNMATCHED, Messages
 from driftlab.analysis.stamping import (
     Causality,

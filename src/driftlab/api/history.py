@@ -47,16 +47,6 @@ class History:
     def __repr__(self) -> str:
         return f"History({len(self)} events of {self.trace.processes} processes)"
 
-    @cached_property
-    def events(self) -> Any:
-        """The events as a frame of Polars; see `driftlab.trace.frame`."""
-        return frame_of(self.trace)
-
-    @cached_property
-    def messages(self) -> Messages:
-        """Which send each receive belongs to."""
-        return match(self.trace)
-
     def restamp(self, clock: str) -> "History":
         """Return the same history with a clock computed anew; see `driftlab.analysis.restamp`."""
         from driftlab.analysis.restamp import messages_of, restamped
@@ -76,6 +66,16 @@ class History:
         from driftlab.analysis.offsets import offsets_of
 
         return offsets_of(self.trace, self.messages)
+
+    @cached_property
+    def events(self) -> Any:
+        """The events as a frame of Polars; see `driftlab.trace.frame`."""
+        return frame_of(self.trace)
+
+    @cached_property
+    def messages(self) -> Messages:
+        """Which send each receive belongs to."""
+        return match(self.trace)
 
     def row(self, event: EventName) -> int:
         """Return the row of an event. Raises NoSuchEventError."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.analysis.matching import match_arrivals
+from driftlab.analysis.arriving import match_arrivals
 from driftlab.analysis.restamp import RestampError, text_of_nothing
 from driftlab.api.history import History
 from driftlab.errors import DriftlabError
