@@ -21,7 +21,7 @@ from driftlab.cli.main import main
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.trace.timestamps import from_rows, texts_of
 from driftlab.trace.trace import MISSING
-from tests.histories import Told, told
+from tests.drawn_histories import Told, told
 
 Less = Callable[[int, int], bool]  # of two drawn events
 

@@ -12,7 +12,7 @@ import driftlab
 from driftlab.analysis import stamping
 from driftlab.analysis.causal import CycleError, causal_order, sources_of
 from driftlab.analysis.messages import UNMATCHED, Messages
-from driftlab.analysis.restamp import RestampError, issued, restamped, timestamps_of
+from driftlab.analysis.restamp import RestampError, changed, issued, restamped, timestamps_of
 from driftlab.analysis.stamping import causality_of, lamport_clocks
 from driftlab.api.compared import replay_runs
 from driftlab.api.restamped import OutputError, write
@@ -22,7 +22,7 @@ from driftlab.hosts.run_folder import RunFolderError
 from driftlab.loops import Loop
 from driftlab.trace.timestamps import texts_of
 from driftlab.trace.trace import Columns, Trace
-from tests.histories import Drawn, Told, tell, told
+from tests.drawn_histories import Drawn, Told, tell, told
 
 FURTHER = [name for name in CLOCKS if name != "lamport"]
 LOOPS = [name for name, value in vars(stamping).items() if isinstance(value, Loop)]
@@ -126,7 +126,8 @@ def test_the_rules_over_columns_are_those_of_the_clocks(clock: str, history: Tol
 @given(told(sources_max=1))
 def test_the_rule_of_lamport_over_columns_is_that_of_the_clock(history: Told) -> None:
     of = causality_of(history.trace, history.messages)
-    assert lamport_clocks(of).tolist() == [stamp.clock for stamp in issued(of, "lamport")]
+    clocks = lamport_clocks(of, np.zeros(len(history.events), np.int64))
+    assert clocks.tolist() == [stamp.clock for stamp in issued(of, "lamport")]
 
 
 @pytest.mark.parametrize("name", LOOPS)
@@ -136,8 +137,9 @@ def test_a_compiled_loop_does_what_the_plain_one_does(name: str) -> None:
     history = tell(4, events)
     of = causality_of(history.trace, history.messages)
     inputs = [of.order, of.first, *of.sources]
-    inputs += {"_vector": [history.trace.process_column(), 4],
-               "_hybrid": [history.trace.columns.time_ns]}.get(name, [])  # fmt: skip
+    inputs += [history.trace.process_column(), 4] if name == "_vector" else [
+        history.trace.columns.time_ns
+    ]  # fmt: skip
     shape = {"_vector": (1, 1200), "_hybrid": (2, 300), "_lamport": (1, 300)}[name]
     loop = getattr(stamping, name)
     ways = [np.zeros(shape, np.int32 if name == "_vector" else np.int64) for _ in range(2)]
@@ -220,12 +222,32 @@ def test_what_a_lost_journal_leaves_unknown_is_counted_and_still_replays(
     assert "receives of messages whose send is not in the log" in capsys.readouterr().out
     history = driftlab.read(out)
     assert len(history) == len(driftlab.read(folder))
-    if clock == "lamport":
-        unknown = history.messages.source == UNMATCHED
-        assert set(history.trace.columns.stamp[unknown].tolist()) == {0}
+    if clock == "lamport":  # stamps of messages whose send is lost still say what they said
+        assert texts(history.trace) == texts(driftlab.read(folder).trace)
     assert [one.reason for one in history.trace.unread] == ["breaks off in the middle"]
     assert texts(history.restamp(clock).trace) == texts(history.trace)
     assert all(each.difference is None for each in replay_runs(out))
+
+
+def test_a_stamp_from_nowhere_that_would_name_another_message_is_none(folder: Path) -> None:
+    """One stamp shows that the clocks of before are not those of now: no other counts either."""
+    (folder / "B.log").unlink()
+    history = driftlab.read(folder)
+    messages = history.messages
+    columns = history.trace.columns
+    stamp = columns.stamp.copy()
+    row = int(np.flatnonzero(messages.source >= 0)[-1])
+    stamp[row] = 1  # the sender's first event has this clock, and is no send to it
+    source = messages.source.copy()
+    source[row] = UNMATCHED
+    trace = changed(history.trace, columns=columns._replace(stamp=stamp))
+    anew = restamped(trace, messages._replace(source=source), "lamport")
+    assert set(anew.columns.stamp[source == UNMATCHED].tolist()) == {0}
+    assert anew.arrivals is not None
+    assert set(anew.arrivals.stamp[anew.arrivals.sender == 1].tolist()) == {0}
+    bare = changed(trace, columns=columns._replace(stamp=None, sender=None))
+    alone = restamped(bare, messages._replace(source=source), "lamport")
+    assert anew.columns.clock.tolist() == alone.columns.clock.tolist()
 
 
 def test_payloads_and_what_was_recorded_stay(tmp_path: Path) -> None:

@@ -21,12 +21,13 @@ from driftlab.analysis.messages import UNMATCHED, Messages
 from driftlab.analysis.pairs import Counted, Order, count_pairs, count_total, interval, order_of
 from driftlab.analysis.restamp import (
     RestampError,
+    lamport_clock,
     physical_ns,
     require_possible,
     rows_differing,
     timestamps_of,
 )
-from driftlab.analysis.stamping import causality_of, hybrid_clocks, lamport_clocks, vector_clocks
+from driftlab.analysis.stamping import causality_of, hybrid_clocks, vector_clocks
 from driftlab.analysis.text_sizes import (
     digits,
     entry_sizes,
@@ -103,6 +104,7 @@ class _History(NamedTuple):
     """What all clocks are compared over: the order, the messages sent by each event, times."""
 
     order: Order
+    messages: Messages
     sent: Array
     times: Array | None
     why_no_times: str | None
@@ -130,7 +132,7 @@ def compare(trace: Trace, messages: Messages) -> Comparison:
         times, why = physical_ns(trace), None
     except RestampError as error:
         times, why = None, str(error)
-    history = _History(order, messages_sent(trace, messages), times, why)
+    history = _History(order, messages, messages_sent(trace, messages), times, why)
     rows = len(trace)
     return Comparison(
         rows,
@@ -145,7 +147,7 @@ def compare(trace: Trace, messages: Messages) -> Comparison:
 
 
 def _clocks(history: _History) -> Iterator[Compared]:
-    lamport = lamport_clocks(history.order.of)
+    lamport, _ = lamport_clock(history.order.of, history.messages)
     yield _total(history, "lamport", lamport, digits(lamport))
     vectors = history.order.vectors
     right = _told(history, Counted(0, 0, history.order.ordered, history.order.concurrent))

@@ -10,10 +10,11 @@ give the same, and give exactly what a correct run recorded.
 One clock is replaced, all else is left as the log has it. The Lamport clock
 also names the messages: where it is replaced, so are the stamps.
 
-The limit: of a receive whose send is not in the log nothing is known but that
-it happened. It is counted as an event that received nothing, and its message
-carries the clock's timestamp of nothing, which no event is before. Events that
-a hole has swallowed are not counted.
+The limit: of a message whose send is not in the log nothing is known but the
+stamp that it carried. Lamport clocks take that for what it is; to all others
+its receive is an event that received nothing, and the message carries their
+timestamp of nothing, which no event is before. Events that a hole has swallowed
+are not counted.
 """
 
 from collections.abc import Sequence
@@ -57,7 +58,7 @@ def restamped(trace: Trace, messages: Messages, clock: str) -> Trace:
     require_possible(trace, clock)
     of = causality_of(trace, messages)
     if clock == "lamport":
-        return with_lamport_clock(trace, messages, lamport_clocks(of))
+        return _with_lamport_clock(of, messages)
     if len(trace) <= EVENTS_ONE_BY_ONE_MAX and not len(messages.more_to):
         texts = [stamp.encode() for stamp in issued(of, clock)]
         return changed(trace, timestamps=from_texts(clock, texts))
@@ -152,23 +153,49 @@ def text_of_nothing(clock: str, processes: int) -> str:
     return row if clock == "vector" else "/".join([row] * processes)
 
 
-def with_lamport_clock(trace: Trace, messages: Messages, clock: Array) -> Trace:
-    """Return the trace with other Lamport clocks, its messages named by them."""
+def lamport_clock(of: Causality, messages: Messages) -> tuple[Array, bool]:
+    """Return every event's Lamport clock, and whether stamps of unknown sends count in it.
+
+    They do unless one of them is, now, the clock of an event of its sender: so
+    the clocks of that sender are others than were logged, and it would name
+    another message.
+    """
+    columns = of.trace.columns
+    none = np.zeros(len(of.trace), np.int64)
+    if columns.stamp is None or columns.sender is None:
+        return lamport_clocks(of, none), False
+    unknown = (messages.source == UNMATCHED) & (columns.stamp > 0)
+    clock = lamport_clocks(of, np.where(unknown, columns.stamp, 0))
+    for sender in np.unique(columns.sender[unknown]).tolist():
+        stamps = columns.stamp[unknown & (columns.sender == sender)]
+        if np.isin(stamps, clock[slice(*of.trace.starts[sender : sender + 2])]).any():
+            return lamport_clocks(of, none), False
+    return clock, True
+
+
+def _with_lamport_clock(of: Causality, messages: Messages) -> Trace:
+    """Return the trace with Lamport clocks computed anew, its messages named by them."""
+    trace = of.trace
+    clock, counts = lamport_clock(of, messages)
     columns, arrivals = trace.columns._replace(clock=clock), trace.arrivals
     if columns.stamp is not None:
-        columns = columns._replace(stamp=_stamps(clock, messages.source, MISSING))
+        stamps = _stamps(clock, messages.source, columns.stamp, counts=counts)
+        columns = columns._replace(stamp=stamps)
     if arrivals is not None:
         sources = match_arrivals(trace, messages)
-        arrivals = arrivals._replace(stamp=_stamps(clock, sources, STAMP_OF_NOTHING))
+        stamps = _stamps(clock, sources, arrivals.stamp, counts=counts)
+        arrivals = arrivals._replace(stamp=stamps)
     return changed(trace, columns=columns, arrivals=arrivals)
 
 
-def _stamps(clock: Array, source: Array, otherwise: int) -> Array:
-    """Return the clocks of sends, the stamp of nothing where a send is not known."""
-    if not len(clock):
-        return np.full(len(source), otherwise, np.int64)
-    stamps = np.where(source >= 0, clock[np.maximum(source, 0)], otherwise)
-    return np.where(source == UNMATCHED, STAMP_OF_NOTHING, stamps).astype(np.int64)
+def _stamps(clock: Array, source: Array, carried: Array, *, counts: bool) -> Array:
+    """Return the clocks of sends; of an unknown one what was carried, if that counts."""
+    stamps = carried.copy()
+    known = source >= 0
+    stamps[known] = clock[source[known]]
+    if not counts:
+        stamps[(source == UNMATCHED) & (carried != MISSING)] = STAMP_OF_NOTHING
+    return stamps
 
 
 def changed(trace: Trace, **parts: Any) -> Trace:

@@ -38,19 +38,22 @@ def causality_of(trace: Trace, messages: Messages) -> Causality:
     return Causality(trace, causal_order(trace, sources), first, sources)
 
 
-def lamport_clocks(of: Causality) -> Array:
-    """Return the Lamport clock of every event, i8."""
+def lamport_clocks(of: Causality, heard: Array) -> Array:
+    """Return the Lamport clock of every event, i8.
+
+    heard i8: of each event a number that it exceeds, whatever came before; 0 for none.
+    """
     clock = np.zeros(len(of.order), np.int64)
-    _lamport(len(of.order), (of.order, of.first, *of.sources), (clock,))
+    _lamport(len(of.order), (of.order, of.first, *of.sources, heard), (clock,))
     return clock
 
 
 @Loop
-def _lamport(order, first, got, sources, clock):  # type: ignore[no-untyped-def]
+def _lamport(order, first, got, sources, heard, clock):  # type: ignore[no-untyped-def]
     """Give every event one more than the latest of what came before it."""
     for row in order:
-        latest = 0
-        if not first[row]:
+        latest = heard[row]
+        if not first[row] and clock[row - 1] > latest:
             latest = clock[row - 1]
         for place in range(got[row], got[row + 1]):
             stamp = clock[sources[place]]

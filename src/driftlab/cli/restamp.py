@@ -81,9 +81,11 @@ def _remarks(options: argparse.Namespace, report: dict[str, Any]) -> list[str]:
     if report["differ"] is not None:
         lines.append(f"differ     {report['differ']} of {report['events']} from what was logged")
     if report["unknown"]:
+        is_lamport = options.clock == "lamport"
+        counted = "by the stamps they carried" if is_lamport else "as if nothing had been received"
         lines.append(
             f"unknown    {report['unknown']} receives of messages whose send is not in the log; "
-            "counted as if nothing had been received"
+            f"counted {counted}"
         )
     if report["holes"]:
         lines.append(f"holes      {report['holes']}; what is missing there is not counted")
