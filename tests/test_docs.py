@@ -96,6 +96,19 @@ def test_the_page_of_formats_can_be_followed_from_top_to_bottom(tmp_path: Path) 
     assert outputs == 7
 
 
+def test_the_page_of_clocks_afterwards_says_what_its_examples_print(tmp_path: Path) -> None:
+    said = ""
+    outputs = 0
+    for language, text in blocks_of("restamp.md"):
+        if language == "sh":
+            for command in text.splitlines():
+                said = shell(command, tmp_path)
+        else:
+            assert said.startswith(text)
+            outputs += 1
+    assert outputs == 3
+
+
 def test_what_the_readme_shows_in_python_runs(tmp_path: Path) -> None:
     """The examples of Python and of a process, as they stand."""
     text = (DOCS.parent / "README.md").read_text()

@@ -7,7 +7,7 @@ before it is asked for.
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from driftlab.analysis.judge import Verdict, chosen_rules, judge
 from driftlab.analysis.matching import match
@@ -17,6 +17,12 @@ from driftlab.api.cut import Cut, between, frontier_of
 from driftlab.errors import DriftlabError
 from driftlab.trace.frame import frame_of
 from driftlab.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from driftlab.analysis.compare import Comparison
+    from driftlab.analysis.offsets import Offsets
 
 EventName = int | tuple[str, int]
 
@@ -36,11 +42,13 @@ class History:
     names: of the processes.
     trace: the columns as arrays, and what is known of the log.
     name: which run of several it is.
+    folder: where the files of the trace are, None where there are none.
     """
 
-    def __init__(self, trace: Trace, name: str = "") -> None:
+    def __init__(self, trace: Trace, name: str = "", folder: "Path | None" = None) -> None:
         self.trace = trace
         self.name = name
+        self.folder = folder
 
     def paced(self, rates: Sequence[float]) -> "History":
         """Return the history with the rates, in ticks a second, that its processes were to keep.
@@ -53,7 +61,7 @@ class History:
                 f"rates: {len(rates)} given; expected one above 0 for each of "
                 f"{self.trace.processes} processes, {', '.join(self.names[:10])}"
             )
-        return History(self.trace.paced(rates), self.name)
+        return History(self.trace.paced(rates), self.name, self.folder)
 
     @property
     def names(self) -> list[str]:
@@ -65,6 +73,26 @@ class History:
 
     def __repr__(self) -> str:
         return f"History({len(self)} events of {self.trace.processes} processes)"
+
+    def restamp(self, clock: str) -> "History":
+        """Return the same history with a clock computed anew; see `driftlab.analysis.restamp`."""
+        from driftlab.analysis.restamp import messages_of, restamped
+
+        history = History(restamped(self.trace, self.messages, clock), self.name, self.folder)
+        history.__dict__["messages"] = messages_of(self.messages, clock)
+        return history
+
+    def compare(self) -> "Comparison":
+        """Set all clocks side by side over this history; see `driftlab.analysis.compare`."""
+        from driftlab.analysis.compare import compare
+
+        return compare(self.trace, self.messages)
+
+    def offsets(self) -> "Offsets":
+        """Return how far machines' own clocks are off; see `driftlab.analysis.offsets`."""
+        from driftlab.analysis.offsets import offsets_of
+
+        return offsets_of(self.trace, self.messages)
 
     @cached_property
     def events(self) -> Any:

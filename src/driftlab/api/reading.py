@@ -26,13 +26,13 @@ def read(path: str | Path, **options: Any) -> History:
     are (see `driftlab.trace.formats`). Raises SeveralRunsError where there are
     several runs, and other DriftlabErrors.
     """
-    traces = [trace for _, trace in _traces(Path(path), options)]
-    if len(traces) > 1:
+    found = read_all(path, **options)
+    if len(found) > 1:
         raise SeveralRunsError(
-            f"{path} holds {len(traces)} runs; name one of them, or have all from "
+            f"{path} holds {len(found)} runs; name one of them, or have all from "
             "driftlab.read_all(path)"
         )
-    return History(traces[0])
+    return found[0]
 
 
 def read_all(path: str | Path, **options: Any) -> list[History]:
@@ -40,22 +40,27 @@ def read_all(path: str | Path, **options: Any) -> list[History]:
 
     What holds one run gives a list of one. Raises DriftlabError.
     """
-    return [History(trace, name) for name, trace in _traces(Path(path), options)]
+    return list(_histories(Path(path), options))
 
 
-def _traces(path: Path, options: dict[str, Any]) -> Iterator[tuple[str, Trace]]:
-    """Yield every run of a log, with a name: that of its folder, or its number."""
+def _histories(path: Path, options: dict[str, Any]) -> Iterator[History]:
+    """Yield every run of a log, named as its folder, its file or its execution is."""
     runs = [] if options and not path.is_dir() else journals_at(path)
     if runs:
         if options:
             raise UnreadableError(f"{path}: journals need no options ({', '.join(options)})")
-        return ((journals.paths[0].parent.name, journals.trace()) for journals in runs)
+        return (_of_journals(journals) for journals in runs)
     if not options and path.is_file():
         from driftlab.trace.unpacked import is_packed, unpack
 
         if is_packed(path):
-            return iter([(path.stem, unpack(path))])
-    return iter(_foreign(path, options))
+            return iter([History(unpack(path), path.stem)])
+    return (History(trace, name) for name, trace in _foreign(path, options))
+
+
+def _of_journals(journals: Journals) -> History:
+    folder = journals.paths[0].parent
+    return History(journals.trace(), folder.name, folder)
 
 
 def journals_at(path: Path) -> list[Journals]:

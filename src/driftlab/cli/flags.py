@@ -190,3 +190,21 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--start-at", metavar="UTC", help="a common start, 2026-01-31T12:00:00Z")
     parser.add_argument("--out", metavar="DIR", default="runs/by-hand", help="the run's folder")
     parser.add_argument("--quiet", action="store_true", help="print nothing")
+
+
+def add_log(parser: argparse.ArgumentParser) -> None:
+    """Flags of the commands that read any log: `compare` and `offsets`."""
+    parser.add_argument("path", metavar="PATH", help="a run's folder, a journal, or another's log")
+    add_json(parser)
+
+
+def add_restamp(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab restamp`."""
+    add_log(parser)
+    parser.add_argument(
+        "--clock", metavar="CLOCK", required=True, help="lamport, vector, matrix or hybrid"
+    )
+    parser.add_argument(
+        "--out", metavar="OUT",
+        help="a new folder for journals with the clock, or FILE.parquet or FILE.csv",
+    )  # fmt: skip

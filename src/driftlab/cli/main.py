@@ -69,6 +69,9 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         ("twin", flags.add_recorded, "a real run beside its simulation: where they part, and why"),
         ("pack", flags.add_pack, "put a run into one Parquet file, to keep or to compute with"),
         ("convert", flags.add_convert, "write a history as others' tools read it"),
+        ("restamp", flags.add_restamp, "any clock, computed afterwards over the same history"),
+        ("compare", flags.add_log, "all clocks side by side over one history"),
+        ("offsets", flags.add_log, "how far machines' own clocks are off, from messages alone"),
         ("scenarios", flags.add_json, "list the built-in scenarios"),
         ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
     ):

@@ -11,7 +11,7 @@ def texts_of(trace: Trace) -> list[str | None]:
     held = trace.timestamps
     if held is None:
         return [None] * len(trace)
-    width = {"vector": trace.processes, "matrix": trace.processes**2, "hybrid": 2}[held.clock]
+    width = _width(held.clock, trace.processes)
     starts, entries, values = (each.tolist() for each in held[1:])
     texts: list[str | None] = []
     for begin, end in pairwise(starts):
@@ -23,6 +23,22 @@ def texts_of(trace: Trace) -> list[str | None]:
             numbers[entries[place]] = values[place]
         texts.append(_text(held.clock, numbers, trace.processes))
     return texts
+
+
+def text_at(held: Timestamps, row: int, processes: int) -> str | None:
+    """Return one event's timestamp as its clock writes it; None where it has none."""
+    begin, end = int(held.starts[row]), int(held.starts[row + 1])
+    if begin == end:
+        return None
+    numbers = [0] * _width(held.clock, processes)
+    for entry, value in zip(held.entries[begin:end], held.values[begin:end], strict=True):
+        numbers[entry] = int(value)
+    return _text(held.clock, numbers, processes)
+
+
+def _width(clock: str, processes: int) -> int:
+    """Return how many numbers a timestamp has."""
+    return {"vector": processes, "matrix": processes**2, "hybrid": 2}[clock]
 
 
 def _text(clock: str, numbers: Sequence[int], processes: int) -> str:

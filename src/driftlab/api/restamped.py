@@ -1,0 +1,157 @@
+"""A history with another clock, written where everything else can read it.
+
+What was read from journals becomes a run folder again, the clock in it: its
+scenario says so, and `stats`, `replay` and all judges take it as any other. The
+events of any history become one file, Parquet or CSV.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from driftlab.analysis.arriving import match_arrivals
+from driftlab.analysis.restamp import RestampError, text_of_nothing
+from driftlab.api.history import History
+from driftlab.errors import DriftlabError
+from driftlab.hosts.run_folder import claim, release
+from driftlab.scenario import Scenario
+from driftlab.trace.parsing import JournalError
+from driftlab.trace.rewriting import Found, Restamped, rewritten
+from driftlab.trace.timestamps import texts_of
+from driftlab.trace.trace import MISSING, Trace
+
+FILES: Final = (".parquet", ".csv")
+_HEADER: Final = b"# driftlab-journal "
+
+
+class OutputError(DriftlabError):
+    """A place that a history cannot be written to, and why."""
+
+
+def write(history: History, clock: str, out: str | Path) -> None:
+    """Write a history that was restamped with `clock`.
+
+    To FILE.parquet or FILE.csv its events, else to a new folder the journals
+    that it was read from, with the clock. Nothing that exists is overwritten.
+    Raises OutputError, RunFolderError or RestampError.
+    """
+    out = Path(out)
+    if out.suffix in FILES:
+        _write_file(history, out)
+    else:
+        _write_folder(history, clock, out)
+
+
+def _write_file(history: History, out: Path) -> None:
+    frame = history.events
+    try:
+        with out.open("xb") as file:
+            if out.suffix == ".parquet":
+                frame.write_parquet(file)
+            else:
+                _without_lists(frame).write_csv(file)
+    except FileExistsError:
+        raise OutputError(f"{out} exists and is not overwritten; name another file") from None
+    except OSError as error:
+        raise OutputError(f"cannot write {out}: {error.strerror}") from error
+
+
+def _without_lists(frame: Any) -> Any:
+    """Write lists of names as in journals: B,C."""
+    import polars as pl
+
+    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
+    return frame.with_columns(pl.col(lists).list.join(",")) if lists else frame
+
+
+def _write_folder(history: History, clock: str, out: Path) -> None:
+    trace = history.trace
+    if history.folder is None or trace.arrivals is None or trace.scenario is None:
+        raise _no_journals(out)
+    for file in filter(None, trace.files):
+        _require_journal(history.folder / file, out)
+    scenario = Scenario.from_toml(trace.scenario)
+    if clock != "lamport":
+        scenario = scenario.replace(clock=clock)
+    claim(out, scenario)
+    try:
+        _write_journals(history, clock, out)
+    except BaseException:
+        release(out)
+        raise
+
+
+def _no_journals(out: Path) -> RestampError:
+    return RestampError(
+        f"{out}: a folder of journals can only be written of a run folder; "
+        f"--out {out.name}.parquet or {out.name}.csv writes the events"
+    )
+
+
+def _require_journal(path: Path, out: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            is_journal = file.read(len(_HEADER)) == _HEADER
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from error
+    if not is_journal:
+        raise _no_journals(out)
+
+
+def _write_journals(history: History, clock: str, out: Path) -> None:
+    further = None if clock == "lamport" else clock
+    for path, events in _by_file(history, further):
+        target = out / path.name
+        try:
+            with (
+                path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines,
+                target.open("x", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
+            ):
+                file.writelines(rewritten(lines, events, further))
+        except OSError as error:
+            raise OutputError(f"cannot write {target}: {error.strerror}") from error
+        except JournalError as error:
+            raise OutputError(f"{path} is not what was read: {error}") from None
+
+
+def _by_file(history: History, clock: str | None) -> Iterator[tuple[Path, dict[int, Restamped]]]:
+    """Yield each journal's path, and what the clock says in its lines by their numbers."""
+    trace, of = history.trace, history.trace.columns
+    arrivals = trace.arrivals
+    assert arrivals is not None
+    sources = match_arrivals(trace, history.messages).tolist()
+    texts = texts_of(trace) if clock else []
+    nothing = text_of_nothing(clock, trace.processes) if clock else None
+    stamps, clocks = of.stamp.tolist(), of.clock.tolist()
+    carried, begins = arrivals.stamp.tolist(), arrivals.starts.tolist()
+
+    def found(place: int) -> Found:
+        if not clock:
+            return Found(carried[place], None)
+        return Found(carried[place], texts[sources[place]] if sources[place] >= 0 else nothing)
+
+    def says(row: int) -> Restamped:
+        return Restamped(
+            clocks[row],
+            None if stamps[row] == MISSING else stamps[row],
+            texts[row] if clock else None,
+            [found(place) for place in range(begins[row], begins[row + 1])],
+        )
+
+    assert history.folder is not None
+    for number, file in enumerate(trace.files):
+        if file:
+            yield (
+                history.folder / file,
+                {int(of.line[row]): says(row) for row in _rows(trace, number)},
+            )
+
+
+def _rows(trace: Trace, file: int) -> list[int]:
+    """Return the rows of the events that stand in one of the trace's files."""
+    if trace.columns.file is not None:
+        rows: list[int] = np.flatnonzero(trace.columns.file == file).tolist()
+        return rows
+    return list(range(int(trace.starts[file]), int(trace.starts[file + 1])))

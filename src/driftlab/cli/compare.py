@@ -1,0 +1,73 @@
+"""`driftlab compare PATH`: all clocks side by side over one history."""
+
+import argparse
+import json
+
+from driftlab.analysis.compare import Compared, Comparison
+from driftlab.api.reading import read
+from driftlab.cli.tables import table
+
+NS_PER_MS = 1_000_000
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print what each clock costs and what it tells wrongly; return the exit status."""
+    comparison = read(options.path).compare()
+    if options.json:
+        print(json.dumps(comparison.to_dict(), indent=2))
+    else:
+        _show(comparison)
+    return 0
+
+
+def _show(comparison: Comparison) -> None:
+    heads = (
+        "clock", "pairs\nwrongly ordered", "concurrency\nhidden", "\nshare",
+        "bytes a message\nmean", "\nmost", "ahead of the machine\nms, most", "events\ndiffer",
+    )  # fmt: skip
+    print(
+        f"{comparison.events} events of {comparison.processes} processes, "
+        f"{comparison.messages} messages sent; of {comparison.pairs} pairs of events "
+        f"{comparison.ordered} are ordered by happened-before, {comparison.concurrent} concurrent"
+    )
+    if comparison.unknown:
+        print(
+            f"unknown: {comparison.unknown} receives of messages whose send is not in the log; "
+            "counted as if nothing had been received"
+        )
+    print()
+    print(table(heads, [_row(each) for each in comparison.clocks]))
+    remarks = [line for each in comparison.clocks for line in _remarks(each)]
+    print(*(["", *remarks] if remarks else []), sep="\n", end="\n" if remarks else "")
+
+
+def _name(clock: Compared) -> str:
+    return f"{clock.clock}, as logged" if clock.logged else clock.clock
+
+
+def _row(clock: Compared) -> list[str]:
+    about = "" if clock.sample is None else "≈ "
+    ahead = clock.offset_ns_max
+    return [
+        _name(clock),
+        "-" if clock.wrong is None else f"{about}{clock.wrong}",
+        "-" if clock.hidden is None else f"{about}{clock.hidden}",
+        "-" if clock.hidden_share is None else f"{100 * clock.hidden_share:.1f} %",
+        "-" if clock.bytes is None else f"{clock.bytes.mean:.1f}",
+        "-" if clock.bytes is None else str(clock.bytes.max),
+        "" if ahead is None else f"{ahead / NS_PER_MS:.3f}",
+        "" if clock.differ is None else str(clock.differ),
+    ]
+
+
+def _remarks(clock: Compared) -> list[str]:
+    lines = []
+    if clock.why_not is not None:
+        lines.append(f"{_name(clock)}: {clock.why_not}")
+    if clock.wrong_interval and clock.hidden_interval:
+        lines.append(
+            f"{_name(clock)}: estimated from {clock.sample} pairs drawn; with 95 % confidence "
+            f"{clock.wrong_interval[0]} to {clock.wrong_interval[1]} wrongly ordered, "
+            f"{clock.hidden_interval[0]} to {clock.hidden_interval[1]} hidden"
+        )
+    return lines

@@ -1,0 +1,327 @@
+"""Clocks computed afterwards are those that a run would have kept, whatever the log."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import driftlab
+from driftlab.analysis import stamping
+from driftlab.analysis.messages import UNMATCHED, Messages
+from driftlab.analysis.order import Order
+from driftlab.analysis.restamp import RestampError, changed, issued, restamped, timestamps_of
+from driftlab.analysis.stamping import causality_of, lamport_clocks
+from driftlab.analysis.vectors import CycleError
+from driftlab.api.compared import replay_runs
+from driftlab.api.restamped import OutputError, write
+from driftlab.cli.main import main
+from driftlab.clocks.catalogue import CLOCKS
+from driftlab.hosts.run_folder import RunFolderError
+from driftlab.loops import Loop
+from driftlab.trace.timestamps import texts_of
+from driftlab.trace.trace import Columns, Trace
+from tests.drawn_histories import Drawn, Told, tell, told
+
+FURTHER = [name for name in CLOCKS if name != "lamport"]
+LOOPS = [name for name, value in vars(stamping).items() if isinstance(value, Loop)]
+
+scenarios = st.builds(
+    driftlab.Scenario,
+    rates=st.lists(st.sampled_from([1, 2.5, 6, 9]), min_size=3, max_size=3),
+    seconds=st.just(8),
+    seed=st.integers(0, 999),
+    clock=st.sampled_from(list(CLOCKS)),
+    latency=st.sampled_from(["none", "exponential:0.3"]),
+    offset_ms=st.just([0, 400, -300]),
+    skew_ppm=st.just([0, 90_000, -40_000]),
+)
+
+
+def texts(trace: Trace) -> list[Any]:
+    """Return what all clocks of a trace say, as plain values."""
+    clock = trace.columns.clock
+    return [None if clock is None else clock.tolist(), texts_of(trace)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run folder whose clocks are off, and which keeps no further clock."""
+    return simulated(tmp_path / "plain", "lamport")
+
+
+def simulated(out: Path, clock: str) -> Path:
+    scenario = driftlab.Scenario(
+        rates=[6, 3, 1], seconds=20, seed=2, clock=clock, latency="exponential:0.1",
+        offset_ms=[0, 50, -20], skew_ppm=[0, 100, -50],
+    )  # fmt: skip
+    driftlab.simulate(scenario, out=out)
+    return out
+
+
+# The order, and the clocks, of any history
+
+
+@given(told())
+def test_the_order_is_causal(history: Told) -> None:
+    order = Order(history.trace, history.messages).linear().tolist()
+    place = {row: number for number, row in enumerate(order)}
+    assert len(place) == len(history.events)
+    for event, past in enumerate(history.past):
+        assert all(place[history.row[e]] < place[history.row[event]] for e in past)
+
+
+@given(told())
+def test_lamport_is_the_length_of_the_longest_chain(history: Told) -> None:
+    trace = restamped(history.trace, history.messages, "lamport")
+    clock = [int(trace.columns.clock[row]) for row in history.row]
+    for event, past in enumerate(history.past):
+        assert clock[event] == 1 + max((clock[e] for e in past), default=0)
+
+
+@given(told())
+def test_a_vector_counts_the_past_and_a_matrix_its_last_events(history: Told) -> None:
+    of = causality_of(history.trace, history.messages)
+    counted = stamping.vector_clocks(of)
+    vectors = counted.tolist()
+    width = history.processes
+    matrices = stamping.matrix_clocks(history.trace, counted).tolist()
+
+    def vector(event: int) -> list[int]:
+        with_past = history.past[event] | {event}
+        return [sum(history.events[e].process == p for e in with_past) for p in range(width)]
+
+    for event, row in enumerate(history.row):
+        assert vectors[row] == vector(event)
+        for process in range(width):
+            of_it = [e for e in history.past[event] | {event}
+                     if history.events[e].process == process]  # fmt: skip
+            expected = vector(max(of_it)) if of_it else [0] * width
+            assert matrices[row][process * width : (process + 1) * width] == expected
+
+
+@given(told())
+def test_a_hybrid_clock_is_the_latest_time_of_the_past_and_the_chain_that_has_it(
+    history: Told,
+) -> None:
+    texts = texts_of(restamped(history.trace, history.messages, "hybrid"))
+    for event, past in enumerate(history.past):
+        latest, count = (int(part) for part in (texts[history.row[event]] or "").split("."))
+        assert latest == max(history.events[e].now_ns for e in past | {event})
+        before = [(texts[history.row[e]] or "").split(".") for e in past]
+        same = [int(number) for time, number in before if int(time) == latest]
+        assert count == (max(same) + 1 if same else 0)
+
+
+@pytest.mark.parametrize("clock", FURTHER)
+@given(history=told(sources_max=1))
+def test_the_rules_over_columns_are_those_of_the_clocks(clock: str, history: Told) -> None:
+    of = causality_of(history.trace, history.messages)
+    held = timestamps_of(of, clock)
+    whole = Trace(history.trace.names, history.trace.starts, history.trace.columns, timestamps=held)
+    assert texts_of(whole) == [stamp.encode() for stamp in issued(of, clock)]
+
+
+@given(told(sources_max=1))
+def test_the_rule_of_lamport_over_columns_is_that_of_the_clock(history: Told) -> None:
+    of = causality_of(history.trace, history.messages)
+    clocks = lamport_clocks(of, np.zeros(len(history.events), np.int64))
+    assert clocks.tolist() == [stamp.clock for stamp in issued(of, "lamport")]
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_compiled_loop_does_what_the_plain_one_does(name: str) -> None:
+    events = [Drawn(at * 7 % 4, (at - 3, at - 5) if at % 3 and at > 5 else (), at * 37 % 90)
+              for at in range(300)]  # fmt: skip
+    history = tell(4, events)
+    of = causality_of(history.trace, history.messages)
+    inputs = [of.order, of.first, *of.sources]
+    inputs += [history.trace.process_column(), 4] if name == "_vector" else [
+        history.trace.columns.time_ns
+    ]  # fmt: skip
+    shape = {"_vector": (1, 1200), "_hybrid": (2, 300), "_lamport": (1, 300)}[name]
+    loop = getattr(stamping, name)
+    ways = [np.zeros(shape, np.int32 if name == "_vector" else np.int64) for _ in range(2)]
+    loop.compiled(*inputs, *ways[0])
+    loop(300, inputs, list(ways[1]))
+    assert ways[0].any()
+    assert (ways[0] == ways[1]).all()
+
+
+# Simulated runs
+
+
+@settings(max_examples=60)
+@given(scenarios)
+def test_a_run_restamped_with_its_clock_is_what_it_recorded(scenario: driftlab.Scenario) -> None:
+    run = driftlab.simulate(scenario, record="all")
+    assert not isinstance(run, list)
+    history = run.history
+    assert texts(history.restamp(scenario.clock).trace) == texts(history.trace)
+
+
+@settings(max_examples=60)
+@given(scenarios, st.sampled_from(list(CLOCKS)))
+def test_restamping_twice_is_restamping_once(scenario: driftlab.Scenario, clock: str) -> None:
+    run = driftlab.simulate(scenario, record="all")
+    assert not isinstance(run, list)
+    once = run.history.restamp(clock)
+    again = driftlab.History(once.trace).restamp(clock)  # its messages matched anew
+    assert texts(again.trace) == texts(once.trace)
+    assert again.trace.columns.stamp.tolist() == once.trace.columns.stamp.tolist()
+
+
+@pytest.mark.parametrize("clock", list(CLOCKS))
+def test_a_restamped_folder_is_that_of_a_run_that_kept_the_clock(
+    clock: str, folder: Path, tmp_path: Path
+) -> None:
+    write(driftlab.read(folder).restamp(clock), clock, tmp_path / "anew")
+    kept = simulated(tmp_path / "kept", clock)
+    for path in sorted(kept.iterdir()):
+        assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_real_run_restamped_is_what_its_machines_recorded(tmp_path: Path) -> None:
+    driftlab.run(
+        driftlab.Scenario(rates=[40, 30, 20], seconds=1, clock="hybrid", offset_ms=[0, 80, -50]),
+        out=tmp_path / "run",
+    )
+    history = driftlab.read(tmp_path / "run")
+    assert len(history) == 90
+    assert texts(history.restamp("hybrid").trace) == texts(history.trace)
+
+
+def test_lamport_restamped_mends_wrong_clocks(folder: Path, tmp_path: Path) -> None:
+    """All its clocks made three times as large, as a process might, that counts wrong."""
+    for path in folder.glob("*.log"):
+        lines = [line.split("\t") for line in path.read_text().splitlines()]
+        for line in lines:
+            if len(line) > 1:
+                line[6] = line[6] if line[6] == "-" else str(3 * int(line[6]))
+                line[8] = str(3 * int(line[8]))
+                line[10] = ",".join(
+                    f"{item[:2]}{3 * int(item[2:])}" for item in line[10].split(",") if item != "-"
+                ) or "-"  # fmt: skip
+        path.write_text("".join("\t".join(line) + "\n" for line in lines))
+    write(driftlab.read(folder).restamp("lamport"), "lamport", tmp_path / "mended")
+    right = simulated(tmp_path / "right", "lamport")
+    for path in sorted(right.iterdir()):
+        assert (tmp_path / "mended" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("clock", list(CLOCKS))
+def test_what_a_lost_journal_leaves_unknown_is_counted_and_still_replays(
+    clock: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "B.log").unlink()
+    with (folder / "A.log").open("r+b") as file:
+        file.truncate(file.seek(0, 2) - 100)
+    out = tmp_path / "anew"
+    assert main(["restamp", str(folder), "--clock", clock, "--out", str(out)]) == 0
+    assert "receives of messages whose send is not in the log" in capsys.readouterr().out
+    history = driftlab.read(out)
+    assert len(history) == len(driftlab.read(folder))
+    if clock == "lamport":  # stamps of messages whose send is lost still say what they said
+        assert texts(history.trace) == texts(driftlab.read(folder).trace)
+    assert [one.reason for one in history.trace.unread] == ["breaks off in the middle"]
+    assert texts(history.restamp(clock).trace) == texts(history.trace)
+    assert all(each.difference is None for each in replay_runs(out))
+
+
+def test_a_stamp_from_nowhere_that_would_name_another_message_is_none(folder: Path) -> None:
+    """One stamp shows that the clocks of before are not those of now: no other counts either."""
+    (folder / "B.log").unlink()
+    history = driftlab.read(folder)
+    messages = history.messages
+    columns = history.trace.columns
+    stamp = columns.stamp.copy()
+    row = int(np.flatnonzero(messages.source >= 0)[-1])
+    stamp[row] = 1  # the sender's first event has this clock, and is no send to it
+    source = messages.source.copy()
+    source[row] = UNMATCHED
+    trace = changed(history.trace, columns=columns._replace(stamp=stamp))
+    anew = restamped(trace, messages._replace(source=source), "lamport")
+    assert set(anew.columns.stamp[source == UNMATCHED].tolist()) == {0}
+    assert anew.arrivals is not None
+    assert set(anew.arrivals.stamp[anew.arrivals.sender == 1].tolist()) == {0}
+    bare = changed(trace, columns=columns._replace(stamp=None, sender=None))
+    alone = restamped(bare, messages._replace(source=source), "lamport")
+    assert anew.columns.clock.tolist() == alone.columns.clock.tolist()
+
+
+def test_payloads_and_what_was_recorded_stay(tmp_path: Path) -> None:
+    process = tmp_path / "ring.py"
+    process.write_text(
+        "from driftlab import Process, Record, Send\n"
+        "class Ring(Process):\n"
+        "    def idle(self):\n"
+        "        return [Send('B' if self.machine.name == 'A' else 'A', {'a b': 'x,y'})]\n"
+        "    def receive(self, message):\n"
+        "        return [Record(message.payload)]\n"
+    )
+    scenario = driftlab.Scenario(rates=[3, 2], seconds=9, process=f"{process}:Ring")
+    driftlab.simulate(scenario, out=tmp_path / "plain")
+    driftlab.simulate(scenario.replace(clock="vector"), out=tmp_path / "kept")
+    write(driftlab.read(tmp_path / "plain").restamp("vector"), "vector", tmp_path / "anew")
+    for path in sorted((tmp_path / "kept").iterdir()):
+        assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_events_are_written_with_their_timestamps(
+    suffix: str, folder: Path, tmp_path: Path
+) -> None:
+    import polars as pl
+
+    history = driftlab.read(folder).restamp("vector")
+    out = tmp_path / f"events.{suffix}"
+    write(history, "vector", out)
+    frame = pl.read_csv(out) if suffix == "csv" else pl.read_parquet(out)
+    assert frame["timestamp"].to_list() == texts_of(history.trace)
+    with pytest.raises(OutputError, match="exists and is not overwritten"):
+        write(history, "vector", out)
+
+
+# What cannot be
+
+
+def test_a_cycle_is_told_event_by_event() -> None:
+    """P0's first event received what P1 sent after it had received what P0 sent then."""
+    at = np.array([0, 2, 4], np.int64)
+    trace = Trace(["P0", "P1"], at, Columns(np.array([2, 1, 2, 1], np.uint8)))
+    none = np.zeros(0, np.int64)
+    messages = Messages(np.array([3, -1, 1, -1]), np.array([1, -1, 0, -1]), none, none)
+    with pytest.raises(CycleError) as caught:
+        restamped(trace, messages, "vector")
+    assert caught.value.rows == [0, 1, 2, 3, 0]
+    assert "P0:0 -> P0:1 -> P1:0 -> P1:1 -> P0:0" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("clock", "processes", "says"),
+    [
+        ("vectr", 2, "there is no clock 'vectr'; there are lamport, vector, matrix, hybrid"),
+        ("matrix", 51, "51 processes are too many for the matrix clock"),
+        ("hybrid", 2, "this log has no times"),
+    ],
+)
+def test_a_clock_that_cannot_be_computed_is_refused(clock: str, processes: int, says: str) -> None:
+    history = tell(processes, [Drawn(0, (), 0)])
+    bare = Trace(history.trace.names, history.trace.starts, Columns(history.trace.columns.kind))
+    with pytest.raises(RestampError, match=says):
+        restamped(bare, history.messages, clock)
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
+    history = driftlab.read(folder).restamp("vector")
+    before = (folder / "A.log").read_bytes()
+    with pytest.raises(RunFolderError, match="already holds a run"):
+        write(history, "vector", folder)
+    assert (folder / "A.log").read_bytes() == before
+    run = driftlab.simulate(driftlab.Scenario(seconds=5), record="all")
+    assert not isinstance(run, list)
+    with pytest.raises(RestampError, match=r"--out new\.parquet"):
+        write(run.history.restamp("vector"), "vector", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
