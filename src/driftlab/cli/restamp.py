@@ -20,7 +20,7 @@ def main(options: argparse.Namespace) -> int:
     logged = read(options.path)
     history = logged.restamp(options.clock)
     if options.out:
-        write(history, options.clock, options.out)
+        write(history, options.clock, options.out, options.path)
     report = {
         "clock": options.clock,
         "events": len(history),
