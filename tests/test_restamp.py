@@ -177,7 +177,7 @@ def test_restamping_twice_is_restamping_once(scenario: driftlab.Scenario, clock:
 def test_a_restamped_folder_is_that_of_a_run_that_kept_the_clock(
     clock: str, folder: Path, tmp_path: Path
 ) -> None:
-    write(driftlab.read(folder).restamp(clock), clock, tmp_path / "anew")
+    write(driftlab.read(folder).restamp(clock), clock, tmp_path / "anew", folder)
     kept = simulated(tmp_path / "kept", clock)
     for path in sorted(kept.iterdir()):
         assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
@@ -205,7 +205,7 @@ def test_lamport_restamped_mends_wrong_clocks(folder: Path, tmp_path: Path) -> N
                     f"{item[:2]}{3 * int(item[2:])}" for item in line[10].split(",") if item != "-"
                 ) or "-"  # fmt: skip
         path.write_text("".join("\t".join(line) + "\n" for line in lines))
-    write(driftlab.read(folder).restamp("lamport"), "lamport", tmp_path / "mended")
+    write(driftlab.read(folder).restamp("lamport"), "lamport", tmp_path / "mended", folder)
     right = simulated(tmp_path / "right", "lamport")
     for path in sorted(right.iterdir()):
         assert (tmp_path / "mended" / path.name).read_bytes() == path.read_bytes()
@@ -264,7 +264,8 @@ def test_payloads_and_what_was_recorded_stay(tmp_path: Path) -> None:
     scenario = driftlab.Scenario(rates=[3, 2], seconds=9, process=f"{process}:Ring")
     driftlab.simulate(scenario, out=tmp_path / "plain")
     driftlab.simulate(scenario.replace(clock="vector"), out=tmp_path / "kept")
-    write(driftlab.read(tmp_path / "plain").restamp("vector"), "vector", tmp_path / "anew")
+    plain = tmp_path / "plain"
+    write(driftlab.read(plain).restamp("vector"), "vector", tmp_path / "anew", plain)
     for path in sorted((tmp_path / "kept").iterdir()):
         assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
 
@@ -277,11 +278,11 @@ def test_events_are_written_with_their_timestamps(
 
     history = driftlab.read(folder).restamp("vector")
     out = tmp_path / f"events.{suffix}"
-    write(history, "vector", out)
+    write(history, "vector", out, folder)
     frame = pl.read_csv(out) if suffix == "csv" else pl.read_parquet(out)
     assert frame["timestamp"].to_list() == texts_of(history.trace)
     with pytest.raises(OutputError, match="exists and is not overwritten"):
-        write(history, "vector", out)
+        write(history, "vector", out, folder)
 
 
 # What cannot be
@@ -318,10 +319,10 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(folder: Path, tmp_path: Pa
     history = driftlab.read(folder).restamp("vector")
     before = (folder / "A.log").read_bytes()
     with pytest.raises(RunFolderError, match="already holds a run"):
-        write(history, "vector", folder)
+        write(history, "vector", folder, folder)
     assert (folder / "A.log").read_bytes() == before
     run = driftlab.simulate(driftlab.Scenario(seconds=5), record="all")
     assert not isinstance(run, list)
     with pytest.raises(RestampError, match=r"--out new\.parquet"):
-        write(run.history.restamp("vector"), "vector", tmp_path / "new")
+        write(run.history.restamp("vector"), "vector", tmp_path / "new", folder)
     assert not (tmp_path / "new").exists()

@@ -19,8 +19,6 @@ from driftlab.trace.frame import frame_of
 from driftlab.trace.trace import Trace
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from driftlab.analysis.compare import Comparison
     from driftlab.analysis.offsets import Offsets
 
@@ -42,13 +40,11 @@ class History:
     names: of the processes.
     trace: the columns as arrays, and what is known of the log.
     name: which run of several it is.
-    folder: where the files of the trace are, None where there are none.
     """
 
-    def __init__(self, trace: Trace, name: str = "", folder: "Path | None" = None) -> None:
+    def __init__(self, trace: Trace, name: str = "") -> None:
         self.trace = trace
         self.name = name
-        self.folder = folder
 
     def paced(self, rates: Sequence[float]) -> "History":
         """Return the history with the rates, in ticks a second, that its processes were to keep.
@@ -61,7 +57,7 @@ class History:
                 f"rates: {len(rates)} given; expected one above 0 for each of "
                 f"{self.trace.processes} processes, {', '.join(self.names[:10])}"
             )
-        return History(self.trace.paced(rates), self.name, self.folder)
+        return History(self.trace.paced(rates), self.name)
 
     @property
     def names(self) -> list[str]:
@@ -78,7 +74,7 @@ class History:
         """Return the same history with a clock computed anew; see `driftlab.analysis.restamp`."""
         from driftlab.analysis.restamp import messages_of, restamped
 
-        history = History(restamped(self.trace, self.messages, clock), self.name, self.folder)
+        history = History(restamped(self.trace, self.messages, clock), self.name)
         history.__dict__["messages"] = messages_of(self.messages, clock)
         return history
 

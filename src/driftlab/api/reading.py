@@ -60,7 +60,7 @@ def _histories(path: Path, options: dict[str, Any]) -> Iterator[History]:
 
 def _of_journals(journals: Journals) -> History:
     folder = journals.paths[0].parent
-    return History(journals.trace(), folder.name, folder)
+    return History(journals.trace(), folder.name)
 
 
 def journals_at(path: Path) -> list[Journals]:

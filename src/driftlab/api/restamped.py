@@ -5,9 +5,11 @@ scenario says so, and `stats`, `replay` and all judges take it as any other. The
 events of any history become one file, Parquet or CSV.
 """
 
-from collections.abc import Iterator
+import gzip
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import numpy as np
 
@@ -23,25 +25,26 @@ from driftlab.trace.timestamps import texts_of
 from driftlab.trace.trace import MISSING, Trace
 
 FILES: Final = (".parquet", ".csv")
-_HEADER: Final = b"# driftlab-journal "
+_HEADER: Final = "# driftlab-journal "
+_GZIP: Final = b"\x1f\x8b"  # how a gzipped file begins
 
 
 class OutputError(DriftlabError):
     """A place that a history cannot be written to, and why."""
 
 
-def write(history: History, clock: str, out: str | Path) -> None:
-    """Write a history that was restamped with `clock`.
+def write(history: History, clock: str, out: str | Path, source: str | Path) -> None:
+    """Write a history that was read from `source` and restamped with `clock`.
 
     To FILE.parquet or FILE.csv its events, else to a new folder the journals
-    that it was read from, with the clock. Nothing that exists is overwritten.
+    that stand in `source`, with the clock. Nothing that exists is overwritten.
     Raises OutputError, RunFolderError or RestampError.
     """
     out = Path(out)
     if out.suffix in FILES:
         _write_file(history, out)
     else:
-        _write_folder(history, clock, out)
+        _write_folder(history, clock, out, Path(source))
 
 
 def _write_file(history: History, out: Path) -> None:
@@ -66,21 +69,50 @@ def _without_lists(frame: Any) -> Any:
     return frame.with_columns(pl.col(lists).list.join(",")) if lists else frame
 
 
-def _write_folder(history: History, clock: str, out: Path) -> None:
+def _write_folder(history: History, clock: str, out: Path, source: Path) -> None:
     trace = history.trace
-    if history.folder is None or trace.arrivals is None or trace.scenario is None:
+    journals = _journals(trace, source)
+    if not journals or trace.arrivals is None or trace.scenario is None:
         raise _no_journals(out)
-    for file in filter(None, trace.files):
-        _require_journal(history.folder / file, out)
     scenario = Scenario.from_toml(trace.scenario)
     if clock != "lamport":
         scenario = scenario.replace(clock=clock)
     claim(out, scenario)
     try:
-        _write_journals(history, clock, out)
+        _write_journals(history, clock, journals, out)
     except BaseException:
         release(out)
         raise
+
+
+def _journals(trace: Trace, source: Path) -> dict[int, Path]:
+    """Return where each of a trace's files stands, none if they are not all journals.
+
+    A folder may also hold the run folder that was read, and no other.
+    """
+    names = {number: Path(name).name for number, name in enumerate(trace.files) if name}
+    folders = [source, *sorted(source.iterdir())] if source.is_dir() else [source.parent]
+    for folder in folders:
+        paths = {number: folder / name for number, name in names.items()}
+        if all(map(_is_journal, paths.values())):
+            return paths
+    return {}
+
+
+def _is_journal(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with _opened(path) as lines:
+        return lines.read(len(_HEADER)) == _HEADER
+
+
+def _opened(path: Path) -> TextIO:
+    """Open a journal, gzipped or not, as text in which every byte survives."""
+    with path.open("rb") as file:
+        is_gzipped = file.read(2) == _GZIP
+    way: Any = partial(gzip.open, path, "rt") if is_gzipped else path.open
+    lines: TextIO = way(encoding="utf-8", errors="surrogateescape", newline="\n")
+    return lines
 
 
 def _no_journals(out: Path) -> RestampError:
@@ -90,23 +122,14 @@ def _no_journals(out: Path) -> RestampError:
     )
 
 
-def _require_journal(path: Path, out: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            is_journal = file.read(len(_HEADER)) == _HEADER
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}") from error
-    if not is_journal:
-        raise _no_journals(out)
-
-
-def _write_journals(history: History, clock: str, out: Path) -> None:
+def _write_journals(history: History, clock: str, journals: dict[int, Path], out: Path) -> None:
     further = None if clock == "lamport" else clock
-    for path, events in _by_file(history, further):
-        target = out / path.name
+    for number, events in _by_file(history, further, journals):
+        path = journals[number]
+        target = out / path.name.removesuffix(".gz")
         try:
             with (
-                path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines,
+                _opened(path) as lines,
                 target.open("x", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
             ):
                 file.writelines(rewritten(lines, events, further))
@@ -116,8 +139,10 @@ def _write_journals(history: History, clock: str, out: Path) -> None:
             raise OutputError(f"{path} is not what was read: {error}") from None
 
 
-def _by_file(history: History, clock: str | None) -> Iterator[tuple[Path, dict[int, Restamped]]]:
-    """Yield each journal's path, and what the clock says in its lines by their numbers."""
+def _by_file(
+    history: History, clock: str | None, files: Iterable[int]
+) -> Iterator[tuple[int, dict[int, Restamped]]]:
+    """Yield each file's number, and what the clock says in its lines by their numbers."""
     trace, of = history.trace, history.trace.columns
     arrivals = trace.arrivals
     assert arrivals is not None
@@ -140,13 +165,8 @@ def _by_file(history: History, clock: str | None) -> Iterator[tuple[Path, dict[i
             [found(place) for place in range(begins[row], begins[row + 1])],
         )
 
-    assert history.folder is not None
-    for number, file in enumerate(trace.files):
-        if file:
-            yield (
-                history.folder / file,
-                {int(of.line[row]): says(row) for row in _rows(trace, number)},
-            )
+    for number in files:
+        yield number, {int(of.line[row]): says(row) for row in _rows(trace, number)}
 
 
 def _rows(trace: Trace, file: int) -> list[int]:

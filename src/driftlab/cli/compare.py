@@ -5,6 +5,7 @@ import json
 
 from driftlab.analysis.compare import Compared, Comparison
 from driftlab.api.reading import read
+from driftlab.cli.flags import format_options
 from driftlab.cli.tables import table
 
 NS_PER_MS = 1_000_000
@@ -12,7 +13,7 @@ NS_PER_MS = 1_000_000
 
 def main(options: argparse.Namespace) -> int:
     """Print what each clock costs and what it tells wrongly; return the exit status."""
-    comparison = read(options.path).compare()
+    comparison = read(options.path, **format_options(options)).compare()
     if options.json:
         print(json.dumps(comparison.to_dict(), indent=2))
     else:

@@ -195,6 +195,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 def add_log(parser: argparse.ArgumentParser) -> None:
     """Flags of the commands that read any log: `compare` and `offsets`."""
     parser.add_argument("path", metavar="PATH", help="a run's folder, a journal, or another's log")
+    add_format(parser)
     add_json(parser)
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from driftlab.analysis.offsets import Bounds, MachineOffset, Offsets
 from driftlab.api.reading import read
+from driftlab.cli.flags import format_options
 from driftlab.cli.tables import table
 
 NS_PER_MS: Final = 1_000_000
@@ -14,7 +15,7 @@ MESSAGES_SHOWN_MAX: Final = 4  # of those that contradict each other
 
 def main(options: argparse.Namespace) -> int:
     """Print the bounds of every machine's offset and skew; return the exit status."""
-    offsets: Offsets = read(options.path).offsets()
+    offsets: Offsets = read(options.path, **format_options(options)).offsets()
     if options.json:
         print(json.dumps(offsets.to_dict(), indent=2))
     else:

@@ -9,6 +9,7 @@ from driftlab.analysis.restamp import differing, timestamp_texts, unknown_receiv
 from driftlab.api.history import History
 from driftlab.api.reading import read
 from driftlab.api.restamped import write
+from driftlab.cli.flags import format_options
 from driftlab.cli.output import COMMAND_VARIABLE
 from driftlab.cli.tables import table
 
@@ -17,10 +18,10 @@ EVENTS_SHOWN: Final = 12
 
 def main(options: argparse.Namespace) -> int:
     """Compute a clock, print its first timestamps or write all; return the exit status."""
-    logged = read(options.path)
+    logged = read(options.path, **format_options(options))
     history = logged.restamp(options.clock)
     if options.out:
-        write(history, options.clock, options.out)
+        write(history, options.clock, options.out, options.path)
     report = {
         "clock": options.clock,
         "events": len(history),
