@@ -14,10 +14,11 @@ from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.catalogue import RULES
 from driftlab.analysis.rules.rule import Findings, Rule
 from driftlab.errors import DriftlabError
-from driftlab.trace.trace import KINDS, Trace, Unread
+from driftlab.trace.trace import KINDS, UNSAID, Trace, Unread
 
 HOLDS: Final = "holds"
 VIOLATED: Final = "violated"
+EVENT_CHARACTERS: Final = 40  # of what a log says of an event, in the words for it
 
 
 class NoSuchRuleError(DriftlabError):
@@ -206,7 +207,7 @@ def _received(case: Case) -> tuple[Any, Any]:
 def describe(case: Case, row: int) -> str:
     """Say in a few words what an event is, and where it stands."""
     trace, of = case.trace, case.columns
-    words = [case.name(row), KINDS[int(of.kind[row])] if of.kind[row] < 3 else "event"]
+    words = [case.name(row), _kind(trace, row)]
     targets = trace.targets_of(row)
     if targets:
         words.append("to " + ",".join(trace.names[place] for place in targets[:5]))
@@ -220,6 +221,15 @@ def describe(case: Case, row: int) -> str:
     if file is not None:
         words.append(f"({file}:{line})")
     return " ".join(words)
+
+
+def _kind(trace: Trace, row: int) -> str:
+    """Return what kind of event it is, or what its log says of it."""
+    kind = int(trace.columns.kind[row])
+    text = trace.texts["event"][row] if kind == UNSAID and "event" in trace.texts else None
+    if text:
+        return f"«{text if len(text) <= EVENT_CHARACTERS else text[:EVENT_CHARACTERS] + '…'}»"
+    return KINDS[kind] if kind != UNSAID else "event"
 
 
 def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[Rule]:

@@ -63,17 +63,27 @@ def _judge(
     case: Case, block: Array, stamped: Array, heard: Heard, lone: Array, steps: Steps
 ) -> None:
     """Judge the steps of a block of events."""
-    now, before, came = _beside(case, block, stamped, heard, case.trace.processes)
+    now, before, came = _beside(case, block, heard)
     process = case.process[block]
     own = np.zeros(now.shape, bool)
     own[np.arange(len(block)), process] = True
     known = _is_known(case, block, stamped) & ~lone[block]
     # A message may know of more own events than there were, where an own entry once went back.
     counted = (now[own] != before[own] + 1) & (now[own] != np.maximum(before, came)[own] + 1)
+    back = now < before
+    miscounted = own & (counted & _counts(case, block, now[own]))[:, None]
+    if back.any() or miscounted.any():
+        excused, was_ahead = _excused(case, block, heard, now, before, own)
+        back &= ~excused
+        miscounted &= ~excused
+        rows = block[was_ahead.any(axis=1)] - 1
+        blamed = steps.verdict[rows] == HOLDS
+        steps.verdict[rows[blamed]] = AHEAD
+        steps.entry[rows[blamed]] = was_ahead[was_ahead.any(axis=1)].argmax(axis=1)[blamed]
     wrong = {
-        BACK: now < before,
+        BACK: back,
         MERGE: ~own & (now < came),
-        OWN: own & (counted & _counts(case, block, now[own]))[:, None],
+        OWN: miscounted,
         AHEAD: ~own & (now > np.maximum(before, came)) & known[:, None],
     }
     for verdict, mask in wrong.items():
@@ -83,9 +93,28 @@ def _judge(
     steps.is_unknown[block] = ~stamped[block] | case.after_hole[block]
 
 
-def _beside(
-    case: Case, block: Array, stamped: Array, heard: Heard, width: int
-) -> tuple[Array, Array, Array]:
+def _excused(
+    case: Case, block: Array, heard: Heard, now: Array, before: Array, own: Array
+) -> tuple[Array, Array]:
+    """Say which entries are right although that of the event before does not fit: that was wrong.
+
+    An entry that had jumped ahead there and stands here where it stood before
+    that; an own entry that had been miscounted there and is right again. The
+    second mask is of the former: there an entry was ahead.
+    """
+    earlier = np.maximum(block - 1, 0)[1:] if block[0] == 0 else block - 1
+    past, came = np.zeros_like(now), np.zeros_like(now)
+    _, past[len(block) - len(earlier) :], came[len(block) - len(earlier) :] = _beside(
+        case, earlier, heard
+    )
+    fresh = case.is_first[block] | case.is_first[np.maximum(block - 1, 0)]
+    jumped = (before > np.maximum(past, came)) & (now >= past) & ~case.is_first[block][:, None]
+    was_ahead = ~own & jumped & (now < before)
+    recounted = own & (before != past + 1) & (now == past + 2) & ~fresh[:, None]
+    return was_ahead | recounted, was_ahead
+
+
+def _beside(case: Case, block: Array, heard: Heard) -> tuple[Array, Array, Array]:
     """Return the timestamps of a block, of the events before, and the greatest that came."""
     own_row = _Rows(case)
     now = own_row.of(block)
