@@ -39,7 +39,20 @@ def _copies(trace: Trace, process: Array, order: Array) -> Array:
     for name, column in zip(Columns._fields, trace.columns, strict=True):
         if column is not None and name not in ("line", "file"):
             copies[1:] &= column[order][1:] == column[order][:-1]
+    for place in np.flatnonzero(copies).tolist():
+        rows = int(order[place - 1]), int(order[place])
+        copies[place] = _further(trace, rows[0]) == _further(trace, rows[1])
     return copies
+
+
+def _further(trace: Trace, row: int) -> list[object]:
+    """Return what an event has beside the columns: what it found, its timestamp, its texts."""
+    told: list[object] = [texts[row] for texts in trace.texts.values()]
+    for held in (trace.timestamps, trace.arrivals):
+        if held is not None:
+            part = slice(int(held.starts[row]), int(held.starts[row + 1]))
+            told += [values[part].tolist() for values in held[-2:]]
+    return told
 
 
 def _told(trace: Trace, order: Array, copies: Array) -> list[Unread]:
