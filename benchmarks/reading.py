@@ -40,7 +40,7 @@ _PACK_HEADS = ("what", "seconds", "million events a second", "bytes an event", "
 
 def measure(quick: bool) -> list[Table]:
     """Measure everything and return the tables."""
-    repetitions = 3 if quick else 7
+    repetitions = 3 if quick else 5
     rows: list[tuple[Cell, ...]] = []
     with TemporaryDirectory() as name:
         folders = [_simulated(Path(name), case, quick) for case in CASES]
