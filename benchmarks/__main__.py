@@ -13,7 +13,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import gmtime, strftime
 
-from benchmarks import capacity, general, help, messages, minute, pacing, reading, simulator, start
+from benchmarks import (
+    capacity,
+    general,
+    help,
+    history,
+    messages,
+    minute,
+    pacing,
+    reading,
+    simulator,
+    start,
+)
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
 
@@ -27,6 +38,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
         "help": help.measure,
     },
     "general-engine": {"general": general.measure},
+    "history": {"history": history.measure},
     "reading": {"reading": reading.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
 }

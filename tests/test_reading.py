@@ -317,7 +317,7 @@ def test_a_line_of_gigabytes_is_passed_over_in_bounded_memory(
     assert grown_mib() < 150
     assert len(trace) == 120
     assert [(one.line, one.reason) for one in trace.unread] == [(21, source.TOO_LONG)]
-    assert trace.columns.line[trace.holes].tolist() == [22]
+    assert not len(trace.holes)  # a line too many: no tick is missing
 
 
 def test_the_last_line_of_a_journal_may_break_off_anywhere(run: Path) -> None:
@@ -331,7 +331,7 @@ def test_the_last_line_of_a_journal_may_break_off_anywhere(run: Path) -> None:
 
 def test_an_author_is_what_the_journal_says_of_its_machine(run: Path) -> None:
     changed(run / "A.log", "# end", "# incident what=channel-lost peer=C reason=x\n# end")
-    author = author_of(read_journal(run / "A.log"))
+    author = author_of(read_journal(run / "A.log"), 60)
     assert (author.rate, author.speed, author.simulated, author.ended) == (6, 1, True, True)
     assert author.lost == {"C"}
     assert author.phase_ns == driftlab.read(run).trace.columns.due_ns[0]

@@ -22,6 +22,8 @@ FAST = ("--rates", "60,30,10", "--seconds", "2", "--seed", "3")
 
 def judged(journals: list[Journal]) -> None:
     """Demand of a run's journals everything that must hold, whatever was killed."""
+    verdict = driftlab.read(journals[0].path.parent).check(without=["pacing"])
+    assert verdict.holds, list(verdict.violations)[:5]
     sent: dict[tuple[str, str], list[int]] = {}
     for journal in journals:
         for entry in journal.entries:

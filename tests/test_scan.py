@@ -300,8 +300,9 @@ def test_columns_that_are_full_are_begun_anew(
     ]
     path.write_text(HEAD + "".join(lines))
     quick = quickly([path], "lamport", 1 << 20)
-    assert len(quick) == len(lines) - 20
-    assert len(quick.unread) == 20
+    copies = [one for one in quick.unread if "the same event" in one.reason]
+    assert len(quick) + len(copies) == len(lines) - 20
+    assert len(quick.unread) - len(copies) == 20
     assert len(quick.sets) == len({tuple(sorted(each)) for each in sets})
     assert differences(quick, slowly([path], "lamport")) == []
 

@@ -198,3 +198,33 @@ def _among(trace: Trace, every: Array, sender: Array, to: Array) -> Array:
     }
     pairs = zip(sender.tolist(), to.tolist(), strict=True)
     return every & np.array([pair in links for pair in pairs], bool)
+
+
+def sends_of(trace: Trace, messages: Messages, sender: Array, stamp: Array, to: Array) -> Array:
+    """Return the rows of the sends of messages named by (sender, stamp), UNMATCHED where none.
+
+    They are named as those messages are whose receives are matched: a sender
+    whose stamps are early is known, and so is an event whose stamps are uneven.
+    """
+    finder = _Finder(trace)
+    early = np.isin(sender, list(messages.early))
+    found = finder.find(sender, stamp + early, to)
+    if len(messages.uneven):
+        rows = messages.uneven
+        width = trace.processes
+        process = np.searchsorted(trace.starts, rows, side="right") - 1
+        known = dict(
+            zip(
+                zip(
+                    trace.columns.stamp[rows].tolist(),
+                    (trace.columns.sender[rows].astype(np.int64) * width + process).tolist(),
+                    strict=True,
+                ),
+                messages.source[rows].tolist(),
+                strict=True,
+            )
+        )
+        for place in np.flatnonzero(found < 0).tolist():
+            channel = int(sender[place]) * width + int(to[place])
+            found[place] = known.get((int(stamp[place]), channel), UNMATCHED)
+    return found

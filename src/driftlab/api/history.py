@@ -5,11 +5,15 @@ or its process and its number within it, `("A", 17)`. Nothing is worked out
 before it is asked for.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from driftlab.analysis.judge import Verdict, chosen_rules, judge
 from driftlab.analysis.matching import match
 from driftlab.analysis.messages import Messages
+from driftlab.analysis.order import Order
+from driftlab.api.cut import Cut, between, frontier_of
 from driftlab.errors import DriftlabError
 from driftlab.trace.frame import frame_of
 from driftlab.trace.trace import Trace
@@ -21,16 +25,35 @@ class NoSuchEventError(DriftlabError):
     """A name of an event that is none of the history's."""
 
 
+class WrongRatesError(DriftlabError):
+    """Rates that do not fit the processes of a history."""
+
+
 class History:
     """Every event of a run, and what follows from them.
 
     events: a frame of Polars, a row an event, process after process.
     names: of the processes.
     trace: the columns as arrays, and what is known of the log.
+    name: which run of several it is.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, name: str = "") -> None:
         self.trace = trace
+        self.name = name
+
+    def paced(self, rates: Sequence[float]) -> "History":
+        """Return the history with the rates, in ticks a second, that its processes were to keep.
+
+        For logs that do not say; then the rule `pacing` applies. Raises
+        WrongRatesError unless there is a rate above 0 for each process.
+        """
+        if len(rates) != self.trace.processes or not all(0 < rate < 1e12 for rate in rates):
+            raise WrongRatesError(
+                f"rates: {len(rates)} given; expected one above 0 for each of "
+                f"{self.trace.processes} processes, {', '.join(self.names[:10])}"
+            )
+        return History(self.trace.paced(rates), self.name)
 
     @property
     def names(self) -> list[str]:
@@ -52,6 +75,76 @@ class History:
     def messages(self) -> Messages:
         """Which send each receive belongs to."""
         return match(self.trace)
+
+    def check(self, *, only: Sequence[str] = (), without: Sequence[str] = ()) -> Verdict:
+        """Hold the history against every rule, or `only` some, or all `without` some.
+
+        Raises NoSuchRuleError.
+        """
+        return judge(self.trace, self.messages, chosen_rules(only, without))
+
+    @cached_property
+    def order(self) -> Order:
+        """Happened-before among the rows; see `driftlab.analysis.order`."""
+        return Order(self.trace, self.messages)
+
+    def happened_before(self, first: EventName, second: EventName) -> bool:
+        """Whether one event happened before another. Raises NoSuchEventError."""
+        return self.order.happened_before(self.row(first), self.row(second))
+
+    def concurrent(self, first: EventName, second: EventName | None = None) -> Any:
+        """Whether neither event happened before the other; given one event, all such others.
+
+        These are a frame of slices of `events`. Raises NoSuchEventError.
+        """
+        row = self.row(first)
+        if second is not None:
+            return self.order.concurrent(row, self.row(second))
+        return between(self.events, *self.order.beside(row))
+
+    def past(self, event: EventName) -> Any:
+        """Return what happened before an event, slices of `events`. Raises NoSuchEventError."""
+        starts = self.trace.starts[:-1]
+        return between(self.events, starts, starts + self.order.past(self.row(event)))
+
+    def future(self, event: EventName) -> Any:
+        """Return what an event happened before, slices of `events`. Raises NoSuchEventError."""
+        return between(self.events, self.order.future(self.row(event)), self.trace.starts[1:])
+
+    def why(self, first: EventName, second: EventName) -> Any:
+        """Return the rows of `events` that show that one event happened before another.
+
+        They are the first event, each send and its receive, and the second, with
+        as few messages as can be; none if it did not. Raises NoSuchEventError.
+        """
+        return self.events[self.order.why(self.row(first), self.row(second))]
+
+    def cut(
+        self,
+        counts: Mapping[str, int] | None = None,
+        *,
+        at_ns: int | None = None,
+        clock: int | None = None,
+        containing: EventName | None = None,
+        before: EventName | None = None,
+    ) -> Cut:
+        """Return a cut, asked for in one of these ways.
+
+        counts: how many events of each process are inside, by name; none of those not named.
+        at_ns: what began up to this real time after the start (`analysis.cuts.by_time`).
+        clock: the events up to this Lamport clock.
+        containing: the smallest consistent cut with an event; before: the largest without.
+        Raises NoSuchCutError and NoSuchEventError.
+        """
+        frontier = frontier_of(
+            self.order,
+            counts=counts,
+            at_ns=at_ns,
+            clock=clock,
+            containing=None if containing is None else self.row(containing),
+            before=None if before is None else self.row(before),
+        )
+        return Cut(self.order, lambda: self.events, frontier)
 
     def row(self, event: EventName) -> int:
         """Return the row of an event. Raises NoSuchEventError."""

@@ -27,7 +27,7 @@ def read(path: str | Path, **options: Any) -> History:
     are (see `driftlab.trace.formats`). Raises SeveralRunsError where there are
     several runs, and other DriftlabErrors.
     """
-    traces = list(_traces(Path(path), options))
+    traces = [trace for _, trace in _traces(Path(path), options)]
     if len(traces) > 1:
         raise SeveralRunsError(
             f"{path} holds {len(traces)} runs; name one of them, or have all from "
@@ -41,21 +41,23 @@ def read_all(path: str | Path, **options: Any) -> list[History]:
 
     What holds one run gives a list of one. Raises DriftlabError.
     """
-    return [History(trace) for trace in _traces(Path(path), options)]
+    return [History(trace, name) for name, trace in _traces(Path(path), options)]
 
 
-def _traces(path: Path, options: dict[str, Any]) -> Iterator[Trace]:
+def _traces(path: Path, options: dict[str, Any]) -> Iterator[tuple[str, Trace]]:
+    """Yield every run of a log, with a name: that of its folder, or its number."""
     runs = [] if options and not path.is_dir() else journals_at(path)
     if runs:
         if options:
             raise UnreadableError(f"{path}: journals need no options ({', '.join(options)})")
-        return (journals.trace() for journals in runs)
+        return ((journals.paths[0].parent.name, journals.trace()) for journals in runs)
     if not options and path.is_file():
         from driftlab.trace.unpacked import is_packed, unpack
 
         if is_packed(path):
-            return iter([unpack(path)])
-    return iter(_foreign(path, options))
+            return iter([(path.stem, unpack(path))])
+    foreign = _foreign(path, options)
+    return ((f"execution {number}", trace) for number, trace in enumerate(foreign, 1))
 
 
 def journals_at(path: Path) -> list[Journals]:

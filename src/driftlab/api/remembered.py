@@ -61,6 +61,7 @@ def history_of(scenario: Scenario, number: int, rows: Sequence[Row]) -> History:
             roster,
             starts,
             columns,
+            peers=None if scenario.topology == "mesh" else scenario.neighbours(number),
             sets=list(sets),
             timestamps=stamps,
             texts=texts,
@@ -168,4 +169,5 @@ class Planned(Sequence[Author]):
             simulated=True,
             ended=True,
             process=self._scenario.process,
+            from_start=True,
         )

@@ -79,6 +79,48 @@ def add_recorded(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def add_check(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab check`."""
+    parser.add_argument("path", nargs="?", metavar="PATH", help="a run folder, a journal or a log")
+    group = parser.add_argument_group("the rules")
+    group.add_argument("--rules", action="store_true", help="list all rules, and judge nothing")
+    group.add_argument(
+        "--only", metavar="RULES", action="append", default=[], help="apply these rules (a,b,c)"
+    )
+    group.add_argument(
+        "--without", metavar="RULES", action="append", default=[], help="leave these rules out"
+    )
+    group.add_argument(
+        "--rates", metavar="RATES",
+        help="ticks per second that the processes were to keep (6,3,1), where the log does not say",
+    )  # fmt: skip
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--limit", metavar="N", help="list so many violations of each rule (default: 3, JSON: all)"
+    )
+    add_json(group)
+
+
+def add_cut(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab cut`."""
+    parser.add_argument("path", metavar="PATH", help="a run folder, a journal or a log")
+    group = parser.add_argument_group("where to cut").add_mutually_exclusive_group(required=True)
+    group.add_argument("--at", metavar="SECONDS", help="real time after the start")
+    group.add_argument("--clock", metavar="N", help="up to this Lamport clock")
+    group.add_argument("--containing", metavar="A:17", help="the smallest consistent cut with it")
+    group.add_argument("--before", metavar="A:17", help="the largest consistent cut without it")
+    group.add_argument("--events", metavar="A=10,B=7", help="so many events of each process")
+    add_json(parser)
+
+
+def add_why(parser: argparse.ArgumentParser) -> None:
+    """Flags of `driftlab why`."""
+    parser.add_argument("path", metavar="PATH", help="a run folder, a journal or a log")
+    parser.add_argument("first", metavar="A:17", help="an event: its process and its number from 0")
+    parser.add_argument("second", metavar="B:3", help="another")
+    add_json(parser)
+
+
 def add_pack(parser: argparse.ArgumentParser) -> None:
     """Flags of `driftlab pack`."""
     parser.add_argument("run", metavar="RUN", help="a run's folder, or a folder of runs")

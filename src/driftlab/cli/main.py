@@ -61,7 +61,10 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     for name, add_flags, says in (
         ("run", flags.add_run, "run the machines for real and show what their clocks did"),
         ("simulate", flags.add_simulate, "the same machines, deterministic, in no time"),
+        ("check", flags.add_check, "judge a log: did its clocks tell the truth?"),
         ("stats", flags.add_recorded, "the figures of a recorded run"),
+        ("cut", flags.add_cut, "a run as if it had stopped: what is in flight, all that is inside"),
+        ("why", flags.add_why, "how one event happened before another, message by message"),
         ("replay", flags.add_recorded, "feed a run's recorded inputs to the machines again"),
         ("twin", flags.add_recorded, "a real run beside its simulation: where they part, and why"),
         ("pack", flags.add_pack, "put a run into one Parquet file, to keep or to compute with"),

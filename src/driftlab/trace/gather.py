@@ -4,15 +4,16 @@ The rows come in pieces, process after process: a journal in one piece from the
 parser of single lines, or in many from `scan`. What is not a row is gathered
 on the way, so rows need not stay in memory: `packed` writes them to a file.
 
-A line that cannot be read leaves a hole before the next event of its process,
-and so does a tick that is not there. A journal without a last line tells that
-there may have been more.
+A tick that is not there leaves a hole before the next event of its process. A
+journal without a last line tells that there may have been more.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+from driftlab.trace.journal import Note
+from driftlab.trace.ordering import gaps_after, in_tick_order
 from driftlab.trace.reading import Journal
 from driftlab.trace.reading import Unread as UnreadLine
 from driftlab.trace.rows import Rows, Sets, joined, rows_of, starts_of, why_not
@@ -64,18 +65,15 @@ class Gathering:
         self.sets = Sets()
         self.counts = [0] * len(names)
         self.journals: dict[int, Journal] = {}
-        self.holes: list[Array] = []
         self.has_texts = False
-        self._rows = 0
-        self._tick = -1
-        self._is_broken = False  # a line was unread since the last row
+        self.gaps: Array = None  # rows of the last piece before which ticks are missing
+        self.reached: dict[int, int] = {}  # how many ticks of a process there are, holes and all
 
     def add(self, piece: Piece) -> Rows:
         """Take the next piece; return its rows, whose sets are numbered for the whole run."""
         process, rows, journal = piece
         before = self.journals.get(process)
         if before is None:
-            self._tick, self._is_broken = -1, False
             self.journals[process] = journal
         else:
             self.journals[process] = journal._replace(
@@ -83,41 +81,27 @@ class Gathering:
                 unread=before.unread + journal.unread,
                 torn=before.torn or journal.torn,
             )
-        self.holes.append(self._holes(rows, [one.line for one in journal.unread]))
         self.counts[process] += rows.events
-        self._rows += rows.events
+        reached = self.reached.get(process, 0)
+        self.gaps = gaps_after(reached - 1, rows.columns.tick)
+        if rows.events:
+            self.reached[process] = max(reached, int(rows.columns.tick.max()) + 1)
         self.has_texts |= rows.recorded is not None
         return self.sets.renumbered(rows)
 
-    def _holes(self, rows: Rows, unread: list[int]) -> Array:
-        """Return the rows before which a line was unreadable, or ticks are missing."""
-        import numpy as np
-
-        line, tick = rows.columns.line, rows.columns.tick
-        if not len(line):
-            self._is_broken |= bool(unread)
-            return np.zeros(0, np.int64)
-        after = np.searchsorted(line, np.array(unread, np.int64))
-        before = np.concatenate([[self._tick], tick[:-1]])
-        is_hole = tick - 1 > before
-        is_hole[after[after < len(line)]] = True
-        is_hole[0] |= self._is_broken
-        self._tick = int(tick[-1])
-        self._is_broken = bool((after == len(line)).any())
-        return np.flatnonzero(is_hole) + self._rows
-
     def known(self) -> dict[str, Any]:
         """Return what `Trace` has beside its rows, under the names that it has there."""
-        import numpy as np
-
         mine = [self.journals.get(place) for place in range(len(self.names))]
         return {
             "starts": starts_of(self.counts),
             "sets": self.sets.members,
-            "authors": [Author() if each is None else author_of(each) for each in mine],
-            "files": [str(each.path) if each else "" for each in mine],
+            "peers": _peers(mine, self.names),
+            "authors": [
+                Author() if each is None else author_of(each, self.reached.get(place, 0))
+                for place, each in enumerate(mine)
+            ],
+            "files": [each.path.name if each else "" for each in mine],
             "unread": [*self.unread, *(one for each in mine if each for one in _unread(each))],
-            "holes": np.concatenate([np.zeros(0, np.int64), *self.holes]),
             "absent": [name for name, each in zip(self.names, mine, strict=True) if each is None],
         }
 
@@ -129,7 +113,7 @@ def gathered(
     empty = rows_of([], [], {}, clock)
     rows = joined(chain([empty], map(gathering.add, pieces)))
     texts = {} if rows.recorded is None else {"recorded": rows.recorded}
-    return Trace(
+    trace = Trace(
         gathering.names,
         columns=rows.columns,
         arrivals=rows.arrivals,
@@ -138,10 +122,30 @@ def gathered(
         scenario=scenario,
         **gathering.known(),
     )
+    return in_tick_order(trace)
 
 
-def author_of(journal: Journal) -> Author:
-    """Return what a journal tells about its machine."""
+def _peers(
+    journals: Sequence[Journal | None], names: Sequence[str]
+) -> list[tuple[int, ...]] | None:
+    """Return whom each process can send to; None where all can send to all."""
+    places = {name: place for place, name in enumerate(names)}
+    near = [
+        tuple(place for place in places.values() if place != own)
+        if journal is None
+        else tuple(sorted(places[name] for name in _linked(journal) if name in places))
+        for own, journal in enumerate(journals)
+    ]
+    is_mesh = all(len(peers) == len(names) - 1 for peers in near)
+    return None if is_mesh else near
+
+
+def _linked(journal: Journal) -> list[str]:
+    return journal.header.get("peers", "").split(",")
+
+
+def author_of(journal: Journal, reached: int) -> Author:
+    """Return what a journal tells about its machine, whose events reach so many ticks."""
     header = journal.header
     ends = journal.notes_on("end")
     return Author(
@@ -149,18 +153,25 @@ def author_of(journal: Journal) -> Author:
         speed=float(header.get("speed", 1)),
         phase_ns=int(header["phase_ns"]) if "phase_ns" in header else None,
         simulated=header.get("world") == "simulated",
-        ended=bool(ends) and not journal.torn,
+        ended=bool(ends) and not journal.torn and not _lacks_events(ends[-1], reached),
         lost=frozenset(
             note.fields.get("peer", "")
             for note in journal.notes_on("incident")
             if note.fields.get("what") in _LOSSES
         ),
         process=header.get("process", "die"),
+        from_start=True,
     )
 
 
+def _lacks_events(end: Note, reached: int) -> bool:
+    """Whether a journal's last line counts more ticks than its events reach."""
+    counted = end.fields.get("ticks", "")
+    return counted.isascii() and counted.isdigit() and counted != str(reached)
+
+
 def _unread(journal: Journal) -> list[Unread]:
-    lines = [Unread(str(journal.path), line, reason) for line, reason in journal.unread]
+    lines = [Unread(journal.path.name, line, reason) for line, reason in journal.unread]
     if journal.torn:
-        lines.append(Unread(str(journal.path), journal.length, "breaks off in the middle"))
+        lines.append(Unread(journal.path.name, journal.length, "breaks off in the middle"))
     return lines

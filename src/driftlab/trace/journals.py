@@ -80,7 +80,7 @@ def journals_in(folder: Path, scenario: Scenario | None = None) -> Journals:
             else f"{folder}: no journals here; a run folder holds a NAME.log a machine"
         )
     _require_one_run(folder, headers)
-    unread = [Unread(str(path), 1, NO_FILE_BYTES) for path in empty]
+    unread = [Unread(path.name, 1, NO_FILE_BYTES) for path in empty]
     if scenario is None:
         names = names_of(folder, headers)
         return Journals(_ordered(headers, names), names, _clock(headers), None, unread)

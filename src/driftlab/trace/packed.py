@@ -83,7 +83,7 @@ def pack_pieces(
     )
 
     def known() -> dict[str, str]:
-        told = {**gathering.known(), "peers": None, "scenario": scenario}
+        told = {**gathering.known(), "scenario": scenario, "journals": True}
         texts = layout.texts if gathering.has_texts else {}
         return _metadata(layout, told, None if clock == "lamport" else clock, texts)
 
@@ -94,11 +94,10 @@ def pack_pieces(
 
 def _gathered_parts(pieces: Iterable[Piece], gathering: Gathering) -> Iterator[Part]:
     for piece in pieces:
-        first, before = gathering.counts[piece.process], sum(gathering.counts)
+        first = gathering.counts[piece.process]
         rows = gathering.add(piece)
-        holes = gathering.holes[-1] - before
         texts = {} if rows.recorded is None else {"recorded": rows.recorded}
-        yield Part(piece.process, first, rows, holes, texts)
+        yield Part(piece.process, first, rows, gathering.gaps, texts)
 
 
 def _parts(trace: Trace) -> Iterator[Part]:
@@ -164,6 +163,7 @@ def _metadata(
     authors = [{**each._asdict(), "lost": sorted(each.lost)} for each in known["authors"]]
     told = {key: known[key] for key in _KNOWN} | {
         "version": VERSION,
+        "journals": known.get("journals", False),  # rows as their lines stood, not yet in order
         "names": list(layout.names),
         "starts": known["starts"].tolist(),
         "sets": [[int(place) for place in members] for members in known["sets"]],

@@ -98,6 +98,8 @@ class Author(NamedTuple):
     lost: channels, named by the peer's name, that broke at one time or another,
     so that messages may be lost.
     process: `die`, a process of the user, or None where the log does not say.
+    from_start: whether the log, where it has no holes, begins with the first
+    event of the process, and its clocks began at 0.
     """
 
     rate: float | None = None
@@ -107,6 +109,7 @@ class Author(NamedTuple):
     ended: bool = False
     lost: frozenset[str] = frozenset()
     process: str | None = None
+    from_start: bool = False
 
 
 class Unread(NamedTuple):
@@ -175,6 +178,15 @@ class Trace:
 
     def __len__(self) -> int:
         return int(self.starts[-1])
+
+    def paced(self, rates: Sequence[float]) -> "Trace":
+        """Return the trace with the rates that its processes were to keep, in their order."""
+        known = self.authors if len(self.authors) else [Author()] * self.processes
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        parts["authors"] = [
+            author._replace(rate=rate) for author, rate in zip(known, rates, strict=True)
+        ]
+        return Trace(**parts)
 
     @property
     def processes(self) -> int:

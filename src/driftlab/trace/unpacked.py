@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from driftlab.trace.ordering import in_tick_order
 from driftlab.trace.packed import KEY, VERSION, PackError
 from driftlab.trace.rows import starts_of
 from driftlab.trace.trace import (
@@ -42,7 +43,7 @@ def unpack(path: Path) -> Trace:
                 f"{path}: packed in version {known['version']}; this driftlab reads {VERSION}"
             )
         frame = _File(path)
-        return Trace(
+        trace = Trace(
             known["names"],
             np.array(known["starts"], np.int64),
             _columns(frame),
@@ -58,6 +59,7 @@ def unpack(path: Path) -> Trace:
             absent=known["absent"],
             scenario=known["scenario"],
         )
+        return in_tick_order(trace) if known["journals"] else trace
     except (KeyError, TypeError, ValueError, OSError, pl.exceptions.PolarsError) as error:
         raise PackError(f"{path}: a damaged packed history: {str(error)[:200]!r}") from None
 

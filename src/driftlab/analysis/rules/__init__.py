@@ -1,0 +1,1 @@
+"""What a history must satisfy, rule by rule."""

@@ -1,0 +1,65 @@
+"""The die: each peer has the same chance to get a message that goes to one.
+
+What a single throw gave cannot be wrong; that all throws give one peer can. A
+process is judged only if so uneven a division has a chance of less than
+CHANCE_MAX under a fair choice: of ten thousand million right runs one is
+wronged.
+"""
+
+from math import exp, log
+
+import numpy as np
+
+from driftlab.analysis.rules.case import Case
+from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
+
+CHANCE_MAX = 1e-10  # shared by all processes of a history
+PEERS_MAX = 1_000  # of a process; among more a message to each is too rare to judge by
+
+
+def _peer_choice(case: Case) -> Findings:
+    """Messages to one peer are shared evenly among the peers."""
+    target, starts = case.columns.target, case.trace.starts
+    unfair: dict[int, Telling] = {}
+    for process in range(case.trace.processes):
+        begin, end = int(starts[process]), int(starts[process + 1])
+        if case.author(process).process != "die":
+            continue
+        peers = case.trace.peers_of(process)
+        if not 2 <= len(peers) <= PEERS_MAX:
+            continue
+        to, counts = np.unique(target[begin:end][target[begin:end] >= 0], return_counts=True)
+        total = int(counts.sum())
+        worst = max(map(int, counts), default=0)
+        if _chance(total, worst, len(peers)) < CHANCE_MAX / case.trace.processes:
+            name = case.trace.names[int(to[counts.argmax()])]
+            unfair[end - 1] = Telling(
+                f"about {total / len(peers):.0f} of {total} messages to one peer to each of "
+                f"{len(peers)}", f"{worst} to {name}", (begin, end - 1)
+            )  # fmt: skip
+    rows = np.array(list(unfair), np.int64)
+    return findings(rows, lambda number: unfair[int(rows[number])])
+
+
+def _chance(total: int, worst: int, peers: int) -> float:
+    """Return a bound for the chance that some peer gets so many of all messages, or more.
+
+    Chernoff's: exp(-n D(worst / n || 1 / peers)) for each of the peers.
+    """
+    if worst * peers <= total:
+        return 1.0
+    share, fair = worst / total, 1 / peers
+    distance = share * log(share / fair)
+    if share < 1:
+        distance += (1 - share) * log((1 - share) / (1 - fair))
+    return min(1.0, peers * exp(-total * distance))
+
+
+def _applies(case: Case) -> bool:
+    authors = case.trace.authors
+    return case.columns.target is not None and bool(len(authors)) and case.trace.processes > 2
+
+
+PEER_CHOICE = Rule(
+    "peer-choice", "messages to one peer are shared evenly among all peers", _applies, _peer_choice
+)

@@ -1,0 +1,155 @@
+"""What is sent arrives: nothing vanishes on the way, a send to several reaches them all.
+
+A message that never came is in flight as long as nothing that was sent after it
+on the same channel has come; after that it is lost. Where a channel broke, or
+the receiver's log has holes, nothing can be said.
+"""
+
+import numpy as np
+
+from driftlab.analysis.rules.case import Case
+from driftlab.analysis.rules.lamport import is_counted_apart
+from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
+from driftlab.trace.trace import NO_TARGET, Array
+
+_BROKEN = "the channel broke, or the receiver's log has holes"
+
+
+def _lost_ones(case: Case) -> tuple[Array, Array]:
+    """Return messages that never came though later ones did: rows of the sends, and the targets."""
+    rows, to = case.sent
+    width = case.trace.processes
+    channel = case.process[rows].astype(np.int64) * width + to
+    there, sources = case.delivered
+    keep = sources >= 0
+    there, sources = there[keep], sources[keep]
+    came = case.process[sources].astype(np.int64) * width + case.process[there]
+    came_keys = np.unique(sources * width + case.process[there])
+    lost = ~np.isin(rows * width + to, came_keys)
+    channels, place = np.unique(came, return_inverse=True)
+    last = np.full(len(channels), -1, np.int64)
+    np.maximum.at(last, place, sources)
+    spot = np.searchsorted(channels, channel[lost])
+    spot[spot == len(channels)] = 0
+    known = len(channels) > 0
+    later = last[spot] if known else np.zeros(lost.sum(), np.int64) - 1
+    later[(channels[spot] != channel[lost]) if known else slice(None)] = -1
+    overtaken = later > rows[lost]
+    return rows[lost][overtaken], to[lost][overtaken]
+
+
+def _losses(case: Case) -> tuple[Array, Array, Array]:
+    """Return lost messages, and of each whether only sends to several lose any there.
+
+    That tells a sender that does not send to all from a receiver that loses
+    whatever it is sent: of those a message to one is lost too, sooner or later.
+    """
+    rows, to = _lost_ones(case)
+    target = case.columns.target[rows]
+    single = target >= 0
+    senders = case.process[rows]
+    suspect = np.isin(senders, senders[single]) | np.isin(to, to[single])
+    return rows, to, ~single & ~suspect
+
+
+def _next_there(case: Case, row: int, to: int) -> int:
+    """Return the row of the next send on the same channel whose message came."""
+    there, sources = case.delivered
+    sender = case.process[row]
+    later = sources[(case.process[there] == to) & (sources > row)]
+    return int(later[case.process[later] == sender].min())
+
+
+def _excused(case: Case, rows: Array, to: Array) -> Array:
+    """Whether a channel broke, or the receiver's log has holes: then nothing can be said."""
+    names = case.trace.names
+    broke = [
+        names[place] in case.author(sender).lost or names[sender] in case.author(place).lost
+        for sender, place in zip(case.process[rows].tolist(), to.tolist(), strict=True)
+    ]
+    return case.has_holes[to] | np.array(broke, bool)
+
+
+def _lost(case: Case) -> Findings:
+    """A message does not vanish from a channel on which later ones arrive."""
+    rows, to, of_several = _losses(case)
+    excused = _excused(case, rows, to)
+    mine = ~of_several & ~excused
+    wrong, where = rows[mine], to[mine]
+
+    def tell(number: int) -> Telling:
+        row, place = int(wrong[number]), int(where[number])
+        other, name = _next_there(case, row, place), case.trace.names[place]
+        return Telling(
+            f"{name} finds this message before that of {case.name(other)}",
+            f"{name} found only that",
+            (row, other),
+        )
+
+    return findings(
+        wrong, tell, rows[~of_several & excused], "the channel broke, or its log has holes"
+    )
+
+
+# To several.
+
+
+def _send_to_all(case: Case) -> Findings:
+    """A send to several is one event, with one stamp, and reaches every target."""
+    uneven = case.messages.source[case.messages.uneven]
+    counted = np.flatnonzero(is_counted_apart(case)) if case.columns.clock is not None else NO_ROWS
+    stamped = np.union1d(uneven, counted)
+    rows, to, of_several = _losses(case)
+    excused = _excused(case, rows, to)
+    mine = of_several & ~excused
+    wrong = np.concatenate([stamped, rows[mine]])
+
+    def tell(number: int) -> Telling:
+        row = int(wrong[number])
+        if number < len(stamped):
+            return _told_apart(case, row)
+        place = int(to[mine][number - len(stamped)])
+        return Telling(
+            f"reaches {_listed(case, row)}",
+            f"never came to {case.trace.names[place]}, though a later message did",
+            (row, _next_there(case, row, place)),
+        )
+
+    return findings(
+        wrong, tell, rows[of_several & excused], "the channel broke, or its log has holes"
+    )
+
+
+def _listed(case: Case, row: int) -> str:
+    return " and ".join(case.trace.names[place] for place in case.trace.targets_of(row))
+
+
+def _told_apart(case: Case, row: int) -> Telling:
+    of = case.columns
+    received = np.flatnonzero(case.messages.source == row).tolist()
+    stamps = [f"{of.stamp[each]} at {case.name(each)}" for each in received]
+    before = (row - 1,) if not case.is_first[row] else ()
+    stood = of.clock[row - 1] if before else 0
+    return Telling(
+        f"one step, from {stood} to {stood + 1}, and that one stamp to {_listed(case, row)}",
+        f"clock {of.clock[row]}" + (f", stamps {', '.join(stamps)}" if stamps else ""),
+        (*before, row, *received),
+    )
+
+
+def _has_targets(case: Case) -> bool:
+    return case.columns.target is not None and bool((case.columns.target != NO_TARGET).any())
+
+
+LOST_MESSAGE = Rule(
+    "lost-message",
+    "no message vanishes from a channel on which later ones arrive",
+    _has_targets,
+    _lost,
+)
+SEND_TO_ALL = Rule(
+    "send-to-all",
+    "a send to several is one event with one stamp, and reaches every one of them",
+    _has_targets,
+    _send_to_all,
+)

@@ -1,0 +1,211 @@
+"""What channels promise: nothing from nowhere, nothing twice, nothing lost, nothing overtakes.
+
+A channel is one direction between two processes. It is judged by what arrived,
+where the log says what each tick found, else by what was received.
+"""
+
+import numpy as np
+
+from driftlab.analysis.messages import UNMATCHED
+from driftlab.analysis.rules.case import Case
+from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
+from driftlab.trace.trace import MISSING, NOBODY, Array
+
+
+def has_messages(case: Case) -> bool:
+    """Whether a history has any message, matched or not."""
+    return bool((case.messages.source != -1).any()) or bool(case.is_receive.any())
+
+
+# From nowhere.
+
+
+def _from_nowhere(case: Case) -> Findings:
+    """Every message that was received was sent."""
+    lone = np.flatnonzero(case.messages.source == UNMATCHED)
+    extra = case.messages.more_to[case.messages.more_from < 0]
+    rows = np.union1d(lone, extra)
+    may_be = np.array([_may_be_missing(case, row) for row in rows.tolist()], bool)
+    wrong = rows[~may_be]
+
+    def tell(number: int) -> Telling:
+        row = int(wrong[number])
+        return Telling(
+            f"a send by {_sender(case, row)} {_named(case, row)}", "no such send", (row,)
+        )
+
+    return findings(
+        wrong, tell, rows[may_be], "its send may stand where the sender's log has a hole or ends"
+    )
+
+
+def _sender(case: Case, row: int) -> str:
+    place = int(case.messages.sender[row])
+    return "somebody" if place == NOBODY else case.trace.names[place]
+
+
+def _named(case: Case, row: int) -> str:
+    of = case.columns
+    to = case.trace.names[case.trace.process_of(row)]
+    if of.received is not None and of.received[row] != MISSING:
+        return f"to {to} of message {of.received[row]}"
+    if of.stamp is not None and of.stamp[row] != MISSING:
+        return f"to {to} with clock {of.stamp[row]}"
+    return f"to {to}"
+
+
+def _may_be_missing(case: Case, row: int) -> bool:
+    """Whether the send of an unmatched message may be among what the log does not hold."""
+    sender = int(case.messages.sender[row])
+    if sender == NOBODY:
+        return bool(case.has_holes.any() or case.is_open.any())
+    if case.is_absent[sender]:
+        return True
+    of = case.columns
+    begin, end = (int(case.trace.starts[sender + step]) for step in (0, 1))
+    if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
+        return bool(case.has_holes[sender] or case.is_open[sender])
+    stamp = int(of.stamp[row])
+    if case.is_open[sender] and (begin == end or stamp > of.clock[begin:end].max()):
+        return True
+    holes = case.trace.holes
+    mine = holes[(holes >= begin) & (holes < end)]
+    low = [int(of.clock[hole - 1]) if hole > begin else MISSING for hole in mine.tolist()]
+    return any(
+        under < stamp < of.clock[hole] for under, hole in zip(low, mine.tolist(), strict=True)
+    )
+
+
+# Delivered twice.
+
+
+def _twice(case: Case) -> Findings:
+    """No message is received twice by the same process."""
+    rows, keys = received_keys(case)
+    first, again = _again(rows, keys)
+    if case.trace.arrivals is not None:
+        more_first, more_again = _arrived_again(case)
+        new = ~np.isin(keys_of_arrivals(case)[more_again], keys[np.isin(rows, again)])
+        rows_again = case.arrival_rows[more_again[new]]
+        first = np.concatenate([first, case.arrival_rows[more_first[new]]])
+        again = np.concatenate([again, rows_again])
+
+    def tell(number: int) -> Telling:
+        row, before = int(again[number]), int(first[number])
+        source = int(case.messages.source[before])
+        return Telling(
+            "each message once",
+            f"the message of {_sender(case, before)} {_named(case, before)} again",
+            (*((source,) if source >= 0 else ()), before, row),
+        )
+
+    return findings(again, tell)
+
+
+def received_keys(case: Case) -> tuple[Array, Array]:
+    """Return the rows that received, and a number for each message at its receiver."""
+    of = case.columns
+    if of.received is not None:
+        rows = np.flatnonzero(of.received != MISSING)
+        names = np.unique(of.received[rows], return_inverse=True)[1]
+        return rows, names * case.trace.processes + case.process[rows]
+    if of.stamp is None or of.sender is None:
+        return NO_ROWS, NO_ROWS
+    rows = np.flatnonzero((of.sender != NOBODY) & (of.stamp != MISSING))
+    return rows, _keys(case, of.sender[rows], of.stamp[rows], case.process[rows])
+
+
+def _keys(case: Case, sender: Array, stamp: Array, to: Array) -> Array:
+    """Number messages by (stamp, sender, receiver); equal numbers, equal messages."""
+    of, held = case.columns, case.trace.arrivals
+    known = [of.stamp] if held is None else [of.stamp, held.stamp]
+    ranks = np.searchsorted(np.unique(np.concatenate(known)), stamp).astype(np.int64)
+    return (ranks * case.trace.processes + sender) * case.trace.processes + to
+
+
+def keys_of_arrivals(case: Case) -> Array:
+    """Return the number of the message of every arrival, as `received_keys` numbers them."""
+    held = case.trace.arrivals
+    if held is None:
+        return NO_ROWS
+    return _keys(case, held.sender, held.stamp, case.process[case.arrival_rows])
+
+
+def occurrences(keys: Array) -> Array:
+    """Return how often each key stood before it."""
+    order = np.argsort(keys, kind="stable")
+    sorted_keys = keys[order]
+    begins = np.ones(len(keys), bool)
+    begins[1:] = sorted_keys[1:] != sorted_keys[:-1]
+    place = np.arange(len(keys))
+    counts = np.empty(len(keys), np.int64)
+    counts[order] = place - np.maximum.accumulate(np.where(begins, place, 0))
+    return counts
+
+
+def _again(rows: Array, keys: Array) -> tuple[Array, Array]:
+    """Return of each key that comes again the row where it was first, and the row of each again."""
+    again = np.flatnonzero(occurrences(keys) > 0)
+    firsts = np.unique(keys, return_index=True)
+    return rows[firsts[1][np.searchsorted(firsts[0], keys[again])]], rows[again]
+
+
+def _arrived_again(case: Case) -> tuple[Array, Array]:
+    keys = keys_of_arrivals(case)
+    return _again(np.arange(len(keys)), keys)
+
+
+# First in, first out.
+
+
+def _fifo(case: Case) -> Findings:
+    """On one channel messages arrive in the order in which they were sent."""
+    rows, sources = case.delivered
+    channel, order = _by_channel(case, rows, sources)
+    source = sources[order]
+    latest = _running_max(channel[order], source)
+    late = np.flatnonzero(source < latest)
+    wrong = rows[order[late]]
+
+    def tell(number: int) -> Telling:
+        row, mine, other = int(wrong[number]), int(source[late[number]]), int(latest[late[number]])
+        sender = case.trace.names[case.trace.process_of(mine)]
+        return Telling(
+            f"before the message that {sender} sent later, at {case.name(other)}",
+            f"the message of {case.name(mine)} after that of {case.name(other)}",
+            (mine, other, row),
+        )
+
+    return findings(wrong, tell)
+
+
+def _by_channel(case: Case, rows: Array, sources: Array) -> tuple[Array, Array]:
+    """Return a number for each one's channel, and the order that puts channels together."""
+    senders = np.searchsorted(case.trace.starts, sources, side="right") - 1
+    channel = case.process[rows].astype(np.int64) * case.trace.processes + senders
+    order = np.argsort(channel, kind="stable")
+    return channel, order[sources[order] >= 0]
+
+
+def _running_max(group: Array, values: Array) -> Array:
+    """Return the greatest value so far within each group; groups stand together."""
+    if not len(values):
+        return values
+    rank = np.cumsum(np.concatenate([[False], group[1:] != group[:-1]]))
+    span = int(values.max()) + 1
+    raised: Array = np.maximum.accumulate(values + rank * span) - rank * span
+    return raised
+
+
+FROM_NOWHERE = Rule("from-nowhere", "every message received was sent", has_messages, _from_nowhere)
+DELIVERED_TWICE = Rule("delivered-twice", "no message is delivered twice", has_messages, _twice)
+FIFO = Rule(
+    "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
+)
+DELIVERED_TWICE = Rule("delivered-twice", "no message is delivered twice", has_messages, _twice)
+FIFO = Rule(
+    "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
+)
+FIFO = Rule(
+    "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
+)

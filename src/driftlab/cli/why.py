@@ -1,0 +1,82 @@
+"""`driftlab why PATH A:17 B:3`: the shortest chain from one event to another, by file and line."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from driftlab.api.history import History
+from driftlab.api.reading import read
+from driftlab.cli.naming import event_named
+from driftlab.cli.tables import table
+from driftlab.trace.trace import KINDS, MISSING
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print how one event happened before the other, or that neither did; return the status."""
+    first, second = event_named(options.first), event_named(options.second)
+    history = read(options.path)
+    rows = history.row(first), history.row(second)
+    chain = history.order.why(*rows)
+    back = [] if chain else history.order.why(*rows[::-1])
+    relation = _relation(chain, back, rows)
+    steps = [_step(history, row) for row in chain or back]
+    if options.json:
+        print(json.dumps({"relation": relation, "chain": steps}, indent=2))
+        return 0
+    print(_told(relation, options.first, options.second))
+    if steps:
+        print(f"\n{_listed(steps)}")
+    return 0
+
+
+def _relation(chain: Sequence[int], back: Sequence[int], rows: tuple[int, int]) -> str:
+    if chain or back:
+        return "before" if chain else "after"
+    return "same" if rows[0] == rows[1] else "concurrent"
+
+
+def _told(relation: str, first: str, second: str) -> str:
+    return {
+        "before": f"{first} happened before {second}",
+        "after": f"{first} did not happen before {second}; {second} happened before {first}",
+        "same": f"{first} and {second} are one event, which did not happen before itself",
+        "concurrent": f"{first} and {second} are concurrent: neither happened before the other",
+    }[relation]
+
+
+def _step(history: History, row: int) -> dict[str, Any]:
+    process, index = history.trace.place(row)
+    columns = history.trace.columns
+    clock = MISSING if columns.clock is None else int(columns.clock[row])
+    file, line = history.trace.source_of(row)
+    return {
+        "process": process,
+        "index": index,
+        "kind": KINDS[columns.kind[row]],
+        "clock": None if clock == MISSING else clock,
+        "file": file,
+        "line": line,
+    }
+
+
+def _listed(steps: Sequence[dict[str, Any]]) -> str:
+    links = ["", *(_link(*pair) for pair in pairwise(steps))]
+    rows = [
+        [link, f"{one['process']}:{one['index']}", one["kind"], _clock(one), _place(one)]
+        for link, one in zip(links, steps, strict=True)
+    ]
+    return table(("", "event", "kind", "clock", "where"), rows, left=3)
+
+
+def _link(before: dict[str, Any], after: dict[str, Any]) -> str:
+    return "later" if before["process"] == after["process"] else "message to"
+
+
+def _clock(step: dict[str, Any]) -> str:
+    return "-" if step["clock"] is None else str(step["clock"])
+
+
+def _place(step: dict[str, Any]) -> str:
+    return "-" if step["file"] is None else f"{step['file']}:{step['line']}"

@@ -1,0 +1,222 @@
+"""The judge names each planted fault by its rule, and no other; what is right it lets be."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import driftlab
+from driftlab.analysis.rules.catalogue import RULES
+from tests.wrong_machines import write_run
+
+# What a wrong machine does, the clock it keeps, and the one rule that names it.
+FAULTS = {
+    "stamps-before": ("lamport", "clock-condition"),
+    "max-of-next": ("lamport", "clock-condition"),
+    "max-only": ("lamport", "clock-condition"),
+    "adds-two": ("lamport", "lamport-step"),
+    "steps-by-two": ("lamport", "lamport-step"),
+    "counts-twice": ("lamport", "send-to-all"),
+    "reaches-one": ("lamport", "send-to-all"),
+    "takes-two": ("lamport", "one-operation"),
+    "takes-none": ("lamport", "one-operation"),
+    "sorts-as-text": ("lamport", "inbox-order"),
+    "loses-rest": ("lamport", "lost-message"),
+    "delivered-twice": ("lamport", "delivered-twice"),
+    "overtakes": ("lamport", "fifo"),
+    "from-nowhere": ("lamport", "from-nowhere"),
+    "one-peer-twice": ("lamport", "peer-choice"),
+    "sleeps-after-work": ("lamport", "pacing"),
+    "sleeps-60": ("lamport", "pacing"),
+    "due-by-adding": ("lamport", "due"),
+    "not-merged": ("vector", "vector-merge"),
+    "merges-all-but-one": ("vector", "vector-merge"),
+    "takes-over": ("vector", "vector-back"),
+    "goes-back": ("vector", "vector-back"),
+    "gap": ("vector", "vector-own"),
+    "duplicate": ("vector", "vector-own"),
+    "ahead": ("vector", "vector-ahead"),
+    "matrix-not-merged": ("matrix", "matrix-merge"),
+    "hybrid-not-merged": ("hybrid", "hybrid-condition"),
+    "hybrid-ahead": ("hybrid", "hybrid-bound"),
+    "hybrid-never-0": ("hybrid", "hybrid-step"),
+}
+
+
+def broken(history: driftlab.History) -> set[str]:
+    return {name for name, count in history.check().counts.items() if count}
+
+
+@pytest.mark.parametrize("clock", ["lamport", "vector", "matrix", "hybrid"])
+def test_right_machines_violate_nothing(clock: str, tmp_path: Path) -> None:
+    for seed in range(5):
+        verdict = driftlab.read(write_run(tmp_path, clock=clock, seed=seed)).check()
+        assert verdict.holds, list(verdict.violations)
+        assert verdict.unknown == len(verdict.unread) == 0
+        assert verdict.messages > 50
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_named_by_its_rule_and_by_no_other(fault: str, tmp_path: Path) -> None:
+    clock, rule = FAULTS[fault]
+    for seed in range(3):
+        history = driftlab.read(write_run(tmp_path, fault, clock=clock, seed=seed))
+        assert broken(history) == {rule}, list(history.check().violations)[:5]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_one_machine_is_named_at_that_machine(fault: str, tmp_path: Path) -> None:
+    clock, rule = FAULTS[fault]
+    wrong = "A" if fault == "one-peer-twice" else "C"  # which sends too little for that
+    folder = write_run(tmp_path, fault, clock=clock, wrong=wrong, seconds=120)
+    verdict = driftlab.read(folder).check()
+    if fault == "stamps-before":  # the slowest machine's stamps do no harm: all are below
+        rule = "stamp"
+    assert {name for name, count in verdict.counts.items() if count} == {rule}
+    assert any(wrong in " ".join(each.witness) for each in verdict.violations)
+
+
+def test_every_rule_is_violated_by_some_fault() -> None:
+    elsewhere = {"process-order", "queue", "before-sent", "stamp"}  # tested apart
+    assert {rule for _, rule in FAULTS.values()} | elsewhere == set(RULES)
+
+
+# A good history, edited: what one edit does is named by one rule.
+
+
+def edited(folder: Path, name: str, edit: Callable[[list[list[str]]], object]) -> driftlab.History:
+    """Change the events of one journal, each a list of its columns, and read the run."""
+    path = folder / f"{name}.log"
+    lines = path.read_text().splitlines(keepends=True)
+    notes = [line for line in lines if line.startswith("#")]
+    events = [line.rstrip("\n").split("\t") for line in lines if not line.startswith("#")]
+    edit(events)
+    written = ["\t".join(event) + "\n" for event in events]
+    path.write_text("".join([*notes[:-1], *written, notes[-1]]))
+    return driftlab.read(folder)
+
+
+TICK, LATE, CLOCK, QUEUE = 3, 2, 8, 9
+
+
+def place_of(events: list[list[str]], kind: str, beyond: int = 20) -> int:
+    return next(place for place, each in enumerate(events) if place > beyond and each[4] == kind)
+
+
+def swap(events: list[list[str]]) -> None:
+    events[30], events[31] = events[31], events[30]
+
+
+def raise_queue(events: list[list[str]]) -> None:
+    events[40][QUEUE] = str(int(events[40][QUEUE]) + 5)
+
+
+def send_late(events: list[list[str]]) -> None:
+    events[place_of(events, "send")][LATE] = str(20 * 10**9)
+
+
+def begin_early(events: list[list[str]]) -> None:
+    events[25][LATE] = "-5"
+
+
+@pytest.mark.parametrize(
+    ("edit", "rule"),
+    [
+        (swap, "process-order"),
+        (raise_queue, "queue"),
+        (send_late, "before-sent"),
+        (begin_early, "due"),
+    ],
+)
+def test_an_edit_of_a_good_history_is_named_by_its_rule_and_by_no_other(
+    edit: Callable[[list[list[str]]], object], rule: str, tmp_path: Path
+) -> None:
+    for seed in range(4):
+        history = edited(write_run(tmp_path, seed=seed), "A", edit)
+        assert broken(history) == {rule}, list(history.check().violations)
+        assert history.check().unknown == 0
+
+
+def test_a_violation_names_file_line_expected_found_and_a_chain(tmp_path: Path) -> None:
+    history = edited(write_run(tmp_path), "A", raise_queue)
+    (violation,) = history.check().violations
+    assert (violation.process, violation.index, violation.rule) == ("A", 40, "queue")
+    assert Path(violation.file or "").name == "A.log"
+    line = (tmp_path / "A.log").read_text().splitlines()[(violation.line or 0) - 1]
+    assert line.split("\t")[TICK] == "40"
+    assert violation.found == f"queue {line.split(chr(9))[QUEUE]}"
+    assert violation.rows == (39, 40)
+    assert violation.witness[1].startswith("A:40 ")
+
+
+# Holes: unknown, never bad.
+
+
+def drop(count: int, place: int) -> Callable[[list[list[str]]], object]:
+    return lambda events: events.__delitem__(slice(place, place + count))
+
+
+@pytest.mark.parametrize("clock", ["lamport", "vector", "matrix", "hybrid"])
+@pytest.mark.parametrize("name", ["A", "B", "C"])
+@pytest.mark.parametrize(("count", "place"), [(1, 0), (1, 33), (7, 20), (60, 30)])
+def test_missing_events_are_unknown_and_never_bad(
+    clock: str, name: str, count: int, place: int, tmp_path: Path
+) -> None:
+    verdict = edited(write_run(tmp_path, clock=clock), name, drop(count, place)).check()
+    assert verdict.holds, list(verdict.violations)
+    assert verdict.unknown > 0
+    assert {each.process for each in verdict.unknowns()} >= {name}
+
+
+@pytest.mark.parametrize("clock", ["lamport", "vector", "matrix", "hybrid"])
+def test_a_journal_that_breaks_off_or_is_not_there_leaves_the_rest_to_be_judged(
+    clock: str, tmp_path: Path
+) -> None:
+    whole = (write_run(tmp_path, clock=clock) / "B.log").read_bytes()
+    for size in (len(whole) // 2, len(whole) // 2 - 30, len(whole) // 3):
+        (tmp_path / "B.log").write_bytes(whole[:size])
+        verdict = driftlab.read(tmp_path).check()
+        assert verdict.holds, list(verdict.violations)
+        assert verdict.counts["from-nowhere"] == 0
+        assert verdict.unknown > 0
+    (tmp_path / "B.log").unlink()
+    verdict = driftlab.read(tmp_path).check()
+    assert verdict.holds, list(verdict.violations)
+    assert "no log of B" in verdict.remarks
+
+
+def test_a_line_that_stands_twice_is_one_event_and_counted(tmp_path: Path) -> None:
+    history = edited(write_run(tmp_path), "A", lambda events: events.insert(31, events[30]))
+    verdict = history.check()
+    assert verdict.holds, list(verdict.violations)
+    (copy,) = verdict.unread
+    assert copy.reason == "the same event as in line 33"
+
+
+def test_a_fault_beside_a_hole_is_still_found(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "max-only")
+    verdict = edited(folder, "C", drop(5, 40)).check()
+    assert verdict.counts["clock-condition"] > 0
+    assert {name for name, count in verdict.counts.items() if count} == {"clock-condition"}
+
+
+# Which rules.
+
+
+def test_rules_can_be_switched_off_and_chosen(tmp_path: Path) -> None:
+    history = driftlab.read(write_run(tmp_path, "max-only"))
+    assert not history.check().holds
+    assert history.check(without=["clock-condition"]).holds
+    assert list(history.check(only=["queue", "fifo"]).counts) == ["fifo", "queue"]
+    with pytest.raises(driftlab.DriftlabError, match="no rule 'fifi'; there are process-order"):
+        history.check(without=["fifi"])
+
+
+def test_the_page_has_a_section_with_a_picture_and_an_example_for_each_rule() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "checking.md").read_text()
+    sections = page.split("\n### ")[1:]
+    assert [section.split("\n")[0] for section in sections] == list(RULES)
+    for section in sections:
+        assert section.count("```text\n") == 2
+        assert "expected  " in section
+        assert "found     " in section

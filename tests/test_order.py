@@ -1,0 +1,203 @@
+"""Happened-before, against brute force over any tiny history, also one that goes in a circle."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from driftlab import loops
+from driftlab.analysis import conditions
+from driftlab.analysis.conditions import known_before, unordered
+from driftlab.analysis.order import Order, cycle_of
+from driftlab.analysis.vectors import CycleError, vector_blocks, vectors, walk
+from driftlab.trace.trace import MISSING
+from tests.histories import Tiny, tinies, tiny
+
+STEPS = st.sampled_from([0, 1, 2, 3])  # between the vectors of the index; 0: none
+
+TANGLE = tiny([0, 3, 6], frozenset({(0, 5), (3, 2), (4, 1)}))
+CIRCLE = tiny([0, 2, 4], frozenset({(1, 2), (3, 0)}))
+TO_ITSELF = tiny([0, 1], frozenset({(0, 0)}))
+
+
+def order_of(each: Tiny, step: int | None = None) -> Order:
+    return Order(each.trace, each.messages, step)
+
+
+@contextmanager
+def everything_compiled() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loops, "ROWS_COMPILED_MIN", 0)
+        yield
+
+
+@given(tinies(), STEPS)
+@example(TANGLE, 1)
+@example(CIRCLE, 1)
+@example(TO_ITSELF, 0)
+def test_one_event_happened_before_another_if_a_chain_leads_there(each: Tiny, step: int) -> None:
+    closure, order = each.closure(), order_of(each, step)
+    pairs = [(first, second) for first in each.rows for second in each.rows]
+    firsts, seconds = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+    told = order.each_happened_before(firsts, seconds)
+    assert [pair for pair, answer in zip(pairs, told, strict=True) if answer] == sorted(closure)
+    for first, second in pairs:
+        apart = first != second and not {(first, second), (second, first)} & closure
+        assert order.concurrent(first, second) == apart
+
+
+@given(tinies(), STEPS)
+@example(CIRCLE, 2)
+def test_past_and_future_are_all_that_is_before_and_after(each: Tiny, step: int) -> None:
+    closure, order, starts = each.closure(), order_of(each, step), each.trace.starts
+    for row in each.rows:
+        past, future = order.past(row), order.future(row)
+        inside = {one for start, count in zip(starts, past, strict=False)
+                  for one in range(start, start + count)}  # fmt: skip
+        assert inside == {first for first, second in closure if second == row}
+        later = {one for first, end in zip(future, starts[1:], strict=True)
+                 for one in range(first, end)}  # fmt: skip
+        assert later == {second for first, second in closure if first == row}
+
+
+@given(tinies(), STEPS)
+def test_beside_an_event_stand_those_that_are_concurrent_with_it(each: Tiny, step: int) -> None:
+    order = order_of(each, step)
+    for row in each.rows:
+        begins, ends = order.beside(row)
+        beside = {one for pair in zip(begins, ends, strict=True) for one in range(*pair)}
+        assert beside == {one for one in each.rows if order.concurrent(row, one)}
+
+
+def messages_of(each: Tiny, chain: list[int]) -> int:
+    """Count the messages of a chain, each step of which must be one or lead on in a process."""
+    count = 0
+    for row, other in pairwise(chain):
+        here = each.trace.process_of(row) == each.trace.process_of(other) and row < other
+        assert here or (row, other) in each.pairs
+        count += not here
+    return count
+
+
+@given(tinies(), STEPS)
+@example(TANGLE, 1)
+@example(CIRCLE, 0)
+@example(TO_ITSELF, 0)
+def test_why_is_a_chain_with_the_fewest_messages(each: Tiny, step: int) -> None:
+    order = order_of(each, step)
+    for first in each.rows:
+        for second in each.rows:
+            chain = order.why(first, second)
+            fewest = each.fewest_messages(first, second)
+            assert bool(chain) == (fewest is not None)
+            if chain:
+                assert (chain[0], chain[-1]) == (first, second)
+                assert messages_of(each, chain) == fewest
+                assert len(chain) <= 2 + 2 * (fewest or 0)
+
+
+@given(tinies())
+@example(TO_ITSELF)
+def test_a_history_goes_in_a_circle_if_an_event_happened_before_itself(each: Tiny) -> None:
+    order = order_of(each)
+    itself = {first for first, second in each.closure() if first == second}
+    assert order.is_acyclic == (not itself)
+    chain = order.cycle()
+    assert chain == cycle_of(each.trace, each.messages).tolist()
+    if itself:
+        assert chain[0] == chain[-1]
+        assert len(chain) > 1
+        fewest = min(each.fewest_messages(row, row) or 0 for row in order.walk.waiting.tolist())
+        assert messages_of(each, chain) == fewest
+        with pytest.raises(CycleError, match="happened before themselves") as caught:
+            order.linear()
+        assert caught.value.rows == chain
+        with pytest.raises(CycleError):
+            vectors(each.trace, each.messages)
+    else:
+        assert chain == []
+
+
+@given(tinies(acyclic=True))
+def test_a_causal_order_holds_every_row_after_all_that_happened_before_it(each: Tiny) -> None:
+    rows = order_of(each).linear().tolist()
+    assert sorted(rows) == list(each.rows)
+    place = {row: number for number, row in enumerate(rows)}
+    assert all(place[first] < place[second] for first, second in each.closure())
+
+
+@given(tinies(acyclic=True), st.integers(1, 5))
+@example(TANGLE, 4)
+def test_vectors_count_the_events_of_the_past(each: Tiny, width: int) -> None:
+    trace, processes = each.trace, each.trace.processes
+    expected = np.zeros((len(trace), processes), np.int32)
+    for first, second in each.closure() | {(row, row) for row in each.rows}:
+        expected[second, trace.process_of(first)] += 1
+    assert np.array_equal(vectors(trace, each.messages), expected)
+    held = np.full_like(expected, -7)
+    assert vectors(trace, each.messages, held) is held
+    assert np.array_equal(held, expected)
+    blocks = [block.copy() for _, block in vector_blocks(trace, each.messages, width)]
+    assert np.array_equal(np.concatenate(blocks, axis=1), expected)
+
+
+@given(tinies())
+def test_compiled_loops_give_what_plain_ones_give(each: Tiny) -> None:
+    plain = walk(each.trace, each.messages)
+    with everything_compiled():
+        compiled = walk(each.trace, each.messages)
+    assert [part.tolist() for part in plain] == [part.tolist() for part in compiled]
+    assume(not len(plain.waiting))
+    table = vectors(each.trace, each.messages)
+    with everything_compiled():
+        assert np.array_equal(vectors(each.trace, each.messages), table)
+
+
+CLOCKS = st.lists(st.one_of(st.integers(-1, 6), st.just(MISSING)), min_size=14, max_size=14)
+
+
+def broken(each: Tiny, clock: list[int]) -> tuple[list[int], list[int]]:
+    """Return by brute force which rows break the clock condition, by program and by message."""
+    by_program, known = [], MISSING
+    for row in each.rows:
+        known = MISSING if row in each.trace.starts.tolist() else known
+        if clock[row] != MISSING:
+            if clock[row] <= known:
+                by_program.append(row)
+            known = clock[row]
+    by_message = {
+        received for sent, received in each.pairs
+        if MISSING not in (clock[sent], clock[received]) and clock[received] <= clock[sent]
+    }  # fmt: skip
+    return by_program, sorted(by_message)
+
+
+@given(tinies(), CLOCKS, st.integers(1, 5))
+def test_unordered_finds_every_event_not_above_its_neighbours(
+    each: Tiny, clock: list[int], block: int
+) -> None:
+    clock = clock[: len(each.trace)]
+    each.trace.columns = each.trace.columns._replace(clock=np.array(clock, np.int64))
+    expected = broken(each, clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conditions, "BLOCK_ROWS", block)
+        found = unordered(each.trace, each.messages)
+        assert tuple(rows.tolist() for rows in found) == expected
+        with everything_compiled():
+            found = unordered(each.trace, each.messages)
+    assert tuple(rows.tolist() for rows in found) == expected
+    for row in found.by_program.tolist():
+        before = known_before(each.trace, row)
+        assert before is not None
+        assert clock[before] >= clock[row]
+
+
+def test_a_log_without_lamport_clocks_breaks_no_clock_condition() -> None:
+    assert [len(rows) for rows in unordered(TANGLE.trace, TANGLE.messages)] == [0, 0]
+    first = tiny([0, 2], frozenset())
+    first.trace.columns = first.trace.columns._replace(clock=np.array([MISSING, 1]))
+    assert known_before(first.trace, 1) is None
