@@ -30,7 +30,7 @@ CASES: tuple[tuple[str, int, str, float], ...] = (  # machines, clock, share of 
     ("20 machines", 20, "lamport", 1.0),
     ("16 machines, vector timestamps", 16, "vector", 0.1),
 )
-SECONDS, SECONDS_QUICK = 6000, 100
+SECONDS, SECONDS_QUICK = 4000, 100
 _READ_HEADS = (
     "journals", "megabytes", "million events", "ours, MB/s", "Polars, MB/s", "ratio",
     "of single repetitions", "target",

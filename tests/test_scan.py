@@ -2,6 +2,8 @@
 
 import gzip
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -360,3 +362,15 @@ def test_many_bytes_are_read_the_fast_way_and_few_are_not(
     monkeypatch.undo()
     monkeypatch.setattr(journals, "SCAN_BYTES_MIN", 1)
     assert differences(run.trace(), slow) == []
+
+
+def test_a_small_run_is_read_without_the_compiler(folders: dict[str, Path]) -> None:
+    script = (
+        "import sys, driftlab; history = driftlab.read(sys.argv[1]);"
+        "print(len(history.events), 'numba' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folders["vector"])],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout == "120 False\n"
