@@ -181,6 +181,7 @@ def test_both_ways_agree_on_every_odd_cell_in_every_column(
                   for rest in more)):  # fmt: skip
         for column in range(len(cells)):
             for cell in [*ODD_CELLS, *ODD_NUMBERS]:
+                cells[3] = str(len(odd)).encode()  # or one would count as a copy of another
                 for end in (b"", b"\r", b" ", b"\r\r"):
                     odd.append(b"\t".join([*cells[:column], cell, *cells[column + 1 :]]) + end)
                     if column < len(cells) - 1 and end:
