@@ -172,8 +172,8 @@ def test_both_ways_agree_on_every_odd_cell_in_every_column(
     """Also of 11 columns where there should be 13, the other way round, 12 and 14."""
     name = "vector" if long else kind
     first, *lines = (folders[name] / "A.log").read_bytes().splitlines()
-    receive = next(line for line in lines if b"receive" in line).split(b"\t")
-    send = next(line for line in lines if b"send" in line).split(b"\t")
+    receive = next(line for line in lines if b"\treceive\t" in line).split(b"\t")
+    send = next(line for line in lines if b"\tsend\t" in line).split(b"\t")
     odd = [first.replace(b" clock=vector", b"")]
     short = [*send[:10], b"-"]
     more = ([b"-"], [b"-", b"-"], [b"1.2.3.4", b"-"])
