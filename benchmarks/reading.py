@@ -30,7 +30,7 @@ CASES: tuple[tuple[str, int, str, float], ...] = (  # machines, clock, share of 
     ("20 machines", 20, "lamport", 1.0),
     ("16 machines, vector timestamps", 16, "vector", 0.1),
 )
-SECONDS, SECONDS_QUICK = 6000, 100
+SECONDS, SECONDS_QUICK = 4000, 100
 _READ_HEADS = (
     "journals", "megabytes", "million events", "ours, MB/s", "Polars, MB/s", "ratio",
     "of single repetitions", "target",
@@ -40,7 +40,7 @@ _PACK_HEADS = ("what", "seconds", "million events a second", "bytes an event", "
 
 def measure(quick: bool) -> list[Table]:
     """Measure everything and return the tables."""
-    repetitions = 3 if quick else 7
+    repetitions = 3 if quick else 5
     rows: list[tuple[Cell, ...]] = []
     with TemporaryDirectory() as name:
         folders = [_simulated(Path(name), case, quick) for case in CASES]

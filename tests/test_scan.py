@@ -2,6 +2,8 @@
 
 import gzip
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 
 from driftlab.clocks.running import decoder_of
 from driftlab.event import Event, Kind, Message
-from driftlab.trace import journals, scan, source
+from driftlab.names import default_name
+from driftlab.trace import journals, reading, scan, source
 from driftlab.trace.gather import Gathering, gathered, pieces_of
 from driftlab.trace.journal import Entry, Instant, format_entry, format_note
 from driftlab.trace.reading import read_journal
@@ -144,6 +147,12 @@ def edited(lines: list[bytes], edit: str, dice: random.Random) -> list[bytes]:
     return lines
 
 
+ODD_NUMBERS = [
+    b"9" * 18, b"9" * 19, b"9" * 5000, b"9223372036854775807", b"9223372036854775808", b"007",
+    b"-0", b"-1", b"-9223372036854775807", b"-9223372036854775808", b"+1", "\u0663".encode(),
+    b"5.007.1.1", b"4611686018427387905.1.1.1", b"B:5:007.1.1.1", b"AB", b"A:007",
+    b"A:" + b"9" * 19,
+]  # fmt: skip
 ODD_CELLS = [
     b"", b"-", b"--", b"A", b"B,C", b"C,B", b"B,B", b"B,", b",", b"Z", b"B:5", b"B:5,C:7", b"B:5:",
     b"B:5:1.2.3.4", b"B:5:1.2.3.4,C:6:0.0.0.1", b"B:5:1.2.3", b"B:5:01.2.3.4", b"B:5:1.2.3.4:{}",
@@ -155,7 +164,64 @@ ODD_CELLS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=200)
+@pytest.mark.parametrize("kind", KINDS_OF_RUN)
+@pytest.mark.parametrize("long", [False, True])
+def test_both_ways_agree_on_every_odd_cell_in_every_column(
+    folders: dict[str, Path], tmp_path: Path, kind: str, long: bool
+) -> None:
+    """Also of 11 columns where there should be 13, the other way round, 12 and 14."""
+    name = "vector" if long else kind
+    first, *lines = (folders[name] / "A.log").read_bytes().splitlines()
+    receive = next(line for line in lines if b"\treceive\t" in line).split(b"\t")
+    send = next(line for line in lines if b"\tsend\t" in line).split(b"\t")
+    odd = [first.replace(b" clock=vector", b"")]
+    short = [*send[:10], b"-"]
+    more = ([b"-"], [b"-", b"-"], [b"1.2.3.4", b"-"])
+    for cells in (send, receive, short, receive[:11], *([*each, *rest] for each in (short, send)
+                  for rest in more)):  # fmt: skip
+        for column in range(len(cells)):
+            for cell in [*ODD_CELLS, *ODD_NUMBERS]:
+                cells[3] = str(len(odd)).encode()  # or one would count as a copy of another
+                for end in (b"", b"\r", b" ", b"\r\r"):
+                    odd.append(b"\t".join([*cells[:column], cell, *cells[column + 1 :]]) + end)
+                    if column < len(cells) - 1 and end:
+                        odd.pop()
+    path = tmp_path / "A.log"
+    path.write_bytes(b"\n".join(odd) + b"\n")
+    slow = slowly([path], CLOCKS[kind])
+    assert len(slow.unread) > 500
+    assert len(slow) > 10 or (long and kind in ("matrix", "hybrid"))
+    assert differences(quickly([path], CLOCKS[kind], 1 << 20), slow) == []
+
+
+def test_names_are_found_among_many_and_no_others(tmp_path: Path) -> None:
+    names = [default_name(index) for index in range(3000)]
+    roster = scan.roster_of(names[:1500], "lamport")
+    lines = [f"1970-01-01T00:00:00Z\t0\t0\t0\treceive\t{name}\t1\t-\t2\t0\t-" for name in names]
+    text = ("\n".join(lines) + "\n").encode()
+    outputs = scan._Outputs(len(text), roster)
+    call = (np.frombuffer(text, np.uint8), 0, 0, 999, 0, 1, *roster.table, *outputs.arrays)
+    *_, rows, _, _, others = scan_lines.compiled(*call)
+    assert (rows, others) == (1500, 1500)
+    assert outputs.rows(text, rows, 0, 0, 0).columns.sender.tolist() == list(range(1500))
+
+
+def test_a_line_longer_than_the_limit_is_unread_however_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in (scan, reading, source):
+        monkeypatch.setattr(room, "LINE_BYTES_MAX", 200)
+    path = tmp_path / "A.log"
+    for found in range(30, 60):
+        path.write_text(HEAD + entry(0) + entry(1, found) + entry(2))
+        slow = slowly([path], "lamport")
+        is_long = len(entry(1, found)) - 1 > 200
+        assert [one.reason for one in slow.unread] == [source.TOO_LONG] * is_long
+        for size in (50, 300, 9000):
+            assert differences(quickly([path], "lamport", size), slow) == []
+
+
+@settings(max_examples=100)
 @given(
     kind=st.sampled_from(list(KINDS_OF_RUN)),
     edits=st.lists(st.sampled_from(EDITS), min_size=1, max_size=6),
@@ -297,3 +363,15 @@ def test_many_bytes_are_read_the_fast_way_and_few_are_not(
     monkeypatch.undo()
     monkeypatch.setattr(journals, "SCAN_BYTES_MIN", 1)
     assert differences(run.trace(), slow) == []
+
+
+def test_a_small_run_is_read_without_the_compiler(folders: dict[str, Path]) -> None:
+    script = (
+        "import sys, driftlab; history = driftlab.read(sys.argv[1]);"
+        "print(len(history.events), 'numba' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folders["vector"])],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout == "120 False\n"
