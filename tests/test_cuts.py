@@ -138,6 +138,13 @@ def test_where_a_log_names_no_targets_a_send_that_nobody_received_is_in_flight_t
         assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
 
 
+def test_of_a_copy_that_was_received_twice_the_first_receive_is_told() -> None:
+    each = tiny([0, 1, 3], frozenset({(0, 1), (0, 2)}))
+    found = cuts.in_flight(each.trace, each.messages, np.array([1, 0]))
+    assert [column.tolist() for column in found] == [[0], [1], [1]]
+    assert not len(cuts.in_flight(each.trace, each.messages, np.array([1, 1])).send)
+
+
 def timed(each: Tiny, **columns: list[int]) -> Tiny:
     arrays = {name: np.array(values, np.int64) for name, values in columns.items()}
     each.trace.columns = each.trace.columns._replace(**arrays)
@@ -146,7 +153,7 @@ def timed(each: Tiny, **columns: list[int]) -> Tiny:
 
 def test_a_cut_by_time_ends_each_process_before_its_first_later_event() -> None:
     each = timed(tiny([0, 4, 4, 6], frozenset()), due_ns=[0, 10, 20, 5, 3, MISSING],
-                 late_ns=[1, 1, MISSING, 0, 0, MISSING])  # fmt: skip
+                 late_ns=[1, 1, MISSING, 0, 0, -1])  # fmt: skip
     assert cuts.by_time(each.trace, 0).tolist() == [0, 0, 0]
     assert cuts.by_time(each.trace, 10).tolist() == [1, 0, 2]
     assert cuts.by_time(each.trace, 19).tolist() == [2, 0, 2]
