@@ -73,7 +73,7 @@ class Tiny(NamedTuple):
 def tinies(draw: st.DrawFn, *, acyclic: bool = False) -> Tiny:
     """Any tiny history: several messages an event, receives from nowhere, circles."""
     few = draw(st.sampled_from([0, 4, 8]))
-    order = draw(st.lists(st.integers(0, draw(st.integers(0, 3))), min_size=few, max_size=14))
+    order = draw(st.lists(st.integers(0, draw(st.integers(0, 3))), min_size=few, max_size=10))
     processes = draw(st.integers(max(order, default=0) + 1, 4))
     counts = [order.count(process) for process in range(processes)]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -166,7 +166,7 @@ def test_compiled_loops_give_what_plain_ones_give(each: Tiny) -> None:
         assert np.array_equal(vectors(each.trace, each.messages), table)
 
 
-CLOCKS = st.lists(st.one_of(st.integers(-1, 6), st.just(MISSING)), min_size=14, max_size=14)
+CLOCKS = st.lists(st.one_of(st.integers(-1, 6), st.just(MISSING)), min_size=10, max_size=10)
 
 
 def broken(each: Tiny, clock: list[int]) -> tuple[list[int], list[int]]:
