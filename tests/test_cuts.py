@@ -15,7 +15,7 @@ from driftlab.analysis.cuts import NOWHERE, NoSuchCutError
 from driftlab.analysis.order import Order
 from driftlab.api.history import History, NoSuchEventError
 from driftlab.cli.main import main
-from driftlab.trace.trace import EVERY_PEER, MISSING, SEND, Array
+from driftlab.trace.trace import EVERY_PEER, MISSING, NO_TARGET, SEND, Array
 from tests.histories import Tiny, tinies, tiny
 
 
@@ -110,16 +110,20 @@ def copies(each: Tiny, rows: set[int]) -> list[tuple[int, int, int]]:
     )
 
 
-@given(st.data(), tinies(), st.booleans())
+@given(st.data(), tinies(), st.sampled_from([1, 9, 1000]))
 def test_in_flight_is_every_copy_sent_inside_and_not_received_inside(
-    data: st.DataObject, each: Tiny, to_all: bool
+    data: st.DataObject, each: Tiny, together: int
 ) -> None:
-    if to_all:
-        target = each.trace.columns.target
-        chosen = data.draw(st.lists(st.booleans(), min_size=len(target), max_size=len(target)))
-        target[np.array(chosen, bool)] = EVERY_PEER
+    """Also where the log names other targets than those that received."""
+    target = each.trace.columns.target
+    codes = st.sampled_from([*[None] * 9, EVERY_PEER, NO_TARGET, *range(each.trace.processes)])
+    for row in each.rows:
+        code = data.draw(codes)
+        target[row] = target[row] if code is None else code
     frontier = data.draw(frontiers(each))
-    found = cuts.in_flight(each.trace, each.messages, frontier)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cuts, "COPIES_MAX", together)
+        found = cuts.in_flight(each.trace, each.messages, frontier)
     told = list(zip(*(column.tolist() for column in found), strict=True))
     assert told == copies(each, inside(each, frontier))
 
@@ -136,6 +140,13 @@ def test_where_a_log_names_no_targets_a_send_that_nobody_received_is_in_flight_t
     ):
         found = cuts.in_flight(each.trace, each.messages, np.array(counts))
         assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+
+
+def test_a_broadcast_outside_takes_nothing_from_one_inside() -> None:
+    each = tiny([0, 2, 3, 4], frozenset({(1, 3)}))
+    each.trace.columns.target[:3] = EVERY_PEER
+    found = cuts.in_flight(each.trace, each.messages, np.array([1, 1, 1]))
+    assert list(zip(found.send, found.target, strict=True)) == [(0, 1), (0, 2), (2, 0), (2, 2)]
 
 
 def test_of_a_copy_that_was_received_twice_the_first_receive_is_told() -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from driftlab import loops
@@ -94,6 +94,7 @@ def messages_of(each: Tiny, chain: list[int]) -> int:
 @example(TANGLE, 1)
 @example(CIRCLE, 0)
 @example(TO_ITSELF, 0)
+@settings(max_examples=50)
 def test_why_is_a_chain_with_the_fewest_messages(each: Tiny, step: int) -> None:
     order = order_of(each, step)
     for first in each.rows:
@@ -155,6 +156,7 @@ def test_vectors_count_the_events_of_the_past(each: Tiny, width: int) -> None:
 
 
 @given(tinies())
+@settings(max_examples=50)
 def test_compiled_loops_give_what_plain_ones_give(each: Tiny) -> None:
     plain = walk(each.trace, each.messages)
     with everything_compiled():
