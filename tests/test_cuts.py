@@ -149,6 +149,14 @@ def test_a_broadcast_outside_takes_nothing_from_one_inside() -> None:
     assert list(zip(found.send, found.target, strict=True)) == [(0, 1), (0, 2), (2, 0), (2, 2)]
 
 
+def test_events_of_one_process_may_have_different_targets() -> None:
+    each = tiny([0, 3, 4, 5, 6], frozenset({(0, 3), (0, 4), (1, 3), (1, 5)}))
+    each.trace.columns.target[2] = EVERY_PEER
+    found = cuts.in_flight(each.trace, each.messages, np.array([3, 0, 0, 0]))
+    told = list(zip(found.send, found.target, strict=True))
+    assert told == [(0, 1), (0, 2), (1, 1), (1, 3), (2, 1), (2, 2), (2, 3)]
+
+
 def test_of_a_copy_that_was_received_twice_the_first_receive_is_told() -> None:
     each = tiny([0, 1, 3], frozenset({(0, 1), (0, 2)}))
     found = cuts.in_flight(each.trace, each.messages, np.array([1, 0]))
