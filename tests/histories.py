@@ -72,19 +72,33 @@ class Tiny(NamedTuple):
 @st.composite
 def tinies(draw: st.DrawFn, *, acyclic: bool = False) -> Tiny:
     """Any tiny history: several messages an event, receives from nowhere, circles."""
-    order = draw(st.lists(st.integers(0, draw(st.integers(0, 3))), max_size=14))
+    few = draw(st.sampled_from([0, 4, 8]))
+    order = draw(st.lists(st.integers(0, draw(st.integers(0, 3))), min_size=few, max_size=10))
     processes = draw(st.integers(max(order, default=0) + 1, 4))
     counts = [order.count(process) for process in range(processes)]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     rows = np.argsort(np.argsort(np.array(order, np.int64), kind="stable")).tolist()
-    places = st.integers(0, max(len(order) - 1, 0))
-    drawn = draw(st.lists(st.tuples(places, places), max_size=10 if order else 0))
-    if acyclic or draw(st.booleans()):
-        drawn = [(min(pair), max(pair)) for pair in drawn if pair[0] != pair[1]]
+    drawn = draw(received_by(len(order), acyclic or draw(st.booleans())))
     pairs = frozenset((rows[sent], rows[received]) for sent, received in drawn)
     lost = frozenset(draw(st.lists(st.sampled_from(rows), max_size=3))) if rows else frozenset()
     names_other = draw(st.booleans())
     return tiny(starts, pairs, lost, names_other=names_other)
+
+
+def received_by(count: int, acyclic: bool) -> st.SearchStrategy[list[tuple[int, int]]]:
+    """Messages between places in time: most places receive one, some more."""
+    if not count:
+        return st.just([])
+    places = st.integers(0, count - 1)
+    first = st.tuples(*(st.one_of(st.none(), places) for _ in range(count)))
+    more = st.lists(st.tuples(places, places), max_size=4)
+
+    def pairs(drawn: tuple[tuple[int | None, ...], list[tuple[int, int]]]) -> list[tuple[int, int]]:
+        each = [(sent, place) for place, sent in enumerate(drawn[0]) if sent is not None]
+        every = each + drawn[1]
+        return [(min(one), max(one)) for one in every if one[0] != one[1]] if acyclic else every
+
+    return st.tuples(first, more).map(pairs)
 
 
 def tiny(

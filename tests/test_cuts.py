@@ -15,7 +15,7 @@ from driftlab.analysis.cuts import NOWHERE, NoSuchCutError
 from driftlab.analysis.order import Order
 from driftlab.api.history import History, NoSuchEventError
 from driftlab.cli.main import main
-from driftlab.trace.trace import EVERY_PEER, MISSING, SEND, Array
+from driftlab.trace.trace import EVERY_PEER, MISSING, NO_TARGET, SEND, Array
 from tests.histories import Tiny, tinies, tiny
 
 
@@ -110,16 +110,20 @@ def copies(each: Tiny, rows: set[int]) -> list[tuple[int, int, int]]:
     )
 
 
-@given(st.data(), tinies(), st.booleans())
+@given(st.data(), tinies(), st.sampled_from([1, 9, 1000]))
 def test_in_flight_is_every_copy_sent_inside_and_not_received_inside(
-    data: st.DataObject, each: Tiny, to_all: bool
+    data: st.DataObject, each: Tiny, together: int
 ) -> None:
-    if to_all:
-        target = each.trace.columns.target
-        chosen = data.draw(st.lists(st.booleans(), min_size=len(target), max_size=len(target)))
-        target[np.array(chosen, bool)] = EVERY_PEER
+    """Also where the log names other targets than those that received."""
+    target = each.trace.columns.target
+    codes = st.sampled_from([*[None] * 9, EVERY_PEER, NO_TARGET, *range(each.trace.processes)])
+    for row in each.rows:
+        code = data.draw(codes)
+        target[row] = target[row] if code is None else code
     frontier = data.draw(frontiers(each))
-    found = cuts.in_flight(each.trace, each.messages, frontier)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cuts, "COPIES_MAX", together)
+        found = cuts.in_flight(each.trace, each.messages, frontier)
     told = list(zip(*(column.tolist() for column in found), strict=True))
     assert told == copies(each, inside(each, frontier))
 
@@ -138,6 +142,28 @@ def test_where_a_log_names_no_targets_a_send_that_nobody_received_is_in_flight_t
         assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
 
 
+def test_a_broadcast_outside_takes_nothing_from_one_inside() -> None:
+    each = tiny([0, 2, 3, 4], frozenset({(1, 3)}))
+    each.trace.columns.target[:3] = EVERY_PEER
+    found = cuts.in_flight(each.trace, each.messages, np.array([1, 1, 1]))
+    assert list(zip(found.send, found.target, strict=True)) == [(0, 1), (0, 2), (2, 0), (2, 2)]
+
+
+def test_events_of_one_process_may_have_different_targets() -> None:
+    each = tiny([0, 3, 4, 5, 6], frozenset({(0, 3), (0, 4), (1, 3), (1, 5)}))
+    each.trace.columns.target[2] = EVERY_PEER
+    found = cuts.in_flight(each.trace, each.messages, np.array([3, 0, 0, 0]))
+    told = list(zip(found.send, found.target, strict=True))
+    assert told == [(0, 1), (0, 2), (1, 1), (1, 3), (2, 1), (2, 2), (2, 3)]
+
+
+def test_of_a_copy_that_was_received_twice_the_first_receive_is_told() -> None:
+    each = tiny([0, 1, 3], frozenset({(0, 1), (0, 2)}))
+    found = cuts.in_flight(each.trace, each.messages, np.array([1, 0]))
+    assert [column.tolist() for column in found] == [[0], [1], [1]]
+    assert not len(cuts.in_flight(each.trace, each.messages, np.array([1, 1])).send)
+
+
 def timed(each: Tiny, **columns: list[int]) -> Tiny:
     arrays = {name: np.array(values, np.int64) for name, values in columns.items()}
     each.trace.columns = each.trace.columns._replace(**arrays)
@@ -146,7 +172,7 @@ def timed(each: Tiny, **columns: list[int]) -> Tiny:
 
 def test_a_cut_by_time_ends_each_process_before_its_first_later_event() -> None:
     each = timed(tiny([0, 4, 4, 6], frozenset()), due_ns=[0, 10, 20, 5, 3, MISSING],
-                 late_ns=[1, 1, MISSING, 0, 0, MISSING])  # fmt: skip
+                 late_ns=[1, 1, MISSING, 0, 0, -1])  # fmt: skip
     assert cuts.by_time(each.trace, 0).tolist() == [0, 0, 0]
     assert cuts.by_time(each.trace, 10).tolist() == [1, 0, 2]
     assert cuts.by_time(each.trace, 19).tolist() == [2, 0, 2]

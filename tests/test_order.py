@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from driftlab import loops
@@ -21,6 +21,11 @@ STEPS = st.sampled_from([0, 1, 2, 3])  # between the vectors of the index; 0: no
 
 TANGLE = tiny([0, 3, 6], frozenset({(0, 5), (3, 2), (4, 1)}))
 CIRCLE = tiny([0, 2, 4], frozenset({(1, 2), (3, 0)}))
+ANSWERED = tiny([0, 2, 4], frozenset({(2, 0), (1, 3)}))
+# Two wait for each other, and one of them for itself.
+LOPSIDED = tiny([0, 1, 2], frozenset({(0, 1), (1, 0), (1, 1)}))
+# One event hears of A:0 from A, and of A:1 from B.
+ROUNDABOUT = tiny([0, 2, 4, 5], frozenset({(1, 2), (0, 4), (3, 4)}))
 TO_ITSELF = tiny([0, 1], frozenset({(0, 0)}))
 
 
@@ -52,6 +57,7 @@ def test_one_event_happened_before_another_if_a_chain_leads_there(each: Tiny, st
 
 @given(tinies(), STEPS)
 @example(CIRCLE, 2)
+@example(ROUNDABOUT, 1)
 def test_past_and_future_are_all_that_is_before_and_after(each: Tiny, step: int) -> None:
     closure, order, starts = each.closure(), order_of(each, step), each.trace.starts
     for row in each.rows:
@@ -69,6 +75,7 @@ def test_beside_an_event_stand_those_that_are_concurrent_with_it(each: Tiny, ste
     order = order_of(each, step)
     for row in each.rows:
         begins, ends = order.beside(row)
+        assert (begins <= ends).all()
         beside = {one for pair in zip(begins, ends, strict=True) for one in range(*pair)}
         assert beside == {one for one in each.rows if order.concurrent(row, one)}
 
@@ -87,6 +94,7 @@ def messages_of(each: Tiny, chain: list[int]) -> int:
 @example(TANGLE, 1)
 @example(CIRCLE, 0)
 @example(TO_ITSELF, 0)
+@settings(max_examples=50)
 def test_why_is_a_chain_with_the_fewest_messages(each: Tiny, step: int) -> None:
     order = order_of(each, step)
     for first in each.rows:
@@ -101,6 +109,8 @@ def test_why_is_a_chain_with_the_fewest_messages(each: Tiny, step: int) -> None:
 
 
 @given(tinies())
+@example(ANSWERED)
+@example(LOPSIDED)
 @example(TO_ITSELF)
 def test_a_history_goes_in_a_circle_if_an_event_happened_before_itself(each: Tiny) -> None:
     order = order_of(each)
@@ -146,6 +156,7 @@ def test_vectors_count_the_events_of_the_past(each: Tiny, width: int) -> None:
 
 
 @given(tinies())
+@settings(max_examples=50)
 def test_compiled_loops_give_what_plain_ones_give(each: Tiny) -> None:
     plain = walk(each.trace, each.messages)
     with everything_compiled():
@@ -157,7 +168,7 @@ def test_compiled_loops_give_what_plain_ones_give(each: Tiny) -> None:
         assert np.array_equal(vectors(each.trace, each.messages), table)
 
 
-CLOCKS = st.lists(st.one_of(st.integers(-1, 6), st.just(MISSING)), min_size=14, max_size=14)
+CLOCKS = st.lists(st.one_of(st.integers(-1, 6), st.just(MISSING)), min_size=10, max_size=10)
 
 
 def broken(each: Tiny, clock: list[int]) -> tuple[list[int], list[int]]:

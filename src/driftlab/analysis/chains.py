@@ -108,9 +108,7 @@ def _traced(
     """Go back, round by round, from the last row to the first."""
     chain, process = [last], trace.process_of(last)
     for before, after in zip(reached[-2::-1], reached[:0:-1], strict=True):
-        to = int(after[process])
-        if before[process] == to:
-            continue  # this was there a message earlier
+        to = int(after[process])  # with one message less it was not reached so early
         here = np.flatnonzero(known.received == to)
         fit = known.sent[here] >= causes(trace, first, before)[known.sender[here]]
         place = here[fit][0]
@@ -130,4 +128,11 @@ def shortest_cycle(trace: Trace, messages: Messages, rows: Array) -> list[int]:
     """Return the chain with the fewest messages from one of `rows` back to itself."""
     every = trace.starts[:-1], trace.starts[1:]
     found = [shortest_chain(trace, messages, row, row, *every) for row in rows.tolist()]
-    return min((chain for chain in found if chain), key=len, default=[])
+    return min(filter(None, found), key=lambda chain: _messages_in(trace, chain), default=[])
+
+
+def _messages_in(trace: Trace, chain: Sequence[int]) -> int:
+    """Count the steps of a chain that do not lead on in a process."""
+    process = processes_of(trace, np.array(chain)).tolist()
+    steps = zip(pairwise(chain), pairwise(process), strict=True)
+    return sum(rows[0] >= rows[1] or here != there for rows, (here, there) in steps)

@@ -13,7 +13,7 @@ is in flight for ever: a log cannot tell the two apart.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -22,16 +22,17 @@ from driftlab.analysis.messages import Messages
 from driftlab.analysis.order import Order
 from driftlab.errors import DriftlabError
 from driftlab.trace.trace import (
-    EVERY_PEER,
     MISSING,
     NO_TARGET,
     SEND,
-    SET_FIRST,
     Array,
     Trace,
 )
 
-NOWHERE = -1  # in `receive`: no event of the trace received it; in `target`: the log names none
+COPIES_MAX: Final = 64_000_000  # of events with several targets, looked at together
+NOWHERE: Final = (
+    -1
+)  # in `receive`: no event of the trace received it; in `target`: the log names none
 
 
 class NoSuchCutError(DriftlabError):
@@ -108,17 +109,15 @@ def in_flight(trace: Trace, messages: Messages, frontier: Array) -> InFlight:
     outside = links(trace, messages, ends_of(trace, frontier), trace.starts[1:])
     outside = _chosen(outside, holds(trace, frontier, outside.sent))
     width = trace.processes + 1  # one more, for a target that is not named
-    arrived = _codes(inside.sent, inside.receiver, width)
-    there = np.concatenate([inside.sent, outside.sent])
-    copies = np.concatenate(
-        [_copies(trace, frontier, there, width), _codes(outside.sent, outside.receiver, width)]
+    late = _codes(outside.sent, outside.receiver, width)
+    copies = np.union1d(
+        _missing(trace, frontier, inside, outside, width),
+        np.setdiff1d(late, _arrived(trace, inside, outside, width)),
     )
-    copies = np.setdiff1d(copies, arrived)
-    receive = np.full(len(copies), NOWHERE, np.int64)
     later = np.argsort(outside.received)[::-1]  # so that of several the first is written last
-    codes = _codes(outside.sent, outside.receiver, width)[later]
-    still = np.isin(codes, copies)
-    receive[np.searchsorted(copies, codes[still])] = outside.received[later][still]
+    still = np.isin(late[later], copies)
+    receive = np.full(len(copies), NOWHERE, np.int64)
+    receive[np.searchsorted(copies, late[later][still])] = outside.received[later][still]
     return InFlight(copies // width, copies % width - 1, receive)
 
 
@@ -127,41 +126,60 @@ def _codes(sent: Array, target: Array, width: int) -> Array:
     return sent * width + target + 1
 
 
-def _copies(trace: Trace, frontier: Array, received: Array, width: int) -> Array:
-    """Return the codes of all that is sent inside, as the log names its targets.
+def _arrived(trace: Trace, inside: Links, outside: Links, width: int) -> Array:
+    """Return what was received inside of the sends that were received outside, too."""
+    some = np.zeros(len(trace), bool)
+    some[outside.sent] = True
+    near = some[inside.sent]
+    return _codes(inside.sent[near], inside.receiver[near], width)
 
-    Where it names none a send that nobody received (`received` has what was) has
-    one copy to nobody known.
+
+def _missing(trace: Trace, frontier: Array, inside: Links, outside: Links, width: int) -> Array:
+    """Return what the log says was sent inside and does not say was received inside.
+
+    Where it names no targets, a send that nobody received has one copy to nobody known.
     """
-    column, kind = trace.columns.target, trace.columns.kind
-    if column is None:
-        sends = _inside(trace, frontier, kind == SEND)
-        return _codes(np.setdiff1d(sends, received), NOWHERE, width)
-    sends = _inside(trace, frontier, column != NO_TARGET)
-    target = column[sends].astype(np.int64)
-    pieces = [_codes(sends[target >= 0], target[target >= 0], width)]
-    pieces += _broadcast(trace, sends[target == EVERY_PEER], width)
-    for number in np.unique(target[target <= SET_FIRST]).tolist():
-        members = np.array(trace.sets[SET_FIRST - number])
-        rows = sends[target == number]
-        pieces.append(_codes(rows[:, None], members, width).reshape(-1))
+    target = trace.columns.target
+    arrived = np.zeros(len(trace), bool)
+    if target is None:
+        arrived[inside.sent] = arrived[outside.sent] = True
+        sends = _inside(trace, frontier, (trace.columns.kind == SEND) & ~arrived)
+        return _codes(sends, NOWHERE, width)
+    to = target[inside.sent]
+    arrived[inside.sent[to == inside.receiver]] = True
+    one = _inside(trace, frontier, (target >= 0) & ~arrived)
+    several = _inside(trace, frontier, (target < 0) & (target != NO_TARGET))
+    known = _chosen(inside, (to < 0) & holds(trace, frontier, inside.sent) & (to != NO_TARGET))
+    pieces = [_codes(one, target[one], width)]
+    for begin in range(0, len(several), step := max(1, COPIES_MAX // width)):
+        rows = several[begin : begin + step]
+        pieces.append(_missing_of(trace, rows, known, width))
     return np.concatenate(pieces)
+
+
+def _missing_of(trace: Trace, rows: Array, known: Links, width: int) -> Array:
+    """Return what did not arrive of events with several targets; `known` did."""
+    left = _wanted(trace, rows)
+    mine = (known.sent >= rows[0]) & (known.sent <= rows[-1])
+    left[np.searchsorted(rows, known.sent[mine]), known.receiver[mine]] = False
+    place, target = np.nonzero(left)
+    return _codes(rows[place], target, width)
+
+
+def _wanted(trace: Trace, rows: Array) -> Array:
+    """Return to whom events with several targets sent: a table, a row an event."""
+    table = np.zeros((len(rows), trace.processes), bool)
+    kinds = processes_of(trace, rows) * (len(trace.sets) + 3) - trace.columns.target[rows]
+    _, first, alike = np.unique(kinds, return_index=True, return_inverse=True)
+    for number, row in enumerate(rows[first].tolist()):
+        table[np.ix_(alike == number, trace.targets_of(row))] = True
+    return table
 
 
 def _inside(trace: Trace, frontier: Array, which: Array) -> Array:
     """Return the rows inside among those that a mask chooses."""
     rows = np.flatnonzero(which)
     return rows[holds(trace, frontier, rows)]
-
-
-def _broadcast(trace: Trace, rows: Array, width: int) -> list[Array]:
-    """Return the codes of all copies of events that sent to every peer."""
-    process = processes_of(trace, rows)
-    pieces = []
-    for mine in np.unique(process).tolist():
-        peers = np.array(trace.peers_of(mine), np.int64)
-        pieces.append(_codes(rows[process == mine][:, None], peers, width).reshape(-1))
-    return pieces
 
 
 def snapshot(trace: Trace, frontier: Array) -> Snapshot:
