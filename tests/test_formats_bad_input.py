@@ -195,11 +195,11 @@ def test_holes_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) 
     log = [
         "# a comment before all", 'A {"A":1} x', 'B {"B":1} x', 'C {"C":1} x',
         "A says something odd", 'A {"A":2} x', 'B {"B":2} x',
-        "anybody", "and more", 'C {"C":2} x', 'A {"A":3} x', "the end",
+        "anybody", "and more", 'C {"C":2} x', 'A {"A":3} x', "the end", 'D {"D":1} x',
     ]  # fmt: skip
     trace = read_bytes(tmp_path, "\n".join(log).encode())
-    assert trace.columns.line.tolist() == [2, 6, 11, 3, 7, 4, 10]
-    # A's second event for what names A; then all that go on after what names nobody.
+    assert trace.columns.line.tolist() == [2, 6, 11, 3, 7, 4, 10, 13]
+    # A's second event for what names A; then all that go on after what names nobody, not D.
     assert trace.holes.tolist() == [1, 2, 6]
     assert unread(trace)[2] == (8, "2 lines match nothing: anybody …")
     assert [line for line, _ in unread(trace)] == [1, 5, 8, 12]

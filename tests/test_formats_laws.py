@@ -139,6 +139,21 @@ def test_a_name_that_a_format_cannot_hold_is_refused(name: str, tmp_path: Path) 
         write_log([Execution("", trace)], tmp_path / "x", name)
 
 
+@pytest.mark.parametrize("clock", ["time_ns", "clock"])
+def test_numbers_as_wide_as_64_bits_read_back_from_a_viewers_trace(
+    clock: str, tmp_path: Path
+) -> None:
+    trace = _some_trace()
+    ends = trace.columns.clock.copy()
+    ends[[0, -1]] = -(2**62), 2**63 - 1
+    times = None if clock == "clock" else trace.columns.time_ns
+    trace.columns = trace.columns._replace(**{"time_ns": times, clock: ends})
+    write_log([Execution("", trace)], tmp_path / "x.json", "chrome")
+    (back,) = read_log(tmp_path / "x.json")
+    assert told_of(back, [clock, "vector"]) == told_of(trace, [clock, "vector"])
+    assert back.unread == []
+
+
 @pytest.mark.parametrize("name", ["chrome", "csv", "parquet"])
 def test_tables_hold_any_name(name: str, tmp_path: Path) -> None:
     trace = _some_trace()
