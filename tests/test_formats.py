@@ -180,10 +180,15 @@ FLOW = (
     {"ph": "s", "name": "m", "cat": "c", "id": 7, "tid": 1, "ts": 11},
     {"ph": "t", "name": "m", "cat": "c", "id": 7, "tid": 2, "ts": 13},
     {"ph": "f", "name": "m", "cat": "c", "id": 7, "tid": 3, "ts": 39},
+    {"ph": "I", "name": "last", "tid": 3, "ts": 50},
+    {"ph": "s", "name": "m", "cat": "c", "id": 8, "tid": 2, "ts": 16},  # after the inner slice
+    {"ph": "f", "name": "m", "cat": "c", "id": 8, "tid": 3, "ts": 50, "bp": "e"},
 )
+SECOND, THIRD = "process 1 thread 2", "process 1 thread 3"
 FLOWED = {
-    (("main", 0), ("process 1 thread 2", 1)),
-    (("process 1 thread 2", 1), ("process 1 thread 3", 0)),
+    (("main", 0), (SECOND, 1)),
+    ((SECOND, 1), (THIRD, 0)),
+    ((SECOND, 0), (THIRD, 1)),
 }
 
 
@@ -191,9 +196,9 @@ FLOWED = {
 def test_chromes_flows_are_messages_between_threads(tmp_path: Path, form: str) -> None:
     trace = read_one(put(tmp_path, chrome(*FLOW, form=form), "x.json"))
     assert edges_of(trace) == FLOWED
-    assert trace.texts["event"] == ["asks", "outer", "answers", "later", "ends"]
-    assert trace.columns.time_ns.tolist() == [10_500, 1_000, 12_000, 20_000, 40_000]
-    assert lines(trace) == [2, 3, 4, 6, 8]
+    assert trace.texts["event"] == ["asks", "outer", "answers", "later", "ends", "last"]
+    assert trace.columns.time_ns.tolist() == [10_500, 1_000, 12_000, 20_000, 40_000, 50_000]
+    assert lines(trace) == [2, 3, 4, 6, 8, 13]
     assert trace.texts["args"][0] == '{"n": 1}'
     assert trace.unread == []
 
@@ -279,6 +284,27 @@ def test_a_folder_of_a_file_a_machine_names_the_machines(tmp_path: Path) -> None
     assert edges_of(trace) == {(("A", 0), ("B", 0))}
     assert [trace.source_of(row)[1] for row in range(3)] == [1, 2, 1]
     assert trace.source_of(2)[0] == str(tmp_path / "B.txt")
+
+
+def test_lines_that_name_both_ends_of_a_message_tell_who_sent_and_who_received(
+    tmp_path: Path,
+) -> None:
+    log = "A: sent from A to B, 1\nB: got from A to B, 1\n"
+    pattern = r"(?<host>\w): (?<kind>\w+) from (?<sender>\w) to (?<targets>\w), (?<stamp>\d)"
+    trace = read_one(put(tmp_path, log), pattern=pattern)
+    assert told_of(trace, ["kind", "sender", "targets"]) == {
+        "A": [{"kind": "send", "sender": None, "targets": ["B"]}],
+        "B": [{"kind": "receive", "sender": "A", "targets": []}],
+    }
+
+
+def test_a_clock_may_name_processes_in_any_order(tmp_path: Path) -> None:
+    log = 'a {"a":1} x\nb {"b":1} x\nc {"c":1, "b":1, "a":1} x\nc {"b":1, "c":2, "a":1} x\n'
+    trace = read_one(put(tmp_path, log))
+    assert trace.timestamps is not None
+    assert trace.timestamps.entries.tolist() == [0, 1, 0, 1, 2, 0, 1, 2]
+    assert trace.timestamps.values.tolist() == [1, 1, 1, 1, 1, 1, 1, 2]
+    assert edges_of(trace) == {(("a", 0), ("c", 0)), (("b", 0), ("c", 0))}
 
 
 def test_messages_may_have_names_of_their_own(tmp_path: Path) -> None:

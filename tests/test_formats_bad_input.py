@@ -193,7 +193,7 @@ def test_numbers_that_are_none_are_no_events(tmp_path: Path) -> None:
 
 def test_holes_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) -> None:
     log = [
-        "# a comment before all", 'A {"A":1} x', 'B {"B":1} x', 'C {"C":1} x',
+        "A and B will start", 'A {"A":1} x', 'B {"B":1} x', 'C {"C":1} x',
         "A says something odd", 'A {"A":2} x', 'B {"B":2} x',
         "anybody", "and more", 'C {"C":2} x', 'A {"A":3} x', "the end", 'D {"D":1} x',
     ]  # fmt: skip

@@ -1,9 +1,13 @@
 """What is written in a format reads back the same, as far as the format can hold it."""
 
+import json
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,6 +141,25 @@ def test_a_name_that_a_format_cannot_hold_is_refused(name: str, tmp_path: Path) 
     trace.names = ["A", "B b", "C"]
     with pytest.raises(UnwritableError, match='"B b" cannot stand in this format'):
         write_log([Execution("", trace)], tmp_path / "x", name)
+
+
+@given(trace=executions(), draw=st.randoms(use_true_random=False))
+@settings(max_examples=25, deadline=None)
+def test_a_viewers_slices_follow_one_another(trace: Trace, draw: Random) -> None:
+    """Also where the times of the log stand still or go back."""
+    if not len(trace):
+        return
+    times = np.array([draw.randrange(3) for _ in range(len(trace))])
+    trace.columns = trace.columns._replace(time_ns=times)
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "x.json"
+        write_log([Execution("", trace)], out, "chrome")
+        slices = [each for each in json.loads(out.read_text())["traceEvents"] if each["ph"] == "X"]
+        (back,) = read_log(out)
+    for one, after in pairwise(slices):
+        assert one["dur"] > 0
+        assert one["tid"] != after["tid"] or one["ts"] + one["dur"] < after["ts"] + 0.0005
+    assert told_of(back, ["time_ns", "tick"]) == told_of(trace, ["time_ns", "tick"])
 
 
 @pytest.mark.parametrize("clock", ["time_ns", "clock"])
