@@ -4,6 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import driftlab
@@ -236,6 +237,17 @@ def test_tables_call_their_columns_as_they_like(tmp_path: Path, separator: str) 
     assert trace.texts["note"] == ["x", "two\nlines", None]
     assert trace.columns.queue.tolist() == [0, 0, MISSING]
     assert [one.line for one in trace.unread] == [6]
+
+
+def test_floats_in_a_table_are_whole_numbers_or_none(tmp_path: Path) -> None:
+    """As tables have them whose tool knows no whole number that is missing."""
+    frame = pl.DataFrame({"host": ["A", "A", "A"], "lamport": [1.0, float("nan"), 2.5]})
+    frame.write_parquet(tmp_path / "x.parquet")
+    trace = read_one(tmp_path / "x.parquet")
+    assert trace.columns.clock.tolist() == [1, MISSING]
+    assert [(one.line, one.reason) for one in trace.unread] == [
+        (3, "lamport 2.5 is no whole number of 64 bits")
+    ]
 
 
 def test_a_table_is_put_in_the_order_of_its_index(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import gzip
 import re
 import threading
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -212,6 +213,14 @@ def test_a_pattern_that_would_try_for_ever_is_stopped(tmp_path: Path) -> None:
     too_long = pytest.raises(PatternTimeError, match=r"0\.2 s \(of processor time\)")
     with too_long, watched(found, 0, seconds=0.2):
         found += pattern.finditer(log)
+
+
+def test_a_pattern_that_finds_records_all_the_time_may_take_its_time() -> None:
+    found: list[object] = []
+    begun = process_time()
+    with watched(found, 0, seconds=0.1):
+        while process_time() < begun + 0.4:
+            found.append(None)
 
 
 def test_a_stopped_pattern_is_told_with_its_line(
