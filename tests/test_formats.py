@@ -250,6 +250,11 @@ def test_floats_in_a_table_are_whole_numbers_or_none(tmp_path: Path) -> None:
     ]
 
 
+def test_a_column_that_stands_twice_is_kept_twice(tmp_path: Path) -> None:
+    trace = read_one(put(tmp_path, "process,event,event\nA,a,b\n", "x.csv"))
+    assert trace.texts == {"event": ["a"], "event_3": ["b"]}
+
+
 def test_a_table_is_put_in_the_order_of_its_index(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "process,index,event\nA,1,b\nB,0,c\nA,0,a\n", "x.csv"))
     assert trace.texts["event"] == ["a", "b", "c"]

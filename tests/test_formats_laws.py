@@ -16,6 +16,7 @@ from driftlab.api.converted import convert
 from driftlab.api.history import History
 from driftlab.errors import DriftlabError
 from driftlab.trace.formats import Execution, UnwritableError, read_executions, read_log, write_log
+from driftlab.trace.formats.fields import ALIASES
 from driftlab.trace.trace import Trace
 from tests.executions import edges_of, executions, only_vectors, told_of, trace_of_steps
 
@@ -141,6 +142,57 @@ def test_a_name_that_a_format_cannot_hold_is_refused(name: str, tmp_path: Path) 
     trace.names = ["A", "B b", "C"]
     with pytest.raises(UnwritableError, match='"B b" cannot stand in this format'):
         write_log([Execution("", trace)], tmp_path / "x", name)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=4,
+)
+
+
+@pytest.mark.parametrize("name", ["tracing", "chrome"])
+@given(
+    told=st.lists(st.dictionaries(st.sampled_from(sorted(ALIASES)), ANYTHING), min_size=1),
+    outer=st.dictionaries(
+        st.sampled_from(
+            [
+                "ph",
+                "ts",
+                "dur",
+                "pid",
+                "tid",
+                "id",
+                "bp",
+                "Tag",
+                "TracerIdentity",
+                "VectorClock",
+                "Body",
+            ]
+        ),
+        ANYTHING,
+    ),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_value_may_stand_in_any_field(
+    name: str, told: list[dict[str, object]], outer: dict[str, object]
+) -> None:
+    if name == "chrome":
+        whole: list[dict[str, object]] = [
+            {"ph": "X", "ts": 1, "args": {"driftlab": each}} | outer for each in told
+        ]
+    else:
+        whole = [
+            {"TracerIdentity": "A", "VectorClock": {"A": 1}, "Body": {"Driftlab": each}} | outer
+            for each in told
+        ]
+    with TemporaryDirectory() as folder, suppress(DriftlabError):
+        out = Path(folder) / "x.json"
+        lines = [json.dumps(each) for each in whole]
+        out.write_text("\n".join(lines) if name == "tracing" else f"[{','.join(lines)}]")
+        for trace in read_log(out, format=name):
+            assert len(History(trace).events) == len(trace)
+            assert len(History(trace).messages.source) == len(trace)
 
 
 @given(trace=executions(), draw=st.randoms(use_true_random=False))

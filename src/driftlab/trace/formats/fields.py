@@ -201,7 +201,10 @@ def kinds(known: dict[str, list[Any]], rows: int) -> Array:
     if "kind" in known:
         column[:] = [_kind_of(word) for word in known["kind"]]
     elif "event" in known:
-        column[:] = [KIND_WORDS.get(word, UNSAID) for word in known["event"]]
+        column[:] = [
+            KIND_WORDS.get(word, UNSAID) if isinstance(word, str) else UNSAID
+            for word in known["event"]
+        ]
     for name, kind in (("internal", INTERNAL), ("send", SEND), ("receive", RECEIVE)):
         if name in known:
             column[[value not in (None, "") for value in known[name]]] = kind
@@ -209,9 +212,11 @@ def kinds(known: dict[str, list[Any]], rows: int) -> Array:
 
 
 def _kind_of(word: Any) -> int:
+    if not isinstance(word, str):
+        return UNSAID
     if word in KIND_WORDS:
         return KIND_WORDS[word]
-    first = _FIRST_WORD.search(str(word))
+    first = _FIRST_WORD.search(word)
     return KIND_WORDS.get(first[0].lower(), UNSAID) if first else UNSAID
 
 
@@ -226,7 +231,7 @@ def target_names(value: Any) -> list[str] | None:
             value = json.loads(value) if value.lstrip().startswith("[") else value
     if isinstance(value, str):
         return [part for part in _PARTS.split(value) if part]
-    return [str(one) for one in value]
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def message_numbers(columns: Sequence[Sequence[Any]]) -> list[Array]:
