@@ -250,6 +250,11 @@ def test_floats_in_a_table_are_whole_numbers_or_none(tmp_path: Path) -> None:
     ]
 
 
+def test_stamps_without_the_clocks_that_they_name_match_nothing(tmp_path: Path) -> None:
+    text = "host,kind,sender,stamp\nA,send,,\nB,receive,A,1\n"
+    assert edges_of(read_one(put(tmp_path, text, "x.csv"))) == set()
+
+
 def test_a_column_that_stands_twice_is_kept_twice(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "process,event,event\nA,a,b\n", "x.csv"))
     assert trace.texts == {"event": ["a"], "event_3": ["b"]}
