@@ -144,6 +144,7 @@ def test_a_name_that_a_format_cannot_hold_is_refused(name: str, tmp_path: Path) 
         write_log([Execution("", trace)], tmp_path / "x", name)
 
 
+KEYS = ("ph", "ts", "dur", "pid", "tid", "id", "bp", "Tag", "TracerIdentity", "VectorClock", "Body")
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner),
@@ -154,24 +155,7 @@ ANYTHING = st.recursive(
 @pytest.mark.parametrize("name", ["tracing", "chrome"])
 @given(
     told=st.lists(st.dictionaries(st.sampled_from(sorted(ALIASES)), ANYTHING), min_size=1),
-    outer=st.dictionaries(
-        st.sampled_from(
-            [
-                "ph",
-                "ts",
-                "dur",
-                "pid",
-                "tid",
-                "id",
-                "bp",
-                "Tag",
-                "TracerIdentity",
-                "VectorClock",
-                "Body",
-            ]
-        ),
-        ANYTHING,
-    ),
+    outer=st.dictionaries(st.sampled_from(KEYS), ANYTHING),
 )
 @settings(max_examples=60, deadline=None)
 def test_any_value_may_stand_in_any_field(

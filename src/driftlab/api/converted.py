@@ -46,6 +46,8 @@ def convert(path: Path, out: Path, to: str, **options: Any) -> Converted:
         trace, missing = _fitted(history, to)
         executions.append(Execution(label or str(number), trace))
         lost += missing
+    if len(executions) == 1:
+        executions = [executions[0]._replace(label="")]
     write_log(executions, out, to)
     traces = [each.trace for each in executions]
     return Converted(

@@ -33,10 +33,7 @@ def _is_foreign(path: Path) -> bool:
     if path.is_dir():
         is_run = (path / SCENARIO_FILE).exists() or any(path.glob("*.log"))
         return not is_run and any(path.iterdir())
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return not file.read(18).startswith(b"# driftlab-journal")
+    return path.is_file() and not path.read_bytes()[:17].startswith(b"# driftlab-journa")
 
 
 def _read_folder(folder: Path) -> History:
