@@ -4,6 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import driftlab
@@ -180,10 +181,15 @@ FLOW = (
     {"ph": "s", "name": "m", "cat": "c", "id": 7, "tid": 1, "ts": 11},
     {"ph": "t", "name": "m", "cat": "c", "id": 7, "tid": 2, "ts": 13},
     {"ph": "f", "name": "m", "cat": "c", "id": 7, "tid": 3, "ts": 39},
+    {"ph": "I", "name": "last", "tid": 3, "ts": 50},
+    {"ph": "s", "name": "m", "cat": "c", "id": 8, "tid": 2, "ts": 16},  # after the inner slice
+    {"ph": "f", "name": "m", "cat": "c", "id": 8, "tid": 3, "ts": 50, "bp": "e"},
 )
+SECOND, THIRD = "process 1 thread 2", "process 1 thread 3"
 FLOWED = {
-    (("main", 0), ("process 1 thread 2", 1)),
-    (("process 1 thread 2", 1), ("process 1 thread 3", 0)),
+    (("main", 0), (SECOND, 1)),
+    ((SECOND, 1), (THIRD, 0)),
+    ((SECOND, 0), (THIRD, 1)),
 }
 
 
@@ -191,9 +197,9 @@ FLOWED = {
 def test_chromes_flows_are_messages_between_threads(tmp_path: Path, form: str) -> None:
     trace = read_one(put(tmp_path, chrome(*FLOW, form=form), "x.json"))
     assert edges_of(trace) == FLOWED
-    assert trace.texts["event"] == ["asks", "outer", "answers", "later", "ends"]
-    assert trace.columns.time_ns.tolist() == [10_500, 1_000, 12_000, 20_000, 40_000]
-    assert lines(trace) == [2, 3, 4, 6, 8]
+    assert trace.texts["event"] == ["asks", "outer", "answers", "later", "ends", "last"]
+    assert trace.columns.time_ns.tolist() == [10_500, 1_000, 12_000, 20_000, 40_000, 50_000]
+    assert lines(trace) == [2, 3, 4, 6, 8, 13]
     assert trace.texts["args"][0] == '{"n": 1}'
     assert trace.unread == []
 
@@ -231,6 +237,27 @@ def test_tables_call_their_columns_as_they_like(tmp_path: Path, separator: str) 
     assert trace.texts["note"] == ["x", "two\nlines", None]
     assert trace.columns.queue.tolist() == [0, 0, MISSING]
     assert [one.line for one in trace.unread] == [6]
+
+
+def test_floats_in_a_table_are_whole_numbers_or_none(tmp_path: Path) -> None:
+    """As tables have them whose tool knows no whole number that is missing."""
+    frame = pl.DataFrame({"host": ["A", "A", "A"], "lamport": [1.0, float("nan"), 2.5]})
+    frame.write_parquet(tmp_path / "x.parquet")
+    trace = read_one(tmp_path / "x.parquet")
+    assert trace.columns.clock.tolist() == [1, MISSING]
+    assert [(one.line, one.reason) for one in trace.unread] == [
+        (3, "lamport 2.5 is no whole number of 64 bits")
+    ]
+
+
+def test_stamps_without_the_clocks_that_they_name_match_nothing(tmp_path: Path) -> None:
+    text = "host,kind,sender,stamp\nA,send,,\nB,receive,A,1\n"
+    assert edges_of(read_one(put(tmp_path, text, "x.csv"))) == set()
+
+
+def test_a_column_that_stands_twice_is_kept_twice(tmp_path: Path) -> None:
+    trace = read_one(put(tmp_path, "process,event,event\nA,a,b\n", "x.csv"))
+    assert trace.texts == {"event": ["a"], "event_3": ["b"]}
 
 
 def test_a_table_is_put_in_the_order_of_its_index(tmp_path: Path) -> None:
@@ -279,6 +306,27 @@ def test_a_folder_of_a_file_a_machine_names_the_machines(tmp_path: Path) -> None
     assert edges_of(trace) == {(("A", 0), ("B", 0))}
     assert [trace.source_of(row)[1] for row in range(3)] == [1, 2, 1]
     assert trace.source_of(2)[0] == str(tmp_path / "B.txt")
+
+
+def test_lines_that_name_both_ends_of_a_message_tell_who_sent_and_who_received(
+    tmp_path: Path,
+) -> None:
+    log = "A: sent from A to B, 1\nB: got from A to B, 1\n"
+    pattern = r"(?<host>\w): (?<kind>\w+) from (?<sender>\w) to (?<targets>\w), (?<stamp>\d)"
+    trace = read_one(put(tmp_path, log), pattern=pattern)
+    assert told_of(trace, ["kind", "sender", "targets"]) == {
+        "A": [{"kind": "send", "sender": None, "targets": ["B"]}],
+        "B": [{"kind": "receive", "sender": "A", "targets": []}],
+    }
+
+
+def test_a_clock_may_name_processes_in_any_order(tmp_path: Path) -> None:
+    log = 'a {"a":1} x\nb {"b":1} x\nc {"c":1, "b":1, "a":1} x\nc {"b":1, "c":2, "a":1} x\n'
+    trace = read_one(put(tmp_path, log))
+    assert trace.timestamps is not None
+    assert trace.timestamps.entries.tolist() == [0, 1, 0, 1, 2, 0, 1, 2]
+    assert trace.timestamps.values.tolist() == [1, 1, 1, 1, 1, 1, 1, 2]
+    assert edges_of(trace) == {(("a", 0), ("c", 0)), (("b", 0), ("c", 0))}
 
 
 def test_messages_may_have_names_of_their_own(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import gzip
 import re
 import threading
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -193,13 +194,13 @@ def test_numbers_that_are_none_are_no_events(tmp_path: Path) -> None:
 
 def test_holes_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) -> None:
     log = [
-        "# a comment before all", 'A {"A":1} x', 'B {"B":1} x', 'C {"C":1} x',
+        "A and B will start", 'A {"A":1} x', 'B {"B":1} x', 'C {"C":1} x',
         "A says something odd", 'A {"A":2} x', 'B {"B":2} x',
-        "anybody", "and more", 'C {"C":2} x', 'A {"A":3} x', "the end",
+        "anybody", "and more", 'C {"C":2} x', 'A {"A":3} x', "the end", 'D {"D":1} x',
     ]  # fmt: skip
     trace = read_bytes(tmp_path, "\n".join(log).encode())
-    assert trace.columns.line.tolist() == [2, 6, 11, 3, 7, 4, 10]
-    # A's second event for what names A; then all that go on after what names nobody.
+    assert trace.columns.line.tolist() == [2, 6, 11, 3, 7, 4, 10, 13]
+    # A's second event for what names A; then all that go on after what names nobody, not D.
     assert trace.holes.tolist() == [1, 2, 6]
     assert unread(trace)[2] == (8, "2 lines match nothing: anybody …")
     assert [line for line, _ in unread(trace)] == [1, 5, 8, 12]
@@ -212,6 +213,14 @@ def test_a_pattern_that_would_try_for_ever_is_stopped(tmp_path: Path) -> None:
     too_long = pytest.raises(PatternTimeError, match=r"0\.2 s \(of processor time\)")
     with too_long, watched(found, 0, seconds=0.2):
         found += pattern.finditer(log)
+
+
+def test_a_pattern_that_finds_records_all_the_time_may_take_its_time() -> None:
+    found: list[object] = []
+    begun = process_time()
+    with watched(found, 0, seconds=0.1):
+        while process_time() < begun + 0.4:
+            found.append(None)
 
 
 def test_a_stopped_pattern_is_told_with_its_line(

@@ -1,9 +1,13 @@
 """What is written in a format reads back the same, as far as the format can hold it."""
 
+import json
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +16,7 @@ from driftlab.api.converted import convert
 from driftlab.api.history import History
 from driftlab.errors import DriftlabError
 from driftlab.trace.formats import Execution, UnwritableError, read_executions, read_log, write_log
+from driftlab.trace.formats.fields import ALIASES
 from driftlab.trace.trace import Trace
 from tests.executions import edges_of, executions, only_vectors, told_of, trace_of_steps
 
@@ -137,6 +142,75 @@ def test_a_name_that_a_format_cannot_hold_is_refused(name: str, tmp_path: Path) 
     trace.names = ["A", "B b", "C"]
     with pytest.raises(UnwritableError, match='"B b" cannot stand in this format'):
         write_log([Execution("", trace)], tmp_path / "x", name)
+
+
+KEYS = ("ph", "ts", "dur", "pid", "tid", "id", "bp", "Tag", "TracerIdentity", "VectorClock", "Body")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=4,
+)
+
+
+@pytest.mark.parametrize("name", ["tracing", "chrome"])
+@given(
+    told=st.lists(st.dictionaries(st.sampled_from(sorted(ALIASES)), ANYTHING), min_size=1),
+    outer=st.dictionaries(st.sampled_from(KEYS), ANYTHING),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_value_may_stand_in_any_field(
+    name: str, told: list[dict[str, object]], outer: dict[str, object]
+) -> None:
+    if name == "chrome":
+        whole: list[dict[str, object]] = [
+            {"ph": "X", "ts": 1, "args": {"driftlab": each}} | outer for each in told
+        ]
+    else:
+        whole = [
+            {"TracerIdentity": "A", "VectorClock": {"A": 1}, "Body": {"Driftlab": each}} | outer
+            for each in told
+        ]
+    with TemporaryDirectory() as folder, suppress(DriftlabError):
+        out = Path(folder) / "x.json"
+        lines = [json.dumps(each) for each in whole]
+        out.write_text("\n".join(lines) if name == "tracing" else f"[{','.join(lines)}]")
+        for trace in read_log(out, format=name):
+            assert len(History(trace).events) == len(trace)
+            assert len(History(trace).messages.source) == len(trace)
+
+
+@given(trace=executions(), draw=st.randoms(use_true_random=False))
+@settings(max_examples=25, deadline=None)
+def test_a_viewers_slices_follow_one_another(trace: Trace, draw: Random) -> None:
+    """Also where the times of the log stand still or go back."""
+    if not len(trace):
+        return
+    times = np.array([draw.randrange(3) for _ in range(len(trace))])
+    trace.columns = trace.columns._replace(time_ns=times)
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "x.json"
+        write_log([Execution("", trace)], out, "chrome")
+        slices = [each for each in json.loads(out.read_text())["traceEvents"] if each["ph"] == "X"]
+        (back,) = read_log(out)
+    for one, after in pairwise(slices):
+        assert one["dur"] > 0
+        assert one["tid"] != after["tid"] or one["ts"] + one["dur"] < after["ts"] + 0.0005
+    assert told_of(back, ["time_ns", "tick"]) == told_of(trace, ["time_ns", "tick"])
+
+
+@pytest.mark.parametrize("clock", ["time_ns", "clock"])
+def test_numbers_as_wide_as_64_bits_read_back_from_a_viewers_trace(
+    clock: str, tmp_path: Path
+) -> None:
+    trace = _some_trace()
+    ends = trace.columns.clock.copy()
+    ends[[0, -1]] = -(2**62), 2**63 - 1
+    times = None if clock == "clock" else trace.columns.time_ns
+    trace.columns = trace.columns._replace(**{"time_ns": times, clock: ends})
+    write_log([Execution("", trace)], tmp_path / "x.json", "chrome")
+    (back,) = read_log(tmp_path / "x.json")
+    assert told_of(back, [clock, "vector"]) == told_of(trace, [clock, "vector"])
+    assert back.unread == []
 
 
 @pytest.mark.parametrize("name", ["chrome", "csv", "parquet"])

@@ -36,7 +36,7 @@ def match(trace: Trace) -> Messages:
     of = trace.columns
     if of.received is not None and of.sent is not None:
         return _by_name(trace)
-    if of.sender is not None and of.stamp is not None:
+    if of.sender is not None and of.stamp is not None and of.clock is not None:
         return _by_stamp(trace)
     if trace.timestamps is not None and trace.timestamps.clock == "vector":
         return implied_messages(trace)

@@ -176,14 +176,14 @@ class _Building:
         if "targets" not in self._known:
             return None, []
         given, sets = self._known["targets"], _Sets()
-        codes: dict[Any, int] = {}
+        codes: dict[str, int] = {}
         column = np.full(len(kept), NO_TARGET, np.int32)
         for place, row in enumerate(kept.tolist()):
             value = given[row]
-            value = tuple(value) if isinstance(value, list) else value
-            if value not in codes:
-                codes[value] = sets.code(means.target_names(given[row]), self._names)
-            column[place] = codes[value]
+            key = value if isinstance(value, str) else repr(value)
+            if key not in codes:
+                codes[key] = sets.code(means.target_names(value), self._names)
+            column[place] = codes[key]
         column[(kind == RECEIVE) & (column == process)] = NO_TARGET  # a receive that names itself
         return column, list(sets)
 

@@ -19,6 +19,9 @@ from driftlab.trace.formats.chrome import KEY, OURS
 from driftlab.trace.formats.writing import Written, write_text
 from driftlab.trace.trace import MISSING, Array, Trace
 
+SPAN_NS_MAX: Final = 2**53  # from the first event to the last: 104 days; JSON holds no more
+ENTRY_MAX: Final = 2**31  # of vector clocks whose sums are taken
+
 _PID: Final = 1
 _FLOW: Final = {"cat": "message", "name": "message", "pid": _PID}
 
@@ -107,16 +110,23 @@ def _spread(trace: Trace) -> tuple[list[int], list[int]]:
 
 
 def _instants(trace: Trace) -> Array:
-    of = trace.columns
-    if of.time_ns is not None and (of.time_ns != MISSING).all():
+    """Return nanoseconds: times, else what rises along messages, else numbers within a process."""
+    of, held = trace.columns, trace.timestamps
+    if _fits(of.time_ns, SPAN_NS_MAX):
         return of.time_ns
-    if of.clock is not None and (of.clock != MISSING).all():
+    if _fits(of.clock, SPAN_NS_MAX // 1000):
         return of.clock * 1000
-    held = trace.timestamps
-    if held is not None and held.clock == "vector":
+    if held is not None and held.clock == "vector" and _fits(held.values, ENTRY_MAX):
         sums = np.concatenate([[0], np.cumsum(held.values)])
         return (sums[held.starts[1:]] - sums[held.starts[:-1]]) * 1000
     return (np.arange(len(trace)) - trace.starts[trace.process_column()]) * 1000
+
+
+def _fits(column: Array, span: int) -> bool:
+    """Whether a column is there for all events, and not wider than what can be reckoned with."""
+    if column is None or not len(column) or (column == MISSING).any():
+        return False
+    return int(column.max()) - int(column.min()) < span
 
 
 def _microseconds(nanoseconds: int) -> float:

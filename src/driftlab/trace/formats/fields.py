@@ -91,10 +91,9 @@ def named(fields: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str,
 
 def numbers(name: str, values: Sequence[Any], bad: Bad) -> Array:
     """Return whole numbers, MISSING where there is none."""
-    try:
-        return np.array(list(map(int, values)), np.int64)
-    except (TypeError, ValueError, OverflowError):
-        pass
+    plain = all_whole(values)
+    if plain is not None:
+        return plain
     column = np.full(len(values), MISSING, np.int64)
     for row, value in enumerate(values):
         if not is_empty(value):
@@ -106,8 +105,20 @@ def numbers(name: str, values: Sequence[Any], bad: Bad) -> Array:
     return column
 
 
+def all_whole(values: Sequence[Any]) -> Array:
+    """Return values that all are whole numbers of 64 bits, as numbers or text; else None."""
+    if not set(map(type, values)) <= {str, int}:
+        return None
+    try:
+        return np.array(list(map(int, values)), np.int64)
+    except (ValueError, OverflowError):
+        return None
+
+
 def is_empty(value: Any) -> bool:
     """Whether a value stands for there being none."""
+    if isinstance(value, float):
+        return value != value  # how tables of floats say so
     return value is None or (isinstance(value, str) and value.strip() in EMPTY)
 
 
@@ -134,10 +145,9 @@ def times(values: Sequence[Any], unit: str | None) -> tuple[Array, bool]:
     says no other; a time of day alone from midnight.
     """
     if unit in (None, "ns"):
-        try:
-            return np.array(list(map(int, values)), np.int64), False
-        except (TypeError, ValueError, OverflowError):
-            pass
+        plain = all_whole(values)
+        if plain is not None:
+            return plain, False
     column = np.full(len(values), MISSING, np.int64)
     failed = False
     for row, value in enumerate(values):
@@ -191,7 +201,10 @@ def kinds(known: dict[str, list[Any]], rows: int) -> Array:
     if "kind" in known:
         column[:] = [_kind_of(word) for word in known["kind"]]
     elif "event" in known:
-        column[:] = [KIND_WORDS.get(word, UNSAID) for word in known["event"]]
+        column[:] = [
+            KIND_WORDS.get(word, UNSAID) if isinstance(word, str) else UNSAID
+            for word in known["event"]
+        ]
     for name, kind in (("internal", INTERNAL), ("send", SEND), ("receive", RECEIVE)):
         if name in known:
             column[[value not in (None, "") for value in known[name]]] = kind
@@ -199,9 +212,11 @@ def kinds(known: dict[str, list[Any]], rows: int) -> Array:
 
 
 def _kind_of(word: Any) -> int:
+    if not isinstance(word, str):
+        return UNSAID
     if word in KIND_WORDS:
         return KIND_WORDS[word]
-    first = _FIRST_WORD.search(str(word))
+    first = _FIRST_WORD.search(word)
     return KIND_WORDS.get(first[0].lower(), UNSAID) if first else UNSAID
 
 
@@ -216,7 +231,7 @@ def target_names(value: Any) -> list[str] | None:
             value = json.loads(value) if value.lstrip().startswith("[") else value
     if isinstance(value, str):
         return [part for part in _PARTS.split(value) if part]
-    return [str(one) for one in value]
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def message_numbers(columns: Sequence[Sequence[Any]]) -> list[Array]:

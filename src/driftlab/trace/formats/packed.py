@@ -20,8 +20,12 @@ class BreaksOffError(Exception):
     """A packed file ends before its end, or is damaged."""
 
 
-def unpacked(path: Path, size: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """Yield a file's bytes in blocks of at most `size`. Raises UnreadableError, BreaksOffError."""
+def unpacked(path: Path, size: int | None = None) -> Iterator[bytes]:
+    """Yield a file's bytes in blocks of at most `size`, BLOCK_BYTES if none is given.
+
+    Raises UnreadableError, and BreaksOffError once all is given that there is.
+    """
+    size = size or BLOCK_BYTES
     try:
         with path.open("rb") as file:
             block = file.read(size)

@@ -94,7 +94,7 @@ def _nothing(files: Sequence[Sequence[tuple[str, Rows]]]) -> str:
     unread = [one for each in rows for one in each.unread]
     if not unread:
         return f"{name}: empty"
-    first = unread[0]
+    first = min(unread, key=lambda stretch: stretch.line)
     return (
         f"{name}: no record could be read; line {first.line} {first.reason}. "
         "See docs/formats.md, --format and --pattern"

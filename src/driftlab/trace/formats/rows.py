@@ -53,7 +53,6 @@ def rows_of(text: Text, match: Match, begin: int = 0, end: int = -1) -> Rows:
         Stretch(0, one.line, one.reason, "") for one in text.unread if low <= one.line <= high
     ]
     unread += stretches(text, match, begin, end)
-    unread.sort(key=lambda stretch: stretch.line)
     file = np.zeros(len(starts), np.int32)
     return Rows(dict(match.groups), lines, file, [text.name], unread)
 

@@ -87,7 +87,9 @@ class _Cells(NamedTuple):
 
     def _add(self, line: int, row: list[str]) -> None:
         if not self.heads:
-            self.heads.extend(name.strip() for name in row)
+            for name in row:  # one that stands twice gets a number
+                again = f"{name.strip()}_{len(self.heads) + 1}"
+                self.heads.append(again if name.strip() in self.heads else name.strip())
         elif len(row) != len(self.heads):
             reason = f"has {len(row)} columns, not {len(self.heads)}"
             self.unread.append(Stretch(0, line, reason, " ".join(row)))

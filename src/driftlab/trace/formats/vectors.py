@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.trace.formats.fields import Bad, Positions, is_empty
+from driftlab.trace.formats.fields import Bad, Positions, all_whole, is_empty
 from driftlab.trace.trace import MISSING, Array, Timestamps
 
 _WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}\s*")
@@ -45,7 +45,7 @@ def read_clocks(texts: Sequence[Any], hosts: Sequence[str], bad: Bad) -> Clocks:
     """Read a clock a row; `hosts` are the rows' processes."""
     if texts and isinstance(texts[0], str) and '\\"' in texts[0]:
         texts = [t.replace('\\"', '"') if isinstance(t, str) else t for t in texts]
-    lamport = _all_whole(texts)
+    lamport = all_whole(texts) if texts else None
     if lamport is not None:
         return Clocks(lamport, np.zeros(len(texts), np.int64), [], _NONE, _NONE)
     names = Positions()
@@ -68,16 +68,6 @@ class _Part(NamedTuple):
     lengths: Array
     codes: Array
     values: Array
-
-
-def _all_whole(texts: Sequence[Any]) -> Array:
-    """Read the texts if they all are whole numbers, else return None."""
-    if not texts or not isinstance(texts[0], str | int):
-        return None
-    try:
-        return np.array(list(map(int, texts)), np.int64)
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _plain(texts: Sequence[Any]) -> list[dict[str, Any]] | None:
