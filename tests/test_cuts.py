@@ -331,7 +331,7 @@ def test_the_command_why_tells_the_chain_by_file_and_line(
 ) -> None:
     text = said(capsys, "why", folder, "A:3", "C:15")
     assert text.startswith("A:3 happened before C:15\n")
-    assert f"{folder}/A.log:" in text
+    assert "A.log:" in text
     document = json.loads(said(capsys, "why", folder, "A:3", "C:15", "--json"))
     assert document["relation"] == "before"
     for step in document["chain"]:
