@@ -335,7 +335,7 @@ def test_the_command_why_tells_the_chain_by_file_and_line(
     document = json.loads(said(capsys, "why", folder, "A:3", "C:15", "--json"))
     assert document["relation"] == "before"
     for step in document["chain"]:
-        line = Path(step["file"]).read_text().splitlines()[step["line"] - 1]
+        line = (folder / Path(step["file"]).name).read_text().splitlines()[step["line"] - 1]
         assert f" {step['kind']} " in f" {line.replace(chr(9), ' ')} "
     back = said(capsys, "why", folder, "C:15", "A:3")
     assert back.startswith("C:15 did not happen before A:3; A:3 happened before C:15\n")
