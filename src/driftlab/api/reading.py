@@ -30,7 +30,7 @@ def read(path: str | Path, **options: Any) -> History:
     if len(found) > 1:
         raise SeveralRunsError(
             f"{path} holds {len(found)} runs; name one of them, or have all from "
-            "driftlab.read_all(path)"
+            "driftlab.read_all(path); executions of a log: --execution N, execution=N"
         )
     return found[0]
 

@@ -80,12 +80,15 @@ class _File:
 
 
 def _told(path: Path) -> str | None:
-    import polars as pl
-
     try:
         with path.open("rb") as file:
             if file.read(len(PARQUET_MAGIC)) != PARQUET_MAGIC:
                 return None
+    except OSError as error:
+        raise PackError(f"{path}: {error.strerror or error}") from error
+    import polars as pl  # only now: it takes longer to load than most logs to read
+
+    try:
         return pl.read_parquet_metadata(path).get(KEY)
     except OSError as error:
         raise PackError(f"{path}: {error.strerror or error}") from error
