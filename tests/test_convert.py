@@ -36,7 +36,7 @@ def test_it_says_what_was_written_and_what_could_not_be_read(
     out = tmp_path / "out.json"
     assert main(["convert", str(log), str(out), "--to", "chrome"]) == 0
     assert capsys.readouterr().out == (
-        f"2 events of 2 processes: {out}\nunread     {log}:3 matches nothing: noise\n"
+        f"2 events of 2 processes: {out}\nunread     {log.name}:3 matches nothing: noise\n"
     )
     assert edges_of(read_log(out)[0]) == ASKED
     assert main(["convert", str(log), str(out), "--to", "chrome", "--json"]) == 0

@@ -1,5 +1,6 @@
 """The judge names each planted fault by its rule, and no other; what is right it lets be."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def test_a_fault_of_one_machine_is_named_at_that_machine(fault: str, tmp_path: P
 
 
 def test_every_rule_is_violated_by_some_fault() -> None:
-    elsewhere = {"process-order", "queue", "before-sent", "stamp"}  # tested apart
+    elsewhere = {"process-order", "queue", "before-sent", "stamp"}  # in edits and other logs
     assert {rule for _, rule in FAULTS.values()} | elsewhere == set(RULES)
 
 
@@ -111,8 +112,37 @@ def raise_queue(events: list[list[str]]) -> None:
     events[40][QUEUE] = str(int(events[40][QUEUE]) + 5)
 
 
-def send_late(events: list[list[str]]) -> None:
-    events[place_of(events, "send")][LATE] = str(20 * 10**9)
+def begin_late(events: list[list[str]]) -> None:
+    events[30][LATE] = str(20 * 10**9)
+
+
+def lower_clock(events: list[list[str]]) -> None:
+    events[place_of(events, "internal")][CLOCK] = "3"
+
+
+def lower_sent_clock(events: list[list[str]]) -> None:
+    events[place_of(events, "send")][CLOCK] = "3"
+
+
+def raise_clock(events: list[list[str]]) -> None:
+    events[place_of(events, "internal")][CLOCK] = "5000"
+
+
+def wrong_stamp(events: list[list[str]]) -> None:
+    events[place_of(events, "receive")][6] = "7777"
+
+
+def wrong_found(events: list[list[str]]) -> None:
+    event = events[place_of(events, "receive")]
+    event[-1] = event[-1].replace(f"{event[5]}:{event[6]}", f"{event[5]}:7777")
+
+
+def wrong_tick(events: list[list[str]]) -> None:
+    events[30][TICK] = "500"
+
+
+def wrong_kind(events: list[list[str]]) -> None:
+    events[place_of(events, "receive")][4] = "internal"
 
 
 def begin_early(events: list[list[str]]) -> None:
@@ -124,7 +154,14 @@ def begin_early(events: list[list[str]]) -> None:
     [
         (swap, "process-order"),
         (raise_queue, "queue"),
-        (send_late, "before-sent"),
+        (begin_late, "process-order"),
+        (lower_clock, "clock-condition"),
+        (lower_sent_clock, "clock-condition"),
+        (raise_clock, "clock-condition"),
+        (wrong_stamp, "stamp"),
+        (wrong_found, "stamp"),
+        (wrong_tick, "process-order"),
+        (wrong_kind, "one-operation"),
         (begin_early, "due"),
     ],
 )
@@ -220,3 +257,59 @@ def test_the_page_has_a_section_with_a_picture_and_an_example_for_each_rule() ->
         assert section.count("```text\n") == 2
         assert "expected  " in section
         assert "found     " in section
+
+
+# Logs of vector clocks and nothing else.
+
+
+def vector_log(tmp_path: Path, edit: Callable[[list[tuple[str, dict[str, int]]]], object]) -> Path:
+    """Write a log of three processes in which messages go round, and edit its records."""
+    clocks = {name: dict.fromkeys("abc", 0) for name in "abc"}
+    records: list[tuple[str, dict[str, int]]] = []
+    for number in range(60):
+        name, before = "abc"[number % 3], "abc"[(number - 1) % 3]
+        if number % 4 != 0:  # hears from the one before
+            clocks[name] = {each: max(clocks[name][each], clocks[before][each]) for each in "abc"}
+        clocks[name][name] += 1
+        records.append((name, dict(clocks[name])))
+    edit(records)
+    lines = [f"{name} {json.dumps(clock)}\nevent\n" for name, clock in records]
+    path = tmp_path / "log.txt"
+    path.write_text("".join(lines))
+    return path
+
+
+def cycle(records: list[tuple[str, dict[str, int]]]) -> None:
+    """Each of two events knows of the other."""
+    told = [("a", 1, 0), ("b", 0, 1), ("a", 2, 2), ("b", 2, 2), ("a", 3, 2)]
+    records[:] = [(name, {"a": a, "b": b, "c": 0}) for name, a, b in told]
+
+
+@pytest.mark.parametrize(
+    ("edit", "rule"),
+    [
+        (lambda records: None, None),
+        (lambda records: records[31][1].update(b=99), "vector-own"),
+        (lambda records: records[31][1].update(b=records[28][1]["b"]), "vector-own"),
+        (lambda records: records[31][1].update(a=0), "vector-back"),
+        (lambda records: records[31][1].update(c=500), "vector-ahead"),
+        (lambda records: records[35][1].update(a=records[32][1]["a"]), "vector-merge"),
+        (cycle, "before-sent"),
+    ],
+)
+def test_a_log_of_vectors_alone_is_held_against_itself(
+    edit: Callable[[list[tuple[str, dict[str, int]]]], object], rule: str | None, tmp_path: Path
+) -> None:
+    history = driftlab.read(vector_log(tmp_path, edit))
+    assert broken(history) == ({rule} if rule else set()), list(history.check().violations)
+
+
+def test_a_message_received_in_a_tick_that_was_over_before_its_send_is_named(
+    tmp_path: Path,
+) -> None:
+    def delay(events: list[list[str]]) -> None:
+        for event in events[40:]:
+            event[LATE] = str(20 * 10**9)
+
+    history = edited(write_run(tmp_path), "A", delay)
+    assert broken(history) == {"before-sent"}

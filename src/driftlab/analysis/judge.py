@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, overload
 
+from driftlab.analysis.mending import Mended
 from driftlab.analysis.messages import Messages
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.catalogue import RULES
@@ -242,7 +243,7 @@ def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[
     ]
 
 
-def judge(trace: Trace, messages: Messages, rules: Sequence[Rule]) -> Verdict:
-    """Hold a history against every rule that applies to it."""
-    case = Case(trace, messages)
+def judge(original: Trace, mended: Mended, messages: Messages, rules: Sequence[Rule]) -> Verdict:
+    """Hold a history against every rule that applies to it; `messages` are of the mended one."""
+    case = Case(mended, messages, original)
     return Verdict(case, {rule.name: rule.judge(case) for rule in rules if rule.applies(case)})

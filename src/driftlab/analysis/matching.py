@@ -12,7 +12,7 @@ event with several targets some may carry the clock before one more increment
 (`uneven`).
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,6 +29,8 @@ from driftlab.trace.trace import (
     Array,
     Trace,
 )
+
+LEFT_MAX: Final = 100_000  # receives that are matched by their place; more are no slips
 
 
 def match(trace: Trace) -> Messages:
@@ -51,7 +53,9 @@ def _messages(trace: Trace, source: Array, **more: Any) -> Messages:
         sender = np.full(len(trace), NOBODY, np.int32)
         there = np.flatnonzero(source >= 0)
         sender[there] = np.searchsorted(trace.starts, source[there], side="right") - 1
-    return Messages(source, sender, nothing, nothing, **{"uneven": nothing, **more})
+    return Messages(
+        source, sender, nothing, nothing, **{"uneven": nothing, "renamed": nothing, **more}
+    )
 
 
 def _by_name(trace: Trace) -> Messages:
@@ -73,20 +77,23 @@ def _by_stamp(trace: Trace) -> Messages:
     of = trace.columns
     receives = np.flatnonzero((of.sender != NOBODY) & (of.stamp != MISSING))
     source = np.full(len(trace), NOTHING, np.int64)
-    finder = _Finder(trace)
+    finder = Finder(trace)
     sender, stamp = of.sender[receives], of.stamp[receives]
     to = (np.searchsorted(trace.starts, receives, side="right") - 1).astype(np.int32)
     found = finder.find(sender, stamp, to)
     early = _early(trace, finder, sender, stamp, to, found)
     uneven = _uneven(trace, finder, sender, stamp, to, found)
+    again, uneven = _alike(trace, found, uneven)
+    renamed = _union(again, _miscounted(trace, sender, stamp, to, found),
+                     _in_gaps(trace, sender, to, found))  # fmt: skip
     source[receives] = found
     # A receive that names its sender only cannot be matched.
     source[(of.sender != NOBODY) & (of.stamp == MISSING)] = UNMATCHED
-    return _messages(trace, source, early=early, uneven=receives[uneven])
+    return _messages(trace, source, early=early, uneven=receives[uneven], renamed=receives[renamed])
 
 
 def _early(
-    trace: Trace, finder: "_Finder", sender: Array, stamp: Array, to: Array, found: Array
+    trace: Trace, finder: "Finder", sender: Array, stamp: Array, to: Array, found: Array
 ) -> frozenset[int]:
     """Try whether a sender's messages all carry the clock before the send; change `found`."""
     early = set()
@@ -100,7 +107,7 @@ def _early(
 
 
 def _uneven(
-    trace: Trace, finder: "_Finder", sender: Array, stamp: Array, to: Array, found: Array
+    trace: Trace, finder: "Finder", sender: Array, stamp: Array, to: Array, found: Array
 ) -> Array:
     """Look for messages of an event with several targets that carry one less; change `found`."""
     left = np.flatnonzero(found == UNMATCHED)
@@ -108,6 +115,7 @@ def _uneven(
         return left[:0]
     other = finder.find(sender[left], stamp[left] + 1, to[left])
     target = np.where(other >= 0, trace.columns.target[np.maximum(other, 0)], 0)
+    target[is_out_of_order(trace, np.maximum(other, 0))] = 0  # its clock was written wrong
     width = trace.processes
     taken = found >= 0
     is_free = ~np.isin(other * width + to[left], found[taken] * width + to[taken])
@@ -116,13 +124,110 @@ def _uneven(
     return left[fits]
 
 
-class _Finder:
+def _alike(trace: Trace, found: Array, uneven: Array) -> tuple[Array, Array]:
+    """Part receives of uneven messages: those of events all of whose messages are, and others.
+
+    If every target has a message with the clock from before the increment, the
+    event counted once, and its own clock was written wrong.
+    """
+    if not len(uneven):
+        return uneven, uneven
+    sources, counts = np.unique(found[uneven], return_counts=True)
+    whole = [len(trace.targets_of(int(row))) for row in sources.tolist()]
+    alike = np.isin(found[uneven], sources[counts == np.array(whole)])
+    return uneven[alike], uneven[~alike]
+
+
+def _miscounted(trace: Trace, sender: Array, stamp: Array, to: Array, found: Array) -> Array:
+    """Match what is left with sends whose clock should have been that; change `found`.
+
+    A send counts one more than the event before. If its clock says something
+    else, its messages may still carry what it should.
+    """
+    left = np.flatnonzero(found == UNMATCHED)
+    if not len(left):
+        return left
+    clock = trace.columns.clock
+    should = clock.copy()
+    should[1:] = clock[:-1] + 1
+    starts = trace.starts[:-1]
+    should[starts[starts < len(clock)]] = 1
+    is_send = trace.columns.sender == NOBODY
+    wrong = is_send & (clock != should) & (clock != MISSING) & (should != MISSING + 1)
+    wrong[trace.holes] = False  # what was before is not known
+    should[~wrong] = MISSING  # named by nothing
+    other = Finder(trace, should).find(sender[left], stamp[left], to[left])
+    taken = found >= 0
+    width = trace.processes
+    fits = (other >= 0) & ~np.isin(other * width + to[left], found[taken] * width + to[taken])
+    found[left[fits]] = other[fits]
+    return left[fits]
+
+
+def _union(*rows: Array) -> Array:
+    return np.unique(np.concatenate(rows))
+
+
+def _in_gaps(trace: Trace, sender: Array, to: Array, found: Array) -> Array:
+    """Match what is left by its place on its channel; change `found`, return what was matched.
+
+    Channels keep the order of messages. If between two messages of a channel
+    as many receives are left without a send as sends without a receive, each
+    belongs to one: a message or its send has another name than it should have.
+    Where the log of either process has holes, that cannot be concluded.
+    """
+    left = np.flatnonzero(found == UNMATCHED)
+    if not 0 < len(left) <= LEFT_MAX or trace.columns.target is None:
+        return left[:0]
+    renamed: list[int] = []
+    holed = set((np.searchsorted(trace.starts, trace.holes, side="right") - 1).tolist())
+    channels = {(int(sender[each]), int(to[each])) for each in left.tolist()}
+    for one, other in sorted(each for each in channels if not holed & set(each)):
+        mine = np.flatnonzero((sender == one) & (to == other))
+        rows = np.arange(*trace.starts[[one, one + 1]])
+        there = np.full(len(rows), one), np.full(len(rows), other)
+        rows = rows[reaches(trace, rows, *there) & ~np.isin(rows, found[mine])]
+        renamed += _fill_gaps(mine, rows, found)
+    return np.array(sorted(renamed), np.int64)
+
+
+def _fill_gaps(mine: Array, sends: Array, found: Array) -> list[int]:
+    """Match the receives of one channel that are left, in order, with sends that are left."""
+    filled: list[int] = []
+    low, waiting = -1, list[int]()
+    for place in mine.tolist():
+        if found[place] < 0:
+            waiting.append(place)
+            continue
+        if waiting:
+            inside = sends[(sends > low) & (sends < found[place])]
+            if len(inside) == len(waiting):
+                found[waiting] = inside
+                filled += waiting
+        low, waiting = max(low, int(found[place])), []
+    return filled
+
+
+def is_out_of_order(trace: Trace, rows: Array) -> Array:
+    """Whether an event's clock does not fit between those of the events before and after it."""
+    clock, starts = trace.columns.clock, trace.starts
+    process = np.searchsorted(starts, rows, side="right") - 1
+    has_before, has_after = rows > starts[process], rows + 1 < starts[process + 1]
+    below = has_before & (clock[np.maximum(rows - 1, 0)] >= clock[rows])
+    above = has_after & (clock[np.minimum(rows + 1, len(clock) - 1)] <= clock[rows])
+    wrong: Array = below | above
+    return wrong
+
+
+class Finder:
     """Finds the send that a process made at a clock, to a certain process."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, clock: Array = None) -> None:
         self._trace = trace
-        self._clock = trace.columns.clock
+        self._clock = trace.columns.clock if clock is None else clock
         rows = _sends(trace)
+        if clock is not None:
+            rows = rows[clock[rows] != MISSING]
         process: Array = np.searchsorted(trace.starts, rows, side="right") - 1
         order = np.lexsort((self._clock[rows], process))
         self._rows = rows[order]
@@ -206,11 +311,11 @@ def sends_of(trace: Trace, messages: Messages, sender: Array, stamp: Array, to: 
     They are named as those messages are whose receives are matched: a sender
     whose stamps are early is known, and so is an event whose stamps are uneven.
     """
-    finder = _Finder(trace)
+    finder = Finder(trace)
     early = np.isin(sender, list(messages.early))
     found = finder.find(sender, stamp + early, to)
-    if len(messages.uneven):
-        rows = messages.uneven
+    rows = np.concatenate([messages.uneven, messages.renamed])
+    if len(rows):
         width = trace.processes
         process = np.searchsorted(trace.starts, rows, side="right") - 1
         known = dict(

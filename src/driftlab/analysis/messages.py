@@ -20,6 +20,8 @@ class Messages(NamedTuple):
     more_to, more_from i8: further messages that single events received, as rows
     of the receive (rising) and of the send.
     early: positions of senders whose messages carry the clock before the send.
+    renamed i8: rows of receives that were matched by their place on their channel,
+    because the name of their message is not that of its send.
     uneven i8: rows of receives of a message that carries another stamp than its
     event's, though the event's other messages may carry that.
     """
@@ -29,7 +31,8 @@ class Messages(NamedTuple):
     more_to: Array
     more_from: Array
     early: frozenset[int] = frozenset()
-    uneven: Array = None
+    uneven: Array = np.zeros(0, np.int64)
+    renamed: Array = np.zeros(0, np.int64)
 
     @property
     def receives(self) -> Array:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftlab.analysis.judge import Verdict, chosen_rules, judge
 from driftlab.analysis.matching import match
+from driftlab.analysis.mending import Mended, mended
 from driftlab.analysis.messages import Messages
 from driftlab.analysis.order import Order
 from driftlab.api.cut import Cut, between, frontier_of
@@ -98,14 +99,18 @@ class History:
     @cached_property
     def messages(self) -> Messages:
         """Which send each receive belongs to."""
-        return match(self.trace)
+        return match(self._mended.trace)
+
+    @cached_property
+    def _mended(self) -> Mended:
+        return mended(self.trace)
 
     def check(self, *, only: Sequence[str] = (), without: Sequence[str] = ()) -> Verdict:
         """Hold the history against every rule, or `only` some, or all `without` some.
 
         Raises NoSuchRuleError.
         """
-        return judge(self.trace, self.messages, chosen_rules(only, without))
+        return judge(self.trace, self._mended, self.messages, chosen_rules(only, without))
 
     @cached_property
     def order(self) -> Order:

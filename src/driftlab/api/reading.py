@@ -112,5 +112,13 @@ def _foreign(path: Path, options: dict[str, Any]) -> list[tuple[str, Trace]]:
     found = read_executions(path, **options)
     if not found:
         raise UnreadableError(f"{path}: there is no event in it")
-    return [(each.label or f"execution {number}", each.trace)
+    return [(each.label or f"execution {number}", _without_folders(each.trace))
             for number, each in enumerate(found, 1)]  # fmt: skip
+
+
+def _without_folders(trace: Trace) -> Trace:
+    """Name files as they are named in their folder."""
+    return trace.replace(
+        files=[Path(file).name for file in trace.files],
+        unread=[one._replace(file=Path(one.file).name) for one in trace.unread],
+    )

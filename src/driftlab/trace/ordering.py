@@ -17,10 +17,10 @@ def in_tick_order(trace: Trace) -> Trace:
     """Return the trace with every process's events in the order of their ticks, and its holes."""
     import numpy as np
 
-    tick = trace.columns.tick
-    if not len(tick):
+    if not len(trace.columns.tick):
         return trace
     process = trace.process_column()
+    tick = mended_ticks(trace)
     same = process[1:] == process[:-1]
     if (tick[1:] <= tick[:-1])[same].any():
         order = np.lexsort((tick, process))  # stable: of one tick the line that comes first
@@ -28,6 +28,20 @@ def in_tick_order(trace: Trace) -> Trace:
         trace = _taken(trace, order[~copies], process, _told(trace, order, copies))
     trace.holes = _gaps(trace)
     return trace
+
+
+def mended_ticks(trace: Trace) -> Array:
+    """Return the ticks, i8, each that alone does not fit between its neighbours made to fit.
+
+    If the event before has tick k - 1 and that after k + 1, this is tick k.
+    """
+    tick = trace.columns.tick.copy()
+    if len(tick) > 2:
+        between = tick[:-2] + 2 == tick[2:]
+        whole = trace.process_column()
+        between &= whole[:-2] == whole[2:]
+        tick[1:-1][between] = tick[:-2][between] + 1
+    return tick
 
 
 def _copies(trace: Trace, process: Array, order: Array) -> Array:
@@ -114,7 +128,7 @@ def _gaps(trace: Trace) -> Array:
     """Return the rows before which ticks are missing."""
     import numpy as np
 
-    tick = trace.columns.tick
+    tick = mended_ticks(trace)
     before = np.concatenate([[-1], tick[:-1]])
     starts = trace.starts[:-1]
     before[starts[starts < len(tick)]] = -1

@@ -182,11 +182,13 @@ class Trace:
     def paced(self, rates: Sequence[float]) -> "Trace":
         """Return the trace with the rates that its processes were to keep, in their order."""
         known = self.authors if len(self.authors) else [Author()] * self.processes
-        parts = {name: getattr(self, name) for name in self.__slots__}
-        parts["authors"] = [
-            author._replace(rate=rate) for author, rate in zip(known, rates, strict=True)
-        ]
-        return Trace(**parts)
+        return self.replace(
+            authors=[author._replace(rate=rate) for author, rate in zip(known, rates, strict=True)]
+        )
+
+    def replace(self, **changes: Any) -> "Trace":
+        """Return the trace with some of its parts changed."""
+        return Trace(**({name: getattr(self, name) for name in self.__slots__} | changes))
 
     @property
     def processes(self) -> int:

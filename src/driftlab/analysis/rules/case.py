@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from driftlab.analysis.inboxes import arrival_rows
 from driftlab.analysis.matching import sends_of
+from driftlab.analysis.mending import Mended
 from driftlab.analysis.messages import Messages
 from driftlab.trace.trace import MISSING, NO_TARGET, RECEIVE, Array, Author, Trace
 
@@ -14,10 +16,16 @@ NOT_KNOWN = Author()
 
 
 class Case:
-    """A history before the judge. Masks and columns have a place a row."""
+    """A history before the judge. Masks and columns have a place a row.
 
-    def __init__(self, trace: Trace, messages: Messages) -> None:
-        self.trace = trace
+    trace: with its names mended (see `mended`); original: as its log has it.
+    messages: those of the former.
+    """
+
+    def __init__(self, mended: Mended, messages: Messages, original: Trace) -> None:
+        self.mended = mended
+        self.original = original
+        self.trace = trace = mended.trace
         self.messages = messages
         self.columns = trace.columns
         self._kept: dict[str, Any] = {}
@@ -121,9 +129,7 @@ class Case:
     @cached_property
     def arrival_rows(self) -> Array:
         """Of each arrival the row of the tick that found it."""
-        held = self.trace.arrivals
-        counts = np.diff(held.starts) if held is not None else np.zeros(0, np.int64)
-        return np.repeat(np.arange(len(counts)), counts)
+        return arrival_rows(self.trace)
 
     @cached_property
     def arrival_sources(self) -> Array:

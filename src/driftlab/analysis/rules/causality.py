@@ -61,7 +61,9 @@ def _early_in_time(case: Case, to: Array, came_from: Array) -> Array:
         return began[to] <= began[came_from]
     after = np.full(len(case), np.iinfo(np.int64).max // 2)  # the last tick may have been long
     after[:-1] = np.where(case.is_first[1:], after[:-1], began[1:])
-    return after[to] + NS_ASIDE_MAX < began[came_from]
+    # A tick that began after the next one of its process did not: that is told of elsewhere.
+    sane = began[came_from] <= after[came_from]
+    return sane & (after[to] + NS_ASIDE_MAX < began[came_from])
 
 
 BEFORE_SENT = Rule(

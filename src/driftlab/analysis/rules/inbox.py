@@ -10,10 +10,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from driftlab.analysis.inboxes import arrivals_taken, occurrences
 from driftlab.analysis.rules.case import Case
-from driftlab.analysis.rules.messages import keys_of_arrivals, occurrences, received_keys
+from driftlab.analysis.rules.messages import received_keys
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
-from driftlab.trace.trace import MISSING, Array
+from driftlab.trace.ordering import mended_ticks
+from driftlab.trace.trace import (
+    INTERNAL,
+    MISSING,
+    NO_TARGET,
+    NOBODY,
+    RECEIVE,
+    SEND,
+    UNSAID,
+    Array,
+)
 
 
 class Inboxes(NamedTuple):
@@ -34,11 +45,8 @@ class Inboxes(NamedTuple):
 
 def _inboxes(case: Case) -> Inboxes:
     """Follow every message through its inbox."""
-    rows, keys = received_keys(case)
-    arrived = keys_of_arrivals(case)
-    places = _same(keys, arrived)
-    late = (places >= 0) & (case.arrival_rows[places] > rows) if len(arrived) else places >= 0
-    places[late] = -1
+    rows, places = arrivals_taken(case.trace)
+    arrived = case.arrival_rows
     first = np.searchsorted(case.arrival_rows, case.trace.starts[case.process[rows]])
     front = _front(case.process[rows], np.where(places >= 0, places, first - 1))
     taken = np.zeros(len(arrived), bool)
@@ -50,20 +58,6 @@ def _inboxes(case: Case) -> Inboxes:
     # Fronts rise along the rows: all of one process lie below all of the next.
     skipping = rows[np.searchsorted(front, skipped, side="right")] if len(skipped) else NO_ROWS
     return Inboxes(rows, places, front, skipped, skipping)
-
-
-def _same(keys: Array, others: Array) -> Array:
-    """Return where each key stands among others, the k-th of equal ones for the k-th; -1 if not."""
-    if not len(others):
-        return np.full(len(keys), -1, np.int64)
-    span = max(len(keys), len(others)) + 1
-    few = np.unique(np.concatenate([keys, others]))
-    mine = np.searchsorted(few, keys) * span + occurrences(keys)
-    theirs = np.searchsorted(few, others) * span + occurrences(others)
-    order = np.argsort(theirs)
-    place = np.minimum(np.searchsorted(theirs[order], mine), len(others) - 1)
-    found: Array = np.where(theirs[order][place] == mine, order[place], -1)
-    return found
 
 
 def _front(process: Array, places: Array) -> Array:
@@ -127,12 +121,15 @@ def _one_operation(case: Case) -> Findings:
     tick = case.columns.tick
     again = np.zeros(len(case), bool)
     if tick is not None:
-        again = ~case.is_first & (tick == case.before(tick, -1)) & (tick != MISSING)
+        ticks = mended_ticks(case.trace)
+        again = ~case.is_first & (ticks == case.before(ticks, -1)) & (tick != MISSING)
     idle = _idle(case)
     skips = _skips(case)
     skipping, counts = np.unique(skips.gone, return_counts=True)
-    rows = np.concatenate([np.flatnonzero(again), np.flatnonzero(idle & ~again), skipping])
-    ends = np.cumsum([again.sum(), (idle & ~again).sum()])
+    mixed = _mixed(case) & ~again
+    parts = [np.flatnonzero(again), np.flatnonzero(idle & ~again & ~mixed), skipping]
+    rows = np.concatenate([*parts, np.flatnonzero(mixed)])
+    ends = np.cumsum([len(part) for part in parts])
 
     def tell(number: int) -> Telling:
         row = int(rows[number])
@@ -145,6 +142,8 @@ def _one_operation(case: Case) -> Findings:
                 "a receive, for a message was waiting", f"{_kind(case, row)}, no message taken",
                 (row,),
             )  # fmt: skip
+        if number >= ends[2]:
+            return Telling("a kind that fits what was done", f"{_kind(case, row)}", (row,))
         many = int(counts[number - ends[1]])
         return Telling(
             "one message taken, that at the front",
@@ -153,6 +152,16 @@ def _one_operation(case: Case) -> Findings:
         )
 
     return findings(rows, tell, skips.holed, "it may have been taken in a hole")
+
+
+def _mixed(case: Case) -> Array:
+    """Whether a journal calls an event what it is not: internal, though a message was received."""
+    of = case.columns
+    if of.target is None or of.sender is None or not len(case.trace.authors):
+        return np.zeros(len(case), bool)
+    received, sent = of.sender != NOBODY, of.target != NO_TARGET
+    right = np.where(received, RECEIVE, np.where(sent, SEND, INTERNAL))
+    return (of.kind != right) & (of.kind != UNSAID)
 
 
 def _kind(case: Case, row: int) -> str:

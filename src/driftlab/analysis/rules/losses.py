@@ -24,7 +24,9 @@ def _lost_ones(case: Case) -> tuple[Array, Array]:
     keep = sources >= 0
     there, sources = there[keep], sources[keep]
     came = case.process[sources].astype(np.int64) * width + case.process[there]
-    came_keys = np.unique(sources * width + case.process[there])
+    receives = case.matched  # what was received came, whatever was found
+    keys = case.messages.source[receives] * width + case.process[receives]
+    came_keys = np.union1d(sources * width + case.process[there], keys)
     lost = ~np.isin(rows * width + to, came_keys)
     channels, place = np.unique(came, return_inverse=True)
     last = np.full(len(channels), -1, np.int64)

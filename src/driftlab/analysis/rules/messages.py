@@ -6,6 +6,7 @@ where the log says what each tick found, else by what was received.
 
 import numpy as np
 
+from driftlab.analysis.inboxes import arrival_names, occurrences, receive_names
 from driftlab.analysis.messages import UNMATCHED
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
@@ -85,7 +86,7 @@ def _twice(case: Case) -> Findings:
     first, again = _again(rows, keys)
     if case.trace.arrivals is not None:
         more_first, more_again = _arrived_again(case)
-        new = ~np.isin(keys_of_arrivals(case)[more_again], keys[np.isin(rows, again)])
+        new = ~np.isin(arrival_names(case.trace)[more_again], keys[np.isin(rows, again)])
         rows_again = case.arrival_rows[more_again[new]]
         first = np.concatenate([first, case.arrival_rows[more_first[new]]])
         again = np.concatenate([again, rows_again])
@@ -111,36 +112,7 @@ def received_keys(case: Case) -> tuple[Array, Array]:
         return rows, names * case.trace.processes + case.process[rows]
     if of.stamp is None or of.sender is None:
         return NO_ROWS, NO_ROWS
-    rows = np.flatnonzero((of.sender != NOBODY) & (of.stamp != MISSING))
-    return rows, _keys(case, of.sender[rows], of.stamp[rows], case.process[rows])
-
-
-def _keys(case: Case, sender: Array, stamp: Array, to: Array) -> Array:
-    """Number messages by (stamp, sender, receiver); equal numbers, equal messages."""
-    of, held = case.columns, case.trace.arrivals
-    known = [of.stamp] if held is None else [of.stamp, held.stamp]
-    ranks = np.searchsorted(np.unique(np.concatenate(known)), stamp).astype(np.int64)
-    return (ranks * case.trace.processes + sender) * case.trace.processes + to
-
-
-def keys_of_arrivals(case: Case) -> Array:
-    """Return the number of the message of every arrival, as `received_keys` numbers them."""
-    held = case.trace.arrivals
-    if held is None:
-        return NO_ROWS
-    return _keys(case, held.sender, held.stamp, case.process[case.arrival_rows])
-
-
-def occurrences(keys: Array) -> Array:
-    """Return how often each key stood before it."""
-    order = np.argsort(keys, kind="stable")
-    sorted_keys = keys[order]
-    begins = np.ones(len(keys), bool)
-    begins[1:] = sorted_keys[1:] != sorted_keys[:-1]
-    place = np.arange(len(keys))
-    counts = np.empty(len(keys), np.int64)
-    counts[order] = place - np.maximum.accumulate(np.where(begins, place, 0))
-    return counts
+    return receive_names(case.trace)
 
 
 def _again(rows: Array, keys: Array) -> tuple[Array, Array]:
@@ -151,7 +123,7 @@ def _again(rows: Array, keys: Array) -> tuple[Array, Array]:
 
 
 def _arrived_again(case: Case) -> tuple[Array, Array]:
-    keys = keys_of_arrivals(case)
+    keys = arrival_names(case.trace)
     return _again(np.arange(len(keys)), keys)
 
 

@@ -6,7 +6,8 @@ from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
 from driftlab.scenario_checks import exact
 from driftlab.schedule import Schedule
-from driftlab.trace.trace import MISSING, Array, Author
+from driftlab.trace.ordering import mended_ticks
+from driftlab.trace.trace import MISSING, Array, Author, Columns
 
 DRIFT_MAX = 0.01  # of the time that passed: a machine that loses more does not keep its rate
 DRIFT_NS_MIN = 50_000_000  # below this a machine may just have had to wait for a processor
@@ -14,14 +15,16 @@ EVENTS_MIN = 8  # a quarter of fewer says nothing
 
 
 def _process_order(case: Case) -> Findings:
-    """The events of a process stand in the log in the order of its ticks."""
-    tick, line = case.columns.tick, case.columns.line
-    before = case.before(tick, -1)
-    back = (tick != MISSING) & (before != MISSING) & (tick < before)
+    """The events of a process stand in the log in the order of its ticks, which begin in order."""
+    of = case.columns
+    tick, line, right = of.tick, of.line, mended_ticks(case.trace)
+    before = case.before(right, -1)
+    wrong = (tick != MISSING) & (before != MISSING) & ((tick < before) | (tick != right))
     above = np.zeros(len(case), bool)
     if line is not None:
-        above = ~case.is_first & (line < case.before(line, 0)) & ~back
-    rows = np.flatnonzero(back | above)
+        above = ~case.is_first & (line < case.before(line, 0)) & ~wrong
+    late = _overtaken(case) & ~wrong & ~above
+    rows = np.flatnonzero(wrong | above | late)
 
     def tell(number: int) -> Telling:
         row = int(rows[number])
@@ -31,10 +34,30 @@ def _process_order(case: Case) -> Findings:
                 f"above it, in line {line[row]}",
                 (row - 1, row),
             )
+        if late[row]:
+            return Telling(
+                f"begun before tick {tick[row + 1]}, which began at {_began(of)[row + 1]} ns",
+                f"begun at {_began(of)[row]} ns",
+                (row, row + 1),
+            )
         return Telling(f"tick {before[row] + 1}", f"tick {tick[row]}", (row - 1, row))
 
-    missing = case.after_hole & (before != MISSING) & (tick > before + 1)
+    missing = case.after_hole & (before != MISSING) & (right > before + 1)
     return findings(rows, tell, missing, "ticks are missing")
+
+
+def _overtaken(case: Case) -> Array:
+    """Whether a tick began, as its log says, after the next one of its process had begun."""
+    of = case.columns
+    mask = np.zeros(len(case), bool)
+    if of.late_ns is not None and of.due_ns is not None:
+        began = _began(of)
+        mask[:-1] = (began[:-1] > began[1:]) & ~case.is_first[1:]
+    return mask
+
+
+def _began(of: Columns) -> Array:
+    return of.due_ns + of.late_ns
 
 
 def _due(case: Case) -> Findings:
@@ -47,6 +70,7 @@ def _due(case: Case) -> Findings:
             begin, end = (int(case.trace.starts[process + step]) for step in (0, 1))
             expected[begin:end] = _dues(author, of.tick[begin:end])
     wrong = (expected != MISSING) & (of.due_ns != expected)
+    wrong &= of.tick == mended_ticks(case.trace)  # else the tick is wrong, and told of
     early = np.zeros(len(case), bool) if of.late_ns is None else of.late_ns < 0
     rows = np.flatnonzero(wrong | (early & (of.late_ns != MISSING)))
 
@@ -145,7 +169,7 @@ def _has_pace(case: Case) -> bool:
 
 PROCESS_ORDER = Rule(
     "process-order",
-    "the events of a process stand in the order of its ticks",
+    "the events of a process stand in the order of its ticks, which begin in order",
     lambda case: case.columns.tick is not None,
     _process_order,
 )
