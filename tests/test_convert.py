@@ -40,7 +40,7 @@ def test_it_says_what_was_written_and_what_could_not_be_read(
     )
     assert edges_of(read_log(out)[0]) == ASKED
     assert main(["convert", str(log), str(out), "--to", "chrome", "--json"]) == 0
-    unread = [{"file": str(log), "line": 3, "reason": "matches nothing: noise"}]
+    unread = [{"file": log.name, "line": 3, "reason": "matches nothing: noise"}]
     assert json.loads(capsys.readouterr().out) == {
         "events": 2, "processes": 2, "executions": 1, "unread": unread, "lost": [],
     }  # fmt: skip

@@ -84,6 +84,23 @@ def test_the_page_of_histories_can_be_followed_from_top_to_bottom(tmp_path: Path
     assert outputs == 2
 
 
+@pytest.mark.parametrize(("page", "many"), [("checking.md", 3), ("order.md", 5)])
+def test_the_pages_of_the_judge_can_be_followed_from_top_to_bottom(
+    page: str, many: int, tmp_path: Path
+) -> None:
+    said, outputs = "", 0
+    for language, text in blocks_of(page):
+        if language == "python":
+            first, _, _ = text.partition("\n")
+            (tmp_path / first.removeprefix("# ")).write_text(text)
+        elif language == "sh":
+            said = [shell(command, tmp_path) for command in text.splitlines()][-1]
+        elif language == "":
+            assert said == text
+            outputs += 1
+    assert outputs == many
+
+
 def test_the_page_of_formats_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
     said = ""
     outputs = 0
