@@ -129,3 +129,44 @@ def test_histories_of_simulations_hold_in_memory_and_on_disk(tmp_path: Path) -> 
     assert on_disk.holds
     assert in_memory.in_flight == on_disk.in_flight
     assert set(in_memory.counts) | {"inbox-order"} == set(on_disk.counts)
+
+
+STUDENTS = """\
+[10:00:00.100] VM A: internal, clock 1, queue 0
+[10:00:00.200] VM A: sent to B, clock 2, queue 0
+[10:00:00.300] VM B: received from A (2), clock {clock}, queue 0
+[10:00:00.400] VM B: internal, clock 4, queue 0
+"""
+PATTERN = (
+    r"\[(?<time>.*)\] VM (?<host>\w+): (?<kind>\w+)(?: to (?<targets>\w+)| from (?<sender>\w+)"
+    r" \((?<stamp>\d+)\))?, clock (?<lamport>\d+), queue (?<queue>\d+)"
+)
+
+
+def test_a_students_log_is_judged_through_a_pattern(tmp_path: Path) -> None:
+    log = tmp_path / "vm.txt"
+    log.write_text(STUDENTS.format(clock=3))
+    assert checked(log, "--pattern", PATTERN)[0] == 0
+    log.write_text(STUDENTS.format(clock=2))
+    status, document = checked(log, "--pattern", PATTERN)
+    assert status == 1
+    (violation,) = document["violations"]
+    assert (violation["rule"], violation["line"]) == ("clock-condition", 3)
+
+
+def test_receives_that_name_no_message_leave_their_step_unknown(tmp_path: Path) -> None:
+    """The notes' own log: system time, queue length, clock, and no sender."""
+    log = tmp_path / "log.csv"
+    log.write_text("host,kind,clock,queue\nA,send,1,0\nB,internal,1,0\nB,receive,3,0\nB,send,4,0\n")
+    status, document = checked(log)
+    assert (status, document["counts"]["lamport-step"]) == (0, 0)
+    unknown = {(each["line"], each["rule"]) for each in document["unknowns"]}
+    assert unknown == {(4, "lamport-step"), (4, "from-nowhere")}
+
+
+def test_a_log_to_which_no_rule_applies_does_not_hold(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("host,event,colour\nA,starts,red\nA,stops,green\n")
+    status, document = checked(log)
+    assert (status, document["verdict"]) == (2, "unreadable")
+    assert "nothing to judge" in document["reason"]

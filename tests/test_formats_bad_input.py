@@ -80,7 +80,7 @@ def test_bytes_that_are_no_characters_are_told_of_and_the_encoding_can_be_said(
         (f"{ONE}\n".encode("utf-16-le"), "try --encoding utf-16-le"),
         (f"{ONE}\n".encode("utf-16-be"), "try --encoding utf-16-be"),
         (b"\xff\xfeA", "cannot be read as utf-16-le text"),
-        (b"hello\nworld\n", "no record could be read; line 1 2 lines match nothing: hello"),
+        (b"hello\nworld\n", "no record could be read; line 1: 2 lines match nothing: hello"),
     ],
 )
 def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, content: bytes, says: str) -> None:

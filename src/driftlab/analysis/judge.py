@@ -125,12 +125,18 @@ class Verdict:
     unknown: how many questions holes in the log leave undecided; `unknowns` tells of them.
     unread: what in the log matched nothing. in_flight: messages that were sent
     and not received, None where the log does not say to whom events sent.
+    is_foreign: whether the log says nothing about its processes, as ours do.
+    not_applied: rules that need what the log does not have.
     remarks: what is no violation but should be known.
     """
 
-    def __init__(self, case: Case, found: dict[str, Findings]) -> None:
+    def __init__(
+        self, case: Case, found: dict[str, Findings], not_applied: Sequence[str] = ()
+    ) -> None:
         self._case = case
         self._found = found
+        self.not_applied = list(not_applied)
+        self.is_foreign = not len(case.trace.authors)
         self.events = len(case)
         self.counts = {name: len(each.rows) for name, each in found.items()}
         self.violations = Violations(case, found)
@@ -172,7 +178,18 @@ class Verdict:
         told = [f"messages of {name} carry its clock before the send was counted" for name in names]
         absent = list(self._case.trace.absent)
         more = f" and {len(absent) - 10} more" if len(absent) > 10 else ""
-        return told + ([f"no log of {', '.join(absent[:10])}{more}"] if absent else [])
+        told += [f"no log of {', '.join(absent[:10])}{more}"] if absent else []
+        told += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
+        kept = [name for name in self._case.trace.texts if name not in ("event", "recorded")]
+        return told + ([f"kept as text, and not judged: {', '.join(kept)}"] if kept else [])
+
+    def _broken(self) -> Iterator[tuple[str, str]]:
+        """Yield processes whose log tells that it is not whole, and where it ends."""
+        trace = self._case.trace
+        for process, author in enumerate(trace.authors):
+            end = int(trace.starts[process + 1])
+            if not author.ended and author.from_start and end > trace.starts[process]:
+                yield trace.names[process], "{}:{}".format(*trace.place(end - 1))
 
     def __repr__(self) -> str:
         broken = {name: count for name, count in self.counts.items() if count}
@@ -195,6 +212,7 @@ class Verdict:
             "in_flight": self.in_flight,
             "unknowns": [asdict(each) for each in self.unknowns(limit)],
             "unread_lines": [each._asdict() for each in self.unread[:limit]],
+            "not_applied": self.not_applied,
             "remarks": self.remarks,
         }
 
@@ -235,6 +253,9 @@ def _kind(trace: Trace, row: int) -> str:
 
 def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[Rule]:
     """Return the rules of these names, all where none are named. Raises NoSuchRuleError."""
+    only, without = (
+        [given] if isinstance(given, str) else list(given) for given in (only, without)
+    )
     for name in (*only, *without):
         if name not in RULES:
             raise NoSuchRuleError(f"there is no rule {name!r}; there are {', '.join(RULES)}")
@@ -246,4 +267,5 @@ def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[
 def judge(original: Trace, mended: Mended, messages: Messages, rules: Sequence[Rule]) -> Verdict:
     """Hold a history against every rule that applies to it; `messages` are of the mended one."""
     case = Case(mended, messages, original)
-    return Verdict(case, {rule.name: rule.judge(case) for rule in rules if rule.applies(case)})
+    applied = {rule.name: rule.judge(case) for rule in rules if rule.applies(case)}
+    return Verdict(case, applied, [rule.name for rule in rules if rule.name not in applied])

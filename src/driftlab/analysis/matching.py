@@ -23,6 +23,7 @@ from driftlab.trace.trace import (
     MISSING,
     NO_TARGET,
     NOBODY,
+    RECEIVE,
     SEND,
     SET_FIRST,
     UNSAID,
@@ -42,8 +43,7 @@ def match(trace: Trace) -> Messages:
         return _by_stamp(trace)
     if trace.timestamps is not None and trace.timestamps.clock == "vector":
         return implied_messages(trace)
-    rows = len(trace)
-    return _messages(trace, np.full(rows, NOTHING, np.int64))
+    return _messages(trace, np.where(of.kind == RECEIVE, UNMATCHED, NOTHING))
 
 
 def _messages(trace: Trace, source: Array, **more: Any) -> Messages:
@@ -87,8 +87,9 @@ def _by_stamp(trace: Trace) -> Messages:
     renamed = _union(again, _miscounted(trace, sender, stamp, to, found),
                      _in_gaps(trace, sender, to, found))  # fmt: skip
     source[receives] = found
-    # A receive that names its sender only cannot be matched.
+    # A receive that does not name its message cannot be matched.
     source[(of.sender != NOBODY) & (of.stamp == MISSING)] = UNMATCHED
+    source[(of.kind == RECEIVE) & (of.sender == NOBODY)] = UNMATCHED
     return _messages(trace, source, early=early, uneven=receives[uneven], renamed=receives[renamed])
 
 

@@ -1,10 +1,11 @@
 """A history as its users have it: the events, the order among them, and the judge.
 
 Rows of `events` name the events: wherever an event is asked for, give its row,
-or its process and its number within it, `("A", 17)`. Nothing is worked out
+or its process and its number within it, `("A", 17)` or `"A:17"`. Nothing is worked out
 before it is asked for.
 """
 
+import operator
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from driftlab.analysis.compare import Comparison
     from driftlab.analysis.offsets import Offsets
 
-EventName = int | tuple[str, int]
+EventName = int | str | tuple[str, int]
 
 
 class NoSuchEventError(DriftlabError):
@@ -177,11 +178,21 @@ class History:
 
     def row(self, event: EventName) -> int:
         """Return the row of an event. Raises NoSuchEventError."""
-        if isinstance(event, tuple):
-            return self._row_within(*event)
-        if not 0 <= event < len(self):
-            raise NoSuchEventError(f"event {event}: there are rows 0 to {len(self) - 1}")
-        return int(event)
+        if isinstance(event, str):
+            name, _, index = event.rpartition(":")
+            event = (name, int(index) if index.isascii() and index.isdigit() else -1)
+        given: Any = event  # may be anything
+        if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int):
+            return self._row_within(*given)
+        try:
+            row = operator.index(given)
+        except TypeError:
+            raise NoSuchEventError(
+                f"{event!r} names no event; give its row, or as in 'A:17' or ('A', 17)"
+            ) from None
+        if not 0 <= row < len(self):
+            raise NoSuchEventError(f"event {row}: there are rows 0 to {len(self) - 1}")
+        return row
 
     def _row_within(self, name: str, index: int) -> int:
         if name not in self.trace.names:

@@ -6,6 +6,11 @@ from typing import Any
 
 from driftlab.analysis.judge import HOLDS, VIOLATED, Verdict
 from driftlab.api.reading import read_all
+from driftlab.errors import DriftlabError
+
+
+class NothingJudgedError(DriftlabError):
+    """A log to which no rule applies: it can neither hold nor be violated."""
 
 
 class Judged:
@@ -21,6 +26,11 @@ class Judged:
         self.messages = sum(verdict.messages for verdict in each)
         flights = [verdict.in_flight for verdict in each]
         self.in_flight = None if None in flights else sum(flight or 0 for flight in flights)
+        applied = {name for verdict in each for name in verdict.counts}
+        self.not_applied = [
+            name for name in (each[0].not_applied if each else []) if name not in applied
+        ]
+        self.is_foreign = any(verdict.is_foreign for verdict in each)
         self.counts: dict[str, int] = {}
         for verdict in each:
             for name, count in verdict.counts.items():
@@ -56,6 +66,7 @@ class Judged:
             "unread": self.unread,
             "counts": self.counts,
             "in_flight": self.in_flight,
+            "not_applied": self.not_applied,
             **joined,
             "remarks": [f"{name}: {remark}" for name, run in runs for remark in run["remarks"]],
             "runs": [
@@ -80,10 +91,16 @@ def judge_path(
     """
     histories = read_all(path, **options)
     several = len(histories) > 1
-    return Judged(
+    judged = Judged(
         [
             (history.name if several else "", each.check(only=only, without=without))
             for history in histories
             for each in [history if rates is None else history.paced(rates)]
         ]
     )
+    if not judged.counts:
+        raise NothingJudgedError(
+            f"{path}: there is nothing to judge: no rule that was chosen applies "
+            f"({', '.join(judged.not_applied) or 'none was chosen'})"
+        )
+    return judged

@@ -8,6 +8,7 @@ from driftlab.api.outcome import Run
 from driftlab.clocks.running import Decode, decoder_of
 from driftlab.hosts.run_folder import SCENARIO_FILE, run_folder
 from driftlab.scenario import Scenario
+from driftlab.scenario_checks import ScenarioError
 from driftlab.trace.files import UnreadableError, read_text
 from driftlab.trace.reading import Journal, journals_of, read_journal
 
@@ -30,7 +31,10 @@ def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
 
 def read_scenario(path: Path) -> Scenario:
     """Read a scenario file. Raises DriftlabError."""
-    return Scenario.from_toml(read_text(path))
+    try:
+        return Scenario.from_toml(read_text(path))
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: {error}") from None
 
 
 def read_run(folder: Path) -> Run:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from driftlab.analysis.judge import Verdict, Violation, chosen_rules
 from driftlab.analysis.rules.catalogue import RULES
 from driftlab.api.judged import Judged, judge_path
+from driftlab.cli.flags import format_options
 from driftlab.cli.tables import table
 from driftlab.errors import DriftlabError
 
@@ -26,7 +27,10 @@ def main(options: argparse.Namespace) -> int:
     only, without = (_names(given) for given in (options.only, options.without))
     chosen_rules(only, without)
     try:
-        judged = judge_path(options.path, only=only, without=without, rates=_rates(options.rates))
+        judged = judge_path(
+            options.path, only=only, without=without, rates=_rates(options.rates),
+            **format_options(options),
+        )  # fmt: skip
     except DriftlabError as error:
         if options.json:
             print(json.dumps(_unreadable(str(error)), indent=2))
@@ -77,6 +81,8 @@ def _show(judged: Judged, limit: int) -> None:
         print()
     named = {name for name, *_ in rows}
     print(_wrapped("hold: ", [name for name in judged.counts if name not in named]))
+    if judged.is_foreign:
+        print(_wrapped("not applied: ", judged.not_applied))
     for name, verdict in judged.verdicts:
         for line in _lines(name, verdict, limit):
             print(line)

@@ -167,7 +167,8 @@ def author_of(journal: Journal, reached: int) -> Author:
 def _lacks_events(end: Note, reached: int) -> bool:
     """Whether a journal's last line counts more ticks than its events reach."""
     counted = end.fields.get("ticks", "")
-    return counted.isascii() and counted.isdigit() and counted != str(reached)
+    is_number = counted.isascii() and counted.isdigit() and len(counted) < 20
+    return is_number and int(counted) > reached
 
 
 def _unread(journal: Journal) -> list[Unread]:

@@ -11,14 +11,37 @@ from driftlab.clocks.clock import Timestamp
 from driftlab.clocks.running import Decode
 from driftlab.event import Event, Kind, Message
 from driftlab.payload import PayloadError, canonical, parse_payload
-from driftlab.trace.journal import EMPTY, VERSION, Entry, Instant, Note
+from driftlab.trace.journal import (
+    COLUMNS,
+    EMPTY,
+    MORE_COLUMNS,
+    VERSION,
+    Entry,
+    Instant,
+    Note,
+)
 from driftlab.trace.utc import utc_ns
 
+_CELLS = (
+    r"\S+Z", r"\d+", r"-?\d+", r"\d+", r"internal|send|receive", r"\S+", r"\d+|-", r"\S+",
+    r"\d+", r"\d+", r"\S+", r"\S+", r"\S+",
+)  # fmt: skip
 _EVENT = re.compile(
-    r"(\S+Z)\t(\d+)\t(-?\d+)\t(\d+)\t(internal|send|receive)\t"
-    r"(\S+)\t(\d+|-)\t(\S+)\t(\d+)\t(\d+)\t(\S+)(?:\t(\S+)\t(\S+))?",
+    "\t".join(f"({cell})" for cell in _CELLS[:11])
+    + "(?:" + "".join(f"\t({cell})" for cell in _CELLS[11:]) + ")?",
     re.ASCII,
-)
+)  # fmt: skip
+
+
+def _why_not(line: str) -> str:
+    """Say which column of a line is not as it should be."""
+    cells = line.split("\t")
+    if len(cells) not in (len(COLUMNS), len(COLUMNS + MORE_COLUMNS)):
+        return "expected 11 or 13 columns parted by tabs"
+    for name, pattern, cell in zip(COLUMNS + MORE_COLUMNS, _CELLS, cells, strict=False):
+        if not re.fullmatch(pattern, cell, re.ASCII):
+            return f"the column `{name}` cannot be {cell[:40]!a}"
+    return "expected 11 or 13 columns parted by tabs"
 
 
 class JournalError(Exception):
@@ -32,7 +55,7 @@ def parse_entry(process: str, line: str, decode: Decode | None = None) -> Entry:
     """
     match = _EVENT.fullmatch(line)
     if match is None:
-        raise JournalError("not an event: expected 11 or 13 columns parted by tabs")
+        raise JournalError(f"not an event: {_why_not(line)}")
     time, due, late, tick, kind, sender, stamp, targets, clock, queue, found, *more = match.groups()
     try:
         instant = Instant(utc_ns(time), int(due), int(late))

@@ -57,7 +57,9 @@ def _chance(total: int, worst: int, peers: int) -> float:
 
 def _applies(case: Case) -> bool:
     authors = case.trace.authors
-    return case.columns.target is not None and bool(len(authors)) and case.trace.processes > 2
+    if case.columns.target is None or not len(authors) or case.trace.processes < 3:
+        return False
+    return any(author.process == "die" for author in authors[:100])
 
 
 PEER_CHOICE = Rule(

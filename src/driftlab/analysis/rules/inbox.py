@@ -140,7 +140,7 @@ def _one_operation(case: Case) -> Findings:
         if number < ends[1]:
             return Telling(
                 "a receive, for a message was waiting", f"{_kind(case, row)}, no message taken",
-                (row,),
+                (row,) if case.is_first[row] else (row - 1, row),
             )  # fmt: skip
         if number >= ends[2]:
             return Telling("a kind that fits what was done", f"{_kind(case, row)}", (row,))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.analysis.conditions import known_before, unordered
+from driftlab.analysis.messages import UNMATCHED
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
 from driftlab.trace.trace import MISSING, NO_TARGET, Array, Trace
@@ -139,6 +140,7 @@ def _find_steps(case: Case) -> Steps:
     before, came = case.before(clock, 0), _came(case)
     expected = np.maximum(before, came) + 1
     judged = (clock != MISSING) & (before != MISSING) & ~case.begins_anywhere
+    judged &= (case.messages.source != UNMATCHED) | (came != _NOTHING)  # else who knows
     wrong = np.flatnonzero(judged & ~case.after_hole & (clock != expected))
     wrong = wrong[wrong + 1 < len(case)]
     after = wrong + 1
@@ -157,7 +159,8 @@ def _step(case: Case) -> Findings:
     wrong[slips + 1] = False  # right, though it does not follow from what was written wrong
     for rows in _unordered(case):
         wrong[rows] = False  # told by the clock condition
-    unknown = judged & case.after_hole
+    unnamed = (case.messages.source == UNMATCHED) & (came == _NOTHING) & (clock != MISSING)
+    unknown = (judged & case.after_hole) | unnamed
     rows = np.flatnonzero(wrong)
 
     def tell(number: int) -> Telling:
@@ -174,7 +177,8 @@ def _step(case: Case) -> Findings:
             (*own, *((source,) if source >= 0 else ()), row),
         )
 
-    return findings(rows, tell, unknown, "the event before is missing")
+    reason = "the event before is missing, or what was received is not known"
+    return findings(rows, tell, unknown, reason)
 
 
 _NOTHING = -(2**62)

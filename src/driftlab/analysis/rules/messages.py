@@ -10,7 +10,7 @@ from driftlab.analysis.inboxes import arrival_names, occurrences, receive_names
 from driftlab.analysis.messages import UNMATCHED
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
-from driftlab.trace.trace import MISSING, NOBODY, Array
+from driftlab.trace.trace import MISSING, NOBODY, RECEIVE, Array
 
 
 def has_messages(case: Case) -> bool:
@@ -19,6 +19,10 @@ def has_messages(case: Case) -> bool:
 
 
 # From nowhere.
+
+_HIDDEN = "it names no message, or the send may be where the sender's log has a hole or ends"
+    "no name tells which message, or its send may be where the sender's log has a hole or ends"
+)
 
 
 def _from_nowhere(case: Case) -> Findings:
@@ -35,9 +39,7 @@ def _from_nowhere(case: Case) -> Findings:
             f"a send by {_sender(case, row)} {_named(case, row)}", "no such send", (row,)
         )
 
-    return findings(
-        wrong, tell, rows[may_be], "its send may stand where the sender's log has a hole or ends"
-    )
+    return findings(wrong, tell, rows[may_be], _HIDDEN)
 
 
 def _sender(case: Case, row: int) -> str:
@@ -55,8 +57,20 @@ def _named(case: Case, row: int) -> str:
     return f"to {to}"
 
 
+def _has_name(case: Case, row: int) -> bool:
+    """Whether a receive names its message: without its name no send can be told to be missing."""
+    of = case.columns
+    if of.received is not None and of.received[row] != MISSING:
+        return True
+    if case.messages.sender[row] == NOBODY and of.stamp is None:
+        return case.trace.timestamps is not None and bool(case.columns.kind[row] != RECEIVE)
+    return of.stamp is None or bool(of.stamp[row] != MISSING)
+
+
 def _may_be_missing(case: Case, row: int) -> bool:
-    """Whether the send of an unmatched message may be among what the log does not hold."""
+    """Whether the send of an unmatched message may be there, or in what the log does not hold."""
+    if not _has_name(case, row):
+        return True
     sender = int(case.messages.sender[row])
     if sender == NOBODY:
         return bool(case.has_holes.any() or case.is_open.any())

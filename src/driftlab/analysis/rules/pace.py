@@ -43,7 +43,17 @@ def _process_order(case: Case) -> Findings:
         return Telling(f"tick {before[row] + 1}", f"tick {tick[row]}", (row - 1, row))
 
     missing = case.after_hole & (before != MISSING) & (right > before + 1)
-    return findings(rows, tell, missing, "ticks are missing")
+    missing |= _breaks_off(case)
+    return findings(rows, tell, missing, "ticks are missing, or its log ends here")
+
+
+def _breaks_off(case: Case) -> Array:
+    """Whether a row is the last of a process whose log tells that it is not whole."""
+    mask = np.zeros(len(case), bool)
+    if len(case.trace.authors):
+        last = case.trace.starts[1:][case.is_open & (np.diff(case.trace.starts) > 0)] - 1
+        mask[last] = True
+    return mask
 
 
 def _overtaken(case: Case) -> Array:

@@ -84,11 +84,15 @@ def executions_of(files: Sequence[Sequence[tuple[str, Rows]]], asked: Asked) -> 
         if len(rows.lines) or len(files) == 1:
             executions.append(Execution(parts[0][0], build(rows, asked.time_unit)))
     if not any(len(each.trace) for each in executions):
-        raise UnreadableError(_nothing(files))
+        raise UnreadableError(_nothing(files, executions))
     return [each for each in executions if len(each.trace) or each.trace.unread]
 
 
-def _nothing(files: Sequence[Sequence[tuple[str, Rows]]]) -> str:
+def _nothing(files: Sequence[Sequence[tuple[str, Rows]]], executions: Sequence[Execution]) -> str:
+    told = [one for each in executions for one in each.trace.unread]
+    if told:
+        one = min(told, key=lambda each: each.line)
+        return f"{one.file}: no record could be read; line {one.line}: {one.reason}"
     rows = [rows for pieces in files for _, rows in pieces]
     name = rows[0].files[0] if rows else "the log"
     unread = [one for each in rows for one in each.unread]

@@ -129,7 +129,7 @@ def recognised(path: Path, asked: Asked) -> str:
         first = head.strip().partition("\n")[0][:60]
         raise UnreadableError(
             f"{files[0]}: which format is this? It begins with: {first} … "
-            f"Say --format ({', '.join(FORMATS)}), or --pattern for any other text"
+            f"Say --format (convert: --from) {', '.join(FORMATS)}, or --pattern for any other text"
         )
     return name
 
