@@ -110,7 +110,7 @@ def test_the_page_of_formats_can_be_followed_from_top_to_bottom(tmp_path: Path) 
         else:
             assert said == text
             outputs += 1
-    assert outputs == 7
+    assert outputs == 8
 
 
 def test_the_page_of_clocks_afterwards_says_what_its_examples_print(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def _show(judged: Judged, limit: int) -> None:
         print()
     named = {name for name, *_ in rows}
     print(_wrapped("hold: ", [name for name in judged.counts if name not in named]))
-    if judged.is_foreign:
+    if judged.is_foreign and judged.not_applied:
         print(_wrapped("not applied: ", judged.not_applied))
     for name, verdict in judged.verdicts:
         for line in _lines(name, verdict, limit):

@@ -141,7 +141,9 @@ def _find_steps(case: Case) -> Steps:
     expected = np.maximum(before, came) + 1
     judged = (clock != MISSING) & (before != MISSING) & ~case.begins_anywhere
     judged &= (case.messages.source != UNMATCHED) | (came != _NOTHING)  # else who knows
-    wrong = np.flatnonzero(judged & ~case.after_hole & (clock != expected))
+    # Where a log begins is not judged, but what follows may tell what should have stood there.
+    seen = judged | (case.begins_anywhere & (clock != MISSING))
+    wrong = np.flatnonzero(seen & ~case.after_hole & (clock != expected))
     wrong = wrong[wrong + 1 < len(case)]
     after = wrong + 1
     follows = case.has_before[after] & judged[after]

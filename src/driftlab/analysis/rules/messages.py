@@ -21,8 +21,6 @@ def has_messages(case: Case) -> bool:
 # From nowhere.
 
 _HIDDEN = "it names no message, or the send may be where the sender's log has a hole or ends"
-    "no name tells which message, or its send may be where the sender's log has a hole or ends"
-)
 
 
 def _from_nowhere(case: Case) -> Findings:
