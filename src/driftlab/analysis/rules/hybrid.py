@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from driftlab.analysis.messages import NOTHING
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.dense import is_stamped, table
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
@@ -49,8 +50,49 @@ def _steps(case: Case) -> Steps:
         expected_c = np.where(time > latest_l, 0, latest_c + 1)
         verdict[exact & (logical != expected_c)] = STEP
         verdict[exact & (physical != expected_l)] = BOUND
-    verdict[stamped & ~above] = CONDITION
+        fits = _after_slip(case, verdict, expected_l, expected_c, (physical, logical))
+    else:
+        fits = np.zeros(len(case), bool)
+    verdict[stamped & ~above & ~fits] = CONDITION
+    _clear_misled(case, verdict, origin)
     return Steps(verdict, physical, logical, (latest_l, latest_c), origin, ~known)
+
+
+def _clear_misled(case: Case, verdict: Array, origin: Array) -> None:
+    """Clear events that are wrong only beside one that is: that one alone is blamed.
+
+    An event that is not above the one before it, whose step was not right; and a
+    receive of a message from an event that is wrong though its process goes on
+    as it should.
+    """
+    before = np.arange(len(case)) - 1
+    below = (verdict == CONDITION) & (origin >= 0) & (origin == before)
+    cleared = np.flatnonzero(below & np.isin(verdict[origin], (BOUND, STEP)))
+    slips = verdict != HOLDS
+    slips[:-1] &= (verdict[1:] == HOLDS) | case.is_first[1:]
+    to, came_from = case.pairs
+    misled = to[(verdict[to] != HOLDS) & slips[came_from]]
+    verdict[cleared] = HOLDS
+    verdict[misled] = HOLDS
+
+
+def _after_slip(
+    case: Case, verdict: Array, expected_l: Array, expected_c: Array, stood: tuple[Array, Array]
+) -> Array:
+    """Whether an event goes on from where the one before it should have stood, and did not.
+
+    Then that one alone is blamed. Only of events that received nothing.
+    """
+    time = case.columns.time_ns
+    fits = np.zeros(len(case), bool)
+    rows = np.flatnonzero((verdict[:-1] != HOLDS) & case.has_before[1:]) + 1
+    rows = rows[case.messages.source[rows] == NOTHING]
+    should_l, should_c = expected_l[rows - 1], expected_c[rows - 1]
+    went_on_l = np.maximum(time[rows], should_l)
+    went_on_c = np.where(time[rows] > should_l, 0, should_c + 1)
+    fits[rows] = (stood[0][rows] == went_on_l) & (stood[1][rows] == went_on_c)
+    verdict[fits] = HOLDS
+    return fits
 
 
 def _latest(

@@ -43,7 +43,20 @@ def _steps(case: Case) -> Steps:
     lone = _hears_from_nowhere(case)
     for block in blocks(rows, _width(case)):
         _judge(case, block, stamped, heard, lone, steps)
+    _clear_misled(case, steps)
     return steps
+
+
+def _clear_misled(case: Case, steps: Steps) -> None:
+    """Clear receives whose message came from an event that is wrong in the same entry.
+
+    What it carried is then not what stands there: the event alone is blamed.
+    """
+    to, came_from = case.pairs
+    receives = np.isin(steps.verdict[to], (MERGE, AHEAD))
+    to, came_from = to[receives], came_from[receives]
+    misled = (steps.verdict[came_from] != HOLDS) & (steps.entry[came_from] == steps.entry[to])
+    steps.verdict[to[misled]] = HOLDS
 
 
 def _width(case: Case) -> int:
@@ -71,10 +84,12 @@ def _judge(
     # A message may know of more own events than there were, where an own entry once went back.
     counted = (now[own] != before[own] + 1) & (now[own] != np.maximum(before, came)[own] + 1)
     back = now < before
+    ahead = ~own & (now > np.maximum(before, came)) & known[:, None]
     miscounted = own & (counted & _counts(case, block, now[own]))[:, None]
-    if back.any() or miscounted.any():
-        excused, was_ahead = _excused(case, block, heard, now, before, own)
+    if back.any() or miscounted.any() or ahead.any():
+        excused, was_ahead, was_known = _excused(case, block, heard, now, before, own)
         back &= ~excused
+        ahead &= ~was_known
         miscounted &= ~excused
         rows = block[was_ahead.any(axis=1)] - 1
         blamed = steps.verdict[rows] == HOLDS
@@ -84,7 +99,7 @@ def _judge(
         BACK: back,
         MERGE: ~own & (now < came),
         OWN: miscounted,
-        AHEAD: ~own & (now > np.maximum(before, came)) & known[:, None],
+        AHEAD: ahead,
     }
     for verdict, mask in wrong.items():
         hit = mask.any(axis=1) & stamped[block] & (steps.verdict[block] == HOLDS)
@@ -95,12 +110,13 @@ def _judge(
 
 def _excused(
     case: Case, block: Array, heard: Heard, now: Array, before: Array, own: Array
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     """Say which entries are right although that of the event before does not fit: that was wrong.
 
     An entry that had jumped ahead there and stands here where it stood before
     that; an own entry that had been miscounted there and is right again. The
-    second mask is of the former: there an entry was ahead.
+    second mask is of the former: there an entry was ahead. The third is of
+    entries that the process had heard of by then, though they did not stand there.
     """
     earlier = np.maximum(block - 1, 0)[1:] if block[0] == 0 else block - 1
     past, came = np.zeros_like(now), np.zeros_like(now)
@@ -111,7 +127,8 @@ def _excused(
     jumped = (before > np.maximum(past, came)) & (now >= past) & ~case.is_first[block][:, None]
     was_ahead = ~own & jumped & (now < before)
     recounted = own & (before != past + 1) & (now == past + 2) & ~fresh[:, None]
-    return was_ahead | recounted, was_ahead
+    was_known = (now <= np.maximum(past, came)) & ~case.is_first[block][:, None]
+    return was_ahead | recounted, was_ahead, was_known
 
 
 def _beside(case: Case, block: Array, heard: Heard) -> tuple[Array, Array, Array]:
