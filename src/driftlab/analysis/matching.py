@@ -31,6 +31,7 @@ from driftlab.trace.trace import (
     Trace,
 )
 
+EARLY_SHARE_MIN: Final = 0.9  # of a sender's messages must fit for all to be taken for early
 LEFT_MAX: Final = 100_000  # receives that are matched by their place; more are no slips
 
 
@@ -93,15 +94,23 @@ def _by_stamp(trace: Trace) -> Messages:
     return _messages(trace, source, early=early, uneven=receives[uneven], renamed=receives[renamed])
 
 
+def _holed(trace: Trace) -> set[int]:
+    """Return the positions of the processes whose log has holes."""
+    return set((np.searchsorted(trace.starts, trace.holes, side="right") - 1).tolist())
+
+
 def _early(
     trace: Trace, finder: "Finder", sender: Array, stamp: Array, to: Array, found: Array
 ) -> frozenset[int]:
     """Try whether a sender's messages all carry the clock before the send; change `found`."""
     early = set()
     for one in np.unique(sender[found == UNMATCHED]).tolist():
+        if one in _holed(trace):
+            continue  # what is missing may have those names
         mine = np.flatnonzero(sender == one)
         other = finder.find(sender[mine], stamp[mine] + 1, to[mine])
-        if (other >= 0).sum() > (found[mine] >= 0).sum():
+        fitting = int((other >= 0).sum())
+        if fitting > (found[mine] >= 0).sum() and fitting >= EARLY_SHARE_MIN * len(mine):
             found[mine] = other
             early.add(one)
     return frozenset(early)
@@ -111,7 +120,7 @@ def _uneven(
     trace: Trace, finder: "Finder", sender: Array, stamp: Array, to: Array, found: Array
 ) -> Array:
     """Look for messages of an event with several targets that carry one less; change `found`."""
-    left = np.flatnonzero(found == UNMATCHED)
+    left = np.flatnonzero((found == UNMATCHED) & ~np.isin(sender, list(_holed(trace))))
     if not len(left) or trace.columns.target is None:
         return left[:0]
     other = finder.find(sender[left], stamp[left] + 1, to[left])
@@ -181,7 +190,7 @@ def _in_gaps(trace: Trace, sender: Array, to: Array, found: Array) -> Array:
     if not 0 < len(left) <= LEFT_MAX or trace.columns.target is None:
         return left[:0]
     renamed: list[int] = []
-    holed = set((np.searchsorted(trace.starts, trace.holes, side="right") - 1).tolist())
+    holed = _holed(trace)
     channels = {(int(sender[each]), int(to[each])) for each in left.tolist()}
     for one, other in sorted(each for each in channels if not holed & set(each)):
         mine = np.flatnonzero((sender == one) & (to == other))

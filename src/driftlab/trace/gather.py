@@ -168,7 +168,7 @@ def _lacks_events(end: Note, reached: int) -> bool:
     """Whether a journal's last line counts more ticks than its events reach."""
     counted = end.fields.get("ticks", "")
     is_number = counted.isascii() and counted.isdigit() and len(counted) < 20
-    return is_number and int(counted) > reached
+    return not is_number or int(counted) > reached
 
 
 def _unread(journal: Journal) -> list[Unread]:

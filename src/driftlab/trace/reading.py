@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from driftlab.clocks.running import Decode
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.header import read_header
-from driftlab.trace.journal import JOURNAL_SUFFIX, Entry, Note
+from driftlab.trace.journal import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS, Entry, Note
 from driftlab.trace.parsing import JournalError, parse_entry, parse_note
 from driftlab.trace.source import LINE_BYTES_MAX, TOO_LONG, Stretch, stretches
 
@@ -109,10 +109,18 @@ def sort_line_in(journal: Journal, number: int, raw: bytes, decode: Decode | Non
         if line.startswith("#"):
             journal.notes.append(parse_note(line))
         else:
+            _require_columns(journal, line)
             journal.entries.append(parse_entry(journal.machine, line, decode))
             journal.lines.append(number)
     except JournalError as error:
         journal.unread.append(Unread(number, str(error)))
+
+
+def _require_columns(journal: Journal, line: str) -> None:
+    """Raise JournalError for a line that has lost its last columns."""
+    many = len(COLUMNS + MORE_COLUMNS if "clock" in journal.header else COLUMNS)
+    if line.count("\t") + 1 < many:
+        raise JournalError(f"not an event: expected {many} columns parted by tabs")
 
 
 def read_last(path: Path) -> Entry | None:

@@ -129,12 +129,15 @@ class _Reader:
         import numpy as np
 
         begin = number = 0
+        # Without a further clock, and yet of 13 columns: those of a process of the user.
+        is_long = "clock" in rest.header and not self._roster.width
+        group = -1 if is_long else self._roster.group
         parts: list[Rows] = []
         bytes_of = np.frombuffer(text, np.uint8, whole)
         while begin < whole:
             columns = _Outputs(whole - begin, self._roster)
             begin, number, *counts = self._loop(
-                bytes_of, begin, number, LINE_BYTES_MAX, self._roster.width, self._roster.group,
+                bytes_of, begin, number, LINE_BYTES_MAX, self._roster.width, group,
                 *self._roster.table, *columns.arrays,
             )  # fmt: skip
             parts.append(columns.rows(text, *counts))

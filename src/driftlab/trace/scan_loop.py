@@ -51,7 +51,8 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
 
     text u1: whole lines. number: how many lines were read before. limit: bytes
     a line may have. width: numbers in a timestamp, 0 where the run has no
-    further clock; after every `group` of them stands a slash instead of a dot.
+    further clock; after every `group` of them stands a slash instead of a dot. It
+    is -1 where lines have 13 columns though there are no timestamps.
     The columns are those of `Trace`; `values` are those of timestamps, a row
     after the other. A set of targets is known by where it was first written,
     `set_places` (begin, end); `other_places` and `other_line` are the lines
@@ -315,7 +316,8 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
             # The end of the line, after 11 columns or 13, and no other.
             if byte == 13:
                 at += 1
-            good = text[at] == 10 and (column == 12 or (column == 10 and width == 0))
+            is_short = column == 10 and width == 0 and group > 0
+            good = text[at] == 10 and (column == 12 or is_short)
             break
         if good and at - start <= limit:
             position = at + 1

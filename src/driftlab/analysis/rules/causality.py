@@ -39,7 +39,7 @@ def _cycle(case: Case) -> Array:
     return cycle_of(case.trace, case.messages)
 
 
-NS_ASIDE_MAX = 100_000_000  # how far apart machines that were started by hand may have begun
+NS_ASIDE_MAX = 1_000_000_000  # how far apart machines that were started by hand may have begun
 
 
 def _began(case: Case) -> Array:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.messages import NOTHING
+from driftlab.analysis.messages import NOTHING, UNMATCHED
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.dense import is_stamped, table
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
@@ -45,7 +45,11 @@ def _steps(case: Case) -> Steps:
     known &= case.is_first | np.concatenate([[True], stamped[:-1]])
     time = case.columns.time_ns
     if time is not None:
-        exact = known & (time != MISSING) & (case.messages.source != -2)
+        to, came_from = case.pairs
+        heard = np.ones(len(case), bool)
+        heard[to[~stamped[came_from]]] = False  # a message whose timestamp is not known
+        exact = known & heard & (time != MISSING) & (case.messages.source != UNMATCHED)
+        exact &= ~case.begins_anywhere
         expected_l = np.maximum(time, latest_l)
         expected_c = np.where(time > latest_l, 0, latest_c + 1)
         verdict[exact & (logical != expected_c)] = STEP

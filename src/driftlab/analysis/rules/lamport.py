@@ -112,7 +112,7 @@ def is_counted_apart(case: Case) -> Array:
         mask[row] = step[row] == len(case.trace.targets_of(row))
     mask[case.messages.source[case.messages.renamed]] = False  # all its messages say otherwise
     mask[_steps(case).slips] = False
-    return mask & ~case.after_hole & ~case.begins_anywhere
+    return mask & ~case.is_receive & ~case.after_hole & ~case.begins_anywhere
 
 
 class Steps(NamedTuple):

@@ -75,18 +75,40 @@ def _may_be_missing(case: Case, row: int) -> bool:
     if case.is_absent[sender]:
         return True
     of = case.columns
-    begin, end = (int(case.trace.starts[sender + step]) for step in (0, 1))
     if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
         return bool(case.has_holes[sender] or case.is_open[sender])
     stamp = int(of.stamp[row])
-    if case.is_open[sender] and (begin == end or stamp > of.clock[begin:end].max()):
-        return True
-    holes = case.trace.holes
-    mine = holes[(holes >= begin) & (holes < end)]
-    low = [int(of.clock[hole - 1]) if hole > begin else MISSING for hole in mine.tolist()]
-    return any(
-        under < stamp < of.clock[hole] for under, hole in zip(low, mine.tolist(), strict=True)
-    )
+    known = case.kept("named gaps", lambda case: _Gaps(case))
+    return bool(known.may_hide(sender, stamp))
+
+
+class _Gaps:
+    """Where in each process's clocks events may be that its log does not hold."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._known: dict[int, tuple[Array, Array]] = {}
+
+    def may_hide(self, sender: int, stamp: int) -> bool:
+        """Whether an event with this clock may be missing from the sender's log."""
+        if sender not in self._known:
+            self._known[sender] = self._of(sender)
+        low, high = self._known[sender]
+        return bool(((low < stamp) & (stamp < high)).any())
+
+    def _of(self, sender: int) -> tuple[Array, Array]:
+        case, clock = self._case, self._case.columns.clock
+        begin, end = (int(case.trace.starts[sender + step]) for step in (0, 1))
+        holes = case.trace.holes
+        mine = holes[(holes >= begin) & (holes < end)]
+        low = np.where(mine > begin, clock[np.maximum(mine - 1, 0)], MISSING)
+        high = clock[mine]
+        if begin < end and case.begins_anywhere[begin]:
+            low, high = np.append(low, MISSING), np.append(high, clock[begin])
+        if case.is_open[sender]:
+            last = clock[begin:end].max() if begin < end else MISSING
+            low, high = np.append(low, last), np.append(high, 2**63 - 1)
+        return low, high
 
 
 # Delivered twice.

@@ -69,6 +69,10 @@ def _hears_from_nowhere(case: Case) -> Array:
     """Whether an event has a message whose send is not there: what it carried is not known."""
     lone = case.messages.source == UNMATCHED
     lone[case.messages.more_to[case.messages.more_from < 0]] = True
+    held = case.trace.timestamps
+    assert held is not None
+    to, came_from = case.pairs
+    lone[to[~is_stamped(held)[came_from]]] = True
     return lone
 
 
@@ -166,7 +170,7 @@ def _is_known(case: Case, block: Array, stamped: Array) -> Array:
     """Whether the event before is there with its timestamp, or there is none before it."""
     is_first = case.is_first[block]
     before = np.where(is_first, True, stamped[block - 1])
-    return before & ~case.after_hole[block]
+    return before & ~case.after_hole[block] & ~case.begins_anywhere[block]
 
 
 def _counts(case: Case, block: Array, own: Array) -> Array:
@@ -174,7 +178,9 @@ def _counts(case: Case, block: Array, own: Array) -> Array:
 
     A log that says nothing of its begin may begin anywhere.
     """
-    known = _is_known(case, block, np.ones(len(case), bool))
+    held = case.trace.timestamps
+    assert held is not None
+    known = _is_known(case, block, is_stamped(held))
     return known & ~case.begins_anywhere[block]
 
 
@@ -247,6 +253,7 @@ def _matrix(case: Case) -> Findings:
         others = np.repeat(np.arange(size), size)[None, :] != case.process[block][:, None]
         mask = others & (now != expected)
         hit = mask.any(axis=1) & stamped[block] & _is_known(case, block, stamped) & ~lone[block]
+        hit &= _judged(case).verdict[block] == HOLDS
         wrong |= dict(zip(block[hit].tolist(), mask[hit].argmax(axis=1).tolist(), strict=True))
     rows = np.array(list(wrong), np.int64)
 

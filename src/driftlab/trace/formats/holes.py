@@ -2,11 +2,12 @@
 
 A stretch that matched nothing may be an event of any process that has events
 before and after it in the same file; if it names processes of the trace as
-words, only of those. A record whose process is known is missing there alone.
+words, only of those; in a file of one process it is of that. A record whose
+process is known is missing there alone.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -30,13 +31,14 @@ def holes_of(
     own: dict[int, list[int]] = {}  # of each process: places where a record of it is missing
     maybe: dict[int, list[int]] = {}  # and where one may be
     anybody: list[int] = []
+    alone = _lone_processes(starts, file)
     for each in stretches:
         place = each.file * span + each.line
         if each.host is not None:
             if each.host in numbers:
                 own.setdefault(numbers[each.host], []).append(place)
         elif each.text is not None:
-            named = {numbers[word] for word in _WORD.findall(each.text) if word in numbers}
+            named = _named(each, numbers, alone)
             for process in named:
                 maybe.setdefault(process, []).append(place)
             if not named:
@@ -47,6 +49,24 @@ def holes_of(
     for process, missing in maybe.items():
         holes |= _after(missing, process, starts, places, span, needs_before=True)
     return np.array(sorted(holes), np.int64)
+
+
+def _named(each: Stretch, numbers: Mapping[str, int], alone: Mapping[int, int]) -> set[int]:
+    """Return the processes of which a stretch may be: those it names, or whose file it is in."""
+    if each.file in alone:
+        return {alone[each.file]}
+    return {numbers[word] for word in _WORD.findall(each.text or "") if word in numbers}
+
+
+def _lone_processes(starts: Array, file: Array) -> dict[int, int]:
+    """Return the files all of whose records are of one process, and which that is."""
+    process = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    alone = {}
+    for number in np.unique(file).tolist():
+        inside = np.unique(process[file == number])
+        if len(inside) == 1:
+            alone[int(number)] = int(inside[0])
+    return alone
 
 
 def _after(
