@@ -51,7 +51,7 @@ class History:
     def paced(self, rates: Sequence[float]) -> "History":
         """Return the history with the rates, in ticks a second, that its processes were to keep.
 
-        For logs that do not say; then the rule `pacing` applies. Raises
+        For logs that do not say, in name order; then the rule `pacing` applies. Raises
         WrongRatesError unless there is a rate above 0 for each process.
         """
         if len(rates) != self.trace.processes or not all(0 < rate < 1e12 for rate in rates):
@@ -59,7 +59,11 @@ class History:
                 f"rates: {len(rates)} given; expected one above 0 for each of "
                 f"{self.trace.processes} processes, {', '.join(self.names[:10])}"
             )
-        return History(self.trace.paced(rates), self.name)
+        places = {name: place for place, name in enumerate(sorted(self.names))}
+        by_name = [rates[places[name]] for name in self.names]
+        if len(self.trace.authors):  # of ours they have an order of their own
+            by_name = list(rates)
+        return History(self.trace.paced(by_name), self.name)
 
     @property
     def names(self) -> list[str]:

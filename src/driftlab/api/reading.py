@@ -11,7 +11,8 @@ from driftlab.scenario import Scenario
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.header import is_journal
 from driftlab.trace.journals import Journals, journal_alone, journal_paths, journals_in
-from driftlab.trace.trace import Trace
+from driftlab.trace.ordering import gaps
+from driftlab.trace.trace import MISSING, Trace
 
 
 class SeveralRunsError(UnreadableError):
@@ -116,9 +117,20 @@ def _foreign(path: Path, options: dict[str, Any]) -> list[tuple[str, Trace]]:
             for number, each in enumerate(found, 1)]  # fmt: skip
 
 
+def _with_gaps(trace: Trace) -> Any:
+    """Return the holes of a log, those among them that its numbers of ticks tell of."""
+    import numpy as np
+
+    tick = trace.columns.tick
+    if tick is None or (tick == MISSING).any():
+        return trace.holes
+    return np.union1d(trace.holes, gaps(trace))
+
+
 def _without_folders(trace: Trace) -> Trace:
-    """Name files as they are named in their folder."""
+    """Name files as they are named in their folder; ticks that are missing are holes."""
     return trace.replace(
+        holes=_with_gaps(trace),
         files=[Path(file).name for file in trace.files],
         unread=[one._replace(file=Path(one.file).name) for one in trace.unread],
     )

@@ -26,7 +26,7 @@ def in_tick_order(trace: Trace) -> Trace:
         order = np.lexsort((tick, process))  # stable: of one tick the line that comes first
         copies = _copies(trace, process, order)
         trace = _taken(trace, order[~copies], process, _told(trace, order, copies))
-    trace.holes = _gaps(trace)
+    trace.holes = gaps(trace)
     return trace
 
 
@@ -124,7 +124,7 @@ def gaps_after(last: int, tick: Array) -> Array:
     return np.flatnonzero(tick > np.concatenate([[last], tick[:-1]])[: len(tick)] + 1)
 
 
-def _gaps(trace: Trace) -> Array:
+def gaps(trace: Trace) -> Array:
     """Return the rows before which ticks are missing."""
     import numpy as np
 
