@@ -31,7 +31,8 @@ from driftlab.trace.trace import (
     Trace,
 )
 
-EARLY_SHARE_MIN: Final = 0.9  # of a sender's messages must fit for all to be taken for early
+SHIFTED_SHARE_MIN: Final = 0.9  # of a sender's messages must fit for all to be taken so
+TARGETS_TRIED_MAX: Final = 64  # of an event whose messages may carry different stamps
 LEFT_MAX: Final = 100_000  # receives that are matched by their place; more are no slips
 
 
@@ -82,10 +83,10 @@ def _by_stamp(trace: Trace) -> Messages:
     sender, stamp = of.sender[receives], of.stamp[receives]
     to = (np.searchsorted(trace.starts, receives, side="right") - 1).astype(np.int32)
     found = finder.find(sender, stamp, to)
-    early = _early(trace, finder, sender, stamp, to, found)
+    early, late = _shifted(trace, finder, sender, stamp, to, found)
     uneven = _uneven(trace, finder, sender, stamp, to, found)
     again, uneven = _alike(trace, found, uneven)
-    renamed = _union(again, _miscounted(trace, sender, stamp, to, found),
+    renamed = _union(late, again, _miscounted(trace, sender, stamp, to, found),
                      _in_gaps(trace, sender, to, found))  # fmt: skip
     source[receives] = found
     # A receive that does not name its message cannot be matched.
@@ -99,39 +100,63 @@ def _holed(trace: Trace) -> set[int]:
     return set((np.searchsorted(trace.starts, trace.holes, side="right") - 1).tolist())
 
 
-def _early(
+def _shifted(
     trace: Trace, finder: "Finder", sender: Array, stamp: Array, to: Array, found: Array
-) -> frozenset[int]:
-    """Try whether a sender's messages all carry the clock before the send; change `found`."""
-    early = set()
+) -> tuple[frozenset[int], Array]:
+    """Try whether a sender's messages all carry one less than its clock, or one more.
+
+    Return the senders of the former, and the receives of the latter; change `found`.
+    """
+    early, late = set(), [np.zeros(0, np.int64)]
     for one in np.unique(sender[found == UNMATCHED]).tolist():
         if one in _holed(trace):
             continue  # what is missing may have those names
         mine = np.flatnonzero(sender == one)
-        other = finder.find(sender[mine], stamp[mine] + 1, to[mine])
-        fitting = int((other >= 0).sum())
-        if fitting > (found[mine] >= 0).sum() and fitting >= EARLY_SHARE_MIN * len(mine):
-            found[mine] = other
-            early.add(one)
-    return frozenset(early)
+        plain = int((found[mine] >= 0).sum())
+        for shift in (1, -1):
+            other = finder.find(sender[mine], stamp[mine] + shift, to[mine])
+            fitting = int((other >= 0).sum())
+            if fitting > plain and fitting >= SHIFTED_SHARE_MIN * len(mine):
+                found[mine] = other
+                early |= {one} if shift > 0 else set()
+                late += [mine[other >= 0]] if shift < 0 else []
+                break
+    return frozenset(early), np.concatenate(late)
 
 
 def _uneven(
     trace: Trace, finder: "Finder", sender: Array, stamp: Array, to: Array, found: Array
 ) -> Array:
-    """Look for messages of an event with several targets that carry one less; change `found`."""
-    left = np.flatnonzero((found == UNMATCHED) & ~np.isin(sender, list(_holed(trace))))
-    if not len(left) or trace.columns.target is None:
-        return left[:0]
-    other = finder.find(sender[left], stamp[left] + 1, to[left])
-    target = np.where(other >= 0, trace.columns.target[np.maximum(other, 0)], 0)
-    target[is_out_of_order(trace, np.maximum(other, 0))] = 0  # its clock was written wrong
-    width = trace.processes
-    taken = found >= 0
-    is_free = ~np.isin(other * width + to[left], found[taken] * width + to[taken])
-    fits = (other >= 0) & (target < 0) & is_free
-    found[left[fits]] = other[fits]
-    return left[fits]
+    """Look for messages of an event with several targets that carry less; change `found`.
+
+    An event that counts once for each of k targets leaves with stamps from its
+    clock down to k - 1 less.
+    """
+    holed = list(_holed(trace))
+    if trace.columns.target is None:
+        return np.zeros(0, np.int64)
+    fitted = [np.zeros(0, np.int64)]
+    for less in range(1, min(_targets_most(trace), TARGETS_TRIED_MAX)):
+        left = np.flatnonzero((found == UNMATCHED) & ~np.isin(sender, holed))
+        if not len(left):
+            break
+        other = finder.find(sender[left], stamp[left] + less, to[left])
+        target = np.where(other >= 0, trace.columns.target[np.maximum(other, 0)], 0)
+        target[is_out_of_order(trace, np.maximum(other, 0))] = 0  # its clock was written wrong
+        width = trace.processes
+        taken = found >= 0
+        is_free = ~np.isin(other * width + to[left], found[taken] * width + to[taken])
+        fits = (other >= 0) & (target < 0) & is_free
+        found[left[fits]] = other[fits]
+        fitted.append(left[fits])
+    return _union(*fitted)
+
+
+def _targets_most(trace: Trace) -> int:
+    """Return the greatest number of targets that an event has, or more."""
+    if bool((trace.columns.target == EVERY_PEER).any()):
+        return trace.processes
+    return max(map(len, trace.sets), default=0)
 
 
 def _alike(trace: Trace, found: Array, uneven: Array) -> tuple[Array, Array]:

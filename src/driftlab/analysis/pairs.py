@@ -115,7 +115,7 @@ def _misordered(order: Order, value: Array) -> tuple[int, int]:
 
 
 @Loop
-def _count(events, steps, process, number, starts, vectors, width, tree, counts):  # type: ignore[no-untyped-def]
+def _count(events, steps, process, number, starts, vectors, width, tree, counts):  # type: ignore[no-untyped-def]  # a loop over arrays: numba finds their types
     """Put events into the tree of their process, or count those in it of an event's past."""
     for turn in range(len(events)):
         row = events[turn]

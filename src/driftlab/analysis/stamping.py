@@ -74,7 +74,7 @@ def lamport_clocks(of: Causality, heard: Array) -> Array:
 
 
 @Loop
-def _lamport(order, first, got, sources, heard, clock):  # type: ignore[no-untyped-def]
+def _lamport(order, first, got, sources, heard, clock):  # type: ignore[no-untyped-def]  # a loop over arrays: numba finds their types
     """Give every event one more than the latest of what came before it."""
     for row in order:
         latest = heard[row]
@@ -95,7 +95,7 @@ def hybrid_clocks(of: Causality, now_ns: Array) -> tuple[Array, Array]:
 
 
 @Loop
-def _hybrid(order, first, got, sources, now_ns, physical, logical):  # type: ignore[no-untyped-def]
+def _hybrid(order, first, got, sources, now_ns, physical, logical):  # type: ignore[no-untyped-def]  # a loop over arrays: numba finds their types
     """Follow physical time where it is ahead of all that came before, and count where not."""
     for row in order:
         is_first = first[row] and got[row] == got[row + 1]
