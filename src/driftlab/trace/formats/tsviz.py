@@ -12,8 +12,8 @@ from driftlab.trace.formats.asked import Asked, Execution
 from driftlab.trace.formats.text import head_of
 from driftlab.trace.formats.writing import write_text
 
-CLOCK_FIRST = r"^(?<timestamp>\d+) (?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
-EVENT_FIRST = r"^(?<timestamp>\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
+CLOCK_FIRST = r"^(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
+EVENT_FIRST = r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
 NEEDED = ("timestamp", *shiviz.NEEDED)
 
 
