@@ -18,15 +18,12 @@ import numpy as np
 
 from driftlab.analysis.implied import implied_messages
 from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
+from driftlab.analysis.sends import Finder, reaches
 from driftlab.trace.trace import (
     EVERY_PEER,
     MISSING,
-    NO_TARGET,
     NOBODY,
     RECEIVE,
-    SEND,
-    SET_FIRST,
-    UNSAID,
     Array,
     Trace,
 )
@@ -252,92 +249,6 @@ def is_out_of_order(trace: Trace, rows: Array) -> Array:
     above = has_after & (clock[np.minimum(rows + 1, len(clock) - 1)] <= clock[rows])
     wrong: Array = below | above
     return wrong
-
-
-class Finder:
-    """Finds the send that a process made at a clock, to a certain process."""
-
-    def __init__(self, trace: Trace, clock: Array = None) -> None:
-        self._trace = trace
-        self._clock = trace.columns.clock if clock is None else clock
-        rows = _sends(trace)
-        if clock is not None:
-            rows = rows[clock[rows] != MISSING]
-        process: Array = np.searchsorted(trace.starts, rows, side="right") - 1
-        order = np.lexsort((self._clock[rows], process))
-        self._rows = rows[order]
-        self._values: Array = None  # the clocks there are, where they lie too far apart
-        self._keys, self._low, self._span = self._spread(self._clock[self._rows])
-        self._keys += process[order] * self._span
-
-    def _spread(self, clock: Array) -> tuple[Array, int, int]:
-        """Return clocks from 0, what was taken off, and more than the greatest."""
-        low, high = (int(clock.min()), int(clock.max())) if len(clock) else (0, 0)
-        span = high - low + 1
-        if span * (self._trace.processes + 1) >= 2**62:
-            self._values = np.unique(clock)
-            return np.searchsorted(self._values, clock).astype(np.int64), 0, len(self._values) + 1
-        return clock - low, low, span
-
-    def find(self, sender: Array, stamp: Array, to: Array) -> Array:
-        """Return the rows of the sends, UNMATCHED where there is none."""
-        found = np.full(len(stamp), UNMATCHED, np.int64)
-        if not len(self._rows) or not len(stamp):
-            return found
-        if self._values is None:
-            value: Array = stamp - self._low
-            known = (stamp >= self._low) & (value < self._span)
-        else:
-            value = np.searchsorted(self._values, stamp)
-            known = value < len(self._values)
-            known[known] = self._values[value[known]] == stamp[known]
-        keys = np.where(known, sender.astype(np.int64) * self._span + value, -1)
-        place = np.searchsorted(self._keys, keys)
-        looked = np.flatnonzero(known)
-        while len(looked):  # of several sends at one clock take the first that goes there
-            inside = place[looked] < len(self._keys)
-            looked = looked[inside]
-            looked = looked[self._keys[place[looked]] == keys[looked]]
-            rows = self._rows[place[looked]]
-            fits = reaches(self._trace, rows, sender[looked], to[looked])
-            found[looked[fits]] = rows[fits]
-            looked = looked[~fits]
-            place[looked] += 1
-        return found
-
-
-def _sends(trace: Trace) -> Array:
-    """Return the rows of all events that may have sent."""
-    of = trace.columns
-    if of.target is not None:
-        return np.flatnonzero(of.target != NO_TARGET)
-    return np.flatnonzero((of.kind == SEND) | (of.kind == UNSAID))
-
-
-def reaches(trace: Trace, rows: Array, sender: Array, to: Array) -> Array:
-    """Whether the event of each row, of process `sender`, sent to process `to`, as the log says."""
-    if trace.columns.target is None:
-        return sender != to
-    target = trace.columns.target[rows]
-    answer = target == to
-    every = target == EVERY_PEER
-    if every.any():
-        answer |= (
-            every & (sender != to) if trace.peers is None else _among(trace, every, sender, to)
-        )
-    for number, members in enumerate(trace.sets):
-        mine = target == SET_FIRST - number
-        if mine.any():
-            answer |= mine & np.isin(to, np.array(members))
-    return answer
-
-
-def _among(trace: Trace, every: Array, sender: Array, to: Array) -> Array:
-    links = {
-        (one, peer) for one in np.unique(sender[every]).tolist() for peer in trace.peers_of(one)
-    }
-    pairs = zip(sender.tolist(), to.tolist(), strict=True)
-    return every & np.array([pair in links for pair in pairs], bool)
 
 
 def sends_of(trace: Trace, messages: Messages, sender: Array, stamp: Array, to: Array) -> Array:

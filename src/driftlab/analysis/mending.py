@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.analysis.inboxes import arrival_rows, arrivals_taken, receive_names
-from driftlab.analysis.matching import Finder
+from driftlab.analysis.sends import Finder
 from driftlab.trace.trace import Array, Trace
 
 MENDED_MAX: Final = 10_000  # more than these are no slips of the pen: nothing is mended
