@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from driftlab.analysis.arriving import match_arrivals
 from driftlab.analysis.inboxes import arrival_rows
-from driftlab.analysis.matching import sends_of
 from driftlab.analysis.mending import Mended
 from driftlab.analysis.messages import Messages
 from driftlab.trace.trace import MISSING, NO_TARGET, RECEIVE, Array, Author, Trace
@@ -134,11 +134,7 @@ class Case:
     @cached_property
     def arrival_sources(self) -> Array:
         """Of each arrival the row of its send, negative where there is none."""
-        held = self.trace.arrivals
-        if held is None:
-            return np.zeros(0, np.int64)
-        return sends_of(self.trace, self.messages, held.sender, held.stamp,
-                        self.process[self.arrival_rows])  # fmt: skip
+        return match_arrivals(self.trace, self.messages)
 
     @cached_property
     def delivered(self) -> tuple[Array, Array]:
