@@ -103,6 +103,12 @@ def _with_further(clock: Array, messages: Messages, rows: Array) -> Array:
 
 def known_before(trace: Trace, row: int) -> int | None:
     """Return the row of the last event before one in its process that has a Lamport clock."""
-    start = int(trace.starts[trace.process_of(row)])
-    known = np.flatnonzero(trace.columns.clock[start:row] != MISSING)
-    return start + int(known[-1]) if len(known) else None
+    start, clock = int(trace.starts[trace.process_of(row)]), trace.columns.clock
+    end, width = row, 1
+    while end > start:  # mostly the one right before: look back in steps that grow
+        begin = max(start, end - width)
+        known = np.flatnonzero(clock[begin:end] != MISSING)
+        if len(known):
+            return begin + int(known[-1])
+        end, width = begin, width * 2
+    return None

@@ -86,10 +86,15 @@ def reaches(trace: Trace, rows: Array, sender: Array, to: Array) -> Array:
         answer |= (
             every & (sender != to) if trace.peers is None else _among(trace, every, sender, to)
         )
-    for number, members in enumerate(trace.sets):
-        mine = target == SET_FIRST - number
-        if mine.any():
-            answer |= mine & np.isin(to, np.array(members))
+    several = np.flatnonzero(target <= SET_FIRST)
+    if len(several):
+        members = [
+            number * trace.processes + one
+            for number, every_one in enumerate(trace.sets)
+            for one in every_one
+        ]
+        sets = SET_FIRST - target[several].astype(np.int64)
+        answer[several] = np.isin(sets * trace.processes + to[several], members)
     return answer
 
 

@@ -93,16 +93,43 @@ class Case:
         keep = came_from >= 0
         return to[keep], came_from[keep]
 
+    @cached_property
+    def by_receive(self) -> tuple[Array, Array]:
+        """The same, in the order of the receives."""
+        to, came_from = self.pairs
+        order = np.argsort(to, kind="stable")
+        return to[order], came_from[order]
+
+    @cached_property
+    def by_send(self) -> tuple[Array, Array]:
+        """The same, in the order of the sends: rows of the sends, of the receives."""
+        to, came_from = self.pairs
+        order = np.argsort(came_from, kind="stable")
+        return came_from[order], to[order]
+
+    def sources_of(self, row: int) -> list[int]:
+        """Return the rows of the sends of all messages that an event received."""
+        return _same(self.by_receive, row)
+
+    def receives_of(self, row: int) -> list[int]:
+        """Return the rows of the receives of all messages that an event sent."""
+        return _same(self.by_send, row)
+
     def author(self, process: int) -> Author:
         """Return what the log tells about a process."""
         return self.trace.authors[process] if len(self.trace.authors) else NOT_KNOWN
 
     @cached_property
+    def may_begin_anywhere(self) -> Array:
+        """Of each process whether its log may begin in the middle."""
+        unknown = np.ones(self.trace.processes, bool)
+        unknown[: len(self.trace.authors)] = [not each.from_start for each in self.trace.authors]
+        return unknown
+
+    @cached_property
     def begins_anywhere(self) -> Array:
         """Whether a row is the first of a process whose log may begin in the middle."""
-        known = np.zeros(self.trace.processes, bool)
-        known[: len(self.trace.authors)] = [each.from_start for each in self.trace.authors]
-        return self.is_first & ~known[self.process]
+        return self.is_first & self.may_begin_anywhere[self.process]
 
     @cached_property
     def is_open(self) -> Array:
@@ -144,9 +171,7 @@ class Case:
         """
         if self.trace.arrivals is not None:
             return self.arrival_rows, self.arrival_sources
-        to, came_from = self.pairs
-        order = np.argsort(to, kind="stable")
-        return to[order], came_from[order]
+        return self.by_receive
 
     @cached_property
     def sent(self) -> tuple[Array, Array]:
@@ -177,3 +202,10 @@ class Case:
         """Name an event: A:17, from 0 within its process."""
         name, index = self.trace.place(row)
         return f"{name}:{index}"
+
+
+def _same(pairs: tuple[Array, Array], row: int) -> list[int]:
+    """Return the partners of a row in pairs that are in the order of their first."""
+    begin, end = np.searchsorted(pairs[0], [row, row + 1]).tolist()
+    partners: list[int] = pairs[1][begin:end].tolist()
+    return partners

@@ -1,9 +1,9 @@
 """The die: each peer has the same chance to get a message that goes to one.
 
-What a single throw gave cannot be wrong; that all throws give one peer can. A
-process is judged only if so uneven a division has a chance of less than
-CHANCE_MAX under a fair choice: of ten thousand million right runs one is
-wronged.
+What a single throw gave cannot be wrong; that all throws give one peer, or none
+gives it, can. A process is judged only if so uneven a division has a chance of
+less than CHANCE_MAX under a fair choice: of ten thousand million right runs one
+is wronged.
 """
 
 from math import exp, log
@@ -28,11 +28,13 @@ def _peer_choice(case: Case) -> Findings:
         peers = case.trace.peers_of(process)
         if not 2 <= len(peers) <= PEERS_MAX:
             continue
-        to, counts = np.unique(target[begin:end][target[begin:end] >= 0], return_counts=True)
+        to = target[begin:end]
+        counts = np.bincount(to[to >= 0], minlength=case.trace.processes)[list(peers)]
         total = int(counts.sum())
-        worst = max(map(int, counts), default=0)
-        if _chance(total, worst, len(peers)) < CHANCE_MAX / case.trace.processes:
-            name = case.trace.names[int(to[counts.argmax()])]
+        chances = [_chance(total, int(each), len(peers)) for each in (counts.max(), counts.min())]
+        if min(chances) < CHANCE_MAX / case.trace.processes:
+            place = int(counts.argmax() if chances[0] <= chances[1] else counts.argmin())
+            name, worst = case.trace.names[peers[place]], int(counts[place])
             unfair[end - 1] = Telling(
                 f"about {total / len(peers):.0f} of {total} messages to one peer to each of "
                 f"{len(peers)}", f"{worst} to {name}", (begin, end - 1)
@@ -41,18 +43,19 @@ def _peer_choice(case: Case) -> Findings:
     return findings(rows, lambda number: unfair[int(rows[number])])
 
 
-def _chance(total: int, worst: int, peers: int) -> float:
-    """Return a bound for the chance that some peer gets so many of all messages, or more.
+def _chance(total: int, count: int, peers: int) -> float:
+    """Return a bound for the chance that some peer's count of messages is so far from its share.
 
-    Chernoff's: exp(-n D(worst / n || 1 / peers)) for each of the peers.
+    Chernoff's: exp(-n D(count / n || 1 / peers)) for each of the peers, and for
+    both sides of the share.
     """
-    if worst * peers <= total:
+    if not total:
         return 1.0
-    share, fair = worst / total, 1 / peers
-    distance = share * log(share / fair)
+    share, fair = count / total, 1 / peers
+    distance = share * log(share / fair) if share else 0.0
     if share < 1:
         distance += (1 - share) * log((1 - share) / (1 - fair))
-    return min(1.0, peers * exp(-total * distance))
+    return min(1.0, 2 * peers * exp(-total * distance))
 
 
 def _applies(case: Case) -> bool:

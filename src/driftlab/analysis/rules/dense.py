@@ -45,9 +45,7 @@ class Heard:
     """What the messages of events carried: of blocks of rows, entry by entry the greatest."""
 
     def __init__(self, case: Case) -> None:
-        to, came_from = case.pairs
-        order = np.argsort(to, kind="stable")
-        self._to, self._from = to[order], came_from[order]
+        self._to, self._from = case.by_receive
 
     def messages(self, rows: Array) -> tuple[Array, Array]:
         """Return the messages of a block of rows: the place in the block, the row of the send."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.inboxes import arrivals_taken, occurrences
+from driftlab.analysis.inboxes import arrival_names, arrivals_taken, occurrences
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.messages import received_keys
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
@@ -33,7 +33,8 @@ class Inboxes(NamedTuple):
     rows, places: the receives, and of each the number of its arrival, -1 if
     there was none by then. front: the greatest of these numbers up to there.
     skipped: numbers of arrivals that were never taken though later ones were.
-    skipping: of each of them the row that took a later one.
+    skipping: of each of them the row that took a later one. again: numbers of
+    arrivals that had come before and were not taken once more.
     """
 
     rows: Array
@@ -41,6 +42,7 @@ class Inboxes(NamedTuple):
     front: Array
     skipped: Array
     skipping: Array
+    again: Array
 
 
 def _inboxes(case: Case) -> Inboxes:
@@ -55,9 +57,11 @@ def _inboxes(case: Case) -> Inboxes:
     np.maximum.at(last, case.process[rows], front)
     owner = case.process[case.arrival_rows]
     skipped = np.flatnonzero(~taken & (np.arange(len(arrived)) < last[owner]))
+    again = np.flatnonzero(~taken & (occurrences(arrival_names(case.trace)) > 0))
+    skipped = np.setdiff1d(skipped, again)
     # Fronts rise along the rows: all of one process lie below all of the next.
     skipping = rows[np.searchsorted(front, skipped, side="right")] if len(skipped) else NO_ROWS
-    return Inboxes(rows, places, front, skipped, skipping)
+    return Inboxes(rows, places, front, skipped, skipping, again)
 
 
 def _front(process: Array, places: Array) -> Array:
@@ -216,7 +220,7 @@ def _lengths(case: Case) -> tuple[Array, Array]:
 def _add_up(case: Case) -> tuple[Array, Array]:
     held, queue = case.trace.arrivals, case.columns.queue
     assert held is not None
-    change = np.diff(held.starts)
+    change = np.diff(held.starts) - _uncounted(case)
     of = _followed(case)
     known = (of.places >= 0) | case.has_holes[case.process[of.rows]]  # else from nowhere
     change[of.rows[known]] -= 1
@@ -228,6 +232,14 @@ def _add_up(case: Case) -> tuple[Array, Array]:
     )
     segment = np.searchsorted(begins, np.arange(len(case)), side="right") - 1
     return local, total + base[segment]
+
+
+def _uncounted(case: Case) -> Array:
+    """Return of each event how many messages it found once more and did not put into its inbox."""
+    held, queue = case.trace.arrivals, case.columns.queue
+    again = np.bincount(case.arrival_rows[_followed(case).again], minlength=len(case))
+    counted = case.before(queue, 0) + np.diff(held.starts) - case.is_receive
+    return np.where(counted - queue == again, again, 0)
 
 
 def _queue(case: Case) -> Findings:

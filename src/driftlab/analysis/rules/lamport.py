@@ -90,8 +90,7 @@ def _source(case: Case, row: int) -> int:
     source = int(case.messages.source[row])
     if source >= 0 and clock[source] != MISSING and clock[source] >= clock[row]:
         return source
-    of = case.messages
-    more = of.more_from[of.more_to == row].tolist()
+    more = case.sources_of(row)
     return next((each for each in more if clock[each] >= clock[row]), source)
 
 

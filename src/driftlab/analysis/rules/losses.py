@@ -8,11 +8,12 @@ the receiver's log has holes, nothing can be said.
 import numpy as np
 
 from driftlab.analysis.rules.case import Case
+from driftlab.analysis.rules.dense import table
 from driftlab.analysis.rules.lamport import is_counted_apart
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
-from driftlab.trace.trace import NO_TARGET, Array
+from driftlab.trace.trace import MISSING, NO_TARGET, Array
 
-_BROKEN = "the channel broke, or the receiver's log has holes"
+_MAY_BE = "the channel broke, or the receiver's log has holes or begins later"
 
 
 def _lost_ones(case: Case) -> tuple[Array, Array]:
@@ -20,24 +21,39 @@ def _lost_ones(case: Case) -> tuple[Array, Array]:
     rows, to = case.sent
     width = case.trace.processes
     channel = case.process[rows].astype(np.int64) * width + to
-    there, sources = case.delivered
-    keep = sources >= 0
-    there, sources = there[keep], sources[keep]
-    came = case.process[sources].astype(np.int64) * width + case.process[there]
+    there, sources = _came(case)
     receives = case.matched  # what was received came, whatever was found
     keys = case.messages.source[receives] * width + case.process[receives]
     came_keys = np.union1d(sources * width + case.process[there], keys)
     lost = ~np.isin(rows * width + to, came_keys)
-    channels, place = np.unique(came, return_inverse=True)
-    last = np.full(len(channels), -1, np.int64)
-    np.maximum.at(last, place, sources)
-    spot = np.searchsorted(channels, channel[lost])
-    spot[spot == len(channels)] = 0
-    known = len(channels) > 0
-    later = last[spot] if known else np.zeros(lost.sum(), np.int64) - 1
-    later[(channels[spot] != channel[lost]) if known else slice(None)] = -1
-    overtaken = later > rows[lost]
-    return rows[lost][overtaken], to[lost][overtaken]
+    rows, to, channel = rows[lost], to[lost], channel[lost]
+    channels, begins, sources = case.kept("came by channel", _by_channel)
+    if not len(channels):
+        return rows[:0], to[:0]
+    place = np.minimum(np.searchsorted(channels, channel), len(channels) - 1)
+    last = sources[begins[place + 1] - 1]
+    overtaken = (channels[place] == channel) & (last > rows)
+    return rows[overtaken], to[overtaken]
+
+
+def _came(case: Case) -> tuple[Array, Array]:
+    """Return what came in and is known to have been sent: rows of there, and of the sends."""
+    there, sources = case.delivered
+    keep = sources >= 0
+    return there[keep], sources[keep]
+
+
+def _by_channel(case: Case) -> tuple[Array, Array, Array]:
+    """Return the channels on which something came, and the rows of the sends of what came.
+
+    A channel is sender * processes + receiver, rising; channel k's sends are
+    begins[k]:begins[k + 1] of the last, rising.
+    """
+    there, sources = _came(case)
+    channel = case.process[sources].astype(np.int64) * case.trace.processes + case.process[there]
+    order = np.lexsort((sources, channel))
+    channels, begins = np.unique(channel[order], return_index=True)
+    return channels, np.append(begins, len(order)), sources[order]
 
 
 def _losses(case: Case) -> tuple[Array, Array, Array]:
@@ -56,20 +72,46 @@ def _losses(case: Case) -> tuple[Array, Array, Array]:
 
 def _next_there(case: Case, row: int, to: int) -> int:
     """Return the row of the next send on the same channel whose message came."""
-    there, sources = case.delivered
-    sender = case.process[row]
-    later = sources[(case.process[there] == to) & (sources > row)]
-    return int(later[case.process[later] == sender].min())
+    channels, begins, sources = case.kept("came by channel", _by_channel)
+    channel = int(case.process[row]) * case.trace.processes + to
+    place = int(np.searchsorted(channels, channel))
+    mine = sources[begins[place] : begins[place + 1]]
+    return int(mine[np.searchsorted(mine, row, side="right")])
 
 
 def _excused(case: Case, rows: Array, to: Array) -> Array:
-    """Whether a channel broke, or the receiver's log has holes: then nothing can be said."""
+    """Whether a message may have come, or its channel broke: then nothing can be said.
+
+    It may have come if the receiver's log has holes, or begins anywhere, and
+    has nothing of the channel that was sent before.
+    """
     names = case.trace.names
     broke = [
         names[place] in case.author(sender).lost or names[sender] in case.author(place).lost
         for sender, place in zip(case.process[rows].tolist(), to.tolist(), strict=True)
     ]
-    return case.has_holes[to] | np.array(broke, bool)
+    channels, begins, sources = case.kept("came by channel", _by_channel)
+    channel = case.process[rows].astype(np.int64) * case.trace.processes + to
+    first = sources[begins[np.searchsorted(channels, channel)]]
+    before = (first > rows) & _may_lack_first(case)[to]
+    return case.has_holes[to] | before | np.array(broke, bool)
+
+
+def _may_lack_first(case: Case) -> Array:
+    """Of each process whether events may be missing before the first of its log.
+
+    A clock of 1 is that of a first event, whatever else is known of the log.
+    """
+    lacks = case.may_begin_anywhere.copy()
+    first = np.flatnonzero(case.is_first)
+    process, held = case.process[first], case.trace.timestamps
+    if held is not None and held.clock == "vector":
+        own = table(held, first, case.trace.processes)[np.arange(len(first)), process]
+        lacks[process[own == 1]] = False
+    clock = case.columns.clock
+    if clock is not None:
+        lacks[process[(clock[first] != MISSING) & (clock[first] <= 1)]] = False
+    return lacks
 
 
 def _lost(case: Case) -> Findings:
@@ -89,7 +131,7 @@ def _lost(case: Case) -> Findings:
         )
 
     return findings(
-        wrong, tell, rows[~of_several & excused], "the channel broke, or its log has holes"
+        wrong, tell, rows[~of_several & excused], _MAY_BE
     )
 
 
@@ -118,7 +160,7 @@ def _send_to_all(case: Case) -> Findings:
         )
 
     return findings(
-        wrong, tell, rows[of_several & excused], "the channel broke, or its log has holes"
+        wrong, tell, rows[of_several & excused], _MAY_BE
     )
 
 
@@ -128,7 +170,7 @@ def _listed(case: Case, row: int) -> str:
 
 def _told_apart(case: Case, row: int) -> Telling:
     of = case.columns
-    received = np.flatnonzero(case.messages.source == row).tolist()
+    received = case.receives_of(row)
     stamps = [f"{of.stamp[each]} at {case.name(each)}" for each in received]
     before = (row - 1,) if not case.is_first[row] else ()
     stood = of.clock[row - 1] if before else 0

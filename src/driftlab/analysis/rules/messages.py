@@ -165,12 +165,18 @@ def _arrived_again(case: Case) -> tuple[Array, Array]:
 
 
 def _fifo(case: Case) -> Findings:
-    """On one channel messages arrive in the order in which they were sent."""
+    """On one channel messages arrive in the order in which they were sent.
+
+    What came a second time, or was found late but received in its turn, is told
+    by other rules.
+    """
     rows, sources = case.delivered
     channel, order = _by_channel(case, rows, sources)
     source = sources[order]
     latest = _running_max(channel[order], source)
     late = np.flatnonzero(source < latest)
+    if case.trace.arrivals is not None:
+        late = late[~_is_told_elsewhere(case, order[late], latest[late])]
     wrong = rows[order[late]]
 
     def tell(number: int) -> Telling:
@@ -183,6 +189,25 @@ def _fifo(case: Case) -> Findings:
         )
 
     return findings(wrong, tell)
+
+
+def _is_told_elsewhere(case: Case, late: Array, overtaking: Array) -> Array:
+    """Whether arrivals that come late came before, or were received before what overtook them."""
+    again = occurrences(arrival_names(case.trace))[late] > 0
+    to = case.process[case.arrival_rows[late]].tolist()
+    pairs = zip(case.arrival_sources[late].tolist(), overtaking.tolist(), to, strict=True)
+    in_turn = [
+        0 <= _received_at(case, mine, place) < _received_at(case, other, place)
+        for mine, other, place in pairs
+    ]
+    told: Array = again | np.array(in_turn, bool)
+    return told
+
+
+def _received_at(case: Case, send: int, to: int) -> int:
+    """Return the row of the first receive, by a process, of what an event sent; -1 if none."""
+    low, high = case.trace.starts[[to, to + 1]].tolist()
+    return min((row for row in case.receives_of(send) if low <= row < high), default=-1)
 
 
 def _by_channel(case: Case, rows: Array, sources: Array) -> tuple[Array, Array]:
@@ -205,13 +230,6 @@ def _running_max(group: Array, values: Array) -> Array:
 
 FROM_NOWHERE = Rule("from-nowhere", "every message received was sent", has_messages, _from_nowhere)
 DELIVERED_TWICE = Rule("delivered-twice", "no message is delivered twice", has_messages, _twice)
-FIFO = Rule(
-    "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
-)
-DELIVERED_TWICE = Rule("delivered-twice", "no message is delivered twice", has_messages, _twice)
-FIFO = Rule(
-    "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
-)
 FIFO = Rule(
     "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
 )

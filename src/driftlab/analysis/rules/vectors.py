@@ -214,8 +214,7 @@ def _tell(case: Case, verdict: int, row: int, entry: int) -> Telling:
     now = int(own_row.of(here)[0, entry])
     before = 0 if case.is_first[row] else int(own_row.of(here - 1)[0, entry])
     own = (row - 1,) if not case.is_first[row] else ()
-    to, came_from = case.pairs
-    sources = came_from[to == row]
+    sources = np.array(case.sources_of(row), np.int64)
     came = own_row.of(sources)[:, entry] if len(sources) else np.zeros(0, np.int64)
     best = int(came.max()) if len(came) else 0
     proof = (*own, *(sources[came == best][:1].tolist() if len(came) else ()), row)
@@ -263,7 +262,7 @@ def _matrix(case: Case) -> Findings:
         now, expected = _matrices(case, here, heard, size * size)
         owner, about = case.trace.names[entry // size], case.trace.names[entry % size]
         said = f"row {owner}, entry {about}"
-        sources = case.pairs[1][case.pairs[0] == row].tolist()
+        sources = case.sources_of(row)
         own = (row - 1,) if not case.is_first[row] else ()
         return Telling(f"{said}: {expected[0, entry]}", f"{now[0, entry]}", (*own, *sources, row))
 

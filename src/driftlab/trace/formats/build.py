@@ -118,7 +118,7 @@ class _Building:
         self, numbers: Mapping[str, Array], clocks: Clocks | None, kept: Array, process: Array
     ) -> tuple[Columns, list[tuple[int, ...]]]:
         kind = means.kinds(self._known, len(self._rows.lines))[kept]
-        sender = self._sender(kept, process)
+        sender = self._sender(kept, process, kind)
         target, sets = self._target(kept, process, kind)
         unsaid = kind == UNSAID
         if sender is not None:
@@ -159,7 +159,7 @@ class _Building:
             self._others["time"] = self._known["time"]
         return column if (column != MISSING).any() else None
 
-    def _sender(self, kept: Array, process: Array) -> Array:
+    def _sender(self, kept: Array, process: Array, kind: Array) -> Array:
         if "sender" not in self._known:
             return None
         given = self._known["sender"]
@@ -167,7 +167,7 @@ class _Building:
         for place, row in enumerate(kept.tolist()):
             if not means.is_empty(given[row]):
                 column[place] = self._names[str(given[row]).strip()]
-        column[column == process] = NOBODY  # a send that names itself
+        column[(column == process) & (kind != RECEIVE)] = NOBODY  # a send that names itself
         return column
 
     def _target(

@@ -4,7 +4,8 @@ A file that was appended to holds several executions, parted by lines such as
 `=== Execution #…  ===`; the first of all files are one execution, the second
 the next. Text may begin with a priority, and a record with a time in
 nanoseconds. The format holds the vector clock, the time and the text; which
-message an event received follows from the clocks. All else is lost.
+message an event received follows from the clocks. All else is lost, but where
+events are missing a line says so, which no reader takes for an event.
 """
 
 import re
@@ -70,7 +71,7 @@ def write(executions: Sequence[Execution], path: Path) -> None:
 
 
 def _logs(executions: Sequence[Execution]) -> dict[str, list[str]]:
-    """Return the lines of each process's log."""
+    """Return the lines of each process's log; where events are missing, one that says so."""
     if len(executions) > 1 and len({tuple(each.trace.names) for each in executions}) > 1:
         raise UnwritableError("govector: the executions are not of the same processes")
     logs: dict[str, list[str]] = {name: [] for each in executions for name in each.trace.names}
@@ -79,9 +80,12 @@ def _logs(executions: Sequence[Execution]) -> dict[str, list[str]]:
         if len(executions) > 1:
             for lines in logs.values():
                 lines.append(f" \n=== Execution #{one_line(execution.label) or number}  ===")
+        lacking = set(execution.trace.holes.tolist())
         has_times = execution.trace.columns.time_ns is not None
         times = [f"{time} " for time in written.times()] if has_times else [""] * len(written)
         rows = zip(times, written.hosts(), written.clocks(), written.events(), strict=True)
-        for time, host, clock, text in rows:
+        for row, (time, host, clock, text) in enumerate(rows):
+            if row in lacking:
+                logs[host].append(f"# here events of {host} are missing")
             logs[host].append(f"{time.lstrip()}{host} {clock}\n{text}")
     return logs
