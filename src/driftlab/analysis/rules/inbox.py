@@ -237,6 +237,7 @@ def _add_up(case: Case) -> tuple[Array, Array]:
 def _uncounted(case: Case) -> Array:
     """Return of each event how many messages it found once more and did not put into its inbox."""
     held, queue = case.trace.arrivals, case.columns.queue
+    assert held is not None
     again = np.bincount(case.arrival_rows[_followed(case).again], minlength=len(case))
     counted = case.before(queue, 0) + np.diff(held.starts) - case.is_receive
     return np.where(counted - queue == again, again, 0)

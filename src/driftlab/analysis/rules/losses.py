@@ -130,9 +130,7 @@ def _lost(case: Case) -> Findings:
             (row, other),
         )
 
-    return findings(
-        wrong, tell, rows[~of_several & excused], _MAY_BE
-    )
+    return findings(wrong, tell, rows[~of_several & excused], _MAY_BE)
 
 
 # To several.
@@ -159,9 +157,7 @@ def _send_to_all(case: Case) -> Findings:
             (row, _next_there(case, row, place)),
         )
 
-    return findings(
-        wrong, tell, rows[of_several & excused], _MAY_BE
-    )
+    return findings(wrong, tell, rows[of_several & excused], _MAY_BE)
 
 
 def _listed(case: Case, row: int) -> str:
