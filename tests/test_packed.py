@@ -247,7 +247,7 @@ def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
     }
     said = command("pack", run / "A.log", "--out", tmp_path / "a.parquet").stdout
     assert said.startswith(f"{tmp_path}/a.parquet: 60 events, ")
-    assert "1 lines unread, the first: " in said
+    assert "1 line unread, the first: " in said
     again = command("pack", run)
     assert again.returncode == 2
     assert again.stderr.count("\n") == 1

@@ -19,6 +19,8 @@ CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was 
 def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
     """Read a run folder, or a folder of runs, back from the disk. Raises DriftlabError."""
     folder = Path(path)
+    if folder.is_file():
+        raise UnreadableError(f"{folder}: a run's folder is needed here, and this is a file")
     scenario = read_scenario(folder / SCENARIO_FILE)
     if scenario.runs == 1:
         return scenario, [read_run(folder)]

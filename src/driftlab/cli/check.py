@@ -9,7 +9,7 @@ from driftlab.analysis.judge import Verdict, Violation, chosen_rules
 from driftlab.analysis.rules.catalogue import RULES
 from driftlab.api.judged import Judged, judge_path
 from driftlab.cli.flags import format_options
-from driftlab.cli.tables import table
+from driftlab.cli.tables import counted, table
 from driftlab.errors import DriftlabError
 
 EXIT_VIOLATED = 1
@@ -98,13 +98,15 @@ def _wrapped(title: str, names: Sequence[str]) -> str:
 
 def _title(judged: Judged) -> str:
     runs = f"{len(judged.verdicts)} runs, " if len(judged.verdicts) > 1 else ""
+    events = counted(judged.events, "event")
+    processes = counted(judged.processes, "process")
     flight = judged.in_flight
     return ", ".join(
         [
-            f"{judged.verdict}: {runs}{judged.events} events of {judged.processes} processes",
-            f"{judged.messages} messages received",
+            f"{judged.verdict}: {runs}{events} of {processes}",
+            f"{counted(judged.messages, 'message')} received",
             *([f"{flight} in flight"] if flight is not None else []),
-            f"{judged.unread} lines unread",
+            f"{counted(judged.unread, 'line')} unread",
         ]
     )
 
@@ -114,8 +116,9 @@ def _lines(name: str, verdict: Verdict, limit: int) -> Iterator[str]:
     for rule, count in verdict.counts.items():
         if count:
             yield ""
-            more = f", the first {min(limit, count)}" if count > limit else ""
-            yield f"{rule}: {RULES[rule].says}; {count} times not{heading}{more}"
+            shown = f"the first {limit}" if limit else "none shown"
+            more = f", {shown}" if count > limit else ""
+            yield f"{rule}: {RULES[rule].says}; {counted(count, 'time')} not{heading}{more}"
             for violation in verdict.violations.of(rule, limit):
                 yield from _told(violation)
     yield from _undecided(verdict, limit, heading)
@@ -135,13 +138,13 @@ def _undecided(verdict: Verdict, limit: int, heading: str) -> Iterator[str]:
     """Say what could not be read and what could not be decided."""
     if verdict.unread:
         yield ""
-        yield f"not read{heading}: {len(verdict.unread)} lines or stretches"
+        yield f"not read{heading}: {counted(len(verdict.unread), 'place')}"
         for each in verdict.unread[:limit]:
             yield f"  {each.file}:{each.line}  {each.reason}"
         yield from _more(len(verdict.unread), limit)
     if verdict.unknown:
         yield ""
-        yield f"undecided{heading}: {verdict.unknown} questions"
+        yield f"undecided{heading}: {counted(verdict.unknown, 'question')}"
         for one in verdict.unknowns(limit):
             where = f"{one.file}:{one.line}  " if one.file else ""
             yield f"  {where}{one.process}:{one.index}  {one.rule}: {one.reason}"

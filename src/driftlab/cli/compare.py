@@ -6,7 +6,7 @@ import json
 from driftlab.analysis.compare import Compared, Comparison
 from driftlab.api.reading import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.tables import table
+from driftlab.cli.tables import counted, table
 
 NS_PER_MS = 1_000_000
 
@@ -27,8 +27,10 @@ def _show(comparison: Comparison) -> None:
         "bytes a message\nmean", "\nmost", "ahead of the machine\nms, most", "events\ndiffer",
     )  # fmt: skip
     print(
-        f"{comparison.events} events of {comparison.processes} processes, "
-        f"{comparison.messages} messages sent; of {comparison.pairs} pairs of events "
+        f"{counted(comparison.events, 'event')} of "
+        f"{counted(comparison.processes, 'process')}, "
+        f"{counted(comparison.messages, 'message')} sent; "
+        f"of {counted(comparison.pairs, 'pair')} of events "
         f"{comparison.ordered} are ordered by happened-before, {comparison.concurrent} concurrent"
     )
     if comparison.unknown:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from driftlab.api.converted import convert
 from driftlab.cli.flags import format_options
+from driftlab.cli.tables import counted
 
 
 def main(options: argparse.Namespace) -> int:
@@ -15,7 +16,9 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps(done.to_dict(), indent=2))
         return 0
     several = f" in {done.executions} executions" if done.executions > 1 else ""
-    print(f"{done.events} events of {done.processes} processes{several}: {options.out}")
+    print(
+        f"{counted(done.events, 'event')} of {counted(done.processes, 'process')}{several}: {options.out}"
+    )
     for one in done.unread[:5]:
         print(f"unread     {one.file}:{one.line} {one.reason}")
     if len(done.unread) > 5:

@@ -8,7 +8,7 @@ from driftlab.api.cut import Cut
 from driftlab.api.reading import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.naming import counts_named, event_named, number_named
-from driftlab.cli.tables import table
+from driftlab.cli.tables import counted, table
 
 NS_PER_SECOND = 1_000_000_000
 SHOWN_MAX = 20  # messages of a kind that are listed for people
@@ -57,7 +57,7 @@ def _rows(cut: Cut) -> list[list[str]]:
 
 def _listed(messages: Any, what: str) -> list[str]:
     """Return a line for each message, and for those that are too many."""
-    lines = [f"{len(messages)} {'message' if len(messages) == 1 else 'messages'} {what}"]
+    lines = [f"{counted(len(messages), 'message')} {what}"]
     lines += [f"  {_arrow(one)}" for one in messages.head(SHOWN_MAX).to_dicts()]
     more = len(messages) - SHOWN_MAX
     return [*lines, *([f"  … and {more} more; see --json"] if more > 0 else [])]

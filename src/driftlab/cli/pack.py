@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from driftlab.api.packing import Packed, pack
+from driftlab.cli.tables import counted
 
 
 def main(options: argparse.Namespace) -> int:
@@ -14,9 +15,11 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps({"packed": [_plain(each) for each in packed]}, indent=2))
         return 0
     for each in packed:
-        print(f"{each.path}: {each.events} events, {each.bytes} bytes")
+        print(f"{each.path}: {counted(each.events, 'event')}, {counted(each.bytes, 'byte')}")
         for file, line, reason in each.unread[:1]:
-            print(f"  {len(each.unread)} lines unread, the first: {file} line {line}: {reason}")
+            print(
+                f"  {counted(len(each.unread), 'line')} unread, the first: {file} line {line}: {reason}"
+            )
     return 0
 
 

@@ -5,6 +5,12 @@ from collections.abc import Sequence
 GAP = "  "
 
 
+def counted(many: int, one: str) -> str:
+    """Return a number with the noun that it counts: 1 event, 2 events."""
+    several = one + ("es" if one.endswith("s") else "s")
+    return f"{many} {one if many == 1 else several}"
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Return a table; the first `left` columns stand to the left, the others to the right.
 

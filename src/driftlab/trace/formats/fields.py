@@ -235,7 +235,8 @@ def target_names(value: Any) -> list[str] | None:
         with suppress(ValueError, RecursionError):
             value = json.loads(value) if value.lstrip().startswith("[") else value
     if isinstance(value, str):
-        return [part for part in _PARTS.split(value) if part]
+        names = [part for part in _PARTS.split(value) if part]
+        return [name for name in names if name != "and"] if len(names) > 2 else names
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
