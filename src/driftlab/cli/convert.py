@@ -16,9 +16,8 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps(done.to_dict(), indent=2))
         return 0
     several = f" in {done.executions} executions" if done.executions > 1 else ""
-    print(
-        f"{counted(done.events, 'event')} of {counted(done.processes, 'process')}{several}: {options.out}"
-    )
+    events, processes = counted(done.events, "event"), counted(done.processes, "process")
+    print(f"{events} of {processes}{several}: {options.out}")
     for one in done.unread[:5]:
         print(f"unread     {one.file}:{one.line} {one.reason}")
     if len(done.unread) > 5:

@@ -17,9 +17,8 @@ def main(options: argparse.Namespace) -> int:
     for each in packed:
         print(f"{each.path}: {counted(each.events, 'event')}, {counted(each.bytes, 'byte')}")
         for file, line, reason in each.unread[:1]:
-            print(
-                f"  {counted(len(each.unread), 'line')} unread, the first: {file} line {line}: {reason}"
-            )
+            unread = counted(len(each.unread), "line")
+            print(f"  {unread} unread, the first: {file} line {line}: {reason}")
     return 0
 
 
