@@ -89,6 +89,26 @@ def test_every_rule_is_violated_by_some_fault() -> None:
     assert {rule for _, rule in FAULTS.values()} | elsewhere == set(RULES)
 
 
+@pytest.mark.parametrize("left_out", ["", "F", "J"])
+def test_a_die_that_never_falls_on_one_peer_is_named_too(left_out: str, tmp_path: Path) -> None:
+    peers = [name for name in "BCDEFGHIJ" if name != left_out]
+    lines = [
+        "# driftlab-journal 1 machine=A index=0 peers=B,C,D,E,F,G,H,I,J rate=1 seed=1 run=1 "
+        "phase_ns=0 speed=1 world=simulated",
+        "# columns names=time,due_ns,late_ns,tick,kind,sender,stamp,targets,clock,queue,found",
+    ]
+    for tick in range(400):
+        cells = ["1970-01-01T00:00:00Z", f"{tick * 10**9}", "0", f"{tick}", "send", "-", "-"]
+        lines.append("\t".join([*cells, peers[tick % len(peers)], f"{tick + 1}", "0", "-"]))
+    path = tmp_path / "A.log"
+    path.write_text("\n".join([*lines, ""]))
+    verdict = driftlab.read(path).check()
+    assert {name for name, count in verdict.counts.items() if count} == (
+        {"peer-choice"} if left_out else set()
+    )
+    assert [each.found for each in verdict.violations] == ([f"0 to {left_out}"] if left_out else [])
+
+
 # A good history, edited: what one edit does is named by one rule.
 
 
@@ -156,9 +176,37 @@ def begin_early(events: list[list[str]]) -> None:
     events[25][LATE] = "-5"
 
 
+def find_twice(events: list[list[str]]) -> None:
+    event = next(each for each in events[20:] if each[-1] != "-")
+    event[-1] += f",{event[-1].split(',')[0]}"
+
+
+def find_again_later(events: list[list[str]]) -> None:
+    first, *_, later = (each for each in events[20:60] if each[-1] != "-")
+    later[-1] += f",{first[-1].split(',')[0]}"
+
+
+def find_out_of_turn(events: list[list[str]]) -> None:
+    event = next(each for each in events[5:] if "," in each[-1])
+    event[-1] = ",".join(reversed(event[-1].split(",")))
+
+
+def receive_twice(events: list[list[str]]) -> None:
+    place = next(
+        place
+        for place in range(20, len(events))
+        if (events[place - 1][4], events[place][4], events[place][QUEUE])
+        == ("receive", "internal", "0")
+    )
+    events[place][4:7] = events[place - 1][4:7]
+
+
 @pytest.mark.parametrize(
     ("edit", "rule"),
     [
+        (receive_twice, "delivered-twice"),
+        (find_twice, "delivered-twice"),
+        (find_again_later, "delivered-twice"),
         (swap, "process-order"),
         (raise_queue, "queue"),
         (begin_late, "process-order"),
@@ -179,6 +227,57 @@ def test_an_edit_of_a_good_history_is_named_by_its_rule_and_by_no_other(
         history = edited(write_run(tmp_path, seed=seed), "A", edit)
         assert broken(history) == {rule}, list(history.check().violations)
         assert history.check().unknown == 0
+
+
+def find_again_what_waits(events: list[list[str]]) -> None:
+    """Of the messages that still wait at the end, find the first once more in the last tick."""
+    found = [one for event in events for one in event[-1].split(",") if one != "-"]
+    received = sum(event[4] == "receive" for event in events)
+    assert len(found) > received
+    events[-1][-1] = ",".join([*events[-1][-1].replace("-", "").split(","), found[received]])
+    events[-1][-1] = events[-1][-1].lstrip(",")
+
+
+def take_the_second(events: list[list[str]]) -> None:
+    """Let the last tick take the message behind the one whose turn it is."""
+    found = [one for event in events for one in event[-1].split(",") if one != "-"]
+    received = sum(event[4] == "receive" for event in events)
+    assert len(found) > received
+    events[-1][5:7] = found[received].split(":")
+    events[-1][CLOCK] = str(max(int(events[-2][CLOCK]), int(events[-1][6])) + 1)
+
+
+@pytest.mark.parametrize(
+    ("edit", "rule"),
+    [(find_again_what_waits, "delivered-twice"), (take_the_second, "inbox-order")],
+)
+def test_an_edit_of_a_full_inbox_is_named_by_its_rule_and_by_no_other(
+    edit: Callable[[list[list[str]]], object], rule: str, tmp_path: Path
+) -> None:
+    for seed in range(4):
+        history = edited(write_run(tmp_path, seed=seed, rates=(6, 5, 1)), "C", edit)
+        assert broken(history) == {rule}, list(history.check().violations)
+
+
+def test_what_a_broken_channel_lost_is_undecided(tmp_path: Path) -> None:
+    write_run(tmp_path, "loses-rest", seed=3)
+    assert broken(driftlab.read(tmp_path)) == {"lost-message"}
+    for path in tmp_path.glob("*.log"):
+        peers = [name for name in "ABC" if name != path.stem]
+        lines = path.read_text().splitlines()
+        lines[2:2] = [
+            f"# incident time=- what=channel-lost peer={peer} reason=reset" for peer in peers
+        ]
+        path.write_text("\n".join([*lines, ""]))
+    verdict = driftlab.read(tmp_path).check()
+    assert verdict.holds, list(verdict.violations)
+    assert {each.rule for each in verdict.unknowns()} == {"lost-message"}
+
+
+def test_messages_found_out_of_turn_and_received_in_turn_are_one_violation(tmp_path: Path) -> None:
+    for seed in range(6):
+        history = edited(write_run(tmp_path, seed=seed), "C", find_out_of_turn)
+        assert broken(history) == {"inbox-order"}, list(history.check().violations)
 
 
 def test_a_violation_names_file_line_expected_found_and_a_chain(tmp_path: Path) -> None:

@@ -234,6 +234,7 @@ def write_run(
     rates: tuple[int, ...] = (6, 5, 2), wrong: str = "ABC",
 ) -> Path:  # fmt: skip
     """Run three machines, those named in `wrong` with a fault, and write their journals."""
+    folder.mkdir(exist_ok=True)
     dice = Random(seed)
     machines = [
         Wrong(place, rate, fault if NAMES[place] in wrong else "", clock, dice,

@@ -69,10 +69,7 @@ def _by_name(trace: Trace) -> Messages:
     found = place < len(names)
     found[found] = names[place[found]] == of.received[receives][found]
     source[receives[found]] = sends[order][place[found]]
-    nameless = of.received == MISSING
-    if of.sender is not None:
-        source[nameless & (of.sender != NOBODY)] = UNMATCHED
-    source[nameless & (of.kind == RECEIVE)] = UNMATCHED
+    source[(of.received == MISSING) & (of.kind == RECEIVE)] = UNMATCHED
     return _messages(trace, source)
 
 

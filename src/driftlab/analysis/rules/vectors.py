@@ -84,12 +84,13 @@ def _judge(
     process = case.process[block]
     own = np.zeros(now.shape, bool)
     own[np.arange(len(block)), process] = True
-    known = _is_known(case, block, stamped) & ~lone[block]
+    follows = _is_known(case, block, stamped)
+    known = follows & ~lone[block]
     # A message may know of more own events than there were, where an own entry once went back.
     counted = (now[own] != before[own] + 1) & (now[own] != np.maximum(before, came)[own] + 1)
     back = now < before
     ahead = ~own & (now > np.maximum(before, came)) & known[:, None]
-    miscounted = own & (counted & _counts(case, block, now[own]))[:, None]
+    miscounted = own & (counted & follows)[:, None]
     if back.any() or miscounted.any() or ahead.any():
         excused, was_ahead, was_known = _excused(case, block, heard, now, before, own)
         back &= ~excused
@@ -167,21 +168,13 @@ class _Rows:
 
 
 def _is_known(case: Case, block: Array, stamped: Array) -> Array:
-    """Whether the event before is there with its timestamp, or there is none before it."""
-    is_first = case.is_first[block]
-    before = np.where(is_first, True, stamped[block - 1])
-    return before & ~case.after_hole[block] & ~case.begins_anywhere[block]
-
-
-def _counts(case: Case, block: Array, own: Array) -> Array:
-    """Whether an event's own entry must be one more than before.
+    """Whether the event before is there with its timestamp, or there is none before it.
 
     A log that says nothing of its begin may begin anywhere.
     """
-    held = case.trace.timestamps
-    assert held is not None
-    known = _is_known(case, block, is_stamped(held))
-    return known & ~case.begins_anywhere[block]
+    is_first = case.is_first[block]
+    before = np.where(is_first, True, stamped[block - 1])
+    return before & ~case.after_hole[block] & ~case.begins_anywhere[block]
 
 
 def _judged(case: Case) -> Steps:
