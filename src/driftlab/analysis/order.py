@@ -238,8 +238,3 @@ def _index(trace: Trace, messages: Messages, path: Walk, step: int) -> Index:
     for first, block in vector_blocks(trace, messages, path=path):
         table[first : first + block.shape[1]] = block[rows].T
     return Index(step, starts, table)
-
-
-def cycle_of(trace: Trace, messages: Messages) -> Array:
-    """Return the rows of `Order.cycle`, i8; none if there is no cycle."""
-    return np.array(Order(trace, messages).cycle(), np.int64)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from driftlab.analysis.order import cycle_of
+from driftlab.analysis.cycles import cycles_of
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.messages import has_messages
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
@@ -11,20 +11,21 @@ from driftlab.trace.trace import Array
 
 def _before_sent(case: Case) -> Findings:
     """No message is received before it is sent: not in causal order, not in time."""
-    cycle = _cycle(case)
+    cycles = cycles_of(case.trace, case.messages)
     to, came_from = case.pairs
     early = _early_in_time(case, to, came_from)
     receives, sends = to[early], came_from[early]
-    rows = np.concatenate([cycle[-1:], receives])
+    rows = np.concatenate([np.array([cycle[-1] for cycle in cycles], np.int64), receives])
 
     def tell(number: int) -> Telling:
-        if number < len(cycle[-1:]):
+        if number < len(cycles):
+            cycle = cycles[number]
             return Telling(
                 "no event in its own past",
-                f"{case.name(int(cycle[-1]))} happened before itself",
-                tuple(cycle.tolist()),
+                f"{case.name(cycle[-1])} happened before itself",
+                tuple(cycle),
             )
-        row, send = int(receives[number - len(cycle[-1:])]), int(sends[number - len(cycle[-1:])])
+        row, send = int(receives[number - len(cycles)]), int(sends[number - len(cycles)])
         return Telling(
             f"a tick after {_began(case)[send]} ns, when it was sent",
             f"a tick at {_began(case)[row]} ns",
@@ -32,11 +33,6 @@ def _before_sent(case: Case) -> Findings:
         )
 
     return findings(rows, tell)
-
-
-def _cycle(case: Case) -> Array:
-    """Return rows of a shortest chain that leads back to where it began; none if there is none."""
-    return cycle_of(case.trace, case.messages)
 
 
 NS_ASIDE_MAX = 1_000_000_000  # how far apart machines that were started by hand may have begun
