@@ -204,6 +204,34 @@ def test_chromes_flows_are_messages_between_threads(tmp_path: Path, form: str) -
     assert trace.unread == []
 
 
+@pytest.mark.parametrize(
+    ("sent", "received", "rules"),
+    [
+        ({"lamport": 5}, {"lamport": 6}, set()),
+        ({"Lamport Clock": 5}, {"Lamport Clock": 5}, {"clock-condition"}),
+        ({"vc": {"main": 1}}, {"vc": {"main": 1, "other": 1}}, set()),
+        ({"vector": {"main": 1}}, {"vector": {"other": 1}}, {"vector-merge"}),
+        ({"clock": "monotonic"}, {"clock": -5}, set()),
+        ({"clock": True}, {"clock": {"main": "x"}}, set()),
+    ],
+)
+def test_clocks_in_the_arguments_of_somebodys_slices_are_judged(
+    sent: object, received: object, rules: set[str], tmp_path: Path
+) -> None:
+    flow = (
+        {"ph": "M", "name": "thread_name", "tid": 1, "args": {"name": "main"}},
+        {"ph": "M", "name": "thread_name", "tid": 2, "args": {"name": "other"}},
+        {"ph": "X", "name": "asks", "tid": 1, "ts": 10, "dur": 4, "args": sent},
+        {"ph": "X", "name": "answers", "tid": 2, "ts": 12, "dur": 1, "args": received},
+        {"ph": "s", "name": "m", "cat": "c", "id": 7, "tid": 1, "ts": 11},
+        {"ph": "f", "name": "m", "cat": "c", "id": 7, "tid": 2, "ts": 12, "bp": "e"},
+    )
+    verdict = driftlab.read(put(tmp_path, chrome(*flow), "x.json")).check()
+    assert {name for name, count in verdict.counts.items() if count} == rules
+    assert ("clock-condition" in verdict.counts) == ("lamport" in str(sent).lower())
+    assert verdict.unread == []
+
+
 def test_chromes_traces_that_break_off_or_are_odd_say_so(tmp_path: Path) -> None:
     slice_ = {"ph": "X", "name": "a", "tid": 1, "ts": 1, "dur": 1}
     odd: list[dict[str, object]] = [

@@ -4,7 +4,8 @@ Each thread is a process; each slice (`X`, or `B` with its `E`) or instant
 (`i`, `I`, `R`) is an event. A flow begins (`s`), passes (`t`) and ends (`f`)
 in the slices that surround it: a message from each to the next. Ours carry all
 columns in `args.driftlab`, and so come back whole; of others' arguments the
-text is kept. An event has one message received; a second one is told of.
+text is kept, and what is named as logical clocks are called and holds whole
+numbers is read. An event has one message received; a second one is told of.
 """
 
 import json
@@ -17,6 +18,7 @@ import numpy as np
 
 from driftlab.trace.formats.asked import Asked, Execution
 from driftlab.trace.formats.elements import DamagedError, elements
+from driftlab.trace.formats.fields import ALIASES, bare
 from driftlab.trace.formats.flows import Slice, bound
 from driftlab.trace.formats.plain import executions_of
 from driftlab.trace.formats.rows import Rows, Stretch
@@ -24,6 +26,9 @@ from driftlab.trace.formats.text import Text, read_text
 
 KEY: Final = "traceEvents"
 OURS: Final = "driftlab"
+_CLOCKS: Final = {
+    bare(one): name for name in ("clock", "lamport") for one in (name, *ALIASES[name])
+} | {"vector": "clock"}
 _EVENTS: Final = frozenset({"X", "B", "i", "I", "R"})
 _FLOWS: Final = frozenset({"s", "t", "f"})
 _SILENT: Final = frozenset({"E", "M", "C"})  # ends, names, counters: no events
@@ -137,6 +142,21 @@ def _hosts(found: _Sorted) -> dict[tuple[str, str], str]:
             for key, name in named.items()}  # fmt: skip
 
 
+def _clocks_in(args: Any) -> dict[str, Any]:
+    """Return the logical clocks among somebody's arguments: whole numbers, or objects of them."""
+    found: dict[str, Any] = {}
+    for key, value in args.items() if isinstance(args, dict) else ():
+        name = _CLOCKS.get(bare(key))
+        is_vector = name == "clock" and isinstance(value, dict) and value
+        if name and all(map(_is_count, value.values() if is_vector else [value])):
+            found.setdefault(name, value)
+    return found
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
 def _add_told(fields: dict[str, list[Any]], slices: Sequence[Slice]) -> None:
     """Add what the events tell: all columns in ours, name, time and arguments in others'."""
     told: list[dict[str, Any]] = []
@@ -146,7 +166,8 @@ def _add_told(fields: dict[str, list[Any]], slices: Sequence[Slice]) -> None:
             told.append(ours)
         else:
             args = json.dumps(one.args, default=str, ensure_ascii=False) if one.args else None
-            told.append({"event": one.name, "time_ns": one.time, "args": args})
+            clocks = _clocks_in(one.args)
+            told.append({"event": one.name, "time_ns": one.time, "args": args, **clocks})
     for key in dict.fromkeys(key for each in told for key in each):
         if key not in fields:
             fields[key] = [each.get(key) for each in told]

@@ -77,17 +77,17 @@ class Positions(dict[str, int]):
         return self[name]
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
     """Return a field's name without what people write it with: `Logical Clock`, `logical-clock`."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def named(fields: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Part fields into those known here, by their names here, and all others."""
-    low = {_bare(name): name for name in fields}
+    low = {bare(name): name for name in fields}
     known: dict[str, list[Any]] = {}
     for name, others in ALIASES.items():
-        written = next((low[_bare(one)] for one in (name, *others) if _bare(one) in low), None)
+        written = next((low[bare(one)] for one in (name, *others) if bare(one) in low), None)
         if written is not None:
             known[name] = fields[written]
             low = {key: value for key, value in low.items() if value != written}
