@@ -271,6 +271,20 @@ def test_bounds_of_a_long_run_tell_the_skew_to_a_few_parts_in_a_million() -> Non
     assert abs(machine.error.offset_ns) < 25_000_000  # half a tick
 
 
+def test_the_truth_of_a_real_run_is_within_the_bounds_and_close(tmp_path: Path) -> None:
+    scenario = driftlab.Scenario(
+        rates=[60, 50, 40], seconds=2.5, send_one=0.2, send_all=0.1, seed=7,
+        offset_ms=[0, 250, -400], skew_ppm=[0, 20_000, -30_000],
+    )  # fmt: skip
+    driftlab.run(scenario, out=tmp_path / "run")
+    offsets = driftlab.read(tmp_path / "run").offsets()
+    assert offsets.by_arrival
+    assert_true(offsets)
+    for each in offsets.machines[1:]:
+        assert each.error is not None
+        assert abs(each.error.offset_ns) < 50_000_000  # two and a half ticks of the slowest
+
+
 # The command
 
 
