@@ -17,7 +17,7 @@ from driftlab.trace.formats.fields import Bad, Positions, all_whole, is_empty
 from driftlab.trace.trace import MISSING, Array, Timestamps
 
 _WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}\s*")
-ROWS_AT_ONCE: Final = 20_000  # whose objects are held at once
+ROWS_AT_ONCE: Final = 1_000  # whose objects are held at once: few enough for a cache
 _LARGEST: Final = 2**63 - 1
 _NONE: Final[Array] = np.zeros(0, np.int64)
 
