@@ -1,6 +1,7 @@
 """`driftlab convert`: what any log holds, in the format of another tool."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import driftlab
 from driftlab.cli.main import main
 from driftlab.trace.formats import read_executions, read_log
+from driftlab.trace.trace import Trace
 from tests.executions import edges_of, told_of
 
 SHIVIZ = 'A {"A":1}\nasks\nnoise\nB {"A":1, "B":1}\nis asked\n'
@@ -57,6 +59,37 @@ def test_a_run_of_ours_can_be_had_in_every_format(run: Path, tmp_path: Path, nam
     assert told_of(found, keys) == told_of(ours.trace, keys)
     if name != "govector":
         assert edges_of(found) == edges_of(ours.trace)
+
+
+@pytest.mark.parametrize("clock", ["vector", "matrix"])
+@pytest.mark.parametrize("name", ["csv", "parquet"])
+def test_a_machine_without_events_keeps_its_place_in_the_timestamps(
+    clock: str, name: str, tmp_path: Path
+) -> None:
+    scenario = driftlab.Scenario(rates=[20, 0.001, 20], seconds=4, seed=1, clock=clock)
+    driftlab.simulate(scenario, record="all", out=tmp_path / "run")
+    ours, out = driftlab.read(tmp_path / "run"), tmp_path / f"x.{name}"
+    assert [len(part) for part in ours.events.partition_by("process")] == [80, 80]
+    assert main(["convert", str(tmp_path / "run"), str(out), "--to", name]) == 0
+    table = driftlab.read(out, format=name)
+    assert table.check().holds
+    names = {place: table.trace.names.index(each) for place, each in enumerate("ABC")}
+    told = [entries_of(each.trace) for each in (ours, table)]
+    for mine, theirs in zip(*told, strict=True):
+        moved = {(names[row], names[column]): value for (row, column), value in mine.items()}
+        assert theirs == moved
+
+
+def entries_of(trace: Trace) -> list[dict[tuple[int, int], int]]:
+    """Return each event's entries above 0 by row (0 of a vector) and column."""
+    held = trace.timestamps
+    assert held is not None
+    found = []
+    for begin, end in pairwise(held.starts.tolist()):
+        entries, values = held.entries[begin:end].tolist(), held.values[begin:end].tolist()
+        pairs = zip(entries, values, strict=True)
+        found.append({divmod(entry, trace.processes): value for entry, value in pairs if value})
+    return found
 
 
 def test_a_run_without_vector_clocks_gets_them(tmp_path: Path) -> None:

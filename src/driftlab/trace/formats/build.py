@@ -203,7 +203,8 @@ class _Building:
             return in_rows(clocks, places[clocks.codes], kept)
         for clock in FURTHER:
             if clock in self._known:
-                return further(clock, [self._known[clock][row] for row in kept.tolist()], met)
+                texts = [self._known[clock][row] for row in kept.tolist()]
+                return further(clock, texts, list(self._names), met)
         return None
 
     def _texts(self, kept: Array) -> dict[str, list[str | None]]:
