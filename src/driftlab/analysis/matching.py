@@ -18,7 +18,7 @@ import numpy as np
 
 from driftlab.analysis.implied import implied_messages
 from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
-from driftlab.analysis.sends import Finder, reaches
+from driftlab.analysis.sends import Finder, Reach
 from driftlab.trace.trace import (
     EVERY_PEER,
     MISSING,
@@ -213,13 +213,13 @@ def _in_gaps(trace: Trace, sender: Array, to: Array, found: Array) -> Array:
     if not 0 < len(left) <= LEFT_MAX or trace.columns.target is None:
         return left[:0]
     renamed: list[int] = []
-    holed = _holed(trace)
+    holed, reach = _holed(trace), Reach(trace)
     channels = {(int(sender[each]), int(to[each])) for each in left.tolist()}
     for one, other in sorted(each for each in channels if not holed & set(each)):
         mine = np.flatnonzero((sender == one) & (to == other))
         rows = np.arange(*trace.starts[[one, one + 1]])
         there = np.full(len(rows), one), np.full(len(rows), other)
-        rows = rows[reaches(trace, rows, *there) & ~np.isin(rows, found[mine])]
+        rows = rows[reach.reaches(rows, *there) & ~np.isin(rows, found[mine])]
         renamed += _fill_gaps(mine, rows, found)
     return np.array(sorted(renamed), np.int64)
 

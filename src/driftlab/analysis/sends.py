@@ -15,11 +15,42 @@ from driftlab.trace.trace import (
 )
 
 
+class Reach:
+    """Knows to whom events sent, as the log says."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        size = trace.processes
+        members = [number * size + one for number, of in enumerate(trace.sets) for one in of]
+        self._members = np.array(members, np.int64)  # of all sets, rising
+
+    def reaches(self, rows: Array, sender: Array, to: Array) -> Array:
+        """Whether the event of each row, of process `sender`, sent to process `to`."""
+        trace = self._trace
+        if trace.columns.target is None:
+            return sender != to
+        target = trace.columns.target[rows]
+        answer = target == to
+        every = target == EVERY_PEER
+        if every.any():
+            answer |= (
+                every & (sender != to) if trace.peers is None else _among(trace, every, sender, to)
+            )
+        several = np.flatnonzero(target <= SET_FIRST)
+        if len(several):
+            keys = (SET_FIRST - target[several].astype(np.int64)) * trace.processes + to[several]
+            place = np.searchsorted(self._members, keys)
+            place[place == len(self._members)] = 0
+            answer[several] = self._members[place] == keys
+        return answer
+
+
 class Finder:
     """Finds the send that a process made at a clock, to a certain process."""
 
     def __init__(self, trace: Trace, clock: Array = None) -> None:
         self._trace = trace
+        self._reach = Reach(trace)
         self._clock = trace.columns.clock if clock is None else clock
         rows = _sends(trace)
         if clock is not None:
@@ -60,7 +91,7 @@ class Finder:
             looked = looked[inside]
             looked = looked[self._keys[place[looked]] == keys[looked]]
             rows = self._rows[place[looked]]
-            fits = reaches(self._trace, rows, sender[looked], to[looked])
+            fits = self._reach.reaches(rows, sender[looked], to[looked])
             found[looked[fits]] = rows[fits]
             looked = looked[~fits]
             place[looked] += 1
@@ -73,29 +104,6 @@ def _sends(trace: Trace) -> Array:
     if of.target is not None:
         return np.flatnonzero(of.target != NO_TARGET)
     return np.flatnonzero((of.kind == SEND) | (of.kind == UNSAID))
-
-
-def reaches(trace: Trace, rows: Array, sender: Array, to: Array) -> Array:
-    """Whether the event of each row, of process `sender`, sent to process `to`, as the log says."""
-    if trace.columns.target is None:
-        return sender != to
-    target = trace.columns.target[rows]
-    answer = target == to
-    every = target == EVERY_PEER
-    if every.any():
-        answer |= (
-            every & (sender != to) if trace.peers is None else _among(trace, every, sender, to)
-        )
-    several = np.flatnonzero(target <= SET_FIRST)
-    if len(several):
-        members = [
-            number * trace.processes + one
-            for number, every_one in enumerate(trace.sets)
-            for one in every_one
-        ]
-        sets = SET_FIRST - target[several].astype(np.int64)
-        answer[several] = np.isin(sets * trace.processes + to[several], members)
-    return answer
 
 
 def _among(trace: Trace, every: Array, sender: Array, to: Array) -> Array:
