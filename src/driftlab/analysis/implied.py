@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
-from driftlab.trace.trace import NOBODY, Array, Timestamps, Trace
+from driftlab.trace.trace import NOBODY, RECEIVE, UNSAID, Array, Timestamps, Trace
 
 TURNS_MAX: Final = 64  # messages of one event after which the rest is kept as it is
 
@@ -77,7 +77,7 @@ def implied_messages(trace: Trace) -> Messages:
     first, more = _parted(news)
     source[first.row] = first.source
     sender[first.row] = first.process
-    return Messages(source, sender, more.row, more.source, uneven=nothing)
+    return Messages(source, sender, more.row, more.source, uneven=nothing, implied=True)
 
 
 def _news(trace: Trace, held: Timestamps, entries: _Entries, place: Array) -> _News:
@@ -88,10 +88,25 @@ def _news(trace: Trace, held: Timestamps, entries: _Entries, place: Array) -> _N
     has = earlier >= 0
     known[has] = entries.at(earlier[has], entries.process[has])
     is_new = (entries.values > known) & (entries.process != place[entries.row])
+    is_new &= _can_be_heard(trace, entries)
     row, process, value = (
         column[is_new] for column in (entries.row, entries.process, entries.values)
     )
     return _News(row, process, value, _sources(trace, entries, place, process, value))
+
+
+def _can_be_heard(trace: Trace, entries: _Entries) -> Array:
+    """Whether an event may have received what an entry tells of, as far as the log says.
+
+    An event that the log calls internal or a send received nothing; one whose
+    sender the log names received only from it.
+    """
+    of = trace.columns
+    heard: Array = ((of.kind == UNSAID) | (of.kind == RECEIVE))[entries.row]
+    if of.sender is not None:
+        named = of.sender[entries.row]
+        heard &= (named == NOBODY) | (named == entries.process)
+    return heard
 
 
 def _before(trace: Trace, held: Timestamps) -> Array:

@@ -24,6 +24,9 @@ class Messages(NamedTuple):
     because the name of their message is not that of its send.
     uneven i8: rows of receives of a message that carries another stamp than its
     event's, though the event's other messages may carry that.
+    implied: whether the log names no messages, and they are what its vector
+    timestamps imply.
+    astray i8: rows of receives of a message that was sent to another process.
     """
 
     source: Array
@@ -33,6 +36,8 @@ class Messages(NamedTuple):
     early: frozenset[int] = frozenset()
     uneven: Array = np.zeros(0, np.int64)
     renamed: Array = np.zeros(0, np.int64)
+    implied: bool = False
+    astray: Array = np.zeros(0, np.int64)
 
     @property
     def receives(self) -> Array:

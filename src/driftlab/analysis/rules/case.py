@@ -10,7 +10,7 @@ from driftlab.analysis.arriving import match_arrivals
 from driftlab.analysis.inboxes import arrival_rows
 from driftlab.analysis.mending import Mended
 from driftlab.analysis.messages import Messages
-from driftlab.trace.trace import MISSING, NO_TARGET, RECEIVE, Array, Author, Trace
+from driftlab.trace.trace import MISSING, NO_TARGET, RECEIVE, UNSAID, Array, Author, Trace
 
 NOT_KNOWN = Author()
 
@@ -74,10 +74,28 @@ class Case:
     @cached_property
     def is_receive(self) -> Array:
         """Whether an event received a message, as its log says."""
-        if self.columns.sender is not None:
-            mask: Array = self.columns.sender >= 0
-            return mask
-        return self.columns.kind == RECEIVE
+        mask: Array = self.columns.kind == RECEIVE
+        return mask if self.columns.sender is None else mask | (self.columns.sender >= 0)
+
+    @cached_property
+    def may_receive(self) -> Array:
+        """The same, and where the log says nothing of it."""
+        of = self.columns
+        if of.sender is not None or of.received is not None:
+            return self.is_receive
+        mask: Array = self.is_receive | (of.kind == UNSAID)
+        return mask
+
+    @cached_property
+    def has_nameless(self) -> Array:
+        """Of each process whether it received a message of which the log says not which it was."""
+        of, mask = self.columns, np.zeros(self.trace.processes, bool)
+        nameless = self.is_receive & (self.messages.source < 0)
+        for name in (of.stamp, of.received):
+            if name is not None:
+                nameless &= name == MISSING
+        mask[self.process[nameless]] = True
+        return mask
 
     @cached_property
     def matched(self) -> Array:

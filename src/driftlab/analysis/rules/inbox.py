@@ -177,7 +177,7 @@ def _idle(case: Case) -> Array:
     queue = case.columns.queue
     if queue is None:
         return np.zeros(len(case), bool)
-    none_taken = ~case.is_receive & (case.messages.source == -1) & (queue != MISSING)
+    none_taken = ~case.may_receive & (case.messages.source == -1) & (queue != MISSING)
     if case.trace.arrivals is None:
         return none_taken & (queue > 0)
     local, summed = _lengths(case)
@@ -249,7 +249,7 @@ def _queue(case: Case) -> Findings:
     exact = case.trace.arrivals is not None
     judged = case.has_before | case.is_first
     judged &= ~case.after_hole & (queue != MISSING)
-    taken = case.is_receive.astype(np.int64)
+    taken = case.may_receive.astype(np.int64)
     expected = case.before(queue, 0) - taken
     if exact:
         expected, summed = _lengths(case)

@@ -13,7 +13,7 @@ from driftlab.analysis.rules.lamport import is_counted_apart
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
 from driftlab.trace.trace import MISSING, NO_TARGET, Array
 
-_MAY_BE = "the channel broke, or the receiver's log has holes or begins later"
+_MAY_BE = "the channel broke, or what came is not all known: holes, a later begin, receives unnamed"
 
 
 def _lost_ones(case: Case) -> tuple[Array, Array]:
@@ -82,8 +82,8 @@ def _next_there(case: Case, row: int, to: int) -> int:
 def _excused(case: Case, rows: Array, to: Array) -> Array:
     """Whether a message may have come, or its channel broke: then nothing can be said.
 
-    It may have come if the receiver's log has holes, or begins anywhere, and
-    has nothing of the channel that was sent before.
+    It may have come if the receiver's log has holes, or receives that name no
+    message, or begins anywhere and has nothing of the channel that was sent before.
     """
     names = case.trace.names
     broke = [
@@ -94,7 +94,7 @@ def _excused(case: Case, rows: Array, to: Array) -> Array:
     channel = case.process[rows].astype(np.int64) * case.trace.processes + to
     first = sources[begins[np.searchsorted(channels, channel)]]
     before = (first > rows) & _may_lack_first(case)[to]
-    return case.has_holes[to] | before | np.array(broke, bool)
+    return case.has_holes[to] | case.has_nameless[to] | before | np.array(broke, bool)
 
 
 def _may_lack_first(case: Case) -> Array:
@@ -178,6 +178,9 @@ def _told_apart(case: Case, row: int) -> Telling:
 
 
 def _has_targets(case: Case) -> bool:
+    """Whether the log says to whom events sent, and names messages, if only by their stamps."""
+    if case.messages.implied:
+        return False
     return case.columns.target is not None and bool((case.columns.target != NO_TARGET).any())
 
 
