@@ -7,6 +7,7 @@ from driftlab.trace.trace import (
     EVERY_PEER,
     MISSING,
     NO_TARGET,
+    NOBODY,
     SEND,
     SET_FIRST,
     UNSAID,
@@ -84,18 +85,47 @@ class Finder:
             known = value < len(self._values)
             known[known] = self._values[value[known]] == stamp[known]
         keys = np.where(known, sender.astype(np.int64) * self._span + value, -1)
-        place = np.searchsorted(self._keys, keys)
-        looked = np.flatnonzero(known)
-        while len(looked):  # of several sends at one clock take the first that goes there
-            inside = place[looked] < len(self._keys)
-            looked = looked[inside]
-            looked = looked[self._keys[place[looked]] == keys[looked]]
-            rows = self._rows[place[looked]]
-            fits = self._reach.reaches(rows, sender[looked], to[looked])
-            found[looked[fits]] = rows[fits]
-            looked = looked[~fits]
-            place[looked] += 1
+        low, high = (np.searchsorted(self._keys, keys, side=side) for side in ("left", "right"))
+        one = np.flatnonzero(known & (high == low + 1))
+        rows = self._rows[low[one]]
+        fits = self._reach.reaches(rows, sender[one], to[one])
+        found[one[fits]] = rows[fits]
+        several = np.flatnonzero(known & (high > low + 1))
+        if len(several):
+            self._find_among(several, low, high, to, found)
         return found
+
+    def _find_among(self, several: Array, low: Array, high: Array, to: Array, found: Array) -> None:
+        """Find sends of messages whose name several sends at one clock have.
+
+        The k-th message of a name is that of the k-th send; one that came more
+        often than it was sent is that of the first again. A name that came once
+        is that of the send whose clock fits best between those beside it.
+        """
+        places: dict[tuple[int, int], list[int]] = {}
+        for place in several.tolist():
+            places.setdefault((int(low[place]), int(to[place])), []).append(place)
+        for (begin, there), mine in places.items():
+            rows = np.sort(self._rows[begin : int(high[mine[0]])])
+            process = np.searchsorted(self._trace.starts, rows, side="right") - 1
+            rows = rows[self._reach.reaches(rows, process, np.full(len(rows), there))]
+            if len(rows) and len(mine) == 1:
+                found[mine] = rows[np.argmax(_fitting(self._trace, rows))]
+            elif len(rows):
+                found[mine] = np.append(rows, np.repeat(rows[0], len(mine)))[: len(mine)]
+
+
+def _fitting(trace: Trace, rows: Array) -> Array:
+    """Return with how many of the events beside them the clocks of some sends fit, 0 to 2."""
+    clock, starts, of = trace.columns.clock, trace.starts, trace.columns
+    process = np.searchsorted(starts, rows, side="right") - 1
+    before, after = np.maximum(rows - 1, 0), np.minimum(rows + 1, len(clock) - 1)
+    stood = np.where(rows > starts[process], clock[before], 0)
+    goes_on = clock[after] == clock[rows] + 1
+    if of.sender is not None:
+        goes_on |= (of.sender[after] != NOBODY) & (clock[after] > clock[rows])
+    fits: Array = (clock[rows] == stood + 1).astype(int) + goes_on
+    return fits
 
 
 def _sends(trace: Trace) -> Array:

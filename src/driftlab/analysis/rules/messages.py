@@ -120,7 +120,7 @@ def _twice(case: Case) -> Findings:
     first, again = _again(rows, keys)
     if case.trace.arrivals is not None:
         more_first, more_again = _arrived_again(case)
-        new = ~np.isin(arrival_names(case.trace)[more_again], keys[np.isin(rows, again)])
+        new = ~np.isin(arrived_keys(case)[more_again], keys[np.isin(rows, again)])
         rows_again = case.arrival_rows[more_again[new]]
         first = np.concatenate([first, case.arrival_rows[more_first[new]]])
         again = np.concatenate([again, rows_again])
@@ -138,15 +138,32 @@ def _twice(case: Case) -> Findings:
 
 
 def received_keys(case: Case) -> tuple[Array, Array]:
-    """Return the rows that received, and a number for each message at its receiver."""
+    """Return the rows that received, and a number for each message at its receiver.
+
+    Messages are told apart by their sends, where these are there, else by their names.
+    """
     of = case.columns
     if of.received is not None:
         rows = np.flatnonzero(of.received != MISSING)
         names = np.unique(of.received[rows], return_inverse=True)[1]
-        return rows, names * case.trace.processes + case.process[rows]
-    if of.stamp is None or of.sender is None:
+        names = names * case.trace.processes + case.process[rows]
+    elif of.stamp is None or of.sender is None:
         return NO_ROWS, NO_ROWS
-    return receive_names(case.trace)
+    else:
+        rows, names = receive_names(case.trace)
+    return rows, _keys(case, names, case.messages.source[rows], case.process[rows])
+
+
+def arrived_keys(case: Case) -> Array:
+    """Return the number of the message of every arrival, as `received_keys` numbers them."""
+    to = case.process[case.arrival_rows]
+    return _keys(case, arrival_names(case.trace), case.arrival_sources, to)
+
+
+def _keys(case: Case, names: Array, sources: Array, to: Array) -> Array:
+    known = sources >= 0
+    keys: Array = np.where(known, sources * case.trace.processes + to, -1 - names)
+    return keys
 
 
 def _again(rows: Array, keys: Array) -> tuple[Array, Array]:
@@ -157,7 +174,7 @@ def _again(rows: Array, keys: Array) -> tuple[Array, Array]:
 
 
 def _arrived_again(case: Case) -> tuple[Array, Array]:
-    keys = arrival_names(case.trace)
+    keys = arrived_keys(case)
     return _again(np.arange(len(keys)), keys)
 
 
@@ -193,7 +210,7 @@ def _fifo(case: Case) -> Findings:
 
 def _is_told_elsewhere(case: Case, late: Array, overtaking: Array) -> Array:
     """Whether arrivals that come late came before, or were received before what overtook them."""
-    again = occurrences(arrival_names(case.trace))[late] > 0
+    again = occurrences(arrived_keys(case))[late] > 0
     to = case.process[case.arrival_rows[late]].tolist()
     pairs = zip(case.arrival_sources[late].tolist(), overtaking.tolist(), to, strict=True)
     in_turn = [
