@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, overload
 
+import numpy as np
+
 from driftlab.analysis.mending import Mended
 from driftlab.analysis.messages import Messages
 from driftlab.analysis.rules.case import Case
@@ -124,7 +126,8 @@ class Verdict:
     processes: how many there are. messages: how many were received from a send that is there.
     unknown: how many questions holes in the log leave undecided; `unknowns` tells of them.
     unread: what in the log matched nothing. in_flight: messages that were sent
-    and not received, None where the log does not say to whom events sent.
+    and not received, but for those to processes without a log; None where the
+    log does not say to whom events sent.
     is_foreign: whether the log says nothing about its processes, as ours do.
     not_applied: rules that need what the log does not have.
     remarks: what is no violation but should be known.
@@ -168,8 +171,12 @@ class Verdict:
         """How many messages were sent and not received, as far as the log says."""
         if self._case.columns.target is None:
             return None
-        sent = len(self._case.sent[0])
-        return sent - len({*zip(*(each.tolist() for each in _received(self._case)), strict=True)})
+        case = self._case
+        rows, to = case.sent
+        keys = rows * case.trace.processes + to
+        came_from, there = _received(case)
+        lacking = ~np.isin(keys, came_from * case.trace.processes + there)
+        return int((lacking & ~case.is_absent[to]).sum())
 
     @property
     def remarks(self) -> list[str]:

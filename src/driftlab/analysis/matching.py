@@ -188,6 +188,9 @@ def _miscounted(trace: Trace, sender: Array, stamp: Array, to: Array, found: Arr
     is_send = trace.columns.sender == NOBODY
     wrong = is_send & (clock != should) & (clock != MISSING) & (should != MISSING + 1)
     wrong[trace.holes] = False  # what was before is not known
+    begun = [author.from_start for author in trace.authors] or [False] * trace.processes
+    firsts = starts[~np.array(begun, bool)]
+    wrong[firsts[firsts < len(clock)]] = False
     should[~wrong] = MISSING  # named by nothing
     other = Finder(trace, should).find(sender[left], stamp[left], to[left])
     taken = found >= 0

@@ -33,15 +33,31 @@ def in_tick_order(trace: Trace) -> Trace:
 def mended_ticks(trace: Trace) -> Array:
     """Return the ticks, i8, each that alone does not fit between its neighbours made to fit.
 
-    If the event before has tick k - 1 and that after k + 1, this is tick k.
+    If the event before has tick k - 1, that after k + 1 and none has k, this is tick k.
     """
+    import numpy as np
+
     tick = trace.columns.tick.copy()
     if len(tick) > 2:
         between = tick[:-2] + 2 == tick[2:]
         whole = trace.process_column()
         between &= whole[:-2] == whole[2:]
-        tick[1:-1][between] = tick[:-2][between] + 1
+        place = np.flatnonzero(between & (tick[1:-1] != tick[:-2] + 1)) + 1
+        for row in place[~_stands_elsewhere(trace, whole, place, tick)].tolist():
+            tick[row] = tick[row - 1] + 1
     return tick
+
+
+def _stands_elsewhere(trace: Trace, process: Array, place: Array, tick: Array) -> Array:
+    """Whether the tick that would fit at each place is another event's: lines changed places."""
+    import numpy as np
+
+    found = np.zeros(len(place), bool)
+    for one in np.unique(process[place]).tolist():
+        mine = process[place] == one
+        begin, end = trace.starts[[one, one + 1]].tolist()
+        found[mine] = np.isin(tick[place[mine] - 1] + 1, trace.columns.tick[begin:end])
+    return found
 
 
 def _copies(trace: Trace, process: Array, order: Array) -> Array:

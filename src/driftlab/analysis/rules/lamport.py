@@ -110,8 +110,13 @@ def is_counted_apart(case: Case) -> Array:
     for row in np.flatnonzero((target < 0) & (target != NO_TARGET) & (step > 1)).tolist():
         mask[row] = step[row] == len(case.trace.targets_of(row))
     mask[case.messages.source[case.messages.renamed]] = False  # all its messages say otherwise
-    mask[_steps(case).slips] = False
-    return mask & ~case.is_receive & ~case.after_hole & ~case.begins_anywhere
+    steps = _steps(case)
+    mask[steps.slips] = False
+    mask &= ~case.is_receive & ~case.after_hole & ~case.begins_anywhere
+    # Right after an event whose clock is wrong, the step says nothing of this one.
+    off = steps.judged & (clock != steps.expected) & ~mask & case.has_before
+    mask[1:] &= ~(off[:-1] & ~case.is_first[1:])
+    return mask
 
 
 class Steps(NamedTuple):
@@ -147,9 +152,9 @@ def _find_steps(case: Case) -> Steps:
     after = wrong + 1
     follows = case.has_before[after] & judged[after]
     went_on = clock[after] == np.maximum(expected[wrong], came[after]) + 1
-    return Steps(
-        before, came, expected, judged, wrong[follows & went_on & (clock[after] != expected[after])]
-    )
+    is_told = judged[wrong] | (clock[after] <= clock[wrong]) | (clock[wrong] <= came[wrong])
+    slips = wrong[follows & went_on & is_told & (clock[after] != expected[after])]
+    return Steps(before, came, expected, judged, slips)
 
 
 def _step(case: Case) -> Findings:

@@ -12,6 +12,8 @@ from driftlab.trace.trace import MISSING, Array, Author, Columns
 DRIFT_MAX = 0.01  # of the time that passed: a machine that loses more does not keep its rate
 DRIFT_NS_MIN = 50_000_000  # below this a machine may just have had to wait for a processor
 EVENTS_MIN = 8  # a quarter of fewer says nothing
+EVENTS_SLOW_MIN = 3  # of fewer than those, all must have taken SLOW_PERIODS: more than a pause
+SLOW_PERIODS = 2
 
 
 def _process_order(case: Case) -> Findings:
@@ -138,8 +140,10 @@ def _pacing(case: Case) -> Findings:
 def _slow(case: Case, author: Author, begin: int, end: int) -> Telling | None:
     """Say of a process that it does not keep its rate, if it does not."""
     of = case.columns
-    if author.rate is None or author.simulated or end - begin < EVENTS_MIN:
+    if author.rate is None or author.simulated or end - begin < EVENTS_SLOW_MIN:
         return None
+    if end - begin < EVENTS_MIN:
+        return _always_slow(case, author, begin, end)
     if of.late_ns is None or of.due_ns is None:
         return _off(case, author.rate, begin, end)
     late, quarter = of.late_ns[begin:end], (end - begin) // 4
@@ -149,6 +153,26 @@ def _slow(case: Case, author: Author, begin: int, end: int) -> Telling | None:
         return None
     achieved = author.rate * passed / (passed + late[-1] - late[0])
     return _told(author.rate, achieved, begin, end)
+
+
+def _always_slow(case: Case, author: Author, begin: int, end: int) -> Telling | None:
+    """Say of a process with few events that it took far too long for each, if it did.
+
+    One that was held up once catches up after that.
+    """
+    of = case.columns
+    has_due = of.due_ns is not None and of.late_ns is not None
+    began = of.time_ns if not has_due else _began(of) * 1.0
+    assert author.rate is not None
+    if began is None or (not has_due and (began[begin:end] == MISSING).any()):
+        return None
+    period = 1e9 / author.rate / (author.speed if has_due else 1)
+    steps = np.diff(began[begin:end])
+    if (steps <= SLOW_PERIODS * period).any():
+        return None
+    passed = max(int(steps.sum()), 1)
+    scale = author.speed if has_due else 1
+    return _told(author.rate, (end - 1 - begin) * 1e9 / passed / scale, begin, end)
 
 
 def _off(case: Case, rate: float, begin: int, end: int) -> Telling | None:

@@ -86,6 +86,6 @@ def _logs(executions: Sequence[Execution]) -> dict[str, list[str]]:
         rows = zip(times, written.hosts(), written.clocks(), written.events(), strict=True)
         for row, (time, host, clock, text) in enumerate(rows):
             if row in lacking:
-                logs[host].append(f"# here events of {host} are missing")
+                logs[host].append(f"{host}: events are missing here")
             logs[host].append(f"{time.lstrip()}{host} {clock}\n{text}")
     return logs

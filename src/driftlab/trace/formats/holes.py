@@ -1,9 +1,9 @@
 """Where an event of a process may be missing: what could not be read lies before the next one.
 
 A stretch that matched nothing may be an event of any process that has events
-before and after it in the same file; if it names processes of the trace as
-words, only of those; in a file of one process it is of that. A record whose
-process is known is missing there alone.
+before and after it in the same file; if it begins with the name of a process,
+only of that; in a file of one process it is of that. A record whose process is
+known is missing there alone.
 """
 
 import re
@@ -52,10 +52,14 @@ def holes_of(
 
 
 def _named(each: Stretch, numbers: Mapping[str, int], alone: Mapping[int, int]) -> set[int]:
-    """Return the processes of which a stretch may be: those it names, or whose file it is in."""
+    """Return the process of which a stretch is: whose name it begins with, or whose file it is in.
+
+    A name further on may be that of a peer, `receive from B`.
+    """
     if each.file in alone:
         return {alone[each.file]}
-    return {numbers[word] for word in _WORD.findall(each.text or "") if word in numbers}
+    first = _WORD.search(each.text or "")
+    return {numbers[first[0]]} if first and first[0] in numbers else set()
 
 
 def _lone_processes(starts: Array, file: Array) -> dict[int, int]:
