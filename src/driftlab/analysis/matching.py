@@ -22,6 +22,7 @@ from driftlab.analysis.sends import Finder, Reach
 from driftlab.trace.trace import (
     EVERY_PEER,
     MISSING,
+    NO_TARGET,
     NOBODY,
     RECEIVE,
     Array,
@@ -70,7 +71,11 @@ def _by_name(trace: Trace) -> Messages:
     found[found] = names[place[found]] == of.received[receives][found]
     source[receives[found]] = sends[order][place[found]]
     source[(of.received == MISSING) & (of.kind == RECEIVE)] = UNMATCHED
-    return _messages(trace, source)
+    rows = np.flatnonzero(source >= 0)
+    process = trace.process_column()
+    reached = Reach(trace).reaches(source[rows], process[source[rows]], process[rows])
+    is_told = of.target is not None and (of.target[source[rows]] != NO_TARGET)
+    return _messages(trace, source, astray=rows[~reached & is_told])
 
 
 def _by_stamp(trace: Trace) -> Messages:
@@ -84,13 +89,17 @@ def _by_stamp(trace: Trace) -> Messages:
     early, late = _shifted(trace, finder, sender, stamp, to, found)
     uneven = _uneven(trace, finder, sender, stamp, to, found)
     again, uneven = _alike(trace, found, uneven)
-    renamed = _union(late, again, _miscounted(trace, sender, stamp, to, found),
-                     _in_gaps(trace, sender, to, found))  # fmt: skip
+    miscounted = _miscounted(trace, sender, stamp, to, found)
+    astray = _astray(finder, sender, stamp, to, found)
+    renamed = _union(late, again, miscounted, _in_gaps(trace, sender, to, found))
     source[receives] = found
     # A receive that does not name its message cannot be matched.
     source[(of.sender != NOBODY) & (of.stamp == MISSING)] = UNMATCHED
     source[(of.kind == RECEIVE) & (of.sender == NOBODY)] = UNMATCHED
-    return _messages(trace, source, early=early, uneven=receives[uneven], renamed=receives[renamed])
+    return _messages(
+        trace, source, early=early, uneven=receives[uneven], renamed=receives[renamed],
+        astray=receives[astray],
+    )  # fmt: skip
 
 
 def _holed(trace: Trace) -> set[int]:
@@ -198,6 +207,17 @@ def _miscounted(trace: Trace, sender: Array, stamp: Array, to: Array, found: Arr
     fits = (other >= 0) & ~np.isin(other * width + to[left], found[taken] * width + to[taken])
     found[left[fits]] = other[fits]
     return left[fits]
+
+
+def _astray(finder: Finder, sender: Array, stamp: Array, to: Array, found: Array) -> Array:
+    """Match what is left with sends to somebody else; change `found`, return what was matched.
+
+    What happened before is no less before because it came to the wrong process.
+    """
+    left = np.flatnonzero(found == UNMATCHED)
+    other = finder.find_astray(sender[left], stamp[left], to[left])
+    found[left] = other
+    return left[other >= 0]
 
 
 def _union(*rows: Array) -> Array:

@@ -50,6 +50,7 @@ class Finder:
     """Finds the send that a process made at a clock, to a certain process."""
 
     def __init__(self, trace: Trace, clock: Array = None) -> None:
+        """`clock`: names of the sends, where they are not their clocks."""
         self._trace = trace
         self._reach = Reach(trace)
         self._clock = trace.columns.clock if clock is None else clock
@@ -72,11 +73,36 @@ class Finder:
             return np.searchsorted(self._values, clock).astype(np.int64), 0, len(self._values) + 1
         return clock - low, low, span
 
+    def find_astray(self, sender: Array, stamp: Array, to: Array) -> Array:
+        """Return the rows of the only sends of these names, to whomever they went; else UNMATCHED.
+
+        Not those that went to the process itself that sent.
+        """
+        found = np.full(len(stamp), UNMATCHED, np.int64)
+        if self._trace.columns.target is None or not len(self._rows):
+            return found
+        low, high = self._places(sender, stamp)
+        one = np.flatnonzero((high == low + 1) & (sender != to))
+        found[one] = self._rows[low[one]]
+        return found
+
     def find(self, sender: Array, stamp: Array, to: Array) -> Array:
         """Return the rows of the sends, UNMATCHED where there is none."""
         found = np.full(len(stamp), UNMATCHED, np.int64)
         if not len(self._rows) or not len(stamp):
             return found
+        low, high = self._places(sender, stamp)
+        one = np.flatnonzero(high == low + 1)
+        rows = self._rows[low[one]]
+        fits = self._reach.reaches(rows, sender[one], to[one])
+        found[one[fits]] = rows[fits]
+        several = np.flatnonzero(high > low + 1)
+        if len(several):
+            self._find_among(several, low, high, to, found)
+        return found
+
+    def _places(self, sender: Array, stamp: Array) -> tuple[Array, Array]:
+        """Return from where to where the sends of these names stand among all."""
         if self._values is None:
             value: Array = stamp - self._low
             known = (stamp >= self._low) & (value < self._span)
@@ -86,14 +112,7 @@ class Finder:
             known[known] = self._values[value[known]] == stamp[known]
         keys = np.where(known, sender.astype(np.int64) * self._span + value, -1)
         low, high = (np.searchsorted(self._keys, keys, side=side) for side in ("left", "right"))
-        one = np.flatnonzero(known & (high == low + 1))
-        rows = self._rows[low[one]]
-        fits = self._reach.reaches(rows, sender[one], to[one])
-        found[one[fits]] = rows[fits]
-        several = np.flatnonzero(known & (high > low + 1))
-        if len(several):
-            self._find_among(several, low, high, to, found)
-        return found
+        return low, np.where(known, high, low)
 
     def _find_among(self, several: Array, low: Array, high: Array, to: Array, found: Array) -> None:
         """Find sends of messages whose name several sends at one clock have.

@@ -26,6 +26,7 @@ def _lost_ones(case: Case) -> tuple[Array, Array]:
     keys = case.messages.source[receives] * width + case.process[receives]
     came_keys = np.union1d(sources * width + case.process[there], keys)
     lost = ~np.isin(rows * width + to, came_keys)
+    lost &= ~np.isin(rows, case.messages.source[case.messages.astray])  # it went elsewhere
     rows, to, channel = rows[lost], to[lost], channel[lost]
     channels, begins, sources = case.kept("came by channel", _by_channel)
     if not len(channels):

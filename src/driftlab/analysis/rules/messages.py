@@ -24,20 +24,53 @@ _HIDDEN = "it names no message, or the send may be where the sender's log has a 
 
 
 def _from_nowhere(case: Case) -> Findings:
-    """Every message that was received was sent."""
+    """Every message that was received, or found, was sent, and to whom it came."""
     lone = np.flatnonzero(case.messages.source == UNMATCHED)
     extra = case.messages.more_to[case.messages.more_from < 0]
     rows = np.union1d(lone, extra)
     may_be = np.array([_may_be_missing(case, row) for row in rows.tolist()], bool)
-    wrong = rows[~may_be]
+    astray, found = case.messages.astray, _found_only(case)
+    wrong = np.concatenate([rows[~may_be], astray, case.arrival_rows[found]])
+    ends = np.cumsum([len(rows[~may_be]), len(astray)])
 
     def tell(number: int) -> Telling:
         row = int(wrong[number])
-        return Telling(
-            f"a send by {_sender(case, row)} {_named(case, row)}", "no such send", (row,)
-        )
+        if number >= ends[1]:
+            return _told_found(case, row, int(found[number - ends[1]]))
+        what = f"a send by {_sender(case, row)} {_named(case, row)}"
+        if number < ends[0]:
+            return Telling(what, "no such send", (row,))
+        send = int(case.messages.source[row])
+        to = " and ".join(case.trace.names[place] for place in case.trace.targets_of(send))
+        return Telling(what, f"{case.name(send)} sent it to {to}", (send, row))
 
     return findings(wrong, tell, rows[may_be], _HIDDEN)
+
+
+def _found_only(case: Case) -> Array:
+    """Return the numbers of arrivals that nobody sent and nobody received, as far as is known."""
+    held, clock = case.trace.arrivals, case.columns.clock
+    if held is None or clock is None:
+        return NO_ROWS
+    lone = np.flatnonzero(case.arrival_sources == UNMATCHED)
+    names = arrival_names(case.trace)[lone]
+    lone = lone[~np.isin(names, receive_names(case.trace)[1])]
+    return np.array([each for each in lone.tolist() if not _may_be_sent(case, each)], np.int64)
+
+
+def _may_be_sent(case: Case, arrival: int) -> bool:
+    held = case.trace.arrivals
+    assert held is not None
+    sender, stamp = int(held.sender[arrival]), int(held.stamp[arrival])
+    return bool(case.is_absent[sender]) or _gaps(case).may_hide(sender, stamp)
+
+
+def _told_found(case: Case, row: int, arrival: int) -> Telling:
+    held = case.trace.arrivals
+    assert held is not None
+    name, stamp = case.trace.names[int(held.sender[arrival])], int(held.stamp[arrival])
+    to = case.trace.names[case.trace.process_of(row)]
+    return Telling(f"a send by {name} to {to} with clock {stamp}", "no such send", (row,))
 
 
 def _sender(case: Case, row: int) -> str:
@@ -78,8 +111,12 @@ def _may_be_missing(case: Case, row: int) -> bool:
     if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
         return bool(case.has_holes[sender] or case.is_open[sender])
     stamp = int(of.stamp[row])
-    known = case.kept("named gaps", lambda case: _Gaps(case))
-    return bool(known.may_hide(sender, stamp))
+    return _gaps(case).may_hide(sender, stamp)
+
+
+def _gaps(case: Case) -> "_Gaps":
+    gaps: _Gaps = case.kept("named gaps", _Gaps)
+    return gaps
 
 
 class _Gaps:
