@@ -10,7 +10,16 @@ from driftlab.analysis.arriving import match_arrivals
 from driftlab.analysis.inboxes import arrival_rows
 from driftlab.analysis.mending import Mended
 from driftlab.analysis.messages import Messages
-from driftlab.trace.trace import MISSING, NO_TARGET, RECEIVE, UNSAID, Array, Author, Trace
+from driftlab.trace.trace import (
+    MISSING,
+    NO_TARGET,
+    RECEIVE,
+    UNSAID,
+    Array,
+    Author,
+    Timestamps,
+    Trace,
+)
 
 NOT_KNOWN = Author()
 
@@ -63,6 +72,21 @@ class Case:
     def has_before(self) -> Array:
         """Whether the event before, of the same process, stands in the row before."""
         return ~(self.is_first | self.after_hole)
+
+    @cached_property
+    def may_lack_first(self) -> Array:
+        """Of each process whether events may be missing before the first of its log.
+
+        A clock of 1 is that of a first event, whatever else is known of the log.
+        """
+        lacks = self.may_begin_anywhere.copy()
+        first = np.flatnonzero(self.is_first)
+        process, held, clock = self.process[first], self.trace.timestamps, self.columns.clock
+        if held is not None and held.clock == "vector":
+            lacks[process[own_entries(held, first, process) == 1]] = False
+        if clock is not None:
+            lacks[process[(clock[first] != MISSING) & (clock[first] <= 1)]] = False
+        return lacks
 
     def before(self, column: Array, start: int) -> Array:
         """Return a column's value at the event before; at the first of a process, `start`."""
@@ -227,3 +251,13 @@ def _same(pairs: tuple[Array, Array], row: int) -> list[int]:
     begin, end = np.searchsorted(pairs[0], [row, row + 1]).tolist()
     partners: list[int] = pairs[1][begin:end].tolist()
     return partners
+
+
+def own_entries(held: Timestamps, rows: Array, process: Array) -> Array:
+    """Return the entries of some events' timestamps for these processes, 0 where there is none."""
+    found = np.zeros(len(rows), np.int64)
+    for number, (row, own) in enumerate(zip(rows.tolist(), process.tolist(), strict=True)):
+        begin, end = held.starts[row : row + 2].tolist()
+        here = np.flatnonzero(held.entries[begin:end] == own)
+        found[number] = held.values[begin + here[0]] if len(here) else 0
+    return found

@@ -8,10 +8,9 @@ the receiver's log has holes, nothing can be said.
 import numpy as np
 
 from driftlab.analysis.rules.case import Case
-from driftlab.analysis.rules.dense import table
 from driftlab.analysis.rules.lamport import is_counted_apart
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
-from driftlab.trace.trace import MISSING, NO_TARGET, Array
+from driftlab.trace.trace import NO_TARGET, Array
 
 _MAY_BE = "the channel broke, or what came is not all known: holes, a later begin, receives unnamed"
 
@@ -94,25 +93,8 @@ def _excused(case: Case, rows: Array, to: Array) -> Array:
     channels, begins, sources = case.kept("came by channel", _by_channel)
     channel = case.process[rows].astype(np.int64) * case.trace.processes + to
     first = sources[begins[np.searchsorted(channels, channel)]]
-    before = (first > rows) & _may_lack_first(case)[to]
+    before = (first > rows) & case.may_lack_first[to]
     return case.has_holes[to] | case.has_nameless[to] | before | np.array(broke, bool)
-
-
-def _may_lack_first(case: Case) -> Array:
-    """Of each process whether events may be missing before the first of its log.
-
-    A clock of 1 is that of a first event, whatever else is known of the log.
-    """
-    lacks = case.may_begin_anywhere.copy()
-    first = np.flatnonzero(case.is_first)
-    process, held = case.process[first], case.trace.timestamps
-    if held is not None and held.clock == "vector":
-        own = table(held, first, case.trace.processes)[np.arange(len(first)), process]
-        lacks[process[own == 1]] = False
-    clock = case.columns.clock
-    if clock is not None:
-        lacks[process[(clock[first] != MISSING) & (clock[first] <= 1)]] = False
-    return lacks
 
 
 def _lost(case: Case) -> Findings:

@@ -110,7 +110,8 @@ def _judge(
         hit = mask.any(axis=1) & stamped[block] & (steps.verdict[block] == HOLDS)
         steps.verdict[block[hit]] = verdict
         steps.entry[block[hit]] = mask[hit].argmax(axis=1)
-    steps.is_unknown[block] = ~stamped[block] | case.after_hole[block]
+    begins = case.is_first[block] & case.may_lack_first[case.process[block]]
+    steps.is_unknown[block] = ~stamped[block] | case.after_hole[block] | begins
 
 
 def _excused(
@@ -170,11 +171,12 @@ class _Rows:
 def _is_known(case: Case, block: Array, stamped: Array) -> Array:
     """Whether the event before is there with its timestamp, or there is none before it.
 
-    A log that says nothing of its begin may begin anywhere.
+    A log that says nothing of its begin may begin anywhere, but for an own entry of 1.
     """
     is_first = case.is_first[block]
     before = np.where(is_first, True, stamped[block - 1])
-    return before & ~case.after_hole[block] & ~case.begins_anywhere[block]
+    begins = is_first & case.may_lack_first[case.process[block]]
+    return before & ~case.after_hole[block] & ~begins
 
 
 def _judged(case: Case) -> Steps:
