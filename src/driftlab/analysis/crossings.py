@@ -91,7 +91,7 @@ def _pairs(trace: Trace, messages: Messages) -> tuple[Array, Array, bool]:
     arrivals = trace.arrivals
     if arrivals is None or not len(arrivals.sender):
         return send, found, False
-    sources = match_arrivals(trace, messages)
+    sources = match_arrivals(trace, messages).source
     there = np.flatnonzero(sources >= 0)
     at = np.repeat(np.arange(len(trace)), np.diff(arrivals.starts))
     return np.concatenate([send, sources[there]]), np.concatenate([found, at[there]]), True

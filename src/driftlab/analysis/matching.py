@@ -90,8 +90,8 @@ def _by_stamp(trace: Trace) -> Messages:
     uneven = _uneven(trace, finder, sender, stamp, to, found)
     again, uneven = _alike(trace, found, uneven)
     miscounted = _miscounted(trace, sender, stamp, to, found)
-    astray = _astray(finder, sender, stamp, to, found)
     renamed = _union(late, again, miscounted, _in_gaps(trace, sender, to, found))
+    astray = _astray(finder, sender, stamp, to, found)
     source[receives] = found
     # A receive that does not name its message cannot be matched.
     source[(of.sender != NOBODY) & (of.stamp == MISSING)] = UNMATCHED
@@ -102,7 +102,7 @@ def _by_stamp(trace: Trace) -> Messages:
     )  # fmt: skip
 
 
-def _holed(trace: Trace) -> set[int]:
+def holed(trace: Trace) -> set[int]:
     """Return the positions of the processes whose log has holes."""
     return set((np.searchsorted(trace.starts, trace.holes, side="right") - 1).tolist())
 
@@ -116,7 +116,7 @@ def _shifted(
     """
     early, late = set(), [np.zeros(0, np.int64)]
     for one in np.unique(sender[found == UNMATCHED]).tolist():
-        if one in _holed(trace):
+        if one in holed(trace):
             continue  # what is missing may have those names
         mine = np.flatnonzero(sender == one)
         plain = int((found[mine] >= 0).sum())
@@ -139,12 +139,12 @@ def _uneven(
     An event that counts once for each of k targets leaves with stamps from its
     clock down to k - 1 less.
     """
-    holed = list(_holed(trace))
+    lacking = list(holed(trace))
     if trace.columns.target is None:
         return np.zeros(0, np.int64)
     fitted = [np.zeros(0, np.int64)]
     for less in range(1, min(_targets_most(trace), TARGETS_TRIED_MAX)):
-        left = np.flatnonzero((found == UNMATCHED) & ~np.isin(sender, holed))
+        left = np.flatnonzero((found == UNMATCHED) & ~np.isin(sender, lacking))
         if not len(left):
             break
         other = finder.find(sender[left], stamp[left] + less, to[left])
@@ -236,18 +236,22 @@ def _in_gaps(trace: Trace, sender: Array, to: Array, found: Array) -> Array:
     if not 0 < len(left) <= LEFT_MAX or trace.columns.target is None:
         return left[:0]
     renamed: list[int] = []
-    holed, reach = _holed(trace), Reach(trace)
+    lacking, reach = holed(trace), Reach(trace)
     channels = {(int(sender[each]), int(to[each])) for each in left.tolist()}
-    for one, other in sorted(each for each in channels if not holed & set(each)):
+    for one, other in sorted(each for each in channels if not lacking & set(each)):
         mine = np.flatnonzero((sender == one) & (to == other))
-        rows = np.arange(*trace.starts[[one, one + 1]])
-        there = np.full(len(rows), one), np.full(len(rows), other)
-        rows = rows[reach.reaches(rows, *there) & ~np.isin(rows, found[mine])]
-        renamed += _fill_gaps(mine, rows, found)
+        rows = channel_sends(trace, reach, one, other)
+        renamed += fill_gaps(mine, rows[~np.isin(rows, found[mine])], found)
     return np.array(sorted(renamed), np.int64)
 
 
-def _fill_gaps(mine: Array, sends: Array, found: Array) -> list[int]:
+def channel_sends(trace: Trace, reach: Reach, one: int, other: int) -> Array:
+    """Return the rows of all that one process sent to another."""
+    rows = np.arange(*trace.starts[[one, one + 1]])
+    return rows[reach.reaches(rows, np.full(len(rows), one), np.full(len(rows), other))]
+
+
+def fill_gaps(mine: Array, sends: Array, found: Array) -> list[int]:
     """Match the receives of one channel that are left, in order, with sends that are left."""
     filled: list[int] = []
     low, waiting = -1, list[int]()

@@ -182,7 +182,7 @@ def _with_lamport_clock(of: Causality, messages: Messages) -> Trace:
         stamps = _stamps(clock, messages.source, columns.stamp, counts=counts)
         columns = columns._replace(stamp=stamps)
     if arrivals is not None:
-        sources = match_arrivals(trace, messages)
+        sources = match_arrivals(trace, messages).source
         stamps = _stamps(clock, sources, arrivals.stamp, counts=counts)
         arrivals = arrivals._replace(stamp=stamps)
     return changed(trace, columns=columns, arrivals=arrivals)

@@ -38,7 +38,7 @@ class Reach:
                 every & (sender != to) if trace.peers is None else _among(trace, every, sender, to)
             )
         several = np.flatnonzero(target <= SET_FIRST)
-        if len(several):
+        if len(several) and len(self._members):
             keys = (SET_FIRST - target[several].astype(np.int64)) * trace.processes + to[several]
             place = np.searchsorted(self._members, keys)
             place[place == len(self._members)] = 0

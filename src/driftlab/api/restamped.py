@@ -146,7 +146,7 @@ def _by_file(
     trace, of = history.trace, history.trace.columns
     arrivals = trace.arrivals
     assert arrivals is not None
-    sources = match_arrivals(trace, history.messages).tolist()
+    sources = match_arrivals(trace, history.messages).source.tolist()
     texts = texts_of(trace) if clock else []
     nothing = text_of_nothing(clock, trace.processes) if clock else None
     stamps, clocks = of.stamp.tolist(), of.clock.tolist()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from driftlab.analysis.arriving import match_arrivals
+from driftlab.analysis.arriving import Arrived, match_arrivals
 from driftlab.analysis.inboxes import arrival_rows
 from driftlab.analysis.mending import Mended
 from driftlab.analysis.messages import Messages
@@ -203,6 +203,15 @@ class Case:
     @cached_property
     def arrival_sources(self) -> Array:
         """Of each arrival the row of its send, negative where there is none."""
+        return self._arrived.source
+
+    @cached_property
+    def arrivals_by_place(self) -> Array:
+        """Numbers of the arrivals whose name no send has, matched by their place on a channel."""
+        return self._arrived.by_place
+
+    @cached_property
+    def _arrived(self) -> Arrived:
         return match_arrivals(self.trace, self.messages)
 
     @cached_property

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.analysis.inboxes import arrival_names, arrivals_taken, occurrences
+from driftlab.analysis.messages import UNMATCHED
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.messages import received_keys
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
@@ -34,7 +35,7 @@ class Inboxes(NamedTuple):
     there was none by then. front: the greatest of these numbers up to there.
     skipped: numbers of arrivals that were never taken though later ones were.
     skipping: of each of them the row that took a later one. again: numbers of
-    arrivals that had come before and were not taken once more.
+    arrivals that had come before, or that nobody sent, and that were not taken.
     """
 
     rows: Array
@@ -57,7 +58,8 @@ def _inboxes(case: Case) -> Inboxes:
     np.maximum.at(last, case.process[rows], front)
     owner = case.process[case.arrival_rows]
     skipped = np.flatnonzero(~taken & (np.arange(len(arrived)) < last[owner]))
-    again = np.flatnonzero(~taken & (occurrences(arrival_names(case.trace)) > 0))
+    again = occurrences(arrival_names(case.trace)) > 0
+    again = np.flatnonzero(~taken & (again | (case.arrival_sources == UNMATCHED)))
     skipped = np.setdiff1d(skipped, again)
     # Fronts rise along the rows: all of one process lie below all of the next.
     skipping = rows[np.searchsorted(front, skipped, side="right")] if len(skipped) else NO_ROWS
@@ -182,6 +184,14 @@ def _idle(case: Case) -> Array:
         return none_taken & (queue > 0)
     local, summed = _lengths(case)
     return none_taken & (np.minimum(local, summed) > 0)
+
+
+def took_several(case: Case) -> Array:
+    """Return rows that took more messages than one, as their inbox tells, or the one before."""
+    if not _has_arrivals(case) or case.columns.queue is None:
+        return NO_ROWS
+    rows: Array = np.unique(_skips(case).gone)
+    return rows
 
 
 class Skips(NamedTuple):

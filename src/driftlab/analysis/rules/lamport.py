@@ -12,6 +12,7 @@ import numpy as np
 from driftlab.analysis.conditions import known_before, unordered
 from driftlab.analysis.messages import UNMATCHED
 from driftlab.analysis.rules.case import Case
+from driftlab.analysis.rules.inbox import took_several
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
 from driftlab.trace.trace import MISSING, NO_TARGET, Array, Trace
 
@@ -163,8 +164,8 @@ def _step(case: Case) -> Findings:
     before, came, expected, judged, slips = _steps(case)
     wrong = judged & ~case.after_hole & (clock != expected) & ~is_counted_apart(case)
     wrong[slips + 1] = False  # right, though it does not follow from what was written wrong
-    for rows in _unordered(case):
-        wrong[rows] = False  # told by the clock condition
+    for rows in (*_unordered(case), took_several(case)):
+        wrong[rows] = False  # told by other rules
     unnamed = (case.messages.source == UNMATCHED) & (came == _NOTHING) & (clock != MISSING)
     unknown = (judged & case.after_hole) | unnamed
     rows = np.flatnonzero(wrong)
@@ -220,11 +221,15 @@ def _stamp(case: Case) -> Findings:
     renamed = case.messages.renamed
     sends = case.messages.source[renamed]
     renamed = renamed[~of.judged[sends] | (clock[sends] == of.expected[sends])]
-    rows = np.concatenate([_early(case), renamed, case.mended.misread, case.mended.found_at])
-    ends = np.cumsum([len(each) for each in (_early(case), renamed, case.mended.misread)])
+    by_place = _misnamed(case)
+    parts = [_early(case), renamed, case.mended.misread, case.mended.found_at]
+    rows = np.concatenate([*parts, case.arrival_rows[by_place]])
+    ends = np.cumsum([len(each) for each in parts])
 
     def tell(number: int) -> Telling:
         row = int(rows[number])
+        if number >= ends[3]:
+            return _told_misnamed(case, row, int(by_place[number - ends[3]]))
         if number >= ends[2]:
             return _told_misfound(case, row, int(case.mended.misfound[number - ends[2]]))
         source = int(case.messages.source[row])
@@ -250,6 +255,24 @@ def _early(case: Case) -> Array:
     early = np.array(sorted(case.messages.early), np.int64)
     rows = case.matched[np.isin(case.messages.sender[case.matched], early)]
     return rows[:0] if np.isin(rows, _unordered(case).by_message).any() else rows
+
+
+def _misnamed(case: Case) -> Array:
+    """Return numbers of arrivals under a name that no send has, of sends whose clock is right."""
+    of, numbers = _steps(case), case.arrivals_by_place
+    sends = case.arrival_sources[numbers]
+    return numbers[~of.judged[sends] | (case.columns.clock[sends] == of.expected[sends])]
+
+
+def _told_misnamed(case: Case, row: int, arrival: int) -> Telling:
+    held, send = case.trace.arrivals, int(case.arrival_sources[arrival])
+    assert held is not None
+    name = case.trace.names[int(held.sender[arrival])]
+    return Telling(
+        f"found {name}:{case.columns.clock[send]}, as it was sent",
+        f"found {name}:{held.stamp[arrival]}",
+        (send, row),
+    )
 
 
 def _message(case: Case, trace: Trace, row: int) -> str:

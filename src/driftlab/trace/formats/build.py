@@ -125,6 +125,10 @@ class _Building:
             kind[unsaid & (sender != NOBODY)] = RECEIVE
         if target is not None:
             kind[unsaid & (kind == UNSAID) & (target != NO_TARGET)] = SEND
+        if "stamp" in numbers:  # only what was received had one
+            kind[(kind == UNSAID) & (numbers["stamp"][kept] != MISSING)] = RECEIVE
+        if "kind" in self._known and (kind == UNSAID).any():
+            self._others["kind"] = self._known["kind"]  # words that are none known here
         sent, received = self._messages(kept, kind)
         lamport = numbers.get("lamport", None if clocks is None else clocks.lamport)
 

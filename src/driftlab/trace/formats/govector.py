@@ -23,7 +23,7 @@ from driftlab.trace.formats.writing import Written, one_line, write_text
 
 SUFFIX: Final = "-Log.txt"
 PATTERN: Final = r"^(?:(?<time_ns>-?\d+) )?(?<host>\S+) (?<clock>{.*})\n(?<event>.*)$"
-DELIMITER: Final = r"^\s*=== Execution #(?<trace>.*?) *===[ \t]*$"
+DELIMITER: Final = r"^(?:-?\d+[ \t]*\n)?\s*=== Execution #(?<trace>.*?) *===[ \t]*$"
 _PRIORITY: Final = re.compile(r"\[?(DEBUG|INFO|WARNING|ERROR|FATAL)(?:\]\s*|-)")
 
 

@@ -18,7 +18,7 @@ from driftlab.trace.formats.patterns import (
     delimiters,
     find,
 )
-from driftlab.trace.formats.rows import Rows, joined, rows_of
+from driftlab.trace.formats.rows import Rows, Stretch, joined, rows_of
 from driftlab.trace.formats.text import Text, read_text
 from driftlab.trace.formats.watch import PatternTimeError
 
@@ -55,11 +55,15 @@ def pieces_of(
         lows = [begin, *(mark[1] for mark in marks)]
         highs = [*(mark[0] for mark in marks), len(text.text)]
         labels = ["", *(mark[2] for mark in marks)]
-        pieces = []
+        pieces, before = [], list[Stretch]()
         for low, high, label in zip(lows, highs, labels, strict=True):
             if marks and not text.text[low:high].strip():
                 continue  # nothing before the first delimiter, or after the last
             rows = rows_of(text, find(patterns, text.text, low, high), low, high)
+            if marks and low == begin and not len(rows.lines):
+                before = list(rows.unread)  # no execution: it comes before the first
+                continue
+            rows, before = rows._replace(unread=[*before, *rows.unread]), []
             pieces.append((label, _with_host(rows, default_host)))
     except PatternTimeError as error:
         raise PatternTimeError(f"{text.name}: {error}") from None

@@ -14,7 +14,7 @@ from typing import Final
 
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.formats.asked import Asked, Execution
-from driftlab.trace.formats.patterns import compiled
+from driftlab.trace.formats.patterns import compiled, find
 from driftlab.trace.formats.plain import executions_of, pieces_of
 from driftlab.trace.formats.rows import Rows
 from driftlab.trace.formats.text import Text, read_text
@@ -25,6 +25,7 @@ EVENT_FIRST: Final = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
 ON_ONE_LINE: Final = r"^(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)"
 NEEDED: Final = ("host", "clock", "event")
 DELIMITER: Final = r"^=== (?<trace>.*) ===$"
+HEADER_CHARS: Final = 10_000  # in which a record may follow the first line
 
 _HEADER: Final = re.compile(r"\(\?P?<(?:host|clock|event)>")
 _CLOCK_LINE: Final = re.compile(r"\S* \{[^\n]*\}\s*$")
@@ -57,6 +58,8 @@ def _pieces(text: Text, asked: Asked, needed: Sequence[str]) -> list[tuple[str, 
     if has_header(text.text):
         first, second, begin = _header(text.text)
         patterns = patterns or [first]
+        if second and _is_record(patterns[0], text.text, len(text.text.partition("\n")[0]) + 1):
+            second, begin = "", len(text.text.partition("\n")[0]) + 1  # the header is one line
         delimiter = delimiter or second
     if not patterns:
         patterns = [default_pattern(text.text)]
@@ -69,6 +72,12 @@ def _header(text: str) -> tuple[str, str, int]:
     lines = [*text.split("\n", 2), "", ""]
     begin = min(len(lines[0]) + len(lines[1]) + 2, len(text))
     return lines[0].strip(), lines[1].strip(), begin
+
+
+def _is_record(pattern: str, text: str, place: int) -> bool:
+    """Whether a record begins at a place; a delimiter is a pattern itself, and no record."""
+    found = find([compiled(pattern)], text, place, min(len(text), place + HEADER_CHARS))
+    return found.starts[:1] == [place]
 
 
 def write(executions: Sequence[Execution], path: Path) -> None:
