@@ -41,7 +41,9 @@ def test_it_says_what_was_written_and_what_could_not_be_read(
         f"2 events of 2 processes: {out}\nunread     {log.name}:3 matches nothing: noise\n"
     )
     assert edges_of(read_log(out)[0]) == ASKED
-    assert main(["convert", str(log), str(out), "--to", "chrome", "--json"]) == 0
+    assert main(["convert", str(log), str(out), "--to", "chrome", "--json"]) == 2
+    assert "is there already; give another name, or --overwrite" in capsys.readouterr().err
+    assert main(["convert", str(log), str(out), "--to", "chrome", "--json", "--overwrite"]) == 0
     unread = [{"file": log.name, "line": 3, "reason": "matches nothing: noise"}]
     assert json.loads(capsys.readouterr().out) == {
         "events": 2, "processes": 2, "executions": 1, "unread": unread, "lost": [],

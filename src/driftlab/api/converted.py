@@ -33,13 +33,18 @@ class Converted(NamedTuple):
         return {**self._asdict(), "unread": unread}
 
 
-def convert(path: Path, out: Path, to: str, **options: Any) -> Converted:
+def convert(
+    path: Path, out: Path, to: str, *, overwrite: bool = False, **options: Any
+) -> Converted:
     """Read a log, whatever it is, and write it in the format `to`.
 
-    `options` as `driftlab.read` takes them. Raises DriftlabError.
+    overwrite: whether a file that is there may be written anew. `options` as
+    `driftlab.read` takes them. Raises DriftlabError.
     """
     if out.exists() and out.resolve() == path.resolve():
         raise UnwritableError(f"{out}: is what is to be read; give another name")
+    if out.is_file() and not overwrite:
+        raise UnwritableError(f"{out}: is there already; give another name, or --overwrite")
     executions, lost = [], []
     for history in read_all(path, **options):
         trace, missing = _fitted(history, to)
@@ -60,11 +65,14 @@ def convert(path: Path, out: Path, to: str, **options: Any) -> Converted:
 
 def _fitted(history: History, to: str) -> tuple[Trace, list[str]]:
     """Return the trace with what a format needs, and what it loses of it."""
+    lost = []
     if to in _OF_VECTORS and not _has_vectors(history.trace):
+        held = history.trace.timestamps
+        lost = [f"the {held.clock} timestamps; vector ones are computed"] if held else []
         history = cast(Any, history).restamp("vector")
     if to == "chrome":
         return _named(history)
-    return history.trace, []
+    return history.trace, lost
 
 
 def _has_vectors(trace: Trace) -> bool:

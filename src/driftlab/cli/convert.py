@@ -11,7 +11,10 @@ from driftlab.cli.tables import counted
 
 def main(options: argparse.Namespace) -> int:
     """Write the history and return the exit status."""
-    done = convert(Path(options.path), Path(options.out), options.to, **format_options(options))
+    done = convert(
+        Path(options.path), Path(options.out), options.to, overwrite=options.overwrite,
+        **format_options(options),
+    )  # fmt: skip
     if options.json:
         print(json.dumps(done.to_dict(), indent=2))
         return 0

@@ -172,6 +172,7 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
         "--to", metavar="FORMAT", required=True,
         help="shiviz, tsviz, govector, tracing, chrome, csv or parquet",
     )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="write a file that is there anew")
     add_format(parser, "--from")
     add_json(parser)
 

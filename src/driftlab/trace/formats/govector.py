@@ -19,9 +19,10 @@ from driftlab.trace.formats.patterns import compiled
 from driftlab.trace.formats.plain import executions_of, pieces_of
 from driftlab.trace.formats.rows import Rows
 from driftlab.trace.formats.text import read_text
-from driftlab.trace.formats.writing import Written, one_line, write_text
+from driftlab.trace.formats.writing import Written, one_line, unlike, write_text
 
 SUFFIX: Final = "-Log.txt"
+NAME_BYTES_MAX: Final = 240  # of a process, if its log's file is to be named after it
 PATTERN: Final = r"^(?:(?<time_ns>-?\d+) )?(?<host>\S+) (?<clock>{.*})\n(?<event>.*)$"
 DELIMITER: Final = r"^(?:-?\d+[ \t]*\n)?\s*=== Execution #(?<trace>.*?) *===[ \t]*$"
 _PRIORITY: Final = re.compile(r"\[?(DEBUG|INFO|WARNING|ERROR|FATAL)(?:\]\s*|-)")
@@ -65,8 +66,29 @@ def write(executions: Sequence[Execution], path: Path) -> None:
         return
     if path.exists() and not path.is_dir():
         raise UnwritableError(f"{path}: is a file; give a folder, or a name that ends in {SUFFIX}")
-    path.mkdir(parents=True, exist_ok=True)
-    for name, lines in _logs(executions).items():
+    logs = _logs(executions)
+    for name in logs:
+        if (
+            name.startswith(".")
+            or "/" in name
+            or "\\" in name
+            or len(name.encode()) > NAME_BYTES_MAX
+        ):
+            raise UnwritableError(
+                f"govector: the process {name[:40]!r} cannot be a file's name; "
+                f"give a name that ends in {SUFFIX}, for one file of all"
+            )
+    others = [one.name for one in path.glob(f"*{SUFFIX}") if one.name[: -len(SUFFIX)] not in logs]
+    if others:
+        raise UnwritableError(
+            f"{path}: holds {min(others)}, which would be read as part of this log; "
+            "give another folder"
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableError(f"{path}: {error.strerror}") from error
+    for name, lines in logs.items():
         write_text(path / f"{name}{SUFFIX}", lines)
 
 
@@ -87,5 +109,5 @@ def _logs(executions: Sequence[Execution]) -> dict[str, list[str]]:
         for row, (time, host, clock, text) in enumerate(rows):
             if row in lacking:
                 logs[host].append(f"{host}: events are missing here")
-            logs[host].append(f"{time.lstrip()}{host} {clock}\n{text}")
+            logs[host].append(f"{time.lstrip()}{host} {clock}\n{unlike(DELIMITER, text)}")
     return logs

@@ -18,7 +18,7 @@ from driftlab.trace.formats.patterns import compiled, find
 from driftlab.trace.formats.plain import executions_of, pieces_of
 from driftlab.trace.formats.rows import Rows
 from driftlab.trace.formats.text import Text, read_text
-from driftlab.trace.formats.writing import Written, one_line, write_text
+from driftlab.trace.formats.writing import Written, one_line, unlike, write_text
 
 CLOCK_FIRST: Final = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
 EVENT_FIRST: Final = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
@@ -96,8 +96,15 @@ def log_of(executions: Sequence[Execution], name: str, *, is_timed: bool = False
     for number, (each, execution) in enumerate(zip(written, executions, strict=True), 1):
         if many:
             lines.append(f"=== {one_line(execution.label) or number} ===")
-        lines += _records(each, columns, is_timed=is_timed)
+        records = _records(each, columns, is_timed=is_timed)
+        lines += [_apart(record) for record in records] if many else records
     return lines
+
+
+def _apart(record: str) -> str:
+    """Return a record whose text cannot be taken for the line between two executions."""
+    head, _, text = record.partition("\n")
+    return f"{head}\n{unlike(DELIMITER, text)}"
 
 
 def _records(written: Written, columns: Sequence[str], *, is_timed: bool) -> list[str]:

@@ -145,6 +145,13 @@ def one_line(text: str) -> str:
     return _LINE_END.sub(r"\\n", text) if "\n" in text or "\r" in text else text
 
 
+def unlike(delimiter: str, text: str) -> str:
+    """Return a text that a delimiter does not match: with a dash before it, if need be."""
+    if "===" not in text:
+        return text
+    return f"- {text}" if re.search(delimiter.replace("(?<", "(?P<"), text) else text
+
+
 def write_text(path: Path, lines: Iterable[str]) -> None:
     """Write lines as UTF-8. Raises UnwritableError."""
     try:
