@@ -56,7 +56,8 @@ def test_a_table_may_begin_and_end_anywhere(
     draw = random.Random(clock)
     path = tmp_path / "log.csv"
     for seed in range(10):
-        convert(write_run(tmp_path / "run", clock=clock, seed=seed), path, "csv")
+        folder = write_run(tmp_path / "run", clock=clock, seed=seed)
+        convert(folder, path, "csv", overwrite=True)
         whole = pl.read_csv(path, infer_schema=False).drop(lacking)
         parts = []
         for part in whole.partition_by("process"):
