@@ -223,6 +223,21 @@ def test_a_pattern_that_finds_records_all_the_time_may_take_its_time() -> None:
             found.append(None)
 
 
+def test_a_pattern_that_takes_long_for_every_record_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("driftlab.trace.formats.watch.TOTAL_SECONDS_MIN", 0.3)
+    found: list[int] = []
+    too_slow = pytest.raises(PatternTimeError, match=r"it found \d+ records in")
+    with too_slow, watched(found, 0, seconds=0.5):
+        begun = process_time()
+        while (spent := process_time() - begun) < 10:
+            sum(range(5_000))  # the timer counts what is spent outside the system
+            if spent > 0.09 * (len(found) + 1):
+                found.append(0)
+    assert 3 < len(found) < 60
+
+
 def test_a_stopped_pattern_is_told_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

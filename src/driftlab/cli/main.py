@@ -7,6 +7,7 @@ or ran out of time, what was recorded is kept; 130 interrupted.
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -99,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from importlib import import_module
 
     given = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a log may hold half a character
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = build_parser(given[0] if given else None).parse_args(_values_joined(given))
     try:
         command = import_module(f"driftlab.cli.{options.command}")
@@ -113,6 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silence(sys.stdout)
         return EXIT_UNREAD
     except OSError as error:
+        if error.filename is not None:
+            print(f"driftlab: {error.filename}: {error.strerror}", file=sys.stderr)
+            return EXIT_UNUSABLE
         if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
             raise
         print(f"driftlab: cannot write the output: {error.strerror}", file=sys.stderr)
