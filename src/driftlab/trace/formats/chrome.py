@@ -2,10 +2,12 @@
 
 Each thread is a process; each slice (`X`, or `B` with its `E`) or instant
 (`i`, `I`, `R`) is an event. A flow begins (`s`), passes (`t`) and ends (`f`)
-in the slices that surround it: a message from each to the next. Ours carry all
+in the slices that surround it, or slices say themselves that it does
+(`bind_id`): a message from each to the next. Ours carry all
 columns in `args.driftlab`, and so come back whole; of others' arguments the
 text is kept, and what is named as logical clocks are called and holds whole
-numbers is read. An event has one message received; a second one is told of.
+numbers is read. An event has one message received; a second one is told of, as
+are phases of other kinds (`b`, `n`, `e` and more), and what is behind the document.
 """
 
 import json
@@ -19,7 +21,8 @@ import numpy as np
 from driftlab.trace.formats.asked import Asked, Execution
 from driftlab.trace.formats.elements import DamagedError, elements
 from driftlab.trace.formats.fields import ALIASES, bare
-from driftlab.trace.formats.flows import Slice, bound
+from driftlab.trace.formats.flows import Binding, bound
+from driftlab.trace.formats.lanes import Slice
 from driftlab.trace.formats.plain import executions_of
 from driftlab.trace.formats.rows import Rows, Stretch
 from driftlab.trace.formats.text import Text, read_text
@@ -35,12 +38,13 @@ _SILENT: Final = frozenset({"E", "M", "C"})  # ends, names, counters: no events
 
 
 class _Sorted(NamedTuple):
-    """The elements of a document by what they are; slices and flows in the file's order."""
+    """The elements of a document by what they are; all but names in the file's order."""
 
     slices: list[Slice]
     flows: list[dict[str, Any]]
     names: dict[tuple[str, Any, Any], str]
     ends: list[dict[str, Any]]
+    bindings: list[Binding]
     unread: list[Stretch]
 
 
@@ -55,7 +59,7 @@ def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
 
 def _rows(text: Text) -> Rows:
     found = _sorted_out(text)
-    links = bound(found.slices, found.ends, found.flows)
+    links = bound(found.slices, found.ends, found.flows, found.bindings)
     hosts = _hosts(found)
     fields: dict[str, list[Any]] = {
         "host": [hosts[one.thread] for one in found.slices],
@@ -74,7 +78,7 @@ def _rows(text: Text) -> Rows:
 
 
 def _sorted_out(text: Text) -> _Sorted:
-    found = _Sorted([], [], {}, [], [])
+    found = _Sorted([], [], {}, [], [], [])
     try:
         for place, each in elements(text.text, KEY):
             reason = _sort_in(found, place, each)
@@ -103,6 +107,8 @@ def _sort_in(found: _Sorted, place: int, each: Any) -> str | None:
             return "has no time ts"
         each |= {"place": place, "thread": thread, "time": time}
         if phase in _EVENTS:
+            if "flow_out" in each or "flow_in" in each:
+                found.bindings.append(Binding(len(found.slices), place, time, each))
             found.slices.append(_slice(each))
         else:
             (found.ends if phase == "E" else found.flows).append(each)
