@@ -11,6 +11,7 @@ are phases of other kinds (`b`, `n`, `e` and more), and what is behind the docum
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -33,7 +34,7 @@ _CLOCKS: Final = {
     bare(one): name for name in ("clock", "lamport") for one in (name, *ALIASES[name])
 } | {"vector": "clock"}
 _EVENTS: Final = frozenset({"X", "B", "i", "I", "R"})
-_FLOWS: Final = frozenset({"s", "t", "f"})
+_TIMED: Final = _EVENTS | {"s", "t", "f", "E"}
 _SILENT: Final = frozenset({"E", "M", "C"})  # ends, names, counters: no events
 
 
@@ -101,7 +102,7 @@ def _sort_in(found: _Sorted, place: int, each: Any) -> str | None:
         name = (each.get("args") or {}).get("name") if isinstance(each.get("args"), dict) else None
         if isinstance(name, str):
             found.names[(str(each.get("name")), *thread)] = name
-    elif phase in _EVENTS | _FLOWS | {"E"}:
+    elif phase in _TIMED:
         time = _nanoseconds(each.get("ts"))
         if time is None:
             return "has no time ts"
@@ -135,17 +136,20 @@ def _nanoseconds(microseconds: Any) -> int | None:
 def _hosts(found: _Sorted) -> dict[tuple[str, str], str]:
     """Name every thread that has events, each with a name of its own."""
     threads = list(dict.fromkeys(one.thread for one in found.slices))
+    of_pid = Counter(pid for pid, _ in threads)
+    process_names: dict[str, str] = {}
+    for (kind, pid, tid), name in found.names.items():
+        if kind == "process_name" and (tid == "0" or pid not in process_names):
+            process_names[pid] = name
     named = {}
     for pid, tid in threads:
-        process = found.names.get(("process_name", pid, "0")) or next(
-            (v for k, v in found.names.items() if k[:2] == ("process_name", pid)), f"process {pid}"
-        )
-        alone = sum(other == pid for other, _ in threads) == 1
+        process = process_names.get(pid, f"process {pid}")
         thread = found.names.get(("thread_name", pid, tid))
-        named[pid, tid] = thread or (process if alone else f"{process} thread {tid}")
-    many = {name for name in named.values() if list(named.values()).count(name) > 1}
-    return {key: f"{name} {key[0]}/{key[1]}" if name in many else name
-            for key, name in named.items()}  # fmt: skip
+        named[pid, tid] = thread or (process if of_pid[pid] == 1 else f"{process} thread {tid}")
+    times = Counter(named.values())
+    return {
+        key: f"{name} {key[0]}/{key[1]}" if times[name] > 1 else name for key, name in named.items()
+    }
 
 
 def _clocks_in(args: Any) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _behind(rest: str) -> str:
     first = rest.partition("\n")[0]
     shown = first if len(first) <= SHOWN_CHARS_MAX else f"{first[:SHOWN_CHARS_MAX]}…"
     lines = rest.count("\n") + 1
-    many = "stands" if lines == 1 else f"and {lines - 1} more lines stand"
+    many = "stands" if lines == 1 else f"{lines} lines stand"
     return f"{many} behind the end of the document, not read: {shown}"
 
 

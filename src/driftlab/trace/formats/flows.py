@@ -13,11 +13,12 @@ after one beginning are several receives of one message, each in its slice
 come before ends, and what was written before any beginning of that instant
 belongs to it if the message before has an end, or there is none.
 
-The limits, each told of: an event has one message received. Of what one event
-sent to one thread its first receive is held, and the others follow it there, so
-nothing of the order is lost. A slice is one event, when it begins: what comes
-back into the slice that sent it, or one around that, is no message. A message
-that is sent again under the same id before it ended has lost its end.
+The limits: an event has one message received, a second one is told of. Of what
+one event sent to one thread its first receive is held, and the others, which
+follow it there, are told of, so nothing of the order is lost. A slice is one
+event, when it begins: what comes back into the slice that sent it, or one around
+that, is told of, and no message. A beginning that no end follows, or only after
+another beginning, is a message that nobody received, and no send.
 """
 
 import re
