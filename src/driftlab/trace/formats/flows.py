@@ -178,7 +178,7 @@ def _in_turn(chain: list[Step]) -> list[Step]:
     for _, steps in groupby(sorted(chain), key=itemgetter(0)):
         for step in _at_once(list(steps), is_open):
             found.append(step)
-            is_open = step[2] != ENDS and (is_open or step[2] == BEGINS)
+            is_open = step[2] != ENDS
     return found
 
 

@@ -38,7 +38,8 @@ class Lane(NamedTuple):
 
     slices: their numbers. times, ends: nanoseconds. places: where they stand in
     the file. closings: where their `E` stands, NEVER without one. outer: which
-    one each began in, a rank in this lane, or -1. whole: if it needs no `E`.
+    one each began in; whole: the last one up to it that needs no `E`; ranks in
+    this lane, or -1. reach: the last end of each one and all that it is within.
     """
 
     slices: list[int]
@@ -47,17 +48,17 @@ class Lane(NamedTuple):
     places: list[int]
     closings: list[int]
     outer: list[int]
-    whole: list[bool]
+    whole: list[int]
+    reach: list[int]
 
     def around(self, time: int, place: int) -> int | None:
         """Return the number of the innermost slice around an event, None without any."""
         after, high = self._after(time, place)
-        for rank in range(high - 1, max(after, high - NESTED_MAX) - 1, -1):
-            if self.whole[rank]:
-                return self.slices[rank]
+        if after < high and self.whole[high - 1] >= after:
+            return self.slices[self.whole[high - 1]]
         rank, ended = after - 1, None
         for _ in range(NESTED_MAX):
-            if rank < 0:
+            if rank < 0 or self.reach[rank] < time:
                 break
             if (self.ends[rank], self.closings[rank]) > (time, place):
                 return self.slices[rank]
@@ -104,32 +105,38 @@ def _lane(slices: Sequence[Slice], numbers: list[int], closing: list[tuple[int, 
         [one.place for one in mine],
         [NEVER] * len(mine),
         [-1] * len(mine),
-        [one.end is not None for one in mine],
+        [-1] * len(mine),
+        [],
     )
-    _nest(lane, closing)
+    _nest(lane, mine, closing)
     return lane
 
 
-def _nest(lane: Lane, closing: list[tuple[int, int]]) -> None:
-    """Fill in ends, closings and outer: one way through slices and ends by time and place."""
+def _nest(lane: Lane, mine: Sequence[Slice], closing: list[tuple[int, int]]) -> None:
+    """Fill in what needs the stack: once through slices and ends, by time and place."""
     around: list[int] = []  # begun, and not known to have ended
     opened: list[int] = []  # those of them that an `E` ends
-    times, ends, places = lane.times, lane.ends, lane.places
+    ends = lane.ends
     closing.append((NEVER, NEVER))
-    last = 0
-    for rank, time in enumerate(times):
-        while closing[last] < (time, places[rank]):
+    last, whole = 0, -1
+    for rank, one in enumerate(mine):
+        while closing[last] < (one.time, one.place):
             _close(lane, opened, closing[last])
             last += 1
-        while around and ends[around[-1]] <= time:
+        while around and ends[around[-1]] <= one.time:
             around.pop()
         if around:
             lane.outer[rank] = around[-1]
         around.append(rank)
-        if not lane.whole[rank]:
+        if one.end is None:
             opened.append(rank)
+        else:
+            whole = rank
+        lane.whole[rank] = whole
     for end in closing[last:-1]:
         _close(lane, opened, end)
+    for until, outer in zip(ends, lane.outer, strict=True):
+        lane.reach.append(until if outer < 0 else max(until, lane.reach[outer]))
 
 
 def _close(lane: Lane, opened: list[int], end: tuple[int, int]) -> None:
