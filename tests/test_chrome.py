@@ -164,6 +164,16 @@ def test_steps_of_one_instant_go_by_the_file_where_that_makes_sense(
     assert (messages(trace), reasons(trace)) == (sorted(found.split()), [])
 
 
+def test_a_message_may_come_before_it_was_sent_as_clocks_say(tmp_path: Path) -> None:
+    slices = [whole(name, tid, 100 - 10 * tid) for tid, name in enumerate("abcd")]
+    steps = [flow(phase, tid, 101 - 10 * tid) for tid, phase in enumerate("stff")]
+    bound = [
+        whole("out", 4, 9, bind_id=1, flow_out=True), whole("in", 5, 8, bind_id=1, flow_in=True),
+    ]  # fmt: skip
+    trace = read(tmp_path, *slices, *steps, *bound)
+    assert (messages(trace), reasons(trace)) == (["a>b", "b>c", "b>d", "out>in"], [])
+
+
 def test_several_ends_are_several_receives_of_one_message(tmp_path: Path) -> None:
     trace = read(
         tmp_path,

@@ -5,20 +5,25 @@ A flow is what has one key: `cat`, `name`, `scope` and `id`, or `id2` (its
 may name a flow themselves, by `bind_id` alone: with `flow_out` it begins there,
 with `flow_in` it ends, with both it passes.
 
-Steps of one key are gone through in time, among equals in the file's order.
-Each beginning is a message of its own, so a program may use an id again. A step
-after it is a receive of what the last beginning or passing sent. Several ends
-after one beginning are several receives of one message, each in its slice
-(fan-out); a passing after an end is one more of them. At one instant passings
-come before ends, and what was written before any beginning of that instant
-belongs to it if the message before has an end, or there is none.
+A key with one beginning is one message, whatever the times say, since clocks of
+processes need not agree: what it sends, passings pass on in time, and ends
+receive. Where a key begins several times, as programs use ids again, its steps
+are gone through in time, among equals in the file's order: each beginning is a
+message of its own, and a step after it receives what was last sent. At one
+instant passings come before ends, and what was written before any beginning of
+that instant belongs to it if the message before has an end, or there is none.
+
+Several ends after one beginning are several receives of one message, each in
+its slice (fan-out); a passing after an end is one more of them.
 
 The limits: an event has one message received, a second one is told of. Of what
 one event sent to one thread its first receive is held, and the others, which
 follow it there, are told of, so nothing of the order is lost. A slice is one
 event, when it begins: what comes back into the slice that sent it, or one around
 that, is told of, and no message. A beginning that no end follows, or only after
-another beginning, is a message that nobody received, and no send.
+another beginning, is a message that nobody received, and no send. An id that is
+used again between clocks that disagree by more than the time between its uses
+joins wrong ends.
 """
 
 import re
@@ -112,6 +117,8 @@ def _key(flow: dict[str, Any]) -> Key | None:
 
 def _id(given: Any) -> Any:
     """Return a number, or a text that is none; None for what is no id."""
+    if type(given) is int:
+        return given
     if isinstance(given, str):
         number = _NUMBER.fullmatch(given)
         if number is None:
@@ -171,8 +178,8 @@ def _hold(links: Links, messages: list[Message], slices: Sequence[Slice]) -> Non
 
 def _in_turn(chain: list[Step]) -> list[Step]:
     """Return the steps of one key in the order in which they count."""
-    if len(chain) < 3:
-        return sorted(chain, key=itemgetter(0, 2))
+    if [step[2] for step in chain].count(BEGINS) < 2:
+        return sorted(chain, key=itemgetter(2, 0, 1))
     found: list[Step] = []
     is_open = False  # a message has begun, and has no end
     for _, steps in groupby(sorted(chain), key=itemgetter(0)):

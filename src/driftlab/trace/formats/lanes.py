@@ -77,6 +77,8 @@ class Lane(NamedTuple):
     def _after(self, time: int, place: int) -> tuple[int, int]:
         """Return the first rank after an event of the file, and the first of a later time."""
         high = bisect_right(self.times, time)
+        if not high or self.times[high - 1] < time:
+            return high, high
         low = bisect_left(self.times, time, 0, high)
         return bisect_right(self.places, place, low, high), high
 
