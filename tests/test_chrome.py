@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
+from driftlab.api.converted import convert
 from driftlab.trace.formats import read_log
 from driftlab.trace.trace import Trace
 from tests.executions import edges_of
@@ -194,6 +195,23 @@ def test_of_what_one_event_sent_to_one_thread_the_first_receive_is_held(tmp_path
         whole("late", 2, 40), flow("f", 2, 41, 1), whole("early", 2, 20), flow("f", 2, 21, 2),
     )  # fmt: skip
     assert (messages(trace), reasons(trace)) == (["put>early"], [(5, LOST[2])])
+
+
+@pytest.mark.parametrize(
+    ("log", "rule"),
+    [
+        ("A,send,1,\nB,receive,,1\nB,receive,,1\n", "delivered-twice"),
+        ("A,receive,,1\nA,send,1,\n", "before-sent"),
+    ],
+)
+def test_what_is_wrong_in_a_log_is_wrong_in_what_we_write_of_it(
+    tmp_path: Path, log: str, rule: str
+) -> None:
+    (tmp_path / "x.csv").write_text("process,kind,sent,received\n" + log)
+    convert(tmp_path / "x.csv", tmp_path / "x.json", "chrome")
+    verdict = driftlab.read(tmp_path / "x.json").check()
+    assert {name for name, count in verdict.counts.items() if count} == {rule}
+    assert verdict.unread == []
 
 
 TWO_PROCESSES = [

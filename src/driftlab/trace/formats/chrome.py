@@ -29,7 +29,6 @@ from driftlab.trace.formats.rows import Rows, Stretch
 from driftlab.trace.formats.text import Text, read_text
 
 KEY: Final = "traceEvents"
-OURS: Final = "driftlab"
 _CLOCKS: Final = {
     bare(one): name for name in ("clock", "lamport") for one in (name, *ALIASES[name])
 } | {"vector": "clock"}
@@ -171,8 +170,8 @@ def _add_told(fields: dict[str, list[Any]], slices: Sequence[Slice]) -> None:
     """Add what the events tell: all columns in ours, name, time and arguments in others'."""
     told: list[dict[str, Any]] = []
     for one in slices:
-        ours = one.args.get(OURS) if isinstance(one.args, dict) else None
-        if isinstance(ours, dict):
+        ours = one.ours()
+        if ours is not None:
             told.append(ours)
         else:
             args = json.dumps(one.args, default=str, ensure_ascii=False) if one.args else None

@@ -20,7 +20,9 @@ The limits: an event has one message received, a second one is told of. Of what
 one event sent to one thread its first receive is held, and the others, which
 follow it there, are told of, so nothing of the order is lost. A slice is one
 event, when it begins: what comes back into the slice that sent it, or one around
-that, is told of, and no message. A beginning that no end follows, or only after
+that, is told of, and no message. Events that this program wrote are held as they
+are: of these it is known that they are no spans, and that it was received twice.
+A beginning that no end follows, or only after
 another beginning, is a message that nobody received, and no send. An id that is
 used again between clocks that disagree by more than the time between its uses
 joins wrong ends.
@@ -163,12 +165,13 @@ def _hold(links: Links, messages: list[Message], slices: Sequence[Slice]) -> Non
     messages.sort(key=lambda each: links.ranks[each[1]])
     held: set[tuple[int, Thread]] = set()
     for source, number, place in messages:
-        thread = slices[number].thread
-        if thread == slices[source].thread and links.ranks[number] <= links.ranks[source]:
+        thread, is_theirs = slices[number].thread, slices[number].ours() is None
+        is_within = thread == slices[source].thread and links.ranks[number] <= links.ranks[source]
+        if is_within and is_theirs:
             links.unread.append((place, "is a flow back into its own slice, or one around it"))
         elif links.received[number] is not None:
             links.unread.append((place, "is a second message into one event, not held"))
-        elif (source, thread) in held:
+        elif (source, thread) in held and is_theirs:
             links.unread.append((place, "is a second message of one event to one thread, not held"))
         else:
             links.sent[source] = source

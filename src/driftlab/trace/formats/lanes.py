@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 Thread = tuple[str, str]
+OURS: Final = "driftlab"  # the argument that has all columns of an event of ours
 NESTED_MAX: Final = 1024  # levels of slices that are looked through for the one around
 NEVER: Final = 2**62  # nanoseconds, and characters: after all times and places
 
@@ -31,6 +32,11 @@ class Slice(NamedTuple):
     end: int | None
     name: Any
     args: Any
+
+    def ours(self) -> dict[str, Any] | None:
+        """Return the columns of an event that this program wrote, None of somebody else's."""
+        ours = self.args.get(OURS) if isinstance(self.args, dict) else None
+        return ours if isinstance(ours, dict) else None
 
 
 class Lane(NamedTuple):
