@@ -2,13 +2,16 @@
 
 Each thread is a process; each slice (`X`, or `B` with its `E`) or instant
 (`i`, `I`, `R`) is an event. A flow begins (`s`), passes (`t`) and ends (`f`)
-in the slices that surround it: a message from each to the next. Ours carry all
+in the slices that surround it, or slices say themselves that it does
+(`bind_id`): a message from each to the next. Ours carry all
 columns in `args.driftlab`, and so come back whole; of others' arguments the
 text is kept, and what is named as logical clocks are called and holds whole
-numbers is read. An event has one message received; a second one is told of.
+numbers is read. An event has one message received; a second one is told of, as
+are phases of other kinds (`b`, `n`, `e` and more), and what is behind the document.
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,28 +22,29 @@ import numpy as np
 from driftlab.trace.formats.asked import Asked, Execution
 from driftlab.trace.formats.elements import DamagedError, elements
 from driftlab.trace.formats.fields import ALIASES, bare
-from driftlab.trace.formats.flows import Slice, bound
+from driftlab.trace.formats.flows import Binding, bound
+from driftlab.trace.formats.lanes import Slice
 from driftlab.trace.formats.plain import executions_of
 from driftlab.trace.formats.rows import Rows, Stretch
 from driftlab.trace.formats.text import Text, read_text
 
 KEY: Final = "traceEvents"
-OURS: Final = "driftlab"
 _CLOCKS: Final = {
     bare(one): name for name in ("clock", "lamport") for one in (name, *ALIASES[name])
 } | {"vector": "clock"}
 _EVENTS: Final = frozenset({"X", "B", "i", "I", "R"})
-_FLOWS: Final = frozenset({"s", "t", "f"})
+_TIMED: Final = _EVENTS | {"s", "t", "f", "E"}
 _SILENT: Final = frozenset({"E", "M", "C"})  # ends, names, counters: no events
 
 
 class _Sorted(NamedTuple):
-    """The elements of a document by what they are; slices and flows in the file's order."""
+    """The elements of a document by what they are; all but names in the file's order."""
 
     slices: list[Slice]
     flows: list[dict[str, Any]]
     names: dict[tuple[str, Any, Any], str]
     ends: list[dict[str, Any]]
+    bindings: list[Binding]
     unread: list[Stretch]
 
 
@@ -55,7 +59,7 @@ def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
 
 def _rows(text: Text) -> Rows:
     found = _sorted_out(text)
-    links = bound(found.slices, found.ends, found.flows)
+    links = bound(found.slices, found.ends, found.flows, found.bindings)
     hosts = _hosts(found)
     fields: dict[str, list[Any]] = {
         "host": [hosts[one.thread] for one in found.slices],
@@ -74,7 +78,7 @@ def _rows(text: Text) -> Rows:
 
 
 def _sorted_out(text: Text) -> _Sorted:
-    found = _Sorted([], [], {}, [], [])
+    found = _Sorted([], [], {}, [], [], [])
     try:
         for place, each in elements(text.text, KEY):
             reason = _sort_in(found, place, each)
@@ -97,12 +101,14 @@ def _sort_in(found: _Sorted, place: int, each: Any) -> str | None:
         name = (each.get("args") or {}).get("name") if isinstance(each.get("args"), dict) else None
         if isinstance(name, str):
             found.names[(str(each.get("name")), *thread)] = name
-    elif phase in _EVENTS | _FLOWS | {"E"}:
+    elif phase in _TIMED:
         time = _nanoseconds(each.get("ts"))
         if time is None:
             return "has no time ts"
         each |= {"place": place, "thread": thread, "time": time}
         if phase in _EVENTS:
+            if "flow_out" in each or "flow_in" in each:
+                found.bindings.append(Binding(len(found.slices), place, time, each))
             found.slices.append(_slice(each))
         else:
             (found.ends if phase == "E" else found.flows).append(each)
@@ -129,17 +135,20 @@ def _nanoseconds(microseconds: Any) -> int | None:
 def _hosts(found: _Sorted) -> dict[tuple[str, str], str]:
     """Name every thread that has events, each with a name of its own."""
     threads = list(dict.fromkeys(one.thread for one in found.slices))
+    of_pid = Counter(pid for pid, _ in threads)
+    process_names: dict[str, str] = {}
+    for (kind, pid, tid), name in found.names.items():
+        if kind == "process_name" and (tid == "0" or pid not in process_names):
+            process_names[pid] = name
     named = {}
     for pid, tid in threads:
-        process = found.names.get(("process_name", pid, "0")) or next(
-            (v for k, v in found.names.items() if k[:2] == ("process_name", pid)), f"process {pid}"
-        )
-        alone = sum(other == pid for other, _ in threads) == 1
+        process = process_names.get(pid, f"process {pid}")
         thread = found.names.get(("thread_name", pid, tid))
-        named[pid, tid] = thread or (process if alone else f"{process} thread {tid}")
-    many = {name for name in named.values() if list(named.values()).count(name) > 1}
-    return {key: f"{name} {key[0]}/{key[1]}" if name in many else name
-            for key, name in named.items()}  # fmt: skip
+        named[pid, tid] = thread or (process if of_pid[pid] == 1 else f"{process} thread {tid}")
+    times = Counter(named.values())
+    return {
+        key: f"{name} {key[0]}/{key[1]}" if times[name] > 1 else name for key, name in named.items()
+    }
 
 
 def _clocks_in(args: Any) -> dict[str, Any]:
@@ -161,8 +170,8 @@ def _add_told(fields: dict[str, list[Any]], slices: Sequence[Slice]) -> None:
     """Add what the events tell: all columns in ours, name, time and arguments in others'."""
     told: list[dict[str, Any]] = []
     for one in slices:
-        ours = one.args.get(OURS) if isinstance(one.args, dict) else None
-        if isinstance(ours, dict):
+        ours = one.ours()
+        if ours is not None:
             told.append(ours)
         else:
             args = json.dumps(one.args, default=str, ensure_ascii=False) if one.args else None

@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 
 from driftlab.trace.formats.asked import Execution, UnwritableError
-from driftlab.trace.formats.chrome import KEY, OURS
+from driftlab.trace.formats.chrome import KEY
+from driftlab.trace.formats.lanes import OURS
 from driftlab.trace.formats.writing import Written, write_text
 from driftlab.trace.trace import MISSING, Array, Trace
 

@@ -1,22 +1,57 @@
-"""Flow events of Chrome's traces: which slice each is in, and so who heard of whom."""
+"""Flows of Chrome's traces: who heard of whom.
 
-from bisect import bisect_left, bisect_right
+A flow is what has one key: `cat`, `name`, `scope` and `id`, or `id2` (its
+`local` one within one `pid`); numbers and texts of numbers are the same. Slices
+may name a flow themselves, by `bind_id` alone: with `flow_out` it begins there,
+with `flow_in` it ends, with both it passes.
+
+A key with one beginning is one message, whatever the times say, since clocks of
+processes need not agree: what it sends, passings pass on in time, and ends
+receive. Where a key begins several times, as programs use ids again, its steps
+are gone through in time, among equals in the file's order: each beginning is a
+message of its own, and a step after it receives what was last sent. At one
+instant passings come before ends, and what was written before any beginning of
+that instant belongs to it if the message before has an end, or there is none.
+
+Several ends after one beginning are several receives of one message, each in
+its slice (fan-out); a passing after an end is one more of them.
+
+The limits: an event has one message received, a second one is told of. Of what
+one event sent to one thread its first receive is held, and the others, which
+follow it there, are told of, so nothing of the order is lost. A slice is one
+event, when it begins: what comes back into the slice that sent it, or one around
+that, is told of, and no message. Events that this program wrote are held as they
+are: of these it is known that they are no spans, and that it was received twice.
+A beginning that no end follows, or only after
+another beginning, is a message that nobody received, and no send. An id that is
+used again between clocks that disagree by more than the time between its uses
+joins wrong ends.
+"""
+
+import re
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-Thread = tuple[str, str]
-NESTED_MAX: Final = 64  # slices that are looked through for the one around a flow event
+from driftlab.trace.formats.lanes import Lane, Slice, Thread, lanes_of
+
+BEGINS, PASSES, ENDS = 0, 1, 2
+_PHASES: Final = {"s": BEGINS, "t": PASSES, "f": ENDS}
+_NUMBER: Final = re.compile(r"0[xX]([0-9a-fA-F]{1,16})|([0-9]{1,20})")
+
+Key = tuple[Any, ...]
+Message = tuple[int, int, int]  # numbers of the slices it is from and to, place of its end
+Step = tuple[int, int, int, int]  # time in ns, place in the file, phase, number of its slice
 
 
-class Slice(NamedTuple):
-    """One event: where it stands, in which thread, from when to when (None: to its `E`)."""
+class Binding(NamedTuple):
+    """A slice that names a flow itself: its number, where it stands, when it begins, its words."""
 
+    number: int
     place: int
-    thread: Thread
     time: int
-    end: int | None
-    name: Any
-    args: Any
+    words: dict[str, Any]
 
 
 class Links(NamedTuple):
@@ -31,97 +66,139 @@ class Links(NamedTuple):
     unread: list[tuple[int, str]]
 
 
-class _Lane(NamedTuple):
-    """The slices of one thread by time: when they begin, which they are, when they end."""
-
-    times: list[int]
-    slices: list[int]
-    ends: list[int]
-
-
 def bound(
-    slices: Sequence[Slice], ends: Sequence[dict[str, Any]], flows: Sequence[dict[str, Any]]
+    slices: Sequence[Slice],
+    ends: Sequence[dict[str, Any]],
+    flows: Sequence[dict[str, Any]],
+    bindings: Sequence[Binding],
 ) -> Links:
     """Find the slice of every flow event, and link those of one flow."""
-    lanes = _lanes(slices, ends)
+    lanes = lanes_of(slices, ends)
     links = Links([0] * len(slices), [None] * len(slices), [None] * len(slices), [])
     for lane in lanes.values():
         for rank, number in enumerate(lane.slices):
             links.ranks[number] = rank
-    chains: dict[tuple[str, str, str], list[tuple[int, int, int, int]]] = {}
-    for order, flow in enumerate(flows):
-        around = _slice_of(lanes.get(flow["thread"]), flow)
-        if around is None:
+    chains: dict[Key, list[Step]] = {}
+    for flow in flows:
+        key, around = _key(flow), _slice_of(lanes.get(flow["thread"]), flow)
+        if key is None:
+            links.unread.append((flow["place"], "is a flow event without an id"))
+        elif around is None:
             links.unread.append((flow["place"], "is a flow event in no slice"))
         else:
-            key = (str(flow.get("cat")), str(flow.get("name")), str(flow.get("id")))
-            step = ("s", "t", "f").index(flow["ph"])
-            chains.setdefault(key, []).append((step, flow["time"], order, around))
-    for chain in chains.values():
-        _link(links, chain, flows)
+            step = (flow["time"], flow["place"], _PHASES[flow["ph"]], around)
+            chains.setdefault(key, []).append(step)
+    for binding in bindings:
+        _bind(links, chains, binding)
+    messages = [each for chain in chains.values() for each in _messages_of(chain, links.unread)]
+    _hold(links, messages, slices)
     return links
 
 
-def _link(
-    links: Links, chain: list[tuple[int, int, int, int]], flows: Sequence[dict[str, Any]]
-) -> None:
-    source: int | None = None
-    for step, _, order, number in sorted(chain):
-        if step > 0:
-            if source is None:
-                links.unread.append((flows[order]["place"], "is a flow that begins nowhere"))
-            elif links.received[number] is not None:
-                links.unread.append(
-                    (flows[order]["place"], "is a second message into one event, not held")
-                )
-            else:
-                links.sent[source] = source
-                links.received[number] = source
-        if step < 2:  # those that pass one on are heard by the next
-            source = number
-
-
-def _lanes(slices: Sequence[Slice], ends: Sequence[dict[str, Any]]) -> dict[Thread, _Lane]:
-    of: dict[Thread, list[int]] = {}
-    for number, one in enumerate(slices):
-        of.setdefault(one.thread, []).append(number)
-    closing: dict[Thread, list[int]] = {}
-    for end in ends:
-        closing.setdefault(end["thread"], []).append(end["time"])
-    lanes = {}
-    for thread, numbers in of.items():
-        numbers.sort(key=lambda number: slices[number].time)
-        ending = _closed([slices[n] for n in numbers], sorted(closing.get(thread, ())))
-        lanes[thread] = _Lane([slices[n].time for n in numbers], numbers, ending)
-    return lanes
-
-
-def _closed(slices: Sequence[Slice], closing: Sequence[int]) -> list[int]:
-    """Return when slices end: what was begun last is ended first; never, where nothing ends it."""
-    never = 2**62
-    ends = [never if one.end is None else one.end for one in slices]
-    opened: list[int] = []
-    place = 0
-    for time in closing:
-        while place < len(slices) and slices[place].time <= time:
-            if slices[place].end is None:
-                opened.append(place)
-            place += 1
-        if opened:
-            ends[opened.pop()] = time
-    return ends
-
-
-def _slice_of(lane: _Lane | None, flow: dict[str, Any]) -> int | None:
+def _slice_of(lane: Lane | None, flow: dict[str, Any]) -> int | None:
     """Return the slice of a flow event: around it, or the next one for an end without `bp`."""
     if lane is None:
         return None
+    number = None
     if flow["ph"] == "f" and flow.get("bp") != "e":
-        after = bisect_left(lane.times, flow["time"])
-        if after < len(lane.slices):
-            return lane.slices[after]
-    last = bisect_right(lane.times, flow["time"]) - 1
-    for place in range(last, max(last - NESTED_MAX, -1), -1):
-        if lane.ends[place] >= flow["time"]:
-            return lane.slices[place]
-    return None
+        number = lane.following(flow["time"], flow["place"])
+    return lane.around(flow["time"], flow["place"]) if number is None else number
+
+
+def _key(flow: dict[str, Any]) -> Key | None:
+    """Return what flow events of one flow have in common, None without any id."""
+    found, within = _id(flow.get("id")), None
+    if found is None and isinstance(two := flow.get("id2"), dict):
+        found = _id(two.get("global"))
+        if found is None:
+            found, within = _id(two.get("local")), flow["thread"][0]
+    if found is None:
+        return None
+    return str(flow.get("cat")), str(flow.get("name")), str(flow.get("scope")), within, found
+
+
+def _id(given: Any) -> Any:
+    """Return a number, or a text that is none; None for what is no id."""
+    if type(given) is int:
+        return given
+    if isinstance(given, str):
+        number = _NUMBER.fullmatch(given)
+        if number is None:
+            return given
+        return int(number[1], 16) if number[1] else int(number[2])
+    return None if isinstance(given, bool | list | dict) else given
+
+
+def _bind(links: Links, chains: dict[Key, list[Step]], binding: Binding) -> None:
+    is_out, is_in = (_is_true(binding.words.get(word)) for word in ("flow_out", "flow_in"))
+    name = _id(binding.words.get("bind_id"))
+    if not (is_out or is_in):
+        return
+    if name is None:
+        links.unread.append((binding.place, "is a slice with a flow that has no bind_id"))
+        return
+    phase = PASSES if is_out and is_in else BEGINS if is_out else ENDS
+    step = (binding.time, binding.place, phase, binding.number)
+    chains.setdefault((name,), []).append(step)
+
+
+def _is_true(word: Any) -> bool:
+    return word in ("true", 1)  # a JSON true is 1, too
+
+
+def _messages_of(chain: list[Step], unread: list[tuple[int, str]]) -> list[Message]:
+    found: list[Message] = []
+    source: int | None = None
+    for _, place, phase, number in _in_turn(chain):
+        if phase > BEGINS:
+            if source is None:
+                unread.append((place, "is a flow that begins nowhere"))
+            else:
+                found.append((source, number, place))
+        if phase < ENDS:  # those that pass one on are heard by the next
+            source = number
+    return found
+
+
+def _hold(links: Links, messages: list[Message], slices: Sequence[Slice]) -> None:
+    """Fill in who sent and received; the first in its thread of what one event sent there."""
+    messages.sort(key=lambda each: links.ranks[each[1]])
+    held: set[tuple[int, Thread]] = set()
+    for source, number, place in messages:
+        thread, is_theirs = slices[number].thread, slices[number].ours() is None
+        is_within = thread == slices[source].thread and links.ranks[number] <= links.ranks[source]
+        if is_within and is_theirs:
+            links.unread.append((place, "is a flow back into its own slice, or one around it"))
+        elif links.received[number] is not None:
+            links.unread.append((place, "is a second message into one event, not held"))
+        elif (source, thread) in held and is_theirs:
+            links.unread.append((place, "is a second message of one event to one thread, not held"))
+        else:
+            links.sent[source] = source
+            links.received[number] = source
+            held.add((source, thread))
+
+
+def _in_turn(chain: list[Step]) -> list[Step]:
+    """Return the steps of one key in the order in which they count."""
+    if [step[2] for step in chain].count(BEGINS) < 2:
+        return sorted(chain, key=itemgetter(2, 0, 1))
+    found: list[Step] = []
+    is_open = False  # a message has begun, and has no end
+    for _, steps in groupby(sorted(chain), key=itemgetter(0)):
+        for step in _at_once(list(steps), is_open):
+            found.append(step)
+            is_open = step[2] != ENDS
+    return found
+
+
+def _at_once(steps: list[Step], is_open: bool) -> list[Step]:
+    """Put the steps of one instant in turn: each beginning, then what was written after it."""
+    turns: list[list[Step]] = [[]]
+    for step in steps:
+        if step[2] == BEGINS:
+            turns.append([])
+        turns[-1].append(step)
+    if not is_open and len(turns) > 1:
+        turns[:2] = [turns[0] + turns[1]]
+    return [step for turn in turns for step in sorted(turn, key=itemgetter(2))]
