@@ -29,6 +29,11 @@ def _peer_choice(case: Case) -> Findings:
         if not 2 <= len(peers) <= PEERS_MAX:
             continue
         to = target[begin:end]
+        strange = np.flatnonzero((to >= 0) & ~np.isin(to, peers)) + begin
+        for row in strange.tolist():
+            unfair[row] = Telling(
+                "a peer", f"sent to {case.trace.names[int(target[row])]}, which is none", (row,)
+            )
         counts = np.bincount(to[to >= 0], minlength=case.trace.processes)[list(peers)]
         total = int(counts.sum())
         chances = [_chance(total, int(each), len(peers)) for each in (counts.max(), counts.min())]

@@ -149,7 +149,7 @@ def _one_operation(case: Case) -> Findings:
                 (row,) if case.is_first[row] else (row - 1, row),
             )  # fmt: skip
         if number >= ends[2]:
-            return Telling("a kind that fits what was done", f"{_kind(case, row)}", (row,))
+            return Telling("one operation, and its kind", f"{_deeds(case, row)}", (row,))
         many = int(counts[number - ends[1]])
         return Telling(
             "one message taken, that at the front",
@@ -161,13 +161,25 @@ def _one_operation(case: Case) -> Findings:
 
 
 def _mixed(case: Case) -> Array:
-    """Whether a journal calls an event what it is not: internal, though a message was received."""
+    """Whether a journal calls an event what it is not, or a tick of the die did two things.
+
+    Internal, though a message was received; a receive that also sent.
+    """
     of = case.columns
     if of.target is None or of.sender is None or not len(case.trace.authors):
         return np.zeros(len(case), bool)
     received, sent = of.sender != NOBODY, of.target != NO_TARGET
     right = np.where(received, RECEIVE, np.where(sent, SEND, INTERNAL))
-    return (of.kind != right) & (of.kind != UNSAID)
+    mixed: Array = (of.kind != right) & (of.kind != UNSAID)
+    is_die = np.array([author.process == "die" for author in case.trace.authors], bool)
+    return mixed | (received & sent & is_die[case.process])
+
+
+def _deeds(case: Case, row: int) -> str:
+    of, names = case.columns, case.trace.names
+    by = f", received from {names[int(of.sender[row])]}" if of.sender[row] != NOBODY else ""
+    to = [names[place] for place in case.trace.targets_of(row)]
+    return f"{_kind(case, row)}{by}" + (f", sent to {' and '.join(to)}" if to else "")
 
 
 def _kind(case: Case, row: int) -> str:
