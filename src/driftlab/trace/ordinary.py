@@ -8,8 +8,11 @@ a device may have no end; so they are refused before anything is opened.
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
 from driftlab.trace.files import UnreadableError
+
+_SHOWN_CHARS_MAX: Final = 200  # of a path
 
 
 def exists(path: Path) -> bool:
@@ -22,6 +25,16 @@ def require_ordinary(path: Path) -> None:
     mode = _mode(path)
     if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UnreadableError(f"{path}: no ordinary file; save it to a file first")
+
+
+def begins_with(path: Path, magic: bytes) -> bool:
+    """Whether a file begins with certain bytes. Raises UnreadableError."""
+    require_ordinary(path)
+    try:
+        with path.open("rb") as file:
+            return file.read(len(magic)) == magic
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror}") from error
 
 
 def _mode(path: Path) -> int | None:
@@ -38,6 +51,3 @@ def _mode(path: Path) -> int | None:
 def _shown(path: Path) -> str:
     text = str(path)
     return text if len(text) <= _SHOWN_CHARS_MAX else f"{text[:_SHOWN_CHARS_MAX]}…"
-
-
-_SHOWN_CHARS_MAX = 200  # of a path

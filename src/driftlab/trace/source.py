@@ -18,7 +18,7 @@ from driftlab.trace.gunzip import (
     GunzipError,
     gunzipped,
 )
-from driftlab.trace.ordinary import require_ordinary
+from driftlab.trace.ordinary import begins_with, require_ordinary
 
 LINE_BYTES_MAX: Final = 1 << 26  # 64 MiB; what a tick may find is far below
 TOO_LONG: Final = f"longer than {LINE_BYTES_MAX:,} bytes, the limit of a line"
@@ -97,10 +97,8 @@ def _chunks(path: Path, size: int) -> Iterator[bytes]:
 
 def size_of(path: Path) -> int:
     """Return about how many bytes of text a file has. Raises UnreadableError."""
-    require_ordinary(path)
+    is_packed = begins_with(path, GZIP_MAGIC)
     try:
-        with path.open("rb") as file:
-            is_packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         return path.stat().st_size * (_PACKED_TO if is_packed else 1)
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror}") from error
