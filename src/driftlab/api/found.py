@@ -20,6 +20,7 @@ from driftlab.trace.files import UnreadableError
 from driftlab.trace.header import is_journal
 from driftlab.trace.journals import Journals, journal_alone, journal_paths, journals_in
 from driftlab.trace.ordinary import begins_with, exists, require_ordinary
+from driftlab.trace.packed import PACK_SUFFIX
 from driftlab.trace.trace import Array, Trace
 
 PARQUET_MAGIC: Final = b"PAR1"
@@ -149,8 +150,11 @@ def _packed_at(path: Path, *, is_run: bool) -> Iterator[Path]:
     if not path.is_dir():
         files = [path]
     else:
-        folders = [path] if is_run else [path, *folders_in(path)]
-        files = [file for folder in folders for file in _entries(folder) if file.is_file()]
+        files = [file for file in _entries(path) if file.is_file()]
+        below = [] if is_run else folders_in(path)
+        files += [
+            file for folder in below for file in _entries(folder) if file.suffix == PACK_SUFFIX
+        ]
     for file in files:
         if begins_with(file, PARQUET_MAGIC) and _is_packed(file):
             yield file
@@ -196,7 +200,11 @@ def _may_be_copy(file: Path, run: Found) -> bool:
 def _is_copy(file: Path, run: Found) -> bool:
     """Whether a packed file holds the very events of a run."""
     one, other = _of_packed(file, "").read().trace, run.read().trace
-    same_run = (one.names, one.scenario, one.sets) == (list(other.names), other.scenario, other.sets)
+    same_run = (one.names, one.scenario, one.sets) == (
+        list(other.names),
+        other.scenario,
+        other.sets,
+    )
     return same_run and all(map(_same, _arrays(one), _arrays(other)))
 
 

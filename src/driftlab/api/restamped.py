@@ -71,7 +71,7 @@ def _without_lists(frame: Any) -> Any:
 
 def _write_folder(history: History, clock: str, out: Path, source: Path) -> None:
     trace = history.trace
-    journals = _journals(trace, source)
+    journals = _journals(trace, source, history.name)
     if not journals or trace.arrivals is None or trace.scenario is None:
         raise _no_journals(out)
     scenario = Scenario.from_toml(trace.scenario)
@@ -85,13 +85,13 @@ def _write_folder(history: History, clock: str, out: Path, source: Path) -> None
         raise
 
 
-def _journals(trace: Trace, source: Path) -> dict[int, Path]:
+def _journals(trace: Trace, source: Path, name: str) -> dict[int, Path]:
     """Return where each of a trace's files stands, none if they are not all journals.
 
-    A folder may also hold the run folder that was read, and no other.
+    A folder may also hold the run folder that was read, which the history is named after.
     """
     names = {number: Path(name).name for number, name in enumerate(trace.files) if name}
-    folders = [source, *sorted(source.iterdir())] if source.is_dir() else [source.parent]
+    folders = [source, source / name] if source.is_dir() else [source.parent]
     for folder in folders:
         paths = {number: folder / name for number, name in names.items()}
         if all(map(_is_journal, paths.values())):

@@ -36,9 +36,7 @@ def require_one_run(folder: Path, trace: Trace, *, is_described: bool) -> None:
         )
 
 
-def _goes_on(
-    trace: Trace, process: int, rows: Array, last: Array, *, is_described: bool
-) -> bool:
+def _goes_on(trace: Trace, process: int, rows: Array, last: Array, *, is_described: bool) -> bool:
     """Whether each file of a process begins where the one before it has ended."""
     clocks = _clocks(trace, process, rows)
     if (clocks == MISSING).all():
