@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,8 @@ def test_two_runs_in_one_folder_are_not_read_as_one(tmp_path: Path, to: str, suf
         convert(run, folder / f"{run.name}{suffix}", to)
         assert len(driftlab.read(folder)) > 50  # one alone is read
         (folder / f"{run.name}{suffix}").rename(tmp_path / f"{run.name}{suffix}")
-    for run in ("one", "other"):
-        (tmp_path / f"{run}{suffix}").rename(folder / f"{run}{suffix}")
+    for name in ("one", "other"):
+        (tmp_path / f"{name}{suffix}").rename(folder / f"{name}{suffix}")
     message = f"process A has events in one{suffix} and in other{suffix}: these look like two runs"
     assert message in refused(folder)
     assert f"one by one, as {folder}/one{suffix}" in refused(folder)
@@ -161,7 +162,7 @@ def test_a_file_a_process_and_a_log_that_goes_on_in_the_next_file_are_one_run(
     folder = tmp_path / "parts"
     folder.mkdir()
     starts = whole.starts.tolist() if by_process else [*range(0, len(records), 30), len(records)]
-    for number, (begin, end) in enumerate(zip(starts, starts[1:], strict=False)):
+    for number, (begin, end) in enumerate(pairwise(starts)):
         texts = [*lines[:heads], *(line for one in records[begin:end] for line in one)]
         (folder / f"part-{number}.log").write_text("\n".join(texts) + "\n")
     read = driftlab.read(folder).trace

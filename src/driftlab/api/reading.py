@@ -1,6 +1,7 @@
 """From a path to histories: run folders, journals, packed histories, and anybody else's logs."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,7 @@ def _found(path: Path, options: Mapping[str, Any]) -> list[Found]:
     if runs:
         return runs if execution is None else [_chosen(path, runs, str(execution))]
     return [
-        Found(name, path, lambda trace=trace, name=name: History(trace, name))
-        for name, trace in _foreign(path, options)
+        Found(name, path, partial(History, trace, name)) for name, trace in _foreign(path, options)
     ]
 
 
@@ -94,7 +94,8 @@ def _require_files(folder: Path) -> None:
     below = [path.name for path in folders_in(folder)]
     raise UnreadableError(
         f"{folder}: no journals, packed runs or other logs here, and no run in its folders "
-        f"({shown(below)}); a run folder holds a NAME.log a machine; a log deeper down has to be named"
+        f"({shown(below)}); a run folder holds a NAME.log a machine; name the folder or "
+        "the file of a log that stands deeper"
         if below
         else f"{folder}: an empty folder; a run folder holds a NAME.log a machine"
     )
