@@ -91,6 +91,17 @@ def test_other_logs_among_packed_runs_are_named_and_what_is_no_log_is_not(packs:
     )
 
 
+def test_packed_runs_are_read_where_their_run_folders_are_gone(star: Path, packs: Path) -> None:
+    shutil.copy(star / "scenario.toml", packs)
+    assert names(packs) == ["run-1", "run-2", "run-3"]
+    for name in ("run-1", "run-2"):
+        (packs / f"{name}.parquet").unlink()
+    shutil.copy(star / "run-3" / "scenario.toml", packs)
+    assert names(packs) == ["run-3"]
+    (packs / "run-3.parquet").unlink()
+    assert "no journals here" in refused(packs)
+
+
 # One of the runs in a folder.
 
 
@@ -391,9 +402,10 @@ def test_what_is_no_ordinary_file_is_refused_unopened(
 @linux_only
 def test_a_pipe_among_the_journals_of_a_run_is_refused_unopened(tmp_path: Path) -> None:
     run = simulated(tmp_path / "run")
-    (run / "A.log").unlink()
-    os.mkfifo(run / "A.log")
-    assert refused(run) == f"{run}/A.log: no ordinary file; save it to a file first"
+    for name in ("A.log", "scenario.toml"):
+        (run / name).unlink()
+        os.mkfifo(run / name)
+        assert refused(run) == f"{run}/{name}: no ordinary file; save it to a file first"
 
 
 @pytest.mark.parametrize("options", [{}, {"format": "csv"}])

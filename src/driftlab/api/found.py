@@ -84,8 +84,11 @@ def journals_at(path: Path) -> list[Journals]:
         raise UnreadableError(f"{path}: no such file or folder")
     if not path.is_dir():
         return [_alone(path)] if is_journal(path) else []
-    if (path / SCENARIO_FILE).exists():
-        return _of_scenario(path, read_scenario(path / SCENARIO_FILE))
+    if exists(path / SCENARIO_FILE):
+        runs = _of_scenario(path, _scenario(path))
+        if not runs and not any(_packed_at(path, is_run=True)):
+            raise UnreadableError(f"{path}: none of its {_scenario(path).runs} runs is here")
+        return runs
     if _has_journals(path):
         return [journals_in(path)]
     return [one for folder in _run_folders(path) for one in journals_at(folder)]
@@ -97,30 +100,31 @@ def _alone(path: Path) -> Journals:
     if not beside.is_file():
         return journal_alone(path)
     try:
-        scenario = read_scenario(beside)
+        scenario = _scenario(path.parent)
     except (ScenarioError, UnreadableError) as error:
         return journal_alone(path, why_not=str(error))
     return journal_alone(path, scenario if scenario.runs == 1 else None)
 
 
 def _of_scenario(folder: Path, scenario: Scenario) -> list[Journals]:
+    """Return the runs of a scenario that are there; of one run, packed, no journals need be."""
     if scenario.runs == 1:
-        return [journals_in(folder, scenario)]
+        is_packed = not journal_paths(folder) and any(_packed_at(folder, is_run=True))
+        return [] if is_packed else [journals_in(folder, scenario)]
     folders = [Path(run_folder(folder, scenario, number)) for number in scenario.run_numbers]
-    runs = [
-        journals_in(each, read_scenario(each / SCENARIO_FILE)) for each in folders if each.is_dir()
-    ]
-    if not runs:
-        raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
-    return runs
+    return [journals_in(each, _scenario(each)) for each in folders if each.is_dir()]
+
+
+def _scenario(folder: Path) -> Scenario:
+    """Return the scenario in a folder. Raises DriftlabError."""
+    require_ordinary(folder / SCENARIO_FILE)
+    return read_scenario(folder / SCENARIO_FILE)
 
 
 def _run_folders(folder: Path) -> list[Path]:
     """Return the run folders right below a folder."""
     return [
-        path
-        for path in folders_in(folder)
-        if (path / SCENARIO_FILE).exists() or _has_journals(path)
+        path for path in folders_in(folder) if exists(path / SCENARIO_FILE) or _has_journals(path)
     ]
 
 
