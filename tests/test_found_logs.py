@@ -13,6 +13,7 @@ import pytest
 import driftlab
 from driftlab.api.converted import convert
 from driftlab.api.judged import judge_path
+from driftlab.api.restamped import write
 from driftlab.trace import journals, source
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.formats import packed as blocks
@@ -357,6 +358,20 @@ def test_of_a_gzip_file_damaged_in_the_middle_what_came_before_counts(tmp_path: 
     assert "damaged" in trace.unread[-1].reason
     assert trace.unread[0].line < trace.unread[-1].line + 1
     assert not trace.authors[0].ended
+
+
+@pytest.mark.parametrize("damage", [bit_of_the_checksum, fifty_bytes, lambda file: file.pop()])
+def test_a_damaged_journal_cannot_be_written_again_but_its_events_can(
+    tmp_path: Path, damage: Any
+) -> None:
+    run = simulated(tmp_path / "run", rates=[400, 3])
+    gzipped(run, damage)
+    history = driftlab.read(run).restamp("vector")
+    with pytest.raises(driftlab.DriftlabError, match=r"A\.log\.gz: the gzip file is damaged.*csv"):
+        write(history, "vector", tmp_path / "out", run)
+    assert not (tmp_path / "out").exists()
+    write(history, "vector", tmp_path / "out.csv", run)
+    assert len(driftlab.read(tmp_path / "out.csv")) == len(history)
 
 
 @pytest.mark.parametrize("size", [7, 100, 1 << 16])

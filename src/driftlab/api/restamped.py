@@ -6,6 +6,7 @@ events of any history become one file, Parquet or CSV.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -133,6 +134,11 @@ def _write_journals(history: History, clock: str, journals: dict[int, Path], out
                 target.open("x", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
             ):
                 file.writelines(rewritten(lines, events, further))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise OutputError(
+                f"{path}: the gzip file is damaged, so its lines cannot be written again; "
+                f"--out {out.name}.parquet or {out.name}.csv writes the events that were read"
+            ) from error
         except OSError as error:
             raise OutputError(f"cannot write {target}: {error.strerror}") from error
         except JournalError as error:
