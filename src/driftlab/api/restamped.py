@@ -6,6 +6,7 @@ events of any history become one file, Parquet or CSV.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -71,7 +72,7 @@ def _without_lists(frame: Any) -> Any:
 
 def _write_folder(history: History, clock: str, out: Path, source: Path) -> None:
     trace = history.trace
-    journals = _journals(trace, source)
+    journals = _journals(trace, source, history.name)
     if not journals or trace.arrivals is None or trace.scenario is None:
         raise _no_journals(out)
     scenario = Scenario.from_toml(trace.scenario)
@@ -85,13 +86,13 @@ def _write_folder(history: History, clock: str, out: Path, source: Path) -> None
         raise
 
 
-def _journals(trace: Trace, source: Path) -> dict[int, Path]:
+def _journals(trace: Trace, source: Path, name: str) -> dict[int, Path]:
     """Return where each of a trace's files stands, none if they are not all journals.
 
-    A folder may also hold the run folder that was read, and no other.
+    A folder may also hold the run folder that was read, which the history is named after.
     """
     names = {number: Path(name).name for number, name in enumerate(trace.files) if name}
-    folders = [source, *sorted(source.iterdir())] if source.is_dir() else [source.parent]
+    folders = [source, source / name] if source.is_dir() else [source.parent]
     for folder in folders:
         paths = {number: folder / name for number, name in names.items()}
         if all(map(_is_journal, paths.values())):
@@ -133,6 +134,11 @@ def _write_journals(history: History, clock: str, journals: dict[int, Path], out
                 target.open("x", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
             ):
                 file.writelines(rewritten(lines, events, further))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise OutputError(
+                f"{path}: the gzip file is damaged, so its lines cannot be written again; "
+                f"--out {out.name}.parquet or {out.name}.csv writes the events that were read"
+            ) from error
         except OSError as error:
             raise OutputError(f"cannot write {target}: {error.strerror}") from error
         except JournalError as error:

@@ -11,6 +11,12 @@ from typing import Final, NamedTuple
 
 from driftlab.clocks.running import decoder_of
 from driftlab.scenario import Scenario
+from driftlab.trace.belonging import (
+    Header,
+    require_one_run,
+    require_same_links,
+    require_scenario,
+)
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.gather import Gathering, Piece, gathered, pieces_of
 from driftlab.trace.header import read_header
@@ -22,9 +28,6 @@ from driftlab.trace.trace import Trace, Unread
 SUFFIXES: Final = (JOURNAL_SUFFIX, JOURNAL_SUFFIX + ".gz")
 SCAN_BYTES_MIN: Final = 4_000_000  # of fewer the parser of single lines has read them in a second
 NO_FILE_BYTES: Final = "empty: its machine was killed before it wrote anything"
-_OF_A_RUN: Final = ("seed", "run", "run_id", "clock", "process", "speed", "world")
-
-Header = Mapping[str, str]
 
 
 class Journals(NamedTuple):
@@ -79,20 +82,35 @@ def journals_in(folder: Path, scenario: Scenario | None = None) -> Journals:
             if empty
             else f"{folder}: no journals here; a run folder holds a NAME.log a machine"
         )
-    _require_one_run(folder, headers)
+    require_one_run(folder, headers)
     unread = [Unread(path.name, 1, NO_FILE_BYTES) for path in empty]
     if scenario is None:
+        require_same_links(folder, headers)
         names = names_of(folder, headers)
         return Journals(_ordered(headers, names), names, _clock(headers), None, unread)
-    _require_scenario(folder, headers, scenario)
+    require_scenario(folder, headers, scenario)
     roster = scenario.roster()
     return Journals(_ordered(headers, roster), roster, scenario.clock, scenario.to_toml(), unread)
 
 
-def journal_alone(path: Path) -> Journals:
-    """Return one journal without those of its peers. Raises UnreadableError."""
-    header = read_header(path)
-    return Journals([path], names_of(path, {path: header}), _clock({path: header}))
+def journal_alone(path: Path, scenario: Scenario | None = None, why_not: str = "") -> Journals:
+    """Return one journal without those of its peers. Raises UnreadableError.
+
+    `scenario`: what stands beside it, which is left aside where it is not the
+    journal's. `why_not`: why there is none.
+    """
+    headers = {path: read_header(path)}
+    if scenario is not None:
+        try:
+            require_scenario(path.parent, headers, scenario)
+        except UnreadableError as error:
+            why_not = str(error)
+        else:
+            return Journals([path], scenario.roster(), scenario.clock, scenario.to_toml())
+    try:
+        return Journals([path], names_of(path, headers), _clock(headers))
+    except UnreadableError as error:
+        raise UnreadableError(f"{error} ({why_not})" if why_not else str(error)) from None
 
 
 def _clock(headers: Mapping[Path, Header]) -> str:
@@ -102,42 +120,6 @@ def _clock(headers: Mapping[Path, Header]) -> str:
 def _ordered(headers: Mapping[Path, Header], names: Sequence[str]) -> list[Path]:
     places = {name: place for place, name in enumerate(names)}
     return sorted(headers, key=lambda path: places[headers[path]["machine"]])
-
-
-def _require_one_run(folder: Path, headers: Mapping[Path, Header]) -> None:
-    (first, header), *others = headers.items()
-    machines = {header["machine"]: first}
-    for path, other in others:
-        before = machines.setdefault(other["machine"], path)
-        if before is not path:
-            raise UnreadableError(
-                f"{folder}: {before.name} and {path.name} are both of machine "
-                f"{other['machine']}; keep one of them"
-            )
-        for key in _OF_A_RUN:
-            if other.get(key) != header.get(key):
-                raise UnreadableError(
-                    f"{folder}: journals of different runs: line 1 of {first.name} has "
-                    f"{key}={header.get(key)}, that of {path.name} {key}={other.get(key)}; "
-                    "put each run into a folder of its own"
-                )
-
-
-def _require_scenario(folder: Path, headers: Mapping[Path, Header], scenario: Scenario) -> None:
-    names = set(scenario.roster())
-    told = {"seed": str(scenario.seed), "run": str(scenario.first_run), "clock": scenario.clock}
-    for path, header in headers.items():
-        if header["machine"] not in names:
-            raise UnreadableError(
-                f"{path}: line 1: machine {header['machine']} is not of this run's scenario; "
-                "move its journal away"
-            )
-        for key, value in told.items():
-            if header.get(key, "lamport" if key == "clock" else value) != value:
-                raise UnreadableError(
-                    f"{path}: line 1 has {key}={header.get(key)}, but {folder}/scenario.toml "
-                    f"{key}={value}; put each run into a folder of its own"
-                )
 
 
 def names_of(where: Path, journals: Mapping[Path, Header]) -> list[str]:

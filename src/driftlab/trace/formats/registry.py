@@ -1,6 +1,7 @@
 """The formats by name, and which of them a log is in."""
 
 import gc
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,11 @@ from driftlab.trace.formats import (
 )
 from driftlab.trace.formats.asked import Asked, Execution, UnwritableError
 from driftlab.trace.formats.fields import UNITS
+from driftlab.trace.formats.one_run import require_one_run
+from driftlab.trace.formats.packed import BreaksOffError, unpacked
 from driftlab.trace.formats.patterns import compiled
-from driftlab.trace.formats.text import head_of, read_text
+from driftlab.trace.formats.text import HEAD_BYTES, head_of, read_text
+from driftlab.trace.ordinary import begins_with, exists, require_ordinary
 from driftlab.trace.trace import Trace
 
 Read = Callable[[Sequence[Path], Asked], list[Execution]]
@@ -48,6 +52,11 @@ FORMATS: Final[dict[str, Format]] = {
     "text": Format(plain.read, None, "anything that --pattern describes"),
 }
 FILES_MAX: Final = 10_000  # of a folder
+_PARQUET: Final = b"PAR1"
+_EXPECTED: Final = (
+    "expected a journal or another log; so is the journal of a machine that was killed before "
+    "it wrote anything: then name the run's folder"
+)
 
 
 def read_executions(
@@ -73,8 +82,12 @@ def read_executions(
     name = format or recognised(path, asked)
     if name not in FORMATS:
         raise UnreadableError(f"--format {name}: there are {', '.join(FORMATS)}")
+    files = _files(path, name)
     with _collector_paused():
-        found = FORMATS[name].read(_files(path, name), asked)
+        found = FORMATS[name].read(files, asked)
+    if len(files) > 1:
+        for each in found:
+            require_one_run(path, each.trace, is_described=name == "text")
     return found if execution is None else [_chosen(path, found, str(execution))]
 
 
@@ -117,21 +130,36 @@ def recognised(path: Path, asked: Asked) -> str:
     files = _files(path, None)
     if path.is_dir() and files[0].name.endswith(govector.SUFFIX):
         return "govector" if not asked.patterns else "text"
-    if files[0].name.endswith((".parquet", ".pq")) or _begins(files[0], b"PAR1"):
+    first = files[0]
+    if first.name.endswith((".parquet", ".pq")) or begins_with(first, _PARQUET):
         return "parquet"
-    head = head_of(files[0], asked.encoding)
-    if not head.strip():
-        head = _after_blanks(files[0], asked)
+    head = _head(first, asked)
     if asked.patterns and not shiviz.has_header(head):
         return "text"
-    name = _by_head(files[0], head)
+    name = _by_head(first, head)
     if name is None:
-        first = head.strip().partition("\n")[0][:60]
+        line = head.strip().partition("\n")[0][:60]
+        where = f"{path}: no journals here (NAME.log), and {first.name}" if path != first else first
         raise UnreadableError(
-            f"{files[0]}: which format is this? It begins with: {first} … "
+            f"{where}: which format is this? It begins with: {line} … "
             f"Say --format (convert: --from) {', '.join(FORMATS)}, or --pattern for any other text"
         )
     return name
+
+
+def _head(path: Path, asked: Asked) -> str:
+    """Return the begin of a text, where it is one. Raises UnreadableError."""
+    try:
+        block = next(unpacked(path, HEAD_BYTES), b"")
+    except BreaksOffError as error:
+        reason = str(error).partition(";")[0]
+        raise UnreadableError(
+            f"{path}: {reason}, and nothing of it can be unpacked; copy it again"
+        ) from None
+    if block.startswith(_PARQUET):
+        raise UnreadableError(f"{path}: a gzipped file of Parquet; unpack it first (gunzip)")
+    head = head_of(path, asked.encoding)
+    return head if head.strip() else _after_blanks(path, asked)
 
 
 def _after_blanks(path: Path, asked: Asked) -> str:
@@ -140,7 +168,7 @@ def _after_blanks(path: Path, asked: Asked) -> str:
     if text.text.strip():
         return text.text.lstrip()
     reasons = [f"{text.name}:{one.line}: {one.reason}" for one in text.unread]
-    raise UnreadableError((reasons or [f"{text.name}: empty"])[0])
+    raise UnreadableError((reasons or [f"{text.name}: empty; {_EXPECTED}"])[0])
 
 
 def _by_head(path: Path, head: str) -> str | None:
@@ -150,12 +178,30 @@ def _by_head(path: Path, head: str) -> str | None:
     if head.lstrip().startswith(("[", "{")):
         if '"TracerIdentity"' in head:
             return "tracing"
-        return "chrome" if f'"{chrome.KEY}"' in head or '"ph"' in head else None
+        if f'"{chrome.KEY}"' in head or '"ph"' in head:
+            return "chrome"
+        if _is_json(head.lstrip()):
+            return None
     if path.name.removesuffix(".gz").endswith(govector.SUFFIX):
         return "govector"
     if table.separator_of(head):
         return "csv"
     return _by_default_patterns(head)
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text begins with JSON, damaged or not, and not with a line in brackets.
+
+    Of JSON a first line that is whole is a value, or the damage stands further down.
+    """
+    length = text.find("\n") if "\n" in text else len(text)
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= length
+    except RecursionError:
+        return True
+    return not text[end:].partition("\n")[0].strip()
 
 
 def _by_default_patterns(head: str) -> str | None:
@@ -172,19 +218,12 @@ def _by_default_patterns(head: str) -> str | None:
     return None
 
 
-def _begins(path: Path, magic: bytes) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(magic)) == magic
-    except OSError as error:
-        raise UnreadableError(f"{path}: {error.strerror}") from error
-
-
 def _files(path: Path, name: str | None) -> list[Path]:
     """Return the files of a log, in name order; of a folder those that are not hidden."""
     if not path.is_dir():
-        if not path.exists():
+        if not exists(path):
             raise UnreadableError(f"{path}: no such file")
+        require_ordinary(path)
         return [path]
     files = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
     logs = [one for one in files if one.name.removesuffix(".gz").endswith(govector.SUFFIX)]
