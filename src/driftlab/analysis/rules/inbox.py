@@ -132,7 +132,7 @@ def _one_operation(case: Case) -> Findings:
     idle = _idle(case)
     skips = _skips(case)
     skipping, counts = np.unique(skips.gone, return_counts=True)
-    mixed = _mixed(case) & ~again
+    mixed = is_mixed(case) & ~again
     parts = [np.flatnonzero(again), np.flatnonzero(idle & ~again & ~mixed), skipping]
     rows = np.concatenate([*parts, np.flatnonzero(mixed)])
     ends = np.cumsum([len(part) for part in parts])
@@ -160,7 +160,7 @@ def _one_operation(case: Case) -> Findings:
     return findings(rows, tell, skips.holed, "it may have been taken in a hole")
 
 
-def _mixed(case: Case) -> Array:
+def is_mixed(case: Case) -> Array:
     """Whether a journal calls an event what it is not, or a tick of the die did two things.
 
     Internal, though a message was received; a receive that also sent.

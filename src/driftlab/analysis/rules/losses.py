@@ -8,6 +8,7 @@ the receiver's log has holes, nothing can be said.
 import numpy as np
 
 from driftlab.analysis.rules.case import Case
+from driftlab.analysis.rules.inbox import is_mixed
 from driftlab.analysis.rules.lamport import is_counted_apart
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
 from driftlab.trace.trace import NO_TARGET, Array
@@ -26,6 +27,7 @@ def _lost_ones(case: Case) -> tuple[Array, Array]:
     came_keys = np.union1d(sources * width + case.process[there], keys)
     lost = ~np.isin(rows * width + to, came_keys)
     lost &= ~np.isin(rows, case.messages.source[case.messages.astray])  # it went elsewhere
+    lost &= ~is_mixed(case)[rows]  # that it was sent is told to be wrong
     rows, to, channel = rows[lost], to[lost], channel[lost]
     channels, begins, sources = case.kept("came by channel", _by_channel)
     if not len(channels):
