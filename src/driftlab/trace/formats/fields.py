@@ -19,8 +19,17 @@ Bad = dict[int, str]  # row and reason
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "host": (
-        "process", "machine", "proc", "node", "process_id", "machine_id", "node_id", "vm", "vm_id",
-        "thread", "pid",
+        "process",
+        "machine",
+        "proc",
+        "node",
+        "process_id",
+        "machine_id",
+        "node_id",
+        "vm",
+        "vm_id",
+        "thread",
+        "pid",
     ),
     "index": (),
     "kind": ("type", "event_type", "operation", "op"),
@@ -54,7 +63,9 @@ EMPTY: Final = frozenset({None, "", "-", "none", "None", "null", "NULL", "nan", 
 EVERYBODY: Final = frozenset({"all", "both", "every", "everyone", "everybody", "*", "broadcast"})
 
 _PARTS: Final = re.compile(r"[\s,;+|\[\]\"']+")
-_POINTED: Final = re.compile(r"[+-]?[0-9]{1,4000}\.0*")  # as pandas writes a whole number beside gaps
+_POINTED: Final = re.compile(
+    r"[+-]?[0-9]{1,4000}\.0*"
+)  # as pandas writes a whole number beside gaps
 
 
 class Positions(dict[str, int]):
@@ -172,10 +183,10 @@ def target_names(value: Any) -> list[str] | None:
 def message_numbers(columns: Sequence[Sequence[Any]]) -> list[Array]:
     """Return names of messages as whole numbers, the same for the same name in all columns."""
     numbers_of: dict[Any, int] = {}
-    found = []
-    for texts in _message_names(columns):
-        found.append([MISSING if t is None else numbers_of.setdefault(t, len(numbers_of))
-                      for t in texts])  # fmt: skip
+    found = [
+        [MISSING if t is None else numbers_of.setdefault(t, len(numbers_of)) for t in texts]
+        for texts in _message_names(columns)
+    ]
     if all(_is_plain(text) for text in numbers_of):
         known = {number: int(text) for text, number in numbers_of.items()}
         found = [[known.get(number, MISSING) for number in column] for column in found]

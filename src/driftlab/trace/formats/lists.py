@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from driftlab.trace.formats.fields import is_empty
 
-REFUSED: Final = "is a list; lists are read if all clocks are, each as long as there are processes"
-
+REFUSED: Final = (
+    "is neither a whole number nor an object, and a list is read only if every clock of the log "
+    "is one, as long as there are processes"
+)
 DIGITS_MAX: Final = 19  # of a number
 
-_LIST: Final = re.compile(
-    r"\s*(?:\[[0-9\s,;]*\]|\([0-9\s,;]*\)|[0-9]+(?:\s*,\s*[0-9]+)+)\s*"
-)
+_LIST: Final = re.compile(r"\s*(?:\[[0-9\s,;]*\]|\([0-9\s,;]*\)|[0-9]+(?:\s*,\s*[0-9]+)+)\s*")
 _DIGITS: Final = re.compile(r"([0-9]+)")
 
 

@@ -20,8 +20,8 @@ from driftlab.trace.formats.fields import HOSTS, KNOWN, bare
 from driftlab.trace.formats.further import clock_of
 from driftlab.trace.formats.plain import executions_of
 from driftlab.trace.formats.rows import Rows, Stretch
-from driftlab.trace.formats.text import process_of, read_text
-from driftlab.trace.formats.writing import ZERO, Written
+from driftlab.trace.formats.text import ZERO, process_of, read_text
+from driftlab.trace.formats.writing import Written
 from driftlab.trace.frame import frame_of
 from driftlab.trace.trace import MISSING, Trace
 
@@ -56,8 +56,8 @@ def _rows_of_csv(path: Path, asked: Asked, is_one_of_many: bool) -> Rows:
     cells = Cells([], [], [], [Stretch(0, one.line, one.reason, "") for one in text.unread])
     cells.read(text.text, separator)
     if not cells.heads:
-        raise UnreadableError(f"{text.name}: the names of its columns cannot be read: a quote "
-                              "opens in their line and does not close")
+        reason = cells.unread[-1].reason if cells.unread else "is empty"
+        raise UnreadableError(f"{text.name}: the line that names the columns {reason}")
     columns = list(zip(*cells.rows, strict=True)) if cells.rows else [()] * len(cells.heads)
     fields: dict[str, list[Any]] = {
         name: [cell or None for cell in column]

@@ -26,6 +26,7 @@ LINE_CHARS_MAX: Final = 1 << 20  # of one line, in characters
 DOCUMENT_CHARS_MAX: Final = 1 << 31  # of a file that is one JSON document
 HEAD_BYTES: Final = 1 << 16
 PACKED_SUFFIX: Final = ".gz"
+ZERO: Final = r"\u0000"  # what stands for U+0000, by which files that are no text are known
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -269,3 +270,13 @@ def lines_of(text: Text) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.text.split("\n"), 1):
         if line and not line.isspace():
             yield number, line
+
+
+def encodable(text: str) -> str:
+    """Return a text that UTF-8 can hold: half a pair of surrogates becomes its escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def without_zeros(text: str) -> str:
+    """Return a text that a file of text can hold: U+0000 becomes its escape."""
+    return text.replace("\0", ZERO)
