@@ -5,15 +5,26 @@ is told of like a line that matched nothing. Program order is the order of the
 file, or of the field `index` where all records have one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from driftlab.trace.files import UnreadableError
 from driftlab.trace.formats import fields as means
-from driftlab.trace.formats.further import FURTHER, further
+from driftlab.trace.formats.further import (
+    FURTHER,
+    WidthError,
+    checked,
+    further,
+    is_dotted,
+    misfits,
+)
 from driftlab.trace.formats.holes import holes_of
+from driftlab.trace.formats.kinds import kinds
 from driftlab.trace.formats.rows import Rows, Stretch
+from driftlab.trace.formats.text import encodable, without_zeros
+from driftlab.trace.formats.times import times
 from driftlab.trace.formats.vectors import Clocks, in_rows, read_clocks
 from driftlab.trace.trace import (
     EVERY_PEER,
@@ -36,6 +47,8 @@ _NAMED_LIKE_COLUMNS: Final = frozenset(
     {"process", "index", "kind", "tick", "due_ns", "late_ns", "time_ns", "clock", "queue",
      "sender", "stamp", "targets", "timestamp", "line"}
 )  # fmt: skip
+_NO_HOSTS: Final = frozenset({"", "None"})
+_Dotted = tuple[str, list[str | None]]  # the clock, and its timestamps by row
 
 
 def build(rows: Rows, unit: str | None = None) -> Trace:
@@ -52,8 +65,14 @@ class _Building:
         self._known, self._others = means.named(rows.fields)
         self._bad: means.Bad = {}
         self._names = means.Positions()
+        self._met: int | None = None  # processes with records, where timestamps count them
+        self._has_misfits = False  # whether timestamps were found that no process can have
 
     def trace(self) -> Trace:
+        trace = self._trace()
+        return self._trace() if self._has_misfits else trace
+
+    def _trace(self) -> Trace:
         hosts = self._hosts()
         numbers: dict[str, Array] = {
             name: means.numbers(name, self._known[name], self._bad)
@@ -61,6 +80,7 @@ class _Building:
             if name in self._known
         }
         clocks = self._clocks(hosts)
+        dotted = self._dotted(clocks, hosts)
         kept = np.array(
             [row for row in range(len(hosts)) if row not in self._bad]
             if self._bad
@@ -72,13 +92,13 @@ class _Building:
             np.int32,
             len(kept),
         )
-        met = len(self._names)
+        met = len(self._names) if self._met is None else self._met
         order = _program_order(process, numbers.get("index"), kept)
         kept, process = kept[order], process[order]
         columns, sets = self._columns(numbers, clocks, kept, process)
-        timestamps = self._timestamps(clocks, kept, met)
+        timestamps = self._timestamps(clocks, dotted, kept, met)
         starts, _ = process_major(process, len(self._names))
-        names = list(self._names)
+        names = [without_zeros(encodable(name)) for name in self._names]
         return Trace(
             names,
             starts,
@@ -89,25 +109,36 @@ class _Building:
             files=self._rows.files,
             unread=self._unread(),
             holes=holes_of(self._stretches(hosts), names, starts, columns.file, columns.line),
-            absent=names[met:],
+            absent=[names[one] for one in np.flatnonzero(np.diff(starts) == 0)],
         )
 
     def _hosts(self) -> list[str]:
-        hosts = [str(host).strip() for host in self._known["host"]]
+        hosts = means.hosts(self._known["host"])
         for row, host in enumerate(hosts):
-            if not host or host == "None":
+            if host in _NO_HOSTS:
                 self._bad[row] = "names no process"
         return hosts
 
     def _clocks(self, hosts: Sequence[str]) -> Clocks | None:
         field = next((name for name in ("clock", "vector") if name in self._known), None)
-        if field is None or _is_dotted(self._known.get("vector", ())):
+        if field is None or is_dotted(self._known.get("vector", ())):
             return self._lamport_only(hosts)
         clocks = read_clocks(self._known[field], hosts, self._bad)
         if field == "clock" and "vector" in self._known:  # a table may have both
             both = read_clocks(self._known["vector"], hosts, self._bad)
             return both._replace(lamport=clocks.lamport)
         return clocks
+
+    def _dotted(self, clocks: Clocks | None, hosts: Sequence[str]) -> _Dotted | None:
+        """Return timestamps of numbers and dots; these count every process that has records."""
+        clock = next((clock for clock in FURTHER if clock in self._known), None)
+        if clock is None or (clocks is not None and len(clocks.codes)):
+            return None
+        texts, bad = checked(clock, self._known[clock])
+        if self._met is None:
+            self._met = len({self._names[host] for host in hosts if host not in _NO_HOSTS})
+        self._bad = {**bad, **self._bad}
+        return clock, texts
 
     def _lamport_only(self, hosts: Sequence[str]) -> Clocks | None:
         if "clock" not in self._known:
@@ -117,7 +148,7 @@ class _Building:
     def _columns(
         self, numbers: Mapping[str, Array], clocks: Clocks | None, kept: Array, process: Array
     ) -> tuple[Columns, list[tuple[int, ...]]]:
-        kind = means.kinds(self._known, len(self._rows.lines))[kept]
+        kind = kinds(self._known, len(self._rows.lines))[kept]
         sender = self._sender(kept, process, kind)
         target, sets = self._target(kept, process, kind)
         unsaid = kind == UNSAID
@@ -155,13 +186,13 @@ class _Building:
 
     def _times(self, numbers: Mapping[str, Array]) -> Array:
         if "time_ns" in numbers:
-            return numbers["time_ns"]
+            return _some(numbers["time_ns"])
         if "time" not in self._known:
             return None
-        column, failed = means.times(self._known["time"], self._unit)
+        column, failed = times(self._known["time"], self._unit)
         if failed:
             self._others["time"] = self._known["time"]
-        return column if (column != MISSING).any() else None
+        return _some(column)
 
     def _sender(self, kept: Array, process: Array, kind: Array) -> Array:
         if "sender" not in self._known:
@@ -170,9 +201,13 @@ class _Building:
         column = np.full(len(kept), NOBODY, np.int32)
         for place, row in enumerate(kept.tolist()):
             if not means.is_empty(given[row]):
-                column[place] = self._names[str(given[row]).strip()]
+                column[place] = self._place(str(given[row]).strip())
         column[(column == process) & (kind != RECEIVE)] = NOBODY  # a send that names itself
         return column
+
+    def _place(self, name: str) -> int:
+        """Return the position of a process by a name for it."""
+        return self._names[name if name in self._names else means.as_met(name, self._names)]
 
     def _target(
         self, kept: Array, process: Array, kind: Array
@@ -186,7 +221,7 @@ class _Building:
             value = given[row]
             key = value if isinstance(value, str) else repr(value)
             if key not in codes:
-                codes[key] = sets.code(means.target_names(value), self._names)
+                codes[key] = sets.code(means.target_names(value), self._place)
             column[place] = codes[key]
         column[(kind == RECEIVE) & (column == process)] = NO_TARGET  # a receive that names itself
         return column, list(sets)
@@ -201,15 +236,27 @@ class _Building:
         received = np.where((kind == RECEIVE) & (received == MISSING), message, received)
         return _some(sent), _some(received)
 
-    def _timestamps(self, clocks: Clocks | None, kept: Array, met: int) -> Timestamps | None:
-        if clocks is not None and len(clocks.codes):
+    def _timestamps(
+        self, clocks: Clocks | None, dotted: _Dotted | None, kept: Array, met: int
+    ) -> Timestamps | None:
+        if dotted is None:
+            if clocks is None or not len(clocks.codes):
+                return None
             places = np.array([self._names[name] for name in clocks.names], np.int32)
             return in_rows(clocks, places[clocks.codes], kept)
-        for clock in FURTHER:
-            if clock in self._known:
-                texts = [self._known[clock][row] for row in kept.tolist()]
-                return further(clock, texts, list(self._names), met)
-        return None
+        clock, texts = dotted[0], [dotted[1][row] for row in kept.tolist()]
+        try:
+            wrong = misfits(clock, texts, met, len(self._names))
+            if wrong:
+                self._bad |= {int(kept[place]): reason for place, reason in wrong.items()}
+                self._has_misfits = True
+                return None
+            return further(clock, texts, list(self._names), met)
+        except WidthError as error:
+            place, reason = error.args
+            row = int(kept[place])
+            file, line = self._rows.files[self._rows.file[row]], self._rows.lines[row]
+            raise UnreadableError(f"{file}: line {line}: {reason}") from None
 
     def _texts(self, kept: Array) -> dict[str, list[str | None]]:
         columns = dict(self._others)
@@ -219,7 +266,7 @@ class _Building:
         texts = {}
         for name, column in columns.items():
             key = f"{name}_text" if name in _NAMED_LIKE_COLUMNS else name
-            texts[key] = [_text(column[row]) for row in order]
+            texts[encodable(key)] = _all_encodable([_text(column[row]) for row in order])
         return texts
 
     def _stretches(self, hosts: Sequence[str]) -> list[Stretch]:
@@ -240,11 +287,11 @@ class _Building:
 class _Sets(dict[tuple[int, ...], int]):
     """Sets of several targets, in the order in which they are met."""
 
-    def code(self, targets: Sequence[str] | None, names: means.Positions) -> int:
+    def code(self, targets: Sequence[str] | None, place: Callable[[str], int]) -> int:
         """Return what the column `target` has for these."""
         if targets is None:
             return EVERY_PEER
-        members = tuple(sorted({names[name] for name in targets}))
+        members = tuple(sorted(set(map(place, targets))))
         if len(members) < 2:
             return members[0] if members else NO_TARGET
         return SET_FIRST - self.setdefault(members, len(self))
@@ -256,15 +303,17 @@ def _program_order(process: Array, index: Array, kept: Array) -> Array:
     return np.argsort(process, kind="stable")
 
 
-def _is_dotted(texts: Sequence[Any]) -> bool:
-    """Whether a column holds timestamps as they stand in our own tables, 3.0.1."""
-    first = next((text for text in texts if not means.is_empty(text)), "{")
-    return isinstance(first, str) and first[:1].isdigit()
-
-
 def _some(column: Array) -> Array:
     return column if (column != MISSING).any() else None
 
 
 def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
+
+
+def _all_encodable(texts: list[str | None]) -> list[str | None]:
+    try:
+        "".join(filter(None, texts)).encode()
+    except UnicodeEncodeError:  # out of JSON such may come
+        return [text and encodable(text) for text in texts]
+    return texts

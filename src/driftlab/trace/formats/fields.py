@@ -7,19 +7,30 @@ row, with the reason; nothing is guessed.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 import numpy as np
 
-from driftlab.trace.trace import INTERNAL, MISSING, RECEIVE, SEND, UNSAID, Array
+from driftlab.trace.trace import MISSING, Array
 
 Bad = dict[int, str]  # row and reason
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
-    "host": ("process", "machine", "proc", "node", "process_id", "thread", "pid"),
+    "host": (
+        "process",
+        "machine",
+        "proc",
+        "node",
+        "process_id",
+        "machine_id",
+        "node_id",
+        "vm",
+        "vm_id",
+        "thread",
+        "pid",
+    ),
     "index": (),
     "kind": ("type", "event_type", "operation", "op"),
     "event": ("description", "action", "text"),
@@ -44,29 +55,17 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "matrix": (),
     "hybrid": (),
 }
+HOSTS: Final = ("host", *ALIASES["host"])
 KNOWN: Final = frozenset(ALIASES) | {name for names in ALIASES.values() for name in names}
 NUMBERS: Final = ("index", "tick", "due_ns", "late_ns", "time_ns", "lamport", "queue", "stamp")
 UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 EMPTY: Final = frozenset({None, "", "-", "none", "None", "null", "NULL", "nan", "NaN"})
 EVERYBODY: Final = frozenset({"all", "both", "every", "everyone", "everybody", "*", "broadcast"})
 
-_WORDS: Final = {
-    **dict.fromkeys(("internal", "local", "int"), INTERNAL),
-    **dict.fromkeys(("send", "sent", "sending", "sends", "broadcast"), SEND),
-    **dict.fromkeys(
-        ("receive", "received", "receiving", "receives", "recv", "rcv", "got", "deliver",
-         "delivered"), RECEIVE,
-    ),
-}  # fmt: skip
-KIND_WORDS: Final = {
-    form: kind for word, kind in _WORDS.items() for form in (word, word.capitalize(), word.upper())
-}
-_FIRST_WORD: Final = re.compile(r"[A-Za-z]+")
 _PARTS: Final = re.compile(r"[\s,;+|\[\]\"']+")
-_INSTANT: Final = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\d*\s*(Z|UTC|[+-]\d\d:?\d\d)?"
-)
-_HOURS: Final = re.compile(r"(\d\d?):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\d*")
+_POINTED: Final = re.compile(
+    r"[+-]?[0-9]{1,4000}\.0*"
+)  # as pandas writes a whole number beside gaps
 
 
 class Positions(dict[str, int]):
@@ -129,7 +128,7 @@ def is_empty(value: Any) -> bool:
 
 def _whole(value: Any) -> int | None:
     try:
-        number = int(value)
+        number = int(without_point(value))
     except (TypeError, ValueError, OverflowError):
         return None
     if isinstance(value, float) and value != number:
@@ -137,92 +136,33 @@ def _whole(value: Any) -> int | None:
     return number if MISSING < number < 2**63 else None
 
 
+def without_point(value: Any) -> Any:
+    """Return a text such as `1.0` without its point and zeros; anything else as it is."""
+    if isinstance(value, str) and _POINTED.fullmatch(value.strip()):
+        return value.partition(".")[0]
+    return value
+
+
+def as_met(name: str, names: Container[str]) -> str:
+    """Return a process's name as it was met: `1.0`, as tables of floats have it, is `1`."""
+    if name in names:
+        return name
+    other = name.removesuffix(".0") if name.endswith(".0") else f"{name}.0"
+    return other if other in names and other.removesuffix(".0").isdecimal() else name
+
+
+def hosts(values: Sequence[Any]) -> list[str]:
+    """Return names of processes; where there is `1`, `1.0` is the same one."""
+    names = [str(value).strip() for value in values]
+    met = frozenset(names)
+    plain = {name: name[:-2] for name in met if name.endswith(".0") and name[:-2] in met}
+    plain = {name: other for name, other in plain.items() if other.isdecimal()}
+    return [plain.get(name, name) for name in names] if plain else names
+
+
 def _shown(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:40]}…"
-
-
-def times(values: Sequence[Any], unit: str | None) -> tuple[Array, bool]:
-    """Return nanoseconds, MISSING where there are none, and whether some could not be read.
-
-    A whole number is of the unit, nanoseconds if none is given; with a decimal
-    point, of seconds. A date with a time of day counts from 1970, UTC where it
-    says no other; a time of day alone from midnight.
-    """
-    if unit in (None, "ns"):
-        plain = all_whole(values)
-        if plain is not None:
-            return plain, False
-    column = np.full(len(values), MISSING, np.int64)
-    failed = False
-    for row, value in enumerate(values):
-        if not is_empty(value):
-            instant = _nanoseconds(str(value).strip(), unit)
-            failed |= instant is None
-            column[row] = MISSING if instant is None else instant
-    return column, failed
-
-
-def _nanoseconds(text: str, unit: str | None) -> int | None:
-    plain = re.fullmatch(r"([+-]?)(\d{1,25})(?:[.,](\d+))?", text)
-    if plain:
-        factor = UNITS[unit or ("s" if plain[3] is not None else "ns")]
-        digits = (plain[3] or "")[:18]
-        below = int(digits or 0) * factor // 10 ** len(digits)
-        found = int(plain[2]) * factor + below
-        return _fitting(-found if plain[1] == "-" else found)
-    date = _INSTANT.fullmatch(text)
-    if date:
-        return _of_date(date)
-    hours = _HOURS.fullmatch(text)
-    if hours:
-        whole = int(hours[1]) * 3600 + int(hours[2]) * 60 + int(hours[3])
-        return whole * 10**9 + int((hours[4] or "0").ljust(9, "0"))
-    return None
-
-
-def _of_date(date: re.Match[str]) -> int | None:
-    try:
-        zone = UTC
-        if date[8] and date[8][0] in "+-":
-            sign = -1 if date[8][0] == "-" else 1
-            digits = date[8][1:].replace(":", "")
-            zone = timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
-        instant = datetime(*(int(date[n]) for n in range(1, 7)), tzinfo=zone)  # type: ignore[misc, arg-type]
-    except ValueError:
-        return None
-    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
-    whole = since.days * 86_400 + since.seconds
-    return _fitting(whole * 10**9 + int((date[7] or "0").ljust(9, "0")))
-
-
-def _fitting(number: int) -> int | None:
-    return number if MISSING < number < 2**63 else None
-
-
-def kinds(known: dict[str, list[Any]], rows: int) -> Array:
-    """Return the kind of every event, as far as fields say; u1."""
-    column = np.full(rows, UNSAID, np.uint8)
-    if "kind" in known:
-        column[:] = [_kind_of(word) for word in known["kind"]]
-    elif "event" in known:
-        column[:] = [
-            KIND_WORDS.get(word, UNSAID) if isinstance(word, str) else UNSAID
-            for word in known["event"]
-        ]
-    for name, kind in (("internal", INTERNAL), ("send", SEND), ("receive", RECEIVE)):
-        if name in known:
-            column[[value not in (None, "") for value in known[name]]] = kind
-    return column
-
-
-def _kind_of(word: Any) -> int:
-    if not isinstance(word, str):
-        return UNSAID
-    if word in KIND_WORDS:
-        return KIND_WORDS[word]
-    first = _FIRST_WORD.search(word)
-    return KIND_WORDS.get(first[0].lower(), UNSAID) if first else UNSAID
 
 
 def target_names(value: Any) -> list[str] | None:
@@ -243,15 +183,24 @@ def target_names(value: Any) -> list[str] | None:
 def message_numbers(columns: Sequence[Sequence[Any]]) -> list[Array]:
     """Return names of messages as whole numbers, the same for the same name in all columns."""
     numbers_of: dict[Any, int] = {}
-    found = []
-    for column in columns:
-        texts = [None if is_empty(value) else str(value).strip() for value in column]
-        found.append([MISSING if t is None else numbers_of.setdefault(t, len(numbers_of))
-                      for t in texts])  # fmt: skip
+    found = [
+        [MISSING if t is None else numbers_of.setdefault(t, len(numbers_of)) for t in texts]
+        for texts in _message_names(columns)
+    ]
     if all(_is_plain(text) for text in numbers_of):
         known = {number: int(text) for text, number in numbers_of.items()}
         found = [[known.get(number, MISSING) for number in column] for column in found]
     return [np.array(column, np.int64) for column in found]
+
+
+def _message_names(columns: Sequence[Sequence[Any]]) -> list[list[str | None]]:
+    """Return names of messages as texts; `1.0` is 1 where no name is a number with a fraction."""
+    names = [[None if is_empty(v) else str(v).strip() for v in column] for column in columns]
+    pointed = {name for column in names for name in column if name and "." in name}
+    plain = {name: str(without_point(name)) for name in pointed}
+    if not plain or any(name == other for name, other in plain.items()):
+        return names
+    return [[plain.get(name, name) if name else None for name in column] for column in names]
 
 
 def _is_plain(text: str) -> bool:

@@ -7,26 +7,27 @@ We write the columns of such a frame, vector clocks as JSON objects in `vector`
 and names of messages in `sent` and `received`.
 """
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.formats.asked import Asked, Execution, UnwritableError
-from driftlab.trace.formats.fields import ALIASES, KNOWN
+from driftlab.trace.formats.cells import Cells
+from driftlab.trace.formats.fields import HOSTS, KNOWN, bare
 from driftlab.trace.formats.further import clock_of
 from driftlab.trace.formats.plain import executions_of
 from driftlab.trace.formats.rows import Rows, Stretch
-from driftlab.trace.formats.text import LINE_CHARS_MAX, read_text
+from driftlab.trace.formats.text import ZERO, process_of, read_text
 from driftlab.trace.formats.writing import Written
 from driftlab.trace.frame import frame_of
 from driftlab.trace.trace import MISSING, Trace
 
 SEPARATORS: Final = ",;\t|"
+_HOSTS: Final = frozenset(map(bare, HOSTS))
+_KNOWN: Final = frozenset(map(bare, KNOWN))
 _OURS: Final = ["process", "index", "kind"]
 
 
@@ -34,9 +35,10 @@ def separator_of(head: str) -> str | None:
     """Return what parts the columns of a table, None if the first line is no table's."""
     first = head.lstrip().partition("\n")[0]
     best = max(SEPARATORS, key=first.count)
-    names = {name.strip().strip('"').lower().replace(" ", "_") for name in first.split(best)}
-    hosts = {"host", *ALIASES["host"]}
-    return best if names & hosts and len(names & KNOWN) > 1 else None
+    names = {bare(name) for name in first.split(best)}
+    known = names & _KNOWN
+    is_table = known & _HOSTS or 2 * len(known) >= len(names)  # a file may be of one process
+    return best if is_table and len(known) > 1 else None
 
 
 def read_csv(paths: Sequence[Path], asked: Asked) -> list[Execution]:
@@ -51,8 +53,11 @@ def _rows_of_csv(path: Path, asked: Asked, is_one_of_many: bool) -> Rows:
     if not first:
         raise UnreadableError(f"{text.name}: empty")
     separator = separator_of(text.text) or max(SEPARATORS, key=first.count)
-    cells = _Cells([], [], [], [Stretch(0, one.line, one.reason, "") for one in text.unread])
+    cells = Cells([], [], [], [Stretch(0, one.line, one.reason, "") for one in text.unread])
     cells.read(text.text, separator)
+    if not cells.heads:
+        reason = cells.unread[-1].reason if cells.unread else "is empty"
+        raise UnreadableError(f"{text.name}: the line that names the columns {reason}")
     columns = list(zip(*cells.rows, strict=True)) if cells.rows else [()] * len(cells.heads)
     fields: dict[str, list[Any]] = {
         name: [cell or None for cell in column]
@@ -60,42 +65,7 @@ def _rows_of_csv(path: Path, asked: Asked, is_one_of_many: bool) -> Rows:
     }
     cells.unread.sort(key=lambda each: each.line)
     lines = np.array(cells.lines, np.int64)
-    return _table(fields, lines, path, cells.unread, is_one_of_many)
-
-
-class _Cells(NamedTuple):
-    """The cells of a table of text: its heads, its rows and their lines, and what is no row."""
-
-    heads: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-    unread: list[Stretch]
-
-    def read(self, text: str, separator: str) -> None:
-        """Take in the rows of a text; a row may be of several lines."""
-        csv.field_size_limit(LINE_CHARS_MAX)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-        line = 1
-        try:
-            for row in reader:
-                if any(row):
-                    self._add(line, row)
-                line = reader.line_num + 1
-        except csv.Error as error:
-            reason = f"is no CSV ({error}); nothing after it is read"
-            self.unread.append(Stretch(0, line, reason, ""))
-
-    def _add(self, line: int, row: list[str]) -> None:
-        if not self.heads:
-            for name in row:  # one that stands twice gets a number
-                again = f"{name.strip()}_{len(self.heads) + 1}"
-                self.heads.append(again if name.strip() in self.heads else name.strip())
-        elif len(row) != len(self.heads):
-            reason = f"has {len(row)} columns, not {len(self.heads)}"
-            self.unread.append(Stretch(0, line, reason, " ".join(row)))
-        else:
-            self.rows.append(row)
-            self.lines.append(line)
+    return _table(fields, lines, path, cells.unread, "csv", is_one_of_many=is_one_of_many)
 
 
 def read_parquet(paths: Sequence[Path], asked: Asked) -> list[Execution]:
@@ -109,25 +79,40 @@ def read_parquet(paths: Sequence[Path], asked: Asked) -> list[Execution]:
         except (OSError, pl.exceptions.PolarsError) as error:
             reason = str(error).partition("\n")[0]
             raise UnreadableError(f"{path}: cannot be read as Parquet: {reason}") from None
-        fields = {name: frame[name].to_list() for name in frame.columns}
+        fields = {name: _values(frame[name]) for name in frame.columns}
         lines = np.arange(1, frame.height + 1)
-        files.append([("", _table(fields, lines, path, [], len(paths) > 1))])
+        rows = _table(fields, lines, path, [], "parquet", is_one_of_many=len(paths) > 1)
+        files.append([("", rows)])
     return executions_of(files, asked)
 
 
+def _values(column: Any) -> list[Any]:
+    """Return a column's values; of a struct only the fields that a row has."""
+    import polars as pl
+
+    values: list[Any] = column.to_list()
+    if not isinstance(column.dtype, pl.Struct):
+        return values
+    held = ({k: v for k, v in (value or {}).items() if v is not None} for value in values)
+    return [value or None for value in held]
+
+
 def _table(
-    fields: dict[str, list[Any]], lines: Any, path: Path, unread: list[Stretch], has_host: bool
-) -> Rows:
+    fields: dict[str, list[Any]], lines: Any, path: Path, unread: list[Stretch], format: str,
+    *, is_one_of_many: bool,
+) -> Rows:  # fmt: skip
     heads = list(fields)
     is_ours = heads[:3] == _OURS
     if is_ours:
         fields.pop("line", None)
-    if not {name.lower().replace(" ", "_") for name in heads} & {"host", *ALIASES["host"]}:
-        if not has_host:
+    if not _HOSTS & set(map(bare, heads)):
+        if not is_one_of_many:
             raise UnreadableError(
-                f"{path}: no column named host or process (it has {', '.join(heads) or 'none'})"
+                f"{path}: no column named host or process (it has {', '.join(heads) or 'none'}); "
+                "if the file is of one process, put the file of each, named as it, into a folder "
+                f"and read that with --format {format}"
             )
-        fields["host"] = [path.stem] * len(lines)
+        fields["host"] = [process_of(path)] * len(lines)
     if is_ours and "timestamp" in fields:
         texts = fields.pop("timestamp")
         fields[clock_of(texts, len(set(fields["process"])))] = texts
@@ -139,23 +124,32 @@ def write_csv(executions: Sequence[Execution], path: Path) -> None:
     import polars as pl
 
     trace = _only(executions, "csv")
-    frame = _frame(trace)
+    frame = _frame(trace, "csv")
     if "targets" in frame.columns:
         targets = Written(trace, "csv", is_strict=False).targets()
         listed = pl.Series([None if text == "-" else text for text in targets], dtype=pl.String)
         frame = frame.with_columns(targets=listed)
-    try:
-        frame.write_csv(path)
-    except OSError as error:
-        raise UnwritableError(f"{path}: {error.strerror}") from error
+    frame = frame.with_columns(pl.col(pl.String).str.replace_all("\0", ZERO, literal=True))
+    _write(path, lambda: frame.write_csv(path))
 
 
 def write_parquet(executions: Sequence[Execution], path: Path) -> None:
     """Write one execution as Parquet. Raises UnwritableError."""
+    frame = _frame(_only(executions, "parquet"), "parquet")
+    _write(path, lambda: frame.write_parquet(path))
+
+
+def _write(path: Path, write: Callable[[], None]) -> None:
+    """Have a frame written. Raises UnwritableError, with what Polars or the system says."""
+    import polars as pl
+
+    if not path.parent.is_dir():
+        raise UnwritableError(f"{path}: there is no folder {path.parent}")
     try:
-        _frame(_only(executions, "parquet")).write_parquet(path)
-    except OSError as error:
-        raise UnwritableError(f"{path}: {error.strerror}") from error
+        write()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise UnwritableError(f"{path}: cannot be written: {reason}") from error
 
 
 def _only(executions: Sequence[Execution], name: str) -> Trace:
@@ -164,11 +158,13 @@ def _only(executions: Sequence[Execution], name: str) -> Trace:
     return executions[0].trace
 
 
-def _frame(trace: Trace) -> Any:
+def _frame(trace: Trace, name: str) -> Any:
     import polars as pl
 
-    written = Written(trace, "csv", is_strict=False)
+    written = Written(trace, name, is_strict=False)
     frame = frame_of(trace).drop("line", strict=False)
+    if not written.has_times():
+        frame = frame.drop("time_ns", strict=False)
     if trace.timestamps is not None:
         clock = trace.timestamps.clock
         frame = frame.rename({"timestamp": clock})

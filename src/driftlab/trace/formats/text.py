@@ -25,6 +25,8 @@ from driftlab.trace.trace import Array, Unread
 LINE_CHARS_MAX: Final = 1 << 20  # of one line, in characters
 DOCUMENT_CHARS_MAX: Final = 1 << 31  # of a file that is one JSON document
 HEAD_BYTES: Final = 1 << 16
+PACKED_SUFFIX: Final = ".gz"
+ZERO: Final = r"\u0000"  # what stands for U+0000, by which files that are no text are known
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -33,6 +35,8 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_ORDERLESS: Final = {"utf-16": 2, "utf-32": 4}  # bytes of a character, most often
+_NOT_OF_FILES: Final = frozenset({"idna", "punycode", "undefined"})  # Python's, of single names
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _OPEN_CR: Final = "\r"  # may be the first half of CRLF
 
@@ -80,11 +84,16 @@ def read_text(path: Path, encoding: str | None = None, *, is_document: bool = Fa
         lines.end()
     except BreaksOffError as error:
         lines.break_off(str(error))
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise UnreadableError(
             f"{name}: cannot be read as {encoding} text; say which it is with --encoding"
         ) from None
     return _checked(name, "".join(lines.pieces), encoding, lines.unread, lines.limit)
+
+
+def process_of(path: Path) -> str:
+    """Return the process that a file's name stands for: vm_0 of vm_0.log and of vm_0.log.gz."""
+    return Path(path.name.removesuffix(PACKED_SUFFIX)).stem
 
 
 def head_of(path: Path, encoding: str | None = None) -> str:
@@ -100,7 +109,10 @@ def head_of(path: Path, encoding: str | None = None) -> str:
 def _encoding_of(name: str, first: bytes, encoding: str | None) -> tuple[str, bytes]:
     """Return the encoding, and the first block without a byte order mark."""
     if encoding is not None:
-        return _known(encoding), _without_bom(first)
+        known = _known(encoding)
+        if known in _ORDERLESS:
+            known = _with_order(known, first)
+        return known, _without_bom(first)
     for mark, of in _BOMS:
         if first.startswith(mark):
             return of, first[len(mark) :]
@@ -110,12 +122,34 @@ def _encoding_of(name: str, first: bytes, encoding: str | None) -> tuple[str, by
 
 
 def _known(encoding: str) -> str:
+    """Return a text encoding's own name. Raises UnreadableError where it is none."""
     try:
-        return codecs.lookup(encoding).name
-    except LookupError:
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError):
         raise UnreadableError(
             f"--encoding {encoding}: unknown; try utf-8, utf-16, latin-1 or cp1252"
         ) from None
+    try:
+        is_text = name not in _NOT_OF_FILES and "".encode(name) is not None
+    except (LookupError, UnicodeError):
+        is_text = False
+    if not is_text:
+        raise UnreadableError(
+            f"--encoding {encoding}: is no encoding of text files; "
+            "try utf-8, utf-16, latin-1 or cp1252"
+        )
+    return name
+
+
+def _with_order(encoding: str, first: bytes) -> str:
+    """Name the order of the bytes too: the mark's, else that by which its zeros come first."""
+    for mark, of in _BOMS:
+        if of.startswith(encoding) and first.startswith(mark):
+            return of
+    width = _ORDERLESS[encoding]
+    head = first[:HEAD_BYTES]
+    is_big = head[::width].count(0) > head[width - 1 :: width].count(0)
+    return f"{encoding}-be" if is_big else f"{encoding}-le"
 
 
 def _without_bom(first: bytes) -> bytes:
@@ -236,3 +270,13 @@ def lines_of(text: Text) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.text.split("\n"), 1):
         if line and not line.isspace():
             yield number, line
+
+
+def encodable(text: str) -> str:
+    """Return a text that UTF-8 can hold: half a pair of surrogates becomes its escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def without_zeros(text: str) -> str:
+    """Return a text that a file of text can hold: U+0000 becomes its escape."""
+    return text.replace("\0", ZERO)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from driftlab.trace.formats import shiviz
-from driftlab.trace.formats.asked import Asked, Execution
+from driftlab.trace.formats.asked import Asked, Execution, UnwritableError
 from driftlab.trace.formats.text import head_of
-from driftlab.trace.formats.writing import write_text
+from driftlab.trace.formats.writing import Written, write_text
 
 CLOCK_FIRST = r"^(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
 EVENT_FIRST = r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
@@ -28,4 +28,7 @@ def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
 
 def write(executions: Sequence[Execution], path: Path) -> None:
     """Write executions into one file that the viewer opens. Raises UnwritableError."""
+    for each in executions:
+        if len(each.trace) and not Written(each.trace, "tsviz").has_times():
+            raise UnwritableError("tsviz: the log has no times to write")
     write_text(path, shiviz.log_of(executions, "tsviz", is_timed=True))

@@ -1,8 +1,9 @@
 """Clocks as logs write them: vector clocks as JSON objects, Lamport clocks as whole numbers.
 
 A vector clock names each process once and gives it a whole number from 0 to
-2^63 - 1. Anything else (a name twice, fractions, lists, numbers without end) is
-no clock: it is told by row, and the event is not taken for one.
+2^63 - 1; lists.py says when a list is one. Anything else (a name twice,
+fractions, numbers without end) is no clock: it is told by row, and the event is
+not taken for one.
 """
 
 import json
@@ -14,10 +15,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.trace.formats.fields import Bad, Positions, all_whole, is_empty
+from driftlab.trace.formats.lists import REFUSED, as_list, of_processes
 from driftlab.trace.trace import MISSING, Array, Timestamps
 
-_WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}\s*")
+_WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
 ROWS_AT_ONCE: Final = 1_000  # whose objects are held at once: few enough for a cache
+_ESCAPED: Final = '{\\"'  # how JSON within a string begins
 _LARGEST: Final = 2**63 - 1
 _NONE: Final[Array] = np.zeros(0, np.int64)
 
@@ -43,22 +46,32 @@ class ClockError(Exception):
 
 def read_clocks(texts: Sequence[Any], hosts: Sequence[str], bad: Bad) -> Clocks:
     """Read a clock a row; `hosts` are the rows' processes."""
-    if texts and isinstance(texts[0], str) and '\\"' in texts[0]:
-        texts = [t.replace('\\"', '"') if isinstance(t, str) else t for t in texts]
     lamport = all_whole(texts) if texts else None
     if lamport is not None:
         return Clocks(lamport, np.zeros(len(texts), np.int64), [], _NONE, _NONE)
+    if as_list(next((text for text in texts if not is_empty(text)), None)) is not None:
+        texts = of_processes(texts, hosts) or texts
     names = Positions()
     parts: list[_Part] = [_Part(_NONE, _NONE, _NONE, _NONE)]
     for begin in range(0, len(texts), ROWS_AT_ONCE):
         piece = slice(begin, begin + ROWS_AT_ONCE)
-        part = _gathered(texts[piece], names)
+        part = _gathered(_unescaped(texts[piece]), names)
         if part is None:
             part = _gathered_one_by_one(texts[piece], hosts[piece], names, bad, begin)
         parts.append(part)
     lamport, lengths, codes, values = map(np.concatenate, zip(*parts, strict=True))
     has_lamport = bool((lamport != MISSING).any())
     return Clocks(lamport if has_lamport else None, lengths, list(names), codes, values)
+
+
+def _unescaped(texts: Sequence[Any]) -> Sequence[Any]:
+    """Return texts as they stood within a string; one that is JSON as it stands stays."""
+    if not isinstance(texts[0], str) or not texts[0].startswith(_ESCAPED):
+        return texts
+    return [
+        text.replace('\\"', '"') if isinstance(text, str) and text.startswith(_ESCAPED) else text
+        for text in texts
+    ]
 
 
 class _Part(NamedTuple):
@@ -138,10 +151,14 @@ def read_clock(text: Any) -> dict[str, int] | int | None:
         return _checked(list(text.items()))
     if isinstance(text, int) and not isinstance(text, bool):
         return _lamport(text)
+    if as_list(text) is not None:
+        raise ClockError(f"the clock {_shown(text)} {REFUSED}")
+    if isinstance(text, float) and text.is_integer():
+        return _lamport(int(text))
     if not isinstance(text, str):
         raise ClockError(f"the clock {_shown(text)} is neither a whole number nor an object")
     if _WHOLE.fullmatch(text):
-        return _lamport(int(text))
+        return _lamport(int(text.partition(".")[0]))
     return _from_json(text)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from driftlab.trace.formats.asked import UnwritableError
 from driftlab.trace.formats.fields import EMPTY, EVERYBODY
+from driftlab.trace.formats.text import without_zeros
 from driftlab.trace.formats.vectors import written
 from driftlab.trace.trace import (
     EVERY_PEER,
@@ -40,10 +41,15 @@ class Written:
         self._name = name
         for process in trace.names:
             is_unfit = bool(_UNFIT.search(process)) or process in EVERYBODY
-            if (is_unfit and is_strict) or process != process.strip() or process in EMPTY:
+            if process != process.strip() or process in EMPTY:
+                raise UnwritableError(
+                    f"{name}: the name {json.dumps(process)} cannot be written: it stands for no "
+                    "name, or has blanks at its ends, and would not read back in any format"
+                )
+            if is_unfit and is_strict:
                 raise UnwritableError(
                     f"{name}: the name {json.dumps(process)} cannot stand in this format; "
-                    "csv and parquet hold any"
+                    "csv and parquet hold any but those that stand for no name"
                 )
 
     def __len__(self) -> int:
@@ -79,6 +85,11 @@ class Written:
             by = f" from {sender[row]}" if sender and sender[row] != "-" else ""
             deeds.append(f"{'event' if kind == 'unsaid' else kind}{by}{to}")
         return deeds
+
+    def has_times(self) -> bool:
+        """Whether any event has a time."""
+        column = self._trace.columns.time_ns
+        return column is not None and bool((column != MISSING).any())
 
     def times(self) -> list[str]:
         """Return each event's time in nanoseconds, empty where it has none."""
@@ -141,8 +152,9 @@ class Written:
 
 
 def one_line(text: str) -> str:
-    """Return a text without line ends; each becomes a backslash and an n."""
-    return _LINE_END.sub(r"\\n", text) if "\n" in text or "\r" in text else text
+    """Return a text without line ends, each a backslash and an n, and without U+0000."""
+    text = _LINE_END.sub(r"\\n", text) if "\n" in text or "\r" in text else text
+    return without_zeros(text)
 
 
 def unlike(delimiter: str, text: str) -> str:
@@ -155,7 +167,7 @@ def unlike(delimiter: str, text: str) -> str:
 def write_text(path: Path, lines: Iterable[str]) -> None:
     """Write lines as UTF-8. Raises UnwritableError."""
     try:
-        with path.open("w", encoding="utf-8", newline="\n", errors="surrogateescape") as file:
+        with path.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
             file.writelines(f"{line}\n" for line in lines)
     except OSError as error:
         raise UnwritableError(f"{path}: {error.strerror}") from error

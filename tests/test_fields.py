@@ -1,0 +1,332 @@
+"""How the values of a log's fields are read: kinds, numbers, times, clocks, names of processes."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftlab.trace.files import UnreadableError
+from driftlab.trace.formats import Execution, read_log, write_log
+from driftlab.trace.formats.lists import natural
+from driftlab.trace.formats.times import times
+from driftlab.trace.timestamps import texts_of
+from driftlab.trace.trace import KINDS, MISSING, Trace
+from tests.executions import edges_of
+
+SECOND = 1_000_000_000
+
+
+def put(folder: Path, text: str, name: str = "x.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode())
+    return path
+
+
+def read_one(path: Path, **options: object) -> Trace:
+    (trace,) = read_log(path, **options)
+    return trace
+
+
+def kinds(trace: Trace) -> list[str]:
+    return [KINDS[kind] for kind in trace.columns.kind.tolist()]
+
+
+def unread(trace: Trace) -> list[tuple[int, str]]:
+    return [(one.line, one.reason) for one in trace.unread]
+
+
+WORDS = {
+    "receive": (
+        "Events.RECEIVED_MSG", "Message Received", "msg_recv", "Receive message",
+        "onMessageReceive",
+        "RECEIVED", "recieved", "received broadcast", "MSGReceived", "receiveMSG",
+    ),
+    "send": (
+        "MESSAGE_SENT", "EventType.SEND", "SEND_MESSAGE", "sent to 2", "sendMessage", "send",
+        "message broadcast", "kind=Send",
+    ),
+    "internal": ("internal event", "Internal", "LOCAL_EVENT", "EventKind.Internal"),
+    "unsaid": ("timeout", "send/receive", "", "intern", "resend", "sender", "7", "forgotten"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_a_kind_is_known_by_the_words_that_name_it(tmp_path: Path, kind: str) -> None:
+    rows = "".join(f"A,{n},{word}\n" for n, word in enumerate(WORDS[kind]))
+    trace = read_one(put(tmp_path, f"host,clock,kind\n{rows}"))
+    assert kinds(trace) == [kind] * len(WORDS[kind])
+
+
+def test_an_event_that_tells_more_than_its_kind_has_none_by_its_text(tmp_path: Path) -> None:
+    said = {
+        "MESSAGE_SENT": "send",
+        "Message Received": "receive",
+        "internal event": "internal",
+        "send": "send",
+        "asks": "unsaid",
+        "sent home": "unsaid",
+        "receive buffer full": "unsaid",
+        "handleReceive": "unsaid",
+    }
+    rows = "".join(f"A,{n},{text}\n" for n, text in enumerate(said))
+    assert kinds(read_one(put(tmp_path, f"host,clock,event\n{rows}"))) == list(said.values())
+
+
+def test_one_column_of_times_has_one_unit() -> None:
+    assert times(["1.5", "2", None, "2.5"], None)[0].tolist() == [
+        SECOND * 3 // 2, 2 * SECOND, MISSING, SECOND * 5 // 2,
+    ]  # fmt: skip
+    assert times([1.5, 2, 2.5], None)[0].tolist() == [SECOND * 3 // 2, 2 * SECOND, SECOND * 5 // 2]
+    assert times(["1", "2"], None)[0].tolist() == [1, 2]
+    assert times(["1.5", "2"], "ms")[0].tolist() == [1_500_000, 2_000_000]
+    dated = times(["2025-03-05 10:00:00.5", "2"], None)[0].tolist()
+    assert dated[1] == 2  # the point of a date is of its own seconds
+
+
+@given(st.lists(st.integers(-(10**6), 10**6), min_size=1), st.integers(0, 9))
+def test_a_whole_number_is_the_same_time_as_it_is_with_a_point(
+    seconds: list[int], zeros: int
+) -> None:
+    found, failed = times([f"{seconds[0]}.{'0' * zeros}", *map(str, seconds)], None)
+    assert not failed
+    assert found.tolist() == [one * SECOND for one in [seconds[0], *seconds]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2025/03/05 10:00:00", 1_741_168_800 * SECOND),
+        ("2025-03-05T10:00:00+01:00", 1_741_165_200 * SECOND),
+        ("2025/03/05 01:00:01 PM", 1_741_179_601 * SECOND),
+        ("1:00:01 PM", 46_801 * SECOND),
+        ("12:00:01 am", SECOND),
+        ("12:00:01.5 p.m.", 43_201 * SECOND + SECOND // 2),
+        (".5", SECOND // 2),
+        ("-.5", -SECOND // 2),
+        ("1.741e9", 1_741_000_000 * SECOND),
+        ("25e-1", SECOND * 5 // 2),
+        ("23:59:59", 86_399 * SECOND),
+        ("24:61:99", None),
+        ("24:00:00", None),
+        ("10:60:00", None),
+        ("10:00:60", None),
+        ("13:00:00 PM", None),
+        ("2025-03/05 10:00:00", None),
+        ("2025-13-05 10:00:00", None),
+        ("2025-03-05 10:61:00", None),
+        ("1e99", None),
+        (".", None),
+        ("", MISSING),
+    ],
+)
+def test_a_time_is_read_or_told_to_be_none(text: str, expected: int | None) -> None:
+    column, failed = times([text], None)
+    assert failed == (expected is None)
+    assert column.tolist() == [MISSING if expected is None else expected]
+
+
+def test_times_that_cannot_be_read_stay_as_text(tmp_path: Path) -> None:
+    trace = read_one(put(tmp_path, "host,time,clock\nA,10:00:00,1\nA,24:61:99,2\n"))
+    assert trace.columns.time_ns.tolist() == [36_000 * SECOND, MISSING]
+    assert trace.texts["time"] == ["10:00:00", "24:61:99"]
+
+
+FLOATS = {
+    "host": ["1", "2", "2", "1"],
+    "kind": ["send", "receive", "send", "receive"],
+    "clock": [1.0, 2.0, 3.0, 4.0],
+    "queue": [0.0, 3.0, None, 0.0],
+    "tick": [0.0, 1.0, 2.0, 3.0],
+    "sender": [None, 1.0, None, 2.0],
+    "stamp": [None, 1.0, None, 3.0],
+    "targets": [2.0, None, 1.0, None],
+    "message": [7.0, 7.0, 8.0, 8.0],
+}
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_whole_numbers_may_have_a_point_as_pandas_writes_them(tmp_path: Path, format: str) -> None:
+    path = tmp_path / f"x.{format}"
+    frame = pl.DataFrame(FLOATS)
+    if format == "csv":
+        frame.write_csv(path)
+    else:
+        frame.write_parquet(path)
+    trace = read_one(path)
+    assert trace.unread == []
+    assert list(trace.names) == ["1", "2"]
+    assert trace.columns.clock.tolist() == [1, 4, 2, 3]
+    assert trace.columns.queue.tolist() == [0, 0, 3, MISSING]
+    assert trace.columns.stamp.tolist() == [MISSING, 3, 1, MISSING]
+    assert trace.columns.target.tolist()[0] == 1
+    assert trace.columns.sent.tolist() == [7, MISSING, MISSING, 8]
+    assert trace.columns.received.tolist() == [MISSING, 8, 7, MISSING]
+    assert edges_of(trace) == {(("1", 0), ("2", 0)), (("2", 1), ("1", 1))}
+
+
+@pytest.mark.parametrize("column", ["clock", "lamport", "stamp", "queue", "tick"])
+def test_a_number_with_a_fraction_is_told(tmp_path: Path, column: str) -> None:
+    trace = read_one(put(tmp_path, f"host,{column},kind\nA,1.0,send\nA,1.5,send\nA,2.,send\n"))
+    assert [line for line, _ in unread(trace)] == [3]
+    assert "1.5" in trace.unread[0].reason
+    assert len(trace) == 2
+
+
+def test_names_that_are_numbers_with_fractions_stay_as_they_are(tmp_path: Path) -> None:
+    text = "host,kind,message\nA,send,1.0\nA,send,1\nB,receive,1.0\nA,send,1.5\n"
+    trace = read_one(put(tmp_path, text))
+    assert edges_of(trace) == {(("A", 0), ("B", 0))}
+    trace = read_one(put(tmp_path, "host,clock,sender\n1.0,1,\n2.0,1,1\nv3.0,1,\nv3,2,\n"))
+    assert list(trace.names) == ["1.0", "2.0", "v3.0", "v3"]
+
+
+LISTS = {
+    "brackets": ["[1, 0]", "[1, 1]", "[2, 0]"],
+    "tuples": ["(1, 0)", "(1, 1)", "(2,0,)"],
+    "bare": ["1,0", "1,1", "2, 0"],
+    "numpy": ["[1 0]", "[1 1]", "[ 2  0]"],
+    "of JSON": [[1, 0], [1, 1], [2, 0]],
+}
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_lists_are_vector_clocks_of_the_processes_in_natural_order(
+    tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "x.parquet"
+    pl.DataFrame({"host": ["vm2", "vm10", "vm2"], "clock": LISTS[form]}).write_parquet(path)
+    trace = read_one(path)
+    assert trace.unread == []
+    assert edges_of(trace) == {(("vm2", 0), ("vm10", 0))}
+    assert texts_of(trace) == ["1.0", "2.0", "1.1"]
+
+
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        ["[1, 0, 0]", "[1, 1, 0]"],  # of three, and there are two
+        ["[1, 0]", "[1, 1, 0]"],
+        ["[1, 0]", '{"A": 1, "B": 1}'],
+        ['{"A": 1}', "[1, 1]"],
+        ["[1, 0]", "2"],
+    ],
+)
+def test_lists_whose_numbers_are_in_doubt_are_told(tmp_path: Path, clocks: list[str]) -> None:
+    hosts = ["A", "B"] * 2
+    rows = [f"{host};{clock}" for host, clock in zip(hosts, [*clocks, "", ""], strict=True)]
+    trace = read_one(put(tmp_path, "host;clock\n" + "\n".join(rows)))
+    told = [line for line, reason in unread(trace) if "as long as there are processes" in reason]
+    assert told == [2 + place for place, clock in enumerate(clocks) if "[" in clock]
+
+
+def test_what_is_no_clock_does_not_put_lists_in_doubt(tmp_path: Path) -> None:
+    trace = read_one(put(tmp_path, "host;clock\nA;[1, 0]\nA;[2, x]\nA;\nB;[1, 1]\n"))
+    assert [line for line, _ in unread(trace)] == [3]
+    assert texts_of(trace) == ["1.0", None, "1.1"]
+
+
+@given(st.lists(st.integers(0, 10**30), unique=True))
+def test_natural_order_is_that_of_the_numbers(numbers: list[int]) -> None:
+    names = sorted((f"vm{number}x" for number in numbers), key=natural)
+    assert names == [f"vm{number}x" for number in sorted(numbers)]
+    assert sorted(["vm1", "vm", "1", "a"], key=natural) == ["1", "a", "vm", "vm1"]
+
+
+def test_a_process_with_a_quote_keeps_its_vector_clock(tmp_path: Path) -> None:
+    name = 'q"q'
+    text = "host;clock\n" + "\n".join(
+        '"{}";"{}"'.format(one.replace('"', '""'), json.dumps(clock).replace('"', '""'))
+        for one, clock in ((name, {name: 1}), ("B", {name: 1, "B": 1}))
+    )
+    trace = read_one(put(tmp_path, text))
+    assert trace.unread == []
+    assert edges_of(trace) == {((name, 0), ("B", 0))}
+    out = tmp_path / "out.csv"
+    write_log([Execution("", trace)], out, "csv")
+    assert edges_of(read_one(out)) == edges_of(trace)
+
+
+def test_clocks_out_of_strings_are_read_beside_such_that_stand_alone(tmp_path: Path) -> None:
+    log = 'A {\\"A\\":1}\nB {"A":1, "B":1}\nA { \\"A\\":2}\n'
+    trace = read_one(put(tmp_path, log, "x.log"), pattern=r"^(?<host>\S+) (?<clock>{.*})$")
+    assert trace.unread == []
+    assert edges_of(trace) == {(("A", 0), ("B", 0))}
+
+
+def test_a_struct_of_parquet_is_a_clock_without_the_fields_that_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    clocks = [{"A": 1, "B": None}, {"A": 1, "B": 1}, None]
+    pl.DataFrame({"host": ["A", "B", "B"], "clock": clocks}).write_parquet(path)
+    trace = read_one(path)
+    assert trace.unread == []
+    assert edges_of(trace) == {(("A", 0), ("B", 0))}
+    assert trace.timestamps is not None
+    assert trace.timestamps.starts.tolist() == [0, 1, 3, 3]
+
+
+DOTTED = {
+    "vector": ["1.0", "1.1", "x", "2.0", "1.2.3", "1.2"],
+    "matrix": ["1.0/0.0", "1.0/1.1", "x", "2.0/0.0", "1.2.3", "2.0/1.2"],
+    "hybrid": ["5.0", "5.1", "x", "6.0", "1.2.3", "6.1"],
+}
+
+
+@pytest.mark.parametrize("clock", DOTTED)
+@pytest.mark.parametrize("first", [False, True])
+def test_a_bad_timestamp_costs_its_own_record(tmp_path: Path, clock: str, first: bool) -> None:
+    pairs = list(zip(["A", "B", "B", "A", "A", "B"], DOTTED[clock], strict=True))
+    if first:  # the form of the column is not seen in the first cell
+        pairs = [pairs[2], *pairs[:2], *pairs[3:]]
+    rows = "".join(f"{host},e,{cell}\n" for host, cell in pairs)
+    trace = read_one(put(tmp_path, f"host,event,{clock}\n{rows}"))
+    assert [line for line, _ in unread(trace)] == [2 if first else 4, 6]
+    assert "is not whole numbers parted by dots" in trace.unread[0].reason
+    assert "has 3 numbers, not" in trace.unread[1].reason
+    good = [cell for host in "AB" for h, cell in pairs if h == host and cell not in ("x", "1.2.3")]
+    assert sorted(filter(None, texts_of(trace))) == sorted(good)
+
+
+def test_a_process_whose_records_are_all_bad_still_counts_in_timestamps(tmp_path: Path) -> None:
+    trace = read_one(put(tmp_path, "host,event,vector\nB,e,1.0.0\nA,e,1.1.0\nC,e,x\n"))
+    assert [line for line, _ in unread(trace)] == [4]
+    assert texts_of(trace) == ["1.0.0", "1.1.0"]
+    assert list(trace.absent) == ["C"]
+
+
+def test_timestamps_of_which_none_fits_are_refused_with_file_and_line(tmp_path: Path) -> None:
+    path = put(tmp_path, "host,event,vector\nA,e,\nA,e,1.0.0\nB,e,1.1.0\n")
+    with pytest.raises(UnreadableError, match=r"x\.csv: line 3: the vector timestamp 1\.0\.0 has"):
+        read_one(path)
+
+
+def test_half_a_pair_of_surrogates_is_written_as_its_escape(tmp_path: Path) -> None:
+    lines = [
+        {"TracerIdentity": "a\ud800", "TraceID": 0, "Tag": "x\udfff", "Body": {"k": "\udc80"},
+         "VectorClock": {"a\ud800": 1}},
+        {"TracerIdentity": "b", "TraceID": 0, "Tag": "é", "Body": {},
+         "VectorClock": {"a\ud800": 1, "b": 1}},
+    ]  # fmt: skip
+    trace = read_one(put(tmp_path, "\n".join(map(json.dumps, lines)), "x.json"))
+    assert list(trace.names) == [r"a\ud800", "b"]
+    names = {"csv": "o.csv", "parquet": "o.parquet", "shiviz": "o.log", "tracing": "o.json",
+             "chrome": "c.json", "govector": "o-Log.txt"}  # fmt: skip
+    for format, name in names.items():
+        write_log([Execution("", trace)], tmp_path / name, format)
+        back = read_one(tmp_path / name, format=format)
+        assert list(back.names) == list(trace.names), format
+        assert edges_of(back) == {((r"a\ud800", 0), ("b", 0))}, format
+        assert back.texts["event"] == [r"x\udfff", "é"], format
+
+
+@pytest.mark.parametrize("format", ["csv", "shiviz", "govector", "tracing"])
+def test_a_text_with_a_zero_reads_back_as_text(tmp_path: Path, format: str) -> None:
+    record = {"TracerIdentity": "a\0", "TraceID": 0, "Tag": "x\0y", "VectorClock": {"a\0": 1}}
+    trace = read_one(put(tmp_path, json.dumps(record), "x.json"))
+    name = {"govector": "o-Log.txt"}.get(format, "o.log")
+    write_log([Execution("", trace)], tmp_path / name, format)
+    back = read_one(tmp_path / name, format=format)
+    assert back.texts["event"] == ["x\0y" if format == "tracing" else r"x\u0000y"]
+    assert list(back.names) == [r"a\u0000"]
