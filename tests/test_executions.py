@@ -101,3 +101,14 @@ def test_a_file_that_is_there_stays_unless_it_is_said(tmp_path: Path) -> None:
     assert out.read_text() == "precious\n"
     assert main(["convert", str(source), str(out), "--to", "csv", "--overwrite"]) == 0
     assert len(driftlab.read(out)) == 2
+
+
+@pytest.mark.parametrize("name", ["shiviz", "govector", "tracing"])
+def test_an_event_without_a_clock_has_none_in_the_copy_either(name: str, tmp_path: Path) -> None:
+    rows = ['A,send,"{""A"":1}",a', "A,,,b", 'B,receive,"{""A"":1,""B"":1}",c']
+    source = put(tmp_path, "in.csv", "\n".join(["host,kind,clock,event", *rows, ""]))
+    assert driftlab.read(source).check().holds
+    assert main(["convert", str(source), str(tmp_path / "out"), "--to", name]) == 0
+    copy = driftlab.read(tmp_path / "out", format=name)
+    assert copy.check().holds
+    assert copy.events["timestamp"].null_count() == 1

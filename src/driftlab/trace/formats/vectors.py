@@ -57,7 +57,7 @@ def read_clocks(texts: Sequence[Any], hosts: Sequence[str], bad: Bad) -> Clocks:
         piece = slice(begin, begin + ROWS_AT_ONCE)
         part = _gathered(_unescaped(texts[piece]), names)
         if part is None:
-            part = _gathered_one_by_one(texts[piece], hosts[piece], names, bad, begin)
+            part = _gathered_one_by_one(texts[piece], names, bad, begin)
         parts.append(part)
     lamport, lengths, codes, values = map(np.concatenate, zip(*parts, strict=True))
     has_lamport = bool((lamport != MISSING).any())
@@ -118,9 +118,7 @@ def _gathered(texts: Sequence[Any], names: Positions) -> _Part | None:
     return _Part(np.full(len(texts), MISSING), lengths, codes, column)
 
 
-def _gathered_one_by_one(
-    texts: Sequence[Any], hosts: Sequence[str], names: Positions, bad: Bad, begin: int
-) -> _Part:
+def _gathered_one_by_one(texts: Sequence[Any], names: Positions, bad: Bad, begin: int) -> _Part:
     """Read clocks of any kind; `begin` is the number of the first row."""
     lamport = np.full(len(texts), MISSING, np.int64)
     rows: list[dict[str, int]] = []
@@ -133,8 +131,8 @@ def _gathered_one_by_one(
             continue
         if isinstance(clock, int):
             lamport[row] = clock
-        elif clock is not None:  # of zeros only, it is still one
-            rows[row] = clock or {hosts[row]: 0}
+        elif clock is not None:  # {} is none: what we write where there is no clock
+            rows[row] = clock
     return _Part(
         lamport,
         np.array(list(map(len, rows)), np.int64),
