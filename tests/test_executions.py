@@ -112,3 +112,15 @@ def test_an_event_without_a_clock_has_none_in_the_copy_either(name: str, tmp_pat
     copy = driftlab.read(tmp_path / "out", format=name)
     assert copy.check().holds
     assert copy.events["timestamp"].null_count() == 1
+
+
+@pytest.mark.parametrize("clock", ["hybrid", "matrix"])
+def test_a_trace_for_chrome_keeps_every_clock(clock: str, tmp_path: Path) -> None:
+    scenario = driftlab.Scenario(seconds=20, clock=clock, faces=4)
+    driftlab.simulate(scenario, record="all", out=tmp_path / "run")
+    out = tmp_path / "x.json"
+    assert main(["convert", str(tmp_path / "run"), str(out), "--to", "chrome"]) == 0
+    ours, copy = driftlab.read(tmp_path / "run"), driftlab.read(out)
+    assert copy.events["timestamp"].to_list() == ours.events["timestamp"].to_list()
+    assert copy.check().counts.keys() >= {f"{clock}-{'merge' if clock == 'matrix' else 'step'}"}
+    assert copy.check().holds

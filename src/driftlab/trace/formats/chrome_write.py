@@ -18,6 +18,7 @@ from driftlab.trace.formats.asked import Execution, UnwritableError
 from driftlab.trace.formats.chrome import KEY
 from driftlab.trace.formats.lanes import OURS
 from driftlab.trace.formats.writing import Written, write_text
+from driftlab.trace.timestamps import texts_of
 from driftlab.trace.trace import MISSING, Array, Trace
 
 SPAN_NS_MAX: Final = 2**53  # from the first event to the last: 104 days; JSON holds no more
@@ -71,6 +72,8 @@ def _columns(trace: Trace, written: Written) -> dict[str, Sequence[Any]]:
     columns.pop("received", None)
     if trace.timestamps is not None and trace.timestamps.clock == "vector":
         columns["vector"] = [None if c == "{}" else json.loads(c) for c in written.clocks()]
+    elif trace.timestamps is not None:
+        columns[trace.timestamps.clock] = texts_of(trace)
     return columns
 
 
