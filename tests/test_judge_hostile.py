@@ -171,3 +171,11 @@ def test_a_machine_that_sleeps_a_minute_by_its_rate_is_named_after_three_ticks(
             each.rule for each in history.check(only=["pacing"]).violations if each.process == "A"
         }
         assert found == expected
+
+
+def test_few_ticks_far_apart_are_not_slow_if_those_between_are_missing(tmp_path: Path) -> None:
+    def thin(events: list[list[str]]) -> None:
+        events[:] = events[::80]
+
+    history = edited(write_run(tmp_path), "A", thin)
+    assert history.check(only=["pacing"]).holds

@@ -142,9 +142,12 @@ def _slow(case: Case, author: Author, begin: int, end: int) -> Telling | None:
     of = case.columns
     if author.rate is None or author.simulated or end - begin < EVENTS_SLOW_MIN:
         return None
+    has_due = of.late_ns is not None and of.due_ns is not None
+    if not has_due and case.has_holes[case.process[begin]]:
+        return None  # how many ticks are missing is not known
     if end - begin < EVENTS_MIN:
         return _always_slow(case, author, begin, end)
-    if of.late_ns is None or of.due_ns is None:
+    if not has_due:
         return _off(case, author.rate, begin, end)
     late, quarter = of.late_ns[begin:end], (end - begin) // 4
     fell_behind = float(np.median(late[-quarter:]) - np.median(late[:quarter]))
@@ -161,18 +164,17 @@ def _always_slow(case: Case, author: Author, begin: int, end: int) -> Telling | 
     One that was held up once catches up after that.
     """
     of = case.columns
-    has_due = of.due_ns is not None and of.late_ns is not None
-    began = of.time_ns if not has_due else _began(of) * 1.0
     assert author.rate is not None
-    if began is None or (not has_due and (began[begin:end] == MISSING).any()):
+    if of.due_ns is None or of.late_ns is None:
+        if of.time_ns is None or (of.time_ns[begin:end] == MISSING).any():
+            return None
+        steps = np.diff(of.time_ns[begin:end])
+        periods = np.full(len(steps), 1e9 / author.rate)
+    else:
+        steps, periods = np.diff(_began(of)[begin:end]), np.diff(of.due_ns[begin:end])
+    if (steps <= SLOW_PERIODS * periods).any():
         return None
-    period = 1e9 / author.rate / (author.speed if has_due else 1)
-    steps = np.diff(began[begin:end])
-    if (steps <= SLOW_PERIODS * period).any():
-        return None
-    passed = max(int(steps.sum()), 1)
-    scale = author.speed if has_due else 1
-    return _told(author.rate, (end - 1 - begin) * 1e9 / passed / scale, begin, end)
+    return _told(author.rate, author.rate * periods.sum() / steps.sum(), begin, end)
 
 
 def _off(case: Case, rate: float, begin: int, end: int) -> Telling | None:
