@@ -22,11 +22,12 @@ from driftlab.trace.gather import Gathering, Piece, gathered, pieces_of
 from driftlab.trace.header import read_header
 from driftlab.trace.journal import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS
 from driftlab.trace.reading import read_journal
-from driftlab.trace.source import Stretch, size_of, stretches
+from driftlab.trace.source import size_of, stretches
 from driftlab.trace.trace import Trace, Unread
 
 SUFFIXES: Final = (JOURNAL_SUFFIX, JOURNAL_SUFFIX + ".gz")
 SCAN_BYTES_MIN: Final = 4_000_000  # of fewer the parser of single lines has read them in a second
+HEAD_BYTES: Final = 1 << 16  # read at once in search of a first event
 NO_FILE_BYTES: Final = "empty: its machine was killed before it wrote anything"
 
 
@@ -152,12 +153,12 @@ def names_of(where: Path, journals: Mapping[Path, Header]) -> list[str]:
 
 def _counted(path: Path) -> int | None:
     """Return how many processes the first timestamp of a journal counts."""
-    first = next(stretches(path), Stretch(b""))
-    for line in first.text.split(b"\n"):
-        cells = line.split(b"\t")
-        if len(cells) == len(COLUMNS + MORE_COLUMNS):
-            stamp = cells[len(COLUMNS)]
-            return len(stamp.split(b"/" if b"/" in stamp else b"."))
+    for stretch in stretches(path, HEAD_BYTES):  # mostly the first line of the first
+        for line in stretch.text.split(b"\n"):
+            cells = line.split(b"\t")
+            if len(cells) == len(COLUMNS + MORE_COLUMNS):
+                stamp = cells[len(COLUMNS)]
+                return len(stamp.split(b"/" if b"/" in stamp else b"."))
     return None
 
 
