@@ -24,9 +24,12 @@ def _lost_ones(case: Case) -> tuple[Array, Array]:
     there, sources = _came(case)
     receives = case.matched  # what was received came, whatever was found
     keys = case.messages.source[receives] * width + case.process[receives]
-    came_keys = np.union1d(sources * width + case.process[there], keys)
-    lost = ~np.isin(rows * width + to, came_keys)
-    lost &= ~np.isin(rows, case.messages.source[case.messages.astray])  # it went elsewhere
+    came_keys = np.sort(np.concatenate([sources * width + case.process[there], keys]))
+    sent_keys = rows * width + to
+    place = np.searchsorted(came_keys, sent_keys)
+    lost = np.append(came_keys, -1)[place] != sent_keys
+    if len(case.messages.astray):  # they went elsewhere
+        lost &= ~np.isin(rows, case.messages.source[case.messages.astray])
     lost &= ~is_mixed(case)[rows]  # that it was sent is told to be wrong
     rows, to, channel = rows[lost], to[lost], channel[lost]
     channels, begins, sources = case.kept("came by channel", _by_channel)
@@ -59,6 +62,12 @@ def _by_channel(case: Case) -> tuple[Array, Array, Array]:
 
 
 def _losses(case: Case) -> tuple[Array, Array, Array]:
+    """Return what `_find_losses` does, found once."""
+    losses: tuple[Array, Array, Array] = case.kept("losses", _find_losses)
+    return losses
+
+
+def _find_losses(case: Case) -> tuple[Array, Array, Array]:
     """Return lost messages, and of each whether only sends to several lose any there.
 
     That tells a sender that does not send to all from a receiver that loses
