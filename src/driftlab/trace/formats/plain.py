@@ -19,7 +19,7 @@ from driftlab.trace.formats.patterns import (
     find,
 )
 from driftlab.trace.formats.rows import Rows, Stretch, joined, rows_of
-from driftlab.trace.formats.text import Text, read_text
+from driftlab.trace.formats.text import Text, process_of, read_text
 from driftlab.trace.formats.watch import PatternTimeError
 
 
@@ -33,7 +33,9 @@ def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
     check_useful(patterns, has_host=len(paths) > 1)
     delimiter = None if asked.delimiter is None else compiled(asked.delimiter)
     files = [
-        pieces_of(read_text(path, asked.encoding), patterns, delimiter, default_host=path.stem)
+        pieces_of(
+            read_text(path, asked.encoding), patterns, delimiter, default_host=process_of(path)
+        )
         for path in paths
     ]
     return executions_of(files, asked)
