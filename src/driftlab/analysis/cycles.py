@@ -22,8 +22,8 @@ CYCLES_MAX: Final = 20  # that are looked for
 def cycles_of(trace: Trace, messages: Messages) -> list[list[int]]:
     """Return cycles, each from the receive of a message that closes it back to that receive.
 
-    Rows, each before the next, the last the first again. Without these
-    messages, of which there are CYCLES_MAX at most, no event is before itself.
+    Rows, each before the next, the last the first again. They are CYCLES_MAX at
+    most; if they are fewer, no event is before itself without these messages.
     """
     found: list[list[int]] = []
     while len(found) < CYCLES_MAX:
