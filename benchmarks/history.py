@@ -25,7 +25,8 @@ from driftlab.analysis.conditions import Unordered, unordered
 from driftlab.analysis.messages import Messages
 from driftlab.analysis.order import Order
 from driftlab.analysis.vectors import vectors
-from driftlab.trace.trace import Array, Columns, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array, Columns
 
 CONDITION_TARGET = 0.5  # of C's speed
 MEMORY_TARGET = 2  # times the columns

@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
-from driftlab.trace.trace import INTERNAL, NOBODY, RECEIVE, SEND, Columns, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import INTERNAL, NOBODY, RECEIVE, SEND, Columns
 
 PROCESSES_MAX = 4
 EVENTS_MAX = 20

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from driftlab.analysis.matching import match
 from driftlab.trace.timestamps import from_rows
-from driftlab.trace.trace import (
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import (
     EVERY_PEER,
     INTERNAL,
     KINDS,
@@ -19,7 +20,6 @@ from driftlab.trace.trace import (
     SEND,
     SET_FIRST,
     Columns,
-    Trace,
 )
 
 NAMES = ("A", "B", "host-3", "4")

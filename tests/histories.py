@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
-from driftlab.trace.trace import NO_TARGET, NOBODY, RECEIVE, SEND, SET_FIRST, Columns, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import NO_TARGET, NOBODY, RECEIVE, SEND, SET_FIRST, Columns
 
 NAMES = "ABCD"
 

@@ -20,7 +20,7 @@ from driftlab.api.history import History
 from driftlab.cli.main import main
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.trace.timestamps import from_rows, texts_of
-from driftlab.trace.trace import MISSING
+from driftlab.trace.trace_columns import MISSING
 from tests.drawn_histories import Told, told
 
 Less = Callable[[int, int], bool]  # of two drawn events

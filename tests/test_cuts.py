@@ -15,7 +15,7 @@ from driftlab.analysis.cuts import NOWHERE, NoSuchCutError
 from driftlab.analysis.order import Order
 from driftlab.api.history import History, NoSuchEventError
 from driftlab.cli.main import main
-from driftlab.trace.trace import EVERY_PEER, MISSING, NO_TARGET, SEND, Array
+from driftlab.trace.trace_columns import EVERY_PEER, MISSING, NO_TARGET, SEND, Array
 from tests.histories import Tiny, tinies, tiny
 
 

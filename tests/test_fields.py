@@ -13,7 +13,8 @@ from driftlab.trace.formats import Execution, read_log, write_log
 from driftlab.trace.formats.lists import natural
 from driftlab.trace.formats.times import times
 from driftlab.trace.timestamps import texts_of
-from driftlab.trace.trace import KINDS, MISSING, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import KINDS, MISSING
 from tests.executions import edges_of
 
 SECOND = 1_000_000_000

@@ -9,7 +9,8 @@ import pytest
 
 import driftlab
 from driftlab.trace.formats import read_executions, read_log
-from driftlab.trace.trace import KINDS, MISSING, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import KINDS, MISSING
 from tests.executions import edges_of, told_of
 
 CLOCK_FIRST = """\

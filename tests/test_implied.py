@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from driftlab.analysis.implied import implied_messages
 from driftlab.analysis.messages import NOTHING, UNMATCHED
 from driftlab.trace.timestamps import from_rows
-from driftlab.trace.trace import Columns, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Columns
 from tests.executions import Edge, edges_of, executions, only_vectors
 
 Clock = Mapping[str, int]

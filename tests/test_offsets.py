@@ -18,7 +18,8 @@ from driftlab.analysis.messages import UNMATCHED, Messages
 from driftlab.analysis.offsets import Bounds, Offsets, offsets_of
 from driftlab.api.history import History
 from driftlab.cli.main import main
-from driftlab.trace.trace import Columns, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Columns
 
 Message = tuple[int, int, int, int]  # from, what its clock showed, to, what its clock showed
 

@@ -16,7 +16,8 @@ from driftlab.analysis.cycles import CYCLES_MAX, cycles_of
 from driftlab.analysis.messages import NOTHING, Messages
 from driftlab.analysis.order import Order
 from driftlab.analysis.vectors import CycleError, vector_blocks, vectors, walk
-from driftlab.trace.trace import MISSING, NOBODY, RECEIVE, SEND, Columns, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, NOBODY, RECEIVE, SEND, Columns
 from tests.histories import Tiny, tinies, tiny
 
 STEPS = st.sampled_from([0, 1, 2, 3])  # between the vectors of the index; 0: none

@@ -14,18 +14,16 @@ import driftlab
 from driftlab.api.packing import PackingError, pack
 from driftlab.trace import journals, packed, scan
 from driftlab.trace.packed import PackError, pack_trace
-from driftlab.trace.rows import starts_of
-from driftlab.trace.trace import (
+from driftlab.trace.trace import Author, Trace, Unread
+from driftlab.trace.trace_columns import (
     KINDS,
     MISSING,
     NOBODY,
     SET_FIRST,
     Arrivals,
-    Author,
     Columns,
     Timestamps,
-    Trace,
-    Unread,
+    starts_of,
 )
 from driftlab.trace.unpacked import unpack
 from tests.processes import Chatter

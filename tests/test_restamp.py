@@ -22,7 +22,8 @@ from driftlab.clocks.catalogue import CLOCKS
 from driftlab.hosts.run_folder import RunFolderError
 from driftlab.loops import Loop
 from driftlab.trace.timestamps import texts_of
-from driftlab.trace.trace import Columns, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Columns
 from tests.drawn_histories import Drawn, Told, tell, told
 
 FURTHER = [name for name in CLOCKS if name != "lamport"]

@@ -18,9 +18,9 @@ from driftlab.clocks.running import decoder_of
 from driftlab.event import Event, Kind, Message
 from driftlab.names import default_name
 from driftlab.trace import journals, reading, scan, source
-from driftlab.trace.gather import Gathering, gathered, pieces_of
+from driftlab.trace.gather import Gathering, gathered
 from driftlab.trace.journal import Entry, Instant, format_entry, format_note
-from driftlab.trace.reading import read_journal
+from driftlab.trace.reading import pieces_of, read_journal
 from driftlab.trace.scan_loop import scan_lines
 from driftlab.trace.trace import Trace
 from driftlab.trace.utc import utc_ns

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.formats import Execution, UnwritableError, read_log, write_log
 from driftlab.trace.formats.cells import Cells
-from driftlab.trace.trace import MISSING, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING
 
 
 def put(folder: Path, text: str, name: str = "x.csv") -> Path:

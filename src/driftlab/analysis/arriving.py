@@ -13,7 +13,8 @@ from driftlab.analysis.inboxes import arrival_names, receive_names
 from driftlab.analysis.matching import LEFT_MAX, channel_sends, fill_gaps, holed, sends_of
 from driftlab.analysis.messages import UNMATCHED, Messages
 from driftlab.analysis.sends import Reach
-from driftlab.trace.trace import Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array
 
 
 class Arrived(NamedTuple):

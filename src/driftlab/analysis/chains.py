@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.analysis.messages import Messages
-from driftlab.trace.trace import Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array
 
 
 class Links(NamedTuple):

@@ -35,7 +35,8 @@ from driftlab.analysis.text_sizes import (
     messages_sent,
     numbers_sizes,
 )
-from driftlab.trace.trace import MISSING, Array, Timestamps, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, Array, Timestamps
 
 PHYSICAL: Final = "physical"
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from driftlab.analysis.messages import Messages
 from driftlab.loops import Loop
-from driftlab.trace.trace import MISSING, Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, Array
 
 BLOCK_ROWS: Final = 1_000_000  # looked at together: room for as many findings is held
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from driftlab.analysis.arriving import match_arrivals
 from driftlab.analysis.messages import Messages
-from driftlab.trace.trace import Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array
 
 READING_NS: Final = 1  # a clock's reading is rounded down to whole nanoseconds
 # A real machine looks into its sockets shortly after it has read its clock.

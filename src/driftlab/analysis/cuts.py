@@ -21,13 +21,8 @@ from driftlab.analysis.chains import Links, links, processes_of
 from driftlab.analysis.messages import Messages
 from driftlab.analysis.order import Order
 from driftlab.errors import DriftlabError
-from driftlab.trace.trace import (
-    MISSING,
-    NO_TARGET,
-    SEND,
-    Array,
-    Trace,
-)
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, NO_TARGET, SEND, Array
 
 COPIES_MAX: Final = 64_000_000  # of events with several targets, looked at together
 NOWHERE: Final = (

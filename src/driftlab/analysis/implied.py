@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
-from driftlab.trace.trace import NOBODY, RECEIVE, UNSAID, Array, Timestamps, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import NOBODY, RECEIVE, UNSAID, Array, Timestamps
 
 TURNS_MAX: Final = 64  # messages of one event after which the rest is kept as it is
 

@@ -7,7 +7,8 @@ matched with the k-th.
 
 import numpy as np
 
-from driftlab.trace.trace import MISSING, NOBODY, Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, NOBODY, Array
 
 
 def occurrences(keys: Array) -> Array:

@@ -17,7 +17,8 @@ from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.catalogue import RULES
 from driftlab.analysis.rules.rule import Findings, Rule
 from driftlab.errors import DriftlabError
-from driftlab.trace.trace import KINDS, UNSAID, Trace, Unread
+from driftlab.trace.trace import Trace, Unread
+from driftlab.trace.trace_columns import KINDS, UNSAID
 
 HOLDS: Final = "holds"
 VIOLATED: Final = "violated"

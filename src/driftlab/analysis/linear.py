@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from driftlab.trace.trace import Array
+from driftlab.trace.trace_columns import Array
 
 BOX: Final = 10_000  # how far a variable may go, in its own unit, to be held by anything
 ROUNDING: Final = 1e-11  # violations below this are not seen

@@ -19,15 +19,8 @@ import numpy as np
 from driftlab.analysis.implied import implied_messages
 from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
 from driftlab.analysis.sends import Finder, Reach
-from driftlab.trace.trace import (
-    EVERY_PEER,
-    MISSING,
-    NO_TARGET,
-    NOBODY,
-    RECEIVE,
-    Array,
-    Trace,
-)
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import EVERY_PEER, MISSING, NO_TARGET, NOBODY, RECEIVE, Array
 
 SHIFTED_SHARE_MIN: Final = 0.9  # of a sender's messages must fit for all to be taken so
 TARGETS_TRIED_MAX: Final = 64  # of an event whose messages may carry different stamps

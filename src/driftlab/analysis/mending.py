@@ -17,7 +17,8 @@ import numpy as np
 
 from driftlab.analysis.inboxes import arrival_rows, arrivals_taken, receive_names
 from driftlab.analysis.sends import Finder
-from driftlab.trace.trace import Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array
 
 MENDED_MAX: Final = 10_000  # more than these are no slips of the pen: nothing is mended
 

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from driftlab.trace.trace import Array
+from driftlab.trace.trace_columns import Array
 
 NOTHING: Final = -1  # in `source`: the event received no message
 UNMATCHED: Final = -2  # it received one whose send is not in the trace

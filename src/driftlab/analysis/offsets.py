@@ -31,7 +31,8 @@ from driftlab.analysis.restamp import physical_ns
 from driftlab.physical import PARTS
 from driftlab.scenario import Scenario
 from driftlab.scenario_checks import exact
-from driftlab.trace.trace import Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array
 
 MACHINES_JOINTLY_MAX: Final = 16  # of more, those nearest to a machine and the reference count
 MACHINES_BETWEEN_MAX: Final = (

@@ -33,7 +33,8 @@ from driftlab.analysis.chains import (
 from driftlab.analysis.messages import Messages
 from driftlab.analysis.vectors import CycleError, Walk, vector_blocks, walk
 from driftlab.loops import ROWS_COMPILED_MIN
-from driftlab.trace.trace import Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array
 
 INDEX_STEP_MIN: Final = 256  # events of one process between two vectors that are kept
 INDEX_ENTRIES_MAX: Final = 4_000_000_000  # rows times processes: of more there is no index

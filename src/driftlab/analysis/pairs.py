@@ -24,7 +24,7 @@ import numpy as np
 from driftlab.analysis.stamping import Causality
 from driftlab.dice import mix
 from driftlab.loops import Loop
-from driftlab.trace.trace import Array
+from driftlab.trace.trace_columns import Array
 
 ALL_PAIRS_EVENTS_MAX: Final = 1_500  # of longer histories pairs are drawn
 PAIRS_DRAWN: Final = 200_000

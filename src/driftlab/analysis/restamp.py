@@ -36,7 +36,8 @@ from driftlab.clocks.catalogue import CLOCKS, require_fits
 from driftlab.clocks.clock import ENTRY_MAX
 from driftlab.errors import DriftlabError
 from driftlab.trace.timestamps import from_texts, text_at
-from driftlab.trace.trace import MISSING, Array, Timestamps, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, Array, Timestamps
 
 EVENTS_ONE_BY_ONE_MAX: Final = 10_000  # more go through columns
 NUMBERS_MAX: Final = 2_000_000_000  # in all timestamps together; each takes 12 bytes

@@ -3,7 +3,8 @@
 import numpy as np
 
 from driftlab.analysis.messages import UNMATCHED
-from driftlab.trace.trace import (
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import (
     EVERY_PEER,
     MISSING,
     NO_TARGET,
@@ -12,7 +13,6 @@ from driftlab.trace.trace import (
     SET_FIRST,
     UNSAID,
     Array,
-    Trace,
 )
 
 

@@ -16,7 +16,8 @@ from driftlab.analysis.messages import Messages
 from driftlab.analysis.order import Order
 from driftlab.analysis.vectors import vectors
 from driftlab.loops import Loop
-from driftlab.trace.trace import Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array
 
 
 class Sources(NamedTuple):

@@ -11,7 +11,8 @@ import numpy as np
 
 from driftlab.analysis.messages import Messages
 from driftlab.analysis.stamping import latest_known
-from driftlab.trace.trace import EVERY_PEER, NO_TARGET, SET_FIRST, Array, Timestamps, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import EVERY_PEER, NO_TARGET, SET_FIRST, Array, Timestamps
 
 _DIGITS_MAX: Final = 19  # of a number of 64 bits
 

@@ -23,7 +23,8 @@ from driftlab.analysis.chains import shortest_cycle
 from driftlab.analysis.messages import Messages
 from driftlab.errors import DriftlabError
 from driftlab.loops import Loop
-from driftlab.trace.trace import Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array
 
 BLOCK_BYTES_MAX: Final = 256 * 2**20  # of vectors that are held only to be looked through
 

@@ -14,7 +14,7 @@ from driftlab.planning import plan_run
 from driftlab.scenario import Scenario
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.journal import Entry
-from driftlab.trace.reading import Journal, Unread, journals_of
+from driftlab.trace.reading import Journal, UnreadLine, journals_of
 
 
 def twin_runs(path: str | Path) -> list[tuple[Path, list[MachineTwin]]]:
@@ -45,7 +45,7 @@ class Replay(NamedTuple):
     events: int
     difference: Difference | None
     process: str
-    unread: list[Unread]
+    unread: list[UnreadLine]
     left_out: int
 
 

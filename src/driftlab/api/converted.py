@@ -13,7 +13,8 @@ import numpy as np
 from driftlab.api.history import History
 from driftlab.api.reading import read_all
 from driftlab.trace.formats import Execution, UnwritableError, write_log
-from driftlab.trace.trace import MISSING, Trace, Unread
+from driftlab.trace.trace import Trace, Unread
+from driftlab.trace.trace_columns import MISSING
 
 _OF_VECTORS: Final = ("shiviz", "tsviz", "govector", "tracing")
 

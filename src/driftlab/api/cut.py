@@ -10,7 +10,8 @@ from driftlab.analysis import cuts
 from driftlab.analysis.chains import processes_of
 from driftlab.analysis.cuts import NoSuchCutError
 from driftlab.analysis.order import Order
-from driftlab.trace.trace import MISSING, Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, Array
 
 WAYS = "counts, at_ns, clock, containing, before"
 

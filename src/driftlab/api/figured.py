@@ -10,7 +10,7 @@ from typing import Any, overload
 from driftlab.analysis.summary import Jumps, MachineSummary, Queue, achieved_rate
 from driftlab.api.history import History
 from driftlab.api.outcome import AllAlike, Run, stopped
-from driftlab.api.remembered import history_of_columns
+from driftlab.api.remembered import trace_of_columns
 from driftlab.compiled.engine import Figures, record_run, simulate_runs
 from driftlab.names import default_name
 from driftlab.scenario import Scenario
@@ -138,7 +138,7 @@ def figured_histories(scenario: Scenario, on_progress: OnProgress) -> Iterator[R
 
 def _with_history(scenario: Scenario, number: int, columns: Any, figures: Figures) -> Run:
     peers = None if scenario.topology == "mesh" else scenario.neighbours(number)
-    history = history_of_columns(scenario, number, columns, peers)
+    history = History(trace_of_columns(scenario, number, columns, peers))
     return _run(scenario, number, figures, 0, history)
 
 

@@ -21,7 +21,8 @@ from driftlab.trace.header import is_journal
 from driftlab.trace.journals import Journals, journal_alone, journal_paths, journals_in
 from driftlab.trace.ordinary import begins_with, exists, require_ordinary
 from driftlab.trace.packed import PACK_SUFFIX
-from driftlab.trace.trace import Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array
 
 PARQUET_MAGIC: Final = b"PAR1"
 SHOWN: Final = 5  # names in a message

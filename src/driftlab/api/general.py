@@ -62,9 +62,10 @@ def simulate_one(
         run = _run_of(scenario, number, plans, tallies, reasons, folder)
     run.digest = digest_of_run(each.word for each in digests) if digests else None
     if keep:
-        from driftlab.api.remembered import history_of  # loads numpy
+        from driftlab.api.history import History  # loads numpy
+        from driftlab.api.remembered import trace_of
 
-        run.keeping(history_of(alone, number, rows))
+        run.keeping(History(trace_of(alone, number, rows)))
     return run
 
 

@@ -10,7 +10,8 @@ from driftlab.api.history import History
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.ordering import gaps
 from driftlab.trace.ordinary import require_ordinary
-from driftlab.trace.trace import MISSING, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING
 
 __all__ = ["SeveralRunsError", "journals_at", "read", "read_all"]
 

@@ -5,30 +5,28 @@ from typing import Any, overload
 
 import numpy as np
 
-from driftlab.api.history import History
 from driftlab.event import Event
 from driftlab.payload import payload_text
 from driftlab.physical import PARTS
 from driftlab.planning import schedule_of
 from driftlab.scenario import Scenario
 from driftlab.trace.timestamps import from_texts
-from driftlab.trace.trace import (
+from driftlab.trace.trace import Author, Trace
+from driftlab.trace.trace_columns import (
     KINDS,
     MISSING,
     NO_TARGET,
     NOBODY,
     SET_FIRST,
     Array,
-    Author,
     Columns,
-    Trace,
     process_major,
 )
 
 Row = tuple[int, int, Event]  # when it was due, the position of the process, the event
 
 
-def history_of(scenario: Scenario, number: int, rows: Sequence[Row]) -> History:
+def trace_of(scenario: Scenario, number: int, rows: Sequence[Row]) -> Trace:
     """Return the history of a run of the general engine: all its events, as they happened."""
     roster = scenario.roster()
     places = {name: place for place, name in enumerate(roster)}
@@ -56,18 +54,16 @@ def history_of(scenario: Scenario, number: int, rows: Sequence[Row]) -> History:
     if scenario.clock != "lamport":
         held = [None if e.timestamp is None else e.timestamp.encode() for e in events]
         stamps = from_texts(scenario.clock, held)
-    return History(
-        Trace(
-            roster,
-            starts,
-            columns,
-            peers=None if scenario.topology == "mesh" else scenario.neighbours(number),
-            sets=list(sets),
-            timestamps=stamps,
-            texts=texts,
-            authors=Planned(scenario, number),
-            scenario=scenario.to_toml(),
-        )
+    return Trace(
+        roster,
+        starts,
+        columns,
+        peers=None if scenario.topology == "mesh" else scenario.neighbours(number),
+        sets=list(sets),
+        timestamps=stamps,
+        texts=texts,
+        authors=Planned(scenario, number),
+        scenario=scenario.to_toml(),
     )
 
 
@@ -81,9 +77,9 @@ def _target(event: Event, places: Mapping[str, int], sets: dict[tuple[int, ...],
     return SET_FIRST - sets.setdefault(members, len(sets))
 
 
-def history_of_columns(
+def trace_of_columns(
     scenario: Scenario, number: int, held: Any, peers: Sequence[Sequence[int]] | None
-) -> History:
+) -> Trace:
     """Return the history that the compiled engine kept; its rows are in the order of time."""
     process = held.process
     starts, order = process_major(process, scenario.size)
@@ -109,10 +105,7 @@ def history_of_columns(
     )
     authors = Planned(scenario, number)
     roster = scenario.roster()
-    trace = Trace(
-        roster, starts, columns, peers=peers, authors=authors, scenario=scenario.to_toml()
-    )
-    return History(trace)
+    return Trace(roster, starts, columns, peers=peers, authors=authors, scenario=scenario.to_toml())
 
 
 def _positions(process: Array, target: Array, peers: Sequence[Sequence[int]] | None) -> Array:

@@ -23,7 +23,8 @@ from driftlab.scenario import Scenario
 from driftlab.trace.parsing import JournalError
 from driftlab.trace.rewriting import Found, Restamped, rewritten
 from driftlab.trace.timestamps import texts_of
-from driftlab.trace.trace import MISSING, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING
 
 FILES: Final = (".parquet", ".csv")
 _HEADER: Final = "# driftlab-journal "

@@ -11,7 +11,7 @@ from driftlab.api.reading import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.naming import event_named
 from driftlab.cli.tables import table
-from driftlab.trace.trace import KINDS, MISSING
+from driftlab.trace.trace_columns import KINDS, MISSING
 
 
 def main(options: argparse.Namespace) -> int:

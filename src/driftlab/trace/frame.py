@@ -6,7 +6,8 @@ events. Only columns that the log has are there.
 
 from typing import Any
 
-from driftlab.trace.trace import EVERY_PEER, KINDS, MISSING, NO_TARGET, SET_FIRST, Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import EVERY_PEER, KINDS, MISSING, NO_TARGET, SET_FIRST, Array
 
 _PLAIN = ("tick", "due_ns", "late_ns", "time_ns", "clock", "queue")
 

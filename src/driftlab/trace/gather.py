@@ -8,52 +8,18 @@ A tick that is not there leaves a hole before the next event of its process. A
 journal without a last line tells that there may have been more.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from driftlab.trace.journal import Note
 from driftlab.trace.ordering import gaps_after, in_tick_order
-from driftlab.trace.reading import Journal
-from driftlab.trace.reading import Unread as UnreadLine
-from driftlab.trace.rows import Rows, Sets, joined, rows_of, starts_of, why_not
-from driftlab.trace.trace import Array, Author, Trace, Unread
+from driftlab.trace.reading import Journal, Piece
+from driftlab.trace.rows import Rows, Sets, joined, rows_of
+from driftlab.trace.trace import Author, Trace, Unread
+from driftlab.trace.trace_columns import Array, starts_of
 
 _LOSSES = ("channel-lost", "channel-full", "peer-closed")
-
-
-class Piece(NamedTuple):
-    """Rows of one journal, and what else stands between and around them.
-
-    process: its position. journal: its notes and what was unread since the
-    piece before, `length` the lines of the journal so far; no entries.
-    """
-
-    process: int
-    rows: Rows
-    journal: Journal
-
-
-def pieces_of(journals: Iterable[Journal], names: Sequence[str], clock: str) -> Iterator[Piece]:
-    """Return each journal as one piece, in the order of `names`."""
-    places = {name: place for place, name in enumerate(names)}
-    for journal in sorted(journals, key=lambda each: places[each.machine]):
-        yield Piece(places[journal.machine], *fitting_rows(journal, places, clock))
-
-
-def fitting_rows(journal: Journal, places: dict[str, int], clock: str) -> tuple[Rows, Journal]:
-    """Put those entries of a journal into columns that fit; the others become unread lines."""
-    entries, lines, unread = [], [], list(journal.unread)
-    for line, entry in zip(journal.lines, journal.entries, strict=True):
-        reason = why_not(entry, places)
-        if reason is None:
-            entries.append(entry)
-            lines.append(line)
-        else:
-            unread.append(UnreadLine(line, f"not an event: {reason}"))
-    unread.sort(key=lambda one: one.line)
-    bare = journal._replace(entries=[], lines=[], unread=unread)
-    return rows_of(entries, lines, places, clock), bare
 
 
 class Gathering:

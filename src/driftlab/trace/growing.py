@@ -8,7 +8,7 @@ need little more memory than the rows once.
 from collections.abc import Sequence
 from typing import Any
 
-from driftlab.trace.trace import Array
+from driftlab.trace.trace_columns import Array
 
 
 class Growing:

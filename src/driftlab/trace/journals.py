@@ -18,10 +18,10 @@ from driftlab.trace.belonging import (
     require_scenario,
 )
 from driftlab.trace.files import UnreadableError
-from driftlab.trace.gather import Gathering, Piece, gathered, pieces_of
+from driftlab.trace.gather import Gathering, gathered
 from driftlab.trace.header import read_header
 from driftlab.trace.journal import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS
-from driftlab.trace.reading import read_journal
+from driftlab.trace.reading import Piece, pieces_of, read_journal
 from driftlab.trace.source import size_of, stretches
 from driftlab.trace.trace import Trace, Unread
 

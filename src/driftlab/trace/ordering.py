@@ -10,7 +10,8 @@ if a tick is missing there.
 
 from typing import Any
 
-from driftlab.trace.trace import Array, Columns, Trace, Unread
+from driftlab.trace.trace import Trace, Unread
+from driftlab.trace.trace_columns import Array, Columns
 
 
 def in_tick_order(trace: Trace) -> Trace:

@@ -21,16 +21,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from driftlab.errors import DriftlabError
-from driftlab.trace.gather import Gathering, Piece
+from driftlab.trace.gather import Gathering
 from driftlab.trace.parts import OWN, ROWS_AT_ONCE, Layout, Part, empty_frame, frame_of_part
+from driftlab.trace.reading import Piece
 from driftlab.trace.rows import Rows
-from driftlab.trace.trace import (
-    Array,
-    Arrivals,
-    Columns,
-    Timestamps,
-    Trace,
-)
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Array, Arrivals, Columns, Timestamps
 
 KEY: Final = "driftlab-history"
 VERSION: Final = 1

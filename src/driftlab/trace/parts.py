@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from driftlab.trace.rows import Rows, rows_of
-from driftlab.trace.trace import (
+from driftlab.trace.trace_columns import (
     EVERY_PEER,
     KINDS,
     MISSING,

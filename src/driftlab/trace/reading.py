@@ -1,6 +1,6 @@
 """Reading journals back: every line is an entry, a note, or counted as unread."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from os import SEEK_END
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,12 +10,13 @@ from driftlab.trace.files import UnreadableError
 from driftlab.trace.header import read_header
 from driftlab.trace.journal import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS, Entry, Note
 from driftlab.trace.parsing import JournalError, parse_entry, parse_note
+from driftlab.trace.rows import Rows, rows_of, why_not
 from driftlab.trace.source import LINE_BYTES_MAX, TOO_LONG, Stretch, stretches
 
 _TAIL_BYTES: Final = 4096
 
 
-class Unread(NamedTuple):
+class UnreadLine(NamedTuple):
     """A line that matched nothing: its number from 1, and why."""
 
     line: int
@@ -36,7 +37,7 @@ class Journal(NamedTuple):
     entries: list[Entry]
     lines: list[int]
     notes: list[Note]
-    unread: list[Unread]
+    unread: list[UnreadLine]
     torn: bool
     length: int
 
@@ -81,10 +82,10 @@ def sort_in(journal: Journal, number: int, stretch: Stretch, decode: Decode | No
     Returns how many were read then.
     """
     if stretch.passed:
-        journal.unread.append(Unread(number + 1, TOO_LONG))
+        journal.unread.append(UnreadLine(number + 1, TOO_LONG))
         return number + 1
     if stretch.damage:
-        journal.unread.append(Unread(number + 1, stretch.damage))
+        journal.unread.append(UnreadLine(number + 1, stretch.damage))
         return number
     lines = stretch.text.split(b"\n")
     last = lines.pop()  # nothing, or a line that breaks off
@@ -102,7 +103,7 @@ def is_torn(stretch: Stretch) -> bool:
 def sort_line_in(journal: Journal, number: int, raw: bytes, decode: Decode | None) -> None:
     """Sort one line, without its line end, into a journal."""
     if len(raw) > LINE_BYTES_MAX:
-        journal.unread.append(Unread(number, TOO_LONG))
+        journal.unread.append(UnreadLine(number, TOO_LONG))
         return
     line = raw.removesuffix(b"\r").decode("utf-8", errors="replace")
     try:
@@ -113,7 +114,7 @@ def sort_line_in(journal: Journal, number: int, raw: bytes, decode: Decode | Non
             journal.entries.append(parse_entry(journal.machine, line, decode))
             journal.lines.append(number)
     except JournalError as error:
-        journal.unread.append(Unread(number, str(error)))
+        journal.unread.append(UnreadLine(number, str(error)))
 
 
 def _require_columns(journal: Journal, line: str) -> None:
@@ -149,3 +150,37 @@ def journals_of(folder: Path, decode: Decode | None = None) -> list[Journal]:
         )
     journals = [read_journal(path, decode) for path in paths]
     return sorted(journals, key=lambda journal: int(journal.header["index"]))
+
+
+class Piece(NamedTuple):
+    """Rows of one journal, and what else stands between and around them.
+
+    process: its position. journal: its notes and what was unread since the
+    piece before, `length` the lines of the journal so far; no entries.
+    """
+
+    process: int
+    rows: Rows
+    journal: Journal
+
+
+def pieces_of(journals: Iterable[Journal], names: Sequence[str], clock: str) -> Iterator[Piece]:
+    """Return each journal as one piece, in the order of `names`."""
+    places = {name: place for place, name in enumerate(names)}
+    for journal in sorted(journals, key=lambda each: places[each.machine]):
+        yield Piece(places[journal.machine], *fitting_rows(journal, places, clock))
+
+
+def fitting_rows(journal: Journal, places: dict[str, int], clock: str) -> tuple[Rows, Journal]:
+    """Put those entries of a journal into columns that fit; the others become unread lines."""
+    entries, lines, unread = [], [], list(journal.unread)
+    for line, entry in zip(journal.lines, journal.entries, strict=True):
+        reason = why_not(entry, places)
+        if reason is None:
+            entries.append(entry)
+            lines.append(line)
+        else:
+            unread.append(UnreadLine(line, f"not an event: {reason}"))
+    unread.sort(key=lambda one: one.line)
+    bare = journal._replace(entries=[], lines=[], unread=unread)
+    return rows_of(entries, lines, places, clock), bare

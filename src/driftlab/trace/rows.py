@@ -13,7 +13,7 @@ from driftlab.payload import payload_text
 from driftlab.trace.growing import Growing, Ragged
 from driftlab.trace.journal import Entry
 from driftlab.trace.timestamps import from_texts
-from driftlab.trace.trace import (
+from driftlab.trace.trace_columns import (
     KINDS,
     MISSING,
     NO_TARGET,
@@ -23,6 +23,7 @@ from driftlab.trace.trace import (
     Arrivals,
     Columns,
     Timestamps,
+    starts_of,
 )
 
 Members = tuple[int, ...]
@@ -113,15 +114,6 @@ def _arrivals(found: Sequence[Sequence[Message]], places: Mapping[str, int]) -> 
         np.array([places[message.sender] for message in flat], np.int32),
         np.array([message.stamp for message in flat], np.int64),
     )
-
-
-def starts_of(counts: Any) -> Array:
-    """Return where each row's part begins, and the end, from how many each has; i8."""
-    import numpy as np
-
-    starts = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=starts[1:])
-    return starts
 
 
 def merged(parts: Sequence[Rows]) -> Rows:

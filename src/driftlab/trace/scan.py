@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.clocks.running import Decode, decoder_of
-from driftlab.trace.gather import Piece, fitting_rows
 from driftlab.trace.header import read_header
 from driftlab.trace.reading import (
     Journal,
+    Piece,
     after_header,
     empty_journal,
+    fitting_rows,
     is_torn,
     sort_in,
     sort_line_in,
@@ -27,7 +28,7 @@ from driftlab.trace.reading import (
 from driftlab.trace.rows import Rows, merged
 from driftlab.trace.scan_loop import SET_SLOTS, SETS_MAX, name_slots, scan_lines
 from driftlab.trace.source import LINE_BYTES_MAX, STRETCH_BYTES, Stretch, stretches
-from driftlab.trace.trace import Array, Arrivals, Columns, Timestamps
+from driftlab.trace.trace_columns import Array, Arrivals, Columns, Timestamps
 
 AHEAD: Final = 2  # stretches that wait for a thread, or to be taken
 ROWS_AT_ONCE: Final = 1 << 17  # of one call of the loop

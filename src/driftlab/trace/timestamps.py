@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from driftlab.trace.trace import Timestamps, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import Timestamps
 
 
 def texts_of(trace: Trace) -> list[str | None]:

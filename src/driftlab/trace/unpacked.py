@@ -7,17 +7,15 @@ from typing import Any, Final
 
 from driftlab.trace.ordering import in_tick_order
 from driftlab.trace.packed import KEY, VERSION, PackError
-from driftlab.trace.rows import starts_of
-from driftlab.trace.trace import (
+from driftlab.trace.trace import Author, Trace, Unread
+from driftlab.trace.trace_columns import (
     MISSING,
     NOBODY,
     Array,
     Arrivals,
-    Author,
     Columns,
     Timestamps,
-    Trace,
-    Unread,
+    starts_of,
 )
 
 PARQUET_MAGIC: Final = b"PAR1"

@@ -10,16 +10,8 @@ from driftlab.analysis.arriving import Arrived, match_arrivals
 from driftlab.analysis.inboxes import arrival_rows
 from driftlab.analysis.mending import Mended
 from driftlab.analysis.messages import Messages
-from driftlab.trace.trace import (
-    MISSING,
-    NO_TARGET,
-    RECEIVE,
-    UNSAID,
-    Array,
-    Author,
-    Timestamps,
-    Trace,
-)
+from driftlab.trace.trace import Author, Trace
+from driftlab.trace.trace_columns import MISSING, NO_TARGET, RECEIVE, UNSAID, Array, Timestamps
 
 NOT_KNOWN = Author()
 

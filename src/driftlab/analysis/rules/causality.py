@@ -6,7 +6,7 @@ from driftlab.analysis.cycles import cycles_of
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.messages import has_messages
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
-from driftlab.trace.trace import Array
+from driftlab.trace.trace_columns import Array
 
 
 def _before_sent(case: Case) -> Findings:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from driftlab.analysis.rules.case import Case
-from driftlab.trace.trace import Array, Timestamps
+from driftlab.trace.trace_columns import Array, Timestamps
 
 NUMBERS_MAX = 1_000_000  # in the table of one block
 

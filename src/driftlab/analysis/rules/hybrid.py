@@ -14,7 +14,7 @@ from driftlab.analysis.messages import NOTHING, UNMATCHED
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.dense import is_stamped, table
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
-from driftlab.trace.trace import MISSING, Array
+from driftlab.trace.trace_columns import MISSING, Array
 
 HOLDS, CONDITION, BOUND, STEP = range(4)
 _NEVER = -(2**62) - 1

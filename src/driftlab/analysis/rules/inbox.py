@@ -16,7 +16,7 @@ from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.messages import received_keys
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
 from driftlab.trace.ordering import mended_ticks
-from driftlab.trace.trace import (
+from driftlab.trace.trace_columns import (
     INTERNAL,
     MISSING,
     NO_TARGET,

@@ -14,7 +14,8 @@ from driftlab.analysis.messages import UNMATCHED
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.inbox import took_several
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
-from driftlab.trace.trace import MISSING, NO_TARGET, Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, NO_TARGET, Array
 
 
 def _has_clock(case: Case) -> bool:

@@ -11,7 +11,7 @@ from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.inbox import is_mixed
 from driftlab.analysis.rules.lamport import is_counted_apart
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
-from driftlab.trace.trace import NO_TARGET, Array
+from driftlab.trace.trace_columns import NO_TARGET, Array
 
 _MAY_BE = "the channel broke, or what came is not all known: holes, a later begin, receives unnamed"
 

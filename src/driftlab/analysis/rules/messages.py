@@ -10,7 +10,7 @@ from driftlab.analysis.inboxes import arrival_names, occurrences, receive_names
 from driftlab.analysis.messages import UNMATCHED
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
-from driftlab.trace.trace import MISSING, NOBODY, RECEIVE, Array
+from driftlab.trace.trace_columns import MISSING, NOBODY, RECEIVE, Array
 
 
 def has_messages(case: Case) -> bool:

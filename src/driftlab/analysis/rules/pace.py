@@ -7,7 +7,8 @@ from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
 from driftlab.scenario_checks import exact
 from driftlab.schedule import Schedule
 from driftlab.trace.ordering import mended_ticks
-from driftlab.trace.trace import MISSING, Array, Author, Columns
+from driftlab.trace.trace import Author
+from driftlab.trace.trace_columns import MISSING, Array, Columns
 
 DRIFT_MAX = 0.01  # of the time that passed: a machine that loses more does not keep its rate
 DRIFT_NS_MIN = 50_000_000  # below this a machine may just have had to wait for a processor

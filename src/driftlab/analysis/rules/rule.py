@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.analysis.rules.case import Case
-from driftlab.trace.trace import Array
+from driftlab.trace.trace_columns import Array
 
 
 class Telling(NamedTuple):

@@ -20,7 +20,7 @@ from driftlab.analysis.messages import UNMATCHED
 from driftlab.analysis.rules.case import Case
 from driftlab.analysis.rules.dense import Heard, blocks, is_stamped, table
 from driftlab.analysis.rules.rule import Findings, Rule, Telling, findings
-from driftlab.trace.trace import Array
+from driftlab.trace.trace_columns import Array
 
 HOLDS, BACK, MERGE, OWN, AHEAD, MATRIX = range(6)
 

@@ -26,7 +26,8 @@ from driftlab.trace.formats.rows import Rows, Stretch
 from driftlab.trace.formats.text import encodable, without_zeros
 from driftlab.trace.formats.times import times
 from driftlab.trace.formats.vectors import Clocks, in_rows, read_clocks
-from driftlab.trace.trace import (
+from driftlab.trace.trace import Trace, Unread
+from driftlab.trace.trace_columns import (
     EVERY_PEER,
     MISSING,
     NO_TARGET,
@@ -38,8 +39,6 @@ from driftlab.trace.trace import (
     Array,
     Columns,
     Timestamps,
-    Trace,
-    Unread,
     process_major,
 )
 

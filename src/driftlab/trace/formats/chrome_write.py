@@ -19,7 +19,8 @@ from driftlab.trace.formats.chrome import KEY
 from driftlab.trace.formats.lanes import OURS
 from driftlab.trace.formats.writing import Written, write_text
 from driftlab.trace.timestamps import texts_of
-from driftlab.trace.trace import MISSING, Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, Array
 
 SPAN_NS_MAX: Final = 2**53  # from the first event to the last: 104 days; JSON holds no more
 ENTRY_MAX: Final = 2**31  # of vector clocks whose sums are taken

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.trace.trace import MISSING, Array
+from driftlab.trace.trace_columns import MISSING, Array
 
 Bad = dict[int, str]  # row and reason
 

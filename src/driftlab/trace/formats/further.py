@@ -9,7 +9,7 @@ import numpy as np
 
 from driftlab.trace.formats.fields import Bad, is_empty
 from driftlab.trace.timestamps import from_texts
-from driftlab.trace.trace import Timestamps
+from driftlab.trace.trace_columns import Timestamps
 
 FURTHER: Final = ("vector", "matrix", "hybrid")
 HYBRID_NS_MIN: Final = 10**12  # of two numbers, the first is a time above this

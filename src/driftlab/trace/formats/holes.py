@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from driftlab.trace.formats.rows import Stretch
-from driftlab.trace.trace import Array
+from driftlab.trace.trace_columns import Array
 
 _WORD: Final = re.compile(r"[^\s\"'{}()\[\],;=<>|:]+")
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.trace.trace import INTERNAL, RECEIVE, SEND, UNSAID, Array
+from driftlab.trace.trace_columns import INTERNAL, RECEIVE, SEND, UNSAID, Array
 
 EVENT_CHARS_MAX: Final = 24  # of an event's own text, that it may be but its kind
 

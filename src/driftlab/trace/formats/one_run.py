@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from driftlab.trace.files import UnreadableError
-from driftlab.trace.trace import MISSING, Array, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING, Array
 
 
 def require_one_run(folder: Path, trace: Trace, *, is_described: bool) -> None:

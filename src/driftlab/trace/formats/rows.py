@@ -11,7 +11,7 @@ import numpy as np
 
 from driftlab.trace.formats.patterns import Match
 from driftlab.trace.formats.text import Text
-from driftlab.trace.trace import Array
+from driftlab.trace.trace_columns import Array
 
 SHOWN_CHARS_MAX: Final = 60  # of a stretch, in its reason
 

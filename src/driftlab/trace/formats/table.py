@@ -23,7 +23,8 @@ from driftlab.trace.formats.rows import Rows, Stretch
 from driftlab.trace.formats.text import ZERO, process_of, read_text
 from driftlab.trace.formats.writing import Written
 from driftlab.trace.frame import frame_of
-from driftlab.trace.trace import MISSING, Trace
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import MISSING
 
 SEPARATORS: Final = ",;\t|"
 _HOSTS: Final = frozenset(map(bare, HOSTS))

@@ -20,7 +20,8 @@ import numpy as np
 
 from driftlab.trace.files import UnreadableError
 from driftlab.trace.formats.packed import BreaksOffError, unpacked
-from driftlab.trace.trace import Array, Unread
+from driftlab.trace.trace import Unread
+from driftlab.trace.trace_columns import Array
 
 LINE_CHARS_MAX: Final = 1 << 20  # of one line, in characters
 DOCUMENT_CHARS_MAX: Final = 1 << 31  # of a file that is one JSON document

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from driftlab.trace.formats.fields import UNITS, all_whole, is_empty
-from driftlab.trace.trace import MISSING, Array
+from driftlab.trace.trace_columns import MISSING, Array
 
 FRACTION_DIGITS: Final = 18  # of a number, that count
 

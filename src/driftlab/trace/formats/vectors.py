@@ -16,7 +16,7 @@ import numpy as np
 
 from driftlab.trace.formats.fields import Bad, Positions, all_whole, is_empty
 from driftlab.trace.formats.lists import REFUSED, as_list, of_processes
-from driftlab.trace.trace import MISSING, Array, Timestamps
+from driftlab.trace.trace_columns import MISSING, Array, Timestamps
 
 _WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
 ROWS_AT_ONCE: Final = 1_000  # whose objects are held at once: few enough for a cache

@@ -13,7 +13,8 @@ from driftlab.trace.formats.asked import UnwritableError
 from driftlab.trace.formats.fields import EMPTY, EVERYBODY
 from driftlab.trace.formats.text import without_zeros
 from driftlab.trace.formats.vectors import written
-from driftlab.trace.trace import (
+from driftlab.trace.trace import Trace
+from driftlab.trace.trace_columns import (
     EVERY_PEER,
     KINDS,
     MISSING,
@@ -22,7 +23,6 @@ from driftlab.trace.trace import (
     SET_FIRST,
     UNSAID,
     Array,
-    Trace,
 )
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
