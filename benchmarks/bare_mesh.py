@@ -10,10 +10,9 @@ from subprocess import Popen
 from time import monotonic_ns
 
 from benchmarks.machines import Lateness, children
-from driftlab.hosts.launcher import GRACE_NS, START_LEAD_EACH_NS, START_LEAD_NS
-from driftlab.plan import MachinePlan
-from driftlab.planning import plan_run
-from driftlab.scenario import Scenario
+from driftlab.real.launcher import GRACE_NS, START_LEAD_EACH_NS, START_LEAD_NS
+from driftlab.scenario.plan import MachinePlan, plan_run
+from driftlab.scenario.scenario import Scenario
 
 
 def bare_lateness_of(scenario: Scenario) -> Lateness | None:

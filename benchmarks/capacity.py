@@ -15,7 +15,7 @@ from typing import Literal
 from benchmarks.bare_mesh import bare_lateness_of
 from benchmarks.machines import Lateness, lateness_of
 from benchmarks.tables import NONE, Cell, Table, percentile, progress
-from driftlab.scenario import Scenario
+from driftlab.scenario.scenario import Scenario
 
 RATE = 100
 LATE_NS_MAX = 1_000_000  # a tenth of the period

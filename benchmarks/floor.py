@@ -4,11 +4,11 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from driftlab.compiled.layout import space_for
-from driftlab.dice import Purpose, stream
-from driftlab.latency import Latency, logarithms
-from driftlab.planning import schedule_of
-from driftlab.scenario import Scenario
+from driftlab.model.random_streams import Purpose, stream
+from driftlab.network.latency import Latency, logarithms
+from driftlab.scenario.plan import schedule_of
+from driftlab.scenario.scenario import Scenario
+from driftlab.simulator.compiled.memory_layout import space_for
 
 SOURCE = Path(__file__).parent / "floor.c"
 KINDS = {"none": 0, "fixed": 1, "uniform": 2, "exponential": 3}

@@ -21,12 +21,12 @@ import numpy as np
 
 import driftlab
 from benchmarks.tables import NONE, Cell, Table, compare, progress
-from driftlab.analysis.conditions import Unordered, unordered
-from driftlab.analysis.messages import Messages
-from driftlab.analysis.order import Order
-from driftlab.analysis.vectors import vectors
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import Array, Columns
+from driftlab.history.happened_before import Order
+from driftlab.history.matching.messages import Messages
+from driftlab.history.trace import Trace
+from driftlab.history.vector_times import vectors
+from driftlab.judge.clock_condition import Unordered, unordered
+from driftlab.model.columns import Array, Columns
 
 CONDITION_TARGET = 0.5  # of C's speed
 MEMORY_TARGET = 2  # times the columns

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 from time import monotonic_ns
 from typing import NamedTuple
 
-from driftlab.hosts.launcher import _Launch, _Signals, launch
-from driftlab.hosts.run_folder import new_run_id
-from driftlab.planning import plan_run
-from driftlab.scenario import Scenario
-from driftlab.trace.reading import journals_of
+from driftlab.journal.reader import journals_of
+from driftlab.journal.run_folder import new_run_id
+from driftlab.real.launcher import _Launch, _Signals, launch
+from driftlab.scenario.plan import plan_run
+from driftlab.scenario.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent
 PASS = (sys.executable, "-c", "pass")

@@ -17,14 +17,14 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic_ns, process_time_ns
 
-from driftlab import wire
-from driftlab.hosts.addresses import Address, listen
-from driftlab.hosts.channel import Channel
-from driftlab.hosts.incidents import Incidents
-from driftlab.hosts.intake import INTAKE_BYTES_MAX, Intake
-from driftlab.hosts.waiter import Waiter
-from driftlab.planning import plan_run
-from driftlab.scenario import Scenario
+from driftlab.network import wire
+from driftlab.real.addresses import Address, listen
+from driftlab.real.event_loop import Waiter
+from driftlab.real.inbound import INTAKE_BYTES_MAX, Intake
+from driftlab.real.incidents import Incidents
+from driftlab.real.outbound import Channel
+from driftlab.scenario.plan import plan_run
+from driftlab.scenario.scenario import Scenario
 
 LOOPBACK = "127.0.0.1"
 RUN_ID = "benchmark"

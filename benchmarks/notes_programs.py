@@ -17,14 +17,13 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from benchmarks.own_processes import ManyNotes, Notes
-from driftlab.dice import DIE_BITS, draw
-from driftlab.event import Event, Message
-from driftlab.hosts.simulator import Sink, Ways, simulate_run
+from driftlab.machine.die_process import EVERY_PEER, INTERNAL, roll
 from driftlab.machine.machine import Machine
-from driftlab.machine.workload import EVERY_PEER, INTERNAL, roll
-from driftlab.plan import MachinePlan
-from driftlab.planning import plan_run
-from driftlab.scenario import Scenario
+from driftlab.model.event import Event, Message
+from driftlab.model.random_streams import DIE_BITS, draw
+from driftlab.scenario.plan import MachinePlan, plan_run
+from driftlab.scenario.scenario import Scenario
+from driftlab.simulator.engine import Sink, Ways, simulate_run
 
 Coming = Generator[Any, Any, None]  # what waits for its next tick
 

@@ -16,9 +16,8 @@ from time import monotonic_ns
 
 from benchmarks.machines import Lateness, children, lateness_of
 from benchmarks.tables import NONE, Cell, Table, compare, percentile, progress
-from driftlab.plan import MachinePlan
-from driftlab.planning import plan_run
-from driftlab.scenario import Scenario
+from driftlab.scenario.plan import MachinePlan, plan_run
+from driftlab.scenario.scenario import Scenario
 
 RATES = (6, 100, 1000)
 MACHINES = 2

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 from benchmarks.notes_programs import History
 from benchmarks.own_processes import JOBS, Phold
-from driftlab.event import Kind
-from driftlab.hosts.simulator import Ways, simulate_run
 from driftlab.machine.machine import Machine
-from driftlab.planning import plan_run
-from driftlab.scenario import Scenario
+from driftlab.model.event import Kind
+from driftlab.scenario.plan import plan_run
+from driftlab.scenario.scenario import Scenario
+from driftlab.simulator.engine import Ways, simulate_run
 
 BUSY = 5.0  # ticks per second of a process, where JOBS messages, each a second on its way, come
 POLLING = 20.0

@@ -20,9 +20,9 @@ import polars as pl
 
 import driftlab
 from benchmarks.tables import NONE, Cell, Table, compare, progress
-from driftlab.api.packing import pack
-from driftlab.trace import journals
-from driftlab.trace.journals import journals_in
+from driftlab.api.pack import pack
+from driftlab.history import run_reader
+from driftlab.history.run_reader import journals_in
 
 READ_TARGET = 0.5
 HZ = 100
@@ -79,7 +79,7 @@ def _read_row(words: str, folder: Path, repetitions: int) -> tuple[Cell, ...]:
     progress(f"reading: {words}")
     paths = sorted(folder.glob("*.log"))
     size = sum(path.stat().st_size for path in paths) / 1e6
-    before, journals.SCAN_BYTES_MIN = journals.SCAN_BYTES_MIN, 0  # type: ignore[misc]
+    before, run_reader.SCAN_BYTES_MIN = run_reader.SCAN_BYTES_MIN, 0  # type: ignore[misc]
     events = len(journals_in(folder).trace())
     theirs = _polars(paths)
     if theirs != events:
@@ -88,7 +88,7 @@ def _read_row(words: str, folder: Path, repetitions: int) -> tuple[Cell, ...]:
     for _ in range(repetitions):
         ours_speed.append(size / _seconds(lambda: len(journals_in(folder).trace())))
         theirs_speed.append(size / _seconds(lambda: _polars(paths)))
-    journals.SCAN_BYTES_MIN = before  # type: ignore[misc]
+    run_reader.SCAN_BYTES_MIN = before  # type: ignore[misc]
     found = compare(ours_speed, theirs_speed)
     return (
         words, size, events / 1e6, found.ours, found.bare, found.ratio, found.spread,

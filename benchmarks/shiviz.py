@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from benchmarks.tables import Cell, Table, progress
-from driftlab.analysis.judge import chosen_rules, judge
-from driftlab.analysis.matching import match
-from driftlab.analysis.mending import mended
-from driftlab.trace.formats import read_log
+from driftlab.foreign import read_log
+from driftlab.history.matching.match import match
+from driftlab.history.matching.repair import mended
+from driftlab.judge.checker import chosen_rules, judge
 
 PROCESSES = 8
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)

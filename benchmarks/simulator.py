@@ -18,8 +18,8 @@ from benchmarks.floor import Floor, compile_floor, floor_text, run_floor
 from benchmarks.simulator_start import start_table
 from benchmarks.simulator_width import million_table
 from benchmarks.tables import NONE, Cell, Table, compare, progress
-from driftlab.compiled.engine import Figures, record_run, simulate_runs
-from driftlab.scenario import Scenario
+from driftlab.scenario.scenario import Scenario
+from driftlab.simulator.compiled.engine import Figures, record_run, simulate_runs
 
 RATIO_TARGET = 0.8
 HISTORY_TARGET = 0.7

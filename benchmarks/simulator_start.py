@@ -9,16 +9,16 @@ from time import perf_counter
 from benchmarks.tables import Cell, Table, compare, progress
 
 PROGRAM = """
-from driftlab.scenario import Scenario
-from driftlab.compiled.engine import record_run, simulate_runs
+from driftlab.scenario.scenario import Scenario
+from driftlab.simulator.compiled.engine import record_run, simulate_runs
 scenario = Scenario(rates=[6, 3, 1], seconds=60, latency={latency!r})
 {call}
 """
 FIGURES = "simulate_runs(scenario)"
 HISTORY = "record_run(scenario, 1)"
 GENERAL = """
-from driftlab.api.simulated import simulate
-from driftlab.scenario import Scenario
+from driftlab.api.simulate import simulate
+from driftlab.scenario.scenario import Scenario
 simulate(Scenario(rates=[6, 3, 1], seconds=60))
 """
 CASES = {

@@ -24,8 +24,8 @@ CASES: dict[str, dict[str, Any]] = {
 PROGRAM = """
 import json, re, sys, time
 from pathlib import Path
-from driftlab.compiled.engine import simulate_runs
-from driftlab.scenario import Scenario
+from driftlab.simulator.compiled.engine import simulate_runs
+from driftlab.scenario.scenario import Scenario
 keys, machines = json.loads(sys.argv[1]), int(sys.argv[2])
 status = Path("/proc/self/status")
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) * 1024

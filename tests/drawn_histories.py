@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import INTERNAL, NOBODY, RECEIVE, SEND, Columns
+from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
+from driftlab.history.trace import Trace
+from driftlab.model.columns import INTERNAL, NOBODY, RECEIVE, SEND, Columns
 
 PROCESSES_MAX = 4
 EVENTS_MAX = 20

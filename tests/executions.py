@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from driftlab.analysis.matching import match
-from driftlab.trace.timestamps import from_rows
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import (
+from driftlab.history.matching.match import match
+from driftlab.history.trace import Trace
+from driftlab.model.columns import (
     EVERY_PEER,
     INTERNAL,
     KINDS,
@@ -20,6 +19,7 @@ from driftlab.trace.trace_columns import (
     SEND,
     SET_FIRST,
     Columns,
+    from_rows,
 )
 
 NAMES = ("A", "B", "host-3", "4")

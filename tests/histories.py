@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from driftlab.analysis.messages import NOTHING, UNMATCHED, Messages
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import NO_TARGET, NOBODY, RECEIVE, SEND, SET_FIRST, Columns
+from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
+from driftlab.history.trace import Trace
+from driftlab.model.columns import NO_TARGET, NOBODY, RECEIVE, SEND, SET_FIRST, Columns
 
 NAMES = "ABCD"
 

@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.event import Event, Message
-from driftlab.hosts import simulator
-from driftlab.hosts.agenda import agenda, whole_period_ns
-from driftlab.hosts.collector import collector_spared
-from driftlab.hosts.simulator import Postbox, PromptBox, Ways, simulate_run
 from driftlab.machine.machine import Machine
-from driftlab.planning import plan_run
-from driftlab.schedule import Schedule
+from driftlab.model.event import Event, Message
+from driftlab.model.schedule import Schedule
+from driftlab.scenario.plan import plan_run
+from driftlab.simulator import engine
+from driftlab.simulator.engine import Postbox, PromptBox, Ways, collector_spared, simulate_run
+from driftlab.simulator.tick_order import agenda, whole_period_ns
 
 WHOLE = st.integers(1, 9).map(float)
 ANY = st.floats(0.01, 50)
@@ -105,7 +104,7 @@ def test_a_run_stops_before_the_very_message_that_is_too_many(
         return simulate_run(plans, machines, Ways(), count).stopped_ns, rows
 
     whole_ns, every = run()
-    monkeypatch.setattr(simulator, "WAITING_MESSAGES_MAX", 200)
+    monkeypatch.setattr(engine, "WAITING_MESSAGES_MAX", 200)
     stopped_ns, rows = run()
     assert whole_ns is None
     assert rows == every[: len(rows)]

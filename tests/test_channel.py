@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 
-from driftlab import wire
-from driftlab.hosts.addresses import Address
-from driftlab.hosts.channel import OUTGOING_BYTES_MAX, Channel
-from driftlab.hosts.incidents import INCIDENTS_RECORDED_MAX, Incidents
-from driftlab.hosts.waiter import Waiter
+from driftlab.network import wire
+from driftlab.real.addresses import Address
+from driftlab.real.event_loop import Waiter
+from driftlab.real.incidents import INCIDENTS_RECORDED_MAX, Incidents
+from driftlab.real.outbound import OUTGOING_BYTES_MAX, Channel
 from tests.raw_machine import RawMachine
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.api.converted import convert
-from driftlab.trace.formats import read_log
-from driftlab.trace.trace import Trace
+from driftlab.api.convert import convert
+from driftlab.foreign import read_log
+from driftlab.history.trace import Trace
 from tests.executions import edges_of
 
 Event = dict[str, Any]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import driftlab as package
-from driftlab.scenarios import BUILT_IN
+from driftlab.scenario.builtin import BUILT_IN
 from tests.started import DRIFTLAB, driftlab, linux_only
 
 QUICK = ("--rates", "60,30,10", "--seconds", "1", "--seed", "3")
@@ -366,7 +366,7 @@ def imported_by(module: str) -> set[str]:
 
 def test_a_worker_imports_nothing_heavy() -> None:
     heavy = {"dataclasses", "argparse", "subprocess", "rich", "numpy", "fractions", "tomllib"}
-    assert heavy & imported_by("driftlab.hosts.worker") == set()
+    assert heavy & imported_by("driftlab.real.worker") == set()
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -10,17 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis import pairs
+from driftlab.analysis import order_errors
+from driftlab.analysis.column_clocks import causality_of, vector_clocks
 from driftlab.analysis.compare import Compared, Comparison, compare
-from driftlab.analysis.messages import UNMATCHED
-from driftlab.analysis.pairs import interval, order_of
+from driftlab.analysis.order_errors import interval, order_of
 from driftlab.analysis.restamp import changed, restamped
-from driftlab.analysis.stamping import causality_of, vector_clocks
 from driftlab.api.history import History
 from driftlab.cli.main import main
 from driftlab.clocks.catalogue import CLOCKS
-from driftlab.trace.timestamps import from_rows, texts_of
-from driftlab.trace.trace_columns import MISSING
+from driftlab.history.matching.messages import UNMATCHED
+from driftlab.model.columns import MISSING, from_rows
 from tests.drawn_histories import Told, told
 
 Less = Callable[[int, int], bool]  # of two drawn events
@@ -72,7 +71,7 @@ def test_the_counts_of_clocks_of_one_number_are_those_of_every_pair(history: Tol
     assert_counts(
         found["lamport", False], history, lambda a, b: bool(clock[row[a]] < clock[row[b]])
     )
-    texts = texts_of(restamped(history.trace, history.messages, "hybrid"))
+    texts = restamped(history.trace, history.messages, "hybrid").timestamp_texts()
     hybrid = [tuple(map(int, (texts[at] or "").split("."))) for at in row]
     assert_counts(found["hybrid", False], history, lambda a, b: hybrid[a] < hybrid[b])
     received = [source for event in history.events for source in event.sources]
@@ -155,11 +154,11 @@ def test_of_a_long_history_a_sample_is_named_and_its_interval_holds_the_count(
     values[::7] //= 2
     wrong = changed(history.trace, timestamps=held._replace(values=values))
     exact = by_name(compare(wrong, history.messages))["vector", True]
-    monkeypatch.setattr(pairs, "ALL_PAIRS_EVENTS_MAX", 100)
+    monkeypatch.setattr(order_errors, "ALL_PAIRS_EVENTS_MAX", 100)
     drawn = by_name(compare(wrong, history.messages))["vector", True]
     assert exact.sample is None
     assert drawn.sample is not None
-    assert 150_000 < drawn.sample <= pairs.PAIRS_DRAWN
+    assert 150_000 < drawn.sample <= order_errors.PAIRS_DRAWN
     for count, between in (
         (exact.wrong, drawn.wrong_interval),
         (exact.hidden, drawn.hidden_interval),
@@ -178,9 +177,9 @@ def test_the_compiled_count_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) ->
     of = causality_of(history.trace, history.messages)
     order = order_of(of, vector_clocks(of))
     value = history.trace.columns.time_ns
-    plain = pairs._misordered(order, value)
-    monkeypatch.setattr("driftlab.loops.ROWS_COMPILED_MIN", 1)
-    assert pairs._misordered(order, value) == plain
+    plain = order_errors._misordered(order, value)
+    monkeypatch.setattr("driftlab.jit.ROWS_COMPILED_MIN", 1)
+    assert order_errors._misordered(order, value) == plain
     assert plain[0] > 100
 
 

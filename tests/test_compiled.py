@@ -9,8 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftlab import Scenario
-from driftlab.compiled import engine, layout
-from driftlab.compiled.engine import (
+from driftlab.machine.machine import Machine
+from driftlab.model.digest import KINDS, digest_of, digest_of_run
+from driftlab.model.event import Event, Kind
+from driftlab.scenario.plan import plan_run
+from driftlab.simulator.compiled import engine, memory_layout
+from driftlab.simulator.compiled.engine import (
     Figures,
     NotCompiledError,
     Recorded,
@@ -18,12 +22,8 @@ from driftlab.compiled.engine import (
     simulate_runs,
     why_not,
 )
-from driftlab.compiled.layout import space_for
-from driftlab.digest import KINDS, digest_of, digest_of_run
-from driftlab.event import Event, Kind
-from driftlab.hosts.simulator import Ways, simulate_run
-from driftlab.machine.machine import Machine
-from driftlab.planning import plan_run
+from driftlab.simulator.compiled.memory_layout import space_for
+from driftlab.simulator.engine import Ways, simulate_run
 
 LATENCIES = [
     "none", "none", "none", "fixed:0", "fixed:0.25", "uniform:0..0.9", "uniform:0.00000001..3",
@@ -195,7 +195,7 @@ def test_crowds_come_out_the_same(keys: dict[str, Any], order: str) -> None:
 def test_a_long_run_and_its_long_queue_come_out_the_same() -> None:
     recorded = same(Scenario(rates=[60, 50, 3], seconds=1500, seed=2))
     assert len(recorded.history.tick) == 169_500
-    assert recorded.figures.queue_max[0, 2] > 10 * layout.ROOM_FIRST
+    assert recorded.figures.queue_max[0, 2] > 10 * memory_layout.ROOM_FIRST
 
 
 GOLDEN = {

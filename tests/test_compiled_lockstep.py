@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftlab import Scenario
-from driftlab.compiled.abreast import RUNS_LEAST, go_abreast, goes_abreast
-from driftlab.compiled.engine import Figures, simulate_runs
-from driftlab.compiled.figures import empty
-from driftlab.compiled.layout import given_phases, space_for
-from driftlab.scenario_checks import WAITING_MESSAGES_MAX
+from driftlab.scenario.validate import WAITING_MESSAGES_MAX
+from driftlab.simulator.compiled.batching import RUNS_LEAST, go_abreast, goes_abreast
+from driftlab.simulator.compiled.engine import Figures, simulate_runs
+from driftlab.simulator.compiled.memory_layout import given_phases, space_for
+from driftlab.simulator.compiled.run_metrics import empty
 from tests.test_compiled import CHANCES, equal, general
 
 

@@ -12,21 +12,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftlab import dice, digest, latency, schedule
 from driftlab.clocks import lamport
-from driftlab.compiled import (
-    cache,
-    figures,
-    inbox,
-    lockstep,
-    march,
+from driftlab.machine import die_process
+from driftlab.model import digest, random_streams, schedule
+from driftlab.network import latency
+from driftlab.simulator.compiled import (
+    batch_kernels,
+    calendar_queue,
+    jit_cache,
+    jit_rules,
+    lane_kernel,
+    mailbox,
     records,
-    rules,
+    run_metrics,
     runs,
     ticks,
-    window,
 )
-from driftlab.machine import workload
 
 WORDS = st.one_of(
     st.integers(0, 2**64 - 1),
@@ -38,8 +39,9 @@ TABLES = [np.array(table, np.uint64) for table in latency.exponentials(1_700_000
 SECOND = 1_000_000_000
 
 AS_THEY_ARE: dict[str, tuple[Callable[..., int], int]] = {
-    "mix": (dice.mix, 1), "draw": (dice.draw, 2), "stream": (dice.stream, 4),
-    "below": (dice.below, 2), "fold": (digest.fold, 2), "seal": (digest.seal, 2),
+    "mix": (random_streams.mix, 1), "draw": (random_streams.draw, 2),
+    "stream": (random_streams.stream, 4),
+    "below": (random_streams.below, 2), "fold": (digest.fold, 2), "seal": (digest.seal, 2),
     "weigh": (digest.weigh, 6),
 }  # fmt: skip
 
@@ -50,40 +52,40 @@ AS_THEY_ARE: dict[str, tuple[Callable[..., int], int]] = {
 def test_a_compiled_rule_is_the_rule(name: str, data: st.DataObject) -> None:
     rule, count = AS_THEY_ARE[name]
     words = [data.draw(WORDS) for _ in range(count)]
-    assert getattr(rules, name)(*map(np.uint64, words)) == rule(*words)
+    assert getattr(jit_rules, name)(*map(np.uint64, words)) == rule(*words)
 
 
 @given(WORDS, st.integers(0, 10**15), st.integers(1, 10**15))
 def test_latencies_and_phases_are_the_rules(word: int, first: int, count: int) -> None:
     one, ns, span = map(np.uint64, (word, first, count))
-    assert rules.uniform_ns(ns, span, one) == latency.uniform_ns(first, count, word)
-    assert rules.exponential_ns(ns, TABLE, one) == latency.exponential_ns(
+    assert jit_rules.uniform_ns(ns, span, one) == latency.uniform_ns(first, count, word)
+    assert jit_rules.exponential_ns(ns, TABLE, one) == latency.exponential_ns(
         first, latency.logarithms(), word
     )
-    assert rules.lognormal_ns(ns, *TABLES, one) == latency.lognormal_ns(
+    assert jit_rules.lognormal_ns(ns, *TABLES, one) == latency.lognormal_ns(
         first, *latency.exponentials(1_700_000), word
     )
     den = count % (2**63 // SECOND) + 1
-    assert rules.phase_ns(one, span, np.uint64(den)) == schedule.phase_ns(word, count, den)
+    assert jit_rules.phase_ns(one, span, np.uint64(den)) == schedule.phase_ns(word, count, den)
 
 
 @given(WORDS, st.integers(0, 2**40), st.integers(0, 2**40), st.integers(1, 999_999))
 def test_a_roll_of_the_die_is_the_rule(word: int, one: int, more: int, peers: int) -> None:
     bounds = (one, min(one + more, 2**40))
-    compiled = rules.roll(*map(np.uint64, (word, *bounds, peers)))
-    assert int(np.uint64(compiled).astype(np.int64)) == workload.roll(word, *bounds, peers)
+    compiled = jit_rules.roll(*map(np.uint64, (word, *bounds, peers)))
+    assert int(np.uint64(compiled).astype(np.int64)) == die_process.roll(word, *bounds, peers)
 
 
 @given(st.integers(0, 2**62), st.integers(0, 2**62))
 def test_the_clock_is_lamports(clock: int, stamp: int) -> None:
-    assert rules.step(clock) == lamport.step(clock)
-    assert rules.merge(clock, stamp) == lamport.merge(clock, stamp)
+    assert jit_rules.step(clock) == lamport.step(clock)
+    assert jit_rules.merge(clock, stamp) == lamport.merge(clock, stamp)
 
 
 def test_no_rule_was_turned_into_floating_point() -> None:
     """Beside a word, a signed number makes a float of both."""
     for name in (*AS_THEY_ARE, "uniform_ns", "exponential_ns", "lognormal_ns", "phase_ns", "roll"):
-        for code in getattr(rules, name).inspect_llvm().values():
+        for code in getattr(jit_rules, name).inspect_llvm().values():
             assert " double" not in code, name
 
 
@@ -91,22 +93,31 @@ def test_the_folder_of_the_compiled_code_knows_every_source_of_it() -> None:
     """numba itself would not notice that the text of a rule has changed."""
     rooms = {
         value.py_func.__code__.co_filename
-        for room in (rules, inbox, window, ticks, figures, runs, lockstep, march)
+        for room in (
+            jit_rules,
+            mailbox,
+            calendar_queue,
+            ticks,
+            run_metrics,
+            runs,
+            lane_kernel,
+            batch_kernels,
+        )
         for value in vars(room).values()
         if hasattr(value, "py_func")
     }
-    known = {str(cache.HOUSE / name) for name in cache.SOURCES}
+    known = {str(jit_cache.HOUSE / name) for name in jit_cache.SOURCES}
     assert rooms <= known
-    assert known - rooms == {rules.__file__, records.__file__}
-    assert cache.is_warm() or not cache.folder().exists()
+    assert known - rooms == {jit_rules.__file__, records.__file__}
+    assert jit_cache.is_warm() or not jit_cache.folder().exists()
 
 
 def test_to_ask_whether_it_is_worthwhile_imports_no_compiler() -> None:
     program = (
         "import sys\n"
         "from driftlab import Scenario\n"
-        "from driftlab.compiled.applies import why_not\n"
-        "from driftlab.api.shares import is_worth_compiling\n"
+        "from driftlab.simulator.compiled.eligibility import why_not\n"
+        "from driftlab.api.parallel import is_worth_compiling\n"
         "small, large = Scenario(rates=[6, 3, 1]), Scenario(rates=[6, 3, 1], runs=10_000)\n"
         "assert why_not(small) is None and not is_worth_compiling(small)\n"
         "assert is_worth_compiling(large.replace(runs=10_000))\n"
@@ -117,7 +128,7 @@ def test_to_ask_whether_it_is_worthwhile_imports_no_compiler() -> None:
 
 def test_without_a_place_for_compiled_code_it_is_compiled_and_not_kept(tmp_path: Path) -> None:
     program = (
-        "from driftlab.compiled.cache import is_warm, kept\n"
+        "from driftlab.simulator.compiled.jit_cache import is_warm, kept\n"
         "with kept() as options: assert options == {'cache': False}, options\n"
         "assert not is_warm()\n"
     )

@@ -8,8 +8,8 @@ import pytest
 
 import driftlab
 from driftlab.cli.main import main
-from driftlab.trace.formats import read_executions, read_log
-from driftlab.trace.trace import Trace
+from driftlab.foreign import read_executions, read_log
+from driftlab.history.trace import Trace
 from tests.executions import edges_of, told_of
 
 SHIVIZ = 'A {"A":1}\nasks\nnoise\nB {"A":1, "B":1}\nis asked\n'

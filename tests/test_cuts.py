@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis import cuts
-from driftlab.analysis.cuts import NOWHERE, NoSuchCutError
-from driftlab.analysis.order import Order
 from driftlab.api.history import History, NoSuchEventError
 from driftlab.cli.main import main
-from driftlab.trace.trace_columns import EVERY_PEER, MISSING, NO_TARGET, SEND, Array
+from driftlab.history import cuts
+from driftlab.history.cuts import NOWHERE, NoSuchCutError
+from driftlab.history.happened_before import Order
+from driftlab.model.columns import EVERY_PEER, MISSING, NO_TARGET, SEND, Array
 from tests.histories import Tiny, tinies, tiny
 
 

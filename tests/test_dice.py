@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.dice import BLOCK_WORDS, Purpose, below, draw, draw_block, mix, stream
+from driftlab.model.random_streams import BLOCK_WORDS, Purpose, below, draw, draw_block, mix, stream
 
 words = st.integers(0, 2**64 - 1)
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import driftlab
-from driftlab.api import figured, general, shares
-from driftlab.api.outcome import NotRecordedError, Run
-from driftlab.api.shares import is_worth_compiling, shares_of
-from driftlab.api.simulated import simulate_each
-from driftlab.hosts import simulator
+from driftlab.api import compiled_runs, general_engine, parallel
+from driftlab.api.parallel import is_worth_compiling, shares_of
+from driftlab.api.run import NotRecordedError, Run
+from driftlab.api.simulate import simulate_each
+from driftlab.simulator import engine
 from tests.processes import Chatter
 from tests.started import driftlab as command
 from tests.started import eventually, started
@@ -34,8 +34,8 @@ def one(scenario: driftlab.Scenario, **keys: Any) -> Run:
 @pytest.fixture
 def always_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the compiled engine take what is too small for it to be worth it."""
-    monkeypatch.setattr(shares, "TICKS_WORTH_COMPILED", 0)
-    monkeypatch.setattr(shares, "TICKS_WORTH_COMPILING", 0)
+    monkeypatch.setattr(parallel, "TICKS_WORTH_COMPILED", 0)
+    monkeypatch.setattr(parallel, "TICKS_WORTH_COMPILING", 0)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ OVERLOADED = driftlab.Scenario(rates=[500, 500, 1], seconds=60, send_one=1, seed
 def test_more_messages_than_may_wait_end_a_run_clearly_with_the_figures_so_far(
     monkeypatch: pytest.MonkeyPatch, compiled: bool, request: pytest.FixtureRequest
 ) -> None:
-    for module in (simulator, general, figured):
+    for module in (engine, general_engine, compiled_runs):
         monkeypatch.setattr(module, "WAITING_MESSAGES_MAX", 700)
     if compiled:
         request.getfixturevalue("always_compiled")
@@ -198,7 +198,7 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(
 ) -> None:
     with pytest.raises(driftlab.DriftlabError, match="dask: its workers keep figures"):
         driftlab.simulate(SMALL, record="all", dask="tcp://127.0.0.1:9")
-    monkeypatch.setattr(shares, "DASK_TIMEOUT_S", 1)
+    monkeypatch.setattr(parallel, "DASK_TIMEOUT_S", 1)
     for address in ("tcp://127.0.0.1:9", "nonsense://x", "not an address"):
         with pytest.raises(driftlab.DriftlabError, match="no scheduler at") as error:
             driftlab.simulate(SMALL, dask=address)

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.trace.files import UnreadableError
-from driftlab.trace.formats import Execution, read_log, write_log
-from driftlab.trace.formats.lists import natural
-from driftlab.trace.formats.times import times
-from driftlab.trace.timestamps import texts_of
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import KINDS, MISSING
+from driftlab.foreign import Execution, read_log, write_log
+from driftlab.foreign.clock_values import natural
+from driftlab.foreign.times import times
+from driftlab.history.trace import Trace
+from driftlab.journal.files import UnreadableError
+from driftlab.model.columns import KINDS, MISSING
 from tests.executions import edges_of
 
 SECOND = 1_000_000_000
@@ -202,7 +201,7 @@ def test_lists_are_vector_clocks_of_the_processes_in_natural_order(
     trace = read_one(path)
     assert trace.unread == []
     assert edges_of(trace) == {(("vm2", 0), ("vm10", 0))}
-    assert texts_of(trace) == ["1.0", "2.0", "1.1"]
+    assert trace.timestamp_texts() == ["1.0", "2.0", "1.1"]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +225,7 @@ def test_lists_whose_numbers_are_in_doubt_are_told(tmp_path: Path, clocks: list[
 def test_what_is_no_clock_does_not_put_lists_in_doubt(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "host;clock\nA;[1, 0]\nA;[2, x]\nA;\nB;[1, 1]\n"))
     assert [line for line, _ in unread(trace)] == [3]
-    assert texts_of(trace) == ["1.0", None, "1.1"]
+    assert trace.timestamp_texts() == ["1.0", None, "1.1"]
 
 
 @given(st.lists(st.integers(0, 10**30), unique=True))
@@ -287,13 +286,13 @@ def test_a_bad_timestamp_costs_its_own_record(tmp_path: Path, clock: str, first:
     assert "is not whole numbers parted by dots" in trace.unread[0].reason
     assert "has 3 numbers, not" in trace.unread[1].reason
     good = [cell for host in "AB" for h, cell in pairs if h == host and cell not in ("x", "1.2.3")]
-    assert sorted(filter(None, texts_of(trace))) == sorted(good)
+    assert sorted(filter(None, trace.timestamp_texts())) == sorted(good)
 
 
 def test_a_process_whose_records_are_all_bad_still_counts_in_timestamps(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "host,event,vector\nB,e,1.0.0\nA,e,1.1.0\nC,e,x\n"))
     assert [line for line, _ in unread(trace)] == [4]
-    assert texts_of(trace) == ["1.0.0", "1.1.0"]
+    assert trace.timestamp_texts() == ["1.0.0", "1.1.0"]
     assert list(trace.absent) == ["C"]
 
 

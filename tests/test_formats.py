@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 import driftlab
-from driftlab.trace.formats import read_executions, read_log
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import KINDS, MISSING
+from driftlab.foreign import read_executions, read_log
+from driftlab.history.trace import Trace
+from driftlab.model.columns import KINDS, MISSING
 from tests.executions import edges_of, told_of
 
 CLOCK_FIRST = """\

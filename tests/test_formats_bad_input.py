@@ -9,11 +9,10 @@ from time import process_time
 import pytest
 
 from driftlab.errors import DriftlabError
-from driftlab.trace.files import UnreadableError
-from driftlab.trace.formats import read_log, text
-from driftlab.trace.formats.patterns import PatternError, compiled, find
-from driftlab.trace.formats.watch import PatternTimeError, watched
-from driftlab.trace.trace import Trace
+from driftlab.foreign import read_log, text
+from driftlab.foreign.patterns import PatternError, PatternTimeError, compiled, find, watched
+from driftlab.history.trace import Trace
+from driftlab.journal.files import UnreadableError
 
 PATTERN = r"^(?<host>\w+) (?<clock>\{.*?\}) (?<event>.*)$"
 ONE = 'A {"A":1} one'
@@ -45,7 +44,7 @@ def test_line_ends_of_any_kind_count_alike(tmp_path: Path, end: str) -> None:
 def test_line_ends_may_fall_anywhere_between_blocks(
     tmp_path: Path, cut: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftlab.trace.formats.packed.BLOCK_BYTES", cut + 1)
+    monkeypatch.setattr("driftlab.foreign.gzip_blocks.BLOCK_BYTES", cut + 1)
     content = f"{ONE}\r\n\r\nnéise\r\r\n{TWO}\n\r{THREE}\r".encode()
     whole = read_bytes(tmp_path, content)
     assert whole.columns.line.tolist() == [1, 5, 7]
@@ -140,7 +139,7 @@ def test_a_packed_file_that_breaks_off_gives_what_was_before(tmp_path: Path) -> 
 def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "LINE_CHARS_MAX", 50)
     for block in (7, 64, 1 << 20):
-        monkeypatch.setattr("driftlab.trace.formats.packed.BLOCK_BYTES", block)
+        monkeypatch.setattr("driftlab.foreign.gzip_blocks.BLOCK_BYTES", block)
         content = f"{ONE}\n{'x' * 400}\n{TWO}\r\n{'y' * 50}\n{THREE}\n{'z' * 90}".encode()
         trace = read_bytes(tmp_path, content)
         assert trace.columns.line.tolist() == [1, 3, 5]
@@ -226,7 +225,7 @@ def test_a_pattern_that_finds_records_all_the_time_may_take_its_time() -> None:
 def test_a_pattern_that_takes_long_for_every_record_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("driftlab.trace.formats.watch.TOTAL_SECONDS_MIN", 0.3)
+    monkeypatch.setattr("driftlab.foreign.patterns.TOTAL_SECONDS_MIN", 0.3)
     found: list[int] = []
     too_slow = pytest.raises(PatternTimeError, match=r"it found \d+ records in")
     with too_slow, watched(found, 0, seconds=0.5):
@@ -241,7 +240,7 @@ def test_a_pattern_that_takes_long_for_every_record_is_stopped(
 def test_a_stopped_pattern_is_told_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftlab.trace.formats.watch.SECONDS_MAX", 0.2)
+    monkeypatch.setattr("driftlab.foreign.patterns.SECONDS_MAX", 0.2)
     log = "A 1\nA 2\n" + "a" * 40 + "!\n"
     with pytest.raises(PatternTimeError, match=r"x.log: the pattern, after line 2: .*\(a\+\)\+"):
         read_bytes(tmp_path, log.encode(), pattern=r"^(?:(?<host>A) (?<lamport>\d)|(a+)+)$")
@@ -250,7 +249,7 @@ def test_a_stopped_pattern_is_told_with_its_line(
 def test_a_pattern_is_stopped_in_any_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftlab.trace.formats.watch.SECONDS_MAX", 0.5)
+    monkeypatch.setattr("driftlab.foreign.patterns.SECONDS_MAX", 0.5)
     caught: list[BaseException] = []
 
     def work() -> None:

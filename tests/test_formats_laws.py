@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftlab.api.converted import convert
+from driftlab.api.convert import convert
 from driftlab.api.history import History
 from driftlab.errors import DriftlabError
-from driftlab.trace.formats import Execution, UnwritableError, read_executions, read_log, write_log
-from driftlab.trace.formats.fields import ALIASES
-from driftlab.trace.trace import Trace
+from driftlab.foreign import Execution, UnwritableError, read_executions, read_log, write_log
+from driftlab.foreign.fields import ALIASES
+from driftlab.history.trace import Trace
 from tests.executions import edges_of, executions, only_vectors, told_of, trace_of_steps
 
 ALL = ("kind", "clock", "sender", "stamp", "targets", "queue", "tick", "time_ns", "vector", "event")

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 import driftlab
-from driftlab.api.converted import convert
-from driftlab.api.judged import judge_path
-from driftlab.api.restamped import write
-from driftlab.trace import journals, source
-from driftlab.trace.files import UnreadableError
-from driftlab.trace.formats import packed as blocks
+from driftlab.api.check import judge_path
+from driftlab.api.convert import convert
+from driftlab.api.write_restamped import write
+from driftlab.foreign import gzip_blocks as blocks
+from driftlab.history import run_reader
+from driftlab.journal import files
+from driftlab.journal.files import UnreadableError
 from tests.started import driftlab as command
 from tests.started import linux_only
 from tests.traces import differences, simulated
@@ -338,7 +339,7 @@ def fifty_bytes(file: bytearray) -> None:
 def test_a_wrong_checksum_is_told_and_every_line_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scanned: bool, damage: Any
 ) -> None:
-    monkeypatch.setattr(journals, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
+    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
     run = simulated(tmp_path / "run")
     whole = driftlab.read(run).trace
     lines = gzipped(run, damage)
@@ -383,7 +384,7 @@ def test_every_byte_before_damage_is_unpacked_whatever_is_read_at_once(
         file = bytearray(gzip.compress(text))
         damage(file)
         (tmp_path / "x.gz").write_bytes(file)
-        *pieces, last = source.stretches(tmp_path / "x.gz", size)
+        *pieces, last = files.stretches(tmp_path / "x.gz", size)
         assert b"".join(piece.text for piece in pieces) == text
         assert last.damage == BAD_CHECKSUM
         with pytest.raises(blocks.BreaksOffError, match="a wrong checksum"):
@@ -395,7 +396,7 @@ def test_parts_of_gzip_and_zeros_after_them_are_one_text(tmp_path: Path) -> None
     packed = bytes(5).join(gzip.compress(part) for part in parts) + bytes(20)
     (tmp_path / "x.gz").write_bytes(packed)
     for size in (2, 7, 30, 1 << 16):
-        pieces = list(source.stretches(tmp_path / "x.gz", size))
+        pieces = list(files.stretches(tmp_path / "x.gz", size))
         assert b"".join(piece.text for piece in pieces) == b"".join(parts)
         assert not any(piece.damage for piece in pieces)
 

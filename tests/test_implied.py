@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from hypothesis import given, settings
 
-from driftlab.analysis.implied import implied_messages
-from driftlab.analysis.messages import NOTHING, UNMATCHED
-from driftlab.trace.timestamps import from_rows
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import Columns
+from driftlab.history.matching.from_vectors import implied_messages
+from driftlab.history.matching.messages import NOTHING, UNMATCHED
+from driftlab.history.trace import Trace
+from driftlab.model.columns import Columns, from_rows
 from tests.executions import Edge, edges_of, executions, only_vectors
 
 Clock = Mapping[str, int]

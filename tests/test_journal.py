@@ -8,14 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.clocks.vector import VectorTimestamp
-from driftlab.event import Event, Kind, Message
-from driftlab.hosts.journal_file import JournalFile, JournalFileError
-from driftlab.payload import payload_text
-from driftlab.trace.files import UnreadableError
-from driftlab.trace.journal import COLUMNS, MORE_COLUMNS, Entry, Instant, format_entry, format_note
-from driftlab.trace.parsing import JournalError, parse_entry, parse_note
-from driftlab.trace.reading import journals_of, read_journal, read_last
-from driftlab.trace.utc import utc_ns, utc_text
+from driftlab.journal.files import UnreadableError
+from driftlab.journal.format import (
+    COLUMNS,
+    MORE_COLUMNS,
+    Entry,
+    Instant,
+    JournalError,
+    format_entry,
+    format_note,
+    parse_entry,
+    parse_note,
+)
+from driftlab.journal.reader import journals_of, read_journal, read_last
+from driftlab.journal.utc import utc_ns, utc_text
+from driftlab.journal.writer import JournalFile, JournalFileError
+from driftlab.model.event import Event, Kind, Message
+from driftlab.model.payload import payload_text
 from tests.started import linux_only
 
 names = st.sampled_from(["A", "B", "C", "machine-7", "x_1"])

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 import driftlab
-from driftlab.analysis.judge import Violation
-from driftlab.api.converted import convert
+from driftlab.api.convert import convert
+from driftlab.judge.checker import Violation
 from tests.wrong_machines import write_run
 
 CLOCKS = ["lamport", "vector", "hybrid"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.dice import Purpose, draw, stream
-from driftlab.latency import Latency
+from driftlab.model.random_streams import Purpose, draw, stream
+from driftlab.network.latency import Latency
 
 SECOND = 1_000_000_000
 words = st.integers(0, 2**64 - 1)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.dice import Purpose, below, draw, stream
-from driftlab.event import Message
+from driftlab.machine.die_process import EVERY_PEER, INTERNAL, roll
 from driftlab.machine.machine import Machine
-from driftlab.machine.workload import EVERY_PEER, INTERNAL, roll
-from driftlab.planning import plan_run
-from driftlab.scenario import Scenario
+from driftlab.model.event import Message
+from driftlab.model.random_streams import Purpose, below, draw, stream
+from driftlab.scenario.plan import plan_run
+from driftlab.scenario.scenario import Scenario
 
 
 @dataclass

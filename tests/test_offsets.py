@@ -13,13 +13,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.crossings import corners
-from driftlab.analysis.messages import UNMATCHED, Messages
+from driftlab.analysis.clock_bounds import corners
 from driftlab.analysis.offsets import Bounds, Offsets, offsets_of
 from driftlab.api.history import History
 from driftlab.cli.main import main
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import Columns
+from driftlab.history.matching.messages import UNMATCHED, Messages
+from driftlab.history.trace import Trace
+from driftlab.model.columns import Columns
 
 Message = tuple[int, int, int, int]  # from, what its clock showed, to, what its clock showed
 

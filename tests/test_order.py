@@ -9,15 +9,15 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from driftlab import loops
-from driftlab.analysis import conditions
-from driftlab.analysis.conditions import known_before, unordered
-from driftlab.analysis.cycles import CYCLES_MAX, cycles_of
-from driftlab.analysis.messages import NOTHING, Messages
-from driftlab.analysis.order import Order
-from driftlab.analysis.vectors import CycleError, vector_blocks, vectors, walk
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import MISSING, NOBODY, RECEIVE, SEND, Columns
+from driftlab import jit
+from driftlab.history.happened_before import Order
+from driftlab.history.matching.messages import NOTHING, Messages
+from driftlab.history.trace import Trace
+from driftlab.history.vector_times import CycleError, vector_blocks, vectors, walk
+from driftlab.judge import clock_condition
+from driftlab.judge.clock_condition import known_before, unordered
+from driftlab.judge.rules.causality import CYCLES_MAX, cycles_of
+from driftlab.model.columns import MISSING, NOBODY, RECEIVE, SEND, Columns
 from tests.histories import Tiny, tinies, tiny
 
 STEPS = st.sampled_from([0, 1, 2, 3])  # between the vectors of the index; 0: none
@@ -39,7 +39,7 @@ def order_of(each: Tiny, step: int | None = None) -> Order:
 @contextmanager
 def everything_compiled() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loops, "ROWS_COMPILED_MIN", 0)
+        patch.setattr(jit, "ROWS_COMPILED_MIN", 0)
         yield
 
 
@@ -242,7 +242,7 @@ def test_unordered_finds_every_event_not_above_its_neighbours(
     each.trace.columns = each.trace.columns._replace(clock=np.array(clock, np.int64))
     expected = broken(each, clock)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conditions, "BLOCK_ROWS", block)
+        patch.setattr(clock_condition, "BLOCK_ROWS", block)
         found = unordered(each.trace, each.messages)
         assert tuple(rows.tolist() for rows in found) == expected
         with everything_compiled():

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.api.packing import PackingError, pack
-from driftlab.trace import journals, packed, scan
-from driftlab.trace.packed import PackError, pack_trace
-from driftlab.trace.trace import Author, Trace, Unread
-from driftlab.trace.trace_columns import (
+from driftlab.api.pack import PackingError, pack
+from driftlab.history import parquet, run_reader
+from driftlab.history.parquet import PackError, pack_trace, unpack
+from driftlab.history.trace import Author, Trace, Unread
+from driftlab.journal import scan
+from driftlab.model.columns import (
     KINDS,
     MISSING,
     NOBODY,
@@ -25,7 +26,6 @@ from driftlab.trace.trace_columns import (
     Timestamps,
     starts_of,
 )
-from driftlab.trace.unpacked import unpack
 from tests.processes import Chatter
 from tests.started import driftlab as command
 from tests.started import linux_only, peak_memory
@@ -133,7 +133,7 @@ def test_a_packed_run_is_read_as_the_same_history(
     text = (run / "A.log").read_text().splitlines(keepends=True)
     (run / "A.log").write_text("".join([*text[:9], "?\n", *text[11:40], "torn"]))
     before = driftlab.read(run)
-    monkeypatch.setattr(journals, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
+    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
     monkeypatch.setattr(scan, "STRETCH_BYTES", 1000)
     (done,) = pack(run)
     assert (done.path, done.source) == (tmp_path / "run.parquet", run)
@@ -158,7 +158,7 @@ def test_the_histories_of_both_engines_can_be_packed(tmp_path: Path) -> None:
 
 def test_a_long_process_is_packed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = driftlab.read(simulated(tmp_path / "run")).trace
-    monkeypatch.setattr(packed, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 7)
     pack_trace(trace, tmp_path / "x.parquet")
     assert differences(unpack(tmp_path / "x.parquet"), trace) == []
 
@@ -201,11 +201,11 @@ def test_what_fails_in_the_middle_is_told_and_leaves_no_file(
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(journals, "pieces_of", interrupted)
+    monkeypatch.setattr(run_reader, "pieces_of", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pack(run)
     monkeypatch.undo()
-    monkeypatch.setattr(packed, "frame_of_part", lambda *_: interrupted())
+    monkeypatch.setattr(parquet, "frame_of_part", lambda *_: interrupted())
     with pytest.raises(KeyboardInterrupt):
         pack(run)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -282,7 +282,7 @@ def test_packing_needs_memory_that_does_not_grow_with_the_journals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 8 and of 64 MB; what a run in memory would take is a multiple of what is allowed."""
-    monkeypatch.setattr(journals, "SCAN_BYTES_MIN", 0)
+    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0)
     run = simulated(tmp_path / "run", seconds=2000)
     size = sum(path.stat().st_size for path in run.glob("*.log"))
     grown = {}

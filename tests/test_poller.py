@@ -6,13 +6,15 @@ from time import monotonic_ns
 
 import pytest
 
-from driftlab.hosts import poller
-from driftlab.hosts.poller import READ, WRITE, Poller
+from driftlab.real import event_loop
+from driftlab.real.event_loop import READ, WRITE, Poller
 
 MS = 1_000_000
 
 
-POLLERS = [getattr(poller, name) for name in ("_Epoll", "_Selector") if hasattr(poller, name)]
+POLLERS = [
+    getattr(event_loop, name) for name in ("_Epoll", "_Selector") if hasattr(event_loop, name)
+]
 
 
 @pytest.fixture(params=POLLERS)

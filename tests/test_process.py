@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.twin import twin
-from driftlab.api.compared import replay_runs
-from driftlab.api.recorded import decoder
+from driftlab.analysis.real_vs_simulated import twin
+from driftlab.api.read_run import decoder
+from driftlab.api.replay_and_twin import replay_runs
 from driftlab.clocks.catalogue import CLOCKS
-from driftlab.dice import draw
-from driftlab.event import Kind
-from driftlab.hosts.simulator import Postbox
-from driftlab.machine.settling import NonsenseError, settle
-from driftlab.machine.view import MachineView
-from driftlab.trace.reading import Journal, journals_of
+from driftlab.journal.reader import Journal, journals_of
+from driftlab.machine.context import MachineView
+from driftlab.machine.effects import NonsenseError, settle
+from driftlab.model.event import Kind
+from driftlab.model.random_streams import draw
+from driftlab.simulator.engine import Postbox
 from tests.processes import ODDITIES
 from tests.started import driftlab as command
 from tests.test_cli import document

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 import driftlab
-from driftlab.api.reading import journals_at
-from driftlab.trace import journals, source
-from driftlab.trace.files import UnreadableError
-from driftlab.trace.gather import author_of
-from driftlab.trace.reading import read_journal
+from driftlab.api.read import journals_at
+from driftlab.history import run_reader
+from driftlab.history.assemble import author_of
+from driftlab.journal import files
+from driftlab.journal.files import UnreadableError
+from driftlab.journal.reader import read_journal
 from tests.started import driftlab as command
 from tests.started import linux_only, peak_memory
 from tests.traces import differences, simulated
@@ -303,8 +304,8 @@ def test_a_line_of_gigabytes_is_passed_over_in_bounded_memory(
     run: Path, monkeypatch: pytest.MonkeyPatch, size: int, scanned: bool
 ) -> None:
     """A sparse file: a hole of zeros, which is one line, between two that are events."""
-    monkeypatch.setattr(journals, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
-    monkeypatch.setattr(source, "LINE_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
+    monkeypatch.setattr(files, "LINE_BYTES_MAX", 1 << 20)
     text = (run / "A.log").read_bytes()
     lines = text.splitlines(keepends=True)
     with (run / "A.log").open("wb") as file:
@@ -316,7 +317,7 @@ def test_a_line_of_gigabytes_is_passed_over_in_bounded_memory(
         trace = driftlab.read(run).trace
     assert grown_mib() < 150
     assert len(trace) == 120
-    assert [(one.line, one.reason) for one in trace.unread] == [(21, source.TOO_LONG)]
+    assert [(one.line, one.reason) for one in trace.unread] == [(21, files.TOO_LONG)]
     assert not len(trace.holes)  # a line too many: no tick is missing
 
 

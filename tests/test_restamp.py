@@ -9,25 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis import stamping
-from driftlab.analysis.messages import UNMATCHED, Messages
-from driftlab.analysis.order import Order
+from driftlab.analysis import column_clocks
+from driftlab.analysis.column_clocks import causality_of, lamport_clocks
 from driftlab.analysis.restamp import RestampError, changed, issued, restamped, timestamps_of
-from driftlab.analysis.stamping import causality_of, lamport_clocks
-from driftlab.analysis.vectors import CycleError
-from driftlab.api.compared import replay_runs
-from driftlab.api.restamped import OutputError, write
+from driftlab.api.replay_and_twin import replay_runs
+from driftlab.api.write_restamped import OutputError, write
 from driftlab.cli.main import main
 from driftlab.clocks.catalogue import CLOCKS
-from driftlab.hosts.run_folder import RunFolderError
-from driftlab.loops import Loop
-from driftlab.trace.timestamps import texts_of
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import Columns
+from driftlab.history.happened_before import Order
+from driftlab.history.matching.messages import UNMATCHED, Messages
+from driftlab.history.trace import Trace
+from driftlab.history.vector_times import CycleError
+from driftlab.jit import Loop
+from driftlab.journal.run_folder import RunFolderError
+from driftlab.model.columns import Columns
 from tests.drawn_histories import Drawn, Told, tell, told
 
 FURTHER = [name for name in CLOCKS if name != "lamport"]
-LOOPS = [name for name, value in vars(stamping).items() if isinstance(value, Loop)]
+LOOPS = [name for name, value in vars(column_clocks).items() if isinstance(value, Loop)]
 
 scenarios = st.builds(
     driftlab.Scenario,
@@ -44,7 +43,7 @@ scenarios = st.builds(
 def texts(trace: Trace) -> list[Any]:
     """Return what all clocks of a trace say, as plain values."""
     clock = trace.columns.clock
-    return [None if clock is None else clock.tolist(), texts_of(trace)]
+    return [None if clock is None else clock.tolist(), trace.timestamp_texts()]
 
 
 @pytest.fixture
@@ -85,10 +84,10 @@ def test_lamport_is_the_length_of_the_longest_chain(history: Told) -> None:
 @given(told())
 def test_a_vector_counts_the_past_and_a_matrix_its_last_events(history: Told) -> None:
     of = causality_of(history.trace, history.messages)
-    counted = stamping.vector_clocks(of)
+    counted = column_clocks.vector_clocks(of)
     vectors = counted.tolist()
     width = history.processes
-    matrices = stamping.matrix_clocks(history.trace, counted).tolist()
+    matrices = column_clocks.matrix_clocks(history.trace, counted).tolist()
 
     def vector(event: int) -> list[int]:
         with_past = history.past[event] | {event}
@@ -107,7 +106,7 @@ def test_a_vector_counts_the_past_and_a_matrix_its_last_events(history: Told) ->
 def test_a_hybrid_clock_is_the_latest_time_of_the_past_and_the_chain_that_has_it(
     history: Told,
 ) -> None:
-    texts = texts_of(restamped(history.trace, history.messages, "hybrid"))
+    texts = restamped(history.trace, history.messages, "hybrid").timestamp_texts()
     for event, past in enumerate(history.past):
         latest, count = (int(part) for part in (texts[history.row[event]] or "").split("."))
         assert latest == max(history.events[e].now_ns for e in past | {event})
@@ -122,7 +121,7 @@ def test_the_rules_over_columns_are_those_of_the_clocks(clock: str, history: Tol
     of = causality_of(history.trace, history.messages)
     held = timestamps_of(of, clock)
     whole = Trace(history.trace.names, history.trace.starts, history.trace.columns, timestamps=held)
-    assert texts_of(whole) == [stamp.encode() for stamp in issued(of, clock)]
+    assert whole.timestamp_texts() == [stamp.encode() for stamp in issued(of, clock)]
 
 
 @given(told(sources_max=1))
@@ -143,7 +142,7 @@ def test_a_compiled_loop_does_what_the_plain_one_does(name: str) -> None:
         history.trace.columns.time_ns
     ]  # fmt: skip
     shape = {"_vector": (1, 1200), "_hybrid": (2, 300), "_lamport": (1, 300)}[name]
-    loop = getattr(stamping, name)
+    loop = getattr(column_clocks, name)
     ways = [np.zeros(shape, np.int32 if name == "_vector" else np.int64) for _ in range(2)]
     loop.compiled(*inputs, *ways[0])
     loop(300, inputs, list(ways[1]))
@@ -281,7 +280,7 @@ def test_events_are_written_with_their_timestamps(
     out = tmp_path / f"events.{suffix}"
     write(history, "vector", out, folder)
     frame = pl.read_csv(out) if suffix == "csv" else pl.read_parquet(out)
-    assert frame["timestamp"].to_list() == texts_of(history.trace)
+    assert frame["timestamp"].to_list() == history.trace.timestamp_texts()
     with pytest.raises(OutputError, match="exists and is not overwritten"):
         write(history, "vector", out, folder)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import driftlab
-from driftlab.api.real import RunStart, run_each
-from driftlab.event import Kind
+from driftlab.api.run_real import RunStart, run_each
+from driftlab.journal.reader import Journal, journals_of
 from driftlab.machine.replay import Difference, Input, replay
-from driftlab.planning import plan_run
-from driftlab.trace.reading import Journal, journals_of
+from driftlab.model.event import Kind
+from driftlab.scenario.plan import plan_run
 from tests.started import driftlab as command
 from tests.started import eventually, is_alive, lines_of, linux_only, pid_of, started
 
@@ -97,7 +97,7 @@ def test_machines_that_are_not_linked_do_not_talk(tmp_path: Path, topology: str)
 
 
 def test_a_run_is_repeated_from_its_folder_with_the_same_dice(tmp_path: Path) -> None:
-    from driftlab.api.recorded import read_scenario
+    from driftlab.api.read_run import read_scenario
 
     first = driftlab.run(driftlab.Scenario(rates="2..9", seconds=1, seed=11), tmp_path / "a")
     again = driftlab.run(read_scenario(tmp_path / "a" / "scenario.toml"), tmp_path / "b")

@@ -14,16 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftlab.clocks.running import decoder_of
-from driftlab.event import Event, Kind, Message
-from driftlab.names import default_name
-from driftlab.trace import journals, reading, scan, source
-from driftlab.trace.gather import Gathering, gathered
-from driftlab.trace.journal import Entry, Instant, format_entry, format_note
-from driftlab.trace.reading import pieces_of, read_journal
-from driftlab.trace.scan_loop import scan_lines
-from driftlab.trace.trace import Trace
-from driftlab.trace.utc import utc_ns
+from driftlab.clocks.catalogue import decoder_of
+from driftlab.history import run_reader
+from driftlab.history.assemble import Gathering, gathered
+from driftlab.history.trace import Trace
+from driftlab.journal import files, reader, scan
+from driftlab.journal.format import Entry, Instant, format_entry, format_note
+from driftlab.journal.reader import pieces_of, read_journal
+from driftlab.journal.scan_kernel import scan_lines
+from driftlab.journal.utc import utc_ns
+from driftlab.model.event import Event, Kind, Message
+from driftlab.scenario.scenario import default_name
 from tests.processes import Chatter
 from tests.traces import differences, simulated
 
@@ -67,7 +68,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_RUN)
-@pytest.mark.parametrize("size", [100, 1000, source.STRETCH_BYTES])
+@pytest.mark.parametrize("size", [100, 1000, files.STRETCH_BYTES])
 def test_both_ways_give_the_same_trace(folders: dict[str, Path], kind: str, size: int) -> None:
     paths = [folders[kind] / f"{name}.log" for name in NAMES]
     slow = slowly(paths, CLOCKS[kind])
@@ -209,14 +210,14 @@ def test_names_are_found_among_many_and_no_others(tmp_path: Path) -> None:
 def test_a_line_longer_than_the_limit_is_unread_however_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for room in (scan, reading, source):
+    for room in (scan, reader, files):
         monkeypatch.setattr(room, "LINE_BYTES_MAX", 200)
     path = tmp_path / "A.log"
     for found in range(30, 60):
         path.write_text(HEAD + entry(0) + entry(1, found) + entry(2))
         slow = slowly([path], "lamport")
         is_long = len(entry(1, found)) - 1 > 200
-        assert [one.reason for one in slow.unread] == [source.TOO_LONG] * is_long
+        assert [one.reason for one in slow.unread] == [files.TOO_LONG] * is_long
         for size in (50, 300, 9000):
             assert differences(quickly([path], "lamport", size), slow) == []
 
@@ -316,12 +317,12 @@ def test_stretches_are_the_lines_of_the_file_however_it_is_cut(
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "A.log"
     path.write_bytes(b"x" + text)
-    pieces = list(source.stretches(path, size))
+    pieces = list(files.stretches(path, size))
     assert b"".join(piece.text for piece in pieces) == b"x" + text
     assert all(piece.text.endswith(b"\n") != piece.torn for piece in pieces)
     packed = path.with_suffix(".gz")
     packed.write_bytes(gzip.compress(text[:9]) + gzip.compress(text[9:]))
-    assert b"".join(piece.text for piece in source.stretches(packed, size)) == text
+    assert b"".join(piece.text for piece in files.stretches(packed, size)) == text
 
 
 @given(cut=st.floats(0, 1), damage=st.booleans(), size=st.sampled_from([50, 1 << 20]))
@@ -334,7 +335,7 @@ def test_of_a_gzip_file_that_is_cut_or_damaged_what_was_readable_counts(
     at = max(200, min(int(cut * len(packed)), len(packed) - 1))
     path = tmp_path_factory.mktemp("gzip") / "A.log.gz"
     path.write_bytes(packed[:at] + (b"\xff\xff" + packed[at + 2 :] if damage else b""))
-    if b"\n" not in b"".join(piece.text for piece in source.stretches(path)):
+    if b"\n" not in b"".join(piece.text for piece in files.stretches(path)):
         return
     slow = slowly([path], "lamport")
     assert differences(quickly([path], "lamport", size), slow) == []
@@ -348,9 +349,9 @@ def test_of_a_gzip_file_that_is_cut_or_damaged_what_was_readable_counts(
 def test_many_bytes_are_read_the_fast_way_and_few_are_not(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = journals.journals_in(folders["plain"])
+    run = run_reader.journals_in(folders["plain"])
     slow = run.trace()
-    monkeypatch.setattr(journals, "SCAN_BYTES_MIN", 1)
+    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 1)
     taken: list[Any] = []
 
     def nothing(*what: Any) -> Iterator[Any]:
@@ -361,7 +362,7 @@ def test_many_bytes_are_read_the_fast_way_and_few_are_not(
     run.trace()
     assert taken
     monkeypatch.undo()
-    monkeypatch.setattr(journals, "SCAN_BYTES_MIN", 1)
+    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 1)
     assert differences(run.trace(), slow) == []
 
 

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.dice import DIE_BITS
 from driftlab.errors import DriftlabError
-from driftlab.names import default_name
-from driftlab.scenario import Scenario
-from driftlab.scenario_checks import RateRange, ScenarioError
-from driftlab.scenarios import BUILT_IN
-from driftlab.toml import toml_text
+from driftlab.model.random_streams import DIE_BITS
+from driftlab.scenario.builtin import BUILT_IN
+from driftlab.scenario.scenario import Scenario, default_name
+from driftlab.scenario.toml import toml_text
+from driftlab.scenario.validate import RateRange, ScenarioError
 
 numbers = st.one_of(st.integers(1, 10**6), st.floats(1e-6, 1e6))
 chances = st.floats(0, 0.5)

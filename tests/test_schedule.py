@@ -3,10 +3,10 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.planning import plan_run
-from driftlab.scenario import Scenario
-from driftlab.scenario_checks import exact
-from driftlab.schedule import NS_PER_SECOND, Schedule, phase_ns
+from driftlab.model.schedule import NS_PER_SECOND, Schedule, phase_ns
+from driftlab.scenario.plan import plan_run
+from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import exact
 
 rates = st.floats(1e-6, 1e6).map(lambda rate: exact(rate))
 ticks = st.integers(0, 10**12)

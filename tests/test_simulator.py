@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.twin import first_parting, twin
-from driftlab.api.compared import inputs_of, twin_runs
-from driftlab.api.general import entries_of
-from driftlab.api.simulated import simulate_each
-from driftlab.event import Message
-from driftlab.hosts.simulator import Postbox
+from driftlab.analysis.real_vs_simulated import first_parting, twin
+from driftlab.api.general_engine import entries_of
+from driftlab.api.replay_and_twin import inputs_of, twin_runs
+from driftlab.api.simulate import simulate_each
+from driftlab.journal.format import Entry
+from driftlab.journal.reader import journals_of
 from driftlab.machine.replay import replay
-from driftlab.planning import plan_run
-from driftlab.trace.journal import Entry
-from driftlab.trace.reading import journals_of
+from driftlab.model.event import Message
+from driftlab.scenario.plan import plan_run
+from driftlab.simulator.engine import Postbox
 from tests.started import driftlab as command
 from tests.test_cli import document
 from tests.test_run import judged

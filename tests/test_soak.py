@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import driftlab
-from driftlab.trace.reading import journals_of
+from driftlab.journal.reader import journals_of
 from tests.started import eventually, lines_of, pid_of, started
 from tests.test_run import judged
 

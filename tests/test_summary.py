@@ -1,8 +1,8 @@
 """The figures of a run, against values worked out by hand."""
 
-from driftlab.analysis.summary import Lateness, MachineSummary, summarise, with_drift
-from driftlab.event import Event, Kind
-from driftlab.trace.journal import Entry, Instant
+from driftlab.analysis.metrics import Lateness, MachineSummary, summarise, with_drift
+from driftlab.journal.format import Entry, Instant
+from driftlab.model.event import Event, Kind
 
 KINDS = {"i": Kind.INTERNAL, "s": Kind.SEND, "r": Kind.RECEIVE}
 

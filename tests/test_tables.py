@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftlab.trace.files import UnreadableError
-from driftlab.trace.formats import Execution, UnwritableError, read_log, write_log
-from driftlab.trace.formats.cells import Cells
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import MISSING
+from driftlab.foreign import Execution, UnwritableError, read_log, write_log
+from driftlab.foreign.table import Cells
+from driftlab.history.trace import Trace
+from driftlab.journal.files import UnreadableError
+from driftlab.model.columns import MISSING
 
 
 def put(folder: Path, text: str, name: str = "x.csv") -> Path:

@@ -14,10 +14,10 @@ from unittest.mock import ANY
 
 import pytest
 
-from driftlab.api.compared import replay_runs
-from driftlab.event import Event, Kind
-from driftlab.hosts.intake import INTAKE_BYTES_MAX, INTAKE_EVERY_NS
-from driftlab.trace.reading import Journal, read_journal
+from driftlab.api.replay_and_twin import replay_runs
+from driftlab.journal.reader import Journal, read_journal
+from driftlab.model.event import Event, Kind
+from driftlab.real.inbound import INTAKE_BYTES_MAX, INTAKE_EVERY_NS
 from tests.raw_machine import RawMachine, framed
 from tests.started import eventually, lines_of, linux_only, reasons, started
 

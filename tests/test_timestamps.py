@@ -15,7 +15,7 @@ from driftlab.clocks.hybrid import HybridTimestamp
 from driftlab.clocks.lamport import LamportTimestamp
 from driftlab.clocks.matrix import MatrixTimestamp
 from driftlab.clocks.vector import VectorTimestamp
-from driftlab.wire import FRAME_BYTES_MAX
+from driftlab.network.wire import FRAME_BYTES_MAX
 
 # Order
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab import wire
+from driftlab.network import wire
 
 texts = st.text(max_size=60)
 tokens = st.text("ABCXYZabc019_-", min_size=1, max_size=8)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import driftlab
-from driftlab.trace.trace import Trace
+from driftlab.history.trace import Trace
 
 
 def same(one: Any, other: Any) -> bool:

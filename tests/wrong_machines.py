@@ -15,8 +15,8 @@ from typing import Any
 from driftlab.clocks.hybrid import HybridTimestamp
 from driftlab.clocks.matrix import MatrixTimestamp
 from driftlab.clocks.vector import VectorTimestamp
-from driftlab.event import Event, Kind, Message
-from driftlab.trace.journal import COLUMNS, MORE_COLUMNS, Entry, Instant, format_entry, format_note
+from driftlab.journal.format import COLUMNS, MORE_COLUMNS, Entry, Instant, format_entry, format_note
+from driftlab.model.event import Event, Kind, Message
 
 SECOND = 10**9
 NAMES = "ABC"

@@ -12,23 +12,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from driftlab.api.history import History, NoSuchEventError
-    from driftlab.api.outcome import (
-        NotRecordedError,
-        ProcessesFailedError,
-        Run,
-        TooManyMessagesError,
-    )
-    from driftlab.api.packing import pack
-    from driftlab.api.reading import SeveralRunsError, read, read_all
-    from driftlab.api.real import run
-    from driftlab.api.recorded import read_runs
-    from driftlab.api.simulated import simulate
+    from driftlab.api.pack import pack
+    from driftlab.api.read import SeveralRunsError, read, read_all
+    from driftlab.api.read_run import read_runs
+    from driftlab.api.run import NotRecordedError, ProcessesFailedError, Run, TooManyMessagesError
+    from driftlab.api.run_real import run
+    from driftlab.api.simulate import simulate
     from driftlab.errors import DriftlabError
-    from driftlab.event import Message
     from driftlab.machine.effects import Record, Send
     from driftlab.machine.process import Process
-    from driftlab.scenario import Scenario
-    from driftlab.scenario_checks import ScenarioError
+    from driftlab.model.event import Message
+    from driftlab.scenario.scenario import Scenario
+    from driftlab.scenario.validate import ScenarioError
 
 __all__ = [
     "DriftlabError",
@@ -57,24 +52,24 @@ __version__ = "0.1.0"
 _ROOMS = {
     "DriftlabError": "driftlab.errors",
     "History": "driftlab.api.history",
-    "Message": "driftlab.event",
+    "Message": "driftlab.model.event",
     "NoSuchEventError": "driftlab.api.history",
-    "NotRecordedError": "driftlab.api.outcome",
+    "NotRecordedError": "driftlab.api.run",
     "Process": "driftlab.machine.process",
-    "ProcessesFailedError": "driftlab.api.outcome",
+    "ProcessesFailedError": "driftlab.api.run",
     "Record": "driftlab.machine.effects",
-    "Run": "driftlab.api.outcome",
-    "Scenario": "driftlab.scenario",
-    "ScenarioError": "driftlab.scenario_checks",
+    "Run": "driftlab.api.run",
+    "Scenario": "driftlab.scenario.scenario",
+    "ScenarioError": "driftlab.scenario.validate",
     "Send": "driftlab.machine.effects",
-    "SeveralRunsError": "driftlab.api.reading",
-    "TooManyMessagesError": "driftlab.api.outcome",
-    "pack": "driftlab.api.packing",
-    "read": "driftlab.api.reading",
-    "read_all": "driftlab.api.reading",
-    "read_runs": "driftlab.api.recorded",
-    "run": "driftlab.api.real",
-    "simulate": "driftlab.api.simulated",
+    "SeveralRunsError": "driftlab.api.read",
+    "TooManyMessagesError": "driftlab.api.run",
+    "pack": "driftlab.api.pack",
+    "read": "driftlab.api.read",
+    "read_all": "driftlab.api.read",
+    "read_runs": "driftlab.api.read_run",
+    "run": "driftlab.api.run_real",
+    "simulate": "driftlab.api.simulate",
 }
 
 

@@ -17,8 +17,15 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.messages import UNMATCHED, Messages
-from driftlab.analysis.pairs import Counted, Order, count_pairs, count_total, interval, order_of
+from driftlab.analysis.column_clocks import causality_of, hybrid_clocks, vector_clocks
+from driftlab.analysis.order_errors import (
+    Counted,
+    Order,
+    count_pairs,
+    count_total,
+    interval,
+    order_of,
+)
 from driftlab.analysis.restamp import (
     RestampError,
     lamport_clock,
@@ -27,16 +34,16 @@ from driftlab.analysis.restamp import (
     rows_differing,
     timestamps_of,
 )
-from driftlab.analysis.stamping import causality_of, hybrid_clocks, vector_clocks
-from driftlab.analysis.text_sizes import (
+from driftlab.analysis.timestamp_bytes import (
     digits,
     entry_sizes,
     matrix_sizes,
     messages_sent,
     numbers_sizes,
 )
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import MISSING, Array, Timestamps
+from driftlab.history.matching.messages import UNMATCHED, Messages
+from driftlab.history.trace import Trace
+from driftlab.model.columns import MISSING, Array, Timestamps
 
 PHYSICAL: Final = "physical"
 

@@ -24,15 +24,15 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.crossings import Crossing, Crossings, crossings_of, is_real
-from driftlab.analysis.linear import Condition, Conditions
-from driftlab.analysis.messages import Messages
+from driftlab.analysis.clock_bounds import Crossing, Crossings, crossings_of, is_real
+from driftlab.analysis.exact_lp import Condition, Conditions
 from driftlab.analysis.restamp import physical_ns
-from driftlab.physical import PARTS
-from driftlab.scenario import Scenario
-from driftlab.scenario_checks import exact
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import Array
+from driftlab.clocks.physical_clock import PARTS
+from driftlab.history.matching.messages import Messages
+from driftlab.history.trace import Trace
+from driftlab.model.columns import Array
+from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import exact
 
 MACHINES_JOINTLY_MAX: Final = 16  # of more, those nearest to a machine and the reference count
 MACHINES_BETWEEN_MAX: Final = (

@@ -22,9 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.analysis.arriving import match_arrivals
-from driftlab.analysis.messages import UNMATCHED, Messages
-from driftlab.analysis.stamping import (
+from driftlab.analysis.column_clocks import (
     Causality,
     causality_of,
     hybrid_clocks,
@@ -35,9 +33,10 @@ from driftlab.analysis.stamping import (
 from driftlab.clocks.catalogue import CLOCKS, require_fits
 from driftlab.clocks.clock import ENTRY_MAX
 from driftlab.errors import DriftlabError
-from driftlab.trace.timestamps import from_texts, text_at
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import MISSING, Array, Timestamps
+from driftlab.history.matching.arrivals import match_arrivals
+from driftlab.history.matching.messages import UNMATCHED, Messages
+from driftlab.history.trace import Trace
+from driftlab.model.columns import MISSING, Array, Timestamps, from_texts, text_at
 
 EVENTS_ONE_BY_ONE_MAX: Final = 10_000  # more go through columns
 NUMBERS_MAX: Final = 2_000_000_000  # in all timestamps together; each takes 12 bytes

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from driftlab.analysis import cuts
-from driftlab.analysis.chains import processes_of
-from driftlab.analysis.cuts import NoSuchCutError
-from driftlab.analysis.order import Order
-from driftlab.trace.trace import Trace
-from driftlab.trace.trace_columns import MISSING, Array
+from driftlab.history import cuts
+from driftlab.history.causal_paths import processes_of
+from driftlab.history.cuts import NoSuchCutError
+from driftlab.history.happened_before import Order
+from driftlab.history.trace import Trace
+from driftlab.model.columns import MISSING, Array
 
 WAYS = "counts, at_ns, clock, containing, before"
 

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from driftlab.analysis.judge import Verdict, chosen_rules, judge
-from driftlab.analysis.matching import match
-from driftlab.analysis.mending import Mended, mended
-from driftlab.analysis.messages import Messages
-from driftlab.analysis.order import Order
 from driftlab.api.cut import Cut, between, frontier_of
 from driftlab.errors import DriftlabError
-from driftlab.trace.frame import frame_of
-from driftlab.trace.trace import Trace
+from driftlab.history.frame import frame_of
+from driftlab.history.happened_before import Order
+from driftlab.history.matching.match import match
+from driftlab.history.matching.messages import Messages
+from driftlab.history.matching.repair import Mended, mended
+from driftlab.history.trace import Trace
+from driftlab.judge.checker import Verdict, chosen_rules, judge
 
 if TYPE_CHECKING:
     from driftlab.analysis.compare import Comparison

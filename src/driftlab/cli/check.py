@@ -5,12 +5,12 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from driftlab.analysis.judge import Verdict, Violation, chosen_rules
-from driftlab.analysis.rules.catalogue import RULES
-from driftlab.api.judged import Judged, judge_path
+from driftlab.api.check import Judged, judge_path
 from driftlab.cli.flags import format_options
-from driftlab.cli.tables import counted, table
+from driftlab.cli.text_table import counted, table
 from driftlab.errors import DriftlabError
+from driftlab.judge.checker import Verdict, Violation, chosen_rules
+from driftlab.judge.rules.catalogue import RULES
 
 EXIT_VIOLATED = 1
 SHOWN = 3  # violations of each rule, and other lines of a kind, where no limit is given

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from driftlab.api.converted import convert
+from driftlab.api.convert import convert
 from driftlab.cli.flags import format_options
-from driftlab.cli.tables import counted
+from driftlab.cli.text_table import counted
 
 
 def main(options: argparse.Namespace) -> int:

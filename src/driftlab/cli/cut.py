@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 from driftlab.api.cut import Cut
-from driftlab.api.reading import read
+from driftlab.api.read import read
+from driftlab.cli.event_args import counts_named, event_named, number_named
 from driftlab.cli.flags import format_options
-from driftlab.cli.naming import counts_named, event_named, number_named
-from driftlab.cli.tables import counted, table
+from driftlab.cli.text_table import counted, table
 
 NS_PER_SECOND = 1_000_000_000
 SHOWN_MAX = 20  # messages of a kind that are listed for people

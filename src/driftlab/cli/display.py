@@ -9,10 +9,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from driftlab.api.real import RunStart
-from driftlab.cli.silence import silence
-from driftlab.trace.journal import JOURNAL_SUFFIX, Entry
-from driftlab.trace.reading import read_last
+from driftlab.api.run_real import RunStart
+from driftlab.cli.broken_pipe import silence
+from driftlab.journal.format import JOURNAL_SUFFIX, Entry
+from driftlab.journal.reader import read_last
 
 PLAIN_EVERY_SECONDS = 5.0
 

@@ -7,23 +7,22 @@ import sys
 from pathlib import Path
 from time import time_ns
 
-from driftlab.api.real import require_real
-from driftlab.api.recorded import read_journals
+from driftlab.api.read_run import read_journals
+from driftlab.api.run_real import require_real
 from driftlab.cli import output
-from driftlab.cli.choosing import chosen_scenario
+from driftlab.cli.scenario_args import chosen_scenario
 from driftlab.errors import DriftlabError
-from driftlab.hosts.addresses import Address, AddressError, listen
-from driftlab.hosts.assignment import Assignment
-from driftlab.hosts.loading import located
-from driftlab.hosts.run_folder import share, withdraw
-from driftlab.hosts.standalone import run_alone
+from driftlab.journal.format import JOURNAL_SUFFIX
+from driftlab.journal.run_folder import share, withdraw
+from driftlab.journal.utc import utc_ns
 from driftlab.machine.failure import ProcessError
-from driftlab.plan import MachinePlan
-from driftlab.planning import plan_run
-from driftlab.scenario import Scenario
-from driftlab.trace.journal import JOURNAL_SUFFIX
-from driftlab.trace.utc import utc_ns
-from driftlab.wire import TOKEN_CHARACTERS_MAX, is_token
+from driftlab.machine.process_loader import located
+from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
+from driftlab.real.addresses import Address, AddressError, listen
+from driftlab.real.standalone import run_alone
+from driftlab.real.worker_config import Assignment
+from driftlab.scenario.plan import MachinePlan, plan_run
+from driftlab.scenario.scenario import Scenario
 
 EXIT_INTERRUPTED = 130
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import driftlab
 from driftlab.cli import flags
-from driftlab.cli.silence import silence
+from driftlab.cli.broken_pipe import silence
 from driftlab.errors import DriftlabError
 
 EXIT_UNUSABLE = 2

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, sqrt
 
-from driftlab.analysis.summary import MachineSummary
-from driftlab.api.outcome import Run
-from driftlab.cli.tables import table
-from driftlab.hosts.run_folder import Folder
-from driftlab.scenario import Scenario
-from driftlab.trace.journal import COMPLETE
+from driftlab.analysis.metrics import MachineSummary
+from driftlab.api.run import Run
+from driftlab.cli.text_table import table
+from driftlab.journal.format import COMPLETE
+from driftlab.journal.run_folder import Folder
+from driftlab.scenario.scenario import Scenario
 
 COMMAND_VARIABLE = "DRIFTLAB_COMMAND"  # how the user called us, where not as `driftlab`
 EXIT_NOT_WHOLE = 3  # a machine was lost

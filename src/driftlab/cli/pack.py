@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from driftlab.api.packing import Packed, pack
-from driftlab.cli.tables import counted
+from driftlab.api.pack import Packed, pack
+from driftlab.cli.text_table import counted
 
 
 def main(options: argparse.Namespace) -> int:

@@ -3,10 +3,10 @@
 import argparse
 import json
 
-from driftlab.api.compared import Replay, replay_runs
-from driftlab.event import Event
-from driftlab.hosts.loading import DIE
+from driftlab.api.replay_and_twin import Replay, replay_runs
+from driftlab.machine.process_loader import DIE
 from driftlab.machine.replay import Difference
+from driftlab.model.event import Event
 
 EXIT_DIFFERENT = 1
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from driftlab.analysis.restamp import differing, timestamp_texts, unknown_receives
 from driftlab.api.history import History
-from driftlab.api.reading import read
-from driftlab.api.restamped import write
+from driftlab.api.read import read
+from driftlab.api.write_restamped import write
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import COMMAND_VARIABLE
-from driftlab.cli.tables import table
+from driftlab.cli.text_table import table
 
 EVENTS_SHOWN: Final = 12
 

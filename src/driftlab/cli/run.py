@@ -4,15 +4,15 @@ import argparse
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from driftlab.api.outcome import Run
-from driftlab.api.real import OnBeat, require_real, run_each
+from driftlab.api.run import Run
+from driftlab.api.run_real import OnBeat, require_real, run_each
 from driftlab.cli import output
-from driftlab.cli.choosing import chosen_scenario
+from driftlab.cli.scenario_args import chosen_scenario
 from driftlab.errors import DriftlabError
-from driftlab.hosts.limits import require_files_for
-from driftlab.hosts.loading import located
-from driftlab.hosts.run_folder import fresh_folder, leave_if_empty
-from driftlab.scenario import Scenario
+from driftlab.journal.run_folder import fresh_folder, leave_if_empty
+from driftlab.machine.process_loader import located
+from driftlab.real.fd_limits import require_files_for
+from driftlab.scenario.scenario import Scenario
 
 EXIT_INTERRUPTED = 130
 

@@ -3,8 +3,8 @@
 import argparse
 import json
 
-from driftlab.scenario import Scenario
-from driftlab.scenarios import BUILT_IN
+from driftlab.scenario.builtin import BUILT_IN
+from driftlab.scenario.scenario import Scenario
 
 
 def main(options: argparse.Namespace) -> int:

@@ -5,15 +5,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from driftlab.api.outcome import Run
-from driftlab.api.shares import is_cold, is_worth_compiling
-from driftlab.api.simulated import OnProgress, simulate_each
+from driftlab.api.parallel import is_cold, is_worth_compiling
+from driftlab.api.run import Run
+from driftlab.api.simulate import OnProgress, simulate_each
 from driftlab.cli import output
-from driftlab.cli.choosing import chosen_scenario
+from driftlab.cli.scenario_args import chosen_scenario
 from driftlab.errors import DriftlabError
-from driftlab.hosts.loading import load_process
-from driftlab.hosts.run_folder import fresh_folder, leave_if_empty
-from driftlab.scenario import Scenario
+from driftlab.journal.run_folder import fresh_folder, leave_if_empty
+from driftlab.machine.process_loader import load_process
+from driftlab.scenario.scenario import Scenario
 
 # Larger scenarios leave journals only if told so.
 RUNS_RECORDED_UNASKED = 20

@@ -2,7 +2,7 @@
 
 import argparse
 
-from driftlab.api.recorded import read_runs
+from driftlab.api.read_run import read_runs
 from driftlab.cli import output
 
 

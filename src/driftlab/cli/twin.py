@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from driftlab.analysis.twin import MachineTwin, Parting, first_parting
-from driftlab.api.compared import twin_runs
+from driftlab.analysis.real_vs_simulated import MachineTwin, Parting, first_parting
+from driftlab.api.replay_and_twin import twin_runs
 
 
 def main(options: argparse.Namespace) -> int:

@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 from driftlab.api.history import History
-from driftlab.api.reading import read
+from driftlab.api.read import read
+from driftlab.cli.event_args import event_named
 from driftlab.cli.flags import format_options
-from driftlab.cli.naming import event_named
-from driftlab.cli.tables import table
-from driftlab.trace.trace_columns import KINDS, MISSING
+from driftlab.cli.text_table import table
+from driftlab.model.columns import KINDS, MISSING
 
 
 def main(options: argparse.Namespace) -> int:

@@ -1,10 +1,17 @@
-"""What a process asks for, and what its machine then asks of the host: values, never deeds."""
+"""What a process asks for, and what its machine then asks of the host: values, never deeds.
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+From what a process answered to what its machine posts and records; nonsense is refused.
+
+A message is named by its sender and its stamp, so one event sends at most one
+message to one peer; several peers may get different ones.
+"""
+
+from collections.abc import Container, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from driftlab.clocks.clock import Timestamp
-from driftlab.event import Event
+from driftlab.model.event import Event
+from driftlab.model.payload import PayloadError, parse_payload, payload_text, quote
 
 
 class Send(NamedTuple):
@@ -37,3 +44,104 @@ class Post(NamedTuple):
 
 
 Step = tuple[Event, Sequence[Post]]  # one tick: first record the event, then post the messages
+
+
+class NonsenseError(ValueError):
+    """A process returned what is no effect; the message says what it was."""
+
+
+class Settled(NamedTuple):
+    """What one answer comes to: all targets in name order, what each gets, what is on record."""
+
+    targets: tuple[str, ...]
+    letters: Sequence[tuple[tuple[str, ...], str | None]]
+    recorded: tuple[Any, ...]
+
+
+def settle(
+    answer: Any, peers: tuple[str, ...], known: Container[str] | None = None, own: str = ""
+) -> Settled:
+    """Read what a process returned. Raises NonsenseError.
+
+    `known` finds a peer's name sooner than the peers do; it may have, besides,
+    the process's own name, which is then `own`.
+    """
+    known = peers if known is None else known
+    if isinstance(answer, Send | Record):
+        answer = (answer,)
+    if not isinstance(answer, list | tuple):
+        raise NonsenseError(f"{quote(answer)}; allowed: None, Send, Record or a list of them")
+    letters: list[tuple[tuple[str, ...], str | None]] = []
+    recorded: list[Any] = []
+    for effect in answer:
+        if isinstance(effect, Send):
+            letters.append(settle_one(effect, peers, known, own))
+        elif isinstance(effect, Record):
+            recorded.append(_on_record(effect))
+        else:
+            raise NonsenseError(f"a list with {quote(effect)}; allowed: Send and Record")
+    if len(recorded) > 1:
+        _on_record(Record(recorded))  # together they are no longer than one may be
+    letters = [letter for letter in letters if letter[0]]
+    return Settled(_all_targets(letters, peers), letters, tuple(recorded))
+
+
+def settle_one(
+    send: Send, peers: tuple[str, ...], known: Container[str], own: str
+) -> tuple[tuple[str, ...], str | None]:
+    """Read one Send: whom it goes to, and its payload as text. Raises NonsenseError."""
+    to, payload = send
+    if to is peers:
+        targets = peers
+    elif isinstance(to, str):
+        targets = (to,) if to in known and to != own else _refuse(to, peers)
+    elif isinstance(to, list | tuple | set | frozenset):
+        for name in to:
+            if name not in peers:
+                _refuse(name, peers)
+        targets = _in_name_order(tuple(to), peers)
+    else:
+        raise NonsenseError(f"Send to {quote(to)}; allowed: the name of a peer, or several")
+    if payload is None:
+        return targets, None
+    try:
+        return targets, payload_text(payload)
+    except PayloadError as error:
+        raise NonsenseError(f"Send with a payload that cannot travel: {error}") from None
+
+
+def _refuse(name: Any, peers: tuple[str, ...]) -> NoReturn:
+    raise NonsenseError(f"Send to {quote(name)}; its peers are {_listed(peers)}")
+
+
+def _in_name_order(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
+    if len(targets) < 2:
+        return targets
+    if len(set(targets)) < len(targets):
+        raise NonsenseError(f"Send to {_listed(targets)}: one of them twice")
+    return tuple(name for name in peers if name in targets)
+
+
+def _on_record(effect: Record) -> Any:
+    try:
+        return parse_payload(payload_text(effect.value))
+    except PayloadError as error:
+        raise NonsenseError(f"Record of a value that cannot be written: {error}") from None
+
+
+def _all_targets(
+    letters: Sequence[tuple[tuple[str, ...], str | None]], peers: tuple[str, ...]
+) -> tuple[str, ...]:
+    if len(letters) == 1:
+        return letters[0][0]
+    together = tuple(name for targets, _ in letters for name in targets)
+    if len(set(together)) < len(together):
+        raise NonsenseError(
+            "two Sends to one peer; a message is named by its sender and its clock, "
+            "so one tick sends at most one to each"
+        )
+    return _in_name_order(together, peers)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(map(str, names if len(names) <= 12 else (*names[:11], "…")))

@@ -20,17 +20,16 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from driftlab.clocks.catalogue import clock_of
 from driftlab.clocks.lamport import merge, step
-from driftlab.clocks.running import clock_of
-from driftlab.event import Event, Kind, Message
-from driftlab.machine.effects import Post, Send, Step
+from driftlab.machine.context import MachineView
+from driftlab.machine.die_process import Die
+from driftlab.machine.effects import NonsenseError, Post, Send, Step, settle, settle_one
 from driftlab.machine.failure import nonsense, raised
 from driftlab.machine.process import Process
-from driftlab.machine.settling import NonsenseError, settle, settle_one
-from driftlab.machine.view import MachineView
-from driftlab.machine.workload import Die
-from driftlab.payload import parse_payload
-from driftlab.plan import MachinePlan
+from driftlab.model.event import Event, Kind, Message
+from driftlab.model.payload import parse_payload
+from driftlab.scenario.plan import MachinePlan
 
 ProcessType = Callable[[MachineView], Process]
 

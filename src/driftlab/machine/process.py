@@ -6,9 +6,9 @@ between ticks is its own; name, peers, clock, time and dice it asks of
 `self.machine`. It never learns which world it is in, so it runs in both.
 """
 
-from driftlab.event import Message
+from driftlab.machine.context import MachineView
 from driftlab.machine.effects import Effects
-from driftlab.machine.view import MachineView
+from driftlab.model.event import Message
 
 
 class Process:

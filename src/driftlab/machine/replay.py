@@ -7,10 +7,10 @@ recorded, or that the journal was changed: a bug either way.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from driftlab.event import Event, Message
 from driftlab.machine.failure import ProcessError
 from driftlab.machine.machine import Machine, ProcessType
-from driftlab.plan import MachinePlan
+from driftlab.model.event import Event, Message
+from driftlab.scenario.plan import MachinePlan
 
 
 class Input(NamedTuple):

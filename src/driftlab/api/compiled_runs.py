@@ -1,0 +1,151 @@
+"""Runs of the compiled engine: made from its arrays when somebody looks at one.
+
+A thousand runs of three machines, or one run of a million, stay arrays; a
+`Run` or a `MachineSummary` is made where it is asked for, and not kept.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+from driftlab.analysis.metrics import Jumps, MachineSummary, Queue, achieved_rate
+from driftlab.api.history import History
+from driftlab.api.run import AllAlike, Run, stopped
+from driftlab.history.simulated import trace_of_columns
+from driftlab.model.schedule import NS_PER_SECOND
+from driftlab.scenario.scenario import Scenario, default_name
+from driftlab.scenario.validate import WAITING_MESSAGES_MAX, exact
+from driftlab.simulator.compiled.engine import Figures, record_run, simulate_runs
+
+OnProgress = Callable[[int], None]  # told how many ticks were taken so far
+
+CELLS_AT_ONCE = 4_000_000  # machines times runs whose figures are worked out together: some 350 MB
+
+
+class FiguredMachines(Sequence[MachineSummary]):
+    """The machines of one run, in name order."""
+
+    __slots__ = ("_fastest", "_figures", "_names", "_row", "_seconds")
+
+    def __init__(self, figures: Figures, row: int, scenario: Scenario) -> None:
+        self._figures = figures
+        self._row = row
+        self._fastest = int(figures.rates[row].argmax())
+        self._names = scenario.names
+        self._seconds = scenario.seconds
+
+    def __len__(self) -> int:
+        return int(self._figures.clock.shape[1])
+
+    @overload
+    def __getitem__(self, place: int) -> MachineSummary: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[MachineSummary, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> MachineSummary | tuple[MachineSummary, ...]:
+        if isinstance(place, slice):
+            return tuple(self._summary(i) for i in range(*place.indices(len(self))))
+        return self._summary(range(len(self))[place])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(len(self))
+
+    def __reduce__(self) -> tuple[type[tuple[Any, ...]], tuple[list[MachineSummary]]]:
+        return tuple, (list(self),)
+
+    def _summary(self, place: int) -> MachineSummary:
+        figures, row = self._figures, self._row
+        internal, send = figures.internal.item(row, place), figures.send.item(row, place)
+        receive = figures.receive.item(row, place)
+        ticks, clock = internal + send + receive, figures.clock.item(row, place)
+        rate = figures.rates.item(row, place)
+        jump_mean = (clock - figures.first_clock.item(row, place)) / max(ticks - 1, 1)
+        return MachineSummary(
+            name=self._names[place] if self._names else default_name(place),
+            rate=rate,
+            achieved_rate=achieved_rate(ticks, _between_ns(ticks, rate), self._seconds),
+            events={"internal": internal, "send": send, "receive": receive},
+            clock=clock,
+            jump=Jumps(jump_mean, figures.jump_max.item(row, place)),
+            queue=Queue(
+                figures.queue_sum.item(row, place) / max(ticks, 1),
+                figures.queue_max.item(row, place),
+                figures.queue_last.item(row, place),
+            ),
+            drift=clock - figures.clock.item(row, self._fastest),
+            lateness_us=None,
+        )
+
+    @property
+    def ticks(self) -> int:
+        """How many ticks all took together."""
+        figures, row = self._figures, self._row
+        tables = (figures.internal, figures.send, figures.receive)
+        return int(sum(table[row].sum() for table in tables))
+
+
+def _between_ns(ticks: int, rate: float) -> int:
+    """Return the time from the first tick to the last."""
+    whole = exact(int(rate) if rate == int(rate) else rate)
+    return (ticks - 1) * NS_PER_SECOND * whole.denominator // whole.numerator if ticks else 0
+
+
+def figured_runs(scenario: Scenario, workers: int, on_progress: OnProgress) -> Iterator[Run]:
+    """Simulate the runs and yield them in order, so many at once as memory is meant for."""
+    numbers, done = scenario.run_numbers, 0
+    at_once = max(1, CELLS_AT_ONCE // scenario.size)
+    for first in range(0, len(numbers), at_once):
+        some = numbers[first : first + at_once]
+        figures = simulate_runs(
+            scenario,
+            some,
+            cores=workers,
+            on_progress=_beyond(done, on_progress),
+            waiting_max=WAITING_MESSAGES_MAX,
+        )
+        done += sum(int(table.sum()) for table in (figures.internal, figures.send, figures.receive))
+        yield from runs_of(scenario, some, figures)
+
+
+def _beyond(done: int, on_progress: OnProgress) -> Callable[[int, int], None]:
+    """Return what tells of progress beyond what was done before."""
+    return lambda ticks, _: on_progress(done + ticks)
+
+
+def runs_of(scenario: Scenario, numbers: Sequence[int], figures: Figures) -> Iterator[Run]:
+    """Yield the runs whose figures these are."""
+    for row, number in enumerate(numbers):
+        yield _run(scenario, number, figures, row, None)
+
+
+def figured_histories(scenario: Scenario, on_progress: OnProgress) -> Iterator[Run]:
+    """Simulate the runs one after the other and keep every event of them."""
+    done = 0
+    for number in scenario.run_numbers:
+        columns, figures = record_run(
+            scenario,
+            number,
+            on_progress=_beyond(done, on_progress),
+            waiting_max=WAITING_MESSAGES_MAX,
+        )
+        done += len(columns.tick)
+        yield _with_history(scenario, number, columns, figures)
+
+
+def _with_history(scenario: Scenario, number: int, columns: Any, figures: Figures) -> Run:
+    peers = None if scenario.topology == "mesh" else scenario.neighbours(number)
+    history = History(trace_of_columns(scenario, number, columns, peers))
+    return _run(scenario, number, figures, 0, history)
+
+
+def _run(
+    scenario: Scenario, number: int, figures: Figures, row: int, history: History | None
+) -> Run:
+    at_ns = int(figures.stopped_ns[row])
+    ends = None if at_ns < 0 else AllAlike(scenario, stopped(at_ns, WAITING_MESSAGES_MAX))
+    machines = FiguredMachines(figures, row, scenario)
+    digest = int(figures.digest[row])
+    return Run(scenario, number, machines, ends=ends, digest=digest, history=history)

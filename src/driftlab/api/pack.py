@@ -1,0 +1,74 @@
+"""`driftlab pack`: a run into one Parquet file; journals of any length in bounded memory."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from driftlab.api.read import journals_at, read
+from driftlab.errors import DriftlabError
+from driftlab.history.parquet import PACK_SUFFIX, pack_pieces, pack_trace, require_new
+from driftlab.history.run_reader import SUFFIXES, Journals
+from driftlab.history.trace import Unread
+
+
+class PackingError(DriftlabError):
+    """A path that cannot be packed as it was asked for."""
+
+
+class Packed(NamedTuple):
+    """One file that was written: of which run, with how many events, and what was unread."""
+
+    path: Path
+    source: Path
+    events: int
+    bytes: int
+    unread: list[Unread]
+
+
+def pack(path: str | Path, out: str | Path | None = None) -> list[Packed]:
+    """Write each run at a path into a Parquet file of its own.
+
+    One run goes to `out`, or beside it to RUN.parquet. Several go into the
+    folder `out`, or beside each. No file is ever overwritten. What `read`
+    reads can be packed; journals are never held in memory as a whole.
+    Raises DriftlabError.
+    """
+    path = Path(path)
+    runs = journals_at(path)
+    if len(runs) < 2:
+        one = Path(out) if out else _beside(path)
+        return [_pack(runs[0], path, one) if runs else _pack_other(path, one)]
+    folders = [run.paths[0].parent for run in runs]
+    files = [_inside(Path(out), folder) if out else _beside(folder) for folder in folders]
+    for file in files:
+        require_new(file)  # all of them before the first is written
+    return [_pack(*each) for each in zip(runs, folders, files, strict=True)]
+
+
+def _beside(path: Path) -> Path:
+    """Return RUN.parquet of a run's folder, A.parquet of A.log and of A.log.gz."""
+    path = path.resolve() if path.name in ("", "..") else path
+    suffix = next((each for each in reversed(SUFFIXES) if path.name.endswith(each)), "")
+    name = path.name.removesuffix(suffix) if path.is_file() else path.name
+    return path.with_name(name + PACK_SUFFIX)
+
+
+def _inside(folder: Path, run: Path) -> Path:
+    if folder.exists() and not folder.is_dir():
+        raise PackingError(f"{folder} is a file; of several runs --out names a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PackingError(f"cannot write to {folder}: {error.strerror}") from error
+    return folder / (run.name + PACK_SUFFIX)
+
+
+def _pack(journals: Journals, source: Path, out: Path) -> Packed:
+    gathering = journals.gathering()
+    events = pack_pieces(journals.pieces(), gathering, journals.clock, out, journals.scenario)
+    return Packed(out, source, events, out.stat().st_size, gathering.known()["unread"])
+
+
+def _pack_other(path: Path, out: Path) -> Packed:
+    trace = read(path).trace
+    pack_trace(trace, out)
+    return Packed(out, path, len(trace), out.stat().st_size, list(trace.unread))

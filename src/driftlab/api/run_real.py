@@ -1,0 +1,101 @@
+"""Running a scenario for real."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from driftlab.api.read_run import read_run
+from driftlab.api.run import Run, raise_failures
+from driftlab.journal.run_folder import (
+    RunFolderError,
+    claim,
+    fresh_folder,
+    new_run_id,
+    release,
+    run_folder,
+)
+from driftlab.machine.process_loader import demand_not_loading, load_process, located
+from driftlab.real.fd_limits import require_files_for
+from driftlab.real.launcher import LaunchError, WorkerBugError, launch
+from driftlab.scenario.plan import plan_run
+from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import ScenarioError
+
+
+class RunStart(NamedTuple):
+    """A run that is under way: its folder, and the scenario of it alone, rates drawn."""
+
+    folder: Path
+    scenario: Scenario
+
+
+OnBeat = Callable[[RunStart, int], None]
+
+
+def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
+    """Run a scenario for real: every machine a process, every message over TCP.
+
+    Journals go to the folder `out`, which must not hold a run already; by
+    default to a new one below `runs`. Returns the run, or a list of them if
+    the scenario asks for more than one. Raises DriftlabError; where a process
+    of the user failed that is ProcessesFailedError, after all else is done.
+    """
+    demand_not_loading()
+    require_real(scenario)
+    scenario = located(scenario)
+    runs = list(run_each(scenario, Path(out or fresh_folder())))
+    raise_failures(runs)
+    return runs[0] if scenario.runs == 1 else runs
+
+
+def run_each(
+    scenario: Scenario, out: Path, on_beat: OnBeat = lambda start, elapsed_ns: None
+) -> Iterator[Run]:
+    """Yield the runs of a scenario as they end; stop after one that was interrupted."""
+    require_files_for(scenario.size)
+    require_real(scenario)
+    if scenario.runs > 1:
+        claim(out, scenario)
+    for number in scenario.run_numbers:
+        try:
+            done = _run_one(scenario, out, number, on_beat)
+        except (LaunchError, WorkerBugError, RunFolderError):
+            if number == scenario.first_run and scenario.runs > 1:
+                release(out)  # nothing of it is recorded
+            raise
+        yield done
+        if done.interrupted:
+            return
+
+
+def require_real(scenario: Scenario) -> None:
+    """Raise DriftlabError if real machines cannot run a scenario, or nobody can its process."""
+    if scenario.latency != "none":
+        raise ScenarioError(
+            f"latency: {scenario.latency} is only for `simulate`; "
+            "real machines have the latency of their network, so allowed here: none"
+        )
+    if scenario.latencies:
+        raise ScenarioError("latencies: these are only for `simulate`; leave them out here")
+    load_process(scenario.process)
+
+
+def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
+    alone = scenario.alone(number)
+    start = RunStart(Path(run_folder(out, scenario, number)), alone)
+    claim(start.folder, alone)
+    try:
+        outcome = launch(
+            plan_run(alone, number),
+            str(start.folder),
+            new_run_id(),
+            alone.order,
+            lambda elapsed_ns: on_beat(start, elapsed_ns),
+        )
+    except (LaunchError, WorkerBugError):
+        release(start.folder)
+        raise
+    done = read_run(start.folder)
+    done.ends = outcome.ends
+    done.interrupted = outcome.interrupted
+    return done

@@ -1,0 +1,1 @@
+"""Chrome's trace events, which Perfetto opens: read and written."""

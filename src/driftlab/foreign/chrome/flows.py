@@ -1,0 +1,204 @@
+"""Flows of Chrome's traces: who heard of whom.
+
+A flow is what has one key: `cat`, `name`, `scope` and `id`, or `id2` (its
+`local` one within one `pid`); numbers and texts of numbers are the same. Slices
+may name a flow themselves, by `bind_id` alone: with `flow_out` it begins there,
+with `flow_in` it ends, with both it passes.
+
+A key with one beginning is one message, whatever the times say, since clocks of
+processes need not agree: what it sends, passings pass on in time, and ends
+receive. Where a key begins several times, as programs use ids again, its steps
+are gone through in time, among equals in the file's order: each beginning is a
+message of its own, and a step after it receives what was last sent. At one
+instant passings come before ends, and what was written before any beginning of
+that instant belongs to it if the message before has an end, or there is none.
+
+Several ends after one beginning are several receives of one message, each in
+its slice (fan-out); a passing after an end is one more of them.
+
+The limits: an event has one message received, a second one is told of. Of what
+one event sent to one thread its first receive is held, and the others, which
+follow it there, are told of, so nothing of the order is lost. A slice is one
+event, when it begins: what comes back into the slice that sent it, or one around
+that, is told of, and no message. Events that this program wrote are held as they
+are: of these it is known that they are no spans, and that it was received twice.
+A beginning that no end follows, or only after
+another beginning, is a message that nobody received, and no send. An id that is
+used again between clocks that disagree by more than the time between its uses
+joins wrong ends.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+from driftlab.foreign.chrome.slices import Lane, Slice, Thread, lanes_of
+
+BEGINS, PASSES, ENDS = 0, 1, 2
+_PHASES: Final = {"s": BEGINS, "t": PASSES, "f": ENDS}
+_NUMBER: Final = re.compile(r"0[xX]([0-9a-fA-F]{1,16})|([0-9]{1,20})")
+
+Key = tuple[Any, ...]
+Message = tuple[int, int, int]  # numbers of the slices it is from and to, place of its end
+Step = tuple[int, int, int, int]  # time in ns, place in the file, phase, number of its slice
+
+
+class Binding(NamedTuple):
+    """A slice that names a flow itself: its number, where it stands, when it begins, its words."""
+
+    number: int
+    place: int
+    time: int
+    words: dict[str, Any]
+
+
+class Links(NamedTuple):
+    """Of every slice its rank in its thread, and names of the messages it sent and received.
+
+    unread: flow events that could not be used, where they stand and why.
+    """
+
+    ranks: list[int]
+    sent: list[int | None]
+    received: list[int | None]
+    unread: list[tuple[int, str]]
+
+
+def bound(
+    slices: Sequence[Slice],
+    ends: Sequence[dict[str, Any]],
+    flows: Sequence[dict[str, Any]],
+    bindings: Sequence[Binding],
+) -> Links:
+    """Find the slice of every flow event, and link those of one flow."""
+    lanes = lanes_of(slices, ends)
+    links = Links([0] * len(slices), [None] * len(slices), [None] * len(slices), [])
+    for lane in lanes.values():
+        for rank, number in enumerate(lane.slices):
+            links.ranks[number] = rank
+    chains: dict[Key, list[Step]] = {}
+    for flow in flows:
+        key, around = _key(flow), _slice_of(lanes.get(flow["thread"]), flow)
+        if key is None:
+            links.unread.append((flow["place"], "is a flow event without an id"))
+        elif around is None:
+            links.unread.append((flow["place"], "is a flow event in no slice"))
+        else:
+            step = (flow["time"], flow["place"], _PHASES[flow["ph"]], around)
+            chains.setdefault(key, []).append(step)
+    for binding in bindings:
+        _bind(links, chains, binding)
+    messages = [each for chain in chains.values() for each in _messages_of(chain, links.unread)]
+    _hold(links, messages, slices)
+    return links
+
+
+def _slice_of(lane: Lane | None, flow: dict[str, Any]) -> int | None:
+    """Return the slice of a flow event: around it, or the next one for an end without `bp`."""
+    if lane is None:
+        return None
+    number = None
+    if flow["ph"] == "f" and flow.get("bp") != "e":
+        number = lane.following(flow["time"], flow["place"])
+    return lane.around(flow["time"], flow["place"]) if number is None else number
+
+
+def _key(flow: dict[str, Any]) -> Key | None:
+    """Return what flow events of one flow have in common, None without any id."""
+    found, within = _id(flow.get("id")), None
+    if found is None and isinstance(two := flow.get("id2"), dict):
+        found = _id(two.get("global"))
+        if found is None:
+            found, within = _id(two.get("local")), flow["thread"][0]
+    if found is None:
+        return None
+    return str(flow.get("cat")), str(flow.get("name")), str(flow.get("scope")), within, found
+
+
+def _id(given: Any) -> Any:
+    """Return a number, or a text that is none; None for what is no id."""
+    if type(given) is int:
+        return given
+    if isinstance(given, str):
+        number = _NUMBER.fullmatch(given)
+        if number is None:
+            return given
+        return int(number[1], 16) if number[1] else int(number[2])
+    return None if isinstance(given, bool | list | dict) else given
+
+
+def _bind(links: Links, chains: dict[Key, list[Step]], binding: Binding) -> None:
+    is_out, is_in = (_is_true(binding.words.get(word)) for word in ("flow_out", "flow_in"))
+    name = _id(binding.words.get("bind_id"))
+    if not (is_out or is_in):
+        return
+    if name is None:
+        links.unread.append((binding.place, "is a slice with a flow that has no bind_id"))
+        return
+    phase = PASSES if is_out and is_in else BEGINS if is_out else ENDS
+    step = (binding.time, binding.place, phase, binding.number)
+    chains.setdefault((name,), []).append(step)
+
+
+def _is_true(word: Any) -> bool:
+    return word in ("true", 1)  # a JSON true is 1, too
+
+
+def _messages_of(chain: list[Step], unread: list[tuple[int, str]]) -> list[Message]:
+    found: list[Message] = []
+    source: int | None = None
+    for _, place, phase, number in _in_turn(chain):
+        if phase > BEGINS:
+            if source is None:
+                unread.append((place, "is a flow that begins nowhere"))
+            else:
+                found.append((source, number, place))
+        if phase < ENDS:  # those that pass one on are heard by the next
+            source = number
+    return found
+
+
+def _hold(links: Links, messages: list[Message], slices: Sequence[Slice]) -> None:
+    """Fill in who sent and received; the first in its thread of what one event sent there."""
+    messages.sort(key=lambda each: links.ranks[each[1]])
+    held: set[tuple[int, Thread]] = set()
+    for source, number, place in messages:
+        thread, is_theirs = slices[number].thread, slices[number].ours() is None
+        is_within = thread == slices[source].thread and links.ranks[number] <= links.ranks[source]
+        if is_within and is_theirs:
+            links.unread.append((place, "is a flow back into its own slice, or one around it"))
+        elif links.received[number] is not None:
+            links.unread.append((place, "is a second message into one event, not held"))
+        elif (source, thread) in held and is_theirs:
+            links.unread.append((place, "is a second message of one event to one thread, not held"))
+        else:
+            links.sent[source] = source
+            links.received[number] = source
+            held.add((source, thread))
+
+
+def _in_turn(chain: list[Step]) -> list[Step]:
+    """Return the steps of one key in the order in which they count."""
+    if [step[2] for step in chain].count(BEGINS) < 2:
+        return sorted(chain, key=itemgetter(2, 0, 1))
+    found: list[Step] = []
+    is_open = False  # a message has begun, and has no end
+    for _, steps in groupby(sorted(chain), key=itemgetter(0)):
+        for step in _at_once(list(steps), is_open):
+            found.append(step)
+            is_open = step[2] != ENDS
+    return found
+
+
+def _at_once(steps: list[Step], is_open: bool) -> list[Step]:
+    """Put the steps of one instant in turn: each beginning, then what was written after it."""
+    turns: list[list[Step]] = [[]]
+    for step in steps:
+        if step[2] == BEGINS:
+            turns.append([])
+        turns[-1].append(step)
+    if not is_open and len(turns) > 1:
+        turns[:2] = [turns[0] + turns[1]]
+    return [step for turn in turns for step in sorted(turn, key=itemgetter(2))]

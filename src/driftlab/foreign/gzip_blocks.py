@@ -1,0 +1,54 @@
+"""The bytes of a file, unpacked where it is packed by gzip, a block at a time.
+
+A packed file that breaks off gives what was before: a machine that is killed
+leaves such a file behind. Then BreaksOffError is raised, once all is given.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from driftlab.journal.files import UnreadableError, require_ordinary
+from driftlab.journal.gunzip import (
+    BAD_CHECKSUM,
+    CUT_OFF,
+    DAMAGED,
+    GZIP_MAGIC,
+    GunzipError,
+    gunzipped,
+)
+
+BLOCK_BYTES: Final = 8 << 20
+_REASONS: Final = {
+    CUT_OFF: "the gzip file breaks off here; what was before it is read",
+    DAMAGED: "the gzip file is damaged from here on",
+    BAD_CHECKSUM: "a wrong checksum ends the gzip file here; the lines above may be damaged",
+}
+
+
+class BreaksOffError(Exception):
+    """A packed file ends before its end, or is damaged."""
+
+
+def unpacked(path: Path, size: int | None = None) -> Iterator[bytes]:
+    """Yield a file's bytes in blocks of at most `size`, BLOCK_BYTES if none is given.
+
+    What stands before damage may come in smaller blocks, the last of them in a
+    larger one. Raises UnreadableError, and BreaksOffError once all is given
+    that there is.
+    """
+    size = size or BLOCK_BYTES
+    require_ordinary(path)
+    try:
+        with path.open("rb") as file:
+            block = file.read(size)
+            if block.startswith(GZIP_MAGIC):
+                yield from gunzipped(file.read, block, size)
+                return
+            while block:
+                yield block
+                block = file.read(size)
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror}") from error
+    except GunzipError as error:
+        raise BreaksOffError(_REASONS[error.kind]) from None

@@ -1,0 +1,173 @@
+"""A trace as texts, a value a row, for the formats that are lines of text."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from driftlab.foreign.clock_values import written
+from driftlab.foreign.fields import EMPTY, EVERYBODY
+from driftlab.foreign.options import UnwritableError
+from driftlab.foreign.text import without_zeros
+from driftlab.history.trace import Trace
+from driftlab.model.columns import (
+    EVERY_PEER,
+    KINDS,
+    MISSING,
+    NO_TARGET,
+    NOBODY,
+    SET_FIRST,
+    UNSAID,
+    Array,
+)
+
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_UNFIT: Final = re.compile(r"[\s,;+|\[\]\"'{}]")
+
+
+class Written:
+    """The columns of a trace as texts.
+
+    `name`: of the format, for errors. `is_strict`: whether names must be such
+    that they can stand between blanks. Raises UnwritableError where they cannot.
+    """
+
+    def __init__(self, trace: Trace, name: str, *, is_strict: bool = True) -> None:
+        self._trace = trace
+        self._name = name
+        for process in trace.names:
+            is_unfit = bool(_UNFIT.search(process)) or process in EVERYBODY
+            if process != process.strip() or process in EMPTY:
+                raise UnwritableError(
+                    f"{name}: the name {json.dumps(process)} cannot be written: it stands for no "
+                    "name, or has blanks at its ends, and would not read back in any format"
+                )
+            if is_unfit and is_strict:
+                raise UnwritableError(
+                    f"{name}: the name {json.dumps(process)} cannot stand in this format; "
+                    "csv and parquet hold any but those that stand for no name"
+                )
+
+    def __len__(self) -> int:
+        return len(self._trace)
+
+    def hosts(self) -> list[str]:
+        """Return each event's process."""
+        names = self._trace.names
+        return [names[process] for process in self._trace.process_column().tolist()]
+
+    def clocks(self) -> list[str]:
+        """Return each event's vector clock as JSON. Raises UnwritableError."""
+        held = self._trace.timestamps
+        if held is None or held.clock != "vector":
+            raise UnwritableError(f"{self._name}: the log has no vector timestamps to write")
+        starts, entries, values = (column.tolist() for column in held[1:])
+        names = self._trace.names
+        return [written(names, entries[b:e], values[b:e]) for b, e in pairwise(starts)]
+
+    def events(self) -> list[str]:
+        """Return each event's text on one line; what it does, where the log has no text."""
+        given = self._trace.texts.get("event")
+        if given is None:
+            return self._deeds()
+        return [one_line(text or "") for text in given]
+
+    def _deeds(self) -> list[str]:
+        kinds = [KINDS[kind] for kind in self._trace.columns.kind.tolist()]
+        sender, targets = self.senders(), self.targets()
+        deeds = []
+        for row, kind in enumerate(kinds):
+            to = f" to {targets[row]}" if targets and targets[row] != "-" else ""
+            by = f" from {sender[row]}" if sender and sender[row] != "-" else ""
+            deeds.append(f"{'event' if kind == 'unsaid' else kind}{by}{to}")
+        return deeds
+
+    def has_times(self) -> bool:
+        """Whether any event has a time."""
+        column = self._trace.columns.time_ns
+        return column is not None and bool((column != MISSING).any())
+
+    def times(self) -> list[str]:
+        """Return each event's time in nanoseconds, empty where it has none."""
+        column = self._trace.columns.time_ns
+        if column is None:
+            raise UnwritableError(f"{self._name}: the log has no times to write")
+        return ["" if time == MISSING else str(time) for time in column.tolist()]
+
+    def extra(self, is_timed: bool = False) -> Mapping[str, Sequence[str]]:
+        """Return all further columns by the names of their groups, `-` where one is empty."""
+        of = self._trace.columns
+        columns: dict[str, Sequence[str]] = {}
+        if (of.kind != UNSAID).any():
+            columns["kind"] = ["-" if k == UNSAID else KINDS[k] for k in of.kind.tolist()]
+        numbers: dict[str, Array] = {
+            "lamport": of.clock, "tick": of.tick, "due_ns": of.due_ns, "late_ns": of.late_ns,
+            "time_ns": None if is_timed else of.time_ns, "queue": of.queue, "stamp": of.stamp,
+            "sent": of.sent, "received": of.received,
+        }  # fmt: skip
+        for key, column in numbers.items():
+            if column is not None:
+                columns[key] = ["-" if v == MISSING else str(v) for v in column.tolist()]
+        names = {"sender": self.senders(), "targets": self.targets()}
+        return columns | {key: texts for key, texts in names.items() if texts}
+
+    def senders(self) -> list[str]:
+        """Return each event's sender, `-` where it has none; empty where the log has none."""
+        column = self._trace.columns.sender
+        if column is None:
+            return []
+        names = self._trace.names
+        return ["-" if sender == NOBODY else names[sender] for sender in column.tolist()]
+
+    def targets(self) -> list[str]:
+        """Return each event's targets, parted by commas, `-` where it has none.
+
+        All peers are `*`, if the log's reader will know of them all.
+        """
+        column, trace = self._trace.columns.target, self._trace
+        if column is None:
+            return []
+        known = {
+            SET_FIRST - number: self._list([trace.names[one] for one in members])
+            for number, members in enumerate(trace.sets)
+        }
+        known |= {place: self._list([name]) for place, name in enumerate(trace.names)}
+        known |= {NO_TARGET: "-", EVERY_PEER: "*"}
+        texts = [known[target] for target in column.tolist()]
+        if trace.peers is not None or not (np.diff(trace.starts) > 0).all():
+            for row in np.flatnonzero(column == EVERY_PEER).tolist():
+                peers = trace.peers_of(trace.process_of(row))
+                texts[row] = self._list([trace.names[peer] for peer in peers])
+        return texts
+
+    def _list(self, names: Sequence[str]) -> str:
+        if not names:
+            return "-"
+        plain = not any(_UNFIT.search(name) or name in EVERYBODY for name in names)
+        return ",".join(names) if plain else json.dumps(names, ensure_ascii=False)
+
+
+def one_line(text: str) -> str:
+    """Return a text without line ends, each a backslash and an n, and without U+0000."""
+    text = _LINE_END.sub(r"\\n", text) if "\n" in text or "\r" in text else text
+    return without_zeros(text)
+
+
+def unlike(delimiter: str, text: str) -> str:
+    """Return a text that a delimiter does not match: with a dash before it, if need be."""
+    if "===" not in text:
+        return text
+    return f"- {text}" if re.search(delimiter.replace("(?<", "(?P<"), text) else text
+
+
+def write_text(path: Path, lines: Iterable[str]) -> None:
+    """Write lines as UTF-8. Raises UnwritableError."""
+    try:
+        with path.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    except OSError as error:
+        raise UnwritableError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""One run in columns, and what follows from program order and messages alone."""

@@ -1,0 +1,1 @@
+"""Which send each received message belongs to."""

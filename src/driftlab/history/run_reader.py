@@ -1,0 +1,258 @@
+"""Whether journals belong together: what their first lines and the scenario say of the run.
+
+A machine's header is decided by the scenario and the run's number (its place,
+its peers, its rate), so with a scenario each header is held against what it
+decides; all headers of a run are held against each other. The limit: what no
+header tells (the length of a run, latencies, the die) is not seen here.
+
+The journals of one run: which files they are, whether they belong together, whose they are.
+
+What is checked before a line is read as an event: that every journal is of
+this run (its seed, its number, its token) and of a machine of its own, and who
+the processes are, in the order in which timestamps count them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from driftlab.clocks.catalogue import decoder_of
+from driftlab.history.assemble import Gathering, gathered
+from driftlab.history.trace import Trace, Unread
+from driftlab.journal.files import UnreadableError, size_of, stretches
+from driftlab.journal.format import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS
+from driftlab.journal.header import read_header
+from driftlab.journal.reader import Piece, pieces_of, read_journal
+from driftlab.scenario.scenario import Scenario
+
+Header = Mapping[str, str]
+
+_OF_A_RUN: Final = ("seed", "run", "run_id", "clock", "process", "speed", "world")
+_OWN_FOLDERS: Final = "put each run into a folder of its own"
+
+
+def require_one_run(folder: Path, headers: Mapping[Path, Header]) -> None:
+    """Raise UnreadableError for journals of one machine, or of different runs."""
+    (first, header), *others = headers.items()
+    machines = {header["machine"]: first}
+    for path, other in others:
+        before = machines.setdefault(other["machine"], path)
+        if before is not path:
+            raise UnreadableError(
+                f"{folder}: {before.name} and {path.name} are both of machine "
+                f"{other['machine']}; keep one of them"
+            )
+        for key in _OF_A_RUN:
+            if other.get(key) != header.get(key):
+                raise UnreadableError(
+                    f"{folder}: journals of different runs: line 1 of {first.name} has "
+                    f"{key}={header.get(key)}, that of {path.name} {key}={other.get(key)}; "
+                    f"{_OWN_FOLDERS}"
+                )
+
+
+def require_same_links(folder: Path, headers: Mapping[Path, Header]) -> None:
+    """Raise UnreadableError where one machine is linked to another, and that not to it."""
+    linked = {
+        header["machine"]: (path, _linked(header, ()))
+        for path, header in headers.items()
+        if "peers" in header
+    }
+    there = set(linked)
+    for name, (path, peers) in linked.items():
+        for peer in sorted(peers & there):
+            other, back = linked[peer]
+            if name not in back:
+                raise UnreadableError(
+                    f"{folder}: journals of different runs: line 1 of {path.name} has {peer} "
+                    f"among its peers, that of {other.name} has no {name}; {_OWN_FOLDERS}"
+                )
+
+
+def _linked(header: Header, otherwise: Iterable[str]) -> set[str]:
+    return set(filter(None, header["peers"].split(",") if "peers" in header else otherwise))
+
+
+def require_scenario(folder: Path, headers: Mapping[Path, Header], scenario: Scenario) -> None:
+    """Raise UnreadableError for a journal that is not of the folder's scenario of one run."""
+    roster = scenario.roster()
+    near = scenario.neighbours(scenario.first_run)
+    for path, header in headers.items():
+        if header["machine"] not in roster:
+            raise UnreadableError(
+                f"{path}: line 1: machine {header['machine']} is not of this run's scenario; "
+                "move its journal away"
+            )
+        place = roster.index(header["machine"])
+        peers = [roster[peer] for peer in near[place]]
+        for key, found, value in _contradictions(header, scenario, place, peers):
+            raise UnreadableError(
+                f"{path}: line 1 has {key}={found}, but {folder}/scenario.toml "
+                f"{key}={value}; {_OWN_FOLDERS}"
+            )
+
+
+def _contradictions(
+    header: Header, scenario: Scenario, place: int, peers: list[str]
+) -> Iterator[tuple[str, str, object]]:
+    """Yield each key of a header that is not as the scenario has it, and both values."""
+    run = scenario.first_run
+    told = {
+        "seed": str(scenario.seed),
+        "run": str(run),
+        "clock": scenario.clock,
+        "index": str(place),
+    }
+    for key, value in told.items():
+        found = header.get(key, "lamport" if key == "clock" else value)
+        if found != value:
+            yield key, found, value
+    numbers = {"rate": scenario.rates_of(run)[place]}
+    if header.get("world") == "real":  # simulated time passes at its own speed
+        numbers["speed"] = scenario.speed
+    for key, number in numbers.items():
+        if float(header.get(key, number)) != float(number):
+            yield key, header[key], number
+    if _linked(header, peers) != set(peers):
+        yield "peers", header["peers"], ",".join(peers)
+
+
+SUFFIXES: Final = (JOURNAL_SUFFIX, JOURNAL_SUFFIX + ".gz")
+SCAN_BYTES_MIN: Final = 4_000_000  # of fewer the parser of single lines has read them in a second
+HEAD_BYTES: Final = 1 << 16  # read at once in search of a first event
+NO_FILE_BYTES: Final = "empty: its machine was killed before it wrote anything"
+
+
+class Journals(NamedTuple):
+    """The journals of one run.
+
+    paths: in the order of `names`; a process may have none. clock: the further
+    one that the run keeps, or `lamport`. unread: files in which there is nothing.
+    """
+
+    paths: Sequence[Path]
+    names: Sequence[str]
+    clock: str
+    scenario: str | None = None
+    unread: Sequence[Unread] = ()
+
+    def pieces(self) -> Iterator[Piece]:
+        """Read them, process after process, in pieces. Raises UnreadableError."""
+        if sum(map(size_of, self.paths)) >= SCAN_BYTES_MIN:
+            from driftlab.journal.scan import scan
+
+            return scan(self.paths, self.names, self.clock)
+        places = {name: place for place, name in enumerate(self.names)}
+        decode = decoder_of(self.clock, places, len(places))
+        journals = (read_journal(path, decode) for path in self.paths)
+        return pieces_of(journals, self.names, self.clock)
+
+    def gathering(self) -> Gathering:
+        """Return what takes the pieces."""
+        return Gathering(self.names, self.unread)
+
+    def trace(self) -> Trace:
+        """Read them into memory. Raises UnreadableError."""
+        return gathered(self.pieces(), self.gathering(), self.clock, self.scenario)
+
+
+def journal_paths(folder: Path) -> list[Path]:
+    """Return the files in a folder that are named as journals, in name order."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
+    except OSError as error:
+        raise UnreadableError(f"{folder}: {error.strerror}") from error
+
+
+def journals_in(folder: Path, scenario: Scenario | None = None) -> Journals:
+    """Return the journals in the folder of one run. Raises UnreadableError."""
+    paths = journal_paths(folder)
+    empty = [path for path in paths if path.is_file() and not size_of(path)]
+    headers = {path: read_header(path) for path in paths if path not in empty}
+    if not headers:
+        raise UnreadableError(
+            f"{folder}: its journals are empty: {', '.join(path.name for path in empty)}"
+            if empty
+            else f"{folder}: no journals here; a run folder holds a NAME.log a machine"
+        )
+    require_one_run(folder, headers)
+    unread = [Unread(path.name, 1, NO_FILE_BYTES) for path in empty]
+    if scenario is None:
+        require_same_links(folder, headers)
+        names = names_of(folder, headers)
+        return Journals(_ordered(headers, names), names, _clock(headers), None, unread)
+    require_scenario(folder, headers, scenario)
+    roster = scenario.roster()
+    return Journals(_ordered(headers, roster), roster, scenario.clock, scenario.to_toml(), unread)
+
+
+def journal_alone(path: Path, scenario: Scenario | None = None, why_not: str = "") -> Journals:
+    """Return one journal without those of its peers. Raises UnreadableError.
+
+    `scenario`: what stands beside it, which is left aside where it is not the
+    journal's. `why_not`: why there is none.
+    """
+    headers = {path: read_header(path)}
+    if scenario is not None:
+        try:
+            require_scenario(path.parent, headers, scenario)
+        except UnreadableError as error:
+            why_not = str(error)
+        else:
+            return Journals([path], scenario.roster(), scenario.clock, scenario.to_toml())
+    try:
+        return Journals([path], names_of(path, headers), _clock(headers))
+    except UnreadableError as error:
+        raise UnreadableError(f"{error} ({why_not})" if why_not else str(error)) from None
+
+
+def _clock(headers: Mapping[Path, Header]) -> str:
+    return next(iter(headers.values())).get("clock", "lamport")
+
+
+def _ordered(headers: Mapping[Path, Header], names: Sequence[str]) -> list[Path]:
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(headers, key=lambda path: places[headers[path]["machine"]])
+
+
+def names_of(where: Path, journals: Mapping[Path, Header]) -> list[str]:
+    """Return the processes of a run without a scenario, in their order, as its journals have it.
+
+    Each tells its own place and whom it is linked to. In a mesh that is all of
+    them; else places that no journal tells are filled in name order, which
+    timestamps of one number a process do not allow. Raises UnreadableError.
+    """
+    headers = list(journals.values())
+    placed = {int(header["index"]): header["machine"] for header in headers}
+    if len(placed) < len(headers):
+        raise UnreadableError(f"{where}: two journals say the same index; are they of one run?")
+    linked = [list(filter(None, header.get("peers", "").split(","))) for header in headers]
+    index, own, peers = int(headers[0]["index"]), headers[0]["machine"], linked[0]
+    mesh = [*peers[:index], own, *peers[index:]]
+    met = {name for each in linked for name in each} | set(placed.values())
+    first = [placed[place] for place in sorted(placed)]
+    is_mesh = len(set(mesh)) == len(mesh) and set(mesh) == met and _fits(mesh, placed)
+    names = mesh if is_mesh else first + sorted(met - set(first))
+    if _clock(journals) in ("vector", "matrix"):
+        counted = {_counted(path) for path in journals} - {None}
+        if not (is_mesh or _fits(names, placed)) or counted - {len(names)}:
+            raise UnreadableError(
+                f"{where}: its timestamps count processes that only the other journals or "
+                "scenario.toml tell; read the run's folder"
+            )
+    return names
+
+
+def _counted(path: Path) -> int | None:
+    """Return how many processes the first timestamp of a journal counts."""
+    for stretch in stretches(path, HEAD_BYTES):  # mostly the first line of the first
+        for line in stretch.text.split(b"\n"):
+            cells = line.split(b"\t")
+            if len(cells) == len(COLUMNS + MORE_COLUMNS):
+                stamp = cells[len(COLUMNS)]
+                return len(stamp.split(b"/" if b"/" in stamp else b"."))
+    return None
+
+
+def _fits(names: Sequence[str], placed: Mapping[int, str]) -> bool:
+    return all(place < len(names) and names[place] == name for place, name in placed.items())

@@ -1,0 +1,178 @@
+"""A whole run in memory: one row an event, in columns, whoever wrote the log.
+
+The order of the rows: process after process, in name order of a scenario (else
+in the order in which they were met), and within a process in the order in which
+its events happened. So the rows `starts[p]` to `starts[p + 1]` are those of
+process p, row i - 1 is the event before row i, and a row's number names the
+event everywhere: in the oracle, in the rules, in a cut.
+
+Columns are arrays of numpy. What a log does not tell is MISSING, or the whole
+column is None. Nothing here judges: a trace may hold whatever a log says.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from driftlab.model.columns import (
+    EVERY_PEER,
+    NO_TARGET,
+    SET_FIRST,
+    Array,
+    Arrivals,
+    Columns,
+    Timestamps,
+    timestamp_texts,
+)
+
+
+class Author(NamedTuple):
+    """What a log tells about one process beside its events.
+
+    rate: ticks a second of scenario time; speed: scenario time to real time;
+    phase_ns: when tick 0 is due. None where the log does not say.
+    simulated: whether time was simulated, and so is exact.
+    ended: whether the log says that it is whole up to here. If not, there may
+    have been more events than it holds.
+    lost: channels, named by the peer's name, that broke at one time or another,
+    so that messages may be lost.
+    process: `die`, a process of the user, or None where the log does not say.
+    from_start: whether the log, where it has no holes, begins with the first
+    event of the process, and its clocks began at 0.
+    """
+
+    rate: float | None = None
+    speed: float = 1.0
+    phase_ns: int | None = None
+    simulated: bool = False
+    ended: bool = False
+    lost: frozenset[str] = frozenset()
+    process: str | None = None
+    from_start: bool = False
+
+
+class Unread(NamedTuple):
+    """A line, or a stretch that begins there, that matched nothing: where, and why."""
+
+    file: str
+    line: int
+    reason: str
+
+
+class Trace:
+    """Every event of a run, and what is known of the log that they were read from.
+
+    names: of the processes. starts i8: where each one's rows begin, and the end.
+    peers: of each process the positions of those it can send to; None for a mesh.
+    sets: the sets of several targets that `target` refers to, positions in rising order.
+    timestamps, arrivals: None where the log has none.
+    texts: further columns of text by name, each as long as the trace, None where empty
+    (`event`, `recorded`, or any other column of somebody's log).
+    authors: what is known of each process; empty where nothing is.
+    files: names of the files that were read. unread: what in them matched nothing.
+    holes i8: rows, rising, before which something of the same process is missing.
+    absent: names of processes of which there is no log at all.
+    scenario: text of TOML, None where there is none.
+    """
+
+    __slots__ = (
+        "absent", "arrivals", "authors", "columns", "files", "holes", "names", "peers",
+        "scenario", "sets", "starts", "texts", "timestamps", "unread",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        starts: Array,
+        columns: Columns,
+        *,
+        peers: Sequence[Sequence[int]] | None = None,
+        sets: Sequence[Sequence[int]] = (),
+        timestamps: Timestamps | None = None,
+        arrivals: Arrivals | None = None,
+        texts: Mapping[str, Sequence[str | None]] | None = None,
+        authors: Sequence[Author] = (),
+        files: Sequence[str] = (),
+        unread: Sequence[Unread] = (),
+        holes: Array = None,
+        absent: Sequence[str] = (),
+        scenario: str | None = None,
+    ) -> None:
+        import numpy as np
+
+        self.names = names
+        self.starts = starts
+        self.columns = columns
+        self.peers = peers
+        self.sets = sets
+        self.timestamps = timestamps
+        self.arrivals = arrivals
+        self.texts = dict(texts or {})
+        self.authors = authors
+        self.files = files
+        self.unread = unread
+        self.holes = np.zeros(0, np.int64) if holes is None else holes
+        self.absent = absent
+        self.scenario = scenario
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def paced(self, rates: Sequence[float]) -> "Trace":
+        """Return the trace with the rates that its processes were to keep, in their order."""
+        known = self.authors if len(self.authors) else [Author()] * self.processes
+        return self.replace(
+            authors=[author._replace(rate=rate) for author, rate in zip(known, rates, strict=True)]
+        )
+
+    def replace(self, **changes: Any) -> "Trace":
+        """Return the trace with some of its parts changed."""
+        return Trace(**({name: getattr(self, name) for name in self.__slots__} | changes))
+
+    @property
+    def processes(self) -> int:
+        """How many processes it has."""
+        return len(self.names)
+
+    def process_of(self, row: int) -> int:
+        """Return the position of the process whose event a row is."""
+        return int(self.starts.searchsorted(row, side="right")) - 1
+
+    def process_column(self) -> Array:
+        """Return the position of the process of every row, i4."""
+        import numpy as np
+
+        counts = self.starts[1:] - self.starts[:-1]
+        return np.repeat(np.arange(self.processes, dtype=np.int32), counts)
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Return the process's name and the number, from 0, of the event within it."""
+        process = self.process_of(row)
+        return self.names[process], row - int(self.starts[process])
+
+    def timestamp_texts(self) -> list[str | None]:
+        """Return each event's timestamp as its clock writes it; None where it has none."""
+        if self.timestamps is None:
+            return [None] * len(self)
+        return timestamp_texts(self.timestamps, self.processes)
+
+    def source_of(self, row: int) -> tuple[str | None, int | None]:
+        """Return the file and the line where an event stands, None where there is none."""
+        if self.columns.line is None or not self.files:
+            return None, None
+        file = self.process_of(row) if self.columns.file is None else int(self.columns.file[row])
+        return self.files[file], int(self.columns.line[row])
+
+    def targets_of(self, row: int) -> tuple[int, ...]:
+        """Return the positions of the processes that an event sent to, in rising order."""
+        target = NO_TARGET if self.columns.target is None else int(self.columns.target[row])
+        if target == NO_TARGET:
+            return ()
+        if target == EVERY_PEER:
+            return self.peers_of(self.process_of(row))
+        return (target,) if target >= 0 else tuple(self.sets[SET_FIRST - target])
+
+    def peers_of(self, process: int) -> tuple[int, ...]:
+        """Return the positions of the processes that one can send to, in rising order."""
+        if self.peers is not None:
+            return tuple(self.peers[process])
+        return tuple(place for place in range(self.processes) if place != process)

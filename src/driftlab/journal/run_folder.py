@@ -1,0 +1,136 @@
+"""The folder of a run: made for one run only, never overwritten.
+
+`scenario.toml` is created exclusively and first, so of two runs that want one
+folder exactly one gets it. Paths are text here: `pathlib` costs a simulation
+more than simulating.
+"""
+
+import os
+from contextlib import suppress
+from itertools import count
+from time import gmtime, strftime
+from typing import Final
+
+from driftlab.errors import DriftlabError
+from driftlab.journal.format import JOURNAL_SUFFIX
+from driftlab.scenario.scenario import Scenario
+
+SCENARIO_FILE: Final = "scenario.toml"
+RUNS_FOLDER: Final = "runs"
+
+Folder = str | os.PathLike[str]
+
+
+class RunFolderError(DriftlabError):
+    """A folder that cannot hold a run, and why."""
+
+
+def fresh_folder() -> str:
+    """Make a new folder below `runs`, named by the time of day. Raises RunFolderError."""
+    stem = strftime("%Y%m%d-%H%M%S", gmtime())
+    for number in count(1):
+        folder = os.path.join(RUNS_FOLDER, stem if number == 1 else f"{stem}-{number}")
+        try:
+            os.makedirs(folder)
+        except FileExistsError:
+            if not os.path.isdir(RUNS_FOLDER):
+                raise RunFolderError(f"{RUNS_FOLDER} is a file; name a folder with --out") from None
+        except OSError as error:
+            raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
+        else:
+            return folder
+    raise AssertionError
+
+
+def claim(folder: Folder, scenario: Scenario) -> None:
+    """Make `folder` the home of this scenario. Raises RunFolderError."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if _journals(folder):
+            raise FileExistsError
+        _create(os.path.join(folder, SCENARIO_FILE), scenario.to_toml())
+    except FileExistsError:
+        raise RunFolderError(
+            f"{folder} already holds a run or is no folder; name another one with --out"
+        ) from None
+    except OSError as error:
+        raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _journals(folder: Folder) -> list[str]:
+    return [os.path.join(folder, name) for name in _names(folder) if name.endswith(JOURNAL_SUFFIX)]
+
+
+def _names(folder: Folder) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _create(path: str, text: str) -> None:
+    """Write a file that did not exist, whole or not at all."""
+    with open(path, "x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            os.unlink(path)
+            raise
+
+
+def share(folder: Folder, scenario: Scenario) -> None:
+    """Make `folder` the home of a scenario whose machines are started one by one.
+
+    Each machine claims its own journal; all must be of the same scenario.
+    Raises RunFolderError.
+    """
+    path = os.path.join(folder, SCENARIO_FILE)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with suppress(FileExistsError):
+            _create(path, scenario.to_toml())
+        with open(path, encoding="utf-8") as file:
+            there = file.read()
+    except OSError as error:
+        raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
+    if there and there != scenario.to_toml():
+        raise RunFolderError(f"{folder} holds another scenario; name another folder with --out")
+
+
+def withdraw(folder: Folder) -> None:
+    """Take back what `share` has made, where no machine has a journal; touch no journal."""
+    if not _journals(folder):
+        _remove(os.path.join(folder, SCENARIO_FILE))
+        leave_if_empty(folder)
+
+
+def release(folder: Folder) -> None:
+    """Remove what a run that never started has left: its scenario, its journals, its folder."""
+    for path in [os.path.join(folder, SCENARIO_FILE), *_journals(folder)]:
+        _remove(path)
+    leave_if_empty(folder)
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def leave_if_empty(folder: Folder) -> None:
+    """Remove a folder that holds nothing; one that does stays."""
+    with suppress(OSError):
+        os.rmdir(folder)
+
+
+def run_folder(folder: Folder, scenario: Scenario, run: int) -> str:
+    """Return where one run of a scenario lives: the folder itself if it is the only one."""
+    if scenario.runs == 1:
+        return os.fspath(folder)
+    digits = len(str(scenario.run_numbers[-1]))
+    return os.path.join(folder, f"run-{run:0{digits}d}")
+
+
+def new_run_id() -> str:
+    """Return a token that tells the machines of this run from those of any other."""
+    return os.urandom(8).hex()

@@ -1,0 +1,52 @@
+"""A journal on disk: every line is handed to the kernel before the call returns.
+
+One `write` a line, nothing held back: killing the process at any instant loses
+no line that was written. A file that exists is never touched.
+"""
+
+import os
+
+from driftlab.errors import DriftlabError
+from driftlab.journal.format import Entry, format_entry, format_note
+
+
+class JournalFileError(DriftlabError):
+    """A journal that cannot be created or written, and why."""
+
+
+class JournalFile:
+    """An append-only journal. Raises JournalFileError when the disk says no."""
+
+    def __init__(self, path: str, *, more_columns: bool = False) -> None:
+        self.path = path
+        self._more_columns = more_columns
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        try:
+            self._fd = os.open(path, flags, 0o644)
+        except FileExistsError:
+            raise JournalFileError(
+                f"{path} exists; a journal is never overwritten: name another folder with --out"
+            ) from None
+        except OSError as error:
+            raise JournalFileError(f"cannot create {path}: {error.strerror}") from error
+
+    def append(self, entry: Entry) -> None:
+        """Write one event."""
+        self._write(format_entry(entry, more_columns=self._more_columns))
+
+    def note(self, topic: str, fields: dict[str, object]) -> None:
+        """Write one line about the machine."""
+        self._write(format_note(topic, fields))
+
+    def _write(self, line: str) -> None:
+        rest = line.encode()
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as error:
+            name = os.path.basename(self.path)  # pathlib is heavy for a worker
+            raise JournalFileError(f"cannot write {name}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)

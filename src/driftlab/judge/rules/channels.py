@@ -1,0 +1,289 @@
+"""What channels promise: nothing from nowhere, nothing twice, nothing lost, nothing overtakes.
+
+A channel is one direction between two processes. It is judged by what arrived,
+where the log says what each tick found, else by what was received.
+"""
+
+import numpy as np
+
+from driftlab.history.matching.keys import arrival_names, occurrences, receive_names
+from driftlab.history.matching.messages import UNMATCHED
+from driftlab.judge.rules.context import Case
+from driftlab.judge.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
+from driftlab.model.columns import MISSING, NOBODY, RECEIVE, Array
+
+
+def has_messages(case: Case) -> bool:
+    """Whether a history has any message, matched or not."""
+    return bool((case.messages.source != -1).any()) or bool(case.is_receive.any())
+
+
+# From nowhere.
+
+_HIDDEN = "it names no message, or the send may be where the sender's log has a hole or ends"
+
+
+def _from_nowhere(case: Case) -> Findings:
+    """Every message that was received, or found, was sent, and to whom it came."""
+    lone = np.flatnonzero(case.messages.source == UNMATCHED)
+    extra = case.messages.more_to[case.messages.more_from < 0]
+    rows = np.union1d(lone, extra)
+    may_be = np.array([_may_be_missing(case, row) for row in rows.tolist()], bool)
+    astray, found = case.messages.astray, _found_only(case)
+    wrong = np.concatenate([rows[~may_be], astray, case.arrival_rows[found]])
+    ends = np.cumsum([len(rows[~may_be]), len(astray)])
+
+    def tell(number: int) -> Telling:
+        row = int(wrong[number])
+        if number >= ends[1]:
+            return _told_found(case, row, int(found[number - ends[1]]))
+        what = f"a send by {_sender(case, row)} {_named(case, row)}"
+        if number < ends[0]:
+            return Telling(what, "no such send", (row,))
+        send = int(case.messages.source[row])
+        to = " and ".join(case.trace.names[place] for place in case.trace.targets_of(send))
+        return Telling(what, f"{case.name(send)} sent it to {to}", (send, row))
+
+    return findings(wrong, tell, rows[may_be], _HIDDEN)
+
+
+def _found_only(case: Case) -> Array:
+    """Return the numbers of arrivals that nobody sent and nobody received, as far as is known."""
+    held, clock = case.trace.arrivals, case.columns.clock
+    if held is None or clock is None:
+        return NO_ROWS
+    lone = np.flatnonzero(case.arrival_sources == UNMATCHED)
+    names = arrival_names(case.trace)[lone]
+    lone = lone[~np.isin(names, receive_names(case.trace)[1])]
+    return np.array([each for each in lone.tolist() if not _may_be_sent(case, each)], np.int64)
+
+
+def _may_be_sent(case: Case, arrival: int) -> bool:
+    held = case.trace.arrivals
+    assert held is not None
+    sender, stamp = int(held.sender[arrival]), int(held.stamp[arrival])
+    return bool(case.is_absent[sender]) or _gaps(case).may_hide(sender, stamp)
+
+
+def _told_found(case: Case, row: int, arrival: int) -> Telling:
+    held = case.trace.arrivals
+    assert held is not None
+    name, stamp = case.trace.names[int(held.sender[arrival])], int(held.stamp[arrival])
+    to = case.trace.names[case.trace.process_of(row)]
+    return Telling(f"a send by {name} to {to} with clock {stamp}", "no such send", (row,))
+
+
+def _sender(case: Case, row: int) -> str:
+    place = int(case.messages.sender[row])
+    return "somebody" if place == NOBODY else case.trace.names[place]
+
+
+def _named(case: Case, row: int) -> str:
+    of = case.columns
+    to = case.trace.names[case.trace.process_of(row)]
+    if of.received is not None and of.received[row] != MISSING:
+        return f"to {to} of message {of.received[row]}"
+    if of.stamp is not None and of.stamp[row] != MISSING:
+        return f"to {to} with clock {of.stamp[row]}"
+    return f"to {to}"
+
+
+def _has_name(case: Case, row: int) -> bool:
+    """Whether a receive names its message: without its name no send can be told to be missing."""
+    of = case.columns
+    if of.received is not None and of.received[row] != MISSING:
+        return True
+    if case.messages.sender[row] == NOBODY and of.stamp is None:
+        return case.trace.timestamps is not None and bool(case.columns.kind[row] != RECEIVE)
+    return of.stamp is None or bool(of.stamp[row] != MISSING)
+
+
+def _may_be_missing(case: Case, row: int) -> bool:
+    """Whether the send of an unmatched message may be there, or in what the log does not hold."""
+    if not _has_name(case, row):
+        return True
+    sender = int(case.messages.sender[row])
+    if sender == NOBODY:
+        return bool(case.has_holes.any() or case.is_open.any())
+    if case.is_absent[sender]:
+        return True
+    of = case.columns
+    if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
+        return bool(case.has_holes[sender] or case.is_open[sender])
+    stamp = int(of.stamp[row])
+    return _gaps(case).may_hide(sender, stamp)
+
+
+def _gaps(case: Case) -> "_Gaps":
+    gaps: _Gaps = case.kept("named gaps", _Gaps)
+    return gaps
+
+
+class _Gaps:
+    """Where in each process's clocks events may be that its log does not hold."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._known: dict[int, tuple[Array, Array]] = {}
+
+    def may_hide(self, sender: int, stamp: int) -> bool:
+        """Whether an event with this clock may be missing from the sender's log."""
+        if sender not in self._known:
+            self._known[sender] = self._of(sender)
+        low, high = self._known[sender]
+        return bool(((low < stamp) & (stamp < high)).any())
+
+    def _of(self, sender: int) -> tuple[Array, Array]:
+        case, clock = self._case, self._case.columns.clock
+        begin, end = (int(case.trace.starts[sender + step]) for step in (0, 1))
+        holes = case.trace.holes
+        mine = holes[(holes >= begin) & (holes < end)]
+        low = np.where(mine > begin, clock[np.maximum(mine - 1, 0)], MISSING)
+        high = clock[mine]
+        if begin < end and case.begins_anywhere[begin]:
+            low, high = np.append(low, MISSING), np.append(high, clock[begin])
+        if case.is_open[sender]:
+            last = clock[begin:end].max() if begin < end else MISSING
+            low, high = np.append(low, last), np.append(high, 2**63 - 1)
+        return low, high
+
+
+# Delivered twice.
+
+
+def _twice(case: Case) -> Findings:
+    """No message is received twice by the same process."""
+    rows, keys = received_keys(case)
+    first, again = _again(rows, keys)
+    if case.trace.arrivals is not None:
+        more_first, more_again = _arrived_again(case)
+        new = ~np.isin(arrived_keys(case)[more_again], keys[np.isin(rows, again)])
+        rows_again = case.arrival_rows[more_again[new]]
+        first = np.concatenate([first, case.arrival_rows[more_first[new]]])
+        again = np.concatenate([again, rows_again])
+
+    def tell(number: int) -> Telling:
+        row, before = int(again[number]), int(first[number])
+        source = int(case.messages.source[before])
+        return Telling(
+            "each message once",
+            f"the message of {_sender(case, before)} {_named(case, before)} again",
+            (*((source,) if source >= 0 else ()), before, row),
+        )
+
+    return findings(again, tell)
+
+
+def received_keys(case: Case) -> tuple[Array, Array]:
+    """Return the rows that received, and a number for each message at its receiver.
+
+    Messages are told apart by their sends, where these are there, else by their names.
+    """
+    of = case.columns
+    if of.received is not None:
+        rows = np.flatnonzero(of.received != MISSING)
+        names = np.unique(of.received[rows], return_inverse=True)[1]
+        names = names * case.trace.processes + case.process[rows]
+    elif of.stamp is None or of.sender is None:
+        return NO_ROWS, NO_ROWS
+    else:
+        rows, names = receive_names(case.trace)
+    return rows, _keys(case, names, case.messages.source[rows], case.process[rows])
+
+
+def arrived_keys(case: Case) -> Array:
+    """Return the number of the message of every arrival, as `received_keys` numbers them."""
+    to = case.process[case.arrival_rows]
+    return _keys(case, arrival_names(case.trace), case.arrival_sources, to)
+
+
+def _keys(case: Case, names: Array, sources: Array, to: Array) -> Array:
+    known = sources >= 0
+    keys: Array = np.where(known, sources * case.trace.processes + to, -1 - names)
+    return keys
+
+
+def _again(rows: Array, keys: Array) -> tuple[Array, Array]:
+    """Return of each key that comes again the row where it was first, and the row of each again."""
+    again = np.flatnonzero(occurrences(keys) > 0)
+    firsts = np.unique(keys, return_index=True)
+    return rows[firsts[1][np.searchsorted(firsts[0], keys[again])]], rows[again]
+
+
+def _arrived_again(case: Case) -> tuple[Array, Array]:
+    keys = arrived_keys(case)
+    return _again(np.arange(len(keys)), keys)
+
+
+# First in, first out.
+
+
+def _fifo(case: Case) -> Findings:
+    """On one channel messages arrive in the order in which they were sent.
+
+    What came a second time, or was found late but received in its turn, is told
+    by other rules.
+    """
+    rows, sources = case.delivered
+    channel, order = _by_channel(case, rows, sources)
+    source = sources[order]
+    latest = _running_max(channel[order], source)
+    late = np.flatnonzero(source < latest)
+    if case.trace.arrivals is not None:
+        late = late[~_is_told_elsewhere(case, order[late], latest[late])]
+    wrong = rows[order[late]]
+
+    def tell(number: int) -> Telling:
+        row, mine, other = int(wrong[number]), int(source[late[number]]), int(latest[late[number]])
+        sender = case.trace.names[case.trace.process_of(mine)]
+        return Telling(
+            f"before the message that {sender} sent later, at {case.name(other)}",
+            f"the message of {case.name(mine)} after that of {case.name(other)}",
+            (mine, other, row),
+        )
+
+    return findings(wrong, tell)
+
+
+def _is_told_elsewhere(case: Case, late: Array, overtaking: Array) -> Array:
+    """Whether arrivals that come late came before, or were received before what overtook them."""
+    again = occurrences(arrived_keys(case))[late] > 0
+    to = case.process[case.arrival_rows[late]].tolist()
+    pairs = zip(case.arrival_sources[late].tolist(), overtaking.tolist(), to, strict=True)
+    in_turn = [
+        0 <= _received_at(case, mine, place) < _received_at(case, other, place)
+        for mine, other, place in pairs
+    ]
+    told: Array = again | np.array(in_turn, bool)
+    return told
+
+
+def _received_at(case: Case, send: int, to: int) -> int:
+    """Return the row of the first receive, by a process, of what an event sent; -1 if none."""
+    low, high = case.trace.starts[[to, to + 1]].tolist()
+    return min((row for row in case.receives_of(send) if low <= row < high), default=-1)
+
+
+def _by_channel(case: Case, rows: Array, sources: Array) -> tuple[Array, Array]:
+    """Return a number for each one's channel, and the order that puts channels together."""
+    senders = np.searchsorted(case.trace.starts, sources, side="right") - 1
+    channel = case.process[rows].astype(np.int64) * case.trace.processes + senders
+    order = np.argsort(channel, kind="stable")
+    return channel, order[sources[order] >= 0]
+
+
+def _running_max(group: Array, values: Array) -> Array:
+    """Return the greatest value so far within each group; groups stand together."""
+    if not len(values):
+        return values
+    rank = np.cumsum(np.concatenate([[False], group[1:] != group[:-1]]))
+    span = int(values.max()) + 1
+    raised: Array = np.maximum.accumulate(values + rank * span) - rank * span
+    return raised
+
+
+FROM_NOWHERE = Rule("from-nowhere", "every message received was sent", has_messages, _from_nowhere)
+DELIVERED_TWICE = Rule("delivered-twice", "no message is delivered twice", has_messages, _twice)
+FIFO = Rule(
+    "fifo", "on a channel messages arrive in the order in which they were sent", has_messages, _fifo
+)

@@ -1,0 +1,295 @@
+"""Vector and matrix clocks: the strong clock condition, entry by entry.
+
+Fidge 1988; Mattern 1989. Entry j of an event's timestamp counts the events of
+process j in its past. That holds for all events, and with it a -> b if and only
+if V(a) < V(b), exactly if it holds from step to step: an event has of each
+entry the greatest that the event before and its messages have, and one more of
+its own. So every event is judged by its own step, from what its neighbours
+wrote: one that is wrong does not make all later ones wrong.
+
+A timestamp violates one rule: that which comes first of gone back, not merged,
+own entry, ahead.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from driftlab.history.matching.messages import UNMATCHED
+from driftlab.judge.rules.context import Case
+from driftlab.judge.rules.dense_timestamps import Heard, blocks, is_stamped, table
+from driftlab.judge.rules.rule import Findings, Rule, Telling, findings
+from driftlab.model.columns import Array
+
+HOLDS, BACK, MERGE, OWN, AHEAD, MATRIX = range(6)
+
+
+class Steps(NamedTuple):
+    """What is wrong with each event's step, one of the above, and with which entry; or unknown."""
+
+    verdict: Array
+    entry: Array
+    is_unknown: Array
+
+
+def _steps(case: Case) -> Steps:
+    """Judge the step of every event."""
+    rows = len(case)
+    steps = Steps(np.zeros(rows, np.uint8), np.zeros(rows, np.int64), np.zeros(rows, bool))
+    held = case.trace.timestamps
+    assert held is not None
+    stamped, heard = is_stamped(held), Heard(case)
+    lone = _hears_from_nowhere(case)
+    for block in blocks(rows, _width(case)):
+        _judge(case, block, stamped, heard, lone, steps)
+    _clear_misled(case, steps)
+    return steps
+
+
+def _clear_misled(case: Case, steps: Steps) -> None:
+    """Clear receives whose message came from an event that is wrong in the same entry.
+
+    What it carried is then not what stands there: the event alone is blamed.
+    """
+    to, came_from = case.pairs
+    receives = np.isin(steps.verdict[to], (MERGE, AHEAD))
+    to, came_from = to[receives], came_from[receives]
+    misled = (steps.verdict[came_from] != HOLDS) & (steps.entry[came_from] == steps.entry[to])
+    steps.verdict[to[misled]] = HOLDS
+
+
+def _width(case: Case) -> int:
+    held = case.trace.timestamps
+    matrix = held is not None and held.clock == "matrix"
+    return case.trace.processes ** (2 if matrix else 1)
+
+
+def _hears_from_nowhere(case: Case) -> Array:
+    """Whether an event has a message whose send is not there: what it carried is not known."""
+    lone = case.messages.source == UNMATCHED
+    lone[case.messages.more_to[case.messages.more_from < 0]] = True
+    held = case.trace.timestamps
+    assert held is not None
+    to, came_from = case.pairs
+    lone[to[~is_stamped(held)[came_from]]] = True
+    return lone
+
+
+def _judge(
+    case: Case, block: Array, stamped: Array, heard: Heard, lone: Array, steps: Steps
+) -> None:
+    """Judge the steps of a block of events."""
+    now, before, came = _beside(case, block, heard)
+    process = case.process[block]
+    own = np.zeros(now.shape, bool)
+    own[np.arange(len(block)), process] = True
+    follows = _is_known(case, block, stamped)
+    known = follows & ~lone[block]
+    # A message may know of more own events than there were, where an own entry once went back.
+    counted = (now[own] != before[own] + 1) & (now[own] != np.maximum(before, came)[own] + 1)
+    back = now < before
+    ahead = ~own & (now > np.maximum(before, came)) & known[:, None]
+    miscounted = own & (counted & follows)[:, None]
+    if back.any() or miscounted.any() or ahead.any():
+        excused, was_ahead, was_known = _excused(case, block, heard, now, before, own)
+        back &= ~excused
+        ahead &= ~was_known
+        miscounted &= ~excused
+        rows = block[was_ahead.any(axis=1)] - 1
+        blamed = steps.verdict[rows] == HOLDS
+        steps.verdict[rows[blamed]] = AHEAD
+        steps.entry[rows[blamed]] = was_ahead[was_ahead.any(axis=1)].argmax(axis=1)[blamed]
+    wrong = {
+        BACK: back,
+        MERGE: ~own & (now < came),
+        OWN: miscounted,
+        AHEAD: ahead,
+    }
+    for verdict, mask in wrong.items():
+        hit = mask.any(axis=1) & stamped[block] & (steps.verdict[block] == HOLDS)
+        steps.verdict[block[hit]] = verdict
+        steps.entry[block[hit]] = mask[hit].argmax(axis=1)
+    begins = case.is_first[block] & case.may_lack_first[case.process[block]]
+    steps.is_unknown[block] = ~stamped[block] | case.after_hole[block] | begins
+
+
+def _excused(
+    case: Case, block: Array, heard: Heard, now: Array, before: Array, own: Array
+) -> tuple[Array, Array, Array]:
+    """Say which entries are right although that of the event before does not fit: that was wrong.
+
+    An entry that had jumped ahead there and stands here where it stood before
+    that; an own entry that had been miscounted there and is right again. The
+    second mask is of the former: there an entry was ahead. The third is of
+    entries that the process had heard of by then, though they did not stand there.
+    """
+    earlier = np.maximum(block - 1, 0)[1:] if block[0] == 0 else block - 1
+    past, came = np.zeros_like(now), np.zeros_like(now)
+    _, past[len(block) - len(earlier) :], came[len(block) - len(earlier) :] = _beside(
+        case, earlier, heard
+    )
+    fresh = case.is_first[block] | case.is_first[np.maximum(block - 1, 0)]
+    jumped = (before > np.maximum(past, came)) & (now >= past) & ~case.is_first[block][:, None]
+    was_ahead = ~own & jumped & (now < before)
+    recounted = own & (before != past + 1) & (now == past + 2) & ~fresh[:, None]
+    was_known = (now <= np.maximum(past, came)) & ~case.is_first[block][:, None]
+    return was_ahead | recounted, was_ahead, was_known
+
+
+def _beside(case: Case, block: Array, heard: Heard) -> tuple[Array, Array, Array]:
+    """Return the timestamps of a block, of the events before, and the greatest that came."""
+    own_row = _Rows(case)
+    now = own_row.of(block)
+    before = np.zeros_like(now)
+    has = ~case.is_first[block]
+    before[has] = own_row.of(block[has] - 1)
+    came = np.zeros_like(now)
+    place, source = heard.messages(block)
+    np.maximum.at(came, place, own_row.of(source, block[place]))
+    return now, before, came
+
+
+class _Rows:
+    """Reads vector times: timestamps, or of matrix clocks the row of the event's own process."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        held = case.trace.timestamps
+        assert held is not None
+        self._held = held
+
+    def of(self, rows: Array, readers: Array | None = None) -> Array:
+        """Return the vector times of some events, one a row."""
+        case, size = self._case, self._case.trace.processes
+        if self._held.clock == "vector":
+            return table(self._held, rows, size)
+        numbers = table(self._held, rows, size * size).reshape(len(rows), size, size)
+        return numbers[np.arange(len(rows)), case.process[rows]]
+
+
+def _is_known(case: Case, block: Array, stamped: Array) -> Array:
+    """Whether the event before is there with its timestamp, or there is none before it.
+
+    A log that says nothing of its begin may begin anywhere, but for an own entry of 1.
+    """
+    is_first = case.is_first[block]
+    before = np.where(is_first, True, stamped[block - 1])
+    begins = is_first & case.may_lack_first[case.process[block]]
+    return before & ~case.after_hole[block] & ~begins
+
+
+def _judged(case: Case) -> Steps:
+    steps: Steps = case.kept("vector steps", _steps)
+    return steps
+
+
+def _rule(verdict: int) -> Callable[[Case], Findings]:
+    """Return what picks the events of one verdict, and tells of them."""
+
+    def judge(case: Case) -> Findings:
+        steps = _judged(case)
+        rows = np.flatnonzero(steps.verdict == verdict)
+        # An event left undecided is told of once.
+        unknown = steps.is_unknown if verdict == OWN else np.zeros(0, np.int64)
+        return findings(
+            rows,
+            lambda number: _tell(case, verdict, int(rows[number]), int(steps.entry[rows[number]])),
+            unknown,
+            "it has no timestamp, or what was before it is missing",
+        )
+
+    return judge
+
+
+def _tell(case: Case, verdict: int, row: int, entry: int) -> Telling:
+    own_row = _Rows(case)
+    name = case.trace.names[entry]
+    here = np.array([row])
+    now = int(own_row.of(here)[0, entry])
+    before = 0 if case.is_first[row] else int(own_row.of(here - 1)[0, entry])
+    own = (row - 1,) if not case.is_first[row] else ()
+    sources = np.array(case.sources_of(row), np.int64)
+    came = own_row.of(sources)[:, entry] if len(sources) else np.zeros(0, np.int64)
+    best = int(came.max()) if len(came) else 0
+    proof = (*own, *(sources[came == best][:1].tolist() if len(came) else ()), row)
+    expected = {
+        BACK: f"entry {name} not below {before}, where it stood before",
+        MERGE: f"entry {name} not below {best}, which the message carried",
+        OWN: f"own entry {before + 1}",
+        AHEAD: f"entry {name} at most {max(before, best)}, all that it has heard of",
+    }
+    return Telling(
+        expected[verdict], f"{name}: {now}", (row - 1, row) if verdict == BACK else proof
+    )
+
+
+def _has(*clocks: str) -> Callable[[Case], bool]:
+    def applies(case: Case) -> bool:
+        held = case.trace.timestamps
+        return held is not None and held.clock in clocks
+
+    return applies
+
+
+# Matrix clocks: the rows of others.
+
+
+def _matrix(case: Case) -> Findings:
+    """Every other row is entry by entry the greatest of those before and of those that came."""
+    held = case.trace.timestamps
+    assert held is not None
+    size = case.trace.processes
+    stamped, heard, lone = is_stamped(held), Heard(case), _hears_from_nowhere(case)
+    wrong: dict[int, int] = {}
+    for block in blocks(len(case), size * size):
+        now, expected = _matrices(case, block, heard, size * size)
+        others = np.repeat(np.arange(size), size)[None, :] != case.process[block][:, None]
+        mask = others & (now != expected)
+        hit = mask.any(axis=1) & stamped[block] & _is_known(case, block, stamped) & ~lone[block]
+        hit &= _judged(case).verdict[block] == HOLDS
+        wrong |= dict(zip(block[hit].tolist(), mask[hit].argmax(axis=1).tolist(), strict=True))
+    rows = np.array(list(wrong), np.int64)
+
+    def tell(number: int) -> Telling:
+        row = int(rows[number])
+        here, entry = np.array([row]), wrong[row]
+        now, expected = _matrices(case, here, heard, size * size)
+        owner, about = case.trace.names[entry // size], case.trace.names[entry % size]
+        said = f"row {owner}, entry {about}"
+        sources = case.sources_of(row)
+        own = (row - 1,) if not case.is_first[row] else ()
+        return Telling(f"{said}: {expected[0, entry]}", f"{now[0, entry]}", (*own, *sources, row))
+
+    return findings(rows, tell)
+
+
+def _matrices(case: Case, block: Array, heard: Heard, width: int) -> tuple[Array, Array]:
+    """Return the matrices of a block, and the greatest of those before and of those that came."""
+    held = case.trace.timestamps
+    assert held is not None
+    now = table(held, block, width)
+    expected = np.zeros_like(now)
+    has = ~case.is_first[block]
+    expected[has] = table(held, block[has] - 1, width)
+    place, source = heard.messages(block)
+    np.maximum.at(expected, place, table(held, source, width))
+    return now, expected
+
+
+def _vector_rule(name: str, says: str, verdict: int) -> Rule:
+    return Rule(name, says, _has("vector", "matrix"), _rule(verdict))
+
+
+VECTOR_BACK = _vector_rule("vector-back", "no entry goes back from event to event", BACK)
+VECTOR_MERGE = _vector_rule("vector-merge", "no entry is below what the message carried", MERGE)
+VECTOR_OWN = _vector_rule("vector-own", "the own entry counts the own events, one by one", OWN)
+VECTOR_AHEAD = _vector_rule(
+    "vector-ahead", "no entry counts an event that the process cannot have heard of", AHEAD
+)
+MATRIX_MERGE = Rule(
+    "matrix-merge",
+    "what others are known to know is merged entry by entry",
+    _has("matrix"),
+    _matrix,
+)

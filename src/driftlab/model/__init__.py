@@ -1,0 +1,1 @@
+"""Events, schedules and random streams: the vocabulary that every other layer shares."""

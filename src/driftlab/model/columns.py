@@ -1,0 +1,172 @@
+"""Events as columns: one array a field, one row an event.
+
+The same columns, whoever made them: a journal, another tool's log, or an engine.
+What a log does not tell is MISSING, or the whole column is None.
+
+Timestamps of a further clock, between text and columns.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+KINDS: Final = ("internal", "send", "receive", "unsaid")  # the numbers of the column `kind`
+INTERNAL: Final = 0
+SEND: Final = 1
+RECEIVE: Final = 2
+UNSAID: Final = 3  # the log does not say
+
+MISSING: Final = -(2**63)  # in a column of 64 bits
+NOBODY: Final = -1  # in `sender`: nothing was received
+EVERY_PEER: Final = -1  # in `target`: all that it can send to
+NO_TARGET: Final = -2
+SET_FIRST: Final = -3  # in `target`: SET_FIRST - k is the set number k of several targets
+
+Array = Any  # of numpy
+
+
+class Columns(NamedTuple):
+    """The columns, each an array with a row an event, or None where the log has none of it.
+
+    kind u1: one of KINDS.
+    clock i8: the Lamport clock after the event.
+    sender i4: of the message received, a position; NOBODY where there was none.
+    stamp i8: the Lamport clock that it carried.
+    target i4: to whom the event sent: a position, EVERY_PEER, NO_TARGET or a set.
+    queue i8: the length of the inbox after the event.
+    tick i8: its number, from 0.
+    due_ns i8, late_ns i8: when the tick was due after the start, and how much later it began.
+    time_ns i8: the machine's own time, nanoseconds since 1970 or since any other instant.
+    line i8: where the event stands in its file, from 1.
+    file i4: which of the trace's files that is; None where file p is of process p.
+    sent i8, received i8: explicit names of messages, as whole numbers, MISSING where none.
+    """
+
+    kind: Array
+    clock: Array = None
+    sender: Array = None
+    stamp: Array = None
+    target: Array = None
+    queue: Array = None
+    tick: Array = None
+    due_ns: Array = None
+    late_ns: Array = None
+    time_ns: Array = None
+    line: Array = None
+    file: Array = None
+    sent: Array = None
+    received: Array = None
+
+
+class Timestamps(NamedTuple):
+    """The timestamps of one further clock: row i's entries are starts[i]:starts[i + 1].
+
+    clock: `vector` (an entry a process), `matrix` (entry row * processes + column)
+    or `hybrid` (entry 0 physical nanoseconds, 1 the counter).
+    starts i8, entries i4 (rising within a row), values i8. An event without
+    entries has no timestamp; an entry that is not there is 0.
+    """
+
+    clock: str
+    starts: Array
+    entries: Array
+    values: Array
+
+
+class Arrivals(NamedTuple):
+    """What each tick found in its sockets: row i's are starts[i]:starts[i + 1].
+
+    starts i8; sender i4, positions; stamp i8.
+    """
+
+    starts: Array
+    sender: Array
+    stamp: Array
+
+
+def process_major(process: Array, processes: int) -> tuple[Array, Array]:
+    """Return where each process's rows begin, and the order that puts rows in process order.
+
+    `process` i4, u4 or i8: the position of each row's process; the order within
+    one is kept. The order is None if the rows stand so already.
+    """
+    import numpy as np
+
+    counts = np.bincount(process, minlength=processes) if len(process) else np.zeros(processes, int)
+    starts = np.zeros(processes + 1, np.int64)
+    np.cumsum(counts, out=starts[1:])
+    if len(process) < 2 or bool((process[1:] >= process[:-1]).all()):
+        return starts, None
+    return starts, np.argsort(process, kind="stable")
+
+
+def starts_of(counts: Any) -> Array:
+    """Return where each row's part begins, and the end, from how many each has; i8."""
+    import numpy as np
+
+    starts = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=starts[1:])
+    return starts
+
+
+def timestamp_texts(held: Timestamps, processes: int) -> list[str | None]:
+    """Return each event's timestamp as its clock writes it; None where it has none."""
+    width = _width(held.clock, processes)
+    starts, entries, values = (each.tolist() for each in held[1:])
+    texts: list[str | None] = []
+    for begin, end in pairwise(starts):
+        if begin == end:
+            texts.append(None)
+            continue
+        numbers = [0] * width
+        for place in range(begin, end):
+            numbers[entries[place]] = values[place]
+        texts.append(_text(held.clock, numbers, processes))
+    return texts
+
+
+def text_at(held: Timestamps, row: int, processes: int) -> str | None:
+    """Return one event's timestamp as its clock writes it; None where it has none."""
+    begin, end = int(held.starts[row]), int(held.starts[row + 1])
+    if begin == end:
+        return None
+    numbers = [0] * _width(held.clock, processes)
+    for entry, value in zip(held.entries[begin:end], held.values[begin:end], strict=True):
+        numbers[entry] = int(value)
+    return _text(held.clock, numbers, processes)
+
+
+def _width(clock: str, processes: int) -> int:
+    """Return how many numbers a timestamp has."""
+    return {"vector": processes, "matrix": processes**2, "hybrid": 2}[clock]
+
+
+def _text(clock: str, numbers: Sequence[int], processes: int) -> str:
+    if clock != "matrix":
+        return ".".join(map(str, numbers))
+    rows = (numbers[row * processes : (row + 1) * processes] for row in range(processes))
+    return "/".join(".".join(map(str, row)) for row in rows)
+
+
+def from_texts(clock: str, texts: Iterable[str | None]) -> Timestamps:
+    """Read timestamps as `encode` writes them: whole numbers parted by dots, rows by slashes.
+
+    Raises ValueError at what is no number.
+    """
+    rows = [
+        None if text is None else [int(part) for part in text.replace("/", ".").split(".")]
+        for text in texts
+    ]
+    return from_rows(clock, [None if row is None else dict(enumerate(row)) for row in rows])
+
+
+def from_rows(clock: str, rows: Sequence[dict[int, int] | None]) -> Timestamps:
+    """Put timestamps into columns: of each event its entries by number, or None."""
+    import numpy as np
+
+    starts = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum([len(row or ()) for row in rows], out=starts[1:])
+    ordered = [sorted((row or {}).items()) for row in rows]
+    entries = np.array([entry for row in ordered for entry, _ in row], np.int32)
+    values = np.array([value for row in ordered for _, value in row], np.int64)
+    return Timestamps(clock, starts, entries, values)

@@ -1,0 +1,1 @@
+"""The simulated world: the general engine, and the compiled one beside it."""
