@@ -8,7 +8,7 @@ from driftlab.model.random_streams import Purpose, stream
 from driftlab.network.latency import Latency, logarithms
 from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
-from driftlab.simulator.compiled.memory_layout import space_for
+from driftlab.simulator.compiled.memory_layout import allocate
 
 SOURCE = Path(__file__).parent / "floor.c"
 KINDS = {"none": 0, "fixed": 1, "uniform": 2, "exponential": 3}
@@ -31,7 +31,7 @@ def compile_floor(folder: str) -> str:
 
 def floor_text(scenario: Scenario, number: int, *, recorded: bool = False) -> str:
     """Return a run as the C program reads it: the same layout as the compiled engine's."""
-    space = space_for(scenario, number)
+    space = allocate(scenario, number)
     run, latency = space.run, scenario.message_latency
     names = ("one_below", "all_below", "by_sender", "horizon", "period", "window", "shift")
     plan = [schedule_of(scenario, number, i, r) for i, r in enumerate(scenario.rates_of(number))]

@@ -21,7 +21,7 @@ import numpy as np
 
 import driftlab
 from benchmarks.tables import NONE, Cell, Table, compare, progress
-from driftlab.history.happened_before import Order
+from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
 from driftlab.history.vector_times import vectors
@@ -99,7 +99,7 @@ def _repeated(once: Long, times: int) -> Long:
     kind = np.zeros(len(clocks), np.uint8)
     nothing = np.zeros(0, np.int64)
     trace = Trace(once.trace.names, long_starts, Columns(kind=kind, clock=clocks))
-    return Long(trace, Messages(sources, senders, nothing, nothing, uneven=nothing))
+    return Long(trace, Messages(sources, senders, nothing, nothing, stamp_per_target=nothing))
 
 
 class _Floor:
@@ -252,7 +252,7 @@ def _vectors_row(floor: _Floor, long: Long, repetitions: int, fresh: bool) -> tu
 
 def _events_table(long: Long, events: int) -> Table:
     progress("history: questions about single events")
-    order = Order(long.trace, long.messages)
+    order = HappenedBefore(long.trace, long.messages)
     _, seconds = _timed(lambda: order.index)
     held = 0 if order.index is None else order.index.table.nbytes
     some = Random(3).sample(range(len(long)), events)
@@ -260,7 +260,7 @@ def _events_table(long: Long, events: int) -> Table:
     asked: dict[str, Callable[[int, int], Any]] = {
         "past": lambda one, _: order.past(one),
         "future": lambda one, _: order.future(one),
-        "all concurrent with it": lambda one, _: order.beside(one),
+        "all concurrent with it": lambda one, _: order.concurrent_ranges(one),
         "happened_before, of two": order.happened_before,
         "why, of two": order.why,
     }

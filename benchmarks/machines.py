@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic_ns
 from typing import NamedTuple
 
-from driftlab.journal.reader import journals_of
+from driftlab.journal.reader import read_journals
 from driftlab.journal.run_folder import new_run_id
 from driftlab.real.launcher import _Launch, _Signals, launch
 from driftlab.scenario.plan import plan_run
@@ -38,7 +38,7 @@ def lateness_of(scenario: Scenario) -> Lateness | None:
             raise KeyboardInterrupt
         if not outcome.is_whole:
             return None
-        return [[entry.instant.late_ns for entry in each.entries] for each in journals_of(where)]
+        return [[entry.instant.late_ns for entry in each.entries] for each in read_journals(where)]
 
 
 @contextmanager
@@ -55,11 +55,11 @@ def mesh_of(machines: int) -> Iterator[Mesh]:
         began_ns = monotonic_ns()
         try:
             start._spawn()
-            start._gate()
+            start._await_mesh()
             seconds = (monotonic_ns() - began_ns) / 1e9
             yield Mesh(seconds, [hand.process.pid for hand in start._hands])
         finally:
-            start._clear()
+            start._kill_and_reap()
 
 
 @contextmanager

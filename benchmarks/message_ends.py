@@ -19,10 +19,10 @@ from time import monotonic_ns, process_time_ns
 
 from driftlab.network import wire
 from driftlab.real.addresses import Address, listen
-from driftlab.real.event_loop import Waiter
-from driftlab.real.inbound import INTAKE_BYTES_MAX, Intake
+from driftlab.real.event_loop import EventLoop
+from driftlab.real.inbound import INBOUND_BYTES_MAX, Inbound
 from driftlab.real.incidents import Incidents
-from driftlab.real.outbound import Channel
+from driftlab.real.outbound import OutboundChannel
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
 
@@ -50,38 +50,38 @@ def _say(instant_ns: int, cpu_ns: int) -> None:
 
 
 def _send_ours(port: int, frames: int) -> None:
-    waiter = Waiter()
+    waiter = EventLoop()
     incidents = Incidents(lambda topic, fields: None)
     greeting = wire.iam("A", RUN_ID)
-    channel = Channel("B", Address(LOOPBACK, port), greeting, waiter, incidents)
+    channel = OutboundChannel("B", Address(LOOPBACK, port), greeting, waiter, incidents)
     channel.dial()
-    waiter.serve_while(lambda: not channel.is_open)
+    waiter.run_while(lambda: not channel.is_open)
     began_ns, cpu_ns = monotonic_ns(), process_time_ns()
     for stamp in range(1, frames + 1):
         channel.send(wire.hello(("B",), stamp))
         if channel.waiting > WAITING_FRAMES_MAX:
-            waiter.serve_while(lambda: channel.waiting > WAITING_FRAMES_MAX // 2)
-    waiter.serve_while(lambda: channel.waiting > 0)
+            waiter.run_while(lambda: channel.waiting > WAITING_FRAMES_MAX // 2)
+    waiter.run_while(lambda: channel.waiting > 0)
     _say(began_ns, cpu_ns)
     sys.stdin.read()  # hold the connection until the benchmark has its figures
 
 
-def _intake(listener: socket.socket, waiter: Waiter, order: str) -> tuple[Intake, int]:
+def _intake(listener: socket.socket, waiter: EventLoop, order: str) -> tuple[Inbound, int]:
     """Return an intake that has met its one peer, and the processor time until then."""
     incidents = Incidents(lambda topic, fields: None)
     _, plan = plan_run(Scenario(machines=2), 1)
-    intake = Intake(plan, RUN_ID, order, listener, waiter, incidents)
-    waiter.serve_while(lambda: not intake.introduced)
+    intake = Inbound(plan, RUN_ID, order, listener, waiter, incidents)
+    waiter.run_while(lambda: not intake.introduced)
     return intake, process_time_ns()
 
 
 def _receive_ours(listener: socket.socket, frames: int, order: str) -> None:
     """Serve for a tick, then collect: by peers it reads then, by arrival it has read meanwhile."""
-    waiter = Waiter()
+    waiter = EventLoop()
     intake, cpu_ns = _intake(listener, waiter, order)
     count = 0
     while count < frames:
-        waiter.serve_until(monotonic_ns() + TICK_NS)
+        waiter.run_until(monotonic_ns() + TICK_NS)
         count += len(intake.collect())
     _say(monotonic_ns(), cpu_ns)
 
@@ -116,7 +116,7 @@ def _receive_bare(listener: socket.socket, frames: int, by_ticks: bool) -> None:
         else:
             select.select([connection], [], [])
         try:
-            rest += connection.recv(INTAKE_BYTES_MAX)
+            rest += connection.recv(INBOUND_BYTES_MAX)
         except BlockingIOError:
             continue
         clocks, rest = _cut(rest)

@@ -23,7 +23,7 @@ from driftlab.model.event import Event, Message
 from driftlab.model.random_streams import DIE_BITS, draw
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
-from driftlab.simulator.engine import Sink, Ways, simulate_run
+from driftlab.simulator.engine import NetworkConfig, Sink, simulate_run
 
 Coming = Generator[Any, Any, None]  # what waits for its next tick
 
@@ -79,7 +79,7 @@ def ours(machines: int, ticks: int, order: str, own: bool) -> Outcome:
     made = [Machine(plan, process) for plan in plans]
     history = History()
     before, began = _resident_bytes(), perf_counter()
-    simulate_run(plans, made, Ways(order), history.sink())
+    simulate_run(plans, made, NetworkConfig(order), history.sink())
     seconds = perf_counter() - began
     grown = _resident_bytes() - before
     return Outcome(seconds, len(history.events), [machine.clock for machine in made], grown)

@@ -21,7 +21,7 @@ from driftlab.machine.machine import Machine
 from driftlab.model.event import Kind
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
-from driftlab.simulator.engine import Ways, simulate_run
+from driftlab.simulator.engine import NetworkConfig, simulate_run
 
 BUSY = 5.0  # ticks per second of a process, where JOBS messages, each a second on its way, come
 POLLING = 20.0
@@ -48,7 +48,9 @@ def ours(processes: int, events: int, rate: float) -> Count:
     history = History()
     scenario.message_latency.sample_ns(0)  # makes the tables of logarithms
     began = perf_counter()
-    simulate_run(plans, machines, Ways("arrival", scenario.message_latency), history.sink())
+    simulate_run(
+        plans, machines, NetworkConfig("arrival", scenario.message_latency), history.sink()
+    )
     seconds = perf_counter() - began
     return Count(seconds, sum(event.kind is Kind.RECEIVE for event in history.events))
 

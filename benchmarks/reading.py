@@ -22,7 +22,7 @@ import driftlab
 from benchmarks.tables import NONE, Cell, Table, compare, progress
 from driftlab.api.pack import pack
 from driftlab.history import run_reader
-from driftlab.history.run_reader import journals_in
+from driftlab.history.run_reader import run_journals
 
 READ_TARGET = 0.5
 HZ = 100
@@ -80,13 +80,13 @@ def _read_row(words: str, folder: Path, repetitions: int) -> tuple[Cell, ...]:
     paths = sorted(folder.glob("*.log"))
     size = sum(path.stat().st_size for path in paths) / 1e6
     before, run_reader.SCAN_BYTES_MIN = run_reader.SCAN_BYTES_MIN, 0  # type: ignore[misc]
-    events = len(journals_in(folder).trace())
+    events = len(run_journals(folder).trace())
     theirs = _polars(paths)
     if theirs != events:
         raise RuntimeError(f"Polars sees {theirs} events, we {events}")
     ours_speed, theirs_speed = [], []
     for _ in range(repetitions):
-        ours_speed.append(size / _seconds(lambda: len(journals_in(folder).trace())))
+        ours_speed.append(size / _seconds(lambda: len(run_journals(folder).trace())))
         theirs_speed.append(size / _seconds(lambda: _polars(paths)))
     run_reader.SCAN_BYTES_MIN = before  # type: ignore[misc]
     found = compare(ours_speed, theirs_speed)

@@ -15,7 +15,7 @@ from time import perf_counter
 from benchmarks.tables import Cell, Table, progress
 from driftlab.foreign import read_log
 from driftlab.history.matching.match import match
-from driftlab.history.matching.repair import mended
+from driftlab.history.matching.repair import repair_names
 from driftlab.judge.checker import chosen_rules, judge
 
 PROCESSES = 8
@@ -79,7 +79,7 @@ def _row(log: Path, events: int, repetitions: int) -> tuple[Cell, ...]:
         done = perf_counter()
         messages = match(trace)
         matched = perf_counter()
-        if not judge(trace, mended(trace), messages, chosen_rules()).holds:
+        if not judge(trace, repair_names(trace), messages, chosen_rules()).holds:
             raise RuntimeError(f"{log}: is not judged to hold")
         judges.append(perf_counter() - matched)
         reads.append(done - begun)

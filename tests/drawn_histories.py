@@ -86,7 +86,7 @@ def tell(processes: int, events: Sequence[Drawn], unknown: Sequence[int] = ()) -
     more_to, more_from = np.array(sorted(more), np.int64).reshape(-1, 2).T
     sender = np.full(len(events), NOBODY, np.int32)
     trace = Trace([f"P{place}" for place in range(processes)], starts, Columns(kind, time_ns=times))
-    messages = Messages(source, sender, more_to, more_from, uneven=more_to[:0])
+    messages = Messages(source, sender, more_to, more_from, stamp_per_target=more_to[:0])
     return Told(tuple(events), tuple(row.tolist()), happened_before(events), trace, messages)
 
 

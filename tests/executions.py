@@ -134,7 +134,7 @@ def edges_of(trace: Trace) -> set[Edge]:
     """Return the messages of a trace, each end as the process's name and the event's number."""
     messages = match(trace)
     pairs = [(int(messages.source[row]), int(row)) for row in messages.receives]
-    pairs += list(zip(messages.more_from.tolist(), messages.more_to.tolist(), strict=True))
+    pairs += list(zip(messages.extra_sends.tolist(), messages.extra_receives.tolist(), strict=True))
     return {(trace.place(source), trace.place(row)) for source, row in pairs}
 
 

@@ -136,7 +136,7 @@ def tiny(
     trace = Trace(NAMES[:processes], starts, columns, sets=sets)
     to = np.array([received for received, _ in more], np.int64)
     came_from = np.array([sent for _, sent in more], np.int64)
-    return Tiny(trace, Messages(source, sender, to, came_from, uneven=to[:0]), pairs)
+    return Tiny(trace, Messages(source, sender, to, came_from, stamp_per_target=to[:0]), pairs)
 
 
 def _code(targets: set[int], sets: Sequence[tuple[int, ...]]) -> int:

@@ -3,7 +3,7 @@
 import random
 
 from driftlab import Message, Process, Record, Send
-from driftlab.machine.context import MachineView
+from driftlab.machine.context import ProcessContext
 
 ODDITIES = [
     0, -1, 2**70, 0.1, -1e300, True, "", "blank, comma:colon%percent\ttab\nline", "\u2028é😀",
@@ -170,7 +170,7 @@ class Mixed(Answers):
 class Deep(Answers):
     """A value nested too deep to be written."""
 
-    def __init__(self, machine: MachineView) -> None:
+    def __init__(self, machine: ProcessContext) -> None:
         super().__init__(machine)
         value: list[object] = []
         for _ in range(5000):

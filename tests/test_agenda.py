@@ -13,8 +13,14 @@ from driftlab.model.event import Event, Message
 from driftlab.model.schedule import Schedule
 from driftlab.scenario.plan import plan_run
 from driftlab.simulator import engine
-from driftlab.simulator.engine import Postbox, PromptBox, Ways, collector_spared, simulate_run
-from driftlab.simulator.tick_order import agenda, whole_period_ns
+from driftlab.simulator.engine import (
+    InstantMailbox,
+    Mailbox,
+    NetworkConfig,
+    gc_frozen,
+    simulate_run,
+)
+from driftlab.simulator.tick_order import tick_batches, whole_period_ns
 
 WHOLE = st.integers(1, 9).map(float)
 ANY = st.floats(0.01, 50)
@@ -23,7 +29,7 @@ ANY = st.floats(0.01, 50)
 def ticks_of(scenario: driftlab.Scenario) -> list[tuple[int, int]]:
     return [
         (begin_ns + due_ns, position)
-        for begin_ns, stretch in agenda(plan_run(scenario, 1))
+        for begin_ns, stretch in tick_batches(plan_run(scenario, 1))
         for due_ns, position in zip(*stretch, strict=True)
     ]
 
@@ -47,7 +53,7 @@ def test_every_tick_comes_once_in_the_order_of_due_time_and_position(
 
 
 def test_a_stretch_serves_again_where_the_rates_have_a_common_period() -> None:
-    stretches = [each for _, each in agenda(plan_run(driftlab.Scenario(seconds=90_000), 1))]
+    stretches = [each for _, each in tick_batches(plan_run(driftlab.Scenario(seconds=90_000), 1))]
     assert len(stretches) > 50
     assert len({id(each) for each in stretches}) <= 3
 
@@ -70,8 +76,8 @@ def test_a_prompt_box_gives_what_a_postbox_gives(
     steps: list[tuple[int, int, bool]], by_arrival: bool
 ) -> None:
     """A step lets so much time pass and posts for a sender, or collects what is there."""
-    prompt = PromptBox(None if by_arrival else {name: i for i, name in enumerate("ABCD")})
-    general = Postbox(by_arrival=by_arrival)
+    prompt = InstantMailbox(None if by_arrival else {name: i for i, name in enumerate("ABCD")})
+    general = Mailbox(by_arrival=by_arrival)
     now_ns, last = 0, 0
     for stamp, (passed_ns, sender, is_post) in enumerate(steps):
         if is_post and passed_ns == 0:
@@ -101,7 +107,7 @@ def test_a_run_stops_before_the_very_message_that_is_too_many(
             rows.append((due_ns, rows[-1][1] + more))
 
         machines = [Machine(plan) for plan in plans]
-        return simulate_run(plans, machines, Ways(), count).stopped_ns, rows
+        return simulate_run(plans, machines, NetworkConfig(), count).stopped_ns, rows
 
     whole_ns, every = run()
     monkeypatch.setattr(engine, "WAITING_MESSAGES_MAX", 200)
@@ -113,7 +119,7 @@ def test_a_run_stops_before_the_very_message_that_is_too_many(
 
 
 def test_the_collector_is_as_it_was_when_a_run_is_over() -> None:
-    with collector_spared() as spare:
+    with gc_frozen() as spare:
         spare()
         assert gc.get_freeze_count() > 0
     assert gc.get_freeze_count() == 0
@@ -123,7 +129,7 @@ def test_what_others_have_frozen_stays_frozen() -> None:
     gc.freeze()
     try:
         frozen = gc.get_freeze_count()
-        with collector_spared() as spare:
+        with gc_frozen() as spare:
             spare()
         assert gc.get_freeze_count() == frozen
     finally:

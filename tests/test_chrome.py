@@ -313,7 +313,7 @@ def test_what_stands_behind_the_document_is_told(
 ) -> None:
     trace = read_text(tmp_path, document + behind)
     assert (len(trace), reasons(trace)) == (1, told)
-    assert not len(trace.holes)
+    assert not len(trace.gaps)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.analysis import order_errors
-from driftlab.analysis.column_clocks import causality_of, vector_clocks
+from driftlab.analysis.column_clocks import causal_order, vector_clocks
 from driftlab.analysis.compare import Compared, Comparison, compare
-from driftlab.analysis.order_errors import interval, order_of
+from driftlab.analysis.order_errors import interval, pair_order
 from driftlab.analysis.restamp import changed, restamped
 from driftlab.api.history import History
 from driftlab.cli.main import main
@@ -174,8 +174,8 @@ def test_the_compiled_count_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) ->
     )
     assert not isinstance(run, list)
     history = run.history
-    of = causality_of(history.trace, history.messages)
-    order = order_of(of, vector_clocks(of))
+    of = causal_order(history.trace, history.messages)
+    order = pair_order(of, vector_clocks(of))
     value = history.trace.columns.time_ns
     plain = order_errors._misordered(order, value)
     monkeypatch.setattr("driftlab.jit.ROWS_COMPILED_MIN", 1)

@@ -18,12 +18,12 @@ from driftlab.simulator.compiled.engine import (
     Figures,
     NotCompiledError,
     Recorded,
+    incompatibility,
     record_run,
     simulate_runs,
-    why_not,
 )
-from driftlab.simulator.compiled.memory_layout import space_for
-from driftlab.simulator.engine import Ways, simulate_run
+from driftlab.simulator.compiled.memory_layout import allocate
+from driftlab.simulator.engine import NetworkConfig, simulate_run
 
 LATENCIES = [
     "none", "none", "none", "fixed:0", "fixed:0.25", "uniform:0..0.9", "uniform:0.00000001..3",
@@ -53,7 +53,7 @@ class General(NamedTuple):
         return [event for _, position, event in self.rows if position == process]
 
     def digest(self) -> int:
-        names = self.scenario.roster()
+        names = self.scenario.machine_names()
         near = self.scenario.neighbours(self.number)
         return digest_of_run(
             digest_of(self.of(i), names, [names[j] for j in near[i]])
@@ -64,7 +64,7 @@ class General(NamedTuple):
 def general(scenario: Scenario, number: int = 1) -> General:
     rows: list[tuple[int, int, Event]] = []
     plans = plan_run(scenario, number)
-    ways = Ways(scenario.order, scenario.message_latency)
+    ways = NetworkConfig(scenario.order, scenario.message_latency)
     simulate_run(
         plans, [Machine(plan) for plan in plans], ways,
         lambda position, event, due_ns, found: rows.append((due_ns, position, event)),
@@ -74,7 +74,7 @@ def general(scenario: Scenario, number: int = 1) -> General:
 
 def events_of(recorded: Recorded, scenario: Scenario, number: int) -> list[tuple[int, int, Event]]:
     """Turn columns back into the events that they stand for."""
-    names = scenario.roster()
+    names = scenario.machine_names()
     peers = [tuple(names[j] for j in others) for others in scenario.neighbours(number)]
     columns = [column.tolist() for column in recorded.history]
     rows = []
@@ -114,7 +114,7 @@ def figures_of(run: General) -> dict[str, list[int]]:
 
 def same(scenario: Scenario, number: int = 1, **keys: Any) -> Recorded:
     """Demand that both engines agree in every event and every figure."""
-    assert why_not(scenario) is None
+    assert incompatibility(scenario) is None
     expected = general(scenario, number)
     recorded = record_run(scenario, number, **keys)
     assert events_of(recorded, scenario, number) == expected.rows
@@ -334,16 +334,16 @@ def test_schedules_repeat_after_the_shortest_whole_time() -> None:
         (1000, 2000): 10**6, (0.001, 3): 10**12, (3.14159, 2.71828): 0, (1e6, 1.5): 0,
     }  # fmt: skip
     for rates, period in periods.items():
-        found = int(space_for(Scenario(rates=rates), 1).run["period"])
+        found = int(allocate(Scenario(rates=rates), 1).run["period"])
         assert found == period, rates
-        assert space_for(Scenario(rates=rates), 1, repeats=False).run["period"] == 0
+        assert allocate(Scenario(rates=rates), 1, repeats=False).run["period"] == 0
 
 
 @pytest.mark.parametrize("topology", ["ring", "star"])
 @pytest.mark.parametrize("size", [2, 3, 4, 9])
 def test_links_worked_out_at_once_are_those_of_the_topology(topology: str, size: int) -> None:
     scenario = Scenario(machines=size, topology=topology)
-    space = space_for(scenario, 1)
+    space = allocate(scenario, 1)
     near = scenario.neighbours(1)
     for machine, others in zip(space.machines, near, strict=True):
         first = int(machine["links"])
@@ -352,22 +352,24 @@ def test_links_worked_out_at_once_are_those_of_the_topology(topology: str, size:
 
 def test_what_is_not_compiled_says_why() -> None:
     plain = Scenario()
-    assert why_not(plain) is None
+    assert incompatibility(plain) is None
     keys: dict[str, Any] = {
         "process": "mine.py:Ring", "clock": "vector", "latencies": {"A>B": "fixed:1"},
     }  # fmt: skip
     for key, value in keys.items():
-        assert key in str(why_not(plain.replace(**{key: value})))
+        assert key in str(incompatibility(plain.replace(**{key: value})))
     refused = {
         "latency: lognormal": plain.replace(latency="lognormal:1000000,5"),
         "latency: exponential": Scenario(machines=5000, latency="exponential:1"),
     }
     for words, scenario in refused.items():
-        assert str(why_not(scenario)).startswith(words)
+        assert str(incompatibility(scenario)).startswith(words)
         with pytest.raises(NotCompiledError, match=words):
             simulate_runs(scenario)
-    assert why_not(Scenario(machines=5000, latency="fixed:1")) is None
-    assert why_not(Scenario(seconds=1e9, rates=[1e-9, 1e9], latency="exponential:1e6")) is None
+    assert incompatibility(Scenario(machines=5000, latency="fixed:1")) is None
+    assert (
+        incompatibility(Scenario(seconds=1e9, rates=[1e-9, 1e9], latency="exponential:1e6")) is None
+    )
 
 
 def test_a_history_too_long_for_its_columns_is_refused() -> None:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from driftlab import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
-from driftlab.simulator.compiled.batching import RUNS_LEAST, go_abreast, goes_abreast
+from driftlab.simulator.compiled.batching import RUNS_MIN, can_batch, run_batches
 from driftlab.simulator.compiled.engine import Figures, simulate_runs
-from driftlab.simulator.compiled.memory_layout import given_phases, space_for
+from driftlab.simulator.compiled.memory_layout import allocate, precomputed_phases
 from driftlab.simulator.compiled.run_metrics import empty
 from tests.test_compiled import CHANCES, equal, general
 
@@ -22,12 +22,12 @@ def alone(scenario: Scenario) -> Figures:
 
 def share_abreast(scenario: Scenario) -> float:
     """Return which share of the runs lockstep could do."""
-    space = space_for(scenario, 1)
-    if not goes_abreast(space, scenario.runs, WAITING_MESSAGES_MAX):
+    space = allocate(scenario, 1)
+    if not can_batch(space, scenario.runs, WAITING_MESSAGES_MAX):
         return 0.0
     own = empty(scenario.run_numbers, scenario.size)
     done = np.zeros(scenario.runs, np.bool_)
-    list(go_abreast(space, given_phases(scenario, space.cursors, own.numbers), own, done))
+    list(run_batches(space, precomputed_phases(scenario, space.cursors, own.numbers), own, done))
     return float(done.mean())
 
 
@@ -54,7 +54,7 @@ def test_each_run_of_many_is_the_run_alone(
 def test_most_runs_of_one_minute_go_in_lockstep() -> None:
     assert share_abreast(Scenario(rates=[6, 3, 1], runs=3000)) > 0.95
     assert share_abreast(Scenario(rates=[6, 3, 1], runs=3000, order="arrival")) > 0.95
-    assert share_abreast(Scenario(rates=[6, 3, 1], runs=RUNS_LEAST - 1)) == 0
+    assert share_abreast(Scenario(rates=[6, 3, 1], runs=RUNS_MIN - 1)) == 0
 
 
 @pytest.mark.parametrize("order", ["peers", "arrival"])
@@ -105,7 +105,7 @@ def differing(scenario: Scenario, rows: range) -> list[int]:
     return [
         row
         for row in rows
-        if int(figures.digest[row]) != general(scenario.alone(row + 1), row + 1).digest()
+        if int(figures.digest[row]) != general(scenario.for_run(row + 1), row + 1).digest()
     ]
 
 
@@ -124,6 +124,6 @@ def test_a_ring_that_is_full_to_its_last_place_is_not_trusted() -> None:
     wrong = [
         row
         for row in full
-        if int(figures.digest[row]) != general(scenario.alone(row + 1), row + 1).digest()
+        if int(figures.digest[row]) != general(scenario.for_run(row + 1), row + 1).digest()
     ]
     assert wrong == []

@@ -41,8 +41,8 @@ SECOND = 1_000_000_000
 AS_THEY_ARE: dict[str, tuple[Callable[..., int], int]] = {
     "mix": (random_streams.mix, 1), "draw": (random_streams.draw, 2),
     "stream": (random_streams.stream, 4),
-    "below": (random_streams.below, 2), "fold": (digest.fold, 2), "seal": (digest.seal, 2),
-    "weigh": (digest.weigh, 6),
+    "uniform_below": (random_streams.uniform_below, 2), "mix_in": (digest.mix_in, 2),
+    "finish": (digest.finish, 2), "hash_event": (digest.hash_event, 6),
 }  # fmt: skip
 
 
@@ -106,20 +106,20 @@ def test_the_folder_of_the_compiled_code_knows_every_source_of_it() -> None:
         for value in vars(room).values()
         if hasattr(value, "py_func")
     }
-    known = {str(jit_cache.HOUSE / name) for name in jit_cache.SOURCES}
+    known = {str(jit_cache.PACKAGE / name) for name in jit_cache.SOURCES}
     assert rooms <= known
     assert known - rooms == {jit_rules.__file__, records.__file__}
-    assert jit_cache.is_warm() or not jit_cache.folder().exists()
+    assert jit_cache.is_warm() or not jit_cache.cache_folder().exists()
 
 
 def test_to_ask_whether_it_is_worthwhile_imports_no_compiler() -> None:
     program = (
         "import sys\n"
         "from driftlab import Scenario\n"
-        "from driftlab.simulator.compiled.eligibility import why_not\n"
+        "from driftlab.simulator.compiled.eligibility import incompatibility\n"
         "from driftlab.api.parallel import is_worth_compiling\n"
         "small, large = Scenario(rates=[6, 3, 1]), Scenario(rates=[6, 3, 1], runs=10_000)\n"
-        "assert why_not(small) is None and not is_worth_compiling(small)\n"
+        "assert incompatibility(small) is None and not is_worth_compiling(small)\n"
         "assert is_worth_compiling(large.replace(runs=10_000))\n"
         "assert not {'numba', 'numpy'} & set(sys.modules)\n"
     )
@@ -128,8 +128,8 @@ def test_to_ask_whether_it_is_worthwhile_imports_no_compiler() -> None:
 
 def test_without_a_place_for_compiled_code_it_is_compiled_and_not_kept(tmp_path: Path) -> None:
     program = (
-        "from driftlab.simulator.compiled.jit_cache import is_warm, kept\n"
-        "with kept() as options: assert options == {'cache': False}, options\n"
+        "from driftlab.simulator.compiled.jit_cache import is_warm, numba_cache_options\n"
+        "with numba_cache_options() as options: assert options == {'cache': False}, options\n"
         "assert not is_warm()\n"
     )
     (tmp_path / "file").write_text("not a folder")
@@ -146,7 +146,7 @@ FIELDS = st.tuples(
 def folded(events: list[Any]) -> int:
     word = 0
     for event in events:
-        word = digest.fold(word, digest.weigh(*event))
+        word = digest.mix_in(word, digest.hash_event(*event))
     return word
 
 

@@ -14,7 +14,7 @@ from driftlab.api.history import History, NoSuchEventError
 from driftlab.cli.main import main
 from driftlab.history import cuts
 from driftlab.history.cuts import NOWHERE, NoSuchCutError
-from driftlab.history.happened_before import Order
+from driftlab.history.happened_before import HappenedBefore
 from driftlab.model.columns import EVERY_PEER, MISSING, NO_TARGET, SEND, Array
 from tests.histories import Tiny, tinies, tiny
 
@@ -55,13 +55,13 @@ def test_a_cut_is_consistent_if_the_past_of_all_inside_is_inside(
 def test_union_and_intersection_of_consistent_cuts_are_consistent(
     data: st.DataObject, each: Tiny
 ) -> None:
-    order = Order(each.trace, each.messages)
+    order = HappenedBefore(each.trace, each.messages)
     one, other = (consistent(data, each, order) for _ in range(2))
     assert is_consistent(each, np.maximum(one, other))
     assert is_consistent(each, np.minimum(one, other))
 
 
-def consistent(data: st.DataObject, each: Tiny, order: Order) -> Array:
+def consistent(data: st.DataObject, each: Tiny, order: HappenedBefore) -> Array:
     """Draw a consistent cut: the union of some pasts, with their events."""
     rows = data.draw(st.sets(st.sampled_from(each.rows))) if len(each.trace) else set()
     some = [cuts.containing(order, row) for row in rows]
@@ -70,7 +70,7 @@ def consistent(data: st.DataObject, each: Tiny, order: Order) -> Array:
 
 @given(st.data(), tinies())
 def test_the_smallest_cut_with_an_event_is_it_and_its_past(data: st.DataObject, each: Tiny) -> None:
-    order, frontier = Order(each.trace, each.messages), data.draw(frontiers(each))
+    order, frontier = HappenedBefore(each.trace, each.messages), data.draw(frontiers(each))
     for row in each.rows:
         smallest = cuts.containing(order, row)
         past = {first for first, second in each.closure() if second == row}
@@ -83,7 +83,7 @@ def test_the_smallest_cut_with_an_event_is_it_and_its_past(data: st.DataObject, 
 def test_the_largest_cut_without_an_event_lacks_it_and_its_future(
     data: st.DataObject, each: Tiny
 ) -> None:
-    order, frontier = Order(each.trace, each.messages), data.draw(frontiers(each))
+    order, frontier = HappenedBefore(each.trace, each.messages), data.draw(frontiers(each))
     for row in each.rows:
         largest = cuts.before(order, row)
         future = {second for first, second in each.closure() if first == row}

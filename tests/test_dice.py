@@ -3,7 +3,15 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.model.random_streams import BLOCK_WORDS, Purpose, below, draw, draw_block, mix, stream
+from driftlab.model.random_streams import (
+    BLOCK_WORDS,
+    Purpose,
+    draw,
+    draw_block,
+    mix,
+    stream,
+    uniform_below,
+)
 
 words = st.integers(0, 2**64 - 1)
 
@@ -35,7 +43,7 @@ def test_a_block_holds_the_very_draws(key: int, first: int) -> None:
 
 @given(words, st.integers(1, 2**40))
 def test_a_scaled_word_lies_below_its_bound(word: int, bound: int) -> None:
-    assert 0 <= below(word, bound) < bound
+    assert 0 <= uniform_below(word, bound) < bound
 
 
 def test_streams_differ_by_seed_run_process_and_purpose() -> None:
@@ -58,9 +66,11 @@ def test_every_bit_of_a_stream_is_fair() -> None:
 
 
 def test_faces_are_uniform_along_a_stream_and_across_streams() -> None:
-    along = Counter(below(draw(stream(1, 1, 0, Purpose.DIE), tick), 10) for tick in range(50_000))
+    along = Counter(
+        uniform_below(draw(stream(1, 1, 0, Purpose.DIE), tick), 10) for tick in range(50_000)
+    )
     across = Counter(
-        below(draw(stream(1, run, process, Purpose.DIE), 0), 10)
+        uniform_below(draw(stream(1, run, process, Purpose.DIE), 0), 10)
         for run in range(5_000)
         for process in range(10)
     )
@@ -72,7 +82,7 @@ def test_neighbouring_ticks_runs_and_processes_are_independent() -> None:
     """Pairs of faces fill a 10 x 10 table evenly (99 degrees of freedom, 99.99 %: 161)."""
 
     def face(run: int, process: int, tick: int) -> int:
-        return below(draw(stream(3, run, process, Purpose.DIE), tick), 10)
+        return uniform_below(draw(stream(3, run, process, Purpose.DIE), tick), 10)
 
     for dr, dp, dt in ((0, 0, 1), (1, 0, 0), (0, 1, 0)):
         pairs = Counter(

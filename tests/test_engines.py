@@ -13,7 +13,7 @@ import pytest
 
 import driftlab
 from driftlab.api import compiled_runs, general_engine, parallel
-from driftlab.api.parallel import is_worth_compiling, shares_of
+from driftlab.api.parallel import is_worth_compiling, split_into_shares
 from driftlab.api.run import NotRecordedError, Run
 from driftlab.api.simulate import simulate_each
 from driftlab.simulator import engine
@@ -110,7 +110,7 @@ def test_runs_are_divided_whole_and_in_order() -> None:
     for runs in (1, 2, 7, 1000, 123_457):
         for compiled in (True, False):
             scenario = SMALL.replace(runs=runs, first_run=5)
-            parts = shares_of(scenario, 3, compiled=compiled)
+            parts = split_into_shares(scenario, 3, compiled=compiled)
             assert [number for part in parts for number in part] == list(scenario.run_numbers)
             assert runs < 12 or len(parts) >= 12
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.foreign import Execution, read_log, write_log
-from driftlab.foreign.clock_values import natural
+from driftlab.foreign.clock_values import natural_key
 from driftlab.foreign.times import times
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
@@ -230,9 +230,9 @@ def test_what_is_no_clock_does_not_put_lists_in_doubt(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 10**30), unique=True))
 def test_natural_order_is_that_of_the_numbers(numbers: list[int]) -> None:
-    names = sorted((f"vm{number}x" for number in numbers), key=natural)
+    names = sorted((f"vm{number}x" for number in numbers), key=natural_key)
     assert names == [f"vm{number}x" for number in sorted(numbers)]
-    assert sorted(["vm1", "vm", "1", "a"], key=natural) == ["1", "a", "vm", "vm1"]
+    assert sorted(["vm1", "vm", "1", "a"], key=natural_key) == ["1", "a", "vm", "vm1"]
 
 
 def test_a_process_with_a_quote_keeps_its_vector_clock(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_a_process_whose_records_are_all_bad_still_counts_in_timestamps(tmp_path
     trace = read_one(put(tmp_path, "host,event,vector\nB,e,1.0.0\nA,e,1.1.0\nC,e,x\n"))
     assert [line for line, _ in unread(trace)] == [4]
     assert trace.timestamp_texts() == ["1.0.0", "1.1.0"]
-    assert list(trace.absent) == ["C"]
+    assert list(trace.missing_processes) == ["C"]
 
 
 def test_timestamps_of_which_none_fits_are_refused_with_file_and_line(tmp_path: Path) -> None:

@@ -10,7 +10,13 @@ import pytest
 
 from driftlab.errors import DriftlabError
 from driftlab.foreign import read_log, text
-from driftlab.foreign.patterns import PatternError, PatternTimeError, compiled, find, watched
+from driftlab.foreign.patterns import (
+    PatternError,
+    PatternTimeError,
+    compile_pattern,
+    find,
+    time_limited,
+)
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 
@@ -177,7 +183,7 @@ def test_a_clock_that_is_none_is_no_event(tmp_path: Path, clock: str, says: str)
     assert says in trace.unread[0].reason
     assert len(trace.unread[0].reason) < 150
     assert trace.columns.line.tolist() == [1, 3, 4]
-    assert trace.holes.tolist() == [1]  # before the third line's event, and nobody else's
+    assert trace.gaps.tolist() == [1]  # before the third line's event, and nobody else's
 
 
 def test_numbers_that_are_none_are_no_events(tmp_path: Path) -> None:
@@ -200,24 +206,24 @@ def test_holes_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) 
     trace = read_bytes(tmp_path, "\n".join(log).encode())
     assert trace.columns.line.tolist() == [2, 6, 11, 3, 7, 4, 10, 13]
     # A's second event for what names A; then all that go on after what names nobody, not D.
-    assert trace.holes.tolist() == [1, 2, 6]
+    assert trace.gaps.tolist() == [1, 2, 6]
     assert unread(trace)[2] == (8, "2 lines match nothing: anybody …")
     assert [line for line, _ in unread(trace)] == [1, 5, 8, 12]
 
 
 def test_a_pattern_that_would_try_for_ever_is_stopped(tmp_path: Path) -> None:
     log = "A 1\n" + "a" * 40 + "!\n"
-    pattern = compiled(r"^(?:(?<host>A) (?<lamport>\d)|(a+)+)$")
+    pattern = compile_pattern(r"^(?:(?<host>A) (?<lamport>\d)|(a+)+)$")
     found: list[object] = []
     too_long = pytest.raises(PatternTimeError, match=r"0\.2 s \(of processor time\)")
-    with too_long, watched(found, 0, seconds=0.2):
+    with too_long, time_limited(found, 0, seconds=0.2):
         found += pattern.finditer(log)
 
 
 def test_a_pattern_that_finds_records_all_the_time_may_take_its_time() -> None:
     found: list[object] = []
     begun = process_time()
-    with watched(found, 0, seconds=0.1):
+    with time_limited(found, 0, seconds=0.1):
         while process_time() < begun + 0.4:
             found.append(None)
 
@@ -228,7 +234,7 @@ def test_a_pattern_that_takes_long_for_every_record_is_stopped(
     monkeypatch.setattr("driftlab.foreign.patterns.TOTAL_SECONDS_MIN", 0.3)
     found: list[int] = []
     too_slow = pytest.raises(PatternTimeError, match=r"it found \d+ records in")
-    with too_slow, watched(found, 0, seconds=0.5):
+    with too_slow, time_limited(found, 0, seconds=0.5):
         begun = process_time()
         while (spent := process_time() - begun) < 10:
             sum(range(5_000))  # the timer counts what is spent outside the system
@@ -265,7 +271,7 @@ def test_a_pattern_is_stopped_in_any_thread(
 
 
 def test_patterns_of_javascript_are_understood() -> None:
-    found = find([compiled(r"(?<a$b>x)(?<=x)(?<!y)\k<a$b>(?<c>\(\?<\/)")], r"xx(?</")
+    found = find([compile_pattern(r"(?<a$b>x)(?<=x)(?<!y)\k<a$b>(?<c>\(\?<\/)")], r"xx(?</")
     assert found.groups == {"a_b": ["x"], "c": ["(?</"]}
     with pytest.raises(PatternError, match="more than 10,000 characters"):
-        compiled("a" * 10_001)
+        compile_pattern("a" * 10_001)

@@ -243,4 +243,4 @@ def test_a_damaged_file_is_read_or_refused_but_breaks_nothing(
             with suppress(DriftlabError):
                 for found in read_log(out, **options):
                     History(found).messages  # noqa: B018 - the work is done when it is asked for
-                    assert not len(found.holes) or found.unread
+                    assert not len(found.gaps) or found.unread

@@ -282,7 +282,7 @@ def test_the_scenario_beside_one_journal_tells_who_the_others_are(
     for name in whole.names:
         alone = driftlab.read(run / f"{name}.log")
         assert alone.names == whole.names
-        assert alone.trace.absent == [other for other in whole.names if other != name]
+        assert alone.trace.missing_processes == [other for other in whole.names if other != name]
         assert not alone.trace.unread
         assert alone.events.equals(whole.events.filter(whole.events["process"] == name))
         assert alone.check().holds
@@ -358,7 +358,7 @@ def test_of_a_gzip_file_damaged_in_the_middle_what_came_before_counts(tmp_path: 
     assert {one.file for one in trace.unread} == {"A.log.gz"}
     assert "damaged" in trace.unread[-1].reason
     assert trace.unread[0].line < trace.unread[-1].line + 1
-    assert not trace.authors[0].ended
+    assert not trace.process_info[0].ended
 
 
 @pytest.mark.parametrize("damage", [bit_of_the_checksum, fifty_bytes, lambda file: file.pop()])
@@ -384,11 +384,11 @@ def test_every_byte_before_damage_is_unpacked_whatever_is_read_at_once(
         file = bytearray(gzip.compress(text))
         damage(file)
         (tmp_path / "x.gz").write_bytes(file)
-        *pieces, last = files.stretches(tmp_path / "x.gz", size)
+        *pieces, last = files.line_chunks(tmp_path / "x.gz", size)
         assert b"".join(piece.text for piece in pieces) == text
         assert last.damage == BAD_CHECKSUM
         with pytest.raises(blocks.BreaksOffError, match="a wrong checksum"):
-            list(blocks.unpacked(tmp_path / "x.gz", size))
+            list(blocks.gunzipped_blocks(tmp_path / "x.gz", size))
 
 
 def test_parts_of_gzip_and_zeros_after_them_are_one_text(tmp_path: Path) -> None:
@@ -396,7 +396,7 @@ def test_parts_of_gzip_and_zeros_after_them_are_one_text(tmp_path: Path) -> None
     packed = bytes(5).join(gzip.compress(part) for part in parts) + bytes(20)
     (tmp_path / "x.gz").write_bytes(packed)
     for size in (2, 7, 30, 1 << 16):
-        pieces = list(files.stretches(tmp_path / "x.gz", size))
+        pieces = list(files.line_chunks(tmp_path / "x.gz", size))
         assert b"".join(piece.text for piece in pieces) == b"".join(parts)
         assert not any(piece.damage for piece in pieces)
 

@@ -20,7 +20,7 @@ from driftlab.journal.format import (
     parse_entry,
     parse_note,
 )
-from driftlab.journal.reader import journals_of, read_journal, read_last
+from driftlab.journal.reader import read_journal, read_journals, read_last
 from driftlab.journal.utc import utc_ns, utc_text
 from driftlab.journal.writer import JournalFile, JournalFileError
 from driftlab.model.event import Event, Kind, Message
@@ -214,9 +214,9 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path, text: str) -> None:
 
 def test_a_folder_without_journals_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="no journals"):
-        journals_of(tmp_path)
+        read_journals(tmp_path)
     with pytest.raises(UnreadableError, match="no journals"):
-        journals_of(tmp_path / "missing")
+        read_journals(tmp_path / "missing")
 
 
 @given(found=st.integers(0, 4000), cut=st.integers(0, 40))

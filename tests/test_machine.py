@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from driftlab.machine.die_process import EVERY_PEER, INTERNAL, roll
 from driftlab.machine.machine import Machine
 from driftlab.model.event import Message
-from driftlab.model.random_streams import Purpose, below, draw, stream
+from driftlab.model.random_streams import Purpose, draw, stream, uniform_below
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
 
@@ -31,7 +31,7 @@ class Transcript:
             self.clock = max(self.clock, stamp) + 1
             return "receive", [sender], stamp, self.clock, len(self.queue)
         position = "ABC".index(self.name)
-        face = 1 + below(draw(stream(self.seed, 1, position, Purpose.DIE), k), self.faces)
+        face = 1 + uniform_below(draw(stream(self.seed, 1, position, Purpose.DIE), k), self.faces)
         self.clock = self.clock + 1
         targets = {1: self.peers[:1], 2: self.peers[1:], 3: self.peers}.get(face, [])
         return "send" if targets else "internal", targets, -1, self.clock, 0
@@ -103,7 +103,7 @@ def test_the_same_inputs_give_the_same_effects(finds: list[list[Message]], seed:
 @given(st.integers(0, 2**64 - 1), st.integers(3, 1000))
 def test_for_three_machines_the_die_has_the_notes_faces(word: int, faces: int) -> None:
     """Face 1 is the first peer, 2 the second, 3 both; a word on an edge may fall either way."""
-    face = 1 + below(word, faces)
+    face = 1 + uniform_below(word, faces)
     edge = any(abs(word - side * 2**64 // faces) < 2**25 for side in range(4))
     choice = roll(word, *Scenario(faces=faces).die, 2)
     assert edge or choice == {1: 0, 2: 1, 3: EVERY_PEER}.get(face, INTERNAL)

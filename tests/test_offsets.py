@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.clock_bounds import corners
+from driftlab.analysis.clock_bounds import hull_corners
 from driftlab.analysis.offsets import Bounds, Offsets, offsets_of
 from driftlab.api.history import History
 from driftlab.cli.main import main
@@ -59,7 +59,7 @@ def told(machines: int, messages: Sequence[Message]) -> tuple[Trace, Messages]:
     times = np.array([shown for _, shown, *_ in ends], np.int64)
     none = np.zeros(0, np.int64)
     trace = Trace([f"P{at}" for at in range(machines)], starts, Columns(kind, time_ns=times))
-    return trace, Messages(source, none, none, none, uneven=none)
+    return trace, Messages(source, none, none, none, stamp_per_target=none)
 
 
 def within(inner: Bounds, outer: Bounds) -> bool:
@@ -220,7 +220,7 @@ def test_the_corners_say_all_that_a_channel_does(
     points: list[tuple[int, int]], rise: int, run: int
 ) -> None:
     sent, found = np.array(points, np.int64).T
-    few = corners(sent, found)
+    few = hull_corners(sent, found)
     height = run * found - rise * sent
     assert height[few].min() == height.min()
     assert len(few) <= 2 or len(set(sent[few])) == len(few)

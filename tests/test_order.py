@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from driftlab import jit
-from driftlab.history.happened_before import Order
+from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import NOTHING, Messages
 from driftlab.history.trace import Trace
 from driftlab.history.vector_times import CycleError, vector_blocks, vectors, walk
@@ -32,8 +32,8 @@ ROUNDABOUT = tiny([0, 2, 4, 5], frozenset({(1, 2), (0, 4), (3, 4)}))
 TO_ITSELF = tiny([0, 1], frozenset({(0, 0)}))
 
 
-def order_of(each: Tiny, step: int | None = None) -> Order:
-    return Order(each.trace, each.messages, step)
+def order_of(each: Tiny, step: int | None = None) -> HappenedBefore:
+    return HappenedBefore(each.trace, each.messages, step)
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def test_past_and_future_are_all_that_is_before_and_after(each: Tiny, step: int)
 def test_beside_an_event_stand_those_that_are_concurrent_with_it(each: Tiny, step: int) -> None:
     order = order_of(each, step)
     for row in each.rows:
-        begins, ends = order.beside(row)
+        begins, ends = order.concurrent_ranges(row)
         assert (begins <= ends).all()
         beside = {one for pair in zip(begins, ends, strict=True) for one in range(*pair)}
         assert beside == {one for one in each.rows if order.concurrent(row, one)}

@@ -14,7 +14,7 @@ import driftlab
 from driftlab.api.pack import PackingError, pack
 from driftlab.history import parquet, run_reader
 from driftlab.history.parquet import PackError, pack_trace, unpack
-from driftlab.history.trace import Author, Trace, Unread
+from driftlab.history.trace import ProcessInfo, Trace, Unread
 from driftlab.journal import scan
 from driftlab.model.columns import (
     KINDS,
@@ -75,12 +75,12 @@ def traces(draw: st.DrawFn) -> Trace:
             for key in draw(st.lists(texts | st.sampled_from(["event", "line", "kind"]), max_size=2,
                                      unique=True))
         },
-        authors=draw(st.sampled_from(
-            [[], [Author(2.5, 1, 7, True, True, frozenset({"B", "A"}), "x"), Author()]])),
+        process_info=draw(st.sampled_from(
+            [[], [ProcessInfo(2.5, 1, 7, True, True, frozenset({"B", "A"}), "x"), ProcessInfo()]])),
         files=["a.log", "b"],
         unread=[Unread("a.log", 3, "why \ud7ff not")],
-        holes=np.array(sorted(draw(st.sets(st.integers(0, rows - 1)))) if rows else [], np.int64),
-        absent=names[:1],
+        gaps=np.array(sorted(draw(st.sets(st.integers(0, rows - 1)))) if rows else [], np.int64),
+        missing_processes=names[:1],
         scenario=draw(st.none() | st.text()),
     )  # fmt: skip
 
@@ -134,7 +134,7 @@ def test_a_packed_run_is_read_as_the_same_history(
     (run / "A.log").write_text("".join([*text[:9], "?\n", *text[11:40], "torn"]))
     before = driftlab.read(run)
     monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
-    monkeypatch.setattr(scan, "STRETCH_BYTES", 1000)
+    monkeypatch.setattr(scan, "CHUNK_BYTES", 1000)
     (done,) = pack(run)
     assert (done.path, done.source) == (tmp_path / "run.parquet", run)
     assert done.events == len(before)
@@ -153,7 +153,7 @@ def test_the_histories_of_both_engines_can_be_packed(tmp_path: Path) -> None:
     pack_trace(trace, tmp_path / "x.parquet")
     back = unpack(tmp_path / "x.parquet")
     assert differences(back, trace) in ([], ["authors"])
-    assert list(back.authors) == list(trace.authors)
+    assert list(back.process_info) == list(trace.process_info)
 
 
 def test_a_long_process_is_packed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_what_fails_in_the_middle_is_told_and_leaves_no_file(
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_reader, "pieces_of", interrupted)
+    monkeypatch.setattr(run_reader, "chunk_per_journal", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pack(run)
     monkeypatch.undo()

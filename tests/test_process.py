@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.real_vs_simulated import twin
+from driftlab.analysis.real_vs_simulated import compare_machine
 from driftlab.api.read_run import decoder
 from driftlab.api.replay_and_twin import replay_runs
 from driftlab.clocks.catalogue import CLOCKS
-from driftlab.journal.reader import Journal, journals_of
-from driftlab.machine.context import MachineView
-from driftlab.machine.effects import NonsenseError, settle
+from driftlab.journal.reader import Journal, read_journals
+from driftlab.machine.context import ProcessContext
+from driftlab.machine.effects import InvalidEffectError, validate_effects
 from driftlab.model.event import Kind
 from driftlab.model.random_streams import draw
-from driftlab.simulator.engine import Postbox
+from driftlab.simulator.engine import Mailbox
 from tests.processes import ODDITIES
 from tests.started import driftlab as command
 from tests.test_cli import document
@@ -49,7 +49,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
         finally:
             for replayed in replay_runs(out) if out.exists() else ():
                 assert replayed.difference is None or process == "Cheats"
-        return {journal.machine: journal for journal in journals_of(out, decoder(scenario))}
+        return {journal.machine: journal for journal in read_journals(out, decoder(scenario))}
 
     return act
 
@@ -80,7 +80,7 @@ def test_a_process_sees_its_machine_and_draws_the_same_in_both_worlds(
     journals = world("Surroundings")
     scenario = driftlab.Scenario.from_dict(keys_of("Surroundings"))
     driftlab.simulate(scenario, record="all", out=tmp_path / "again")
-    for again in journals_of(tmp_path / "again"):
+    for again in read_journals(tmp_path / "again"):
         seen = recorded(journals[again.machine])
         assert seen == recorded(again)
         place = "ABC".index(again.machine)
@@ -221,7 +221,7 @@ def test_a_process_that_returns_nonsense_is_told_what_and_where(
     assert NONSENSE[process] in text
     assert f"at tick {tick}: " in text
     assert "processes.py, line " in text
-    for journal in journals_of(out):
+    for journal in read_journals(out):
         assert not journal.unread
 
 
@@ -312,10 +312,10 @@ def test_a_class_can_stand_for_its_file(tmp_path: Path) -> None:
 def test_two_worlds_of_a_process_part_only_where_a_message_fell_otherwise(tmp_path: Path) -> None:
     scenario = driftlab.Scenario.from_dict(keys_of("Chatter", clock="hybrid"))
     driftlab.simulate(scenario, record="all", out=tmp_path / "run")
-    journals = journals_of(tmp_path / "run", decoder(scenario))
-    bare = journals_of(tmp_path / "run")
+    journals = read_journals(tmp_path / "run", decoder(scenario))
+    bare = read_journals(tmp_path / "run")
     for journal, other in zip(journals, bare, strict=True):
-        assert twin(journal.machine, journal.entries, other.entries).parting is None
+        assert compare_machine(journal.machine, journal.entries, other.entries).parting is None
 
 
 PEERS = ("A", "B", "C")
@@ -326,12 +326,12 @@ def test_targets_come_in_name_order_and_none_gets_two(targets: list[list[str]]) 
     sends = [driftlab.Send(to, number) for number, to in enumerate(targets)]
     every = [name for to in targets for name in to]
     if len(set(every)) < len(every):
-        with pytest.raises(NonsenseError):
-            settle(sends, PEERS)
+        with pytest.raises(InvalidEffectError):
+            validate_effects(sends, PEERS)
         return
-    settled = settle(sends, PEERS)
+    settled = validate_effects(sends, PEERS)
     assert settled.targets == tuple(name for name in PEERS if name in every)
-    got = {name: json.loads(text or "") for to, text in settled.letters for name in to}
+    got = {name: json.loads(text or "") for to, text in settled.outgoing for name in to}
     assert got == {name: number for number, to in enumerate(targets) for name in to}
 
 
@@ -341,14 +341,14 @@ def test_a_process_sends_to_its_peers_and_not_to_itself(
 ) -> None:
     known = frozenset((*PEERS, "D"))
     if to in PEERS:
-        assert settle(driftlab.Send(form(to)), PEERS, known, "D").targets == (to,)
+        assert validate_effects(driftlab.Send(form(to)), PEERS, known, "D").targets == (to,)
         return
-    with pytest.raises(NonsenseError):
-        settle(driftlab.Send(form(to)), PEERS, known, "D")
+    with pytest.raises(InvalidEffectError):
+        validate_effects(driftlab.Send(form(to)), PEERS, known, "D")
 
 
 def test_a_process_draws_evenly_and_never_the_same_word_twice() -> None:
-    view = MachineView("A", 0, ("A",), (), 77)
+    view = ProcessContext("A", 0, ("A",), (), 77)
     words, dice, shares = set[int](), [0] * 6, []
     for view.tick in range(20_000):
         words |= {view.random.word(), view.random.word(), view.random.word()}
@@ -364,7 +364,7 @@ def test_a_process_draws_evenly_and_never_the_same_word_twice() -> None:
 
 @given(st.integers(0, 2**64 - 1), st.lists(st.integers(1, 3) | st.integers(1, 99), max_size=90))
 def test_a_process_draws_the_same_however_often_it_draws(stream: int, waits: list[int]) -> None:
-    view = MachineView("A", 0, ("A",), (), stream)
+    view = ProcessContext("A", 0, ("A",), (), stream)
     for wait in waits:
         view.tick += wait
         first = draw(stream, view.tick)
@@ -372,7 +372,7 @@ def test_a_process_draws_the_same_however_often_it_draws(stream: int, waits: lis
 
 
 def test_a_postbox_keeps_what_is_not_there_yet_in_order() -> None:
-    box = Postbox(by_arrival=True)
+    box = Mailbox(by_arrival=True)
     for number, arrival in enumerate((5, 9, 7)):
         box.post(arrival, number, driftlab.Message("ABC"[number], number))
     assert [message.sender for message in box.collect(8)] == ["A", "C"]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import driftlab
-from driftlab.api.read import journals_at
+from driftlab.api.read import find_journals
 from driftlab.history import run_reader
-from driftlab.history.assemble import author_of
+from driftlab.history.assemble import describe_process
 from driftlab.journal import files
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.reader import read_journal
@@ -63,7 +63,7 @@ def test_one_journal_is_a_history_whose_other_processes_are_absent(
     for place, name in enumerate(whole.names):
         alone = driftlab.read(folder / f"{name}.log")
         assert alone.names == whole.names
-        assert alone.trace.absent == [other for other in whole.names if other != name]
+        assert alone.trace.missing_processes == [other for other in whole.names if other != name]
         rows = whole.events.filter(whole.events["process"] == name)
         assert alone.events.equals(rows)
         assert alone.trace.starts[place + 1] - alone.trace.starts[place] == len(rows)
@@ -104,7 +104,7 @@ def test_a_gzip_file_that_is_cut_is_told_of_and_the_rest_counts(run: Path) -> No
     (run / "A.log.gz").write_bytes(gzip.compress(text)[:-400])
     trace = driftlab.read(run).trace
     assert 0 < trace.starts[1] < 60
-    assert not trace.authors[0].ended
+    assert not trace.process_info[0].ended
     reasons = [one.reason for one in trace.unread]
     assert "the gzip file is cut off here; copy it again to have the rest" in reasons
     assert {Path(one.file).name for one in trace.unread} == {"A.log.gz"}
@@ -114,7 +114,7 @@ def test_a_machine_without_a_journal_is_absent_and_so_is_one_with_an_empty_one(r
     (run / "B.log").unlink()
     (run / "C.log").write_bytes(b"")
     trace = driftlab.read(run).trace
-    assert trace.absent == ["B", "C"]
+    assert trace.missing_processes == ["B", "C"]
     assert [(Path(one.file).name, one.line) for one in trace.unread] == [("C.log", 1)]
     assert "killed before" in trace.unread[0].reason
 
@@ -154,7 +154,7 @@ def test_a_line_that_does_not_fit_into_the_run_is_unread_and_leaves_a_hole(run: 
     assert [one.line for one in trace.unread] == [6, 9, 12, 15]
     assert ["64 bits" in one.reason for one in trace.unread] == [False, True, True, True]
     assert "'Nobody', which is no process of this run" in trace.unread[0].reason
-    assert trace.columns.line[trace.holes].tolist() == [7, 10, 13, 16]
+    assert trace.columns.line[trace.gaps].tolist() == [7, 10, 13, 16]
 
 
 # What cannot be read: one line, with the file, and what to do.
@@ -318,7 +318,7 @@ def test_a_line_of_gigabytes_is_passed_over_in_bounded_memory(
     assert grown_mib() < 150
     assert len(trace) == 120
     assert [(one.line, one.reason) for one in trace.unread] == [(21, files.TOO_LONG)]
-    assert not len(trace.holes)  # a line too many: no tick is missing
+    assert not len(trace.gaps)  # a line too many: no tick is missing
 
 
 def test_the_last_line_of_a_journal_may_break_off_anywhere(run: Path) -> None:
@@ -327,12 +327,12 @@ def test_the_last_line_of_a_journal_may_break_off_anywhere(run: Path) -> None:
     trace = driftlab.read(run).trace
     assert trace.starts[1] == 59
     assert [one.reason for one in trace.unread] == ["breaks off in the middle"]
-    assert not trace.authors[0].ended
+    assert not trace.process_info[0].ended
 
 
 def test_an_author_is_what_the_journal_says_of_its_machine(run: Path) -> None:
     changed(run / "A.log", "# end", "# incident what=channel-lost peer=C reason=x\n# end")
-    author = author_of(read_journal(run / "A.log"), 60)
+    author = describe_process(read_journal(run / "A.log"), 60)
     assert (author.rate, author.speed, author.simulated, author.ended) == (6, 1, True, True)
     assert author.lost == {"C"}
     assert author.phase_ns == driftlab.read(run).trace.columns.due_ns[0]
@@ -340,5 +340,5 @@ def test_an_author_is_what_the_journal_says_of_its_machine(run: Path) -> None:
 
 def test_what_is_no_journal_has_none(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
-    assert journals_at(tmp_path / "x.csv") == []
-    assert journals_at(tmp_path) == []
+    assert find_journals(tmp_path / "x.csv") == []
+    assert find_journals(tmp_path) == []

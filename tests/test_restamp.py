@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.analysis import column_clocks
-from driftlab.analysis.column_clocks import causality_of, lamport_clocks
+from driftlab.analysis.column_clocks import causal_order, lamport_clocks
 from driftlab.analysis.restamp import RestampError, changed, issued, restamped, timestamps_of
 from driftlab.api.replay_and_twin import replay_runs
 from driftlab.api.write_restamped import OutputError, write
 from driftlab.cli.main import main
 from driftlab.clocks.catalogue import CLOCKS
-from driftlab.history.happened_before import Order
+from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.history.vector_times import CycleError
@@ -66,7 +66,7 @@ def simulated(out: Path, clock: str) -> Path:
 
 @given(told())
 def test_the_order_is_causal(history: Told) -> None:
-    order = Order(history.trace, history.messages).linear().tolist()
+    order = HappenedBefore(history.trace, history.messages).linear().tolist()
     place = {row: number for number, row in enumerate(order)}
     assert len(place) == len(history.events)
     for event, past in enumerate(history.past):
@@ -83,7 +83,7 @@ def test_lamport_is_the_length_of_the_longest_chain(history: Told) -> None:
 
 @given(told())
 def test_a_vector_counts_the_past_and_a_matrix_its_last_events(history: Told) -> None:
-    of = causality_of(history.trace, history.messages)
+    of = causal_order(history.trace, history.messages)
     counted = column_clocks.vector_clocks(of)
     vectors = counted.tolist()
     width = history.processes
@@ -118,7 +118,7 @@ def test_a_hybrid_clock_is_the_latest_time_of_the_past_and_the_chain_that_has_it
 @pytest.mark.parametrize("clock", FURTHER)
 @given(history=told(sources_max=1))
 def test_the_rules_over_columns_are_those_of_the_clocks(clock: str, history: Told) -> None:
-    of = causality_of(history.trace, history.messages)
+    of = causal_order(history.trace, history.messages)
     held = timestamps_of(of, clock)
     whole = Trace(history.trace.names, history.trace.starts, history.trace.columns, timestamps=held)
     assert whole.timestamp_texts() == [stamp.encode() for stamp in issued(of, clock)]
@@ -126,7 +126,7 @@ def test_the_rules_over_columns_are_those_of_the_clocks(clock: str, history: Tol
 
 @given(told(sources_max=1))
 def test_the_rule_of_lamport_over_columns_is_that_of_the_clock(history: Told) -> None:
-    of = causality_of(history.trace, history.messages)
+    of = causal_order(history.trace, history.messages)
     clocks = lamport_clocks(of, np.zeros(len(history.events), np.int64))
     assert clocks.tolist() == [stamp.clock for stamp in issued(of, "lamport")]
 
@@ -136,7 +136,7 @@ def test_a_compiled_loop_does_what_the_plain_one_does(name: str) -> None:
     events = [Drawn(at * 7 % 4, (at - 3, at - 5) if at % 3 and at > 5 else (), at * 37 % 90)
               for at in range(300)]  # fmt: skip
     history = tell(4, events)
-    of = causality_of(history.trace, history.messages)
+    of = causal_order(history.trace, history.messages)
     inputs = [of.order, of.first, *of.sources]
     inputs += [history.trace.process_column(), 4] if name == "_vector" else [
         history.trace.columns.time_ns

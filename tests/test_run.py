@@ -10,7 +10,7 @@ import pytest
 
 import driftlab
 from driftlab.api.run_real import RunStart, run_each
-from driftlab.journal.reader import Journal, journals_of
+from driftlab.journal.reader import Journal, read_journals
 from driftlab.machine.replay import Difference, Input, replay
 from driftlab.model.event import Kind
 from driftlab.scenario.plan import plan_run
@@ -72,7 +72,7 @@ def test_a_real_run_keeps_every_rule_and_its_replay_gives_the_same_events(
     )
     run = driftlab.run(scenario, tmp_path / "run")
     assert isinstance(run, driftlab.Run)
-    journals = journals_of(tmp_path / "run")
+    journals = read_journals(tmp_path / "run")
     judged(journals)
     assert [machine.ticks for machine in run.machines] == [120, 60, 20, 91]
     assert set(run.ends.values()) == {"complete"}
@@ -86,9 +86,9 @@ def test_a_real_run_keeps_every_rule_and_its_replay_gives_the_same_events(
 def test_machines_that_are_not_linked_do_not_talk(tmp_path: Path, topology: str) -> None:
     scenario = driftlab.Scenario(rates=[50, 40, 30, 20, 25], seconds=1.5, topology=topology)
     driftlab.run(scenario, tmp_path / "run")
-    journals = journals_of(tmp_path / "run")
+    journals = read_journals(tmp_path / "run")
     judged(journals)
-    names, near = scenario.roster(), scenario.neighbours(1)
+    names, near = scenario.machine_names(), scenario.neighbours(1)
     for position, journal in enumerate(journals):
         peers = {names[other] for other in near[position]}
         assert set(journal.header["peers"].split(",")) == peers
@@ -106,7 +106,7 @@ def test_a_run_is_repeated_from_its_folder_with_the_same_dice(tmp_path: Path) ->
     assert again.scenario == first.scenario
     assert [m.rate for m in again.machines] == [m.rate for m in first.machines]
     phases = [
-        [journal.header["phase_ns"] for journal in journals_of(tmp_path / folder)]
+        [journal.header["phase_ns"] for journal in read_journals(tmp_path / folder)]
         for folder in "ab"
     ]
     assert phases[0] == phases[1]
@@ -133,7 +133,7 @@ def test_an_observer_that_fails_ends_the_run_in_order_and_keeps_what_was_recorde
     scenario = driftlab.Scenario(rates=[60, 30], seconds=60)
     with pytest.raises(KeyError, match="mine"):
         list(run_each(scenario, tmp_path / "run", fail))
-    journals = journals_of(tmp_path / "run")
+    journals = read_journals(tmp_path / "run")
     judged(journals)
     for journal in journals:
         assert len(journal.entries) > 5
@@ -181,7 +181,7 @@ def test_a_run_with_nohup_outlives_its_terminal(tmp_path: Path) -> None:
 def test_a_replay_with_other_dice_differs(tmp_path: Path) -> None:
     scenario = driftlab.Scenario(rates=[60, 30], seconds=1, seed=9)
     driftlab.run(scenario, tmp_path / "run")
-    for journal in journals_of(tmp_path / "run"):
+    for journal in read_journals(tmp_path / "run"):
         found = difference(journal, scenario.replace(seed=10))
         assert found is not None
         assert found.recorded != found.replayed
@@ -203,7 +203,7 @@ def test_a_machine_killed_at_any_instant_leaves_a_journal_that_reads_back(
     assert process.returncode == 3
     assert f"{victim}: killed by SIGKILL" in says
     assert command("replay", folder).returncode == 0
-    journals = journals_of(folder)
+    journals = read_journals(folder)
     judged(journals)
     for journal in journals:
         assert journal.unread == []
@@ -225,7 +225,7 @@ def test_a_killed_launcher_leaves_no_orphan_and_journals_that_say_why(tmp_path: 
         assert all(is_alive(pid) for pid in pids)
         process.kill()
         eventually(lambda: not any(is_alive(pid) for pid in pids))
-    for journal in journals_of(folder):
+    for journal in read_journals(folder):
         assert journal.notes[-1].fields["reason"] == "launcher gone"
         assert not journal.torn
 
@@ -242,7 +242,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_was_recorded(
         says, _ = process.communicate(timeout=20)
         assert process.returncode == 130
         assert not any(is_alive(pid) for pid in pids)
-    journals = journals_of(folder)
+    journals = read_journals(folder)
     judged(journals)
     for journal in journals:
         assert journal.notes[-1].fields["reason"] == "interrupted"
@@ -260,8 +260,8 @@ def test_of_two_runs_that_want_one_folder_exactly_one_gets_it(tmp_path: Path) ->
     assert sorted([one.returncode, other.returncode]) == [0, 2]
     (told,) = [error for _, error in says if "already holds a run" in error]
     assert "--out" in told
-    judged(journals_of(folder))
-    assert [len(journal.entries) for journal in journals_of(folder)] == [120, 60, 20]
+    judged(read_journals(folder))
+    assert [len(journal.entries) for journal in read_journals(folder)] == [120, 60, 20]
 
 
 @linux_only
@@ -275,7 +275,7 @@ def test_a_full_disk_ends_one_machine_with_a_clear_error_and_no_other(tmp_path: 
         says, _ = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "B: cannot write B.log: File too large" in says
-    journals = journals_of(folder)
+    journals = read_journals(folder)
     judged(journals)
     assert [len(journal.entries) for journal in journals if journal.machine != "B"] == [400, 400]
     cut = (folder / "B.log").read_bytes()
@@ -294,7 +294,7 @@ def test_a_stopped_machine_takes_its_ticks_late_and_leaves_none_out(tmp_path: Pa
         os.kill(pid, signal.SIGCONT)
         process.communicate(timeout=60)
     assert process.returncode == 0
-    journals = journals_of(folder)
+    journals = read_journals(folder)
     judged(journals)
     assert [len(journal.entries) for journal in journals] == [200, 200, 200]
     assert max(entry.instant.late_ns for entry in journals[2].entries) > 400_000_000

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from driftlab.clocks.catalogue import decoder_of
 from driftlab.history import run_reader
-from driftlab.history.assemble import Gathering, gathered
+from driftlab.history.assemble import TraceBuilder, assemble
 from driftlab.history.trace import Trace
 from driftlab.journal import files, reader, scan
 from driftlab.journal.format import Entry, Instant, format_entry, format_note
-from driftlab.journal.reader import pieces_of, read_journal
+from driftlab.journal.reader import chunk_per_journal, read_journal
 from driftlab.journal.scan_kernel import scan_lines
 from driftlab.journal.utc import utc_ns
 from driftlab.model.event import Event, Kind, Message
@@ -53,12 +53,12 @@ def as_list(each: Any) -> Any:
 def slowly(paths: list[Path], clock: str) -> Trace:
     decode = decoder_of(clock, {name: place for place, name in enumerate(NAMES)}, len(NAMES))
     read = [read_journal(path, decode) for path in paths]
-    return gathered(pieces_of(read, NAMES, clock), Gathering(NAMES), clock)
+    return assemble(chunk_per_journal(read, NAMES, clock), TraceBuilder(NAMES), clock)
 
 
 def quickly(paths: list[Path], clock: str, size: int = 1000, loop: Any = None) -> Trace:
     pieces = scan.scan(paths, NAMES, clock, size, loop)
-    return gathered(pieces, Gathering(NAMES), clock)
+    return assemble(pieces, TraceBuilder(NAMES), clock)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_RUN)
-@pytest.mark.parametrize("size", [100, 1000, files.STRETCH_BYTES])
+@pytest.mark.parametrize("size", [100, 1000, files.CHUNK_BYTES])
 def test_both_ways_give_the_same_trace(folders: dict[str, Path], kind: str, size: int) -> None:
     paths = [folders[kind] / f"{name}.log" for name in NAMES]
     slow = slowly(paths, CLOCKS[kind])
@@ -317,12 +317,12 @@ def test_stretches_are_the_lines_of_the_file_however_it_is_cut(
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "A.log"
     path.write_bytes(b"x" + text)
-    pieces = list(files.stretches(path, size))
+    pieces = list(files.line_chunks(path, size))
     assert b"".join(piece.text for piece in pieces) == b"x" + text
     assert all(piece.text.endswith(b"\n") != piece.torn for piece in pieces)
     packed = path.with_suffix(".gz")
     packed.write_bytes(gzip.compress(text[:9]) + gzip.compress(text[9:]))
-    assert b"".join(piece.text for piece in files.stretches(packed, size)) == text
+    assert b"".join(piece.text for piece in files.line_chunks(packed, size)) == text
 
 
 @given(cut=st.floats(0, 1), damage=st.booleans(), size=st.sampled_from([50, 1 << 20]))
@@ -335,7 +335,7 @@ def test_of_a_gzip_file_that_is_cut_or_damaged_what_was_readable_counts(
     at = max(200, min(int(cut * len(packed)), len(packed) - 1))
     path = tmp_path_factory.mktemp("gzip") / "A.log.gz"
     path.write_bytes(packed[:at] + (b"\xff\xff" + packed[at + 2 :] if damage else b""))
-    if b"\n" not in b"".join(piece.text for piece in files.stretches(path)):
+    if b"\n" not in b"".join(piece.text for piece in files.line_chunks(path)):
         return
     slow = slowly([path], "lamport")
     assert differences(quickly([path], "lamport", size), slow) == []
@@ -349,7 +349,7 @@ def test_of_a_gzip_file_that_is_cut_or_damaged_what_was_readable_counts(
 def test_many_bytes_are_read_the_fast_way_and_few_are_not(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = run_reader.journals_in(folders["plain"])
+    run = run_reader.run_journals(folders["plain"])
     slow = run.trace()
     monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 1)
     taken: list[Any] = []

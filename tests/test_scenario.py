@@ -66,7 +66,7 @@ def test_a_built_in_scenario_is_valid_and_survives_toml(name: str) -> None:
 
 def test_the_default_is_the_notes_machine() -> None:
     scenario = Scenario()
-    assert scenario.roster() == ("A", "B", "C")
+    assert scenario.machine_names() == ("A", "B", "C")
     assert scenario.rates == RateRange(1, 6)
     assert (scenario.seconds, scenario.faces, scenario.phase) == (60, 10, "random")
     assert scenario.order == "peers"

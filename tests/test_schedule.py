@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from driftlab.model.schedule import NS_PER_SECOND, Schedule, phase_ns
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import exact
+from driftlab.scenario.validate import as_fraction
 
-rates = st.floats(1e-6, 1e6).map(lambda rate: exact(rate))
+rates = st.floats(1e-6, 1e6).map(lambda rate: as_fraction(rate))
 ticks = st.integers(0, 10**12)
 words = st.integers(0, 2**64 - 1)
 
@@ -52,7 +52,9 @@ def test_speed_scales_real_time_and_nothing_else(speed: float, tick: int) -> Non
     slow = plan_run(Scenario(rates=[3, 7]), 1)[0]
     fast = plan_run(Scenario(rates=[3, 7], speed=speed), 1)[0]
     assert fast.schedule.due_ns(tick) == slow.schedule.due_ns(tick)
-    assert 0 <= slow.schedule.due_ns(tick) / exact(speed) - fast.schedule.due_real_ns(tick) < 1
+    assert (
+        0 <= slow.schedule.due_ns(tick) / as_fraction(speed) - fast.schedule.due_real_ns(tick) < 1
+    )
     assert fast.ticks == slow.ticks
 
 

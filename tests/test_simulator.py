@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.real_vs_simulated import first_parting, twin
+from driftlab.analysis.real_vs_simulated import compare_machine, first_divergence
 from driftlab.api.general_engine import entries_of
 from driftlab.api.replay_and_twin import inputs_of, twin_runs
 from driftlab.api.simulate import simulate_each
 from driftlab.journal.format import Entry
-from driftlab.journal.reader import journals_of
+from driftlab.journal.reader import read_journals
 from driftlab.machine.replay import replay
 from driftlab.model.event import Message
 from driftlab.scenario.plan import plan_run
-from driftlab.simulator.engine import Postbox
+from driftlab.simulator.engine import Mailbox
 from tests.started import driftlab as command
 from tests.test_cli import document
 from tests.test_run import judged
@@ -48,7 +48,7 @@ def test_a_simulated_run_keeps_every_rule_and_its_replay_gives_the_same_events(
     scenario = driftlab.Scenario.from_dict({**keys, "seconds": 5, "latency": latency})
     folder = tmp_path_factory.mktemp("run") / "run"
     run = one(scenario, record="all", out=folder)
-    journals = journals_of(folder)
+    journals = read_journals(folder)
     judged(journals)
     for plan, journal in zip(plan_run(scenario, 1), journals, strict=True):
         assert len(journal.entries) == plan.ticks
@@ -91,7 +91,7 @@ def test_each_channel_delivers_every_message_in_the_order_sent() -> None:
 
 
 def test_a_message_is_there_for_ticks_strictly_later() -> None:
-    box = Postbox(by_arrival=False)
+    box = Mailbox(by_arrival=False)
     box.post(10, 1, Message("B", 5))
     assert box.collect(10) == []
     assert box.collect(11) == [Message("B", 5)]
@@ -100,7 +100,7 @@ def test_a_message_is_there_for_ticks_strictly_later() -> None:
 
 @pytest.mark.parametrize(("order", "found"), [("peers", "AAB"), ("arrival", "ABA")])
 def test_a_postbox_gives_out_in_the_order_of_the_scenario(order: str, found: str) -> None:
-    box = Postbox(by_arrival=order == "arrival")
+    box = Mailbox(by_arrival=order == "arrival")
     for arrival, sender, stamp in ((1, 0, 7), (2, 1, 3), (3, 0, 8)):
         box.post(arrival, sender, Message("AB"[sender], stamp))
     assert "".join(message.sender for message in box.collect(9)) == found
@@ -212,7 +212,7 @@ def test_a_real_run_parts_from_its_twin_only_where_a_message_fell_otherwise(
     assert folder == tmp_path / "run"
     assert [each.machine for each in twins] == ["A", "B", "C"]
     assert [each.events for each in twins] == [120, 60, 20]
-    cause = first_parting(twins)
+    cause = first_divergence(twins)
     for each in twins:
         assert (each.parting is None) == (each.same == each.events)
     if cause is not None:  # the world decides whether there is one
@@ -228,12 +228,12 @@ def test_a_message_moved_to_the_other_side_of_a_tick_is_named(tmp_path: Path) ->
     moved = [*lines]
     moved[tick] = lines[tick]._replace(found=())
     moved[tick + 1] = lines[tick + 1]._replace(found=(*late, *lines[tick + 1].found))
-    parted = twin("C", moved, lines)
+    parted = compare_machine("C", moved, lines)
     assert (parted.same, parted.events) == (tick, len(lines))
     assert parted.parting is not None
     assert parted.parting.message == (late[0].sender, late[0].stamp)
     assert (parted.parting.real_tick, parted.parting.simulated_tick) == (tick + 1, tick)
-    assert twin("C", lines, lines).parting is None
+    assert compare_machine("C", lines, lines).parting is None
 
 
 def test_twin_tells_people_and_scripts(tmp_path: Path) -> None:

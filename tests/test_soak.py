@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import driftlab
-from driftlab.journal.reader import journals_of
+from driftlab.journal.reader import read_journals
 from tests.started import eventually, lines_of, pid_of, started
 from tests.test_run import judged
 
@@ -28,7 +28,7 @@ def test_sixty_kills_lose_no_recorded_event(tmp_path: Path, attempt: int) -> Non
         os.kill(pid_of(folder, victim), signal.SIGKILL)
         process.communicate(timeout=60)
     assert process.returncode == 3
-    judged(journals_of(folder))
+    judged(read_journals(folder))
 
 
 def test_twenty_machines_at_100_hz_keep_every_rule_with_one_killed(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_twenty_machines_at_100_hz_keep_every_rule_with_one_killed(tmp_path: Pat
         os.kill(pid_of(folder, "G"), signal.SIGKILL)
         process.communicate(timeout=100)
     assert process.returncode == 3
-    journals = journals_of(folder)
+    journals = read_journals(folder)
     judged(journals)
     whole = [journal for journal in journals if journal.machine != "G"]
     assert [len(journal.entries) for journal in whole] == [1000] * 19
@@ -50,7 +50,7 @@ def test_fifty_machines_mesh_and_keep_every_rule(tmp_path: Path) -> None:
     run = driftlab.run(scenario, tmp_path / "run")
     assert isinstance(run, driftlab.Run)
     assert run.is_whole
-    judged(journals_of(tmp_path / "run"))
+    judged(read_journals(tmp_path / "run"))
 
 
 # Final clocks of 60 s runs, mean and standard deviation, and the largest jump: docs of the model.
@@ -84,7 +84,7 @@ def test_pacing_does_not_drift(tmp_path: Path) -> None:
     """The lateness of the last ticks is that of the first ones: no error accumulates."""
     scenario = driftlab.Scenario(rates=[100, 100], seconds=30, send_one=0.0)
     driftlab.run(scenario, tmp_path / "run")
-    for journal in journals_of(tmp_path / "run"):
+    for journal in read_journals(tmp_path / "run"):
         late = [entry.instant.late_ns for entry in journal.entries]
         tenth = len(late) // 10
         first, last = sorted(late[:tenth])[tenth // 2], sorted(late[-tenth:])[tenth // 2]

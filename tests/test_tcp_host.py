@@ -17,7 +17,7 @@ import pytest
 from driftlab.api.replay_and_twin import replay_runs
 from driftlab.journal.reader import Journal, read_journal
 from driftlab.model.event import Event, Kind
-from driftlab.real.inbound import INTAKE_BYTES_MAX, INTAKE_EVERY_NS
+from driftlab.real.inbound import DRAIN_EVERY_NS, INBOUND_BYTES_MAX
 from tests.raw_machine import RawMachine, framed
 from tests.started import eventually, lines_of, linux_only, reasons, started
 
@@ -306,9 +306,9 @@ def test_a_flood_meets_the_intake_bound_and_costs_no_tick(tmp_path: Path) -> Non
     assert len(journal.entries) == 100
     assert journal.entries[-1].event.queue > 10_000
     # What a tick found is bounded: one read at the tick, and one each 100 ms in between.
-    reads = max(1 + entry.instant.late_ns // INTAKE_EVERY_NS for entry in journal.entries) + 1
+    reads = max(1 + entry.instant.late_ns // DRAIN_EVERY_NS for entry in journal.entries) + 1
     most = max(len(entry.found) for entry in journal.entries)
-    assert most <= reads * (1 + INTAKE_BYTES_MAX // len(framed("Hello A 3")))
+    assert most <= reads * (1 + INBOUND_BYTES_MAX // len(framed("Hello A 3")))
     assert any(text.startswith("intake-bound: over 32768") for text in reasons(journal))
 
 

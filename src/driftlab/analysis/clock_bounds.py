@@ -28,7 +28,7 @@ READING_NS: Final = 1  # a clock's reading is rounded down to whole nanoseconds
 LOOKING_NS: Final = 1_000_000
 
 
-class Crossing(NamedTuple):
+class ClockBound(NamedTuple):
     """A message that matters: its send and the event that found it, rows; and what clocks showed.
 
     sent_ns: the least that the sender's clock can have shown. found_ns: the
@@ -43,20 +43,20 @@ class Crossing(NamedTuple):
     found_ns: int
 
 
-class Crossings(NamedTuple):
+class ClockBounds(NamedTuple):
     """The messages that matter of a history. `messages` is how many were looked at.
 
     `by_arrival` is whether the log told when messages were found; `looking_ns`
     what was allowed for looking.
     """
 
-    crossings: list[Crossing]
+    crossings: list[ClockBound]
     messages: int
     by_arrival: bool
     looking_ns: int
 
 
-def crossings_of(trace: Trace, messages: Messages, times: Array) -> Crossings:
+def clock_bounds_of(trace: Trace, messages: Messages, times: Array) -> ClockBounds:
     """Return the messages that matter; `times` are the readings at each event, ns."""
     send, found, by_arrival = _pairs(trace, messages)
     looking = _looking_ns(trace)
@@ -70,16 +70,16 @@ def crossings_of(trace: Trace, messages: Messages, times: Array) -> Crossings:
     for rows in np.split(order, cuts) if len(order) else ():
         sent_ns = times[send[rows]]
         found_ns = times[found[rows]] + (READING_NS + looking)
-        few = rows[corners(sent_ns, found_ns)]
+        few = rows[hull_corners(sent_ns, found_ns)]
         kept += [
-            Crossing(*map(int, one))
+            ClockBound(*map(int, one))
             for one in zip(
                 sender[few], receiver[few], send[few], found[few],
                 times[send[few]], times[found[few]] + (READING_NS + looking),
                 strict=True,
             )
         ]  # fmt: skip
-    return Crossings(
+    return ClockBounds(
         kept, len(np.unique(send[apart] * trace.processes + receiver[apart])), by_arrival, looking
     )
 
@@ -87,8 +87,8 @@ def crossings_of(trace: Trace, messages: Messages, times: Array) -> Crossings:
 def _pairs(trace: Trace, messages: Messages) -> tuple[Array, Array, bool]:
     """Return rows of sends and of the events by which their messages were there."""
     received = messages.receives
-    send = np.concatenate([messages.source[received], messages.more_from])
-    found = np.concatenate([received, messages.more_to])
+    send = np.concatenate([messages.source[received], messages.extra_sends])
+    found = np.concatenate([received, messages.extra_receives])
     arrivals = trace.arrivals
     if arrivals is None or not len(arrivals.sender):
         return send, found, False
@@ -105,10 +105,12 @@ def _looking_ns(trace: Trace) -> int:
 
 def is_real(trace: Trace) -> bool:
     """Whether real machines wrote the log: journals whose time was not simulated."""
-    return len(trace.authors) > 0 and not any(author.simulated for author in trace.authors)
+    return len(trace.process_info) > 0 and not any(
+        author.simulated for author in trace.process_info
+    )
 
 
-def corners(sent_ns: Array, found_ns: Array) -> Array:
+def hull_corners(sent_ns: Array, found_ns: Array) -> Array:
     """Return the places of the lower right corners of the hull of points (sent, found).
 
     Rounding may leave out a corner that is one by less than the rounding.

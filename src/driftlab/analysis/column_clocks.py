@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from driftlab.history.happened_before import Order
+from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
 from driftlab.history.vector_times import vectors
@@ -34,16 +34,16 @@ def sources_of(messages: Messages) -> Sources:
     """Return the sends of the messages that each event received."""
     to = messages.receives
     rows = messages.source[to]
-    if len(messages.more_to):
-        to = np.concatenate([to, messages.more_to])
+    if len(messages.extra_receives):
+        to = np.concatenate([to, messages.extra_receives])
         order = np.argsort(to, kind="stable")
-        to, rows = to[order], np.concatenate([rows, messages.more_from])[order]
+        to, rows = to[order], np.concatenate([rows, messages.extra_sends])[order]
     starts = np.zeros(len(messages.source) + 1, np.int64)
     np.cumsum(np.bincount(to, minlength=len(messages.source)), out=starts[1:])
     return Sources(starts, rows)
 
 
-class Causality(NamedTuple):
+class CausalOrder(NamedTuple):
     """What every clock follows from: a causal order, first events, and the messages' sends.
 
     order i8: all rows. first u1: whether the row is its process's first.
@@ -56,15 +56,15 @@ class Causality(NamedTuple):
     sources: Sources
 
 
-def causality_of(trace: Trace, messages: Messages) -> Causality:
+def causal_order(trace: Trace, messages: Messages) -> CausalOrder:
     """Return what the clocks need of a history. Raises CycleError."""
     sources = sources_of(messages)
     first = np.zeros(len(trace), np.uint8)
     first[trace.starts[:-1][trace.starts[:-1] < trace.starts[1:]]] = 1
-    return Causality(trace, messages, Order(trace, messages).linear(), first, sources)
+    return CausalOrder(trace, messages, HappenedBefore(trace, messages).linear(), first, sources)
 
 
-def lamport_clocks(of: Causality, heard: Array) -> Array:
+def lamport_clocks(of: CausalOrder, heard: Array) -> Array:
     """Return the Lamport clock of every event, i8.
 
     heard i8: of each event a number that it exceeds, whatever came before; 0 for none.
@@ -88,7 +88,7 @@ def _lamport(order, first, got, sources, heard, clock):  # type: ignore[no-untyp
         clock[row] = latest + 1
 
 
-def hybrid_clocks(of: Causality, now_ns: Array) -> tuple[Array, Array]:
+def hybrid_clocks(of: CausalOrder, now_ns: Array) -> tuple[Array, Array]:
     """Return the physical part and the counter of every event's hybrid clock, i8 both."""
     physical, logical = np.zeros((2, len(of.order)), np.int64)
     _hybrid(len(of.order), (of.order, of.first, *of.sources, now_ns), (physical, logical))
@@ -118,7 +118,7 @@ def _hybrid(order, first, got, sources, now_ns, physical, logical):  # type: ign
             logical[row] = count + 1
 
 
-def vector_clocks(of: Causality) -> Array:
+def vector_clocks(of: CausalOrder) -> Array:
     """Return the vector clock of every event: i4, a row an event, an entry a process."""
     return vectors(of.trace, of.messages)
 

@@ -17,14 +17,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.column_clocks import causality_of, hybrid_clocks, vector_clocks
+from driftlab.analysis.column_clocks import causal_order, hybrid_clocks, vector_clocks
 from driftlab.analysis.order_errors import (
     Counted,
-    Order,
+    PairOrder,
     count_pairs,
     count_total,
     interval,
-    order_of,
+    pair_order,
 )
 from driftlab.analysis.restamp import (
     RestampError,
@@ -111,7 +111,7 @@ class Comparison(NamedTuple):
 class _History(NamedTuple):
     """What all clocks are compared over: the order, the messages sent by each event, times."""
 
-    order: Order
+    order: PairOrder
     messages: Messages
     sent: Array
     times: Array | None
@@ -134,8 +134,8 @@ class _History(NamedTuple):
 def compare(trace: Trace, messages: Messages) -> Comparison:
     """Set all clocks side by side. Raises RestampError where there are too many, CycleError."""
     require_possible(trace, "vector")
-    of = causality_of(trace, messages)
-    order = order_of(of, vector_clocks(of))
+    of = causal_order(trace, messages)
+    order = pair_order(of, vector_clocks(of))
     try:
         times, why = physical_ns(trace), None
     except RestampError as error:

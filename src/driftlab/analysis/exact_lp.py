@@ -39,7 +39,7 @@ class Condition(NamedTuple):
     least: int
 
 
-class Least(NamedTuple):
+class Minimum(NamedTuple):
     """The least value of a function: exact, None where nothing bounds it or none could be proved.
 
     point: where it is, a float a variable. contradiction: numbers of conditions
@@ -82,14 +82,14 @@ class Conditions:
         self._matrix = matrix / size[:, None]
         self._least = np.array([float(one.least) for one in self._all]) / size
 
-    def least(self, weights: Weights) -> Least:
+    def least(self, weights: Weights) -> Minimum:
         """Return the least value of a sum of variables, each times a whole number."""
         try:
             return self._least_of(weights)
         except np.linalg.LinAlgError:  # conditions that rounding cannot tell apart
-            return Least(None, np.full(len(self._units), np.nan))
+            return Minimum(None, np.full(len(self._units), np.nan))
 
-    def _least_of(self, weights: Weights) -> Least:
+    def _least_of(self, weights: Weights) -> Minimum:
         matrix, least, width = self._matrix, self._least, len(self._units)
         wanted = np.array([float(weights.get(place, 0)) for place in range(width)]) * self._units
         wanted /= np.abs(wanted).max()
@@ -101,18 +101,18 @@ class Conditions:
             over = matrix @ point - least
             worst = int(over.argmin() if step < steps else (over < -ROUNDING).argmax())
             if over[worst] >= -ROUNDING:
-                return Least(self._proved(weights, basis, wanted), point * self._units)
+                return Minimum(self._proved(weights, basis, wanted), point * self._units)
             both = np.linalg.solve(held.T, np.stack([wanted, matrix[worst]], axis=1))
             multipliers, parts = both[:, 0].clip(0), both[:, 1]
             free = np.flatnonzero(parts > _ZERO)
             if not len(free):
                 found = self._contradiction(worst, basis[parts < -_ZERO])
-                return Least(None, point * self._units, found)
+                return Minimum(None, point * self._units, found)
             ratios = multipliers[free] / parts[free]
             ties = free[ratios <= ratios.min() + _ZERO]
             leaving = ties[parts[ties].argmax() if step < steps else basis[ties].argmin()]
             basis[leaving] = worst
-        return Least(None, np.full(width, np.nan))
+        return Minimum(None, np.full(width, np.nan))
 
     def _proved(self, weights: Weights, basis: Array, wanted: Array) -> Fraction | None:
         """Return the bound that the deciding conditions prove, None where none is."""

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.clock_bounds import Crossing, Crossings, crossings_of, is_real
+from driftlab.analysis.clock_bounds import ClockBound, ClockBounds, clock_bounds_of, is_real
 from driftlab.analysis.exact_lp import Condition, Conditions
 from driftlab.analysis.restamp import physical_ns
 from driftlab.clocks.physical_clock import PARTS
@@ -32,7 +32,7 @@ from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
 from driftlab.model.columns import Array
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import exact
+from driftlab.scenario.validate import as_fraction
 
 MACHINES_JOINTLY_MAX: Final = 16  # of more, those nearest to a machine and the reference count
 MACHINES_BETWEEN_MAX: Final = (
@@ -121,7 +121,7 @@ class Offsets(NamedTuple):
 def offsets_of(trace: Trace, messages: Messages) -> Offsets:
     """Return the bounds of every machine's clock. Raises RestampError where there are no times."""
     times = physical_ns(trace)
-    found = crossings_of(trace, messages, times)
+    found = clock_bounds_of(trace, messages, times)
     there = np.flatnonzero(np.diff(trace.starts))
     reference = int(there[0]) if len(there) else 0
     start_ns, since_ns = _start(trace, times, reference)
@@ -173,7 +173,7 @@ def _truths(trace: Trace, reference: int, since_ns: Fraction) -> Sequence[Truth 
     if trace.scenario is None:
         return [None] * trace.processes
     scenario = Scenario.from_toml(trace.scenario)
-    speed = exact(scenario.speed) if is_real(trace) else Fraction(1)
+    speed = as_fraction(scenario.speed) if is_real(trace) else Fraction(1)
     clocks = [scenario.physical_clock(place) for place in range(trace.processes)]
     first = clocks[reference]
     truths = []
@@ -187,7 +187,7 @@ def _truths(trace: Trace, reference: int, since_ns: Fraction) -> Sequence[Truth 
 
 def _machine(
     trace: Trace,
-    found: Crossings,
+    found: ClockBounds,
     bases: Sequence[int],
     start: tuple[int, int],
     place: int,
@@ -231,7 +231,7 @@ def _machine(
     )
 
 
-def _near(crossings: Sequence[Crossing], reference: int, place: int) -> list[int]:
+def _near(crossings: Sequence[ClockBound], reference: int, place: int) -> list[int]:
     """Return the reference, the machine, those between them, and more that are near to both."""
     links: dict[int, set[int]] = {}
     for one in crossings:
@@ -259,7 +259,7 @@ def _steps(links: Mapping[int, set[int]], begin: int) -> dict[int, int]:
 
 
 def _conditions(
-    crossings: Sequence[Crossing], machines: Sequence[int], bases: Sequence[int], place: int
+    crossings: Sequence[ClockBound], machines: Sequence[int], bases: Sequence[int], place: int
 ) -> Conditions:
     """Return what messages say of each machine's a (an even number) and b, `place`'s clock given.
 

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.column_clocks import Causality
+from driftlab.analysis.column_clocks import CausalOrder
 from driftlab.jit import Loop
 from driftlab.model.columns import Array
 from driftlab.model.random_streams import mix
@@ -37,14 +37,14 @@ _GREATER, _PUT_IN, _AS_GREAT = 0, 1, 2  # steps of counting
 Before = Callable[[Array, Array], Array]  # rows a and b: does the clock put a before b?
 
 
-class Order(NamedTuple):
+class PairOrder(NamedTuple):
     """Happened-before, ready to be asked for many pairs at once.
 
     vectors i4: the vector time of every event. process i4 and number i8: whose
     event a row is, and which, from 1. ordered, concurrent: how many pairs are.
     """
 
-    of: Causality
+    of: CausalOrder
     vectors: Array
     process: Array
     number: Array
@@ -71,16 +71,16 @@ class Counted(NamedTuple):
     sample: int | None = None
 
 
-def order_of(of: Causality, vectors: Array) -> Order:
+def pair_order(of: CausalOrder, vectors: Array) -> PairOrder:
     """Return happened-before as vector times tell it, and how many pairs it orders."""
     process = of.trace.process_column()
     rows = len(process)
     ordered = int(vectors.sum(dtype=np.int64)) - rows
     number = np.arange(1, rows + 1) - of.trace.starts[process] if rows else np.zeros(0, np.int64)
-    return Order(of, vectors, process, number, ordered, rows * (rows - 1) // 2 - ordered)
+    return PairOrder(of, vectors, process, number, ordered, rows * (rows - 1) // 2 - ordered)
 
 
-def count_total(order: Order, value: Array) -> Counted:
+def count_total(order: PairOrder, value: Array) -> Counted:
     """Count for a clock of one number, i8, an event: by value, ties are not ordered."""
     _, sizes = np.unique(value, return_counts=True)
     ties = int((sizes * (sizes - 1) // 2).sum())
@@ -89,14 +89,14 @@ def count_total(order: Order, value: Array) -> Counted:
     return Counted(wrong, hidden, order.ordered, order.concurrent)
 
 
-def _rises(of: Causality, value: Array) -> bool:
+def _rises(of: CausalOrder, value: Array) -> bool:
     """Whether a clock rises from each event to the next, and from each send to its receive."""
     steps = (value[1:] > value[:-1]) | (of.first[1:] == 1)
     to = np.repeat(np.arange(len(value)), np.diff(of.sources.starts))
     return bool(steps.all() and (value[of.sources.rows] < value[to]).all())
 
 
-def _misordered(order: Order, value: Array) -> tuple[int, int]:
+def _misordered(order: PairOrder, value: Array) -> tuple[int, int]:
     """Return how many ordered pairs have C(a) >= C(b), and how many of them the same."""
     rows, width = order.vectors.shape
     # Of all events of one value: count before any is in the tree, put in all, count again.
@@ -137,7 +137,7 @@ def _count(events, steps, process, number, starts, vectors, width, tree, counts)
             counts[steps[turn]] += found
 
 
-def count_pairs(order: Order, rows: Array, before: Before) -> Counted:
+def count_pairs(order: PairOrder, rows: Array, before: Before) -> Counted:
     """Count for any clock, over the pairs of some rows: all of few, else PAIRS_DRAWN of them."""
     if len(rows) <= ALL_PAIRS_EVENTS_MAX:
         parts = [_look(order, rows[:at], rows[at : at + 1], before) for at in range(1, len(rows))]
@@ -152,7 +152,7 @@ def count_pairs(order: Order, rows: Array, before: Before) -> Counted:
 _NOTHING: Final = Counted(0, 0, 0, 0)
 
 
-def _look(order: Order, a: Array, b: Array, before: Before) -> tuple[int, int, int, int]:
+def _look(order: PairOrder, a: Array, b: Array, before: Before) -> tuple[int, int, int, int]:
     a, b = np.broadcast_arrays(a, b)
     forth, back = order.before(a, b), order.before(b, a)
     less, more = before(a, b), before(b, a)

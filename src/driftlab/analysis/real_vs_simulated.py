@@ -14,7 +14,7 @@ from driftlab.journal.format import Entry
 from driftlab.model.event import Event, Message
 
 
-class Parting(NamedTuple):
+class Divergence(NamedTuple):
     """Where one machine's runs part: the tick, when it was due, the two events and finds.
 
     `message` is the first message, by sender and stamp, that was found at this
@@ -40,14 +40,16 @@ class MachineTwin(NamedTuple):
     machine: str
     events: int
     same: int
-    parting: Parting | None
+    parting: Divergence | None
 
 
-def twin(machine: str, real: Sequence[Entry], simulated: Sequence[Entry]) -> MachineTwin:
+def compare_machine(machine: str, real: Sequence[Entry], simulated: Sequence[Entry]) -> MachineTwin:
     """Set one machine's real entries beside its simulated ones."""
     for tick, (one, other) in enumerate(zip(real, simulated, strict=False)):
         if _without_timestamps(one) != _without_timestamps(other):
-            return MachineTwin(machine, len(real), tick, _parting(machine, tick, real, simulated))
+            return MachineTwin(
+                machine, len(real), tick, _divergence(machine, tick, real, simulated)
+            )
     return MachineTwin(machine, len(real), min(len(real), len(simulated)), None)
 
 
@@ -57,20 +59,22 @@ def _without_timestamps(entry: Entry) -> tuple[Event, list[Message]]:
     return entry.event._replace(timestamp=None), found
 
 
-def first_parting(twins: Sequence[MachineTwin]) -> Parting | None:
+def first_divergence(twins: Sequence[MachineTwin]) -> Divergence | None:
     """Return the parting that comes first in time: the others may follow from it."""
     partings = [each.parting for each in twins if each.parting is not None]
     return min(partings, key=lambda parting: parting.due_ns, default=None)
 
 
-def _parting(machine: str, tick: int, real: Sequence[Entry], simulated: Sequence[Entry]) -> Parting:
+def _divergence(
+    machine: str, tick: int, real: Sequence[Entry], simulated: Sequence[Entry]
+) -> Divergence:
     one, other = real[tick], simulated[tick]
     ours, theirs = ([_identity(message) for message in entry.found] for entry in (one, other))
     only = [each for each in ours if each not in theirs] + [
         each for each in theirs if each not in ours
     ]
     message = only[0] if only else None
-    return Parting(
+    return Divergence(
         machine,
         tick,
         other.instant.due_ns,

@@ -23,8 +23,8 @@ from typing import Any, Final
 import numpy as np
 
 from driftlab.analysis.column_clocks import (
-    Causality,
-    causality_of,
+    CausalOrder,
+    causal_order,
     hybrid_clocks,
     lamport_clocks,
     matrix_clocks,
@@ -56,10 +56,10 @@ def restamped(trace: Trace, messages: Messages, clock: str) -> Trace:
     themselves.
     """
     require_possible(trace, clock)
-    of = causality_of(trace, messages)
+    of = causal_order(trace, messages)
     if clock == "lamport":
         return _with_lamport_clock(of, messages)
-    if len(trace) <= EVENTS_ONE_BY_ONE_MAX and not len(messages.more_to):
+    if len(trace) <= EVENTS_ONE_BY_ONE_MAX and not len(messages.extra_receives):
         texts = [stamp.encode() for stamp in issued(of, clock)]
         return changed(trace, timestamps=from_texts(clock, texts))
     return changed(trace, timestamps=timestamps_of(of, clock))
@@ -108,7 +108,7 @@ def physical_ns(trace: Trace) -> Array:
     return times
 
 
-def issued(of: Causality, clock: str) -> list[Any]:
+def issued(of: CausalOrder, clock: str) -> list[Any]:
     """Return the timestamp of every event, as the clocks of the catalogue issue them.
 
     For histories in which no event received several messages.
@@ -127,7 +127,7 @@ def issued(of: Causality, clock: str) -> list[Any]:
     return stamps
 
 
-def timestamps_of(of: Causality, clock: str) -> Timestamps:
+def timestamps_of(of: CausalOrder, clock: str) -> Timestamps:
     """Return the timestamps of a further clock, by its rule over columns."""
     if clock == "hybrid":
         return _dense(clock, np.stack(hybrid_clocks(of, physical_ns(of.trace)), axis=1))
@@ -153,7 +153,7 @@ def text_of_nothing(clock: str, processes: int) -> str:
     return row if clock == "vector" else "/".join([row] * processes)
 
 
-def lamport_clock(of: Causality, messages: Messages) -> tuple[Array, bool]:
+def lamport_clock(of: CausalOrder, messages: Messages) -> tuple[Array, bool]:
     """Return every event's Lamport clock, and whether stamps of unknown sends count in it.
 
     They do unless one of them is, now, the clock of an event of its sender: so
@@ -173,7 +173,7 @@ def lamport_clock(of: Causality, messages: Messages) -> tuple[Array, bool]:
     return clock, True
 
 
-def _with_lamport_clock(of: Causality, messages: Messages) -> Trace:
+def _with_lamport_clock(of: CausalOrder, messages: Messages) -> Trace:
     """Return the trace with Lamport clocks computed anew, its messages named by them."""
     trace = of.trace
     clock, counts = lamport_clock(of, messages)
@@ -209,7 +209,9 @@ def messages_of(messages: Messages, clock: str) -> Messages:
     """Return the messages of the trace when it is restamped: the same, rightly named."""
     if clock != "lamport":
         return messages
-    return messages._replace(early=frozenset(), uneven=messages.more_to[:0])
+    return messages._replace(
+        stamp_before_send=frozenset(), stamp_per_target=messages.extra_receives[:0]
+    )
 
 
 def unknown_receives(messages: Messages) -> int:

@@ -58,7 +58,7 @@ def messages_sent(trace: Trace, messages: Messages) -> Array:
     target = trace.columns.target
     if target is None:
         received = messages.source[messages.receives]
-        return np.bincount(np.concatenate([received, messages.more_from]), minlength=rows)
+        return np.bincount(np.concatenate([received, messages.extra_sends]), minlength=rows)
     sent = (target != NO_TARGET).astype(np.int64)
     every = np.flatnonzero(target == EVERY_PEER)
     if len(every):

@@ -95,7 +95,7 @@ def judge_path(
         [
             (history.name if several else "", each.check(only=only, without=without))
             for history in histories
-            for each in [history if rates is None else history.paced(rates)]
+            for each in [history if rates is None else history.with_rates(rates)]
         ]
     )
     if not judged.counts:

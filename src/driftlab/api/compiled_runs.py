@@ -9,11 +9,11 @@ from typing import Any, overload
 
 from driftlab.analysis.metrics import Jumps, MachineSummary, Queue, achieved_rate
 from driftlab.api.history import History
-from driftlab.api.run import AllAlike, Run, stopped
+from driftlab.api.run import Run, UniformMapping, stopped
 from driftlab.history.simulated import trace_of_columns
 from driftlab.model.schedule import NS_PER_SECOND
 from driftlab.scenario.scenario import Scenario, default_name
-from driftlab.scenario.validate import WAITING_MESSAGES_MAX, exact
+from driftlab.scenario.validate import WAITING_MESSAGES_MAX, as_fraction
 from driftlab.simulator.compiled.engine import Figures, record_run, simulate_runs
 
 OnProgress = Callable[[int], None]  # told how many ticks were taken so far
@@ -89,11 +89,11 @@ class FiguredMachines(Sequence[MachineSummary]):
 
 def _between_ns(ticks: int, rate: float) -> int:
     """Return the time from the first tick to the last."""
-    whole = exact(int(rate) if rate == int(rate) else rate)
+    whole = as_fraction(int(rate) if rate == int(rate) else rate)
     return (ticks - 1) * NS_PER_SECOND * whole.denominator // whole.numerator if ticks else 0
 
 
-def figured_runs(scenario: Scenario, workers: int, on_progress: OnProgress) -> Iterator[Run]:
+def simulate_compiled(scenario: Scenario, workers: int, on_progress: OnProgress) -> Iterator[Run]:
     """Simulate the runs and yield them in order, so many at once as memory is meant for."""
     numbers, done = scenario.run_numbers, 0
     at_once = max(1, CELLS_AT_ONCE // scenario.size)
@@ -121,7 +121,7 @@ def runs_of(scenario: Scenario, numbers: Sequence[int], figures: Figures) -> Ite
         yield _run(scenario, number, figures, row, None)
 
 
-def figured_histories(scenario: Scenario, on_progress: OnProgress) -> Iterator[Run]:
+def record_compiled(scenario: Scenario, on_progress: OnProgress) -> Iterator[Run]:
     """Simulate the runs one after the other and keep every event of them."""
     done = 0
     for number in scenario.run_numbers:
@@ -145,7 +145,7 @@ def _run(
     scenario: Scenario, number: int, figures: Figures, row: int, history: History | None
 ) -> Run:
     at_ns = int(figures.stopped_ns[row])
-    ends = None if at_ns < 0 else AllAlike(scenario, stopped(at_ns, WAITING_MESSAGES_MAX))
+    ends = None if at_ns < 0 else UniformMapping(scenario, stopped(at_ns, WAITING_MESSAGES_MAX))
     machines = FiguredMachines(figures, row, scenario)
     digest = int(figures.digest[row])
     return Run(scenario, number, machines, ends=ends, digest=digest, history=history)

@@ -88,7 +88,7 @@ def _named(history: History) -> tuple[Trace, list[str]]:
     received = np.full(len(trace), MISSING, np.int64)
     received[receives] = messages.source[receives]
     sent[messages.source[receives]] = messages.source[receives]
-    more = len(messages.more_to)
+    more = len(messages.extra_receives)
     lost = [f"{more} messages into events that received another one too"] if more else []
     columns = trace.columns._replace(sent=sent, received=received)
     kept = {key: getattr(trace, key) for key in Trace.__slots__}

@@ -9,7 +9,7 @@ import numpy as np
 from driftlab.history import cuts
 from driftlab.history.causal_paths import processes_of
 from driftlab.history.cuts import NoSuchCutError
-from driftlab.history.happened_before import Order
+from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.trace import Trace
 from driftlab.model.columns import MISSING, Array
 
@@ -22,7 +22,7 @@ class Cut:
     frontier i8: how many of each process, in the order of `names`.
     """
 
-    def __init__(self, order: Order, events: Callable[[], Any], frontier: Array) -> None:
+    def __init__(self, order: HappenedBefore, events: Callable[[], Any], frontier: Array) -> None:
         self._order = order
         self._events = events
         self.frontier = frontier
@@ -131,7 +131,7 @@ def _or_null(column: Array, is_null: Array) -> Any:
 
 
 def frontier_of(
-    order: Order,
+    order: HappenedBefore,
     *,
     counts: Mapping[str, int] | None,
     at_ns: int | None,

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 from driftlab.api.history import History
 from driftlab.api.read_run import read_scenario
 from driftlab.history.parquet import PACK_SUFFIX
-from driftlab.history.run_reader import Journals, journal_alone, journal_paths, journals_in
+from driftlab.history.run_reader import RunJournals, journal_paths, run_journals, single_journal
 from driftlab.history.trace import Trace
-from driftlab.journal.files import UnreadableError, begins_with, exists, require_ordinary
+from driftlab.journal.files import UnreadableError, begins_with, exists, require_regular_file
 from driftlab.journal.header import is_journal
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
 from driftlab.model.columns import Array
@@ -27,7 +27,7 @@ PARQUET_MAGIC: Final = b"PAR1"
 SHOWN: Final = 5  # names in a message
 
 
-class Found(NamedTuple):
+class RunSource(NamedTuple):
     """A run that was found: its name, the folder or the file it stands in, and its reading."""
 
     name: str
@@ -35,12 +35,12 @@ class Found(NamedTuple):
     read: Callable[[], History]
 
 
-def runs_at(path: Path) -> list[Found]:
+def find_runs(path: Path) -> list[RunSource]:
     """Return every run of ours at a path, none where there is none.
 
     Each is read when it is asked for, and once. Raises UnreadableError.
     """
-    runs = [_of_journals(journals) for journals in journals_at(path)]
+    runs = [_of_journals(journals) for journals in find_journals(path)]
     if runs and not path.is_dir():
         return runs
     packed = list(_packed_at(path, is_run=any(run.path == path for run in runs)))
@@ -57,29 +57,29 @@ def runs_at(path: Path) -> list[Found]:
     return runs
 
 
-def _of_journals(journals: Journals) -> Found:
+def _of_journals(journals: RunJournals) -> RunSource:
     folder = journals.paths[0].parent
-    return Found(folder.name, folder, cache(lambda: History(journals.trace(), folder.name)))
+    return RunSource(folder.name, folder, cache(lambda: History(journals.trace(), folder.name)))
 
 
-def _of_packed(path: Path, name: str) -> Found:
+def _of_packed(path: Path, name: str) -> RunSource:
     def read() -> History:
         from driftlab.history.parquet import unpack
 
         return History(unpack(path), name)
 
-    return Found(name, path, cache(read))
+    return RunSource(name, path, cache(read))
 
 
 # Journals.
 
 
-def journals_at(path: Path) -> list[Journals]:
+def find_journals(path: Path) -> list[RunJournals]:
     """Return the journals of every run at a path, none where there are no journals.
 
     Raises UnreadableError where there are some, but not as those of a run are.
     """
-    require_ordinary(path)
+    require_regular_file(path)
     if not exists(path):
         raise UnreadableError(f"{path}: no such file or folder")
     if not path.is_dir():
@@ -90,34 +90,34 @@ def journals_at(path: Path) -> list[Journals]:
             raise UnreadableError(f"{path}: none of its {_scenario(path).runs} runs is here")
         return runs
     if _has_journals(path):
-        return [journals_in(path)]
-    return [one for folder in _run_folders(path) for one in journals_at(folder)]
+        return [run_journals(path)]
+    return [one for folder in _run_folders(path) for one in find_journals(folder)]
 
 
-def _alone(path: Path) -> Journals:
+def _alone(path: Path) -> RunJournals:
     """Return one journal, with what the scenario beside it tells of the others."""
     beside = path.with_name(SCENARIO_FILE)
     if not beside.is_file():
-        return journal_alone(path)
+        return single_journal(path)
     try:
         scenario = _scenario(path.parent)
     except (ScenarioError, UnreadableError) as error:
-        return journal_alone(path, why_not=str(error))
-    return journal_alone(path, scenario if scenario.runs == 1 else None)
+        return single_journal(path, why_not=str(error))
+    return single_journal(path, scenario if scenario.runs == 1 else None)
 
 
-def _of_scenario(folder: Path, scenario: Scenario) -> list[Journals]:
+def _of_scenario(folder: Path, scenario: Scenario) -> list[RunJournals]:
     """Return the runs of a scenario that are there; of one run, packed, no journals need be."""
     if scenario.runs == 1:
         is_packed = not journal_paths(folder) and any(_packed_at(folder, is_run=True))
-        return [] if is_packed else [journals_in(folder, scenario)]
+        return [] if is_packed else [run_journals(folder, scenario)]
     folders = [Path(run_folder(folder, scenario, number)) for number in scenario.run_numbers]
-    return [journals_in(each, _scenario(each)) for each in folders if each.is_dir()]
+    return [run_journals(each, _scenario(each)) for each in folders if each.is_dir()]
 
 
 def _scenario(folder: Path) -> Scenario:
     """Return the scenario in a folder. Raises DriftlabError."""
-    require_ordinary(folder / SCENARIO_FILE)
+    require_regular_file(folder / SCENARIO_FILE)
     return read_scenario(folder / SCENARIO_FILE)
 
 
@@ -172,36 +172,36 @@ def _is_packed(path: Path) -> bool:
 
 def _require_no_other_logs(folder: Path, packed: Sequence[Path]) -> None:
     """Raise UnreadableError where logs of other programs stand among packed runs."""
-    from driftlab.foreign.options import Asked
-    from driftlab.foreign.registry import recognised
+    from driftlab.foreign.options import ReadOptions
+    from driftlab.foreign.registry import recognized_format
 
     others = []
     for file in _entries(folder):
         if file not in packed and file.is_file() and file.name[0] != ".":
             try:
-                recognised(file, Asked())
+                recognized_format(file, ReadOptions())
             except UnreadableError:
                 continue  # no log
             others.append(file.name)
     if others:
         raise UnreadableError(
-            f"{folder}: there are packed runs ({shown([file.name for file in packed])}) and other "
-            f"logs ({shown(others)}); put these into a folder of their own"
+            f"{folder}: there are packed runs ({list_names([file.name for file in packed])}) and "
+            f"other logs ({list_names(others)}); put these into a folder of their own"
         )
 
 
-def shown(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Return the first names of many, parted by commas."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
 
-def _may_be_copy(file: Path, run: Found) -> bool:
+def _may_be_copy(file: Path, run: RunSource) -> bool:
     """Whether a packed file stands in a run's folder, or beside it and is named like it."""
     return file.parent == run.path or (file.parent, file.stem) == (run.path.parent, run.name)
 
 
-def _is_copy(file: Path, run: Found) -> bool:
+def _is_copy(file: Path, run: RunSource) -> bool:
     """Whether a packed file holds the very events of a run."""
     one, other = _of_packed(file, "").read().trace, run.read().trace
     same_run = (one.names, one.scenario, one.sets) == (

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from driftlab.analysis.metrics import Tally, achieved_rate, with_drift
 from driftlab.api.run import Run, stopped
 from driftlab.journal.format import COMPLETE, Entry, Instant
-from driftlab.journal.run_folder import claim, run_folder
+from driftlab.journal.run_folder import create_run_folder, run_folder
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import DIE, load_process
 from driftlab.model.digest import MachineDigest, digest_of_run
@@ -15,10 +15,10 @@ from driftlab.model.event import Event, Message
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
-from driftlab.simulator.engine import Ending, Sink, Ways, simulate_run
+from driftlab.simulator.engine import NetworkConfig, RunEnd, Sink, simulate_run
 from driftlab.simulator.journals import SimulatedJournals
 
-OnBeat = Callable[[int], None]
+OnTicks = Callable[[int], None]
 
 Row = tuple[int, int, Event]  # when it was due, the position of the process, the event
 
@@ -29,7 +29,7 @@ def simulate_one(
     scenario: Scenario,
     number: int,
     out: str | None = None,
-    on_beat: OnBeat | None = None,
+    on_beat: OnTicks | None = None,
     *,
     keep: bool = False,
 ) -> Run:
@@ -37,7 +37,7 @@ def simulate_one(
 
     With `keep` the run has its history.
     """
-    alone = scenario.alone(number)
+    alone = scenario.for_run(number)
     plans = plan_run(alone, number)
     machines = make_machines(alone, plans)
     tallies, rows = [Tally() for _ in plans], list[Row]()
@@ -50,7 +50,7 @@ def simulate_one(
         run = _run_of(scenario, number, plans, tallies, reasons, None)
     else:
         folder = run_folder(out, scenario, number)
-        claim(folder, alone)
+        create_run_folder(folder, alone)
         journals = SimulatedJournals(plans, folder)
         reasons = [INTERRUPTED] * len(plans)
         try:
@@ -64,7 +64,7 @@ def simulate_one(
         from driftlab.api.history import History  # loads numpy
         from driftlab.history.simulated import trace_of
 
-        run.keeping(History(trace_of(alone, number, rows)))
+        run.with_history(History(trace_of(alone, number, rows)))
     return run
 
 
@@ -119,11 +119,11 @@ def entries_of(scenario: Scenario, number: int | None = None) -> list[list[Entry
 def make_machines(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[Machine]:
     """Make the machines of a run. Raises ProcessError."""
     process = load_process(scenario.process)
-    with prints_aside(scenario):
+    with stdout_to_stderr(scenario):
         return [Machine(plan, process) for plan in plans]
 
 
-def prints_aside(scenario: Scenario) -> AbstractContextManager[object]:
+def stdout_to_stderr(scenario: Scenario) -> AbstractContextManager[object]:
     """Keep standard output for what was asked for: a process of the user may print."""
     return nullcontext() if scenario.process == DIE else redirect_stdout(sys.stderr)
 
@@ -133,14 +133,14 @@ def _run(
     plans: Sequence[MachinePlan],
     machines: Sequence[Machine],
     sink: Sink,
-    on_beat: OnBeat | None,
-) -> Ending:
-    ways = Ways(scenario.order, scenario.message_latency, scenario.channel_latencies())
-    with prints_aside(scenario):
+    on_beat: OnTicks | None,
+) -> RunEnd:
+    ways = NetworkConfig(scenario.order, scenario.message_latency, scenario.channel_latencies())
+    with stdout_to_stderr(scenario):
         return simulate_run(plans, machines, ways, sink, on_beat)
 
 
-def _reasons(plans: Sequence[MachinePlan], ending: Ending) -> list[str]:
+def _reasons(plans: Sequence[MachinePlan], ending: RunEnd) -> list[str]:
     """Say of each machine how it ended."""
     whole = COMPLETE
     if ending.stopped_ns is not None:

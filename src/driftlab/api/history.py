@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from driftlab.api.cut import Cut, between, frontier_of
 from driftlab.errors import DriftlabError
 from driftlab.history.frame import frame_of
-from driftlab.history.happened_before import Order
+from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.match import match
 from driftlab.history.matching.messages import Messages
-from driftlab.history.matching.repair import Mended, mended
+from driftlab.history.matching.repair import RepairedTrace, repair_names
 from driftlab.history.trace import Trace
 from driftlab.judge.checker import Verdict, chosen_rules, judge
 
@@ -48,7 +48,7 @@ class History:
         self.trace = trace
         self.name = name
 
-    def paced(self, rates: Sequence[float]) -> "History":
+    def with_rates(self, rates: Sequence[float]) -> "History":
         """Return the history with the rates, in ticks a second, that its processes were to keep.
 
         For logs that do not say, in name order; then the rule `pacing` applies. Raises
@@ -61,9 +61,9 @@ class History:
             )
         places = {name: place for place, name in enumerate(sorted(self.names))}
         by_name = [rates[places[name]] for name in self.names]
-        if len(self.trace.authors):  # of ours they have an order of their own
+        if len(self.trace.process_info):  # of ours they have an order of their own
             by_name = list(rates)
-        return History(self.trace.paced(by_name), self.name)
+        return History(self.trace.with_rates(by_name), self.name)
 
     @property
     def names(self) -> list[str]:
@@ -107,8 +107,8 @@ class History:
         return match(self._mended.trace)
 
     @cached_property
-    def _mended(self) -> Mended:
-        return mended(self.trace)
+    def _mended(self) -> RepairedTrace:
+        return repair_names(self.trace)
 
     def check(self, *, only: Sequence[str] = (), without: Sequence[str] = ()) -> Verdict:
         """Hold the history against every rule, or `only` some, or all `without` some.
@@ -118,9 +118,9 @@ class History:
         return judge(self.trace, self._mended, self.messages, chosen_rules(only, without))
 
     @cached_property
-    def order(self) -> Order:
+    def order(self) -> HappenedBefore:
         """Happened-before among the rows; see `driftlab.analysis.order`."""
-        return Order(self.trace, self.messages)
+        return HappenedBefore(self.trace, self.messages)
 
     def happened_before(self, first: EventName, second: EventName) -> bool:
         """Whether one event happened before another. Raises NoSuchEventError."""
@@ -134,7 +134,7 @@ class History:
         row = self.row(first)
         if second is not None:
             return self.order.concurrent(row, self.row(second))
-        return between(self.events, *self.order.beside(row))
+        return between(self.events, *self.order.concurrent_ranges(row))
 
     def past(self, event: EventName) -> Any:
         """Return what happened before an event, slices of `events`. Raises NoSuchEventError."""

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from driftlab.api.read import journals_at, read
+from driftlab.api.read import find_journals, read
 from driftlab.errors import DriftlabError
 from driftlab.history.parquet import PACK_SUFFIX, pack_pieces, pack_trace, require_new
-from driftlab.history.run_reader import SUFFIXES, Journals
+from driftlab.history.run_reader import SUFFIXES, RunJournals
 from driftlab.history.trace import Unread
 
 
@@ -33,7 +33,7 @@ def pack(path: str | Path, out: str | Path | None = None) -> list[Packed]:
     Raises DriftlabError.
     """
     path = Path(path)
-    runs = journals_at(path)
+    runs = find_journals(path)
     if len(runs) < 2:
         one = Path(out) if out else _beside(path)
         return [_pack(runs[0], path, one) if runs else _pack_other(path, one)]
@@ -62,7 +62,7 @@ def _inside(folder: Path, run: Path) -> Path:
     return folder / (run.name + PACK_SUFFIX)
 
 
-def _pack(journals: Journals, source: Path, out: Path) -> Packed:
+def _pack(journals: RunJournals, source: Path, out: Path) -> Packed:
     gathering = journals.gathering()
     events = pack_pieces(journals.pieces(), gathering, journals.clock, out, journals.scenario)
     return Packed(out, source, events, out.stat().st_size, gathering.known()["unread"])

@@ -35,11 +35,11 @@ def is_worth_compiling(scenario: Scenario) -> bool:
     """Whether the compiled engine applies to a scenario and is the faster one for it."""
     if scenario.expected_ticks < TICKS_WORTH_COMPILED:
         return False
-    from driftlab.simulator.compiled.eligibility import why_not
+    from driftlab.simulator.compiled.eligibility import incompatibility
     from driftlab.simulator.compiled.jit_cache import is_warm
 
     warm = scenario.expected_ticks >= TICKS_WORTH_COMPILING or is_warm()
-    return warm and why_not(scenario) is None
+    return warm and incompatibility(scenario) is None
 
 
 def is_cold() -> bool:
@@ -49,7 +49,7 @@ def is_cold() -> bool:
     return not is_warm()
 
 
-def shares_of(scenario: Scenario, workers: int, *, compiled: bool) -> list[range]:
+def split_into_shares(scenario: Scenario, workers: int, *, compiled: bool) -> list[range]:
     """Divide the runs of a scenario into shares, some for each worker."""
     runs = scenario.runs
     each = max(1, scenario.expected_ticks // runs)
@@ -59,7 +59,7 @@ def shares_of(scenario: Scenario, workers: int, *, compiled: bool) -> list[range
     return [numbers[first : first + size] for first in range(0, runs, size)]
 
 
-def work_out(
+def simulate_share(
     scenario: Scenario, numbers: Sequence[int], *, compiled: bool, out: str | None = None
 ) -> Any:
     """Simulate a share of the runs; what comes out travels, and `unpacked` makes runs of it.
@@ -73,7 +73,7 @@ def work_out(
     return [simulate_one(scenario, number, out) for number in numbers]
 
 
-def unpacked(scenario: Scenario, numbers: Sequence[int], result: Any) -> Iterator[Run]:
+def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> Iterator[Run]:
     """Yield the runs of a share that was worked out."""
     if isinstance(result, list):
         yield from result
@@ -90,8 +90,8 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
     from concurrent.futures.process import BrokenProcessPool
     from functools import partial
 
-    shares = shares_of(scenario, workers, compiled=False)
-    work = partial(work_out, scenario, compiled=False, out=out)
+    shares = split_into_shares(scenario, workers, compiled=False)
+    work = partial(simulate_share, scenario, compiled=False, out=out)
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
     try:
         with _interrupts_ignored(), _main_left_out():  # by the processes that are started here
@@ -148,14 +148,14 @@ def on_dask(scenario: Scenario, address: str) -> Iterator[Run]:
     try:
         workers = max(1, sum(client.nthreads().values()))
         compiled = is_worth_compiling(scenario)
-        shares = shares_of(scenario, workers, compiled=compiled)
+        shares = split_into_shares(scenario, workers, compiled=compiled)
         futures = client.map(
             _on_worker, shares, scenario=scenario, compiled=compiled, pure=False, retries=3
         )
         for place, numbers in enumerate(shares):
             result = _result(futures[place])
             futures[place].release()
-            yield from unpacked(scenario, numbers, result)
+            yield from runs_from_share(scenario, numbers, result)
     finally:
         client.close()
 
@@ -172,7 +172,7 @@ def _result(future: Any) -> Any:
 
 
 def _on_worker(numbers: range, *, scenario: Scenario, compiled: bool) -> Any:
-    return work_out(scenario, numbers, compiled=compiled)
+    return simulate_share(scenario, numbers, compiled=compiled)
 
 
 def _client(address: str) -> Any:
@@ -204,6 +204,6 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def cores(workers: int | None) -> int:
+def worker_count(workers: int | None) -> int:
     """Return how many cores to use: all of them if not said."""
     return workers or os.cpu_count() or 1

@@ -5,14 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from driftlab.api.discover import Found, folders_in, journals_at, runs_at, shown
+from driftlab.api.discover import RunSource, find_journals, find_runs, folders_in, list_names
 from driftlab.api.history import History
-from driftlab.history.tick_repair import gaps
+from driftlab.history.tick_repair import rows_after_gap
 from driftlab.history.trace import Trace
-from driftlab.journal.files import UnreadableError, require_ordinary
+from driftlab.journal.files import UnreadableError, require_regular_file
 from driftlab.model.columns import MISSING
 
-__all__ = ["SeveralRunsError", "journals_at", "read", "read_all"]
+__all__ = ["SeveralRunsError", "find_journals", "read", "read_all"]
 
 
 class SeveralRunsError(UnreadableError):
@@ -32,7 +32,7 @@ def read(path: str | Path, **options: Any) -> History:
     if len(found) > 1:
         raise SeveralRunsError(
             f"{path} holds {len(found)} runs; name one of them, choose one with --execution N or "
-            f"its name ({shown([run.name for run in found])}), in Python execution=N, or have "
+            f"its name ({list_names([run.name for run in found])}), in Python execution=N, or have "
             "all from driftlab.read_all(path)"
         )
     return found[0].read()
@@ -47,12 +47,12 @@ def read_all(path: str | Path, **options: Any) -> list[History]:
     return [run.read() for run in _found(Path(path), options)]
 
 
-def _found(path: Path, options: Mapping[str, Any]) -> list[Found]:
+def _found(path: Path, options: Mapping[str, Any]) -> list[RunSource]:
     """Find every run of a log, named as its folder, its file or its execution is."""
-    require_ordinary(path)
+    require_regular_file(path)
     given = {key: value for key, value in options.items() if value is not None}
     execution = given.pop("execution", None)
-    runs = [] if given and not path.is_dir() else runs_at(path)
+    runs = [] if given and not path.is_dir() else find_runs(path)
     if runs and given:
         raise UnreadableError(
             f"{path}: its runs are driftlab's own, which need no options ({', '.join(given)})"
@@ -60,17 +60,18 @@ def _found(path: Path, options: Mapping[str, Any]) -> list[Found]:
     if runs:
         return runs if execution is None else [_chosen(path, runs, str(execution))]
     return [
-        Found(name, path, partial(History, trace, name)) for name, trace in _foreign(path, options)
+        RunSource(name, path, partial(History, trace, name))
+        for name, trace in _foreign(path, options)
     ]
 
 
-def _chosen(path: Path, runs: Sequence[Found], wanted: str) -> Found:
+def _chosen(path: Path, runs: Sequence[RunSource], wanted: str) -> RunSource:
     for number, run in enumerate(runs, 1):
         if wanted in (run.name, str(number)):
             return run
     raise UnreadableError(
         f"{path}: no run {wanted}; it holds {len(runs)}, by number or by name: "
-        f"{shown([run.name for run in runs])}"
+        f"{list_names([run.name for run in runs])}"
     )
 
 
@@ -94,7 +95,7 @@ def _require_files(folder: Path) -> None:
     below = [path.name for path in folders_in(folder)]
     raise UnreadableError(
         f"{folder}: no journals, packed runs or other logs here, and no run in its folders "
-        f"({shown(below)}); a run folder holds a NAME.log a machine; name the folder or "
+        f"({list_names(below)}); a run folder holds a NAME.log a machine; name the folder or "
         "the file of a log that stands deeper"
         if below
         else f"{folder}: an empty folder; a run folder holds a NAME.log a machine"
@@ -107,14 +108,14 @@ def _with_gaps(trace: Trace) -> Any:
 
     tick = trace.columns.tick
     if tick is None or (tick == MISSING).any():
-        return trace.holes
-    return np.union1d(trace.holes, gaps(trace))
+        return trace.gaps
+    return np.union1d(trace.gaps, rows_after_gap(trace))
 
 
 def _without_folders(trace: Trace) -> Trace:
     """Name files as they are named in their folder; ticks that are missing are holes."""
     return trace.replace(
-        holes=_with_gaps(trace),
+        gaps=_with_gaps(trace),
         files=[Path(file).name for file in trace.files],
         unread=[one._replace(file=Path(one.file).name) for one in trace.unread],
     )

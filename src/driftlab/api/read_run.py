@@ -7,7 +7,7 @@ from driftlab.analysis.metrics import MachineSummary, summarise, with_drift
 from driftlab.api.run import Run
 from driftlab.clocks.catalogue import Decode, decoder_of
 from driftlab.journal.files import UnreadableError, read_text
-from driftlab.journal.reader import Journal, journals_of, read_journal
+from driftlab.journal.reader import Journal, read_journal, read_journals
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
@@ -42,8 +42,8 @@ def read_scenario(path: Path) -> Scenario:
 def read_run(folder: Path) -> Run:
     """Read the folder of one run. Raises DriftlabError."""
     scenario = read_scenario(folder / SCENARIO_FILE)
-    run = _describe(scenario, folder, journals_of(folder, decoder(scenario)))
-    missing = [name for name in scenario.roster() if name not in run.ends]
+    run = _describe(scenario, folder, read_journals(folder, decoder(scenario)))
+    missing = [name for name in scenario.machine_names() if name not in run.ends]
     run.ends = {**run.ends, **dict.fromkeys(missing, NO_JOURNAL)}
     return run
 
@@ -52,11 +52,11 @@ def decoder(scenario: Scenario) -> Decode | None:
     """Return what reads the timestamps in the journals of a scenario, None if it has none."""
     if scenario.clock == "lamport":
         return None
-    places = {name: place for place, name in enumerate(scenario.roster())}
+    places = {name: place for place, name in enumerate(scenario.machine_names())}
     return decoder_of(scenario.clock, places, scenario.size)
 
 
-def read_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:
+def read_own_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:
     """Read some journals of one run, in name order. Raises DriftlabError."""
     return _describe(scenario, paths[0].parent, [read_journal(path) for path in paths])
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from driftlab.analysis.real_vs_simulated import MachineTwin, twin
-from driftlab.api.general_engine import entries_of, prints_aside
+from driftlab.analysis.real_vs_simulated import MachineTwin, compare_machine
+from driftlab.api.general_engine import entries_of, stdout_to_stderr
 from driftlab.api.read_run import decoder, read_runs
 from driftlab.api.run import Run
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.format import Entry
-from driftlab.journal.reader import Journal, UnreadLine, journals_of
+from driftlab.journal.reader import Journal, UnreadLine, read_journals
 from driftlab.machine.process_loader import load_process
 from driftlab.machine.replay import Difference, Input, replay
 from driftlab.scenario.plan import plan_run
@@ -24,12 +24,12 @@ def twin_runs(path: str | Path) -> list[tuple[Path, list[MachineTwin]]]:
 
 
 def _twin_one(scenario: Scenario, folder: Path) -> tuple[Path, list[MachineTwin]]:
-    simulated = dict(zip(scenario.roster(), entries_of(scenario), strict=True))
+    simulated = dict(zip(scenario.machine_names(), entries_of(scenario), strict=True))
     twins = []
-    for journal in journals_of(folder, decoder(scenario)):
+    for journal in read_journals(folder, decoder(scenario)):
         if journal.machine not in simulated:
             raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
-        twins.append(twin(journal.machine, journal.entries, simulated[journal.machine]))
+        twins.append(compare_machine(journal.machine, journal.entries, simulated[journal.machine]))
     return folder, twins
 
 
@@ -59,11 +59,11 @@ def _replay_one(run: Run) -> Iterator[Replay]:
     scenario = run.scenario
     plans = {plan.name: plan for plan in plan_run(scenario, scenario.first_run)}
     process = load_process(scenario.process)
-    for journal in journals_of(cast(Path, run.folder), decoder(scenario)):
+    for journal in read_journals(cast(Path, run.folder), decoder(scenario)):
         if journal.machine not in plans:
             raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
         inputs = inputs_of(journal)
-        with prints_aside(scenario):
+        with stdout_to_stderr(scenario):
             difference = replay(plans[journal.machine], inputs, process)
         left_out = len(journal.entries) - len(inputs)
         yield Replay(

@@ -29,7 +29,7 @@ def stopped(at_ns: int, limit: int) -> str:
     return f"{_STOPPED}{at_ns / 1e9:.9g} s: more than {limit} messages wait, which is the limit"
 
 
-class AllAlike(Mapping[str, Value], Generic[Value]):
+class UniformMapping(Mapping[str, Value], Generic[Value]):
     """The same for every machine of a scenario, without a place for each."""
 
     __slots__ = ("_scenario", "_value")
@@ -39,12 +39,12 @@ class AllAlike(Mapping[str, Value], Generic[Value]):
         self._value = value
 
     def __getitem__(self, name: str) -> Value:
-        if name not in self._scenario.roster():
+        if name not in self._scenario.machine_names():
             raise KeyError(name)
         return self._value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._scenario.roster())
+        return iter(self._scenario.machine_names())
 
     def __len__(self) -> int:
         return self._scenario.size
@@ -58,7 +58,7 @@ class AllAlike(Mapping[str, Value], Generic[Value]):
 
     def items(self) -> Any:
         """Return each name with the value."""
-        return [(name, self._value) for name in self._scenario.roster()]
+        return [(name, self._value) for name in self._scenario.machine_names()]
 
 
 class Run:
@@ -96,11 +96,11 @@ class Run:
         digest: int | None = None,
         history: "History | None" = None,
     ) -> None:
-        nothing = AllAlike(base, 0)
+        nothing = UniformMapping(base, 0)
         self._base = base
         self.number = number
         self.machines = machines
-        self.ends = AllAlike(base, COMPLETE) if ends is None else ends
+        self.ends = UniformMapping(base, COMPLETE) if ends is None else ends
         self.incidents = nothing if incidents is None else incidents
         self.undelivered = nothing if undelivered is None else undelivered
         self.unread = nothing if unread is None else unread
@@ -112,7 +112,7 @@ class Run:
     @property
     def scenario(self) -> Scenario:
         """The scenario of this run alone, its rates drawn."""
-        return self._base.alone(self.number)
+        return self._base.for_run(self.number)
 
     @property
     def folder(self) -> "Path | None":
@@ -138,7 +138,7 @@ class Run:
             )
         return self._history
 
-    def keeping(self, history: "History") -> "Run":
+    def with_history(self, history: "History") -> "Run":
         """Give the run its history, and return it."""
         self._history = history
         return self

@@ -8,13 +8,17 @@ from driftlab.api.read_run import read_run
 from driftlab.api.run import Run, raise_failures
 from driftlab.journal.run_folder import (
     RunFolderError,
-    claim,
+    create_run_folder,
+    discard_run_folder,
     fresh_folder,
     new_run_id,
-    release,
     run_folder,
 )
-from driftlab.machine.process_loader import demand_not_loading, load_process, located
+from driftlab.machine.process_loader import (
+    forbid_reentrant_run,
+    load_process,
+    with_absolute_process_path,
+)
 from driftlab.real.fd_limits import require_files_for
 from driftlab.real.launcher import LaunchError, WorkerBugError, launch
 from driftlab.scenario.plan import plan_run
@@ -40,9 +44,9 @@ def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
     the scenario asks for more than one. Raises DriftlabError; where a process
     of the user failed that is ProcessesFailedError, after all else is done.
     """
-    demand_not_loading()
+    forbid_reentrant_run()
     require_real(scenario)
-    scenario = located(scenario)
+    scenario = with_absolute_process_path(scenario)
     runs = list(run_each(scenario, Path(out or fresh_folder())))
     raise_failures(runs)
     return runs[0] if scenario.runs == 1 else runs
@@ -55,13 +59,13 @@ def run_each(
     require_files_for(scenario.size)
     require_real(scenario)
     if scenario.runs > 1:
-        claim(out, scenario)
+        create_run_folder(out, scenario)
     for number in scenario.run_numbers:
         try:
             done = _run_one(scenario, out, number, on_beat)
         except (LaunchError, WorkerBugError, RunFolderError):
             if number == scenario.first_run and scenario.runs > 1:
-                release(out)  # nothing of it is recorded
+                discard_run_folder(out)  # nothing of it is recorded
             raise
         yield done
         if done.interrupted:
@@ -81,9 +85,9 @@ def require_real(scenario: Scenario) -> None:
 
 
 def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
-    alone = scenario.alone(number)
+    alone = scenario.for_run(number)
     start = RunStart(Path(run_folder(out, scenario, number)), alone)
-    claim(start.folder, alone)
+    create_run_folder(start.folder, alone)
     try:
         outcome = launch(
             plan_run(alone, number),
@@ -93,7 +97,7 @@ def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run
             lambda elapsed_ns: on_beat(start, elapsed_ns),
         )
     except (LaunchError, WorkerBugError):
-        release(start.folder)
+        discard_run_folder(start.folder)
         raise
     done = read_run(start.folder)
     done.ends = outcome.ends

@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from driftlab.api.general_engine import make_machines, simulate_one
-from driftlab.api.parallel import cores, is_worth_compiling, on_dask, on_processes
+from driftlab.api.parallel import is_worth_compiling, on_dask, on_processes, worker_count
 from driftlab.api.run import Run, raise_failures
 from driftlab.errors import DriftlabError
-from driftlab.journal.run_folder import claim
-from driftlab.machine.process_loader import demand_not_loading, load_process, located
+from driftlab.journal.run_folder import create_run_folder
+from driftlab.machine.process_loader import (
+    forbid_reentrant_run,
+    load_process,
+    with_absolute_process_path,
+)
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
 
@@ -67,10 +71,10 @@ def simulate_each(
 
     The other parameters are those of `simulate`. Raises DriftlabError.
     """
-    demand_not_loading()
+    forbid_reentrant_run()
     _demand_scenario(scenario)
     load_process(scenario.process)
-    scenario = located(scenario)
+    scenario = with_absolute_process_path(scenario)
     if workers is not None and workers < 1:
         raise DriftlabError(f"workers: {workers} is not allowed; from 1, or None for all cores")
     folder = None if out is None else str(out)
@@ -78,13 +82,13 @@ def simulate_each(
         raise DriftlabError("dask: its workers keep figures only; no history, and no folder (out)")
     if folder is not None and scenario.runs > 1:
         make_machines(scenario, plan_run(scenario, scenario.first_run))  # raises before the claim
-        claim(folder, scenario)
-    tell = _Teller(scenario.expected_ticks, on_progress)
+        create_run_folder(folder, scenario)
+    tell = _Progress(scenario.expected_ticks, on_progress)
     if dask is not None:
         return tell.through(on_dask(scenario, dask))
     if folder is None and is_worth_compiling(scenario):
-        return _compiled(scenario, keep, cores(workers), tell)
-    return tell.through(_general(scenario, folder, keep, cores(workers), tell.beat))
+        return _compiled(scenario, keep, worker_count(workers), tell)
+    return tell.through(_general(scenario, folder, keep, worker_count(workers), tell.beat))
 
 
 def _demand_scenario(scenario: object) -> None:
@@ -94,7 +98,7 @@ def _demand_scenario(scenario: object) -> None:
         )
 
 
-class _Teller:
+class _Progress:
     """Adds up what was done, run by run and within the run in hand."""
 
     def __init__(self, total: int, on_progress: OnProgress | None) -> None:
@@ -116,12 +120,12 @@ class _Teller:
             self._tell(self._done + ticks, max(self._total, self._done + ticks))
 
 
-def _compiled(scenario: Scenario, keep: bool, workers: int, tell: _Teller) -> Iterator[Run]:
-    from driftlab.api.compiled_runs import figured_histories, figured_runs
+def _compiled(scenario: Scenario, keep: bool, workers: int, tell: _Progress) -> Iterator[Run]:
+    from driftlab.api.compiled_runs import record_compiled, simulate_compiled
 
     if keep:
-        return figured_histories(scenario, tell.beat)
-    return figured_runs(scenario, workers, tell.beat)
+        return record_compiled(scenario, tell.beat)
+    return simulate_compiled(scenario, workers, tell.beat)
 
 
 def _general(

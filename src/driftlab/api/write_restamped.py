@@ -20,8 +20,8 @@ from driftlab.errors import DriftlabError
 from driftlab.history.matching.arrivals import match_arrivals
 from driftlab.history.trace import Trace
 from driftlab.journal.format import JournalError
-from driftlab.journal.rewrite import Found, Restamped, rewritten
-from driftlab.journal.run_folder import claim, release
+from driftlab.journal.rewrite import RestampedArrival, RestampedEvent, restamp_lines
+from driftlab.journal.run_folder import create_run_folder, discard_run_folder
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario
 
@@ -78,11 +78,11 @@ def _write_folder(history: History, clock: str, out: Path, source: Path) -> None
     scenario = Scenario.from_toml(trace.scenario)
     if clock != "lamport":
         scenario = scenario.replace(clock=clock)
-    claim(out, scenario)
+    create_run_folder(out, scenario)
     try:
         _write_journals(history, clock, journals, out)
     except BaseException:
-        release(out)
+        discard_run_folder(out)
         raise
 
 
@@ -133,7 +133,7 @@ def _write_journals(history: History, clock: str, journals: dict[int, Path], out
                 _opened(path) as lines,
                 target.open("x", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
             ):
-                file.writelines(rewritten(lines, events, further))
+                file.writelines(restamp_lines(lines, events, further))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise OutputError(
                 f"{path}: the gzip file is damaged, so its lines cannot be written again; "
@@ -147,7 +147,7 @@ def _write_journals(history: History, clock: str, journals: dict[int, Path], out
 
 def _by_file(
     history: History, clock: str | None, files: Iterable[int]
-) -> Iterator[tuple[int, dict[int, Restamped]]]:
+) -> Iterator[tuple[int, dict[int, RestampedEvent]]]:
     """Yield each file's number, and what the clock says in its lines by their numbers."""
     trace, of = history.trace, history.trace.columns
     arrivals = trace.arrivals
@@ -158,13 +158,15 @@ def _by_file(
     stamps, clocks = of.stamp.tolist(), of.clock.tolist()
     carried, begins = arrivals.stamp.tolist(), arrivals.starts.tolist()
 
-    def found(place: int) -> Found:
+    def found(place: int) -> RestampedArrival:
         if not clock:
-            return Found(carried[place], None)
-        return Found(carried[place], texts[sources[place]] if sources[place] >= 0 else nothing)
+            return RestampedArrival(carried[place], None)
+        return RestampedArrival(
+            carried[place], texts[sources[place]] if sources[place] >= 0 else nothing
+        )
 
-    def says(row: int) -> Restamped:
-        return Restamped(
+    def says(row: int) -> RestampedEvent:
+        return RestampedEvent(
             clocks[row],
             None if stamps[row] == MISSING else stamps[row],
             texts[row] if clock else None,

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from driftlab.api.run_real import RunStart
-from driftlab.cli.broken_pipe import silence
+from driftlab.cli.broken_pipe import ignore_broken_pipe
 from driftlab.journal.format import JOURNAL_SUFFIX, Entry
 from driftlab.journal.reader import read_last
 
@@ -58,7 +58,7 @@ class Display:
             self._show(start, max(0.0, elapsed_ns / 1e9))
         except OSError:
             self._gone = True
-            silence(sys.stderr)
+            ignore_broken_pipe(sys.stderr)
 
     def _show(self, start: RunStart, elapsed: float) -> None:
         if self._live is not None:
@@ -111,7 +111,7 @@ def _rates(start: RunStart) -> tuple[float, ...]:
 
 
 def _now(start: RunStart) -> dict[str, Entry | None]:
-    roster = start.scenario.roster()
+    roster = start.scenario.machine_names()
     return {name: read_last(start.folder / (name + JOURNAL_SUFFIX)) for name in roster}
 
 

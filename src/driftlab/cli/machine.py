@@ -7,20 +7,20 @@ import sys
 from pathlib import Path
 from time import time_ns
 
-from driftlab.api.read_run import read_journals
+from driftlab.api.read_run import read_own_journals
 from driftlab.api.run_real import require_real
 from driftlab.cli import output
 from driftlab.cli.scenario_args import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import JOURNAL_SUFFIX
-from driftlab.journal.run_folder import share, withdraw
+from driftlab.journal.run_folder import join_run_folder, leave_run_folder
 from driftlab.journal.utc import utc_ns
 from driftlab.machine.failure import ProcessError
-from driftlab.machine.process_loader import located
+from driftlab.machine.process_loader import with_absolute_process_path
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
 from driftlab.real.standalone import run_alone
-from driftlab.real.worker_config import Assignment
+from driftlab.real.worker_config import WorkerConfig
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 
@@ -33,8 +33,8 @@ class MachineError(DriftlabError):
 
 def main(options: argparse.Namespace) -> int:
     """Run one machine and return the exit status."""
-    chosen = located(chosen_scenario(options, fresh_seed=False))
-    scenario = chosen.alone(chosen.first_run)
+    chosen = with_absolute_process_path(chosen_scenario(options, fresh_seed=False))
+    scenario = chosen.for_run(chosen.first_run)
     require_real(scenario)
     plan = _plan_of(options.name, scenario)
     addresses = _addresses(options.at, scenario)
@@ -49,8 +49,8 @@ def main(options: argparse.Namespace) -> int:
     run_id = _run_id(options.run_id, scenario)
     listener = listen(here, backlog=len(plan.peers) + 64)
     folder = Path(options.out)
-    share(folder, scenario)
-    assignment = Assignment(
+    join_run_folder(folder, scenario)
+    assignment = WorkerConfig(
         plan,
         tuple(addresses[peer] for peer in plan.peers),
         run_id,
@@ -76,9 +76,9 @@ def main(options: argparse.Namespace) -> int:
         print(f"driftlab: {plan.name}: {error}", file=sys.stderr)
         return output.EXIT_NOT_WHOLE
     finally:
-        withdraw(folder)  # however it ended: if nobody has started, nothing stays
+        leave_run_folder(folder)  # however it ended: if nobody has started, nothing stays
     if not options.quiet and Path(assignment.journal).exists():
-        output.print_runs([read_journals(scenario, [Path(assignment.journal)])])
+        output.print_runs([read_own_journals(scenario, [Path(assignment.journal)])])
     return 0 if whole else EXIT_INTERRUPTED
 
 
@@ -93,7 +93,9 @@ def _plan_of(name: str, scenario: Scenario) -> MachinePlan:
     for plan in plan_run(scenario, scenario.first_run):
         if plan.name == name:
             return plan
-    raise MachineError(f"{name} is no machine of this scenario; it has {_list(scenario.roster())}")
+    raise MachineError(
+        f"{name} is no machine of this scenario; it has {_list(scenario.machine_names())}"
+    )
 
 
 def _addresses(given: list[str], scenario: Scenario) -> dict[str, Address]:
@@ -102,8 +104,10 @@ def _addresses(given: list[str], scenario: Scenario) -> dict[str, Address]:
         name, equals, address = text.partition("=")
         if not equals:
             raise AddressError(f"--at {text!r} is not NAME=HOST:PORT")
-        if name not in scenario.roster():
-            raise MachineError(f"--at {name}: the scenario has only {_list(scenario.roster())}")
+        if name not in scenario.machine_names():
+            raise MachineError(
+                f"--at {name}: the scenario has only {_list(scenario.machine_names())}"
+            )
         addresses[name] = Address.parse(address)
     return addresses
 

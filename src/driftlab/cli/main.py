@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import driftlab
 from driftlab.cli import flags
-from driftlab.cli.broken_pipe import silence
+from driftlab.cli.broken_pipe import ignore_broken_pipe
 from driftlab.errors import DriftlabError
 
 EXIT_UNUSABLE = 2
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has left, as `| head` does
-        silence(sys.stdout)
+        ignore_broken_pipe(sys.stdout)
         return EXIT_UNREAD
     except OSError as error:
         if error.filename is not None:
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
             raise
         print(f"driftlab: cannot write the output: {error.strerror}", file=sys.stderr)
-        silence(sys.stdout)
+        ignore_broken_pipe(sys.stdout)
         return EXIT_UNUSABLE
     return status
 

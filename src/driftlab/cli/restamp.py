@@ -26,7 +26,7 @@ def main(options: argparse.Namespace) -> int:
         "clock": options.clock,
         "events": len(history),
         "unknown": unknown_receives(history.messages),
-        "holes": len(history.trace.holes),
+        "holes": len(history.trace.gaps),
         "differ": differing(logged.trace, history.trace, options.clock),
         "out": options.out,
         "first": _first(history, options.clock),

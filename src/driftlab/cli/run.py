@@ -9,8 +9,8 @@ from driftlab.api.run_real import OnBeat, require_real, run_each
 from driftlab.cli import output
 from driftlab.cli.scenario_args import chosen_scenario
 from driftlab.errors import DriftlabError
-from driftlab.journal.run_folder import fresh_folder, leave_if_empty
-from driftlab.machine.process_loader import located
+from driftlab.journal.run_folder import fresh_folder, remove_if_empty
+from driftlab.machine.process_loader import with_absolute_process_path
 from driftlab.real.fd_limits import require_files_for
 from driftlab.scenario.scenario import Scenario
 
@@ -19,7 +19,7 @@ EXIT_INTERRUPTED = 130
 
 def main(options: argparse.Namespace) -> int:
     """Run a scenario for real and return the exit status."""
-    scenario = located(chosen_scenario(options, fresh_seed=True))
+    scenario = with_absolute_process_path(chosen_scenario(options, fresh_seed=True))
     require_files_for(scenario.size)
     require_real(scenario)
     folder = Path(options.out or fresh_folder())
@@ -35,10 +35,10 @@ def main(options: argparse.Namespace) -> int:
         if runs:
             _show(options, scenario, folder, runs)
         elif not options.out:
-            leave_if_empty(folder)
+            remove_if_empty(folder)
         raise
     if not runs:
-        leave_if_empty(folder)
+        remove_if_empty(folder)
         return EXIT_INTERRUPTED
     _show(options, scenario, folder, runs)
     if interrupted or runs[-1].interrupted:

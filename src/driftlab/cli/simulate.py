@@ -11,7 +11,7 @@ from driftlab.api.simulate import OnProgress, simulate_each
 from driftlab.cli import output
 from driftlab.cli.scenario_args import chosen_scenario
 from driftlab.errors import DriftlabError
-from driftlab.journal.run_folder import fresh_folder, leave_if_empty
+from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import load_process
 from driftlab.scenario.scenario import Scenario
 
@@ -39,7 +39,7 @@ def main(options: argparse.Namespace) -> int:
         print(f"driftlab: interrupted; {of}{f', in {folder}' if folder else ''}", file=sys.stderr)
     except BaseException:
         if folder and not options.out:
-            leave_if_empty(folder)
+            remove_if_empty(folder)
         raise
     if runs or options.json:
         _show(options, scenario, folder, runs)

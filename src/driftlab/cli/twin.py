@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from driftlab.analysis.real_vs_simulated import MachineTwin, Parting, first_parting
+from driftlab.analysis.real_vs_simulated import Divergence, MachineTwin, first_divergence
 from driftlab.api.replay_and_twin import twin_runs
 
 
@@ -18,7 +18,7 @@ def main(options: argparse.Namespace) -> int:
         print(folder)
         for machine in each:
             print(f"  {machine.machine}  {_tell(machine)}")
-        cause = first_parting(each)
+        cause = first_divergence(each)
         if cause is not None:
             print(f"  first in time: {cause.machine} at tick {cause.tick}, {_why(cause)}")
     return 0
@@ -30,7 +30,7 @@ def _tell(machine: MachineTwin) -> str:
     return f"the first {machine.same} of {machine.events} events the same"
 
 
-def _why(parting: Parting) -> str:
+def _why(parting: Divergence) -> str:
     if parting.message is None and parting.found_alike:
         return "where the same messages led to another event: was the process or its seed changed?"
     if parting.message is None:
@@ -46,13 +46,13 @@ def _tick(tick: int | None) -> str:
     return "no tick" if tick is None else f"tick {tick}"
 
 
-def _cause(cause: Parting) -> dict[str, Any]:
+def _cause(cause: Divergence) -> dict[str, Any]:
     events = {"real": cause.real.to_dict(), "simulated": cause.simulated.to_dict()}
     return cause._asdict() | events | {"why": _why(cause)}
 
 
 def _plain(folder: object, twins: list[MachineTwin]) -> dict[str, Any]:
-    cause = first_parting(twins)
+    cause = first_divergence(twins)
     return {
         "folder": str(folder),
         "machines": [

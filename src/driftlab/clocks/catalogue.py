@@ -1,7 +1,7 @@
 """The catalogue of clocks: one entry for each.
 
-A further clock is one room beside these and one entry in `CLOCKS`. A clock's
-room is imported only when it is chosen, so that a worker starts without the
+A further clock is one module beside these and one entry in `CLOCKS`. A clock's
+module is imported only when it is chosen, so that a worker starts without the
 others.
 
 The clock that a run keeps beside the Lamport clock that names its messages.
@@ -23,12 +23,12 @@ MATRIX_PROCESSES_MAX: Final = 50  # 50 x 50 entries: 50,000 characters
 class ClockKind(NamedTuple):
     """A clock of the catalogue.
 
-    `room`, `clock_name` and `timestamp_name` say where its two types are
+    `module_name`, `clock_name` and `timestamp_name` say where its two types are
     written. `is_strong` is whether it satisfies the strong clock condition.
     `processes_max` is how many processes it can count, None for any number.
     """
 
-    room: str
+    module_name: str
     clock_name: str
     timestamp_name: str
     purpose: str
@@ -37,23 +37,23 @@ class ClockKind(NamedTuple):
 
     @property
     def clock(self) -> Callable[[int, int], Clock[Any]]:
-        """What makes the clock of process i (from 0) of n. Imports the room."""
+        """What makes the clock of process i (from 0) of n. Imports the module."""
         made: Callable[[int, int], Clock[Any]] = self._load(self.clock_name)
         return made
 
     @property
     def timestamp(self) -> type[Timestamp]:
-        """The type of its timestamps. Imports the room."""
+        """The type of its timestamps. Imports the module."""
         loaded: type[Timestamp] = self._load(self.timestamp_name)
         return loaded
 
     def _load(self, name: str) -> Any:
-        return getattr(import_module(f"driftlab.clocks.{self.room}"), name)
+        return getattr(import_module(f"driftlab.clocks.{self.module_name}"), name)
 
 
 CLOCKS: Final[dict[str, ClockKind]] = {
     "lamport": ClockKind(
-        room="lamport",
+        module_name="lamport",
         clock_name="LamportClock",
         timestamp_name="LamportTimestamp",
         purpose="one number: agrees with happened-before, cannot tell concurrency",
@@ -61,7 +61,7 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         processes_max=None,
     ),
     "vector": ClockKind(
-        room="vector",
+        module_name="vector",
         clock_name="VectorClock",
         timestamp_name="VectorTimestamp",
         purpose="a number for each process: tells happened-before and concurrency exactly",
@@ -69,7 +69,7 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         processes_max=VECTOR_PROCESSES_MAX,
     ),
     "matrix": ClockKind(
-        room="matrix",
+        module_name="matrix",
         clock_name="MatrixClock",
         timestamp_name="MatrixTimestamp",
         purpose="a vector for each process: tells also what everyone is known to know",
@@ -77,7 +77,7 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         processes_max=MATRIX_PROCESSES_MAX,
     ),
     "hybrid": ClockKind(
-        room="hybrid",
+        module_name="hybrid",
         clock_name="HybridClock",
         timestamp_name="HybridTimestamp",
         purpose="physical time and a counter: agrees with happened-before, stays close to time",

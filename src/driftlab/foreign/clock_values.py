@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.foreign.fields import Bad, Positions, all_whole, is_empty
+from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty
 from driftlab.model.columns import MISSING, Array, Timestamps
 
 _WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
@@ -50,13 +50,13 @@ class ClockError(Exception):
     """A text that is no clock."""
 
 
-def read_clocks(texts: Sequence[Any], hosts: Sequence[str], bad: Bad) -> Clocks:
+def read_clocks(texts: Sequence[Any], hosts: Sequence[str], bad: RowErrors) -> Clocks:
     """Read a clock a row; `hosts` are the rows' processes."""
     lamport = all_whole(texts) if texts else None
     if lamport is not None:
         return Clocks(lamport, np.zeros(len(texts), np.int64), [], _NONE, _NONE)
     if as_list(next((text for text in texts if not is_empty(text)), None)) is not None:
-        texts = of_processes(texts, hosts) or texts
+        texts = lists_to_entries(texts, hosts) or texts
     names = Positions()
     parts: list[_Part] = [_Part(_NONE, _NONE, _NONE, _NONE)]
     for begin in range(0, len(texts), ROWS_AT_ONCE):
@@ -124,7 +124,9 @@ def _gathered(texts: Sequence[Any], names: Positions) -> _Part | None:
     return _Part(np.full(len(texts), MISSING), lengths, codes, column)
 
 
-def _gathered_one_by_one(texts: Sequence[Any], names: Positions, bad: Bad, begin: int) -> _Part:
+def _gathered_one_by_one(
+    texts: Sequence[Any], names: Positions, bad: RowErrors, begin: int
+) -> _Part:
     """Read clocks of any kind; `begin` is the number of the first row."""
     lamport = np.full(len(texts), MISSING, np.int64)
     rows: list[dict[str, int]] = []
@@ -255,20 +257,20 @@ def as_list(value: Any) -> list[Any] | None:
     return list(map(int, digits)) if 0 < max(map(len, digits), default=0) <= DIGITS_MAX else None
 
 
-def natural(name: str) -> tuple[Any, ...]:
+def natural_key(name: str) -> tuple[Any, ...]:
     """Return what to sort names by, so that vm2 is before vm10."""
     parts = enumerate(_DIGITS.split(name))
     plain = ((place, part.lstrip("0") if place % 2 else part) for place, part in parts)
     return tuple((len(part), part) if place % 2 else part for place, part in plain), name
 
 
-def of_processes(clocks: Sequence[Any], hosts: Sequence[str]) -> list[Any] | None:
+def lists_to_entries(clocks: Sequence[Any], hosts: Sequence[str]) -> list[Any] | None:
     """Return clocks with each list as entries by name; None where that would be guessed.
 
     hosts: the rows' processes. A value that is neither list nor clock stays.
     """
     lists = [as_list(clock) for clock in clocks]
-    names = sorted({host for host in hosts if host}, key=natural)
+    names = sorted({host for host in hosts if host}, key=natural_key)
     widths = {len(one) for one in lists if one is not None}
     if widths != {len(names)} or any(
         one is None and _is_clock(clock) for one, clock in zip(lists, clocks, strict=True)

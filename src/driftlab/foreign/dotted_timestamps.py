@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.foreign.fields import Bad, is_empty
+from driftlab.foreign.fields import RowErrors, is_empty
 from driftlab.model.columns import Timestamps, from_texts
 
-FURTHER: Final = ("vector", "matrix", "hybrid")
+DOTTED_CLOCKS: Final = ("vector", "matrix", "hybrid")
 HYBRID_NS_MIN: Final = 10**12  # of two numbers, the first is a time above this
 DIGITS_MAX: Final = 19  # of a number of 64 bits
 
@@ -23,11 +23,11 @@ class WidthError(Exception):
     """Timestamps of as many numbers as none of these processes have: the first, and its row."""
 
 
-class Checked(NamedTuple):
+class SplitTimestamps(NamedTuple):
     """Timestamps as texts, None where a row has none, and the rows whose text is none; by row."""
 
     texts: list[str | None]
-    bad: Bad
+    bad: RowErrors
 
 
 def is_dotted(values: Sequence[Any]) -> bool:
@@ -37,16 +37,16 @@ def is_dotted(values: Sequence[Any]) -> bool:
     return _NUMBERS.fullmatch(first) is not None
 
 
-def checked(clock: str, values: Sequence[Any]) -> Checked:
+def split_valid(clock: str, values: Sequence[Any]) -> SplitTimestamps:
     """Part the timestamps of a column from what is none."""
     texts: list[str | None] = []
-    bad: Bad = {}
+    bad: RowErrors = {}
     for row, value in enumerate(values):
         text = None if is_empty(value) else str(value).strip()
         if text is not None and not _is_numbers(text):
             bad[row] = f"the {clock} timestamp {_shown(text)} is not whole numbers parted by dots"
         texts.append(text if row not in bad else None)
-    return Checked(texts, bad)
+    return SplitTimestamps(texts, bad)
 
 
 def _is_numbers(text: str) -> bool:
@@ -57,7 +57,9 @@ def _is_numbers(text: str) -> bool:
     )
 
 
-def misfits(clock: str, texts: Sequence[str | None], met: int, processes: int) -> Bad:
+def wrong_width_rows(
+    clock: str, texts: Sequence[str | None], met: int, processes: int
+) -> RowErrors:
     """Return the rows whose timestamps have another width than they must. Raises WidthError.
 
     met: of so many of the processes there are events. Timestamps are of these or
@@ -79,7 +81,9 @@ def misfits(clock: str, texts: Sequence[str | None], met: int, processes: int) -
     return reasons
 
 
-def further(clock: str, texts: Sequence[str | None], names: Sequence[str], met: int) -> Timestamps:
+def read_dotted(
+    clock: str, texts: Sequence[str | None], names: Sequence[str], met: int
+) -> Timestamps:
     """Read timestamps in the order of the rows, all of one width. Raises WidthError.
 
     names: of all processes; the first `met` have events. Timestamps are of these,
@@ -131,7 +135,7 @@ def clock_of(texts: Sequence[Any], processes: int) -> str:
     Two numbers of two processes may be either of two clocks: a hybrid one's
     first is a time, and large.
     """
-    given = [text for text in checked("vector", texts).texts if text is not None]
+    given = [text for text in split_valid("vector", texts).texts if text is not None]
     if any("/" in text for text in given):
         return "matrix"
     if all(text.count(".") == 1 for text in given):

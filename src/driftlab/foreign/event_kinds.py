@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.model.columns import INTERNAL, RECEIVE, SEND, UNSAID, Array
+from driftlab.model.columns import INTERNAL, RECEIVE, SEND, UNKNOWN_KIND, Array
 
 EVENT_CHARS_MAX: Final = 24  # of an event's own text, that it may be but its kind
 
@@ -36,7 +36,7 @@ _HUMPS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 def kinds(known: dict[str, list[Any]], rows: int) -> Array:
     """Return the kind of every event, as far as fields say; u1."""
-    column = np.full(rows, UNSAID, np.uint8)
+    column = np.full(rows, UNKNOWN_KIND, np.uint8)
     if "kind" in known:
         column[:] = _looked_up(known["kind"], _named_by)
     elif "event" in known:
@@ -52,10 +52,10 @@ def _looked_up(texts: Sequence[Any], named_by: Callable[[str], int]) -> list[int
     met = dict(_PLAIN)
     found = []
     for text in texts:
-        kind = met.get(text) if isinstance(text, str) else UNSAID
+        kind = met.get(text) if isinstance(text, str) else UNKNOWN_KIND
         if kind is None:
             kind = named_by(text)
-            if kind != UNSAID:  # of such there are few
+            if kind != UNKNOWN_KIND:  # of such there are few
                 met[text] = kind
         found.append(kind)
     return found
@@ -67,19 +67,19 @@ def _named_by(text: str) -> int:
     named = {_WORDS[word] for word in words if word in _WORDS}
     if not named and _BROADCAST in words:
         return SEND
-    return named.pop() if len(named) == 1 else UNSAID
+    return named.pop() if len(named) == 1 else UNKNOWN_KIND
 
 
 def _named_alone_by(text: str) -> int:
     """Return the kind that an event's own text names, if it tells nothing else."""
     if len(text) > EVENT_CHARS_MAX or text.count(" ") > 1 or not text[-1:].isalpha():
-        return UNSAID
+        return UNKNOWN_KIND
     is_alone = all(
         word in _WORDS or word in _ABOUT or word == _BROADCAST
         for run in _LETTERS.findall(text)
         for word in (_parts(run) if run.lower() not in _WORDS else ())
     )
-    return _named_by(text) if is_alone else UNSAID
+    return _named_by(text) if is_alone else UNKNOWN_KIND
 
 
 def _words(text: str) -> set[str]:

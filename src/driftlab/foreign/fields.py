@@ -15,7 +15,7 @@ import numpy as np
 
 from driftlab.model.columns import MISSING, Array
 
-Bad = dict[int, str]  # row and reason
+RowErrors = dict[int, str]  # row and reason
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "host": (
@@ -76,24 +76,27 @@ class Positions(dict[str, int]):
         return self[name]
 
 
-def bare(name: str) -> str:
+def normalized_name(name: str) -> str:
     """Return a field's name without what people write it with: `Logical Clock`, `logical-clock`."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def named(fields: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+def known_fields(fields: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Part fields into those known here, by their names here, and all others."""
-    low = {bare(name): name for name in fields}
+    low = {normalized_name(name): name for name in fields}
     known: dict[str, list[Any]] = {}
     for name, others in ALIASES.items():
-        written = next((low[bare(one)] for one in (name, *others) if bare(one) in low), None)
+        written = next(
+            (low[normalized_name(one)] for one in (name, *others) if normalized_name(one) in low),
+            None,
+        )
         if written is not None:
             known[name] = fields[written]
             low = {key: value for key, value in low.items() if value != written}
     return known, {name: fields[name] for name in low.values()}
 
 
-def numbers(name: str, values: Sequence[Any], bad: Bad) -> Array:
+def numbers(name: str, values: Sequence[Any], bad: RowErrors) -> Array:
     """Return whole numbers, MISSING where there is none."""
     plain = all_whole(values)
     if plain is not None:
@@ -143,7 +146,7 @@ def without_point(value: Any) -> Any:
     return value
 
 
-def as_met(name: str, names: Container[str]) -> str:
+def canonical_host(name: str, names: Container[str]) -> str:
     """Return a process's name as it was met: `1.0`, as tables of floats have it, is `1`."""
     if name in names:
         return name

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from driftlab.foreign.options import Asked, Execution, UnwritableError
-from driftlab.foreign.patterns import compiled
-from driftlab.foreign.records import Rows
+from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
+from driftlab.foreign.patterns import compile_pattern
+from driftlab.foreign.records import Records
 from driftlab.foreign.text import read_text
-from driftlab.foreign.text_columns import Written, one_line, unlike, write_text
+from driftlab.foreign.text_columns import TextColumns, escape_delimiter, one_line, write_text
 from driftlab.foreign.text_log import executions_of, pieces_of
 from driftlab.journal.files import UnreadableError
 
@@ -28,10 +28,10 @@ DELIMITER: Final = r"^(?:-?\d+[ \t]*\n)?\s*=== Execution #(?<trace>.*?) *===[ \t
 _PRIORITY: Final = re.compile(r"\[?(DEBUG|INFO|WARNING|ERROR|FATAL)(?:\]\s*|-)")
 
 
-def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
+def read(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
     """Read the logs of one run, a file a process. Raises DriftlabError."""
-    patterns = [compiled(each, ("host", "clock")) for each in asked.patterns or (PATTERN,)]
-    delimiter = compiled(asked.delimiter or DELIMITER)
+    patterns = [compile_pattern(each, ("host", "clock")) for each in asked.patterns or (PATTERN,)]
+    delimiter = compile_pattern(asked.delimiter or DELIMITER)
     files = []
     for path in paths:
         text = read_text(path, asked.encoding)
@@ -42,7 +42,7 @@ def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
     return executions_of(files, asked)
 
 
-def _parted(rows: Rows) -> Rows:
+def _parted(rows: Records) -> Records:
     """Part the priority from the text where there is one."""
     texts = rows.fields.get("event")
     if not texts or not any(_PRIORITY.match(text) for text in texts[:100]):
@@ -98,16 +98,16 @@ def _logs(executions: Sequence[Execution]) -> dict[str, list[str]]:
         raise UnwritableError("govector: the executions are not of the same processes")
     logs: dict[str, list[str]] = {name: [] for each in executions for name in each.trace.names}
     for number, execution in enumerate(executions, 1):
-        written = Written(execution.trace, "govector")
+        written = TextColumns(execution.trace, "govector")
         if len(executions) > 1:
             for lines in logs.values():
                 lines.append(f" \n=== Execution #{one_line(execution.label) or number}  ===")
-        lacking = set(execution.trace.holes.tolist())
+        lacking = set(execution.trace.gaps.tolist())
         has_times = execution.trace.columns.time_ns is not None
         times = [f"{time} " for time in written.times()] if has_times else [""] * len(written)
         rows = zip(times, written.hosts(), written.clocks(), written.events(), strict=True)
         for row, (time, host, clock, text) in enumerate(rows):
             if row in lacking:
                 logs[host].append(f"{host}: events are missing here")
-            logs[host].append(f"{time.lstrip()}{host} {clock}\n{unlike(DELIMITER, text)}")
+            logs[host].append(f"{time.lstrip()}{host} {clock}\n{escape_delimiter(DELIMITER, text)}")
     return logs

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from driftlab.journal.files import UnreadableError, require_ordinary
+from driftlab.journal.files import UnreadableError, require_regular_file
 from driftlab.journal.gunzip import (
     BAD_CHECKSUM,
     CUT_OFF,
@@ -30,7 +30,7 @@ class BreaksOffError(Exception):
     """A packed file ends before its end, or is damaged."""
 
 
-def unpacked(path: Path, size: int | None = None) -> Iterator[bytes]:
+def gunzipped_blocks(path: Path, size: int | None = None) -> Iterator[bytes]:
     """Yield a file's bytes in blocks of at most `size`, BLOCK_BYTES if none is given.
 
     What stands before damage may come in smaller blocks, the last of them in a
@@ -38,7 +38,7 @@ def unpacked(path: Path, size: int | None = None) -> Iterator[bytes]:
     that there is.
     """
     size = size or BLOCK_BYTES
-    require_ordinary(path)
+    require_regular_file(path)
     try:
         with path.open("rb") as file:
             block = file.read(size)

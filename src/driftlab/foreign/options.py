@@ -7,7 +7,7 @@ from driftlab.errors import DriftlabError
 from driftlab.history.trace import Trace
 
 
-class Asked(NamedTuple):
+class ReadOptions(NamedTuple):
     """How a log is to be read; None where the format is to find out.
 
     patterns: regular expressions, the first wins. delimiter: one between

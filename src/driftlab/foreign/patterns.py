@@ -57,7 +57,7 @@ def is_possible() -> bool:
 
 
 @contextmanager
-def watched(found: list[Any], length: int, seconds: float) -> Iterator[None]:
+def time_limited(found: list[Any], length: int, seconds: float) -> Iterator[None]:
     """Raise PatternTimeError when `found` has not grown for too long.
 
     `length`: of the text, in characters. `seconds`: the bound for a short one.
@@ -97,14 +97,14 @@ _GROUP: Final = re.compile(r"(\\.)|\(\?<(?=[A-Za-z_$])|\\k<", re.DOTALL)
 _REFERENCE: Final = re.compile(r"\\k<([\w$]+)>")
 _DOLLAR: Final = re.compile(r"\(\?P[<=]([^>)]*\$[^>)]*)[>)]")
 
-Found = tuple[int, int, tuple[str | None, ...], int]  # from, to, groups, number of the pattern
+PatternHit = tuple[int, int, tuple[str | None, ...], int]  # from, to, groups, number of the pattern
 
 
 class PatternError(DriftlabError):
     """A pattern that is no regular expression, or lacks the groups that it needs."""
 
 
-class Match(NamedTuple):
+class PatternMatches(NamedTuple):
     """What a pattern found: where the records stand, and their groups by name."""
 
     starts: list[int]
@@ -112,7 +112,7 @@ class Match(NamedTuple):
     groups: dict[str, list[str | None]]
 
 
-def compiled(pattern: str, needed: Iterable[str] = ()) -> re.Pattern[str]:
+def compile_pattern(pattern: str, needed: Iterable[str] = ()) -> re.Pattern[str]:
     """Compile a pattern. Raises PatternError where a group is missing that must be there."""
     if len(pattern) > PATTERN_CHARS_MAX:
         raise PatternError(f"a pattern of more than {PATTERN_CHARS_MAX:,} characters")
@@ -158,7 +158,9 @@ def _python(pattern: str) -> str:
     return _DOLLAR.sub(lambda found: found[0].replace("$", "_"), changed)
 
 
-def find(patterns: Sequence[re.Pattern[str]], text: str, begin: int = 0, end: int = -1) -> Match:
+def find(
+    patterns: Sequence[re.Pattern[str]], text: str, begin: int = 0, end: int = -1
+) -> PatternMatches:
     """Find all records, in the order of the text. Raises PatternTimeError."""
     end = len(text) if end < 0 else end
     if not is_possible():
@@ -168,9 +170,9 @@ def find(patterns: Sequence[re.Pattern[str]], text: str, begin: int = 0, end: in
 
 def _find(
     patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int, seconds: float
-) -> Match:
-    found: list[Found] = []
-    with watched(found, end - begin, seconds):
+) -> PatternMatches:
+    found: list[PatternHit] = []
+    with time_limited(found, end - begin, seconds):
         for number, pattern in enumerate(patterns):
             for low, high in _gaps(found, begin, end):
                 try:
@@ -181,7 +183,9 @@ def _find(
     return _as_columns(patterns, found)
 
 
-def _find_apart(patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int) -> Match:
+def _find_apart(
+    patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int
+) -> PatternMatches:
     """Find all records in a child process, where a pattern can be stopped."""
     import subprocess  # only needed here
 
@@ -194,13 +198,13 @@ def _find_apart(patterns: Sequence[re.Pattern[str]], text: str, begin: int, end:
     answer = json.loads(done.stdout)
     if isinstance(answer, str):
         raise PatternTimeError(answer)
-    return Match(*answer)
+    return PatternMatches(*answer)
 
 
 def serve() -> None:
     """Find what standard input asks for, and answer on standard output; see `_find_apart`."""
     sources, text, begin, end, seconds = json.load(sys.stdin)
-    patterns = [compiled(source) for source in sources]
+    patterns = [compile_pattern(source) for source in sources]
     try:
         answer: object = _find(patterns, text, begin, end, seconds)
     except PatternTimeError as error:
@@ -209,7 +213,7 @@ def serve() -> None:
 
 
 def _find_in(
-    found: list[Found], pattern: re.Pattern[str], number: int, text: str, low: int, high: int
+    found: list[PatternHit], pattern: re.Pattern[str], number: int, text: str, low: int, high: int
 ) -> None:
     for match in pattern.finditer(text, low, high):
         begin, end = match.span()
@@ -217,28 +221,30 @@ def _find_in(
             found.append((begin, end, match.groups(), number))
 
 
-def _placed(error: PatternTimeError, found: list[Found], text: str, low: int) -> PatternTimeError:
+def _placed(
+    error: PatternTimeError, found: list[PatternHit], text: str, low: int
+) -> PatternTimeError:
     after = max([low, *(one[1] for one in found[-1:] if one[0] >= low)])
     return PatternTimeError(f"the pattern, after line {text.count(chr(10), 0, after) + 1}: {error}")
 
 
-def _gaps(found: Sequence[Found], begin: int, end: int) -> list[tuple[int, int]]:
+def _gaps(found: Sequence[PatternHit], begin: int, end: int) -> list[tuple[int, int]]:
     """Return the stretches between records, from and to."""
     lows = [begin, *(one[1] for one in found)]
     highs = [*(one[0] for one in found), end]
     return [(low, high) for low, high in zip(lows, highs, strict=True) if low < high]
 
 
-def _as_columns(patterns: Sequence[re.Pattern[str]], found: Sequence[Found]) -> Match:
+def _as_columns(patterns: Sequence[re.Pattern[str]], found: Sequence[PatternHit]) -> PatternMatches:
     starts, ends = [one[0] for one in found], [one[1] for one in found]
     if len(patterns) == 1:
         columns = list(zip(*(one[2] for one in found), strict=True))
         places = patterns[0].groupindex
         groups = {name: list(columns[at - 1]) if found else [] for name, at in places.items()}
-        return Match(starts, ends, groups)
+        return PatternMatches(starts, ends, groups)
     names = {name for pattern in patterns for name in pattern.groupindex}
     places_of = [[p.groupindex.get(name, 0) - 1 for p in patterns] for name in names]
-    return Match(
+    return PatternMatches(
         starts,
         ends,
         {

@@ -17,14 +17,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.foreign.patterns import Match
+from driftlab.foreign.patterns import PatternMatches
 from driftlab.foreign.text import Text
 from driftlab.model.columns import Array
 
 SHOWN_CHARS_MAX: Final = 60  # of a stretch, in its reason
 
 
-class Stretch(NamedTuple):
+class UnmatchedText(NamedTuple):
     """Lines that gave no event: the file's number, the first line, why, and whose they may be.
 
     text: what stands there, where it could be anybody's event. host: whose
@@ -38,7 +38,7 @@ class Stretch(NamedTuple):
     host: str | None = None
 
 
-class Rows(NamedTuple):
+class Records(NamedTuple):
     """Records as columns, each as long as `lines`.
 
     lines i8: of each record, in the file that file i4 says. files: their names.
@@ -48,24 +48,24 @@ class Rows(NamedTuple):
     lines: Array
     file: Array
     files: list[str]
-    unread: list[Stretch]
+    unread: list[UnmatchedText]
 
 
-def rows_of(text: Text, match: Match, begin: int = 0, end: int = -1) -> Rows:
+def find_records(text: Text, match: PatternMatches, begin: int = 0, end: int = -1) -> Records:
     """Return what patterns found in a text, between two places, and what they did not."""
     end = len(text.text) if end < 0 else end
     starts = np.array(match.starts, np.int64)
     lines = text.line_of(starts)
     low, high = (int(text.line_of(np.array([place]))[0]) for place in (begin, end))
     unread = [
-        Stretch(0, one.line, one.reason, "") for one in text.unread if low <= one.line <= high
+        UnmatchedText(0, one.line, one.reason, "") for one in text.unread if low <= one.line <= high
     ]
-    unread += stretches(text, match, begin, end)
+    unread += unmatched_texts(text, match, begin, end)
     file = np.zeros(len(starts), np.int32)
-    return Rows(dict(match.groups), lines, file, [text.name], unread)
+    return Records(dict(match.groups), lines, file, [text.name], unread)
 
 
-def stretches(text: Text, match: Match, begin: int, end: int) -> list[Stretch]:
+def unmatched_texts(text: Text, match: PatternMatches, begin: int, end: int) -> list[UnmatchedText]:
     """Return what stands between records and is not blank."""
     lows = np.concatenate([[begin], np.array(match.ends, np.int64)])
     highs = np.concatenate([np.array(match.starts, np.int64), [end]])
@@ -77,7 +77,7 @@ def stretches(text: Text, match: Match, begin: int, end: int) -> list[Stretch]:
         if inner:
             place = low + between.index(inner[0])
             line = int(text.line_of(np.array([place]))[0])
-            found.append(Stretch(0, line, _reason(inner), inner))
+            found.append(UnmatchedText(0, line, _reason(inner), inner))
     return found
 
 
@@ -88,7 +88,7 @@ def _reason(inner: str) -> str:
     return f"matches nothing: {shown}" if lines == 1 else f"{lines} lines match nothing: {shown} …"
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
+def concatenate_records(parts: Sequence[Records]) -> Records:
     """Put the records of several files, or pieces of one, one after the other."""
     if len(parts) == 1:
         return parts[0]
@@ -107,7 +107,7 @@ def joined(parts: Sequence[Rows]) -> Rows:
         for part in parts
         for stretch in part.unread
     ]
-    return Rows(
+    return Records(
         fields,
         np.concatenate([part.lines for part in parts]),
         np.concatenate(numbered),
@@ -119,27 +119,31 @@ def joined(parts: Sequence[Rows]) -> Rows:
 _WORD: Final = re.compile(r"[^\s\"'{}()\[\],;=<>|:]+")
 
 
-def holes_of(
-    stretches: Sequence[Stretch], names: Sequence[str], starts: Array, file: Array, line: Array
+def gaps_of(
+    unmatched: Sequence[UnmatchedText],
+    names: Sequence[str],
+    starts: Array,
+    file: Array,
+    line: Array,
 ) -> Array:
     """Return rows, rising, before which something of the same process may be missing."""
-    if not stretches or not len(line):
+    if not unmatched or not len(line):
         return np.zeros(0, np.int64)
     # A place is a file and a line in one number.
-    span = int(max(line.max(), max(each.line for each in stretches))) + 2
+    span = int(max(line.max(), max(each.line for each in unmatched))) + 2
     places = file.astype(np.int64) * span + line
     numbers = {name: number for number, name in enumerate(names)}
     own: dict[int, list[int]] = {}  # of each process: places where a record of it is missing
     maybe: dict[int, list[int]] = {}  # and where one may be
     anybody: list[int] = []
     alone = _lone_processes(starts, file)
-    for each in stretches:
+    for each in unmatched:
         place = each.file * span + each.line
         if each.host is not None:
             if each.host in numbers:
                 own.setdefault(numbers[each.host], []).append(place)
         elif each.text is not None:
-            named = _named(each, numbers, alone)
+            named = _processes_named(each, numbers, alone)
             for process in named:
                 maybe.setdefault(process, []).append(place)
             if not named:
@@ -152,7 +156,9 @@ def holes_of(
     return np.array(sorted(holes), np.int64)
 
 
-def _named(each: Stretch, numbers: Mapping[str, int], alone: Mapping[int, int]) -> set[int]:
+def _processes_named(
+    each: UnmatchedText, numbers: Mapping[str, int], alone: Mapping[int, int]
+) -> set[int]:
     """Return the process of which a stretch is: whose name it begins with, or whose file it is in.
 
     A name further on may be that of a peer, `receive from B`.

@@ -21,15 +21,15 @@ import numpy as np
 from driftlab.foreign import govector, shiviz, table, text_log, tracing, tsviz
 from driftlab.foreign.chrome import chrome_read, chrome_write
 from driftlab.foreign.fields import UNITS
-from driftlab.foreign.gzip_blocks import BreaksOffError, unpacked
-from driftlab.foreign.options import Asked, Execution, UnwritableError
-from driftlab.foreign.patterns import compiled
+from driftlab.foreign.gzip_blocks import BreaksOffError, gunzipped_blocks
+from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
+from driftlab.foreign.patterns import compile_pattern
 from driftlab.foreign.text import HEAD_BYTES, head_of, read_text
 from driftlab.history.trace import Trace
-from driftlab.journal.files import UnreadableError, begins_with, exists, require_ordinary
+from driftlab.journal.files import UnreadableError, begins_with, exists, require_regular_file
 from driftlab.model.columns import MISSING, Array
 
-Read = Callable[[Sequence[Path], Asked], list[Execution]]
+Read = Callable[[Sequence[Path], ReadOptions], list[Execution]]
 Write = Callable[[Sequence[Execution], Path], None]
 
 
@@ -82,12 +82,12 @@ def read_executions(
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern or ())
     if time_unit not in (None, *UNITS):
         raise UnreadableError(f"--time-unit {time_unit}: there are {', '.join(UNITS)}")
-    asked = Asked(patterns, delimiter, encoding, time_unit)
-    name = format or recognised(path, asked)
+    asked = ReadOptions(patterns, delimiter, encoding, time_unit)
+    name = format or recognized_format(path, asked)
     if name not in FORMATS:
         raise UnreadableError(f"--format {name}: there are {', '.join(FORMATS)}")
     files = _files(path, name)
-    with _collector_paused():
+    with _gc_paused():
         found = FORMATS[name].read(files, asked)
     if len(files) > 1:
         for each in found:
@@ -109,7 +109,7 @@ def _chosen(path: Path, executions: Sequence[Execution], wanted: str) -> Executi
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def _gc_paused() -> Iterator[None]:
     """Keep the collector from walking the records, which it does again and again as they come."""
     was_on = gc.isenabled()
     gc.disable()
@@ -129,7 +129,7 @@ def write_log(executions: Sequence[Execution], path: str | Path, format: str) ->
     known.write(executions, Path(path))
 
 
-def recognised(path: Path, asked: Asked) -> str:
+def recognized_format(path: Path, asked: ReadOptions) -> str:
     """Say in which format a log is. Raises UnreadableError where that cannot be told."""
     files = _files(path, None)
     if path.is_dir() and files[0].name.endswith(govector.SUFFIX):
@@ -151,10 +151,10 @@ def recognised(path: Path, asked: Asked) -> str:
     return name
 
 
-def _head(path: Path, asked: Asked) -> str:
+def _head(path: Path, asked: ReadOptions) -> str:
     """Return the begin of a text, where it is one. Raises UnreadableError."""
     try:
-        block = next(unpacked(path, HEAD_BYTES), b"")
+        block = next(gunzipped_blocks(path, HEAD_BYTES), b"")
     except BreaksOffError as error:
         reason = str(error).partition(";")[0]
         raise UnreadableError(
@@ -166,7 +166,7 @@ def _head(path: Path, asked: Asked) -> str:
     return head if head.strip() else _after_blanks(path, asked)
 
 
-def _after_blanks(path: Path, asked: Asked) -> str:
+def _after_blanks(path: Path, asked: ReadOptions) -> str:
     """Return a text that does not begin within 64 KiB. Raises UnreadableError if there is none."""
     text = read_text(path, asked.encoding)
     if text.text.strip():
@@ -217,7 +217,7 @@ def _by_default_patterns(head: str) -> str | None:
         ("tsviz", tsviz.EVENT_FIRST),
         ("shiviz", shiviz.default_pattern(text)),
     ):
-        if compiled(pattern).search(text):
+        if compile_pattern(pattern).search(text):
             return name
     return None
 
@@ -227,7 +227,7 @@ def _files(path: Path, name: str | None) -> list[Path]:
     if not path.is_dir():
         if not exists(path):
             raise UnreadableError(f"{path}: no such file")
-        require_ordinary(path)
+        require_regular_file(path)
         return [path]
     files = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
     logs = [one for one in files if one.name.removesuffix(".gz").endswith(govector.SUFFIX)]

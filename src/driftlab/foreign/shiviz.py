@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from driftlab.foreign.options import Asked, Execution
-from driftlab.foreign.patterns import compiled, find
-from driftlab.foreign.records import Rows
+from driftlab.foreign.options import Execution, ReadOptions
+from driftlab.foreign.patterns import compile_pattern, find
+from driftlab.foreign.records import Records
 from driftlab.foreign.text import Text, read_text
-from driftlab.foreign.text_columns import Written, one_line, unlike, write_text
+from driftlab.foreign.text_columns import TextColumns, escape_delimiter, one_line, write_text
 from driftlab.foreign.text_log import executions_of, pieces_of
 from driftlab.journal.files import UnreadableError
 
@@ -45,13 +45,15 @@ def default_pattern(text: str) -> str:
     return ON_ONE_LINE if _WHOLE_LINE.match(first) else EVENT_FIRST
 
 
-def read(paths: Sequence[Path], asked: Asked, needed: Sequence[str] = NEEDED) -> list[Execution]:
+def read(
+    paths: Sequence[Path], asked: ReadOptions, needed: Sequence[str] = NEEDED
+) -> list[Execution]:
     """Read files as ShiViz does. Raises DriftlabError."""
     files = [_pieces(read_text(path, asked.encoding), asked, needed) for path in paths]
     return executions_of(files, asked)
 
 
-def _pieces(text: Text, asked: Asked, needed: Sequence[str]) -> list[tuple[str, Rows]]:
+def _pieces(text: Text, asked: ReadOptions, needed: Sequence[str]) -> list[tuple[str, Records]]:
     if not text.text.strip():
         raise UnreadableError(f"{text.name}: empty")
     patterns, delimiter, begin = list(asked.patterns), asked.delimiter, 0
@@ -63,8 +65,8 @@ def _pieces(text: Text, asked: Asked, needed: Sequence[str]) -> list[tuple[str, 
         delimiter = delimiter or second
     if not patterns:
         patterns = [default_pattern(text.text)]
-    found = [compiled(pattern, needed) for pattern in patterns]
-    return pieces_of(text, found, compiled(delimiter) if delimiter else None, begin=begin)
+    found = [compile_pattern(pattern, needed) for pattern in patterns]
+    return pieces_of(text, found, compile_pattern(delimiter) if delimiter else None, begin=begin)
 
 
 def _header(text: str) -> tuple[str, str, int]:
@@ -76,7 +78,7 @@ def _header(text: str) -> tuple[str, str, int]:
 
 def _is_record(pattern: str, text: str, place: int) -> bool:
     """Whether a record begins at a place; a delimiter is a pattern itself, and no record."""
-    found = find([compiled(pattern)], text, place, min(len(text), place + HEADER_CHARS))
+    found = find([compile_pattern(pattern)], text, place, min(len(text), place + HEADER_CHARS))
     return found.starts[:1] == [place]
 
 
@@ -87,7 +89,7 @@ def write(executions: Sequence[Execution], path: Path) -> None:
 
 def log_of(executions: Sequence[Execution], name: str, *, is_timed: bool = False) -> list[str]:
     """Return the lines of a log with its header; `is_timed`: each record begins with its time."""
-    written = [Written(each.trace, name) for each in executions]
+    written = [TextColumns(each.trace, name) for each in executions]
     columns = list(dict.fromkeys(key for each in written for key in each.extra(is_timed)))
     groups = " ".join(["(?<host>\\S*) (?<clock>{.*})", *(f"(?<{key}>\\S*)" for key in columns)])
     stamp = "(?<timestamp>-?\\d*) " if is_timed else ""
@@ -104,10 +106,10 @@ def log_of(executions: Sequence[Execution], name: str, *, is_timed: bool = False
 def _apart(record: str) -> str:
     """Return a record whose text cannot be taken for the line between two executions."""
     head, _, text = record.partition("\n")
-    return f"{head}\n{unlike(DELIMITER, text)}"
+    return f"{head}\n{escape_delimiter(DELIMITER, text)}"
 
 
-def _records(written: Written, columns: Sequence[str], *, is_timed: bool) -> list[str]:
+def _records(written: TextColumns, columns: Sequence[str], *, is_timed: bool) -> list[str]:
     hosts, clocks, texts = written.hosts(), written.clocks(), written.events()
     extra = written.extra(is_timed)
     nothing = ["-"] * len(hosts)

@@ -24,11 +24,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.foreign.dotted_timestamps import clock_of
-from driftlab.foreign.fields import HOSTS, KNOWN, bare
-from driftlab.foreign.options import Asked, Execution, UnwritableError
-from driftlab.foreign.records import Rows, Stretch
+from driftlab.foreign.fields import HOSTS, KNOWN, normalized_name
+from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
+from driftlab.foreign.records import Records, UnmatchedText
 from driftlab.foreign.text import LINE_CHARS_MAX, ZERO, process_of, read_text
-from driftlab.foreign.text_columns import Written
+from driftlab.foreign.text_columns import TextColumns
 from driftlab.foreign.text_log import executions_of
 from driftlab.history.frame import frame_of
 from driftlab.history.trace import Trace
@@ -36,8 +36,8 @@ from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import MISSING
 
 SEPARATORS: Final = ",;\t|"
-_HOSTS: Final = frozenset(map(bare, HOSTS))
-_KNOWN: Final = frozenset(map(bare, KNOWN))
+_HOSTS: Final = frozenset(map(normalized_name, HOSTS))
+_KNOWN: Final = frozenset(map(normalized_name, KNOWN))
 _OURS: Final = ["process", "index", "kind"]
 
 
@@ -45,25 +45,25 @@ def separator_of(head: str) -> str | None:
     """Return what parts the columns of a table, None if the first line is no table's."""
     first = head.lstrip().partition("\n")[0]
     best = max(SEPARATORS, key=first.count)
-    names = {bare(name) for name in first.split(best)}
+    names = {normalized_name(name) for name in first.split(best)}
     known = names & _KNOWN
     is_table = known & _HOSTS or 2 * len(known) >= len(names)  # a file may be of one process
     return best if is_table and len(known) > 1 else None
 
 
-def read_csv(paths: Sequence[Path], asked: Asked) -> list[Execution]:
+def read_csv(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
     """Read tables of text, one a file; the process may be the file's name. Raises DriftlabError."""
     return executions_of([[("", _rows_of_csv(path, asked, len(paths) > 1))] for path in paths],
                          asked)  # fmt: skip
 
 
-def _rows_of_csv(path: Path, asked: Asked, is_one_of_many: bool) -> Rows:
+def _rows_of_csv(path: Path, asked: ReadOptions, is_one_of_many: bool) -> Records:
     text = read_text(path, asked.encoding)
     first = text.text.lstrip().partition("\n")[0]
     if not first:
         raise UnreadableError(f"{text.name}: empty")
     separator = separator_of(text.text) or max(SEPARATORS, key=first.count)
-    cells = Cells([], [], [], [Stretch(0, one.line, one.reason, "") for one in text.unread])
+    cells = Cells([], [], [], [UnmatchedText(0, one.line, one.reason, "") for one in text.unread])
     cells.read(text.text, separator)
     if not cells.heads:
         reason = cells.unread[-1].reason if cells.unread else "is empty"
@@ -78,7 +78,7 @@ def _rows_of_csv(path: Path, asked: Asked, is_one_of_many: bool) -> Rows:
     return _table(fields, lines, path, cells.unread, "csv", is_one_of_many=is_one_of_many)
 
 
-def read_parquet(paths: Sequence[Path], asked: Asked) -> list[Execution]:
+def read_parquet(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
     """Read tables of Parquet; the line of an event is its row, from 1. Raises DriftlabError."""
     import polars as pl
 
@@ -108,14 +108,14 @@ def _values(column: Any) -> list[Any]:
 
 
 def _table(
-    fields: dict[str, list[Any]], lines: Any, path: Path, unread: list[Stretch], format: str,
+    fields: dict[str, list[Any]], lines: Any, path: Path, unread: list[UnmatchedText], format: str,
     *, is_one_of_many: bool,
-) -> Rows:  # fmt: skip
+) -> Records:  # fmt: skip
     heads = list(fields)
     is_ours = heads[:3] == _OURS
     if is_ours:
         fields.pop("line", None)
-    if not _HOSTS & set(map(bare, heads)):
+    if not _HOSTS & set(map(normalized_name, heads)):
         if not is_one_of_many:
             raise UnreadableError(
                 f"{path}: no column named host or process (it has {', '.join(heads) or 'none'}); "
@@ -126,7 +126,7 @@ def _table(
     if is_ours and "timestamp" in fields:
         texts = fields.pop("timestamp")
         fields[clock_of(texts, len(set(fields["process"])))] = texts
-    return Rows(fields, lines, np.zeros(len(lines), np.int32), [str(path)], unread)
+    return Records(fields, lines, np.zeros(len(lines), np.int32), [str(path)], unread)
 
 
 def write_csv(executions: Sequence[Execution], path: Path) -> None:
@@ -136,7 +136,7 @@ def write_csv(executions: Sequence[Execution], path: Path) -> None:
     trace = _only(executions, "csv")
     frame = _frame(trace, "csv")
     if "targets" in frame.columns:
-        targets = Written(trace, "csv", is_strict=False).targets()
+        targets = TextColumns(trace, "csv", is_strict=False).targets()
         listed = pl.Series([None if text == "-" else text for text in targets], dtype=pl.String)
         frame = frame.with_columns(targets=listed)
     frame = frame.with_columns(pl.col(pl.String).str.replace_all("\0", ZERO, literal=True))
@@ -171,7 +171,7 @@ def _only(executions: Sequence[Execution], name: str) -> Trace:
 def _frame(trace: Trace, name: str) -> Any:
     import polars as pl
 
-    written = Written(trace, name, is_strict=False)
+    written = TextColumns(trace, name, is_strict=False)
     frame = frame_of(trace).drop("line", strict=False)
     if not written.has_times():
         frame = frame.drop("time_ns", strict=False)
@@ -200,7 +200,7 @@ class Cells(NamedTuple):
     heads: list[str]
     rows: list[list[str]]
     lines: list[int]
-    unread: list[Stretch]
+    unread: list[UnmatchedText]
 
     def read(self, text: str, separator: str) -> None:
         """Take in the rows of a text; there are no heads if their own row cannot be read."""
@@ -214,7 +214,7 @@ class Cells(NamedTuple):
             except StopIteration:
                 return
             except (csv.Error, _UnclosedError) as error:
-                self.unread.append(Stretch(0, lines.line, f"is no row: {error}", lines.last))
+                self.unread.append(UnmatchedText(0, lines.line, f"is no row: {error}", lines.last))
                 if not self.heads:
                     return
             else:
@@ -228,7 +228,7 @@ class Cells(NamedTuple):
                 self.heads.append(again if name.strip() in self.heads else name.strip())
         elif len(row) != len(self.heads):
             reason = f"has {len(row)} columns, not {len(self.heads)}"
-            self.unread.append(Stretch(0, line, reason, " ".join(row)))
+            self.unread.append(UnmatchedText(0, line, reason, " ".join(row)))
         else:
             self.rows.append(row)
             self.lines.append(line)

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from driftlab.foreign.gzip_blocks import BreaksOffError, unpacked
+from driftlab.foreign.gzip_blocks import BreaksOffError, gunzipped_blocks
 from driftlab.history.trace import Unread
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import Array
@@ -71,7 +71,7 @@ def read_text(path: Path, encoding: str | None = None, *, is_document: bool = Fa
     `is_document`: it may be one line as long as DOCUMENT_CHARS_MAX.
     """
     name = str(path)
-    blocks = unpacked(path)
+    blocks = gunzipped_blocks(path)
     try:
         first = next(blocks, b"")
     except BreaksOffError as error:
@@ -100,7 +100,7 @@ def process_of(path: Path) -> str:
 def head_of(path: Path, encoding: str | None = None) -> str:
     """Return the first 64 KiB or less as text, to see what it is; see `read_text`."""
     try:
-        first = next(unpacked(path, HEAD_BYTES), b"")
+        first = next(gunzipped_blocks(path, HEAD_BYTES), b"")
     except BreaksOffError:
         first = b""
     encoding, first = _encoding_of(str(path), first, encoding)

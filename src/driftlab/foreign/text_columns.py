@@ -21,7 +21,7 @@ from driftlab.model.columns import (
     NO_TARGET,
     NOBODY,
     SET_FIRST,
-    UNSAID,
+    UNKNOWN_KIND,
     Array,
 )
 
@@ -29,7 +29,7 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _UNFIT: Final = re.compile(r"[\s,;+|\[\]\"'{}]")
 
 
-class Written:
+class TextColumns:
     """The columns of a trace as texts.
 
     `name`: of the format, for errors. `is_strict`: whether names must be such
@@ -102,8 +102,8 @@ class Written:
         """Return all further columns by the names of their groups, `-` where one is empty."""
         of = self._trace.columns
         columns: dict[str, Sequence[str]] = {}
-        if (of.kind != UNSAID).any():
-            columns["kind"] = ["-" if k == UNSAID else KINDS[k] for k in of.kind.tolist()]
+        if (of.kind != UNKNOWN_KIND).any():
+            columns["kind"] = ["-" if k == UNKNOWN_KIND else KINDS[k] for k in of.kind.tolist()]
         numbers: dict[str, Array] = {
             "lamport": of.clock, "tick": of.tick, "due_ns": of.due_ns, "late_ns": of.late_ns,
             "time_ns": None if is_timed else of.time_ns, "queue": of.queue, "stamp": of.stamp,
@@ -157,7 +157,7 @@ def one_line(text: str) -> str:
     return without_zeros(text)
 
 
-def unlike(delimiter: str, text: str) -> str:
+def escape_delimiter(delimiter: str, text: str) -> str:
     """Return a text that a delimiter does not match: with a dash before it, if need be."""
     if "===" not in text:
         return text

@@ -9,23 +9,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from re import Pattern
 
-from driftlab.foreign.options import Asked, Execution
-from driftlab.foreign.patterns import PatternTimeError, check_useful, compiled, delimiters, find
-from driftlab.foreign.records import Rows, Stretch, joined, rows_of
+from driftlab.foreign.options import Execution, ReadOptions
+from driftlab.foreign.patterns import (
+    PatternTimeError,
+    check_useful,
+    compile_pattern,
+    delimiters,
+    find,
+)
+from driftlab.foreign.records import Records, UnmatchedText, concatenate_records, find_records
 from driftlab.foreign.text import Text, process_of, read_text
-from driftlab.foreign.trace_builder import build
+from driftlab.foreign.trace_builder import build_trace
 from driftlab.journal.files import UnreadableError
 
 
-def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
+def read(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
     """Read files of one log by the patterns asked for. Raises DriftlabError."""
     if not asked.patterns:
         raise UnreadableError(
             f"{paths[0]}: say how a line is to be read: --pattern '(?<host>\\S+) (?<event>.*)'"
         )
-    patterns = [compiled(pattern) for pattern in asked.patterns]
+    patterns = [compile_pattern(pattern) for pattern in asked.patterns]
     check_useful(patterns, has_host=len(paths) > 1)
-    delimiter = None if asked.delimiter is None else compiled(asked.delimiter)
+    delimiter = None if asked.delimiter is None else compile_pattern(asked.delimiter)
     files = [
         pieces_of(
             read_text(path, asked.encoding), patterns, delimiter, default_host=process_of(path)
@@ -42,7 +48,7 @@ def pieces_of(
     *,
     begin: int = 0,
     default_host: str = "",
-) -> list[tuple[str, Rows]]:
+) -> list[tuple[str, Records]]:
     """Return a file's records, each execution with its label. `begin`: where the log begins."""
     try:
         marks = [] if delimiter is None else [
@@ -51,11 +57,11 @@ def pieces_of(
         lows = [begin, *(mark[1] for mark in marks)]
         highs = [*(mark[0] for mark in marks), len(text.text)]
         labels = ["", *(mark[2] for mark in marks)]
-        pieces, before = [], list[Stretch]()
+        pieces, before = [], list[UnmatchedText]()
         for low, high, label in zip(lows, highs, labels, strict=True):
             if marks and not text.text[low:high].strip():
                 continue  # nothing before the first delimiter, or after the last
-            rows = rows_of(text, find(patterns, text.text, low, high), low, high)
+            rows = find_records(text, find(patterns, text.text, low, high), low, high)
             if marks and low == begin and not len(rows.lines):
                 before = list(rows.unread)  # no execution: it comes before the first
                 continue
@@ -66,13 +72,15 @@ def pieces_of(
     return pieces
 
 
-def _with_host(rows: Rows, default: str) -> Rows:
+def _with_host(rows: Records, default: str) -> Records:
     if "host" in rows.fields:
         return rows
     return rows._replace(fields={**rows.fields, "host": [default] * len(rows.lines)})
 
 
-def executions_of(files: Sequence[Sequence[tuple[str, Rows]]], asked: Asked) -> list[Execution]:
+def executions_of(
+    files: Sequence[Sequence[tuple[str, Records]]], asked: ReadOptions
+) -> list[Execution]:
     """Build the traces: the first pieces of all files are one execution, the second the next.
 
     Raises UnreadableError where no record was found at all.
@@ -80,15 +88,17 @@ def executions_of(files: Sequence[Sequence[tuple[str, Rows]]], asked: Asked) -> 
     executions = []
     for number in range(max(map(len, files), default=0)):
         parts = [pieces[number] for pieces in files if number < len(pieces)]
-        rows = joined([rows for _, rows in parts])
+        rows = concatenate_records([rows for _, rows in parts])
         if len(rows.lines) or len(files) == 1:
-            executions.append(Execution(parts[0][0], build(rows, asked.time_unit)))
+            executions.append(Execution(parts[0][0], build_trace(rows, asked.time_unit)))
     if not any(len(each.trace) for each in executions):
         raise UnreadableError(_nothing(files, executions))
     return [each for each in executions if len(each.trace) or each.trace.unread]
 
 
-def _nothing(files: Sequence[Sequence[tuple[str, Rows]]], executions: Sequence[Execution]) -> str:
+def _nothing(
+    files: Sequence[Sequence[tuple[str, Records]]], executions: Sequence[Execution]
+) -> str:
     told = [one for each in executions for one in each.trace.unread]
     if told:
         one = min(told, key=lambda each: each.line)

@@ -13,15 +13,15 @@ import numpy as np
 from driftlab.foreign import fields as means
 from driftlab.foreign.clock_values import Clocks, in_rows, read_clocks
 from driftlab.foreign.dotted_timestamps import (
-    FURTHER,
+    DOTTED_CLOCKS,
     WidthError,
-    checked,
-    further,
     is_dotted,
-    misfits,
+    read_dotted,
+    split_valid,
+    wrong_width_rows,
 )
 from driftlab.foreign.event_kinds import kinds
-from driftlab.foreign.records import Rows, Stretch, holes_of
+from driftlab.foreign.records import Records, UnmatchedText, gaps_of
 from driftlab.foreign.text import encodable, without_zeros
 from driftlab.foreign.times import times
 from driftlab.history.trace import Trace, Unread
@@ -34,7 +34,7 @@ from driftlab.model.columns import (
     RECEIVE,
     SEND,
     SET_FIRST,
-    UNSAID,
+    UNKNOWN_KIND,
     Array,
     Columns,
     Timestamps,
@@ -49,19 +49,19 @@ _NO_HOSTS: Final = frozenset({"", "None"})
 _Dotted = tuple[str, list[str | None]]  # the clock, and its timestamps by row
 
 
-def build(rows: Rows, unit: str | None = None) -> Trace:
+def build_trace(rows: Records, unit: str | None = None) -> Trace:
     """Return the trace of one execution. `unit`: of times, one of UNITS or None."""
-    return _Building(rows, unit).trace()
+    return _Builder(rows, unit).trace()
 
 
-class _Building:
+class _Builder:
     """The steps from records to a trace."""
 
-    def __init__(self, rows: Rows, unit: str | None) -> None:
+    def __init__(self, rows: Records, unit: str | None) -> None:
         self._rows = rows
         self._unit = unit
-        self._known, self._others = means.named(rows.fields)
-        self._bad: means.Bad = {}
+        self._known, self._others = means.known_fields(rows.fields)
+        self._bad: means.RowErrors = {}
         self._names = means.Positions()
         self._met: int | None = None  # processes with records, where timestamps count them
         self._has_misfits = False  # whether timestamps were found that no process can have
@@ -106,8 +106,8 @@ class _Building:
             texts=self._texts(kept),
             files=self._rows.files,
             unread=self._unread(),
-            holes=holes_of(self._stretches(hosts), names, starts, columns.file, columns.line),
-            absent=[names[one] for one in np.flatnonzero(np.diff(starts) == 0)],
+            gaps=gaps_of(self._stretches(hosts), names, starts, columns.file, columns.line),
+            missing_processes=[names[one] for one in np.flatnonzero(np.diff(starts) == 0)],
         )
 
     def _hosts(self) -> list[str]:
@@ -129,10 +129,10 @@ class _Building:
 
     def _dotted(self, clocks: Clocks | None, hosts: Sequence[str]) -> _Dotted | None:
         """Return timestamps of numbers and dots; these count every process that has records."""
-        clock = next((clock for clock in FURTHER if clock in self._known), None)
+        clock = next((clock for clock in DOTTED_CLOCKS if clock in self._known), None)
         if clock is None or (clocks is not None and len(clocks.codes)):
             return None
-        texts, bad = checked(clock, self._known[clock])
+        texts, bad = split_valid(clock, self._known[clock])
         if self._met is None:
             self._met = len({self._names[host] for host in hosts if host not in _NO_HOSTS})
         self._bad = {**bad, **self._bad}
@@ -149,14 +149,14 @@ class _Building:
         kind = kinds(self._known, len(self._rows.lines))[kept]
         sender = self._sender(kept, process, kind)
         target, sets = self._target(kept, process, kind)
-        unsaid = kind == UNSAID
+        unsaid = kind == UNKNOWN_KIND
         if sender is not None:
             kind[unsaid & (sender != NOBODY)] = RECEIVE
         if target is not None:
-            kind[unsaid & (kind == UNSAID) & (target != NO_TARGET)] = SEND
+            kind[unsaid & (kind == UNKNOWN_KIND) & (target != NO_TARGET)] = SEND
         if "stamp" in numbers:  # only what was received had one
-            kind[(kind == UNSAID) & (numbers["stamp"][kept] != MISSING)] = RECEIVE
-        if "kind" in self._known and (kind == UNSAID).any():
+            kind[(kind == UNKNOWN_KIND) & (numbers["stamp"][kept] != MISSING)] = RECEIVE
+        if "kind" in self._known and (kind == UNKNOWN_KIND).any():
             self._others["kind"] = self._known["kind"]  # words that are none known here
         sent, received = self._messages(kept, kind)
         lamport = numbers.get("lamport", None if clocks is None else clocks.lamport)
@@ -205,7 +205,7 @@ class _Building:
 
     def _place(self, name: str) -> int:
         """Return the position of a process by a name for it."""
-        return self._names[name if name in self._names else means.as_met(name, self._names)]
+        return self._names[name if name in self._names else means.canonical_host(name, self._names)]
 
     def _target(
         self, kept: Array, process: Array, kind: Array
@@ -244,12 +244,12 @@ class _Building:
             return in_rows(clocks, places[clocks.codes], kept)
         clock, texts = dotted[0], [dotted[1][row] for row in kept.tolist()]
         try:
-            wrong = misfits(clock, texts, met, len(self._names))
+            wrong = wrong_width_rows(clock, texts, met, len(self._names))
             if wrong:
                 self._bad |= {int(kept[place]): reason for place, reason in wrong.items()}
                 self._has_misfits = True
                 return None
-            return further(clock, texts, list(self._names), met)
+            return read_dotted(clock, texts, list(self._names), met)
         except WidthError as error:
             place, reason = error.args
             row = int(kept[place])
@@ -267,10 +267,10 @@ class _Building:
             texts[encodable(key)] = _all_encodable([_text(column[row]) for row in order])
         return texts
 
-    def _stretches(self, hosts: Sequence[str]) -> list[Stretch]:
+    def _stretches(self, hosts: Sequence[str]) -> list[UnmatchedText]:
         """Return all that gave no event: stretches, and records that are none."""
         of_records = [
-            Stretch(int(self._rows.file[row]), int(self._rows.lines[row]), reason,
+            UnmatchedText(int(self._rows.file[row]), int(self._rows.lines[row]), reason,
                     host=hosts[row] or None)
             for row, reason in self._bad.items()
         ]  # fmt: skip

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.foreign.options import Asked, Execution, UnwritableError
-from driftlab.foreign.records import Rows, Stretch
+from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
+from driftlab.foreign.records import Records, UnmatchedText
 from driftlab.foreign.text import lines_of, read_text
-from driftlab.foreign.text_columns import Written, write_text
+from driftlab.foreign.text_columns import TextColumns, write_text
 from driftlab.foreign.text_log import executions_of
 from driftlab.history.trace import Trace
 
@@ -28,20 +28,20 @@ _RECEIVES: Final = "ReceiveTokenTrace"
 _OURS: Final = "Driftlab"  # what `Body` calls columns that the format does not know
 
 
-def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
+def read(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
     """Read files of records. Raises DriftlabError."""
     return executions_of([[("", _rows(path, asked))] for path in paths], asked)
 
 
-def _rows(path: Path, asked: Asked) -> Rows:
+def _rows(path: Path, asked: ReadOptions) -> Records:
     text = read_text(path, asked.encoding)
-    unread = [Stretch(0, one.line, one.reason, "") for one in text.unread]
+    unread = [UnmatchedText(0, one.line, one.reason, "") for one in text.unread]
     records: list[dict[str, Any]] = []
     lines = []
     for number, line in lines_of(text):
         record = _record(line)
         if isinstance(record, str):
-            unread.append(Stretch(0, number, record, line))
+            unread.append(UnmatchedText(0, number, record, line))
         else:
             records.append(record)
             lines.append(number)
@@ -49,7 +49,7 @@ def _rows(path: Path, asked: Asked) -> Rows:
     fields = {name: [record.get(name) for record in records] for name in names}
     unread.sort(key=lambda each: each.line)
     file = np.zeros(len(lines), np.int32)
-    return Rows({"host": [], **fields}, np.array(lines, np.int64), file, [text.name], unread)
+    return Records({"host": [], **fields}, np.array(lines, np.int64), file, [text.name], unread)
 
 
 def _record(line: str) -> dict[str, Any] | str:
@@ -87,7 +87,7 @@ def write(executions: Sequence[Execution], path: Path) -> None:
 
 
 def _lines(trace: Trace) -> list[str]:
-    written = Written(trace, "tracing")
+    written = TextColumns(trace, "tracing")
     extra = dict(written.extra())
     sent = extra.pop("sent", ["-"] * len(trace))
     received = extra.pop("received", ["-"] * len(trace))

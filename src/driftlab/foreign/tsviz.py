@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from driftlab.foreign import shiviz
-from driftlab.foreign.options import Asked, Execution, UnwritableError
+from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
 from driftlab.foreign.text import head_of
-from driftlab.foreign.text_columns import Written, write_text
+from driftlab.foreign.text_columns import TextColumns, write_text
 
 CLOCK_FIRST = r"^(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
 EVENT_FIRST = r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
 NEEDED = ("timestamp", *shiviz.NEEDED)
 
 
-def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
+def read(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
     """Read files as TSViz does. Raises DriftlabError."""
     head = head_of(paths[0], asked.encoding)
     if not asked.patterns and not shiviz.has_header(head):
@@ -29,6 +29,6 @@ def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
 def write(executions: Sequence[Execution], path: Path) -> None:
     """Write executions into one file that the viewer opens. Raises UnwritableError."""
     for each in executions:
-        if len(each.trace) and not Written(each.trace, "tsviz").has_times():
+        if len(each.trace) and not TextColumns(each.trace, "tsviz").has_times():
             raise UnwritableError("tsviz: the log has no times to write")
     write_text(path, shiviz.log_of(executions, "tsviz", is_timed=True))

@@ -12,30 +12,35 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from driftlab.history.tick_repair import gaps_after, in_tick_order
-from driftlab.history.trace import Author, Trace, Unread
+from driftlab.history.tick_repair import in_tick_order, rows_after_gap_since
+from driftlab.history.trace import ProcessInfo, Trace, Unread
 from driftlab.journal.format import Note
-from driftlab.journal.journal_columns import Rows, Sets, joined, rows_of
-from driftlab.journal.reader import Journal, Piece
+from driftlab.journal.journal_columns import (
+    JournalColumns,
+    TargetSets,
+    columns_of_entries,
+    concatenate,
+)
+from driftlab.journal.reader import Journal, JournalChunk
 from driftlab.model.columns import Array, starts_of
 
 _LOSSES = ("channel-lost", "channel-full", "peer-closed")
 
 
-class Gathering:
+class TraceBuilder:
     """What is known of a run beside its rows, while they come in, process after process."""
 
     def __init__(self, names: Sequence[str], unread: Sequence[Unread] = ()) -> None:
         self.names = names
         self.unread = unread  # what is known of before
-        self.sets = Sets()
+        self.sets = TargetSets()
         self.counts = [0] * len(names)
         self.journals: dict[int, Journal] = {}
         self.has_texts = False
         self.gaps: Array = None  # rows of the last piece before which ticks are missing
         self.reached: dict[int, int] = {}  # how many ticks of a process there are, holes and all
 
-    def add(self, piece: Piece) -> Rows:
+    def add(self, piece: JournalChunk) -> JournalColumns:
         """Take the next piece; return its rows, whose sets are numbered for the whole run."""
         process, rows, journal = piece
         before = self.journals.get(process)
@@ -49,7 +54,7 @@ class Gathering:
             )
         self.counts[process] += rows.events
         reached = self.reached.get(process, 0)
-        self.gaps = gaps_after(reached - 1, rows.columns.tick)
+        self.gaps = rows_after_gap_since(reached - 1, rows.columns.tick)
         if rows.events:
             self.reached[process] = max(reached, int(rows.columns.tick.max()) + 1)
         self.has_texts |= rows.recorded is not None
@@ -62,22 +67,26 @@ class Gathering:
             "starts": starts_of(self.counts),
             "sets": self.sets.members,
             "peers": _peers(mine, self.names),
-            "authors": [
-                Author() if each is None else author_of(each, self.reached.get(place, 0))
+            "process_info": [
+                ProcessInfo()
+                if each is None
+                else describe_process(each, self.reached.get(place, 0))
                 for place, each in enumerate(mine)
             ],
             "files": [each.path.name if each else "" for each in mine],
             "unread": [*self.unread, *(one for each in mine if each for one in _unread(each))],
-            "absent": [name for name, each in zip(self.names, mine, strict=True) if each is None],
+            "missing_processes": [
+                name for name, each in zip(self.names, mine, strict=True) if each is None
+            ],
         }
 
 
-def gathered(
-    pieces: Iterable[Piece], gathering: Gathering, clock: str, scenario: str | None = None
+def assemble(
+    pieces: Iterable[JournalChunk], gathering: TraceBuilder, clock: str, scenario: str | None = None
 ) -> Trace:
     """Put all pieces of a run together."""
-    empty = rows_of([], [], {}, clock)
-    rows = joined(chain([empty], map(gathering.add, pieces)))
+    empty = columns_of_entries([], [], {}, clock)
+    rows = concatenate(chain([empty], map(gathering.add, pieces)))
     texts = {} if rows.recorded is None else {"recorded": rows.recorded}
     trace = Trace(
         gathering.names,
@@ -110,11 +119,11 @@ def _linked(journal: Journal) -> list[str]:
     return journal.header.get("peers", "").split(",")
 
 
-def author_of(journal: Journal, reached: int) -> Author:
+def describe_process(journal: Journal, reached: int) -> ProcessInfo:
     """Return what a journal tells about its machine, whose events reach so many ticks."""
     header = journal.header
     ends = journal.notes_on("end")
-    return Author(
+    return ProcessInfo(
         rate=float(header["rate"]),
         speed=float(header.get("speed", 1)),
         phase_ns=int(header["phase_ns"]) if "phase_ns" in header else None,

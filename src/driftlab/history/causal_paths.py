@@ -50,11 +50,11 @@ def received(messages: Messages, begin: int, end: int) -> tuple[Array, Array]:
     part = messages.source[begin:end]
     there = np.flatnonzero(part >= 0)
     to, sent = there + begin, part[there]
-    if len(messages.more_to):
-        low, high = np.searchsorted(messages.more_to, (begin, end))
-        known = np.flatnonzero(messages.more_from[low:high] >= 0) + low
-        to = np.concatenate([to, messages.more_to[known]])
-        sent = np.concatenate([sent, messages.more_from[known]])
+    if len(messages.extra_receives):
+        low, high = np.searchsorted(messages.extra_receives, (begin, end))
+        known = np.flatnonzero(messages.extra_sends[low:high] >= 0) + low
+        to = np.concatenate([to, messages.extra_receives[known]])
+        sent = np.concatenate([sent, messages.extra_sends[known]])
     return to, sent
 
 
@@ -67,14 +67,14 @@ def rounds(trace: Trace, row: int, known: Links, reach: Array) -> Iterator[Array
     while True:
         yield reach
         found = reach.copy()
-        fit = known.sent >= causes(trace, row, reach)[known.sender]
+        fit = known.sent >= reaching_rows(trace, row, reach)[known.sender]
         np.minimum.at(found, known.receiver[fit], known.received[fit])
         if np.array_equal(found, reach):
             return
         reach = found
 
 
-def causes(trace: Trace, row: int, reach: Array) -> Array:
+def reaching_rows(trace: Trace, row: int, reach: Array) -> Array:
     """Return of each process the first row whose messages carry on: `row` itself is one, too."""
     first = reach.copy()
     mine = trace.process_of(row)
@@ -111,7 +111,7 @@ def _traced(
     for before, after in zip(reached[-2::-1], reached[:0:-1], strict=True):
         to = int(after[process])  # with one message less it was not reached so early
         here = np.flatnonzero(known.received == to)
-        fit = known.sent[here] >= causes(trace, first, before)[known.sender[here]]
+        fit = known.sent[here] >= reaching_rows(trace, first, before)[known.sender[here]]
         place = here[fit][0]
         chain += [to, int(known.sent[place])]
         process = int(known.sender[place])

@@ -19,7 +19,7 @@ import numpy as np
 
 from driftlab.errors import DriftlabError
 from driftlab.history.causal_paths import Links, links, processes_of
-from driftlab.history.happened_before import Order
+from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
 from driftlab.model.columns import MISSING, NO_TARGET, SEND, Array
@@ -191,7 +191,7 @@ def snapshot(trace: Trace, frontier: Array) -> Snapshot:
     return Snapshot(np.array(frontier, np.int64), row, *held)
 
 
-def containing(order: Order, row: int) -> Array:
+def containing(order: HappenedBefore, row: int) -> Array:
     """Return the smallest consistent cut that contains an event: it and its past."""
     frontier = order.past(row)
     process = order.trace.process_of(row)
@@ -199,7 +199,7 @@ def containing(order: Order, row: int) -> Array:
     return frontier
 
 
-def before(order: Order, row: int) -> Array:
+def before(order: HappenedBefore, row: int) -> Array:
     """Return the largest consistent cut that an event is not in: all but it and its future."""
     frontier: Array = order.future(row) - order.trace.starts[:-1]
     process = order.trace.process_of(row)

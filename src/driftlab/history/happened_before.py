@@ -65,7 +65,7 @@ class Index(NamedTuple):
         return np.array([row[low:high].searchsorted(number, side="right") for low, high in pieces])
 
 
-class Order:
+class HappenedBefore:
     """Happened-before among the events of a trace. Rows name events.
 
     step: how many events of one process lie between two vectors of the index;
@@ -198,7 +198,7 @@ class Order:
             self.happened_before(first, second) or self.happened_before(second, first)
         )
 
-    def beside(self, row: int) -> tuple[Array, Array]:
+    def concurrent_ranges(self, row: int) -> tuple[Array, Array]:
         """Return between which rows of each process the events lie that are concurrent with one."""
         begins = self.trace.starts[:-1] + self.past(row)
         ends = self.future(row)

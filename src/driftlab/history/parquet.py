@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.errors import DriftlabError
-from driftlab.history.assemble import Gathering
+from driftlab.history.assemble import TraceBuilder
 from driftlab.history.tick_repair import in_tick_order
-from driftlab.history.trace import Author, Trace, Unread
-from driftlab.journal.journal_columns import Rows, rows_of
-from driftlab.journal.reader import Piece
+from driftlab.history.trace import ProcessInfo, Trace, Unread
+from driftlab.journal.journal_columns import JournalColumns, columns_of_entries
+from driftlab.journal.reader import JournalChunk
 from driftlab.model.columns import (
     EVERY_PEER,
     KINDS,
@@ -65,8 +65,8 @@ class Part(NamedTuple):
 
     process: int
     first: int
-    rows: Rows
-    holes: Array
+    rows: JournalColumns
+    gaps: Array
     texts: Mapping[str, Sequence[str | None]]
 
 
@@ -92,7 +92,7 @@ def empty_frame(layout: Layout) -> Any:
     import numpy as np
 
     clock = "lamport" if layout.width is None else "vector"
-    rows = rows_of([], [], {}, clock)
+    rows = columns_of_entries([], [], {}, clock)
     full = Columns(*(np.zeros(0, np.int64) if each is None else each for each in rows.columns))
     return frame_of_part(Part(0, 0, rows._replace(columns=full), np.zeros(0, np.int64), {}), layout)
 
@@ -105,7 +105,7 @@ def frame_of_part(part: Part, layout: Layout) -> Any:
     of, count = part.rows.columns, part.rows.events
     names = pl.Series(list(layout.names), dtype=pl.Enum(list(layout.names)))
     hole = np.zeros(count, bool)
-    hole[part.holes] = True
+    hole[part.gaps] = True
     frame: dict[str, Any] = {
         "process": _all(names, part.process, count),
         "index": pl.Series(np.arange(part.first, part.first + count)),
@@ -236,7 +236,11 @@ def pack_trace(trace: Trace, path: Path) -> None:
 
 
 def pack_pieces(
-    pieces: Iterable[Piece], gathering: Gathering, clock: str, path: Path, scenario: str | None
+    pieces: Iterable[JournalChunk],
+    gathering: TraceBuilder,
+    clock: str,
+    path: Path,
+    scenario: str | None,
 ) -> int:
     """Write the pieces of a run into a new file as they come; return how many events there are.
 
@@ -263,7 +267,7 @@ def pack_pieces(
     return sum(gathering.counts)
 
 
-def _gathered_parts(pieces: Iterable[Piece], gathering: Gathering) -> Iterator[Part]:
+def _gathered_parts(pieces: Iterable[JournalChunk], gathering: TraceBuilder) -> Iterator[Part]:
     for piece in pieces:
         first = gathering.counts[piece.process]
         rows = gathering.add(piece)
@@ -278,16 +282,16 @@ def _parts(trace: Trace) -> Iterator[Part]:
         start, stop = int(trace.starts[process]), int(trace.starts[process + 1])
         for low in range(start, stop, ROWS_AT_ONCE):
             high = min(low + ROWS_AT_ONCE, stop)
-            holes = trace.holes[np.searchsorted(trace.holes, low) :]
+            holes = trace.gaps[np.searchsorted(trace.gaps, low) :]
             holes = holes[: np.searchsorted(holes, high)] - low
             texts = {text: values[low:high] for text, values in trace.texts.items()}
             yield Part(process, low - start, _slice(trace, low, high), holes, texts)
 
 
-def _slice(trace: Trace, low: int, high: int) -> Rows:
+def _slice(trace: Trace, low: int, high: int) -> JournalColumns:
     columns = Columns(*(None if each is None else each[low:high] for each in trace.columns))
     stamps = trace.timestamps
-    return Rows(
+    return JournalColumns(
         columns,
         (),
         Arrivals(*_ragged_slice(trace.arrivals or _nothing(high), low, high)),
@@ -324,15 +328,16 @@ def _width(trace: Trace) -> int | None:
 
 
 _KNOWN: Final = (
-    "starts", "sets", "peers", "authors", "files", "unread", "absent", "scenario"
+    "starts", "sets", "peers", "process_info", "files", "unread", "missing_processes", "scenario"
 )  # fmt: skip
+_KEYS: Final = {"process_info": "authors", "missing_processes": "absent"}  # as version 1 has them
 
 
 def _metadata(
     layout: Layout, known: Mapping[str, Any], clock: str | None, texts: Mapping[str, str]
 ) -> dict[str, str]:
-    authors = [{**each._asdict(), "lost": sorted(each.lost)} for each in known["authors"]]
-    told = {key: known[key] for key in _KNOWN} | {
+    authors = [{**each._asdict(), "lost": sorted(each.lost)} for each in known["process_info"]]
+    told = {_KEYS.get(key, key): known[key] for key in _KNOWN} | {
         "version": VERSION,
         "journals": known.get("journals", False),  # rows as their lines stood, not yet in order
         "names": list(layout.names),
@@ -391,7 +396,7 @@ PARQUET_MAGIC: Final = b"PAR1"
 
 def is_packed(path: Path) -> bool:
     """Whether a file is a packed history: Parquet with our key in its metadata."""
-    return _told(path) is not None
+    return _describe_error(path) is not None
 
 
 def unpack(path: Path) -> Trace:
@@ -399,7 +404,7 @@ def unpack(path: Path) -> Trace:
     import numpy as np
     import polars as pl
 
-    told = _told(path)
+    told = _describe_error(path)
     if told is None:
         raise PackError(f"{path}: not a packed history; `driftlab pack RUN` makes one")
     try:
@@ -418,11 +423,11 @@ def unpack(path: Path) -> Trace:
             timestamps=_read_timestamps(frame, known["clock"]),
             arrivals=_arrivals(frame),
             texts={text: _texts(frame, column) for text, column in known["texts"].items()},
-            authors=[_author(each) for each in known["authors"]],
+            process_info=[_author(each) for each in known["authors"]],
             files=known["files"],
             unread=[Unread(*one) for one in known["unread"]],
-            holes=frame["after_hole"].arg_true().to_numpy().astype(np.int64),
-            absent=known["absent"],
+            gaps=frame["after_hole"].arg_true().to_numpy().astype(np.int64),
+            missing_processes=known["absent"],
             scenario=known["scenario"],
         )
         return in_tick_order(trace) if known["journals"] else trace
@@ -445,7 +450,7 @@ class _File:
         return pl.read_parquet(self._path, columns=[name])[name]
 
 
-def _told(path: Path) -> str | None:
+def _describe_error(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             if file.read(len(PARQUET_MAGIC)) != PARQUET_MAGIC:
@@ -525,5 +530,5 @@ def _texts(frame: _File, column: str) -> Sequence[str | None]:
     return texts
 
 
-def _author(told: Mapping[str, Any]) -> Author:
-    return Author(**{**told, "lost": frozenset(told["lost"])})
+def _author(told: Mapping[str, Any]) -> ProcessInfo:
+    return ProcessInfo(**{**told, "lost": frozenset(told["lost"])})

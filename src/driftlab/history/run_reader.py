@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from driftlab.clocks.catalogue import decoder_of
-from driftlab.history.assemble import Gathering, gathered
+from driftlab.history.assemble import TraceBuilder, assemble
 from driftlab.history.trace import Trace, Unread
-from driftlab.journal.files import UnreadableError, size_of, stretches
+from driftlab.journal.files import UnreadableError, line_chunks, size_of
 from driftlab.journal.format import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS
 from driftlab.journal.header import read_header
-from driftlab.journal.reader import Piece, pieces_of, read_journal
+from driftlab.journal.reader import JournalChunk, chunk_per_journal, read_journal
 from driftlab.scenario.scenario import Scenario
 
 Header = Mapping[str, str]
@@ -75,7 +75,7 @@ def _linked(header: Header, otherwise: Iterable[str]) -> set[str]:
 
 def require_scenario(folder: Path, headers: Mapping[Path, Header], scenario: Scenario) -> None:
     """Raise UnreadableError for a journal that is not of the folder's scenario of one run."""
-    roster = scenario.roster()
+    roster = scenario.machine_names()
     near = scenario.neighbours(scenario.first_run)
     for path, header in headers.items():
         if header["machine"] not in roster:
@@ -123,7 +123,7 @@ HEAD_BYTES: Final = 1 << 16  # read at once in search of a first event
 NO_FILE_BYTES: Final = "empty: its machine was killed before it wrote anything"
 
 
-class Journals(NamedTuple):
+class RunJournals(NamedTuple):
     """The journals of one run.
 
     paths: in the order of `names`; a process may have none. clock: the further
@@ -136,7 +136,7 @@ class Journals(NamedTuple):
     scenario: str | None = None
     unread: Sequence[Unread] = ()
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[JournalChunk]:
         """Read them, process after process, in pieces. Raises UnreadableError."""
         if sum(map(size_of, self.paths)) >= SCAN_BYTES_MIN:
             from driftlab.journal.scan import scan
@@ -145,15 +145,15 @@ class Journals(NamedTuple):
         places = {name: place for place, name in enumerate(self.names)}
         decode = decoder_of(self.clock, places, len(places))
         journals = (read_journal(path, decode) for path in self.paths)
-        return pieces_of(journals, self.names, self.clock)
+        return chunk_per_journal(journals, self.names, self.clock)
 
-    def gathering(self) -> Gathering:
+    def gathering(self) -> TraceBuilder:
         """Return what takes the pieces."""
-        return Gathering(self.names, self.unread)
+        return TraceBuilder(self.names, self.unread)
 
     def trace(self) -> Trace:
         """Read them into memory. Raises UnreadableError."""
-        return gathered(self.pieces(), self.gathering(), self.clock, self.scenario)
+        return assemble(self.pieces(), self.gathering(), self.clock, self.scenario)
 
 
 def journal_paths(folder: Path) -> list[Path]:
@@ -164,7 +164,7 @@ def journal_paths(folder: Path) -> list[Path]:
         raise UnreadableError(f"{folder}: {error.strerror}") from error
 
 
-def journals_in(folder: Path, scenario: Scenario | None = None) -> Journals:
+def run_journals(folder: Path, scenario: Scenario | None = None) -> RunJournals:
     """Return the journals in the folder of one run. Raises UnreadableError."""
     paths = journal_paths(folder)
     empty = [path for path in paths if path.is_file() and not size_of(path)]
@@ -180,13 +180,15 @@ def journals_in(folder: Path, scenario: Scenario | None = None) -> Journals:
     if scenario is None:
         require_same_links(folder, headers)
         names = names_of(folder, headers)
-        return Journals(_ordered(headers, names), names, _clock(headers), None, unread)
+        return RunJournals(_ordered(headers, names), names, _clock(headers), None, unread)
     require_scenario(folder, headers, scenario)
-    roster = scenario.roster()
-    return Journals(_ordered(headers, roster), roster, scenario.clock, scenario.to_toml(), unread)
+    roster = scenario.machine_names()
+    return RunJournals(
+        _ordered(headers, roster), roster, scenario.clock, scenario.to_toml(), unread
+    )
 
 
-def journal_alone(path: Path, scenario: Scenario | None = None, why_not: str = "") -> Journals:
+def single_journal(path: Path, scenario: Scenario | None = None, why_not: str = "") -> RunJournals:
     """Return one journal without those of its peers. Raises UnreadableError.
 
     `scenario`: what stands beside it, which is left aside where it is not the
@@ -199,9 +201,9 @@ def journal_alone(path: Path, scenario: Scenario | None = None, why_not: str = "
         except UnreadableError as error:
             why_not = str(error)
         else:
-            return Journals([path], scenario.roster(), scenario.clock, scenario.to_toml())
+            return RunJournals([path], scenario.machine_names(), scenario.clock, scenario.to_toml())
     try:
-        return Journals([path], names_of(path, headers), _clock(headers))
+        return RunJournals([path], names_of(path, headers), _clock(headers))
     except UnreadableError as error:
         raise UnreadableError(f"{error} ({why_not})" if why_not else str(error)) from None
 
@@ -245,7 +247,7 @@ def names_of(where: Path, journals: Mapping[Path, Header]) -> list[str]:
 
 def _counted(path: Path) -> int | None:
     """Return how many processes the first timestamp of a journal counts."""
-    for stretch in stretches(path, HEAD_BYTES):  # mostly the first line of the first
+    for stretch in line_chunks(path, HEAD_BYTES):  # mostly the first line of the first
         for line in stretch.text.split(b"\n"):
             cells = line.split(b"\t")
             if len(cells) == len(COLUMNS + MORE_COLUMNS):

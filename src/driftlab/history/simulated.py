@@ -6,7 +6,7 @@ from typing import Any, overload
 import numpy as np
 
 from driftlab.clocks.physical_clock import PARTS
-from driftlab.history.trace import Author, Trace
+from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.model.columns import (
     KINDS,
     MISSING,
@@ -28,7 +28,7 @@ Row = tuple[int, int, Event]  # when it was due, the position of the process, th
 
 def trace_of(scenario: Scenario, number: int, rows: Sequence[Row]) -> Trace:
     """Return the history of a run of the general engine: all its events, as they happened."""
-    roster = scenario.roster()
+    roster = scenario.machine_names()
     places = {name: place for place, name in enumerate(roster)}
     rows = sorted(rows, key=lambda row: (row[1], row[2].tick))
     events = [event for _, _, event in rows]
@@ -62,7 +62,7 @@ def trace_of(scenario: Scenario, number: int, rows: Sequence[Row]) -> Trace:
         sets=list(sets),
         timestamps=stamps,
         texts=texts,
-        authors=Planned(scenario, number),
+        process_info=PlannedProcesses(scenario, number),
         scenario=scenario.to_toml(),
     )
 
@@ -103,9 +103,11 @@ def trace_of_columns(
         due_ns=due_ns,
         time_ns=_times(scenario, process, due_ns),
     )
-    authors = Planned(scenario, number)
-    roster = scenario.roster()
-    return Trace(roster, starts, columns, peers=peers, authors=authors, scenario=scenario.to_toml())
+    authors = PlannedProcesses(scenario, number)
+    roster = scenario.machine_names()
+    return Trace(
+        roster, starts, columns, peers=peers, process_info=authors, scenario=scenario.to_toml()
+    )
 
 
 def _positions(process: Array, target: Array, peers: Sequence[Sequence[int]] | None) -> Array:
@@ -136,7 +138,7 @@ def _wrong(scenario: Scenario) -> range:
     return range(scenario.size if is_needed else 0)
 
 
-class Planned(Sequence[Author]):
+class PlannedProcesses(Sequence[ProcessInfo]):
     """What a scenario says of each process; a million are not written out."""
 
     def __init__(self, scenario: Scenario, number: int) -> None:
@@ -148,15 +150,15 @@ class Planned(Sequence[Author]):
         return self._scenario.size
 
     @overload
-    def __getitem__(self, place: int) -> Author: ...
+    def __getitem__(self, place: int) -> ProcessInfo: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Author]: ...
-    def __getitem__(self, place: int | slice) -> Author | list[Author]:
+    def __getitem__(self, place: slice) -> list[ProcessInfo]: ...
+    def __getitem__(self, place: int | slice) -> ProcessInfo | list[ProcessInfo]:
         if isinstance(place, slice):
             return [self[each] for each in range(*place.indices(len(self)))]
         rate = self._rates[place]
         schedule = schedule_of(self._scenario, self._number, range(len(self))[place], rate)
-        return Author(
+        return ProcessInfo(
             rate=rate,
             phase_ns=schedule.phase_ns,
             simulated=True,

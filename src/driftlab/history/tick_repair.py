@@ -21,17 +21,17 @@ def in_tick_order(trace: Trace) -> Trace:
     if not len(trace.columns.tick):
         return trace
     process = trace.process_column()
-    tick = mended_ticks(trace)
+    tick = repaired_ticks(trace)
     same = process[1:] == process[:-1]
     if (tick[1:] <= tick[:-1])[same].any():
         order = np.lexsort((tick, process))  # stable: of one tick the line that comes first
         copies = _copies(trace, process, order)
         trace = _taken(trace, order[~copies], process, _told(trace, order, copies))
-    trace.holes = gaps(trace)
+    trace.gaps = rows_after_gap(trace)
     return trace
 
 
-def mended_ticks(trace: Trace) -> Array:
+def repaired_ticks(trace: Trace) -> Array:
     """Return the ticks, i8, each that alone does not fit between its neighbours made to fit.
 
     If the event before has tick k - 1, that after k + 1 and none has k, this is tick k.
@@ -131,7 +131,7 @@ def _rows_of(held: Any, order: Array) -> Any:
     return held._replace(starts=starts, **flat)
 
 
-def gaps_after(last: int, tick: Array) -> Array:
+def rows_after_gap_since(last: int, tick: Array) -> Array:
     """Return the places in a stretch of one process before which ticks are missing.
 
     last: the tick before the stretch, -1 where there is none.
@@ -141,11 +141,11 @@ def gaps_after(last: int, tick: Array) -> Array:
     return np.flatnonzero(tick > np.concatenate([[last], tick[:-1]])[: len(tick)] + 1)
 
 
-def gaps(trace: Trace) -> Array:
+def rows_after_gap(trace: Trace) -> Array:
     """Return the rows before which ticks are missing."""
     import numpy as np
 
-    tick = mended_ticks(trace)
+    tick = repaired_ticks(trace)
     before = np.concatenate([[-1], tick[:-1]])
     starts = trace.starts[:-1]
     before[starts[starts < len(tick)]] = -1

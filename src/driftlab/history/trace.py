@@ -13,11 +13,12 @@ column is None. Nothing here judges: a trace may hold whatever a log says.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from driftlab.arrays import IntArray
+from driftlab.lazy import np
 from driftlab.model.columns import (
     EVERY_PEER,
     NO_TARGET,
     SET_FIRST,
-    Array,
     Arrivals,
     Columns,
     Timestamps,
@@ -25,7 +26,7 @@ from driftlab.model.columns import (
 )
 
 
-class Author(NamedTuple):
+class ProcessInfo(NamedTuple):
     """What a log tells about one process beside its events.
 
     rate: ticks a second of scenario time; speed: scenario time to real time;
@@ -67,22 +68,34 @@ class Trace:
     timestamps, arrivals: None where the log has none.
     texts: further columns of text by name, each as long as the trace, None where empty
     (`event`, `recorded`, or any other column of somebody's log).
-    authors: what is known of each process; empty where nothing is.
+    process_info: what is known of each process; empty where nothing is.
     files: names of the files that were read. unread: what in them matched nothing.
-    holes i8: rows, rising, before which something of the same process is missing.
-    absent: names of processes of which there is no log at all.
+    gaps i8: rows, rising, before which something of the same process is missing.
+    missing_processes: names of processes of which there is no log at all.
     scenario: text of TOML, None where there is none.
     """
 
     __slots__ = (
-        "absent", "arrivals", "authors", "columns", "files", "holes", "names", "peers",
-        "scenario", "sets", "starts", "texts", "timestamps", "unread",
+        "arrivals",
+        "columns",
+        "files",
+        "gaps",
+        "missing_processes",
+        "names",
+        "peers",
+        "process_info",
+        "scenario",
+        "sets",
+        "starts",
+        "texts",
+        "timestamps",
+        "unread",
     )  # fmt: skip
 
     def __init__(
         self,
         names: Sequence[str],
-        starts: Array,
+        starts: IntArray,
         columns: Columns,
         *,
         peers: Sequence[Sequence[int]] | None = None,
@@ -90,15 +103,13 @@ class Trace:
         timestamps: Timestamps | None = None,
         arrivals: Arrivals | None = None,
         texts: Mapping[str, Sequence[str | None]] | None = None,
-        authors: Sequence[Author] = (),
+        process_info: Sequence[ProcessInfo] = (),
         files: Sequence[str] = (),
         unread: Sequence[Unread] = (),
-        holes: Array = None,
-        absent: Sequence[str] = (),
+        gaps: IntArray | None = None,
+        missing_processes: Sequence[str] = (),
         scenario: str | None = None,
     ) -> None:
-        import numpy as np
-
         self.names = names
         self.starts = starts
         self.columns = columns
@@ -107,21 +118,23 @@ class Trace:
         self.timestamps = timestamps
         self.arrivals = arrivals
         self.texts = dict(texts or {})
-        self.authors = authors
+        self.process_info = process_info
         self.files = files
         self.unread = unread
-        self.holes = np.zeros(0, np.int64) if holes is None else holes
-        self.absent = absent
+        self.gaps = np.zeros(0, np.int64) if gaps is None else gaps
+        self.missing_processes = missing_processes
         self.scenario = scenario
 
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    def paced(self, rates: Sequence[float]) -> "Trace":
+    def with_rates(self, rates: Sequence[float]) -> "Trace":
         """Return the trace with the rates that its processes were to keep, in their order."""
-        known = self.authors if len(self.authors) else [Author()] * self.processes
+        known = self.process_info if len(self.process_info) else [ProcessInfo()] * self.processes
         return self.replace(
-            authors=[author._replace(rate=rate) for author, rate in zip(known, rates, strict=True)]
+            process_info=[
+                author._replace(rate=rate) for author, rate in zip(known, rates, strict=True)
+            ]
         )
 
     def replace(self, **changes: Any) -> "Trace":
@@ -137,10 +150,8 @@ class Trace:
         """Return the position of the process whose event a row is."""
         return int(self.starts.searchsorted(row, side="right")) - 1
 
-    def process_column(self) -> Array:
+    def process_column(self) -> IntArray:
         """Return the position of the process of every row, i4."""
-        import numpy as np
-
         counts = self.starts[1:] - self.starts[:-1]
         return np.repeat(np.arange(self.processes, dtype=np.int32), counts)
 

@@ -80,9 +80,9 @@ def walk(trace: Trace, messages: Messages) -> Walk:
 
 def further(trace: Trace, messages: Messages) -> tuple[Array, Array, Array]:
     """Return further messages, closed by one to no row, and where those of each process begin."""
-    more_to = np.append(messages.more_to, len(trace))
+    more_to = np.append(messages.extra_receives, len(trace))
     place = np.searchsorted(more_to, trace.starts[:-1]).astype(np.int64)
-    return more_to, np.append(messages.more_from, -1), place
+    return more_to, np.append(messages.extra_sends, -1), place
 
 
 @Loop

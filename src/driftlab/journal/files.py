@@ -55,7 +55,7 @@ def exists(path: "Path") -> bool:
     return _mode(path) is not None
 
 
-def require_ordinary(path: "Path") -> None:
+def require_regular_file(path: "Path") -> None:
     """Raise UnreadableError for what is neither a file nor a folder, nor missing."""
     mode = _mode(path)
     if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -64,7 +64,7 @@ def require_ordinary(path: "Path") -> None:
 
 def begins_with(path: "Path", magic: bytes) -> bool:
     """Whether a file begins with certain bytes. Raises UnreadableError."""
-    require_ordinary(path)
+    require_regular_file(path)
     try:
         with path.open("rb") as file:
             return file.read(len(magic)) == magic
@@ -90,7 +90,7 @@ def _shown(path: "Path") -> str:
 
 LINE_BYTES_MAX: Final = 1 << 26  # 64 MiB; what a tick may find is far below
 TOO_LONG: Final = f"longer than {LINE_BYTES_MAX:,} bytes, the limit of a line"
-STRETCH_BYTES: Final = 1 << 23  # 8 MiB, read at once
+CHUNK_BYTES: Final = 1 << 23  # 8 MiB, read at once
 _DAMAGES: Final = {
     CUT_OFF: "the gzip file is cut off here; copy it again to have the rest",
     DAMAGED: "the gzip file is damaged from here on",
@@ -98,7 +98,7 @@ _DAMAGES: Final = {
 }
 
 
-class Stretch(NamedTuple):
+class LineChunk(NamedTuple):
     """Some lines of a file, one after the other.
 
     text: whole lines; after the last one of a file a piece of a line may follow.
@@ -112,16 +112,16 @@ class Stretch(NamedTuple):
     damage: str | None = None
 
 
-def stretches(path: "Path", size: int = STRETCH_BYTES) -> Iterator[Stretch]:
+def line_chunks(path: "Path", size: int = CHUNK_BYTES) -> Iterator[LineChunk]:
     """Read a file from its begin to its end. Raises UnreadableError."""
-    require_ordinary(path)
+    require_regular_file(path)
     try:
-        yield from _in_lines(_chunks(path, size), LINE_BYTES_MAX)
+        yield from _whole_lines(_chunks(path, size), LINE_BYTES_MAX)
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror}") from error
 
 
-def _in_lines(chunks: Iterator[bytes], longest: int) -> Iterator[Stretch]:
+def _whole_lines(chunks: Iterator[bytes], longest: int) -> Iterator[LineChunk]:
     """Cut chunks at line ends."""
     rest = b""
     too_long = False  # within a line that is passed over
@@ -132,11 +132,11 @@ def _in_lines(chunks: Iterator[bytes], longest: int) -> Iterator[Stretch]:
                 begin = chunk.find(b"\n") + 1
                 if not begin:
                     continue
-                yield Stretch(b"", passed=True)
+                yield LineChunk(b"", passed=True)
                 too_long, chunk = False, chunk[begin:]
             end = chunk.rfind(b"\n") + 1
             if end:
-                yield Stretch(rest + chunk[:end])
+                yield LineChunk(rest + chunk[:end])
                 rest = chunk[end:]
             else:
                 rest += chunk
@@ -145,11 +145,11 @@ def _in_lines(chunks: Iterator[bytes], longest: int) -> Iterator[Stretch]:
     except GunzipError as error:
         damage = _DAMAGES[error.kind]
     if too_long:
-        yield Stretch(b"", passed=True, torn=True)
+        yield LineChunk(b"", passed=True, torn=True)
     if rest and (damage is None or damage == _DAMAGES[BAD_CHECKSUM]):
-        yield Stretch(rest, torn=True)
+        yield LineChunk(rest, torn=True)
     if damage:
-        yield Stretch(b"", damage=damage)
+        yield LineChunk(b"", damage=damage)
 
 
 def _chunks(path: "Path", size: int) -> Iterator[bytes]:
@@ -167,9 +167,9 @@ def size_of(path: "Path") -> int:
     """Return about how many bytes of text a file has. Raises UnreadableError."""
     is_packed = begins_with(path, GZIP_MAGIC)
     try:
-        return path.stat().st_size * (_PACKED_TO if is_packed else 1)
+        return path.stat().st_size * (_GZIP_RATIO if is_packed else 1)
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror}") from error
 
 
-_PACKED_TO: Final = 5  # what gzip makes of a journal, roughly
+_GZIP_RATIO: Final = 5  # what gzip makes of a journal, roughly

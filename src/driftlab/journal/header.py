@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from driftlab.clocks.catalogue import CLOCKS
-from driftlab.journal.files import TOO_LONG, UnreadableError, stretches
+from driftlab.journal.files import TOO_LONG, UnreadableError, line_chunks
 from driftlab.journal.format import JournalError, parse_note
 
 HEADER_BYTES: Final = 1 << 16  # read at once; a header of very many peers is longer
@@ -23,7 +23,7 @@ _BOM: Final = b"\xef\xbb\xbf"  # with which some editors begin UTF-8
 
 def read_header(path: Path) -> dict[str, str]:
     """Return the fields of a journal's first line. Raises UnreadableError."""
-    first = next(stretches(path, HEADER_BYTES), None)
+    first = next(line_chunks(path, HEADER_BYTES), None)
     try:
         if first is None:
             raise JournalError("empty; a journal begins with `# driftlab-journal`")
@@ -36,7 +36,7 @@ def read_header(path: Path) -> dict[str, str]:
 
 def is_journal(path: Path) -> bool:
     """Whether a file begins as a journal does. Raises UnreadableError."""
-    first = next(stretches(path, HEADER_BYTES), None)
+    first = next(line_chunks(path, HEADER_BYTES), None)
     return first is not None and first.text.removeprefix(_BOM).startswith(TITLE)
 
 

@@ -36,7 +36,7 @@ _WHOLE_MAX = 2**63 - 1
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
-class Rows(NamedTuple):
+class JournalColumns(NamedTuple):
     """Some events of one process, in their order, as `Trace` has them.
 
     sets: those that `target` refers to. timestamps: None where the run keeps
@@ -55,7 +55,7 @@ class Rows(NamedTuple):
         return len(self.columns.kind)
 
 
-def why_not(entry: Entry, places: Mapping[str, int]) -> str | None:
+def reject_reason(entry: Entry, places: Mapping[str, int]) -> str | None:
     """Return why an entry does not fit into the columns of a run, None if it does."""
     event, instant, found = entry
     for name in (event.sender, *event.targets, *(message.sender for message in found)):
@@ -67,9 +67,9 @@ def why_not(entry: Entry, places: Mapping[str, int]) -> str | None:
     return None
 
 
-def rows_of(
+def columns_of_entries(
     entries: Sequence[Entry], lines: Sequence[int], places: Mapping[str, int], clock: str
-) -> Rows:
+) -> JournalColumns:
     """Put entries into columns; all must fit. `clock` is that of the run."""
     import numpy as np
 
@@ -97,7 +97,9 @@ def rows_of(
     held = [None if event.timestamp is None else event.timestamp.encode() for event in events]
     timestamps = None if clock == "lamport" else from_texts(clock, held)
     recorded = [payload_text(list(e.recorded)) if e.recorded else None for e in events]
-    return Rows(columns, list(sets), arrivals, timestamps, recorded if any(recorded) else None)
+    return JournalColumns(
+        columns, list(sets), arrivals, timestamps, recorded if any(recorded) else None
+    )
 
 
 def _target(targets: Sequence[str], places: Mapping[str, int], sets: dict[Members, int]) -> int:
@@ -121,46 +123,48 @@ def _arrivals(found: Sequence[Sequence[Message]], places: Mapping[str, int]) -> 
     )
 
 
-def merged(parts: Sequence[Rows]) -> Rows:
+def merge_by_line(parts: Sequence[JournalColumns]) -> JournalColumns:
     """Return the rows of one journal in the order of their lines, whoever read them."""
     import numpy as np
 
-    sets = Sets()
+    sets = TargetSets()
     parts = [sets.renumbered(part) for part in parts]
-    whole = (parts[0] if len(parts) == 1 else joined(parts))._replace(sets=sets.members)
+    whole = (parts[0] if len(parts) == 1 else concatenate(parts))._replace(sets=sets.members)
     line = whole.columns.line
     if bool((line[1:] > line[:-1]).all()):
         return whole
-    return _taken(whole, np.argsort(line, kind="stable"))
+    return _take(whole, np.argsort(line, kind="stable"))
 
 
-def joined(parts: Iterable[Rows]) -> Rows:
+def concatenate(parts: Iterable[JournalColumns]) -> JournalColumns:
     """Return rows one after the other, at least one part; all refer to the same sets.
 
     Each part is copied and let go before the next is taken.
     """
-    joining: _Joining | None = None
+    joining: _Concatenation | None = None
     for part in parts:
-        joining = joining or _Joining(part)
+        joining = joining or _Concatenation(part)
         joining.add(part)
     if joining is None:
         raise ValueError("no rows to join")
     return joining.whole()
 
 
-class _Joining:
+class _Concatenation:
     """Rows that are put together."""
 
-    def __init__(self, first: Rows) -> None:
+    def __init__(self, first: JournalColumns) -> None:
         stamps = first.timestamps
         self._clock = stamps and stamps.clock
-        self._columns = [None if each is None else Growing(each.dtype) for each in first.columns]
-        self._arrivals = Ragged(first.arrivals)
-        self._stamps = None if stamps is None else Ragged(stamps[1:])
+        self._columns = [
+            None if each is None else ColumnBuilder(each.dtype) for each in first.columns
+        ]
+        self._arrivals = RaggedBuilder(first.arrivals)
+        self._stamps = None if stamps is None else RaggedBuilder(stamps[1:])
         self._recorded: list[str | None] = []
         self._events = 0
 
-    def add(self, part: Rows) -> None:
+    def add(self, part: JournalColumns) -> None:
         for column, more in zip(self._columns, part.columns, strict=True):
             if column is not None:
                 column.add(more)
@@ -172,13 +176,13 @@ class _Joining:
             self._recorded += part.recorded
         self._events += part.events
 
-    def whole(self) -> Rows:
+    def whole(self) -> JournalColumns:
         stamps, recorded = None, None
         if self._stamps is not None and self._clock is not None:
             stamps = Timestamps(self._clock, *self._stamps.whole())
         if self._recorded:
             recorded = self._recorded + [None] * (self._events - len(self._recorded))
-        return Rows(
+        return JournalColumns(
             Columns(*(None if each is None else each.whole() for each in self._columns)),
             (),
             Arrivals(*self._arrivals.whole()),
@@ -187,18 +191,18 @@ class _Joining:
         )
 
 
-def _taken(rows: Rows, order: Array) -> Rows:
+def _take(rows: JournalColumns, order: Array) -> JournalColumns:
     stamps = rows.timestamps
-    return Rows(
+    return JournalColumns(
         Columns(*(None if each is None else each[order] for each in rows.columns)),
         rows.sets,
-        Arrivals(*_ragged_taken(rows.arrivals, order)),
-        None if stamps is None else Timestamps(stamps.clock, *_ragged_taken(stamps[1:], order)),
+        Arrivals(*_ragged_take(rows.arrivals, order)),
+        None if stamps is None else Timestamps(stamps.clock, *_ragged_take(stamps[1:], order)),
         None if rows.recorded is None else [rows.recorded[row] for row in order.tolist()],
     )
 
 
-def _ragged_taken(ragged: tuple[Array, ...], order: Array) -> list[Array]:
+def _ragged_take(ragged: tuple[Array, ...], order: Array) -> list[Array]:
     import numpy as np
 
     starts, *others = ragged
@@ -208,7 +212,7 @@ def _ragged_taken(ragged: tuple[Array, ...], order: Array) -> list[Array]:
     return [new, *(each[index] for each in others)]
 
 
-class Sets:
+class TargetSets:
     """Sets of several targets, numbered as they are first met."""
 
     def __init__(self) -> None:
@@ -219,7 +223,7 @@ class Sets:
         """The sets in the order of their numbers."""
         return list(self._numbers)
 
-    def renumbered(self, rows: Rows) -> Rows:
+    def renumbered(self, rows: JournalColumns) -> JournalColumns:
         """Return rows whose `target` has the numbers that hold here."""
         import numpy as np
 
@@ -238,7 +242,7 @@ class Sets:
         return rows._replace(columns=rows.columns._replace(target=target), sets=())
 
 
-class Growing:
+class ColumnBuilder:
     """One column."""
 
     def __init__(self, kind: Any) -> None:
@@ -264,11 +268,11 @@ class Growing:
         return self._array[: self._used]
 
 
-class Ragged:
+class RaggedBuilder:
     """Columns of which the first says where each row's part of the others begins."""
 
     def __init__(self, first: Sequence[Array]) -> None:
-        self._columns = [Growing(column.dtype) for column in first]
+        self._columns = [ColumnBuilder(column.dtype) for column in first]
         self._columns[0].add(first[0][:1])
         self._total = 0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from driftlab.clocks.catalogue import Decode
-from driftlab.journal.files import LINE_BYTES_MAX, TOO_LONG, Stretch, UnreadableError, stretches
+from driftlab.journal.files import LINE_BYTES_MAX, TOO_LONG, LineChunk, UnreadableError, line_chunks
 from driftlab.journal.format import (
     COLUMNS,
     JOURNAL_SUFFIX,
@@ -18,7 +18,7 @@ from driftlab.journal.format import (
     parse_note,
 )
 from driftlab.journal.header import read_header
-from driftlab.journal.journal_columns import Rows, rows_of, why_not
+from driftlab.journal.journal_columns import JournalColumns, columns_of_entries, reject_reason
 
 _TAIL_BYTES: Final = 4096
 
@@ -65,8 +65,8 @@ def read_journal(path: Path, decode: Decode | None = None) -> Journal:
     """
     journal = empty_journal(path, read_header(path))
     number, torn = 1, False
-    for stretch in after_header(stretches(path)):
-        number = sort_in(journal, number, stretch, decode)
+    for stretch in after_header(line_chunks(path)):
+        number = add_chunk(journal, number, stretch, decode)
         torn = torn or is_torn(stretch)
     return journal._replace(torn=torn, length=number)
 
@@ -76,14 +76,14 @@ def empty_journal(path: Path, header: dict[str, str]) -> Journal:
     return Journal(path, header, [], [], [], [], False, 1)
 
 
-def after_header(pieces: Iterator[Stretch]) -> Iterator[Stretch]:
+def after_header(pieces: Iterator[LineChunk]) -> Iterator[LineChunk]:
     """Leave out the first line of a file."""
-    first = next(pieces, Stretch(b""))
+    first = next(pieces, LineChunk(b""))
     yield first._replace(text=first.text[first.text.find(b"\n") + 1 :])
     yield from pieces
 
 
-def sort_in(journal: Journal, number: int, stretch: Stretch, decode: Decode | None) -> int:
+def add_chunk(journal: Journal, number: int, stretch: LineChunk, decode: Decode | None) -> int:
     """Sort the lines of a stretch into a journal of which `number` lines were read.
 
     Returns how many were read then.
@@ -98,16 +98,16 @@ def sort_in(journal: Journal, number: int, stretch: Stretch, decode: Decode | No
     last = lines.pop()  # nothing, or a line that breaks off
     for line in lines:
         number += 1
-        sort_line_in(journal, number, line, decode)
+        add_line(journal, number, line, decode)
     return number + bool(last)
 
 
-def is_torn(stretch: Stretch) -> bool:
+def is_torn(stretch: LineChunk) -> bool:
     """Whether a stretch ends in the middle of a line."""
     return stretch.torn and bool(stretch.passed or stretch.text)
 
 
-def sort_line_in(journal: Journal, number: int, raw: bytes, decode: Decode | None) -> None:
+def add_line(journal: Journal, number: int, raw: bytes, decode: Decode | None) -> None:
     """Sort one line, without its line end, into a journal."""
     if len(raw) > LINE_BYTES_MAX:
         journal.unread.append(UnreadLine(number, TOO_LONG))
@@ -148,7 +148,7 @@ def read_last(path: Path) -> Entry | None:
             window *= 8
 
 
-def journals_of(folder: Path, decode: Decode | None = None) -> list[Journal]:
+def read_journals(folder: Path, decode: Decode | None = None) -> list[Journal]:
     """Read the journals of one run, in name order. Raises UnreadableError."""
     paths = sorted(folder.glob("*" + JOURNAL_SUFFIX)) if folder.is_dir() else []
     if not paths:
@@ -159,7 +159,7 @@ def journals_of(folder: Path, decode: Decode | None = None) -> list[Journal]:
     return sorted(journals, key=lambda journal: int(journal.header["index"]))
 
 
-class Piece(NamedTuple):
+class JournalChunk(NamedTuple):
     """Rows of one journal, and what else stands between and around them.
 
     process: its position. journal: its notes and what was unread since the
@@ -167,22 +167,26 @@ class Piece(NamedTuple):
     """
 
     process: int
-    rows: Rows
+    rows: JournalColumns
     journal: Journal
 
 
-def pieces_of(journals: Iterable[Journal], names: Sequence[str], clock: str) -> Iterator[Piece]:
+def chunk_per_journal(
+    journals: Iterable[Journal], names: Sequence[str], clock: str
+) -> Iterator[JournalChunk]:
     """Return each journal as one piece, in the order of `names`."""
     places = {name: place for place, name in enumerate(names)}
     for journal in sorted(journals, key=lambda each: places[each.machine]):
-        yield Piece(places[journal.machine], *fitting_rows(journal, places, clock))
+        yield JournalChunk(places[journal.machine], *rows_and_rejects(journal, places, clock))
 
 
-def fitting_rows(journal: Journal, places: dict[str, int], clock: str) -> tuple[Rows, Journal]:
+def rows_and_rejects(
+    journal: Journal, places: dict[str, int], clock: str
+) -> tuple[JournalColumns, Journal]:
     """Put those entries of a journal into columns that fit; the others become unread lines."""
     entries, lines, unread = [], [], list(journal.unread)
     for line, entry in zip(journal.lines, journal.entries, strict=True):
-        reason = why_not(entry, places)
+        reason = reject_reason(entry, places)
         if reason is None:
             entries.append(entry)
             lines.append(line)
@@ -190,4 +194,4 @@ def fitting_rows(journal: Journal, places: dict[str, int], clock: str) -> tuple[
             unread.append(UnreadLine(line, f"not an event: {reason}"))
     unread.sort(key=lambda one: one.line)
     bare = journal._replace(entries=[], lines=[], unread=unread)
-    return rows_of(entries, lines, places, clock), bare
+    return columns_of_entries(entries, lines, places, clock), bare

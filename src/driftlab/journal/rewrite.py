@@ -22,14 +22,14 @@ _STAMP, _CLOCK, _FOUND, _TIMESTAMP = (
 )
 
 
-class Found(NamedTuple):
+class RestampedArrival(NamedTuple):
     """What a message carried: its stamp, and its timestamp as text, None where that stays."""
 
     stamp: int
     timestamp: str | None
 
 
-class Restamped(NamedTuple):
+class RestampedEvent(NamedTuple):
     """What the clock says in an event's line: None for a timestamp that stays as it is.
 
     stamp: None where nothing was received. found: of each message in that column.
@@ -38,11 +38,11 @@ class Restamped(NamedTuple):
     clock: int
     stamp: int | None
     timestamp: str | None
-    found: Sequence[Found]
+    found: Sequence[RestampedArrival]
 
 
-def rewritten(
-    lines: Iterable[str], events: Mapping[int, Restamped], clock: str | None
+def restamp_lines(
+    lines: Iterable[str], events: Mapping[int, RestampedEvent], clock: str | None
 ) -> Iterator[str]:
     """Yield the lines of a journal with the clock put in; `events` is by line number, from 1.
 
@@ -58,7 +58,7 @@ def rewritten(
             yield line
 
 
-def _event(line: str, says: Restamped, *, is_long: bool) -> str:
+def _event(line: str, says: RestampedEvent, *, is_long: bool) -> str:
     columns = line.rstrip("\n").split("\t")
     if is_long and len(columns) == len(COLUMNS):
         columns += [EMPTY] * len(MORE_COLUMNS)
@@ -74,7 +74,7 @@ def _event(line: str, says: Restamped, *, is_long: bool) -> str:
     return "\t".join(columns) + "\n"
 
 
-def _message(item: str, says: Found) -> str:
+def _message(item: str, says: RestampedArrival) -> str:
     """Write `SENDER:STAMP`, `SENDER:STAMP:TIMESTAMP` or with a payload behind that."""
     sender, _, *more = item.split(":", 3)
     if says.timestamp is not None:

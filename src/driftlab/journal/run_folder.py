@@ -42,7 +42,7 @@ def fresh_folder() -> str:
     raise AssertionError
 
 
-def claim(folder: Folder, scenario: Scenario) -> None:
+def create_run_folder(folder: Folder, scenario: Scenario) -> None:
     """Make `folder` the home of this scenario. Raises RunFolderError."""
     try:
         os.makedirs(folder, exist_ok=True)
@@ -79,7 +79,7 @@ def _create(path: str, text: str) -> None:
             raise
 
 
-def share(folder: Folder, scenario: Scenario) -> None:
+def join_run_folder(folder: Folder, scenario: Scenario) -> None:
     """Make `folder` the home of a scenario whose machines are started one by one.
 
     Each machine claims its own journal; all must be of the same scenario.
@@ -98,18 +98,18 @@ def share(folder: Folder, scenario: Scenario) -> None:
         raise RunFolderError(f"{folder} holds another scenario; name another folder with --out")
 
 
-def withdraw(folder: Folder) -> None:
+def leave_run_folder(folder: Folder) -> None:
     """Take back what `share` has made, where no machine has a journal; touch no journal."""
     if not _journals(folder):
         _remove(os.path.join(folder, SCENARIO_FILE))
-        leave_if_empty(folder)
+        remove_if_empty(folder)
 
 
-def release(folder: Folder) -> None:
+def discard_run_folder(folder: Folder) -> None:
     """Remove what a run that never started has left: its scenario, its journals, its folder."""
     for path in [os.path.join(folder, SCENARIO_FILE), *_journals(folder)]:
         _remove(path)
-    leave_if_empty(folder)
+    remove_if_empty(folder)
 
 
 def _remove(path: str) -> None:
@@ -117,7 +117,7 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def leave_if_empty(folder: Folder) -> None:
+def remove_if_empty(folder: Folder) -> None:
     """Remove a folder that holds nothing; one that does stays."""
     with suppress(OSError):
         os.rmdir(folder)

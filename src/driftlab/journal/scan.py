@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.clocks.catalogue import Decode, decoder_of
-from driftlab.journal.files import LINE_BYTES_MAX, STRETCH_BYTES, Stretch, stretches
+from driftlab.journal.files import CHUNK_BYTES, LINE_BYTES_MAX, LineChunk, line_chunks
 from driftlab.journal.header import read_header
-from driftlab.journal.journal_columns import Rows, merged
+from driftlab.journal.journal_columns import JournalColumns, merge_by_line
 from driftlab.journal.reader import (
     Journal,
-    Piece,
+    JournalChunk,
+    add_chunk,
+    add_line,
     after_header,
     empty_journal,
-    fitting_rows,
     is_torn,
-    sort_in,
-    sort_line_in,
+    rows_and_rejects,
 )
 from driftlab.journal.scan_kernel import SET_SLOTS, SETS_MAX, name_slots, scan_lines
 from driftlab.model.columns import Array, Arrivals, Columns, Timestamps
@@ -65,7 +65,7 @@ def roster_of(names: Sequence[str], clock: str) -> Roster:
 def scan(
     paths: Sequence[Path], names: Sequence[str], clock: str, size: int | None = None,
     loop: Callable[..., Any] | None = None,
-) -> Iterator[Piece]:  # fmt: skip
+) -> Iterator[JournalChunk]:  # fmt: skip
     """Read the journals of a run, given in the order of `names`, piece by piece.
 
     `size`: bytes read at once, STRETCH_BYTES if not given; `loop`: the compiled
@@ -76,12 +76,12 @@ def scan(
     read = _Reader(roster, loop or scan_lines.compiled)
     threads = os.cpu_count() or 1
     pool = ThreadPoolExecutor(threads)
-    under_way: deque[Future[Piece]] = deque()
+    under_way: deque[Future[JournalChunk]] = deque()
     try:
         for path in paths:
             empty = empty_journal(path, read_header(path))
             number = 1
-            for stretch in after_header(stretches(path, size or STRETCH_BYTES)):
+            for stretch in after_header(line_chunks(path, size or CHUNK_BYTES)):
                 under_way.append(pool.submit(read, empty, stretch))
                 while len(under_way) >= threads + AHEAD:
                     piece, number = _placed(under_way.popleft().result(), number)
@@ -93,14 +93,14 @@ def scan(
         pool.shutdown(cancel_futures=True)
 
 
-def _placed(piece: Piece, before: int) -> tuple[Piece, int]:
+def _placed(piece: JournalChunk, before: int) -> tuple[JournalChunk, int]:
     """Count the lines of a piece on from those before it; return how many those are then."""
     journal = piece.journal
     columns = piece.rows.columns
     rows = piece.rows._replace(columns=columns._replace(line=columns.line + before))
     unread = [one._replace(line=one.line + before) for one in journal.unread]
     length = before + journal.length
-    return Piece(piece.process, rows, journal._replace(unread=unread, length=length)), length
+    return JournalChunk(piece.process, rows, journal._replace(unread=unread, length=length)), length
 
 
 class _Reader:
@@ -110,22 +110,22 @@ class _Reader:
         self._roster = roster
         self._loop = loop
 
-    def __call__(self, empty: Journal, stretch: Stretch) -> Piece:
+    def __call__(self, empty: Journal, stretch: LineChunk) -> JournalChunk:
         """Return the rows of a stretch; its lines are counted from 1."""
         roster = self._roster
         rest = _fresh(empty, torn=is_torn(stretch))
-        parts: list[Rows] = []
+        parts: list[JournalColumns] = []
         number = 0
         if stretch.text:
             whole = stretch.text.rfind(b"\n") + 1
             number, parts = self._scan(rest, stretch.text, whole)
             stretch = stretch._replace(text=stretch.text[whole:])
-        number = sort_in(rest, number, stretch, roster.decode)
-        slow, journal = fitting_rows(rest, roster.places, roster.clock)
-        rows = merged([*parts, slow] if slow.events or not parts else parts)
-        return Piece(roster.places[empty.machine], rows, journal._replace(length=number))
+        number = add_chunk(rest, number, stretch, roster.decode)
+        slow, journal = rows_and_rejects(rest, roster.places, roster.clock)
+        rows = merge_by_line([*parts, slow] if slow.events or not parts else parts)
+        return JournalChunk(roster.places[empty.machine], rows, journal._replace(length=number))
 
-    def _scan(self, rest: Journal, text: bytes, whole: int) -> tuple[int, list[Rows]]:
+    def _scan(self, rest: Journal, text: bytes, whole: int) -> tuple[int, list[JournalColumns]]:
         """Read whole lines; those that the loop hands over go to `rest`."""
         import numpy as np
 
@@ -133,7 +133,7 @@ class _Reader:
         # Without a further clock, and yet of 13 columns: those of a process of the user.
         is_long = "clock" in rest.header and not self._roster.width
         group = -1 if is_long else self._roster.group
-        parts: list[Rows] = []
+        parts: list[JournalColumns] = []
         bytes_of = np.frombuffer(text, np.uint8, whole)
         while begin < whole:
             columns = _Outputs(whole - begin, self._roster)
@@ -143,7 +143,7 @@ class _Reader:
             )  # fmt: skip
             parts.append(columns.rows(text, *counts))
             for place, line in columns.others(counts[-1]):
-                sort_line_in(rest, line, text[place[0] : place[1]], self._roster.decode)
+                add_line(rest, line, text[place[0] : place[1]], self._roster.decode)
         return number, parts
 
 
@@ -183,10 +183,10 @@ class _Outputs:
             *there, *self._arrivals, self._values, slots, self._sets, *self._others
         )  # fmt: skip
 
-    def rows(self, text: bytes, rows: int, found: int, sets: int, _: int) -> Rows:
+    def rows(self, text: bytes, rows: int, found: int, sets: int, _: int) -> JournalColumns:
         """Return what the loop has filled."""
         places = self._sets[: 2 * sets].tolist()
-        return Rows(
+        return JournalColumns(
             Columns(*(None if each is None else each[:rows] for each in self._columns)),
             [self._members(text[a:b]) for a, b in zip(places[::2], places[1::2], strict=True)],
             Arrivals(

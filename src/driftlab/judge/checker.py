@@ -13,12 +13,12 @@ import numpy as np
 
 from driftlab.errors import DriftlabError
 from driftlab.history.matching.messages import Messages
-from driftlab.history.matching.repair import Mended
+from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, Unread
 from driftlab.judge.rules.catalogue import RULES
-from driftlab.judge.rules.context import Case
+from driftlab.judge.rules.context import Context
 from driftlab.judge.rules.rule import Findings, Rule
-from driftlab.model.columns import KINDS, UNSAID
+from driftlab.model.columns import KINDS, UNKNOWN_KIND
 
 HOLDS: Final = "holds"
 VIOLATED: Final = "violated"
@@ -70,7 +70,7 @@ class Unknown:
 class Violations(Sequence[Violation]):
     """All violations of a history, rule after rule; each is put into words when it is looked at."""
 
-    def __init__(self, case: Case, found: dict[str, Findings]) -> None:
+    def __init__(self, case: Context, found: dict[str, Findings]) -> None:
         self._case = case
         self._found = {name: each for name, each in found.items() if len(each.rows)}
 
@@ -104,7 +104,7 @@ class Violations(Sequence[Violation]):
 
     def _tell(self, rule: str, number: int) -> Violation:
         trace = self._case.trace
-        telling = self._found[rule].tell(number)
+        telling = self._found[rule].explain(number)
         row = int(self._found[rule].rows[number])
         return Violation(
             rule,
@@ -135,12 +135,12 @@ class Verdict:
     """
 
     def __init__(
-        self, case: Case, found: dict[str, Findings], not_applied: Sequence[str] = ()
+        self, case: Context, found: dict[str, Findings], not_applied: Sequence[str] = ()
     ) -> None:
         self._case = case
         self._found = found
         self.not_applied = list(not_applied)
-        self.is_foreign = not len(case.trace.authors)
+        self.is_foreign = not len(case.trace.process_info)
         self.events = len(case)
         self.counts = {name: len(each.rows) for name, each in found.items()}
         self.violations = Violations(case, found)
@@ -182,9 +182,11 @@ class Verdict:
     @property
     def remarks(self) -> list[str]:
         """What is no violation but should be known."""
-        names = [self._case.trace.names[place] for place in sorted(self._case.messages.early)]
+        names = [
+            self._case.trace.names[place] for place in sorted(self._case.messages.stamp_before_send)
+        ]
         told = [f"messages of {name} carry its clock before the send was counted" for name in names]
-        absent = list(self._case.trace.absent)
+        absent = list(self._case.trace.missing_processes)
         more = f" and {len(absent) - 10} more" if len(absent) > 10 else ""
         told += [f"no log of {', '.join(absent[:10])}{more}"] if absent else []
         told += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
@@ -194,7 +196,7 @@ class Verdict:
     def _broken(self) -> Iterator[tuple[str, str]]:
         """Yield processes whose log tells that it is not whole, and where it ends."""
         trace = self._case.trace
-        for process, author in enumerate(trace.authors):
+        for process, author in enumerate(trace.process_info):
             end = int(trace.starts[process + 1])
             if not author.ended and author.from_start and end > trace.starts[process]:
                 yield trace.names[process], "{}:{}".format(*trace.place(end - 1))
@@ -225,13 +227,13 @@ class Verdict:
         }
 
 
-def _received(case: Case) -> tuple[Any, Any]:
+def _received(case: Context) -> tuple[Any, Any]:
     """Return the messages that were received: rows of the sends, and the receivers."""
     to, came_from = case.pairs
     return came_from, case.process[to]
 
 
-def describe(case: Case, row: int) -> str:
+def describe(case: Context, row: int) -> str:
     """Say in a few words what an event is, and where it stands."""
     trace, of = case.trace, case.columns
     words = [case.name(row), _kind(trace, row)]
@@ -253,10 +255,10 @@ def describe(case: Case, row: int) -> str:
 def _kind(trace: Trace, row: int) -> str:
     """Return what kind of event it is, or what its log says of it."""
     kind = int(trace.columns.kind[row])
-    text = trace.texts["event"][row] if kind == UNSAID and "event" in trace.texts else None
+    text = trace.texts["event"][row] if kind == UNKNOWN_KIND and "event" in trace.texts else None
     if text:
         return f"«{text if len(text) <= EVENT_CHARACTERS else text[:EVENT_CHARACTERS] + '…'}»"
-    return KINDS[kind] if kind != UNSAID else "event"
+    return KINDS[kind] if kind != UNKNOWN_KIND else "event"
 
 
 def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[Rule]:
@@ -272,8 +274,10 @@ def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[
     ]
 
 
-def judge(original: Trace, mended: Mended, messages: Messages, rules: Sequence[Rule]) -> Verdict:
+def judge(
+    original: Trace, mended: RepairedTrace, messages: Messages, rules: Sequence[Rule]
+) -> Verdict:
     """Hold a history against every rule that applies to it; `messages` are of the mended one."""
-    case = Case(mended, messages, original)
+    case = Context(mended, messages, original)
     applied = {rule.name: rule.judge(case) for rule in rules if rule.applies(case)}
     return Verdict(case, applied, [rule.name for rule in rules if rule.name not in applied])

@@ -94,10 +94,10 @@ def _unordered(
 
 def _with_further(clock: Array, messages: Messages, rows: Array) -> Array:
     """Add the rows that received further messages and whose clock is not greater than theirs."""
-    if not len(messages.more_to):
+    if not len(messages.extra_receives):
         return rows
-    known = messages.more_from >= 0
-    to, sent = messages.more_to[known], messages.more_from[known]
+    known = messages.extra_sends >= 0
+    to, sent = messages.extra_receives[known], messages.extra_sends[known]
     broken = (clock[to] <= clock[sent]) & (clock[to] != MISSING)
     return np.union1d(rows, to[broken])
 

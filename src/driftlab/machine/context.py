@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from driftlab.clocks.clock import Timestamp
-from driftlab.model.random_streams import BLOCK_WORDS, below, draw, draw_block
+from driftlab.model.random_streams import BLOCK_WORDS, draw, draw_block, uniform_below
 
 Option = TypeVar("Option")
 
 _OFTEN: Final = 4  # a process that drew within so many ticks gets a block of draws
 
 
-class Draws:
+class RandomStream:
     """A random stream of one process: the same in both worlds, whatever else happens.
 
     The first word of tick k is draw number k of the process's stream; further
@@ -20,7 +20,7 @@ class Draws:
 
     __slots__ = ("_block", "_block_tick", "_count", "_first", "_stream", "_tick", "_view")
 
-    def __init__(self, stream: int, view: "MachineView") -> None:
+    def __init__(self, stream: int, view: "ProcessContext") -> None:
         self._stream = stream
         self._view = view
         self._tick = -_OFTEN - 1  # of the last draw
@@ -54,7 +54,7 @@ class Draws:
         """Return a whole number, uniform in 0 .. bound - 1. Raises ValueError below 1."""
         if bound < 1:
             raise ValueError(f"below({bound}): there is no number in 0 .. {bound - 1}")
-        return below(self.word(), bound)
+        return uniform_below(self.word(), bound)
 
     def uniform(self) -> float:
         """Return a number, uniform in [0, 1)."""
@@ -69,7 +69,7 @@ class Draws:
         return options[self.below(len(options))]
 
 
-class MachineView:
+class ProcessContext:
     """The machine as its process sees it.
 
     name: the process's own name.
@@ -107,4 +107,4 @@ class MachineView:
         self.timestamp: Timestamp | None = None
         self.now_ns = 0
         self.queue = 0
-        self.random = Draws(stream, self)
+        self.random = RandomStream(stream, self)

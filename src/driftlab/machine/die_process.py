@@ -8,7 +8,7 @@ first bound are cut into equal parts, one a peer, which for three machines are
 the notes' faces 1 and 2.
 """
 
-from driftlab.machine.context import MachineView
+from driftlab.machine.context import ProcessContext
 from driftlab.machine.effects import Send
 from driftlab.machine.process import Process
 from driftlab.model.random_streams import DIE_BITS, WORD_BITS
@@ -36,7 +36,7 @@ def roll(word: int, one_below: int, all_below: int, peers: int) -> int:
 class Die(Process):
     """The notes' process: it rolls a die at every free tick, and does nothing about a message."""
 
-    def __init__(self, machine: MachineView, die: tuple[int, int]) -> None:
+    def __init__(self, machine: ProcessContext, die: tuple[int, int]) -> None:
         super().__init__(machine)
         self._one_below, self._all_below = die
         self._internal_from = self._all_below << WORD_BITS - DIE_BITS  # roll says so of all words

@@ -31,7 +31,7 @@ Effect = Send | Record
 Effects = Effect | Sequence[Effect] | None  # what a process may return; None asks for nothing
 
 
-class Post(NamedTuple):
+class Outgoing(NamedTuple):
     """A machine asks its host: deliver a message to each target; they are in name order.
 
     `payload` is the text of JSON, None where there is nothing.
@@ -43,24 +43,24 @@ class Post(NamedTuple):
     payload: str | None = None
 
 
-Step = tuple[Event, Sequence[Post]]  # one tick: first record the event, then post the messages
+Step = tuple[Event, Sequence[Outgoing]]  # one tick: first record the event, then post the messages
 
 
-class NonsenseError(ValueError):
+class InvalidEffectError(ValueError):
     """A process returned what is no effect; the message says what it was."""
 
 
-class Settled(NamedTuple):
+class ValidatedEffects(NamedTuple):
     """What one answer comes to: all targets in name order, what each gets, what is on record."""
 
     targets: tuple[str, ...]
-    letters: Sequence[tuple[tuple[str, ...], str | None]]
+    outgoing: Sequence[tuple[tuple[str, ...], str | None]]
     recorded: tuple[Any, ...]
 
 
-def settle(
+def validate_effects(
     answer: Any, peers: tuple[str, ...], known: Container[str] | None = None, own: str = ""
-) -> Settled:
+) -> ValidatedEffects:
     """Read what a process returned. Raises NonsenseError.
 
     `known` finds a peer's name sooner than the peers do; it may have, besides,
@@ -70,23 +70,23 @@ def settle(
     if isinstance(answer, Send | Record):
         answer = (answer,)
     if not isinstance(answer, list | tuple):
-        raise NonsenseError(f"{quote(answer)}; allowed: None, Send, Record or a list of them")
+        raise InvalidEffectError(f"{quote(answer)}; allowed: None, Send, Record or a list of them")
     letters: list[tuple[tuple[str, ...], str | None]] = []
     recorded: list[Any] = []
     for effect in answer:
         if isinstance(effect, Send):
-            letters.append(settle_one(effect, peers, known, own))
+            letters.append(validate_send(effect, peers, known, own))
         elif isinstance(effect, Record):
             recorded.append(_on_record(effect))
         else:
-            raise NonsenseError(f"a list with {quote(effect)}; allowed: Send and Record")
+            raise InvalidEffectError(f"a list with {quote(effect)}; allowed: Send and Record")
     if len(recorded) > 1:
         _on_record(Record(recorded))  # together they are no longer than one may be
     letters = [letter for letter in letters if letter[0]]
-    return Settled(_all_targets(letters, peers), letters, tuple(recorded))
+    return ValidatedEffects(_all_targets(letters, peers), letters, tuple(recorded))
 
 
-def settle_one(
+def validate_send(
     send: Send, peers: tuple[str, ...], known: Container[str], own: str
 ) -> tuple[tuple[str, ...], str | None]:
     """Read one Send: whom it goes to, and its payload as text. Raises NonsenseError."""
@@ -101,24 +101,24 @@ def settle_one(
                 _refuse(name, peers)
         targets = _in_name_order(tuple(to), peers)
     else:
-        raise NonsenseError(f"Send to {quote(to)}; allowed: the name of a peer, or several")
+        raise InvalidEffectError(f"Send to {quote(to)}; allowed: the name of a peer, or several")
     if payload is None:
         return targets, None
     try:
         return targets, payload_text(payload)
     except PayloadError as error:
-        raise NonsenseError(f"Send with a payload that cannot travel: {error}") from None
+        raise InvalidEffectError(f"Send with a payload that cannot travel: {error}") from None
 
 
 def _refuse(name: Any, peers: tuple[str, ...]) -> NoReturn:
-    raise NonsenseError(f"Send to {quote(name)}; its peers are {_listed(peers)}")
+    raise InvalidEffectError(f"Send to {quote(name)}; its peers are {_listed(peers)}")
 
 
 def _in_name_order(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
     if len(targets) < 2:
         return targets
     if len(set(targets)) < len(targets):
-        raise NonsenseError(f"Send to {_listed(targets)}: one of them twice")
+        raise InvalidEffectError(f"Send to {_listed(targets)}: one of them twice")
     return tuple(name for name in peers if name in targets)
 
 
@@ -126,7 +126,7 @@ def _on_record(effect: Record) -> Any:
     try:
         return parse_payload(payload_text(effect.value))
     except PayloadError as error:
-        raise NonsenseError(f"Record of a value that cannot be written: {error}") from None
+        raise InvalidEffectError(f"Record of a value that cannot be written: {error}") from None
 
 
 def _all_targets(
@@ -136,7 +136,7 @@ def _all_targets(
         return letters[0][0]
     together = tuple(name for targets, _ in letters for name in targets)
     if len(set(together)) < len(together):
-        raise NonsenseError(
+        raise InvalidEffectError(
             "two Sends to one peer; a message is named by its sender and its clock, "
             "so one tick sends at most one to each"
         )

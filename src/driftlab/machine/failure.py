@@ -21,14 +21,14 @@ def is_of_process(reason: str) -> bool:
     return reason.startswith(_BEGIN)
 
 
-def raised(asked: Any, error: BaseException, tick: int | None) -> ProcessError:
+def process_raised(asked: Any, error: BaseException, tick: int | None) -> ProcessError:
     """Return the error of a process whose code raised; `asked` is the method that was called."""
     code = getattr(asked, "__code__", None)
     where = _place(error.__traceback__, code.co_filename if code else "")
     return _error(where, tick, f"{type(error).__name__}: {_text(error)}")
 
 
-def nonsense(asked: Any, reason: str, tick: int) -> ProcessError:
+def invalid_effect(asked: Any, reason: str, tick: int) -> ProcessError:
     """Return the error of a process whose method returned what is no effect."""
     code = getattr(asked, "__code__", None)
     where = f"{code.co_filename}, line {code.co_firstlineno}" if code else str(asked)

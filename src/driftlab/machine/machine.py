@@ -22,16 +22,23 @@ from typing import Any
 
 from driftlab.clocks.catalogue import clock_of
 from driftlab.clocks.lamport import merge, step
-from driftlab.machine.context import MachineView
+from driftlab.machine.context import ProcessContext
 from driftlab.machine.die_process import Die
-from driftlab.machine.effects import NonsenseError, Post, Send, Step, settle, settle_one
-from driftlab.machine.failure import nonsense, raised
+from driftlab.machine.effects import (
+    InvalidEffectError,
+    Outgoing,
+    Send,
+    Step,
+    validate_effects,
+    validate_send,
+)
+from driftlab.machine.failure import invalid_effect, process_raised
 from driftlab.machine.process import Process
 from driftlab.model.event import Event, Kind, Message
 from driftlab.model.payload import parse_payload
 from driftlab.scenario.plan import MachinePlan
 
-ProcessType = Callable[[MachineView], Process]
+ProcessType = Callable[[ProcessContext], Process]
 
 _INTERNAL, _SEND, _RECEIVE = Kind.INTERNAL, Kind.SEND, Kind.RECEIVE
 _new_tuple = tuple.__new__  # an Event from a tuple: several times faster than by its fields
@@ -48,7 +55,9 @@ class Machine:
     __slots__ = ("_clock", "_inbox", "_known", "_name", "_peers", "_process", "_stamping", "view")
 
     def __init__(self, plan: MachinePlan, process: ProcessType | None = None) -> None:
-        self.view = MachineView(plan.name, plan.position, plan.names, plan.peers, plan.die_stream)
+        self.view = ProcessContext(
+            plan.name, plan.position, plan.names, plan.peers, plan.die_stream
+        )
         self._clock = 0
         made = Die(self.view, plan.die) if process is None else _made(self.view, process)
         self._process = made
@@ -88,14 +97,14 @@ class Machine:
             try:
                 answer = self._process.receive(message if payload is None else _opened(message))
             except _FAILURES as error:
-                raise raised(self._process.receive, error, tick) from error
+                raise process_raised(self._process.receive, error, tick) from error
             if answer is None:
                 received = (
                     self._name, tick, _RECEIVE, sender, stamp, _NOTHING,
                     clock, queue, view.timestamp, _NOTHING,
                 )  # fmt: skip
                 return _new_tuple(Event, received), _NOTHING
-            return self._obey(answer, self._process.receive, tick, sender, stamp)
+            return self._apply(answer, self._process.receive, tick, sender, stamp)
         view.clock = clock = self._clock = step(self._clock)
         if self._stamping is not None:
             view.timestamp = self._stamping.tick(now_ns)
@@ -103,16 +112,16 @@ class Machine:
         try:
             answer = self._process.idle()
         except _FAILURES as error:
-            raise raised(self._process.idle, error, tick) from error
+            raise process_raised(self._process.idle, error, tick) from error
         if answer is None:
             internal = (
                 self._name, tick, _INTERNAL, None, None, _NOTHING,
                 clock, 0, view.timestamp, _NOTHING,
             )  # fmt: skip
             return _new_tuple(Event, internal), _NOTHING
-        return self._obey(answer, self._process.idle, tick, None, None)
+        return self._apply(answer, self._process.idle, tick, None, None)
 
-    def _obey(
+    def _apply(
         self, answer: object, asked: Any, tick: int, sender: str | None, stamp: int | None
     ) -> Step:
         """Turn what the process answered into an event and posts. Raises ProcessError."""
@@ -120,16 +129,18 @@ class Machine:
         clock, timestamp = self._clock, view.timestamp
         try:
             if isinstance(answer, Send):
-                targets, payload = settle_one(answer, self._peers, self._known, self._name)
+                targets, payload = validate_send(answer, self._peers, self._known, self._name)
                 if targets:
-                    posts = (_new_tuple(Post, (targets, clock, timestamp, payload)),)
+                    posts = (_new_tuple(Outgoing, (targets, clock, timestamp, payload)),)
             else:
-                targets, letters, recorded = settle(answer, self._peers, self._known, self._name)
-                posts = tuple(Post(to, clock, timestamp, payload) for to, payload in letters)
-        except NonsenseError as error:
-            raise nonsense(asked, str(error), tick) from None
+                targets, letters, recorded = validate_effects(
+                    answer, self._peers, self._known, self._name
+                )
+                posts = tuple(Outgoing(to, clock, timestamp, payload) for to, payload in letters)
+        except InvalidEffectError as error:
+            raise invalid_effect(asked, str(error), tick) from None
         except _FAILURES as error:  # a list or a name of the user's own making
-            raise nonsense(asked, f"what cannot be read: {error!r}", tick) from error
+            raise invalid_effect(asked, f"what cannot be read: {error!r}", tick) from error
         kind = _RECEIVE if sender is not None else _SEND if targets else _INTERNAL
         event = (
             self._name, tick, kind, sender, stamp, targets,
@@ -149,8 +160,8 @@ def _shared(names: frozenset[str]) -> frozenset[str]:
     return names
 
 
-def _made(view: MachineView, process: ProcessType) -> Process:
+def _made(view: ProcessContext, process: ProcessType) -> Process:
     try:
         return process(view)
     except _FAILURES as error:
-        raise raised(getattr(process, "__init__", process), error, None) from error
+        raise process_raised(getattr(process, "__init__", process), error, None) from error

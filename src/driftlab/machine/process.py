@@ -6,7 +6,7 @@ between ticks is its own; name, peers, clock, time and dice it asks of
 `self.machine`. It never learns which world it is in, so it runs in both.
 """
 
-from driftlab.machine.context import MachineView
+from driftlab.machine.context import ProcessContext
 from driftlab.machine.effects import Effects
 from driftlab.model.event import Message
 
@@ -14,7 +14,7 @@ from driftlab.model.event import Message
 class Process:
     """The base of every process. Override `idle`, `receive`, or both; the rest does nothing."""
 
-    def __init__(self, machine: MachineView) -> None:
+    def __init__(self, machine: ProcessContext) -> None:
         self.machine = machine
 
     def idle(self) -> Effects:

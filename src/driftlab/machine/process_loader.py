@@ -26,7 +26,7 @@ class LoadError(DriftlabError):
 _being_loaded: list[str] = []
 
 
-def demand_not_loading() -> None:
+def forbid_reentrant_run() -> None:
     """Raise LoadError if a file that is being loaded for its process begins to run machines."""
     if _being_loaded:
         raise LoadError(
@@ -62,7 +62,7 @@ def _processes(module: Any) -> str:
     return ", ".join(names if len(names) <= 12 else [*names[:11], "…"]) or "none"
 
 
-def located(scenario: Scenario) -> Scenario:
+def with_absolute_process_path(scenario: Scenario) -> Scenario:
     """Return a scenario whose process is found from any folder, by its whole path."""
     if scenario.process == DIE:
         return scenario

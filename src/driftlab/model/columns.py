@@ -8,13 +8,16 @@ Timestamps of a further clock, between text and columns.
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+from driftlab.arrays import AnyArray, IntArray
+from driftlab.lazy import np
 
 KINDS: Final = ("internal", "send", "receive", "unsaid")  # the numbers of the column `kind`
 INTERNAL: Final = 0
 SEND: Final = 1
 RECEIVE: Final = 2
-UNSAID: Final = 3  # the log does not say
+UNKNOWN_KIND: Final = 3  # the log does not say
 
 MISSING: Final = -(2**63)  # in a column of 64 bits
 NOBODY: Final = -1  # in `sender`: nothing was received
@@ -22,7 +25,7 @@ EVERY_PEER: Final = -1  # in `target`: all that it can send to
 NO_TARGET: Final = -2
 SET_FIRST: Final = -3  # in `target`: SET_FIRST - k is the set number k of several targets
 
-Array = Any  # of numpy
+Array = AnyArray  # where the type of an array is not yet told apart
 
 
 class Columns(NamedTuple):
@@ -42,20 +45,20 @@ class Columns(NamedTuple):
     sent i8, received i8: explicit names of messages, as whole numbers, MISSING where none.
     """
 
-    kind: Array
-    clock: Array = None
-    sender: Array = None
-    stamp: Array = None
-    target: Array = None
-    queue: Array = None
-    tick: Array = None
-    due_ns: Array = None
-    late_ns: Array = None
-    time_ns: Array = None
-    line: Array = None
-    file: Array = None
-    sent: Array = None
-    received: Array = None
+    kind: IntArray
+    clock: IntArray | None = None
+    sender: IntArray | None = None
+    stamp: IntArray | None = None
+    target: IntArray | None = None
+    queue: IntArray | None = None
+    tick: IntArray | None = None
+    due_ns: IntArray | None = None
+    late_ns: IntArray | None = None
+    time_ns: IntArray | None = None
+    line: IntArray | None = None
+    file: IntArray | None = None
+    sent: IntArray | None = None
+    received: IntArray | None = None
 
 
 class Timestamps(NamedTuple):
@@ -68,9 +71,9 @@ class Timestamps(NamedTuple):
     """
 
     clock: str
-    starts: Array
-    entries: Array
-    values: Array
+    starts: IntArray
+    entries: IntArray
+    values: IntArray
 
 
 class Arrivals(NamedTuple):
@@ -79,19 +82,17 @@ class Arrivals(NamedTuple):
     starts i8; sender i4, positions; stamp i8.
     """
 
-    starts: Array
-    sender: Array
-    stamp: Array
+    starts: IntArray
+    sender: IntArray
+    stamp: IntArray
 
 
-def process_major(process: Array, processes: int) -> tuple[Array, Array]:
+def process_major(process: IntArray, processes: int) -> tuple[IntArray, IntArray | None]:
     """Return where each process's rows begin, and the order that puts rows in process order.
 
     `process` i4, u4 or i8: the position of each row's process; the order within
     one is kept. The order is None if the rows stand so already.
     """
-    import numpy as np
-
     counts = np.bincount(process, minlength=processes) if len(process) else np.zeros(processes, int)
     starts = np.zeros(processes + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
@@ -100,10 +101,8 @@ def process_major(process: Array, processes: int) -> tuple[Array, Array]:
     return starts, np.argsort(process, kind="stable")
 
 
-def starts_of(counts: Any) -> Array:
+def starts_of(counts: Sequence[int] | IntArray) -> IntArray:
     """Return where each row's part begins, and the end, from how many each has; i8."""
-    import numpy as np
-
     starts = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
     return starts
@@ -162,8 +161,6 @@ def from_texts(clock: str, texts: Iterable[str | None]) -> Timestamps:
 
 def from_rows(clock: str, rows: Sequence[dict[int, int] | None]) -> Timestamps:
     """Put timestamps into columns: of each event its entries by number, or None."""
-    import numpy as np
-
     starts = np.zeros(len(rows) + 1, np.int64)
     np.cumsum([len(row or ()) for row in rows], out=starts[1:])
     ordered = [sorted((row or {}).items()) for row in rows]

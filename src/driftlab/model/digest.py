@@ -41,13 +41,13 @@ _TURN: Final = 29
 _REST: Final = 64 - _TURN
 
 
-def fold(word: int, more: int) -> int:
+def mix_in(word: int, more: int) -> int:
     """Fold one more word into a digest."""
     word = ((word ^ more) * _FOLD) & _MASK
     return ((word << _TURN) & _MASK) | (word >> _REST)
 
 
-def weigh(tick: int, kind: int, other: int, stamp: int, clock: int, queue: int) -> int:
+def hash_event(tick: int, kind: int, other: int, stamp: int, clock: int, queue: int) -> int:
     """Return the word of one event.
 
     `other` is of a receive the sender's position plus 1, of a send to one peer
@@ -64,9 +64,9 @@ def weigh(tick: int, kind: int, other: int, stamp: int, clock: int, queue: int) 
     ) & _MASK
 
 
-def seal(digest: int, machine: int) -> int:
+def finish(digest: int, machine: int) -> int:
     """Fold the word of the next machine in name order into the digest of the run."""
-    return fold(digest, mix(machine))
+    return mix_in(digest, mix(machine))
 
 
 def digest_of(history: Iterable[Event], names: Sequence[str], peers: Sequence[str]) -> int:
@@ -105,13 +105,13 @@ class MachineDigest:
             other = self._indices[event.targets[0]] + 1 if single else EVERYBODY
         kind = KINDS.index(event.kind)
         stamp = event.stamp or 0
-        word = weigh(event.tick, kind, other, stamp, event.clock, event.queue)
-        self.word = fold(self.word, word)
+        word = hash_event(event.tick, kind, other, stamp, event.clock, event.queue)
+        self.word = mix_in(self.word, word)
 
 
 def digest_of_run(machines: Iterable[int]) -> int:
     """Return the digest of a run from the words of its machines, in name order."""
     digest = 0
     for machine in machines:
-        digest = seal(digest, machine)
+        digest = finish(digest, machine)
     return digest

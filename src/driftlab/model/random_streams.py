@@ -49,10 +49,10 @@ class Purpose(IntEnum):
 
 def mix(word: int) -> int:
     """Scramble one 64-bit word into another; a bijection on 0 .. 2**64 - 1."""
-    return mix_under(word, _MASK)
+    return mix_lanes(word, _MASK)
 
 
-def mix_under(words: int, mask: int) -> int:
+def mix_lanes(words: int, mask: int) -> int:
     """Scramble each word of a number; `mask` has its 64 ones wherever a word lies."""
     words = ((words ^ (words >> 30 & mask)) * 0xBF58476D1CE4E5B9) & mask
     words = ((words ^ (words >> 27 & mask)) * 0x94D049BB133111EB) & mask
@@ -78,14 +78,14 @@ def draw(key: int, tick: int) -> int:
 def draw_block(key: int, first: int) -> tuple[int, ...]:
     """Return draws number `first` to `first + BLOCK_WORDS - 1`, in a fourth of the time each."""
     words = (((key + first * _GOLDEN) & _MASK) * _ONE_EACH + _STEPS) & _MASK_EACH
-    return _WORD_EACH.unpack(mix_under(words, _MASK_EACH).to_bytes(_WORD_EACH.size, "little"))
+    return _WORD_EACH.unpack(mix_lanes(words, _MASK_EACH).to_bytes(_WORD_EACH.size, "little"))
 
 
-def below(word: int, bound: int) -> int:
+def uniform_below(word: int, bound: int) -> int:
     """Scale a 64-bit word to a whole number in 0 .. bound - 1 (bias below bound / 2**64)."""
-    return high(word, bound)
+    return mul_high(word, bound)
 
 
-def high(one: int, other: int) -> int:
+def mul_high(one: int, other: int) -> int:
     """Return the upper word of a product: what a machine's multiplication puts beside the lower."""
     return one * other >> WORD_BITS

@@ -7,7 +7,7 @@ error can accumulate. Rates and speeds are exact fractions.
 
 from typing import NamedTuple
 
-from driftlab.model.random_streams import high
+from driftlab.model.random_streams import mul_high
 
 NS_PER_SECOND = 1_000_000_000
 
@@ -57,4 +57,4 @@ class Schedule(NamedTuple):
 
 def phase_ns(word: int, rate_num: int, rate_den: int) -> int:
     """Place a first tick uniformly in [0, one period), from a 64-bit word."""
-    return high(word, NS_PER_SECOND * rate_den) // rate_num
+    return mul_high(word, NS_PER_SECOND * rate_den) // rate_num

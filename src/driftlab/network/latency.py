@@ -15,7 +15,7 @@ at one part in 2**25, about 5.4 standard deviations.
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from driftlab.model.random_streams import WORD_BITS, below, high
+from driftlab.model.random_streams import WORD_BITS, mul_high, uniform_below
 
 Table = tuple[int, ...]
 
@@ -66,41 +66,41 @@ class Latency(NamedTuple):
 
 def uniform_ns(first: int, count: int, word: int) -> int:
     """Return one of `count` latencies from `first` on."""
-    return first + below(word, count)
+    return first + uniform_below(word, count)
 
 
 def exponential_ns(mean: int, table: Table, word: int) -> int:
     """Return mean * -ln u for a uniform u; `table` is `logarithms`."""
     word |= _ONE  # u is never 0
-    zeros = WORD_BITS - length(word)
+    zeros = WORD_BITS - bit_length(word)
     mantissa = word << zeros << 1 & _MASK  # m - 1, as a fraction of a word
-    return times(mean, zeros * _LN2 + (_LN2 - between(table, mantissa)))
+    return fixed_mul(mean, zeros * _LN2 + (_LN2 - interpolate(table, mantissa)))
 
 
 def lognormal_ns(median: int, low: Table, middle: Table, top: Table, word: int) -> int:
     """Return median * exp(sigma z) for a standard normal z; the tables are `exponentials`."""
     interval, inner = word >> _PLACE_BITS, word << TABLE_BITS & _MASK
     if interval == 0:
-        return times(median, between(low, inner))
+        return fixed_mul(median, interpolate(low, inner))
     if interval == _LAST:
-        return times(median, between(top, inner))
-    return times(median, between(middle, word))
+        return fixed_mul(median, interpolate(top, inner))
+    return fixed_mul(median, interpolate(middle, word))
 
 
-def times(number: int, fixed: int) -> int:
+def fixed_mul(number: int, fixed: int) -> int:
     """Multiply a whole number by one in fixed point, rounded down."""
-    return (high(number, fixed) << FIXED_BITS) + ((number * fixed & _MASK) >> FIXED_BITS)
+    return (mul_high(number, fixed) << FIXED_BITS) + ((number * fixed & _MASK) >> FIXED_BITS)
 
 
-def between(table: Table, place: int) -> int:
+def interpolate(table: Table, place: int) -> int:
     """Read a rising table at `place` of 2**64, linearly between its entries."""
     index = place >> _PLACE_BITS
     here = table[index]
     there = table[index + _ONE]
-    return here + high(there - here, place << TABLE_BITS & _MASK)
+    return here + mul_high(there - here, place << TABLE_BITS & _MASK)
 
 
-def length(word: int) -> int:
+def bit_length(word: int) -> int:
     """Return how many bits a word takes."""
     return word.bit_length()
 
@@ -126,8 +126,8 @@ def exponentials(sigma: int) -> tuple[Table, Table, Table]:
     middle = [min(max(i, 0.5), _INTERVALS - 0.5) * step for i in range(_INTERVALS + 1)]
     tail = [max(i, 0.5) * step * step for i in range(_INTERVALS + 1)]
     low = tuple(_exponential_of(share, sigma) for share in tail)
-    high = tuple(_exponential_of(share, -sigma) for share in reversed(tail))
-    return low, tuple(_exponential_of(share, sigma) for share in middle), high
+    mul_high = tuple(_exponential_of(share, -sigma) for share in reversed(tail))
+    return low, tuple(_exponential_of(share, sigma) for share in middle), mul_high
 
 
 def _exponential_of(share: float, sigma: int) -> int:

@@ -110,18 +110,18 @@ class _Selector:
         self._selector.close()
 
 
-__all__ = ["READ", "WRITE", "Callback", "Waiter"]
+__all__ = ["READ", "WRITE", "Callback", "EventLoop"]
 
 LONG_WAIT_NS: Final = 20_000_000
 WAKE_EARLY_NS: Final = 500_000
 _TURN_NS_MAX: Final = 3_600_000_000_000  # look again after an hour; no timeout overflows
 
 
-class Waiter:
+class EventLoop:
     """Serves sockets and instants. `halt` makes it return at once, now and for ever."""
 
     def __init__(self) -> None:
-        self.halted = False
+        self.stopped = False
         self._poller = make_poller()
         self._instants: list[tuple[int, int, Callback]] = []  # negated, so the soonest is last
         self._order = 0  # ties between instants are served in the order they were asked for
@@ -134,11 +134,11 @@ class Waiter:
         self._order += 1
         insort(self._instants, (-instant_ns, -self._order, callback))
 
-    def halt(self) -> None:
+    def stop(self) -> None:
         """Return from serving, this time and every time."""
-        self.halted = True
+        self.stopped = True
 
-    def serve_until(self, instant_ns: int) -> int:
+    def run_until(self, instant_ns: int) -> int:
         """Serve until an instant, at least once even if that is past, or until halted.
 
         Returns the time at which the wait was over. A long wait is broken a
@@ -146,21 +146,21 @@ class Waiter:
         its code and its memory being out of the processor's caches.
         """
         now_ns = monotonic_ns()
-        while not self.halted:
+        while not self.stopped:
             left_ns = instant_ns - now_ns
             early_ns = WAKE_EARLY_NS if left_ns > LONG_WAIT_NS else 0
-            now_ns = self._serve_once(now_ns, instant_ns - early_ns)
+            now_ns = self._run_once(now_ns, instant_ns - early_ns)
             if now_ns >= instant_ns:
                 break
         return now_ns
 
-    def serve_while(self, waiting: Callable[[], bool]) -> None:
+    def run_while(self, waiting: Callable[[], bool]) -> None:
         """Serve as long as `waiting` says so, or until halted."""
-        while not self.halted and waiting():
+        while not self.stopped and waiting():
             now_ns = monotonic_ns()
-            self._serve_once(now_ns, now_ns + _TURN_NS_MAX)
+            self._run_once(now_ns, now_ns + _TURN_NS_MAX)
 
-    def _serve_once(self, now_ns: int, instant_ns: int) -> int:
+    def _run_once(self, now_ns: int, instant_ns: int) -> int:
         """Wait for sockets or for the next instant, serve what is due, return the time."""
         instants = self._instants
         wake_ns = min(-instants[-1][0], instant_ns) if instants else instant_ns

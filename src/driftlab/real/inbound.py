@@ -22,21 +22,21 @@ from driftlab.clocks.clock import TimestampError
 from driftlab.model.event import Message
 from driftlab.model.payload import PayloadError, canonical
 from driftlab.network import wire
-from driftlab.real.event_loop import READ, Waiter, make_poller
+from driftlab.real.event_loop import READ, EventLoop, make_poller
 from driftlab.real.incidents import Incidents
 from driftlab.scenario.plan import MachinePlan
 
-INTAKE_BYTES_MAX: Final = 32_768  # from one peer at one tick
-INTAKE_EVERY_NS: Final = 100_000_000
+INBOUND_BYTES_MAX: Final = 32_768  # from one peer at one tick
+DRAIN_EVERY_NS: Final = 100_000_000
 INTRODUCTION_NS_MAX: Final = 5_000_000_000  # from connecting to `Iam`
-SUCCESSION_NS_MAX: Final = 1_000_000_000  # a second connection of a peer waits for the first's end
+REPLACEMENT_NS_MAX: Final = 1_000_000_000  # a second connection of a peer waits for the first's end
 ACCEPT_PAUSE_NS: Final = 200_000_000  # after the system would not give us a connection
-STRANGERS_MAX: Final = 64  # beyond one for each peer
+UNIDENTIFIED_MAX: Final = 64  # beyond one for each peer
 _ACCEPTED_AT_ONCE: Final = 64
 _STRANGER = "?"
 
 
-class Inflow:
+class PeerConnection:
     """The connection of one introduced peer, and what it has delivered since the last tick."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Inflow:
         decoder: wire.FrameDecoder,
         me: str,
         held: list[Message],
-        open_letter: "OpenLetter",
+        open_letter: "DecodeMessage",
     ) -> None:
         self.peer = peer
         self.connection = connection
@@ -59,7 +59,7 @@ class Inflow:
     def read(self) -> str | None:
         """Take in what is there, once. Returns the reason if the connection has to end."""
         try:
-            chunk = self.connection.recv(INTAKE_BYTES_MAX)
+            chunk = self.connection.recv(INBOUND_BYTES_MAX)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -67,7 +67,7 @@ class Inflow:
         if not chunk:
             cut = self._decoder.pending_bytes
             return f"closed by the peer after {cut} bytes of a frame" if cut else _CLOSED
-        self.met_bound |= len(chunk) == INTAKE_BYTES_MAX
+        self.met_bound |= len(chunk) == INBOUND_BYTES_MAX
         return self.accept(self._decoder.feed(chunk))
 
     def accept(self, frames: list[str]) -> str | None:
@@ -83,10 +83,10 @@ class Inflow:
         return self._decoder.broken
 
 
-OpenLetter = Callable[[str, wire.Hello], Message]
+DecodeMessage = Callable[[str, wire.Hello], Message]
 
 
-def opens_letters(plan: MachinePlan) -> OpenLetter:
+def message_decoder(plan: MachinePlan) -> DecodeMessage:
     """Return what reads a peer's message as one of this run, with its clock and its payload.
 
     It raises WireError, TimestampError or PayloadError.
@@ -109,7 +109,7 @@ def opens_letters(plan: MachinePlan) -> OpenLetter:
 _CLOSED: Final = "closed by the peer"
 
 
-class Successor(NamedTuple):
+class ReplacementConnection(NamedTuple):
     """A connection introduced as a peer that still has one, and what it has said beyond that."""
 
     fd: int
@@ -117,7 +117,7 @@ class Successor(NamedTuple):
     frames: list[str]
 
 
-class Intake:
+class Inbound:
     """The listening socket and all incoming connections of one machine."""
 
     def __init__(
@@ -126,18 +126,18 @@ class Intake:
         run_id: str,
         order: str,
         listener: socket.socket,
-        waiter: Waiter,
+        waiter: EventLoop,
         incidents: Incidents,
     ) -> None:
         self._me = plan.name
-        self._open_letter = opens_letters(plan)
+        self._open_letter = message_decoder(plan)
         self._run_id = run_id
         self._listener = listener
         self._waiter = waiter
         self._incidents = incidents
         self._strangers: dict[int, tuple[socket.socket, wire.FrameDecoder]] = {}
-        self._inflows: dict[str, Inflow] = {}
-        self._successors: dict[str, Successor] = {}
+        self._inflows: dict[str, PeerConnection] = {}
+        self._successors: dict[str, ReplacementConnection] = {}
         self._peers = make_poller()  # the inflows, where order is by peer
         shared: list[Message] = []
         by_arrival = order == "arrival"
@@ -169,27 +169,27 @@ class Intake:
 
     def _drain_again(self) -> None:
         self._drain()
-        self._waiter.call_at(monotonic_ns() + INTAKE_EVERY_NS, self._drain_again)
+        self._waiter.call_at(monotonic_ns() + DRAIN_EVERY_NS, self._drain_again)
 
-    def _read(self, inflow: Inflow) -> None:
+    def _read(self, inflow: PeerConnection) -> None:
         if self._inflows.get(inflow.peer) is not inflow:
             return  # ended a moment ago, while this call was on its way
         before = inflow.met_bound
         reason = inflow.read()
         if inflow.met_bound and not before:
-            limit = f"over {INTAKE_BYTES_MAX} bytes at once; the rest waits for the next time"
+            limit = f"over {INBOUND_BYTES_MAX} bytes at once; the rest waits for the next time"
             self._incidents.record("intake-bound", inflow.peer, limit)
         if reason is not None:
             self._end(inflow, reason)
 
-    def _end(self, inflow: Inflow, reason: str) -> None:
+    def _end(self, inflow: PeerConnection, reason: str) -> None:
         self._incidents.record("peer-closed", inflow.peer, reason)
         del self._inflows[inflow.peer]
         self._watched_by.forget(inflow.connection.fileno())
         inflow.connection.close()
         if inflow.peer in self._successors:
             successor = self._successors.pop(inflow.peer)
-            self._adopt(successor.fd, inflow.peer, successor.frames)
+            self._promote(successor.fd, inflow.peer, successor.frames)
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):
@@ -213,84 +213,87 @@ class Intake:
 
     def _meet(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        if len(self._strangers) >= STRANGERS_MAX + len(self._held):
-            self._refuse(connection, _STRANGER, f"more than {STRANGERS_MAX} strangers at once")
+        if len(self._strangers) >= UNIDENTIFIED_MAX + len(self._held):
+            self._refuse(connection, _STRANGER, f"more than {UNIDENTIFIED_MAX} strangers at once")
             return
         fd = connection.fileno()
         self._strangers[fd] = (connection, wire.FrameDecoder())
-        self._waiter.watch(fd, READ, lambda: self._hear(fd))
+        self._waiter.watch(fd, READ, lambda: self._read_introduction(fd))
         self._waiter.call_at(
-            monotonic_ns() + INTRODUCTION_NS_MAX, lambda: self._lose_patience(fd, connection)
+            monotonic_ns() + INTRODUCTION_NS_MAX,
+            lambda: self._time_out_introduction(fd, connection),
         )
 
-    def _lose_patience(self, fd: int, connection: socket.socket) -> None:
+    def _time_out_introduction(self, fd: int, connection: socket.socket) -> None:
         if fd in self._strangers and self._strangers[fd][0] is connection:
-            self._dismiss(fd, _STRANGER, f"no introduction in {INTRODUCTION_NS_MAX / 1e9:g} s")
+            self._reject(fd, _STRANGER, f"no introduction in {INTRODUCTION_NS_MAX / 1e9:g} s")
 
-    def _hear(self, fd: int) -> None:
+    def _read_introduction(self, fd: int) -> None:
         """Read a stranger's first bytes; adopt the connection once it has said who it is."""
         if fd not in self._strangers:
             return  # dismissed a moment ago
         connection, decoder = self._strangers[fd]
         try:
-            chunk = connection.recv(INTAKE_BYTES_MAX)
+            chunk = connection.recv(INBOUND_BYTES_MAX)
         except BlockingIOError:
             return
         except OSError as error:
-            self._dismiss(fd, _STRANGER, f"lost: {error.strerror}")
+            self._reject(fd, _STRANGER, f"lost: {error.strerror}")
             return
         frames = decoder.feed(chunk)
         if frames:
             self._introduce(fd, frames)
         elif decoder.broken or not chunk:
-            self._dismiss(fd, _STRANGER, decoder.broken or "closed before it introduced itself")
+            self._reject(fd, _STRANGER, decoder.broken or "closed before it introduced itself")
 
     def _introduce(self, fd: int, frames: list[str]) -> None:
         try:
             name, run_id = wire.parse_iam(frames[0])
         except wire.WireError as error:
-            self._dismiss(fd, _STRANGER, str(error))
+            self._reject(fd, _STRANGER, str(error))
             return
         if run_id != self._run_id:
-            self._dismiss(fd, _STRANGER, f"{name} is of run {run_id}, this is run {self._run_id}")
+            self._reject(fd, _STRANGER, f"{name} is of run {run_id}, this is run {self._run_id}")
         elif name not in self._held:
-            self._dismiss(fd, _STRANGER, f"{name} is not a peer of {self._me}")
+            self._reject(fd, _STRANGER, f"{name} is not a peer of {self._me}")
         elif name in self._successors:
-            self._dismiss(fd, _STRANGER, f"a third introduction as {name}")
+            self._reject(fd, _STRANGER, f"a third introduction as {name}")
         elif name in self._inflows:
-            self._line_up(fd, name, frames[1:])
+            self._queue_replacement(fd, name, frames[1:])
         else:
-            self._adopt(fd, name, frames[1:])
+            self._promote(fd, name, frames[1:])
 
-    def _line_up(self, fd: int, name: str, frames: list[str]) -> None:
+    def _queue_replacement(self, fd: int, name: str, frames: list[str]) -> None:
         """Keep a newcomer waiting for its predecessor's end, which may be on its way to us.
 
         What the predecessor still holds is read first, as bounded as ever.
         """
         self._waiter.forget(fd)
-        successor = Successor(fd, self._strangers[fd][0], frames)
+        successor = ReplacementConnection(fd, self._strangers[fd][0], frames)
         self._successors[name] = successor
         self._waiter.call_at(
-            monotonic_ns() + SUCCESSION_NS_MAX, lambda: self._lose_place(name, successor)
+            monotonic_ns() + REPLACEMENT_NS_MAX, lambda: self._drop_replacement(name, successor)
         )
 
-    def _lose_place(self, name: str, successor: "Successor") -> None:
+    def _drop_replacement(self, name: str, successor: "ReplacementConnection") -> None:
         if self._successors.get(name) is successor:
             del self._successors[name]
             reason = f"a second introduction as {name}, who is connected"
-            self._dismiss(successor.fd, _STRANGER, reason)
+            self._reject(successor.fd, _STRANGER, reason)
 
-    def _adopt(self, fd: int, name: str, frames: list[str]) -> None:
+    def _promote(self, fd: int, name: str, frames: list[str]) -> None:
         self._waiter.forget(fd)
         connection, decoder = self._strangers.pop(fd)
-        inflow = Inflow(name, connection, decoder, self._me, self._held[name], self._open_letter)
+        inflow = PeerConnection(
+            name, connection, decoder, self._me, self._held[name], self._open_letter
+        )
         self._inflows[name] = inflow
         self._watched_by.watch(fd, READ, lambda: self._read(inflow))
         reason = inflow.accept(frames)
         if reason:
             self._end(inflow, reason)
 
-    def _dismiss(self, fd: int, peer: str, reason: str) -> None:
+    def _reject(self, fd: int, peer: str, reason: str) -> None:
         self._waiter.forget(fd)
         connection, _ = self._strangers.pop(fd)
         self._refuse(connection, peer, reason)

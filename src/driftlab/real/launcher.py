@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import COMPLETE, JOURNAL_SUFFIX
 from driftlab.real.addresses import Address, AddressError, listen
-from driftlab.real.worker_config import Assignment
+from driftlab.real.worker_config import WorkerConfig
 from driftlab.scenario.plan import MachinePlan
 
 LOOPBACK: Final = "127.0.0.1"
@@ -34,18 +34,18 @@ START_LEAD_NS: Final = 10_000_000  # from the start order to the start instant, 
 START_LEAD_EACH_NS: Final = 500_000  # for each machine that has to be told
 GRACE_NS: Final = 2_000_000_000  # for late ticks after the end of the run
 REAP_NS_MAX: Final = 5_000_000_000
-BEAT_NS: Final = 200_000_000
+PROGRESS_EVERY_NS: Final = 200_000_000
 _BACKLOG_SPARE: Final = 64
 
 # A worker must find this package wherever it is, and must not find the user's files: a socket.py
 # in the working folder would stand before the standard library. Hence -P, and the path at the end.
 _HOUSE: Final = str(Path(__file__).parents[2])
-_WORKER: Final = (
+_WORKER_PROGRAM: Final = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from driftlab.real.worker import main; sys.exit(main(int(sys.argv[2])))"
 )
 
-Beat = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
 class LaunchError(DriftlabError):
@@ -56,7 +56,7 @@ class WorkerBugError(Exception):
     """A worker failed before the start, by a bug of ours; carries the worker's traceback."""
 
 
-class Outcome(NamedTuple):
+class LaunchOutcome(NamedTuple):
     """How a run ended: for each machine `complete` or why not, and whether it was interrupted."""
 
     ends: dict[str, str]
@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
         return all(end == COMPLETE for end in self.ends.values())
 
 
-class _Hand:
+class _Worker:
     """The launcher's side of one worker: its process, and what it has reported."""
 
     def __init__(self, plan: MachinePlan, listener: socket.socket) -> None:
@@ -81,7 +81,7 @@ class _Hand:
         self.is_bug = False
         self._heard = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _WORKER, _HOUSE, str(listener.fileno())],
+            [sys.executable, "-P", "-c", _WORKER_PROGRAM, _HOUSE, str(listener.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
@@ -129,8 +129,8 @@ def launch(
     folder: str,
     run_id: str,
     order: str,
-    on_beat: Beat = lambda elapsed_ns: None,
-) -> Outcome:
+    on_beat: OnProgress = lambda elapsed_ns: None,
+) -> LaunchOutcome:
     """Run the machines of one run, journals into `folder`, and return how they ended.
 
     `on_beat` is called about five times a second with the real nanoseconds
@@ -176,7 +176,7 @@ class _Launch:
         run_id: str,
         order: str,
         signals: _Signals,
-        on_beat: Beat,
+        on_beat: OnProgress,
     ) -> None:
         self._plans = plans
         self._folder = folder
@@ -185,19 +185,19 @@ class _Launch:
         self._order = order
         self._signals = signals
         self._on_beat = on_beat
-        self._hands: list[_Hand] = []
+        self._hands: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
 
-    def run(self) -> Outcome:
+    def run(self) -> LaunchOutcome:
         """Start, gate, follow, end. Whatever happens on the way, no worker is left."""
         try:
             self._spawn()
-            self._gate()
+            self._await_mesh()
             if not self._signals.count:
                 self._follow_to_the_end()
             return self._finish("interrupted" if self._signals.count else "out of time")
         finally:
-            self._clear()
+            self._kill_and_reap()
 
     def _spawn(self) -> None:
         listeners: list[socket.socket] = []
@@ -212,7 +212,7 @@ class _Launch:
                 if self._signals.count:
                     return
                 self._demand_in_time(f"{len(self._hands)} of {len(self._plans)} machines started")
-                self._hands.append(_Hand(plan, listener))
+                self._hands.append(_Worker(plan, listener))
                 self._assign(self._hands[-1], plan, addresses)
         except (OSError, AddressError) as error:
             raise LaunchError(f"cannot start {len(self._plans)} machines: {error}") from error
@@ -220,17 +220,17 @@ class _Launch:
             for listener in listeners:
                 listener.close()
 
-    def _assign(self, hand: _Hand, plan: MachinePlan, addresses: dict[str, Address]) -> None:
+    def _assign(self, hand: _Worker, plan: MachinePlan, addresses: dict[str, Address]) -> None:
         journal = f"{self._folder}/{plan.name}{JOURNAL_SUFFIX}"
         peers = tuple(addresses[peer] for peer in plan.peers)
-        assignment = Assignment(plan, peers, self._run_id, self._order, str(journal))
+        assignment = WorkerConfig(plan, peers, self._run_id, self._order, str(journal))
         hand.order(assignment.to_line())
         self._selector.register(hand.reports, selectors.EVENT_READ, hand)
 
-    def _gate(self) -> None:
+    def _await_mesh(self) -> None:
         """Wait until every machine is connected to every other."""
         while not all(hand.is_ready for hand in self._hands) and not self._signals.count:
-            self._listen(BEAT_NS)
+            self._listen(PROGRESS_EVERY_NS)
             for hand in self._hands:
                 if hand.is_gone:
                     raise self._failure(hand)
@@ -247,7 +247,7 @@ class _Launch:
                 "fewer machines, or a faster computer"
             )
 
-    def _failure(self, hand: _Hand) -> Exception:
+    def _failure(self, hand: _Worker) -> Exception:
         hand.process.wait()
         if hand.is_bug:
             return WorkerBugError(f"machine {hand.name}:\n{hand.failure}")
@@ -278,7 +278,7 @@ class _Launch:
                 return
             if now_ns >= beat_ns:
                 self._on_beat(now_ns - start_ns)
-                beat_ns = now_ns + BEAT_NS
+                beat_ns = now_ns + PROGRESS_EVERY_NS
             self._listen(min(wait_ns, beat_ns - now_ns))
 
     def _deadline(self, end_ns: int) -> int:
@@ -294,7 +294,7 @@ class _Launch:
             if key.data.is_gone:
                 self._selector.unregister(key.fileobj)
 
-    def _finish(self, reason: str) -> Outcome:
+    def _finish(self, reason: str) -> LaunchOutcome:
         """Stop every worker and reap it; one that does not end in time is killed.
 
         All stop before the first closes its connections, so that none takes
@@ -306,16 +306,16 @@ class _Launch:
         for hand in self._hands:
             hand.orders.close()
         self._listen_until(lambda hand: hand.is_gone)
-        self._clear()
+        self._kill_and_reap()
         ends = {hand.name: hand.end(reason) for hand in self._hands}
-        return Outcome(ends, interrupted=bool(self._signals.count))
+        return LaunchOutcome(ends, interrupted=bool(self._signals.count))
 
-    def _listen_until(self, holds: Callable[[_Hand], bool]) -> None:
+    def _listen_until(self, holds: Callable[[_Worker], bool]) -> None:
         deadline_ns = monotonic_ns() + REAP_NS_MAX
         while not all(holds(hand) for hand in self._hands) and monotonic_ns() < deadline_ns:
-            self._listen(BEAT_NS)
+            self._listen(PROGRESS_EVERY_NS)
 
-    def _clear(self) -> None:
+    def _kill_and_reap(self) -> None:
         """Leave nothing: close the pipes, kill who is still there, reap all."""
         for hand in self._hands:
             hand.orders.close()

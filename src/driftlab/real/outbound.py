@@ -18,7 +18,7 @@ from time import monotonic_ns
 from typing import Final
 
 from driftlab.real.addresses import Address
-from driftlab.real.event_loop import READ, WRITE, Waiter
+from driftlab.real.event_loop import READ, WRITE, EventLoop
 from driftlab.real.incidents import Incidents
 
 OUTGOING_BYTES_MAX: Final = 1 << 20  # waiting for one peer, in this process
@@ -28,11 +28,11 @@ _FRAMES_AT_ONCE: Final = 64
 _DIAL_GOES_ON: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
-class Channel:
+class OutboundChannel:
     """The way to one peer. `is_open` once connected and introduced."""
 
     def __init__(
-        self, peer: str, address: Address, greeting: bytes, waiter: Waiter, incidents: Incidents
+        self, peer: str, address: Address, greeting: bytes, waiter: EventLoop, incidents: Incidents
     ) -> None:
         self.peer = peer
         self.is_open = False

@@ -14,16 +14,16 @@ from types import FrameType
 from typing import Final
 
 from driftlab.machine.failure import ProcessError
-from driftlab.real.event_loop import READ, Waiter
+from driftlab.real.event_loop import READ, EventLoop
 from driftlab.real.tcp_host import TcpHost
-from driftlab.real.worker_config import Assignment
+from driftlab.real.worker_config import WorkerConfig
 
 LINGER_NS: Final = 500_000_000  # after the end, so that peers who end a little later lose nothing
 INTERRUPTED: Final = "interrupted"
 
 
 def run_alone(
-    assignment: Assignment,
+    assignment: WorkerConfig,
     listener: socket.socket,
     start_at_ns: int | None,
     on_start: Callable[[int], None],
@@ -39,14 +39,14 @@ def run_alone(
     interrupted before its start leaves no journal. Raises JournalFileError, and
     ProcessError where the process fails; the journal has the reason.
     """
-    waiter = Waiter()
+    waiter = EventLoop()
     started = False
     with _Interrupts(waiter):
         host = TcpHost(assignment, listener, waiter, on_incident)
-        host.settle()
+        host.tune_process()
         host.connect()
-        waiter.serve_while(lambda: not host.is_meshed)
-        if not waiter.halted:
+        waiter.run_while(lambda: not host.is_connected)
+        if not waiter.stopped:
             started = True
             lead_ns = 0 if start_at_ns is None else start_at_ns - time_ns()
             on_start(lead_ns)
@@ -61,16 +61,16 @@ def run_alone(
     return host.is_complete
 
 
-def _run_and_linger(host: TcpHost, waiter: Waiter, start_ns: int) -> None:
+def _run_and_linger(host: TcpHost, waiter: EventLoop, start_ns: int) -> None:
     host.run(start_ns)
     end_ns = start_ns + host.plan.schedule.real_ns(host.plan.end_ns)
-    waiter.serve_until(max(end_ns, monotonic_ns()) + LINGER_NS)
+    waiter.run_until(max(end_ns, monotonic_ns()) + LINGER_NS)
 
 
 class _Interrupts:
     """Turns SIGINT and SIGTERM into a halt of the waiter, at once and between two ticks."""
 
-    def __init__(self, waiter: Waiter) -> None:
+    def __init__(self, waiter: EventLoop) -> None:
         self._waiter = waiter
         self._near, self._far = socket.socketpair()
         self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
@@ -78,7 +78,7 @@ class _Interrupts:
     def __enter__(self) -> None:
         for end in (self._near, self._far):
             end.setblocking(False)
-        self._waiter.watch(self._near.fileno(), READ, self._waiter.halt)
+        self._waiter.watch(self._near.fileno(), READ, self._waiter.stop)
         signal.set_wakeup_fd(self._far.fileno())  # first: no signal may fall in between
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, lambda number, frame: None)

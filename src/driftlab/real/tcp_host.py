@@ -25,15 +25,15 @@ from driftlab.journal.format import (
 )
 from driftlab.journal.utc import utc_text
 from driftlab.journal.writer import JournalFile
-from driftlab.machine.effects import Post
+from driftlab.machine.effects import Outgoing
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import load_process
 from driftlab.network import wire
-from driftlab.real.event_loop import Waiter, ask_for_exact_timers
-from driftlab.real.inbound import Intake
+from driftlab.real.event_loop import EventLoop, ask_for_exact_timers
+from driftlab.real.inbound import Inbound
 from driftlab.real.incidents import Incidents
-from driftlab.real.outbound import Channel
-from driftlab.real.worker_config import Assignment
+from driftlab.real.outbound import OutboundChannel
+from driftlab.real.worker_config import WorkerConfig
 
 
 class TcpHost:
@@ -41,9 +41,9 @@ class TcpHost:
 
     def __init__(
         self,
-        assignment: Assignment,
+        assignment: WorkerConfig,
         listener: socket.socket,
-        waiter: Waiter,
+        waiter: EventLoop,
         on_incident: Callable[[str], None] = lambda line: None,
     ) -> None:
         plan = assignment.plan
@@ -57,17 +57,17 @@ class TcpHost:
         self._journal = JournalFile(assignment.journal, more_columns=has_more_columns(plan))
         self._write_header(assignment)
         self._incidents = Incidents(self._journal.note, on_incident)
-        self._intake = Intake(
+        self._intake = Inbound(
             plan, assignment.run_id, assignment.order,
             listener, waiter, self._incidents,
         )  # fmt: skip
         greeting = wire.iam(plan.name, assignment.run_id)
         self._channels = {
-            peer: Channel(peer, address, greeting, waiter, self._incidents)
+            peer: OutboundChannel(peer, address, greeting, waiter, self._incidents)
             for peer, address in zip(plan.peers, assignment.addresses, strict=True)
         }
 
-    def _write_header(self, assignment: Assignment) -> None:
+    def _write_header(self, assignment: WorkerConfig) -> None:
         fields = header_fields(
             self.plan,
             speed=self.plan.schedule.speed,
@@ -79,7 +79,7 @@ class TcpHost:
         self._journal.note("columns", {"names": column_names(self.plan)})
 
     @staticmethod
-    def settle() -> None:
+    def tune_process() -> None:
         """Put this process in order for exact ticks; takes milliseconds, so before the start."""
         ask_for_exact_timers()
         gc.collect()
@@ -92,7 +92,7 @@ class TcpHost:
             channel.dial()
 
     @property
-    def is_meshed(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether every peer is connected both ways."""
         return self._intake.introduced == len(self._channels) and all(
             channel.is_open for channel in self._channels.values()
@@ -109,13 +109,13 @@ class TcpHost:
         schedule, physical = self.plan.schedule, self._physical
         for tick in range(self.plan.ticks):
             due_ns = schedule.due_real_ns(tick)
-            began_ns = self._waiter.serve_until(start_ns + due_ns)
-            if self._waiter.halted:
+            began_ns = self._waiter.run_until(start_ns + due_ns)
+            if self._waiter.stopped:
                 return
             now_ns = physical.reading_ns(time_ns(), began_ns - start_ns)
             self._tick(tick, Instant(now_ns, due_ns, began_ns - start_ns - due_ns))
             self.taken = tick + 1
-        self.quieten()
+        self.mute_incidents()
 
     @staticmethod
     def _start_text(start_ns: int) -> str:
@@ -128,13 +128,13 @@ class TcpHost:
         for post in posts:
             self._send(post)
 
-    def _send(self, post: Post) -> None:
+    def _send(self, post: Outgoing) -> None:
         timestamp = None if post.timestamp is None else post.timestamp.encode()
         frame = wire.hello(post.targets, post.stamp, timestamp, post.payload)
         for target in post.targets:
             self._channels[target].send(frame)
 
-    def quieten(self) -> None:
+    def mute_incidents(self) -> None:
         """Record no more incidents: the run is over, and peers close their connections."""
         self._incidents.run_is_over()
 

@@ -17,9 +17,9 @@ from typing import Final
 
 from driftlab.errors import DriftlabError
 from driftlab.machine.failure import ProcessError
-from driftlab.real.event_loop import READ, Waiter
+from driftlab.real.event_loop import READ, EventLoop
 from driftlab.real.tcp_host import TcpHost
-from driftlab.real.worker_config import Assignment
+from driftlab.real.worker_config import WorkerConfig
 
 ORDERS_FD: Final = 0
 REPORTS_FD: Final = 1
@@ -50,21 +50,21 @@ def _work(listener: socket.socket, report: "_Report") -> None:
     first, rest = _first_line()
     if first is None:
         return
-    waiter = Waiter()
+    waiter = EventLoop()
     orders = _Orders(waiter, rest)
-    host = TcpHost(Assignment.from_line(first), listener, waiter)
+    host = TcpHost(WorkerConfig.from_line(first), listener, waiter)
     host.connect()
-    waiter.serve_while(lambda: not host.is_meshed)
-    if not waiter.halted:
-        host.settle()
+    waiter.run_while(lambda: not host.is_connected)
+    if not waiter.stopped:
+        host.tune_process()
         report("ready")
-    waiter.serve_while(lambda: orders.start_ns is None)
+    waiter.run_while(lambda: orders.start_ns is None)
     if orders.start_ns is not None:
         _run(host, orders.start_ns)
     if host.is_complete:
         report("done")
-    waiter.serve_while(lambda: True)
-    host.quieten()
+    waiter.run_while(lambda: True)
+    host.mute_incidents()
     report("stopped")
     orders.wait_for_the_end()
     host.close(orders.stop_reason)
@@ -82,21 +82,21 @@ def _run(host: TcpHost, start_ns: int) -> None:
 class _Orders:
     """What the launcher has said so far. A stop, or its end, halts the waiter."""
 
-    def __init__(self, waiter: Waiter, said: bytes) -> None:
+    def __init__(self, waiter: EventLoop, said: bytes) -> None:
         self.start_ns: int | None = None
         self.stop_reason = LAUNCHER_GONE
         self._waiter = waiter
         self._said = said
         os.set_blocking(ORDERS_FD, False)
         waiter.watch(ORDERS_FD, READ, self._listen)
-        self._obey()
+        self._apply()
 
     def _listen(self) -> None:
         chunk = os.read(ORDERS_FD, _CHUNK_BYTES)
         if not chunk:
-            self._waiter.halt()
+            self._waiter.stop()
         self._said += chunk
-        self._obey()
+        self._apply()
 
     def wait_for_the_end(self) -> None:
         """Keep the connections until the launcher has heard that all have stopped."""
@@ -104,7 +104,7 @@ class _Orders:
         while os.read(ORDERS_FD, _CHUNK_BYTES):
             pass
 
-    def _obey(self) -> None:
+    def _apply(self) -> None:
         *lines, self._said = self._said.split(b"\n")
         for line in lines:
             order, _, rest = line.decode().partition(" ")
@@ -112,7 +112,7 @@ class _Orders:
                 self.start_ns = int(rest)
             elif order == "stop":
                 self.stop_reason = rest
-                self._waiter.halt()
+                self._waiter.stop()
 
 
 def _first_line() -> tuple[str | None, bytes]:

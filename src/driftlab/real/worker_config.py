@@ -13,7 +13,7 @@ from driftlab.real.addresses import Address
 from driftlab.scenario.plan import MachinePlan
 
 
-class Assignment(NamedTuple):
+class WorkerConfig(NamedTuple):
     """One worker's part of a run. `addresses` are those of `plan.peers`, in that order."""
 
     plan: MachinePlan
@@ -27,7 +27,7 @@ class Assignment(NamedTuple):
         return json.dumps(self) + "\n"
 
     @classmethod
-    def from_line(cls, line: str) -> "Assignment":
+    def from_line(cls, line: str) -> "WorkerConfig":
         """Read what `to_line` wrote."""
         plan, addresses, *rest = json.loads(line)
         return cls(_plan(plan), tuple(Address(*address) for address in addresses), *rest)

@@ -12,7 +12,7 @@ from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.random_streams import Purpose, draw, stream
 from driftlab.model.schedule import Schedule, phase_ns
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import exact
+from driftlab.scenario.validate import as_fraction
 
 
 class MachinePlan(NamedTuple):
@@ -51,7 +51,7 @@ class MachinePlan(NamedTuple):
 
 def plan_run(scenario: Scenario, run: int) -> tuple[MachinePlan, ...]:
     """Plan run number `run` of a scenario: its machines in name order."""
-    roster = scenario.roster()
+    roster = scenario.machine_names()
     near = scenario.neighbours(run)
     return tuple(
         _plan_machine(scenario, run, i, rate, roster, near[i])
@@ -90,7 +90,7 @@ def _plan_machine(
 
 def schedule_of(scenario: Scenario, run: int, index: int, rate: float) -> Schedule:
     """Return when each tick of one machine is due."""
-    ticks, speed = exact(rate), exact(scenario.speed)
+    ticks, speed = as_fraction(rate), as_fraction(scenario.speed)
     phase = 0
     if scenario.phase == "random":
         word = draw(stream(scenario.seed, run, index, Purpose.PHASE), 0)

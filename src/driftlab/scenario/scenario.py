@@ -13,7 +13,7 @@ from typing import Any
 
 from driftlab.clocks.catalogue import require_fits
 from driftlab.clocks.physical_clock import PhysicalClock
-from driftlab.model.random_streams import DIE_BITS, Purpose, below, draw, stream
+from driftlab.model.random_streams import DIE_BITS, Purpose, draw, stream, uniform_below
 from driftlab.network.latency import Latency
 from driftlab.scenario.toml import toml_text
 from driftlab.scenario.topology import ALWAYS_FITS, neighbours
@@ -23,7 +23,7 @@ from driftlab.scenario.validate import (
     RUN_NUMBER_MAX,
     RateRange,
     ScenarioError,
-    exact,
+    as_fraction,
     parse_latency,
 )
 
@@ -178,7 +178,7 @@ class Scenario:
         """Return the same scenario but for some keys. Raises ScenarioError."""
         return Scenario.from_dict({**self.to_dict(), **changes})
 
-    def alone(self, run: int) -> "Scenario":
+    def for_run(self, run: int) -> "Scenario":
         """Return the scenario of one run alone, its rates drawn."""
         if self.runs == 1 and self.first_run == run and not isinstance(self.rates, RateRange):
             return self
@@ -193,7 +193,7 @@ class Scenario:
             return
         object.__setattr__(self, "send_one", self.send_one or 0)
         object.__setattr__(self, "send_all", self.send_all or 0)
-        one, every = exact(self.send_one or 0), exact(self.send_all or 0)
+        one, every = as_fraction(self.send_one or 0), as_fraction(self.send_all or 0)
         if one + every > 1:
             raise ScenarioError(
                 f"send_one {self.send_one} and send_all {self.send_all} add up to "
@@ -218,7 +218,7 @@ class Scenario:
     def _settle_channels(self) -> None:
         if not self.latencies:
             return
-        names = set(self.roster())
+        names = set(self.machine_names())
         for channel in self.latencies:
             for name in channel.split(">"):
                 if name not in names:
@@ -247,7 +247,7 @@ class Scenario:
         whole = 2**DIE_BITS
         if self.faces is not None:
             return 2 * whole // self.faces, 3 * whole // self.faces
-        one, every = exact(self.send_one or 0), exact(self.send_all or 0)
+        one, every = as_fraction(self.send_one or 0), as_fraction(self.send_all or 0)
         return int(one * whole), int((one + every) * whole)
 
     @property
@@ -257,7 +257,7 @@ class Scenario:
 
     def channel_latencies(self) -> dict[tuple[int, int], Latency]:
         """The latencies of the channels that have one of their own, by positions (from, to)."""
-        places = {name: place for place, name in enumerate(self.roster())}
+        places = {name: place for place, name in enumerate(self.machine_names())}
         own = {}
         for channel, text in self.latencies.items():
             sender, _, target = channel.partition(">")
@@ -266,14 +266,14 @@ class Scenario:
 
     def physical_clock(self, position: int) -> PhysicalClock:
         """How the physical clock of one machine is off."""
-        offset = exact(self.offset_ms[position]) if self.offset_ms else 0
-        skew = exact(self.skew_ppm[position]) if self.skew_ppm else 0
+        offset = as_fraction(self.offset_ms[position]) if self.offset_ms else 0
+        skew = as_fraction(self.skew_ppm[position]) if self.skew_ppm else 0
         return PhysicalClock(int(offset * 10**6), int(skew * 1000))
 
     @property
     def horizon_ns(self) -> int:
         """The length of a run in scenario nanoseconds."""
-        return int(exact(self.seconds) * 10**9)
+        return int(as_fraction(self.seconds) * 10**9)
 
     @property
     def expected_ticks(self) -> int:
@@ -295,17 +295,17 @@ class Scenario:
             return self.rates
         low, high = self.rates
         return tuple(
-            low + below(draw(stream(self.seed, run, i, Purpose.RATE), 0), high - low + 1)
+            low + uniform_below(draw(stream(self.seed, run, i, Purpose.RATE), 0), high - low + 1)
             for i in range(self.size)
         )
 
-    def roster(self) -> tuple[str, ...]:
+    def machine_names(self) -> tuple[str, ...]:
         """The machines' names in name order: the order of the rates."""
         return self.names or tuple(default_name(i) for i in range(self.size))
 
     def neighbours(self, run: int) -> tuple[tuple[int, ...], ...]:
         """Each machine's neighbours in one run, as positions in name order."""
-        return neighbours(self.topology, self.roster(), self.seed, run)
+        return neighbours(self.topology, self.machine_names(), self.seed, run)
 
     def to_dict(self) -> dict[str, Any]:
         """Return every key that is set, as plain numbers, text and lists."""

@@ -12,7 +12,7 @@ a loop nor a second link, and all begins anew where no such pair is left.
 from collections.abc import Sequence
 from typing import Final
 
-from driftlab.model.random_streams import Purpose, below, draw, mix, stream
+from driftlab.model.random_streams import Purpose, draw, mix, stream, uniform_below
 from driftlab.scenario.validate import ScenarioError
 
 Links = set[tuple[int, int]]
@@ -114,7 +114,7 @@ def _paired(size: int, degree: int, key: int) -> Links | None:
 
 def _take(stubs: list[int], word: int) -> int:
     """Take a stub out, the last one filling its place."""
-    place = below(word, len(stubs))
+    place = uniform_below(word, len(stubs))
     stubs[place], stubs[-1] = stubs[-1], stubs[place]
     return stubs.pop()
 

@@ -175,10 +175,10 @@ def parse_latency(key: str, text: Any) -> Latency:
 
 def _nanoseconds(key: str, text: str) -> int:
     seconds = _number(key, text, 0, LATENCY_SECONDS_MAX, " seconds")
-    return int(exact(seconds) * 10**9)
+    return int(as_fraction(seconds) * 10**9)
 
 
-def exact(number: float) -> "int | Fraction":
+def as_fraction(number: float) -> "int | Fraction":
     """Return the decimal number a person wrote, exactly: 0.1 is 1/10."""
     if isinstance(number, int):
         return number

@@ -26,7 +26,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from driftlab.clocks.physical_clock import PhysicalClock
-from driftlab.machine.effects import Post, Step
+from driftlab.machine.effects import Outgoing, Step
 from driftlab.machine.failure import ProcessError
 from driftlab.machine.machine import Machine
 from driftlab.model.event import Event, Message
@@ -34,9 +34,9 @@ from driftlab.model.random_streams import Purpose, draw, stream
 from driftlab.network.latency import Latency
 from driftlab.scenario.plan import MachinePlan
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
-from driftlab.simulator.tick_order import Stretch, agenda
+from driftlab.simulator.tick_order import TickBatch, tick_batches
 
-BEAT_TICKS: Final = 50_000  # at least, between two calls of `on_beat`
+PROGRESS_TICKS: Final = 50_000  # at least, between two calls of `on_beat`
 
 _new = tuple.__new__  # of a named tuple: several times faster than by its fields
 _sender = itemgetter(1)
@@ -45,7 +45,7 @@ _sender = itemgetter(1)
 Sink = Callable[[int, Event, int, Sequence[Message]], None]
 
 
-class Ways(NamedTuple):
+class NetworkConfig(NamedTuple):
     """How messages travel: the scenario's order, its latency, and those of single channels.
 
     `order` is "peers" or "arrival"; `own` has the latencies of channels that
@@ -62,7 +62,7 @@ class Ways(NamedTuple):
         return self.latency != Latency() or bool(self.own)
 
 
-class Ending(NamedTuple):
+class RunEnd(NamedTuple):
     """How a simulated run ended.
 
     `failures` has what each machine's process failed of, by position;
@@ -74,7 +74,7 @@ class Ending(NamedTuple):
     stopped_ns: int | None
 
 
-class Postbox:
+class Mailbox:
     """What is on its way to one machine, as its sockets would hold it.
 
     `by_arrival` gives messages out as they came, of the same instant in name
@@ -109,7 +109,7 @@ class Postbox:
         return [message for _, _, _, message in there]
 
 
-class PromptBox:
+class InstantMailbox:
     """A Postbox of a run whose messages take no time: they arrive in the order of their posting.
 
     `places` has the senders' positions by name if one sender's messages come
@@ -146,33 +146,33 @@ class PromptBox:
         return there
 
 
-Box = Postbox | PromptBox
+Box = Mailbox | InstantMailbox
 
 
 def simulate_run(
     plans: Sequence[MachinePlan],
     machines: Sequence[Machine],
-    ways: Ways,
+    ways: NetworkConfig,
     sink: Sink,
     on_beat: Callable[[int], None] | None = None,
-) -> Ending:
+) -> RunEnd:
     """Simulate one run of new machines; `sink` is given each event as it happens.
 
     `on_beat` is told now and then how many ticks are over, those of failed machines too.
     """
     run = _Run(plans, machines, ways, sink)
-    over, next_beat = 0, BEAT_TICKS
-    with collector_spared() as spare:
-        for begin_ns, stretch in agenda(plans):
+    over, next_beat = 0, PROGRESS_TICKS
+    with gc_frozen() as spare:
+        for begin_ns, stretch in tick_batches(plans):
             stopped_ns = run.take(begin_ns, stretch)
             if stopped_ns is not None or len(run.failures) == len(plans):
-                return Ending(run.failures, stopped_ns)
+                return RunEnd(run.failures, stopped_ns)
             over += len(stretch.dues)
             if on_beat is not None and over >= next_beat:
                 on_beat(over)
-                next_beat = over + BEAT_TICKS
+                next_beat = over + PROGRESS_TICKS
             spare()
-    return Ending(run.failures, None)
+    return RunEnd(run.failures, None)
 
 
 class _Run:
@@ -182,29 +182,29 @@ class _Run:
         self,
         plans: Sequence[MachinePlan],
         machines: Sequence[Machine],
-        ways: Ways,
+        ways: NetworkConfig,
         sink: Sink,
     ) -> None:
         by_arrival = ways.order == "arrival"
         self.failures: dict[int, str] = {}
         self._machines = machines
         self._acting = [
-            _Astray(machine, plan.physical) if any(plan.physical) else machine
+            _SkewedMachine(machine, plan.physical) if any(plan.physical) else machine
             for plan, machine in zip(plans, machines, strict=True)
         ]
         places = {plan.name: plan.position for plan in plans}
         self._boxes: list[Box] = [
-            Postbox(by_arrival=by_arrival)
+            Mailbox(by_arrival=by_arrival)
             if ways.take_time
-            else PromptBox(None if by_arrival else places)
+            else InstantMailbox(None if by_arrival else places)
             for _ in plans
         ]
-        self._post_office = _PostOffice(plans, ways, places, self._boxes)
+        self._post_office = _Network(plans, ways, places, self._boxes)
         self._sink = sink
         self._numbers = [0] * len(plans)  # of the next tick
         self._room = WAITING_MESSAGES_MAX  # for messages: at least so many may be posted
 
-    def take(self, begin_ns: int, stretch: Stretch) -> int | None:
+    def take(self, begin_ns: int, stretch: TickBatch) -> int | None:
         """Take the ticks of a stretch, but those of machines that have failed.
 
         Returns when a tick was due that would have sent more messages than
@@ -245,7 +245,7 @@ class _Run:
         return self._room < 0
 
 
-class _Astray:
+class _SkewedMachine:
     """A machine whose physical clock is off: it is shown what that clock shows."""
 
     def __init__(self, machine: Machine, clock: PhysicalClock) -> None:
@@ -256,13 +256,13 @@ class _Astray:
         return self._machine.tick(tick, found, self._clock.reading_ns(true_ns, true_ns))
 
 
-class _PostOffice:
+class _Network:
     """Puts what machines post into the boxes of those it is for, with the latency of the way."""
 
     def __init__(
         self,
         plans: Sequence[MachinePlan],
-        ways: Ways,
+        ways: NetworkConfig,
         places: Mapping[str, int],
         boxes: Sequence[Box],
     ) -> None:
@@ -276,7 +276,7 @@ class _PostOffice:
         self._own = {way: (latency, latency.is_drawn) for way, latency in ways.own.items()}
         self._boxes = boxes
 
-    def take(self, sender: int, tick: int, now_ns: int, post: Post) -> None:
+    def take(self, sender: int, tick: int, now_ns: int, post: Outgoing) -> None:
         """Put a message on its way to each of its targets."""
         targets, stamp, timestamp, payload = post
         places, boxes, takes_time = self._places, self._boxes, self._takes_time
@@ -296,7 +296,7 @@ class _PostOffice:
 
 
 @contextmanager
-def collector_spared() -> Iterator[Callable[[], None]]:
+def gc_frozen() -> Iterator[Callable[[], None]]:
     """Give what is to be called after each stretch; where others have frozen, it does nothing."""
     if gc.get_freeze_count():
         yield lambda: None

@@ -19,18 +19,18 @@ from typing import Final, NamedTuple
 from driftlab.model.schedule import NS_PER_SECOND, Schedule
 from driftlab.scenario.plan import MachinePlan
 
-STRETCH_TICKS: Final = 4096  # at least, where there are so many
-STRETCH_TICKS_EACH: Final = 4  # for a machine, on average
+BATCH_TICKS: Final = 4096  # at least, where there are so many
+BATCH_TICKS_EACH: Final = 4  # for a machine, on average
 
 
-class Stretch(NamedTuple):
+class TickBatch(NamedTuple):
     """Ticks in order: when each is due, in ns, and the position of its machine."""
 
     dues: Sequence[int]
     positions: Sequence[int]
 
 
-def agenda(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, Stretch]]:
+def tick_batches(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, TickBatch]]:
     """Yield every tick of a run, in order, in stretches; `plans` are in the order of positions.
 
     With each comes a time in ns that is to be added to when its ticks are due.
@@ -57,7 +57,7 @@ def _length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
     There are no such counts, but an empty list, if no common period fits in.
     """
     per_ns = sum(each.rate_num / each.rate_den for each in schedules) / NS_PER_SECOND
-    length_ns = max(1, int(max(STRETCH_TICKS, STRETCH_TICKS_EACH * len(schedules)) / per_ns))
+    length_ns = max(1, int(max(BATCH_TICKS, BATCH_TICKS_EACH * len(schedules)) / per_ns))
     period_ns = whole_period_ns(schedules)
     if period_ns > length_ns:
         return length_ns, []
@@ -72,11 +72,13 @@ def whole_period_ns(schedules: Sequence[Schedule]) -> int:
     return lcm(*(period // gcd(period, rate) for period, rate in periods))
 
 
-def _in_order(schedules: Sequence[Schedule], begins: Sequence[int], ends: Sequence[int]) -> Stretch:
+def _in_order(
+    schedules: Sequence[Schedule], begins: Sequence[int], ends: Sequence[int]
+) -> TickBatch:
     """Put in order, for every machine, the ticks from one number to before another."""
     ticks: list[tuple[int, int]] = []
     for position, schedule in enumerate(schedules):
         ticks += [(due, position) for due in schedule.dues(begins[position], ends[position])]
     ticks.sort(key=itemgetter(0))  # stable: machines that are due together stay in order
     # Arrays lie in memory in order too, which the tuples do not.
-    return Stretch(array("q", [due for due, _ in ticks]), array("q", [each for _, each in ticks]))
+    return TickBatch(array("q", [due for due, _ in ticks]), array("q", [each for _, each in ticks]))

@@ -19,18 +19,18 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.foreign.chrome.flows import Binding, bound
+from driftlab.foreign.chrome.flows import Binding, link_flows
 from driftlab.foreign.chrome.json_stream import DamagedError, elements
 from driftlab.foreign.chrome.slices import Slice
-from driftlab.foreign.fields import ALIASES, bare
-from driftlab.foreign.options import Asked, Execution
-from driftlab.foreign.records import Rows, Stretch
+from driftlab.foreign.fields import ALIASES, normalized_name
+from driftlab.foreign.options import Execution, ReadOptions
+from driftlab.foreign.records import Records, UnmatchedText
 from driftlab.foreign.text import Text, read_text
 from driftlab.foreign.text_log import executions_of
 
 KEY: Final = "traceEvents"
 _CLOCKS: Final = {
-    bare(one): name for name in ("clock", "lamport") for one in (name, *ALIASES[name])
+    normalized_name(one): name for name in ("clock", "lamport") for one in (name, *ALIASES[name])
 } | {"vector": "clock"}
 _EVENTS: Final = frozenset({"X", "B", "i", "I", "R"})
 _TIMED: Final = _EVENTS | {"s", "t", "f", "E"}
@@ -45,10 +45,10 @@ class _Sorted(NamedTuple):
     names: dict[tuple[str, Any, Any], str]
     ends: list[dict[str, Any]]
     bindings: list[Binding]
-    unread: list[Stretch]
+    unread: list[UnmatchedText]
 
 
-def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
+def read(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
     """Read files of trace events. Raises DriftlabError."""
     files = []
     for path in paths:
@@ -57,9 +57,9 @@ def read(paths: Sequence[Path], asked: Asked) -> list[Execution]:
     return executions_of(files, asked)
 
 
-def _rows(text: Text) -> Rows:
+def _rows(text: Text) -> Records:
     found = _sorted_out(text)
-    links = bound(found.slices, found.ends, found.flows, found.bindings)
+    links = link_flows(found.slices, found.ends, found.flows, found.bindings)
     hosts = _hosts(found)
     fields: dict[str, list[Any]] = {
         "host": [hosts[one.thread] for one in found.slices],
@@ -69,12 +69,15 @@ def _rows(text: Text) -> Rows:
     }
     _add_told(fields, found.slices)
     places = np.array([one.place for one in found.slices], np.int64)
-    unread = [Stretch(0, one.line, one.reason, "") for one in text.unread] + found.unread
+    unread = [UnmatchedText(0, one.line, one.reason, "") for one in text.unread] + found.unread
     unread += [
-        Stretch(0, int(text.line_of(np.array([place]))[0]), why) for place, why in links.unread
+        UnmatchedText(0, int(text.line_of(np.array([place]))[0]), why)
+        for place, why in links.unread
     ]
     unread.sort(key=lambda each: each.line)
-    return Rows(fields, text.line_of(places), np.zeros(len(places), np.int32), [text.name], unread)
+    return Records(
+        fields, text.line_of(places), np.zeros(len(places), np.int32), [text.name], unread
+    )
 
 
 def _sorted_out(text: Text) -> _Sorted:
@@ -84,10 +87,10 @@ def _sorted_out(text: Text) -> _Sorted:
             reason = _sort_in(found, place, each)
             if reason:
                 line = int(text.line_of(np.array([place]))[0])
-                found.unread.append(Stretch(0, line, reason, ""))
+                found.unread.append(UnmatchedText(0, line, reason, ""))
     except DamagedError as error:
         line = int(text.line_of(np.array([error.place]))[0])
-        found.unread.append(Stretch(0, line, str(error), ""))
+        found.unread.append(UnmatchedText(0, line, str(error), ""))
     return found
 
 
@@ -155,7 +158,7 @@ def _clocks_in(args: Any) -> dict[str, Any]:
     """Return the logical clocks among somebody's arguments: whole numbers, or objects of them."""
     found: dict[str, Any] = {}
     for key, value in args.items() if isinstance(args, dict) else ():
-        name = _CLOCKS.get(bare(key))
+        name = _CLOCKS.get(normalized_name(key))
         is_vector = name == "clock" and isinstance(value, dict) and value
         if name and all(map(_is_count, value.values() if is_vector else [value])):
             found.setdefault(name, value)

@@ -17,7 +17,7 @@ import numpy as np
 from driftlab.foreign.chrome.chrome_read import KEY
 from driftlab.foreign.chrome.slices import OURS
 from driftlab.foreign.options import Execution, UnwritableError
-from driftlab.foreign.text_columns import Written, write_text
+from driftlab.foreign.text_columns import TextColumns, write_text
 from driftlab.history.trace import Trace
 from driftlab.model.columns import MISSING, Array
 
@@ -39,7 +39,7 @@ def write(executions: Sequence[Execution], path: Path) -> None:
 
 
 def _elements(trace: Trace) -> list[dict[str, Any]]:
-    written = Written(trace, "chrome", is_strict=False)
+    written = TextColumns(trace, "chrome", is_strict=False)
     begins, lengths = _spread(trace)
     threads = (trace.process_column() + 1).tolist()
     columns = _columns(trace, written)
@@ -66,7 +66,7 @@ def _elements(trace: Trace) -> list[dict[str, Any]]:
     return found + _flows(trace, threads, begins)
 
 
-def _columns(trace: Trace, written: Written) -> dict[str, Sequence[Any]]:
+def _columns(trace: Trace, written: TextColumns) -> dict[str, Sequence[Any]]:
     columns: dict[str, Sequence[Any]] = dict(written.extra())
     columns.pop("sent", None)
     columns.pop("received", None)

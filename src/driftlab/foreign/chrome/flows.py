@@ -34,7 +34,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from driftlab.foreign.chrome.slices import Lane, Slice, Thread, lanes_of
+from driftlab.foreign.chrome.slices import Slice, SliceStack, Thread, slice_stacks
 
 BEGINS, PASSES, ENDS = 0, 1, 2
 _PHASES: Final = {"s": BEGINS, "t": PASSES, "f": ENDS}
@@ -54,7 +54,7 @@ class Binding(NamedTuple):
     words: dict[str, Any]
 
 
-class Links(NamedTuple):
+class FlowLinks(NamedTuple):
     """Of every slice its rank in its thread, and names of the messages it sent and received.
 
     unread: flow events that could not be used, where they stand and why.
@@ -66,15 +66,15 @@ class Links(NamedTuple):
     unread: list[tuple[int, str]]
 
 
-def bound(
+def link_flows(
     slices: Sequence[Slice],
     ends: Sequence[dict[str, Any]],
     flows: Sequence[dict[str, Any]],
     bindings: Sequence[Binding],
-) -> Links:
+) -> FlowLinks:
     """Find the slice of every flow event, and link those of one flow."""
-    lanes = lanes_of(slices, ends)
-    links = Links([0] * len(slices), [None] * len(slices), [None] * len(slices), [])
+    lanes = slice_stacks(slices, ends)
+    links = FlowLinks([0] * len(slices), [None] * len(slices), [None] * len(slices), [])
     for lane in lanes.values():
         for rank, number in enumerate(lane.slices):
             links.ranks[number] = rank
@@ -91,11 +91,11 @@ def bound(
     for binding in bindings:
         _bind(links, chains, binding)
     messages = [each for chain in chains.values() for each in _messages_of(chain, links.unread)]
-    _hold(links, messages, slices)
+    _assign_messages(links, messages, slices)
     return links
 
 
-def _slice_of(lane: Lane | None, flow: dict[str, Any]) -> int | None:
+def _slice_of(lane: SliceStack | None, flow: dict[str, Any]) -> int | None:
     """Return the slice of a flow event: around it, or the next one for an end without `bp`."""
     if lane is None:
         return None
@@ -129,7 +129,7 @@ def _id(given: Any) -> Any:
     return None if isinstance(given, bool | list | dict) else given
 
 
-def _bind(links: Links, chains: dict[Key, list[Step]], binding: Binding) -> None:
+def _bind(links: FlowLinks, chains: dict[Key, list[Step]], binding: Binding) -> None:
     is_out, is_in = (_is_true(binding.words.get(word)) for word in ("flow_out", "flow_in"))
     name = _id(binding.words.get("bind_id"))
     if not (is_out or is_in):
@@ -160,7 +160,7 @@ def _messages_of(chain: list[Step], unread: list[tuple[int, str]]) -> list[Messa
     return found
 
 
-def _hold(links: Links, messages: list[Message], slices: Sequence[Slice]) -> None:
+def _assign_messages(links: FlowLinks, messages: list[Message], slices: Sequence[Slice]) -> None:
     """Fill in who sent and received; the first in its thread of what one event sent there."""
     messages.sort(key=lambda each: links.ranks[each[1]])
     held: set[tuple[int, Thread]] = set()

@@ -39,7 +39,7 @@ class Slice(NamedTuple):
         return ours if isinstance(ours, dict) else None
 
 
-class Lane(NamedTuple):
+class SliceStack(NamedTuple):
     """The slices of one thread by time, all columns of one length.
 
     slices: their numbers. times, ends: nanoseconds. places: where they stand in
@@ -89,7 +89,9 @@ class Lane(NamedTuple):
         return bisect_right(self.places, place, low, high), high
 
 
-def lanes_of(slices: Sequence[Slice], ends: Sequence[dict[str, Any]]) -> dict[Thread, Lane]:
+def slice_stacks(
+    slices: Sequence[Slice], ends: Sequence[dict[str, Any]]
+) -> dict[Thread, SliceStack]:
     """Return the lane of every thread. Both are in the file's order."""
     of: dict[Thread, list[int]] = {}
     for number, one in enumerate(slices):
@@ -98,15 +100,17 @@ def lanes_of(slices: Sequence[Slice], ends: Sequence[dict[str, Any]]) -> dict[Th
     for end in ends:
         closing.setdefault(end["thread"], []).append((end["time"], end["place"]))
     return {
-        thread: _lane(slices, numbers, sorted(closing.get(thread, ())))
+        thread: _slice_stack(slices, numbers, sorted(closing.get(thread, ())))
         for thread, numbers in of.items()
     }
 
 
-def _lane(slices: Sequence[Slice], numbers: list[int], closing: list[tuple[int, int]]) -> Lane:
+def _slice_stack(
+    slices: Sequence[Slice], numbers: list[int], closing: list[tuple[int, int]]
+) -> SliceStack:
     numbers.sort(key=lambda number: slices[number].time)
     mine = [slices[number] for number in numbers]
-    lane = Lane(
+    lane = SliceStack(
         numbers,
         [one.time for one in mine],
         [NEVER if one.end is None else one.end for one in mine],
@@ -120,7 +124,7 @@ def _lane(slices: Sequence[Slice], numbers: list[int], closing: list[tuple[int, 
     return lane
 
 
-def _nest(lane: Lane, mine: Sequence[Slice], closing: list[tuple[int, int]]) -> None:
+def _nest(lane: SliceStack, mine: Sequence[Slice], closing: list[tuple[int, int]]) -> None:
     """Fill in what needs the stack: once through slices and ends, by time and place."""
     around: list[int] = []  # begun, and not known to have ended
     opened: list[int] = []  # those of them that an `E` ends
@@ -147,7 +151,7 @@ def _nest(lane: Lane, mine: Sequence[Slice], closing: list[tuple[int, int]]) -> 
         lane.reach.append(until if outer < 0 else max(until, lane.reach[outer]))
 
 
-def _close(lane: Lane, opened: list[int], end: tuple[int, int]) -> None:
+def _close(lane: SliceStack, opened: list[int], end: tuple[int, int]) -> None:
     if opened:
         rank = opened.pop()
         lane.ends[rank], lane.closings[rank] = end

@@ -19,7 +19,7 @@ import numpy as np
 
 from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.trace import Trace
-from driftlab.model.columns import NOBODY, RECEIVE, UNSAID, Array, Timestamps
+from driftlab.model.columns import NOBODY, RECEIVE, UNKNOWN_KIND, Array, Timestamps
 
 TURNS_MAX: Final = 64  # messages of one event after which the rest is kept as it is
 
@@ -58,7 +58,7 @@ class _Entries:
         return np.where(self._keys[places] == keys, self.values[places], 0)
 
 
-def implied_messages(trace: Trace) -> Messages:
+def messages_from_vectors(trace: Trace) -> Messages:
     """Return the messages that vector timestamps imply.
 
     `source` is UNMATCHED where what an event has heard of is no event of the
@@ -71,14 +71,14 @@ def implied_messages(trace: Trace) -> Messages:
     nothing = np.zeros(0, np.int64)
     held = trace.timestamps
     if held is None or held.clock != "vector" or not len(held.values):
-        return Messages(source, sender, nothing, nothing, uneven=nothing)
+        return Messages(source, sender, nothing, nothing, stamp_per_target=nothing)
     entries = _Entries(held, rows, trace.processes)
     place = trace.process_column().astype(np.int64)
     news = _direct(_news(trace, held, entries, place), entries, held)
-    first, more = _parted(news)
+    first, more = _split_first(news)
     source[first.row] = first.source
     sender[first.row] = first.process
-    return Messages(source, sender, more.row, more.source, uneven=nothing, implied=True)
+    return Messages(source, sender, more.row, more.source, stamp_per_target=nothing, implied=True)
 
 
 def _news(trace: Trace, held: Timestamps, entries: _Entries, place: Array) -> _News:
@@ -103,7 +103,7 @@ def _can_be_heard(trace: Trace, entries: _Entries) -> Array:
     sender the log names received only from it.
     """
     of = trace.columns
-    heard: Array = ((of.kind == UNSAID) | (of.kind == RECEIVE))[entries.row]
+    heard: Array = ((of.kind == UNKNOWN_KIND) | (of.kind == RECEIVE))[entries.row]
     if of.sender is not None:
         named = of.sender[entries.row]
         heard &= (named == NOBODY) | (named == entries.process)
@@ -158,7 +158,7 @@ def _direct(news: _News, entries: _Entries, held: Timestamps) -> _News:
     return direct.only(np.lexsort((np.arange(len(direct.row)), direct.row)))
 
 
-def _parted(news: _News) -> tuple[_News, _News]:
+def _split_first(news: _News) -> tuple[_News, _News]:
     """Return one message of each event, an unmatched one if there is one, and all others."""
     order = np.lexsort((news.source >= 0, news.row))
     news = news.only(order)

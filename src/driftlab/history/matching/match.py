@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.history.matching.from_vectors import implied_messages
+from driftlab.history.matching.from_vectors import messages_from_vectors
 from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
-from driftlab.history.matching.send_index import Finder, Reach
+from driftlab.history.matching.send_index import Recipients, SendIndex
 from driftlab.history.trace import Trace
 from driftlab.model.columns import EVERY_PEER, MISSING, NO_TARGET, NOBODY, RECEIVE, Array
 
@@ -35,7 +35,7 @@ def match(trace: Trace) -> Messages:
     if of.sender is not None and of.stamp is not None and of.clock is not None:
         return _by_stamp(trace)
     if trace.timestamps is not None and trace.timestamps.clock == "vector":
-        return implied_messages(trace)
+        return messages_from_vectors(trace)
     return _messages(trace, np.where(of.kind == RECEIVE, UNMATCHED, NOTHING))
 
 
@@ -47,7 +47,11 @@ def _messages(trace: Trace, source: Array, **more: Any) -> Messages:
         there = np.flatnonzero(source >= 0)
         sender[there] = np.searchsorted(trace.starts, source[there], side="right") - 1
     return Messages(
-        source, sender, nothing, nothing, **{"uneven": nothing, "renamed": nothing, **more}
+        source,
+        sender,
+        nothing,
+        nothing,
+        **{"stamp_per_target": nothing, "matched_by_position": nothing, **more},
     )
 
 
@@ -66,42 +70,42 @@ def _by_name(trace: Trace) -> Messages:
     source[(of.received == MISSING) & (of.kind == RECEIVE)] = UNMATCHED
     rows = np.flatnonzero(source >= 0)
     process = trace.process_column()
-    reached = Reach(trace).reaches(source[rows], process[source[rows]], process[rows])
+    reached = Recipients(trace).reaches(source[rows], process[source[rows]], process[rows])
     is_told = of.target is not None and (of.target[source[rows]] != NO_TARGET)
-    return _messages(trace, source, astray=rows[~reached & is_told])
+    return _messages(trace, source, misdelivered=rows[~reached & is_told])
 
 
 def _by_stamp(trace: Trace) -> Messages:
     of = trace.columns
     receives = np.flatnonzero((of.sender != NOBODY) & (of.stamp != MISSING))
     source = np.full(len(trace), NOTHING, np.int64)
-    finder = Finder(trace)
+    finder = SendIndex(trace)
     sender, stamp = of.sender[receives], of.stamp[receives]
     to = (np.searchsorted(trace.starts, receives, side="right") - 1).astype(np.int32)
     found = finder.find(sender, stamp, to)
-    early, late = _shifted(trace, finder, sender, stamp, to, found)
-    uneven = _uneven(trace, finder, sender, stamp, to, found)
+    early, late = _off_by_one_stamps(trace, finder, sender, stamp, to, found)
+    uneven = _per_target_stamps(trace, finder, sender, stamp, to, found)
     again, uneven = _alike(trace, found, uneven)
-    miscounted = _miscounted(trace, sender, stamp, to, found)
+    miscounted = _miscounted_sends(trace, sender, stamp, to, found)
     renamed = _union(late, again, miscounted, _in_gaps(trace, sender, to, found))
-    astray = _astray(finder, sender, stamp, to, found)
+    astray = _misdelivered(finder, sender, stamp, to, found)
     source[receives] = found
     # A receive that does not name its message cannot be matched.
     source[(of.sender != NOBODY) & (of.stamp == MISSING)] = UNMATCHED
     source[(of.kind == RECEIVE) & (of.sender == NOBODY)] = UNMATCHED
     return _messages(
-        trace, source, early=early, uneven=receives[uneven], renamed=receives[renamed],
-        astray=receives[astray],
+        trace, source, stamp_before_send=early, stamp_per_target=receives[uneven],
+        matched_by_position=receives[renamed], misdelivered=receives[astray],
     )  # fmt: skip
 
 
-def holed(trace: Trace) -> set[int]:
+def processes_with_gaps(trace: Trace) -> set[int]:
     """Return the positions of the processes whose log has holes."""
-    return set((np.searchsorted(trace.starts, trace.holes, side="right") - 1).tolist())
+    return set((np.searchsorted(trace.starts, trace.gaps, side="right") - 1).tolist())
 
 
-def _shifted(
-    trace: Trace, finder: "Finder", sender: Array, stamp: Array, to: Array, found: Array
+def _off_by_one_stamps(
+    trace: Trace, finder: "SendIndex", sender: Array, stamp: Array, to: Array, found: Array
 ) -> tuple[frozenset[int], Array]:
     """Try whether a sender's messages all carry one less than its clock, or one more.
 
@@ -109,7 +113,7 @@ def _shifted(
     """
     early, late = set(), [np.zeros(0, np.int64)]
     for one in np.unique(sender[found == UNMATCHED]).tolist():
-        if one in holed(trace):
+        if one in processes_with_gaps(trace):
             continue  # what is missing may have those names
         mine = np.flatnonzero(sender == one)
         plain = int((found[mine] >= 0).sum())
@@ -124,15 +128,15 @@ def _shifted(
     return frozenset(early), np.concatenate(late)
 
 
-def _uneven(
-    trace: Trace, finder: "Finder", sender: Array, stamp: Array, to: Array, found: Array
+def _per_target_stamps(
+    trace: Trace, finder: "SendIndex", sender: Array, stamp: Array, to: Array, found: Array
 ) -> Array:
     """Look for messages of an event with several targets that carry less; change `found`.
 
     An event that counts once for each of k targets leaves with stamps from its
     clock down to k - 1 less.
     """
-    lacking = list(holed(trace))
+    lacking = list(processes_with_gaps(trace))
     if trace.columns.target is None:
         return np.zeros(0, np.int64)
     fitted = [np.zeros(0, np.int64)]
@@ -173,7 +177,7 @@ def _alike(trace: Trace, found: Array, uneven: Array) -> tuple[Array, Array]:
     return uneven[alike], uneven[~alike]
 
 
-def _miscounted(trace: Trace, sender: Array, stamp: Array, to: Array, found: Array) -> Array:
+def _miscounted_sends(trace: Trace, sender: Array, stamp: Array, to: Array, found: Array) -> Array:
     """Match what is left with sends whose clock should have been that; change `found`.
 
     A send counts one more than the event before. If its clock says something
@@ -189,12 +193,12 @@ def _miscounted(trace: Trace, sender: Array, stamp: Array, to: Array, found: Arr
     should[starts[starts < len(clock)]] = 1
     is_send = trace.columns.sender == NOBODY
     wrong = is_send & (clock != should) & (clock != MISSING) & (should != MISSING + 1)
-    wrong[trace.holes] = False  # what was before is not known
-    begun = [author.from_start for author in trace.authors] or [False] * trace.processes
+    wrong[trace.gaps] = False  # what was before is not known
+    begun = [author.from_start for author in trace.process_info] or [False] * trace.processes
     firsts = starts[~np.array(begun, bool)]
     wrong[firsts[firsts < len(clock)]] = False
     should[~wrong] = MISSING  # named by nothing
-    other = Finder(trace, should).find(sender[left], stamp[left], to[left])
+    other = SendIndex(trace, should).find(sender[left], stamp[left], to[left])
     taken = found >= 0
     width = trace.processes
     fits = (other >= 0) & ~np.isin(other * width + to[left], found[taken] * width + to[taken])
@@ -202,13 +206,13 @@ def _miscounted(trace: Trace, sender: Array, stamp: Array, to: Array, found: Arr
     return left[fits]
 
 
-def _astray(finder: Finder, sender: Array, stamp: Array, to: Array, found: Array) -> Array:
+def _misdelivered(finder: SendIndex, sender: Array, stamp: Array, to: Array, found: Array) -> Array:
     """Match what is left with sends to somebody else; change `found`, return what was matched.
 
     What happened before is no less before because it came to the wrong process.
     """
     left = np.flatnonzero(found == UNMATCHED)
-    other = finder.find_astray(sender[left], stamp[left], to[left])
+    other = finder.find_misdelivered(sender[left], stamp[left], to[left])
     found[left] = other
     return left[other >= 0]
 
@@ -229,22 +233,22 @@ def _in_gaps(trace: Trace, sender: Array, to: Array, found: Array) -> Array:
     if not 0 < len(left) <= LEFT_MAX or trace.columns.target is None:
         return left[:0]
     renamed: list[int] = []
-    lacking, reach = holed(trace), Reach(trace)
+    lacking, reach = processes_with_gaps(trace), Recipients(trace)
     channels = {(int(sender[each]), int(to[each])) for each in left.tolist()}
     for one, other in sorted(each for each in channels if not lacking & set(each)):
         mine = np.flatnonzero((sender == one) & (to == other))
         rows = channel_sends(trace, reach, one, other)
-        renamed += fill_gaps(mine, rows[~np.isin(rows, found[mine])], found)
+        renamed += match_by_channel_position(mine, rows[~np.isin(rows, found[mine])], found)
     return np.array(sorted(renamed), np.int64)
 
 
-def channel_sends(trace: Trace, reach: Reach, one: int, other: int) -> Array:
+def channel_sends(trace: Trace, reach: Recipients, one: int, other: int) -> Array:
     """Return the rows of all that one process sent to another."""
     rows = np.arange(*trace.starts[[one, one + 1]])
     return rows[reach.reaches(rows, np.full(len(rows), one), np.full(len(rows), other))]
 
 
-def fill_gaps(mine: Array, sends: Array, found: Array) -> list[int]:
+def match_by_channel_position(mine: Array, sends: Array, found: Array) -> list[int]:
     """Match the receives of one channel that are left, in order, with sends that are left."""
     filled: list[int] = []
     low, waiting = -1, list[int]()
@@ -278,10 +282,10 @@ def sends_of(trace: Trace, messages: Messages, sender: Array, stamp: Array, to: 
     They are named as those messages are whose receives are matched: a sender
     whose stamps are early is known, and so is an event whose stamps are uneven.
     """
-    finder = Finder(trace)
-    early = np.isin(sender, list(messages.early))
+    finder = SendIndex(trace)
+    early = np.isin(sender, list(messages.stamp_before_send))
     found = finder.find(sender, stamp + early, to)
-    rows = np.concatenate([messages.uneven, messages.renamed])
+    rows = np.concatenate([messages.stamp_per_target, messages.matched_by_position])
     if len(rows):
         width = trace.processes
         process = np.searchsorted(trace.starts, rows, side="right") - 1

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from driftlab.model.columns import Array
+from driftlab.arrays import IntArray
 
 NOTHING: Final = -1  # in `source`: the event received no message
 UNMATCHED: Final = -2  # it received one whose send is not in the trace
@@ -29,17 +29,17 @@ class Messages(NamedTuple):
     astray i8: rows of receives of a message that was sent to another process.
     """
 
-    source: Array
-    sender: Array
-    more_to: Array
-    more_from: Array
-    early: frozenset[int] = frozenset()
-    uneven: Array = np.zeros(0, np.int64)
-    renamed: Array = np.zeros(0, np.int64)
+    source: IntArray
+    sender: IntArray
+    extra_receives: IntArray
+    extra_sends: IntArray
+    stamp_before_send: frozenset[int] = frozenset()
+    stamp_per_target: IntArray = np.zeros(0, np.int64)
+    matched_by_position: IntArray = np.zeros(0, np.int64)
     implied: bool = False
-    astray: Array = np.zeros(0, np.int64)
+    misdelivered: IntArray = np.zeros(0, np.int64)
 
     @property
-    def receives(self) -> Array:
+    def receives(self) -> IntArray:
         """Rows of the events that received a message whose send is there, rising."""
         return np.flatnonzero(self.source >= 0)

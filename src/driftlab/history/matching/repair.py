@@ -16,14 +16,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.history.matching.keys import arrival_rows, arrivals_taken, receive_names
-from driftlab.history.matching.send_index import Finder
+from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.trace import Trace
 from driftlab.model.columns import Array
 
-MENDED_MAX: Final = 10_000  # more than these are no slips of the pen: nothing is mended
+REPAIRS_MAX: Final = 10_000  # more than these are no slips of the pen: nothing is mended
 
 
-class Mended(NamedTuple):
+class RepairedTrace(NamedTuple):
     """A trace whose names fit together, and what was written otherwise in the one it is of.
 
     misread: rows of receives that named their message wrong. misfound: numbers
@@ -31,20 +31,20 @@ class Mended(NamedTuple):
     """
 
     trace: Trace
-    misread: Array
-    misfound: Array
+    misnamed_receives: Array
+    misnamed_arrivals: Array
     found_at: Array
 
 
-def mended(trace: Trace) -> Mended:
+def repair_names(trace: Trace) -> RepairedTrace:
     """Return the trace with names mended where that can be done."""
     none = np.zeros(0, np.int64)
     of = trace.columns
     if trace.arrivals is None or of.sender is None or of.stamp is None or of.clock is None:
-        return Mended(trace, none, none, none)
+        return RepairedTrace(trace, none, none, none)
     pairs = _pairs(trace)
     if not pairs:
-        return Mended(trace, none, none, none)
+        return RepairedTrace(trace, none, none, none)
     return _rewritten(trace, np.array(pairs, np.int64))
 
 
@@ -52,9 +52,9 @@ def _pairs(trace: Trace) -> list[tuple[int, int]]:
     """Return rows of receives, each with the number of the arrival that it should have named."""
     rows, places = arrivals_taken(trace)
     process: Array = np.searchsorted(trace.starts, rows, side="right") - 1
-    holed = np.unique(np.searchsorted(trace.starts, trace.holes, side="right") - 1)
+    holed = np.unique(np.searchsorted(trace.starts, trace.gaps, side="right") - 1)
     lone = np.flatnonzero((places < 0) & ~np.isin(process, holed))
-    if not 0 < len(lone) <= MENDED_MAX:
+    if not 0 < len(lone) <= REPAIRS_MAX:
         return []
     found_at = arrival_rows(trace)
     begins: Array = np.searchsorted(found_at, trace.starts)
@@ -94,13 +94,13 @@ def _swapped(trace: Trace, lone: Array, places: Array, taken: Array) -> dict[int
     return found
 
 
-def _rewritten(trace: Trace, pairs: Array) -> Mended:
+def _rewritten(trace: Trace, pairs: Array) -> RepairedTrace:
     """Give each pair one name: that which was sent, or if both were, that which was found."""
     of, held = trace.columns, trace.arrivals
     assert held is not None
     rows, arrivals = pairs[:, 0], pairs[:, 1]
     to = np.searchsorted(trace.starts, rows, side="right") - 1
-    finder = Finder(trace)
+    finder = SendIndex(trace)
     was_found = finder.find(held.sender[arrivals], held.stamp[arrivals], to) >= 0
     was_received = finder.find(of.sender[rows], of.stamp[rows], to) >= 0
     misfound = was_received & ~was_found
@@ -114,6 +114,6 @@ def _rewritten(trace: Trace, pairs: Array) -> Mended:
         columns=of._replace(sender=sender, stamp=stamp),
         arrivals=held._replace(sender=found_sender, stamp=found_stamp),
     )
-    return Mended(
+    return RepairedTrace(
         changed, rows[~misfound], arrivals[misfound], arrival_rows(trace)[arrivals[misfound]]
     )

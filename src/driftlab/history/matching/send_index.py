@@ -11,12 +11,12 @@ from driftlab.model.columns import (
     NOBODY,
     SEND,
     SET_FIRST,
-    UNSAID,
+    UNKNOWN_KIND,
     Array,
 )
 
 
-class Reach:
+class Recipients:
     """Knows to whom events sent, as the log says."""
 
     def __init__(self, trace: Trace) -> None:
@@ -46,13 +46,13 @@ class Reach:
         return answer
 
 
-class Finder:
+class SendIndex:
     """Finds the send that a process made at a clock, to a certain process."""
 
     def __init__(self, trace: Trace, clock: Array = None) -> None:
         """`clock`: names of the sends, where they are not their clocks."""
         self._trace = trace
-        self._reach = Reach(trace)
+        self._reach = Recipients(trace)
         self._clock = trace.columns.clock if clock is None else clock
         rows = _sends(trace)
         if clock is not None:
@@ -73,7 +73,7 @@ class Finder:
             return np.searchsorted(self._values, clock).astype(np.int64), 0, len(self._values) + 1
         return clock - low, low, span
 
-    def find_astray(self, sender: Array, stamp: Array, to: Array) -> Array:
+    def find_misdelivered(self, sender: Array, stamp: Array, to: Array) -> Array:
         """Return the rows of the only sends of these names, to whomever they went; else UNMATCHED.
 
         Not those that went to the process itself that sent.
@@ -152,7 +152,7 @@ def _sends(trace: Trace) -> Array:
     of = trace.columns
     if of.target is not None:
         return np.flatnonzero(of.target != NO_TARGET)
-    return np.flatnonzero((of.kind == SEND) | (of.kind == UNSAID))
+    return np.flatnonzero((of.kind == SEND) | (of.kind == UNKNOWN_KIND))
 
 
 def _among(trace: Trace, every: Array, sender: Array, to: Array) -> Array:

@@ -13,17 +13,17 @@ from typing import Final
 
 import numpy as np
 
-from driftlab.history.happened_before import Order
+from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.history.vector_times import walk
 from driftlab.judge.rules.channels import has_messages
-from driftlab.judge.rules.context import Case
-from driftlab.judge.rules.rule import Findings, Rule, Telling, findings
+from driftlab.judge.rules.context import Context
+from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
 from driftlab.model.columns import Array
 
 
-def _before_sent(case: Case) -> Findings:
+def _before_sent(case: Context) -> Findings:
     """No message is received before it is sent: not in causal order, not in time."""
     cycles = cycles_of(case.trace, case.messages)
     to, came_from = case.pairs
@@ -31,16 +31,16 @@ def _before_sent(case: Case) -> Findings:
     receives, sends = to[early], came_from[early]
     rows = np.concatenate([np.array([cycle[-1] for cycle in cycles], np.int64), receives])
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         if number < len(cycles):
             cycle = cycles[number]
-            return Telling(
+            return Explanation(
                 "no event in its own past",
                 f"{case.name(cycle[-1])} happened before itself",
                 tuple(cycle),
             )
         row, send = int(receives[number - len(cycles)]), int(sends[number - len(cycles)])
-        return Telling(
+        return Explanation(
             f"a tick after {_began(case)[send]} ns, when it was sent",
             f"a tick at {_began(case)[row]} ns",
             (send, row),
@@ -52,19 +52,19 @@ def _before_sent(case: Case) -> Findings:
 NS_ASIDE_MAX = 1_000_000_000  # how far apart machines that were started by hand may have begun
 
 
-def _began(case: Case) -> Array:
+def _began(case: Context) -> Array:
     of = case.columns
     return of.due_ns if of.late_ns is None else of.due_ns + of.late_ns
 
 
-def _early_in_time(case: Case, to: Array, came_from: Array) -> Array:
+def _early_in_time(case: Context, to: Array, came_from: Array) -> Array:
     """Whether a message was received in a tick that was over before the one that sent it.
 
     In simulated time a receive is strictly later. For real, a tick looks into
     its sockets after it began, and before the next begins.
     """
     of = case.columns
-    if of.due_ns is None or not len(case.trace.authors):
+    if of.due_ns is None or not len(case.trace.process_info):
         return np.zeros(len(to), bool)
     began = _began(case)
     if case.author(0).simulated:
@@ -92,7 +92,7 @@ def cycles_of(trace: Trace, messages: Messages) -> list[list[int]]:
     """
     found: list[list[int]] = []
     while len(found) < CYCLES_MAX:
-        cycle = Order(trace, messages).cycle()
+        cycle = HappenedBefore(trace, messages).cycle()
         if not cycle:
             break
         rest = {pair: _without(messages, *pair) for pair in _messages_in(messages, cycle)}
@@ -109,8 +109,8 @@ def _messages_in(messages: Messages, cycle: Sequence[int]) -> list[tuple[int, in
 
 
 def _sources(messages: Messages, row: int) -> list[int]:
-    low, high = np.searchsorted(messages.more_to, (row, row + 1))
-    return [int(messages.source[row]), *messages.more_from[low:high].tolist()]
+    low, high = np.searchsorted(messages.extra_receives, (row, row + 1))
+    return [int(messages.source[row]), *messages.extra_sends[low:high].tolist()]
 
 
 def _without(messages: Messages, sent: int, to: int) -> Messages:
@@ -119,8 +119,10 @@ def _without(messages: Messages, sent: int, to: int) -> Messages:
         source = messages.source.copy()
         source[to] = UNMATCHED
         return messages._replace(source=source)
-    kept = (messages.more_to != to) | (messages.more_from != sent)
-    return messages._replace(more_to=messages.more_to[kept], more_from=messages.more_from[kept])
+    kept = (messages.extra_receives != to) | (messages.extra_sends != sent)
+    return messages._replace(
+        extra_receives=messages.extra_receives[kept], extra_sends=messages.extra_sends[kept]
+    )
 
 
 def _placed(trace: Trace, messages: Messages) -> int:

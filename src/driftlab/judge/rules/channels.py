@@ -8,12 +8,12 @@ import numpy as np
 
 from driftlab.history.matching.keys import arrival_names, occurrences, receive_names
 from driftlab.history.matching.messages import UNMATCHED
-from driftlab.judge.rules.context import Case
-from driftlab.judge.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
+from driftlab.judge.rules.context import Context
+from driftlab.judge.rules.rule import NO_ROWS, Explanation, Findings, Rule, findings
 from driftlab.model.columns import MISSING, NOBODY, RECEIVE, Array
 
 
-def has_messages(case: Case) -> bool:
+def has_messages(case: Context) -> bool:
     """Whether a history has any message, matched or not."""
     return bool((case.messages.source != -1).any()) or bool(case.is_receive.any())
 
@@ -23,31 +23,31 @@ def has_messages(case: Case) -> bool:
 _HIDDEN = "it names no message, or the send may be where the sender's log has a hole or ends"
 
 
-def _from_nowhere(case: Case) -> Findings:
+def _from_nowhere(case: Context) -> Findings:
     """Every message that was received, or found, was sent, and to whom it came."""
     lone = np.flatnonzero(case.messages.source == UNMATCHED)
-    extra = case.messages.more_to[case.messages.more_from < 0]
+    extra = case.messages.extra_receives[case.messages.extra_sends < 0]
     rows = np.union1d(lone, extra)
     may_be = np.array([_may_be_missing(case, row) for row in rows.tolist()], bool)
-    astray, found = case.messages.astray, _found_only(case)
+    astray, found = case.messages.misdelivered, _found_only(case)
     wrong = np.concatenate([rows[~may_be], astray, case.arrival_rows[found]])
     ends = np.cumsum([len(rows[~may_be]), len(astray)])
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         row = int(wrong[number])
         if number >= ends[1]:
             return _told_found(case, row, int(found[number - ends[1]]))
         what = f"a send by {_sender(case, row)} {_named(case, row)}"
         if number < ends[0]:
-            return Telling(what, "no such send", (row,))
+            return Explanation(what, "no such send", (row,))
         send = int(case.messages.source[row])
         to = " and ".join(case.trace.names[place] for place in case.trace.targets_of(send))
-        return Telling(what, f"{case.name(send)} sent it to {to}", (send, row))
+        return Explanation(what, f"{case.name(send)} sent it to {to}", (send, row))
 
     return findings(wrong, tell, rows[may_be], _HIDDEN)
 
 
-def _found_only(case: Case) -> Array:
+def _found_only(case: Context) -> Array:
     """Return the numbers of arrivals that nobody sent and nobody received, as far as is known."""
     held, clock = case.trace.arrivals, case.columns.clock
     if held is None or clock is None:
@@ -58,27 +58,27 @@ def _found_only(case: Case) -> Array:
     return np.array([each for each in lone.tolist() if not _may_be_sent(case, each)], np.int64)
 
 
-def _may_be_sent(case: Case, arrival: int) -> bool:
+def _may_be_sent(case: Context, arrival: int) -> bool:
     held = case.trace.arrivals
     assert held is not None
     sender, stamp = int(held.sender[arrival]), int(held.stamp[arrival])
     return bool(case.is_absent[sender]) or _gaps(case).may_hide(sender, stamp)
 
 
-def _told_found(case: Case, row: int, arrival: int) -> Telling:
+def _told_found(case: Context, row: int, arrival: int) -> Explanation:
     held = case.trace.arrivals
     assert held is not None
     name, stamp = case.trace.names[int(held.sender[arrival])], int(held.stamp[arrival])
     to = case.trace.names[case.trace.process_of(row)]
-    return Telling(f"a send by {name} to {to} with clock {stamp}", "no such send", (row,))
+    return Explanation(f"a send by {name} to {to} with clock {stamp}", "no such send", (row,))
 
 
-def _sender(case: Case, row: int) -> str:
+def _sender(case: Context, row: int) -> str:
     place = int(case.messages.sender[row])
     return "somebody" if place == NOBODY else case.trace.names[place]
 
 
-def _named(case: Case, row: int) -> str:
+def _named(case: Context, row: int) -> str:
     of = case.columns
     to = case.trace.names[case.trace.process_of(row)]
     if of.received is not None and of.received[row] != MISSING:
@@ -88,7 +88,7 @@ def _named(case: Case, row: int) -> str:
     return f"to {to}"
 
 
-def _has_name(case: Case, row: int) -> bool:
+def _has_name(case: Context, row: int) -> bool:
     """Whether a receive names its message: without its name no send can be told to be missing."""
     of = case.columns
     if of.received is not None and of.received[row] != MISSING:
@@ -98,31 +98,31 @@ def _has_name(case: Case, row: int) -> bool:
     return of.stamp is None or bool(of.stamp[row] != MISSING)
 
 
-def _may_be_missing(case: Case, row: int) -> bool:
+def _may_be_missing(case: Context, row: int) -> bool:
     """Whether the send of an unmatched message may be there, or in what the log does not hold."""
     if not _has_name(case, row):
         return True
     sender = int(case.messages.sender[row])
     if sender == NOBODY:
-        return bool(case.has_holes.any() or case.is_open.any())
+        return bool(case.has_gaps.any() or case.is_open.any())
     if case.is_absent[sender]:
         return True
     of = case.columns
     if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
-        return bool(case.has_holes[sender] or case.is_open[sender])
+        return bool(case.has_gaps[sender] or case.is_open[sender])
     stamp = int(of.stamp[row])
     return _gaps(case).may_hide(sender, stamp)
 
 
-def _gaps(case: Case) -> "_Gaps":
-    gaps: _Gaps = case.kept("named gaps", _Gaps)
+def _gaps(case: Context) -> "_Gaps":
+    gaps: _Gaps = case.cached("named gaps", _Gaps)
     return gaps
 
 
 class _Gaps:
     """Where in each process's clocks events may be that its log does not hold."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Context) -> None:
         self._case = case
         self._known: dict[int, tuple[Array, Array]] = {}
 
@@ -136,7 +136,7 @@ class _Gaps:
     def _of(self, sender: int) -> tuple[Array, Array]:
         case, clock = self._case, self._case.columns.clock
         begin, end = (int(case.trace.starts[sender + step]) for step in (0, 1))
-        holes = case.trace.holes
+        holes = case.trace.gaps
         mine = holes[(holes >= begin) & (holes < end)]
         low = np.where(mine > begin, clock[np.maximum(mine - 1, 0)], MISSING)
         high = clock[mine]
@@ -151,7 +151,7 @@ class _Gaps:
 # Delivered twice.
 
 
-def _twice(case: Case) -> Findings:
+def _twice(case: Context) -> Findings:
     """No message is received twice by the same process."""
     rows, keys = received_keys(case)
     first, again = _again(rows, keys)
@@ -162,10 +162,10 @@ def _twice(case: Case) -> Findings:
         first = np.concatenate([first, case.arrival_rows[more_first[new]]])
         again = np.concatenate([again, rows_again])
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         row, before = int(again[number]), int(first[number])
         source = int(case.messages.source[before])
-        return Telling(
+        return Explanation(
             "each message once",
             f"the message of {_sender(case, before)} {_named(case, before)} again",
             (*((source,) if source >= 0 else ()), before, row),
@@ -174,7 +174,7 @@ def _twice(case: Case) -> Findings:
     return findings(again, tell)
 
 
-def received_keys(case: Case) -> tuple[Array, Array]:
+def received_keys(case: Context) -> tuple[Array, Array]:
     """Return the rows that received, and a number for each message at its receiver.
 
     Messages are told apart by their sends, where these are there, else by their names.
@@ -191,13 +191,13 @@ def received_keys(case: Case) -> tuple[Array, Array]:
     return rows, _keys(case, names, case.messages.source[rows], case.process[rows])
 
 
-def arrived_keys(case: Case) -> Array:
+def arrived_keys(case: Context) -> Array:
     """Return the number of the message of every arrival, as `received_keys` numbers them."""
     to = case.process[case.arrival_rows]
     return _keys(case, arrival_names(case.trace), case.arrival_sources, to)
 
 
-def _keys(case: Case, names: Array, sources: Array, to: Array) -> Array:
+def _keys(case: Context, names: Array, sources: Array, to: Array) -> Array:
     known = sources >= 0
     keys: Array = np.where(known, sources * case.trace.processes + to, -1 - names)
     return keys
@@ -210,7 +210,7 @@ def _again(rows: Array, keys: Array) -> tuple[Array, Array]:
     return rows[firsts[1][np.searchsorted(firsts[0], keys[again])]], rows[again]
 
 
-def _arrived_again(case: Case) -> tuple[Array, Array]:
+def _arrived_again(case: Context) -> tuple[Array, Array]:
     keys = arrived_keys(case)
     return _again(np.arange(len(keys)), keys)
 
@@ -218,13 +218,13 @@ def _arrived_again(case: Case) -> tuple[Array, Array]:
 # First in, first out.
 
 
-def _fifo(case: Case) -> Findings:
+def _fifo(case: Context) -> Findings:
     """On one channel messages arrive in the order in which they were sent.
 
     What came a second time, or was found late but received in its turn, is told
     by other rules.
     """
-    rows, sources = case.delivered
+    rows, sources = case.arrivals_or_receives
     channel, order = _by_channel(case, rows, sources)
     source = sources[order]
     latest = _running_max(channel[order], source)
@@ -233,10 +233,10 @@ def _fifo(case: Case) -> Findings:
         late = late[~_is_told_elsewhere(case, order[late], latest[late])]
     wrong = rows[order[late]]
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         row, mine, other = int(wrong[number]), int(source[late[number]]), int(latest[late[number]])
         sender = case.trace.names[case.trace.process_of(mine)]
-        return Telling(
+        return Explanation(
             f"before the message that {sender} sent later, at {case.name(other)}",
             f"the message of {case.name(mine)} after that of {case.name(other)}",
             (mine, other, row),
@@ -245,7 +245,7 @@ def _fifo(case: Case) -> Findings:
     return findings(wrong, tell)
 
 
-def _is_told_elsewhere(case: Case, late: Array, overtaking: Array) -> Array:
+def _is_told_elsewhere(case: Context, late: Array, overtaking: Array) -> Array:
     """Whether arrivals that come late came before, or were received before what overtook them."""
     again = occurrences(arrived_keys(case))[late] > 0
     to = case.process[case.arrival_rows[late]].tolist()
@@ -258,13 +258,13 @@ def _is_told_elsewhere(case: Case, late: Array, overtaking: Array) -> Array:
     return told
 
 
-def _received_at(case: Case, send: int, to: int) -> int:
+def _received_at(case: Context, send: int, to: int) -> int:
     """Return the row of the first receive, by a process, of what an event sent; -1 if none."""
     low, high = case.trace.starts[[to, to + 1]].tolist()
     return min((row for row in case.receives_of(send) if low <= row < high), default=-1)
 
 
-def _by_channel(case: Case, rows: Array, sources: Array) -> tuple[Array, Array]:
+def _by_channel(case: Context, rows: Array, sources: Array) -> tuple[Array, Array]:
     """Return a number for each one's channel, and the order that puts channels together."""
     senders = np.searchsorted(case.trace.starts, sources, side="right") - 1
     channel = case.process[rows].astype(np.int64) * case.trace.processes + senders

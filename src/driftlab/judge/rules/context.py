@@ -6,32 +6,32 @@ from typing import Any
 
 import numpy as np
 
-from driftlab.history.matching.arrivals import Arrived, match_arrivals
+from driftlab.history.matching.arrivals import MatchedArrivals, match_arrivals
 from driftlab.history.matching.keys import arrival_rows
 from driftlab.history.matching.messages import Messages
-from driftlab.history.matching.repair import Mended
-from driftlab.history.trace import Author, Trace
-from driftlab.model.columns import MISSING, NO_TARGET, RECEIVE, UNSAID, Array, Timestamps
+from driftlab.history.matching.repair import RepairedTrace
+from driftlab.history.trace import ProcessInfo, Trace
+from driftlab.model.columns import MISSING, NO_TARGET, RECEIVE, UNKNOWN_KIND, Array, Timestamps
 
-NOT_KNOWN = Author()
+NOT_KNOWN = ProcessInfo()
 
 
-class Case:
+class Context:
     """A history before the judge. Masks and columns have a place a row.
 
     trace: with its names mended (see `mended`); original: as its log has it.
     messages: those of the former.
     """
 
-    def __init__(self, mended: Mended, messages: Messages, original: Trace) -> None:
-        self.mended = mended
+    def __init__(self, mended: RepairedTrace, messages: Messages, original: Trace) -> None:
+        self.repaired = mended
         self.original = original
         self.trace = trace = mended.trace
         self.messages = messages
         self.columns = trace.columns
         self._kept: dict[str, Any] = {}
 
-    def kept(self, name: str, work: "Callable[[Case], Any]") -> Any:
+    def cached(self, name: str, work: "Callable[[Context], Any]") -> Any:
         """Return what `work` gives for this history, worked out once under that name."""
         if name not in self._kept:
             self._kept[name] = work(self)
@@ -54,16 +54,16 @@ class Case:
         return first
 
     @cached_property
-    def after_hole(self) -> Array:
+    def after_gap(self) -> Array:
         """Whether something of the same process is missing right before a row."""
         mask = np.zeros(len(self), bool)
-        mask[self.trace.holes] = True
+        mask[self.trace.gaps] = True
         return mask
 
     @cached_property
     def has_before(self) -> Array:
         """Whether the event before, of the same process, stands in the row before."""
-        return ~(self.is_first | self.after_hole)
+        return ~(self.is_first | self.after_gap)
 
     @cached_property
     def may_lack_first(self) -> Array:
@@ -99,11 +99,11 @@ class Case:
         of = self.columns
         if of.sender is not None or of.received is not None:
             return self.is_receive
-        mask: Array = self.is_receive | (of.kind == UNSAID)
+        mask: Array = self.is_receive | (of.kind == UNKNOWN_KIND)
         return mask
 
     @cached_property
-    def has_nameless(self) -> Array:
+    def has_unnamed_messages(self) -> Array:
         """Of each process whether it received a message of which the log says not which it was."""
         of, mask = self.columns, np.zeros(self.trace.processes, bool)
         nameless = self.is_receive & (self.messages.source < 0)
@@ -122,8 +122,8 @@ class Case:
     def pairs(self) -> tuple[Array, Array]:
         """All messages whose send and receive are there: rows of the receives, of the sends."""
         receives = self.matched
-        to = np.concatenate([receives, self.messages.more_to])
-        came_from = np.concatenate([self.messages.source[receives], self.messages.more_from])
+        to = np.concatenate([receives, self.messages.extra_receives])
+        came_from = np.concatenate([self.messages.source[receives], self.messages.extra_sends])
         keep = came_from >= 0
         return to[keep], came_from[keep]
 
@@ -149,15 +149,17 @@ class Case:
         """Return the rows of the receives of all messages that an event sent."""
         return _same(self.by_send, row)
 
-    def author(self, process: int) -> Author:
+    def author(self, process: int) -> ProcessInfo:
         """Return what the log tells about a process."""
-        return self.trace.authors[process] if len(self.trace.authors) else NOT_KNOWN
+        return self.trace.process_info[process] if len(self.trace.process_info) else NOT_KNOWN
 
     @cached_property
     def may_begin_anywhere(self) -> Array:
         """Of each process whether its log may begin in the middle."""
         unknown = np.ones(self.trace.processes, bool)
-        unknown[: len(self.trace.authors)] = [not each.from_start for each in self.trace.authors]
+        unknown[: len(self.trace.process_info)] = [
+            not each.from_start for each in self.trace.process_info
+        ]
         return unknown
 
     @cached_property
@@ -168,23 +170,23 @@ class Case:
     @cached_property
     def is_open(self) -> Array:
         """Of each process whether there may have been more events than its log holds."""
-        if not len(self.trace.authors):
+        if not len(self.trace.process_info):
             return np.ones(self.trace.processes, bool)
-        return np.array([not author.ended for author in self.trace.authors], bool)
+        return np.array([not author.ended for author in self.trace.process_info], bool)
 
     @cached_property
     def is_absent(self) -> Array:
         """Of each process whether there is no log of it at all."""
         counts = np.diff(self.trace.starts)
-        absent = set(self.trace.absent)
+        absent = set(self.trace.missing_processes)
         named = np.array([name in absent for name in self.trace.names], bool)
         return named | (self.is_open & (counts == 0))
 
     @cached_property
-    def has_holes(self) -> Array:
+    def has_gaps(self) -> Array:
         """Of each process whether its log has holes."""
         mask = np.zeros(self.trace.processes, bool)
-        mask[self.process[self.trace.holes]] = True
+        mask[self.process[self.trace.gaps]] = True
         return mask | self.is_absent
 
     @cached_property
@@ -203,11 +205,11 @@ class Case:
         return self._arrived.by_place
 
     @cached_property
-    def _arrived(self) -> Arrived:
+    def _arrived(self) -> MatchedArrivals:
         return match_arrivals(self.trace, self.messages)
 
     @cached_property
-    def delivered(self) -> tuple[Array, Array]:
+    def arrivals_or_receives(self) -> tuple[Array, Array]:
         """How messages came in: (row where each was first there, row of its send), as logged.
 
         By arrivals where the log has them, else by receives; in the order of the rows.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from driftlab.judge.rules.context import Case
+from driftlab.judge.rules.context import Context
 from driftlab.model.columns import Array, Timestamps
 
 NUMBERS_MAX = 1_000_000  # in the table of one block
@@ -41,10 +41,10 @@ def blocks(rows: int, width: int) -> Iterator[Array]:
         yield np.arange(begin, min(begin + step, rows))
 
 
-class Heard:
+class ReceivedEntries:
     """What the messages of events carried: of blocks of rows, entry by entry the greatest."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Context) -> None:
         self._to, self._from = case.by_receive
 
     def messages(self, rows: Array) -> tuple[Array, Array]:

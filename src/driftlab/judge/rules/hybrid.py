@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
-from driftlab.judge.rules.context import Case
+from driftlab.judge.rules.context import Context
 from driftlab.judge.rules.dense_timestamps import is_stamped, table
-from driftlab.judge.rules.rule import Findings, Rule, Telling, findings
+from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
 from driftlab.model.columns import MISSING, Array
 
 HOLDS, CONDITION, BOUND, STEP = range(4)
@@ -31,7 +31,7 @@ class Steps(NamedTuple):
     is_unknown: Array
 
 
-def _steps(case: Case) -> Steps:
+def _steps(case: Context) -> Steps:
     held = case.trace.timestamps
     assert held is not None
     numbers = table(held, np.arange(len(case)), 2)
@@ -41,7 +41,7 @@ def _steps(case: Case) -> Steps:
     latest_l, latest_c, origin = latest
     above = (physical > latest_l) | ((physical == latest_l) & (logical > latest_c))
     verdict = np.zeros(len(case), np.uint8)
-    known = stamped & (case.has_before | case.is_first) & ~case.after_hole
+    known = stamped & (case.has_before | case.is_first) & ~case.after_gap
     known &= case.is_first | np.concatenate([[True], stamped[:-1]])
     time = case.columns.time_ns
     if time is not None:
@@ -62,7 +62,7 @@ def _steps(case: Case) -> Steps:
     return Steps(verdict, physical, logical, (latest_l, latest_c), origin, ~known)
 
 
-def _clear_misled(case: Case, verdict: Array, origin: Array) -> None:
+def _clear_misled(case: Context, verdict: Array, origin: Array) -> None:
     """Clear events that are wrong only beside one that is: that one alone is blamed.
 
     An event that is not above the one before it, whose step was not right; and a
@@ -81,7 +81,7 @@ def _clear_misled(case: Case, verdict: Array, origin: Array) -> None:
 
 
 def _after_slip(
-    case: Case, verdict: Array, expected_l: Array, expected_c: Array, stood: tuple[Array, Array]
+    case: Context, verdict: Array, expected_l: Array, expected_c: Array, stood: tuple[Array, Array]
 ) -> Array:
     """Whether an event goes on from where the one before it should have stood, and did not.
 
@@ -100,7 +100,7 @@ def _after_slip(
 
 
 def _latest(
-    case: Case, physical: Array, logical: Array, stamped: Array
+    case: Context, physical: Array, logical: Array, stamped: Array
 ) -> tuple[Array, Array, Array]:
     """Return of each event the greatest timestamp that it must exceed, and its row."""
     latest_l, latest_c = case.before(physical, _NEVER), case.before(logical, 0)
@@ -128,13 +128,13 @@ def _greatest(
     return [to[is_last]], [source[is_last]]
 
 
-def _judged(case: Case) -> Steps:
-    steps: Steps = case.kept("hybrid steps", _steps)
+def _judged(case: Context) -> Steps:
+    steps: Steps = case.cached("hybrid steps", _steps)
     return steps
 
 
-def _rule(verdict: int) -> Callable[[Case], Findings]:
-    def judge(case: Case) -> Findings:
+def _rule(verdict: int) -> Callable[[Context], Findings]:
+    def judge(case: Context) -> Findings:
         steps = _judged(case)
         rows = np.flatnonzero(steps.verdict == verdict)
         unknown = steps.is_unknown if verdict == STEP else np.zeros(0, np.int64)
@@ -148,26 +148,26 @@ def _rule(verdict: int) -> Callable[[Case], Findings]:
     return judge
 
 
-def _tell(case: Case, steps: Steps, row: int) -> Telling:
+def _tell(case: Context, steps: Steps, row: int) -> Explanation:
     physical, logical = int(steps.physical[row]), int(steps.logical[row])
     latest_l, latest_c = int(steps.latest[0][row]), int(steps.latest[1][row])
     origin = int(steps.origin[row])
     proof = (origin, row) if origin >= 0 else (row,)
     found = f"({physical}, {logical})"
     if steps.verdict[row] == CONDITION:
-        return Telling(f"above ({latest_l}, {latest_c})", found, proof)
+        return Explanation(f"above ({latest_l}, {latest_c})", found, proof)
     time = int(case.columns.time_ns[row])
     wanted = (time, 0) if time > latest_l else (latest_l, latest_c + 1)
     why = "its physical time" if time > latest_l else f"that of {case.name(origin)}"
-    return Telling(f"({wanted[0]}, {wanted[1]}), from {why}", found, proof)
+    return Explanation(f"({wanted[0]}, {wanted[1]}), from {why}", found, proof)
 
 
-def _applies(case: Case) -> bool:
+def _applies(case: Context) -> bool:
     held = case.trace.timestamps
     return held is not None and held.clock == "hybrid"
 
 
-def _applies_with_time(case: Case) -> bool:
+def _applies_with_time(case: Context) -> bool:
     return _applies(case) and case.columns.time_ns is not None
 
 

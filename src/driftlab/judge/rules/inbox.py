@@ -12,10 +12,10 @@ import numpy as np
 
 from driftlab.history.matching.keys import arrival_names, arrivals_taken, occurrences
 from driftlab.history.matching.messages import UNMATCHED
-from driftlab.history.tick_repair import mended_ticks
+from driftlab.history.tick_repair import repaired_ticks
 from driftlab.judge.rules.channels import received_keys
-from driftlab.judge.rules.context import Case
-from driftlab.judge.rules.rule import NO_ROWS, Findings, Rule, Telling, findings
+from driftlab.judge.rules.context import Context
+from driftlab.judge.rules.rule import NO_ROWS, Explanation, Findings, Rule, findings
 from driftlab.model.columns import (
     INTERNAL,
     MISSING,
@@ -23,7 +23,7 @@ from driftlab.model.columns import (
     NOBODY,
     RECEIVE,
     SEND,
-    UNSAID,
+    UNKNOWN_KIND,
     Array,
 )
 
@@ -46,7 +46,7 @@ class Inboxes(NamedTuple):
     again: Array
 
 
-def _inboxes(case: Case) -> Inboxes:
+def _inboxes(case: Context) -> Inboxes:
     """Follow every message through its inbox."""
     rows, places = arrivals_taken(case.trace)
     arrived = case.arrival_rows
@@ -71,18 +71,18 @@ def _front(process: Array, places: Array) -> Array:
     return np.maximum.accumulate(places) if len(places) else places
 
 
-def _followed(case: Case) -> Inboxes:
-    inboxes: Inboxes = case.kept("inboxes", _inboxes)
+def _followed(case: Context) -> Inboxes:
+    inboxes: Inboxes = case.cached("inboxes", _inboxes)
     return inboxes
 
 
 # The order of the inbox.
 
 
-def _inbox_order(case: Case) -> Findings:
+def _inbox_order(case: Context) -> Findings:
     """Messages are taken in the order in which they were found."""
     of = _followed(case)
-    holed = case.has_holes[case.process[of.rows]]
+    holed = case.has_gaps[case.process[of.rows]]
     before = np.concatenate([[-1], of.front[:-1]]) if len(of.front) else of.front
     behind = (of.places >= 0) & (of.places < before)
     unfound = (of.places < 0) & (case.messages.source[of.rows] >= 0)
@@ -91,20 +91,24 @@ def _inbox_order(case: Case) -> Findings:
     passing = np.setdiff1d(_skips(case).waiting, of.rows[wrong])
     rows = np.concatenate([of.rows[wrong], passing])
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         row = int(rows[number])
         source = int(case.messages.source[row])
         proof = (source, row) if source >= 0 else (row,)
         if number >= len(wrong):
-            return Telling("the front of the inbox", "a message behind one that still waits", proof)
+            return Explanation(
+                "the front of the inbox", "a message behind one that still waits", proof
+            )
         place = int(of.places[wrong[number]])
         if place < 0:
-            return Telling("a message that was found at this tick or before", "none such", proof)
+            return Explanation(
+                "a message that was found at this tick or before", "none such", proof
+            )
         other = int(before[wrong[number]])
         held = case.trace.arrivals
         assert held is not None
         name = case.trace.names[int(held.sender[other])]
-        return Telling(
+        return Explanation(
             f"taken before the message of {name} with clock {held.stamp[other]}, found after it",
             "taken after that",
             proof,
@@ -113,7 +117,7 @@ def _inbox_order(case: Case) -> Findings:
     return findings(rows, tell, of.rows[unfound & holed], "it may have been found in a hole")
 
 
-def _twice_rows(case: Case) -> Array:
+def _twice_rows(case: Context) -> Array:
     """Return rows that receive what was received before: told by another rule."""
     rows, keys = received_keys(case)
     return rows[occurrences(keys) > 0]
@@ -122,36 +126,36 @@ def _twice_rows(case: Case) -> Array:
 # One operation.
 
 
-def _one_operation(case: Case) -> Findings:
+def _one_operation(case: Context) -> Findings:
     """A tick is one operation: it takes the message that waits, and only one."""
     tick = case.columns.tick
     again = np.zeros(len(case), bool)
     if tick is not None:
-        ticks = mended_ticks(case.trace)
+        ticks = repaired_ticks(case.trace)
         again = ~case.is_first & (ticks == case.before(ticks, -1)) & (tick != MISSING)
     idle = _idle(case)
     skips = _skips(case)
     skipping, counts = np.unique(skips.gone, return_counts=True)
-    mixed = is_mixed(case) & ~again
+    mixed = mixes_operations(case) & ~again
     parts = [np.flatnonzero(again), np.flatnonzero(idle & ~again & ~mixed), skipping]
     rows = np.concatenate([*parts, np.flatnonzero(mixed)])
     ends = np.cumsum([len(part) for part in parts])
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         row = int(rows[number])
         if number < ends[0]:
-            return Telling(
+            return Explanation(
                 "one event a tick", f"a second event in tick {tick[row]}", (row - 1, row)
             )
         if number < ends[1]:
-            return Telling(
+            return Explanation(
                 "a receive, for a message was waiting", f"{_kind(case, row)}, no message taken",
                 (row,) if case.is_first[row] else (row - 1, row),
             )  # fmt: skip
         if number >= ends[2]:
-            return Telling("one operation, and its kind", f"{_deeds(case, row)}", (row,))
+            return Explanation("one operation, and its kind", f"{_deeds(case, row)}", (row,))
         many = int(counts[number - ends[1]])
-        return Telling(
+        return Explanation(
             "one message taken, that at the front",
             f"{many} in front of it taken with it or passed over",
             (row,),
@@ -160,33 +164,33 @@ def _one_operation(case: Case) -> Findings:
     return findings(rows, tell, skips.holed, "it may have been taken in a hole")
 
 
-def is_mixed(case: Case) -> Array:
+def mixes_operations(case: Context) -> Array:
     """Whether a journal calls an event what it is not, or a tick of the die did two things.
 
     Internal, though a message was received; a receive that also sent.
     """
     of = case.columns
-    if of.target is None or of.sender is None or not len(case.trace.authors):
+    if of.target is None or of.sender is None or not len(case.trace.process_info):
         return np.zeros(len(case), bool)
     received, sent = of.sender != NOBODY, of.target != NO_TARGET
     right = np.where(received, RECEIVE, np.where(sent, SEND, INTERNAL))
-    mixed: Array = (of.kind != right) & (of.kind != UNSAID)
-    is_die = np.array([author.process == "die" for author in case.trace.authors], bool)
+    mixed: Array = (of.kind != right) & (of.kind != UNKNOWN_KIND)
+    is_die = np.array([author.process == "die" for author in case.trace.process_info], bool)
     return mixed | (received & sent & is_die[case.process])
 
 
-def _deeds(case: Case, row: int) -> str:
+def _deeds(case: Context, row: int) -> str:
     of, names = case.columns, case.trace.names
     by = f", received from {names[int(of.sender[row])]}" if of.sender[row] != NOBODY else ""
     to = [names[place] for place in case.trace.targets_of(row)]
     return f"{_kind(case, row)}{by}" + (f", sent to {' and '.join(to)}" if to else "")
 
 
-def _kind(case: Case, row: int) -> str:
+def _kind(case: Context, row: int) -> str:
     return ("an internal event", "a send", "a receive", "an event")[int(case.columns.kind[row])]
 
 
-def _idle(case: Case) -> Array:
+def _idle(case: Context) -> Array:
     """Whether a message waited at an event that took none."""
     queue = case.columns.queue
     if queue is None:
@@ -198,7 +202,7 @@ def _idle(case: Case) -> Array:
     return none_taken & (np.minimum(local, summed) > 0)
 
 
-def took_several(case: Case) -> Array:
+def receives_several(case: Context) -> Array:
     """Return rows that took more messages than one, as their inbox tells, or the one before."""
     if not _has_arrivals(case) or case.columns.queue is None:
         return NO_ROWS
@@ -218,11 +222,11 @@ class Skips(NamedTuple):
     holed: Array
 
 
-def _skips(case: Case) -> Skips:
+def _skips(case: Context) -> Skips:
     if case.trace.arrivals is None:
         return Skips(NO_ROWS, NO_ROWS, NO_ROWS)
     of = _followed(case)
-    holed = case.has_holes[case.process[of.skipping]]
+    holed = case.has_gaps[case.process[of.skipping]]
     rows = of.skipping[~holed]
     is_short = _lengths(case)[0] > case.columns.queue
     before = of.rows[np.maximum(np.searchsorted(of.rows, rows) - 1, 0)]
@@ -233,30 +237,30 @@ def _skips(case: Case) -> Skips:
 # The length of the inbox.
 
 
-def _lengths(case: Case) -> tuple[Array, Array]:
+def _lengths(case: Context) -> tuple[Array, Array]:
     """Return the length that each event should leave, by the one before and by all before."""
-    lengths: tuple[Array, Array] = case.kept("lengths", _add_up)
+    lengths: tuple[Array, Array] = case.cached("lengths", _add_up)
     return lengths
 
 
-def _add_up(case: Case) -> tuple[Array, Array]:
+def _add_up(case: Context) -> tuple[Array, Array]:
     held, queue = case.trace.arrivals, case.columns.queue
     assert held is not None
     change = np.diff(held.starts) - _uncounted(case)
     of = _followed(case)
-    known = (of.places >= 0) | case.has_holes[case.process[of.rows]]  # else from nowhere
+    known = (of.places >= 0) | case.has_gaps[case.process[of.rows]]  # else from nowhere
     change[of.rows[known]] -= 1
     local = case.before(queue, 0) + change
     total = np.cumsum(change)
-    begins = np.flatnonzero(case.is_first | case.after_hole)
+    begins = np.flatnonzero(case.is_first | case.after_gap)
     base = np.where(
-        case.after_hole[begins], queue[begins] - total[begins], change[begins] - total[begins]
+        case.after_gap[begins], queue[begins] - total[begins], change[begins] - total[begins]
     )
     segment = np.searchsorted(begins, np.arange(len(case)), side="right") - 1
     return local, total + base[segment]
 
 
-def _uncounted(case: Case) -> Array:
+def _uncounted(case: Context) -> Array:
     """Return of each event how many messages it found once more and did not put into its inbox."""
     held, queue = case.trace.arrivals, case.columns.queue
     assert held is not None
@@ -265,12 +269,12 @@ def _uncounted(case: Case) -> Array:
     return np.where(counted - queue == again, again, 0)
 
 
-def _queue(case: Case) -> Findings:
+def _queue(case: Context) -> Findings:
     """The length of an inbox is what it was, plus what arrived, less what was taken."""
     queue = case.columns.queue
     exact = case.trace.arrivals is not None
     judged = case.has_before | case.is_first
-    judged &= ~case.after_hole & (queue != MISSING)
+    judged &= ~case.after_gap & (queue != MISSING)
     taken = case.may_receive.astype(np.int64)
     expected = case.before(queue, 0) - taken
     if exact:
@@ -282,15 +286,15 @@ def _queue(case: Case) -> Findings:
     rows = np.flatnonzero(wrong)
     least = "" if exact else "at least "
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         row = int(rows[number])
         own = (row - 1,) if not case.is_first[row] else ()
-        return Telling(f"queue {least}{expected[row]}", f"queue {queue[row]}", (*own, row))
+        return Explanation(f"queue {least}{expected[row]}", f"queue {queue[row]}", (*own, row))
 
-    return findings(rows, tell, case.after_hole, "what arrived before is missing")
+    return findings(rows, tell, case.after_gap, "what arrived before is missing")
 
 
-def _explained(case: Case, expected: Array) -> Array:
+def _explained(case: Context, expected: Array) -> Array:
     """Whether a length is too small by the messages that were taken with it: told elsewhere."""
     of = _followed(case)
     many = np.bincount(of.skipping, minlength=len(case))
@@ -301,15 +305,15 @@ def _explained(case: Case, expected: Array) -> Array:
     return explained | ((short > 0) & (short == after))
 
 
-def _has_queue(case: Case) -> bool:
+def _has_queue(case: Context) -> bool:
     return case.columns.queue is not None and bool((case.columns.queue != MISSING).any())
 
 
-def _has_arrivals(case: Case) -> bool:
+def _has_arrivals(case: Context) -> bool:
     return case.trace.arrivals is not None
 
 
-def _has_ticks(case: Case) -> bool:
+def _has_ticks(case: Context) -> bool:
     return case.columns.tick is not None or _has_queue(case)
 
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from driftlab.history.tick_repair import mended_ticks
-from driftlab.history.trace import Author
-from driftlab.judge.rules.context import Case
-from driftlab.judge.rules.rule import Findings, Rule, Telling, findings
+from driftlab.history.tick_repair import repaired_ticks
+from driftlab.history.trace import ProcessInfo
+from driftlab.judge.rules.context import Context
+from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
 from driftlab.model.columns import MISSING, Array, Columns
 from driftlab.model.schedule import Schedule
-from driftlab.scenario.validate import exact
+from driftlab.scenario.validate import as_fraction
 
 DRIFT_MAX = 0.01  # of the time that passed: a machine that loses more does not keep its rate
 DRIFT_NS_MIN = 50_000_000  # below this a machine may just have had to wait for a processor
@@ -17,10 +17,10 @@ EVENTS_SLOW_MIN = 3  # of fewer than those, all must have taken SLOW_PERIODS: mo
 SLOW_PERIODS = 2
 
 
-def _process_order(case: Case) -> Findings:
+def _process_order(case: Context) -> Findings:
     """The events of a process stand in the log in the order of its ticks, which begin in order."""
     of = case.columns
-    tick, line, right = of.tick, of.line, mended_ticks(case.trace)
+    tick, line, right = of.tick, of.line, repaired_ticks(case.trace)
     before = case.before(right, -1)
     wrong = (tick != MISSING) & (before != MISSING) & ((tick < before) | (tick != right))
     above = np.zeros(len(case), bool)
@@ -29,37 +29,37 @@ def _process_order(case: Case) -> Findings:
     late = _overtaken(case) & ~wrong & ~above
     rows = np.flatnonzero(wrong | above | late)
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         row = int(rows[number])
         if above[row]:
-            return Telling(
+            return Explanation(
                 f"tick {tick[row]} below tick {tick[row - 1]}, in line {line[row - 1]}",
                 f"above it, in line {line[row]}",
                 (row - 1, row),
             )
         if late[row]:
-            return Telling(
+            return Explanation(
                 f"begun before tick {tick[row + 1]}, which began at {_began(of)[row + 1]} ns",
                 f"begun at {_began(of)[row]} ns",
                 (row, row + 1),
             )
-        return Telling(f"tick {before[row] + 1}", f"tick {tick[row]}", (row - 1, row))
+        return Explanation(f"tick {before[row] + 1}", f"tick {tick[row]}", (row - 1, row))
 
-    missing = case.after_hole & (before != MISSING) & (right > before + 1)
+    missing = case.after_gap & (before != MISSING) & (right > before + 1)
     missing |= _breaks_off(case)
     return findings(rows, tell, missing, "ticks are missing, or its log ends here")
 
 
-def _breaks_off(case: Case) -> Array:
+def _breaks_off(case: Context) -> Array:
     """Whether a row is the last of a process whose log tells that it is not whole."""
     mask = np.zeros(len(case), bool)
-    if len(case.trace.authors):
+    if len(case.trace.process_info):
         last = case.trace.starts[1:][case.is_open & (np.diff(case.trace.starts) > 0)] - 1
         mask[last] = True
     return mask
 
 
-def _overtaken(case: Case) -> Array:
+def _overtaken(case: Context) -> Array:
     """Whether a tick began, as its log says, after the next one of its process had begun."""
     of = case.columns
     mask = np.zeros(len(case), bool)
@@ -73,7 +73,7 @@ def _began(of: Columns) -> Array:
     return of.due_ns + of.late_ns
 
 
-def _due(case: Case) -> Findings:
+def _due(case: Context) -> Findings:
     """Tick k is due at phase + k / rate, to the nanosecond, and does not begin before."""
     of = case.columns
     expected = np.full(len(case), MISSING, np.int64)
@@ -83,26 +83,26 @@ def _due(case: Case) -> Findings:
             begin, end = (int(case.trace.starts[process + step]) for step in (0, 1))
             expected[begin:end] = _dues(author, of.tick[begin:end])
     wrong = (expected != MISSING) & (of.due_ns != expected)
-    wrong &= of.tick == mended_ticks(case.trace)  # else the tick is wrong, and told of
+    wrong &= of.tick == repaired_ticks(case.trace)  # else the tick is wrong, and told of
     early = np.zeros(len(case), bool) if of.late_ns is None else of.late_ns < 0
     rows = np.flatnonzero(wrong | (early & (of.late_ns != MISSING)))
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         row = int(rows[number])
         if wrong[row]:
-            return Telling(
+            return Explanation(
                 f"tick {of.tick[row]} due at {expected[row]} ns", f"{of.due_ns[row]} ns", (row,)
             )
-        return Telling("begun when it was due", f"begun {-of.late_ns[row]} ns before", (row,))
+        return Explanation("begun when it was due", f"begun {-of.late_ns[row]} ns before", (row,))
 
     return findings(rows, tell)
 
 
-def _dues(author: Author, tick: Array) -> Array:
+def _dues(author: ProcessInfo, tick: Array) -> Array:
     """Return when ticks are due, in nanoseconds after the start."""
     assert author.rate is not None
     assert author.phase_ns is not None
-    rate, speed = exact(author.rate), exact(1 if author.simulated else author.speed)
+    rate, speed = as_fraction(author.rate), as_fraction(1 if author.simulated else author.speed)
     schedule = Schedule(
         rate.numerator, rate.denominator, author.phase_ns, speed.numerator, speed.denominator
     )
@@ -126,7 +126,7 @@ def _is_large(schedule: Schedule, ticks: int) -> bool:
     return widest >= 2**62 or (widest + schedule.phase_ns) * schedule.speed_den >= 2**62
 
 
-def _pacing(case: Case) -> Findings:
+def _pacing(case: Context) -> Findings:
     """A machine keeps its rate: it does not fall behind further and further."""
     slow = {}
     for process in range(case.trace.processes):
@@ -138,13 +138,13 @@ def _pacing(case: Case) -> Findings:
     return findings(rows, lambda number: slow[int(rows[number])])
 
 
-def _slow(case: Case, author: Author, begin: int, end: int) -> Telling | None:
+def _slow(case: Context, author: ProcessInfo, begin: int, end: int) -> Explanation | None:
     """Say of a process that it does not keep its rate, if it does not."""
     of = case.columns
     if author.rate is None or author.simulated or end - begin < EVENTS_SLOW_MIN:
         return None
     has_due = of.late_ns is not None and of.due_ns is not None
-    if not has_due and case.has_holes[case.process[begin]]:
+    if not has_due and case.has_gaps[case.process[begin]]:
         return None  # how many ticks are missing is not known
     if end - begin < EVENTS_MIN:
         return _always_slow(case, author, begin, end)
@@ -159,7 +159,7 @@ def _slow(case: Case, author: Author, begin: int, end: int) -> Telling | None:
     return _told(author.rate, achieved, begin, end)
 
 
-def _always_slow(case: Case, author: Author, begin: int, end: int) -> Telling | None:
+def _always_slow(case: Context, author: ProcessInfo, begin: int, end: int) -> Explanation | None:
     """Say of a process with few events that it took far too long for each, if it did.
 
     One that was held up once catches up after that.
@@ -178,7 +178,7 @@ def _always_slow(case: Case, author: Author, begin: int, end: int) -> Telling | 
     return _told(author.rate, author.rate * periods.sum() / steps.sum(), begin, end)
 
 
-def _off(case: Case, rate: float, begin: int, end: int) -> Telling | None:
+def _off(case: Context, rate: float, begin: int, end: int) -> Explanation | None:
     """Say of a process without due times that it does not keep its rate, if it does not."""
     time = case.columns.time_ns
     if time is None or (time[begin:end] == MISSING).any():
@@ -189,18 +189,18 @@ def _off(case: Case, rate: float, begin: int, end: int) -> Telling | None:
     return _told(rate, (end - 1 - begin) * 1e9 / max(passed, 1), begin, end)
 
 
-def _told(rate: float, achieved: float, begin: int, end: int) -> Telling:
-    return Telling(f"{rate:g} ticks a second", f"{achieved:.4g}", (begin, end - 1))
+def _told(rate: float, achieved: float, begin: int, end: int) -> Explanation:
+    return Explanation(f"{rate:g} ticks a second", f"{achieved:.4g}", (begin, end - 1))
 
 
-def _has_due(case: Case) -> bool:
+def _has_due(case: Context) -> bool:
     of = case.columns
-    return of.due_ns is not None and of.tick is not None and bool(len(case.trace.authors))
+    return of.due_ns is not None and of.tick is not None and bool(len(case.trace.process_info))
 
 
-def _has_pace(case: Case) -> bool:
+def _has_pace(case: Context) -> bool:
     """Whether some process is known to be for real, with a rate that it was to keep."""
-    authors = case.trace.authors
+    authors = case.trace.process_info
     return bool(len(authors)) and not authors[0].simulated and any(each.rate for each in authors)
 
 

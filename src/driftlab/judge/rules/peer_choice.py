@@ -10,17 +10,17 @@ from math import exp, log
 
 import numpy as np
 
-from driftlab.judge.rules.context import Case
-from driftlab.judge.rules.rule import Findings, Rule, Telling, findings
+from driftlab.judge.rules.context import Context
+from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
 
 CHANCE_MAX = 1e-10  # shared by all processes of a history
 PEERS_MAX = 1_000  # of a process; among more a message to each is too rare to judge by
 
 
-def _peer_choice(case: Case) -> Findings:
+def _peer_choice(case: Context) -> Findings:
     """Messages to one peer are shared evenly among the peers."""
     target, starts = case.columns.target, case.trace.starts
-    unfair: dict[int, Telling] = {}
+    unfair: dict[int, Explanation] = {}
     for process in range(case.trace.processes):
         begin, end = int(starts[process]), int(starts[process + 1])
         if case.author(process).process != "die":
@@ -31,7 +31,7 @@ def _peer_choice(case: Case) -> Findings:
         to = target[begin:end]
         strange = np.flatnonzero((to >= 0) & ~np.isin(to, peers)) + begin
         for row in strange.tolist():
-            unfair[row] = Telling(
+            unfair[row] = Explanation(
                 "a peer", f"sent to {case.trace.names[int(target[row])]}, which is none", (row,)
             )
         counts = np.bincount(to[to >= 0], minlength=case.trace.processes)[list(peers)]
@@ -40,7 +40,7 @@ def _peer_choice(case: Case) -> Findings:
         if min(chances) < CHANCE_MAX / case.trace.processes:
             place = int(counts.argmax() if chances[0] <= chances[1] else counts.argmin())
             name, worst = case.trace.names[peers[place]], int(counts[place])
-            unfair[end - 1] = Telling(
+            unfair[end - 1] = Explanation(
                 f"about {total / len(peers):.0f} of {total} messages to one peer to each of "
                 f"{len(peers)}", f"{worst} to {name}", (begin, end - 1)
             )  # fmt: skip
@@ -63,8 +63,8 @@ def _chance(total: int, count: int, peers: int) -> float:
     return min(1.0, 2 * peers * exp(-total * distance))
 
 
-def _applies(case: Case) -> bool:
-    authors = case.trace.authors
+def _applies(case: Context) -> bool:
+    authors = case.trace.process_info
     if case.columns.target is None or not len(authors) or case.trace.processes < 3:
         return False
     return any(author.process == "die" for author in authors[:100])

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from driftlab.judge.rules.context import Case
+from driftlab.judge.rules.context import Context
 from driftlab.model.columns import Array
 
 
-class Telling(NamedTuple):
+class Explanation(NamedTuple):
     """One violation in words: what was expected, what stands there, and the chain that proves it.
 
     witness: rows of events, in the order in which they are to be read.
@@ -30,7 +30,7 @@ class Findings(NamedTuple):
     """
 
     rows: Array
-    tell: Callable[[int], Telling]
+    explain: Callable[[int], Explanation]
     unknown: Array
     reason: str = ""
 
@@ -40,15 +40,15 @@ class Rule(NamedTuple):
 
     name: str
     says: str
-    applies: Callable[[Case], bool]
-    judge: Callable[[Case], Findings]
+    applies: Callable[[Context], bool]
+    judge: Callable[[Context], Findings]
 
 
 NO_ROWS: Array = np.zeros(0, np.int64)
 
 
 def findings(
-    rows: Array, tell: Callable[[int], Telling], unknown: Array = NO_ROWS, reason: str = ""
+    rows: Array, tell: Callable[[int], Explanation], unknown: Array = NO_ROWS, reason: str = ""
 ) -> Findings:
     """Return what was found, in the order of the rows; `rows` and `unknown` may be masks."""
     rows = _rows(rows)

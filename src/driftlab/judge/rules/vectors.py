@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.history.matching.messages import UNMATCHED
-from driftlab.judge.rules.context import Case
-from driftlab.judge.rules.dense_timestamps import Heard, blocks, is_stamped, table
-from driftlab.judge.rules.rule import Findings, Rule, Telling, findings
+from driftlab.judge.rules.context import Context
+from driftlab.judge.rules.dense_timestamps import ReceivedEntries, blocks, is_stamped, table
+from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
 from driftlab.model.columns import Array
 
 HOLDS, BACK, MERGE, OWN, AHEAD, MATRIX = range(6)
@@ -33,13 +33,13 @@ class Steps(NamedTuple):
     is_unknown: Array
 
 
-def _steps(case: Case) -> Steps:
+def _steps(case: Context) -> Steps:
     """Judge the step of every event."""
     rows = len(case)
     steps = Steps(np.zeros(rows, np.uint8), np.zeros(rows, np.int64), np.zeros(rows, bool))
     held = case.trace.timestamps
     assert held is not None
-    stamped, heard = is_stamped(held), Heard(case)
+    stamped, heard = is_stamped(held), ReceivedEntries(case)
     lone = _hears_from_nowhere(case)
     for block in blocks(rows, _width(case)):
         _judge(case, block, stamped, heard, lone, steps)
@@ -47,7 +47,7 @@ def _steps(case: Case) -> Steps:
     return steps
 
 
-def _clear_misled(case: Case, steps: Steps) -> None:
+def _clear_misled(case: Context, steps: Steps) -> None:
     """Clear receives whose message came from an event that is wrong in the same entry.
 
     What it carried is then not what stands there: the event alone is blamed.
@@ -59,16 +59,16 @@ def _clear_misled(case: Case, steps: Steps) -> None:
     steps.verdict[to[misled]] = HOLDS
 
 
-def _width(case: Case) -> int:
+def _width(case: Context) -> int:
     held = case.trace.timestamps
     matrix = held is not None and held.clock == "matrix"
     return case.trace.processes ** (2 if matrix else 1)
 
 
-def _hears_from_nowhere(case: Case) -> Array:
+def _hears_from_nowhere(case: Context) -> Array:
     """Whether an event has a message whose send is not there: what it carried is not known."""
     lone = case.messages.source == UNMATCHED
-    lone[case.messages.more_to[case.messages.more_from < 0]] = True
+    lone[case.messages.extra_receives[case.messages.extra_sends < 0]] = True
     held = case.trace.timestamps
     assert held is not None
     to, came_from = case.pairs
@@ -77,7 +77,7 @@ def _hears_from_nowhere(case: Case) -> Array:
 
 
 def _judge(
-    case: Case, block: Array, stamped: Array, heard: Heard, lone: Array, steps: Steps
+    case: Context, block: Array, stamped: Array, heard: ReceivedEntries, lone: Array, steps: Steps
 ) -> None:
     """Judge the steps of a block of events."""
     now, before, came = _beside(case, block, heard)
@@ -111,11 +111,11 @@ def _judge(
         steps.verdict[block[hit]] = verdict
         steps.entry[block[hit]] = mask[hit].argmax(axis=1)
     begins = case.is_first[block] & case.may_lack_first[case.process[block]]
-    steps.is_unknown[block] = ~stamped[block] | case.after_hole[block] | begins
+    steps.is_unknown[block] = ~stamped[block] | case.after_gap[block] | begins
 
 
 def _excused(
-    case: Case, block: Array, heard: Heard, now: Array, before: Array, own: Array
+    case: Context, block: Array, heard: ReceivedEntries, now: Array, before: Array, own: Array
 ) -> tuple[Array, Array, Array]:
     """Say which entries are right although that of the event before does not fit: that was wrong.
 
@@ -137,7 +137,7 @@ def _excused(
     return was_ahead | recounted, was_ahead, was_known
 
 
-def _beside(case: Case, block: Array, heard: Heard) -> tuple[Array, Array, Array]:
+def _beside(case: Context, block: Array, heard: ReceivedEntries) -> tuple[Array, Array, Array]:
     """Return the timestamps of a block, of the events before, and the greatest that came."""
     own_row = _Rows(case)
     now = own_row.of(block)
@@ -153,7 +153,7 @@ def _beside(case: Case, block: Array, heard: Heard) -> tuple[Array, Array, Array
 class _Rows:
     """Reads vector times: timestamps, or of matrix clocks the row of the event's own process."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Context) -> None:
         self._case = case
         held = case.trace.timestamps
         assert held is not None
@@ -168,7 +168,7 @@ class _Rows:
         return numbers[np.arange(len(rows)), case.process[rows]]
 
 
-def _is_known(case: Case, block: Array, stamped: Array) -> Array:
+def _is_known(case: Context, block: Array, stamped: Array) -> Array:
     """Whether the event before is there with its timestamp, or there is none before it.
 
     A log that says nothing of its begin may begin anywhere, but for an own entry of 1.
@@ -176,18 +176,18 @@ def _is_known(case: Case, block: Array, stamped: Array) -> Array:
     is_first = case.is_first[block]
     before = np.where(is_first, True, stamped[block - 1])
     begins = is_first & case.may_lack_first[case.process[block]]
-    return before & ~case.after_hole[block] & ~begins
+    return before & ~case.after_gap[block] & ~begins
 
 
-def _judged(case: Case) -> Steps:
-    steps: Steps = case.kept("vector steps", _steps)
+def _judged(case: Context) -> Steps:
+    steps: Steps = case.cached("vector steps", _steps)
     return steps
 
 
-def _rule(verdict: int) -> Callable[[Case], Findings]:
+def _rule(verdict: int) -> Callable[[Context], Findings]:
     """Return what picks the events of one verdict, and tells of them."""
 
-    def judge(case: Case) -> Findings:
+    def judge(case: Context) -> Findings:
         steps = _judged(case)
         rows = np.flatnonzero(steps.verdict == verdict)
         # An event left undecided is told of once.
@@ -202,7 +202,7 @@ def _rule(verdict: int) -> Callable[[Case], Findings]:
     return judge
 
 
-def _tell(case: Case, verdict: int, row: int, entry: int) -> Telling:
+def _tell(case: Context, verdict: int, row: int, entry: int) -> Explanation:
     own_row = _Rows(case)
     name = case.trace.names[entry]
     here = np.array([row])
@@ -219,13 +219,13 @@ def _tell(case: Case, verdict: int, row: int, entry: int) -> Telling:
         OWN: f"own entry {before + 1}",
         AHEAD: f"entry {name} at most {max(before, best)}, all that it has heard of",
     }
-    return Telling(
+    return Explanation(
         expected[verdict], f"{name}: {now}", (row - 1, row) if verdict == BACK else proof
     )
 
 
-def _has(*clocks: str) -> Callable[[Case], bool]:
-    def applies(case: Case) -> bool:
+def _has(*clocks: str) -> Callable[[Context], bool]:
+    def applies(case: Context) -> bool:
         held = case.trace.timestamps
         return held is not None and held.clock in clocks
 
@@ -235,12 +235,12 @@ def _has(*clocks: str) -> Callable[[Case], bool]:
 # Matrix clocks: the rows of others.
 
 
-def _matrix(case: Case) -> Findings:
+def _matrix(case: Context) -> Findings:
     """Every other row is entry by entry the greatest of those before and of those that came."""
     held = case.trace.timestamps
     assert held is not None
     size = case.trace.processes
-    stamped, heard, lone = is_stamped(held), Heard(case), _hears_from_nowhere(case)
+    stamped, heard, lone = is_stamped(held), ReceivedEntries(case), _hears_from_nowhere(case)
     wrong: dict[int, int] = {}
     for block in blocks(len(case), size * size):
         now, expected = _matrices(case, block, heard, size * size)
@@ -251,7 +251,7 @@ def _matrix(case: Case) -> Findings:
         wrong |= dict(zip(block[hit].tolist(), mask[hit].argmax(axis=1).tolist(), strict=True))
     rows = np.array(list(wrong), np.int64)
 
-    def tell(number: int) -> Telling:
+    def tell(number: int) -> Explanation:
         row = int(rows[number])
         here, entry = np.array([row]), wrong[row]
         now, expected = _matrices(case, here, heard, size * size)
@@ -259,12 +259,16 @@ def _matrix(case: Case) -> Findings:
         said = f"row {owner}, entry {about}"
         sources = case.sources_of(row)
         own = (row - 1,) if not case.is_first[row] else ()
-        return Telling(f"{said}: {expected[0, entry]}", f"{now[0, entry]}", (*own, *sources, row))
+        return Explanation(
+            f"{said}: {expected[0, entry]}", f"{now[0, entry]}", (*own, *sources, row)
+        )
 
     return findings(rows, tell)
 
 
-def _matrices(case: Case, block: Array, heard: Heard, width: int) -> tuple[Array, Array]:
+def _matrices(
+    case: Context, block: Array, heard: ReceivedEntries, width: int
+) -> tuple[Array, Array]:
     """Return the matrices of a block, and the greatest of those before and of those that came."""
     held = case.trace.timestamps
     assert held is not None

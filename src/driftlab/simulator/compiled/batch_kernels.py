@@ -13,17 +13,23 @@ from numba import njit
 from driftlab.model.random_streams import Purpose
 from driftlab.simulator.compiled import lane_kernel as lanes_of
 from driftlab.simulator.compiled.calendar_queue import fill
-from driftlab.simulator.compiled.jit_cache import kept
-from driftlab.simulator.compiled.jit_rules import fold, seal, stream
-from driftlab.simulator.compiled.lane_kernel import LANES, MACHINES, RING_MESSAGES, STRIDE, take_all
-from driftlab.simulator.compiled.mailbox import called
+from driftlab.simulator.compiled.jit_cache import numba_cache_options
+from driftlab.simulator.compiled.jit_rules import finish, mix_in, stream
+from driftlab.simulator.compiled.lane_kernel import (
+    LANES,
+    MACHINES,
+    RING_MESSAGES,
+    STRIDE,
+    run_order,
+)
+from driftlab.simulator.compiled.mailbox import jit
 from driftlab.simulator.compiled.runs import begin, draw_rates
 
-ALONE: Final = np.uint64(0)
+UNBATCHABLE: Final = np.uint64(0)
 _DIE: Final = np.uint64(Purpose.DIE)
 
 
-@called
+@jit
 def order_ticks(
     run: Any, cursors: Any, machines: Any, window: Any, phases: Any, rates: Any, figures: Any,
     row: Any,
@@ -44,7 +50,7 @@ def order_ticks(
     return last
 
 
-@called
+@jit
 def load(run: Any, state: Any, figures: Any, batch: Any) -> None:
     """Put the runs of a batch at their beginning, one a lane."""
     state[:] = 0
@@ -56,8 +62,8 @@ def load(run: Any, state: Any, figures: Any, batch: Any) -> None:
                 state[i * STRIDE + lanes_of.DIE + lane] = np.int64(die)
 
 
-@called
-def keep_lane(state: Any, figures: Any, row: Any, lane: Any, ticks: Any) -> Any:
+@jit
+def store_lane(state: Any, figures: Any, row: Any, lane: Any, ticks: Any) -> Any:
     """Write down the figures of one lane; return whether its rings were large enough."""
     digest, most = np.uint64(0), 0
     for i in range(MACHINES):
@@ -73,7 +79,7 @@ def keep_lane(state: Any, figures: Any, row: Any, lane: Any, ticks: Any) -> Any:
         figures.queue_max[row, i] = state[at + lanes_of.QUEUE_MAX]
         figures.queue_last[row, i] = state[at + lanes_of.QUEUE]
         most = max(most, state[at + lanes_of.QUEUE_MAX])
-        digest = seal(digest, np.uint64(state[at + lanes_of.DIGEST]))
+        digest = finish(digest, np.uint64(state[at + lanes_of.DIGEST]))
     figures.digest[row] = digest
     figures.stopped_ns[row] = -1
     return most < RING_MESSAGES - 1  # the place at the tail is written even where nothing is sent
@@ -81,10 +87,10 @@ def keep_lane(state: Any, figures: Any, row: Any, lane: Any, ticks: Any) -> Any:
 
 _BEGIN = np.uint64(0x9E3779B97F4A7C15)  # of the word of an order; not 0, which folds to itself
 
-with kept() as options:
+with numba_cache_options() as options:
 
     @njit(error_model="numpy", nogil=True, **options)
-    def survey(
+    def tick_order_words(
         run: Any, cursors: Any, machines: Any, window: Any, phases: Any, rates: Any,
         figures: Any, words: Any,
     ) -> None:  # fmt: skip
@@ -92,14 +98,14 @@ with kept() as options:
         for row in range(len(words)):
             last = order_ticks(run, cursors, machines, window, phases, rates, figures, row)
             # Each number is folded into a word of its own: their difference would not tell them.
-            word, ties = fold(fold(_BEGIN, np.uint64(last)), np.uint64(run.filled)), 0
+            word, ties = mix_in(mix_in(_BEGIN, np.uint64(last)), np.uint64(run.filled)), 0
             for e in range(run.filled):
-                word = fold(word, np.uint64(window.machines[np.uint64(e)]))
+                word = mix_in(word, np.uint64(window.machines[np.uint64(e)]))
                 ties += window.tied[np.uint64(e)]
-            words[row] = word if ties == 0 else ALONE
+            words[row] = word if ties == 0 else UNBATCHABLE
 
     @njit(error_model="numpy", nogil=True, **options)
-    def march(
+    def run_batch_kernel(
         run: Any, cursors: Any, machines: Any, window: Any, phases: Any, rates: Any,
         figures: Any, state: Any, rings: Any, bounds: Any, batches: Any, fits: Any,
     ) -> Any:  # fmt: skip
@@ -114,13 +120,13 @@ with kept() as options:
             load(run, state, figures, batch)
             ticks[:] = 0
             repeats = run.horizon // run.period
-            take_all(
+            run_order(
                 state, rings, bounds, window.machines, run.filled, repeats, last, run.by_sender,
                 ticks,
             )  # fmt: skip
             for lane in range(LANES):
                 row = batch[lane]
-                if row >= 0 and keep_lane(state, figures, row, lane, ticks):
+                if row >= 0 and store_lane(state, figures, row, lane, ticks):
                     fits[row] = True
                     taken += ticks.sum()
         return taken

@@ -8,7 +8,11 @@ import numpy as np
 
 from driftlab.machine.die_process import roll
 from driftlab.model.random_streams import DIE_BITS, WORD_BITS
-from driftlab.simulator.compiled.batch_kernels import ALONE, march, survey
+from driftlab.simulator.compiled.batch_kernels import (
+    UNBATCHABLE,
+    run_batch_kernel,
+    tick_order_words,
+)
 from driftlab.simulator.compiled.lane_kernel import (
     LANES,
     MACHINES,
@@ -17,52 +21,52 @@ from driftlab.simulator.compiled.lane_kernel import (
     RINGS,
     STRIDE,
 )
-from driftlab.simulator.compiled.memory_layout import Space
+from driftlab.simulator.compiled.memory_layout import Arena
 from driftlab.simulator.compiled.records import Array
 from driftlab.simulator.compiled.run_metrics import Figures
 
-RUNS_LEAST: Final = 64  # fewer hardly ever share the order of their ticks
-ABREAST_LEAST: Final = LANES // 2  # fewer in a batch are faster one after the other
+RUNS_MIN: Final = 64  # fewer hardly ever share the order of their ticks
+LANES_MIN: Final = LANES // 2  # fewer in a batch are faster one after the other
 PERIOD_TICKS_MAX: Final = 128  # of a longer schedule hardly two runs share the order
 RUN_TICKS_MAX: Final = 2**20  # a long run's queue outgrows the rings
 SLICE_TICKS: Final = 2**23  # between two signs of progress
 _HOPELESS: Final = 0.5  # give up where more than this share of a slice was in vain
 
 
-def goes_abreast(space: Space, runs: int, waiting_max: int) -> bool:
+def can_batch(space: Arena, runs: int, waiting_max: int) -> bool:
     """Whether runs of a scenario may be tried in lockstep."""
     run = space.run
     if len(space.machines) != MACHINES or not run["mesh"] or space.delay is not None:
         return False
     return bool(
         run["period"] > 0
-        and runs >= RUNS_LEAST
+        and runs >= RUNS_MIN
         and waiting_max > RINGS * RING_MESSAGES
         and len(space.window.dues) <= PERIOD_TICKS_MAX
         and _run_ticks(space) <= RUN_TICKS_MAX
     )
 
 
-def _run_ticks(space: Space) -> int:
+def _run_ticks(space: Arena) -> int:
     """Return about how many ticks a run takes, rather more."""
     return (int(space.run["horizon"]) // int(space.run["period"]) + 1) * len(space.window.dues)
 
 
-def go_abreast(space: Space, phases: Array, own: Figures, done: Array) -> Iterator[int]:
+def run_batches(space: Arena, phases: Array, own: Figures, done: Array) -> Iterator[int]:
     """Simulate what runs in lockstep of some runs, and tell of the ticks of each slice.
 
     Sets `done` for the runs whose figures are there.
     """
     most = (space.run, space.cursors, space.machines, space.window, phases, space.rates, own)
     words = np.zeros(len(own.numbers), np.uint64)
-    survey(*most, words)
+    tick_order_words(*most, words)
     batches = _batches(words)
     state = np.zeros(MACHINES * STRIDE, np.int64)
     rings = np.zeros(RINGS * LANES * RING_STRIDE, np.int64)
     at_once = max(1, SLICE_TICKS // (LANES * _run_ticks(space)))
     for first in range(0, len(batches), at_once):
         some = batches[first : first + at_once]
-        ticks = march(*most, state, rings, _bounds(space.run), some, done)
+        ticks = run_batch_kernel(*most, state, rings, _bounds(space.run), some, done)
         yield int(ticks)
         if done[some[some >= 0]].mean() < _HOPELESS:
             return
@@ -79,8 +83,8 @@ def _batches(words: Array) -> Array:
     batch = np.cumsum(fresh) - 1
     batches = np.full((int(batch[-1]) + 1, LANES), -1, np.int64)
     batches[batch, within % LANES] = order
-    lonely = words[batches[:, 0]] == ALONE
-    full: Array = batches[((batches >= 0).sum(1) >= ABREAST_LEAST) & ~lonely]
+    lonely = words[batches[:, 0]] == UNBATCHABLE
+    full: Array = batches[((batches >= 0).sum(1) >= LANES_MIN) & ~lonely]
     return full
 
 

@@ -19,15 +19,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.simulator.compiled.mailbox import called, inlined
+from driftlab.simulator.compiled.mailbox import jit, jit_inline
 
 FEW: Final = 24  # so many of one bucket are sorted by insertion
 
 
-@called
+@jit
 def fill(run: Any, cursors: Any, window: Any, until_ns: Any) -> None:
     """Write down the ticks that are due from the window's beginning until an instant."""
-    filled = deal(run, cursors, window, until_ns)
+    filled = distribute(run, cursors, window, until_ns)
     scatter(run, window, filled)
     sort(window, filled)
     mark_ties(window, filled)
@@ -35,8 +35,8 @@ def fill(run: Any, cursors: Any, window: Any, until_ns: Any) -> None:
     run.entry = 0
 
 
-@inlined
-def deal(run: Any, cursors: Any, window: Any, until_ns: Any) -> Any:
+@jit_inline
+def distribute(run: Any, cursors: Any, window: Any, until_ns: Any) -> Any:
     """Write down each machine's due times, and count them by bucket."""
     machines, dues, buckets = window.loose_machines, window.loose_dues, window.buckets
     base, shift = run.base, run.shift
@@ -59,7 +59,7 @@ def deal(run: Any, cursors: Any, window: Any, until_ns: Any) -> Any:
     return np.int64(filled)
 
 
-@inlined
+@jit_inline
 def scatter(run: Any, window: Any, filled: Any) -> None:
     """Deal the ticks into their buckets; those of one bucket stay as they were."""
     buckets, base, shift = window.buckets, run.base, run.shift
@@ -77,7 +77,7 @@ def scatter(run: Any, window: Any, filled: Any) -> None:
         window.machines[place] = window.loose_machines[np.uint64(k)]
 
 
-@inlined
+@jit_inline
 def sort(window: Any, filled: Any) -> None:
     """Sort each bucket by due time; ticks of one instant stay in the order of the machines."""
     buckets, dues, machines = window.buckets, window.dues, window.machines
@@ -99,7 +99,7 @@ def sort(window: Any, filled: Any) -> None:
             machines[np.uint64(hole)] = machine
 
 
-@called
+@jit
 def sort_many(window: Any, begin: Any, end: Any) -> None:
     """Sort a full bucket by merging, so that no set of rates takes a square of their number."""
     dues, machines = window.dues, window.machines
@@ -120,7 +120,7 @@ def sort_many(window: Any, begin: Any, end: Any) -> None:
         width *= 2
 
 
-@inlined
+@jit_inline
 def mark_ties(window: Any, filled: Any) -> None:
     """Mark the ticks of one instant: 1 if the next is due then too, 2 if only the one before."""
     dues, tied = window.dues, window.tied

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from driftlab.network.latency import FIXED_BITS, Latency, exponentials
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import RateRange, exact
+from driftlab.scenario.validate import RateRange, as_fraction
 
 TIME_NS_MAX: Final = 2**62  # due times and arrivals stay below, so that a sum of two fits a word
 RATE_NUMERATOR_MAX: Final = 2**62
@@ -14,7 +14,7 @@ _EXPONENTIAL_MAX: Final = 45 << FIXED_BITS  # -ln 2**-64 is 44.4
 _FIXED_MAX: Final = 2**63
 
 
-def why_not(scenario: Scenario) -> str | None:
+def incompatibility(scenario: Scenario) -> str | None:
     """Say why the compiled engine does not apply to a scenario; None if it does."""
     for key, built_in in (("process", "die"), ("clock", "lamport")):
         given = getattr(scenario, key)
@@ -29,7 +29,7 @@ def _too_large(scenario: Scenario) -> str | None:
     if scenario.horizon_ns > TIME_NS_MAX:
         return f"seconds: {scenario.seconds} in nanoseconds is more than a word holds"
     for rate in set(fixed_rates(scenario) or ()):
-        if exact(rate).numerator > RATE_NUMERATOR_MAX:
+        if as_fraction(rate).numerator > RATE_NUMERATOR_MAX:
             return f"rates: {rate} has too many digits for a word"
     return None
 

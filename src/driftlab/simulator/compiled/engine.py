@@ -23,10 +23,15 @@ from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 from driftlab.simulator.compiled import records
-from driftlab.simulator.compiled.batching import go_abreast, goes_abreast
-from driftlab.simulator.compiled.eligibility import fixed_rates, why_not
-from driftlab.simulator.compiled.memory_layout import ROOM_FIRST, Space, given_phases, space_for
-from driftlab.simulator.compiled.records import Array, History
+from driftlab.simulator.compiled.batching import can_batch, run_batches
+from driftlab.simulator.compiled.eligibility import fixed_rates, incompatibility
+from driftlab.simulator.compiled.memory_layout import (
+    ROOM_FIRST,
+    Arena,
+    allocate,
+    precomputed_phases,
+)
+from driftlab.simulator.compiled.records import Array, EventColumns
 from driftlab.simulator.compiled.run_metrics import Figures, empty
 from driftlab.simulator.compiled.runs import run_some
 
@@ -40,7 +45,7 @@ TICKS_A_SHARE_LEAST: Final = 600_000  # fewer are done before another core has b
 
 Progress = Callable[[int, int], None]
 
-__all__ = ["Figures", "History", "Recorded", "record_run", "simulate_runs", "why_not"]
+__all__ = ["EventColumns", "Figures", "Recorded", "incompatibility", "record_run", "simulate_runs"]
 
 
 class NotCompiledError(DriftlabError):
@@ -50,7 +55,7 @@ class NotCompiledError(DriftlabError):
 class Recorded(NamedTuple):
     """One run with all its events."""
 
-    history: History
+    history: EventColumns
     figures: Figures
 
 
@@ -106,11 +111,11 @@ def record_run(
     job = _Job(scenario, figures, waiting_max, repeats, history)
     for _ in _Core(job).slices(range(1)):
         _tell(on_progress, job, ticks)
-    return Recorded(History(*(column[: job.done] for column in history)), figures)
+    return Recorded(EventColumns(*(column[: job.done] for column in history)), figures)
 
 
 def _demand_compiled(scenario: Scenario) -> None:
-    reason = why_not(scenario)
+    reason = incompatibility(scenario)
     if reason is not None:
         raise NotCompiledError(reason)
 
@@ -124,7 +129,7 @@ class _Job:
         figures: Figures,
         waiting_max: int,
         repeats: bool,
-        history: History | None = None,
+        history: EventColumns | None = None,
     ) -> None:
         self.scenario = scenario
         self.figures = figures
@@ -145,7 +150,7 @@ class _Core:
 
     def __init__(self, job: _Job) -> None:
         self._job = job
-        self._space: Space | None = None
+        self._space: Arena | None = None
         self._pool = np.zeros(0)
         self._budget = SLICE_TICKS_FIRST
 
@@ -153,13 +158,13 @@ class _Core:
         """Simulate a share of the runs, slice by slice of about SLICE_SECONDS."""
         job, space = self._job, self._space_for(share)
         own = _rows(job.figures, slice(share.start, share.stop))
-        phases = given_phases(job.scenario, space.cursors, own.numbers)
+        phases = precomputed_phases(job.scenario, space.cursors, own.numbers)
         job.ticks[share.start] = 0
-        if job.history is not None or not goes_abreast(space, len(share), job.waiting_max):
+        if job.history is not None or not can_batch(space, len(share), job.waiting_max):
             yield from self._one_by_one(share.start, space, phases, own)
             return
         done = np.zeros(len(share), np.bool_)
-        for ticks in go_abreast(space, phases, own, done):
+        for ticks in run_batches(space, phases, own, done):
             job.ticks[share.start] += ticks
             yield
             if job.stop.is_set():
@@ -172,7 +177,7 @@ class _Core:
                 table[~done] = part
         job.ticks[share.start] = _ticks_of(own, len(share), space)
 
-    def _one_by_one(self, key: int, space: Space, phases: Array, own: Figures) -> Iterator[None]:
+    def _one_by_one(self, key: int, space: Arena, phases: Array, own: Figures) -> Iterator[None]:
         job, row = self._job, 0
         before = job.ticks[key]
         space.run["status"] = records.DONE
@@ -188,17 +193,17 @@ class _Core:
                 faster = min(4.0, SLICE_SECONDS / max(perf_counter() - begun, 1e-3))
                 self._budget = max(SLICE_TICKS_MIN, int(self._budget * faster))
 
-    def _space_for(self, share: range) -> Space:
+    def _space_for(self, share: range) -> Arena:
         """Return the memory, laid out anew where the links of a run are drawn."""
         job = self._job
         if self._space is None or job.scenario.topology.startswith("regular"):
             number = int(job.figures.numbers[share.start])
-            self._space = space_for(job.scenario, number, repeats=job.repeats)
+            self._space = allocate(job.scenario, number, repeats=job.repeats)
             self._space.run["most"] = job.waiting_max
             self._pool = _pool(self._space, min(ROOM_FIRST, job.waiting_max))
         return self._space
 
-    def _go_on(self, space: Space, phases: Array, own: Figures, row: int) -> int:
+    def _go_on(self, space: Arena, phases: Array, own: Figures, row: int) -> int:
         return int(
             run_some(
                 space.run, space.cursors, space.machines, self._pool, space.window, space.links,
@@ -213,19 +218,19 @@ def _rows(figures: Figures, which: Any) -> Figures:
     return Figures(*(table[which] for table in figures))
 
 
-def _ticks_of(own: Figures, row: int, space: Space) -> int:
+def _ticks_of(own: Figures, row: int, space: Arena) -> int:
     """Count the ticks of the rows that are done, and of the run in progress."""
     done = own.internal[:row].sum() + own.send[:row].sum() + own.receive[:row].sum()
     return int(done) + (0 if space.run["status"] == records.DONE else int(space.run["ticks"]))
 
 
-def _pool(space: Space, room: int) -> Array:
+def _pool(space: Arena, room: int) -> Array:
     space.run["room"] = room
     kind = records.MESSAGE if space.delay is None else records.FLYING_MESSAGE
     return np.zeros(room + 1, kind)
 
 
-def _larger(space: Space, pool: Array) -> Array:
+def _larger(space: Arena, pool: Array) -> Array:
     """Return a pool of twice the room, with the messages that were there."""
     larger = _pool(space, min(2 * int(space.run["room"]), int(space.run["most"])))
     used = int(space.run["top"]) + 1
@@ -281,6 +286,6 @@ def _ticks(scenario: Scenario, number: int) -> int:
     return sum(schedule.ticks_before(scenario.horizon_ns) for schedule in schedules)
 
 
-def _history(ticks: int) -> History:
+def _history(ticks: int) -> EventColumns:
     kinds = ("i8", "u4", "u4", "u1", "i4", "u4", "i4", "u4", "u4")
-    return History(*(np.empty(ticks, kind) for kind in kinds))
+    return EventColumns(*(np.empty(ticks, kind) for kind in kinds))

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-HOUSE: Final = Path(__file__).parents[2]
+PACKAGE: Final = Path(__file__).parents[2]
 SOURCES: Final = (
     "model/random_streams.py", "model/digest.py", "network/latency.py", "model/schedule.py",
     "clocks/lamport.py", "machine/die_process.py",
@@ -25,31 +25,31 @@ _INDEX = "*.nbi"  # of numba, one a function
 
 
 @lru_cache(maxsize=1)
-def folder() -> Path:
+def cache_folder() -> Path:
     """Return the folder for code compiled from the present sources; it need not exist."""
     found = hashlib.sha256()
     for name in SOURCES:
-        found.update((HOUSE / name).read_bytes())
+        found.update((PACKAGE / name).read_bytes())
     above = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(above) / "driftlab" / f"compiled-{found.hexdigest()[:16]}"
 
 
 def is_warm() -> bool:
     """Whether anything has been compiled from the present sources. Imports no compiler."""
-    return any(folder().rglob(_INDEX))
+    return any(cache_folder().rglob(_INDEX))
 
 
 @contextmanager
-def kept() -> Iterator[dict[str, Any]]:
+def numba_cache_options() -> Iterator[dict[str, Any]]:
     """Give the options for functions that are to be kept, while they are decorated."""
     from numba import config as numba_config
 
     config: Any = numba_config
     before = config.CACHE_DIR
     try:
-        folder().mkdir(parents=True, exist_ok=True)
-        config.CACHE_DIR = str(folder())
-        yield {"cache": os.access(folder(), os.W_OK)}
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        config.CACHE_DIR = str(cache_folder())
+        yield {"cache": os.access(cache_folder(), os.W_OK)}
     except OSError:  # no home, or one that cannot be written to: compile every time
         yield {"cache": False}
     finally:

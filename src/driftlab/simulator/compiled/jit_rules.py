@@ -40,7 +40,7 @@ def _as_word(value: Any) -> Any:
 
 
 @intrinsic
-def high(typing: Any, one: Any, other: Any) -> Any:
+def mul_high(typing: Any, one: Any, other: Any) -> Any:
     """Return the upper word of a product: `dice.high`."""
     _demand_words(one, other)
 
@@ -54,7 +54,7 @@ def high(typing: Any, one: Any, other: Any) -> Any:
 
 
 @intrinsic
-def length(typing: Any, word: Any) -> Any:
+def bit_length(typing: Any, word: Any) -> Any:
     """Return how many bits a word takes: `latency.length`."""
     _demand_words(word)
 
@@ -71,25 +71,27 @@ def _demand_words(*found: Any) -> None:
             raise TypingError(f"a word is wanted, not {each}")
 
 
-mix_under = rule(random_streams.mix_under)
-mix = rule(random_streams.mix, mix_under=mix_under)
+mix_lanes = rule(random_streams.mix_lanes)
+mix = rule(random_streams.mix, mix_lanes=mix_lanes)
 stream = rule(random_streams.stream, mix=mix)
 draw = rule(random_streams.draw, mix=mix)
-below = rule(random_streams.below, high=high)
+uniform_below = rule(random_streams.uniform_below, mul_high=mul_high)
 
 step = rule(lamport.step)
 merge = rule(lamport.merge)
 
-fold = rule(digest.fold)
-weigh = rule(digest.weigh)
-seal = rule(digest.seal, fold=fold, mix=mix)
+mix_in = rule(digest.mix_in)
+hash_event = rule(digest.hash_event)
+finish = rule(digest.finish, mix_in=mix_in, mix=mix)
 
-phase_ns = rule(schedule.phase_ns, high=high)
+phase_ns = rule(schedule.phase_ns, mul_high=mul_high)
 
-times = rule(latency.times, high=high)
-between = rule(latency.between, high=high)
-uniform_ns = rule(latency.uniform_ns, below=below)
-exponential_ns = rule(latency.exponential_ns, length=length, times=times, between=between)
-lognormal_ns = rule(latency.lognormal_ns, times=times, between=between)
+fixed_mul = rule(latency.fixed_mul, mul_high=mul_high)
+interpolate = rule(latency.interpolate, mul_high=mul_high)
+uniform_ns = rule(latency.uniform_ns, uniform_below=uniform_below)
+exponential_ns = rule(
+    latency.exponential_ns, bit_length=bit_length, fixed_mul=fixed_mul, interpolate=interpolate
+)
+lognormal_ns = rule(latency.lognormal_ns, fixed_mul=fixed_mul, interpolate=interpolate)
 
 roll = rule(die_process.roll)  # INTERNAL and EVERY_PEER as words: the caller makes them signed

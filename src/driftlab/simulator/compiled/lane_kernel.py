@@ -20,8 +20,8 @@ import numpy as np
 
 from driftlab.model.digest import EVERYBODY, RECEIVE, SEND
 from driftlab.model.random_streams import DIE_BITS, WORD_BITS
-from driftlab.simulator.compiled.jit_rules import draw, fold, merge, weigh
-from driftlab.simulator.compiled.mailbox import called, inlined
+from driftlab.simulator.compiled.jit_rules import draw, hash_event, merge, mix_in
+from driftlab.simulator.compiled.mailbox import jit, jit_inline
 
 LANES: Final = 16
 RING_MESSAGES: Final = 64
@@ -46,7 +46,7 @@ FRONT_LOW, FRONT_HIGH, SENDS_LOW, SENDS_HIGH = (row * LANES for row in range(13,
 STRIDE: Final = 17 * LANES
 
 
-@called
+@jit
 def take_step(
     state: Any, rings: Any, bounds: Any, i: Any, tick: Any, order_low: Any, order_high: Any
 ) -> None:
@@ -57,19 +57,19 @@ def take_step(
     the second to the higher, below the third to both.
     """
     low, high = (1 if i == 0 else 0), (1 if i == 2 else 2)
-    look(state, rings, i)
-    decide(state, i, tick, low + 1, high + 1, bounds[0], bounds[1], bounds[2])
+    peek_fronts(state, rings, i)
+    step_lanes(state, i, tick, low + 1, high + 1, bounds[0], bounds[1], bounds[2])
     if tick == 0:
         base = i * STRIDE
         for lane in range(LANES):
             state[np.uint64(base + FIRST_CLOCK + lane)] = state[np.uint64(base + CLOCK + lane)]
             state[np.uint64(base + JUMP_MAX + lane)] = 0
-    post(state, rings, i, low, SENDS_LOW, order_low)
-    post(state, rings, i, high, SENDS_HIGH, order_high)
+    enqueue(state, rings, i, low, SENDS_LOW, order_low)
+    enqueue(state, rings, i, high, SENDS_HIGH, order_high)
 
 
-@inlined
-def look(state: Any, rings: Any, i: Any) -> None:
+@jit_inline
+def peek_fronts(state: Any, rings: Any, i: Any) -> None:
     """Look at the fronts of the two rings of machine `i`."""
     base, ring = i * STRIDE, 2 * i * LANES * RING_STRIDE
     for lane in range(LANES):
@@ -80,8 +80,8 @@ def look(state: Any, rings: Any, i: Any) -> None:
         state[np.uint64(at + FRONT_HIGH)] = rings[np.uint64(high)]
 
 
-@inlined
-def decide(
+@jit_inline
+def step_lanes(
     state: Any, i: Any, tick: Any, name_low: Any, name_high: Any, below_low: Any, below_high: Any,
     below_both: Any,
 ) -> None:  # fmt: skip
@@ -89,8 +89,15 @@ def decide(
     base = i * STRIDE
     word = np.uint64(tick)
     # A weight is a sum over the fields, so that what differs by kind can be worked out before.
-    from_low, from_high = what(RECEIVE, name_low), what(RECEIVE, name_high)
-    at_low, at_high, at_both = what(SEND, 1), what(SEND, 2), what(SEND, EVERYBODY)
+    from_low, from_high = (
+        event_kind_weight(RECEIVE, name_low),
+        event_kind_weight(RECEIVE, name_high),
+    )
+    at_low, at_high, at_both = (
+        event_kind_weight(SEND, 1),
+        event_kind_weight(SEND, 2),
+        event_kind_weight(SEND, EVERYBODY),
+    )
     for lane in range(LANES):
         at = base + lane
         head_low, head_high = state[np.uint64(at + HEAD_LOW)], state[np.uint64(at + HEAD_HIGH)]
@@ -121,10 +128,10 @@ def decide(
         kind = at_low if to_low else kind
         kind = at_high if to_high else kind
         kind = at_both if to_both else kind
-        weight = kind + weigh(
+        weight = kind + hash_event(
             word, _NONE, _NONE, np.uint64(stamp), np.uint64(clock), np.uint64(queue)
         )
-        folded = fold(np.uint64(state[np.uint64(at + DIGEST)]), weight)
+        folded = mix_in(np.uint64(state[np.uint64(at + DIGEST)]), weight)
         state[np.uint64(at + DIGEST)] = np.int64(folded)
         state[np.uint64(at + CLOCK)] = clock
         state[np.uint64(at + QUEUE_SUM)] += queue
@@ -133,14 +140,14 @@ def decide(
         state[np.uint64(at + JUMP_MAX)] = max(state[np.uint64(at + JUMP_MAX)], clock - before)
 
 
-@inlined
-def what(kind: Any, other: Any) -> Any:
+@jit_inline
+def event_kind_weight(kind: Any, other: Any) -> Any:
     """Return the part of an event's weight that tells its kind and who else takes part."""
-    return weigh(_NONE, np.uint64(kind), np.uint64(other), _NONE, _NONE, _NONE)
+    return hash_event(_NONE, np.uint64(kind), np.uint64(other), _NONE, _NONE, _NONE)
 
 
-@inlined
-def post(state: Any, rings: Any, i: Any, receiver: Any, sends: Any, order: Any) -> None:
+@jit_inline
+def enqueue(state: Any, rings: Any, i: Any, receiver: Any, sends: Any, order: Any) -> None:
     """Put the messages of machine `i` into a peer's ring; what is not sent is overwritten."""
     which = 0 if i == (1 if receiver == 0 else 0) else 1
     base, theirs = i * STRIDE, receiver * STRIDE + TAIL_LOW + which * LANES
@@ -154,8 +161,8 @@ def post(state: Any, rings: Any, i: Any, receiver: Any, sends: Any, order: Any) 
         state[np.uint64(theirs + lane)] += state[np.uint64(base + sends + lane)]
 
 
-@called
-def take_all(
+@jit
+def run_order(
     state: Any, rings: Any, bounds: Any, entries: Any, filled: Any, repeats: Any, last: Any,
     by_sender: Any, ticks: Any,
 ) -> None:  # fmt: skip

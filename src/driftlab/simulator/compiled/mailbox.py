@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-inlined = njit(error_model="numpy", nogil=True, forceinline=True)
-called = njit(error_model="numpy", nogil=True)
+jit_inline = njit(error_model="numpy", nogil=True, forceinline=True)
+jit = njit(error_model="numpy", nogil=True)
 
 ZERO = np.uint32(0)
 ONE = np.uint32(1)
 
 
-@inlined
+@jit_inline
 def append(machine: Any, pool: Any, place: Any) -> None:
     """Append the message at `place` to a machine's inbox."""
     pool[place].next = ZERO
@@ -32,7 +32,7 @@ def append(machine: Any, pool: Any, place: Any) -> None:
     machine.fresh = machine.fresh + ONE
 
 
-@called
+@jit
 def put_in_order(machine: Any, pool: Any) -> None:
     """Sort what came since the last tick by sender, the messages of one sender as they came."""
     first = machine.head if machine.queue == 0 else pool[machine.settled].next
@@ -52,7 +52,7 @@ def put_in_order(machine: Any, pool: Any) -> None:
     machine.tail = first
 
 
-@called
+@jit
 def sorted_by_sender(pool: Any, first: Any) -> Any:
     """Sort a linked list by merging runs of doubling length; return its new first message."""
     width = 1
@@ -85,7 +85,7 @@ def sorted_by_sender(pool: Any, first: Any) -> Any:
         width *= 2
 
 
-@inlined
+@jit_inline
 def is_before(one: Any, other: Any) -> Any:
     """Whether one message under way comes out before another."""
     if one.arrival != other.arrival:
@@ -95,7 +95,7 @@ def is_before(one: Any, other: Any) -> Any:
     return one.stamp < other.stamp
 
 
-@inlined
+@jit_inline
 def meld(pool: Any, one: Any, other: Any) -> Any:
     """Join two heaps and return the root."""
     if is_before(pool[other], pool[one]):
@@ -105,7 +105,7 @@ def meld(pool: Any, one: Any, other: Any) -> Any:
     return one
 
 
-@called
+@jit
 def without_root(pool: Any, root: Any) -> Any:
     """Return the root of a heap whose root is taken out, 0 if nothing is left."""
     place, paired = pool[root].child, ZERO
@@ -131,8 +131,8 @@ def without_root(pool: Any, root: Any) -> Any:
     return root
 
 
-@inlined
-def land(machine: Any, pool: Any, now_ns: Any) -> None:
+@jit_inline
+def deliver_due(machine: Any, pool: Any, now_ns: Any) -> None:
     """Move what has arrived strictly before an instant into the inbox."""
     place = machine.flight
     while place != 0 and pool[place].arrival < now_ns:
@@ -142,8 +142,8 @@ def land(machine: Any, pool: Any, now_ns: Any) -> None:
     machine.flight = place
 
 
-@inlined
-def launch(machine: Any, pool: Any, place: Any, arrival_ns: Any) -> None:
+@jit_inline
+def enqueue_in_flight(machine: Any, pool: Any, place: Any, arrival_ns: Any) -> None:
     """Put the message at `place` on its way to a machine."""
     pool[place].arrival = arrival_ns
     pool[place].child = ZERO

@@ -9,7 +9,7 @@ from driftlab.model.random_streams import Purpose, draw, stream
 from driftlab.model.schedule import NS_PER_SECOND, phase_ns
 from driftlab.network.latency import Latency, exponentials, logarithms
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import exact
+from driftlab.scenario.validate import as_fraction
 from driftlab.simulator.compiled import records
 from driftlab.simulator.compiled.eligibility import TIME_NS_MAX, channels, fixed_rates, rate_range
 from driftlab.simulator.compiled.records import Array, Delay, Window
@@ -21,7 +21,7 @@ ROOM_FIRST: Final = 2**10  # messages that there is room for at first
 SCALE_MAX: Final = 2**63 // NS_PER_SECOND  # up to here a phase is worked out by a word
 
 
-class Space(NamedTuple):
+class Arena(NamedTuple):
     """All that one core needs to simulate runs of a scenario, one after the other."""
 
     run: Any  # a record
@@ -34,7 +34,7 @@ class Space(NamedTuple):
     rates: Array  # the lowest and how many there are, where they are drawn, else 0, 0
 
 
-def space_for(scenario: Scenario, number: int, *, repeats: bool = True) -> Space:
+def allocate(scenario: Scenario, number: int, *, repeats: bool = True) -> Arena:
     """Lay out the memory for runs; `number` decides the links where they are drawn.
 
     `repeats` False does without a schedule that repeats, where there were one.
@@ -53,7 +53,7 @@ def space_for(scenario: Scenario, number: int, *, repeats: bool = True) -> Space
     low, top = rate_range(scenario) or (0, -1)
     if rates := fixed_rates(scenario):
         _set_rates(rates, cursors)
-    return Space(
+    return Arena(
         run[0], cursors, machines, _window(scenario, run[0], cursors, repeats), links,
         np.zeros((size, 2), np.int64),
         _delay(scenario.message_latency, channels(scenario)),
@@ -67,14 +67,14 @@ def _set_rates(rates: Any, cursors: Array) -> None:
     known = {float(rate): rate for rate in rates}
     table = np.zeros(len(different), records.CURSOR)
     for row, rate in zip(table, different.tolist(), strict=True):
-        ticks = exact(known[rate])
+        ticks = as_fraction(known[rate])
         scale = ticks.denominator
         row["whole"], row["part"] = divmod(NS_PER_SECOND * scale, ticks.numerator)
         row["rate"], row["scale"] = ticks.numerator, scale if scale <= SCALE_MAX else 0
     cursors[:] = table[which]
 
 
-def given_phases(scenario: Scenario, cursors: Array, numbers: Any) -> Array:
+def precomputed_phases(scenario: Scenario, cursors: Array, numbers: Any) -> Array:
     """Work out the phases that take more than a word: one row a run, or one for all."""
     places = np.flatnonzero(cursors["scale"] == 0)
     rates = fixed_rates(scenario)
@@ -82,7 +82,7 @@ def given_phases(scenario: Scenario, cursors: Array, numbers: Any) -> Array:
         return np.zeros((1, len(cursors)), np.int64)
     phases = np.zeros((len(numbers), len(cursors)), np.int64)
     for i in places.tolist():
-        ticks = exact(rates[i])
+        ticks = as_fraction(rates[i])
         for row, number in enumerate(numbers):
             word = draw(stream(scenario.seed, int(number), i, Purpose.PHASE), 0)
             phases[row, i] = phase_ns(word, ticks.numerator, ticks.denominator)
@@ -116,7 +116,7 @@ def _window(scenario: Scenario, run: Any, cursors: Array, repeats: bool) -> Wind
 
 def _hyperperiod_ns(rates: Any) -> int:
     """Return the time after which all due times repeat, 0 if it is no whole nanosecond."""
-    fractions = [exact(rate) for rate in rates]
+    fractions = [as_fraction(rate) for rate in rates]
     scale = lcm(*(rate.denominator for rate in fractions))
     length = NS_PER_SECOND * scale
     share = gcd(*(rate.numerator * (scale // rate.denominator) for rate in fractions))

@@ -120,7 +120,7 @@ class Delay(NamedTuple):
     latest: Array  # i8, one a channel; empty where no message can overtake another
 
 
-class History(NamedTuple):
+class EventColumns(NamedTuple):
     """The events of a run in the order of (due time, process), a column a field.
 
     due_ns i8; process u4, its position; tick u4; kind u1, as in `digest`;

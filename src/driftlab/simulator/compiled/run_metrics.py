@@ -4,8 +4,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.simulator.compiled.jit_rules import seal
-from driftlab.simulator.compiled.mailbox import inlined
+from driftlab.simulator.compiled.jit_rules import finish
+from driftlab.simulator.compiled.mailbox import jit_inline
 from driftlab.simulator.compiled.records import Array
 
 
@@ -61,8 +61,8 @@ def empty(numbers: Any, machines: int) -> Figures:
     )
 
 
-@inlined
-def keep(figures: Any, row: Any, machines: Any, stopped_ns: Any) -> None:
+@jit_inline
+def store_metrics(figures: Any, row: Any, machines: Any, stopped_ns: Any) -> None:
     """Write down the figures of a run that has come to its end."""
     digest = np.uint64(0)
     for i in range(len(machines)):
@@ -77,6 +77,6 @@ def keep(figures: Any, row: Any, machines: Any, stopped_ns: Any) -> None:
         figures.queue_sum[row, i] = machine.queue_sum
         figures.queue_max[row, i] = machine.queue_max
         figures.queue_last[row, i] = machine.queue
-        digest = seal(digest, machine.digest)
+        digest = finish(digest, machine.digest)
     figures.digest[row] = digest
     figures.stopped_ns[row] = stopped_ns

@@ -8,11 +8,11 @@ from numba import njit
 from driftlab.model.random_streams import Purpose
 from driftlab.model.schedule import NS_PER_SECOND
 from driftlab.simulator.compiled.calendar_queue import fill
-from driftlab.simulator.compiled.jit_cache import kept
-from driftlab.simulator.compiled.jit_rules import below, draw, phase_ns, stream
-from driftlab.simulator.compiled.mailbox import ZERO, called
+from driftlab.simulator.compiled.jit_cache import numba_cache_options
+from driftlab.simulator.compiled.jit_rules import draw, phase_ns, stream, uniform_below
+from driftlab.simulator.compiled.mailbox import ZERO, jit
 from driftlab.simulator.compiled.records import DONE, FULL, RUNNING
-from driftlab.simulator.compiled.run_metrics import keep
+from driftlab.simulator.compiled.run_metrics import store_metrics
 from driftlab.simulator.compiled.ticks import take_ticks
 
 _RATE = np.uint64(Purpose.RATE)
@@ -23,12 +23,12 @@ _FIRST = np.uint64(0)
 _SECOND_NS = np.uint64(NS_PER_SECOND)
 
 
-@called
+@jit
 def draw_rates(run: Any, cursors: Any, low: Any, count: Any) -> None:
     """Draw whole rates for a run, as `Scenario.rates_of` does."""
     for i in range(len(cursors)):
         key = stream(run.seed, run.number, np.uint64(i), _RATE)
-        rate = low + below(draw(key, _FIRST), count)
+        rate = low + uniform_below(draw(key, _FIRST), count)
         cursor = cursors[i]
         cursor.whole = np.int64(_SECOND_NS // rate)
         cursor.part = np.int64(_SECOND_NS % rate)
@@ -36,7 +36,7 @@ def draw_rates(run: Any, cursors: Any, low: Any, count: Any) -> None:
         cursor.scale = np.uint64(1)
 
 
-@called
+@jit
 def begin(run: Any, cursors: Any, machines: Any, phases: Any, delay: Any) -> None:
     """Put a run at its beginning: no message anywhere, every clock 0.
 
@@ -68,7 +68,7 @@ def begin(run: Any, cursors: Any, machines: Any, phases: Any, delay: Any) -> Non
         delay.latest[:] = 0
 
 
-@called
+@jit
 def advance(
     run: Any, cursors: Any, machines: Any, pool: Any, window: Any, links: Any, stash: Any,
     delay: Any, history: Any, budget: Any,
@@ -94,7 +94,7 @@ def advance(
                 run.base += run.window
 
 
-@called
+@jit
 def repeat_window(
     run: Any, cursors: Any, machines: Any, pool: Any, window: Any, links: Any, stash: Any,
     delay: Any, history: Any, until: Any,
@@ -118,7 +118,7 @@ def repeat_window(
     run.status = DONE
 
 
-with kept() as options:
+with numba_cache_options() as options:
 
     @njit(error_model="numpy", nogil=True, **options)
     def run_some(
@@ -146,7 +146,7 @@ with kept() as options:
             if run.status == FULL and run.room < run.most:
                 return row
             if run.status != RUNNING:
-                keep(figures, row, machines, run.stopped if run.status == FULL else -1)
+                store_metrics(figures, row, machines, run.stopped if run.status == FULL else -1)
                 run.status = DONE
                 row += 1
         return row

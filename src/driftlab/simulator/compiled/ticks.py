@@ -18,21 +18,21 @@ from driftlab.model import digest
 from driftlab.simulator.compiled.jit_rules import (
     draw,
     exponential_ns,
-    fold,
+    hash_event,
     lognormal_ns,
     merge,
+    mix_in,
     roll,
     step,
     uniform_ns,
-    weigh,
 )
 from driftlab.simulator.compiled.mailbox import (
     ZERO,
     append,
-    called,
-    inlined,
-    land,
-    launch,
+    deliver_due,
+    enqueue_in_flight,
+    jit,
+    jit_inline,
     put_in_order,
 )
 from driftlab.simulator.compiled.records import FULL
@@ -48,7 +48,7 @@ _NONE: Final = np.uint64(0)
 _ONE: Final = np.uint64(1)
 
 
-@called
+@jit
 def take_ticks(  # noqa: C901 - one loop, so that what it counts stays in registers
     run: Any, machines: Any, pool: Any, window: Any, last: Any, repeats: Any,
     links: Any, stash: Any, delay: Any, history: Any,
@@ -67,7 +67,7 @@ def take_ticks(  # noqa: C901 - one loop, so that what it counts stays in regist
             machine = machines[i]
             now = dues[np.uint64(e)] + base
             if delay is not None:
-                land(machine, pool, now)
+                deliver_due(machine, pool, now)
             queue = np.int64(machine.queue) + np.int64(machine.fresh)
             if queue > 0:
                 if machine.fresh > 1 and by_sender:
@@ -117,7 +117,7 @@ def take_ticks(  # noqa: C901 - one loop, so that what it counts stays in regist
     run.ticks += taken + e
 
 
-@inlined
+@jit_inline
 def receive(
     machine: Any, i: Any, pool: Any, free: Any, queue: Any, now: Any, row: Any, history: Any
 ) -> Any:
@@ -139,34 +139,34 @@ def receive(
     machine.queue_sum += queue
     if queue > machine.queue_max:
         machine.queue_max = np.uint32(queue)
-    weight = weigh(
+    weight = hash_event(
         np.uint64(tick), _RECEIVE, np.uint64(sender) + _ONE, np.uint64(stamp), np.uint64(clock),
         np.uint64(queue),
     )  # fmt: skip
     machine.clock = clock
-    machine.digest = fold(machine.digest, weight)
+    machine.digest = mix_in(machine.digest, weight)
     machine.tick = tick + 1
     if history is not None:
         write(history, row, now, i, tick, digest.RECEIVE, sender, stamp, INTERNAL, clock, queue)
     return place
 
 
-@inlined
+@jit_inline
 def act(
     machine: Any, i: Any, kind: Any, other: Any, choice: Any, now: Any, row: Any, history: Any
 ) -> None:
     """Do what a free tick does to the machine itself, be it internal or a send."""
     tick = machine.tick
     clock = step(machine.clock)
-    weight = weigh(np.uint64(tick), kind, other, _NONE, np.uint64(clock), _NONE)
+    weight = hash_event(np.uint64(tick), kind, other, _NONE, np.uint64(clock), _NONE)
     machine.clock = clock
-    machine.digest = fold(machine.digest, weight)
+    machine.digest = mix_in(machine.digest, weight)
     machine.tick = tick + 1
     if history is not None:
         write(history, row, now, i, tick, kind, -1, 0, choice, clock, 0)
 
 
-@inlined
+@jit_inline
 def send_stashed(
     machines: Any, pool: Any, links: Any, mesh: Any, stash: Any, stashed: Any, free: Any, top: Any
 ) -> Any:
@@ -177,7 +177,7 @@ def send_stashed(
     return free, top
 
 
-@inlined
+@jit_inline
 def target_of(links: Any, mesh: Any, machine: Any, sender: Any, k: Any) -> Any:
     """Return the position of a sender's peer number `k`. Nobody lists the peers of a mesh."""
     if mesh:
@@ -185,7 +185,7 @@ def target_of(links: Any, mesh: Any, machine: Any, sender: Any, k: Any) -> Any:
     return np.uint32(links[np.uint64(machine.links + k)])
 
 
-@inlined
+@jit_inline
 def placed(pool: Any, free: Any, top: Any, sender: Any, stamp: Any) -> Any:
     """Take a place in the pool for a message; return it, and what is free then."""
     if free != 0:
@@ -199,7 +199,7 @@ def placed(pool: Any, free: Any, top: Any, sender: Any, stamp: Any) -> Any:
     return place, free, top
 
 
-@inlined
+@jit_inline
 def send(
     machines: Any, pool: Any, links: Any, mesh: Any, i: Any, choice: Any, free: Any, top: Any
 ) -> Any:
@@ -213,7 +213,7 @@ def send(
     return free, top
 
 
-@inlined
+@jit_inline
 def send_later(
     machines: Any, pool: Any, links: Any, mesh: Any, i: Any, choice: Any, free: Any, top: Any,
     delay: Any, now: Any,
@@ -231,11 +231,11 @@ def send_later(
             channel = np.uint64(machine.links + k)
             arrival = max(arrival, delay.latest[channel])
             delay.latest[channel] = arrival
-        launch(machines[target], pool, place, arrival)
+        enqueue_in_flight(machines[target], pool, place, arrival)
     return free, top
 
 
-@inlined
+@jit_inline
 def sample_ns(delay: Any, word: Any) -> Any:
     """Return the latency that a word draws: `Latency.sample_ns`."""
     if delay.kind == UNIFORM:
@@ -247,7 +247,7 @@ def sample_ns(delay: Any, word: Any) -> Any:
     return np.int64(delay.first)
 
 
-@inlined
+@jit_inline
 def write(
     history: Any, row: Any, due: Any, process: Any, tick: Any, kind: Any, sender: Any, stamp: Any,
     target: Any, clock: Any, queue: Any,

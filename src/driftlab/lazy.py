@@ -1,0 +1,32 @@
+"""NumPy and Polars, imported when they are first used.
+
+A worker process and a small simulation start without either, since importing
+them takes longer than simulating a minute. Modules on their way write
+`from driftlab.lazy import np`; modules that nothing light imports say
+`import numpy as np`. Functions that numba compiles need the latter: it looks at
+what a global name is bound to.
+"""
+
+from typing import TYPE_CHECKING
+
+__all__ = ["np", "pl"]
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+else:
+    from importlib import import_module
+
+    class _LazyModule:
+        """Stands for a module until an attribute of it is asked for."""
+
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def __getattr__(self, attribute: str) -> object:
+            value = getattr(import_module(self._name), attribute)
+            setattr(self, attribute, value)  # the next look-up does not come here
+            return value
+
+    np = _LazyModule("numpy")
+    pl = _LazyModule("polars")
