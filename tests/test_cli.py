@@ -1,5 +1,6 @@
 """The command line as a user and a script meet it."""
 
+import argparse
 import json
 import os
 import pty
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 import driftlab as package
+from driftlab.cli.flags import COMMANDS
+from driftlab.cli.main import build_parser
+from driftlab.cli.output import counted
 from driftlab.scenario.builtin import BUILT_IN
 from tests.started import DRIFTLAB, driftlab, linux_only
 
@@ -316,6 +320,128 @@ def test_help_answers(command: str) -> None:
     done = driftlab(*command.split(), "--help")
     assert done.returncode == 0
     assert "usage: driftlab" in done.stdout
+
+
+def subparsers() -> dict[str, argparse.ArgumentParser]:
+    parser = build_parser()
+    (commands,) = (
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return dict(commands.choices)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_every_flag_has_a_help_text(command: str) -> None:
+    parser = subparsers()[command]
+    assert parser.description
+    assert parser.epilog is not None
+    assert f"driftlab {command}" in parser.epilog or command == "scenarios"
+    for action in parser._actions:
+        assert action.help, action.dest
+        assert not action.help.endswith("."), action.dest
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_the_terminal(command: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = subparsers()[command].format_help().split("\n\n", 1)[1]  # usage may not break a group
+    assert max(map(len, text.splitlines())) <= width - 2
+
+
+def test_the_flags_of_a_command_that_is_chosen_are_the_only_ones_made() -> None:
+    """The start of a command does not pay for the flags of the others."""
+    parser = build_parser("scenarios")
+    (commands,) = (
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    many = {name: len(one._actions) for name, one in commands.choices.items()}
+    assert many.pop("scenarios") == 2
+    assert set(many.values()) == {1}  # --help
+
+
+BUG = """
+import sys
+from driftlab.cli import main, scenarios
+
+def fail(options):
+    raise {error}
+
+scenarios.main = fail
+sys.exit(main.main(["scenarios"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "error", ["ZeroDivisionError('ours')", "OSError(22, 'ours')", "AssertionError('ours')"]
+)
+def test_a_bug_of_ours_is_a_traceback_and_status_70(error: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BUG.format(error=error)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 70
+    assert "Traceback (most recent call last)" in done.stderr
+    assert error.split("(")[0] in done.stderr
+    assert "ours" in done.stderr
+    assert done.stderr.endswith("driftlab: this is a bug of driftlab; please report it\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("KeyboardInterrupt", 130),
+        ("BrokenPipeError", 141),
+        ("main.DriftlabError('wrong')", 2),
+        ("FileNotFoundError(2, 'No such file', 'x')", 2),
+        ("OSError(28, 'No space left on device')", 2),
+    ],
+)
+def test_what_ends_a_command_decides_its_exit_status(error: str, status: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BUG.format(error=error)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status
+    assert done.stderr.count("\n") == (1 if status == 2 else 0)
+
+
+def test_status_141_where_the_reader_has_left_before_anything_is_written() -> None:
+    near, far = os.pipe()
+    os.close(near)
+    with os.fdopen(far, "w") as pipe:
+        done = subprocess.run(
+            [*DRIFTLAB, "scenarios"], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_run_and_its_replay_that_differ_are_status_1_and_a_lost_machine_is_3(
+    tmp_path: Path,
+) -> None:
+    flags = ("--rates", "6,3", "--seconds", "5", "--seed", "1")
+    assert driftlab("simulate", *flags, "--out", tmp_path / "run", "--quiet").returncode == 0
+    path = tmp_path / "run" / "A.log"
+    path.write_text(path.read_text().replace("\tinternal\t", "\tsend\t", 1))
+    assert driftlab("replay", tmp_path / "run").returncode == 1
+    assert driftlab("check", tmp_path / "run").returncode == 1
+    (tmp_path / "fails.py").write_text(
+        "import driftlab\n\nclass Fails(driftlab.Process):\n    def idle(self):\n        1 / 0\n"
+    )
+    lost = driftlab("simulate", "fails.py:Fails", *flags, "--quiet", cwd=tmp_path)
+    assert lost.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (("event",), "events"), (("process",), "processes"),
+        (("message was", "messages were"), "messages were"),
+    ],
+)  # fmt: skip
+def test_a_number_agrees_with_what_it_counts(call: tuple[str, ...], text: str) -> None:
+    assert counted(1, *call) == f"1 {call[0]}"
+    assert [counted(number, *call) for number in (0, 2, 21)] == [
+        f"{number} {text}" for number in (0, 2, 21)
+    ]
 
 
 def test_output_that_nobody_reads_is_no_traceback(tmp_path: Path) -> None:

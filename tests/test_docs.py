@@ -1,5 +1,6 @@
 """The examples of the documentation do what it says, as it says it."""
 
+import argparse
 import os
 import re
 import subprocess
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parent.parent / "docs"
+from driftlab.cli.flags import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -143,3 +147,25 @@ def test_what_the_readme_shows_in_python_runs(tmp_path: Path) -> None:
 def test_a_page_links_only_to_what_is_there(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)", (DOCS / page).read_text()):
         assert target.startswith("http") or (DOCS / target).exists(), target
+
+
+def test_every_flag_of_every_command_is_documented() -> None:
+    pages = [ROOT / "README.md", *DOCS.glob("*.md")]
+    text = "\n".join(page.read_text() for page in pages)
+    documented = set(re.findall(r"--[a-z][a-z-]*", text))
+    for command, about in COMMANDS.items():
+        parser = argparse.ArgumentParser()
+        about.add_flags(parser)
+        flags = {flag for action in parser._actions for flag in action.option_strings}
+        long = {flag for flag in flags if flag.startswith("--")}
+        assert long - {"--help"} <= documented, command
+
+
+def test_every_command_is_in_the_table_of_the_readme() -> None:
+    rows = [row for row in (ROOT / "README.md").read_text().splitlines() if row.startswith("| `")]
+    assert {word for row in rows for word in re.findall(r"\w+", row)} >= set(COMMANDS)
+
+
+def test_the_readme_links_only_to_what_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text()):
+        assert target.startswith("http") or (ROOT / target).exists(), target

@@ -122,21 +122,22 @@ def add_scenario(parser: argparse.ArgumentParser, seed: str = "a new one, which 
         group.add_argument(name, metavar=metavar, help=text.format(seed=seed))
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that choose what a run prints."""
+def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the flags that choose what a run writes and prints, and return their group."""
     group = parser.add_argument_group("output")
+    group.add_argument(
+        "--out", metavar="DIR", help="folder for the logs (default: a new one below runs/)"
+    )
     add_json(group)
     group.add_argument(
         "--quiet", action="store_true", help="print only the folder that holds the logs"
     )
+    return group
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab run`."""
     add_scenario(parser)
-    parser.add_argument(
-        "--out", metavar="DIR", help="folder for the logs (default: a new one below runs/)"
-    )
     add_output(parser)
 
 
@@ -144,20 +145,16 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab simulate`."""
     add_scenario(parser)
     parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="spread the runs over the workers of a Dask scheduler (default: over all cores)",
+    )
+    add_output(parser).add_argument(
         "--record",
         choices=("all", "summary"),
         help="`all` writes logs like those of a real run, `summary` only computes the figures "
         "(default: all with --out or up to 20 runs, 100 machines and 1,000,000 ticks)",
     )
-    parser.add_argument(
-        "--out", metavar="DIR", help="folder for the logs (default: a new one below runs/)"
-    )
-    parser.add_argument(
-        "--dask",
-        metavar="ADDRESS",
-        help="spread the runs over the workers of a Dask scheduler (default: over all cores)",
-    )
-    add_output(parser)
 
 
 def add_recorded(parser: argparse.ArgumentParser) -> None:
@@ -206,7 +203,7 @@ def add_cut(parser: argparse.ArgumentParser) -> None:
         "--before", metavar="A:17", help="the largest consistent cut that excludes this event"
     )
     group.add_argument(
-        "--events", metavar="A=10,B=7", help="the first events of each process: how many"
+        "--events", metavar="A=10,B=7", help="this many events of each process, from its first"
     )
     add_format(parser)
     add_json(parser)
@@ -304,11 +301,12 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
         "--start-at", metavar="UTC",
         help="common start, such as 2026-01-31T12:00:00Z (default: when all are connected)",
     )  # fmt: skip
-    parser.add_argument(
+    group = parser.add_argument_group("output")
+    group.add_argument(
         "--out", metavar="DIR", default="runs/by-hand",
         help="folder for the log (default: runs/by-hand)",
     )  # fmt: skip
-    parser.add_argument("--quiet", action="store_true", help="print nothing")
+    group.add_argument("--quiet", action="store_true", help="print nothing")
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:
