@@ -7,6 +7,7 @@ import pty
 import resource
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -475,6 +476,45 @@ def test_on_a_terminal_the_display_shows_every_machine_live(tmp_path: Path) -> N
     assert all(head in text for head in ("machine", "clock", "queue", "late, ms"))
     rows = [line.split() for line in table.splitlines() if line.split()[:1] in (["A"], ["C"])]
     assert [row[1] for row in rows] == ["60", "10"]
+
+
+def shown_on_a_terminal(columns: int, *arguments: str | Path) -> list[str]:
+    """Return the lines that a command prints on a terminal of so many columns."""
+    near, far = pty.openpty()
+    termios.tcsetwinsize(far, (50, columns))
+    bare = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen(
+        [*DRIFTLAB, *map(str, arguments)], stdout=far, stderr=subprocess.PIPE, env=bare
+    ) as process:
+        os.close(far)
+        shown = b""
+        try:
+            while chunk := os.read(near, 65536):
+                shown += chunk
+        except OSError:
+            pass  # the other end is closed: that is how a pseudo-terminal ends
+        finally:
+            os.close(near)
+    assert process.returncode == 0
+    return shown.decode().splitlines()
+
+
+def test_tables_move_together_where_a_terminal_is_narrow(tmp_path: Path) -> None:
+    driftlab("run", *QUICK, "--runs", "2", "--out", tmp_path / "run", "--quiet")
+    stats = driftlab("stats", tmp_path / "run").stdout.splitlines()
+    narrow = shown_on_a_terminal(80, "stats", tmp_path / "run")
+    assert max(map(len, stats)) > 80 >= max(map(len, narrow))
+    assert [line.split() for line in narrow if "─" not in line] == [
+        line.split() for line in stats if "─" not in line
+    ]
+    assert shown_on_a_terminal(120, "stats", tmp_path / "run") == stats
+
+
+def test_a_last_column_of_text_is_wrapped_where_a_terminal_is_narrow() -> None:
+    rules = driftlab("check", "--rules").stdout
+    narrow = shown_on_a_terminal(80, "check", "--rules")
+    assert max(map(len, rules.splitlines())) > 80 == max(map(len, narrow))
+    assert " ".join(narrow[2:]).split() == " ".join(rules.splitlines()[2:]).split()
 
 
 def test_off_a_terminal_the_display_is_plain_lines(tmp_path: Path) -> None:

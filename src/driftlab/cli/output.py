@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from math import fsum, sqrt
+from contextlib import suppress
+from math import fsum, inf, sqrt
 from typing import IO, TYPE_CHECKING
 
 from driftlab.analysis.metrics import MachineSummary
@@ -21,7 +22,8 @@ EXIT_INTERRUPTED = 130
 RUNS_LISTED_MAX = 20  # the table of more runs shows means
 MACHINES_LISTED_MAX = 50  # of each run
 REMARKS_MAX = 40  # lines below a table
-COLUMN_GAP = "  "
+COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
+WRAPPED_MIN = 20  # characters: a narrower column is not wrapped
 
 
 def print_json(scenario: Scenario, runs: Sequence[Run]) -> None:
@@ -40,9 +42,12 @@ def print_runs(runs: Sequence[Run]) -> None:
         for run in runs
         for line in remarks(run)
     ]
-    print("", *lines[:REMARKS_MAX], sep="\n")
+    print()
     if len(lines) > REMARKS_MAX:
-        print(f"… and {counted(len(lines) - REMARKS_MAX, 'more line')} like these")
+        more = counted(len(lines) - REMARKS_MAX, "more line")
+        lines[REMARKS_MAX:] = [f"… and {more} like these"]
+    if lines:
+        print(*lines, "", sep="\n")
 
 
 def _table_of_means(runs: Sequence[Run]) -> str:
@@ -85,8 +90,9 @@ def _mean_and_deviation(values: Sequence[float]) -> str:
 def _table_of_runs(runs: Sequence[Run]) -> str:
     many = len(runs) > 1
     heads = [
-        *(["run"] if many else []), "machine", "rate\nasked", "\ngot", "events\nint/send/recv",
-        "\nclock", "jump\nmean/max", "queue\nmax/last", "drift", "lateness, ms\np50/p99/max",
+        *(["run", "name"] if many else ["machine"]),
+        "rate\nasked", "\ngot", "events\nint/send/recv", "\nclock", "jump\nmean/max",
+        "queue\nmax/last", "drift", "lateness, ms\np50/p99/max",
     ]  # fmt: skip
     rows: list[list[str]] = []
     for run in runs:
@@ -106,12 +112,17 @@ def _rows(run: Run) -> list[list[str]]:
             f"{machine.jump.mean:.2f}/{machine.jump.max}",
             f"{machine.queue.max}/{machine.queue.last}",
             str(machine.drift),
-            "/".join(f"{late / 1e3:.2f}" for late in machine.lateness_us)
-            if machine.lateness_us
-            else "-",
+            "/".join(map(_milliseconds, machine.lateness_us)) if machine.lateness_us else "-",
         ]
         for machine in run.machines[:MACHINES_LISTED_MAX]
     ]
+
+
+def _milliseconds(microseconds: float) -> str:
+    """Return milliseconds with three digits, or more in front of the point, as text."""
+    late = microseconds / 1e3
+    digits = 2 if abs(late) < 9.995 else 1 if abs(late) < 99.95 else 0
+    return f"{late:.{digits}f}"
 
 
 def remarks(run: Run) -> list[str]:
@@ -210,31 +221,57 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) ->
     heads: the head of each column, of one line or several, aligned at the bottom.
     rows: their cells, as many as heads; an empty row is a blank line.
     left: how many of the first columns are aligned to the left.
+
+    If standard output is a terminal that is too narrow, columns move closer together,
+    and the last one is wrapped if it is aligned to the left.
     """
     lines = [head.split("\n") for head in heads]
     height = max(map(len, lines))
     padded = [[""] * (height - len(head)) + head for head in lines]
     head_rows = [[head[level] for head in padded] for level in range(height)]
-    widths = [
-        max(len(row[column]) for row in [*head_rows, *filter(None, rows)])
-        for column in range(len(heads))
-    ]
-    rule = "─" * (sum(widths) + len(COLUMN_GAP) * (len(widths) - 1))
+    every = [*head_rows, *filter(None, rows)]
+    widths = [max(len(row[column]) for row in every) for column in range(len(heads))]
+    terminal, gap = _terminal_width(), COLUMN_GAP
+    if sum(widths) + gap * (len(widths) - 1) > terminal:
+        gap = 1
+        before_last = sum(widths[:-1]) + gap * (len(widths) - 1)
+        if left == len(heads) and WRAPPED_MIN <= terminal - before_last < widths[-1]:
+            widths[-1] = int(terminal) - before_last
+            rows = [line for row in rows for line in _wrapped(row, widths[-1])]
+    rule = "─" * (sum(widths) + gap * (len(widths) - 1))
     return "\n".join(
         [
-            *(_line(row, widths, left) for row in head_rows),
+            *(_line(row, widths, left, gap) for row in head_rows),
             rule,
-            *(_line(row, widths, left) if row else "" for row in rows),
+            *(_line(row, widths, left, gap) if row else "" for row in rows),
         ]
     )
 
 
-def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:
+def _wrapped(row: Sequence[str], width: int) -> list[list[str]]:
+    """Return a row as rows of which the last cell has at most `width` characters."""
+    from textwrap import wrap  # few tables need it
+
+    if not row:
+        return [[]]
+    first, *more = wrap(row[-1], width) or [""]
+    return [[*row[:-1], first], *([*[""] * (len(row) - 1), line] for line in more)]
+
+
+def _line(row: Sequence[str], widths: Sequence[int], left: int, gap: int) -> str:
     cells = [
         cell.ljust(width) if column < left else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
-    return COLUMN_GAP.join(cells).rstrip()
+    return (" " * gap).join(cells).rstrip()
+
+
+def _terminal_width() -> float:
+    """Return the width of the terminal that standard output is, infinity if it is none."""
+    with suppress(OSError, ValueError):
+        if sys.stdout.isatty():
+            return os.get_terminal_size(sys.stdout.fileno()).columns or inf
+    return inf
 
 
 def make_console(stream: IO[str]) -> "Console":
