@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from driftlab.api.check import Judged, judge_path
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import counted, table
+from driftlab.cli.text_table import counted, table
 from driftlab.errors import DriftlabError
 from driftlab.judge.checker import Verdict, Violation, chosen_rules
 from driftlab.judge.rules.catalogue import RULES

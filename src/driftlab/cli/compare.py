@@ -6,7 +6,7 @@ import json
 from driftlab.analysis.compare import Compared, Comparison
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import counted, table
+from driftlab.cli.text_table import counted, table
 
 NS_PER_MS = 1_000_000
 

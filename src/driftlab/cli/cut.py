@@ -8,7 +8,7 @@ from driftlab.api.cut import Cut
 from driftlab.api.read import read
 from driftlab.cli.event_args import counts_named, event_named, number_named
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import counted, table
+from driftlab.cli.text_table import counted, table
 
 NS_PER_SECOND = 1_000_000_000
 SHOWN_MAX = 20  # messages of a kind that are listed for people

@@ -193,17 +193,17 @@ def add_cut(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help=ANY_LOG)
     group = parser.add_argument_group("where to cut").add_mutually_exclusive_group(required=True)
     group.add_argument(
-        "--at", metavar="SECONDS", help="every event up to this real time after the start"
+        "--at", metavar="SECONDS", help="the events that began up to this real time after the start"
     )
-    group.add_argument("--clock", metavar="N", help="every event up to this Lamport clock")
+    group.add_argument("--clock", metavar="N", help="the events up to this Lamport clock")
     group.add_argument(
-        "--containing", metavar="A:17", help="the smallest consistent cut that contains this event"
-    )
-    group.add_argument(
-        "--before", metavar="A:17", help="the largest consistent cut that excludes this event"
+        "--containing", metavar="A:17", help="the smallest consistent cut with this event"
     )
     group.add_argument(
-        "--events", metavar="A=10,B=7", help="this many events of each process, from its first"
+        "--before", metavar="A:17", help="the largest consistent cut without this event"
+    )
+    group.add_argument(
+        "--events", metavar="A=10,B=7", help="this number of first events of each process"
     )
     add_format(parser)
     add_json(parser)
@@ -213,7 +213,7 @@ def add_why(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab why`."""
     parser.add_argument("path", metavar="PATH", help=ANY_LOG)
     parser.add_argument(
-        "first", metavar="A:17", help="an event: its process, and its number counted from 0"
+        "first", metavar="A:17", help="an event: its process and its number there, from 0"
     )
     parser.add_argument("second", metavar="B:3", help="another event")
     add_format(parser)
@@ -352,12 +352,12 @@ COMMANDS: Final = {
     ),
     "cut": Command(
         add_cut,
-        "take a cut of a run: is it consistent, what is in flight?",
+        "take a cut: each process's state and the messages in flight",
         "driftlab cut runs/20261123-140000 --at 30",
     ),
     "why": Command(
         add_why,
-        "show the shortest chain of messages from one event to another",
+        "show how one event happened before another, message by message",
         "driftlab why runs/20261123-140000 A:17 B:3",
     ),
     "replay": Command(

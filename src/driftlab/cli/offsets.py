@@ -7,7 +7,7 @@ from typing import Final
 from driftlab.analysis.offsets import Bounds, MachineOffset, Offsets
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import table
+from driftlab.cli.text_table import table
 
 NS_PER_MS: Final = 1_000_000
 MESSAGES_SHOWN_MAX: Final = 4  # of those that contradict each other

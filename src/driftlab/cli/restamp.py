@@ -10,7 +10,8 @@ from driftlab.api.history import History
 from driftlab.api.read import read
 from driftlab.api.write_restamped import write
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import COMMAND_VARIABLE, table
+from driftlab.cli.output import COMMAND_VARIABLE
+from driftlab.cli.text_table import table
 
 EVENTS_SHOWN: Final = 12
 

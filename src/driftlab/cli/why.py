@@ -10,7 +10,7 @@ from driftlab.api.history import History
 from driftlab.api.read import read
 from driftlab.cli.event_args import event_named
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import table
+from driftlab.cli.text_table import table
 from driftlab.model.columns import KINDS, MISSING
 
 
