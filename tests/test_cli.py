@@ -31,10 +31,10 @@ def document(text: str) -> dict[str, Any]:
 def test_json_is_one_document_with_the_names_of_the_interface(tmp_path: Path) -> None:
     done = driftlab("run", *QUICK, "--out", tmp_path / "run", "--json")
     assert done.returncode == 0
-    said = document(done.stdout)
-    assert said["scenario"]["rates"] == [60, 30, 10]
-    assert {"seconds": 1, "faces": 10, "seed": 3}.items() <= said["scenario"].items()
-    (run,) = said["runs"]
+    printed = document(done.stdout)
+    assert printed["scenario"]["rates"] == [60, 30, 10]
+    assert {"seconds": 1, "faces": 10, "seed": 3}.items() <= printed["scenario"].items()
+    (run,) = printed["runs"]
     assert run["folder"] == str(tmp_path / "run")
     assert [machine["name"] for machine in run["machines"]] == ["A", "B", "C"]
     for machine, ticks in zip(run["machines"], (60, 30, 10), strict=True):
@@ -47,11 +47,11 @@ def test_json_is_one_document_with_the_names_of_the_interface(tmp_path: Path) ->
         assert 0.5 < machine["achieved_rate"] / machine["rate"] < 2
 
 
-def test_stats_say_of_a_folder_what_the_run_said(tmp_path: Path) -> None:
-    said = driftlab("run", *QUICK, "--runs", "2", "--out", tmp_path / "run", "--json")
+def test_stats_print_what_the_run_printed(tmp_path: Path) -> None:
+    printed = driftlab("run", *QUICK, "--runs", "2", "--out", tmp_path / "run", "--json")
     again = driftlab("stats", tmp_path / "run", "--json")
     assert again.returncode == 0
-    assert document(again.stdout) == document(said.stdout)
+    assert document(again.stdout) == document(printed.stdout)
     table = driftlab("stats", tmp_path / "run").stdout
     assert [line.split()[:2] for line in table.splitlines() if "60" in line.split()] == [
         ["1", "A"],
@@ -61,8 +61,8 @@ def test_stats_say_of_a_folder_what_the_run_said(tmp_path: Path) -> None:
 
 def test_the_achieved_rate_is_in_the_scenarios_own_time(tmp_path: Path) -> None:
     flags = ("--rates", "6,3,1", "--seconds", "60", "--speed", "60")
-    said = driftlab("run", *flags, "--out", tmp_path / "run", "--json")
-    machines = document(said.stdout)["runs"][0]["machines"]
+    printed = driftlab("run", *flags, "--out", tmp_path / "run", "--json")
+    machines = document(printed.stdout)["runs"][0]["machines"]
     assert [sum(machine["events"].values()) for machine in machines] == [360, 180, 60]
     for machine, rate in zip(machines, (6, 3, 1), strict=True):
         assert 0.5 < machine["achieved_rate"] / rate < 2  # and not 60 times as much
@@ -103,8 +103,8 @@ def test_replay_repeats_a_run_and_names_the_first_event_that_differs(tmp_path: P
     differs = driftlab("replay", tmp_path / "run")
     assert differs.returncode == 1
     assert f"{path}: tick 7 differs" in differs.stdout
-    said = document(driftlab("replay", tmp_path / "run", "--json").stdout)
-    (one,) = [each["difference"] for each in said["replays"] if each["difference"]]
+    printed = document(driftlab("replay", tmp_path / "run", "--json").stdout)
+    (one,) = [each["difference"] for each in printed["replays"] if each["difference"]]
     assert one["recorded"]["clock"] == one["replayed"]["clock"] + 100
     assert driftlab("replay", tmp_path).returncode == 2
 
@@ -113,17 +113,17 @@ def test_flags_win_over_a_file(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text("rates = [60, 30]\nseconds = 9\nsend_one = 0.5\nseed = 8\n")
     flags = ("--seconds", "0.5", "--rates", "20,30,40", "--faces", "4")
     done = driftlab("run", "my.toml", *flags, "--out", "run", "--json", cwd=tmp_path)
-    said = document(done.stdout)["scenario"]
-    assert (said["seconds"], said["rates"], said["seed"]) == (0.5, [20, 30, 40], 8)
-    assert said["faces"] == 4
-    assert "send_one" not in said
+    printed = document(done.stdout)["scenario"]
+    assert (printed["seconds"], printed["rates"], printed["seed"]) == (0.5, [20, 30, 40], 8)
+    assert printed["faces"] == 4
+    assert "send_one" not in printed
 
 
 def test_a_range_of_rates_leaves_the_files_number_of_machines(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text("machines = 5\n")
     flags = ("--rates", "20..30", "--seconds", "0.2")
-    said = document(driftlab("run", "my.toml", *flags, "--json", cwd=tmp_path).stdout)
-    assert len(said["runs"][0]["machines"]) == 5
+    printed = document(driftlab("run", "my.toml", *flags, "--json", cwd=tmp_path).stdout)
+    assert len(printed["runs"][0]["machines"]) == 5
 
 
 def test_two_runs_at_once_without_a_folder_each_get_one(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_output_to_a_full_disk_is_one_line(tmp_path: Path, flags: list[str]) -> 
     assert done.stderr == "driftlab: cannot write the output: No space left on device\n"
 
 
-def test_the_journal_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_missing_journal_is_reported(tmp_path: Path) -> None:
     driftlab("simulate", "--rates", "6,3,1", "--out", tmp_path / "run", "--quiet")
     (tmp_path / "run" / "B.log").unlink()
     assert "B: no journal, after 0 ticks" in driftlab("stats", tmp_path / "run").stdout
@@ -210,9 +210,9 @@ def test_a_built_in_scenario_runs_by_name(tmp_path: Path) -> None:
     flags = ("--speed", "60", "--seconds", "10", "--runs", "2")
     done = driftlab("run", "standard", *flags, "--out", tmp_path / "run", "--json")
     assert done.returncode == 0
-    said = document(done.stdout)
-    assert said["scenario"]["rates"] == "1..6"
-    for run in said["runs"]:
+    printed = document(done.stdout)
+    assert printed["scenario"]["rates"] == "1..6"
+    for run in printed["runs"]:
         assert all(1 <= machine["rate"] <= 6 for machine in run["machines"])
 
 
@@ -254,7 +254,7 @@ BAD = [
     (["--out", "bad.toml/below"], "bad.toml/below"),
     (["--out", "held"], "held already holds a run"),
     (["--out", "logs"], "logs already holds a run"),
-    (["--sed", "3"], "--sed"),
+    (["--sed", "3"], "driftlab run: unrecognized arguments: --sed; see driftlab run --help"),
     (["--rates"], "--rates"),
 ]
 
@@ -274,14 +274,14 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("flags", "told"), BAD)
+@pytest.mark.parametrize(("flags", "message"), BAD)
 def test_bad_input_is_one_line_and_status_2_and_nothing_half_started(
-    place: Path, flags: list[str], told: str
+    place: Path, flags: list[str], message: str
 ) -> None:
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     done = driftlab("run", *flags, cwd=place)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before

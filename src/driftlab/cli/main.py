@@ -113,7 +113,10 @@ def _run(given: Sequence[str]) -> int:
 
     parser = build_parser(given[0] if given else None)
     try:
-        options = parser.parse_args(_values_joined(given))
+        options, unknown = parser.parse_known_args(_values_joined(given))
+        if unknown:
+            parser.prog = f"driftlab {options.command}"  # whose help shows what it takes
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     except SystemExit:  # after `--help` too: a reader that has left shows here, not at exit
         sys.stdout.flush()
         raise
