@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""One door to the laboratory: `python3 lab.py run`, `python3 lab.py test`.
+"""Run and test driftlab from a clone: `python3 lab.py run`, `python3 lab.py test`.
 
-Needs Python 3.11 or newer, pip and git, and nothing prepared: each command
-makes its own environment below `.lab` when it is first used, or when what it
-depends on has changed, and then does its work in it.
+Needs Python 3.11 or newer, pip and git, and no preparation: each command makes
+an environment below `.lab`, or renews it if its inputs have changed, and runs in
+it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,24 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = HERE / ".lab"
+# Most tests wait for real machines, so two at a time take half as long.
 TWO_AT_A_TIME = ["-n", "2", "--dist", "worksteal"]
 USAGE = """usage: python3 lab.py COMMAND [flags]
 
-  run [flags]   run the machines: the same as `driftlab run`, environment and all
-  driftlab ...  any other driftlab command
-  test          every check: lint, types, tests, coverage (what CI runs)
-  soak          the slower, longer tests
-  bench         the benchmarks; flags go to `python -m benchmarks`
+  run [flags]   run the machines, as `driftlab run` does
+  driftlab ...  run any driftlab command, such as `driftlab --help`
+  test          run every check: lint, types, tests, coverage (what CI runs)
+  soak          run the long tests
+  bench         run the benchmarks; flags are those of `python -m benchmarks`
   env           make the development environment and print its folder
+
+Each command makes its environment below .lab when it is first used.
 """
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the first argument says and return the exit status."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - this file alone may meet an older Python
+    """Run the command that the first argument names and return the exit status."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python may run this file
         print(f"driftlab needs Python 3.11 or newer; this is {sys.version.split()[0]}")
         return 2
     os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _become(environment: Path, program: str, arguments: Sequence[str], folder: str = ".") -> None:
-    """Turn into a program of an environment: its signals and its exit status are its own."""
+    """Replace this process with a program of an environment, so that it gets signals itself."""
     os.chdir(folder)
     os.environ["DRIFTLAB_COMMAND"] = f"python3 {sys.argv[0]} driftlab"
     path = str(environment / "bin" / program)
@@ -62,16 +65,15 @@ def _become(environment: Path, program: str, arguments: Sequence[str], folder: s
 
 
 def _test() -> int:
-    """Run every check and name those that failed."""
+    """Run every check, print those that failed, and return the exit status."""
     environment = _developer_environment()
     checks = {
         "lint": ("ruff", ["check", "."]),
         "format": ("ruff", ["format", "--check", "."]),
         "types": ("mypy", []),
-        # Hundreds of short processes are started: let none of them compile the same files again.
+        # Tests start hundreds of short processes, which should not compile the same files again.
         "bytecode": ("python", ["-m", "compileall", "-q", "src", "tests"]),
         "erase": ("coverage", ["erase"]),
-        # Most tests wait for real machines: two at a time take half as long.
         "tests": ("coverage", ["run", "-m", "pytest", "-m", "not slow", *TWO_AT_A_TIME]),
         "combine": ("coverage", ["combine", "--quiet"]),
         "coverage": ("coverage", ["report"]),
@@ -98,7 +100,11 @@ def _developer_environment() -> Path:
 
 
 def _environment(name: str, inputs: Sequence[Path], installs: Sequence[Sequence[str]]) -> Path:
-    """Return an environment that fits its inputs, made or renewed if need be."""
+    """Return the folder of an environment, made or renewed if it does not fit its inputs.
+
+    name: of the folder below `.lab`. inputs: the files it depends on. installs: the
+    arguments of pip, one call each.
+    """
     folder = ENVIRONMENTS / name
     stamp = folder / "made-from"
     digest = hashlib.sha256(f"{sys.executable} {sys.version}".encode())
@@ -107,7 +113,7 @@ def _environment(name: str, inputs: Sequence[Path], installs: Sequence[Sequence[
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
         return folder
     print(f"making the environment {folder.relative_to(HERE)} …", file=sys.stderr, flush=True)
-    # Without pip inside: some systems ship venv without it, and the pip outside can serve.
+    # Some systems ship venv without pip; the pip of this Python installs into the environment.
     _run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)])
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
     for install in installs:

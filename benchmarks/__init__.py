@@ -1,7 +1,7 @@
-"""Benchmarks, each beside something bare or another engine, side by side in one run.
+"""Benchmarks: each measures driftlab beside a bare counterpart or another engine, in one run.
 
-`python -m benchmarks` from the repository root runs all of them,
-`python -m benchmarks pacing simulator` some, `--quick` makes every run short. There
-is no pass and no fail: each table states the target beside the ratio. All of it
-takes about half an hour; an idle machine gives the better figures.
+`python -m benchmarks`, from the root of the repository, runs all of them in about
+45 minutes; `python -m benchmarks pacing simulator` runs two of them, and `--quick`
+makes each run short. Nothing passes or fails: each table states its target beside the
+ratio. An idle computer gives better figures.
 """

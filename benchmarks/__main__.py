@@ -1,7 +1,7 @@
-"""`python -m benchmarks [NAME ...] [--quick]`; without a name all, `--help` lists them.
+"""Run benchmarks: `python -m benchmarks [NAME ...] [--quick]` (default: all of them).
 
-Prints Markdown tables and writes them, with every figure as JSON, to
-`benchmarks/results/`, a file for each suite. Progress goes to standard error.
+Prints Markdown tables and writes them, and every figure as JSON, to
+`benchmarks/results/`, one file for each suite. Progress goes to standard error.
 """
 
 import argparse
@@ -47,15 +47,17 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
 
 
 def main() -> None:
-    """Run what was asked for, one after the other, and write the results."""
+    """Run the chosen benchmarks one after the other and write the results."""
     known = [name for suite in SUITES.values() for name in suite]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(known)} (default: all)"
+    )
     parser.add_argument("--quick", action="store_true", help="short runs, to try it out")
     options = parser.parse_args()
     for name in options.names:
         if name not in known:
-            parser.error(f"{name}: no such benchmark; there are {', '.join(known)}")
+            parser.error(f"{name}: no such benchmark; choose from {', '.join(known)}")
     compile_ahead()
     for suite, benchmarks in SUITES.items():
         names = [name for name in options.names or known if name in benchmarks]
@@ -66,7 +68,7 @@ def main() -> None:
 
 
 def _stem(suite: str, names: Sequence[str], quick: bool) -> str:
-    """Name the result files; only a full run of a suite gets its name without more words."""
+    """Return the stem of the result files: the suite, unless only a part of it was run."""
     chosen = names if len(names) < len(SUITES[suite]) else []
     return "-".join([suite, *chosen, *(["quick"] if quick else [])])
 

@@ -1,17 +1,22 @@
 """The command line as a user and a script meet it."""
 
+import argparse
 import json
 import os
 import pty
 import resource
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import driftlab as package
+from driftlab.cli.flags import COMMANDS
+from driftlab.cli.main import build_parser
+from driftlab.cli.text_table import counted
 from driftlab.scenario.builtin import BUILT_IN
 from tests.started import DRIFTLAB, driftlab, linux_only
 
@@ -26,10 +31,10 @@ def document(text: str) -> dict[str, Any]:
 def test_json_is_one_document_with_the_names_of_the_interface(tmp_path: Path) -> None:
     done = driftlab("run", *QUICK, "--out", tmp_path / "run", "--json")
     assert done.returncode == 0
-    said = document(done.stdout)
-    assert said["scenario"]["rates"] == [60, 30, 10]
-    assert {"seconds": 1, "faces": 10, "seed": 3}.items() <= said["scenario"].items()
-    (run,) = said["runs"]
+    printed = document(done.stdout)
+    assert printed["scenario"]["rates"] == [60, 30, 10]
+    assert {"seconds": 1, "faces": 10, "seed": 3}.items() <= printed["scenario"].items()
+    (run,) = printed["runs"]
     assert run["folder"] == str(tmp_path / "run")
     assert [machine["name"] for machine in run["machines"]] == ["A", "B", "C"]
     for machine, ticks in zip(run["machines"], (60, 30, 10), strict=True):
@@ -42,11 +47,11 @@ def test_json_is_one_document_with_the_names_of_the_interface(tmp_path: Path) ->
         assert 0.5 < machine["achieved_rate"] / machine["rate"] < 2
 
 
-def test_stats_say_of_a_folder_what_the_run_said(tmp_path: Path) -> None:
-    said = driftlab("run", *QUICK, "--runs", "2", "--out", tmp_path / "run", "--json")
+def test_stats_print_what_the_run_printed(tmp_path: Path) -> None:
+    printed = driftlab("run", *QUICK, "--runs", "2", "--out", tmp_path / "run", "--json")
     again = driftlab("stats", tmp_path / "run", "--json")
     assert again.returncode == 0
-    assert document(again.stdout) == document(said.stdout)
+    assert document(again.stdout) == document(printed.stdout)
     table = driftlab("stats", tmp_path / "run").stdout
     assert [line.split()[:2] for line in table.splitlines() if "60" in line.split()] == [
         ["1", "A"],
@@ -56,8 +61,8 @@ def test_stats_say_of_a_folder_what_the_run_said(tmp_path: Path) -> None:
 
 def test_the_achieved_rate_is_in_the_scenarios_own_time(tmp_path: Path) -> None:
     flags = ("--rates", "6,3,1", "--seconds", "60", "--speed", "60")
-    said = driftlab("run", *flags, "--out", tmp_path / "run", "--json")
-    machines = document(said.stdout)["runs"][0]["machines"]
+    printed = driftlab("run", *flags, "--out", tmp_path / "run", "--json")
+    machines = document(printed.stdout)["runs"][0]["machines"]
     assert [sum(machine["events"].values()) for machine in machines] == [360, 180, 60]
     for machine, rate in zip(machines, (6, 3, 1), strict=True):
         assert 0.5 < machine["achieved_rate"] / rate < 2  # and not 60 times as much
@@ -98,8 +103,8 @@ def test_replay_repeats_a_run_and_names_the_first_event_that_differs(tmp_path: P
     differs = driftlab("replay", tmp_path / "run")
     assert differs.returncode == 1
     assert f"{path}: tick 7 differs" in differs.stdout
-    said = document(driftlab("replay", tmp_path / "run", "--json").stdout)
-    (one,) = [each["difference"] for each in said["replays"] if each["difference"]]
+    printed = document(driftlab("replay", tmp_path / "run", "--json").stdout)
+    (one,) = [each["difference"] for each in printed["replays"] if each["difference"]]
     assert one["recorded"]["clock"] == one["replayed"]["clock"] + 100
     assert driftlab("replay", tmp_path).returncode == 2
 
@@ -108,17 +113,17 @@ def test_flags_win_over_a_file(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text("rates = [60, 30]\nseconds = 9\nsend_one = 0.5\nseed = 8\n")
     flags = ("--seconds", "0.5", "--rates", "20,30,40", "--faces", "4")
     done = driftlab("run", "my.toml", *flags, "--out", "run", "--json", cwd=tmp_path)
-    said = document(done.stdout)["scenario"]
-    assert (said["seconds"], said["rates"], said["seed"]) == (0.5, [20, 30, 40], 8)
-    assert said["faces"] == 4
-    assert "send_one" not in said
+    printed = document(done.stdout)["scenario"]
+    assert (printed["seconds"], printed["rates"], printed["seed"]) == (0.5, [20, 30, 40], 8)
+    assert printed["faces"] == 4
+    assert "send_one" not in printed
 
 
 def test_a_range_of_rates_leaves_the_files_number_of_machines(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text("machines = 5\n")
     flags = ("--rates", "20..30", "--seconds", "0.2")
-    said = document(driftlab("run", "my.toml", *flags, "--json", cwd=tmp_path).stdout)
-    assert len(said["runs"][0]["machines"]) == 5
+    printed = document(driftlab("run", "my.toml", *flags, "--json", cwd=tmp_path).stdout)
+    assert len(printed["runs"][0]["machines"]) == 5
 
 
 def test_two_runs_at_once_without_a_folder_each_get_one(tmp_path: Path) -> None:
@@ -175,7 +180,7 @@ def test_output_to_a_full_disk_is_one_line(tmp_path: Path, flags: list[str]) -> 
     assert done.stderr == "driftlab: cannot write the output: No space left on device\n"
 
 
-def test_the_journal_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_missing_journal_is_reported(tmp_path: Path) -> None:
     driftlab("simulate", "--rates", "6,3,1", "--out", tmp_path / "run", "--quiet")
     (tmp_path / "run" / "B.log").unlink()
     assert "B: no journal, after 0 ticks" in driftlab("stats", tmp_path / "run").stdout
@@ -205,9 +210,9 @@ def test_a_built_in_scenario_runs_by_name(tmp_path: Path) -> None:
     flags = ("--speed", "60", "--seconds", "10", "--runs", "2")
     done = driftlab("run", "standard", *flags, "--out", tmp_path / "run", "--json")
     assert done.returncode == 0
-    said = document(done.stdout)
-    assert said["scenario"]["rates"] == "1..6"
-    for run in said["runs"]:
+    printed = document(done.stdout)
+    assert printed["scenario"]["rates"] == "1..6"
+    for run in printed["runs"]:
         assert all(1 <= machine["rate"] <= 6 for machine in run["machines"])
 
 
@@ -249,7 +254,7 @@ BAD = [
     (["--out", "bad.toml/below"], "bad.toml/below"),
     (["--out", "held"], "held already holds a run"),
     (["--out", "logs"], "logs already holds a run"),
-    (["--sed", "3"], "--sed"),
+    (["--sed", "3"], "driftlab run: unrecognized arguments: --sed; see driftlab run --help"),
     (["--rates"], "--rates"),
 ]
 
@@ -269,14 +274,14 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("flags", "told"), BAD)
+@pytest.mark.parametrize(("flags", "message"), BAD)
 def test_bad_input_is_one_line_and_status_2_and_nothing_half_started(
-    place: Path, flags: list[str], told: str
+    place: Path, flags: list[str], message: str
 ) -> None:
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     done = driftlab("run", *flags, cwd=place)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
@@ -318,6 +323,128 @@ def test_help_answers(command: str) -> None:
     assert "usage: driftlab" in done.stdout
 
 
+def subparsers() -> dict[str, argparse.ArgumentParser]:
+    parser = build_parser()
+    (commands,) = (
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return dict(commands.choices)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_every_flag_has_a_help_text(command: str) -> None:
+    parser = subparsers()[command]
+    assert parser.description
+    assert parser.epilog is not None
+    assert f"driftlab {command}" in parser.epilog or command == "scenarios"
+    for action in parser._actions:
+        assert action.help, action.dest
+        assert not action.help.endswith("."), action.dest
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_the_terminal(command: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = subparsers()[command].format_help().split("\n\n", 1)[1]  # usage may not break a group
+    assert max(map(len, text.splitlines())) <= width - 2
+
+
+def test_the_flags_of_a_command_that_is_chosen_are_the_only_ones_made() -> None:
+    """The start of a command does not pay for the flags of the others."""
+    parser = build_parser("scenarios")
+    (commands,) = (
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    many = {name: len(one._actions) for name, one in commands.choices.items()}
+    assert many.pop("scenarios") == 2
+    assert set(many.values()) == {1}  # --help
+
+
+BUG = """
+import sys
+from driftlab.cli import main, scenarios
+
+def fail(options):
+    raise {error}
+
+scenarios.main = fail
+sys.exit(main.main(["scenarios"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "error", ["ZeroDivisionError('ours')", "OSError(22, 'ours')", "AssertionError('ours')"]
+)
+def test_a_bug_of_ours_is_a_traceback_and_status_70(error: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BUG.format(error=error)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 70
+    assert "Traceback (most recent call last)" in done.stderr
+    assert error.split("(")[0] in done.stderr
+    assert "ours" in done.stderr
+    assert done.stderr.endswith("driftlab: this is a bug of driftlab; please report it\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("KeyboardInterrupt", 130),
+        ("BrokenPipeError", 141),
+        ("main.DriftlabError('wrong')", 2),
+        ("FileNotFoundError(2, 'No such file', 'x')", 2),
+        ("OSError(28, 'No space left on device')", 2),
+    ],
+)
+def test_what_ends_a_command_decides_its_exit_status(error: str, status: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BUG.format(error=error)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status
+    assert done.stderr.count("\n") == (1 if status == 2 else 0)
+
+
+def test_status_141_where_the_reader_has_left_before_anything_is_written() -> None:
+    near, far = os.pipe()
+    os.close(near)
+    with os.fdopen(far, "w") as pipe:
+        done = subprocess.run(
+            [*DRIFTLAB, "scenarios"], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_run_and_its_replay_that_differ_are_status_1_and_a_lost_machine_is_3(
+    tmp_path: Path,
+) -> None:
+    flags = ("--rates", "6,3", "--seconds", "5", "--seed", "1")
+    assert driftlab("simulate", *flags, "--out", tmp_path / "run", "--quiet").returncode == 0
+    path = tmp_path / "run" / "A.log"
+    path.write_text(path.read_text().replace("\tinternal\t", "\tsend\t", 1))
+    assert driftlab("replay", tmp_path / "run").returncode == 1
+    assert driftlab("check", tmp_path / "run").returncode == 1
+    (tmp_path / "fails.py").write_text(
+        "import driftlab\n\nclass Fails(driftlab.Process):\n    def idle(self):\n        1 / 0\n"
+    )
+    lost = driftlab("simulate", "fails.py:Fails", *flags, "--quiet", cwd=tmp_path)
+    assert lost.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (("event",), "events"), (("process",), "processes"),
+        (("message was", "messages were"), "messages were"),
+    ],
+)  # fmt: skip
+def test_a_number_agrees_with_what_it_counts(call: tuple[str, ...], text: str) -> None:
+    assert counted(1, *call) == f"1 {call[0]}"
+    assert [counted(number, *call) for number in (0, 2, 21)] == [
+        f"{number} {text}" for number in (0, 2, 21)
+    ]
+
+
 def test_output_that_nobody_reads_is_no_traceback(tmp_path: Path) -> None:
     line = f"{' '.join(DRIFTLAB)} scenarios | true"
     for _ in range(5):
@@ -349,6 +476,45 @@ def test_on_a_terminal_the_display_shows_every_machine_live(tmp_path: Path) -> N
     assert all(head in text for head in ("machine", "clock", "queue", "late, ms"))
     rows = [line.split() for line in table.splitlines() if line.split()[:1] in (["A"], ["C"])]
     assert [row[1] for row in rows] == ["60", "10"]
+
+
+def shown_on_a_terminal(columns: int, *arguments: str | Path) -> list[str]:
+    """Return the lines that a command prints on a terminal of so many columns."""
+    near, far = pty.openpty()
+    termios.tcsetwinsize(far, (50, columns))
+    bare = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen(
+        [*DRIFTLAB, *map(str, arguments)], stdout=far, stderr=subprocess.PIPE, env=bare
+    ) as process:
+        os.close(far)
+        shown = b""
+        try:
+            while chunk := os.read(near, 65536):
+                shown += chunk
+        except OSError:
+            pass  # the other end is closed: that is how a pseudo-terminal ends
+        finally:
+            os.close(near)
+    assert process.returncode == 0
+    return shown.decode().splitlines()
+
+
+def test_tables_move_together_where_a_terminal_is_narrow(tmp_path: Path) -> None:
+    driftlab("run", *QUICK, "--runs", "2", "--out", tmp_path / "run", "--quiet")
+    stats = driftlab("stats", tmp_path / "run").stdout.splitlines()
+    narrow = shown_on_a_terminal(80, "stats", tmp_path / "run")
+    assert max(map(len, stats)) > 80 >= max(map(len, narrow))
+    assert [line.split() for line in narrow if "─" not in line] == [
+        line.split() for line in stats if "─" not in line
+    ]
+    assert shown_on_a_terminal(120, "stats", tmp_path / "run") == stats
+
+
+def test_a_last_column_of_text_is_wrapped_where_a_terminal_is_narrow() -> None:
+    rules = driftlab("check", "--rules").stdout
+    narrow = shown_on_a_terminal(80, "check", "--rules")
+    assert max(map(len, rules.splitlines())) > 80 == max(map(len, narrow))
+    assert " ".join(narrow[2:]).split() == " ".join(rules.splitlines()[2:]).split()
 
 
 def test_off_a_terminal_the_display_is_plain_lines(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""The examples of the documentation do what it says, as it says it."""
+"""The examples of the documentation run and print what the documentation shows."""
 
+import argparse
 import os
 import re
 import subprocess
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parent.parent / "docs"
+from driftlab.cli.flags import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -33,7 +37,7 @@ def shell(command: str, folder: Path) -> str:
 
 
 def test_the_page_of_processes_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
-    said = ""
+    printed = ""
     commands = outputs = 0
     for language, text in blocks_of("processes.md"):
         if language == "python":
@@ -41,16 +45,16 @@ def test_the_page_of_processes_can_be_followed_from_top_to_bottom(tmp_path: Path
             (tmp_path / first.removeprefix("# ")).write_text(text)
         elif language == "sh":
             for command in text.splitlines():
-                said = shell(command, tmp_path)
+                printed = shell(command, tmp_path)
                 commands += 1
         elif "process failed" not in text:
-            assert said == text
+            assert printed == text
             outputs += 1
     assert (commands, outputs) == (11, 3)
 
 
 def test_the_mutual_exclusion_of_the_page_excludes(tmp_path: Path) -> None:
-    """In any run whoever enters leaves before another enters, whatever the latency."""
+    """In each run a process that enters leaves before another one enters."""
     for language, text in blocks_of("processes.md"):
         if language == "python" and text.startswith("# mutex.py"):
             (tmp_path / "mutex.py").write_text(text)
@@ -64,70 +68,70 @@ def test_the_mutual_exclusion_of_the_page_excludes(tmp_path: Path) -> None:
         assert inside[1::2] == ['["leaves"]'] * len(inside[1::2])
 
 
-def test_the_page_of_clocks_says_what_its_example_prints(tmp_path: Path) -> None:
+def test_the_page_of_clocks_shows_what_its_example_prints(tmp_path: Path) -> None:
     blocks = [text for _, text in blocks_of("clocks.md")]
     (tmp_path / "clocks.py").write_text(blocks[0])
     assert shell(blocks[1], tmp_path) == blocks[2]
 
 
 def test_the_page_of_histories_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
-    said, outputs = "", 0
+    printed, outputs = "", 0
     for language, text in blocks_of("history.md"):
         if language == "python":
             first, _, _ = text.partition("\n")
             (tmp_path / first.removeprefix("# ")).write_text(text)
         elif language == "sh":
-            said = [shell(command, tmp_path) for command in text.splitlines()][-1]
+            printed = [shell(command, tmp_path) for command in text.splitlines()][-1]
         else:
-            assert said == text
+            assert printed == text
             outputs += 1
     assert outputs == 2
 
 
-@pytest.mark.parametrize(("page", "many"), [("checking.md", 3), ("order.md", 5)])
+@pytest.mark.parametrize(("page", "examples"), [("checking.md", 3), ("order.md", 5)])
 def test_the_pages_of_the_judge_can_be_followed_from_top_to_bottom(
-    page: str, many: int, tmp_path: Path
+    page: str, examples: int, tmp_path: Path
 ) -> None:
-    said, outputs = "", 0
+    printed, outputs = "", 0
     for language, text in blocks_of(page):
         if language == "python":
             first, _, _ = text.partition("\n")
             (tmp_path / first.removeprefix("# ")).write_text(text)
         elif language == "sh":
-            said = [shell(command, tmp_path) for command in text.splitlines()][-1]
+            printed = [shell(command, tmp_path) for command in text.splitlines()][-1]
         elif language == "":
-            assert said == text
+            assert printed == text
             outputs += 1
-    assert outputs == many
+    assert outputs == examples
 
 
 def test_the_page_of_formats_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
-    said = ""
+    printed = ""
     outputs = 0
     for language, text in blocks_of("formats.md"):
         if language == "sh":
-            said = shell(text, tmp_path)
+            printed = shell(text, tmp_path)
         else:
-            assert said == text
+            assert printed == text
             outputs += 1
     assert outputs == 8
 
 
-def test_the_page_of_clocks_afterwards_says_what_its_examples_print(tmp_path: Path) -> None:
-    said = ""
+def test_the_page_of_restamping_shows_what_its_examples_print(tmp_path: Path) -> None:
+    printed = ""
     outputs = 0
     for language, text in blocks_of("restamp.md"):
         if language == "sh":
             for command in text.splitlines():
-                said = shell(command, tmp_path)
+                printed = shell(command, tmp_path)
         else:
-            assert said.startswith(text)
+            assert printed.startswith(text)
             outputs += 1
     assert outputs == 3
 
 
-def test_what_the_readme_shows_in_python_runs(tmp_path: Path) -> None:
-    """The examples of Python and of a process, as they stand."""
+def test_the_python_examples_of_the_readme_run(tmp_path: Path) -> None:
+    """The Python examples and the process, unchanged."""
     text = (DOCS.parent / "README.md").read_text()
     examples = [code for language, code in BLOCK.findall(text) if language == "python"]
     assert len(examples) == 3
@@ -135,11 +139,35 @@ def test_what_the_readme_shows_in_python_runs(tmp_path: Path) -> None:
         name = "ring.py" if code.startswith("# ring.py") else f"example{number}.py"
         (tmp_path / name).write_text(code)
         shell(f"python {name}", tmp_path)
-    said = shell("driftlab simulate ring.py:Ring --rates 6,3,1 --clock vector --seed 1", tmp_path)
-    assert "process failed" not in said
+    printed = shell(
+        "driftlab simulate ring.py:Ring --rates 6,3,1 --clock vector --seed 1", tmp_path
+    )
+    assert "process failed" not in printed
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
 def test_a_page_links_only_to_what_is_there(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)", (DOCS / page).read_text()):
         assert target.startswith("http") or (DOCS / target).exists(), target
+
+
+def test_every_flag_of_every_command_is_documented() -> None:
+    pages = [ROOT / "README.md", *DOCS.glob("*.md")]
+    text = "\n".join(page.read_text() for page in pages)
+    documented = set(re.findall(r"--[a-z][a-z-]*", text))
+    for command, about in COMMANDS.items():
+        parser = argparse.ArgumentParser()
+        about.add_flags(parser)
+        flags = {flag for action in parser._actions for flag in action.option_strings}
+        long = {flag for flag in flags if flag.startswith("--")}
+        assert long - {"--help"} <= documented, command
+
+
+def test_every_command_is_in_the_table_of_the_readme() -> None:
+    rows = [row for row in (ROOT / "README.md").read_text().splitlines() if row.startswith("| `")]
+    assert {word for row in rows for word in re.findall(r"\w+", row)} >= set(COMMANDS)
+
+
+def test_the_readme_links_only_to_what_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text()):
+        assert target.startswith("http") or (ROOT / target).exists(), target

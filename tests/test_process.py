@@ -413,7 +413,7 @@ def test_a_process_that_fails_in_many_runs_does_not_flood(tmp_path: Path) -> Non
     assert done.returncode == 3
     assert done.stdout.count("LookupError") == 40
     assert "run 1, B: process failed" in done.stdout
-    assert "… and 260 lines more like these" in done.stdout
+    assert "… and 260 more lines like these" in done.stdout
     quiet = command("simulate", f"{PROCESSES}:Raises", "--quiet", "--rates", "3,2", cwd=tmp_path)
     assert quiet.returncode == 3
     assert quiet.stderr.count("\n") == 1

@@ -1,1 +1,1 @@
-"""The command line: glue, no logic. Commands are loaded when they are used."""
+"""The command line: one module a command, which parses, calls the api and prints."""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from driftlab.api.run_real import RunStart
-from driftlab.cli.broken_pipe import ignore_broken_pipe
+from driftlab.cli.output import ignore_broken_pipe, make_console
 from driftlab.journal.format import JOURNAL_SUFFIX, Entry
 from driftlab.journal.reader import read_last
 
@@ -21,8 +21,6 @@ class Display:
     """Shows runs as they go: a callable for the beats of `run_each`."""
 
     def __init__(self, numbers: range) -> None:
-        from driftlab.cli.console import make_console
-
         self._numbers = numbers
         self._gone = False  # whether nobody looks any more
         self._console = make_console(sys.stderr)

@@ -1,212 +1,482 @@
-"""The flags of every command. The same name means the same thing everywhere."""
+"""The commands, their flags, and the scenario that the flags describe.
+
+A flag of one name means the same in every command. `--help` needs only the
+upper part of this module; what reads files or checks scenarios is imported by
+the functions that use it.
+"""
 
 import argparse
-from typing import Any
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-SCENARIO_FLAGS = (
-    ("--rates", "RATES", "ticks per second, one a machine (6,3,1), or drawn from a range (1..6)"),
-    ("--machines", "N", "how many machines (default: 3, or as many as there are rates)"),
-    ("--names", "NAMES", "their names, in the order of the rates (default: A,B,C,…)"),
-    ("--seconds", "S", "length of a run in scenario time (default: 60)"),
-    ("--runs", "R", "how many runs (default: 1; the notes: 5)"),
-    ("--first-run", "K", "number of the first run; a run's dice depend on it (default: 1)"),
-    ("--faces", "D", "faces of the die that a free tick rolls (default: 10)"),
-    ("--send-one", "P", "instead of a die: the probability to send to one peer"),
-    ("--send-all", "P", "instead of a die: the probability to send to every peer"),
-    ("--seed", "S", "whole number that decides every draw (default: a new one, shown)"),
-    ("--speed", "X", "everything X times faster than real time (default: 1)"),
-    ("--phase", "PHASE", "first tick at a `random` place in its period, or `aligned`"),
-    ("--topology", "TOPOLOGY", "mesh, ring, star, regular:D or links, A-B,B-C (default: mesh)"),
+from driftlab.errors import DriftlabError
+
+if TYPE_CHECKING:
+    from driftlab.scenario.scenario import Scenario
+
+ANY_LOG: Final = "folder of a run, a journal, a packed run, or the log of another program"
+SCENARIO_FLAGS: Final = (
+    (
+        "--rates",
+        "RATES",
+        "ticks per second: one number for each machine (6,3,1), or a range of whole numbers "
+        "(1..6) from which every run draws a rate for each machine (default: 1..6)",
+    ),
+    ("--machines", "N", "number of machines (default: 3, or the number of rates or names)"),
+    ("--names", "NAMES", "machine names, in the order of the rates (default: A,B,C,…)"),
+    ("--seconds", "S", "length of a run, in seconds of scenario time (default: 60)"),
+    ("--runs", "R", "number of runs (default: 1)"),
+    (
+        "--first-run",
+        "K",
+        "number of the first run; the number of a run selects its random draws (default: 1)",
+    ),
+    ("--faces", "D", "faces of the die that a machine rolls when its inbox is empty (default: 10)"),
+    ("--send-one", "P", "instead of a die: the probability of sending to one random peer"),
+    ("--send-all", "P", "instead of a die: the probability of sending to every peer"),
+    ("--seed", "S", "whole number that determines every random draw (default: {seed})"),
+    ("--speed", "X", "run X times faster than real time (default: 1)"),
+    (
+        "--phase",
+        "PHASE",
+        "where a machine's first tick falls: at a `random` point of its first period, or "
+        "`aligned` with the start (default: random)",
+    ),
+    (
+        "--topology",
+        "TOPOLOGY",
+        "who can send to whom: mesh, ring, star, regular:D (a random graph of degree D), or a "
+        "list of links, A-B,B-C (default: mesh)",
+    ),
     (
         "--latency",
         "LATENCY",
-        "in a simulation: fixed:S, uniform:LOW..HIGH, exponential:MEAN …",
+        "message latency in seconds of scenario time, only in simulations: fixed:S, "
+        "uniform:LOW..HIGH, exponential:MEAN or lognormal:MEDIAN,SIGMA (default: none)",
     ),
     (
         "--clock",
         "CLOCK",
-        "what is kept beside the Lamport clock: vector, matrix or hybrid",
+        "clock to keep besides the Lamport clock: vector, matrix or hybrid (default: none)",
     ),
-    ("--process", "FILE.py:CLASS", "run a process of yours instead of the notes' die"),
-    ("--offset-ms", "MS", "how far physical clocks are off, one number a machine (0,50,-20)"),
-    ("--skew-ppm", "PPM", "and how much they gain, in parts per million (0,100,-50)"),
-    ("--order", "ORDER", "queue messages by `peers`, one socket after the other, or by `arrival`"),
+    (
+        "--process",
+        "FILE.py:CLASS",
+        "process to run on every machine (default: the built-in die of the assignment)",
+    ),
+    (
+        "--offset-ms",
+        "MS",
+        "initial error of each machine's physical clock, in milliseconds (0,50,-20; default: 0)",
+    ),
+    (
+        "--skew-ppm",
+        "PPM",
+        "rate error of each machine's physical clock, in parts per million (0,100,-50; default: 0)",
+    ),
+    (
+        "--order",
+        "ORDER",
+        "how messages enter the inbox: `peers` empties one socket after the other at each tick, "
+        "`arrival` queues messages as they arrive (default: peers)",
+    ),
 )
+# A flag replaces these keys of a scenario file.
+_REPLACES: Final = {
+    "rates": ("machines",),
+    "faces": ("send_one", "send_all"),
+    "send_one": ("faces",),
+    "send_all": ("faces",),
+}
 
 
-def add_scenario(parser: argparse.ArgumentParser) -> None:
-    """Add the scenario and the flags that change it."""
+class Command(NamedTuple):
+    """A command of `driftlab`.
+
+    add_flags: adds its flags to a parser.
+    summary: what it does, for the list of commands and as the head of its own help.
+    example: a command line that shows it.
+    """
+
+    add_flags: Callable[[argparse.ArgumentParser], None]
+    summary: str
+    example: str
+
+
+class UnknownScenarioError(DriftlabError):
+    """A scenario that is neither a file nor built in."""
+
+
+def add_scenario(parser: argparse.ArgumentParser, seed: str = "a new one, which is shown") -> None:
+    """Add the scenario and the flags that change it; `seed` describes the default seed."""
     parser.add_argument(
         "scenario",
         nargs="?",
         metavar="SCENARIO",
-        help="a TOML file, the name of a built-in one, or a process of yours, mine.py:Ring",
+        help="a TOML file, the name of a built-in scenario, or a process of your own, "
+        "mine.py:Ring (default: three machines with the defaults below)",
     )
-    group = parser.add_argument_group("the scenario (flags win over a file)")
-    for name, metavar, says in SCENARIO_FLAGS:
-        group.add_argument(name, metavar=metavar, help=says)
+    group = parser.add_argument_group("scenario (flags override the file)")
+    for name, metavar, text in SCENARIO_FLAGS:
+        group.add_argument(name, metavar=metavar, help=text.format(seed=seed))
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say what is printed."""
+def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the flags that choose what a run writes and prints, and return their group."""
     group = parser.add_argument_group("output")
+    group.add_argument(
+        "--out", metavar="DIR", help="folder for the logs (default: a new one below runs/)"
+    )
     add_json(group)
-    group.add_argument("--quiet", action="store_true", help="print the folder and nothing else")
+    group.add_argument(
+        "--quiet", action="store_true", help="print only the folder that holds the logs"
+    )
+    return group
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab run`."""
+    """Add the flags of `driftlab run`."""
     add_scenario(parser)
-    parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new one)")
     add_output(parser)
 
 
 def add_simulate(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab simulate`."""
+    """Add the flags of `driftlab simulate`."""
     add_scenario(parser)
     parser.add_argument(
-        "--record", choices=("all", "summary"), help="journals like those of a real run, or figures"
+        "--dask",
+        metavar="ADDRESS",
+        help="spread the runs over the workers of a Dask scheduler (default: over all cores)",
     )
-    parser.add_argument("--out", metavar="DIR", help="the runs' folder (default: a new one)")
-    parser.add_argument(
-        "--dask", metavar="ADDRESS", help="share many runs among the workers of a Dask scheduler"
+    add_output(parser).add_argument(
+        "--record",
+        choices=("all", "summary"),
+        help="`all` writes logs like those of a real run, `summary` only computes the figures "
+        "(default: all with --out or up to 20 runs, 100 machines and 1,000,000 ticks)",
     )
-    add_output(parser)
 
 
 def add_recorded(parser: argparse.ArgumentParser) -> None:
-    """Flags of the commands that read a run: `stats`, `replay` and `twin`."""
-    parser.add_argument("run", metavar="RUN", help="a run's folder")
+    """Add the flags of `driftlab stats`, `replay` and `twin`, which read run folders."""
+    parser.add_argument("run", metavar="RUN", help="folder of a run, or of several runs")
     add_json(parser)
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab check`."""
-    parser.add_argument("path", nargs="?", metavar="PATH", help="a run folder, a journal or a log")
-    group = parser.add_argument_group("the rules")
-    group.add_argument("--rules", action="store_true", help="list all rules, and judge nothing")
+    """Add the flags of `driftlab check`."""
+    parser.add_argument("path", nargs="?", metavar="PATH", help=ANY_LOG)
+    group = parser.add_argument_group("rules")
+    group.add_argument("--rules", action="store_true", help="list all rules and judge nothing")
     group.add_argument(
-        "--only", metavar="RULES", action="append", default=[], help="apply these rules (a,b,c)"
-    )
+        "--only", metavar="RULES", action="append", default=[],
+        help="apply only these rules (a,b,c; default: all that fit the log)",
+    )  # fmt: skip
     group.add_argument(
-        "--without", metavar="RULES", action="append", default=[], help="leave these rules out"
+        "--without", metavar="RULES", action="append", default=[], help="leave out these rules"
     )
     group.add_argument(
         "--rates", metavar="RATES",
-        help="ticks per second that the processes were to keep (6,3,1), where the log does not say",
+        help="expected ticks per second of each process (6,3,1; default: what the log says)",
     )  # fmt: skip
     add_format(parser)
     group = parser.add_argument_group("output")
     group.add_argument(
-        "--limit", metavar="N", help="list so many violations of each rule (default: 3, JSON: all)"
-    )
+        "--limit", metavar="N",
+        help="show at most N violations of each rule (default: 3, with --json: all)",
+    )  # fmt: skip
     add_json(group)
 
 
 def add_cut(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab cut`."""
-    parser.add_argument("path", metavar="PATH", help="a run folder, a journal or a log")
+    """Add the flags of `driftlab cut`."""
+    parser.add_argument("path", metavar="PATH", help=ANY_LOG)
     group = parser.add_argument_group("where to cut").add_mutually_exclusive_group(required=True)
-    group.add_argument("--at", metavar="SECONDS", help="real time after the start")
-    group.add_argument("--clock", metavar="N", help="up to this Lamport clock")
-    group.add_argument("--containing", metavar="A:17", help="the smallest consistent cut with it")
-    group.add_argument("--before", metavar="A:17", help="the largest consistent cut without it")
-    group.add_argument("--events", metavar="A=10,B=7", help="so many events of each process")
+    group.add_argument(
+        "--at", metavar="SECONDS", help="the events that began up to this real time after the start"
+    )
+    group.add_argument("--clock", metavar="N", help="the events up to this Lamport clock")
+    group.add_argument(
+        "--containing", metavar="A:17", help="the smallest consistent cut with this event"
+    )
+    group.add_argument(
+        "--before", metavar="A:17", help="the largest consistent cut without this event"
+    )
+    group.add_argument(
+        "--events", metavar="A=10,B=7", help="this number of first events of each process"
+    )
     add_format(parser)
     add_json(parser)
 
 
 def add_why(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab why`."""
-    parser.add_argument("path", metavar="PATH", help="a run folder, a journal or a log")
-    parser.add_argument("first", metavar="A:17", help="an event: its process and its number from 0")
-    parser.add_argument("second", metavar="B:3", help="another")
+    """Add the flags of `driftlab why`."""
+    parser.add_argument("path", metavar="PATH", help=ANY_LOG)
+    parser.add_argument(
+        "first", metavar="A:17", help="an event: its process and its number there, from 0"
+    )
+    parser.add_argument("second", metavar="B:3", help="another event")
     add_format(parser)
     add_json(parser)
 
 
 def add_pack(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab pack`."""
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or a folder of runs")
+    """Add the flags of `driftlab pack`."""
+    parser.add_argument("run", metavar="RUN", help="folder of a run, or of several runs")
     parser.add_argument(
-        "--out", metavar="FILE", help="the file (default: RUN.parquet); of several runs a folder"
-    )
+        "--out", metavar="FILE",
+        help="file to write, or the folder for several runs (default: RUN.parquet)",
+    )  # fmt: skip
     add_json(parser)
 
 
 def add_json(parser: argparse._ActionsContainer) -> None:
-    """Flags of `driftlab scenarios`, and of all that print one thing."""
-    parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+    """Add `--json`, the only flag of `driftlab scenarios`."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document and nothing else"
+    )
 
 
 def add_format(parser: argparse.ArgumentParser, flag: str = "--format") -> None:
-    """Add the flags that say how somebody else's log is to be read; see `format_options`."""
-    group = parser.add_argument_group("the log of another program (found out where it can be)")
+    """Add the flags that describe the log of another program; see `format_options`."""
+    group = parser.add_argument_group("logs of other programs")
     group.add_argument(
         flag, dest="format", metavar="FORMAT",
-        help="shiviz, tsviz, govector, tracing, chrome, csv, parquet or text",
+        help="shiviz, tsviz, govector, tracing, chrome, csv, parquet or text (default: detected "
+        "from the name and the first lines)",
     )  # fmt: skip
     group.add_argument(
         "--pattern", metavar="REGEX", action="append",
-        help="what a record looks like, with groups such as (?<host>…) and (?<clock>…); "
-        "of several the first wins",
+        help="regular expression of a record, with groups such as (?<host>…) and (?<clock>…); "
+        "if given several times, the first that matches a record is used",
     )  # fmt: skip
-    group.add_argument("--delimiter", metavar="REGEX", help="what stands between two executions")
-    group.add_argument("--execution", metavar="N", help="of several the Nth, or the one so named")
-    group.add_argument("--encoding", metavar="NAME", help="of text (default: UTF-8, or its mark)")
-    group.add_argument("--time-unit", metavar="UNIT", help="of whole numbers: ns, us, ms or s")
-
-
-def format_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what the flags of `add_format` say, as `driftlab.read` takes it."""
-    names = ("format", "pattern", "delimiter", "execution", "encoding", "time_unit")
-    given = {name: getattr(options, name) for name in names}
-    return {name: value for name, value in given.items() if value is not None}
+    group.add_argument(
+        "--delimiter", metavar="REGEX", help="regular expression of what separates executions"
+    )
+    group.add_argument(
+        "--execution", metavar="N",
+        help="run or execution to read if there are several: its number from 1, or its name",
+    )  # fmt: skip
+    group.add_argument(
+        "--encoding", metavar="NAME",
+        help="text encoding (default: UTF-8, or the one of the byte order mark)",
+    )  # fmt: skip
+    group.add_argument(
+        "--time-unit", metavar="UNIT",
+        help="unit of times given as numbers: ns, us, ms or s (default: ns, or s if a number has "
+        "a decimal point)",
+    )  # fmt: skip
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab convert`."""
-    parser.add_argument("path", metavar="IN", help="a run's folder, a journal, or another's log")
-    parser.add_argument("out", metavar="OUT", help="the file to write (govector: or a folder)")
+    """Add the flags of `driftlab convert`."""
+    parser.add_argument("path", metavar="IN", help=ANY_LOG)
+    parser.add_argument("out", metavar="OUT", help="file to write (govector: a file or a folder)")
     parser.add_argument(
         "--to", metavar="FORMAT", required=True,
         help="shiviz, tsviz, govector, tracing, chrome, csv or parquet",
     )  # fmt: skip
-    parser.add_argument("--overwrite", action="store_true", help="write a file that is there anew")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     add_format(parser, "--from")
     add_json(parser)
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab machine`."""
-    parser.add_argument("name", metavar="NAME", help="which machine of the scenario this is")
-    add_scenario(parser)
-    group = parser.add_argument_group("where the machines are")
+    """Add the flags of `driftlab machine`."""
+    parser.add_argument("name", metavar="NAME", help="which machine of the scenario to run")
+    add_scenario(parser, seed="1")
+    group = parser.add_argument_group("addresses and start")
     group.add_argument(
         "--at", metavar="NAME=HOST:PORT", action="append", default=[],
-        help="the address of a machine; give one for each, its own too",
+        help="address of a machine; give one for every machine, this one included",
     )  # fmt: skip
-    group.add_argument("--listen", metavar="HOST:PORT", help="listen here, not at --at NAME=…")
-    group.add_argument("--run-id", metavar="ID", help="the same on all (from the scenario)")
-    group.add_argument("--start-at", metavar="UTC", help="a common start, 2026-01-31T12:00:00Z")
-    parser.add_argument("--out", metavar="DIR", default="runs/by-hand", help="the run's folder")
-    parser.add_argument("--quiet", action="store_true", help="print nothing")
+    group.add_argument(
+        "--listen", metavar="HOST:PORT", help="address to listen on (default: --at of this machine)"
+    )
+    group.add_argument(
+        "--run-id", metavar="ID",
+        help="identifier that all machines of the run share (default: a digest of the scenario)",
+    )  # fmt: skip
+    group.add_argument(
+        "--start-at", metavar="UTC",
+        help="common start, such as 2026-01-31T12:00:00Z (default: when all are connected)",
+    )  # fmt: skip
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--out", metavar="DIR", default="runs/by-hand",
+        help="folder for the log (default: runs/by-hand)",
+    )  # fmt: skip
+    group.add_argument("--quiet", action="store_true", help="print nothing")
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:
-    """Flags of the commands that read any log: `compare` and `offsets`."""
-    parser.add_argument("path", metavar="PATH", help="a run's folder, a journal, or another's log")
+    """Add the flags of `driftlab compare` and `offsets`, which read any log."""
+    parser.add_argument("path", metavar="PATH", help=ANY_LOG)
     add_format(parser)
     add_json(parser)
 
 
 def add_restamp(parser: argparse.ArgumentParser) -> None:
-    """Flags of `driftlab restamp`."""
+    """Add the flags of `driftlab restamp`."""
     add_log(parser)
     parser.add_argument(
-        "--clock", metavar="CLOCK", required=True, help="lamport, vector, matrix or hybrid"
-    )
+        "--clock", metavar="CLOCK", required=True,
+        help="clock to compute: lamport, vector, matrix or hybrid",
+    )  # fmt: skip
     parser.add_argument(
         "--out", metavar="OUT",
-        help="a new folder for journals with the clock, or FILE.parquet or FILE.csv",
+        help="new run folder, FILE.parquet or FILE.csv to write (default: print the first events)",
     )  # fmt: skip
+
+
+COMMANDS: Final = {
+    "run": Command(
+        add_run,
+        "run the machines as processes that talk over TCP",
+        "driftlab run --rates 6,3,1 --seconds 10",
+    ),
+    "simulate": Command(
+        add_simulate,
+        "run the same machines in a deterministic simulator",
+        "driftlab simulate --rates 6,3,1 --runs 1000",
+    ),
+    "check": Command(
+        add_check,
+        "judge the clocks in a log and explain every violation",
+        "driftlab check runs/20261123-140000",
+    ),
+    "stats": Command(
+        add_recorded,
+        "show the figures of a recorded run",
+        "driftlab stats runs/20261123-140000",
+    ),
+    "cut": Command(
+        add_cut,
+        "take a cut: each process's state and the messages in flight",
+        "driftlab cut runs/20261123-140000 --at 30",
+    ),
+    "why": Command(
+        add_why,
+        "show how one event happened before another, message by message",
+        "driftlab why runs/20261123-140000 A:17 B:3",
+    ),
+    "replay": Command(
+        add_recorded,
+        "feed recorded inputs to the machines again; compare the events",
+        "driftlab replay runs/20261123-140000",
+    ),
+    "twin": Command(
+        add_recorded,
+        "compare a real run with its simulation: where do they diverge?",
+        "driftlab twin runs/20261123-140000",
+    ),
+    "pack": Command(
+        add_pack,
+        "write a run to a single Parquet file",
+        "driftlab pack runs/20261123-140000",
+    ),
+    "convert": Command(
+        add_convert,
+        "convert a log to another tool's format",
+        "driftlab convert runs/20261123-140000 run.json --to chrome",
+    ),
+    "restamp": Command(
+        add_restamp,
+        "compute any clock over a recorded history",
+        "driftlab restamp runs/20261123-140000 --clock vector",
+    ),
+    "compare": Command(
+        add_log,
+        "compare all clocks over one history",
+        "driftlab compare runs/20261123-140000",
+    ),
+    "offsets": Command(
+        add_log,
+        "bound the offset and skew of physical clocks from messages",
+        "driftlab offsets runs/20261123-140000",
+    ),
+    "scenarios": Command(add_json, "list the built-in scenarios", "driftlab run standard"),
+    "machine": Command(
+        add_machine,
+        "run one machine by hand, its peers in other terminals",
+        "driftlab machine A --rates 6,3 --at A=lab1:7101 --at B=lab2:7101",
+    ),
+}
+
+
+def format_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the flags of `add_format` say, as arguments of `driftlab.read`."""
+    names = ("format", "pattern", "delimiter", "execution", "encoding", "time_unit")
+    given = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def chosen_scenario(options: argparse.Namespace, *, fresh_seed: bool) -> "Scenario":
+    """Return the scenario that the arguments of `add_scenario` describe.
+
+    fresh_seed: whether a scenario without a seed gets a new one, else its default.
+
+    Raises UnknownScenarioError if there is no such file or built-in scenario, and
+    ScenarioError if its keys or the flags make no valid scenario.
+    """
+    from driftlab.scenario.scenario import Scenario
+
+    keys = _keys_of(options.scenario)
+    given = _given_flags(options)
+    for flag, value in given.items():
+        if flag == "rates" and ".." in value:
+            continue  # a range leaves the number of machines as it is
+        for replaced in _REPLACES.get(flag, ()):
+            keys.pop(replaced, None)
+    keys |= given
+    if fresh_seed:
+        keys.setdefault("seed", int.from_bytes(os.urandom(4), "big"))
+    return Scenario.from_dict(keys)
+
+
+def _given_flags(options: argparse.Namespace) -> dict[str, Any]:
+    names = (flag.removeprefix("--").replace("-", "_") for flag, _, _ in SCENARIO_FLAGS)
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _keys_of(scenario: str | None) -> dict[str, Any]:
+    """Return the keys of a scenario file, a built-in scenario or a process."""
+    if scenario is None:
+        return {}
+    if ".py:" in scenario:
+        return {"process": scenario}
+    from driftlab.scenario.builtin import BUILT_IN
+
+    exists = os.path.exists(scenario)  # false too for a text that cannot be a path
+    if scenario in BUILT_IN and not exists:
+        return dict(BUILT_IN[scenario].keys)
+    if not exists:
+        raise UnknownScenarioError(
+            f"{scenario}: no such file or built-in scenario; "
+            f"the built-in scenarios are {', '.join(BUILT_IN)}"
+        )
+    if os.path.isdir(scenario):
+        raise UnknownScenarioError(
+            f"{scenario} is a folder; to repeat its run give {scenario.rstrip('/')}/scenario.toml"
+        )
+    if scenario.endswith(".py"):
+        raise UnknownScenarioError(f"{scenario}: name its class too, as in {scenario}:Ring")
+    return _keys_of_file(scenario)
+
+
+def _keys_of_file(file: str) -> dict[str, Any]:
+    """Return the keys of a TOML file; the process it names is looked for beside it first."""
+    from driftlab.journal.files import read_text
+    from driftlab.scenario.scenario import keys_from_toml
+    from driftlab.scenario.validate import ScenarioError
+
+    try:
+        keys = keys_from_toml(read_text(file))
+    except ScenarioError as error:
+        raise ScenarioError(f"{file}: {error}") from None
+    process = keys.get("process")
+    if isinstance(process, str) and not os.path.isabs(process):
+        beside = os.path.join(os.path.dirname(file), process)
+        if os.path.isfile(beside.rpartition(":")[0]):
+            keys["process"] = beside
+    return keys

@@ -1,16 +1,17 @@
-"""`driftlab machine NAME`: one machine by hand, so that a mesh can span terminals and hosts."""
+"""`driftlab machine NAME`: run one machine, so that a mesh can span terminals and hosts."""
 
 import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from time import time_ns
 
 from driftlab.api.read_run import read_own_journals
 from driftlab.api.run_real import require_real
 from driftlab.cli import output
-from driftlab.cli.scenario_args import chosen_scenario
+from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.run_folder import join_run_folder, leave_run_folder
@@ -24,11 +25,11 @@ from driftlab.real.worker_config import WorkerConfig
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 
-EXIT_INTERRUPTED = 130
+NAMES_LISTED_MAX = 12  # in a message
 
 
 class MachineError(DriftlabError):
-    """A machine that cannot be run by hand as asked."""
+    """A machine cannot be run with these arguments."""
 
 
 def main(options: argparse.Namespace) -> int:
@@ -42,15 +43,15 @@ def main(options: argparse.Namespace) -> int:
     missing = [name for name in plan.peers if name not in addresses]
     if missing or here is None:
         names = missing or [plan.name]
-        raise MachineError(f"no address for {', '.join(names)}; give --at {names[0]}=HOST:PORT")
+        raise MachineError(f"no address for {_list(names)}; give --at {names[0]}=HOST:PORT")
     for peer in plan.peers:
-        addresses[peer].resolve()  # an address that means nothing is told before anything starts
+        addresses[peer].resolve()  # report an unknown host before anything starts
     start_at_ns = _start_at(options.start_at)
     run_id = _run_id(options.run_id, scenario)
     listener = listen(here, backlog=len(plan.peers) + 64)
     folder = Path(options.out)
     join_run_folder(folder, scenario)
-    assignment = WorkerConfig(
+    config = WorkerConfig(
         plan,
         tuple(addresses[peer] for peer in plan.peers),
         run_id,
@@ -64,9 +65,9 @@ def main(options: argparse.Namespace) -> int:
 
     where = Address(*listener.getsockname()[:2])
     try:
-        say(f"{plan.name} listens on {where}, run id {run_id}, waits for {', '.join(plan.peers)}")
+        say(f"{plan.name} listens on {where}, run id {run_id}, waiting for {_list(plan.peers)}")
         whole = run_alone(
-            assignment,
+            config,
             listener,
             start_at_ns,
             on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
@@ -76,26 +77,25 @@ def main(options: argparse.Namespace) -> int:
         print(f"driftlab: {plan.name}: {error}", file=sys.stderr)
         return output.EXIT_NOT_WHOLE
     finally:
-        leave_run_folder(folder)  # however it ended: if nobody has started, nothing stays
-    if not options.quiet and Path(assignment.journal).exists():
-        output.print_runs([read_own_journals(scenario, [Path(assignment.journal)])])
-    return 0 if whole else EXIT_INTERRUPTED
+        leave_run_folder(folder)  # removes the folder if no machine has started
+    if not options.quiet and Path(config.journal).exists():
+        output.print_runs([read_own_journals(scenario, [Path(config.journal)])])
+    return 0 if whole else output.EXIT_INTERRUPTED
 
 
 def _start_line(scenario: Scenario, lead_ns: int) -> str:
     seconds = scenario.seconds / scenario.speed
     if lead_ns < 0:
-        return f"all connected, {-lead_ns / 1e9:.1f} s after --start-at; {seconds:g} s from now on"
-    return f"all connected; {seconds:g} s from {lead_ns / 1e9:.1f} s on"
+        late = f"{-lead_ns / 1e9:.1f} s after --start-at"
+        return f"all connected, {late}; running for {seconds:g} s from now"
+    return f"all connected; starting in {lead_ns / 1e9:.1f} s, running for {seconds:g} s"
 
 
 def _plan_of(name: str, scenario: Scenario) -> MachinePlan:
     for plan in plan_run(scenario, scenario.first_run):
         if plan.name == name:
             return plan
-    raise MachineError(
-        f"{name} is no machine of this scenario; it has {_list(scenario.machine_names())}"
-    )
+    raise MachineError(_unknown(name, scenario))
 
 
 def _addresses(given: list[str], scenario: Scenario) -> dict[str, Address]:
@@ -105,15 +105,18 @@ def _addresses(given: list[str], scenario: Scenario) -> dict[str, Address]:
         if not equals:
             raise AddressError(f"--at {text!r} is not NAME=HOST:PORT")
         if name not in scenario.machine_names():
-            raise MachineError(
-                f"--at {name}: the scenario has only {_list(scenario.machine_names())}"
-            )
+            raise MachineError(f"--at {text}: {_unknown(name, scenario)}")
         addresses[name] = Address.parse(address)
     return addresses
 
 
-def _list(names: tuple[str, ...]) -> str:
-    return ", ".join(names if len(names) <= 12 else (*names[:11], "…"))
+def _unknown(name: str, scenario: Scenario) -> str:
+    return f"{name} is no machine of this scenario; it has {_list(scenario.machine_names())}"
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = names[: NAMES_LISTED_MAX - 1] if len(names) > NAMES_LISTED_MAX else names
+    return ", ".join([*shown, *(["…"] if len(shown) < len(names) else [])])
 
 
 def _start_at(text: str | None) -> int | None:
@@ -124,17 +127,17 @@ def _start_at(text: str | None) -> int | None:
     except ValueError as error:
         raise MachineError(f"--start-at: {error}") from None
     if start_ns < time_ns():
-        raise MachineError(f"--start-at: {text} is past; name an instant that is still to come")
+        raise MachineError(f"--start-at: {text} is in the past; give a time in the future")
     return start_ns
 
 
 def _run_id(given: str | None, scenario: Scenario) -> str:
-    """Return the run id: what was given, or a digest that only the same scenario has."""
+    """Return the run id: the given one, or a digest of the scenario."""
     if given is None:
         text = json.dumps(scenario.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
     if not is_token(given):
         raise MachineError(
-            f"--run-id: {given!r}; allowed: letters, digits, _ and -, up to {TOKEN_CHARACTERS_MAX}"
+            f"--run-id: {given!r}; allowed: up to {TOKEN_CHARACTERS_MAX} letters, digits, _ and -"
         )
     return given

@@ -1,8 +1,9 @@
-"""The `driftlab` command: the parser, and what becomes of errors.
+"""The `driftlab` command: its parser, and the exit status of each kind of error.
 
-Exit status: 0 done; 1 a judge found violations; 2 the input or the command
-could not be used (one line on standard error says why); 3 a run lost a machine
-or ran out of time, what was recorded is kept; 130 interrupted.
+Exit status: 0 done; 1 a judge found violations, or two runs differ; 2 the input
+or the command cannot be used (one line on standard error says why); 3 a machine
+was lost (what it recorded is kept); 70 a bug of driftlab (traceback);
+130 interrupted; 141 the reader of the output has left.
 """
 
 import argparse
@@ -16,19 +17,21 @@ from typing import Any, NoReturn
 
 import driftlab
 from driftlab.cli import flags
-from driftlab.cli.broken_pipe import ignore_broken_pipe
 from driftlab.errors import DriftlabError
 
+_COMMAND_WIDTH = 13  # of the longest command, indented; argparse forgets the indentation
 EXIT_UNUSABLE = 2
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130
-EXIT_UNREAD = 141  # what a shell says of a command whose reader has left
+EXIT_BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Asks for the width of the terminal without the modules that argparse loads for it."""
+    """A formatter that finds the terminal's width without importing `shutil`, as argparse does."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_width() - 2)
+        self._action_max_length = _COMMAND_WIDTH
 
 
 def _width() -> int:
@@ -38,7 +41,7 @@ def _width() -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser that reports an error in one line."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=_Formatter, **options)
@@ -49,42 +52,31 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser; of the commands only the chosen one has its flags, if one is chosen."""
+    """Return the parser. If a command is chosen, only that one gets its flags, to save time."""
     parser = _Parser(
         prog="driftlab",
-        description="The laboratory for logical time: machines with different clock speeds, "
-        "a Lamport clock each, talking over TCP.",
-        epilog="First thing to try: driftlab run --seconds 10",
+        description="A laboratory for logical time: machines with different clock rates, each "
+        "with a Lamport clock, exchange messages over TCP or in a simulator.",
+        epilog="Start with: driftlab run --seconds 10. Then see: driftlab COMMAND --help.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"driftlab {driftlab.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, prog="driftlab")
-    for name, add_flags, says in (
-        ("run", flags.add_run, "run the machines for real and show what their clocks did"),
-        ("simulate", flags.add_simulate, "the same machines, deterministic, in no time"),
-        ("check", flags.add_check, "judge a log: did its clocks tell the truth?"),
-        ("stats", flags.add_recorded, "the figures of a recorded run"),
-        ("cut", flags.add_cut, "a run as if it had stopped: what is in flight, all that is inside"),
-        ("why", flags.add_why, "how one event happened before another, message by message"),
-        ("replay", flags.add_recorded, "feed a run's recorded inputs to the machines again"),
-        ("twin", flags.add_recorded, "a real run beside its simulation: where they part, and why"),
-        ("pack", flags.add_pack, "put a run into one Parquet file, to keep or to compute with"),
-        ("convert", flags.add_convert, "write a history as others' tools read it"),
-        ("restamp", flags.add_restamp, "any clock, computed afterwards over the same history"),
-        ("compare", flags.add_log, "all clocks side by side over one history"),
-        ("offsets", flags.add_log, "how far machines' own clocks are off, from messages alone"),
-        ("scenarios", flags.add_json, "list the built-in scenarios"),
-        ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
-    ):
-        command = commands.add_parser(name, help=says, description=says, allow_abbrev=False)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog="driftlab"
+    )
+    for name, about in flags.COMMANDS.items():
+        command = commands.add_parser(
+            name, help=about.summary, description=about.summary[0].upper() + about.summary[1:],
+            epilog=f"Example: {about.example}", allow_abbrev=False,
+        )  # fmt: skip
         if chosen in (None, name):
-            add_flags(command)
+            about.add_flags(command)
         command.set_defaults(command=name)
     return parser
 
 
 def _values_joined(arguments: Sequence[str]) -> list[str]:
-    """Join a flag and a negative value that follows: `--rates -1,2` is a wrong rate, not a flag."""
+    """Join a flag and a negative value that follows it, which argparse would take for a flag."""
     joined: list[str] = []
     for argument in arguments:
         is_negative = len(argument) > 1 and argument[0] == "-" and argument[1] in "0123456789."
@@ -97,34 +89,65 @@ def _values_joined(arguments: Sequence[str]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    from importlib import import_module
-
     given = sys.argv[1:] if arguments is None else arguments
     if isinstance(sys.stdout, io.TextIOWrapper):  # a log may hold half a character
         sys.stdout.reconfigure(errors="backslashreplace")
-    options = build_parser(given[0] if given else None).parse_args(_values_joined(given))
     try:
-        command = import_module(f"driftlab.cli.{options.command}")
-        status: int = command.main(options)
-        sys.stdout.flush()
+        return _run(given)
     except DriftlabError as error:
         print(f"driftlab: {error}", file=sys.stderr)
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has left, as `| head` does
-        ignore_broken_pipe(sys.stdout)
-        return EXIT_UNREAD
+    except BrokenPipeError:  # the reader of our output has left, as `| head` does
+        _discard_output()
+        return EXIT_BROKEN_PIPE
     except OSError as error:
-        if error.filename is not None:
-            print(f"driftlab: {error.filename}: {error.strerror}", file=sys.stderr)
-            return EXIT_UNUSABLE
-        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
-            raise
-        print(f"driftlab: cannot write the output: {error.strerror}", file=sys.stderr)
-        ignore_broken_pipe(sys.stdout)
-        return EXIT_UNUSABLE
+        return _report_os_error(error)
+    except Exception:
+        return _report_bug()
+
+
+def _run(given: Sequence[str]) -> int:
+    from importlib import import_module
+
+    parser = build_parser(given[0] if given else None)
+    try:
+        options, unknown = parser.parse_known_args(_values_joined(given))
+        if unknown:
+            parser.prog = f"driftlab {options.command}"  # whose help shows what it takes
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    except SystemExit:  # after `--help` too: a reader that has left shows here, not at exit
+        sys.stdout.flush()
+        raise
+    status: int = import_module(f"driftlab.cli.{options.command}").main(options)
+    sys.stdout.flush()
     return status
+
+
+def _report_os_error(error: OSError) -> int:
+    """Report an error of a named file or of a full disk in one line; any other is a bug."""
+    if error.filename is not None:
+        print(f"driftlab: {error.filename}: {error.strerror}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    if error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+        print(f"driftlab: cannot write the output: {error.strerror}", file=sys.stderr)
+        _discard_output()
+        return EXIT_UNUSABLE
+    return _report_bug()
+
+
+def _report_bug() -> int:
+    """Print the traceback of the exception being handled."""
+    sys.excepthook(*sys.exc_info())
+    print("driftlab: this is a bug of driftlab; please report it", file=sys.stderr)
+    return EXIT_BUG
+
+
+def _discard_output() -> None:
+    from driftlab.cli.output import ignore_broken_pipe
+
+    ignore_broken_pipe(sys.stdout)
 
 
 if __name__ == "__main__":

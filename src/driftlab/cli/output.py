@@ -1,57 +1,66 @@
-"""What a person or a script reads when a run is over."""
+"""The output of commands that run machines, and the streams that it is written to."""
 
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, sqrt
+from typing import IO, TYPE_CHECKING
 
 from driftlab.analysis.metrics import MachineSummary
 from driftlab.api.run import Run
-from driftlab.cli.text_table import table
+from driftlab.cli.text_table import counted, table
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import Folder
 from driftlab.scenario.scenario import Scenario
 
-COMMAND_VARIABLE = "DRIFTLAB_COMMAND"  # how the user called us, where not as `driftlab`
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COMMAND_VARIABLE = "DRIFTLAB_COMMAND"  # how the user calls driftlab, where not by that name
 EXIT_NOT_WHOLE = 3  # a machine was lost
 EXIT_INTERRUPTED = 130
-RUNS_LISTED_MAX = 20  # of more runs a table shows means
-MACHINES_LISTED_MAX = 50  # of one run
-ODDITIES_MAX = 40  # lines below a table
+RUNS_LISTED_MAX = 20  # the table of more runs shows means
+MACHINES_LISTED_MAX = 50  # of each run
+REMARKS_MAX = 40  # lines below a table
 
 
 def print_json(scenario: Scenario, runs: Sequence[Run]) -> None:
-    """Print the one JSON document of the interface."""
-    import json  # only needed here
+    """Print the JSON document of `run`, `simulate` and `stats`."""
+    import json  # not needed for tables
 
     document = {"scenario": scenario.to_dict(), "runs": [run.to_dict() for run in runs]}
     print(json.dumps(document, indent=2))
 
 
 def print_runs(runs: Sequence[Run]) -> None:
-    """Print a table of all machines of all runs, and below it whatever was not as it should be."""
-    print(_listing(runs) if len(runs) <= RUNS_LISTED_MAX else _spread(runs))
-    odd = [
+    """Print a table of the machines of every run, and remarks on what went wrong below it."""
+    print(_table_of_runs(runs) if len(runs) <= RUNS_LISTED_MAX else _table_of_means(runs))
+    lines = [
         f"run {run.number}, {line}" if len(runs) > 1 else line
         for run in runs
-        for line in oddities(run)
+        for line in remarks(run)
     ]
-    more = [f"… and {len(odd) - ODDITIES_MAX} lines more like these"]
-    print("", *odd[:ODDITIES_MAX], *(more if len(odd) > ODDITIES_MAX else []), sep="\n")
+    print()
+    if len(lines) > REMARKS_MAX:
+        more = counted(len(lines) - REMARKS_MAX, "more line")
+        lines[REMARKS_MAX:] = [f"… and {more} like these"]
+    if lines:
+        print(*lines, "", sep="\n")
 
 
-def _spread(runs: Sequence[Run]) -> str:
-    """Return one row a machine: means over the runs, with the standard deviation of one run."""
+def _table_of_means(runs: Sequence[Run]) -> str:
+    """Return one row for each machine: means and standard deviations over the runs."""
     heads = (
         "machine", "rate", "share of\nreceives", "last clock\nmean ± sd", "jump, mean\nmean/max",
         "last queue\nmean ± sd", "drift\nmean ± sd",
     )  # fmt: skip
-    shown = MACHINES_LISTED_MAX
-    every = zip(*(run.machines[:shown] for run in runs), strict=True)
-    return f"{len(runs)} runs\n\n" + table(heads, [_means(machines) for machines in every])
+    machines = zip(*(run.machines[:MACHINES_LISTED_MAX] for run in runs), strict=True)
+    return f"{counted(len(runs), 'run')}\n\n" + table(
+        heads, [_row_of_means(same) for same in machines]
+    )
 
 
-def _means(machines: Sequence[MachineSummary]) -> list[str]:
+def _row_of_means(machines: Sequence[MachineSummary]) -> list[str]:
     rates = {machine.rate for machine in machines}
     return [
         machines[0].name,
@@ -65,9 +74,9 @@ def _means(machines: Sequence[MachineSummary]) -> list[str]:
 
 
 def fmean(values: Iterable[float]) -> float:
-    """Return the mean. `statistics` would do, but costs a start more than all the figures."""
-    kept = list(values)
-    return fsum(kept) / len(kept)
+    """Return the mean; importing `statistics` for it would take longer than the figures."""
+    numbers = list(values)
+    return fsum(numbers) / len(numbers)
 
 
 def _mean_and_deviation(values: Sequence[float]) -> str:
@@ -76,11 +85,12 @@ def _mean_and_deviation(values: Sequence[float]) -> str:
     return f"{mean:.1f} ± {deviation:.1f}"
 
 
-def _listing(runs: Sequence[Run]) -> str:
+def _table_of_runs(runs: Sequence[Run]) -> str:
     many = len(runs) > 1
     heads = [
-        *(["run"] if many else []), "machine", "rate\nasked", "\ngot", "events\nint/send/recv",
-        "\nclock", "jump\nmean/max", "queue\nmax/last", "drift", "lateness, ms\np50/p99/max",
+        *(["run", "name"] if many else ["machine"]),
+        "rate\nasked", "\ngot", "events\nint/send/recv", "\nclock", "jump\nmean/max",
+        "queue\nmax/last", "drift", "lateness, ms\np50/p99/max",
     ]  # fmt: skip
     rows: list[list[str]] = []
     for run in runs:
@@ -100,53 +110,63 @@ def _rows(run: Run) -> list[list[str]]:
             f"{machine.jump.mean:.2f}/{machine.jump.max}",
             f"{machine.queue.max}/{machine.queue.last}",
             str(machine.drift),
-            "/".join(f"{late / 1e3:.2f}" for late in machine.lateness_us)
-            if machine.lateness_us
-            else "-",
+            "/".join(map(_milliseconds, machine.lateness_us)) if machine.lateness_us else "-",
         ]
         for machine in run.machines[:MACHINES_LISTED_MAX]
     ]
 
 
-def oddities(run: Run) -> list[str]:
-    """Return a line for everything that a reader of the table must know."""
+def _milliseconds(microseconds: float) -> str:
+    """Return milliseconds with three digits, or more in front of the point, as text."""
+    late = microseconds / 1e3
+    digits = 2 if abs(late) < 9.995 else 1 if abs(late) < 99.95 else 0
+    return f"{late:.{digits}f}"
+
+
+def remarks(run: Run) -> list[str]:
+    """Return a line for everything about a run that a reader of its table must know."""
     lines = []
     if len(run.machines) > MACHINES_LISTED_MAX:
-        lines.append(f"… and {len(run.machines) - MACHINES_LISTED_MAX} machines more; see --json")
+        more = counted(len(run.machines) - MACHINES_LISTED_MAX, "more machine")
+        lines.append(f"… and {more}; see --json")
     if not run.is_whole:
-        lines += _unwhole(run)
+        lines += _early_ends(run)
     lines += [
-        f"{name}: {count} incidents; see: grep incident {run.folder_name}/{name}.log"
-        for name, count in _some(run.incidents)
+        f"{name}: {counted(count, 'incident')}; see: grep incident {run.folder_name}/{name}.log"
+        for name, count in _nonzero(run.incidents)
     ]
     lines += [
-        f"{name}: {count} messages were not delivered" for name, count in _some(run.undelivered)
+        f"{name}: {counted(count, 'message was', 'messages were')} not delivered"
+        for name, count in _nonzero(run.undelivered)
     ]
     lines += [
-        f"{name}: {count} lines of {run.folder_name}/{name}.log could not be read"
-        for name, count in _some(run.unread)
+        f"{name}: {counted(count, 'line')} of {run.folder_name}/{name}.log could not be read"
+        for name, count in _nonzero(run.unread)
     ]
     return lines
 
 
-def _unwhole(run: Run) -> list[str]:
-    """Say of each machine that did not take every tick why; where very many ended alike, once."""
+def _early_ends(run: Run) -> list[str]:
+    """Return why machines did not take every tick: a line each, or one if very many ended alike."""
     if len(run.ends) > MACHINES_LISTED_MAX and len(set(run.ends.values())) == 1:
         return [f"all machines: {end}" for end in set(run.ends.values())]
     ticks = {machine.name: machine.ticks for machine in run.machines}
     return [
-        f"{name}: {end}, after {ticks.get(name, 0)} ticks"
+        f"{name}: {end}, after {counted(ticks.get(name, 0), 'tick')}"
         for name, end in run.ends.items()
         if end != COMPLETE
     ]
 
 
-def _some(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def _nonzero(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return list(filter(lambda item: item[1], counts.items())) if any(counts.values()) else []
 
 
 def print_next(scenario: Scenario, folder: Folder, runs: Sequence[Run], verb: str = "run") -> None:
-    """Say where the logs are and what to do next, in commands that work as they stand."""
+    """Print where the logs are and what to do next, as commands that can be copied.
+
+    folder: the one of all runs. verb: the command that repeats them, `run` or `simulate`.
+    """
     one, command = runs[0], os.environ.get(COMMAND_VARIABLE, "driftlab")
     logs = f"{one.folder_name}/" if len(runs) == 1 else f"{folder}/run-*/"
     last = f"{one.folder_name}/{one.machines[-1].name}.log"
@@ -162,22 +182,43 @@ def print_next(scenario: Scenario, folder: Folder, runs: Sequence[Run], verb: st
 
 
 def print_seed(scenario: Scenario) -> None:
-    """Say what it takes to throw the same dice again."""
+    """Print the seed, which repeats every random draw."""
     print(f"seed       {scenario.seed}")
 
 
 def print_if_lost(runs: Sequence[Run]) -> None:
-    """Say on standard error, in one line, that not every machine took every tick."""
+    """Print one line on standard error if not every machine took every tick."""
     lost = [run for run in runs if not run.is_whole]
     if lost:
         name, end = next((name, end) for name, end in lost[0].ends.items() if end != COMPLETE)
-        more = f" (and more, in {len(lost)} of {len(runs)} runs)" if len(runs) > 1 else ""
+        more = f" ({len(lost)} of {len(runs)} runs are incomplete)" if len(runs) > 1 else ""
         print(f"driftlab: {name}: {end}{more}", file=sys.stderr)
 
 
 def _quote(path: str) -> str:
     if path.replace("/", "").replace("-", "").replace("_", "").replace(".", "").isalnum():
         return path
-    from shlex import quote  # only needed here
+    from shlex import quote  # few paths need it
 
     return quote(path)
+
+
+def make_console(stream: IO[str]) -> "Console":
+    """Return a rich console that writes to `stream`.
+
+    Rich decides from the environment whether a stream is a terminal, and ends the
+    process when the reader has left. Here the stream itself is asked, and a reader
+    that has left raises BrokenPipeError, which `main` turns into an exit status.
+    """
+    from rich.console import Console
+
+    class OurConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return OurConsole(file=stream, highlight=False, soft_wrap=True, force_terminal=stream.isatty())
+
+
+def ignore_broken_pipe(stream: IO[str]) -> None:
+    """Discard what is still buffered for a stream, so that flushing it at exit cannot fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

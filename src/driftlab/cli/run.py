@@ -1,4 +1,4 @@
-"""`driftlab run`: the machines for real."""
+"""`driftlab run`: run the machines as processes that talk over TCP."""
 
 import argparse
 from contextlib import AbstractContextManager, nullcontext
@@ -7,18 +7,16 @@ from pathlib import Path
 from driftlab.api.run import Run
 from driftlab.api.run_real import OnBeat, require_real, run_each
 from driftlab.cli import output
-from driftlab.cli.scenario_args import chosen_scenario
+from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import with_absolute_process_path
 from driftlab.real.fd_limits import require_files_for
 from driftlab.scenario.scenario import Scenario
 
-EXIT_INTERRUPTED = 130
-
 
 def main(options: argparse.Namespace) -> int:
-    """Run a scenario for real and return the exit status."""
+    """Run a scenario with real machines and return the exit status."""
     scenario = with_absolute_process_path(chosen_scenario(options, fresh_seed=True))
     require_files_for(scenario.size)
     require_real(scenario)
@@ -28,7 +26,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         with _display(options, scenario) as display:
             for run in run_each(scenario, folder, display):
-                runs.append(run)  # noqa: PERF402 - what is done counts if a later run fails
+                runs.append(run)  # noqa: PERF402 - earlier runs are shown if a later one fails
     except KeyboardInterrupt:  # between two runs
         interrupted = True
     except DriftlabError:
@@ -39,10 +37,10 @@ def main(options: argparse.Namespace) -> int:
         raise
     if not runs:
         remove_if_empty(folder)
-        return EXIT_INTERRUPTED
+        return output.EXIT_INTERRUPTED
     _show(options, scenario, folder, runs)
     if interrupted or runs[-1].interrupted:
-        return EXIT_INTERRUPTED
+        return output.EXIT_INTERRUPTED
     return 0 if all(run.is_whole for run in runs) else output.EXIT_NOT_WHOLE
 
 

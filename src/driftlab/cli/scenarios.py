@@ -1,4 +1,4 @@
-"""`driftlab scenarios`: what is built in."""
+"""`driftlab scenarios`: list the built-in scenarios."""
 
 import argparse
 import json

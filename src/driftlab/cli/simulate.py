@@ -9,7 +9,7 @@ from driftlab.api.parallel import is_cold, is_worth_compiling
 from driftlab.api.run import Run
 from driftlab.api.simulate import OnProgress, simulate_each
 from driftlab.cli import output
-from driftlab.cli.scenario_args import chosen_scenario
+from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import load_process
@@ -105,11 +105,9 @@ def _bar(scenario: Scenario) -> Iterator[OnProgress]:
         TimeRemainingColumn,
     )
 
-    from driftlab.cli.console import make_console
-
     columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
                TextColumn("{task.completed:,.0f} of {task.total:,.0f} ticks"))  # fmt: skip
-    with Progress(*columns, console=make_console(sys.stderr), transient=True) as bar:
+    with Progress(*columns, console=output.make_console(sys.stderr), transient=True) as bar:
         task = bar.add_task("simulating", total=scenario.expected_ticks)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
