@@ -3,7 +3,7 @@
 import random
 
 from driftlab import Message, Process, Record, Send
-from driftlab.machine.context import ProcessContext
+from driftlab.machine.process import ProcessContext
 
 ODDITIES = [
     0, -1, 2**70, 0.1, -1e300, True, "", "blank, comma:colon%percent\ttab\nline", "\u2028é😀",

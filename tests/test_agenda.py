@@ -20,7 +20,7 @@ from driftlab.simulator.engine import (
     gc_frozen,
     simulate_run,
 )
-from driftlab.simulator.tick_order import tick_batches, whole_period_ns
+from driftlab.simulator.tick_order import common_period_ns, tick_batches
 
 WHOLE = st.integers(1, 9).map(float)
 ANY = st.floats(0.01, 50)
@@ -61,7 +61,7 @@ def test_a_stretch_serves_again_where_the_rates_have_a_common_period() -> None:
 @given(st.lists(st.fractions(1, 20, max_denominator=12), min_size=1, max_size=4))
 def test_every_schedule_has_whole_ticks_in_the_common_period(rates: list[Fraction]) -> None:
     schedules = [Schedule(rate.numerator, rate.denominator, 0) for rate in rates]
-    period_ns = whole_period_ns(schedules)
+    period_ns = common_period_ns(schedules)
     for rate, schedule in zip(rates, schedules, strict=True):
         ticks = rate * period_ns / 10**9
         assert ticks.denominator == 1

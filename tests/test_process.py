@@ -15,8 +15,8 @@ from driftlab.api.read_run import decoder
 from driftlab.api.replay_and_twin import replay_runs
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.journal.reader import Journal, read_journals
-from driftlab.machine.context import ProcessContext
 from driftlab.machine.effects import InvalidEffectError, validate_effects
+from driftlab.machine.process import ProcessContext
 from driftlab.model.event import Kind
 from driftlab.model.random_streams import draw
 from driftlab.simulator.engine import Mailbox

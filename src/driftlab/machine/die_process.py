@@ -8,9 +8,8 @@ first bound are cut into equal parts, one a peer, which for three machines are
 the notes' faces 1 and 2.
 """
 
-from driftlab.machine.context import ProcessContext
 from driftlab.machine.effects import Send
-from driftlab.machine.process import Process
+from driftlab.machine.process import Process, ProcessContext
 from driftlab.model.random_streams import DIE_BITS, WORD_BITS
 
 INTERNAL = -2

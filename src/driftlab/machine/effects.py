@@ -77,13 +77,13 @@ def validate_effects(
         if isinstance(effect, Send):
             letters.append(validate_send(effect, peers, known, own))
         elif isinstance(effect, Record):
-            recorded.append(_on_record(effect))
+            recorded.append(_validated_record(effect))
         else:
             raise InvalidEffectError(f"a list with {quote(effect)}; allowed: Send and Record")
     if len(recorded) > 1:
-        _on_record(Record(recorded))  # together they are no longer than one may be
+        _validated_record(Record(recorded))  # together they are no longer than one may be
     letters = [letter for letter in letters if letter[0]]
-    return ValidatedEffects(_all_targets(letters, peers), letters, tuple(recorded))
+    return ValidatedEffects(_combined_targets(letters, peers), letters, tuple(recorded))
 
 
 def validate_send(
@@ -94,12 +94,12 @@ def validate_send(
     if to is peers:
         targets = peers
     elif isinstance(to, str):
-        targets = (to,) if to in known and to != own else _refuse(to, peers)
+        targets = (to,) if to in known and to != own else _reject_target(to, peers)
     elif isinstance(to, list | tuple | set | frozenset):
         for name in to:
             if name not in peers:
-                _refuse(name, peers)
-        targets = _in_name_order(tuple(to), peers)
+                _reject_target(name, peers)
+        targets = _sorted_by_name(tuple(to), peers)
     else:
         raise InvalidEffectError(f"Send to {quote(to)}; allowed: the name of a peer, or several")
     if payload is None:
@@ -110,26 +110,26 @@ def validate_send(
         raise InvalidEffectError(f"Send with a payload that cannot travel: {error}") from None
 
 
-def _refuse(name: Any, peers: tuple[str, ...]) -> NoReturn:
-    raise InvalidEffectError(f"Send to {quote(name)}; its peers are {_listed(peers)}")
+def _reject_target(name: Any, peers: tuple[str, ...]) -> NoReturn:
+    raise InvalidEffectError(f"Send to {quote(name)}; its peers are {_name_list(peers)}")
 
 
-def _in_name_order(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
+def _sorted_by_name(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
     if len(targets) < 2:
         return targets
     if len(set(targets)) < len(targets):
-        raise InvalidEffectError(f"Send to {_listed(targets)}: one of them twice")
+        raise InvalidEffectError(f"Send to {_name_list(targets)}: one of them twice")
     return tuple(name for name in peers if name in targets)
 
 
-def _on_record(effect: Record) -> Any:
+def _validated_record(effect: Record) -> Any:
     try:
         return parse_payload(payload_text(effect.value))
     except PayloadError as error:
         raise InvalidEffectError(f"Record of a value that cannot be written: {error}") from None
 
 
-def _all_targets(
+def _combined_targets(
     letters: Sequence[tuple[tuple[str, ...], str | None]], peers: tuple[str, ...]
 ) -> tuple[str, ...]:
     if len(letters) == 1:
@@ -140,8 +140,8 @@ def _all_targets(
             "two Sends to one peer; a message is named by its sender and its clock, "
             "so one tick sends at most one to each"
         )
-    return _in_name_order(together, peers)
+    return _sorted_by_name(together, peers)
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _name_list(names: tuple[str, ...]) -> str:
     return ", ".join(map(str, names if len(names) <= 12 else (*names[:11], "…")))

@@ -13,16 +13,19 @@ The machine is a pure state machine: its effects depend on its plan, its
 process and its inputs alone. A step's event is to be recorded before its posts
 leave, so that a host which stops in between leaves a recorded send without a
 message, never a message without a recorded send.
+
+When a process of the user fails: where in its file, at which tick, and why.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from types import TracebackType
 from typing import Any
 
-from driftlab.clocks.catalogue import clock_of
+from driftlab.clocks.catalogue import additional_clock
 from driftlab.clocks.lamport import merge, step
-from driftlab.machine.context import ProcessContext
+from driftlab.errors import DriftlabError
 from driftlab.machine.die_process import Die
 from driftlab.machine.effects import (
     InvalidEffectError,
@@ -32,8 +35,7 @@ from driftlab.machine.effects import (
     validate_effects,
     validate_send,
 )
-from driftlab.machine.failure import invalid_effect, process_raised
-from driftlab.machine.process import Process
+from driftlab.machine.process import Process, ProcessContext
 from driftlab.model.event import Event, Kind, Message
 from driftlab.model.payload import parse_payload
 from driftlab.scenario.plan import MachinePlan
@@ -59,13 +61,13 @@ class Machine:
             plan.name, plan.position, plan.names, plan.peers, plan.die_stream
         )
         self._clock = 0
-        made = Die(self.view, plan.die) if process is None else _made(self.view, process)
+        made = Die(self.view, plan.die) if process is None else _create_process(self.view, process)
         self._process = made
         self._name = plan.name
         self._peers = plan.peers
-        self._known = _shared(frozenset((plan.name, *plan.peers)))
+        self._known = _interned(frozenset((plan.name, *plan.peers)))
         self._inbox: deque[Message] = deque()
-        self._stamping = clock_of(plan.clock, plan.position, plan.size)
+        self._stamping = additional_clock(plan.clock, plan.position, plan.size)
 
     @property
     def clock(self) -> int:
@@ -95,7 +97,9 @@ class Machine:
                 view.timestamp = self._stamping.merge(timestamp, now_ns)
             view.queue = queue = len(inbox)
             try:
-                answer = self._process.receive(message if payload is None else _opened(message))
+                answer = self._process.receive(
+                    message if payload is None else _with_parsed_payload(message)
+                )
             except _FAILURES as error:
                 raise process_raised(self._process.receive, error, tick) from error
             if answer is None:
@@ -149,19 +153,71 @@ class Machine:
         return _new_tuple(Event, event), posts
 
 
-def _opened(message: Message) -> Message:
+def _with_parsed_payload(message: Message) -> Message:
     """Return a message with its payload as a value, a new one each time."""
     return message._replace(payload=parse_payload(message.payload))
 
 
 @lru_cache(maxsize=16)
-def _shared(names: frozenset[str]) -> frozenset[str]:
+def _interned(names: frozenset[str]) -> frozenset[str]:
     """Return the first set that was equal: in a mesh all machines share one."""
     return names
 
 
-def _made(view: ProcessContext, process: ProcessType) -> Process:
+def _create_process(view: ProcessContext, process: ProcessType) -> Process:
     try:
         return process(view)
     except _FAILURES as error:
         raise process_raised(getattr(process, "__init__", process), error, None) from error
+
+
+class ProcessError(DriftlabError):
+    """A process raised, or returned what is no effect; the message says where.
+
+    Its machine takes no further tick; what it did before stands.
+    """
+
+
+_PREFIX = "process failed: "
+
+
+def is_process_failure(reason: str) -> bool:
+    """Whether the reason why a machine ended is that its process failed."""
+    return reason.startswith(_PREFIX)
+
+
+def process_raised(asked: Any, error: BaseException, tick: int | None) -> ProcessError:
+    """Return the error of a process whose code raised; `asked` is the method that was called."""
+    code = getattr(asked, "__code__", None)
+    where = _innermost_place(error.__traceback__, code.co_filename if code else "")
+    return _process_error(where, tick, f"{type(error).__name__}: {_safe_str(error)}")
+
+
+def invalid_effect(asked: Any, reason: str, tick: int) -> ProcessError:
+    """Return the error of a process whose method returned what is no effect."""
+    code = getattr(asked, "__code__", None)
+    where = f"{code.co_filename}, line {code.co_firstlineno}" if code else str(asked)
+    return _process_error(where, tick, f"{getattr(asked, '__qualname__', asked)} returned {reason}")
+
+
+def _safe_str(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # even that is the user's
+        return "(it cannot be shown)"
+
+
+def _process_error(where: str, tick: int | None, reason: str) -> ProcessError:
+    when = "before its first tick" if tick is None else f"at tick {tick}"
+    return ProcessError(" ".join(f"{_PREFIX}{where}, {when}: {reason}".split()))
+
+
+def _innermost_place(trace: TracebackType | None, file: str) -> str:
+    """Return the innermost place in the process's own file, else the innermost of all."""
+    place = inner = file
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        inner = f"{code.co_filename}, line {trace.tb_lineno}"
+        place = inner if code.co_filename == file else place
+        trace = trace.tb_next
+    return inner if place == file else place

@@ -23,14 +23,14 @@ class LoadError(DriftlabError):
     """A file that gives no process; the message says why."""
 
 
-_being_loaded: list[str] = []
+_loading: list[str] = []
 
 
 def forbid_reentrant_run() -> None:
     """Raise LoadError if a file that is being loaded for its process begins to run machines."""
-    if _being_loaded:
+    if _loading:
         raise LoadError(
-            f"process: {_being_loaded[-1]} runs machines while it is loaded for its process; "
+            f"process: {_loading[-1]} runs machines while it is loaded for its process; "
             'put that below `if __name__ == "__main__":`'
         )
 
@@ -48,12 +48,12 @@ def load_process(name: str) -> ProcessType | None:
     if not isinstance(found, type) or not issubclass(found, Process):
         what = "there is no such class" if found is None else "it does not derive from Process"
         raise LoadError(
-            f"process: {name}: {what}; processes in the file: {_processes(_module(file))}"
+            f"process: {name}: {what}; processes in the file: {_process_names(_module(file))}"
         )
     return found
 
 
-def _processes(module: Any) -> str:
+def _process_names(module: Any) -> str:
     names = [
         name
         for name, value in vars(module).items()
@@ -74,19 +74,19 @@ def with_absolute_process_path(scenario: Scenario) -> Scenario:
 def _module(file: str) -> Any:
     main = sys.modules.get("__main__")
     running = getattr(main, "__file__", None)
-    if running and _are_same(running, file):
+    if running and _is_same_file(running, file):
         return main
-    return _imported(file)
+    return _import_file(file)
 
 
-def _are_same(one: str, other: str) -> bool:
+def _is_same_file(one: str, other: str) -> bool:
     try:
         return os.path.samefile(one, other)
     except OSError:  # one is no file: a script that came on standard input
         return False
 
 
-def _imported(file: str) -> Any:
+def _import_file(file: str) -> Any:
     from importlib.util import module_from_spec, spec_from_file_location  # only needed here
 
     if not os.path.isfile(file):
@@ -95,7 +95,7 @@ def _imported(file: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
-    _being_loaded.append(file)
+    _loading.append(file)
     sys.modules[spec.name] = module
     sys.path.append(
         os.path.dirname(os.path.abspath(file))
@@ -106,14 +106,14 @@ def _imported(file: str) -> Any:
     except SyntaxError as error:
         raise LoadError(f"process: {error.filename}, line {error.lineno}: {error.msg}") from error
     except (Exception, SystemExit) as error:
-        where = _line(error, file)
+        where = _innermost_line(error, file)
         raise LoadError(f"process: {where}: {type(error).__name__}: {error}") from error
     finally:
-        _being_loaded.remove(file)
+        _loading.remove(file)
     return module
 
 
-def _line(error: BaseException, file: str) -> str:
+def _innermost_line(error: BaseException, file: str) -> str:
     """Return the innermost place in the user's file."""
     where, trace = file, error.__traceback__
     while trace is not None:

@@ -7,8 +7,7 @@ recorded, or that the journal was changed: a bug either way.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from driftlab.machine.failure import ProcessError
-from driftlab.machine.machine import Machine, ProcessType
+from driftlab.machine.machine import Machine, ProcessError, ProcessType
 from driftlab.model.event import Event, Message
 from driftlab.scenario.plan import MachinePlan
 

@@ -26,25 +26,25 @@ SEND: Final = 1
 RECEIVE: Final = 2
 KINDS: Final = ("internal", "send", "receive")
 
-NOBODY: Final = 0  # no sender, no target
-EVERYBODY: Final = (1 << 32) - 1  # every peer is a target, and there is more than one
+NO_PARTNER: Final = 0  # no sender, no target
+ALL_PEERS: Final = (1 << 32) - 1  # every peer is a target, and there is more than one
 
 _MASK: Final = (1 << 64) - 1
 _KIND: Final = 0x9E3779B97F4A7C15
-_OTHER: Final = 0xC2B2AE3D27D4EB4F
+_PARTNER: Final = 0xC2B2AE3D27D4EB4F
 _STAMP: Final = 0x165667B19E3779F9
 _TICK: Final = 0xD6E8FEB86659FD93
 _CLOCK: Final = 0xA0761D6478BD642F
 _QUEUE: Final = 0xE7037ED1A0B428DB
-_FOLD: Final = 0xFF51AFD7ED558CCD
-_TURN: Final = 29
-_REST: Final = 64 - _TURN
+_MULTIPLIER: Final = 0xFF51AFD7ED558CCD
+_ROTATION: Final = 29
+_ROTATION_REST: Final = 64 - _ROTATION
 
 
 def mix_in(word: int, more: int) -> int:
     """Fold one more word into a digest."""
-    word = ((word ^ more) * _FOLD) & _MASK
-    return ((word << _TURN) & _MASK) | (word >> _REST)
+    word = ((word ^ more) * _MULTIPLIER) & _MASK
+    return ((word << _ROTATION) & _MASK) | (word >> _ROTATION_REST)
 
 
 def hash_event(tick: int, kind: int, other: int, stamp: int, clock: int, queue: int) -> int:
@@ -57,7 +57,7 @@ def hash_event(tick: int, kind: int, other: int, stamp: int, clock: int, queue: 
     return (
         tick * _TICK
         + kind * _KIND
-        + other * _OTHER
+        + other * _PARTNER
         + stamp * _STAMP
         + clock * _CLOCK
         + queue * _QUEUE
@@ -97,12 +97,12 @@ class MachineDigest:
 
     def add(self, event: Event) -> None:
         """Fold the next event in."""
-        other = NOBODY
+        other = NO_PARTNER
         if event.sender is not None:
             other = self._positions[event.sender] + 1
         elif event.targets:
             single = len(event.targets) == 1
-            other = self._indices[event.targets[0]] + 1 if single else EVERYBODY
+            other = self._indices[event.targets[0]] + 1 if single else ALL_PEERS
         kind = KINDS.index(event.kind)
         stamp = event.stamp or 0
         word = hash_event(event.tick, kind, other, stamp, event.clock, event.queue)

@@ -34,17 +34,17 @@ def parse_payload(text: str) -> Any:
     import json
 
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         raise PayloadError(f"{quote(text)} is not JSON: {error}") from None
 
 
-def canonical(text: str) -> str:
+def canonical_payload(text: str) -> str:
     """Return JSON that somebody else wrote as `payload_text` writes it. Raises PayloadError."""
     return payload_text(parse_payload(text))
 
 
-def _refuse(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number of JSON")
 
 

@@ -31,10 +31,10 @@ _GOLDEN: Final = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd: a Weyl sequenc
 BLOCK_WORDS: Final = 32  # more would hardly be faster, and take memory for every process
 _LANE_BITS: Final = 2 * WORD_BITS  # a word, and above it room for its products
 _LANES: Final = tuple(1 << lane * _LANE_BITS for lane in range(BLOCK_WORDS))
-_ONE_EACH: Final = sum(_LANES)  # a word times this has the word in every lane
-_MASK_EACH: Final = _MASK * _ONE_EACH
+_ONE_PER_LANE: Final = sum(_LANES)  # a word times this has the word in every lane
+_MASK_PER_LANE: Final = _MASK * _ONE_PER_LANE
 _STEPS: Final = sum(((lane + 1) * _GOLDEN & _MASK) * one for lane, one in enumerate(_LANES))
-_WORD_EACH: Final = Struct("<" + "Q8x" * BLOCK_WORDS)
+_WORD_PER_LANE: Final = Struct("<" + "Q8x" * BLOCK_WORDS)
 
 
 class Purpose(IntEnum):
@@ -77,8 +77,10 @@ def draw(key: int, tick: int) -> int:
 
 def draw_block(key: int, first: int) -> tuple[int, ...]:
     """Return draws number `first` to `first + BLOCK_WORDS - 1`, in a fourth of the time each."""
-    words = (((key + first * _GOLDEN) & _MASK) * _ONE_EACH + _STEPS) & _MASK_EACH
-    return _WORD_EACH.unpack(mix_lanes(words, _MASK_EACH).to_bytes(_WORD_EACH.size, "little"))
+    words = (((key + first * _GOLDEN) & _MASK) * _ONE_PER_LANE + _STEPS) & _MASK_PER_LANE
+    return _WORD_PER_LANE.unpack(
+        mix_lanes(words, _MASK_PER_LANE).to_bytes(_WORD_PER_LANE.size, "little")
+    )
 
 
 def uniform_below(word: int, bound: int) -> int:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 FIXED_BITS: Final = 32  # of the fraction of a number in a table
 TABLE_BITS: Final = 12  # a table has 2**12 intervals
 _INTERVALS: Final = 1 << TABLE_BITS
-_LAST: Final = _INTERVALS - 1
+_LAST_INTERVAL: Final = _INTERVALS - 1
 _ONE: Final = 1
-_PLACE_BITS: Final = WORD_BITS - TABLE_BITS  # of a word, below the number of its interval
+_POSITION_BITS: Final = WORD_BITS - TABLE_BITS  # of a word, below the number of its interval
 _MASK: Final = (1 << WORD_BITS) - 1
 _DIGITS: Final = 40
 _LN2: Final = 2_977_044_472  # ln 2 in units of 2**-32
@@ -79,10 +79,10 @@ def exponential_ns(mean: int, table: Table, word: int) -> int:
 
 def lognormal_ns(median: int, low: Table, middle: Table, top: Table, word: int) -> int:
     """Return median * exp(sigma z) for a standard normal z; the tables are `exponentials`."""
-    interval, inner = word >> _PLACE_BITS, word << TABLE_BITS & _MASK
+    interval, inner = word >> _POSITION_BITS, word << TABLE_BITS & _MASK
     if interval == 0:
         return fixed_mul(median, interpolate(low, inner))
-    if interval == _LAST:
+    if interval == _LAST_INTERVAL:
         return fixed_mul(median, interpolate(top, inner))
     return fixed_mul(median, interpolate(middle, word))
 
@@ -94,7 +94,7 @@ def fixed_mul(number: int, fixed: int) -> int:
 
 def interpolate(table: Table, place: int) -> int:
     """Read a rising table at `place` of 2**64, linearly between its entries."""
-    index = place >> _PLACE_BITS
+    index = place >> _POSITION_BITS
     here = table[index]
     there = table[index + _ONE]
     return here + mul_high(there - here, place << TABLE_BITS & _MASK)

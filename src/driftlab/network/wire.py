@@ -84,7 +84,7 @@ class FrameDecoder:
                 stop = at + _LENGTH_BYTES + length
                 if stop > end:
                     break
-                frames.append(_text(stream[at + _LENGTH_BYTES : stop]))
+                frames.append(_decode_utf8(stream[at + _LENGTH_BYTES : stop]))
                 at = stop
         except WireError as error:
             self.broken = str(error)
@@ -122,16 +122,16 @@ def parse_hello(text: str) -> Hello:
     hello, _, rest = text.partition(" ")
     names, _, rest = rest.partition(" ")
     digits, has_more, rest = rest.partition(" ")
-    targets = _targets(names)
+    targets = _parse_targets(names)
     if hello != "Hello" or not targets or not _is_number(digits):
         raise WireError(f"{_quote(text)} is not a message; expected 'Hello <target(s)> <clock>'")
     stamp = int(digits)
     if stamp > STAMP_MAX:
         raise WireError(f"a clock of {stamp}; the limit is {STAMP_MAX}")
-    return _with_more(targets, stamp, text, rest) if has_more else Hello(targets, stamp)
+    return _parse_extensions(targets, stamp, text, rest) if has_more else Hello(targets, stamp)
 
 
-def _with_more(targets: tuple[str, ...], stamp: int, text: str, rest: str) -> Hello:
+def _parse_extensions(targets: tuple[str, ...], stamp: int, text: str, rest: str) -> Hello:
     """Read what stands after the notes' fields: a timestamp or `-`, and perhaps a payload."""
     timestamp, has_payload, payload = rest.partition(" ")
     if not _TIMESTAMP.fullmatch(timestamp) or (timestamp == _ABSENT and not has_payload):
@@ -145,7 +145,7 @@ def _with_more(targets: tuple[str, ...], stamp: int, text: str, rest: str) -> He
 
 
 @lru_cache(maxsize=1024)
-def _targets(names: str) -> tuple[str, ...]:
+def _parse_targets(names: str) -> tuple[str, ...]:
     """Part the names of targets; none if they are not well formed. Few ever differ in a run."""
     return tuple(names.split(",")) if _TARGETS.fullmatch(names) else ()
 
@@ -169,7 +169,7 @@ def is_token(text: str) -> bool:
     return re.fullmatch(_TOKEN, text, re.ASCII) is not None
 
 
-def _text(payload: bytes) -> str:
+def _decode_utf8(payload: bytes) -> str:
     try:
         return payload.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from time import monotonic_ns
 from typing import Final, NamedTuple
 
-from driftlab.clocks.catalogue import decoder_of
+from driftlab.clocks.catalogue import timestamp_decoder
 from driftlab.clocks.clock import TimestampError
 from driftlab.model.event import Message
-from driftlab.model.payload import PayloadError, canonical
+from driftlab.model.payload import PayloadError, canonical_payload
 from driftlab.network import wire
 from driftlab.real.event_loop import READ, EventLoop, make_poller
 from driftlab.real.incidents import Incidents
@@ -33,7 +33,7 @@ REPLACEMENT_NS_MAX: Final = 1_000_000_000  # a second connection of a peer waits
 ACCEPT_PAUSE_NS: Final = 200_000_000  # after the system would not give us a connection
 UNIDENTIFIED_MAX: Final = 64  # beyond one for each peer
 _ACCEPTED_AT_ONCE: Final = 64
-_STRANGER = "?"
+_UNIDENTIFIED = "?"
 
 
 class PeerConnection:
@@ -91,7 +91,9 @@ def message_decoder(plan: MachinePlan) -> DecodeMessage:
 
     It raises WireError, TimestampError or PayloadError.
     """
-    decode = decoder_of(plan.clock, dict(zip(plan.peers, plan.places, strict=True)), plan.size)
+    decode = timestamp_decoder(
+        plan.clock, dict(zip(plan.peers, plan.places, strict=True)), plan.size
+    )
 
     def open_letter(peer: str, hello: wire.Hello) -> Message:
         _, stamp, text, payload = hello
@@ -101,7 +103,9 @@ def message_decoder(plan: MachinePlan) -> DecodeMessage:
                 f"clock of this run is {plan.clock}"
             )
         timestamp = None if decode is None or text is None else decode(peer, text)
-        return Message(peer, stamp, timestamp, None if payload is None else canonical(payload))
+        return Message(
+            peer, stamp, timestamp, None if payload is None else canonical_payload(payload)
+        )
 
     return open_letter
 
@@ -198,7 +202,7 @@ class Inbound:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._incidents.record("accept-failed", _STRANGER, str(error.strerror))
+                self._incidents.record("accept-failed", _UNIDENTIFIED, str(error.strerror))
                 self._pause_accepting()
                 return
             self._meet(connection)
@@ -214,7 +218,9 @@ class Inbound:
     def _meet(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         if len(self._strangers) >= UNIDENTIFIED_MAX + len(self._held):
-            self._refuse(connection, _STRANGER, f"more than {UNIDENTIFIED_MAX} strangers at once")
+            self._refuse(
+                connection, _UNIDENTIFIED, f"more than {UNIDENTIFIED_MAX} strangers at once"
+            )
             return
         fd = connection.fileno()
         self._strangers[fd] = (connection, wire.FrameDecoder())
@@ -226,7 +232,7 @@ class Inbound:
 
     def _time_out_introduction(self, fd: int, connection: socket.socket) -> None:
         if fd in self._strangers and self._strangers[fd][0] is connection:
-            self._reject(fd, _STRANGER, f"no introduction in {INTRODUCTION_NS_MAX / 1e9:g} s")
+            self._reject(fd, _UNIDENTIFIED, f"no introduction in {INTRODUCTION_NS_MAX / 1e9:g} s")
 
     def _read_introduction(self, fd: int) -> None:
         """Read a stranger's first bytes; adopt the connection once it has said who it is."""
@@ -238,26 +244,28 @@ class Inbound:
         except BlockingIOError:
             return
         except OSError as error:
-            self._reject(fd, _STRANGER, f"lost: {error.strerror}")
+            self._reject(fd, _UNIDENTIFIED, f"lost: {error.strerror}")
             return
         frames = decoder.feed(chunk)
         if frames:
             self._introduce(fd, frames)
         elif decoder.broken or not chunk:
-            self._reject(fd, _STRANGER, decoder.broken or "closed before it introduced itself")
+            self._reject(fd, _UNIDENTIFIED, decoder.broken or "closed before it introduced itself")
 
     def _introduce(self, fd: int, frames: list[str]) -> None:
         try:
             name, run_id = wire.parse_iam(frames[0])
         except wire.WireError as error:
-            self._reject(fd, _STRANGER, str(error))
+            self._reject(fd, _UNIDENTIFIED, str(error))
             return
         if run_id != self._run_id:
-            self._reject(fd, _STRANGER, f"{name} is of run {run_id}, this is run {self._run_id}")
+            self._reject(
+                fd, _UNIDENTIFIED, f"{name} is of run {run_id}, this is run {self._run_id}"
+            )
         elif name not in self._held:
-            self._reject(fd, _STRANGER, f"{name} is not a peer of {self._me}")
+            self._reject(fd, _UNIDENTIFIED, f"{name} is not a peer of {self._me}")
         elif name in self._successors:
-            self._reject(fd, _STRANGER, f"a third introduction as {name}")
+            self._reject(fd, _UNIDENTIFIED, f"a third introduction as {name}")
         elif name in self._inflows:
             self._queue_replacement(fd, name, frames[1:])
         else:
@@ -279,7 +287,7 @@ class Inbound:
         if self._successors.get(name) is successor:
             del self._successors[name]
             reason = f"a second introduction as {name}, who is connected"
-            self._reject(successor.fd, _STRANGER, reason)
+            self._reject(successor.fd, _UNIDENTIFIED, reason)
 
     def _promote(self, fd: int, name: str, frames: list[str]) -> None:
         self._waiter.forget(fd)

@@ -5,10 +5,13 @@ for and no connection can come too early. It gates the machines until the mesh
 is complete, and then names one common start instant. A worker that dies is
 noted and the others go on. Every worker ends when its pipe from the launcher
 ends, so nothing is left behind, however the launcher dies.
+
+The open-file limit, asked before anything is started.
 """
 
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -25,7 +28,7 @@ from typing import Final, NamedTuple
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import COMPLETE, JOURNAL_SUFFIX
 from driftlab.real.addresses import Address, AddressError, listen
-from driftlab.real.worker_config import WorkerConfig
+from driftlab.real.tcp_host import WorkerConfig
 from driftlab.scenario.plan import MachinePlan
 
 LOOPBACK: Final = "127.0.0.1"
@@ -39,7 +42,7 @@ _BACKLOG_SPARE: Final = 64
 
 # A worker must find this package wherever it is, and must not find the user's files: a socket.py
 # in the working folder would stand before the standard library. Hence -P, and the path at the end.
-_HOUSE: Final = str(Path(__file__).parents[2])
+_PACKAGE_ROOT: Final = str(Path(__file__).parents[2])
 _WORKER_PROGRAM: Final = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from driftlab.real.worker import main; sys.exit(main(int(sys.argv[2])))"
@@ -81,7 +84,7 @@ class _Worker:
         self.is_bug = False
         self._heard = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _WORKER_PROGRAM, _HOUSE, str(listener.fileno())],
+            [sys.executable, "-P", "-c", _WORKER_PROGRAM, _PACKAGE_ROOT, str(listener.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
@@ -324,3 +327,43 @@ class _Launch:
             hand.process.wait()
             hand.reports.close()
         self._selector.close()
+
+
+REAL_MACHINES_MAX: Final = 1_000  # each a process, each pair two connections
+_SPARE: Final = 48  # what an interpreter, a selector, strangers and a journal take besides
+
+
+class TooManyMachinesError(DriftlabError):
+    """More machines than this system's open-file limit allows."""
+
+
+def reserve_file_descriptors(machines: int) -> None:
+    """Make room for a run of so many machines: raise the soft limit up to the hard one.
+
+    The launcher holds a listening socket and two pipes a machine, a worker
+    two connections a peer. Raises TooManyMachinesError.
+    """
+    needed = 3 * machines + _SPARE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        _raise_soft_limit(machines, needed, soft, hard)
+    if machines > REAL_MACHINES_MAX:
+        raise TooManyMachinesError(
+            f"machines: {machines} are too many processes for one computer; "
+            f"allowed: up to {REAL_MACHINES_MAX}"
+        )
+
+
+def _raise_soft_limit(machines: int, needed: int, soft: int, hard: int) -> None:
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise TooManyMachinesError(
+            f"machines: {machines} need {needed} open files each way; the limit here is {hard} "
+            f"(ulimit -n), which allows {max(0, (hard - _SPARE) // 3)} machines"
+        )
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (OSError, ValueError) as error:  # macOS has a further limit of its own
+        raise TooManyMachinesError(
+            f"machines: {machines} need {needed} open files each way; the limit here is {soft} "
+            f"(ulimit -n) and cannot be raised: {error}"
+        ) from None

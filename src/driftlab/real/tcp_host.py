@@ -7,14 +7,22 @@ late, die, reset, never read or write nonsense cost an incident, not a tick.
 
 A tick that comes late is still taken; none is left out. When the machine falls
 behind it catches up as fast as it can, and the lateness stands in the journal.
+
+What a worker is told when it starts: its plan, its peers' addresses, its files.
+
+It travels as one line of JSON, so that a worker imports nothing but the
+standard library and this.
 """
 
 import gc
+import json
 import os
 import socket
 from collections.abc import Callable
 from time import monotonic_ns, time_ns
+from typing import Any, NamedTuple
 
+from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.journal.format import (
     COMPLETE,
     Entry,
@@ -28,12 +36,14 @@ from driftlab.journal.writer import JournalFile
 from driftlab.machine.effects import Outgoing
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import load_process
+from driftlab.model.schedule import Schedule
 from driftlab.network import wire
+from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop, ask_for_exact_timers
 from driftlab.real.inbound import Inbound
 from driftlab.real.incidents import Incidents
 from driftlab.real.outbound import OutboundChannel
-from driftlab.real.worker_config import WorkerConfig
+from driftlab.scenario.plan import MachinePlan
 
 
 class TcpHost:
@@ -158,3 +168,35 @@ class TcpHost:
         }
         self._journal.note("end", end)
         self._journal.close()
+
+
+class WorkerConfig(NamedTuple):
+    """One worker's part of a run. `addresses` are those of `plan.peers`, in that order."""
+
+    plan: MachinePlan
+    addresses: tuple[Address, ...]
+    run_id: str
+    order: str
+    journal: str
+
+    def to_line(self) -> str:
+        """Return the assignment as one line of JSON, line end included."""
+        return json.dumps(self) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> "WorkerConfig":
+        """Read what `to_line` wrote."""
+        plan, addresses, *rest = json.loads(line)
+        return cls(_plan(plan), tuple(Address(*address) for address in addresses), *rest)
+
+
+def _plan(values: list[Any]) -> MachinePlan:
+    plan = MachinePlan(*values)
+    return plan._replace(
+        peers=tuple(plan.peers),
+        names=tuple(plan.names),
+        places=tuple(plan.places),
+        schedule=Schedule(*plan.schedule),
+        die=(plan.die[0], plan.die[1]),
+        physical=PhysicalClock(*plan.physical),
+    )

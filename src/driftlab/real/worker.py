@@ -7,19 +7,28 @@ ends, the launcher is gone, and so is the worker: no orphan outlives a run.
 Orders: `start NS` (of the monotonic clock, the same for all) and `stop REASON`.
 Reports: `ready`, `done`, `stopped` (then it waits for the end of its orders),
 and `failed` or `bug` with a text as JSON.
+
+A machine run by hand: no launcher, its peers anywhere, started when all are connected.
+
+Several terminals or hosts each run one machine of the same scenario. Each is
+told every machine's address. Whoever has its mesh complete starts at once, or
+at an instant that all were given.
 """
 
 import json
 import os
+import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic_ns, time_ns
+from types import FrameType
 from typing import Final
 
 from driftlab.errors import DriftlabError
-from driftlab.machine.failure import ProcessError
+from driftlab.machine.machine import ProcessError
 from driftlab.real.event_loop import READ, EventLoop
-from driftlab.real.tcp_host import TcpHost
-from driftlab.real.worker_config import WorkerConfig
+from driftlab.real.tcp_host import TcpHost, WorkerConfig
 
 ORDERS_FD: Final = 0
 REPORTS_FD: Final = 1
@@ -47,11 +56,11 @@ def main(listener: int) -> int:
 
 
 def _work(listener: socket.socket, report: "_Report") -> None:
-    first, rest = _first_line()
+    first, rest = _read_config_line()
     if first is None:
         return
     waiter = EventLoop()
-    orders = _Orders(waiter, rest)
+    orders = _LauncherOrders(waiter, rest)
     host = TcpHost(WorkerConfig.from_line(first), listener, waiter)
     host.connect()
     waiter.run_while(lambda: not host.is_connected)
@@ -79,7 +88,7 @@ def _run(host: TcpHost, start_ns: int) -> None:
         raise
 
 
-class _Orders:
+class _LauncherOrders:
     """What the launcher has said so far. A stop, or its end, halts the waiter."""
 
     def __init__(self, waiter: EventLoop, said: bytes) -> None:
@@ -115,7 +124,7 @@ class _Orders:
                 self._waiter.stop()
 
 
-def _first_line() -> tuple[str | None, bytes]:
+def _read_config_line() -> tuple[str | None, bytes]:
     """Read the assignment, blocking; also return what came after it. None: the launcher is gone."""
     said = b""
     while b"\n" not in said:
@@ -137,3 +146,77 @@ class _Report:
         line = f"{topic} {json.dumps(text)}\n" if text else f"{topic}\n"
         with suppress(BrokenPipeError):  # the launcher is gone; standard input says so too
             os.write(self._fd, line.encode())
+
+
+LINGER_NS: Final = 500_000_000  # after the end, so that peers who end a little later lose nothing
+INTERRUPTED: Final = "interrupted"
+
+
+def run_standalone(
+    assignment: WorkerConfig,
+    listener: socket.socket,
+    start_at_ns: int | None,
+    on_start: Callable[[int], None],
+    on_incident: Callable[[str], None],
+) -> bool:
+    """Run one machine until its ticks are taken or it is interrupted; say whether it was whole.
+
+    `start_at_ns` is a system time (UTC, nanoseconds since 1970) or None for
+    "as soon as all peers are connected". `on_start` is told how many real
+    nanoseconds are left until the start; they are negative if that is past,
+    and then the start is now. `on_incident` is told what goes wrong with the
+    peers, which before the start is all there is to see. One that is
+    interrupted before its start leaves no journal. Raises JournalFileError, and
+    ProcessError where the process fails; the journal has the reason.
+    """
+    waiter = EventLoop()
+    started = False
+    with _StopSignals(waiter):
+        host = TcpHost(assignment, listener, waiter, on_incident)
+        host.tune_process()
+        host.connect()
+        waiter.run_while(lambda: not host.is_connected)
+        if not waiter.stopped:
+            started = True
+            lead_ns = 0 if start_at_ns is None else start_at_ns - time_ns()
+            on_start(lead_ns)
+            try:
+                _run_then_linger(host, waiter, monotonic_ns() + max(0, lead_ns))
+            except ProcessError as error:
+                host.close(str(error))
+                raise
+        host.close(INTERRUPTED)
+        if not started:
+            os.unlink(assignment.journal)
+    return host.is_complete
+
+
+def _run_then_linger(host: TcpHost, waiter: EventLoop, start_ns: int) -> None:
+    host.run(start_ns)
+    end_ns = start_ns + host.plan.schedule.real_ns(host.plan.end_ns)
+    waiter.run_until(max(end_ns, monotonic_ns()) + LINGER_NS)
+
+
+class _StopSignals:
+    """Turns SIGINT and SIGTERM into a halt of the waiter, at once and between two ticks."""
+
+    def __init__(self, waiter: EventLoop) -> None:
+        self._waiter = waiter
+        self._near, self._far = socket.socketpair()
+        self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def __enter__(self) -> None:
+        for end in (self._near, self._far):
+            end.setblocking(False)
+        self._waiter.watch(self._near.fileno(), READ, self._waiter.stop)
+        signal.set_wakeup_fd(self._far.fileno())  # first: no signal may fall in between
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, lambda number, frame: None)
+
+    def __exit__(self, *error: object) -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._waiter.forget(self._near.fileno())
+        self._near.close()
+        self._far.close()

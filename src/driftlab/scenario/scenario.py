@@ -16,7 +16,7 @@ from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.random_streams import DIE_BITS, Purpose, draw, stream, uniform_below
 from driftlab.network.latency import Latency
 from driftlab.scenario.toml import toml_text
-from driftlab.scenario.topology import ALWAYS_FITS, neighbours
+from driftlab.scenario.topology import UNCONDITIONAL, neighbours
 from driftlab.scenario.validate import (
     CHECKS,
     MACHINES_MAX,
@@ -27,8 +27,8 @@ from driftlab.scenario.validate import (
     parse_latency,
 )
 
-_RATES_OF_THE_NOTES = RateRange(1, 6)
-_NONE_OF_THEIR_OWN: Mapping[str, str] = MappingProxyType({})
+_DEFAULT_RATES = RateRange(1, 6)
+_NO_LATENCIES: Mapping[str, str] = MappingProxyType({})
 
 
 class Scenario:
@@ -117,7 +117,7 @@ class Scenario:
     def __init__(
         self,
         *,
-        rates: Iterable[float] | str | RateRange = _RATES_OF_THE_NOTES,
+        rates: Iterable[float] | str | RateRange = _DEFAULT_RATES,
         machines: int | None = None,
         names: Iterable[str] = (),
         seconds: float = 60,
@@ -132,7 +132,7 @@ class Scenario:
         order: str = "peers",
         latency: str = "none",
         topology: str = "mesh",
-        latencies: Mapping[str, str] = _NONE_OF_THEIR_OWN,
+        latencies: Mapping[str, str] = _NO_LATENCIES,
         clock: str = "lamport",
         process: str | type = "die",
         offset_ms: Iterable[float] = (),
@@ -150,7 +150,7 @@ class Scenario:
         self._settle_machines()
         self._settle_channels()
         self._settle_clocks()
-        if self.topology not in ALWAYS_FITS:
+        if self.topology not in UNCONDITIONAL:
             self.neighbours(self.first_run)
 
     def __setattr__(self, key: str, value: object) -> None:
@@ -312,7 +312,9 @@ class Scenario:
         values = dict(zip(self.__slots__, self._values(), strict=True))
         if not isinstance(self.rates, RateRange):
             del values["machines"]  # the rates say it
-        return {key: _plain(value) for key, value in values.items() if value not in (None, (), {})}
+        return {
+            key: _to_plain(value) for key, value in values.items() if value not in (None, (), {})
+        }
 
     @classmethod
     def from_dict(cls, keys: Mapping[str, Any]) -> "Scenario":
@@ -343,7 +345,7 @@ def keys_from_toml(text: str) -> dict[str, Any]:
         raise ScenarioError(f"not valid TOML: {error}") from error
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, RateRange):
         return str(value)
     if isinstance(value, Mapping):

@@ -17,7 +17,7 @@ from driftlab.scenario.validate import ScenarioError
 
 Links = set[tuple[int, int]]
 
-ALWAYS_FITS: Final = ("mesh", "ring", "star")  # any number of machines, without a look
+UNCONDITIONAL: Final = ("mesh", "ring", "star")  # any number of machines, without a look
 
 
 def neighbours(
@@ -88,21 +88,21 @@ def regular(size: int, degree: int, seed: int, run: int) -> Links:
     attempt = 0
     while True:
         key = mix(stream(seed, run, attempt, Purpose.TOPOLOGY))
-        links = _paired(size, degree, key)
+        links = _pair_stubs(size, degree, key)
         if links is not None:
             return links
         attempt += 1
 
 
-def _paired(size: int, degree: int, key: int) -> Links | None:
+def _pair_stubs(size: int, degree: int, key: int) -> Links | None:
     stubs = [process for process in range(size) for _ in range(degree)]
     links: Links = set()
     number = 0
     while stubs:
-        if not _is_joinable(set(stubs), links):
+        if not _has_free_pair(set(stubs), links):
             return None
-        one = _take(stubs, draw(key, number))
-        other = _take(stubs, draw(key, number + 1))
+        one = _take_stub(stubs, draw(key, number))
+        other = _take_stub(stubs, draw(key, number + 1))
         number += 2
         link = (min(one, other), max(one, other))
         if one == other or link in links:
@@ -112,14 +112,14 @@ def _paired(size: int, degree: int, key: int) -> Links | None:
     return links
 
 
-def _take(stubs: list[int], word: int) -> int:
+def _take_stub(stubs: list[int], word: int) -> int:
     """Take a stub out, the last one filling its place."""
     place = uniform_below(word, len(stubs))
     stubs[place], stubs[-1] = stubs[-1], stubs[place]
     return stubs.pop()
 
 
-def _is_joinable(left: set[int], links: Links) -> bool:
+def _has_free_pair(left: set[int], links: Links) -> bool:
     """Whether any two of the processes that are left can still be linked."""
     if len(left) * (len(left) - 1) > 2 * len(links):
         return True  # more pairs than links

@@ -61,7 +61,7 @@ def _number(key: str, value: Any, low: float, high: float, unit: str) -> float:
             value = float(value)
         except ValueError:
             raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}") from None
-    value = _plain(value)
+    value = _unboxed(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}")
     if not low <= value <= high:  # and no NaN is
@@ -69,7 +69,7 @@ def _number(key: str, value: Any, low: float, high: float, unit: str) -> float:
     return int(value) if value == int(value) else value
 
 
-def _plain(value: Any) -> Any:
+def _unboxed(value: Any) -> Any:
     """Return a number of numpy as Python's own; anything else as it is."""
     return value.item() if hasattr(value, "item") and hasattr(value, "dtype") else value
 
@@ -83,7 +83,7 @@ def _whole(low: int, high: int) -> Callable[[str, Any], int]:
         allowed = f"allowed: a whole number from {low} to {high}"
         if isinstance(value, str) and re.fullmatch(_WHOLE, value):
             value = int(value)
-        value = _plain(value)
+        value = _unboxed(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ScenarioError(f"{key}: {value!r} is not a whole number; {allowed}")
         if not low <= value <= high:
@@ -187,7 +187,7 @@ def as_fraction(number: float) -> "int | Fraction":
     return Fraction(str(number))
 
 
-def _one_each(low: float, high: float, unit: str) -> Callable[[str, Any], Any]:
+def _per_machine(low: float, high: float, unit: str) -> Callable[[str, Any], Any]:
     def check(key: str, value: Any) -> tuple[float, ...]:
         if isinstance(value, str):
             value = value.split(",") if value else ()
@@ -267,6 +267,6 @@ CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "latencies": _latencies,
     "clock": _clock,
     "process": _process,
-    "offset_ms": _one_each(-OFFSET_MS_MAX, OFFSET_MS_MAX, " milliseconds"),
-    "skew_ppm": _one_each(-SKEW_PPM_MAX, SKEW_PPM_MAX, " parts per million"),
+    "offset_ms": _per_machine(-OFFSET_MS_MAX, OFFSET_MS_MAX, " milliseconds"),
+    "skew_ppm": _per_machine(-SKEW_PPM_MAX, SKEW_PPM_MAX, " parts per million"),
 }

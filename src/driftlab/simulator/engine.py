@@ -27,8 +27,7 @@ from typing import Final, NamedTuple
 
 from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.machine.effects import Outgoing, Step
-from driftlab.machine.failure import ProcessError
-from driftlab.machine.machine import Machine
+from driftlab.machine.machine import Machine, ProcessError
 from driftlab.model.event import Event, Message
 from driftlab.model.random_streams import Purpose, draw, stream
 from driftlab.network.latency import Latency
@@ -146,7 +145,7 @@ class InstantMailbox:
         return there
 
 
-Box = Mailbox | InstantMailbox
+AnyMailbox = Mailbox | InstantMailbox
 
 
 def simulate_run(
@@ -193,7 +192,7 @@ class _Run:
             for plan, machine in zip(plans, machines, strict=True)
         ]
         places = {plan.name: plan.position for plan in plans}
-        self._boxes: list[Box] = [
+        self._boxes: list[AnyMailbox] = [
             Mailbox(by_arrival=by_arrival)
             if ways.take_time
             else InstantMailbox(None if by_arrival else places)
@@ -264,7 +263,7 @@ class _Network:
         plans: Sequence[MachinePlan],
         ways: NetworkConfig,
         places: Mapping[str, int],
-        boxes: Sequence[Box],
+        boxes: Sequence[AnyMailbox],
     ) -> None:
         self._delays = [
             stream(plan.seed, plan.run, plan.position, Purpose.LATENCY) for plan in plans

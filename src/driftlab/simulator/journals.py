@@ -38,7 +38,7 @@ class SimulatedJournals:
     def __init__(self, plans: Sequence[MachinePlan], folder: str) -> None:
         self._plans = plans
         self._paths = [f"{folder}/{plan.name}{JOURNAL_SUFFIX}" for plan in plans]
-        self._lines = [[_head(plan)] for plan in plans]
+        self._lines = [[_opening_lines(plan)] for plan in plans]
         self._held = 0
         self._taken = [0] * len(plans)
         self._more_columns = has_more_columns(plans[0])
@@ -70,7 +70,7 @@ class SimulatedJournals:
         self._held = 0
 
 
-def _head(plan: MachinePlan) -> str:
+def _opening_lines(plan: MachinePlan) -> str:
     return (
         format_note("header", header_fields(plan, speed=1, world="simulated"))
         + format_note("columns", {"names": column_names(plan)})

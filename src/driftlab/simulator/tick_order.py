@@ -36,10 +36,10 @@ def tick_batches(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, TickBatch]
     With each comes a time in ns that is to be added to when its ticks are due.
     """
     schedules = [plan.schedule for plan in plans]
-    length_ns, each = _length(schedules)
+    length_ns, each = _choose_batch_length(schedules)
     times = min(plan.ticks // ticks for plan, ticks in zip(plans, each, strict=True)) if each else 0
     if times:
-        stretch = _in_order(schedules, [0] * len(plans), each)
+        stretch = _sorted_ticks(schedules, [0] * len(plans), each)
         for number in range(times):
             yield number * length_ns, stretch
     next_ticks = [times * ticks for ticks in each] or [0] * len(plans)
@@ -47,18 +47,18 @@ def tick_batches(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, TickBatch]
     while next_ticks != last_ticks:
         times += 1
         ends = [min(plan.ticks, plan.schedule.ticks_before(times * length_ns)) for plan in plans]
-        yield 0, _in_order(schedules, next_ticks, ends)
+        yield 0, _sorted_ticks(schedules, next_ticks, ends)
         next_ticks = ends
 
 
-def _length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
+def _choose_batch_length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
     """Choose the length of a stretch, in ns, and count each machine's ticks in it.
 
     There are no such counts, but an empty list, if no common period fits in.
     """
     per_ns = sum(each.rate_num / each.rate_den for each in schedules) / NS_PER_SECOND
     length_ns = max(1, int(max(BATCH_TICKS, BATCH_TICKS_EACH * len(schedules)) / per_ns))
-    period_ns = whole_period_ns(schedules)
+    period_ns = common_period_ns(schedules)
     if period_ns > length_ns:
         return length_ns, []
     length_ns -= length_ns % period_ns
@@ -66,13 +66,13 @@ def _length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
     return length_ns, [length_ns * rate // period for period, rate in periods]
 
 
-def whole_period_ns(schedules: Sequence[Schedule]) -> int:
+def common_period_ns(schedules: Sequence[Schedule]) -> int:
     """Return the least whole number of ns in which every schedule has a whole number of ticks."""
     periods = ((NS_PER_SECOND * each.rate_den, each.rate_num) for each in schedules)
     return lcm(*(period // gcd(period, rate) for period, rate in periods))
 
 
-def _in_order(
+def _sorted_ticks(
     schedules: Sequence[Schedule], begins: Sequence[int], ends: Sequence[int]
 ) -> TickBatch:
     """Put in order, for every machine, the ticks from one number to before another."""
