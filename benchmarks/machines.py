@@ -57,7 +57,7 @@ def mesh_of(machines: int) -> Iterator[Mesh]:
             start._spawn()
             start._await_mesh()
             seconds = (monotonic_ns() - began_ns) / 1e9
-            yield Mesh(seconds, [hand.process.pid for hand in start._hands])
+            yield Mesh(seconds, [hand.process.pid for hand in start._workers])
         finally:
             start._kill_and_reap()
 

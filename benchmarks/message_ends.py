@@ -50,39 +50,39 @@ def _say(instant_ns: int, cpu_ns: int) -> None:
 
 
 def _send_ours(port: int, frames: int) -> None:
-    waiter = EventLoop()
+    loop = EventLoop()
     incidents = Incidents(lambda topic, fields: None)
     greeting = wire.iam("A", RUN_ID)
-    channel = OutboundChannel("B", Address(LOOPBACK, port), greeting, waiter, incidents)
+    channel = OutboundChannel("B", Address(LOOPBACK, port), greeting, loop, incidents)
     channel.dial()
-    waiter.run_while(lambda: not channel.is_open)
+    loop.run_while(lambda: not channel.is_open)
     began_ns, cpu_ns = monotonic_ns(), process_time_ns()
     for stamp in range(1, frames + 1):
         channel.send(wire.hello(("B",), stamp))
         if channel.waiting > WAITING_FRAMES_MAX:
-            waiter.run_while(lambda: channel.waiting > WAITING_FRAMES_MAX // 2)
-    waiter.run_while(lambda: channel.waiting > 0)
+            loop.run_while(lambda: channel.waiting > WAITING_FRAMES_MAX // 2)
+    loop.run_while(lambda: channel.waiting > 0)
     _say(began_ns, cpu_ns)
     sys.stdin.read()  # hold the connection until the benchmark has its figures
 
 
-def _intake(listener: socket.socket, waiter: EventLoop, order: str) -> tuple[Inbound, int]:
-    """Return an intake that has met its one peer, and the processor time until then."""
+def _inbound(listener: socket.socket, loop: EventLoop, order: str) -> tuple[Inbound, int]:
+    """Return an inbound that has met its one peer, and the processor time until then."""
     incidents = Incidents(lambda topic, fields: None)
     _, plan = plan_run(Scenario(machines=2), 1)
-    intake = Inbound(plan, RUN_ID, order, listener, waiter, incidents)
-    waiter.run_while(lambda: not intake.introduced)
-    return intake, process_time_ns()
+    inbound = Inbound(plan, RUN_ID, order, listener, loop, incidents)
+    loop.run_while(lambda: not inbound.connected_peers)
+    return inbound, process_time_ns()
 
 
 def _receive_ours(listener: socket.socket, frames: int, order: str) -> None:
     """Serve for a tick, then collect: by peers it reads then, by arrival it has read meanwhile."""
-    waiter = EventLoop()
-    intake, cpu_ns = _intake(listener, waiter, order)
+    loop = EventLoop()
+    inbound, cpu_ns = _inbound(listener, loop, order)
     count = 0
     while count < frames:
-        waiter.run_until(monotonic_ns() + TICK_NS)
-        count += len(intake.collect())
+        loop.run_until(monotonic_ns() + TICK_NS)
+        count += len(inbound.collect())
     _say(monotonic_ns(), cpu_ns)
 
 

@@ -195,15 +195,15 @@ NONSENSE = {
     "Text": "returned 'B'",
     "Yields": "generator",
     "Stranger": "Send to 'Z'; its peers are B, C",
-    "Twice": "one of them twice",
+    "Twice": "Send to B, B: a name occurs twice",
     "TwoSends": "two Sends to one peer",
     "Unsendable": "not a value of JSON",
     "NotANumber": "not a value of JSON",
     "Huge": "the limit is 16384",
     "WrongTarget": "Send to 7",
     "Mixed": "a list with 3",
-    "Deep": "Send with a payload that cannot travel: a list is not a value of JSON",
-    "Endless": "Send with a payload that cannot travel",
+    "Deep": "Send with an invalid payload: a list is not a value of JSON",
+    "Endless": "Send with an invalid payload",
     "Records": "the limit is 16384",
 }
 

@@ -183,7 +183,7 @@ GARBAGE = {
         b"\x00\x01\x00\x01" + b"x" * 65537,
         "a frame of 65537 bytes; the limit is 65536",
     ),
-    "bad UTF-8": (b"\0\0\0\1\xff", "a frame that is not UTF-8: byte 0 of it"),
+    "bad UTF-8": (b"\0\0\0\1\xff", "a frame that is not UTF-8, at byte 0"),
     "bad grammar": (framed("Goodbye A 3"), "'Goodbye A 3' is not a message"),
     "another's message": (framed("Hello C 3"), "a message to C, not to A"),
     "a clock of text": (framed("Hello A three"), "'Hello A three' is not a message"),
@@ -224,7 +224,7 @@ STRANGERS: dict[str, tuple[Callable[[RawMachine], None], str]] = {
     "our own name": (lambda raw: raw.say(f"Iam A {RUN_ID}"), "A is not a peer of A"),
     "another run": (lambda raw: raw.say("Iam B run-8"), "B is of run run-8, this is run run-7"),
     "a duplicate": (lambda raw: raw.say(f"Iam C {RUN_ID}"), "a second introduction as C"),
-    "no introduction": (lambda raw: raw.say("Hello A 3"), "is no introduction"),
+    "no introduction": (lambda raw: raw.say("Hello A 3"), "is not an introduction"),
     "garbage": (lambda raw: raw.write(b"GET / HTTP/1.1\r\n\r\n"), "the limit is 65536"),
     "silence": (RawMachine.hang_up, "before it introduced"),
 }

@@ -82,7 +82,7 @@ def test_the_limit_counts_bytes_not_characters() -> None:
 def test_bytes_that_are_not_utf8_break_the_stream() -> None:
     frames, broken, _ = decoded([wire.frame("Hello B 1") + b"\0\0\0\2\xc3\x28"])
     assert frames == ["Hello B 1"]
-    assert broken == "a frame that is not UTF-8: byte 0 of it"
+    assert broken == "a frame that is not UTF-8, at byte 0"
 
 
 @given(st.lists(tokens, min_size=1, max_size=5), stamps)

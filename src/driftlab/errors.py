@@ -1,9 +1,18 @@
-"""The base class of every error that a user can cause, and counts for its message.
+"""The base class of every error that a user can cause, and the wording of lists and counts.
 
 The message of a `DriftlabError` is one line that says what was wrong and what
 is allowed. The command line prints it and exits with status 2. Any other
 exception that escapes is a bug in driftlab and keeps its traceback.
 """
+
+from collections.abc import Sequence
+from typing import Final
+
+NAMES_LISTED_MAX: Final = 12
+
+
+class DriftlabError(Exception):
+    """What the user asked for cannot be done; the message says what to do instead."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -12,5 +21,8 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun if count == 1 else plural}"
 
 
-class DriftlabError(Exception):
-    """What the user asked for cannot be done; the message says what to do instead."""
+def name_list(names: Sequence[str]) -> str:
+    """Return names separated by commas; of more than NAMES_LISTED_MAX the last are left out."""
+    if len(names) <= NAMES_LISTED_MAX:
+        return ", ".join(names)
+    return ", ".join([*names[: NAMES_LISTED_MAX - 1], f"… ({len(names)} in all)"])

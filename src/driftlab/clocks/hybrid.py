@@ -45,7 +45,7 @@ class HybridTimestamp(NamedTuple):
 
     @classmethod
     def decode(cls, text: str, process: int, processes: int) -> Self:
-        """Return the timestamp that process `process` encoded. Raise TimestampError if malformed."""
+        """Return the timestamp that `process` encoded. Raise TimestampError if malformed."""
         physical_ns, logical = split_numbers(text, 2, lowest=-ENTRY_MAX)
         if logical < 0:
             raise TimestampError(f"{quote(text)}: the second number must not be negative")

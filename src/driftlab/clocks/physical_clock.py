@@ -11,7 +11,7 @@ PARTS_PER_BILLION: Final = 1_000_000_000
 
 
 class PhysicalClock(NamedTuple):
-    """The error of a physical clock: `offset_ns` at the start, `skew_ppb` nanoseconds per second."""
+    """A physical clock's error: `offset_ns` at the start, `skew_ppb` nanoseconds per second."""
 
     offset_ns: int = 0
     skew_ppb: int = 0

@@ -38,7 +38,7 @@ class MachinePlan(NamedTuple):
     seed: int
     run: int
     names: tuple[str, ...]
-    places: tuple[int, ...]
+    peer_positions: tuple[int, ...]
     clock: str = "lamport"
     process: str = "die"
     physical: PhysicalClock = PhysicalClock()
@@ -81,7 +81,7 @@ def _plan_machine(
         seed=scenario.seed,
         run=run,
         names=roster,
-        places=near,
+        peer_positions=near,
         clock=scenario.clock,
         process=scenario.process,
         physical=scenario.physical_clock(index),
