@@ -20,7 +20,7 @@ from driftlab.simulator.engine import (
     gc_frozen,
     simulate_run,
 )
-from driftlab.simulator.tick_order import common_period_ns, tick_batches
+from driftlab.simulator.tick_order import hyperperiod_ns, tick_batches
 
 WHOLE = st.integers(1, 9).map(float)
 ANY = st.floats(0.01, 50)
@@ -61,7 +61,7 @@ def test_a_stretch_serves_again_where_the_rates_have_a_common_period() -> None:
 @given(st.lists(st.fractions(1, 20, max_denominator=12), min_size=1, max_size=4))
 def test_every_schedule_has_whole_ticks_in_the_common_period(rates: list[Fraction]) -> None:
     schedules = [Schedule(rate.numerator, rate.denominator, 0) for rate in rates]
-    period_ns = common_period_ns(schedules)
+    period_ns = hyperperiod_ns(schedules)
     for rate, schedule in zip(rates, schedules, strict=True):
         ticks = rate * period_ns / 10**9
         assert ticks.denominator == 1
@@ -90,7 +90,7 @@ def test_a_prompt_box_gives_what_a_postbox_gives(
             general.post(now_ns, sender, message)
         else:
             assert prompt.collect(now_ns) == general.collect(now_ns)
-        assert len(prompt.held) == len(general.held)
+        assert len(prompt.messages) == len(general.messages)
 
 
 def test_a_run_stops_before_the_very_message_that_is_too_many(
