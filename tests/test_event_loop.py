@@ -1,13 +1,14 @@
-"""Both pollers, that of Linux and that of everywhere else, against real sockets."""
+"""The event loop, and both pollers, that of Linux and that of other systems, on real sockets."""
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 from time import monotonic_ns
 
 import pytest
 
 from driftlab.real import event_loop
-from driftlab.real.event_loop import READ, WRITE, Poller
+from driftlab.real.event_loop import READ, WRITE, EventLoop, Poller
 
 MS = 1_000_000
 
@@ -31,19 +32,19 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield near, far
 
 
-def test_nothing_is_ready_before_its_time_and_the_wait_is_not_cut_short(one: Poller) -> None:
+def test_a_wait_without_anything_ready_lasts_to_its_end(one: Poller) -> None:
     for left_ns in (300_000, 2 * MS):
         before = monotonic_ns()
         assert one.ready(left_ns) == []
         assert monotonic_ns() - before >= left_ns
 
 
-def test_no_time_left_means_no_wait(one: Poller) -> None:
+def test_a_timeout_of_zero_or_less_does_not_wait(one: Poller) -> None:
     assert one.ready(0) == []
     assert one.ready(-5) == []
 
 
-def test_what_is_ready_is_called_for_what_it_was_watched_for(
+def test_the_last_callback_of_a_descriptor_is_returned(
     one: Poller, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     near, far = pair
@@ -61,7 +62,7 @@ def test_what_is_ready_is_called_for_what_it_was_watched_for(
     assert called == ["both", "read"]
 
 
-def test_what_is_forgotten_is_not_called_and_forgetting_twice_is_no_error(
+def test_a_forgotten_descriptor_is_not_ready_and_may_be_forgotten_twice(
     one: Poller, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     near, far = pair
@@ -79,3 +80,16 @@ def test_a_closed_far_end_is_ready_to_read(
     one.watch(near.fileno(), READ, lambda: None)
     far.close()
     assert len(one.ready(1000 * MS)) == 1
+
+
+def test_timers_run_in_the_order_of_their_instants_and_then_of_their_creation() -> None:
+    loop, served = EventLoop(), list[int]()
+    now = monotonic_ns()
+    for position, later in enumerate((10**13, 1_000_000, 1_000_000, -5)):
+        loop.call_at(now + later, partial(served.append, position))
+    loop.run_until(now + 2_000_000)
+    assert monotonic_ns() >= now + 2_000_000
+    assert served == [3, 1, 2]
+    loop.stop()
+    loop.run_until(now + 10**15)  # returns at once
+    loop.close()

@@ -1,27 +1,20 @@
-"""An outgoing channel over a real connection: order, bound, and a clear end."""
+"""An outbound channel over a real connection: order, limits, and what happens at its end."""
 
 import socket
 from collections.abc import Iterator
-from functools import partial
+from itertools import pairwise
+from time import monotonic_ns
 
 import pytest
 
 from driftlab.network import wire
+from driftlab.real import outbound
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop
 from driftlab.real.incidents import INCIDENTS_RECORDED_MAX, Incidents
 from driftlab.real.outbound import OUTBOUND_BYTES_MAX, OutboundChannel
+from tests.notes import NoteRecorder
 from tests.raw_machine import RawMachine
-
-
-class Recorder:
-    """Keeps notes instead of writing them."""
-
-    def __init__(self) -> None:
-        self.notes: list[dict[str, object]] = []
-
-    def note(self, topic: str, fields: dict[str, object]) -> None:
-        self.notes.append({"topic": topic, **fields})
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def loop() -> Iterator[EventLoop]:
     one.close()
 
 
-def opened(raw: RawMachine, loop: EventLoop, recorder: Recorder) -> OutboundChannel:
+def opened(raw: RawMachine, loop: EventLoop, recorder: NoteRecorder) -> OutboundChannel:
     greeting = wire.iam("A", "run")
     channel = OutboundChannel(
         raw.name, Address("127.0.0.1", raw.port), greeting, loop, Incidents(recorder.note)
@@ -45,7 +38,7 @@ def opened(raw: RawMachine, loop: EventLoop, recorder: Recorder) -> OutboundChan
 def test_what_the_kernel_does_not_take_waits_and_arrives_whole_and_in_order(
     loop: EventLoop,
 ) -> None:
-    recorder = Recorder()
+    recorder = NoteRecorder()
     with RawMachine("B") as raw:
         raw.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         channel = opened(raw, loop, recorder)
@@ -65,8 +58,8 @@ def test_what_the_kernel_does_not_take_waits_and_arrives_whole_and_in_order(
     assert channel.undelivered == 0
 
 
-def test_frames_cut_anywhere_by_the_kernel_go_on_where_they_were_cut(loop: EventLoop) -> None:
-    recorder = Recorder()
+def test_frames_cut_anywhere_by_the_kernel_arrive_whole(loop: EventLoop) -> None:
+    recorder = NoteRecorder()
     with RawMachine("B") as raw:
         raw.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         channel = opened(raw, loop, recorder)
@@ -84,10 +77,10 @@ def test_frames_cut_anywhere_by_the_kernel_go_on_where_they_were_cut(loop: Event
     assert recorder.notes == []
 
 
-def test_a_peer_that_never_reads_ends_its_channel_at_the_bound_and_is_dialled_again(
+def test_a_peer_that_never_reads_ends_its_channel_at_the_limit_and_is_dialled_again(
     loop: EventLoop,
 ) -> None:
-    recorder = Recorder()
+    recorder = NoteRecorder()
     with RawMachine("B") as raw:
         channel = opened(raw, loop, recorder)
         first = raw.incoming
@@ -110,8 +103,8 @@ def test_a_peer_that_never_reads_ends_its_channel_at_the_bound_and_is_dialled_ag
         channel.close()
 
 
-def test_a_lost_connection_begins_again_with_the_frame_that_was_cut(loop: EventLoop) -> None:
-    recorder = Recorder()
+def test_the_next_connection_begins_with_the_frame_that_was_cut(loop: EventLoop) -> None:
+    recorder = NoteRecorder()
     with RawMachine("B") as raw:
         raw.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         channel = opened(raw, loop, recorder)
@@ -132,8 +125,8 @@ def test_a_lost_connection_begins_again_with_the_frame_that_was_cut(loop: EventL
     assert f"{waiting} messages are kept" in str(recorder.notes[0]["reason"])
 
 
-def test_a_peer_that_writes_on_our_channel_loses_it(loop: EventLoop) -> None:
-    recorder = Recorder()
+def test_a_peer_that_writes_to_us_on_our_channel_ends_it(loop: EventLoop) -> None:
+    recorder = NoteRecorder()
     with RawMachine("B") as raw:
         channel = opened(raw, loop, recorder)
         assert raw.incoming is not None
@@ -144,7 +137,7 @@ def test_a_peer_that_writes_on_our_channel_loses_it(loop: EventLoop) -> None:
 
 
 def test_messages_for_a_peer_that_never_comes_are_undelivered(loop: EventLoop) -> None:
-    recorder = Recorder()
+    recorder = NoteRecorder()
     with RawMachine("B") as raw:
         nobody = raw.port
     channel = OutboundChannel(
@@ -158,8 +151,103 @@ def test_messages_for_a_peer_that_never_comes_are_undelivered(loop: EventLoop) -
     assert channel.undelivered == 5
 
 
-def test_incidents_beyond_the_bound_are_counted_and_not_written() -> None:
-    recorder = Recorder()
+@pytest.fixture
+def unopened(loop: EventLoop) -> tuple[OutboundChannel, NoteRecorder]:
+    """A channel that is never dialled, so that everything waits."""
+    recorder = NoteRecorder()
+    address = Address("127.0.0.1", 1)
+    return OutboundChannel("B", address, b"", loop, Incidents(recorder.note)), recorder
+
+
+def test_exactly_the_limit_may_wait_and_one_byte_more_gives_up_all_messages(
+    unopened: tuple[OutboundChannel, NoteRecorder],
+) -> None:
+    channel, recorder = unopened
+    for _ in range(2):
+        channel.send(bytes(OUTBOUND_BYTES_MAX // 2))
+    assert (channel.waiting, channel.undelivered, recorder.notes) == (2, 0, [])
+    channel.send(b"x")
+    assert (channel.waiting, channel.undelivered) == (0, 3)
+    assert recorder.incidents == [
+        (
+            "channel-full",
+            "B",
+            "1048577 bytes wait for a peer that is away or does not read, "
+            "over the limit of 1048576; undelivered: 3 messages",
+        )
+    ]
+    channel.send(b"x")
+    channel.close()
+    assert channel.undelivered == 4
+
+
+def test_one_message_that_is_too_large_is_one_message(
+    unopened: tuple[OutboundChannel, NoteRecorder],
+) -> None:
+    channel, recorder = unopened
+    channel.send(bytes(OUTBOUND_BYTES_MAX + 1))
+    assert str(recorder.incidents[0][2]).endswith("; undelivered: 1 message")
+
+
+def closes_at_once(raw: RawMachine, channel: OutboundChannel, loop: EventLoop) -> int:
+    """Take one call, close it, wait until the channel has noticed; return when it was taken."""
+    taken = list[socket.socket]()
+
+    def is_taken() -> bool:
+        try:
+            taken.append(raw.listener.accept()[0])
+        except BlockingIOError:
+            return False
+        return True
+
+    while not is_taken():
+        loop.run_until(monotonic_ns() + 1_000_000)
+    loop.run_while(lambda: not channel.is_open)
+    at_ns = monotonic_ns()
+    taken[0].close()
+    loop.run_while(lambda: channel.is_open)
+    return at_ns
+
+
+def test_the_pauses_between_dialling_double_up_to_the_longest(
+    loop: EventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "REDIAL_LAST_NS", 90_000_000)
+    recorder = NoteRecorder()
+    with RawMachine("B") as raw:
+        raw.listener.setblocking(False)
+        channel = OutboundChannel(
+            "B", Address("127.0.0.1", raw.port), b"hello", loop, Incidents(recorder.note)
+        )
+        channel.dial()
+        taken_ns = [closes_at_once(raw, channel, loop) for _ in range(8)]
+        channel.close()
+    pauses_ns = [after - before for before, after in pairwise(taken_ns)]
+    for pause_ns, least_ns in zip(pauses_ns, [20e6, 40e6, 80e6, *[90e6] * 4], strict=True):
+        assert pause_ns >= least_ns
+    assert pauses_ns[-1] < 1.2e9  # without a longest pause it would be 1.28 s
+    assert [what for what, _, _ in recorder.incidents[:3]] == [
+        "channel-lost", "channel-open", "channel-lost",
+    ]  # fmt: skip
+
+
+def test_a_lost_connection_says_how_many_messages_are_kept(loop: EventLoop) -> None:
+    recorder = NoteRecorder()
+    with RawMachine("B") as raw:
+        raw.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        channel = opened(raw, loop, recorder)
+        while not channel.waiting:
+            channel.send(bytes(60_000))
+        assert raw.incoming is not None
+        raw.incoming.close()
+        loop.run_while(lambda: channel.is_open)
+        channel.close()
+    assert str(recorder.incidents[0][2]).endswith("; 1 message is kept for the next connection")
+    assert channel.undelivered == 1
+
+
+def test_incidents_beyond_the_limit_are_counted_and_not_written() -> None:
+    recorder = NoteRecorder()
     incidents = Incidents(recorder.note)
     for _ in range(INCIDENTS_RECORDED_MAX + 5):
         incidents.record("stranger-closed", "?", "garbage")
@@ -168,18 +256,3 @@ def test_incidents_beyond_the_bound_are_counted_and_not_written() -> None:
     incidents.mute()
     incidents.record("peer-closed", "B", "closed by the peer")
     assert incidents.count == INCIDENTS_RECORDED_MAX + 5
-
-
-def test_a_loop_wakes_at_the_instant_and_serves_in_order() -> None:
-    from time import monotonic_ns
-
-    loop, served = EventLoop(), list[int]()
-    now = monotonic_ns()
-    for position, later in enumerate((10**13, 1_000_000, 1_000_000, -5)):
-        loop.call_at(now + later, partial(served.append, position))
-    loop.run_until(now + 2_000_000)
-    assert monotonic_ns() >= now + 2_000_000
-    assert served == [3, 1, 2]
-    loop.stop()
-    loop.run_until(now + 10**15)  # halted: returns at once
-    loop.close()

@@ -4,6 +4,7 @@ import os
 import random
 import resource
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -167,15 +168,49 @@ def test_a_run_that_is_left_early_keeps_what_is_done(tmp_path: Path) -> None:
 
 def test_a_run_with_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the child inherits it
-    try:
-        with started("run", *FAST, "--out", folder) as process:
-            eventually(lambda: lines_of(folder / "A.log") > 5)
-            process.send_signal(signal.SIGHUP)
-            process.communicate(timeout=60)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    with started("run", *FAST, "--out", folder, ignored=[signal.SIGHUP]) as process:
+        eventually(lambda: lines_of(folder / "A.log") > 5)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+def test_tests_can_interrupt_a_command_though_their_own_parent_ignored_sigint(
+    tmp_path: Path,
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a background job of a script
+    try:
+        with started("run", "--rates", "50,50", "--seconds", "60", "--out", tmp_path) as process:
+            eventually(lambda: lines_of(tmp_path / "A.log") > 5)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.returncode == 130
+
+
+def test_a_worker_killed_by_sighup_is_reported_by_the_name_of_the_signal(tmp_path: Path) -> None:
+    """SIGHUP is signal 1, the smallest exit code that means a signal."""
+    folder = tmp_path / "run"
+    with started("run", *FAST, "--out", folder) as process:
+        eventually(lambda: lines_of(folder / "B.log") > 5)
+        os.kill(pid_of(folder, "B"), signal.SIGHUP)
+        stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "B: killed by SIGHUP" in stdout
+
+
+def test_the_launcher_and_the_workers_do_not_wait_busily(tmp_path: Path) -> None:
+    """Two machines with two ticks a second need next to no processor time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own_before_ns = time.process_time_ns()
+    run = driftlab.run(driftlab.Scenario(rates=[2, 2], seconds=5), tmp_path / "run")
+    own_ns = time.process_time_ns() - own_before_ns
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    workers_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert isinstance(run, driftlab.Run)
+    assert own_ns < 1.5e9
+    assert workers_s < 2.5
 
 
 def test_a_replay_with_other_dice_differs(tmp_path: Path) -> None:

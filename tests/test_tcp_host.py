@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -361,7 +362,7 @@ def test_an_interrupted_machine_ends_its_journal_and_says_so(tmp_path: Path) -> 
     with mesh(tmp_path, "--rates", "100,1,1", "--seconds", "60") as m:
         join(m)
         eventually(lambda: lines_of(m.path) > 5)
-        m.process.send_signal(2)
+        m.process.send_signal(signal.SIGINT)
         m.process.communicate(timeout=20)
         assert m.process.returncode == 130
     journal = read_journal(m.path)
@@ -426,7 +427,7 @@ def test_a_peer_that_comes_back_while_its_end_is_on_the_way_is_taken_in(
 def test_a_machine_that_never_started_leaves_its_name_free(tmp_path: Path) -> None:
     for _ in range(2):
         with mesh(tmp_path, *SHORT) as m:
-            m.process.send_signal(2)
+            m.process.send_signal(signal.SIGINT)
             m.process.communicate(timeout=20)
             assert m.process.returncode == 130
         assert not m.path.exists()
