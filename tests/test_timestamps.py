@@ -9,8 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.clocks.catalogue import CLOCKS, ClockKind, require_fits
-from driftlab.clocks.clock import ENTRY_MAX, TEXT_CHARACTERS_MAX, TimestampError
+from driftlab.clocks.catalogue import (
+    CLOCKS,
+    ClockKind,
+    additional_clock,
+    require_fits,
+    timestamp_decoder,
+)
+from driftlab.clocks.clock import (
+    ENTRY_MAX,
+    TEXT_CHARACTERS_MAX,
+    TimestampError,
+    quote,
+    require_text_length,
+    split_numbers,
+)
 from driftlab.clocks.hybrid import HybridTimestamp
 from driftlab.clocks.lamport import LamportTimestamp
 from driftlab.clocks.matrix import MatrixTimestamp
@@ -224,3 +237,34 @@ def test_a_worker_with_one_clock_does_not_import_the_others() -> None:
     assert done.stdout.split() == [
         f"driftlab.clocks.{room}" for room in ("catalogue", "clock", "lamport")
     ]
+
+
+def test_limits_are_inclusive() -> None:
+    require_text_length("1" * TEXT_CHARACTERS_MAX)
+    with pytest.raises(
+        TimestampError, match=r"^a timestamp of 50001 characters; the limit is 50000$"
+    ):
+        require_text_length("1" * (TEXT_CHARACTERS_MAX + 1))
+    assert split_numbers(f"0.{ENTRY_MAX}", 2) == (0, 2**62)
+    assert split_numbers(f"-3.{ENTRY_MAX}", 2, lowest=-3) == (-3, 2**62)
+    for text, lowest in ((f"0.{ENTRY_MAX + 1}", 0), ("-4.0", -3)):
+        with pytest.raises(TimestampError) as caught:
+            split_numbers(text, 2, lowest)
+        assert str(caught.value) == f"'{text}': numbers must be from {lowest} to {2**62}"
+    assert (quote("x" * 40), quote("x" * 41)) == (f"'{'x' * 40}'", f"'{'x' * 37}...'")
+    with pytest.raises(TimestampError, match=r"^'x' is not a timestamp; expected whole numbers"):
+        split_numbers("x", 1)
+    hybrid = HybridTimestamp.decode
+    assert hybrid(f"{-ENTRY_MAX}.0", 0, 1) == (-(2**62), 0, 0)
+    assert hybrid(f"{ENTRY_MAX}.{ENTRY_MAX}", 0, 1) == (2**62, 2**62, 0)
+
+
+def test_the_lamport_clock_is_no_additional_clock() -> None:
+    assert additional_clock("lamport", 0, 2) is None
+    assert timestamp_decoder("lamport", {"A": 0}, 2) is None
+    assert additional_clock("vector", 1, 2) is not None
+    decode = timestamp_decoder("hybrid", {"A": 0, "B": 1}, 2)
+    assert decode is not None
+    assert decode("B", "5.3") == HybridTimestamp(5, 3, 1)
+    with pytest.raises(TimestampError, match=r"^a timestamp of C, which is not a process of this"):
+        decode("C", "5.3")
