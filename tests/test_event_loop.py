@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterator
 from functools import partial
-from time import monotonic_ns
+from time import monotonic_ns, process_time_ns
 
 import pytest
 
@@ -92,4 +92,56 @@ def test_timers_run_in_the_order_of_their_instants_and_then_of_their_creation() 
     assert served == [3, 1, 2]
     loop.stop()
     loop.run_until(now + 10**15)  # returns at once
+    loop.close()
+
+
+def test_the_loop_serves_once_even_if_the_instant_is_past() -> None:
+    loop, served = EventLoop(), list[str]()
+    loop.call_at(monotonic_ns() - 1, lambda: served.append("due"))
+    loop.call_at(monotonic_ns() + 10**12, lambda: served.append("later"))
+    before = monotonic_ns()
+    assert loop.run_until(before - 10**9) >= before
+    assert served == ["due"]
+    loop.close()
+
+
+def test_a_callback_can_stop_the_loop_for_ever(pair: tuple[socket.socket, socket.socket]) -> None:
+    near, far = pair
+    loop = EventLoop()
+    loop.watch(near.fileno(), READ, loop.stop)
+    far.send(b"x")
+    before = monotonic_ns()
+    loop.run_until(before + 10**13)
+    loop.run_while(lambda: True)
+    assert loop.stopped
+    assert monotonic_ns() - before < 5 * 10**9
+    loop.close()
+
+
+def test_the_loop_runs_while_its_condition_holds() -> None:
+    loop, served = EventLoop(), list[int]()
+    for number in range(3):
+        loop.call_at(monotonic_ns() + number * MS, partial(served.append, number))
+    loop.run_while(lambda: len(served) < 2)
+    assert served == [0, 1]
+    loop.close()
+
+
+@pytest.mark.parametrize("wait_ms", [1, 19, 25])
+def test_the_loop_returns_at_the_instant_and_not_before(wait_ms: int) -> None:
+    """A wait of more than 20 ms is split, which must not shorten it."""
+    loop = EventLoop()
+    for _ in range(5):
+        instant_ns = monotonic_ns() + wait_ms * MS
+        ended_ns = loop.run_until(instant_ns)
+        assert instant_ns <= ended_ns <= monotonic_ns()
+    loop.close()
+
+
+def test_a_loop_that_waits_takes_no_processor_time() -> None:
+    loop = EventLoop()
+    before_ns = process_time_ns()
+    loop.call_at(monotonic_ns() + 500 * MS, lambda: None)
+    loop.run_until(monotonic_ns() + 1000 * MS)
+    assert process_time_ns() - before_ns < 200 * MS
     loop.close()
