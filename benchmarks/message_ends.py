@@ -1,4 +1,4 @@
-"""The two ends of a stream of small frames: driftlab's, and by hand on plain sockets.
+"""The two ends of a stream of small frames, of driftlab and of plain sockets.
 
 `python -m benchmarks.message_ends receive WHAT FRAMES` prints its port, and
 `… send WHAT FRAMES PORT` sends to it. WHAT is `ours` or `bare`, and how the
@@ -33,7 +33,7 @@ WAITING_FRAMES_MAX = 4_096  # the sender paces itself: far less than a channel g
 
 
 def main() -> None:
-    """Be the one end that the arguments say, without a garbage collector, as a worker is."""
+    """Run the end that the arguments name, without garbage collection, as in a worker."""
     role, what, frames, *port = sys.argv[1:]
     gc.freeze()
     gc.disable()
@@ -67,7 +67,7 @@ def _send_ours(port: int, frames: int) -> None:
 
 
 def _inbound(listener: socket.socket, loop: EventLoop, order: str) -> tuple[Inbound, int]:
-    """Return an inbound that has met its one peer, and the processor time until then."""
+    """Return the inbound side with its one peer connected, and the processor time until then."""
     incidents = Incidents(lambda topic, fields: None)
     _, plan = plan_run(Scenario(machines=2), 1)
     inbound = Inbound(plan, RUN_ID, order, listener, loop, incidents)
@@ -125,7 +125,7 @@ def _receive_bare(listener: socket.socket, frames: int, by_ticks: bool) -> None:
 
 
 def _cut(stream: bytes) -> tuple[list[int], bytes]:
-    """Cut frames off by hand; return their clocks and what is left."""
+    """Decode frames; return their clocks and the bytes that are left."""
     clocks, at, end = [], 0, len(stream)
     while end - at >= 4:
         stop = at + 4 + int.from_bytes(stream[at : at + 4], "big")

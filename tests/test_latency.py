@@ -26,7 +26,7 @@ DRAWN = [
 ]
 
 
-def test_what_is_not_drawn_takes_no_draw() -> None:
+def test_a_fixed_latency_does_not_depend_on_the_draw() -> None:
     assert Latency().sample_ns(2**63) == 0
     assert Latency("fixed", 7).sample_ns(2**63) == 7
     assert [latency.is_drawn for latency in (Latency(), Latency("fixed", 7), *DRAWN)] == [

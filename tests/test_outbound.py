@@ -47,10 +47,10 @@ def test_what_the_kernel_does_not_take_waits_and_arrives_whole_and_in_order(
             sent += 1
             channel.send(wire.hello(("B",), sent))
         for stamp in range(1, sent + 1):
-            while channel.waiting and not raw.heard:
+            while channel.waiting and not raw.received:
                 loop.run_until(0)
                 assert raw.incoming is not None
-                raw.heard += raw.incoming.recv(65536)
+                raw.received += raw.incoming.recv(65536)
             assert raw.hear() == f"Hello B {stamp}"
         assert channel.waiting == 0
         channel.close()
@@ -68,10 +68,10 @@ def test_frames_cut_anywhere_by_the_kernel_arrive_whole(loop: EventLoop) -> None
             texts.append(f"{len(texts)} " + "x" * (9973 * len(texts) % 40_000))
             channel.send(wire.frame(texts[-1]))
         for text in texts:
-            while channel.waiting and len(raw.heard) < 70_000:
+            while channel.waiting and len(raw.received) < 70_000:
                 loop.run_until(0)
                 assert raw.incoming is not None
-                raw.heard += raw.incoming.recv(9999)
+                raw.received += raw.incoming.recv(9999)
             assert raw.hear() == text
         channel.close()
     assert recorder.notes == []

@@ -41,7 +41,7 @@ def test_the_ticks_before_a_horizon_are_those_that_are_due_before_it(
 
 
 @given(st.integers(1, 6), st.integers(0, 2**64 - 1), st.sampled_from(["random", "aligned"]))
-def test_a_whole_rate_ticks_seconds_times_rate_whatever_its_phase(
+def test_a_whole_rate_ticks_seconds_times_rate_for_any_phase(
     rate: int, seed: int, phase: str
 ) -> None:
     scenario = Scenario.from_dict({"rates": [rate] * 3, "seed": seed, "phase": phase})
@@ -59,7 +59,7 @@ def test_speed_scales_real_time_and_nothing_else(speed: float, tick: int) -> Non
     assert fast.ticks == slow.ticks
 
 
-def test_the_plan_of_another_run_has_other_dice_and_phases_and_the_same_plan_the_same() -> None:
+def test_plans_of_different_runs_have_different_streams_and_phases() -> None:
     scenario = Scenario(rates=[6, 3, 1])
     first, second = plan_run(scenario, 1), plan_run(scenario, 2)
     assert plan_run(scenario, 1) == first

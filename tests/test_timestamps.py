@@ -34,7 +34,7 @@ from driftlab.network.wire import FRAME_BYTES_MAX
 
 
 def numbers(count: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Few and small, so that they meet; or up to the limit."""
+    """A few small numbers, so that equal ones occur; or any up to the limit."""
     return st.tuples(*[st.integers(0, 2) | st.integers(0, ENTRY_MAX)] * count)
 
 
@@ -51,7 +51,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 every_value = pytest.mark.parametrize("name", VALUES)
 
 
-def test_every_clock_of_the_catalogue_is_under_these_laws() -> None:
+def test_every_clock_of_the_catalogue_is_tested_here() -> None:
     assert set(VALUES) == set(CLOCKS)
 
 
@@ -120,7 +120,7 @@ def test_any_timestamp_is_read_back(name: str, data: st.DataObject) -> None:
 
 
 def read_or_refused(name: str, text: str) -> None:
-    """Demand that a text is either refused or exactly what its timestamp encodes."""
+    """Check that a text is either refused or exactly what its timestamp encodes to."""
     reason = ""
     try:
         assert CLOCKS[name].timestamp.decode(text, 0, 2).encode() == text
@@ -235,7 +235,7 @@ def test_a_worker_with_one_clock_does_not_import_the_others() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.split() == [
-        f"driftlab.clocks.{room}" for room in ("catalogue", "clock", "lamport")
+        f"driftlab.clocks.{name}" for name in ("catalogue", "clock", "lamport")
     ]
 
 

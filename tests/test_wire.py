@@ -55,9 +55,7 @@ def test_a_broken_stream_gives_the_frames_before_the_break_under_any_cut(
 
 
 @given(st.lists(texts, min_size=1), st.integers(1))
-def test_an_unfinished_frame_is_held_and_nothing_of_it_given_out(
-    frames: list[str], missing: int
-) -> None:
+def test_nothing_of_an_unfinished_frame_is_returned(frames: list[str], missing: int) -> None:
     last = wire.frame(frames[-1])
     kept = last[: -(missing % len(last)) or None]
     stream = b"".join(wire.frame(text) for text in frames[:-1]) + kept
@@ -96,7 +94,7 @@ def test_a_message_survives_the_wire(targets: list[str], stamp: int) -> None:
     tokens, stamps, st.none() | st.from_regex(r"[0-9.;/]{1,30}", fullmatch=True),
     st.none() | st.text(min_size=1, max_size=40),
 )  # fmt: skip
-def test_what_is_added_to_a_message_survives_the_wire(
+def test_timestamps_and_payloads_survive_the_wire(
     target: str, stamp: int, timestamp: str | None, payload: str | None
 ) -> None:
     (text,) = wire.FrameDecoder().feed(wire.hello((target,), stamp, timestamp, payload))
@@ -139,7 +137,7 @@ def test_bad_grammar_is_no_introduction(text: str) -> None:
         wire.parse_iam(text)
 
 
-def test_a_reason_shows_what_came_short_and_on_one_line() -> None:
+def test_a_reason_is_short_and_on_one_line() -> None:
     with pytest.raises(wire.WireError) as caught:
         wire.parse_hello("Hello\n" + "x" * 1000)
     assert "\n" not in str(caught.value)
