@@ -20,6 +20,10 @@ from driftlab.clocks.clock import Clock, Timestamp, TimestampError
 VECTOR_PROCESSES_MAX: Final = 2_000  # 40,000 characters
 MATRIX_PROCESSES_MAX: Final = 50  # 50 x 50 entries: 50,000 characters
 
+LAMPORT: Final = "lamport"
+
+DecodeTimestamp = Callable[[str, str], Timestamp]  # (name of the process, text)
+
 
 class ClockKind(NamedTuple):
     """An entry of the catalogue.
@@ -59,7 +63,7 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         module_name="lamport",
         clock_name="LamportClock",
         timestamp_name="LamportTimestamp",
-        purpose="one number: agrees with happened-before, cannot tell concurrency",
+        purpose="one number: agrees with happened-before, does not show concurrency",
         is_strong=False,
         processes_max=None,
     ),
@@ -100,11 +104,6 @@ def require_fits(name: str, processes: int) -> None:
             f"{processes} processes are too many for the {name} clock, whose timestamps "
             f"must fit a frame; the limit is {limit}"
         )
-
-
-LAMPORT = "lamport"
-
-DecodeTimestamp = Callable[[str, str], Timestamp]  # (name of the process, text)
 
 
 def additional_clock(name: str, process: int, processes: int) -> Clock[Any] | None:

@@ -17,7 +17,7 @@ from driftlab.model.random_streams import BLOCK_WORDS, draw, draw_block, uniform
 
 Option = TypeVar("Option")
 
-_BLOCK_GAP_TICKS: Final = 4  # two draws at most so many ticks apart make a block worth computing
+_BLOCK_GAP_TICKS: Final = 4  # after draws at most this far apart a block is computed
 
 
 class RandomStream:
