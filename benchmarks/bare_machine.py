@@ -1,10 +1,11 @@
-"""The bare machine: what one would write by hand for the same traffic, and nothing more.
+"""The bare machine: a minimal machine with the same traffic, written without driftlab.
 
-One process, a timerfd, a listening socket that it was handed. It connects to
-every other, takes its ticks (take in, then receive one message or roll the
-die) and prints the lateness of each. No journal, no checks, no recovery.
-Its first line of standard input says all in JSON, the second the start; it
-says `done`, and prints after a third, so that its printing makes nobody late.
+One process with a timerfd and a listening socket that it inherits. It connects
+to every other machine, takes its ticks (read, then receive one message or roll
+the die) and prints the lateness of each. It has no journal, no checks and no
+recovery. It reads its parameters as JSON from the first line of standard input
+and its start from the second. Then it prints `done`, and the lateness only
+after a third line, so that printing delays no other machine.
 """
 
 import ctypes
@@ -64,11 +65,11 @@ class Mesh:
             self.libc.timerfd_settime(self.timer, TIMER_ABSTIME, ctypes.byref(spec), None)
             os.read(self.timer, 8)
             late.append(monotonic_ns() - due_ns)
-            self.take_in()
+            self.read()
             self.act()
         return late
 
-    def take_in(self) -> None:
+    def read(self) -> None:
         for fd, _ in self.poll.poll(0):
             stream, at = self.rests[fd] + self.incoming[fd].recv(32_768), 0
             if not stream:
@@ -100,7 +101,7 @@ class Mesh:
 
 
 def main() -> None:
-    """Mesh, say so, wait for the start, run, print."""
+    """Connect, report it, wait for the start, run, print the lateness."""
     ports, faces, phase_ns, rate, ticks = json.loads(sys.stdin.readline())
     mesh = Mesh(socket.socket(fileno=int(sys.argv[1])), ports, faces)
     gc.freeze()

@@ -16,7 +16,7 @@ from driftlab.scenario.scenario import Scenario
 
 
 def bare_lateness_of(scenario: Scenario) -> Lateness | None:
-    """Run a scenario of whole rates with bare machines; None if they were not done in time."""
+    """Run a scenario of whole rates with bare machines; None if they did not finish in time."""
     plans = plan_run(scenario, 1)
     with _listeners(len(plans)) as listeners:
         numbers = [listener.fileno() for listener in listeners]
@@ -24,18 +24,18 @@ def bare_lateness_of(scenario: Scenario) -> Lateness | None:
         with children([(*program, str(fd)) for fd in numbers], numbers) as machines:
             first_lines = _first_lines(plans, listeners, scenario)
             for machine, line in zip(machines, first_lines, strict=True):
-                _tell(machine, line)
+                _write_line(machine, line)
             for machine in machines:
-                _hear(machine)
+                _read_line(machine)
             start_ns = monotonic_ns() + START_LEAD_NS + START_LEAD_EACH_NS * len(plans)
             for machine in machines:
-                _tell(machine, str(start_ns))
-            if not _all_speak(machines, start_ns + scenario.horizon_ns + GRACE_NS):
+                _write_line(machine, str(start_ns))
+            if not _all_answer(machines, start_ns + scenario.horizon_ns + GRACE_NS):
                 return None
             for machine in machines:
-                _hear(machine)  # done
-                _tell(machine, "print")
-            return [[int(late) for late in _hear(machine).split()] for machine in machines]
+                _read_line(machine)  # done
+                _write_line(machine, "print")
+            return [[int(late) for late in _read_line(machine).split()] for machine in machines]
 
 
 @contextmanager
@@ -58,19 +58,19 @@ def _first_lines(
         yield json.dumps([others, scenario.faces, phase_ns, int(plan.rate), plan.ticks])
 
 
-def _tell(machine: Popen[str], line: str) -> None:
+def _write_line(machine: Popen[str], line: str) -> None:
     assert machine.stdin is not None
     machine.stdin.write(line + "\n")
     machine.stdin.flush()
 
 
-def _hear(machine: Popen[str]) -> str:
+def _read_line(machine: Popen[str]) -> str:
     assert machine.stdout is not None
     return machine.stdout.readline()
 
 
-def _all_speak(machines: Sequence[Popen[str]], deadline_ns: int) -> bool:
-    """Wait until every machine is done, or until the deadline."""
+def _all_answer(machines: Sequence[Popen[str]], deadline_ns: int) -> bool:
+    """Wait until every machine has printed; return whether that was before the deadline."""
     with DefaultSelector() as selector:
         for machine in machines:
             assert machine.stdout is not None

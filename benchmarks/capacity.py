@@ -3,7 +3,7 @@
 A mesh *holds* while the p99 of the lateness of all its machines together stays
 under a tenth of the period. The largest mesh that holds is searched for by
 doubling and then bisecting; a size counts as held or not once two of three
-runs agree; 1 says that not even two machines were held. The same is done with
+runs agree; 1 means that not even two machines were held. The same is done with
 bare machines, in turn, candidate by candidate.
 """
 

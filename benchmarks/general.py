@@ -1,4 +1,4 @@
-"""The general engine with a Python process and recording on, beside SimPy, salabim and plain heapq.
+"""The general engine, with a Python process and recording, compared with SimPy, salabim, heapq.
 
 The others record nothing. Every repetition of every engine is a process of its
 own, and the repetitions take turns.
@@ -13,12 +13,12 @@ from typing import Any
 from benchmarks.machines import children
 from benchmarks.tables import NONE, Cell, Table, compare, progress
 
-NOTES = {
+PROGRAMS = {
     "ours-die": "driftlab, the built-in die, recorded",
     "ours-peers": "the same, order peers (the default)",
     "ours-own": "driftlab, a user's process, recorded",
     "simpy": "SimPy, random.random()",
-    "simpy-keyed": "SimPy, driftlab's draws (dice.draw) and due times",
+    "simpy-keyed": "SimPy, driftlab's draws (random_streams.draw) and due times",
     "salabim": "salabim, random.random()",
     "heapq": "heapq, random.random()",
 }
@@ -29,29 +29,29 @@ PHOLD = {
     "salabim": "salabim",
     "heapq": "heapq",
 }
-BESIDE = "simpy"
+BASELINE = "simpy"
 SAME = ("ours-die", "ours-own", "simpy-keyed")  # must end with the same clocks
 TARGETS = {"ours-die": "at least 1", "ours-own": "at least 1"}
 MACHINES = (3, 1000)
 PROCESSES = (100, 1000)
 
-Runs = dict[str, list[list[Any]]]  # what the children said, by program
+Runs = dict[str, list[list[Any]]]  # the children's output, by program
 
 
 def measure(quick: bool) -> list[Table]:
-    """Run the notes' model for both numbers of machines, then PHOLD."""
+    """Run the model of the assignment for both numbers of machines, then PHOLD."""
     repetitions, ticks, events = (2, 200_000, 50_000) if quick else (5, 500_000, 100_000)
-    notes = {
-        machines: _interleaved("benchmarks.notes_programs", NOTES, machines, ticks, repetitions)
+    runs_of_die = {
+        machines: _interleaved("benchmarks.die_programs", PROGRAMS, machines, ticks, repetitions)
         for machines in MACHINES
     }
     phold = {
         processes: _interleaved("benchmarks.phold_programs", PHOLD, processes, events, repetitions)
         for processes in PROCESSES
     }
-    for runs in notes.values():
+    for runs in runs_of_die.values():
         _require_same_clocks(runs)
-    return [_notes_table(notes, ticks, repetitions), _phold_table(phold, events, repetitions)]
+    return [_die_table(runs_of_die, ticks, repetitions), _phold_table(phold, events, repetitions)]
 
 
 def _interleaved(
@@ -73,9 +73,10 @@ def _require_same_clocks(runs: Runs) -> None:
         raise RuntimeError("the same draws did not end in the same clocks")
 
 
-def _notes_table(notes: dict[int, Runs], ticks: int, repetitions: int) -> Table:
+def _die_table(runs_of_die: dict[int, Runs], ticks: int, repetitions: int) -> Table:
     how = (
-        f"The notes' model, {ticks:,} ticks: 3 machines at 6, 3 and 1 ticks/s with the die of 10, "
+        f"The model of the assignment, {ticks:,} ticks: 3 machines at 6, 3 and 1 ticks/s with the "
+        "die of 10, "
         "and 1,000 at 1 to 6 ticks/s that send to one peer with 0.3. Only driftlab records: every "
         "event, when it was due and what its tick found, in memory; the others keep clocks and "
         "inboxes and nothing else. Order arrival, which is what one deque a machine gives. "
@@ -86,10 +87,10 @@ def _notes_table(notes: dict[int, Runs], ticks: int, repetitions: int) -> Table:
         "to SimPy with the same draws", "bytes a tick",
     )  # fmt: skip
     rows = [
-        (machines, name, *_beside(program, runs), TARGETS.get(program, NONE),
+        (machines, name, *_compared(program, runs), TARGETS.get(program, NONE),
          _ratio(program, "simpy-keyed", runs), _grown(runs[program]))
-        for machines, runs in notes.items()
-        for program, name in NOTES.items()
+        for machines, runs in runs_of_die.items()
+        for program, name in PROGRAMS.items()
     ]  # fmt: skip
     return Table("The general engine", how, heads, rows)
 
@@ -107,16 +108,16 @@ def _phold_table(phold: dict[int, Runs], events: int, repetitions: int) -> Table
     )
     heads = ("processes", "engine", "million events/s", "to SimPy", "of single pairs")
     rows = [
-        (processes, name, *_beside(program, runs))
+        (processes, name, *_compared(program, runs))
         for processes, runs in phold.items()
         for program, name in PHOLD.items()
     ]
     return Table("PHOLD", how, heads, rows)
 
 
-def _beside(program: str, runs: Runs) -> tuple[Cell, ...]:
-    found = compare(_speeds(runs[program]), _speeds(runs[BESIDE]))
-    if program == BESIDE:
+def _compared(program: str, runs: Runs) -> tuple[Cell, ...]:
+    found = compare(_speeds(runs[program]), _speeds(runs[BASELINE]))
+    if program == BASELINE:
         return (found.ours, NONE, NONE)
     return (found.ours, found.ratio, found.spread)
 

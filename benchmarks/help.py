@@ -1,4 +1,4 @@
-"""How long a person waits for `driftlab --help`, beside an interpreter that does nothing."""
+"""The time of `driftlab --help`, compared with an interpreter that does nothing."""
 
 from benchmarks.machines import PASS, console_script, seconds_of
 from benchmarks.tables import Table, compare, progress

@@ -57,7 +57,7 @@ def mesh_of(machines: int) -> Iterator[Mesh]:
             start._spawn()
             start._await_mesh()
             seconds = (monotonic_ns() - began_ns) / 1e9
-            yield Mesh(seconds, [hand.process.pid for hand in start._hands])
+            yield Mesh(seconds, [worker.process.pid for worker in start._workers])
         finally:
             start._kill_and_reap()
 
@@ -66,7 +66,7 @@ def mesh_of(machines: int) -> Iterator[Mesh]:
 def children(
     commands: Sequence[Sequence[str]], pass_fds: Sequence[int] = ()
 ) -> Iterator[list[subprocess.Popen[str]]]:
-    """Start processes with pipes; whatever happens, none outlives the block."""
+    """Start processes with pipes; none outlives the block."""
     started: list[subprocess.Popen[str]] = []
     try:
         started.extend(_child(command, pass_fds) for command in commands)

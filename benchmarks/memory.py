@@ -21,7 +21,7 @@ _HEADS = (
 
 
 def memory_table(quick: bool) -> Table:
-    """Weigh meshes, beside as many interpreters that import socket, selectors and json."""
+    """Measure meshes, and as many interpreters that import socket, selectors and json."""
     repetitions = 1 if quick else 5
     return Table(
         "Memory",

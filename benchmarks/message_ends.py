@@ -1,4 +1,4 @@
-"""The two ends of a stream of small frames: driftlab's, and by hand on plain sockets.
+"""The two ends of a stream of small frames, of driftlab and of plain sockets.
 
 `python -m benchmarks.message_ends receive WHAT FRAMES` prints its port, and
 `… send WHAT FRAMES PORT` sends to it. WHAT is `ours` or `bare`, and how the
@@ -33,7 +33,7 @@ WAITING_FRAMES_MAX = 4_096  # the sender paces itself: far less than a channel g
 
 
 def main() -> None:
-    """Be the one end that the arguments say, without a garbage collector, as a worker is."""
+    """Run the end that the arguments name, without garbage collection, as in a worker."""
     role, what, frames, *port = sys.argv[1:]
     gc.freeze()
     gc.disable()
@@ -50,39 +50,39 @@ def _say(instant_ns: int, cpu_ns: int) -> None:
 
 
 def _send_ours(port: int, frames: int) -> None:
-    waiter = EventLoop()
+    loop = EventLoop()
     incidents = Incidents(lambda topic, fields: None)
     greeting = wire.iam("A", RUN_ID)
-    channel = OutboundChannel("B", Address(LOOPBACK, port), greeting, waiter, incidents)
+    channel = OutboundChannel("B", Address(LOOPBACK, port), greeting, loop, incidents)
     channel.dial()
-    waiter.run_while(lambda: not channel.is_open)
+    loop.run_while(lambda: not channel.is_open)
     began_ns, cpu_ns = monotonic_ns(), process_time_ns()
     for stamp in range(1, frames + 1):
         channel.send(wire.hello(("B",), stamp))
         if channel.waiting > WAITING_FRAMES_MAX:
-            waiter.run_while(lambda: channel.waiting > WAITING_FRAMES_MAX // 2)
-    waiter.run_while(lambda: channel.waiting > 0)
+            loop.run_while(lambda: channel.waiting > WAITING_FRAMES_MAX // 2)
+    loop.run_while(lambda: channel.waiting > 0)
     _say(began_ns, cpu_ns)
     sys.stdin.read()  # hold the connection until the benchmark has its figures
 
 
-def _intake(listener: socket.socket, waiter: EventLoop, order: str) -> tuple[Inbound, int]:
-    """Return an intake that has met its one peer, and the processor time until then."""
+def _inbound(listener: socket.socket, loop: EventLoop, order: str) -> tuple[Inbound, int]:
+    """Return the inbound side with its one peer connected, and the processor time until then."""
     incidents = Incidents(lambda topic, fields: None)
     _, plan = plan_run(Scenario(machines=2), 1)
-    intake = Inbound(plan, RUN_ID, order, listener, waiter, incidents)
-    waiter.run_while(lambda: not intake.introduced)
-    return intake, process_time_ns()
+    inbound = Inbound(plan, RUN_ID, order, listener, loop, incidents)
+    loop.run_while(lambda: not inbound.connected_peers)
+    return inbound, process_time_ns()
 
 
 def _receive_ours(listener: socket.socket, frames: int, order: str) -> None:
     """Serve for a tick, then collect: by peers it reads then, by arrival it has read meanwhile."""
-    waiter = EventLoop()
-    intake, cpu_ns = _intake(listener, waiter, order)
+    loop = EventLoop()
+    inbound, cpu_ns = _inbound(listener, loop, order)
     count = 0
     while count < frames:
-        waiter.run_until(monotonic_ns() + TICK_NS)
-        count += len(intake.collect())
+        loop.run_until(monotonic_ns() + TICK_NS)
+        count += len(inbound.collect())
     _say(monotonic_ns(), cpu_ns)
 
 
@@ -125,7 +125,7 @@ def _receive_bare(listener: socket.socket, frames: int, by_ticks: bool) -> None:
 
 
 def _cut(stream: bytes) -> tuple[list[int], bytes]:
-    """Cut frames off by hand; return their clocks and what is left."""
+    """Decode frames; return their clocks and the bytes that are left."""
     clocks, at, end = [], 0, len(stream)
     while end - at >= 4:
         stop = at + 4 + int.from_bytes(stream[at : at + 4], "big")

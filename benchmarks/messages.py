@@ -1,9 +1,9 @@
 """Small frames per second one way between two processes over loopback.
 
-Ours goes the host's own way: `wire.hello`, `Channel.send`, a socket,
-`Intake.collect`. Bare is a non-blocking socket that frames by hand. Each end
-is a process of its own. The clock runs from before the first send until the
-receiver has counted the last frame.
+driftlab's frames take the path of a real run: `wire.hello`,
+`OutboundChannel.send`, a socket, `Inbound.collect`. The bare program decodes
+frames itself, from a non-blocking socket. Each end is a process of its own. The
+clock runs from before the first send until the receiver has counted the last frame.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""How long a person waits for a simulated minute, beside an interpreter that does nothing."""
+"""The time of a simulated minute as a command, compared with an interpreter that does nothing."""
 
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory

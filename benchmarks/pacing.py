@@ -1,4 +1,4 @@
-"""How punctual a machine's ticks are, beside a bare C loop on `clock_nanosleep`.
+"""The lateness of a machine's ticks, compared with a bare C loop on `clock_nanosleep`.
 
 Two machines run through the launcher, journals and all, once without any
 message and once with the die of 10; then as many C loops run at once with the
@@ -96,7 +96,7 @@ def _c_arguments(plan: MachinePlan) -> list[str]:
 
 def _rows(rate: int, runs: dict[str, Runs]) -> list[tuple[Cell, ...]]:
     return [
-        (rate, what, *_late(lateness), *_beside_c(rate, what, runs), *_drifts(lateness))
+        (rate, what, *_late(lateness), *_compared_with_c(rate, what, runs), *_drifts(lateness))
         for what, lateness in runs.items()
     ]
 
@@ -107,7 +107,7 @@ def _late(runs: Runs) -> tuple[Cell, ...]:
     return (len(ticks), *shares)
 
 
-def _beside_c(rate: int, what: str, runs: dict[str, Runs]) -> tuple[Cell, ...]:
+def _compared_with_c(rate: int, what: str, runs: dict[str, Runs]) -> tuple[Cell, ...]:
     if what == BARE:
         return (NONE, NONE, NONE)
     ratio = percentile(_pooled(runs[what]), 0.99) / percentile(_pooled(runs[BARE]), 0.99)

@@ -1,9 +1,9 @@
 """PHOLD, once in each of the engines that are set side by side.
 
 Fujimoto, "Performance of Time Warp Under Synthetic Workloads" (1990): a fixed
-number of messages circulates among processes; whoever receives one sends it on
+number of messages circulates among processes; a process that receives one sends it on
 to a random process, where it arrives after an exponential delay. One receive is
-one event. A child process measures one engine, as in `notes_programs`.
+one event. A child process measures one engine, as in `die_programs`.
 """
 
 import json
@@ -15,8 +15,8 @@ from random import random
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from benchmarks.notes_programs import History
-from benchmarks.own_processes import JOBS, Phold
+from benchmarks.die_programs import History
+from benchmarks.user_processes import JOBS, Phold
 from driftlab.machine.machine import Machine
 from driftlab.model.event import Kind
 from driftlab.scenario.plan import plan_run
@@ -95,12 +95,12 @@ def heapq(processes: int, events: int) -> Count:
     received = [0] * processes
 
     def run() -> None:
-        agenda = [(-log(1 - random()), i % processes) for i in range(processes * JOBS)]
-        heapify(agenda)
+        ready = [(-log(1 - random()), i % processes) for i in range(processes * JOBS)]
+        heapify(ready)
         for _ in range(events):
-            now, place = agenda[0]
+            now, place = ready[0]
             received[place] += 1
-            heapreplace(agenda, (now - log(1 - random()), int(random() * processes)))
+            heapreplace(ready, (now - log(1 - random()), int(random() * processes)))
 
     return _timed(run, received)
 

@@ -1,9 +1,9 @@
-"""Processes that the contract tests run in both worlds, as a user would write them."""
+"""Processes that the contract tests run for real and simulated, as a user would write them."""
 
 import random
 
 from driftlab import Message, Process, Record, Send
-from driftlab.machine.context import ProcessContext
+from driftlab.machine.process import ProcessContext
 
 ODDITIES = [
     0, -1, 2**70, 0.1, -1e300, True, "", "blank, comma:colon%percent\ttab\nline", "\u2028é😀",
@@ -12,7 +12,7 @@ ODDITIES = [
 
 
 class Echo(Process):
-    """The first tells every peer one oddity a tick; they put on record what arrives."""
+    """The first sends every peer one oddity a tick; the others record what arrives."""
 
     def idle(self) -> Send | None:
         tick = self.machine.tick
@@ -25,7 +25,7 @@ class Echo(Process):
 
 
 class Spoiler(Process):
-    """Whoever gets the list spoils it; nobody else may notice."""
+    """Each receiver changes the list that it got; no other may notice."""
 
     def idle(self) -> Send | None:
         return None if self.machine.position else Send(self.machine.peers, [1, 2, 3])
@@ -37,7 +37,7 @@ class Spoiler(Process):
 
 
 class Surroundings(Process):
-    """Puts on record all that a process can see of its machine, and draws of every kind."""
+    """Records everything that a process can see of its machine, and draws of every kind."""
 
     def idle(self) -> list[Send | Record]:
         machine = self.machine
@@ -49,8 +49,8 @@ class Surroundings(Process):
         return [Record(seen), Record(drawn)]
 
 
-class Letters(Process):
-    """Different letters to different peers at one tick, and a receive that answers."""
+class Payloads(Process):
+    """Sends different payloads to different peers at one tick; a receive answers."""
 
     def idle(self) -> list[Send] | None:
         if self.machine.position or self.machine.tick % 2:
@@ -64,7 +64,7 @@ class Letters(Process):
 
 
 class Chatter(Process):
-    """Everybody sends to somebody at every free tick, and answers now and then."""
+    """Sends to a random peer at every tick without a message, and answers now and then."""
 
     def idle(self) -> Send:
         return Send(self.machine.random.choice(self.machine.peers))
@@ -85,7 +85,7 @@ class Raises(Process):
 
 
 class Leaves(Process):
-    """B wants to end everything."""
+    """B tries to exit."""
 
     def idle(self) -> None:
         if self.machine.name == "B" and self.machine.tick == 2:
@@ -93,7 +93,7 @@ class Leaves(Process):
 
 
 class Broken(Process):
-    """Cannot even be made."""
+    """Cannot be created."""
 
     def __init__(self, machine: object) -> None:
         raise RuntimeError("not today")
@@ -107,7 +107,7 @@ class Prints(Process):
 
 
 class Cheats(Process):
-    """Throws dice that are not its machine's, so it cannot be replayed."""
+    """Draws random numbers that are not its machine's, so it cannot be replayed."""
 
     def idle(self) -> Record:
         return Record(random.random())
@@ -118,7 +118,7 @@ class Answers(Process):
 
     answer: object = None
 
-    def idle(self) -> object:  # type: ignore[override]  # nonsense on purpose
+    def idle(self) -> object:  # type: ignore[override]  # invalid on purpose
         return self.answer if self.machine.tick == 2 else None
 
 
@@ -131,11 +131,11 @@ class Text(Answers):
 
 
 class Yields(Process):
-    def idle(self) -> object:  # type: ignore[override]  # nonsense on purpose
+    def idle(self) -> object:  # type: ignore[override]  # invalid on purpose
         yield Send("B")
 
 
-class Stranger(Answers):
+class UnknownPeer(Answers):
     answer = Send("Z")
 
 
@@ -160,7 +160,7 @@ class Huge(Answers):
 
 
 class WrongTarget(Answers):
-    answer = Send(7)  # type: ignore[arg-type]  # nonsense on purpose
+    answer = Send(7)  # type: ignore[arg-type]  # invalid on purpose
 
 
 class Mixed(Answers):
@@ -187,7 +187,7 @@ class Records(Answers):
 
 
 class Meddler(Process):
-    """Turns at what is shown to it."""
+    """Changes what it sees of its machine."""
 
     def idle(self) -> None:
         self.machine.clock = 99

@@ -1,4 +1,4 @@
-"""A machine that knows nothing but `docs/wire.md`: plain blocking sockets, frames by hand."""
+"""A machine that knows nothing but `docs/wire.md`, on plain blocking sockets."""
 
 import socket
 import struct
@@ -22,7 +22,7 @@ class RawMachine:
         self.port: int = self.listener.getsockname()[1]
         self.outgoing: socket.socket | None = None
         self.incoming: socket.socket | None = None
-        self.heard = b""
+        self.received = b""
 
     def __enter__(self) -> "RawMachine":
         return self
@@ -38,13 +38,13 @@ class RawMachine:
                 one.close()
 
     def connect(self, port: int) -> socket.socket:
-        """Dial without a word."""
+        """Dial without an introduction."""
         dialled = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self.outgoing = dialled
         return dialled
 
     def join(self, port: int, run_id: str) -> str:
-        """Dial, introduce ourselves, and take the other's call; return its introduction."""
+        """Dial, introduce ourselves, accept the other's connection; return its introduction."""
         self.connect(port)
         self.say(f"Iam {self.name} {run_id}")
         return self.take_call()
@@ -52,7 +52,7 @@ class RawMachine:
     def take_call(self) -> str:
         self.incoming, _ = self.listener.accept()
         self.incoming.settimeout(PATIENCE_S)
-        self.heard = b""
+        self.received = b""
         return self.hear() or ""
 
     def say(self, text: str) -> None:
@@ -63,7 +63,7 @@ class RawMachine:
         self.outgoing.sendall(raw)
 
     def hang_up(self) -> None:
-        """Say that nothing more will be said."""
+        """Close the writing half of the dialled connection."""
         assert self.outgoing is not None
         self.outgoing.shutdown(socket.SHUT_WR)
 
@@ -71,16 +71,16 @@ class RawMachine:
         """Return the next frame, or None at the end of the connection."""
         assert self.incoming is not None
         while True:
-            if len(self.heard) >= 4:
-                (length,) = struct.unpack(">I", self.heard[:4])
-                if len(self.heard) >= 4 + length:
-                    text = self.heard[4 : 4 + length].decode()
-                    self.heard = self.heard[4 + length :]
+            if len(self.received) >= 4:
+                (length,) = struct.unpack(">I", self.received[:4])
+                if len(self.received) >= 4 + length:
+                    text = self.received[4 : 4 + length].decode()
+                    self.received = self.received[4 + length :]
                     return text
             chunk = self.incoming.recv(65536)
             if not chunk:
                 return None
-            self.heard += chunk
+            self.received += chunk
 
     def hear_all(self) -> list[str]:
         """Return every frame up to the end of the connection."""

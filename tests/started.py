@@ -1,11 +1,11 @@
-"""driftlab commands as processes, and waiting for what they do."""
+"""driftlab commands as processes, and waiting for their effects."""
 
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ linux_only = pytest.mark.skipif(not LINUX, reason="uses /proc, /dev/full, prlimi
 def driftlab(
     *arguments: str | Path, cwd: Path | None = None, prepare: Callable[[], None] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end. Where `prepare` takes something away, coverage stays out of it."""
+    """Run a command to its end; `prepare` runs in the child first, which is then not covered."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     return subprocess.run(
         [*DRIFTLAB, *map(str, arguments)],
@@ -33,11 +33,23 @@ def driftlab(
 
 
 @contextmanager
-def started(*arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
-    """Start a command; at the end it is gone, one way or the other."""
+def started(
+    *arguments: str | Path, ignored: Container[signal.Signals] = ()
+) -> Iterator["subprocess.Popen[str]"]:
+    """Start a command, which is killed at the end if it still runs.
+
+    Whatever the parent of the tests ignores (SIGINT in a background job, SIGHUP
+    under nohup), the command ignores only the signals in `ignored`.
+    """
+
+    def set_signals() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
     process = subprocess.Popen(
         [*DRIFTLAB, *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
+        preexec_fn=set_signals,
     )  # fmt: skip
     try:
         yield process
@@ -48,7 +60,7 @@ def started(*arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until something holds; fail if it takes too long."""
+    """Wait until a condition holds; fail if it takes too long."""
     pause = threading.Event()
     for _ in range(int(PATIENCE_S / 0.005)):
         if holds():
@@ -58,7 +70,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         os.kill(pid, 0)
         if LINUX:
@@ -70,7 +82,7 @@ def is_alive(pid: int) -> bool:
 
 
 def lines_of(path: Path) -> int:
-    """Count the events that a live journal holds."""
+    """Return the number of events in a journal that is still being written."""
     if not path.exists():
         return 0
     return sum(line[:1].isdigit() for line in path.read_text().splitlines())
@@ -82,8 +94,8 @@ def pid_of(folder: Path, machine: str) -> int:
 
 @contextmanager
 def peak_memory() -> Iterator[Callable[[], float]]:
-    """Give what tells how much the largest resident memory has grown since, in MiB. Linux only."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is now what there is now
+    """Yield a function that returns how much peak memory has grown, in MiB. Linux only."""
+    Path("/proc/self/clear_refs").write_text("5")  # sets the peak to the present size
     before = _peak_kib()
     yield lambda: (_peak_kib() - before) / 1024
 

@@ -20,7 +20,7 @@ EVENTS_MAX = 20
 every_clock = pytest.mark.parametrize("kind", CLOCKS.values(), ids=list(CLOCKS))
 
 
-class Happening(NamedTuple):
+class DrawnEvent(NamedTuple):
     """One event: its process, the event that sent what it received, its physical time."""
 
     process: int
@@ -29,10 +29,10 @@ class Happening(NamedTuple):
 
 
 class Execution(NamedTuple):
-    """Events in an order in which they may have happened; `past[e]` happened before event e."""
+    """Events in a possible order of an execution; the events in `past[e]` happened before e."""
 
     processes: int
-    events: tuple[Happening, ...]
+    events: tuple[DrawnEvent, ...]
     past: tuple[frozenset[int], ...]
 
     def with_past(self, event: int) -> frozenset[int]:
@@ -57,13 +57,13 @@ MOVES = st.lists(
 
 @st.composite
 def executions(draw: st.DrawFn) -> Execution:
-    """Draw processes that act alone, send to some, or receive any message on its way to them.
+    """Draw processes that act alone, send to some, or receive any message in transit to them.
 
     A message may overtake others, and be lost; none is delivered twice.
     """
     processes = draw(st.integers(1, PROCESSES_MAX))
     travelling: list[list[int]] = [[] for _ in range(processes)]
-    events: list[Happening] = []
+    events: list[DrawnEvent] = []
     for move, message, targets, now_ns in draw(MOVES):
         process = move % processes
         inbox, source = travelling[process], None
@@ -73,11 +73,11 @@ def executions(draw: st.DrawFn) -> Execution:
             for target in range(processes):
                 if targets >> target & 1 and target != process:
                     travelling[target].append(len(events))
-        events.append(Happening(process, source, now_ns))
+        events.append(DrawnEvent(process, source, now_ns))
     return Execution(processes, tuple(events), happened_before(events))
 
 
-def happened_before(events: list[Happening]) -> tuple[frozenset[int], ...]:
+def happened_before(events: list[DrawnEvent]) -> tuple[frozenset[int], ...]:
     """Close program order and message matching transitively (Warshall)."""
     every = range(len(events))
     before: list[set[int]] = [set() for _ in every]
@@ -113,7 +113,7 @@ def pairs(execution: Execution) -> list[tuple[int, int]]:
 
 
 def test_all_clocks_have_the_one_interface() -> None:
-    """What mypy checks here."""
+    """Checked by mypy."""
     lamport: Clock[LamportTimestamp] = LamportClock(0, 1)
     vector: Clock[VectorTimestamp] = VectorClock(0, 1)
     matrix: Clock[MatrixTimestamp] = MatrixClock(0, 1)

@@ -232,7 +232,7 @@ def test_a_script_that_runs_machines_while_it_is_loaded_is_told_so(tmp_path: Pat
         [sys.executable, script], capture_output=True, text=True, timeout=90, cwd=tmp_path
     )
     assert done.returncode == 1
-    assert "runs machines while it is loaded" in done.stderr.splitlines()[-1]
+    assert "runs machines while its process is loaded" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "out").exists()
     assert {path.name for path in tmp_path.iterdir()} <= {script.name, "__pycache__"}
 

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.model.random_streams import Purpose, draw, stream
-from driftlab.network.latency import Latency
+from driftlab.network.latency import (
+    Latency,
+    bit_length,
+    exponentials,
+    fixed_mul,
+    interpolate,
+    logarithms,
+)
 
 SECOND = 1_000_000_000
 words = st.integers(0, 2**64 - 1)
@@ -19,7 +26,7 @@ DRAWN = [
 ]
 
 
-def test_what_is_not_drawn_takes_no_draw() -> None:
+def test_a_fixed_latency_does_not_depend_on_the_draw() -> None:
     assert Latency().sample_ns(2**63) == 0
     assert Latency("fixed", 7).sample_ns(2**63) == 7
     assert [latency.is_drawn for latency in (Latency(), Latency("fixed", 7), *DRAWN)] == [
@@ -75,3 +82,54 @@ def test_latencies_are_the_same_for_ever() -> None:
         5416100407,
         270311898,
     ]
+
+
+def test_a_uniform_latency_reaches_both_bounds() -> None:
+    assert Latency("uniform", 3, 5).sample_ns(0) == 3
+    assert Latency("uniform", 3, 5).sample_ns(2**64 - 1) == 5
+    assert Latency("uniform", 4, 4).sample_ns(2**64 - 1) == 4
+    thirds = [Latency("uniform", 3, 5).sample_ns(word) for word in (2**64 // 3, 2**64 // 3 + 1)]
+    assert thirds == [3, 4]
+
+
+def test_an_exponential_latency_reaches_its_extremes() -> None:
+    """The largest word is next to 1, whose logarithm is 0; the smallest stands for 2**-64."""
+    latency = Latency("exponential", SECOND)
+    assert latency.sample_ns(2**64 - 1) == 0
+    assert abs(latency.sample_ns(0) / SECOND - 64 * log(2)) < 1e-7
+    assert latency.sample_ns(0) == latency.sample_ns(1)
+    for half in (2**63, 2**63 + 1, 2**63 - 1):
+        assert abs(latency.sample_ns(half) / SECOND - log(2)) < 1e-7
+    assert Latency("exponential", 0).sample_ns(0) == 0
+
+
+def test_the_middle_of_a_lognormal_is_its_median_and_sigma_zero_is_fixed() -> None:
+    assert abs(Latency("lognormal", SECOND, 500_000).sample_ns(2**63) - SECOND) <= 1
+    assert {Latency("lognormal", 77, 0).sample_ns(word) for word in (0, 2**63, 2**64 - 1)} == {77}
+
+
+@pytest.mark.parametrize("edge", [2**52, 2**64 - 2**52])
+def test_the_tables_of_a_lognormal_meet_at_their_edges(edge: int) -> None:
+    latency = Latency("lognormal", SECOND, 500_000)
+    before, after = latency.sample_ns(edge - 1), latency.sample_ns(edge)
+    assert 0 <= after - before <= 3
+
+
+def test_tables_have_an_entry_for_both_ends() -> None:
+    table = logarithms()
+    assert (table[0], table[-1], len(table)) == (0, 2_977_044_472, 2**12 + 1)
+    low, middle, high = exponentials(1_000_000)
+    assert len(low) == len(middle) == len(high) == 2**12 + 1
+    assert (low[-1], high[0]) == (middle[1], middle[-2])
+    assert list(low) == sorted(low)
+    assert list(high) == sorted(high)
+
+
+def test_fixed_point_is_rounded_down_and_interpolation_hits_the_entries() -> None:
+    assert fixed_mul(7, 3 << 31) == 10
+    assert fixed_mul(2**62, 1 << 32) == 2**62
+    table = tuple(i * 10 for i in range(2**12 + 1))
+    assert [interpolate(table, i << 52) for i in (0, 1, 4095)] == [0, 10, 40950]
+    assert interpolate(table, (1 << 52) - 1) == 9
+    assert interpolate(table, 2**64 - 1) == 40959
+    assert [bit_length(word) for word in (0, 1, 255, 2**64 - 1)] == [0, 1, 8, 64]

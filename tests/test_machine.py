@@ -1,21 +1,28 @@
-"""The machine against a plain transcription of the rules in the theory of the model."""
+"""The machine against a plain transcription of the rules of the assignment; effects; failures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.machine.die_process import EVERY_PEER, INTERNAL, roll
-from driftlab.machine.machine import Machine
-from driftlab.model.event import Message
+from driftlab.machine.effects import Effects, Outgoing, Record, Send, Step
+from driftlab.machine.machine import Machine, ProcessError, is_process_failure
+from driftlab.machine.process import Process, ProcessContext
+from driftlab.machine.replay import Input, replay
+from driftlab.model.event import Kind, Message
+from driftlab.model.payload import PAYLOAD_BYTES_MAX
 from driftlab.model.random_streams import Purpose, draw, stream, uniform_below
-from driftlab.scenario.plan import plan_run
+from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 
 
 @dataclass
 class Transcript:
-    """A machine of three, written down as the rules are told, with a die of `faces` faces."""
+    """A machine of three, as the rules say, with a die of `faces` faces."""
 
     name: str
     peers: list[str]
@@ -101,7 +108,7 @@ def test_the_same_inputs_give_the_same_effects(finds: list[list[Message]], seed:
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(3, 1000))
-def test_for_three_machines_the_die_has_the_notes_faces(word: int, faces: int) -> None:
+def test_for_three_machines_the_die_has_the_faces_of_the_assignment(word: int, faces: int) -> None:
     """Face 1 is the first peer, 2 the second, 3 both; a word on an edge may fall either way."""
     face = 1 + uniform_below(word, faces)
     edge = any(abs(word - side * 2**64 // faces) < 2**25 for side in range(4))
@@ -121,3 +128,222 @@ def test_one_peer_is_drawn_uniformly_and_every_peer_as_often_as_asked() -> None:
 def test_a_machine_that_never_sends_only_counts() -> None:
     machine = machine_of("B", Scenario(machines=2, send_one=0, send_all=0))
     assert [machine.tick(tick, [], 0)[0].clock for tick in range(5)] == [1, 2, 3, 4, 5]
+
+
+def plain_plan(**keys: Any) -> MachinePlan:
+    return plan_run(Scenario(rates=(3, 2, 1), seed=1, **keys), 1)[0]
+
+
+@pytest.mark.parametrize("shift", [0, 2**24 - 1])
+def test_the_bounds_of_the_die_are_exclusive(shift: int) -> None:
+    """The lower 24 bits of a word play no part."""
+    one_below, all_below = Scenario(faces=10).die
+    expected = [
+        (0, 0),
+        (one_below // 2, 0),  # the bound of 2/10 is odd: its half is rounded down
+        (one_below // 2 + 1, 1),
+        (one_below - 1, 1),
+        (one_below, EVERY_PEER),
+        (all_below - 1, EVERY_PEER),
+        (all_below, INTERNAL),
+        (2**40 - 1, INTERNAL),
+    ]
+    assert [roll((bits << 24) + shift, one_below, all_below, 2) for bits, _ in expected] == [
+        choice for _, choice in expected
+    ]
+
+
+def test_without_chances_the_die_is_always_internal_and_with_all_it_never_is() -> None:
+    assert roll(0, *Scenario(send_one=0, send_all=0).die, 2) == INTERNAL
+    assert roll(0, *Scenario(send_one=0, send_all=1).die, 2) == EVERY_PEER
+    assert roll(2**64 - 1, *Scenario(send_one=0, send_all=1).die, 2) == EVERY_PEER
+    assert roll(2**64 - 1, *Scenario(send_one=1, send_all=0).die, 2) == 1
+
+
+class DrawsAtOnce(Process):
+    """Draws and looks at its machine before its first tick."""
+
+    def __init__(self, machine: ProcessContext) -> None:
+        super().__init__(machine)
+        self.seen = [machine.tick, machine.clock, machine.queue, machine.now_ns]
+        self.words = [machine.random.word(), machine.random.word()]
+
+    def idle(self) -> list[Send | Record]:
+        return [Record([self.seen, self.words, self.machine.random.word()])]
+
+
+def test_a_process_may_draw_before_its_first_tick() -> None:
+    plan = plain_plan()
+    event, _ = Machine(plan, DrawsAtOnce).tick(0, [], 5)
+    first = draw(plan.die_stream, 0)
+    words = [first, draw(first, 1)]
+    assert event.recorded == ([[0, 0, 0, 0], words, draw(first, 2)],)
+
+
+class Watches(Process):
+    """Records what it sees, at every tick and every receive."""
+
+    def idle(self) -> Record:
+        machine = self.machine
+        return Record(["idle", machine.tick, machine.clock, machine.queue, machine.now_ns])
+
+    def receive(self, message: Message) -> Record:
+        machine = self.machine
+        return Record([message.stamp, machine.tick, machine.clock, machine.queue, machine.now_ns])
+
+
+def test_a_process_sees_the_clock_and_the_queue_of_its_event() -> None:
+    machine = Machine(plain_plan(), Watches)
+    steps = [
+        machine.tick(0, [], 10),
+        machine.tick(1, [Message("B", 7), Message("C", 2)], 20),
+        machine.tick(2, [Message("B", 9)], 30),
+        machine.tick(3, [], 40),
+        machine.tick(4, [], 50),
+    ]
+    assert [event.recorded for event, _ in steps] == [
+        (["idle", 0, 1, 0, 10],),
+        ([7, 1, 8, 1, 20],),
+        ([2, 2, 9, 1, 30],),
+        ([9, 3, 10, 0, 40],),
+        (["idle", 4, 11, 0, 50],),
+    ]
+    assert [(event.clock, event.queue) for event, _ in steps] == [
+        (1, 0), (8, 1), (9, 1), (10, 0), (11, 0),
+    ]  # fmt: skip
+    assert (machine.clock, machine.queue) == (11, 0)
+
+
+class Asks(Process):
+    """Returns what a test has put into `answer`."""
+
+    answer: Any = None
+
+    def idle(self) -> Effects:
+        answer: Effects = self.answer
+        return answer
+
+    def receive(self, message: Message) -> Effects:
+        return self.idle()
+
+
+def asked(answer: Any, found: Sequence[Message] = ()) -> Step:
+    return Machine(plain_plan(), type("Asks", (Asks,), {"answer": answer})).tick(0, found, 0)
+
+
+def test_an_event_is_a_send_only_if_it_has_a_target() -> None:
+    for empty in ([], (), Send([]), [Send([], 1)]):
+        event, outgoing = asked(empty)
+        assert (event.kind, event.targets, list(outgoing)) == (Kind.INTERNAL, (), [])
+    event, outgoing = asked([Send("C", 1), Send("B", 2)])
+    assert (event.kind, event.targets) == (Kind.SEND, ("B", "C"))
+    assert list(outgoing) == [Outgoing(("C",), 1, None, "1"), Outgoing(("B",), 1, None, "2")]
+    event, outgoing = asked(Send({"C", "B"}), [Message("B", 4)])  # type: ignore[arg-type]
+    assert (event.kind, event.targets, event.sender) == (Kind.RECEIVE, ("B", "C"), "B")
+    assert list(outgoing) == [Outgoing(("B", "C"), 5)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Send("A"), "Send to 'A'; its peers are B, C"),
+        (Send(["B", "A"]), "Send to 'A'; its peers are B, C"),
+        (Send("BC"), "Send to 'BC'; its peers are B, C"),
+        (Send(["B", "B"]), "Send to B, B: a name occurs twice"),
+        (Send(7), "Send to 7; allowed: the name of a peer, or several"),  # type: ignore[arg-type]
+        (5, "5; allowed: None, Send, Record or a list of them"),
+        ([Send("B"), 5], "a list with 5; allowed: Send and Record"),
+        (
+            [Send("B"), Send(["C", "B"])],
+            "two Sends to one peer; a message is named by its sender and its clock, so one tick "
+            "sends at most one message to each peer",
+        ),
+        (
+            Send("B", "x" * (PAYLOAD_BYTES_MAX - 1)),
+            "Send with an invalid payload: 16385 bytes of JSON; the limit is 16384",
+        ),
+        (
+            Record("x" * (PAYLOAD_BYTES_MAX - 1)),
+            "Record of an invalid value: 16385 bytes of JSON; the limit is 16384",
+        ),
+        (
+            [Record("x" * (PAYLOAD_BYTES_MAX - 9)), Record("123")],
+            "Record of an invalid value: 16385 bytes of JSON; the limit is 16384",
+        ),
+    ],
+)
+def test_an_invalid_effect_is_reported_with_place_tick_and_reason(answer: Any, reason: str) -> None:
+    with pytest.raises(ProcessError) as caught:
+        asked(answer)
+    text = str(caught.value)
+    assert is_process_failure(text)
+    assert text.startswith(f"process failed: {__file__}, line ")
+    assert text.endswith(f", at tick 0: Asks.idle returned {reason}")
+
+
+def test_the_largest_payload_and_the_largest_records_are_accepted() -> None:
+    largest = "x" * (PAYLOAD_BYTES_MAX - 2)
+    _, (message,) = asked(Send("B", largest))
+    assert message.payload == f'"{largest}"'
+    assert asked(Record(largest))[0].recorded == (largest,)
+    two = ["x" * (PAYLOAD_BYTES_MAX - 9), "12"]
+    assert asked([Record(value) for value in two])[0].recorded == tuple(two)
+
+
+@pytest.mark.parametrize(
+    ("machines", "listed"),
+    [
+        (13, "B, C, D, E, F, G, H, I, J, K, L, M"),
+        (14, "B, C, D, E, F, G, H, I, J, K, L, … (13 in all)"),
+    ],
+)
+def test_a_long_list_of_names_is_shortened(machines: int, listed: str) -> None:
+    plan = plan_run(Scenario(machines=machines), 1)[0]
+    with pytest.raises(ProcessError) as caught:
+        Machine(plan, type("Asks", (Asks,), {"answer": Send("Z")})).tick(0, [], 0)
+    assert str(caught.value).endswith(f"Send to 'Z'; its peers are {listed}")
+
+
+class UnshowableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+class Fails(Process):
+    def idle(self) -> Effects:
+        raise UnshowableError
+
+    def receive(self, message: Message) -> Effects:
+        raise SystemExit("later\nand more")
+
+
+def test_a_process_that_raises_is_reported_with_place_tick_and_text() -> None:
+    with pytest.raises(ProcessError) as caught:
+        Machine(plain_plan(), Fails).tick(3, [], 0)
+    assert str(caught.value).endswith("at tick 3: UnshowableError: (its text cannot be shown)")
+    with pytest.raises(ProcessError) as caught:
+        Machine(plain_plan(), Fails).tick(4, [Message("B", 1)], 0)
+    assert str(caught.value).endswith(", at tick 4: SystemExit: later and more")
+
+
+def test_ctrl_c_is_not_a_failure_of_the_process() -> None:
+    class Interrupted(Process):
+        def idle(self) -> Effects:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Machine(plain_plan(), Interrupted).tick(0, [], 0)
+
+
+def test_a_replay_shows_the_first_difference_or_none() -> None:
+    plan = plain_plan()
+    machine = Machine(plan)
+    inputs = [Input(machine.tick(tick, [], 0)[0], [], 0) for tick in range(5)]
+    assert replay(plan, inputs) is None
+    changed = inputs[3].event._replace(clock=9)
+    inputs[3] = inputs[3]._replace(event=changed)
+    assert replay(plan, inputs) == (changed, changed._replace(clock=4))
+    difference = replay(plan, inputs, Fails)
+    assert difference is not None
+    assert difference.recorded == inputs[0].event
+    assert str(difference.replayed).startswith("process failed: ")

@@ -1,4 +1,4 @@
-"""The contract of processes and clocks, the same in both worlds."""
+"""The contract of processes and clocks, the same in real runs and simulations."""
 
 import json
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from driftlab.api.read_run import decoder
 from driftlab.api.replay_and_twin import replay_runs
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.journal.reader import Journal, read_journals
-from driftlab.machine.context import ProcessContext
 from driftlab.machine.effects import InvalidEffectError, validate_effects
+from driftlab.machine.process import ProcessContext
 from driftlab.model.event import Kind
 from driftlab.model.random_streams import draw
 from driftlab.simulator.engine import Mailbox
@@ -36,7 +36,7 @@ def keys_of(process: str, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture(params=["simulate", "run"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
-    """Return what runs a process in one of the two worlds and gives back its journals."""
+    """Return a function that runs a process, really or simulated, and returns its journals."""
 
     def act(process: str, **more: Any) -> dict[str, Journal]:
         scenario = driftlab.Scenario.from_dict(keys_of(process, **more))
@@ -58,23 +58,23 @@ def recorded(journal: Journal) -> list[Any]:
     return [value for entry in journal.entries for value in entry.event.recorded]
 
 
-def test_a_message_arrives_as_it_was_sent_whatever_it_holds(world: World) -> None:
+def test_any_payload_arrives_as_it_was_sent(world: World) -> None:
     journals = world("Echo")
     for name in "BC":
-        said = [value for _, _, value in recorded(journals[name])]
-        assert said == [{"number": k, "value": value} for k, value in enumerate(ODDITIES)]
+        values = [value for _, _, value in recorded(journals[name])]
+        assert values == [{"number": k, "value": value} for k, value in enumerate(ODDITIES)]
     sent = [e.event.clock for e in journals["A"].entries if e.event.kind is Kind.SEND]
     assert [stamp for _, stamp, _ in recorded(journals["C"])] == sent
 
 
-def test_what_a_process_gets_is_its_own(world: World) -> None:
+def test_a_receiver_gets_its_own_copy(world: World) -> None:
     journals = world("Spoiler", machines=4, rates=[20, 20, 20, 20])
     for name in "BCD":
         assert recorded(journals[name])
         assert all(seen == [1, 2, 3] for seen in recorded(journals[name]))
 
 
-def test_a_process_sees_its_machine_and_draws_the_same_in_both_worlds(
+def test_a_process_sees_and_draws_the_same_in_real_runs_and_simulations(
     world: World, tmp_path: Path
 ) -> None:
     journals = world("Surroundings")
@@ -91,14 +91,14 @@ def test_a_process_sees_its_machine_and_draws_the_same_in_both_worlds(
         assert len(set(words)) == len(words)
 
 
-def test_one_event_may_send_different_letters_and_a_receive_may_answer(world: World) -> None:
-    journals = world("Letters")
+def test_one_event_may_send_different_payloads_and_a_receive_may_answer(world: World) -> None:
+    journals = world("Payloads")
     first = journals["A"].entries[0].event
     assert (first.kind, first.targets) == (Kind.SEND, ("B", "C"))
     for name in "BC":
-        letters = recorded(journals[name])
-        assert letters
-        assert set(letters) == {f"for {name}"}
+        payloads = recorded(journals[name])
+        assert payloads
+        assert set(payloads) == {f"for {name}"}
         answers = [e.event for e in journals[name].entries if e.event.kind is Kind.RECEIVE]
         assert all(event.targets == ("A",) for event in answers)
     received = [e.event for e in journals["A"].entries if e.event.kind is Kind.RECEIVE]
@@ -151,7 +151,7 @@ def assert_strong(events: dict[tuple[str, int], Any]) -> None:
             assert (one in pasts[other]) == (events[one].timestamp < events[other].timestamp)
 
 
-def test_a_physical_clock_that_is_off_shows_in_the_log_and_not_in_the_ticks(world: World) -> None:
+def test_a_wrong_physical_clock_shows_in_the_journal_and_not_in_the_ticks(world: World) -> None:
     journals = world(
         "Chatter", offset_ms=[0, 5000, -5000], skew_ppm=[0, 0, 100_000], clock="hybrid"
     )
@@ -171,17 +171,17 @@ def test_a_physical_clock_that_is_off_shows_in_the_log_and_not_in_the_ticks(worl
 
 
 @pytest.mark.parametrize(
-    ("process", "mark", "said"),
+    ("process", "mark", "reason"),
     [("Raises", "the innermost line", "LookupError: two lines"), ("Leaves", "SystemExit(4)", "4")],
 )
 def test_a_process_that_raises_ends_its_machine_and_not_the_run(
-    world: World, tmp_path: Path, process: str, mark: str, said: str
+    world: World, tmp_path: Path, process: str, mark: str, reason: str
 ) -> None:
     lines = PROCESSES.read_text().splitlines()
     line = next(number for number, text in enumerate(lines, 1) if mark in text)
     with pytest.raises(driftlab.DriftlabError) as error:
         world(process)
-    for part in ("B: ", f"processes.py, line {line}", "at tick 2", said):
+    for part in ("B: ", f"processes.py, line {line}", "at tick 2", reason):
         assert part in str(error.value)
     assert "\n" not in str(error.value)
     _, (run,) = driftlab.read_runs(tmp_path / "run")
@@ -190,49 +190,47 @@ def test_a_process_that_raises_ends_its_machine_and_not_the_run(
     assert f"line {line}" in run.ends["B"]
 
 
-NONSENSE = {
+INVALID = {
     "Number": "returned 5",
     "Text": "returned 'B'",
     "Yields": "generator",
-    "Stranger": "Send to 'Z'; its peers are B, C",
-    "Twice": "one of them twice",
+    "UnknownPeer": "Send to 'Z'; its peers are B, C",
+    "Twice": "Send to B, B: a name occurs twice",
     "TwoSends": "two Sends to one peer",
     "Unsendable": "not a value of JSON",
     "NotANumber": "not a value of JSON",
     "Huge": "the limit is 16384",
     "WrongTarget": "Send to 7",
     "Mixed": "a list with 3",
-    "Deep": "Send with a payload that cannot travel: a list is not a value of JSON",
-    "Endless": "Send with a payload that cannot travel",
+    "Deep": "Send with an invalid payload: a list is not a value of JSON",
+    "Endless": "Send with an invalid payload",
     "Records": "the limit is 16384",
 }
 
 
-@pytest.mark.parametrize("process", NONSENSE)
-def test_a_process_that_returns_nonsense_is_told_what_and_where(
-    tmp_path: Path, process: str
-) -> None:
+@pytest.mark.parametrize("process", INVALID)
+def test_an_invalid_effect_is_reported_with_its_place(tmp_path: Path, process: str) -> None:
     keys = ("--names", "A,B,C", "--rates", "40,30,20", "--seconds", "1")
     out = tmp_path / "run"
     done = command("simulate", f"{PROCESSES}:{process}", *keys, "--out", out)
     assert done.returncode == 3
     text = " ".join(done.stdout.split())
     tick = 0 if process == "Yields" else 2
-    assert NONSENSE[process] in text
+    assert INVALID[process] in text
     assert f"at tick {tick}: " in text
     assert "processes.py, line " in text
     for journal in read_journals(out):
         assert not journal.unread
 
 
-def test_nonsense_in_the_real_world_is_told_alike(tmp_path: Path) -> None:
+def test_an_invalid_effect_in_a_real_run_is_reported_in_the_same_way(tmp_path: Path) -> None:
     done = command("run", f"{PROCESSES}:Number", "--seconds", "1", "--rates", "30,20", "--out", "x",
                    cwd=tmp_path)  # fmt: skip
     assert done.returncode == 3
     assert "at tick 2: Answers.idle returned 5; allowed" in " ".join(done.stdout.split())
 
 
-def test_a_process_that_cannot_be_made_starts_nothing(world: World, tmp_path: Path) -> None:
+def test_a_process_that_cannot_be_created_starts_no_run(world: World, tmp_path: Path) -> None:
     with pytest.raises(driftlab.DriftlabError, match=r"before its first tick: RuntimeError: not t"):
         world("Broken")
     assert not list(tmp_path.glob("run/*.log"))
@@ -249,7 +247,7 @@ def test_what_a_process_prints_goes_to_standard_error(tmp_path: Path) -> None:
         assert done.stderr.count('ready {"stopped"}') == 17
 
 
-def test_a_process_with_dice_of_its_own_is_found_out_by_replay(tmp_path: Path) -> None:
+def test_replay_detects_a_process_with_its_own_random_numbers(tmp_path: Path) -> None:
     command("simulate", f"{PROCESSES}:Cheats", "--seconds", "2", "--out", tmp_path / "run")
     done = command("replay", tmp_path / "run", "--json")
     assert done.returncode == 1
@@ -260,7 +258,7 @@ def test_a_process_with_dice_of_its_own_is_found_out_by_replay(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [
         ("nothing.py:Ring", "no such file"),
         ("{}:Nobody", "no such class; processes in the file:"),
@@ -271,15 +269,15 @@ def test_a_process_with_dice_of_its_own_is_found_out_by_replay(tmp_path: Path) -
     ],
 )
 @pytest.mark.parametrize("verb", ["simulate", "run"])
-def test_a_file_that_gives_no_process_is_told_in_one_line_and_leaves_nothing(
-    tmp_path: Path, name: str, said: str, verb: str
+def test_a_file_without_the_process_is_one_line_and_leaves_nothing(
+    tmp_path: Path, name: str, reason: str, verb: str
 ) -> None:
     (tmp_path / "bad.py").write_text("import driftlab\nclass Ring(:\n")
     (tmp_path / "raises.py").write_text("import driftlab\n\n1 / 0\n")
     before = sorted(tmp_path.iterdir())
     done = command(verb, name.format(PROCESSES), cwd=tmp_path)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert reason in done.stderr
     assert done.stderr.count("\n") == 1
     left = [path for path in sorted(tmp_path.iterdir()) if path.name != "__pycache__"]
     assert left == before
@@ -309,7 +307,7 @@ def test_a_class_can_stand_for_its_file(tmp_path: Path) -> None:
     assert driftlab.read_runs(tmp_path / "real")[0].process == f"{script}:Ring"
 
 
-def test_two_worlds_of_a_process_part_only_where_a_message_fell_otherwise(tmp_path: Path) -> None:
+def test_a_simulation_is_the_same_when_read_with_and_without_its_clock(tmp_path: Path) -> None:
     scenario = driftlab.Scenario.from_dict(keys_of("Chatter", clock="hybrid"))
     driftlab.simulate(scenario, record="all", out=tmp_path / "run")
     journals = read_journals(tmp_path / "run", decoder(scenario))
@@ -322,7 +320,7 @@ PEERS = ("A", "B", "C")
 
 
 @given(st.lists(st.lists(st.sampled_from(PEERS), max_size=3, unique=True), max_size=4))
-def test_targets_come_in_name_order_and_none_gets_two(targets: list[list[str]]) -> None:
+def test_targets_are_in_name_order_and_none_gets_two_messages(targets: list[list[str]]) -> None:
     sends = [driftlab.Send(to, number) for number, to in enumerate(targets)]
     every = [name for to in targets for name in to]
     if len(set(every)) < len(every):
@@ -371,7 +369,7 @@ def test_a_process_draws_the_same_however_often_it_draws(stream: int, waits: lis
         assert [view.random.word() for _ in range(3)] == [first, draw(first, 1), draw(first, 2)]
 
 
-def test_a_postbox_keeps_what_is_not_there_yet_in_order() -> None:
+def test_a_mailbox_keeps_messages_in_transit_in_order() -> None:
     box = Mailbox(by_arrival=True)
     for number, arrival in enumerate((5, 9, 7)):
         box.post(arrival, number, driftlab.Message("ABC"[number], number))
@@ -379,7 +377,7 @@ def test_a_postbox_keeps_what_is_not_there_yet_in_order() -> None:
     assert [message.sender for message in box.collect(10)] == ["B"]
 
 
-def test_what_a_process_does_to_its_view_does_not_touch_the_machine(world: World) -> None:
+def test_a_process_that_changes_its_context_does_not_change_its_machine(world: World) -> None:
     journals = world("Meddler")
     for journal in journals.values():
         clocks = [entry.event.clock for entry in journal.entries]
@@ -407,7 +405,7 @@ def test_a_run_folder_is_replayed_from_any_folder(tmp_path: Path) -> None:
     assert "was the process or its seed changed" in command("twin", tmp_path / "run1").stdout
 
 
-def test_a_process_that_fails_in_many_runs_does_not_flood(tmp_path: Path) -> None:
+def test_failures_in_many_runs_are_shown_in_a_few_lines(tmp_path: Path) -> None:
     done = command("simulate", f"{PROCESSES}:Raises", "--runs", "300", "--seconds", "5",
                    "--rates", "3,2", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 3

@@ -4,6 +4,7 @@ import os
 import random
 import resource
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ FAST = ("--rates", "60,30,10", "--seconds", "2", "--seed", "3")
 
 
 def judged(journals: list[Journal]) -> None:
-    """Demand of a run's journals everything that must hold, whatever was killed."""
+    """Check everything that must hold for a run's journals, even if machines were killed."""
     verdict = driftlab.read(journals[0].path.parent).check(without=["pacing"])
     assert verdict.holds, list(verdict.violations)[:5]
     sent: dict[tuple[str, str], list[int]] = {}
@@ -39,7 +40,7 @@ def judged(journals: list[Journal]) -> None:
 
 
 def one_operation_a_tick(journal: Journal) -> None:
-    """The rules of one machine, worked out again from what its sockets held."""
+    """Check the rules of one machine, computed again from the messages that it found."""
     clock, queue = 0, list[tuple[str, int]]()
     for tick, entry in enumerate(journal.entries):
         event = entry.event
@@ -56,7 +57,7 @@ def one_operation_a_tick(journal: Journal) -> None:
 
 
 def difference(journal: Journal, scenario: driftlab.Scenario, run: int = 1) -> Difference | None:
-    """Feed what a journal says was found to the same machine, tick by tick."""
+    """Replay a journal with the same machine, tick by tick."""
     plan = next(plan for plan in plan_run(scenario, run) if plan.name == journal.machine)
     inputs = [Input(entry.event, entry.found, entry.instant.time_ns) for entry in journal.entries]
     return replay(plan, inputs)
@@ -83,7 +84,7 @@ def test_a_real_run_keeps_every_rule_and_its_replay_gives_the_same_events(
 
 
 @pytest.mark.parametrize("topology", ["ring", "star", "regular:2", "A-B,B-C,C-D,D-E"])
-def test_machines_that_are_not_linked_do_not_talk(tmp_path: Path, topology: str) -> None:
+def test_machines_that_are_not_linked_exchange_no_messages(tmp_path: Path, topology: str) -> None:
     scenario = driftlab.Scenario(rates=[50, 40, 30, 20, 25], seconds=1.5, topology=topology)
     driftlab.run(scenario, tmp_path / "run")
     journals = read_journals(tmp_path / "run")
@@ -96,7 +97,7 @@ def test_machines_that_are_not_linked_do_not_talk(tmp_path: Path, topology: str)
         assert difference(journal, scenario) is None
 
 
-def test_a_run_is_repeated_from_its_folder_with_the_same_dice(tmp_path: Path) -> None:
+def test_a_run_is_repeated_from_its_folder_with_the_same_random_numbers(tmp_path: Path) -> None:
     from driftlab.api.read_run import read_scenario
 
     first = driftlab.run(driftlab.Scenario(rates="2..9", seconds=1, seed=11), tmp_path / "a")
@@ -112,7 +113,7 @@ def test_a_run_is_repeated_from_its_folder_with_the_same_dice(tmp_path: Path) ->
     assert phases[0] == phases[1]
 
 
-def test_each_run_of_several_has_dice_and_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_each_of_several_runs_has_its_own_random_numbers_and_folder(tmp_path: Path) -> None:
     scenario = driftlab.Scenario(rates="1..9", seconds=1, seed=2, runs=3, speed=4)
     runs = driftlab.run(scenario, tmp_path / "runs")
     assert isinstance(runs, list)
@@ -123,7 +124,7 @@ def test_each_run_of_several_has_dice_and_a_folder_of_its_own(tmp_path: Path) ->
     assert [run.machines for run in runs_again] == [run.machines for run in runs]
 
 
-def test_an_observer_that_fails_ends_the_run_in_order_and_keeps_what_was_recorded(
+def test_a_progress_callback_that_raises_ends_the_run_in_order_and_keeps_its_journals(
     tmp_path: Path,
 ) -> None:
     def fail(start: RunStart, elapsed_ns: int) -> None:
@@ -141,22 +142,22 @@ def test_an_observer_that_fails_ends_the_run_in_order_and_keeps_what_was_recorde
         assert not is_alive(int(journal.header["pid"]))
 
 
-def test_runs_that_are_done_stay_when_a_later_one_cannot_start(tmp_path: Path) -> None:
+def test_finished_runs_stay_if_a_later_one_cannot_start(tmp_path: Path) -> None:
     (tmp_path / "out" / "run-2").mkdir(parents=True)
     (tmp_path / "out" / "run-2" / "A.log").write_text("mine\n")
     flags = ("--rates", "60,30", "--seconds", "0.5", "--runs", "3")
     with started("run", *flags, "--out", tmp_path / "out") as process:
-        says, told = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "run-2 already holds a run" in told
-    assert "run-1" in says
+    assert "run-2 already holds a run" in stderr
+    assert "run-1" in stdout
     _, runs = driftlab.read_runs(tmp_path / "out" / "run-1")
     assert runs[0].is_whole
     assert (tmp_path / "out" / "scenario.toml").exists()
     assert (tmp_path / "out" / "run-2" / "A.log").read_text() == "mine\n"
 
 
-def test_a_run_that_is_left_early_keeps_what_is_done(tmp_path: Path) -> None:
+def test_an_abandoned_iteration_keeps_the_finished_runs(tmp_path: Path) -> None:
     runs = run_each(driftlab.Scenario(rates=[60, 30], seconds=0.5, runs=3), tmp_path / "out")
     first = next(runs)
     del runs
@@ -167,18 +168,52 @@ def test_a_run_that_is_left_early_keeps_what_is_done(tmp_path: Path) -> None:
 
 def test_a_run_with_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the child inherits it
-    try:
-        with started("run", *FAST, "--out", folder) as process:
-            eventually(lambda: lines_of(folder / "A.log") > 5)
-            process.send_signal(signal.SIGHUP)
-            process.communicate(timeout=60)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    with started("run", *FAST, "--out", folder, ignored=[signal.SIGHUP]) as process:
+        eventually(lambda: lines_of(folder / "A.log") > 5)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
     assert process.returncode == 0
 
 
-def test_a_replay_with_other_dice_differs(tmp_path: Path) -> None:
+def test_tests_can_interrupt_a_command_though_their_own_parent_ignored_sigint(
+    tmp_path: Path,
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a background job of a script
+    try:
+        with started("run", "--rates", "50,50", "--seconds", "60", "--out", tmp_path) as process:
+            eventually(lambda: lines_of(tmp_path / "A.log") > 5)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.returncode == 130
+
+
+def test_a_worker_killed_by_sighup_is_reported_by_the_name_of_the_signal(tmp_path: Path) -> None:
+    """SIGHUP is signal 1, the smallest exit code that means a signal."""
+    folder = tmp_path / "run"
+    with started("run", *FAST, "--out", folder) as process:
+        eventually(lambda: lines_of(folder / "B.log") > 5)
+        os.kill(pid_of(folder, "B"), signal.SIGHUP)
+        stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "B: killed by SIGHUP" in stdout
+
+
+def test_the_launcher_and_the_workers_do_not_wait_busily(tmp_path: Path) -> None:
+    """Two machines with two ticks a second need next to no processor time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own_before_ns = time.process_time_ns()
+    run = driftlab.run(driftlab.Scenario(rates=[2, 2], seconds=5), tmp_path / "run")
+    own_ns = time.process_time_ns() - own_before_ns
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    workers_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert isinstance(run, driftlab.Run)
+    assert own_ns < 1.5e9
+    assert workers_s < 2.5
+
+
+def test_a_replay_with_another_seed_differs(tmp_path: Path) -> None:
     scenario = driftlab.Scenario(rates=[60, 30], seconds=1, seed=9)
     driftlab.run(scenario, tmp_path / "run")
     for journal in read_journals(tmp_path / "run"):
@@ -199,9 +234,9 @@ def test_a_machine_killed_at_any_instant_leaves_a_journal_that_reads_back(
         goal = random.Random(attempt).randrange(1, 200)
         eventually(lambda: lines_of(folder / f"{victim}.log") >= goal)
         os.kill(pid_of(folder, victim), signal.SIGKILL)
-        says, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert f"{victim}: killed by SIGKILL" in says
+    assert f"{victim}: killed by SIGKILL" in stdout
     assert command("replay", folder).returncode == 0
     journals = read_journals(folder)
     judged(journals)
@@ -212,12 +247,12 @@ def test_a_machine_killed_at_any_instant_leaves_a_journal_that_reads_back(
         ticks = {"A": 800, "B": 600, "C": 400}[journal.machine]
         assert (len(journal.entries) < ticks) if killed else (len(journal.entries) == ticks)
         if not killed:
-            told = [note.fields for note in journal.notes_on("incident")]
-            assert {"peer-closed", "channel-lost"} <= {fields["what"] for fields in told}
-            assert {fields["peer"] for fields in told} == {victim}
+            incidents = [note.fields for note in journal.notes_on("incident")]
+            assert {"peer-closed", "channel-lost"} <= {fields["what"] for fields in incidents}
+            assert {fields["peer"] for fields in incidents} == {victim}
 
 
-def test_a_killed_launcher_leaves_no_orphan_and_journals_that_say_why(tmp_path: Path) -> None:
+def test_a_killed_launcher_leaves_no_worker_and_journals_that_say_why(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with started("run", "--rates", "50,50,50", "--seconds", "60", "--out", folder) as process:
         eventually(lambda: all(lines_of(folder / f"{name}.log") > 5 for name in "ABC"))
@@ -231,7 +266,7 @@ def test_a_killed_launcher_leaves_no_orphan_and_journals_that_say_why(tmp_path: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_stops_cleanly_and_keeps_what_was_recorded(
+def test_ctrl_c_and_sigterm_stop_cleanly_and_keep_what_was_recorded(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     folder = tmp_path / "run"
@@ -239,7 +274,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_was_recorded(
         eventually(lambda: all(lines_of(folder / f"{name}.log") > 5 for name in "ABC"))
         pids = [pid_of(folder, name) for name in "ABC"]
         os.killpg(process.pid, number)  # as a terminal does: to all of the foreground
-        says, _ = process.communicate(timeout=20)
+        stdout, _ = process.communicate(timeout=20)
         assert process.returncode == 130
         assert not any(is_alive(pid) for pid in pids)
     journals = read_journals(folder)
@@ -247,19 +282,19 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_was_recorded(
     for journal in journals:
         assert journal.notes[-1].fields["reason"] == "interrupted"
         assert journal.notes_on("incident") == []
-        assert f"{journal.machine}: interrupted, after {len(journal.entries)} ticks" in says
+        assert f"{journal.machine}: interrupted, after {len(journal.entries)} ticks" in stdout
 
 
-def test_of_two_runs_that_want_one_folder_exactly_one_gets_it(tmp_path: Path) -> None:
+def test_of_two_runs_in_one_folder_exactly_one_succeeds(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with (
         started("run", *FAST, "--out", folder, "--json") as one,
         started("run", *FAST, "--out", folder, "--json") as other,
     ):
-        says = [process.communicate(timeout=60) for process in (one, other)]
+        outputs = [process.communicate(timeout=60) for process in (one, other)]
     assert sorted([one.returncode, other.returncode]) == [0, 2]
-    (told,) = [error for _, error in says if "already holds a run" in error]
-    assert "--out" in told
+    (message,) = [stderr for _, stderr in outputs if "already holds a run" in stderr]
+    assert "--out" in message
     judged(read_journals(folder))
     assert [len(journal.entries) for journal in read_journals(folder)] == [120, 60, 20]
 
@@ -272,9 +307,9 @@ def test_a_full_disk_ends_one_machine_with_a_clear_error_and_no_other(tmp_path: 
         eventually(lambda: lines_of(folder / "B.log") > 20)
         limit = (folder / "B.log").stat().st_size + 5000
         resource.prlimit(pid_of(folder, "B"), resource.RLIMIT_FSIZE, (limit, limit))
-        says, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert "B: cannot write B.log: File too large" in says
+    assert "B: cannot write B.log: File too large" in stdout
     journals = read_journals(folder)
     judged(journals)
     assert [len(journal.entries) for journal in journals if journal.machine != "B"] == [400, 400]
@@ -283,7 +318,7 @@ def test_a_full_disk_ends_one_machine_with_a_clear_error_and_no_other(tmp_path: 
     assert journals[1].torn == (not cut.endswith(b"\n"))
 
 
-def test_a_stopped_machine_takes_its_ticks_late_and_leaves_none_out(tmp_path: Path) -> None:
+def test_a_stopped_machine_takes_its_ticks_late_and_skips_none(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with started("run", "--rates", "100,100,100", "--seconds", "2", "--out", folder) as process:
         eventually(lambda: lines_of(folder / "C.log") > 20)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftlab.clocks.catalogue import decoder_of
+from driftlab.clocks.catalogue import timestamp_decoder
 from driftlab.history import run_reader
 from driftlab.history.assemble import TraceBuilder, assemble
 from driftlab.history.trace import Trace
@@ -51,7 +51,7 @@ def as_list(each: Any) -> Any:
 
 
 def slowly(paths: list[Path], clock: str) -> Trace:
-    decode = decoder_of(clock, {name: place for place, name in enumerate(NAMES)}, len(NAMES))
+    decode = timestamp_decoder(clock, {name: place for place, name in enumerate(NAMES)}, len(NAMES))
     read = [read_journal(path, decode) for path in paths]
     return assemble(chunk_per_journal(read, NAMES, clock), TraceBuilder(NAMES), clock)
 

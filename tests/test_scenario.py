@@ -1,5 +1,6 @@
+"""Scenarios: validation, canonical form, TOML, topologies."""
+
 import pickle
-import tomllib
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +12,6 @@ from driftlab.errors import DriftlabError
 from driftlab.model.random_streams import DIE_BITS
 from driftlab.scenario.builtin import BUILT_IN
 from driftlab.scenario.scenario import Scenario, default_name
-from driftlab.scenario.toml import toml_text
 from driftlab.scenario.validate import RateRange, ScenarioError
 
 numbers = st.one_of(st.integers(1, 10**6), st.floats(1e-6, 1e6))
@@ -64,7 +64,7 @@ def test_a_built_in_scenario_is_valid_and_survives_toml(name: str) -> None:
     assert scenario.runs == 5
 
 
-def test_the_default_is_the_notes_machine() -> None:
+def test_the_default_is_the_machine_of_the_assignment() -> None:
     scenario = Scenario()
     assert scenario.machine_names() == ("A", "B", "C")
     assert scenario.rates == RateRange(1, 6)
@@ -102,7 +102,7 @@ def test_in_a_star_all_have_the_first_and_it_has_all(machines: int) -> None:
 
 
 @given(st.integers(2, 30), st.data(), st.integers(0, 2**64 - 1), st.integers(1, 99))
-def test_a_regular_graph_has_the_neighbours_asked_for_both_ways_and_is_repeatable(
+def test_a_regular_graph_has_the_degree_asked_for_is_symmetric_and_repeatable(
     machines: int, data: st.DataObject, seed: int, run: int
 ) -> None:
     degree = data.draw(st.integers(1, machines - 1).filter(lambda d: d * machines % 2 == 0))
@@ -126,7 +126,7 @@ def test_links_are_those_listed() -> None:
     assert scenario.neighbours(1) == ((1,), (0, 2, 3), (1,), (1,))
 
 
-def test_names_go_on_after_z_like_columns_of_a_sheet() -> None:
+def test_default_names_go_on_after_z_like_spreadsheet_columns() -> None:
     names = [default_name(i) for i in range(26 * 27 + 1)]
     assert names[:3] == ["A", "B", "C"]
     assert names[24:29] == ["Y", "Z", "AA", "AB", "AC"]
@@ -174,8 +174,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"machines": "three"}, "whole"),
     ({"machines": 4, "rates": [6, 3, 1]}, "must agree"),
     ({"names": ["A", "B", "C", "D"], "rates": [6, 3, 1]}, "must agree"),
-    ({"names": ["A", "A", "C"]}, "own"),
-    ({"names": ["A", "a", "C"]}, "own"),
+    ({"names": ["A", "A", "C"]}, "A, A, C: each machine needs a different name"),
+    ({"names": ["A", "a", "C"]}, "A, a, C: each machine needs a different name"),
     ({"names": ["A", "B C", "D"]}, "B C"),
     ({"names": ["A", "B,C", "D"]}, "B,C"),
     ({"names": ["A", "../B", "D"]}, "../B"),
@@ -207,7 +207,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"topology": "regular:0"}, "regular:0"),
     ({"topology": "regular:3", "machines": 5}, "even"),
     ({"topology": "A-B"}, "C has no link"),
-    ({"topology": "A-B,C-C"}, "joins two"),
+    ({"topology": "A-B,C-C"}, "a link joins two different machines"),
     ({"topology": "A-B,B-D"}, "no machine D"),
     ({"topology": ""}, "not known"),
     ({"latency": "fixed:-1"}, "latency: -1"),
@@ -223,11 +223,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("keys", "told"), BAD)
-def test_bad_keys_are_named_in_one_line(keys: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("keys", "reason"), BAD)
+def test_bad_keys_are_named_in_one_line(keys: dict[str, Any], reason: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         Scenario.from_dict(keys)
-    assert told in str(caught.value)
+    assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, DriftlabError)
 
@@ -252,7 +252,7 @@ def test_a_scenario_never_changes_and_its_copies_are_equal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "reason"),
     [
         ({"clock": "sundial"}, "clock: 'sundial' is not known; allowed: lamport, vector"),
         ({"clock": "matrix", "machines": 51}, "clock: 51 processes are too many for the matrix"),
@@ -264,43 +264,84 @@ def test_a_scenario_never_changes_and_its_copies_are_equal() -> None:
         ({"latencies": {"A>Z": "fixed:1"}}, "latencies: A>Z: there is no machine Z"),
         ({"latencies": {"A>B": "fixed:-1"}}, "latencies: A>B: -1.0 is not allowed"),
         ({"latencies": {"A>B": "fixed:nan"}}, "latencies: A>B: nan is not allowed"),
-        ({"latencies": 5}, "latencies: 5 is no table"),
+        ({"latencies": 5}, "latencies: 5 is not a table"),
         ({"process": "mine"}, "process: 'mine' is not a process"),
         ({"first_run": 2**63, "runs": 2}, "first_run: 2 runs from 9223372036854775808 on"),
-        ({"process": int}, "int is defined in no file"),
+        ({"process": int}, "int is not defined in a file"),
         (
             {"seconds": 1e300},
             "seconds: 1e+300 is not allowed; allowed: a number from 1e-09 to",
         ),
     ],
 )
-def test_further_keys_say_what_is_allowed(keys: dict[str, Any], said: str) -> None:
+def test_what_does_not_fit_together_says_what_is_allowed(keys: dict[str, Any], reason: str) -> None:
     with pytest.raises(ScenarioError) as error:
         Scenario(**keys)
-    assert said in str(error.value)
+    assert reason in str(error.value)
     assert "\n" not in str(error.value)
 
 
-keys = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1)
-simple = (
-    st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-)
+ALL_KEYS = """\
+rates = [
+    6,
+    3.5,
+    1e-09,
+]
+names = [
+    "A",
+    "B-1",
+    "c_2",
+]
+seconds = 60
+runs = 2
+first_run = 7
+send_one = 0.25
+send_all = 0
+seed = 18446744073709551615
+speed = 0.5
+phase = "aligned"
+order = "arrival"
+latency = "uniform:0.05..0.2"
+topology = "star"
+clock = "hybrid"
+process = "of \\"mine\\".py:Ring"
+offset_ms = [
+    0,
+    -3,
+    0.1,
+]
+skew_ppm = [
+    0,
+    100000,
+    -0.5,
+]
+
+[latencies]
+"A>B-1" = "lognormal:0.1,0.5"
+"c_2>A" = "fixed:0"
+"""
 
 
-@given(
-    st.dictionaries(keys, simple | st.lists(simple, max_size=3), max_size=5),
-    st.dictionaries(st.text(), simple, max_size=3),
-)
-def test_what_is_written_as_toml_reads_back_as_it_was(
-    plain: dict[str, Any], table: dict[str, Any]
-) -> None:
-    assert tomllib.loads(toml_text({**plain, "a-table": table})) == {**plain, "a-table": table}
+def test_the_toml_of_a_scenario_stays_as_it_is() -> None:
+    scenario = Scenario.from_toml(ALL_KEYS)
+    keys = [line.split(" = ")[0] for line in ALL_KEYS.splitlines() if line[:1].isalpha()]
+    lines = [line.split(" = ")[0] for line in scenario.to_toml().splitlines()]
+    assert [line for line in lines if line[:1].isalpha()] == sorted(keys)
+    assert Scenario.from_toml(scenario.to_toml()) == scenario
+    assert set(scenario.to_toml().splitlines()) == set(ALL_KEYS.splitlines())
 
 
-@pytest.mark.parametrize("value", [True, None, object(), [None]])
-def test_what_has_no_place_in_a_scenario_is_not_written(value: object) -> None:
-    with pytest.raises(TypeError):
-        toml_text({"key": value})
+def test_a_scenario_written_by_an_earlier_version_is_read() -> None:
+    """It wrote each list on one line."""
+    earlier = ALL_KEYS.replace("[\n    ", "[").replace(",\n    ", ", ").replace(",\n]", "]")
+    assert earlier.startswith('rates = [6, 3.5, 1e-09]\nnames = ["A", "B-1", "c_2"]\n')
+    assert Scenario.from_toml(earlier) == Scenario.from_toml(ALL_KEYS)
+
+
+@given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1))
+def test_a_file_name_of_any_characters_survives_toml(name: str) -> None:
+    scenario = Scenario(process=f"{name}.py:Ring")
+    assert Scenario.from_toml(scenario.to_toml()) == scenario
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -308,3 +349,249 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
     scenario = Scenario(rates=np.array([6, 3, 1]), seconds=np.int64(60), seed=np.uint32(7))  # type: ignore[arg-type]
     assert scenario == Scenario(rates=[6, 3, 1], seconds=60, seed=7)
+
+
+RATES_ALLOWED = "a number from 1e-09 to 1e+09 ticks per second, as in 6,3,1 or 1..6"
+RATES_ALLOWED_2 = "LOW..HIGH, whole numbers with 1 <= LOW <= HIGH <= 1e+09"
+RATES_ALLOWED_3 = "numbers of ticks per second, as in 6,3,1 or 1..6"
+MACHINES_ALLOWED = "a whole number from 2 to 1000000"
+NAMES_ALLOWED = "a letter, then letters, digits, _ or -, at most 32 characters"
+SECONDS_ALLOWED = "a number from 1e-09 to 1e+09 (scenario time)"
+RUNS_ALLOWED = "a whole number from 1 to 1000000000"
+FIRST_RUN_ALLOWED = "a whole number from 1 to 9223372036854775808"
+FACES_ALLOWED = "a whole number from 3 to 4294967296"
+SEND_ONE_ALLOWED = "a number from 0 to 1"
+SEED_ALLOWED = "a whole number from 0 to 18446744073709551615"
+SPEED_ALLOWED = "a number from 1e-06 to 1e+06"
+LATENCY_ALLOWED = "a number from 0 to 1e+06 seconds"
+FORMS = "none, fixed:S, uniform:LOW..HIGH, exponential:MEAN or lognormal:MEDIAN,SIGMA, in seconds"
+SIGMAS = "a number from 0 to 5 for sigma"
+OFFSETS = "a number from -1e+12 to 1e+12 milliseconds"
+ONE_EACH = "one for each"
+SKEW_ALLOWED = "a number from -100000 to 100000 parts per million"
+PHASE_ALLOWED = "random or aligned"
+ORDER_ALLOWED = "peers or arrival"
+CLOCK_ALLOWED = "lamport, vector, matrix, hybrid"
+TOPOLOGY_ALLOWED = (
+    "mesh, ring, star, regular:D, or links between names without a hyphen, as in A-B,B-C"
+)
+PROCESS_ALLOWED = "die, or FILE.py:CLASS, as in mine.py:Ring"
+IMPOSSIBLE = (
+    "regular:{} is not possible with 3 machines; the number of neighbours must be less than "
+    "that of machines, and their product even"
+)
+LIMITS: list[tuple[str, Any, Any, str, str | None]] = [
+    # A key, a value just inside its limit, one just outside, and what is said of that.
+    ("rates", [1e-9, 1], [9e-10, 1], "9e-10 is not allowed", RATES_ALLOWED),
+    ("rates", [1e9, 1], [1e9 + 1, 1], "1000000001.0 is not allowed", RATES_ALLOWED),
+    ("rates", "1..1", "0..1", "0..1 is not a range", RATES_ALLOWED_2),
+    ("rates", "2..2", "2..1", "2..1 is not a range", RATES_ALLOWED_2),
+    ("rates", "1..1000000000", "1..1000000001", "1..1000000001 is not a range", RATES_ALLOWED_2),
+    ("rates", "6,3", [], "none given", RATES_ALLOWED_3),
+    ("machines", 2, 1, "1 is not allowed", MACHINES_ALLOWED),
+    ("machines", 10**6, 10**6 + 1, "1000001 is not allowed", MACHINES_ALLOWED),
+    ("names", ["A" * 32, "b"], ["A" * 33, "b"], f"'{'A' * 33}' is not a name", NAMES_ALLOWED),
+    ("names", ["A", "b_-0"], ["A", "0b"], "'0b' is not a name", NAMES_ALLOWED),
+    ("seconds", 1e-9, 9e-10, "9e-10 is not allowed", SECONDS_ALLOWED),
+    ("seconds", 1e9, 1e9 + 1, "1000000001.0 is not allowed", SECONDS_ALLOWED),
+    ("runs", 1, 0, "0 is not allowed", RUNS_ALLOWED),
+    ("runs", 10**9, 10**9 + 1, "1000000001 is not allowed", RUNS_ALLOWED),
+    ("first_run", 1, 0, "0 is not allowed", FIRST_RUN_ALLOWED),
+    ("first_run", 2**63, 2**63 + 1, "9223372036854775809 is not allowed", FIRST_RUN_ALLOWED),
+    ("faces", 3, 2, "2 is not allowed", FACES_ALLOWED),
+    ("faces", 2**32, 2**32 + 1, "4294967297 is not allowed", FACES_ALLOWED),
+    ("send_one", 0, -1e-9, "-1e-09 is not allowed", SEND_ONE_ALLOWED),
+    ("send_one", 1, 1.5, "1.5 is not allowed", SEND_ONE_ALLOWED),
+    ("send_all", 0, -1e-9, "-1e-09 is not allowed", SEND_ONE_ALLOWED),
+    ("send_all", 1, 1.5, "1.5 is not allowed", SEND_ONE_ALLOWED),
+    ("seed", 0, -1, "-1 is not allowed", SEED_ALLOWED),
+    ("seed", 2**64 - 1, 2**64, "18446744073709551616 is not allowed", SEED_ALLOWED),
+    ("speed", 1e-6, 9e-7, "9e-07 is not allowed", SPEED_ALLOWED),
+    ("speed", 1e6, 1000001, "1000001 is not allowed", SPEED_ALLOWED),
+    ("latency", "fixed:0", "fixed:-1e-9", "-1e-09 is not allowed", LATENCY_ALLOWED),
+    ("latency", "fixed:1e6", "fixed:1000000.5", "1000000.5 is not allowed", LATENCY_ALLOWED),
+    (
+        "latency",
+        "uniform:1..1",
+        "uniform:1..0.9",
+        "'uniform:1..0.9' is not a latency",
+        FORMS,
+    ),
+    ("latency", "lognormal:1,0", "lognormal:1,-0.1", "-0.1 is not allowed", SIGMAS),
+    ("latency", "lognormal:1,5", "lognormal:1,5.1", "5.1 is not allowed", SIGMAS),
+    ("latency", "none", "none:1", "'none:1' is not a latency", FORMS),
+    (
+        "offset_ms",
+        [1e12, 0, -1e12],
+        [1e12 + 1, 0, 0],
+        "1000000000001.0 is not allowed",
+        OFFSETS,
+    ),
+    ("offset_ms", [0, 0, 0], [-1e12 - 1, 0, 0], "-1000000000001.0 is not allowed", OFFSETS),
+    ("offset_ms", [], [0, 0, 0, 0], "4 given for 3 machines", ONE_EACH),
+    ("skew_ppm", [1e5, 0, -1e5], [100001, 0, 0], "100001 is not allowed", SKEW_ALLOWED),
+    ("skew_ppm", [0, 0, 0], [-100001, 0, 0], "-100001 is not allowed", SKEW_ALLOWED),
+    ("phase", "aligned", "sideways", "'sideways' is not known", PHASE_ALLOWED),
+    ("order", "arrival", "size", "'size' is not known", ORDER_ALLOWED),
+    ("clock", "matrix", "sundial", "'sundial' is not known", CLOCK_ALLOWED),
+    (
+        "topology",
+        "regular:2",
+        "regular:3",
+        IMPOSSIBLE.format(3),
+        None,
+    ),
+    (
+        "topology",
+        "ring",
+        "regular:0",
+        IMPOSSIBLE.format(0),
+        None,
+    ),
+    ("topology", "A-B,B-C", "A-B", "C has no link; every machine needs one", None),
+    ("topology", "A-B,A-C", "A-B,C-C", "C-C: a link joins two different machines", None),
+    ("topology", "star", "A-B,C-D", "C-D: there is no machine D", None),
+    ("topology", "mesh", "regular:1234567", "'regular:1234567' is not known", TOPOLOGY_ALLOWED),
+    ("process", "x.py:Ring", "x.py:0", "'x.py:0' is not a process", PROCESS_ALLOWED),
+]
+
+
+@pytest.mark.parametrize(("key", "inside", "outside", "fault", "allowed"), LIMITS)
+def test_every_limit_of_a_key_is_inclusive_and_beyond_it_says_what_is_allowed(
+    key: str, inside: Any, outside: Any, fault: str, allowed: str | None
+) -> None:
+    Scenario.from_dict({key: inside})
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.from_dict({key: outside})
+    assert str(caught.value) == f"{key}: {fault}" + (f"; allowed: {allowed}" if allowed else "")
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "reason"),
+    [
+        (
+            {"send_one": 0.7, "send_all": 0.3},
+            {"send_one": 0.7, "send_all": 0.31},
+            "send_one 0.7 and send_all 0.31 add up to 1.01; together they may be at most 1",
+        ),
+        (
+            {"first_run": 2**63, "runs": 1},
+            {"first_run": 2**63, "runs": 2},
+            "first_run: 2 runs from 9223372036854775808 on would go beyond 9223372036854775808, "
+            "the last number of a run",
+        ),
+        (
+            {"rates": [6, 3], "names": ["A", "B"], "machines": 2},
+            {"rates": [6, 3], "names": ["A", "B"], "machines": 3},
+            "number of machines: machines gives 3, rates gives 2, names gives 2; they must agree",
+        ),
+        (
+            {"names": ["A", "B"]},
+            {"names": ["A"]},
+            "machines: 1 is not allowed; from 2 to 1000000",
+        ),
+        (
+            {"faces": 10},
+            {"faces": 10, "send_all": 0},
+            "faces and send_all: give a die or probabilities, not both",
+        ),
+        (
+            {"machines": 50, "clock": "matrix"},
+            {"machines": 51, "clock": "matrix"},
+            "clock: 51 processes are too many for the matrix clock, whose timestamps must fit a "
+            "frame; the limit is 50",
+        ),
+        (
+            {"machines": 2000, "clock": "vector"},
+            {"machines": 2001, "clock": "vector"},
+            "clock: 2001 processes are too many for the vector clock, whose timestamps must fit a "
+            "frame; the limit is 2000",
+        ),
+        (
+            {"machines": 4, "topology": "regular:3"},
+            {"machines": 5, "topology": "regular:3"},
+            "topology: regular:3 is not possible with 5 machines; the number of neighbours must "
+            "be less than that of machines, and their product even",
+        ),
+    ],
+)
+def test_keys_that_contradict_each_other_are_refused(
+    inside: dict[str, Any], outside: dict[str, Any], reason: str
+) -> None:
+    Scenario.from_dict(inside)
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.from_dict(outside)
+    assert str(caught.value) == reason
+
+
+def test_probabilities_default_to_zero_and_faces_to_ten() -> None:
+    assert (Scenario().faces, Scenario().send_one, Scenario().send_all) == (10, None, None)
+    one = Scenario(send_one=0.5)
+    assert (one.faces, one.send_one, one.send_all) == (None, 0.5, 0)
+    every = Scenario(send_all=0.5)
+    assert (every.faces, every.send_one, every.send_all) == (None, 0, 0.5)
+
+
+def test_numbers_are_exact_decimals() -> None:
+    scenario = Scenario(
+        rates=[0.1, 1], seconds=0.3, offset_ms=[0.0000019, -0.0000019], skew_ppm=[0.0019, 0]
+    )
+    assert scenario.horizon_ns == 300_000_000
+    assert scenario.physical_clock(0) == (1, 1)  # towards zero, in ns and parts per billion
+    assert scenario.physical_clock(1) == (-1, 0)
+    assert Scenario(rates=[6.0, 3]).rates == (6, 3)
+    assert isinstance(Scenario(rates=[6.0, 3]).rates[0], int)
+
+
+def test_run_numbers_rates_and_expected_ticks_follow_from_the_keys() -> None:
+    scenario = Scenario(rates="2..5", machines=4, runs=3, first_run=7, seconds=10)
+    assert list(scenario.run_numbers) == [7, 8, 9]
+    assert scenario.expected_ticks == 3 * 10 * 4 * 3.5
+    assert Scenario(rates=[6, 3, 1], seconds=2, runs=2).expected_ticks == 40
+    alone = scenario.for_run(8)
+    assert (alone.runs, alone.first_run, alone.rates) == (1, 8, scenario.rates_of(8))
+    assert alone.for_run(8) is alone
+    assert alone.for_run(9) == alone.replace(first_run=9)
+
+
+def test_latencies_are_sampled_in_nanoseconds() -> None:
+    scenario = Scenario(
+        latency="uniform:0.05..0.2",
+        latencies={"A > B": "fixed:1e-9", "C>A": "exponential:2", "B>C": "lognormal:0.1,0.5"},
+    )
+    assert scenario.message_latency == ("uniform", 50_000_000, 200_000_000)
+    assert scenario.channel_latencies() == {
+        (0, 1): ("fixed", 1, 0),
+        (2, 0): ("exponential", 2_000_000_000, 0),
+        (1, 2): ("lognormal", 100_000_000, 500_000),
+    }
+    assert scenario.latencies == {
+        "A>B": "fixed:1e-9", "C>A": "exponential:2", "B>C": "lognormal:0.1,0.5",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("machines", "kind", "neighbours"),
+    [
+        (2, "mesh", ((1,), (0,))),
+        (3, "mesh", ((1, 2), (0, 2), (0, 1))),
+        (2, "ring", ((1,), (0,))),
+        (4, "ring", ((1, 3), (0, 2), (1, 3), (0, 2))),
+        (4, "star", ((1, 2, 3), (0,), (0,), (0,))),
+        (2, "regular:1", ((1,), (0,))),
+        (4, "regular:3", ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2))),
+        (4, "A-D,D-B,B-C,D-A", ((3,), (2, 3), (1,), (0, 1))),
+    ],
+)
+def test_a_topology_of_few_machines(
+    machines: int, kind: str, neighbours: tuple[tuple[int, ...], ...]
+) -> None:
+    assert Scenario(machines=machines, topology=kind).neighbours(1) == neighbours
+
+
+def test_a_drawn_graph_stays_the_same_for_ever() -> None:
+    """Golden: another graph here means that no published run can be repeated."""
+    scenario = Scenario(machines=6, topology="regular:3", seed=5)
+    assert scenario.neighbours(1) == (
+        (1, 3, 5), (0, 4, 5), (3, 4, 5), (0, 2, 4), (1, 2, 3), (0, 1, 2),
+    )  # fmt: skip

@@ -3,6 +3,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.schedule import NS_PER_SECOND, Schedule, phase_ns
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
@@ -40,7 +41,7 @@ def test_the_ticks_before_a_horizon_are_those_that_are_due_before_it(
 
 
 @given(st.integers(1, 6), st.integers(0, 2**64 - 1), st.sampled_from(["random", "aligned"]))
-def test_a_whole_rate_ticks_seconds_times_rate_whatever_its_phase(
+def test_a_whole_rate_ticks_seconds_times_rate_for_any_phase(
     rate: int, seed: int, phase: str
 ) -> None:
     scenario = Scenario.from_dict({"rates": [rate] * 3, "seed": seed, "phase": phase})
@@ -58,7 +59,7 @@ def test_speed_scales_real_time_and_nothing_else(speed: float, tick: int) -> Non
     assert fast.ticks == slow.ticks
 
 
-def test_the_plan_of_another_run_has_other_dice_and_phases_and_the_same_plan_the_same() -> None:
+def test_plans_of_different_runs_have_different_streams_and_phases() -> None:
     scenario = Scenario(rates=[6, 3, 1])
     first, second = plan_run(scenario, 1), plan_run(scenario, 2)
     assert plan_run(scenario, 1) == first
@@ -77,3 +78,70 @@ def test_phases_fill_the_period_evenly() -> None:
     quarters = [sum(q <= 4 * phase < q + 1 for phase in phases) for q in range(4)]
     assert sum(quarters) == 2000
     assert all(abs(count - 500) < 5 * 20 for count in quarters)
+
+
+def test_instants_are_rounded_down_and_the_end_of_a_run_is_not_part_of_it() -> None:
+    """Three ticks in 1 s: due at 0, 333,333,333 and 666,666,666 ns, the fourth at 1 s."""
+    schedule = Schedule(3, 1, 0)
+    assert [schedule.due_ns(tick) for tick in range(4)] == [0, 333333333, 666666666, 10**9]
+    assert schedule.dues(1, 3) == [333333333, 666666666]
+    assert [schedule.ticks_before(horizon) for horizon in (-5, 0, 1, 333333333, 333333334)] == [
+        0, 0, 1, 1, 2,
+    ]  # fmt: skip
+    assert [schedule.ticks_before(horizon) for horizon in (10**9, 10**9 + 1)] == [3, 4]
+    late = Schedule(3, 1, 5)
+    assert [late.ticks_before(horizon) for horizon in (4, 5, 6)] == [0, 0, 1]
+    assert late.due_ns(1) == 333333338
+
+
+def test_real_time_is_scenario_time_by_the_speed_rounded_down() -> None:
+    schedule = Schedule(1, 1, 0, 3, 2)
+    assert schedule.real_ns(10) == 6
+    assert schedule.due_real_ns(1) == 666666666
+    assert schedule.speed == 1.5
+    assert Schedule(1, 1, 0, 60).speed == 60
+    assert schedule.real_ns(-1) == -1  # down, not towards zero
+
+
+def test_a_phase_reaches_both_ends_of_the_period() -> None:
+    assert phase_ns(0, 3, 1) == 0
+    assert phase_ns(2**64 - 1, 3, 1) == 333333333
+    assert phase_ns(2**64 - 1, 1, 1) == 10**9 - 1
+    assert phase_ns(2**64 - 1, 1, 10**9) == 10**18 - 1
+    assert phase_ns(2**63, 1, 1) == 5 * 10**8
+
+
+def test_an_aligned_first_tick_is_at_the_start_and_a_random_one_is_not() -> None:
+    for plan in plan_run(Scenario(rates=[6, 3, 1], phase="aligned"), 1):
+        assert plan.schedule.phase_ns == 0
+        assert plan.schedule.due_ns(0) == 0
+    assert all(plan.schedule.phase_ns for plan in plan_run(Scenario(rates=[6, 3, 1]), 1))
+
+
+def test_a_plan_is_everything_that_its_scenario_says() -> None:
+    scenario = Scenario(
+        rates=[6, 0.5, 1], names=["x", "y", "z"], seconds=2.5, faces=6, speed=4, seed=9,
+        topology="x-y,y-z", clock="vector", offset_ms=[0, -1.5, 2], skew_ppm=[0.0015, 0, 0],
+    )  # fmt: skip
+    one, two, three = plan_run(scenario, 3)
+    assert (one.name, two.name, three.name) == ("x", "y", "z")
+    assert [plan.position for plan in (one, two, three)] == [0, 1, 2]
+    assert [plan.peers for plan in (one, two, three)] == [("y",), ("x", "z"), ("y",)]
+    assert [plan.peer_positions for plan in (one, two, three)] == [(1,), (0, 2), (1,)]
+    assert [plan.rate for plan in (one, two, three)] == [6, 0.5, 1]
+    assert (two.schedule.rate_num, two.schedule.rate_den) == (1, 2)
+    assert (two.schedule.speed_num, two.schedule.speed_den) == (4, 1)
+    assert {plan.end_ns for plan in (one, two, three)} == {2_500_000_000}
+    assert {plan.die for plan in (one, two, three)} == {scenario.die}
+    assert {(plan.seed, plan.run, plan.size, plan.clock, plan.process) for plan in (one, two)} == {
+        (9, 3, 3, "vector", "die")
+    }
+    assert [plan.physical for plan in (one, two, three)] == [(0, 1), (-1500000, 0), (2000000, 0)]
+
+
+def test_a_physical_clock_is_rounded_down() -> None:
+    clock = PhysicalClock(offset_ns=-5, skew_ppb=3)
+    assert clock.reading_ns(100, 10**9) == 98
+    assert clock.reading_ns(100, 10**9 - 1) == 97
+    assert clock.reading_ns(100, 0) == 95
+    assert PhysicalClock(skew_ppb=-1).reading_ns(0, 1) == -1

@@ -1,4 +1,4 @@
-"""The longer suite: many kills, many machines, and a minute of the notes against the theory."""
+"""The longer suite: many kills, many machines, and the standard minute against the theory."""
 
 import os
 import random
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.mark.parametrize("attempt", range(60))
 def test_sixty_kills_lose_no_recorded_event(tmp_path: Path, attempt: int) -> None:
-    """Every event that another machine has seen the message of was recorded by the killed one."""
+    """Every message that another machine received was recorded by the killed one."""
     dice = random.Random(attempt)
     folder, victim = tmp_path / "run", dice.choice("ABC")
     flags = ("--rates", "1000,1000,1000", "--seconds", "1.5", "--send-one", "0.5")
@@ -81,7 +81,7 @@ def test_real_runs_scatter_around_the_reference_values(
 
 
 def test_pacing_does_not_drift(tmp_path: Path) -> None:
-    """The lateness of the last ticks is that of the first ones: no error accumulates."""
+    """The last ticks are as late as the first ones: no error accumulates."""
     scenario = driftlab.Scenario(rates=[100, 100], seconds=30, send_one=0.0)
     driftlab.run(scenario, tmp_path / "run")
     for journal in read_journals(tmp_path / "run"):

@@ -1,8 +1,9 @@
-"""One real machine, started by hand, among peers that speak only the wire."""
+"""One real machine, started by hand, among peers that know only the wire protocol."""
 
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ PROCESSES = Path(__file__).parent / "processes.py"
 
 
 class Mesh(NamedTuple):
-    """A started machine A, its raw peers B and C, and where it listens and writes."""
+    """A started machine A, its raw peers B and C, its port and its journal."""
 
     process: "subprocess.Popen[str]"
     b: RawMachine
@@ -35,7 +36,7 @@ class Mesh(NamedTuple):
     path: Path
 
     def finish(self) -> Journal:
-        """Wait for A's end and read its journal; whatever its peers did, its replay must hold."""
+        """Wait for A's end and read its journal, whose replay must give the same events."""
         self.process.communicate(timeout=60)
         for replayed in replay_runs(self.path.parent):
             assert replayed.difference is None
@@ -54,13 +55,13 @@ def mesh(folder: Path, *flags: str) -> Iterator[Mesh]:
         ) as process,
     ):  # fmt: skip
         assert process.stderr is not None
-        says = process.stderr.readline()
-        port = int(says.split("127.0.0.1:")[1].split(",")[0])
+        line = process.stderr.readline()
+        port = int(line.split("127.0.0.1:")[1].split(",")[0])
         yield Mesh(process, b, c, port, folder / "A.log")
 
 
 def join(m: Mesh) -> None:
-    """Connect both peers, both ways, and wait until A has noticed."""
+    """Connect both peers in both directions and wait until A has started."""
     assert m.b.join(m.port, RUN_ID) == f"Iam A {RUN_ID}"
     assert m.c.join(m.port, RUN_ID) == f"Iam A {RUN_ID}"
     assert m.process.stderr is not None
@@ -75,7 +76,7 @@ SHORT = ("--rates", "50,1,1", "--seconds", "2", "--seed", "5")
 LONGER = ("--rates", "50,1,1", "--seconds", "4", "--seed", "5")
 
 
-def test_a_raw_client_of_the_wire_is_treated_as_a_machine(tmp_path: Path) -> None:
+def test_a_program_that_knows_only_the_wire_is_treated_as_a_machine(tmp_path: Path) -> None:
     with mesh(tmp_path, *SHORT) as m:
         join(m)
         m.b.say("Hello A,C 40")
@@ -118,7 +119,7 @@ def test_a_machine_waits_for_peers_that_are_not_up_yet(tmp_path: Path) -> None:
         assert len(m.finish().entries) == 100
 
 
-def test_a_raw_client_can_keep_a_further_clock_and_send_what_a_process_understands(
+def test_a_raw_machine_can_keep_an_additional_clock_and_send_payloads(
     tmp_path: Path,
 ) -> None:
     echo = ("--process", f"{PROCESSES}:Echo", "--clock", "vector")
@@ -156,7 +157,7 @@ FURTHER_GARBAGE = {
 
 
 @pytest.mark.parametrize("name", FURTHER_GARBAGE)
-def test_what_is_not_of_this_runs_clock_closes_its_connection(tmp_path: Path, name: str) -> None:
+def test_a_wrong_timestamp_or_payload_closes_its_connection(tmp_path: Path, name: str) -> None:
     text, reason = FURTHER_GARBAGE[name]
     with mesh(tmp_path, *SHORT, "--clock", "vector") as m:
         join(m)
@@ -169,7 +170,7 @@ def test_what_is_not_of_this_runs_clock_closes_its_connection(tmp_path: Path, na
     assert [event.stamp for event in events(journal, Kind.RECEIVE)] == [39]
 
 
-def test_a_timestamp_that_nobody_keeps_closes_its_connection(tmp_path: Path) -> None:
+def test_an_unexpected_timestamp_closes_its_connection(tmp_path: Path) -> None:
     with mesh(tmp_path, *SHORT) as m:
         join(m)
         m.b.say("Hello A 40 0.5.0")
@@ -183,7 +184,7 @@ GARBAGE = {
         b"\x00\x01\x00\x01" + b"x" * 65537,
         "a frame of 65537 bytes; the limit is 65536",
     ),
-    "bad UTF-8": (b"\0\0\0\1\xff", "a frame that is not UTF-8: byte 0 of it"),
+    "bad UTF-8": (b"\0\0\0\1\xff", "a frame that is not UTF-8, at byte 0"),
     "bad grammar": (framed("Goodbye A 3"), "'Goodbye A 3' is not a message"),
     "another's message": (framed("Hello C 3"), "a message to C, not to A"),
     "a clock of text": (framed("Hello A three"), "'Hello A three' is not a message"),
@@ -219,25 +220,27 @@ def test_a_frame_of_exactly_the_limit_is_judged_by_its_grammar(tmp_path: Path) -
         assert any("is not a message" in text for text in reasons(m.finish()))
 
 
-STRANGERS: dict[str, tuple[Callable[[RawMachine], None], str]] = {
-    "a stranger": (lambda raw: raw.say(f"Iam D {RUN_ID}"), "D is not a peer of A"),
+UNIDENTIFIED: dict[str, tuple[Callable[[RawMachine], None], str]] = {
+    "an unknown name": (lambda raw: raw.say(f"Iam D {RUN_ID}"), "D is not a peer of A"),
     "our own name": (lambda raw: raw.say(f"Iam A {RUN_ID}"), "A is not a peer of A"),
     "another run": (lambda raw: raw.say("Iam B run-8"), "B is of run run-8, this is run run-7"),
     "a duplicate": (lambda raw: raw.say(f"Iam C {RUN_ID}"), "a second introduction as C"),
-    "no introduction": (lambda raw: raw.say("Hello A 3"), "is no introduction"),
+    "no introduction": (lambda raw: raw.say("Hello A 3"), "is not an introduction"),
     "garbage": (lambda raw: raw.write(b"GET / HTTP/1.1\r\n\r\n"), "the limit is 65536"),
     "silence": (RawMachine.hang_up, "before it introduced"),
 }
 
 
-@pytest.mark.parametrize("name", STRANGERS)
-def test_a_stranger_is_closed_with_a_reason_and_the_peers_stay(tmp_path: Path, name: str) -> None:
-    speak, reason = STRANGERS[name]
-    with mesh(tmp_path, *LONGER) as m, RawMachine("X") as stranger:
+@pytest.mark.parametrize("name", UNIDENTIFIED)
+def test_an_unidentified_connection_is_closed_with_a_reason_and_the_peers_stay(
+    tmp_path: Path, name: str
+) -> None:
+    write, reason = UNIDENTIFIED[name]
+    with mesh(tmp_path, *LONGER) as m, RawMachine("X") as other:
         join(m)
-        stranger.connect(m.port)
-        speak(stranger)
-        assert stranger.was_closed()
+        other.connect(m.port)
+        write(other)
+        assert other.was_closed()
         m.b.say("Hello A 40")
         m.c.say("Hello A 7")
         journal = m.finish()
@@ -285,12 +288,12 @@ def test_a_peer_that_resets_and_comes_back_is_dialled_again_and_misses_nothing_s
     assert 1000 in {event.stamp for event in events(journal, Kind.RECEIVE)}
     assert always == [event.clock for event in events(journal, Kind.SEND)]
     assert again == always[-len(again) :]  # nothing missing, nothing twice, from there on
-    told = reasons(journal)
-    assert any(text.startswith("channel-lost") for text in told)
-    assert "channel-open: connected again" in told
+    incidents = reasons(journal)
+    assert any(text.startswith("channel-lost") for text in incidents)
+    assert "channel-open: connected again" in incidents
 
 
-def test_a_flood_meets_the_intake_bound_and_costs_no_tick(tmp_path: Path) -> None:
+def test_a_flood_reaches_the_read_limit_and_costs_no_tick(tmp_path: Path) -> None:
     with mesh(tmp_path, *SHORT) as m:
         join(m)
         flood = framed("Hello A 3") * 5000
@@ -314,7 +317,7 @@ def test_a_flood_meets_the_intake_bound_and_costs_no_tick(tmp_path: Path) -> Non
 
 @linux_only
 @pytest.mark.parametrize(("order", "found"), [("peers", ["B", "C"]), ("arrival", ["C", "B"])])
-def test_messages_are_queued_in_the_order_that_the_scenario_says(
+def test_messages_are_queued_in_the_order_of_the_scenario(
     tmp_path: Path, order: str, found: list[str]
 ) -> None:
     with mesh(tmp_path, "--rates", "2,1,1", "--seconds", "2", "--order", order) as m:
@@ -330,7 +333,7 @@ def test_messages_are_queued_in_the_order_that_the_scenario_says(
 
 
 def queued_bytes(raw: RawMachine) -> int:
-    """What our side of the connection still holds (SIOCOUTQ): 0 once the other kernel has it."""
+    """Return the bytes that the peer's kernel has not yet acknowledged (SIOCOUTQ)."""
     import fcntl
 
     assert raw.outgoing is not None
@@ -338,30 +341,35 @@ def queued_bytes(raw: RawMachine) -> int:
 
 
 @linux_only
-def test_a_machine_out_of_files_records_it_goes_on_and_accepts_again_later(tmp_path: Path) -> None:
-    with mesh(tmp_path, "--rates", "100,1,1", "--seconds", "2") as m, RawMachine("X") as stranger:
+def test_a_machine_without_free_descriptors_records_that_and_accepts_again_later(
+    tmp_path: Path,
+) -> None:
+    with (
+        mesh(tmp_path, "--rates", "100,1,1", "--seconds", "2") as m,
+        RawMachine("X") as other,
+    ):
         join(m)
         pid, limit = int(read_journal(m.path).header["pid"]), resource.RLIMIT_NOFILE
         spare = max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd")) + 1
         _, hard = resource.prlimit(pid, limit, (spare, resource.getrlimit(limit)[1]))
-        stranger.connect(m.port)
+        other.connect(m.port)
         eventually(lambda: bool(reasons(read_journal(m.path))))
         resource.prlimit(pid, limit, (hard, hard))
-        stranger.say("Iam D x")
-        assert stranger.was_closed()
+        other.say("Iam D x")
+        assert other.was_closed()
         journal = m.finish()
     assert len(journal.entries) == 200
-    told = reasons(journal)
-    assert told[0] == "accept-failed: Too many open files"
-    assert told[-1] == "stranger-closed: D is of run x, this is run run-7"
-    assert len(told) < 20  # it paused between its attempts
+    incidents = reasons(journal)
+    assert incidents[0] == "accept-failed: Too many open files"
+    assert incidents[-1] == "stranger-closed: D is of run x, this is run run-7"
+    assert len(incidents) < 20  # it paused between its attempts
 
 
 def test_an_interrupted_machine_ends_its_journal_and_says_so(tmp_path: Path) -> None:
     with mesh(tmp_path, "--rates", "100,1,1", "--seconds", "60") as m:
         join(m)
         eventually(lambda: lines_of(m.path) > 5)
-        m.process.send_signal(2)
+        m.process.send_signal(signal.SIGINT)
         m.process.communicate(timeout=20)
         assert m.process.returncode == 130
     journal = read_journal(m.path)
@@ -370,7 +378,7 @@ def test_an_interrupted_machine_ends_its_journal_and_says_so(tmp_path: Path) -> 
     assert not journal.torn
 
 
-def test_two_real_machines_and_a_raw_client_make_one_run(tmp_path: Path) -> None:
+def test_two_real_machines_and_a_raw_machine_make_one_run(tmp_path: Path) -> None:
     """B, a second real machine, is started with A's address; C knows only the wire."""
     flags = ("--rates", "50,40,1", "--seconds", "2", "--seed", "5")
     with RawMachine("C") as raw, RawMachine("B") as place:
@@ -407,7 +415,7 @@ def test_two_real_machines_and_a_raw_client_make_one_run(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("order", ["peers", "arrival"])
-def test_a_peer_that_comes_back_while_its_end_is_on_the_way_is_taken_in(
+def test_a_peer_that_connects_again_before_its_end_has_arrived_is_accepted(
     tmp_path: Path, order: str
 ) -> None:
     with mesh(tmp_path, *SHORT, "--order", order) as m, RawMachine("B") as again:
@@ -426,25 +434,25 @@ def test_a_peer_that_comes_back_while_its_end_is_on_the_way_is_taken_in(
 def test_a_machine_that_never_started_leaves_its_name_free(tmp_path: Path) -> None:
     for _ in range(2):
         with mesh(tmp_path, *SHORT) as m:
-            m.process.send_signal(2)
+            m.process.send_signal(signal.SIGINT)
             m.process.communicate(timeout=20)
             assert m.process.returncode == 130
         assert not m.path.exists()
         assert not tmp_path.exists() or not list(tmp_path.iterdir())
 
 
-def test_a_machine_that_waits_says_who_is_refused_and_why(tmp_path: Path) -> None:
+def test_a_waiting_machine_says_which_connection_it_refuses_and_why(tmp_path: Path) -> None:
     with mesh(tmp_path, *SHORT) as m:
         m.b.connect(m.port)
         m.b.say("Iam B another")
         assert m.b.was_closed()
         assert m.process.stderr is not None
-        told = m.process.stderr.readline()
-    assert told == "stranger-closed ?: B is of run another, this is run run-7\n"
+        line = m.process.stderr.readline()
+    assert line == "stranger-closed ?: B is of run another, this is run run-7\n"
 
 
-def test_a_machine_by_hand_says_what_is_missing(tmp_path: Path) -> None:
-    for flags, told in (
+def test_wrong_arguments_of_a_machine_are_one_line(tmp_path: Path) -> None:
+    for flags, reason in (
         (["A", "--at", "A=127.0.0.1:0", "--at", "B=127.0.0.1:1"], "no address for C"),
         (["D"], "D is no machine of this scenario; it has A, B, C"),
         (["A", "--at", "A"], "not NAME=HOST:PORT"),
@@ -456,8 +464,8 @@ def test_a_machine_by_hand_says_what_is_missing(tmp_path: Path) -> None:
         (["A", "--at", "Q=127.0.0.1:1"], "Q"),
     ):
         with started("machine", *flags, "--out", str(tmp_path / "x")) as process:
-            _, told_us = process.communicate(timeout=20)
+            _, stderr = process.communicate(timeout=20)
         assert process.returncode == 2
-        assert told in told_us
-        assert told_us.count("\n") == 1
+        assert reason in stderr
+        assert stderr.count("\n") == 1
     assert json.dumps([str(path) for path in tmp_path.iterdir()]) == "[]"

@@ -9,8 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.clocks.catalogue import CLOCKS, ClockKind, require_fits
-from driftlab.clocks.clock import ENTRY_MAX, TEXT_CHARACTERS_MAX, TimestampError
+from driftlab.clocks.catalogue import (
+    CLOCKS,
+    ClockKind,
+    additional_clock,
+    require_fits,
+    timestamp_decoder,
+)
+from driftlab.clocks.clock import (
+    ENTRY_MAX,
+    TEXT_CHARACTERS_MAX,
+    TimestampError,
+    quote,
+    require_text_length,
+    split_numbers,
+)
 from driftlab.clocks.hybrid import HybridTimestamp
 from driftlab.clocks.lamport import LamportTimestamp
 from driftlab.clocks.matrix import MatrixTimestamp
@@ -21,7 +34,7 @@ from driftlab.network.wire import FRAME_BYTES_MAX
 
 
 def numbers(count: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Few and small, so that they meet; or up to the limit."""
+    """A few small numbers, so that equal ones occur; or any up to the limit."""
     return st.tuples(*[st.integers(0, 2) | st.integers(0, ENTRY_MAX)] * count)
 
 
@@ -38,7 +51,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 every_value = pytest.mark.parametrize("name", VALUES)
 
 
-def test_every_clock_of_the_catalogue_is_under_these_laws() -> None:
+def test_every_clock_of_the_catalogue_is_tested_here() -> None:
     assert set(VALUES) == set(CLOCKS)
 
 
@@ -89,8 +102,8 @@ def test_vector_and_matrix_have_no_order_between_them() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in CLOCKS.values() if kind.is_strong])
 def test_a_receive_from_a_larger_or_smaller_system_is_refused(kind: ClockKind) -> None:
     clock = kind.clock(0, 2)
-    for processes in (1, 3):
-        with pytest.raises(ValueError, match=f"of {processes} processes; expected 2"):
+    for processes, count in ((1, "1 process"), (3, "3 processes")):
+        with pytest.raises(ValueError, match=f"^a timestamp of {count}; expected 2$"):
             clock.merge(kind.clock(0, processes).tick(0), 0)
     assert clock.now is None
 
@@ -107,7 +120,7 @@ def test_any_timestamp_is_read_back(name: str, data: st.DataObject) -> None:
 
 
 def read_or_refused(name: str, text: str) -> None:
-    """Demand that a text is either refused or exactly what its timestamp encodes."""
+    """Check that a text is either refused or exactly what its timestamp encodes to."""
     reason = ""
     try:
         assert CLOCKS[name].timestamp.decode(text, 0, 2).encode() == text
@@ -162,18 +175,18 @@ def test_garbage_is_refused_at_every_place(name: str, number: str) -> None:
     [
         ("lamport", "1.2", "has 2 numbers; expected 1"),
         ("lamport", "-1", "numbers must be from 0"),
-        ("vector", "1", "has 1 numbers; expected 2"),
+        ("vector", "1", "has 1 number; expected 2"),
         ("vector", "1.2.3", "has 3 numbers; expected 2"),
         ("vector", "1..2", "has 3 numbers; expected 2"),
         ("vector", "1.2.", "has 3 numbers; expected 2"),
         ("vector", "1.-2", "numbers must be from 0"),
-        ("vector", "1/2", "has 1 numbers; expected 2"),
-        ("matrix", "1.2", "has 1 rows; expected 2"),
+        ("vector", "1/2", "has 1 number; expected 2"),
+        ("matrix", "1.2", "has 1 row; expected 2"),
         ("matrix", "1.2/3.4/5.6", "has 3 rows; expected 2"),
-        ("matrix", "1.2/3", "has 1 numbers; expected 2"),
+        ("matrix", "1.2/3", "has 1 number; expected 2"),
         ("matrix", "1.2//3.4", "has 3 rows; expected 2"),
         ("matrix", "1.2/3.-4", "numbers must be from 0"),
-        ("hybrid", "1", "has 1 numbers; expected 2"),
+        ("hybrid", "1", "has 1 number; expected 2"),
         ("hybrid", "1.2.3", "has 3 numbers; expected 2"),
         ("hybrid", "1.-2", "the second number must not be negative"),
         ("hybrid", f"{-ENTRY_MAX - 1}.0", "numbers must be from -4611686018427387904"),
@@ -222,5 +235,36 @@ def test_a_worker_with_one_clock_does_not_import_the_others() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.split() == [
-        f"driftlab.clocks.{room}" for room in ("catalogue", "clock", "lamport")
+        f"driftlab.clocks.{name}" for name in ("catalogue", "clock", "lamport")
     ]
+
+
+def test_limits_are_inclusive() -> None:
+    require_text_length("1" * TEXT_CHARACTERS_MAX)
+    with pytest.raises(
+        TimestampError, match=r"^a timestamp of 50001 characters; the limit is 50000$"
+    ):
+        require_text_length("1" * (TEXT_CHARACTERS_MAX + 1))
+    assert split_numbers(f"0.{ENTRY_MAX}", 2) == (0, 2**62)
+    assert split_numbers(f"-3.{ENTRY_MAX}", 2, lowest=-3) == (-3, 2**62)
+    for text, lowest in ((f"0.{ENTRY_MAX + 1}", 0), ("-4.0", -3)):
+        with pytest.raises(TimestampError) as caught:
+            split_numbers(text, 2, lowest)
+        assert str(caught.value) == f"'{text}': numbers must be from {lowest} to {2**62}"
+    assert (quote("x" * 40), quote("x" * 41)) == (f"'{'x' * 40}'", f"'{'x' * 37}...'")
+    with pytest.raises(TimestampError, match=r"^'x' is not a timestamp; expected whole numbers"):
+        split_numbers("x", 1)
+    hybrid = HybridTimestamp.decode
+    assert hybrid(f"{-ENTRY_MAX}.0", 0, 1) == (-(2**62), 0, 0)
+    assert hybrid(f"{ENTRY_MAX}.{ENTRY_MAX}", 0, 1) == (2**62, 2**62, 0)
+
+
+def test_the_lamport_clock_is_no_additional_clock() -> None:
+    assert additional_clock("lamport", 0, 2) is None
+    assert timestamp_decoder("lamport", {"A": 0}, 2) is None
+    assert additional_clock("vector", 1, 2) is not None
+    decode = timestamp_decoder("hybrid", {"A": 0, "B": 1}, 2)
+    assert decode is not None
+    assert decode("B", "5.3") == HybridTimestamp(5, 3, 1)
+    with pytest.raises(TimestampError, match=r"^a timestamp of C, which is not a process of this"):
+        decode("C", "5.3")

@@ -55,9 +55,7 @@ def test_a_broken_stream_gives_the_frames_before_the_break_under_any_cut(
 
 
 @given(st.lists(texts, min_size=1), st.integers(1))
-def test_an_unfinished_frame_is_held_and_nothing_of_it_given_out(
-    frames: list[str], missing: int
-) -> None:
+def test_nothing_of_an_unfinished_frame_is_returned(frames: list[str], missing: int) -> None:
     last = wire.frame(frames[-1])
     kept = last[: -(missing % len(last)) or None]
     stream = b"".join(wire.frame(text) for text in frames[:-1]) + kept
@@ -82,7 +80,7 @@ def test_the_limit_counts_bytes_not_characters() -> None:
 def test_bytes_that_are_not_utf8_break_the_stream() -> None:
     frames, broken, _ = decoded([wire.frame("Hello B 1") + b"\0\0\0\2\xc3\x28"])
     assert frames == ["Hello B 1"]
-    assert broken == "a frame that is not UTF-8: byte 0 of it"
+    assert broken == "a frame that is not UTF-8, at byte 0"
 
 
 @given(st.lists(tokens, min_size=1, max_size=5), stamps)
@@ -96,7 +94,7 @@ def test_a_message_survives_the_wire(targets: list[str], stamp: int) -> None:
     tokens, stamps, st.none() | st.from_regex(r"[0-9.;/]{1,30}", fullmatch=True),
     st.none() | st.text(min_size=1, max_size=40),
 )  # fmt: skip
-def test_what_is_added_to_a_message_survives_the_wire(
+def test_timestamps_and_payloads_survive_the_wire(
     target: str, stamp: int, timestamp: str | None, payload: str | None
 ) -> None:
     (text,) = wire.FrameDecoder().feed(wire.hello((target,), stamp, timestamp, payload))
@@ -139,8 +137,78 @@ def test_bad_grammar_is_no_introduction(text: str) -> None:
         wire.parse_iam(text)
 
 
-def test_a_reason_shows_what_came_short_and_on_one_line() -> None:
+def test_a_reason_is_short_and_on_one_line() -> None:
     with pytest.raises(wire.WireError) as caught:
         wire.parse_hello("Hello\n" + "x" * 1000)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 120
+
+
+def test_a_clock_of_exactly_the_limit_passes_and_one_more_does_not() -> None:
+    assert wire.parse_hello(f"Hello B {wire.STAMP_MAX}").stamp == 2**62
+    assert wire.parse_hello("Hello B 0").stamp == 0
+    with pytest.raises(wire.WireError) as caught:
+        wire.parse_hello(f"Hello B {wire.STAMP_MAX + 1}")
+    assert str(caught.value) == f"a clock of {2**62 + 1}; the limit is {2**62}"
+
+
+def test_a_clock_of_more_than_nineteen_digits_is_no_number() -> None:
+    with pytest.raises(wire.WireError, match=r"^a clock of 9{19}; the limit"):
+        wire.parse_hello(f"Hello B {'9' * 19}")
+    with pytest.raises(wire.WireError, match="is not a message; expected"):
+        wire.parse_hello(f"Hello B {'9' * 20}")
+
+
+def test_a_name_of_exactly_the_limit_passes_and_one_character_more_does_not() -> None:
+    longest = "x" * wire.TOKEN_CHARACTERS_MAX
+    assert len(longest) == 64
+    assert wire.is_token(longest)
+    assert wire.parse_iam(f"Iam {longest} {longest}") == (longest, longest)
+    assert wire.parse_hello(f"Hello {longest},{longest} 1").targets == (longest, longest)
+    for too_long in (longest + "x", ""):
+        assert not wire.is_token(too_long)
+        with pytest.raises(wire.WireError):
+            wire.parse_iam(f"Iam {too_long} x")
+        with pytest.raises(wire.WireError):
+            wire.parse_iam(f"Iam x {too_long}")
+        with pytest.raises(wire.WireError):
+            wire.parse_hello(f"Hello {too_long} 1")
+
+
+@pytest.mark.parametrize("token", ["\n", "x\n", "é", "a,b", "a b", "a.b"])
+def test_a_token_has_only_the_characters_of_the_protocol(token: str) -> None:
+    assert not wire.is_token(token)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("x" * 40, f"'{'x' * 40}'"), ("x" * 41, f"'{'x' * 37}...'"), ("\n", r"'\n'")],
+)
+def test_a_reason_shows_up_to_forty_characters(text: str, shown: str) -> None:
+    with pytest.raises(wire.WireError) as caught:
+        wire.parse_iam(text)
+    assert str(caught.value) == (f"{shown} is not an introduction; expected 'Iam <name> <run id>'")
+
+
+def test_every_reason_says_what_was_expected() -> None:
+    for text, expected in (
+        ("Goodbye", "'Goodbye' is not a message; expected 'Hello <target(s)> <clock>'"),
+        ("Hello B 1 -", "'Hello B 1 -' is not a message; after the clock comes a timestamp or -"),
+        ("Hello B 1 x", "'Hello B 1 x' is not a message; after the clock comes a timestamp or -"),
+    ):
+        with pytest.raises(wire.WireError) as caught:
+            wire.parse_hello(text)
+        assert str(caught.value) == expected
+
+
+def test_an_empty_payload_is_a_payload() -> None:
+    assert wire.parse_hello("Hello B 1 - ") == wire.Hello(("B",), 1, None, "")
+    assert wire.parse_hello("Hello B 1 3.0 ") == wire.Hello(("B",), 1, "3.0", "")
+
+
+def test_after_a_break_nothing_is_decoded() -> None:
+    decoder = wire.FrameDecoder()
+    assert decoder.feed(b"\0\1\0\1") == []
+    assert decoder.broken == "a frame of 65537 bytes; the limit is 65536"
+    assert decoder.feed(wire.frame("Hello B 1")) == []
+    assert decoder.pending_bytes == 0

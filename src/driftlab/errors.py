@@ -1,10 +1,28 @@
-"""The base of every error that is meant for the person at the keyboard.
+"""The base class of every error that a user can cause, and the wording of lists and counts.
 
-An error that derives from `DriftlabError` carries one line: what was wrong and
-what is allowed. The command line prints that line and exits with status 2.
-Anything else that escapes is a bug of ours and keeps its traceback.
+The message of a `DriftlabError` is one line that says what was wrong and what
+is allowed. The command line prints it and exits with status 2. Any other
+exception that escapes is a bug in driftlab and keeps its traceback.
 """
+
+from collections.abc import Sequence
+from typing import Final
+
+NAMES_LISTED_MAX: Final = 12
 
 
 class DriftlabError(Exception):
-    """Something the user asked for cannot be done; the message says what to do instead."""
+    """What the user asked for cannot be done; the message says what to do instead."""
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun in the singular or plural: 1 event, 2 events, 0 processes."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{count} {noun if count == 1 else plural}"
+
+
+def name_list(names: Sequence[str]) -> str:
+    """Return names separated by commas; of more than NAMES_LISTED_MAX the last are left out."""
+    if len(names) <= NAMES_LISTED_MAX:
+        return ", ".join(names)
+    return ", ".join([*names[: NAMES_LISTED_MAX - 1], f"… ({len(names)} in all)"])

@@ -27,7 +27,7 @@ import numpy as np
 from driftlab.analysis.clock_bounds import ClockBound, ClockBounds, clock_bounds_of, is_real
 from driftlab.analysis.exact_lp import Condition, Conditions
 from driftlab.analysis.restamp import physical_ns
-from driftlab.clocks.physical_clock import PARTS
+from driftlab.clocks.physical_clock import PARTS_PER_BILLION
 from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
 from driftlab.model.columns import Array
@@ -163,7 +163,7 @@ def _start(trace: Trace, times: Array, reference: int) -> tuple[int, Fraction]:
     skew = Fraction(0)
     if trace.scenario is not None:
         skew = Fraction(
-            Scenario.from_toml(trace.scenario).physical_clock(reference).skew_ppb, PARTS
+            Scenario.from_toml(trace.scenario).physical_clock(reference).skew_ppb, PARTS_PER_BILLION
         )
     return first - elapsed, elapsed - elapsed / (1 + skew)
 
@@ -178,9 +178,9 @@ def _truths(trace: Trace, reference: int, since_ns: Fraction) -> Sequence[Truth 
     first = clocks[reference]
     truths = []
     for clock in clocks:
-        gained = Fraction(clock.skew_ppb - first.skew_ppb, PARTS)
+        gained = Fraction(clock.skew_ppb - first.skew_ppb, PARTS_PER_BILLION)
         offset = clock.offset_ns // speed - first.offset_ns // speed + gained * since_ns
-        skew = gained / (1 + Fraction(first.skew_ppb, PARTS))
+        skew = gained / (1 + Fraction(first.skew_ppb, PARTS_PER_BILLION))
         truths.append(Truth(float(offset), float(skew * PPM)))
     return truths
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from driftlab.analysis.metrics import MachineSummary, summarise, with_drift
 from driftlab.api.run import Run
-from driftlab.clocks.catalogue import Decode, decoder_of
+from driftlab.clocks.catalogue import DecodeTimestamp, timestamp_decoder
 from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal, read_journal, read_journals
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
@@ -48,12 +48,12 @@ def read_run(folder: Path) -> Run:
     return run
 
 
-def decoder(scenario: Scenario) -> Decode | None:
+def decoder(scenario: Scenario) -> DecodeTimestamp | None:
     """Return what reads the timestamps in the journals of a scenario, None if it has none."""
     if scenario.clock == "lamport":
         return None
     places = {name: place for place, name in enumerate(scenario.machine_names())}
-    return decoder_of(scenario.clock, places, scenario.size)
+    return timestamp_decoder(scenario.clock, places, scenario.size)
 
 
 def read_own_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from driftlab.analysis.metrics import MachineSummary
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import COMPLETE
-from driftlab.machine.failure import is_of_process
+from driftlab.machine.machine import is_process_failure
 from driftlab.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -206,9 +206,9 @@ def raise_failures(runs: Iterable[Run]) -> None:
     failures = [
         f"{name}: {end}"
         for run in kept
-        if any(map(is_of_process, run.ends.values()))
+        if any(map(is_process_failure, run.ends.values()))
         for name, end in run.ends.items()
-        if is_of_process(end)
+        if is_process_failure(end)
     ]
     if failures:
         raise ProcessesFailedError(failures, kept)

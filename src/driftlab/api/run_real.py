@@ -19,8 +19,7 @@ from driftlab.machine.process_loader import (
     load_process,
     with_absolute_process_path,
 )
-from driftlab.real.fd_limits import require_files_for
-from driftlab.real.launcher import LaunchError, WorkerBugError, launch
+from driftlab.real.launcher import LaunchError, WorkerBugError, launch, reserve_file_descriptors
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
@@ -56,7 +55,7 @@ def run_each(
     scenario: Scenario, out: Path, on_beat: OnBeat = lambda start, elapsed_ns: None
 ) -> Iterator[Run]:
     """Yield the runs of a scenario as they end; stop after one that was interrupted."""
-    require_files_for(scenario.size)
+    reserve_file_descriptors(scenario.size)
     require_real(scenario)
     if scenario.runs > 1:
         create_run_folder(out, scenario)

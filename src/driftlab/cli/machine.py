@@ -16,12 +16,12 @@ from driftlab.errors import DriftlabError
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.run_folder import join_run_folder, leave_run_folder
 from driftlab.journal.utc import utc_ns
-from driftlab.machine.failure import ProcessError
+from driftlab.machine.machine import ProcessError
 from driftlab.machine.process_loader import with_absolute_process_path
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
-from driftlab.real.standalone import run_alone
-from driftlab.real.worker_config import WorkerConfig
+from driftlab.real.tcp_host import WorkerConfig
+from driftlab.real.worker import run_standalone
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 
@@ -66,7 +66,7 @@ def main(options: argparse.Namespace) -> int:
     where = Address(*listener.getsockname()[:2])
     try:
         say(f"{plan.name} listens on {where}, run id {run_id}, waiting for {_list(plan.peers)}")
-        whole = run_alone(
+        whole = run_standalone(
             config,
             listener,
             start_at_ns,

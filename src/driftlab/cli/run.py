@@ -11,14 +11,14 @@ from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import with_absolute_process_path
-from driftlab.real.fd_limits import require_files_for
+from driftlab.real.launcher import reserve_file_descriptors
 from driftlab.scenario.scenario import Scenario
 
 
 def main(options: argparse.Namespace) -> int:
     """Run a scenario with real machines and return the exit status."""
     scenario = with_absolute_process_path(chosen_scenario(options, fresh_seed=True))
-    require_files_for(scenario.size)
+    reserve_file_descriptors(scenario.size)
     require_real(scenario)
     folder = Path(options.out or fresh_folder())
     runs: list[Run] = []

@@ -1,1 +1,1 @@
-"""Logical clocks: what issues timestamps. Imports nothing outside."""
+"""Logical clocks and the timestamps that they issue."""

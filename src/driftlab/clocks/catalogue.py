@@ -1,12 +1,12 @@
-"""The catalogue of clocks: one entry for each.
+"""The catalogue of clocks, by name, and the clock that a run keeps in addition to Lamport's.
 
-A further clock is one module beside these and one entry in `CLOCKS`. A clock's
-module is imported only when it is chosen, so that a worker starts without the
-others.
+To add a clock, write one module in this folder and one entry in `CLOCKS`. The
+module of a clock is imported only when a run uses it, so that a worker starts
+without the others.
 
-The clock that a run keeps beside the Lamport clock that names its messages.
-
-The Lamport clock is always kept; a run whose clock it is keeps no other.
+Every machine keeps a Lamport clock, because the Lamport clock and the sender
+name a message. A run whose clock is `lamport` keeps no other; any other clock
+is kept in addition.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,17 +15,24 @@ from typing import Any, Final, NamedTuple
 
 from driftlab.clocks.clock import Clock, Timestamp, TimestampError
 
-# What fits a frame of 65,536 bytes, names of targets beside it, with 19 digits in every entry.
+# Limits chosen so that a timestamp with 19 digits in every entry, and the names of the targets,
+# fit into a frame of 65,536 bytes.
 VECTOR_PROCESSES_MAX: Final = 2_000  # 40,000 characters
 MATRIX_PROCESSES_MAX: Final = 50  # 50 x 50 entries: 50,000 characters
 
+LAMPORT: Final = "lamport"
+
+DecodeTimestamp = Callable[[str, str], Timestamp]  # (name of the process, text)
+
 
 class ClockKind(NamedTuple):
-    """A clock of the catalogue.
+    """An entry of the catalogue.
 
-    `module_name`, `clock_name` and `timestamp_name` say where its two types are
-    written. `is_strong` is whether it satisfies the strong clock condition.
-    `processes_max` is how many processes it can count, None for any number.
+    module_name, clock_name, timestamp_name: the module of this folder that
+        defines the clock, and the names of its two classes.
+    purpose: one line for people.
+    is_strong: whether the clock satisfies the strong clock condition.
+    processes_max: the largest number of processes, None if unlimited.
     """
 
     module_name: str
@@ -37,13 +44,13 @@ class ClockKind(NamedTuple):
 
     @property
     def clock(self) -> Callable[[int, int], Clock[Any]]:
-        """What makes the clock of process i (from 0) of n. Imports the module."""
-        made: Callable[[int, int], Clock[Any]] = self._load(self.clock_name)
-        return made
+        """The clock class, called with a process's index and the number of processes."""
+        loaded: Callable[[int, int], Clock[Any]] = self._load(self.clock_name)
+        return loaded
 
     @property
     def timestamp(self) -> type[Timestamp]:
-        """The type of its timestamps. Imports the module."""
+        """The timestamp class."""
         loaded: type[Timestamp] = self._load(self.timestamp_name)
         return loaded
 
@@ -56,7 +63,7 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         module_name="lamport",
         clock_name="LamportClock",
         timestamp_name="LamportTimestamp",
-        purpose="one number: agrees with happened-before, cannot tell concurrency",
+        purpose="one number: agrees with happened-before, does not show concurrency",
         is_strong=False,
         processes_max=None,
     ),
@@ -64,7 +71,7 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         module_name="vector",
         clock_name="VectorClock",
         timestamp_name="VectorTimestamp",
-        purpose="a number for each process: tells happened-before and concurrency exactly",
+        purpose="a number for each process: decides happened-before and concurrency exactly",
         is_strong=True,
         processes_max=VECTOR_PROCESSES_MAX,
     ),
@@ -72,7 +79,7 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         module_name="matrix",
         clock_name="MatrixClock",
         timestamp_name="MatrixTimestamp",
-        purpose="a vector for each process: tells also what everyone is known to know",
+        purpose="a vector for each process: also bounds what every process knows",
         is_strong=True,
         processes_max=MATRIX_PROCESSES_MAX,
     ),
@@ -88,7 +95,7 @@ CLOCKS: Final[dict[str, ClockKind]] = {
 
 
 def require_fits(name: str, processes: int) -> None:
-    """Raise ValueError unless the clock of this name exists and can count so many processes."""
+    """Raise ValueError if there is no clock `name`, or if it cannot count `processes` processes."""
     if name not in CLOCKS:
         raise ValueError(f"there is no clock {name!r}; there are {', '.join(CLOCKS)}")
     limit = CLOCKS[name].processes_max
@@ -99,28 +106,33 @@ def require_fits(name: str, processes: int) -> None:
         )
 
 
-NO_OTHER = "lamport"
+def additional_clock(name: str, process: int, processes: int) -> Clock[Any] | None:
+    """Return the clock that a process keeps in addition to its Lamport clock.
 
-Decode = Callable[[str, str], Timestamp]  # a process's name and a text to its timestamp
-
-
-def clock_of(name: str, process: int, processes: int) -> Clock[Any] | None:
-    """Return the further clock of process `process` (from 0) of so many, None if there is none."""
-    return None if name == NO_OTHER else CLOCKS[name].clock(process, processes)
-
-
-def decoder_of(name: str, places: Mapping[str, int], processes: int) -> Decode | None:
-    """Return what reads timestamps, None if there are none; `places` are positions by name.
-
-    It raises TimestampError.
+    Args: the clock's name in `CLOCKS`, the index of the process (from 0), and
+    the number of processes. Return None if `name` is `lamport`. Raise
+    ValueError if the index is out of range.
     """
-    if name == NO_OTHER:
+    return None if name == LAMPORT else CLOCKS[name].clock(process, processes)
+
+
+def timestamp_decoder(
+    name: str, positions: Mapping[str, int], processes: int
+) -> DecodeTimestamp | None:
+    """Return the function that decodes the timestamps of a run's additional clock.
+
+    Args: the clock's name in `CLOCKS`, the positions (from 0) of the processes
+    whose timestamps will be decoded, by name, and the number of processes.
+    Return None if `name` is `lamport`. The function returned raises
+    TimestampError if the text is malformed or the process is unknown.
+    """
+    if name == LAMPORT:
         return None
-    read = CLOCKS[name].timestamp.decode
+    decode_text = CLOCKS[name].timestamp.decode
 
     def decode(process: str, text: str) -> Timestamp:
-        if process not in places:
-            raise TimestampError(f"a timestamp of {process}, which is no process of this run")
-        return read(text, places[process], processes)
+        if process not in positions:
+            raise TimestampError(f"a timestamp of {process}, which is not a process of this run")
+        return decode_text(text, positions[process], processes)
 
     return decode

@@ -3,15 +3,17 @@
 Kulkarni, Demirbas, Madappa, Avva, Leone, "Logical Physical Clocks" (OPODIS
 2014), section 3, the algorithm of figure 5.
 
-Invariants, for event e with timestamp (l, c): the clock condition, by (l, c);
-l is the largest physical time of the events in e's past, e itself counted, so
-it is never behind e's own, and never further ahead than physical clocks
-differ (or went back); c is the number of events before e on the longest chain
-of events that all have this l, so it falls back to 0 when physical time moves
-on. The converse of the clock condition does not hold.
+Invariants, for an event e with timestamp (l, c):
 
-Unlike the paper's, a clock stands at minus infinity before its first event,
-not at 0: physical time may be negative here.
+- The clock condition holds in the order of (l, c). Its converse does not.
+- l is the largest physical time of all events that happened before e and of e
+  itself. So it is never behind e's own physical time, and ahead of it by no
+  more than physical clocks differ or have gone back.
+- c is the number of events before e on the longest chain of events with this
+  same l. So it falls back to 0 when physical time moves on.
+
+Unlike in the paper, a clock starts at minus infinity, not at 0, because
+physical time may be negative here.
 """
 
 from typing import NamedTuple, Self
@@ -21,15 +23,16 @@ from driftlab.clocks.clock import (
     TimestampError,
     join_numbers,
     quote,
-    require_process,
+    require_valid_index,
     split_numbers,
 )
 
 
 class HybridTimestamp(NamedTuple):
-    """Physical time in nanoseconds, a counter, the index of the process: in this, total, order.
+    """Physical time in nanoseconds, a counter, the index of the process; ordered in this order.
 
-    Like Lamport's it cannot tell concurrency, so there is no `concurrent` here.
+    Like Lamport's order it is total and does not show which events are
+    concurrent, so there is no `concurrent`.
     """
 
     physical_ns: int
@@ -37,30 +40,30 @@ class HybridTimestamp(NamedTuple):
     process: int
 
     def encode(self) -> str:
-        """Return physical time and counter as text: -1500.3."""
+        """Return physical time and counter as text, as in -1500.3."""
         return join_numbers(self[:2])
 
     @classmethod
     def decode(cls, text: str, process: int, processes: int) -> Self:
-        """Read what `process` encoded. Raises TimestampError."""
+        """Return the timestamp that `process` encoded. Raise TimestampError if malformed."""
         physical_ns, logical = split_numbers(text, 2, lowest=-ENTRY_MAX)
         if logical < 0:
             raise TimestampError(f"{quote(text)}: the second number must not be negative")
         return cls(physical_ns, logical, process)
 
 
-_new = tuple.__new__  # half the time of the generated constructor
+_new = tuple.__new__  # takes half the time of the generated constructor
 
 
 class HybridClock:
-    """Follows physical time where that moves on, and counts where it does not."""
+    """A clock that follows physical time while that moves on, and counts while it does not."""
 
     __slots__ = ("_process", "now")
 
     def __init__(self, process: int, processes: int) -> None:
-        require_process(process, processes)
+        require_valid_index(process, processes)
         self._process = process
-        self.now: HybridTimestamp | None = None  # before the first event: minus infinity
+        self.now: HybridTimestamp | None = None  # None stands for minus infinity
 
     def tick(self, now_ns: int) -> HybridTimestamp:
         """Return the timestamp of an internal event or a send."""
@@ -72,9 +75,9 @@ class HybridClock:
         return now
 
     def merge(self, timestamp: HybridTimestamp, now_ns: int) -> HybridTimestamp:
-        """Return the timestamp of the receive of a message that carried `timestamp`."""
+        """Return the timestamp of the receive of a message that carries `timestamp`."""
         last = self.now
-        # The later of the last event and the send is what this event must exceed.
+        # This event must exceed the last event and the send, whichever is later.
         latest = timestamp if last is None or timestamp[:2] > last[:2] else last
         if now_ns > latest.physical_ns:
             self.now = now = _new(HybridTimestamp, (now_ns, 0, self._process))

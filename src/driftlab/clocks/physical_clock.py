@@ -1,21 +1,25 @@
-"""A machine's physical clock: the time it believes in, which may be off.
+"""The physical clock of a machine, which may be wrong.
 
-It reads true time plus a fixed offset, plus a skew: it gains or loses so many
-parts in 10**9 of the time since the start of the run. Logs and hybrid clocks
-see this clock; what paces a machine is the schedule, which is true.
+It shows the true time plus a fixed offset plus a skew: a fraction, in parts per
+billion, of the time since the start of the run. Journals, processes and hybrid
+clocks see this clock. Ticks do not: they are due in true time.
 """
 
 from typing import Final, NamedTuple
 
-PARTS: Final = 1_000_000_000
+PARTS_PER_BILLION: Final = 1_000_000_000
 
 
 class PhysicalClock(NamedTuple):
-    """How a physical clock is off: `offset_ns` at the start, `skew_ppb` nanoseconds a second."""
+    """A physical clock's error: `offset_ns` at the start, `skew_ppb` nanoseconds per second."""
 
     offset_ns: int = 0
     skew_ppb: int = 0
 
     def reading_ns(self, time_ns: int, since_start_ns: int) -> int:
-        """Return what it shows at the true time `time_ns`, so long after the start of the run."""
-        return time_ns + self.offset_ns + since_start_ns * self.skew_ppb // PARTS
+        """Return what the clock shows, in nanoseconds, rounded down.
+
+        Args: the true time, and the time since the start of the run, both in
+        nanoseconds.
+        """
+        return time_ns + self.offset_ns + since_start_ns * self.skew_ppb // PARTS_PER_BILLION

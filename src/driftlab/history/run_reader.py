@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from driftlab.clocks.catalogue import decoder_of
+from driftlab.clocks.catalogue import timestamp_decoder
 from driftlab.history.assemble import TraceBuilder, assemble
 from driftlab.history.trace import Trace, Unread
 from driftlab.journal.files import UnreadableError, line_chunks, size_of
@@ -143,7 +143,7 @@ class RunJournals(NamedTuple):
 
             return scan(self.paths, self.names, self.clock)
         places = {name: place for place, name in enumerate(self.names)}
-        decode = decoder_of(self.clock, places, len(places))
+        decode = timestamp_decoder(self.clock, places, len(places))
         journals = (read_journal(path, decode) for path in self.paths)
         return chunk_per_journal(journals, self.names, self.clock)
 

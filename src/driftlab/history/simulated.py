@@ -5,7 +5,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from driftlab.clocks.physical_clock import PARTS
+from driftlab.clocks.physical_clock import PARTS_PER_BILLION
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.model.columns import (
     KINDS,
@@ -129,8 +129,8 @@ def _times(scenario: Scenario, process: Array, due_ns: Array) -> Array | None:
         return None
     offset = np.array([clock.offset_ns for clock in clocks], np.int64)[process]
     skew = np.array([clock.skew_ppb for clock in clocks], np.int64)[process]
-    seconds, rest = np.divmod(due_ns, PARTS)
-    return due_ns + offset + seconds * skew + rest * skew // PARTS
+    seconds, rest = np.divmod(due_ns, PARTS_PER_BILLION)
+    return due_ns + offset + seconds * skew + rest * skew // PARTS_PER_BILLION
 
 
 def _wrong(scenario: Scenario) -> range:

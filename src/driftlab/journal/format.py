@@ -43,11 +43,11 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from driftlab.clocks.catalogue import Decode
+from driftlab.clocks.catalogue import DecodeTimestamp
 from driftlab.clocks.clock import Timestamp
 from driftlab.journal.utc import utc_ns, utc_text
 from driftlab.model.event import Event, Kind, Message
-from driftlab.model.payload import PayloadError, canonical, parse_payload, payload_text
+from driftlab.model.payload import PayloadError, canonical_payload, parse_payload, payload_text
 from driftlab.scenario.plan import MachinePlan
 
 VERSION: Final = 1
@@ -182,7 +182,7 @@ class JournalError(Exception):
     """A line that is not of a journal; the message says why."""
 
 
-def parse_entry(process: str, line: str, decode: Decode | None = None) -> Entry:
+def parse_entry(process: str, line: str, decode: DecodeTimestamp | None = None) -> Entry:
     """Read the line of one event of `process`, without its line end. Raises JournalError.
 
     `decode` reads timestamps; without it they are left out.
@@ -210,7 +210,7 @@ def parse_entry(process: str, line: str, decode: Decode | None = None) -> Entry:
 
 
 def _parse_more(
-    process: str, more: Sequence[str | None], decode: Decode | None
+    process: str, more: Sequence[str | None], decode: DecodeTimestamp | None
 ) -> tuple[Timestamp | None, tuple[Any, ...]]:
     timestamp, recorded = (EMPTY if text is None else text for text in more)
     values = [] if recorded == EMPTY else parse_payload(_parse_payload(recorded))
@@ -219,7 +219,7 @@ def _parse_more(
     return None if timestamp == EMPTY else _decoded(process, timestamp, decode), tuple(values)
 
 
-def _decoded(process: str, text: str, decode: Decode | None) -> Timestamp | None:
+def _decoded(process: str, text: str, decode: DecodeTimestamp | None) -> Timestamp | None:
     try:
         return None if decode is None else decode(process, text)
     except ValueError as error:
@@ -231,18 +231,18 @@ def _parse_payload(text: str) -> str:
     for character in ", %":
         text = text.replace(f"%{ord(character):02X}", character)
     try:
-        return canonical(text)
+        return canonical_payload(text)
     except PayloadError as error:
         raise JournalError(f"not an event: {error}") from None
 
 
-def _parse_found(text: str, decode: Decode | None) -> tuple[Message, ...]:
+def _parse_found(text: str, decode: DecodeTimestamp | None) -> tuple[Message, ...]:
     if text == EMPTY:
         return ()
     return tuple([_parse_message(item, decode) for item in text.split(",")])
 
 
-def _parse_message(text: str, decode: Decode | None) -> Message:
+def _parse_message(text: str, decode: DecodeTimestamp | None) -> Message:
     sender, _, rest = text.partition(":")
     stamp, has_more, rest = rest.partition(":")
     if not sender or not (stamp.isdigit() and stamp.isascii()):

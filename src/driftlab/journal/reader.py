@@ -5,7 +5,7 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from driftlab.clocks.catalogue import Decode
+from driftlab.clocks.catalogue import DecodeTimestamp
 from driftlab.journal.files import LINE_BYTES_MAX, TOO_LONG, LineChunk, UnreadableError, line_chunks
 from driftlab.journal.format import (
     COLUMNS,
@@ -58,7 +58,7 @@ class Journal(NamedTuple):
         return [note for note in self.notes if note.topic == topic]
 
 
-def read_journal(path: Path, decode: Decode | None = None) -> Journal:
+def read_journal(path: Path, decode: DecodeTimestamp | None = None) -> Journal:
     """Read one journal; `decode` reads timestamps, which are left out without it.
 
     Raises UnreadableError where there is no journal at all.
@@ -83,7 +83,9 @@ def after_header(pieces: Iterator[LineChunk]) -> Iterator[LineChunk]:
     yield from pieces
 
 
-def add_chunk(journal: Journal, number: int, stretch: LineChunk, decode: Decode | None) -> int:
+def add_chunk(
+    journal: Journal, number: int, stretch: LineChunk, decode: DecodeTimestamp | None
+) -> int:
     """Sort the lines of a stretch into a journal of which `number` lines were read.
 
     Returns how many were read then.
@@ -107,7 +109,7 @@ def is_torn(stretch: LineChunk) -> bool:
     return stretch.torn and bool(stretch.passed or stretch.text)
 
 
-def add_line(journal: Journal, number: int, raw: bytes, decode: Decode | None) -> None:
+def add_line(journal: Journal, number: int, raw: bytes, decode: DecodeTimestamp | None) -> None:
     """Sort one line, without its line end, into a journal."""
     if len(raw) > LINE_BYTES_MAX:
         journal.unread.append(UnreadLine(number, TOO_LONG))
@@ -148,7 +150,7 @@ def read_last(path: Path) -> Entry | None:
             window *= 8
 
 
-def read_journals(folder: Path, decode: Decode | None = None) -> list[Journal]:
+def read_journals(folder: Path, decode: DecodeTimestamp | None = None) -> list[Journal]:
     """Read the journals of one run, in name order. Raises UnreadableError."""
     paths = sorted(folder.glob("*" + JOURNAL_SUFFIX)) if folder.is_dir() else []
     if not paths:

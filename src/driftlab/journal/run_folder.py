@@ -14,6 +14,7 @@ from typing import Final
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import ScenarioError
 
 SCENARIO_FILE: Final = "scenario.toml"
 RUNS_FOLDER: Final = "runs"
@@ -94,8 +95,16 @@ def join_run_folder(folder: Folder, scenario: Scenario) -> None:
             there = file.read()
     except OSError as error:
         raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
-    if there and there != scenario.to_toml():
+    if there and not _describes(there, scenario):
         raise RunFolderError(f"{folder} holds another scenario; name another folder with --out")
+
+
+def _describes(text: str, scenario: Scenario) -> bool:
+    """Whether a TOML text, in whatever layout, describes this very scenario."""
+    try:
+        return Scenario.from_toml(text) == scenario
+    except ScenarioError:
+        return False
 
 
 def leave_run_folder(folder: Folder) -> None:

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from driftlab.clocks.catalogue import Decode, decoder_of
+from driftlab.clocks.catalogue import DecodeTimestamp, timestamp_decoder
 from driftlab.journal.files import CHUNK_BYTES, LINE_BYTES_MAX, LineChunk, line_chunks
 from driftlab.journal.header import read_header
 from driftlab.journal.journal_columns import JournalColumns, merge_by_line
@@ -45,7 +45,7 @@ class Roster(NamedTuple):
 
     places: dict[str, int]
     clock: str
-    decode: Decode | None
+    decode: DecodeTimestamp | None
     width: int
     group: int
     table: tuple[Array, Array, Array]
@@ -58,7 +58,7 @@ def roster_of(names: Sequence[str], clock: str) -> Roster:
     width, group = {
         "lamport": (0, 1), "vector": (size, size), "matrix": (size * size, size), "hybrid": (2, 2)
     }[clock]  # fmt: skip
-    decode = decoder_of(clock, places, size)
+    decode = timestamp_decoder(clock, places, size)
     return Roster(places, clock, decode, width, group, name_slots(names))
 
 

@@ -1,1 +1,1 @@
-"""The machine, pure: inputs in, effects out. It never knows which world it is in."""
+"""One machine of the model, as a pure state machine, and the process that it runs."""

@@ -1,28 +1,34 @@
-"""What a process asks for, and what its machine then asks of the host: values, never deeds.
+"""Effects: what a process asks for, their validation, and what a machine asks of its host.
 
-From what a process answered to what its machine posts and records; nonsense is refused.
+A process returns effects, the machine validates them and turns them into one
+event and its outgoing messages, and the host performs those. All are values.
 
-A message is named by its sender and its stamp, so one event sends at most one
-message to one peer; several peers may get different ones.
+Invariant: one event sends at most one message to one peer, because the sender
+and the Lamport clock of the event name the message. Several peers may get
+different payloads.
 """
 
 from collections.abc import Container, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from driftlab.clocks.clock import Timestamp
+from driftlab.errors import name_list
 from driftlab.model.event import Event
 from driftlab.model.payload import PayloadError, parse_payload, payload_text, quote
 
 
 class Send(NamedTuple):
-    """A process asks: send this to one peer, by name, or to several. `payload` is of JSON."""
+    """Effect: send a message to one peer, by name, or to several.
+
+    `payload` is a JSON value; None means that there is none.
+    """
 
     to: str | Sequence[str]
     payload: Any = None
 
 
 class Record(NamedTuple):
-    """A process asks: put this value, of JSON, on record with the event."""
+    """Effect: write a JSON value into the journal, with the event."""
 
     value: Any
 
@@ -32,9 +38,12 @@ Effects = Effect | Sequence[Effect] | None  # what a process may return; None as
 
 
 class Outgoing(NamedTuple):
-    """A machine asks its host: deliver a message to each target; they are in name order.
+    """A message that a machine asks its host to deliver.
 
-    `payload` is the text of JSON, None where there is nothing.
+    targets: the names of its targets, in name order.
+    stamp, timestamp: the sender's Lamport clock and that of its additional
+        clock, if any.
+    payload: JSON text, None if there is none.
     """
 
     targets: tuple[str, ...]
@@ -43,15 +52,20 @@ class Outgoing(NamedTuple):
     payload: str | None = None
 
 
-Step = tuple[Event, Sequence[Outgoing]]  # one tick: first record the event, then post the messages
+Step = tuple[Event, Sequence[Outgoing]]  # one tick: the event to record first, then what to send
 
 
 class InvalidEffectError(ValueError):
-    """A process returned what is no effect; the message says what it was."""
+    """A process returned something that is not an effect; the message says what."""
 
 
 class ValidatedEffects(NamedTuple):
-    """What one answer comes to: all targets in name order, what each gets, what is on record."""
+    """The effects of one tick.
+
+    targets: all targets, in name order.
+    outgoing: of each message its targets and its payload as JSON text.
+    recorded: the values to record.
+    """
 
     targets: tuple[str, ...]
     outgoing: Sequence[tuple[tuple[str, ...], str | None]]
@@ -61,45 +75,55 @@ class ValidatedEffects(NamedTuple):
 def validate_effects(
     answer: Any, peers: tuple[str, ...], known: Container[str] | None = None, own: str = ""
 ) -> ValidatedEffects:
-    """Read what a process returned. Raises NonsenseError.
+    """Return what a process asks for with the value that it returned.
 
-    `known` finds a peer's name sooner than the peers do; it may have, besides,
-    the process's own name, which is then `own`.
+    Args:
+        answer: the value returned: a Send, a Record, or a list or tuple of them.
+        peers: the names of the process's peers, in name order.
+        known: a container that finds names faster than `peers`; it may hold,
+            besides the peers, the process's own name.
+        own: the process's own name, if `known` holds it.
+
+    Raise InvalidEffectError if the value, a target or a payload is invalid.
     """
     known = peers if known is None else known
     if isinstance(answer, Send | Record):
         answer = (answer,)
     if not isinstance(answer, list | tuple):
         raise InvalidEffectError(f"{quote(answer)}; allowed: None, Send, Record or a list of them")
-    letters: list[tuple[tuple[str, ...], str | None]] = []
+    outgoing: list[tuple[tuple[str, ...], str | None]] = []
     recorded: list[Any] = []
     for effect in answer:
         if isinstance(effect, Send):
-            letters.append(validate_send(effect, peers, known, own))
+            outgoing.append(validate_send(effect, peers, known, own))
         elif isinstance(effect, Record):
-            recorded.append(_on_record(effect))
+            recorded.append(_validated_record(effect))
         else:
             raise InvalidEffectError(f"a list with {quote(effect)}; allowed: Send and Record")
     if len(recorded) > 1:
-        _on_record(Record(recorded))  # together they are no longer than one may be
-    letters = [letter for letter in letters if letter[0]]
-    return ValidatedEffects(_all_targets(letters, peers), letters, tuple(recorded))
+        _validated_record(Record(recorded))  # the limit holds for all values of an event together
+    outgoing = [message for message in outgoing if message[0]]
+    return ValidatedEffects(_combined_targets(outgoing, peers), outgoing, tuple(recorded))
 
 
 def validate_send(
     send: Send, peers: tuple[str, ...], known: Container[str], own: str
 ) -> tuple[tuple[str, ...], str | None]:
-    """Read one Send: whom it goes to, and its payload as text. Raises NonsenseError."""
+    """Return the targets of one Send, in name order, and its payload as JSON text.
+
+    The parameters after `send` are those of `validate_effects`. Raise
+    InvalidEffectError.
+    """
     to, payload = send
     if to is peers:
         targets = peers
     elif isinstance(to, str):
-        targets = (to,) if to in known and to != own else _refuse(to, peers)
+        targets = (to,) if to in known and to != own else _reject_target(to, peers)
     elif isinstance(to, list | tuple | set | frozenset):
         for name in to:
             if name not in peers:
-                _refuse(name, peers)
-        targets = _in_name_order(tuple(to), peers)
+                _reject_target(name, peers)
+        targets = _sorted_by_name(tuple(to), peers)
     else:
         raise InvalidEffectError(f"Send to {quote(to)}; allowed: the name of a peer, or several")
     if payload is None:
@@ -107,41 +131,37 @@ def validate_send(
     try:
         return targets, payload_text(payload)
     except PayloadError as error:
-        raise InvalidEffectError(f"Send with a payload that cannot travel: {error}") from None
+        raise InvalidEffectError(f"Send with an invalid payload: {error}") from None
 
 
-def _refuse(name: Any, peers: tuple[str, ...]) -> NoReturn:
-    raise InvalidEffectError(f"Send to {quote(name)}; its peers are {_listed(peers)}")
+def _reject_target(name: Any, peers: tuple[str, ...]) -> NoReturn:
+    raise InvalidEffectError(f"Send to {quote(name)}; its peers are {name_list(peers)}")
 
 
-def _in_name_order(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
+def _sorted_by_name(targets: tuple[str, ...], peers: tuple[str, ...]) -> tuple[str, ...]:
     if len(targets) < 2:
         return targets
     if len(set(targets)) < len(targets):
-        raise InvalidEffectError(f"Send to {_listed(targets)}: one of them twice")
+        raise InvalidEffectError(f"Send to {name_list(targets)}: a name occurs twice")
     return tuple(name for name in peers if name in targets)
 
 
-def _on_record(effect: Record) -> Any:
+def _validated_record(effect: Record) -> Any:
     try:
         return parse_payload(payload_text(effect.value))
     except PayloadError as error:
-        raise InvalidEffectError(f"Record of a value that cannot be written: {error}") from None
+        raise InvalidEffectError(f"Record of an invalid value: {error}") from None
 
 
-def _all_targets(
-    letters: Sequence[tuple[tuple[str, ...], str | None]], peers: tuple[str, ...]
+def _combined_targets(
+    outgoing: Sequence[tuple[tuple[str, ...], str | None]], peers: tuple[str, ...]
 ) -> tuple[str, ...]:
-    if len(letters) == 1:
-        return letters[0][0]
-    together = tuple(name for targets, _ in letters for name in targets)
+    if len(outgoing) == 1:
+        return outgoing[0][0]
+    together = tuple(name for targets, _ in outgoing for name in targets)
     if len(set(together)) < len(together):
         raise InvalidEffectError(
             "two Sends to one peer; a message is named by its sender and its clock, "
-            "so one tick sends at most one to each"
+            "so one tick sends at most one message to each peer"
         )
-    return _in_name_order(together, peers)
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(map(str, names if len(names) <= 12 else (*names[:11], "…")))
+    return _sorted_by_name(together, peers)

@@ -1,8 +1,8 @@
-"""Loading a process of the user from its file: `mine.py:Ring`.
+"""Loading a user's process from its file, as in `mine.py:Ring`.
 
-The file is run once a Python process, as an import would run it, and what it
-imports may lie beside it. If the file is the script that is running, its class
-is taken from there and nothing runs twice.
+The file is executed once in each operating-system process, as an import would
+do, and may import modules that lie beside it. If the file is the script that
+is running, its class is taken from there and nothing is executed twice.
 """
 
 import os
@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from functools import lru_cache
 from typing import Any, Final
 
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, name_list
 from driftlab.machine.machine import ProcessType
 from driftlab.machine.process import Process
 from driftlab.scenario.scenario import Scenario
@@ -20,74 +20,77 @@ DIE: Final = "die"
 
 
 class LoadError(DriftlabError):
-    """A file that gives no process; the message says why."""
+    """A file does not define the process that was asked for; the message says why."""
 
 
-_being_loaded: list[str] = []
+_loading: list[str] = []
 
 
 def forbid_reentrant_run() -> None:
-    """Raise LoadError if a file that is being loaded for its process begins to run machines."""
-    if _being_loaded:
+    """Raise LoadError if called while a file is loaded: it must not run machines."""
+    if _loading:
         raise LoadError(
-            f"process: {_being_loaded[-1]} runs machines while it is loaded for its process; "
+            f"process: {_loading[-1]} runs machines while its process is loaded; "
             'put that below `if __name__ == "__main__":`'
         )
 
 
 @lru_cache(maxsize=16)
 def load_process(name: str) -> ProcessType | None:
-    """Return what makes the process that a scenario names, None for the notes' die.
+    """Return the process class that a scenario names, None for the die of the assignment.
 
-    Raises LoadError.
+    Raise LoadError if the file cannot be loaded or does not define it.
     """
     if name == DIE:
         return None
-    file, _, wanted = name.rpartition(":")
-    found = getattr(_module(file), wanted, None)
+    file, _, class_name = name.rpartition(":")
+    found = getattr(_load_module(file), class_name, None)
     if not isinstance(found, type) or not issubclass(found, Process):
-        what = "there is no such class" if found is None else "it does not derive from Process"
+        fault = "there is no such class" if found is None else "it does not derive from Process"
         raise LoadError(
-            f"process: {name}: {what}; processes in the file: {_processes(_module(file))}"
+            f"process: {name}: {fault}; processes in the file: {_process_names(_load_module(file))}"
         )
     return found
 
 
-def _processes(module: Any) -> str:
+def _process_names(module: Any) -> str:
     names = [
         name
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Process) and value is not Process
     ]
-    return ", ".join(names if len(names) <= 12 else [*names[:11], "…"]) or "none"
+    return name_list(names) or "none"
 
 
 def with_absolute_process_path(scenario: Scenario) -> Scenario:
-    """Return a scenario whose process is found from any folder, by its whole path."""
+    """Return the scenario with the absolute path of its process's file."""
     if scenario.process == DIE:
         return scenario
-    file, _, wanted = scenario.process.rpartition(":")
-    return scenario.replace(process=f"{os.path.abspath(file)}:{wanted}")
+    file, _, class_name = scenario.process.rpartition(":")
+    return scenario.replace(process=f"{os.path.abspath(file)}:{class_name}")
 
 
 @lru_cache(maxsize=16)
-def _module(file: str) -> Any:
+def _load_module(file: str) -> Any:
     main = sys.modules.get("__main__")
     running = getattr(main, "__file__", None)
-    if running and _are_same(running, file):
+    if running and _is_same_file(running, file):
         return main
-    return _imported(file)
+    return _import_file(file)
 
 
-def _are_same(one: str, other: str) -> bool:
+def _is_same_file(one: str, other: str) -> bool:
     try:
         return os.path.samefile(one, other)
-    except OSError:  # one is no file: a script that came on standard input
+    except OSError:  # the running script came from standard input
         return False
 
 
-def _imported(file: str) -> Any:
-    from importlib.util import module_from_spec, spec_from_file_location  # only needed here
+def _import_file(file: str) -> Any:
+    from importlib.util import (  # slow to import, and only needed here
+        module_from_spec,
+        spec_from_file_location,
+    )
 
     if not os.path.isfile(file):
         raise LoadError(f"process: {file}: no such file")
@@ -95,29 +98,28 @@ def _imported(file: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
-    _being_loaded.append(file)
+    _loading.append(file)
     sys.modules[spec.name] = module
-    sys.path.append(
-        os.path.dirname(os.path.abspath(file))
-    )  # last: never before the standard library
+    # At the end, so that no file of the user's is imported in place of the standard library.
+    sys.path.append(os.path.dirname(os.path.abspath(file)))
     try:
-        with redirect_stdout(sys.stderr):  # standard output is for what was asked for
+        with redirect_stdout(sys.stderr):  # standard output belongs to the command
             spec.loader.exec_module(module)
     except SyntaxError as error:
         raise LoadError(f"process: {error.filename}, line {error.lineno}: {error.msg}") from error
     except (Exception, SystemExit) as error:
-        where = _line(error, file)
-        raise LoadError(f"process: {where}: {type(error).__name__}: {error}") from error
+        place = _innermost_line(error, file)
+        raise LoadError(f"process: {place}: {type(error).__name__}: {error}") from error
     finally:
-        _being_loaded.remove(file)
+        _loading.remove(file)
     return module
 
 
-def _line(error: BaseException, file: str) -> str:
+def _innermost_line(error: BaseException, file: str) -> str:
     """Return the innermost place in the user's file."""
-    where, trace = file, error.__traceback__
+    place, trace = file, error.__traceback__
     while trace is not None:
         if os.path.abspath(trace.tb_frame.f_code.co_filename) == os.path.abspath(file):
-            where = f"{file}, line {trace.tb_lineno}"
+            place = f"{file}, line {trace.tb_lineno}"
         trace = trace.tb_next
-    return where
+    return place

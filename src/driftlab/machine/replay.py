@@ -1,20 +1,23 @@
-"""Replay: a machine is fed again what it found, and must do again what it did.
+"""Replay: the recorded inputs, fed to a new machine, must give the recorded events.
 
-A difference means that a machine's effects depended on something that was not
-recorded, or that the journal was changed: a bug either way.
+A difference means that the machine's effects depended on something that is not
+recorded, or that the journal or the process was changed.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from driftlab.machine.failure import ProcessError
-from driftlab.machine.machine import Machine, ProcessType
+from driftlab.machine.machine import Machine, ProcessError, ProcessType
 from driftlab.model.event import Event, Message
 from driftlab.scenario.plan import MachinePlan
 
 
 class Input(NamedTuple):
-    """What one tick was given, and the event that came of it."""
+    """The inputs of one tick, and the event that they gave.
+
+    found: the messages that arrived, in queue order.
+    now_ns: what the machine's physical clock showed, in nanoseconds.
+    """
 
     event: Event
     found: Sequence[Message]
@@ -22,9 +25,9 @@ class Input(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """The first event that a replay does not repeat: what was recorded, what came out.
+    """The first event that a replay does not repeat.
 
-    `replayed` is a text where the process failed instead.
+    `replayed` is the message of the error if the process failed instead.
     """
 
     recorded: Event
@@ -34,13 +37,18 @@ class Difference(NamedTuple):
 def replay(
     plan: MachinePlan, recorded: Iterable[Input], process: ProcessType | None = None
 ) -> Difference | None:
-    """Feed a machine what each tick found; return the first difference, None if there is none."""
+    """Return the first difference between a replay and what was recorded, None if none.
+
+    Args: the plan of the machine, its recorded ticks from the first on, and its
+    process, by default the die of the assignment. Raise ProcessError if the
+    process cannot be created.
+    """
     machine = Machine(plan, process)
-    for number, (event, found, now_ns) in enumerate(recorded):
+    for tick, (event, found, now_ns) in enumerate(recorded):
         try:
-            again, _ = machine.tick(number, found, now_ns)
+            replayed, _ = machine.tick(tick, found, now_ns)
         except ProcessError as error:
             return Difference(event, str(error))
-        if again != event:
-            return Difference(event, again)
+        if replayed != event:
+            return Difference(event, replayed)
     return None

@@ -1,1 +1,1 @@
-"""Events, schedules and random streams: the vocabulary that every other layer shares."""
+"""Events, payloads, schedules, random streams and digests: what every layer above shares."""

@@ -1,18 +1,18 @@
-"""One 64-bit word for a whole run: two engines agree if it is the same.
+"""The digest of a run: one 64-bit word, the same for two engines if they agree.
 
-Every event of a machine is folded into that machine's word, in the order of
-its ticks; at the end the words of all machines are folded into one, in name
-order. So the digest says nothing of the order in which an engine visited the
-machines, and everything about what each of them did.
+Every event of a machine is mixed into that machine's word, in the order of its
+ticks. At the end the words of all machines are mixed into one, in name order.
+So the digest depends on what each machine did and not on the order in which an
+engine visited the machines.
 
-An event is first weighed: each field times an odd number of its own, summed
-modulo 2**64. Then it is folded in by a multiplication and a rotation, which
-are one-to-one. Hence a change of one field of one event always changes the
-digest; of any other two histories the digests agree by chance once in 2**64.
-It guards against mistakes, not against forgery.
+An event is first hashed: each field is multiplied by an odd number of its own,
+and the products are summed modulo 2**64. The hash is then mixed in by a
+multiplication and a rotation, which are bijections. Hence a change of one
+field of one event always changes the digest; two other histories have the same
+digest by chance once in 2**64. It detects mistakes, not forgery.
 
-The functions of whole numbers are also compiled and stand once more in the C
-program of the benchmarks; see dice for what that asks of them.
+The functions of whole numbers are also compiled, and written once more in the
+C program of the benchmarks; `random_streams` says what that demands of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,38 +26,44 @@ SEND: Final = 1
 RECEIVE: Final = 2
 KINDS: Final = ("internal", "send", "receive")
 
-NOBODY: Final = 0  # no sender, no target
-EVERYBODY: Final = (1 << 32) - 1  # every peer is a target, and there is more than one
+NO_PARTNER: Final = 0  # neither a sender nor a target
+ALL_PEERS: Final = (1 << 32) - 1  # several targets, which are then all peers
 
 _MASK: Final = (1 << 64) - 1
 _KIND: Final = 0x9E3779B97F4A7C15
-_OTHER: Final = 0xC2B2AE3D27D4EB4F
+_PARTNER: Final = 0xC2B2AE3D27D4EB4F
 _STAMP: Final = 0x165667B19E3779F9
 _TICK: Final = 0xD6E8FEB86659FD93
 _CLOCK: Final = 0xA0761D6478BD642F
 _QUEUE: Final = 0xE7037ED1A0B428DB
-_FOLD: Final = 0xFF51AFD7ED558CCD
-_TURN: Final = 29
-_REST: Final = 64 - _TURN
+_MULTIPLIER: Final = 0xFF51AFD7ED558CCD
+_ROTATION: Final = 29
+_ROTATION_REST: Final = 64 - _ROTATION
 
 
 def mix_in(word: int, more: int) -> int:
-    """Fold one more word into a digest."""
-    word = ((word ^ more) * _FOLD) & _MASK
-    return ((word << _TURN) & _MASK) | (word >> _REST)
+    """Return the digest `word` with one more word mixed in."""
+    word = ((word ^ more) * _MULTIPLIER) & _MASK
+    return ((word << _ROTATION) & _MASK) | (word >> _ROTATION_REST)
 
 
-def hash_event(tick: int, kind: int, other: int, stamp: int, clock: int, queue: int) -> int:
-    """Return the word of one event.
+def hash_event(tick: int, kind: int, partner: int, stamp: int, clock: int, queue: int) -> int:
+    """Return the hash of one event.
 
-    `other` is of a receive the sender's position plus 1, of a send to one peer
-    that peer's index among the peers plus 1, of a send to more EVERYBODY, of
-    an internal event NOBODY. `stamp` is of the message received, else 0.
+    Args:
+        tick: the number of the tick.
+        kind: INTERNAL, SEND or RECEIVE.
+        partner: of a receive the sender's position plus 1, of a send to one peer
+            its index among the peers plus 1, of a send to several ALL_PEERS, of
+            an internal event NO_PARTNER.
+        stamp: the Lamport clock that the received message carried, else 0.
+        clock: the Lamport clock of the event.
+        queue: the number of messages left in the inbox.
     """
     return (
         tick * _TICK
         + kind * _KIND
-        + other * _OTHER
+        + partner * _PARTNER
         + stamp * _STAMP
         + clock * _CLOCK
         + queue * _QUEUE
@@ -65,27 +71,27 @@ def hash_event(tick: int, kind: int, other: int, stamp: int, clock: int, queue: 
 
 
 def finish(digest: int, machine: int) -> int:
-    """Fold the word of the next machine in name order into the digest of the run."""
+    """Return the digest of a run with the word of the next machine in name order mixed in."""
     return mix_in(digest, mix(machine))
 
 
 def digest_of(history: Iterable[Event], names: Sequence[str], peers: Sequence[str]) -> int:
     """Return the word of one machine of a run.
 
-    `history` is all its events in order, `names` the names of all processes in
-    name order, `peers` those that it is linked to, in name order.
+    Args: all its events in order, the names of all processes in name order, and
+    the names of the machine's peers in name order.
     """
-    machine = MachineDigest({name: place for place, name in enumerate(names)}, peers)
+    machine = MachineDigest({name: position for position, name in enumerate(names)}, peers)
     for event in history:
         machine.add(event)
     return machine.word
 
 
 class MachineDigest:
-    """The word of one machine of a run, event by event, in order.
+    """The word of one machine, computed event by event.
 
-    `positions` are those of all processes by name, `peers` those that the
-    machine is linked to, in name order.
+    Args: the positions of all processes by name, and the names of the machine's
+    peers in name order.
     """
 
     __slots__ = ("_indices", "_positions", "word")
@@ -96,16 +102,16 @@ class MachineDigest:
         self._indices = {name: index for index, name in enumerate(peers)}
 
     def add(self, event: Event) -> None:
-        """Fold the next event in."""
-        other = NOBODY
+        """Mix the next event in."""
+        partner = NO_PARTNER
         if event.sender is not None:
-            other = self._positions[event.sender] + 1
+            partner = self._positions[event.sender] + 1
         elif event.targets:
-            single = len(event.targets) == 1
-            other = self._indices[event.targets[0]] + 1 if single else EVERYBODY
+            only_one = len(event.targets) == 1
+            partner = self._indices[event.targets[0]] + 1 if only_one else ALL_PEERS
         kind = KINDS.index(event.kind)
         stamp = event.stamp or 0
-        word = hash_event(event.tick, kind, other, stamp, event.clock, event.queue)
+        word = hash_event(event.tick, kind, partner, stamp, event.clock, event.queue)
         self.word = mix_in(self.word, word)
 
 

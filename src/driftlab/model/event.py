@@ -1,8 +1,9 @@
-"""The one currency of the house: events, and the messages that connect them.
+"""Events, and the messages that connect them.
 
-An event is what a process did at one tick. A message is named by its sender
-and its stamp: a Lamport clock rises strictly within one process, so no other
-identity is needed. Whatever further clock a run keeps rides beside it.
+An event is what a process did at one tick. Invariant: a message is named by its
+sender and the Lamport clock that it carries (`stamp`), because a Lamport clock
+rises with every event of a process. A run may keep an additional clock, whose
+timestamp the message then carries too.
 """
 
 from enum import StrEnum
@@ -12,7 +13,7 @@ from driftlab.clocks.clock import Timestamp
 
 
 class Kind(StrEnum):
-    """The three kinds of event of Lamport's model. A receive may send as well."""
+    """The three kinds of event in Lamport's model. A receive may also send."""
 
     INTERNAL = "internal"
     SEND = "send"
@@ -20,12 +21,13 @@ class Kind(StrEnum):
 
 
 class Message(NamedTuple):
-    """A message as it lies in an inbox.
+    """A message in transit or in an inbox.
 
-    Who sent it, the Lamport clock it carries (`stamp`), the timestamp of the
-    run's further clock, if it keeps one, and what a process of the user put
-    in, None where there is nothing. That is canonical text of JSON while the
-    message is on its way, and its value when a process receives it.
+    sender: the name of the process that sent it.
+    stamp: the Lamport clock of the send event.
+    timestamp: that event's timestamp of the run's additional clock, if any.
+    payload: what the sending process put in, None if nothing: canonical JSON
+        text in transit, the value when a process receives it.
     """
 
     sender: str
@@ -37,12 +39,13 @@ class Message(NamedTuple):
 class Event(NamedTuple):
     """One event of one process.
 
-    `sender` and `stamp` are of the message received: who sent it, and the
-    clock it carried; None where nothing was received. `targets` are whom the
-    event sends to, in name order. `clock` and `queue` (inbox length) are the
-    values after the event, `timestamp` that of the run's further clock, None
-    if it keeps none. `recorded` are the values, of JSON, that a process of the
-    user put on record.
+    process, tick, kind: whose event it is, at which tick, and of which kind.
+    sender, stamp: the sender of the message received and the Lamport clock
+        that it carried, None if nothing was received.
+    targets: the names of the processes that the event sends to, in name order.
+    clock, queue: the Lamport clock and the length of the inbox after the event.
+    timestamp: the event's timestamp of the run's additional clock, if any.
+    recorded: the JSON values that the process recorded.
     """
 
     process: str
@@ -57,6 +60,6 @@ class Event(NamedTuple):
     recorded: tuple[Any, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the event as plain values, its timestamp as text."""
+        """Return the fields as plain values, the timestamp as text."""
         timestamp = None if self.timestamp is None else self.timestamp.encode()
         return self._replace(timestamp=None)._asdict() | {"timestamp": timestamp}

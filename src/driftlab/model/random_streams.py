@@ -1,23 +1,22 @@
-"""Counter-based dice: every draw is a pure function of who draws, when and what for.
+"""Counter-based random numbers: each is a pure function of who draws, when and what for.
 
-There is no generator with a state that could be advanced in another order by
-another engine. A *stream* is a 64-bit key made from (seed, run, process,
-purpose); draw number `tick` of a stream is one keyed mixing of that number. A
-real run and a simulated one therefore throw the same dice, whatever order the
-work is done in.
+A *stream* is a 64-bit key made from (seed, run, process, purpose). Draw number
+`tick` of a stream is that number mixed with the key. There is no generator
+whose state another engine could advance in another order, so a real run and a
+simulation draw the same numbers whatever the order of work.
 
 The mixing is the SplitMix64 output function of Steele, Lea and Flood, "Fast
 Splittable Pseudorandom Number Generators" (OOPSLA 2014, section 3, variant
 "Mix13" of David Stafford). Using a generator as a function of a counter
 follows Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011).
-Good for experiments, not for secrets.
+Good for experiments, not for cryptography.
 
-These functions are also compiled, with every number a 64-bit word: no number
-of theirs is below zero, and what stands beside a word in a sum or a product
-is a word too.
+These functions are also compiled with unsigned 64-bit numbers, so no
+intermediate result may be negative and both operands of a sum or a product
+must be words.
 
-Who draws tick after tick gets a block of draws at once: the same mixing, of
-many words that lie side by side in one long number.
+A process that draws at nearly every tick gets its draws in blocks: the same
+mixing, applied to many words that lie side by side in one long integer.
 """
 
 from enum import IntEnum
@@ -25,20 +24,20 @@ from struct import Struct
 from typing import Final
 
 WORD_BITS: Final = 64
-DIE_BITS: Final = 40  # of a word; 40 bits times 2**23 peers still fit a signed 64-bit number
+DIE_BITS: Final = 40  # of a word; their product with 2**23 peers fits a signed 64-bit number
 _MASK: Final = (1 << WORD_BITS) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd: a Weyl sequence of full period
-BLOCK_WORDS: Final = 32  # more would hardly be faster, and take memory for every process
-_LANE_BITS: Final = 2 * WORD_BITS  # a word, and above it room for its products
+BLOCK_WORDS: Final = 32  # larger blocks are hardly faster, and take memory for every process
+_LANE_BITS: Final = 2 * WORD_BITS  # a word, and room above it for a product
 _LANES: Final = tuple(1 << lane * _LANE_BITS for lane in range(BLOCK_WORDS))
-_ONE_EACH: Final = sum(_LANES)  # a word times this has the word in every lane
-_MASK_EACH: Final = _MASK * _ONE_EACH
+_ONE_PER_LANE: Final = sum(_LANES)  # times a word: that word in every lane
+_MASK_PER_LANE: Final = _MASK * _ONE_PER_LANE
 _STEPS: Final = sum(((lane + 1) * _GOLDEN & _MASK) * one for lane, one in enumerate(_LANES))
-_WORD_EACH: Final = Struct("<" + "Q8x" * BLOCK_WORDS)
+_WORD_PER_LANE: Final = Struct("<" + "Q8x" * BLOCK_WORDS)
 
 
 class Purpose(IntEnum):
-    """What a draw decides. Two purposes never share a word. The numbers are for ever."""
+    """What a draw decides. Two purposes never share a word. The numbers must never change."""
 
     RATE = 1
     PHASE = 2
@@ -48,21 +47,22 @@ class Purpose(IntEnum):
 
 
 def mix(word: int) -> int:
-    """Scramble one 64-bit word into another; a bijection on 0 .. 2**64 - 1."""
+    """Return a 64-bit word mixed; a bijection on 0 .. 2**64 - 1."""
     return mix_lanes(word, _MASK)
 
 
 def mix_lanes(words: int, mask: int) -> int:
-    """Scramble each word of a number; `mask` has its 64 ones wherever a word lies."""
+    """Return a number with each of its words mixed; `mask` has 64 ones at each word's place."""
     words = ((words ^ (words >> 30 & mask)) * 0xBF58476D1CE4E5B9) & mask
     words = ((words ^ (words >> 27 & mask)) * 0x94D049BB133111EB) & mask
     return words ^ (words >> 31 & mask)
 
 
 def stream(seed: int, run: int, process: int, purpose: Purpose) -> int:
-    """Return the 64-bit key of one stream of draws.
+    """Return the 64-bit key of one stream.
 
-    `seed`, `run` and `process` (an index from 0) are whole numbers from 0 to 2**64 - 1.
+    Args: the scenario's seed, the number of the run, the position of the process
+    (whole numbers in 0 .. 2**64 - 1), and what the draws decide.
     """
     key = mix(_GOLDEN ^ seed)
     for word in (run, process, purpose):
@@ -71,21 +71,23 @@ def stream(seed: int, run: int, process: int, purpose: Purpose) -> int:
 
 
 def draw(key: int, tick: int) -> int:
-    """Return draw number `tick` (from 0) of the stream `key`: a word, uniform in 0 .. 2**64 - 1."""
+    """Return draw number `tick` (from 0) of the stream `key`, uniform in 0 .. 2**64 - 1."""
     return mix((key + _GOLDEN + tick * _GOLDEN) & _MASK)
 
 
 def draw_block(key: int, first: int) -> tuple[int, ...]:
-    """Return draws number `first` to `first + BLOCK_WORDS - 1`, in a fourth of the time each."""
-    words = (((key + first * _GOLDEN) & _MASK) * _ONE_EACH + _STEPS) & _MASK_EACH
-    return _WORD_EACH.unpack(mix_lanes(words, _MASK_EACH).to_bytes(_WORD_EACH.size, "little"))
+    """Return draws number `first` to `first + BLOCK_WORDS - 1`, four times faster than `draw`."""
+    words = (((key + first * _GOLDEN) & _MASK) * _ONE_PER_LANE + _STEPS) & _MASK_PER_LANE
+    return _WORD_PER_LANE.unpack(
+        mix_lanes(words, _MASK_PER_LANE).to_bytes(_WORD_PER_LANE.size, "little")
+    )
 
 
 def uniform_below(word: int, bound: int) -> int:
-    """Scale a 64-bit word to a whole number in 0 .. bound - 1 (bias below bound / 2**64)."""
+    """Return a 64-bit word scaled to 0 .. bound - 1 (the bias is below bound / 2**64)."""
     return mul_high(word, bound)
 
 
 def mul_high(one: int, other: int) -> int:
-    """Return the upper word of a product: what a machine's multiplication puts beside the lower."""
+    """Return the upper 64 bits of the product of two words."""
     return one * other >> WORD_BITS

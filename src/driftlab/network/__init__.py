@@ -1,1 +1,1 @@
-"""What happens between two machines: the wire protocol and the latency of a message."""
+"""What happens between two machines: the wire protocol, and the latency of messages."""

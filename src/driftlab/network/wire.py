@@ -1,22 +1,22 @@
-"""The wire, sans-I/O: bytes in, frames out; and the two sentences that frames carry.
+"""The wire protocol without I/O: bytes to frames, and the two sentences that frames carry.
 
 A frame is a 4-byte big-endian length and that many bytes of UTF-8. The first
 frame of a connection introduces the dialling machine: `Iam <name> <run id>`.
-Every later one is a message: `Hello <target(s)> <logical clock>`, as in
-`Hello B 17` or `Hello B,C 17`. A run that keeps a further clock adds its
-timestamp, as in `Hello B 17 3.9.17`; a message with something in it adds that
-as JSON, as in `Hello B 17 - {"token":1}`. `docs/wire.md` is the same for readers.
+Every later frame is a message: `Hello <target(s)> <logical clock>`, as in
+`Hello B 17` or `Hello B,C 17`. A run with an additional clock appends its
+timestamp, as in `Hello B 17 3.9.17`; a message with a payload appends that as
+JSON, as in `Hello B 17 - {"token":1}`. `docs/wire.md` specifies all of it.
 
-Law: every way of cutting a byte stream gives the same frames, and the same
-reason at the same place where the stream is broken.
+Invariant: the frames, and the reason and place at which a stream is broken, do
+not depend on how the stream is cut into pieces.
 """
 
 import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-FRAME_BYTES_MAX: Final = 65_536  # of UTF-8 in one frame, its length not counted
-STAMP_MAX: Final = 2**62  # half of what 64 bits hold: room to count on from it
+FRAME_BYTES_MAX: Final = 65_536  # of UTF-8 in one frame, without the 4 bytes of its length
+STAMP_MAX: Final = 2**62  # half of the 64-bit range, which leaves room to go on counting
 _LENGTH_BYTES: Final = 4
 
 TOKEN_CHARACTERS_MAX: Final = 64  # of a name or a run id
@@ -30,14 +30,17 @@ _IAM = re.compile(rf"Iam ({_TOKEN}) ({_TOKEN})", re.ASCII)
 
 
 class WireError(Exception):
-    """What a peer wrote is not of this wire; the message is the reason to be recorded."""
+    """What a peer wrote violates the protocol; the message says how."""
 
 
 class Hello(NamedTuple):
-    """A message on the wire: its targets, the sender's logical clock, and what is added.
+    """A message on the wire.
 
-    `timestamp` is that of the run's further clock as text, `payload` a text of
-    JSON, neither looked into; None where there is none.
+    targets: the names of all its targets.
+    stamp: the sender's Lamport clock.
+    timestamp: the text of the additional clock's timestamp, not yet decoded,
+        None if there is none.
+    payload: JSON text, not yet parsed, None if there is none.
     """
 
     targets: tuple[str, ...]
@@ -47,55 +50,55 @@ class Hello(NamedTuple):
 
 
 class Iam(NamedTuple):
-    """An introduction on the wire: who dials, and for which run."""
+    """An introduction on the wire: the name of the dialling machine, and its run."""
 
     name: str
     run_id: str
 
 
 class FrameDecoder:
-    """Cuts a stream of bytes into frames.
+    """Decodes a stream of bytes, fed in pieces, into frames.
 
-    After a bad frame `broken` holds the reason, nothing more is decoded, and
-    the frames before it have been returned.
+    After an invalid frame `broken` holds the reason. The frames before it have
+    been returned; nothing after it is decoded.
     """
 
     def __init__(self) -> None:
         self.broken: str | None = None
-        self._rest = b""
+        self._pending = b""
 
     @property
     def pending_bytes(self) -> int:
-        """How many bytes of an unfinished frame are held."""
-        return len(self._rest)
+        """The number of bytes of the unfinished frame."""
+        return len(self._pending)
 
     def feed(self, chunk: bytes) -> list[str]:
-        """Take in the next bytes and return the texts of the frames they complete."""
+        """Return the texts of the frames that the next bytes complete."""
         if self.broken is not None:
             return []
-        stream = self._rest + chunk if self._rest else chunk
+        stream = self._pending + chunk if self._pending else chunk
         frames: list[str] = []
-        at, end = 0, len(stream)
+        start, end = 0, len(stream)
         try:
-            while end - at >= _LENGTH_BYTES:
-                length = int.from_bytes(stream[at : at + _LENGTH_BYTES], "big")
+            while end - start >= _LENGTH_BYTES:
+                length = int.from_bytes(stream[start : start + _LENGTH_BYTES], "big")
                 if length > FRAME_BYTES_MAX:
                     raise WireError(f"a frame of {length} bytes; the limit is {FRAME_BYTES_MAX}")
-                stop = at + _LENGTH_BYTES + length
+                stop = start + _LENGTH_BYTES + length
                 if stop > end:
                     break
-                frames.append(_text(stream[at + _LENGTH_BYTES : stop]))
-                at = stop
+                frames.append(_decode_utf8(stream[start + _LENGTH_BYTES : stop]))
+                start = stop
         except WireError as error:
             self.broken = str(error)
-            self._rest = b""
+            self._pending = b""
             return frames
-        self._rest = stream[at:]
+        self._pending = stream[start:]
         return frames
 
 
 def frame(text: str) -> bytes:
-    """Return `text` as one frame. Raises ValueError over FRAME_BYTES_MAX."""
+    """Return `text` as one frame. Raise ValueError if it exceeds FRAME_BYTES_MAX."""
     payload = text.encode()
     if len(payload) > FRAME_BYTES_MAX:
         raise ValueError(f"a frame of {len(payload)} bytes; the limit is {FRAME_BYTES_MAX}")
@@ -105,7 +108,12 @@ def frame(text: str) -> bytes:
 def hello(
     targets: tuple[str, ...], stamp: int, timestamp: str | None = None, payload: str | None = None
 ) -> bytes:
-    """Return the frame of a message. Raises ValueError over FRAME_BYTES_MAX."""
+    """Return the frame of a message.
+
+    Args: the names of its targets, the sender's Lamport clock, the text of the
+    additional clock's timestamp and the JSON text of the payload, None for none.
+    Raise ValueError if the frame exceeds FRAME_BYTES_MAX.
+    """
     text = f"Hello {','.join(targets)} {stamp}"
     if timestamp is not None or payload is not None:
         text += f" {_ABSENT if timestamp is None else timestamp}"
@@ -113,26 +121,28 @@ def hello(
 
 
 def iam(name: str, run_id: str) -> bytes:
-    """Return the frame of an introduction."""
+    """Return the frame of an introduction: the own name, and the id of the run."""
     return frame(f"Iam {name} {run_id}")
 
 
 def parse_hello(text: str) -> Hello:
-    """Read a message. Raises WireError."""
+    """Return the message that a frame carries. Raise WireError if it is malformed."""
     hello, _, rest = text.partition(" ")
     names, _, rest = rest.partition(" ")
-    digits, has_more, rest = rest.partition(" ")
-    targets = _targets(names)
+    digits, has_extensions, rest = rest.partition(" ")
+    targets = _parse_targets(names)
     if hello != "Hello" or not targets or not _is_number(digits):
         raise WireError(f"{_quote(text)} is not a message; expected 'Hello <target(s)> <clock>'")
     stamp = int(digits)
     if stamp > STAMP_MAX:
         raise WireError(f"a clock of {stamp}; the limit is {STAMP_MAX}")
-    return _with_more(targets, stamp, text, rest) if has_more else Hello(targets, stamp)
+    if not has_extensions:
+        return Hello(targets, stamp)
+    return _parse_extensions(targets, stamp, text, rest)
 
 
-def _with_more(targets: tuple[str, ...], stamp: int, text: str, rest: str) -> Hello:
-    """Read what stands after the notes' fields: a timestamp or `-`, and perhaps a payload."""
+def _parse_extensions(targets: tuple[str, ...], stamp: int, text: str, rest: str) -> Hello:
+    """Return the message with what follows its clock: a timestamp or `-`, and maybe a payload."""
     timestamp, has_payload, payload = rest.partition(" ")
     if not _TIMESTAMP.fullmatch(timestamp) or (timestamp == _ABSENT and not has_payload):
         raise WireError(f"{_quote(text)} is not a message; after the clock comes a timestamp or -")
@@ -145,37 +155,37 @@ def _with_more(targets: tuple[str, ...], stamp: int, text: str, rest: str) -> He
 
 
 @lru_cache(maxsize=1024)
-def _targets(names: str) -> tuple[str, ...]:
-    """Part the names of targets; none if they are not well formed. Few ever differ in a run."""
+def _parse_targets(names: str) -> tuple[str, ...]:
+    """Return the names of targets, none if malformed. Cached: a run has few different texts."""
     return tuple(names.split(",")) if _TARGETS.fullmatch(names) else ()
 
 
 def _is_number(digits: str) -> bool:
-    """Whether these are decimal digits without a leading zero, not too many to be a clock."""
-    plain = digits.isdigit() and digits.isascii() and len(digits) <= _STAMP_DIGITS_MAX
-    return plain and (digits[0] != "0" or digits == "0")
+    """Whether a text is a decimal number without leading zeros, short enough for a clock."""
+    is_short = digits.isdigit() and digits.isascii() and len(digits) <= _STAMP_DIGITS_MAX
+    return is_short and (digits[0] != "0" or digits == "0")
 
 
 def parse_iam(text: str) -> Iam:
-    """Read an introduction. Raises WireError."""
+    """Return the introduction that a frame carries. Raise WireError if it is malformed."""
     match = _IAM.fullmatch(text)
     if match is None:
-        raise WireError(f"{_quote(text)} is no introduction; expected 'Iam <name> <run id>'")
+        raise WireError(f"{_quote(text)} is not an introduction; expected 'Iam <name> <run id>'")
     return Iam(match[1], match[2])
 
 
 def is_token(text: str) -> bool:
-    """Whether `text` can stand as a name or a run id on the wire."""
+    """Whether `text` is valid as a name or a run id on the wire."""
     return re.fullmatch(_TOKEN, text, re.ASCII) is not None
 
 
-def _text(payload: bytes) -> str:
+def _decode_utf8(payload: bytes) -> str:
     try:
         return payload.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise WireError(f"a frame that is not UTF-8: byte {error.start} of it") from None
+        raise WireError(f"a frame that is not UTF-8, at byte {error.start}") from None
 
 
 def _quote(text: str) -> str:
-    """Show what came, short and on one line."""
+    """Return a text as a literal on one line, shortened to 40 characters."""
     return ascii(text if len(text) <= 40 else text[:37] + "...")

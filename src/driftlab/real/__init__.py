@@ -1,1 +1,1 @@
-"""The hosts: the only rooms that touch a socket, a clock or a process."""
+"""Real runs: the launcher, the workers, and the TCP connections between their machines."""

@@ -1,4 +1,4 @@
-"""Addresses as people write them, HOST:PORT, and as sockets take them."""
+"""TCP addresses, written as HOST:PORT, and the sockets that listen at them."""
 
 import socket
 from typing import NamedTuple
@@ -7,11 +7,11 @@ from driftlab.errors import DriftlabError
 
 
 class AddressError(DriftlabError):
-    """An address that cannot be used, and what one looks like."""
+    """An address is malformed or cannot be used; the message says why."""
 
 
 class Address(NamedTuple):
-    """A host, by name or number, and a TCP port."""
+    """A host, by name or IP address, and a TCP port."""
 
     host: str
     port: int
@@ -22,32 +22,42 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Address":
-        """Read HOST:PORT, or [HOST]:PORT for IPv6. Raises AddressError."""
+        """Return the address written as HOST:PORT, or [HOST]:PORT for IPv6.
+
+        Raise AddressError if it is malformed.
+        """
         host, colon, port = text.rpartition(":")
         if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65535):
             raise AddressError(f"{text!r} is not an address; allowed: HOST:PORT, port 0 to 65535")
         return cls(host.removeprefix("[").removesuffix("]"), int(port))
 
     def resolve(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
-        """Look the host up, once, blocking. Raises AddressError."""
+        """Look the host up, blocking, and return the family and address for a socket.
+
+        Raise AddressError if the host is not found.
+        """
         try:
-            # As bytes, where ASCII does, lest the codec for international names be loaded.
+            # An ASCII host is passed as bytes, so that the slow IDNA codec is not loaded.
             host = self.host.encode() if self.host.isascii() else self.host
             found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise AddressError(f"{self}: {error.strerror}") from error
-        found.sort(key=lambda one: one[0] != socket.AF_INET)  # a name may mean ::1 and 127.0.0.1
+        found.sort(key=lambda one: one[0] != socket.AF_INET)  # prefer 127.0.0.1 to ::1
         family, _, _, _, address = found[0]
         return family, (str(address[0]), int(address[1]))
 
 
 def listen(address: Address, backlog: int) -> socket.socket:
-    """Return a non-blocking listening socket. Raises AddressError."""
-    family, where = address.resolve()
+    """Return a non-blocking listening socket.
+
+    `backlog` is the number of connections that may wait to be accepted. Raise
+    AddressError if the address cannot be bound.
+    """
+    family, socket_address = address.resolve()
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(where)
+        listener.bind(socket_address)
         listener.listen(backlog)
     except OSError as error:
         listener.close()

@@ -1,16 +1,15 @@
-"""Which descriptors are ready, asked of the kernel with a timeout exact to microseconds.
+"""The event loop of a machine: one thread that waits for sockets and for the next tick.
 
-The timeout of epoll counts whole milliseconds, rounded up, which alone would
-make a tick a millisecond late. `select` takes microseconds, but walks all it
-watches. So on Linux the two are joined: epoll watches the sockets, and
-`select` waits for the one descriptor of epoll. Elsewhere (macOS: kqueue) the
-selector's own timeout is exact enough.
+The loop runs callbacks of sockets and timers until an absolute time of the
+monotonic clock. It never waits busily and returns as soon after that time as
+the system allows.
 
-Waiting: one thread, many sockets, one next instant, and never a busy wait.
-
-A waiter serves callbacks for sockets and for instants until an absolute time
-of the monotonic clock. It returns as close after that time as the system
-allows; what it does meanwhile is bounded by what each callback does.
+A poller asks the kernel which sockets are ready, with a timeout exact to
+microseconds. The timeout of epoll counts whole milliseconds, rounded up, which
+would make every tick up to a millisecond late. `select` has an exact timeout,
+but scans all the descriptors that it watches. So on Linux epoll watches the
+sockets, and `select` waits for the single descriptor of epoll. On other
+systems (macOS: kqueue) the timeout of the standard selector is exact enough.
 """
 
 import select
@@ -29,28 +28,28 @@ Callback = Callable[[], None]
 
 
 class Poller(Protocol):
-    """Watches descriptors, each with what to call when it is ready."""
+    """Watches file descriptors and returns the callbacks of those that are ready."""
 
     def watch(self, fd: int, events: int, callback: Callback) -> None:
-        """Watch `fd` for READ, WRITE or both; replaces what was watched before."""
+        """Watch `fd` for READ, WRITE or both, in place of what it was watched for before."""
 
     def forget(self, fd: int) -> None:
-        """Watch `fd` no longer, if it was watched at all; do so before closing it."""
+        """Stop watching `fd`, if it is watched. Call this before closing it."""
 
-    def ready(self, left_ns: int) -> list[Callback]:
-        """Wait at most so long, not at all for 0 or less; return the callbacks of what is ready."""
+    def ready(self, timeout_ns: int) -> list[Callback]:
+        """Return the callbacks of what is ready; wait for it for at most `timeout_ns`."""
 
     def close(self) -> None:
-        """Close the poller; the sockets belong to those who watch them."""
+        """Close the poller, but not the sockets that it watches."""
 
 
 def make_poller() -> Poller:
-    """Return the best poller of this system."""
+    """Return the most exact poller of this system."""
     return _Epoll() if sys.platform.startswith("linux") else _Selector()
 
 
-def ask_for_exact_timers() -> None:
-    """Ask Linux not to delay this process's wake-ups to save power, by 50 µs if not told so."""
+def request_exact_timers() -> None:
+    """Ask Linux not to delay wake-ups of this process, which by default it does by up to 50 µs."""
     with suppress(OSError), open("/proc/self/timerslack_ns", "w") as slack:
         slack.write("1")
 
@@ -65,7 +64,7 @@ if sys.platform.startswith("linux"):
     class _Epoll:
         def __init__(self) -> None:
             self._epoll = select.epoll()
-            self._itself = [self._epoll.fileno()]
+            self._own_fd = [self._epoll.fileno()]
             self._callbacks: dict[int, Callback] = {}
 
         def watch(self, fd: int, events: int, callback: Callback) -> None:
@@ -79,8 +78,8 @@ if sys.platform.startswith("linux"):
             if self._callbacks.pop(fd, None) is not None:
                 self._epoll.unregister(fd)
 
-        def ready(self, left_ns: int) -> list[Callback]:
-            if left_ns > 0 and not select.select(self._itself, (), (), left_ns / 1e9)[0]:
+        def ready(self, timeout_ns: int) -> list[Callback]:
+            if timeout_ns > 0 and not select.select(self._own_fd, (), (), timeout_ns / 1e9)[0]:
                 return []
             ready = self._epoll.poll(0)
             return [self._callbacks[fd] for fd, _ in ready] if ready else []
@@ -103,47 +102,46 @@ class _Selector:
         if fd in self._selector.get_map():
             self._selector.unregister(fd)
 
-    def ready(self, left_ns: int) -> list[Callback]:
-        return [key.data for key, _ in self._selector.select(max(0, left_ns) / 1e9)]
+    def ready(self, timeout_ns: int) -> list[Callback]:
+        return [key.data for key, _ in self._selector.select(max(0, timeout_ns) / 1e9)]
 
     def close(self) -> None:
         self._selector.close()
 
 
-__all__ = ["READ", "WRITE", "Callback", "EventLoop"]
-
 LONG_WAIT_NS: Final = 20_000_000
 WAKE_EARLY_NS: Final = 500_000
-_TURN_NS_MAX: Final = 3_600_000_000_000  # look again after an hour; no timeout overflows
+_WAIT_NS_MAX: Final = 3_600_000_000_000  # an hour, so that no timeout overflows
 
 
 class EventLoop:
-    """Serves sockets and instants. `halt` makes it return at once, now and for ever."""
+    """Runs the callbacks of sockets and timers. After `stop` it returns at once, for ever."""
 
     def __init__(self) -> None:
         self.stopped = False
         self._poller = make_poller()
-        self._instants: list[tuple[int, int, Callback]] = []  # negated, so the soonest is last
-        self._order = 0  # ties between instants are served in the order they were asked for
+        self._timers: list[tuple[int, int, Callback]] = []  # negated: the next one is last
+        self._timer_count = 0  # timers of the same instant run in the order of their creation
         self.watch = self._poller.watch
         self.forget = self._poller.forget
         self.close = self._poller.close
 
     def call_at(self, instant_ns: int, callback: Callback) -> None:
-        """Call back once, at or after an instant of the monotonic clock."""
-        self._order += 1
-        insort(self._instants, (-instant_ns, -self._order, callback))
+        """Call back once, at or after an instant of the monotonic clock, in nanoseconds."""
+        self._timer_count += 1
+        insort(self._timers, (-instant_ns, -self._timer_count, callback))
 
     def stop(self) -> None:
-        """Return from serving, this time and every time."""
+        """Return from the current and every later call of `run_until` and `run_while`."""
         self.stopped = True
 
     def run_until(self, instant_ns: int) -> int:
-        """Serve until an instant, at least once even if that is past, or until halted.
+        """Run callbacks until an instant, at least once even if it is past, or until stopped.
 
-        Returns the time at which the wait was over. A long wait is broken a
-        little before its end: a process that has slept for long wakes slowly,
-        its code and its memory being out of the processor's caches.
+        Return the time at which the wait ended, in nanoseconds of the monotonic
+        clock. A long wait is split in two, the second one short, because a
+        process that has slept for long wakes slowly: its code and memory are no
+        longer in the processor's caches.
         """
         now_ns = monotonic_ns()
         while not self.stopped:
@@ -154,19 +152,19 @@ class EventLoop:
                 break
         return now_ns
 
-    def run_while(self, waiting: Callable[[], bool]) -> None:
-        """Serve as long as `waiting` says so, or until halted."""
-        while not self.stopped and waiting():
+    def run_while(self, condition: Callable[[], bool]) -> None:
+        """Run callbacks while `condition()` is true, or until stopped."""
+        while not self.stopped and condition():
             now_ns = monotonic_ns()
-            self._run_once(now_ns, now_ns + _TURN_NS_MAX)
+            self._run_once(now_ns, now_ns + _WAIT_NS_MAX)
 
     def _run_once(self, now_ns: int, instant_ns: int) -> int:
-        """Wait for sockets or for the next instant, serve what is due, return the time."""
-        instants = self._instants
-        wake_ns = min(-instants[-1][0], instant_ns) if instants else instant_ns
-        for callback in self._poller.ready(min(wake_ns - now_ns, _TURN_NS_MAX)):
+        """Wait once, for sockets, the next timer or an instant; run callbacks; return the time."""
+        timers = self._timers
+        wake_ns = min(-timers[-1][0], instant_ns) if timers else instant_ns
+        for callback in self._poller.ready(min(wake_ns - now_ns, _WAIT_NS_MAX)):
             callback()
         now_ns = monotonic_ns()
-        while instants and -instants[-1][0] <= now_ns:
-            instants.pop()[2]()
+        while timers and -timers[-1][0] <= now_ns:
+            timers.pop()[2]()
         return now_ns

@@ -1,8 +1,9 @@
-"""Incidents: what went wrong between a host and its peers, recorded and counted.
+"""Incidents: what went wrong between a machine and its peers, recorded and counted.
 
-An incident is not an event: it has no tick and moves no clock. The machine
-goes on. A peer that causes them without end fills no disk: after
-INCIDENTS_RECORDED_MAX lines they are only counted, and the end line says how many.
+An incident is not an event: it has no tick and advances no clock, and the
+machine goes on. At most INCIDENTS_RECORDED_MAX are recorded, so that a peer
+that causes them without end does not fill the disk; the others are counted, and
+the last line of the journal has their number.
 """
 
 from collections.abc import Callable
@@ -13,11 +14,15 @@ from driftlab.journal.utc import utc_text
 
 INCIDENTS_RECORDED_MAX: Final = 1_000
 
-NoteSink = Callable[[str, dict[str, object]], None]
+NoteSink = Callable[[str, dict[str, object]], None]  # (topic, fields)
 
 
 class Incidents:
-    """Records what happens on the channels, through a sink for notes."""
+    """Records the incidents of one machine.
+
+    Args: the sink that writes notes into the journal, and a callback that gets
+    the same as one line of text.
+    """
 
     def __init__(
         self, sink: NoteSink, on_incident: Callable[[str], None] = lambda line: None
@@ -25,15 +30,19 @@ class Incidents:
         self.count = 0
         self._sink = sink
         self._on_incident = on_incident
-        self._over = False
+        self._is_muted = False
 
-    def run_is_over(self) -> None:
-        """Record nothing more: from here on peers close their connections because they are done."""
-        self._over = True
+    def mute(self) -> None:
+        """Record nothing more, because the run is over and peers close their connections."""
+        self._is_muted = True
 
     def record(self, what: str, peer: str, reason: str) -> None:
-        """Record one incident: `what` is one word or two with a hyphen, `reason` a sentence."""
-        if self._over:
+        """Record one incident.
+
+        Args: its name, one or two words with a hyphen, which journals hold; the
+        name of the peer, `?` if unidentified; and the reason, as text.
+        """
+        if self._is_muted:
             return
         self.count += 1
         if self.count > INCIDENTS_RECORDED_MAX:

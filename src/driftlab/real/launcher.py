@@ -1,14 +1,18 @@
-"""The launcher: starts the machines of one run together, follows them, ends them, reaps them.
+"""The launcher: starts the workers of one run, follows them, stops them and reaps them.
 
-It binds every listening socket itself and hands it over, so no port is raced
-for and no connection can come too early. It gates the machines until the mesh
-is complete, and then names one common start instant. A worker that dies is
-noted and the others go on. Every worker ends when its pipe from the launcher
-ends, so nothing is left behind, however the launcher dies.
+It binds every listening socket itself and hands it to the worker, so that no
+port is raced for and no connection can come too early. When the mesh is
+complete, every machine connected to all its peers, it orders one common start
+instant. If a worker dies the others go on. A worker ends when its pipe from the
+launcher ends, so no worker is left behind, however the launcher dies.
+
+Every machine needs file descriptors; `reserve_file_descriptors` makes sure that
+there are enough before anything is started.
 """
 
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -22,42 +26,52 @@ from time import monotonic_ns
 from types import FrameType
 from typing import Final, NamedTuple
 
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, counted, name_list
 from driftlab.journal.format import COMPLETE, JOURNAL_SUFFIX
 from driftlab.real.addresses import Address, AddressError, listen
-from driftlab.real.worker_config import WorkerConfig
+from driftlab.real.tcp_host import WorkerConfig
 from driftlab.scenario.plan import MachinePlan
 
+REAL_MACHINES_MAX: Final = 1_000  # each is a process, each pair has two connections
 LOOPBACK: Final = "127.0.0.1"
-MESH_NS_MAX: Final = 60_000_000_000  # from the first worker to a complete mesh
-START_LEAD_NS: Final = 10_000_000  # from the start order to the start instant, and
-START_LEAD_EACH_NS: Final = 500_000  # for each machine that has to be told
-GRACE_NS: Final = 2_000_000_000  # for late ticks after the end of the run
+MESH_NS_MAX: Final = 60_000_000_000  # from the start of the first worker to a complete mesh
+START_LEAD_NS: Final = 10_000_000  # from the start order to the start instant
+START_LEAD_EACH_NS: Final = 500_000  # additional lead for each machine
+GRACE_NS: Final = 2_000_000_000  # after the end of the run, for late ticks
 REAP_NS_MAX: Final = 5_000_000_000
 PROGRESS_EVERY_NS: Final = 200_000_000
 _BACKLOG_SPARE: Final = 64
+_SPARE_FDS: Final = 48  # for the interpreter, a selector, unidentified connections and a journal
 
-# A worker must find this package wherever it is, and must not find the user's files: a socket.py
-# in the working folder would stand before the standard library. Hence -P, and the path at the end.
-_HOUSE: Final = str(Path(__file__).parents[2])
+# A worker must find this package, and must not import a socket.py of the user's in place of the
+# standard library's. Hence -P, and the package's folder at the end of the path.
+_PACKAGE_ROOT: Final = str(Path(__file__).parents[2])
 _WORKER_PROGRAM: Final = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from driftlab.real.worker import main; sys.exit(main(int(sys.argv[2])))"
 )
 
-OnProgress = Callable[[int], None]
+OnProgress = Callable[[int], None]  # (real nanoseconds since the start)
+
+
+class TooManyMachinesError(DriftlabError):
+    """A run needs more open files or processes than this system allows."""
 
 
 class LaunchError(DriftlabError):
-    """A run that could not be started; nothing of it is recorded, no worker is left."""
+    """A run could not be started. Nothing of it is recorded and no worker is left."""
 
 
 class WorkerBugError(Exception):
-    """A worker failed before the start, by a bug of ours; carries the worker's traceback."""
+    """A worker failed before the start because of a bug in driftlab; has its traceback."""
 
 
 class LaunchOutcome(NamedTuple):
-    """How a run ended: for each machine `complete` or why not, and whether it was interrupted."""
+    """How a run ended.
+
+    ends: for each machine `complete`, or the reason why it took fewer ticks.
+    interrupted: whether a signal stopped the run.
+    """
 
     ends: dict[str, str]
     interrupted: bool
@@ -69,7 +83,7 @@ class LaunchOutcome(NamedTuple):
 
 
 class _Worker:
-    """The launcher's side of one worker: its process, and what it has reported."""
+    """The launcher's view of one worker: its process and its reports."""
 
     def __init__(self, plan: MachinePlan, listener: socket.socket) -> None:
         self.name = plan.name
@@ -79,14 +93,14 @@ class _Worker:
         self.is_gone = False
         self.failure = ""
         self.is_bug = False
-        self._heard = b""
+        self._unfinished = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _WORKER_PROGRAM, _HOUSE, str(listener.fileno())],
+            [sys.executable, "-P", "-c", _WORKER_PROGRAM, _PACKAGE_ROOT, str(listener.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
             pass_fds=[listener.fileno()],
-            process_group=0,  # Ctrl-C is for the launcher, which then stops the workers
+            process_group=0,  # Ctrl-C reaches the launcher only, which then stops the workers
         )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -94,15 +108,15 @@ class _Worker:
         self.reports = self.process.stdout
 
     def order(self, line: str) -> None:
-        """Tell the worker; one that is gone hears nothing, and its reports end."""
-        with suppress(BrokenPipeError):
+        """Send an order."""
+        with suppress(BrokenPipeError):  # the worker is gone, as the end of its reports will show
             self.orders.write(line.encode())
 
-    def hear(self) -> None:
-        """Take in what the worker reports."""
+    def read_reports(self) -> None:
+        """Read the reports that have arrived."""
         chunk = os.read(self.reports.fileno(), 65_536)
         self.is_gone = self.is_gone or not chunk
-        *lines, self._heard = (self._heard + chunk).split(b"\n")
+        *lines, self._unfinished = (self._unfinished + chunk).split(b"\n")
         for line in lines:
             topic, _, text = line.decode().partition(" ")
             self.is_ready = self.is_ready or topic == "ready"
@@ -113,7 +127,10 @@ class _Worker:
                 self.is_bug = topic == "bug"
 
     def end(self, stop_reason: str) -> str:
-        """Say how it ended, once reaped."""
+        """Return `complete` or why the worker took fewer ticks, once it was reaped.
+
+        `stop_reason` is the reason that the launcher stopped it for.
+        """
         code = self.process.returncode
         if self.failure:
             return self.failure
@@ -129,40 +146,48 @@ def launch(
     folder: str,
     run_id: str,
     order: str,
-    on_beat: OnProgress = lambda elapsed_ns: None,
+    on_progress: OnProgress = lambda elapsed_ns: None,
 ) -> LaunchOutcome:
-    """Run the machines of one run, journals into `folder`, and return how they ended.
+    """Run the machines of one run and return how they ended.
 
-    `on_beat` is called about five times a second with the real nanoseconds
-    since the start. Ask `require_files_for` first. Raises LaunchError
-    and WorkerBugError, both only before the start.
+    Args:
+        plans: the plans of all machines.
+        folder: the existing folder to write the journals into.
+        run_id: the id of the run, a token of the wire.
+        order: the scenario's `order`, "peers" or "arrival".
+        on_progress: called about five times a second with the real nanoseconds
+            since the start.
+
+    Call `reserve_file_descriptors` first. Raise LaunchError or WorkerBugError,
+    both only before the start.
     """
     with _Signals() as signals:
-        return _Launch(plans, folder, run_id, order, signals, on_beat).run()
+        return _Launch(plans, folder, run_id, order, signals, on_progress).run()
 
 
 class _Signals:
-    """Counts requests to stop, of a person (Ctrl-C) or of the system, instead of dying of them.
+    """Counts SIGINT, SIGTERM and SIGHUP, so that they stop the run in order.
 
-    Outside the main thread Python delivers no signals, and this does nothing.
+    Python delivers signals to the main thread only; in another one this does
+    nothing.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+        self._old_handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def __enter__(self) -> "_Signals":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks for that
-                    self._before[number] = signal.signal(number, self._count)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                    self._old_handlers[number] = signal.signal(number, self._count)
         return self
 
     def _count(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
 
     def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._old_handlers.items():
             signal.signal(number, handler)
 
 
@@ -176,7 +201,7 @@ class _Launch:
         run_id: str,
         order: str,
         signals: _Signals,
-        on_beat: OnProgress,
+        on_progress: OnProgress,
     ) -> None:
         self._plans = plans
         self._folder = folder
@@ -184,12 +209,12 @@ class _Launch:
         self._run_id = run_id
         self._order = order
         self._signals = signals
-        self._on_beat = on_beat
-        self._hands: list[_Worker] = []
+        self._on_progress = on_progress
+        self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> LaunchOutcome:
-        """Start, gate, follow, end. Whatever happens on the way, no worker is left."""
+        """Start the workers, follow the run and end it. In any case no worker is left."""
         try:
             self._spawn()
             self._await_mesh()
@@ -211,50 +236,49 @@ class _Launch:
             for plan, listener in zip(self._plans, listeners, strict=True):
                 if self._signals.count:
                     return
-                self._demand_in_time(f"{len(self._hands)} of {len(self._plans)} machines started")
-                self._hands.append(_Worker(plan, listener))
-                self._assign(self._hands[-1], plan, addresses)
+                self._require_in_time(f"{len(self._workers)} of {len(self._plans)} started")
+                self._workers.append(_Worker(plan, listener))
+                self._configure(self._workers[-1], plan, addresses)
         except (OSError, AddressError) as error:
             raise LaunchError(f"cannot start {len(self._plans)} machines: {error}") from error
         finally:
             for listener in listeners:
                 listener.close()
 
-    def _assign(self, hand: _Worker, plan: MachinePlan, addresses: dict[str, Address]) -> None:
+    def _configure(self, worker: _Worker, plan: MachinePlan, addresses: dict[str, Address]) -> None:
         journal = f"{self._folder}/{plan.name}{JOURNAL_SUFFIX}"
         peers = tuple(addresses[peer] for peer in plan.peers)
-        assignment = WorkerConfig(plan, peers, self._run_id, self._order, str(journal))
-        hand.order(assignment.to_line())
-        self._selector.register(hand.reports, selectors.EVENT_READ, hand)
+        config = WorkerConfig(plan, peers, self._run_id, self._order, str(journal))
+        worker.order(config.to_line())
+        self._selector.register(worker.reports, selectors.EVENT_READ, worker)
 
     def _await_mesh(self) -> None:
-        """Wait until every machine is connected to every other."""
-        while not all(hand.is_ready for hand in self._hands) and not self._signals.count:
-            self._listen(PROGRESS_EVERY_NS)
-            for hand in self._hands:
-                if hand.is_gone:
-                    raise self._failure(hand)
-            missing = [hand.name for hand in self._hands if not hand.is_ready]
-            listed = missing if len(missing) <= 12 else [*missing[:11], f"… ({len(missing)})"]
+        """Wait until every machine is connected to all its peers. Raise LaunchError."""
+        while not all(worker.is_ready for worker in self._workers) and not self._signals.count:
+            self._read_reports(PROGRESS_EVERY_NS)
+            for worker in self._workers:
+                if worker.is_gone:
+                    raise self._start_failure(worker)
+            missing = [worker.name for worker in self._workers if not worker.is_ready]
             if missing:
-                self._demand_in_time(f"not connected: {', '.join(listed)}")
+                self._require_in_time(f"not connected: {name_list(missing)}")
 
-    def _demand_in_time(self, state: str) -> None:
-        """Raise LaunchError if the mesh should stand by now."""
+    def _require_in_time(self, state: str) -> None:
+        """Raise LaunchError if the mesh took too long; `state` says how far it is."""
         if monotonic_ns() > self._deadline_ns:
             raise LaunchError(
                 f"no complete mesh within {MESH_NS_MAX / 1e9:g} s: {state}; "
                 "fewer machines, or a faster computer"
             )
 
-    def _failure(self, hand: _Worker) -> Exception:
-        hand.process.wait()
-        if hand.is_bug:
-            return WorkerBugError(f"machine {hand.name}:\n{hand.failure}")
-        return LaunchError(f"machine {hand.name}: {hand.end('ended before the start')}")
+    def _start_failure(self, worker: _Worker) -> Exception:
+        worker.process.wait()
+        if worker.is_bug:
+            return WorkerBugError(f"machine {worker.name}:\n{worker.failure}")
+        return LaunchError(f"machine {worker.name}: {worker.end('ended before the start')}")
 
     def _follow_to_the_end(self) -> None:
-        """Follow the run; if watching it fails, still end it in order, then say so."""
+        """Start and follow the run; if `on_progress` raises, end the run in order first."""
         try:
             self._follow(self._start())
         except BaseException:
@@ -262,65 +286,103 @@ class _Launch:
             raise
 
     def _start(self) -> int:
-        start_ns = monotonic_ns() + START_LEAD_NS + START_LEAD_EACH_NS * len(self._hands)
-        for hand in self._hands:
-            hand.order(f"start {start_ns}\n")
+        start_ns = monotonic_ns() + START_LEAD_NS + START_LEAD_EACH_NS * len(self._workers)
+        for worker in self._workers:
+            worker.order(f"start {start_ns}\n")
         return start_ns
 
     def _follow(self, start_ns: int) -> None:
-        """Wait for the end of the run, and then for late ticks; or for Ctrl-C."""
+        """Wait for the end of the run and then for late ticks, or for a signal."""
         end_ns = start_ns + self._plans[0].schedule.real_ns(self._plans[0].end_ns)
-        beat_ns = start_ns
+        report_ns = start_ns
         while not self._signals.count:
             now_ns = monotonic_ns()
             wait_ns = self._deadline(end_ns) - now_ns
             if wait_ns <= 0:
                 return
-            if now_ns >= beat_ns:
-                self._on_beat(now_ns - start_ns)
-                beat_ns = now_ns + PROGRESS_EVERY_NS
-            self._listen(min(wait_ns, beat_ns - now_ns))
+            if now_ns >= report_ns:
+                self._on_progress(now_ns - start_ns)
+                report_ns = now_ns + PROGRESS_EVERY_NS
+            self._read_reports(min(wait_ns, report_ns - now_ns))
 
     def _deadline(self, end_ns: int) -> int:
-        """When to stop: at the end, after a grace for late ticks, or at once if all are gone."""
-        if all(hand.is_gone for hand in self._hands):
+        """Return when to stop: at the end, later if ticks are late, now if all are gone."""
+        if all(worker.is_gone for worker in self._workers):
             return 0
-        is_over = all(hand.is_done or hand.is_gone for hand in self._hands)
+        is_over = all(worker.is_done or worker.is_gone for worker in self._workers)
         return end_ns if is_over else end_ns + GRACE_NS
 
-    def _listen(self, timeout_ns: int) -> None:
+    def _read_reports(self, timeout_ns: int) -> None:
+        """Read the reports that have arrived, after waiting at most `timeout_ns`."""
         for key, _ in self._selector.select(max(0, timeout_ns) / 1e9):
-            key.data.hear()
+            key.data.read_reports()
             if key.data.is_gone:
                 self._selector.unregister(key.fileobj)
 
     def _finish(self, reason: str) -> LaunchOutcome:
-        """Stop every worker and reap it; one that does not end in time is killed.
+        """Stop and reap every worker, and return how the run ended.
 
-        All stop before the first closes its connections, so that none takes
-        the end of another for an incident.
+        All workers stop before the first closes its connections, so that none
+        records the end of another as an incident. A worker that does not end in
+        time is killed.
         """
-        for hand in self._hands:
-            hand.order(f"stop {reason}\n")
-        self._listen_until(lambda hand: hand.is_stopped or hand.is_gone)
-        for hand in self._hands:
-            hand.orders.close()
-        self._listen_until(lambda hand: hand.is_gone)
+        for worker in self._workers:
+            worker.order(f"stop {reason}\n")
+        self._read_reports_until(lambda worker: worker.is_stopped or worker.is_gone)
+        for worker in self._workers:
+            worker.orders.close()
+        self._read_reports_until(lambda worker: worker.is_gone)
         self._kill_and_reap()
-        ends = {hand.name: hand.end(reason) for hand in self._hands}
+        ends = {worker.name: worker.end(reason) for worker in self._workers}
         return LaunchOutcome(ends, interrupted=bool(self._signals.count))
 
-    def _listen_until(self, holds: Callable[[_Worker], bool]) -> None:
+    def _read_reports_until(self, condition: Callable[[_Worker], bool]) -> None:
         deadline_ns = monotonic_ns() + REAP_NS_MAX
-        while not all(holds(hand) for hand in self._hands) and monotonic_ns() < deadline_ns:
-            self._listen(PROGRESS_EVERY_NS)
+        while (
+            not all(condition(worker) for worker in self._workers) and monotonic_ns() < deadline_ns
+        ):
+            self._read_reports(PROGRESS_EVERY_NS)
 
     def _kill_and_reap(self) -> None:
-        """Leave nothing: close the pipes, kill who is still there, reap all."""
-        for hand in self._hands:
-            hand.orders.close()
-            if not hand.is_gone:
-                hand.process.kill()
-            hand.process.wait()
-            hand.reports.close()
+        """Close the pipes, kill the workers that still run, and reap all."""
+        for worker in self._workers:
+            worker.orders.close()
+            if not worker.is_gone:
+                worker.process.kill()
+            worker.process.wait()
+            worker.reports.close()
         self._selector.close()
+
+
+def reserve_file_descriptors(machines: int) -> None:
+    """Raise the limit of open files, if needed, to what a run of `machines` machines needs.
+
+    The launcher holds a listening socket and two pipes for each machine, a worker
+    two connections for each peer. Raise TooManyMachinesError if the system does
+    not allow that, or if there are more than REAL_MACHINES_MAX machines.
+    """
+    needed = 3 * machines + _SPARE_FDS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        _raise_soft_limit(machines, needed, soft, hard)
+    if machines > REAL_MACHINES_MAX:
+        raise TooManyMachinesError(
+            f"machines: {machines} are too many processes for one computer; "
+            f"allowed: up to {REAL_MACHINES_MAX}"
+        )
+
+
+def _raise_soft_limit(machines: int, needed: int, soft: int, hard: int) -> None:
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        possible = counted(max(0, (hard - _SPARE_FDS) // 3), "machine")
+        raise TooManyMachinesError(
+            f"machines: {machines} need {needed} open files in each process; the limit here is "
+            f"{hard} (ulimit -n), which allows {possible}"
+        )
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (OSError, ValueError) as error:  # macOS has a lower limit of its own
+        raise TooManyMachinesError(
+            f"machines: {machines} need {needed} open files in each process; the limit here is "
+            f"{soft} (ulimit -n) and cannot be raised: {error}"
+        ) from None

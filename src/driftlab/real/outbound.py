@@ -1,12 +1,14 @@
-"""An outgoing channel: one direction, to one peer, over one TCP connection at a time.
+"""Outbound channels: one direction, to one peer, over one TCP connection at a time.
 
-Messages leave in the order they were sent. What the kernel does not take at
-once waits here, whole frames, up to OUTGOING_BYTES_MAX; more than that means a
-peer that does not read, and the channel ends: what waits is counted as
-undelivered and a new connection is tried. A lost connection is dialled again
-with growing pauses; what still waits goes out on the new one, beginning with
-the frame that was cut. What the kernel had already taken from us may or may
-not have been read: TCP does not say, and neither does this room.
+Messages leave in the order in which they were sent. Frames that the kernel does
+not take at once wait here, up to OUTBOUND_BYTES_MAX. If more wait, the peer is
+away or does not read: the waiting messages are counted as undelivered and the
+peer is dialled anew. A lost connection is dialled again with growing pauses,
+and what still waits leaves on the new one, beginning with the whole of the
+frame that was cut.
+
+Limit: whether the peer has read what the kernel had taken before a connection
+was lost is unknown, because TCP does not say.
 """
 
 import errno
@@ -17,80 +19,91 @@ from itertools import islice
 from time import monotonic_ns
 from typing import Final
 
+from driftlab.errors import counted
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import READ, WRITE, EventLoop
 from driftlab.real.incidents import Incidents
 
-OUTGOING_BYTES_MAX: Final = 1 << 20  # waiting for one peer, in this process
+OUTBOUND_BYTES_MAX: Final = 1 << 20  # that wait for one peer in this process
 REDIAL_FIRST_NS: Final = 20_000_000
 REDIAL_LAST_NS: Final = 1_000_000_000
 _FRAMES_AT_ONCE: Final = 64
-_DIAL_GOES_ON: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
+_CONNECT_PENDING: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 class OutboundChannel:
-    """The way to one peer. `is_open` once connected and introduced."""
+    """The channel to one peer.
+
+    Args: the name and address of the peer, the frame that introduces this
+    machine, the event loop, and where to record incidents. Raise AddressError if
+    the peer's host is not found.
+    """
 
     def __init__(
-        self, peer: str, address: Address, greeting: bytes, waiter: EventLoop, incidents: Incidents
+        self,
+        peer: str,
+        address: Address,
+        introduction: bytes,
+        loop: EventLoop,
+        incidents: Incidents,
     ) -> None:
         self.peer = peer
-        self.is_open = False
-        self.undelivered = 0  # messages given up, for good
-        self._family, self._where = address.resolve()
-        self._greeting = greeting
-        self._waiter = waiter
+        self.is_open = False  # whether it is connected and introduced
+        self.undelivered = 0  # messages that were given up
+        self._family, self._address = address.resolve()
+        self._introduction = introduction
+        self._loop = loop
         self._incidents = incidents
         self._socket: socket.socket | None = None
         self._frames: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._cut = 0  # bytes of the first frame that this connection has taken
+        self._cut = 0  # how many bytes of the first frame this connection has taken
         self._pause_ns = REDIAL_FIRST_NS
         self._opened_ns = 0
-        self._lost = False
-        self._redial_waits = False
+        self._was_lost = False
+        self._redial_is_due = False
         self._closed = False
 
     @property
     def waiting(self) -> int:
-        """How many messages wait for the kernel to take them."""
+        """The number of messages that the kernel has not yet taken."""
         return len(self._frames)
 
     def dial(self) -> None:
-        """Begin to connect; the waiter does the rest."""
-        self._redial_waits = False
+        """Begin to connect; the event loop does the rest."""
+        self._redial_is_due = False
         if self._closed or self._socket is not None:
             return
         try:
             self._socket = socket.socket(self._family, socket.SOCK_STREAM)
-        except OSError as error:  # the system has no descriptor left
-            self._incidents.record("dial-failed", self.peer, _reason(error))
+        except OSError as error:  # out of file descriptors
+            self._incidents.record("dial-failed", self.peer, _error_text(error))
             self._redial_later()
             return
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        code = self._socket.connect_ex(self._where)
+        code = self._socket.connect_ex(self._address)
         if code == 0:
-            self._dialled()
-        elif code in _DIAL_GOES_ON:
-            self._waiter.watch(self._socket.fileno(), WRITE, self._dialled)
+            self._finish_dialling()
+        elif code in _CONNECT_PENDING:
+            self._loop.watch(self._socket.fileno(), WRITE, self._finish_dialling)
         else:
             self._redial_later()
 
-    def _dialled(self) -> None:
-        """The connection stands, or failed: introduce ourselves, or try again later."""
+    def _finish_dialling(self) -> None:
+        """Introduce this machine if the connection was made, else dial again later."""
         connection = self._connection
         try:
             code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            # An unused port of loopback can connect to itself; that is nobody.
+            # Dialling an unused port of the loopback interface can connect the socket to itself.
             if code or connection.getsockname() == connection.getpeername():
                 raise ConnectionError
-            if connection.send(self._greeting) < len(self._greeting):
+            if connection.send(self._introduction) < len(self._introduction):
                 raise ConnectionError
         except OSError:
             self._redial_later()
             return
-        if self._lost:
+        if self._was_lost:
             self._incidents.record("channel-open", self.peer, "connected again")
         self.is_open = True
         self._opened_ns = monotonic_ns()
@@ -102,48 +115,49 @@ class OutboundChannel:
         return self._socket
 
     def send(self, frame: bytes) -> None:
-        """Send one frame, or keep it until it can go."""
+        """Send one frame, now or as soon as the kernel takes it."""
         if self.is_open and not self._frames:
-            taken = self._give(frame)
+            taken = self._offer(frame)
             if taken == len(frame):
                 return
-            self._cut = max(taken, 0)
+            self._cut = taken
         self._frames.append(frame)
         self._waiting_bytes += len(frame)
-        if self._waiting_bytes > OUTGOING_BYTES_MAX:
-            self._give_up()
+        if self._waiting_bytes > OUTBOUND_BYTES_MAX:
+            self._discard_waiting()
         elif self.is_open:
-            self._waiter.watch(self._connection.fileno(), READ | WRITE, self._serve)
+            self._loop.watch(self._connection.fileno(), READ | WRITE, self._handle_ready)
 
-    def _serve(self) -> None:
+    def _handle_ready(self) -> None:
         self._flush()
         if self.is_open:
-            self._peer_spoke()
+            self._handle_readable()
 
-    def _give(self, frames: bytes) -> int:
-        """Offer bytes to the kernel; return how many it took. A lost connection took none."""
+    def _offer(self, frames: bytes) -> int:
+        """Return how many bytes the kernel takes, 0 if the connection is lost."""
         try:
             return self._connection.send(frames)
         except BlockingIOError:
             return 0
         except OSError as error:
-            self._lose(_reason(error))
+            self._lose(_error_text(error))
             return 0
 
     def _flush(self) -> None:
         while self._frames and self.is_open:
             frames = list(islice(self._frames, _FRAMES_AT_ONCE))
             frames[0] = frames[0][self._cut :]
-            taken = self._give(b"".join(frames))
+            taken = self._offer(b"".join(frames))
             if taken == 0:
                 break
-            self._take_off(taken)
+            self._remove(taken)
         if self.is_open:
             events = READ | WRITE if self._frames else READ
-            callback = self._serve if self._frames else self._peer_spoke
-            self._waiter.watch(self._connection.fileno(), events, callback)
+            callback = self._handle_ready if self._frames else self._handle_readable
+            self._loop.watch(self._connection.fileno(), events, callback)
 
-    def _take_off(self, taken: int) -> None:
+    def _remove(self, taken: int) -> None:
+        """Remove from what waits the bytes that the kernel has taken."""
         taken += self._cut
         while self._frames and taken >= len(self._frames[0]):
             size = len(self._frames.popleft())
@@ -151,36 +165,38 @@ class OutboundChannel:
             taken -= size
         self._cut = taken
 
-    def _peer_spoke(self) -> None:
-        """Nobody writes on this channel but us: what can be read is its end, or an error."""
+    def _handle_readable(self) -> None:
+        """End the connection: the peer never writes, so it was closed, lost or misused."""
         try:
-            said = self._connection.recv(1)
+            received = self._connection.recv(1)
         except BlockingIOError:
             return
         except OSError as error:
-            self._lose(_reason(error))
+            self._lose(_error_text(error))
             return
-        self._lose("wrote on a channel that is ours to write" if said else "closed by the peer")
+        self._lose("wrote on a channel that it only reads" if received else "closed by the peer")
 
     def _lose(self, reason: str) -> None:
-        kept = f"; {self.waiting} messages are kept for the next connection" if self._frames else ""
-        self._incidents.record("channel-lost", self.peer, reason + kept)
+        if self._frames:
+            verb = "is" if self.waiting == 1 else "are"
+            reason += f"; {counted(self.waiting, 'message')} {verb} kept for the next connection"
+        self._incidents.record("channel-lost", self.peer, reason)
         self._end_connection()
 
     def _end_connection(self) -> None:
-        """Dial again: soon if the connection had stood for a while, else with longer pauses."""
-        self._lost = True
+        """Dial again, without growing pauses if the connection had lasted for a while."""
+        self._was_lost = True
         if monotonic_ns() - self._opened_ns > REDIAL_LAST_NS:
             self._pause_ns = REDIAL_FIRST_NS
         self._redial_later()
 
-    def _give_up(self) -> None:
-        """End a channel whose peer does not read, and begin anew with nothing waiting."""
+    def _discard_waiting(self) -> None:
+        """Give up the messages that wait for a peer that does not read, and dial it anew."""
         self._incidents.record(
             "channel-full",
             self.peer,
             f"{self._waiting_bytes} bytes wait for a peer that is away or does not read, over the "
-            f"limit of {OUTGOING_BYTES_MAX}; {self.waiting} messages are not delivered",
+            f"limit of {OUTBOUND_BYTES_MAX}; undelivered: {counted(self.waiting, 'message')}",
         )
         self.undelivered += self.waiting
         self._frames.clear()
@@ -189,25 +205,25 @@ class OutboundChannel:
 
     def _redial_later(self) -> None:
         self._drop()
-        if not self._closed and not self._redial_waits:
-            self._redial_waits = True
-            self._waiter.call_at(monotonic_ns() + self._pause_ns, self.dial)
+        if not self._closed and not self._redial_is_due:
+            self._redial_is_due = True
+            self._loop.call_at(monotonic_ns() + self._pause_ns, self.dial)
             self._pause_ns = min(2 * self._pause_ns, REDIAL_LAST_NS)
 
     def _drop(self) -> None:
         self._cut = 0
         self.is_open = False
         if self._socket is not None:
-            self._waiter.forget(self._socket.fileno())
+            self._loop.forget(self._socket.fileno())
             self._socket.close()
             self._socket = None
 
     def close(self) -> None:
-        """Close the connection and dial no more; what still waits is undelivered."""
+        """Close the connection for good; the messages that still wait are undelivered."""
         self._closed = True
         self._drop()
         self.undelivered += self.waiting
 
 
-def _reason(error: OSError) -> str:
+def _error_text(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)

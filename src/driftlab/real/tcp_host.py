@@ -1,20 +1,23 @@
-"""The TCP host: one machine in the real world. One process, one thread, no waiting but one.
+"""The TCP host: runs one machine in real time, with its sockets and its journal.
 
-The host drives a pure machine: it waits for each tick's absolute due time,
-empties the sockets, hands what it found to the machine and performs the
-effects. An event is in the journal before its message leaves. Peers that are
-late, die, reset, never read or write nonsense cost an incident, not a tick.
+The host waits for each tick's absolute due time, reads its sockets, hands the
+messages found to the machine, and performs the effects. Invariant: an event is
+in the journal before its messages leave. A peer that is late, dies, resets the
+connection, never reads or violates the protocol costs an incident, not a tick.
 
-A tick that comes late is still taken; none is left out. When the machine falls
-behind it catches up as fast as it can, and the lateness stands in the journal.
+A late tick is taken all the same, none is skipped. A machine that has fallen
+behind catches up as fast as it can, and the journal shows how late it was.
 """
 
 import gc
+import json
 import os
 import socket
 from collections.abc import Callable
 from time import monotonic_ns, time_ns
+from typing import Any, NamedTuple
 
+from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.journal.format import (
     COMPLETE,
     Entry,
@@ -28,51 +31,95 @@ from driftlab.journal.writer import JournalFile
 from driftlab.machine.effects import Outgoing
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import load_process
+from driftlab.model.schedule import Schedule
 from driftlab.network import wire
-from driftlab.real.event_loop import EventLoop, ask_for_exact_timers
+from driftlab.real.addresses import Address
+from driftlab.real.event_loop import EventLoop, request_exact_timers
 from driftlab.real.inbound import Inbound
 from driftlab.real.incidents import Incidents
 from driftlab.real.outbound import OutboundChannel
-from driftlab.real.worker_config import WorkerConfig
+from driftlab.scenario.plan import MachinePlan
+
+
+class WorkerConfig(NamedTuple):
+    """What the worker of one machine has to know.
+
+    plan: the plan of its machine.
+    addresses: the addresses of `plan.peers`, in that order.
+    run_id: the id of the run, the same for all its machines.
+    order: the scenario's `order`, "peers" or "arrival".
+    journal: the path of the journal to write.
+    """
+
+    plan: MachinePlan
+    addresses: tuple[Address, ...]
+    run_id: str
+    order: str
+    journal: str
+
+    def to_line(self) -> str:
+        """Return the configuration as one line of JSON, with its newline."""
+        return json.dumps(self) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> "WorkerConfig":
+        """Return the configuration that `to_line` wrote."""
+        plan, addresses, *rest = json.loads(line)
+        return cls(_plan_from_json(plan), tuple(Address(*each) for each in addresses), *rest)
+
+
+def _plan_from_json(values: list[Any]) -> MachinePlan:
+    plan = MachinePlan(*values)
+    return plan._replace(
+        peers=tuple(plan.peers),
+        names=tuple(plan.names),
+        peer_positions=tuple(plan.peer_positions),
+        schedule=Schedule(*plan.schedule),
+        die=(plan.die[0], plan.die[1]),
+        physical=PhysicalClock(*plan.physical),
+    )
 
 
 class TcpHost:
-    """One machine, its sockets and its journal. Raises JournalFileError when the disk says no."""
+    """One machine, its sockets and its journal.
+
+    Args: the configuration; the socket that listens for the peers; the event
+    loop; and a callback that gets each incident as one line of text. Raise
+    JournalFileError if the journal cannot be written, LoadError or ProcessError
+    if the machine's process cannot be loaded or created.
+    """
 
     def __init__(
         self,
-        assignment: WorkerConfig,
+        config: WorkerConfig,
         listener: socket.socket,
-        waiter: EventLoop,
+        loop: EventLoop,
         on_incident: Callable[[str], None] = lambda line: None,
     ) -> None:
-        plan = assignment.plan
+        plan = config.plan
         self.plan = plan
-        self.taken = 0  # ticks
+        self.ticks_taken = 0
         self._physical = plan.physical._replace(
             offset_ns=plan.schedule.real_ns(plan.physical.offset_ns)
         )
-        self._waiter = waiter
+        self._loop = loop
         self._machine = Machine(plan, load_process(plan.process))
-        self._journal = JournalFile(assignment.journal, more_columns=has_more_columns(plan))
-        self._write_header(assignment)
+        self._journal = JournalFile(config.journal, more_columns=has_more_columns(plan))
+        self._write_header(config)
         self._incidents = Incidents(self._journal.note, on_incident)
-        self._intake = Inbound(
-            plan, assignment.run_id, assignment.order,
-            listener, waiter, self._incidents,
-        )  # fmt: skip
-        greeting = wire.iam(plan.name, assignment.run_id)
+        self._inbound = Inbound(plan, config.run_id, config.order, listener, loop, self._incidents)
+        introduction = wire.iam(plan.name, config.run_id)
         self._channels = {
-            peer: OutboundChannel(peer, address, greeting, waiter, self._incidents)
-            for peer, address in zip(plan.peers, assignment.addresses, strict=True)
+            peer: OutboundChannel(peer, address, introduction, loop, self._incidents)
+            for peer, address in zip(plan.peers, config.addresses, strict=True)
         }
 
-    def _write_header(self, assignment: WorkerConfig) -> None:
+    def _write_header(self, config: WorkerConfig) -> None:
         fields = header_fields(
             self.plan,
             speed=self.plan.schedule.speed,
             world="real",
-            run_id=assignment.run_id,
+            run_id=config.run_id,
             pid=os.getpid(),
         )
         self._journal.note("header", fields)
@@ -80,8 +127,8 @@ class TcpHost:
 
     @staticmethod
     def tune_process() -> None:
-        """Put this process in order for exact ticks; takes milliseconds, so before the start."""
-        ask_for_exact_timers()
+        """Prepare this process for exact ticks. Call it before the start: it takes milliseconds."""
+        request_exact_timers()
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -93,68 +140,75 @@ class TcpHost:
 
     @property
     def is_connected(self) -> bool:
-        """Whether every peer is connected both ways."""
-        return self._intake.introduced == len(self._channels) and all(
+        """Whether every peer is connected in both directions."""
+        return self._inbound.connected_peers == len(self._channels) and all(
             channel.is_open for channel in self._channels.values()
         )
 
     @property
     def is_complete(self) -> bool:
         """Whether every tick was taken."""
-        return self.taken == self.plan.ticks
+        return self.ticks_taken == self.plan.ticks
 
     def run(self, start_ns: int) -> None:
-        """Take every tick at its time after `start_ns` of the monotonic clock, or until halted."""
-        self._journal.note("start", {"time": self._start_text(start_ns), "monotonic_ns": start_ns})
+        """Take every tick when it is due, or until the event loop is stopped.
+
+        `start_ns` is the start of the run, in nanoseconds of the monotonic
+        clock. Raise ProcessError if the process fails, JournalFileError if the
+        journal cannot be written.
+        """
+        self._journal.note("start", {"time": _utc_of(start_ns), "monotonic_ns": start_ns})
         schedule, physical = self.plan.schedule, self._physical
         for tick in range(self.plan.ticks):
             due_ns = schedule.due_real_ns(tick)
-            began_ns = self._waiter.run_until(start_ns + due_ns)
-            if self._waiter.stopped:
+            began_ns = self._loop.run_until(start_ns + due_ns)
+            if self._loop.stopped:
                 return
             now_ns = physical.reading_ns(time_ns(), began_ns - start_ns)
             self._tick(tick, Instant(now_ns, due_ns, began_ns - start_ns - due_ns))
-            self.taken = tick + 1
+            self.ticks_taken = tick + 1
         self.mute_incidents()
 
-    @staticmethod
-    def _start_text(start_ns: int) -> str:
-        return utc_text(time_ns() + start_ns - monotonic_ns())
-
     def _tick(self, tick: int, instant: Instant) -> None:
-        found = self._intake.collect()
-        event, posts = self._machine.tick(tick, found, instant.time_ns)
+        found = self._inbound.collect()
+        event, outgoing = self._machine.tick(tick, found, instant.time_ns)
         self._journal.append(Entry(event, instant, found))
-        for post in posts:
-            self._send(post)
+        for message in outgoing:
+            self._send(message)
 
-    def _send(self, post: Outgoing) -> None:
-        timestamp = None if post.timestamp is None else post.timestamp.encode()
-        frame = wire.hello(post.targets, post.stamp, timestamp, post.payload)
-        for target in post.targets:
+    def _send(self, message: Outgoing) -> None:
+        timestamp = None if message.timestamp is None else message.timestamp.encode()
+        frame = wire.hello(message.targets, message.stamp, timestamp, message.payload)
+        for target in message.targets:
             self._channels[target].send(frame)
 
     def mute_incidents(self) -> None:
         """Record no more incidents: the run is over, and peers close their connections."""
-        self._incidents.run_is_over()
+        self._incidents.mute()
 
     def close(self, reason: str) -> None:
-        """Close every connection, count what was not delivered, write the journal's last line.
+        """Close every connection and end the journal with the number of undelivered messages.
 
-        The line says `complete` if every tick was taken, and otherwise the reason why not.
+        `reason` says why the machine ended; it is `complete` in any case if
+        every tick was taken.
         """
         reason = COMPLETE if self.is_complete else reason
-        self._intake.close()
+        self._inbound.close()
         undelivered = 0
         for channel in self._channels.values():
             channel.close()
             undelivered += channel.undelivered
         end: dict[str, object] = {
             "time": utc_text(time_ns()),
-            "ticks": self.taken,
+            "ticks": self.ticks_taken,
             "undelivered": undelivered,
             "incidents": self._incidents.count,
             "reason": reason,
         }
         self._journal.note("end", end)
         self._journal.close()
+
+
+def _utc_of(instant_ns: int) -> str:
+    """Return an instant of the monotonic clock as UTC."""
+    return utc_text(time_ns() + instant_ns - monotonic_ns())

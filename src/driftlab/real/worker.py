@@ -1,77 +1,89 @@
-"""A worker: the operating-system process of one machine, started by the launcher.
+"""A worker: the operating-system process of one machine.
 
-It inherits its listening socket, reads its assignment and its orders from
-standard input and reports on standard output, a line each. If standard input
-ends, the launcher is gone, and so is the worker: no orphan outlives a run.
+A worker that the launcher started inherits its listening socket, reads its
+configuration and its orders from standard input, and writes its reports to
+standard output, one line each. When its standard input ends, the launcher is
+gone and the worker ends too: no worker outlives its run.
 
-Orders: `start NS` (of the monotonic clock, the same for all) and `stop REASON`.
-Reports: `ready`, `done`, `stopped` (then it waits for the end of its orders),
-and `failed` or `bug` with a text as JSON.
+Orders: `start NS` (an instant of the monotonic clock, the same for all) and
+`stop REASON`. Reports: `ready`, `done`, `stopped` (after which the worker waits
+for the end of its orders), and `failed` or `bug` with a text as JSON.
+
+A standalone worker (`driftlab machine`) has no launcher: it starts when all its
+peers are connected, or at a given instant, and SIGINT or SIGTERM stops it.
 """
 
 import json
 import os
+import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic_ns, time_ns
+from types import FrameType
 from typing import Final
 
 from driftlab.errors import DriftlabError
-from driftlab.machine.failure import ProcessError
+from driftlab.machine.machine import ProcessError
 from driftlab.real.event_loop import READ, EventLoop
-from driftlab.real.tcp_host import TcpHost
-from driftlab.real.worker_config import WorkerConfig
+from driftlab.real.tcp_host import TcpHost, WorkerConfig
 
 ORDERS_FD: Final = 0
 REPORTS_FD: Final = 1
 ERRORS_FD: Final = 2
 LAUNCHER_GONE: Final = "launcher gone"
+INTERRUPTED: Final = "interrupted"
+LINGER_NS: Final = 500_000_000  # of a standalone worker after its last tick, for slower peers
 _CHUNK_BYTES: Final = 65_536
 
 
-def main(listener: int) -> int:
-    """Run one machine as the launcher orders; `listener` is its listening socket's number."""
-    reports = os.dup(REPORTS_FD)
-    os.dup2(ERRORS_FD, REPORTS_FD)  # what a process of the user prints is no report
-    report = _Report(reports)
+def main(listener_fd: int) -> int:
+    """Run one machine as the launcher orders, and return the exit status.
+
+    `listener_fd` is the descriptor of the listening socket.
+    """
+    reports_fd = os.dup(REPORTS_FD)
+    os.dup2(ERRORS_FD, REPORTS_FD)  # what the user's process prints must not mix with the reports
+    reports = _Reports(reports_fd)
     try:
-        _work(socket.socket(fileno=listener), report)
+        _run_launched(socket.socket(fileno=listener_fd), reports)
     except DriftlabError as error:
-        report("failed", str(error))
+        reports.send("failed", str(error))
         return 1
     except Exception:
-        import traceback  # heavy, and only needed here
+        import traceback  # slow to import, and only needed here
 
-        report("bug", traceback.format_exc())
+        reports.send("bug", traceback.format_exc())
         return 1
     return 0
 
 
-def _work(listener: socket.socket, report: "_Report") -> None:
-    first, rest = _first_line()
-    if first is None:
+def _run_launched(listener: socket.socket, reports: "_Reports") -> None:
+    config_line, rest = _read_config_line()
+    if config_line is None:
         return
-    waiter = EventLoop()
-    orders = _Orders(waiter, rest)
-    host = TcpHost(WorkerConfig.from_line(first), listener, waiter)
+    loop = EventLoop()
+    orders = _Orders(loop, rest)
+    host = TcpHost(WorkerConfig.from_line(config_line), listener, loop)
     host.connect()
-    waiter.run_while(lambda: not host.is_connected)
-    if not waiter.stopped:
+    loop.run_while(lambda: not host.is_connected)
+    if not loop.stopped:
         host.tune_process()
-        report("ready")
-    waiter.run_while(lambda: orders.start_ns is None)
+        reports.send("ready")
+    loop.run_while(lambda: orders.start_ns is None)
     if orders.start_ns is not None:
         _run(host, orders.start_ns)
     if host.is_complete:
-        report("done")
-    waiter.run_while(lambda: True)
+        reports.send("done")
+    loop.run_while(lambda: True)
     host.mute_incidents()
-    report("stopped")
-    orders.wait_for_the_end()
+    reports.send("stopped")
+    orders.wait_for_end()
     host.close(orders.stop_reason)
 
 
 def _run(host: TcpHost, start_ns: int) -> None:
-    """Take every tick; if the process fails the journal says so, and the machine is lost."""
+    """Take every tick. If the process fails, end the journal with the reason and raise it."""
     try:
         host.run(start_ns)
     except ProcessError as error:
@@ -79,61 +91,133 @@ def _run(host: TcpHost, start_ns: int) -> None:
         raise
 
 
-class _Orders:
-    """What the launcher has said so far. A stop, or its end, halts the waiter."""
+def _read_config_line() -> tuple[str | None, bytes]:
+    """Return the first line of the orders and the bytes read after it, blocking.
 
-    def __init__(self, waiter: EventLoop, said: bytes) -> None:
-        self.start_ns: int | None = None
-        self.stop_reason = LAUNCHER_GONE
-        self._waiter = waiter
-        self._said = said
-        os.set_blocking(ORDERS_FD, False)
-        waiter.watch(ORDERS_FD, READ, self._listen)
-        self._apply()
-
-    def _listen(self) -> None:
+    The line is None if the launcher is gone.
+    """
+    received = b""
+    while b"\n" not in received:
         chunk = os.read(ORDERS_FD, _CHUNK_BYTES)
         if not chunk:
-            self._waiter.stop()
-        self._said += chunk
-        self._apply()
+            return None, b""
+        received += chunk
+    line, _, rest = received.partition(b"\n")
+    return line.decode(), rest
 
-    def wait_for_the_end(self) -> None:
-        """Keep the connections until the launcher has heard that all have stopped."""
+
+class _Orders:
+    """The launcher's orders. A stop, or the end of the orders, stops the event loop."""
+
+    def __init__(self, loop: EventLoop, received: bytes) -> None:
+        self.start_ns: int | None = None
+        self.stop_reason = LAUNCHER_GONE
+        self._loop = loop
+        self._unfinished = received  # the beginning of the next line
+        os.set_blocking(ORDERS_FD, False)
+        loop.watch(ORDERS_FD, READ, self._read)
+        self._parse()
+
+    def _read(self) -> None:
+        chunk = os.read(ORDERS_FD, _CHUNK_BYTES)
+        if not chunk:
+            self._loop.stop()
+        self._unfinished += chunk
+        self._parse()
+
+    def wait_for_end(self) -> None:
+        """Block until the launcher closes the orders, once all workers have stopped."""
         os.set_blocking(ORDERS_FD, True)
         while os.read(ORDERS_FD, _CHUNK_BYTES):
             pass
 
-    def _apply(self) -> None:
-        *lines, self._said = self._said.split(b"\n")
+    def _parse(self) -> None:
+        *lines, self._unfinished = self._unfinished.split(b"\n")
         for line in lines:
             order, _, rest = line.decode().partition(" ")
             if order == "start":
                 self.start_ns = int(rest)
             elif order == "stop":
                 self.stop_reason = rest
-                self._waiter.stop()
+                self._loop.stop()
 
 
-def _first_line() -> tuple[str | None, bytes]:
-    """Read the assignment, blocking; also return what came after it. None: the launcher is gone."""
-    said = b""
-    while b"\n" not in said:
-        chunk = os.read(ORDERS_FD, _CHUNK_BYTES)
-        if not chunk:
-            return None, b""
-        said += chunk
-    line, _, rest = said.partition(b"\n")
-    return line.decode(), rest
-
-
-class _Report:
-    """Tells the launcher, a line each."""
+class _Reports:
+    """The reports to the launcher, one line each."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
-    def __call__(self, topic: str, text: str = "") -> None:
+    def send(self, topic: str, text: str = "") -> None:
         line = f"{topic} {json.dumps(text)}\n" if text else f"{topic}\n"
-        with suppress(BrokenPipeError):  # the launcher is gone; standard input says so too
+        with suppress(BrokenPipeError):  # the launcher is gone, which the orders will show
             os.write(self._fd, line.encode())
+
+
+def run_standalone(
+    config: WorkerConfig,
+    listener: socket.socket,
+    start_at_ns: int | None,
+    on_start: Callable[[int], None],
+    on_incident: Callable[[str], None],
+) -> bool:
+    """Run one machine without a launcher until its last tick, or until it is interrupted.
+
+    Args:
+        config: the worker's configuration.
+        listener: the socket at which its peers dial it.
+        start_at_ns: the start as system time (nanoseconds since 1970, UTC), None
+            to start as soon as all peers are connected. If it is past by then,
+            the machine starts at once.
+        on_start: called with the real nanoseconds left until the start, negative
+            if `start_at_ns` is past.
+        on_incident: called with each incident as one line of text.
+
+    Return whether every tick was taken. A machine interrupted before its start
+    leaves no journal. Raise JournalFileError if the journal cannot be written,
+    and ProcessError, after it has ended the journal, if the process fails.
+    """
+    loop = EventLoop()
+    has_started = False
+    with _StopSignals(loop):
+        host = TcpHost(config, listener, loop, on_incident)
+        host.tune_process()
+        host.connect()
+        loop.run_while(lambda: not host.is_connected)
+        if not loop.stopped:
+            has_started = True
+            lead_ns = 0 if start_at_ns is None else start_at_ns - time_ns()
+            on_start(lead_ns)
+            start_ns = monotonic_ns() + max(0, lead_ns)
+            _run(host, start_ns)
+            end_ns = start_ns + host.plan.schedule.real_ns(host.plan.end_ns)
+            loop.run_until(max(end_ns, monotonic_ns()) + LINGER_NS)
+        host.close(INTERRUPTED)
+        if not has_started:
+            os.unlink(config.journal)
+    return host.is_complete
+
+
+class _StopSignals:
+    """Stops the event loop at SIGINT and SIGTERM: at once, but never within a tick."""
+
+    def __init__(self, loop: EventLoop) -> None:
+        self._loop = loop
+        self._read_end, self._write_end = socket.socketpair()
+        self._old_handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def __enter__(self) -> None:
+        for end in (self._read_end, self._write_end):
+            end.setblocking(False)
+        self._loop.watch(self._read_end.fileno(), READ, self._loop.stop)
+        signal.set_wakeup_fd(self._write_end.fileno())  # before the handlers: no signal gets lost
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._old_handlers[number] = signal.signal(number, lambda number, frame: None)
+
+    def __exit__(self, *error: object) -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._old_handlers.items():
+            signal.signal(number, handler)
+        self._loop.forget(self._read_end.fileno())
+        self._read_end.close()
+        self._write_end.close()

@@ -1,1 +1,1 @@
-"""What is to be run: the description, its validation, and the plan of each machine."""
+"""What is to be run: the scenario, its validation, and the plan of each machine."""

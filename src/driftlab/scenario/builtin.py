@@ -1,10 +1,10 @@
-"""The built-in scenarios: the notes' experiments, by name."""
+"""The built-in scenarios, by name: the experiments of the assignment."""
 
 from typing import Any, Final, NamedTuple
 
 
 class BuiltIn(NamedTuple):
-    """A named scenario: what it is for, and its keys."""
+    """A built-in scenario: its purpose, as one line for people, and its keys."""
 
     purpose: str
     keys: dict[str, Any]
@@ -12,7 +12,7 @@ class BuiltIn(NamedTuple):
 
 BUILT_IN: Final = {
     "standard": BuiltIn(
-        "the notes' standard experiment: five one-minute runs, a die of 10",
+        "the standard experiment of the assignment: five one-minute runs, a die of 10",
         {"rates": "1..6", "seconds": 60, "runs": 5, "faces": 10},
     ),
     "close-rates": BuiltIn(

@@ -1,9 +1,7 @@
-"""The plan of one machine: in plain numbers, all that its scenario decides.
+"""The plan of one machine in one run: everything that its scenario decides, in plain numbers.
 
-A plan is what a host needs and no more. It is small, exact and light to
-import, so a worker can be handed its own part and nothing else.
-
-From a scenario and a run's number to the plans of its machines.
+A host needs the plan of a machine and nothing else of the scenario. So a worker
+gets its own plan only.
 """
 
 from typing import NamedTuple
@@ -16,14 +14,20 @@ from driftlab.scenario.validate import as_fraction
 
 
 class MachinePlan(NamedTuple):
-    """One machine of one run.
+    """The plan of one machine in one run.
 
-    `position` is its place in name order, `names` are those of all machines. `peers` are those
-    it is linked to, in name order, `places` their positions. `die` holds the
-    two bounds of `Scenario.die`, `die_stream` the key of the machine's draws.
-    `ticks` is how many it will take, `end_ns` the end of the run in scenario
-    time. `clock` names the clock that the run keeps, `process` what the
-    machine runs, `physical` says how its physical clock is off.
+    name, position: its name, and its index in name order, from 0.
+    peers, peer_positions: the names and positions of the machines that it can
+        send to, in name order.
+    rate, schedule: its rate in ticks per second, and when its ticks are due.
+    ticks: the number of ticks that it will take.
+    end_ns: the end of the run, in scenario nanoseconds.
+    die: the two bounds of `Scenario.die`.
+    die_stream: the key of its process's random numbers.
+    seed, run: the scenario's seed, and the number of the run.
+    names: the names of all machines, in name order.
+    clock, process: the scenario's keys of the same name.
+    physical: the error of its physical clock.
     """
 
     name: str
@@ -38,23 +42,23 @@ class MachinePlan(NamedTuple):
     seed: int
     run: int
     names: tuple[str, ...]
-    places: tuple[int, ...]
+    peer_positions: tuple[int, ...]
     clock: str = "lamport"
     process: str = "die"
     physical: PhysicalClock = PhysicalClock()
 
     @property
     def size(self) -> int:
-        """How many machines there are."""
+        """The number of machines."""
         return len(self.names)
 
 
 def plan_run(scenario: Scenario, run: int) -> tuple[MachinePlan, ...]:
-    """Plan run number `run` of a scenario: its machines in name order."""
-    roster = scenario.machine_names()
-    near = scenario.neighbours(run)
+    """Return the plans of all machines, in name order, for run number `run`."""
+    names = scenario.machine_names()
+    neighbours = scenario.neighbours(run)
     return tuple(
-        _plan_machine(scenario, run, i, rate, roster, near[i])
+        _plan_machine(scenario, run, i, rate, names, neighbours[i])
         for i, rate in enumerate(scenario.rates_of(run))
     )
 
@@ -64,14 +68,14 @@ def _plan_machine(
     run: int,
     index: int,
     rate: float,
-    roster: tuple[str, ...],
-    near: tuple[int, ...],
+    names: tuple[str, ...],
+    peer_positions: tuple[int, ...],
 ) -> MachinePlan:
     schedule = schedule_of(scenario, run, index, rate)
     return MachinePlan(
-        name=roster[index],
+        name=names[index],
         position=index,
-        peers=tuple(roster[place] for place in near),
+        peers=tuple(names[position] for position in peer_positions),
         rate=rate,
         schedule=schedule,
         ticks=schedule.ticks_before(scenario.horizon_ns),
@@ -80,8 +84,8 @@ def _plan_machine(
         die_stream=stream(scenario.seed, run, index, Purpose.DIE),
         seed=scenario.seed,
         run=run,
-        names=roster,
-        places=near,
+        names=names,
+        peer_positions=peer_positions,
         clock=scenario.clock,
         process=scenario.process,
         physical=scenario.physical_clock(index),
@@ -89,7 +93,11 @@ def _plan_machine(
 
 
 def schedule_of(scenario: Scenario, run: int, index: int, rate: float) -> Schedule:
-    """Return when each tick of one machine is due."""
+    """Return when the ticks of one machine are due.
+
+    Args: the scenario, the number of the run, the position of the machine, and
+    its rate in ticks per second.
+    """
     ticks, speed = as_fraction(rate), as_fraction(scenario.speed)
     phase = 0
     if scenario.phase == "random":

@@ -1,10 +1,8 @@
-"""A scenario: the frozen, exact description of what is to be run.
+"""A scenario: the immutable, exact description of what is to be run.
 
-A scenario is a value. It is checked when it is made, it round-trips through
-TOML, and together with a run's number it decides everything that a simulation
-does and every die that a real run throws.
-
-The names of machines that were given none: A, B, C, … in the order of their rates.
+Invariants: a scenario is valid, because it is validated when it is created; it
+equals what is read from its TOML; and together with the number of a run it
+decides everything that a simulation does and every random number of a real run.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,8 +13,7 @@ from driftlab.clocks.catalogue import require_fits
 from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.random_streams import DIE_BITS, Purpose, draw, stream, uniform_below
 from driftlab.network.latency import Latency
-from driftlab.scenario.toml import toml_text
-from driftlab.scenario.topology import ALWAYS_FITS, neighbours
+from driftlab.scenario.topology import UNCONDITIONAL, neighbours
 from driftlab.scenario.validate import (
     CHECKS,
     MACHINES_MAX,
@@ -27,48 +24,49 @@ from driftlab.scenario.validate import (
     parse_latency,
 )
 
-_RATES_OF_THE_NOTES = RateRange(1, 6)
-_NONE_OF_THEIR_OWN: Mapping[str, str] = MappingProxyType({})
+_DEFAULT_RATES = RateRange(1, 6)
+_NO_LATENCIES: Mapping[str, str] = MappingProxyType({})
 
 
 class Scenario:
     """What is to be run.
 
-    rates: ticks per second, one a machine (`[6, 3, 1]`), or a range to draw
-        from for every run (`"1..6"`).
-    machines: how many; taken from `rates` or `names` where those are lists.
-    names: one a machine, in the order of `rates`; A, B, C, … if not given.
-    seconds: length of a run in scenario time.
-    runs, first_run: how many runs, and the number of the first; a run's dice
-        depend on its number.
-    faces: faces of the die (of three machines, faces 1 and 2 send to one peer,
-        face 3 to both), or instead of it
-    send_one, send_all: the probabilities that a free tick sends to one peer
-        drawn uniformly, or to every peer.
-    seed: whole number, 0 .. 2**64 - 1.
+    rates: ticks per second, one number for each machine (`[6, 3, 1]`), or a
+        range from which to draw for every run (`"1..6"`).
+    machines: the number of machines, by default that of `rates` or `names`.
+    names: the names of the machines, in the order of `rates`; by default A, B,
+        C, … Z, AA, AB, …
+    seconds: the length of a run, in scenario time.
+    runs, first_run: the number of runs, and the number of the first one, on
+        which the random numbers of a run depend.
+    faces: the number of faces of the die. With three machines, faces 1 and 2
+        send to one peer, face 3 to both. Instead of it:
+    send_one, send_all: the probabilities that a tick without a message sends to
+        one peer, drawn uniformly, or to every peer.
+    seed: a whole number, 0 .. 2**64 - 1.
     speed: how many times faster than real time everything passes.
-    phase: "random" places each first tick uniformly in its first period,
-        "aligned" puts it at the start.
-    order: "peers" empties one peer's socket before the next (the notes'
-        machine), "arrival" queues messages as they come in.
-    topology: who can send to whom: "mesh" (all), "ring", "star" (the first is
-        its centre), "regular:D" (a random graph, D neighbours each, drawn for
-        every run), or links by name, "A-B,B-C".
-    latency: how long messages are on their way, in a simulation: "none",
-        "fixed:0.1", "uniform:0.05..0.2", "exponential:0.1" (the mean) or
-        "lognormal:0.1,0.5" (median, and sigma), in seconds of scenario time.
-    latencies: those of single channels that differ: {"A>B": "fixed:0.2"} is
-        the way from A to B.
-    clock: what is kept beside the Lamport clock that names the messages:
-        "lamport" (nothing more), "vector", "matrix" or "hybrid".
-    process: what every machine runs: "die", the notes' die, or a process of
-        yours, "mine.py:Ring" (a class, too, if a file defines it).
-    offset_ms, skew_ppm: how far each machine's physical clock is off at the
-        start, in milliseconds of scenario time, and how much it gains, in
-        parts per million; one number a machine. It is what logs and hybrid
-        clocks see; ticks are due in true time.
+    phase: "random": a machine's first tick is uniform in its first period;
+        "aligned": it is at the start.
+    order: "peers": at a tick, read the first peer's socket, then the next (the
+        machine of the assignment); "arrival": queue messages as they arrive.
+    topology: which machines can send to each other: "mesh" (all), "ring",
+        "star" (the first one is its centre), "regular:D" (a random graph with D
+        neighbours each, drawn for every run), or links by name, "A-B,B-C".
+    latency: the latency of messages in a simulation, in seconds of scenario
+        time: "none", "fixed:0.1", "uniform:0.05..0.2", "exponential:0.1" (the
+        mean) or "lognormal:0.1,0.5" (the median, and sigma).
+    latencies: the latency of single channels: {"A>B": "fixed:0.2"} is that from
+        A to B.
+    clock: the clock to keep in addition to the Lamport clock, which names the
+        messages: "lamport" (none), "vector", "matrix" or "hybrid".
+    process: what every machine runs: "die", the process of the assignment, or
+        a process of yours, "mine.py:Ring", or a class that a file defines.
+    offset_ms, skew_ppm: the error of each machine's physical clock: at the
+        start, in milliseconds of scenario time, and its growth, in parts per
+        million; one number for each machine. Journals and hybrid clocks see
+        it; ticks are due in true time.
 
-    Raises ScenarioError.
+    Raise ScenarioError if a key is invalid or two of them contradict each other.
     """
 
     __slots__ = (
@@ -117,7 +115,7 @@ class Scenario:
     def __init__(
         self,
         *,
-        rates: Iterable[float] | str | RateRange = _RATES_OF_THE_NOTES,
+        rates: Iterable[float] | str | RateRange = _DEFAULT_RATES,
         machines: int | None = None,
         names: Iterable[str] = (),
         seconds: float = 60,
@@ -132,7 +130,7 @@ class Scenario:
         order: str = "peers",
         latency: str = "none",
         topology: str = "mesh",
-        latencies: Mapping[str, str] = _NONE_OF_THEIR_OWN,
+        latencies: Mapping[str, str] = _NO_LATENCIES,
         clock: str = "lamport",
         process: str | type = "die",
         offset_ms: Iterable[float] = (),
@@ -146,18 +144,18 @@ class Scenario:
                 f"first_run: {self.runs} runs from {self.first_run} on would go beyond "
                 f"{RUN_NUMBER_MAX}, the last number of a run"
             )
-        self._settle_chances()
-        self._settle_machines()
-        self._settle_channels()
-        self._settle_clocks()
-        if self.topology not in ALWAYS_FITS:
+        self._resolve_die()
+        self._resolve_machines()
+        self._check_channels()
+        self._check_clocks()
+        if self.topology not in UNCONDITIONAL:
             self.neighbours(self.first_run)
 
     def __setattr__(self, key: str, value: object) -> None:
-        raise AttributeError(f"{key}: a scenario never changes; make another with replace()")
+        raise AttributeError(f"{key}: a scenario never changes; create another with replace()")
 
     def __delattr__(self, key: str) -> None:
-        raise AttributeError(f"{key}: a scenario never changes; make another with replace()")
+        raise AttributeError(f"{key}: a scenario never changes; create another with replace()")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scenario) and self._values() == other._values()
@@ -175,16 +173,16 @@ class Scenario:
         return [getattr(self, key) for key in self.__slots__]
 
     def replace(self, **changes: Any) -> "Scenario":
-        """Return the same scenario but for some keys. Raises ScenarioError."""
+        """Return a scenario with some keys changed. Raise ScenarioError if it is invalid."""
         return Scenario.from_dict({**self.to_dict(), **changes})
 
     def for_run(self, run: int) -> "Scenario":
-        """Return the scenario of one run alone, its rates drawn."""
+        """Return the scenario of a single run, with its rates drawn."""
         if self.runs == 1 and self.first_run == run and not isinstance(self.rates, RateRange):
             return self
         return self.replace(rates=self.rates_of(run), runs=1, first_run=run)
 
-    def _settle_chances(self) -> None:
+    def _resolve_die(self) -> None:
         given = [key for key in ("send_one", "send_all") if getattr(self, key) is not None]
         if self.faces is not None and given:
             raise ScenarioError(f"faces and {given[0]}: give a die or probabilities, not both")
@@ -200,22 +198,22 @@ class Scenario:
                 f"{float(one + every):g}; together they may be at most 1"
             )
 
-    def _settle_machines(self) -> None:
+    def _resolve_machines(self) -> None:
         counts = {
             "machines": self.machines,
             "rates": None if isinstance(self.rates, RateRange) else len(self.rates),
             "names": len(self.names) or None,
         }
-        said = {key: count for key, count in counts.items() if count is not None}
-        if len(set(said.values())) > 1:
-            detail = ", ".join(f"{key} says {count}" for key, count in said.items())
-            raise ScenarioError(f"how many machines? {detail}; they must agree")
-        count = next(iter(said.values()), 3)
+        given = {key: count for key, count in counts.items() if count is not None}
+        if len(set(given.values())) > 1:
+            detail = ", ".join(f"{key} gives {count}" for key, count in given.items())
+            raise ScenarioError(f"number of machines: {detail}; they must agree")
+        count = next(iter(given.values()), 3)
         if not 2 <= count <= MACHINES_MAX:
             raise ScenarioError(f"machines: {count} is not allowed; from 2 to {MACHINES_MAX}")
         object.__setattr__(self, "machines", count)
 
-    def _settle_channels(self) -> None:
+    def _check_channels(self) -> None:
         if not self.latencies:
             return
         names = set(self.machine_names())
@@ -224,12 +222,12 @@ class Scenario:
                 if name not in names:
                     raise ScenarioError(f"latencies: {channel}: there is no machine {name}")
 
-    def _settle_clocks(self) -> None:
+    def _check_clocks(self) -> None:
         for key in ("offset_ms", "skew_ppm"):
             count = len(getattr(self, key))
             if count not in (0, self.size):
                 raise ScenarioError(
-                    f"{key}: {count} given for {self.size} machines; allowed: one a machine"
+                    f"{key}: {count} given for {self.size} machines; allowed: one for each"
                 )
         try:
             require_fits(self.clock, self.size)
@@ -238,12 +236,15 @@ class Scenario:
 
     @property
     def size(self) -> int:
-        """How many machines there are."""
+        """The number of machines."""
         return self.machines
 
     @property
     def die(self) -> tuple[int, int]:
-        """The die as two bounds on DIE_BITS random bits: below the first one peer, else all."""
+        """The die as two bounds on a random number of DIE_BITS bits.
+
+        Below the first bound it sends to one peer, below the second to every peer.
+        """
         whole = 2**DIE_BITS
         if self.faces is not None:
             return 2 * whole // self.faces, 3 * whole // self.faces
@@ -252,20 +253,20 @@ class Scenario:
 
     @property
     def message_latency(self) -> Latency:
-        """The latency as a value that engines sample."""
+        """The latency of channels that have none of their own, to be sampled."""
         return parse_latency("latency", self.latency)
 
     def channel_latencies(self) -> dict[tuple[int, int], Latency]:
-        """The latencies of the channels that have one of their own, by positions (from, to)."""
-        places = {name: place for place, name in enumerate(self.machine_names())}
-        own = {}
+        """Return the latencies of single channels, by the positions (from, to)."""
+        positions = {name: position for position, name in enumerate(self.machine_names())}
+        latencies = {}
         for channel, text in self.latencies.items():
             sender, _, target = channel.partition(">")
-            own[places[sender], places[target]] = parse_latency("latencies", text)
-        return own
+            latencies[positions[sender], positions[target]] = parse_latency("latencies", text)
+        return latencies
 
     def physical_clock(self, position: int) -> PhysicalClock:
-        """How the physical clock of one machine is off."""
+        """Return the error of the physical clock of the machine at `position`."""
         offset = as_fraction(self.offset_ms[position]) if self.offset_ms else 0
         skew = as_fraction(self.skew_ppm[position]) if self.skew_ppm else 0
         return PhysicalClock(int(offset * 10**6), int(skew * 1000))
@@ -277,7 +278,7 @@ class Scenario:
 
     @property
     def expected_ticks(self) -> int:
-        """About how many ticks all runs take together; of drawn rates the mean counts."""
+        """About the number of ticks of all runs together, with the mean of drawn rates."""
         if isinstance(self.rates, RateRange):
             each = self.size * (self.rates.low + self.rates.high) / 2
         else:
@@ -290,7 +291,7 @@ class Scenario:
         return range(self.first_run, self.first_run + self.runs)
 
     def rates_of(self, run: int) -> tuple[float, ...]:
-        """The rates of one run, drawn if the scenario says so."""
+        """Return the machines' rates in run number `run`, drawn if the scenario has a range."""
         if not isinstance(self.rates, RateRange):
             return self.rates
         low, high = self.rates
@@ -300,42 +301,51 @@ class Scenario:
         )
 
     def machine_names(self) -> tuple[str, ...]:
-        """The machines' names in name order: the order of the rates."""
+        """Return the names of all machines, in name order, which is the order of the rates."""
         return self.names or tuple(default_name(i) for i in range(self.size))
 
     def neighbours(self, run: int) -> tuple[tuple[int, ...], ...]:
-        """Each machine's neighbours in one run, as positions in name order."""
+        """Return each machine's neighbours in run number `run`, as positions in name order."""
         return neighbours(self.topology, self.machine_names(), self.seed, run)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every key that is set, as plain numbers, text and lists."""
+        """Return every key that is set, as plain numbers, text, lists and tables."""
         values = dict(zip(self.__slots__, self._values(), strict=True))
         if not isinstance(self.rates, RateRange):
-            del values["machines"]  # the rates say it
-        return {key: _plain(value) for key, value in values.items() if value not in (None, (), {})}
+            del values["machines"]  # it follows from the rates
+        return {
+            key: _to_plain(value) for key, value in values.items() if value not in (None, (), {})
+        }
 
     @classmethod
     def from_dict(cls, keys: Mapping[str, Any]) -> "Scenario":
-        """Make a scenario from plain keys; unknown ones are an error."""
+        """Return the scenario with these keys. Raise ScenarioError if one is unknown or invalid."""
         known = cls.__slots__
         for key in keys:
             if key not in known:
-                raise ScenarioError(f"{key}: no such key in a scenario; known: {', '.join(known)}")
+                raise ScenarioError(
+                    f"{key}: no such key in a scenario; allowed: {', '.join(known)}"
+                )
         return cls(**keys)
 
     def to_toml(self) -> str:
-        """Return the scenario as TOML; `from_toml` gives the same scenario back."""
-        return toml_text(self.to_dict())
+        """Return the scenario as TOML, from which `from_toml` returns an equal scenario."""
+        import tomli_w  # imported here: most simulations write no TOML
+
+        return tomli_w.dumps(self.to_dict())
 
     @classmethod
     def from_toml(cls, text: str) -> "Scenario":
-        """Read a scenario from TOML text. Raises ScenarioError."""
+        """Return the scenario that a TOML text describes. Raise ScenarioError if invalid."""
         return cls.from_dict(keys_from_toml(text))
 
 
 def keys_from_toml(text: str) -> dict[str, Any]:
-    """Return the keys of a TOML document, not yet checked. Raises ScenarioError."""
-    import tomllib
+    """Return the keys of a TOML document, not yet validated.
+
+    Raise ScenarioError if the text is not TOML.
+    """
+    import tomllib  # slow to import, and only needed for files
 
     try:
         return tomllib.loads(text)
@@ -343,7 +353,7 @@ def keys_from_toml(text: str) -> dict[str, Any]:
         raise ScenarioError(f"not valid TOML: {error}") from error
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, RateRange):
         return str(value)
     if isinstance(value, Mapping):
@@ -352,7 +362,7 @@ def _plain(value: Any) -> Any:
 
 
 def default_name(index: int) -> str:
-    """Name machine `index`: A … Z, AA, AB, … like the columns of a spreadsheet."""
+    """Return the default name of machine `index`: A … Z, AA, AB, … like spreadsheet columns."""
     name = ""
     index += 1
     while index:

@@ -1,12 +1,12 @@
-"""Who can send to whom: a mesh, a ring, a star, a random regular graph, or listed links.
+"""Topologies: which machines can send to each other.
 
-Links have no direction: who can send to a process can be sent to by it.
-Neighbours are given in name order.
+A topology is a mesh, a ring, a star, a random regular graph, or a list of links.
+Links have no direction: two linked machines can send to each other.
 
-A random regular graph is drawn by the pairing of Steger and Wormald,
+A random regular graph is drawn by the pairing algorithm of Steger and Wormald,
 "Generating Random Regular Graphs Quickly" (Combinatorics, Probability and
-Computing 8, 1999): stubs are joined two by two, only where that makes neither
-a loop nor a second link, and all begins anew where no such pair is left.
+Computing 8, 1999): stubs are paired at random, except where that would make a
+loop or a double link, and the drawing starts again if only such pairs are left.
 """
 
 from collections.abc import Sequence
@@ -17,18 +17,19 @@ from driftlab.scenario.validate import ScenarioError
 
 Links = set[tuple[int, int]]
 
-ALWAYS_FITS: Final = ("mesh", "ring", "star")  # any number of machines, without a look
+UNCONDITIONAL: Final = ("mesh", "ring", "star")  # valid for any number of machines
 
 
 def neighbours(
-    topology: str, roster: Sequence[str], seed: int, run: int
+    topology: str, names: Sequence[str], seed: int, run: int
 ) -> tuple[tuple[int, ...], ...]:
-    """Return each process's neighbours, as positions in rising order.
+    """Return the neighbours of each machine, as positions in ascending order.
 
-    `topology` is that of a scenario. Raises ScenarioError where it does not
-    fit the roster.
+    Args: a scenario's `topology`, the names of the machines in name order, the
+    scenario's seed, and the number of the run. Raise ScenarioError if the
+    topology does not fit the machines.
     """
-    size = len(roster)
+    size = len(names)
     kind, _, detail = topology.partition(":")
     if kind == "mesh":
         everyone = tuple(range(size))
@@ -40,27 +41,31 @@ def neighbours(
     elif kind == "regular":
         links = regular(size, int(detail), seed, run)
     else:
-        links = listed(topology, roster)
-    near: list[set[int]] = [set() for _ in roster]
+        links = listed(topology, names)
+    linked: list[set[int]] = [set() for _ in names]
     for one, other in links:
-        near[one].add(other)
-        near[other].add(one)
-    return tuple(tuple(sorted(others)) for others in near)
+        linked[one].add(other)
+        linked[other].add(one)
+    return tuple(tuple(sorted(others)) for others in linked)
 
 
 def ring(size: int) -> Links:
-    """Link each process to the next in name order, and the last to the first."""
+    """Link each machine to the next in name order, and the last to the first."""
     return {(i, (i + 1) % size) for i in range(size)}
 
 
 def star(size: int) -> Links:
-    """Link the first process to every other."""
+    """Link the first machine to every other."""
     return {(0, i) for i in range(1, size)}
 
 
-def listed(text: str, roster: Sequence[str]) -> Links:
-    """Read links by name, `A-B,B-C`. Raises ScenarioError."""
-    positions = {name: position for position, name in enumerate(roster)}
+def listed(text: str, names: Sequence[str]) -> Links:
+    """Return the links listed by name, as in `A-B,B-C`.
+
+    Raise ScenarioError if a name is unknown, a link joins a machine to itself, or
+    a machine has no link.
+    """
+    positions = {name: position for position, name in enumerate(names)}
     links: Links = set()
     for link in text.split(","):
         ends = link.split("-")
@@ -69,7 +74,7 @@ def listed(text: str, roster: Sequence[str]) -> Links:
                 raise ScenarioError(f"topology: {link}: there is no machine {name}")
         one, other = (positions[name] for name in ends)
         if one == other:
-            raise ScenarioError(f"topology: {link}: a link joins two machines")
+            raise ScenarioError(f"topology: {link}: a link joins two different machines")
         links.add((one, other))
     linked = {position for link_ends in links for position in link_ends}
     for name, position in positions.items():
@@ -79,30 +84,35 @@ def listed(text: str, roster: Sequence[str]) -> Links:
 
 
 def regular(size: int, degree: int, seed: int, run: int) -> Links:
-    """Draw a graph in which every process has `degree` neighbours. Raises ScenarioError."""
+    """Draw a random graph in which every machine has `degree` neighbours.
+
+    Args: the number of machines, the degree, the scenario's seed, and the number
+    of the run. Raise ScenarioError if there is no such graph.
+    """
     if not 1 <= degree < size or degree * size % 2:
         raise ScenarioError(
             f"topology: regular:{degree} is not possible with {size} machines; the number of "
-            "neighbours must be below that of machines, and their product even"
+            "neighbours must be less than that of machines, and their product even"
         )
     attempt = 0
     while True:
         key = mix(stream(seed, run, attempt, Purpose.TOPOLOGY))
-        links = _paired(size, degree, key)
+        links = _pair_stubs(size, degree, key)
         if links is not None:
             return links
         attempt += 1
 
 
-def _paired(size: int, degree: int, key: int) -> Links | None:
+def _pair_stubs(size: int, degree: int, key: int) -> Links | None:
+    """Return the links of one attempt, None if it came to a dead end."""
     stubs = [process for process in range(size) for _ in range(degree)]
     links: Links = set()
     number = 0
     while stubs:
-        if not _is_joinable(set(stubs), links):
+        if not _has_free_pair(set(stubs), links):
             return None
-        one = _take(stubs, draw(key, number))
-        other = _take(stubs, draw(key, number + 1))
+        one = _take_stub(stubs, draw(key, number))
+        other = _take_stub(stubs, draw(key, number + 1))
         number += 2
         link = (min(one, other), max(one, other))
         if one == other or link in links:
@@ -112,20 +122,20 @@ def _paired(size: int, degree: int, key: int) -> Links | None:
     return links
 
 
-def _take(stubs: list[int], word: int) -> int:
-    """Take a stub out, the last one filling its place."""
-    place = uniform_below(word, len(stubs))
-    stubs[place], stubs[-1] = stubs[-1], stubs[place]
+def _take_stub(stubs: list[int], word: int) -> int:
+    """Remove and return a random stub; the last one takes its place."""
+    index = uniform_below(word, len(stubs))
+    stubs[index], stubs[-1] = stubs[-1], stubs[index]
     return stubs.pop()
 
 
-def _is_joinable(left: set[int], links: Links) -> bool:
-    """Whether any two of the processes that are left can still be linked."""
+def _has_free_pair(left: set[int], links: Links) -> bool:
+    """Whether any two of the machines left can still be linked."""
     if len(left) * (len(left) - 1) > 2 * len(links):
-        return True  # more pairs than links
+        return True  # there are more pairs than links
     ordered: Sequence[int] = sorted(left)
     return any(
         (one, other) not in links
-        for place, one in enumerate(ordered)
-        for other in ordered[place + 1 :]
+        for index, one in enumerate(ordered)
+        for other in ordered[index + 1 :]
     )

@@ -1,7 +1,8 @@
-"""What each key of a scenario may be, and what a person is told otherwise.
+"""Validation of a scenario's keys: the allowed values, and the message otherwise.
 
-A check takes a key and a value, from a file, a flag or Python, and returns the
-value in its canonical form. Raises ScenarioError.
+A check takes a key and a value from a file, a flag or Python, and returns the
+value in canonical form. It raises ScenarioError with one line that names the
+key, the value and what is allowed.
 """
 
 import re
@@ -16,7 +17,7 @@ from driftlab.network.latency import Latency
 if TYPE_CHECKING:
     from fractions import Fraction
 
-RATE_MAX: Final = 1e9  # ticks per second: a period of one nanosecond
+RATE_MAX: Final = 1e9  # ticks per second: one tick a nanosecond
 RATE_MIN: Final = 1e-9
 SECONDS_MAX: Final = 1e9
 SPEED_MAX: Final = 1e6
@@ -26,12 +27,12 @@ RUN_NUMBER_MAX: Final = 2**63
 RUNS_MAX: Final = 1_000_000_000
 NAME_CHARACTERS_MAX: Final = 32
 LATENCY_SECONDS_MAX: Final = 1e6
-WAITING_MESSAGES_MAX: Final = 10_000_000  # of a simulated run, on their way and in all inboxes
+WAITING_MESSAGES_MAX: Final = 10_000_000  # in a simulated run: in transit and in all inboxes
 SIGMA_MAX: Final = 5
-OFFSET_MS_MAX: Final = 1e12  # some thirty years
+OFFSET_MS_MAX: Final = 1e12  # about 30 years
 SKEW_PPM_MAX: Final = 1e5
 
-# Texts, compiled where they are used: many a start needs none of them.
+# Patterns are compiled where they are used: a start seldom needs any.
 _NAME: Final = r"(?a)[A-Za-z][A-Za-z0-9_-]*"
 _TOPOLOGY: Final = r"(?a)mesh|ring|star|regular:\d{1,6}|\w+-\w+(?:,\w+-\w+)*"
 _PROCESS: Final = r"[^\n]+\.py:[^\W\d]\w*"
@@ -40,11 +41,11 @@ _WHOLE: Final = r"(?a)\s*[+-]?\d{1,40}\s*"
 
 
 class ScenarioError(DriftlabError):
-    """A scenario that cannot be run; the message names the key and what is allowed."""
+    """A scenario is invalid; the message names the key and what is allowed."""
 
 
 class RateRange(NamedTuple):
-    """Rates to be drawn anew for every run: whole numbers, uniform in low .. high inclusive."""
+    """Rates drawn for every run: whole numbers, uniform in low .. high, both included."""
 
     low: int
     high: int
@@ -54,23 +55,23 @@ class RateRange(NamedTuple):
 
 
 def _number(key: str, value: Any, low: float, high: float, unit: str) -> float:
-    """Check a number in low .. high; whole floats become int, so that 6.0 is 6."""
+    """Return a number in low .. high; a whole number as an int, so that 6.0 equals 6."""
     allowed = f"allowed: a number from {low:g} to {high:g}{unit}"
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
             raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}") from None
-    value = _plain(value)
+    value = _unboxed(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ScenarioError(f"{key}: {value!r} is not a number; {allowed}")
-    if not low <= value <= high:  # and no NaN is
+    if not low <= value <= high:  # NaN is not
         raise ScenarioError(f"{key}: {value} is not allowed; {allowed}")
     return int(value) if value == int(value) else value
 
 
-def _plain(value: Any) -> Any:
-    """Return a number of numpy as Python's own; anything else as it is."""
+def _unboxed(value: Any) -> Any:
+    """Return a NumPy number as a Python number; anything else unchanged."""
     return value.item() if hasattr(value, "item") and hasattr(value, "dtype") else value
 
 
@@ -83,7 +84,7 @@ def _whole(low: int, high: int) -> Callable[[str, Any], int]:
         allowed = f"allowed: a whole number from {low} to {high}"
         if isinstance(value, str) and re.fullmatch(_WHOLE, value):
             value = int(value)
-        value = _plain(value)
+        value = _unboxed(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ScenarioError(f"{key}: {value!r} is not a whole number; {allowed}")
         if not low <= value <= high:
@@ -147,12 +148,17 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
                 f"at most {NAME_CHARACTERS_MAX} characters"
             )
     if len({name.lower() for name in names}) < len(names):
-        raise ScenarioError(f"{key}: {', '.join(names)}: each machine needs a name of its own")
+        raise ScenarioError(
+            f"{key}: {', '.join(names)}: each machine needs a different name, whatever the case"
+        )
     return names
 
 
 def parse_latency(key: str, text: Any) -> Latency:
-    """Read a latency. Raises ScenarioError."""
+    """Return the latency that a scenario describes as `text`. Raise ScenarioError.
+
+    `key` is the name of the key, for the message.
+    """
     kind, _, rest = str(text).partition(":")
     if kind == "none" and not rest:
         return Latency()
@@ -165,8 +171,8 @@ def parse_latency(key: str, text: Any) -> Latency:
             return Latency(kind, low, high)
     median, comma, sigma = rest.partition(",")
     if kind == "lognormal" and comma:
-        share = _number(key, sigma, 0, SIGMA_MAX, " for sigma")
-        return Latency(kind, _nanoseconds(key, median), round(share * 1_000_000))
+        sigma_value = _number(key, sigma, 0, SIGMA_MAX, " for sigma")
+        return Latency(kind, _nanoseconds(key, median), round(sigma_value * 1_000_000))
     raise ScenarioError(
         f"{key}: {text!r} is not a latency; allowed: none, fixed:S, uniform:LOW..HIGH, "
         "exponential:MEAN or lognormal:MEDIAN,SIGMA, in seconds"
@@ -179,15 +185,15 @@ def _nanoseconds(key: str, text: str) -> int:
 
 
 def as_fraction(number: float) -> "int | Fraction":
-    """Return the decimal number a person wrote, exactly: 0.1 is 1/10."""
+    """Return a number as the fraction that its decimal digits mean: 0.1 is 1/10."""
     if isinstance(number, int):
         return number
-    from fractions import Fraction  # heavy, and whole numbers need none
+    from fractions import Fraction  # slow to import, and not needed for whole numbers
 
     return Fraction(str(number))
 
 
-def _one_each(low: float, high: float, unit: str) -> Callable[[str, Any], Any]:
+def _per_machine(low: float, high: float, unit: str) -> Callable[[str, Any], Any]:
     def check(key: str, value: Any) -> tuple[float, ...]:
         if isinstance(value, str):
             value = value.split(",") if value else ()
@@ -200,15 +206,17 @@ def _one_each(low: float, high: float, unit: str) -> Callable[[str, Any], Any]:
 
 def _latencies(key: str, value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        raise ScenarioError(f'{key}: {value!r} is no table; as in {{"A>B" = "fixed:0.1"}}')
-    settled = {}
+        raise ScenarioError(
+            f'{key}: {value!r} is not a table; allowed: a table, as in {{"A>B" = "fixed:0.1"}}'
+        )
+    valid = {}
     for channel, text in value.items():
         ends = str(channel).replace(" ", "").split(">")
         if len(ends) != 2 or ends[0] == ends[1]:
-            raise ScenarioError(f"{key}: {channel!r} is not a channel; as in A>B, from A to B")
+            raise ScenarioError(f"{key}: {channel!r} is not a channel; allowed: FROM>TO, as in A>B")
         parse_latency(f"{key}: {channel}", text)
-        settled[">".join(ends)] = str(text)
-    return settled
+        valid[">".join(ends)] = str(text)
+    return valid
 
 
 def _clock(key: str, value: Any) -> str:
@@ -222,8 +230,8 @@ def _process(key: str, value: Any) -> str:
         file = getattr(sys.modules[value.__module__], "__file__", None)
         if file is None:
             raise ScenarioError(
-                f"{key}: {value.__qualname__} is defined in no file; machines that are processes "
-                "of their own load it from one"
+                f"{key}: {value.__qualname__} is not defined in a file; each "
+                "machine of a real run loads it from its file"
             )
         value = f"{file}:{value.__qualname__}"
     if value == "die" or (isinstance(value, str) and re.fullmatch(_PROCESS, value)):
@@ -267,6 +275,6 @@ CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "latencies": _latencies,
     "clock": _clock,
     "process": _process,
-    "offset_ms": _one_each(-OFFSET_MS_MAX, OFFSET_MS_MAX, " milliseconds"),
-    "skew_ppm": _one_each(-SKEW_PPM_MAX, SKEW_PPM_MAX, " parts per million"),
+    "offset_ms": _per_machine(-OFFSET_MS_MAX, OFFSET_MS_MAX, " milliseconds"),
+    "skew_ppm": _per_machine(-SKEW_PPM_MAX, SKEW_PPM_MAX, " parts per million"),
 }

@@ -1,21 +1,18 @@
-"""The general engine: the very same machines in simulated time, one event after the other.
+"""The general engine: simulates a run with the machines of real runs, one tick at a time.
 
-Time is scenario time in whole nanoseconds. Ticks are taken in the order of
-(due time, position of the machine): that is the tie rule, and it decides
-nothing, because a message sent at an instant is there for ticks strictly
-later, never for a tick at the same instant. So the same scenario gives the
-same history, bit for bit, whatever the order of work.
+Time is scenario time in whole nanoseconds. Ticks are taken in the order of (due
+time, position of the machine). This rule for ties decides nothing: a message
+sent at an instant is found by ticks strictly later, never by another tick of
+that instant. So a scenario gives the same history, bit for bit, whatever the
+order of work.
 
-A channel is first in, first out, as TCP is. A machine whose process fails
-takes no further tick, as in the real world, and the others go on.
+A channel is first in, first out, like a TCP connection. A machine whose process
+fails takes no further tick, as in a real run, and the others go on.
 
-Python's garbage collector, spared what a simulation keeps.
-
-A growing history is many objects that are no garbage, and the collector would
-walk through all of them again and again. What is there after a stretch of work
-is therefore frozen: the collector leaves it alone until the run is over. What
-is made and dropped in between it collects as always; but a cycle of objects
-that outlives a stretch is freed after the run only.
+The history that is kept grows by many objects that are not garbage, and the
+garbage collector would scan all of them again and again. So the engine freezes
+them after every batch of ticks. Limit: a reference cycle that survives a batch
+is freed only after the run.
 """
 
 import gc
@@ -27,8 +24,7 @@ from typing import Final, NamedTuple
 
 from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.machine.effects import Outgoing, Step
-from driftlab.machine.failure import ProcessError
-from driftlab.machine.machine import Machine
+from driftlab.machine.machine import Machine, ProcessError
 from driftlab.model.event import Event, Message
 from driftlab.model.random_streams import Purpose, draw, stream
 from driftlab.network.latency import Latency
@@ -36,38 +32,39 @@ from driftlab.scenario.plan import MachinePlan
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 from driftlab.simulator.tick_order import TickBatch, tick_batches
 
-PROGRESS_TICKS: Final = 50_000  # at least, between two calls of `on_beat`
+PROGRESS_TICKS: Final = 50_000  # at least, between two calls of `on_progress`
 
-_new = tuple.__new__  # of a named tuple: several times faster than by its fields
+_new = tuple.__new__  # creates a Message several times faster than its constructor
 _sender = itemgetter(1)
 
-# Given a machine's position, its event, when it was due (ns), and what the tick found.
+# Called with a machine's position, its event, when it was due in ns, and the messages found.
 Sink = Callable[[int, Event, int, Sequence[Message]], None]
 
 
 class NetworkConfig(NamedTuple):
-    """How messages travel: the scenario's order, its latency, and those of single channels.
+    """How messages travel in a simulated run.
 
-    `order` is "peers" or "arrival"; `own` has the latencies of channels that
-    differ, by the positions (from, to).
+    order: the scenario's `order`, "peers" or "arrival".
+    latency: the latency of channels that have none of their own.
+    channel_latencies: the latencies of single channels, by positions (from, to).
     """
 
     order: str = "peers"
     latency: Latency = Latency()
-    own: dict[tuple[int, int], Latency] = {}  # noqa: RUF012 - never changed
+    channel_latencies: dict[tuple[int, int], Latency] = {}  # noqa: RUF012 - never changed
 
     @property
-    def take_time(self) -> bool:
-        """Whether any message is on its way for longer than no time at all."""
-        return self.latency != Latency() or bool(self.own)
+    def has_latency(self) -> bool:
+        """Whether any channel has a latency."""
+        return self.latency != Latency() or bool(self.channel_latencies)
 
 
 class RunEnd(NamedTuple):
     """How a simulated run ended.
 
-    `failures` has what each machine's process failed of, by position;
-    `stopped_ns` is the scenario time at which WAITING_MESSAGES_MAX was met, and
-    None for a run that came to its end.
+    failures: why each failed machine's process failed, by position.
+    stopped_ns: the scenario time at which the run met WAITING_MESSAGES_MAX,
+        None if it took all its ticks.
     """
 
     failures: dict[int, str]
@@ -75,178 +72,186 @@ class RunEnd(NamedTuple):
 
 
 class Mailbox:
-    """What is on its way to one machine, as its sockets would hold it.
+    """The messages in transit to one machine, and those that its sockets would hold.
 
-    `by_arrival` gives messages out as they came, of the same instant in name
-    order; otherwise one sender's come after the other's, senders in name order.
+    If `by_arrival`, `collect` returns messages in the order of their arrival,
+    those of the same instant in name order of their senders. Otherwise it
+    returns the messages of the first sender in name order, then those of the next.
     """
 
-    __slots__ = ("_by_arrival", "_latest", "_posted", "held")
+    __slots__ = ("_by_arrival", "_last_arrival", "_post_count", "messages")
 
     def __init__(self, *, by_arrival: bool) -> None:
-        # A heap of arrival, sender's position, a number that rises, and the message.
-        self.held: list[tuple[int, int, int, Message]] = []
+        # A heap of (arrival in ns, position of the sender, number of the post, message).
+        self.messages: list[tuple[int, int, int, Message]] = []
         self._by_arrival = by_arrival
-        self._latest: dict[int, int] = {}  # of each sender, the last arrival so far
-        self._posted = 0
+        self._last_arrival: dict[int, int] = {}  # in ns, by the position of the sender
+        self._post_count = 0
 
     def post(self, arrival_ns: int, sender: int, message: Message) -> None:
-        """Put a message on its way; it arrives no earlier than what its sender posted before."""
-        latest = self._latest.get(sender, arrival_ns)
-        if arrival_ns < latest:
-            arrival_ns = latest
-        self._latest[sender] = arrival_ns
-        self._posted += 1
-        heappush(self.held, (arrival_ns, sender, self._posted, message))
+        """Add a message that arrives at an instant, but not before earlier ones of its sender."""
+        last_arrival = self._last_arrival.get(sender, arrival_ns)
+        if arrival_ns < last_arrival:
+            arrival_ns = last_arrival
+        self._last_arrival[sender] = arrival_ns
+        self._post_count += 1
+        heappush(self.messages, (arrival_ns, sender, self._post_count, message))
 
     def collect(self, before_ns: int) -> list[Message]:
-        """Take out what has arrived strictly before an instant, in queue order."""
-        held, there = self.held, []
-        while held and held[0][0] < before_ns:
-            there.append(heappop(held))
+        """Remove and return what arrives strictly before an instant, in queue order."""
+        messages, arrived = self.messages, []
+        while messages and messages[0][0] < before_ns:
+            arrived.append(heappop(messages))
         if not self._by_arrival:
-            there.sort(key=_sender)  # stable: of one sender, in the order of arrival
-        return [message for _, _, _, message in there]
+            arrived.sort(key=_sender)  # stable: each sender's stay in the order of arrival
+        return [message for _, _, _, message in arrived]
 
 
 class InstantMailbox:
-    """A Postbox of a run whose messages take no time: they arrive in the order of their posting.
+    """A faster Mailbox for runs without latency, where messages arrive when they are posted.
 
-    `places` has the senders' positions by name if one sender's messages come
-    after the other's, None if all come as they arrived.
+    `positions` has the senders' positions by name if the order is by peer, and
+    is None if it is by arrival.
     """
 
-    __slots__ = ("_earlier", "_last_ns", "_places", "held")
+    __slots__ = ("_before_last", "_last_ns", "_positions", "messages")
 
-    def __init__(self, places: Mapping[str, int] | None) -> None:
-        self.held: list[Message] = []
-        self._places = places
+    def __init__(self, positions: Mapping[str, int] | None) -> None:
+        self.messages: list[Message] = []
+        self._positions = positions
         self._last_ns = -1  # the last arrival
-        self._earlier = 0  # how many of those held came before that instant
+        self._before_last = 0  # how many of the messages arrived before that instant
 
     def post(self, arrival_ns: int, sender: int, message: Message) -> None:
-        """Put a message where it is to be found; `arrival_ns` never goes back."""
+        """Add a message that arrives at an instant, not before that of the last one posted."""
         if arrival_ns != self._last_ns:
             self._last_ns = arrival_ns
-            self._earlier = len(self.held)
-        self.held.append(message)
+            self._before_last = len(self.messages)
+        self.messages.append(message)
 
     def collect(self, before_ns: int) -> list[Message]:
-        """Take out what has arrived strictly before an instant, in queue order."""
-        there = self.held
+        """Remove and return what arrives strictly before an instant, in queue order."""
+        arrived = self.messages
         if self._last_ns < before_ns:
-            self.held = []
+            self.messages = []
         else:
-            self.held = there[self._earlier :]
-            del there[self._earlier :]
-            self._earlier = 0
-        places = self._places
-        if places is not None and len(there) > 1:
-            there.sort(key=lambda message: places[message.sender])  # stable
-        return there
+            self.messages = arrived[self._before_last :]
+            del arrived[self._before_last :]
+            self._before_last = 0
+        positions = self._positions
+        if positions is not None and len(arrived) > 1:
+            arrived.sort(key=lambda message: positions[message.sender])  # stable
+        return arrived
 
 
-Box = Mailbox | InstantMailbox
+AnyMailbox = Mailbox | InstantMailbox
 
 
 def simulate_run(
     plans: Sequence[MachinePlan],
     machines: Sequence[Machine],
-    ways: NetworkConfig,
+    network: NetworkConfig,
     sink: Sink,
-    on_beat: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> RunEnd:
-    """Simulate one run of new machines; `sink` is given each event as it happens.
+    """Simulate one run.
 
-    `on_beat` is told now and then how many ticks are over, those of failed machines too.
+    Args:
+        plans: the plans of all machines, in name order.
+        machines: the machines of these plans, which have taken no tick yet.
+        network: how messages travel.
+        sink: called with each event as it happens.
+        on_progress: called now and then with the number of ticks that are over,
+            those of failed machines included.
     """
-    run = _Run(plans, machines, ways, sink)
-    over, next_beat = 0, PROGRESS_TICKS
-    with gc_frozen() as spare:
-        for begin_ns, stretch in tick_batches(plans):
-            stopped_ns = run.take(begin_ns, stretch)
+    run = _Run(plans, machines, network, sink)
+    ticks_over, next_report = 0, PROGRESS_TICKS
+    with gc_frozen() as freeze:
+        for begin_ns, batch in tick_batches(plans):
+            stopped_ns = run.run_ticks(begin_ns, batch)
             if stopped_ns is not None or len(run.failures) == len(plans):
                 return RunEnd(run.failures, stopped_ns)
-            over += len(stretch.dues)
-            if on_beat is not None and over >= next_beat:
-                on_beat(over)
-                next_beat = over + PROGRESS_TICKS
-            spare()
+            ticks_over += len(batch.dues)
+            if on_progress is not None and ticks_over >= next_report:
+                on_progress(ticks_over)
+                next_report = ticks_over + PROGRESS_TICKS
+            freeze()
     return RunEnd(run.failures, None)
 
 
 class _Run:
-    """One run under way: the machines, what is on its way to each, and how far each has come."""
+    """One run in progress: its machines, their mailboxes and the numbers of their next ticks."""
 
     def __init__(
         self,
         plans: Sequence[MachinePlan],
         machines: Sequence[Machine],
-        ways: NetworkConfig,
+        network: NetworkConfig,
         sink: Sink,
     ) -> None:
-        by_arrival = ways.order == "arrival"
+        by_arrival = network.order == "arrival"
         self.failures: dict[int, str] = {}
         self._machines = machines
-        self._acting = [
+        self._tickers = [
             _SkewedMachine(machine, plan.physical) if any(plan.physical) else machine
             for plan, machine in zip(plans, machines, strict=True)
         ]
-        places = {plan.name: plan.position for plan in plans}
-        self._boxes: list[Box] = [
+        positions = {plan.name: plan.position for plan in plans}
+        self._mailboxes: list[AnyMailbox] = [
             Mailbox(by_arrival=by_arrival)
-            if ways.take_time
-            else InstantMailbox(None if by_arrival else places)
+            if network.has_latency
+            else InstantMailbox(None if by_arrival else positions)
             for _ in plans
         ]
-        self._post_office = _Network(plans, ways, places, self._boxes)
+        self._network = _Network(plans, network, positions, self._mailboxes)
         self._sink = sink
-        self._numbers = [0] * len(plans)  # of the next tick
-        self._room = WAITING_MESSAGES_MAX  # for messages: at least so many may be posted
+        self._next_ticks = [0] * len(plans)
+        self._capacity = WAITING_MESSAGES_MAX  # a lower bound of how many more messages may wait
 
-    def take(self, begin_ns: int, stretch: TickBatch) -> int | None:
-        """Take the ticks of a stretch, but those of machines that have failed.
+    def run_ticks(self, begin_ns: int, batch: TickBatch) -> int | None:
+        """Take the ticks of a batch, except those of failed machines.
 
-        Returns when a tick was due that would have sent more messages than
-        WAITING_MESSAGES_MAX lets wait, in ns; None if there was none.
+        The batch's due times are counted from `begin_ns`. Return the due time of
+        the tick that would have made more than WAITING_MESSAGES_MAX messages
+        wait, None if there was none.
         """
-        machines, boxes, numbers, failures = self._acting, self._boxes, self._numbers, self.failures
-        post, sink = self._post_office.take, self._sink
-        for offset_ns, position in zip(*stretch, strict=True):
+        machines, mailboxes, next_ticks = self._tickers, self._mailboxes, self._next_ticks
+        failures, deliver, sink = self.failures, self._network.deliver, self._sink
+        for offset_ns, position in zip(*batch, strict=True):
             if failures and position in failures:
                 continue
             due_ns = begin_ns + offset_ns
-            box = boxes[position]
-            found = box.collect(due_ns) if box.held else ()
-            tick = numbers[position]
-            numbers[position] = tick + 1
+            mailbox = mailboxes[position]
+            found = mailbox.collect(due_ns) if mailbox.messages else ()
+            tick = next_ticks[position]
+            next_ticks[position] = tick + 1
             try:
-                event, posts = machines[position].tick(tick, found, due_ns)
+                event, outgoing = machines[position].tick(tick, found, due_ns)
             except ProcessError as error:
                 failures[position] = str(error)
                 continue
-            if posts:
-                more = len(event.targets)
-                self._room -= more
-                if self._room < 0 and self._is_full(more):
-                    return due_ns  # before this event, which is the same in every engine
+            if outgoing:
+                sent = len(event.targets)
+                self._capacity -= sent
+                if self._capacity < 0 and self._exceeds_limit(sent):
+                    return due_ns  # before this event, as in every engine
                 sink(position, event, due_ns, found)
-                for each in posts:
-                    post(position, tick, due_ns, each)
+                for message in outgoing:
+                    deliver(position, tick, due_ns, message)
             else:
                 sink(position, event, due_ns, found)
         return None
 
-    def _is_full(self, more: int) -> bool:
-        """Count the messages that wait, on their way or in an inbox: are there too many?"""
-        waiting = sum(len(box.held) for box in self._boxes)
+    def _exceeds_limit(self, sent: int) -> bool:
+        """Whether `sent` more messages would be too many in transit and in inboxes together."""
+        waiting = sum(len(mailbox.messages) for mailbox in self._mailboxes)
         waiting += sum(machine.queue for machine in self._machines)
-        self._room = WAITING_MESSAGES_MAX - waiting - more
-        return self._room < 0
+        self._capacity = WAITING_MESSAGES_MAX - waiting - sent
+        return self._capacity < 0
 
 
 class _SkewedMachine:
-    """A machine whose physical clock is off: it is shown what that clock shows."""
+    """A machine whose physical clock is wrong: it sees what that clock shows."""
 
     def __init__(self, machine: Machine, clock: PhysicalClock) -> None:
         self._machine = machine
@@ -257,47 +262,53 @@ class _SkewedMachine:
 
 
 class _Network:
-    """Puts what machines post into the boxes of those it is for, with the latency of the way."""
+    """Puts messages into the mailboxes of their targets, with the latencies of the channels."""
 
     def __init__(
         self,
         plans: Sequence[MachinePlan],
-        ways: NetworkConfig,
-        places: Mapping[str, int],
-        boxes: Sequence[Box],
+        network: NetworkConfig,
+        positions: Mapping[str, int],
+        mailboxes: Sequence[AnyMailbox],
     ) -> None:
-        self._delays = [
+        self._latency_streams = [
             stream(plan.seed, plan.run, plan.position, Purpose.LATENCY) for plan in plans
         ]
         self._names = [plan.name for plan in plans]
-        self._places = places  # positions by name
-        self._takes_time = ways.take_time
-        self._usual = (ways.latency, ways.latency.is_drawn)
-        self._own = {way: (latency, latency.is_drawn) for way, latency in ways.own.items()}
-        self._boxes = boxes
+        self._positions = positions  # by name
+        self._has_latency = network.has_latency
+        self._default = (network.latency, network.latency.is_drawn)
+        self._of_channel = {
+            channel: (latency, latency.is_drawn)
+            for channel, latency in network.channel_latencies.items()
+        }
+        self._mailboxes = mailboxes
 
-    def take(self, sender: int, tick: int, now_ns: int, post: Outgoing) -> None:
-        """Put a message on its way to each of its targets."""
-        targets, stamp, timestamp, payload = post
-        places, boxes, takes_time = self._places, self._boxes, self._takes_time
+    def deliver(self, sender: int, tick: int, now_ns: int, outgoing: Outgoing) -> None:
+        """Put a message, sent now by the machine at position `sender`, into its mailboxes."""
+        targets, stamp, timestamp, payload = outgoing
+        positions, mailboxes, has_latency = self._positions, self._mailboxes, self._has_latency
         message = _new(Message, (self._names[sender], stamp, timestamp, payload))
-        for target in targets:
-            place = places[target]
-            delay_ns = self._latency_ns(sender, place, tick) if takes_time else 0
-            boxes[place].post(now_ns + delay_ns, sender, message)
+        for name in targets:
+            target = positions[name]
+            latency_ns = self._latency_ns(sender, target, tick) if has_latency else 0
+            mailboxes[target].post(now_ns + latency_ns, sender, message)
 
     def _latency_ns(self, sender: int, target: int, tick: int) -> int:
-        latency, is_drawn = self._usual
-        if self._own:
-            latency, is_drawn = self._own.get((sender, target), self._usual)
+        latency, is_drawn = self._default
+        if self._of_channel:
+            latency, is_drawn = self._of_channel.get((sender, target), self._default)
         if not is_drawn:
             return latency.first
-        return latency.sample_ns(draw(draw(self._delays[sender], tick), target))
+        return latency.sample_ns(draw(draw(self._latency_streams[sender], tick), target))
 
 
 @contextmanager
 def gc_frozen() -> Iterator[Callable[[], None]]:
-    """Give what is to be called after each stretch; where others have frozen, it does nothing."""
+    """Yield a function that exempts all present objects from garbage collection until the end.
+
+    If the caller has frozen objects already, it does nothing.
+    """
     if gc.get_freeze_count():
         yield lambda: None
         return

@@ -1,9 +1,9 @@
-"""The journals of a simulated run: like those of a real one, written as its events happen.
+"""The journals of a simulated run, in the same format as those of a real run.
 
-A simulated run starts at the beginning of 1970, because nothing in it may
-depend on the time of day. Lines are handed to the system in large pieces: a
-simulation that is killed can be had again, to the bit. No file stays open, so
-there may be as many machines as the disk has room for.
+A simulated run starts at the beginning of 1970, because nothing in it may depend
+on the time of day. Lines are written in large pieces, since a simulation that
+is killed can be repeated exactly. No file stays open, so the number of machines
+is not limited by the number of open files.
 """
 
 import os
@@ -26,39 +26,44 @@ from driftlab.journal.writer import JournalFileError
 from driftlab.model.event import Event, Message
 from driftlab.scenario.plan import MachinePlan
 
-LINES_HELD_MAX: Final = 100_000  # of all machines together
+LINES_HELD_MAX: Final = 100_000  # in memory, of all machines together
 
 
 class SimulatedJournals:
-    """The journals of one run, in a folder that was claimed. `add` is an engine's sink.
+    """The journals of one run. `add` is the sink of an engine.
 
-    Raises JournalFileError when the disk says no.
+    Args: the plans of all machines, and the folder, created for this run. Its
+    methods raise JournalFileError if a file cannot be written.
     """
 
     def __init__(self, plans: Sequence[MachinePlan], folder: str) -> None:
         self._plans = plans
         self._paths = [f"{folder}/{plan.name}{JOURNAL_SUFFIX}" for plan in plans]
-        self._lines = [[_head(plan)] for plan in plans]
-        self._held = 0
-        self._taken = [0] * len(plans)
+        self._lines = [[_opening_lines(plan)] for plan in plans]
+        self._lines_held = 0
+        self._ticks_taken = [0] * len(plans)
         self._more_columns = has_more_columns(plans[0])
 
     def add(self, position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
-        """Write one event."""
+        """Write one event.
+
+        Args: the position of the machine, its event, when its tick was due in
+        ns, and the messages that it found.
+        """
         now_ns = self._plans[position].physical.reading_ns(due_ns, due_ns)
         entry = Entry(event, Instant(now_ns, due_ns, 0), found)
         self._lines[position].append(format_entry(entry, more_columns=self._more_columns))
-        self._taken[position] += 1
-        self._held += 1
-        if self._held >= LINES_HELD_MAX:
+        self._ticks_taken[position] += 1
+        self._lines_held += 1
+        if self._lines_held >= LINES_HELD_MAX:
             self._flush()
 
     def close(self, reasons: Sequence[str]) -> None:
-        """Write each machine's last line, with the reason why it ended, and what is still held."""
+        """End each journal with the reason why its machine ended, and write all lines held."""
         for position, reason in enumerate(reasons):
-            plan, taken = self._plans[position], self._taken[position]
-            end_ns = plan.end_ns if reason == COMPLETE else plan.schedule.due_ns(taken)
-            end = {"time": utc_text(end_ns), "ticks": taken, "undelivered": 0, "incidents": 0}
+            plan, ticks = self._plans[position], self._ticks_taken[position]
+            end_ns = plan.end_ns if reason == COMPLETE else plan.schedule.due_ns(ticks)
+            end = {"time": utc_text(end_ns), "ticks": ticks, "undelivered": 0, "incidents": 0}
             self._lines[position].append(format_note("end", {**end, "reason": reason}))
         self._flush()
 
@@ -67,10 +72,10 @@ class SimulatedJournals:
             if lines:
                 _append(path, "".join(lines))
                 lines.clear()
-        self._held = 0
+        self._lines_held = 0
 
 
-def _head(plan: MachinePlan) -> str:
+def _opening_lines(plan: MachinePlan) -> str:
     return (
         format_note("header", header_fields(plan, speed=1, world="simulated"))
         + format_note("columns", {"names": column_names(plan)})

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.model.digest import EVERYBODY, RECEIVE, SEND
+from driftlab.model.digest import ALL_PEERS, RECEIVE, SEND
 from driftlab.model.random_streams import DIE_BITS, WORD_BITS
 from driftlab.simulator.compiled.jit_rules import draw, hash_event, merge, mix_in
 from driftlab.simulator.compiled.mailbox import jit, jit_inline
@@ -96,7 +96,7 @@ def step_lanes(
     at_low, at_high, at_both = (
         event_kind_weight(SEND, 1),
         event_kind_weight(SEND, 2),
-        event_kind_weight(SEND, EVERYBODY),
+        event_kind_weight(SEND, ALL_PEERS),
     )
     for lane in range(LANES):
         at = base + lane

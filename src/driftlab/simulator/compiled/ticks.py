@@ -43,7 +43,7 @@ KINDS_OF_LATENCY: Final = {"none": 0, "fixed": 0, "uniform": 1, "exponential": 2
 _INTERNAL: Final = np.uint64(digest.INTERNAL)
 _SEND: Final = np.uint64(digest.SEND)
 _RECEIVE: Final = np.uint64(digest.RECEIVE)
-_EVERYBODY: Final = np.uint64(digest.EVERYBODY)
+_EVERYBODY: Final = np.uint64(digest.ALL_PEERS)
 _NONE: Final = np.uint64(0)
 _ONE: Final = np.uint64(1)
 

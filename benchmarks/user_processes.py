@@ -1,7 +1,7 @@
-"""Processes as a user of driftlab would write them: the notes' die once more, and PHOLD.
+"""Processes as a user of driftlab would write them: the die of the assignment, and PHOLD.
 
-PHOLD in driftlab's terms: every process starts with so many messages to
-different peers; whoever receives one sends one on to a random peer.
+PHOLD in driftlab's terms: every process starts with JOBS messages to different
+peers; a process that receives one sends one to a random peer.
 """
 
 from driftlab import Message, Process, Send
@@ -9,8 +9,8 @@ from driftlab import Message, Process, Send
 JOBS = 10  # a process sends at its first tick
 
 
-class Notes(Process):
-    """The notes' die, as the user's manual would have it: a float and two comparisons."""
+class Dice(Process):
+    """The die of the assignment as in the manual: a float and two comparisons."""
 
     send_one = 0.2
     send_all = 0.1
@@ -26,7 +26,7 @@ class Notes(Process):
         return None
 
 
-class ManyNotes(Notes):
+class ManyDice(Dice):
     """The same for many machines, where a message to everybody would drown them all."""
 
     send_one = 0.3
@@ -34,7 +34,7 @@ class ManyNotes(Notes):
 
 
 class Phold(Process):
-    """PHOLD: whoever receives a message sends one on."""
+    """PHOLD: a process that receives a message sends one on."""
 
     def idle(self) -> Send | None:
         """Begin with JOBS messages to different peers; after that wait."""

@@ -1,6 +1,6 @@
-"""The notes' model, once in each of the engines that are set side by side.
+"""The model of the assignment, written for each of the engines to be compared.
 
-A child process measures one of them: `python -m benchmarks.notes_programs ours-die 3 40000`
+A child process measures one of them: `python -m benchmarks.die_programs ours-die 3 40000`
 prints a line of JSON. What is timed is the run alone, without imports and
 preparations.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from benchmarks.own_processes import ManyNotes, Notes
+from benchmarks.user_processes import Dice, ManyDice
 from driftlab.machine.die_process import EVERY_PEER, INTERNAL, roll
 from driftlab.machine.machine import Machine
 from driftlab.model.event import Event, Message
@@ -31,7 +31,7 @@ RATES_OF_THREE = (6.0, 3.0, 1.0)
 
 
 class Outcome(NamedTuple):
-    """One run: how long it took, how many ticks or events, the last clocks, bytes it grew by."""
+    """One run: its time, its number of ticks or events, the last clocks, and memory growth."""
 
     seconds: float
     events: int
@@ -40,9 +40,10 @@ class Outcome(NamedTuple):
 
 
 def scenario_of(machines: int, ticks: int, order: str = "arrival") -> Scenario:
-    """Return the model: the notes' three at 6, 3 and 1 ticks/s, or many at 1 to 6.
+    """Return the model: three machines at 6, 3 and 1 ticks/s, or many at 1 to 6 ticks/s.
 
-    Many send to one peer with 0.3: each to all the others would drown them.
+    Many machines send to one peer with a probability of 0.3 and never to all,
+    which would overload them.
     """
     if machines == len(RATES_OF_THREE):
         seconds = ticks / sum(RATES_OF_THREE)
@@ -53,7 +54,7 @@ def scenario_of(machines: int, ticks: int, order: str = "arrival") -> Scenario:
 
 
 class History:
-    """The whole history in memory: every event, when it was due, what its tick found."""
+    """The whole history in memory: every event, its due time, and the messages found."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -61,7 +62,7 @@ class History:
         self.finds: list[Sequence[Message]] = []
 
     def sink(self) -> Sink:
-        """Return what keeps an event."""
+        """Return a sink that appends to this history."""
         keep_event, keep_due, keep_find = self.events.append, self.dues.append, self.finds.append
 
         def keep(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
@@ -73,9 +74,9 @@ class History:
 
 
 def ours(machines: int, ticks: int, order: str, own: bool) -> Outcome:
-    """Our general engine with everything recorded; `own` takes the process of a user's file."""
+    """Run the general engine with everything recorded; `own`: with a user's process."""
     plans = plan_run(scenario_of(machines, ticks, order), 1)
-    process = (Notes if machines == len(RATES_OF_THREE) else ManyNotes) if own else None
+    process = (Dice if machines == len(RATES_OF_THREE) else ManyDice) if own else None
     made = [Machine(plan, process) for plan in plans]
     history = History()
     before, began = _resident_bytes(), perf_counter()
@@ -86,7 +87,7 @@ def ours(machines: int, ticks: int, order: str, own: bool) -> Outcome:
 
 
 class Model:
-    """What the other programs need of a plan: plain lists, and where the last clocks go."""
+    """The data of the other programs: plans as plain lists, and the last clocks."""
 
     def __init__(self, machines: int, ticks: int) -> None:
         scenario = scenario_of(machines, ticks)
@@ -188,10 +189,10 @@ def heapq(model: Model) -> Callable[[], object]:
         one, every, peers, rolled = model.one, model.all, model.size - 1, random.random
         periods = [1 / plan.rate for plan in model.plans]
         left = [plan.ticks for plan in model.plans]
-        agenda = [(plan.schedule.phase_ns / 1e9, plan.position) for plan in model.plans]
-        heapify(agenda)
-        while agenda:
-            now, place = agenda[0]
+        ready = [(plan.schedule.phase_ns / 1e9, plan.position) for plan in model.plans]
+        heapify(ready)
+        while ready:
+            now, place = ready[0]
             inbox, clock = inboxes[place], clocks[place]
             if inbox:
                 stamp = inbox.popleft()
@@ -208,9 +209,9 @@ def heapq(model: Model) -> Callable[[], object]:
                             post(clock)
             left[place] = rest = left[place] - 1
             if rest:
-                heapreplace(agenda, (now + periods[place], place))
+                heapreplace(ready, (now + periods[place], place))
             else:
-                heappop(agenda)
+                heappop(ready)
 
     return run
 

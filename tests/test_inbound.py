@@ -1,0 +1,250 @@
+"""Inbound connections over real sockets: who is accepted, what is read, and every limit."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from time import monotonic_ns
+
+import pytest
+
+from driftlab.model.event import Message
+from driftlab.network import wire
+from driftlab.real import inbound as inbound_module
+from driftlab.real.addresses import Address, listen
+from driftlab.real.event_loop import EventLoop
+from driftlab.real.inbound import (
+    INBOUND_BYTES_MAX,
+    UNIDENTIFIED_MAX,
+    Inbound,
+    PeerConnection,
+    message_decoder,
+)
+from driftlab.real.incidents import Incidents
+from driftlab.scenario.plan import MachinePlan, plan_run
+from driftlab.scenario.scenario import Scenario
+from tests.notes import NoteRecorder
+from tests.raw_machine import RawMachine, framed
+
+PATIENCE_NS = 20_000_000_000
+MS = 1_000_000
+
+
+def plan_of_a(clock: str = "lamport") -> MachinePlan:
+    return plan_run(Scenario(rates=[1, 1, 1], clock=clock), 1)[0]
+
+
+class Receiver:
+    """Machine A's inbound side, with peers B and C, of run `run`."""
+
+    def __init__(self, order: str) -> None:
+        self.recorder = NoteRecorder()
+        self.loop = EventLoop()
+        listener = listen(Address("127.0.0.1", 0), 200)
+        self.port: int = listener.getsockname()[1]
+        self.inbound = Inbound(
+            plan_of_a(), "run", order, listener, self.loop, Incidents(self.recorder.note)
+        )
+
+    def serve_until(self, condition: Callable[[], bool]) -> None:
+        deadline_ns = monotonic_ns() + PATIENCE_NS
+        while not condition():
+            assert monotonic_ns() < deadline_ns
+            self.loop.run_until(monotonic_ns() + MS)
+
+    def collect_until(self, count: int) -> list[Message]:
+        found: list[Message] = []
+
+        def is_there() -> bool:
+            found.extend(self.inbound.collect())
+            return len(found) >= count
+
+        self.serve_until(is_there)
+        return found
+
+
+@pytest.fixture(params=["peers", "arrival"])
+def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
+    one = Receiver(request.param)
+    yield one
+    one.inbound.close()
+    one.loop.close()
+
+
+def join(receiver: Receiver, raw: RawMachine) -> None:
+    before = receiver.inbound.connected_peers
+    raw.connect(receiver.port)
+    raw.say(f"Iam {raw.name} run")
+    receiver.serve_until(lambda: receiver.inbound.connected_peers == before + 1)
+
+
+def is_open(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) != b""
+    except BlockingIOError:
+        return True
+
+
+def test_one_unidentified_connection_too_many_is_closed(receiver: Receiver) -> None:
+    """Allowed are 64 and one for each of the two peers."""
+    with ExitStack() as stack:
+        address = ("127.0.0.1", receiver.port)
+        dialled = [
+            stack.enter_context(socket.create_connection(address))
+            for _ in range(UNIDENTIFIED_MAX + 3)
+        ]
+        receiver.serve_until(lambda: bool(receiver.recorder.notes))
+        assert receiver.recorder.incidents == [
+            ("stranger-closed", "?", "more than 64 unidentified connections at once")
+        ]
+        receiver.serve_until(lambda: not is_open(dialled[-1]))
+        assert all(map(is_open, dialled[:-1]))
+
+
+def test_a_connection_without_an_introduction_is_closed_when_its_time_is_over(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_module, "INTRODUCTION_NS_MAX", 500 * MS)
+    with RawMachine("B") as b, RawMachine("X") as silent:
+        silent.connect(receiver.port)
+        join(receiver, b)
+        assert receiver.recorder.notes == []
+        receiver.serve_until(lambda: bool(receiver.recorder.notes))
+        assert silent.was_closed()
+        receiver.loop.run_until(monotonic_ns() + 600 * MS)
+        b.say("Hello A 7")
+        assert receiver.collect_until(1) == [Message("B", 7)]
+    assert receiver.recorder.incidents == [("stranger-closed", "?", "no introduction in 0.5 s")]
+
+
+def test_a_second_introduction_waits_for_the_end_of_the_first_and_a_third_does_not(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_module, "REPLACEMENT_NS_MAX", 1000 * MS)
+    with RawMachine("B") as first, RawMachine("B") as second, RawMachine("B") as third:
+        join(receiver, first)
+        second.connect(receiver.port)
+        second.say("Iam B run")
+        receiver.loop.run_until(monotonic_ns() + 50 * MS)
+        third.connect(receiver.port)
+        third.say("Iam B run")
+        receiver.serve_until(lambda: bool(receiver.recorder.notes))
+        assert third.was_closed()
+        receiver.serve_until(lambda: len(receiver.recorder.notes) == 2)
+        assert second.was_closed()
+        first.say("Hello A 7")
+        assert receiver.collect_until(1) == [Message("B", 7)]
+    assert receiver.recorder.incidents == [
+        ("stranger-closed", "?", "a third introduction as B"),
+        ("stranger-closed", "?", "a second introduction as B, who is connected"),
+    ]
+
+
+def test_a_second_introduction_takes_the_place_of_a_connection_that_ends(
+    receiver: Receiver,
+) -> None:
+    with RawMachine("B") as first, RawMachine("B") as second:
+        join(receiver, first)
+        second.connect(receiver.port)
+        second.say("Iam B run")
+        second.say("Hello A 9")
+        receiver.loop.run_until(monotonic_ns() + 50 * MS)
+        first.say("Hello A 7")
+        first.hang_up()
+        assert receiver.collect_until(2) == [Message("B", 7), Message("B", 9)]
+        second.say("Hello A 11")
+        assert receiver.collect_until(1) == [Message("B", 11)]
+        assert receiver.inbound.connected_peers == 1
+    assert receiver.recorder.incidents[0] == ("peer-closed", "B", "closed by the peer")
+
+
+def test_messages_beside_the_introduction_count_and_a_bad_one_ends_the_connection(
+    receiver: Receiver,
+) -> None:
+    with RawMachine("C") as raw:
+        raw.connect(receiver.port)
+        raw.write(framed("Iam C run") + framed("Hello A,B 3") + framed("Hello B 4"))
+        receiver.serve_until(lambda: bool(receiver.recorder.notes))
+        assert raw.was_closed()
+        assert receiver.inbound.collect() == [Message("C", 3)]
+        assert receiver.inbound.connected_peers == 0
+    assert receiver.recorder.incidents == [("peer-closed", "C", "a message to B, not to A")]
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    with near, far:
+        yield near, far
+
+
+def connection_over(near: socket.socket, inbox: list[Message]) -> PeerConnection:
+    plan = plan_of_a()
+    return PeerConnection("B", near, wire.FrameDecoder(), "A", inbox, message_decoder(plan))
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_read_of_exactly_the_limit_has_reached_it(
+    pair: tuple[socket.socket, socket.socket], missing: int
+) -> None:
+    near, far = pair
+    inbox: list[Message] = []
+    connection = connection_over(near, inbox)
+    message = framed("Hello A 3")
+    full, rest = divmod(INBOUND_BYTES_MAX - missing, len(message))
+    far.sendall(message * full + message[:rest])
+    assert connection.read() is None
+    assert connection.reached_limit is (missing == 0)
+    assert inbox == [Message("B", 3)] * full
+    assert connection.read() is None  # nothing more is there
+
+
+def test_a_read_takes_no_more_than_the_limit(pair: tuple[socket.socket, socket.socket]) -> None:
+    near, far = pair
+    inbox: list[Message] = []
+    connection = connection_over(near, inbox)
+    message = framed("Hello A 3")
+    count = INBOUND_BYTES_MAX // len(message) + 9
+    far.sendall(message * count)
+    connection.read()
+    assert len(inbox) == INBOUND_BYTES_MAX // len(message)
+    connection.read()
+    assert len(inbox) == count
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        (0, "closed by the peer"),
+        (1, "closed by the peer after 1 byte of a frame"),
+        (5, "closed by the peer after 5 bytes of a frame"),
+    ],
+)
+def test_the_end_of_a_connection_says_how_much_of_a_frame_had_come(
+    pair: tuple[socket.socket, socket.socket], size: int, reason: str
+) -> None:
+    near, far = pair
+    connection = connection_over(near, [])
+    far.sendall(framed("Hello A 3") + framed("Hello A 4")[:size])
+    far.close()
+    assert connection.read() is None
+    assert connection.read() == reason
+
+
+def test_a_message_must_carry_a_timestamp_if_and_only_if_the_run_keeps_an_additional_clock() -> (
+    None
+):
+    lamport, vector = message_decoder(plan_of_a()), message_decoder(plan_of_a("vector"))
+    with pytest.raises(
+        wire.WireError, match=r"^a message with a timestamp; the clock of this run is lamport$"
+    ):
+        lamport("B", wire.Hello(("A",), 3, "0.1.0"))
+    with pytest.raises(
+        wire.WireError, match=r"^a message without its timestamp; the clock of this run is vector$"
+    ):
+        vector("B", wire.Hello(("A",), 3))
+    assert lamport("B", wire.Hello(("A",), 3, None, '{ "a": 1 }')).payload == '{"a":1}'
+    timestamp = vector("C", wire.Hello(("A",), 3, "0.1.2")).timestamp
+    assert timestamp is not None
+    assert timestamp.encode() == "0.1.2"
