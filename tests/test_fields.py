@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from driftlab.foreign import Execution, read_log, write_log
 from driftlab.foreign.clock_values import natural_key
-from driftlab.foreign.times import times
+from driftlab.foreign.fields import times
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import KINDS, MISSING

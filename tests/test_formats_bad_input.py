@@ -9,7 +9,7 @@ from time import process_time
 import pytest
 
 from driftlab.errors import DriftlabError
-from driftlab.foreign import read_log, text
+from driftlab.foreign import log_file, read_log
 from driftlab.foreign.patterns import (
     PatternError,
     PatternTimeError,
@@ -50,7 +50,7 @@ def test_line_ends_of_any_kind_count_alike(tmp_path: Path, end: str) -> None:
 def test_line_ends_may_fall_anywhere_between_blocks(
     tmp_path: Path, cut: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftlab.foreign.gzip_blocks.BLOCK_BYTES", cut + 1)
+    monkeypatch.setattr("driftlab.foreign.log_file.BLOCK_BYTES", cut + 1)
     content = f"{ONE}\r\n\r\nnéise\r\r\n{TWO}\n\r{THREE}\r".encode()
     whole = read_bytes(tmp_path, content)
     assert whole.columns.line.tolist() == [1, 5, 7]
@@ -143,9 +143,9 @@ def test_a_packed_file_that_breaks_off_gives_what_was_before(tmp_path: Path) -> 
 
 
 def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "LINE_CHARS_MAX", 50)
+    monkeypatch.setattr(log_file, "LINE_CHARS_MAX", 50)
     for block in (7, 64, 1 << 20):
-        monkeypatch.setattr("driftlab.foreign.gzip_blocks.BLOCK_BYTES", block)
+        monkeypatch.setattr("driftlab.foreign.log_file.BLOCK_BYTES", block)
         content = f"{ONE}\n{'x' * 400}\n{TWO}\r\n{'y' * 50}\n{THREE}\n{'z' * 90}".encode()
         trace = read_bytes(tmp_path, content)
         assert trace.columns.line.tolist() == [1, 3, 5]

@@ -14,7 +14,7 @@ import driftlab
 from driftlab.api.check import judge_path
 from driftlab.api.convert import convert
 from driftlab.api.write_restamped import write
-from driftlab.foreign import gzip_blocks as blocks
+from driftlab.foreign import log_file as blocks
 from driftlab.history import run_reader
 from driftlab.journal import files
 from driftlab.journal.files import UnreadableError

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from driftlab.foreign.log_file import read_text
 from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
 from driftlab.foreign.patterns import compile_pattern
 from driftlab.foreign.records import Records
-from driftlab.foreign.text import read_text
 from driftlab.foreign.text_columns import TextColumns, escape_delimiter, one_line, write_text
 from driftlab.foreign.text_log import executions_of, pieces_of
 from driftlab.journal.files import UnreadableError

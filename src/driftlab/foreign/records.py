@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from driftlab.foreign.log_file import Text
 from driftlab.foreign.patterns import PatternMatches
-from driftlab.foreign.text import Text
 from driftlab.model.columns import Array
 
 SHOWN_CHARS_MAX: Final = 60  # of a stretch, in its reason

@@ -18,13 +18,17 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.foreign import govector, shiviz, table, text_log, tracing, tsviz
-from driftlab.foreign.chrome import chrome_read, chrome_write
+from driftlab.foreign import chrome, govector, shiviz, table, text_log, tracing
 from driftlab.foreign.fields import UNITS
-from driftlab.foreign.gzip_blocks import BreaksOffError, gunzipped_blocks
+from driftlab.foreign.log_file import (
+    HEAD_BYTES,
+    BreaksOffError,
+    gunzipped_blocks,
+    head_of,
+    read_text,
+)
 from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
 from driftlab.foreign.patterns import compile_pattern
-from driftlab.foreign.text import HEAD_BYTES, head_of, read_text
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, begins_with, exists, require_regular_file
 from driftlab.model.columns import MISSING, Array
@@ -43,14 +47,12 @@ class Format(NamedTuple):
 
 FORMATS: Final[dict[str, Format]] = {
     "shiviz": Format(shiviz.read, shiviz.write, "vector clocks as JSON, a pattern in the header"),
-    "tsviz": Format(tsviz.read, tsviz.write, "the same with times"),
+    "tsviz": Format(shiviz.read_tsviz, shiviz.write_tsviz, "the same with times"),
     "govector": Format(
         govector.read, govector.write, "NAME-Log.txt files, one or a folder of them"
     ),
     "tracing": Format(tracing.read, tracing.write, "JSON lines of the DistributedClocks tracer"),
-    "chrome": Format(
-        chrome_read.read, chrome_write.write, "Chrome trace events, which Perfetto opens"
-    ),
+    "chrome": Format(chrome.read, chrome.write, "Chrome trace events, which Perfetto opens"),
     "csv": Format(table.read_csv, table.write_csv, "a table of text"),
     "parquet": Format(table.read_parquet, table.write_parquet, "a table of Parquet"),
     "text": Format(text_log.read, None, "anything that --pattern describes"),
@@ -182,7 +184,7 @@ def _by_head(path: Path, head: str) -> str | None:
     if head.lstrip().startswith(("[", "{")):
         if '"TracerIdentity"' in head:
             return "tracing"
-        if f'"{chrome_read.KEY}"' in head or '"ph"' in head:
+        if f'"{chrome.KEY}"' in head or '"ph"' in head:
             return "chrome"
         if _is_json(head.lstrip()):
             return None
@@ -213,8 +215,8 @@ def _by_default_patterns(head: str) -> str | None:
     text = "\n".join(lines)
     for name, pattern in (
         ("govector", govector.DELIMITER),
-        ("tsviz", tsviz.CLOCK_FIRST),
-        ("tsviz", tsviz.EVENT_FIRST),
+        ("tsviz", shiviz.TIMED_CLOCK_FIRST),
+        ("tsviz", shiviz.TIMED_EVENT_FIRST),
         ("shiviz", shiviz.default_pattern(text)),
     ):
         if compile_pattern(pattern).search(text):

@@ -5,6 +5,11 @@ the delimiter between executions (empty where there is one), then comes the log.
 A file without them is read by the forms that the vector clock libraries write.
 Of the rest of an event the format holds what further groups tell; we write
 such groups for every column, so that nothing but the lines' numbers is lost.
+
+TSViz: ShiViz with the physical time of every event, in the group `timestamp`.
+
+The viewer asks for the unit of the times; so do we (`--time-unit`, else
+nanoseconds). We write nanoseconds.
 """
 
 import re
@@ -12,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from driftlab.foreign.options import Execution, ReadOptions
+from driftlab.foreign.log_file import Text, head_of, read_text
+from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
 from driftlab.foreign.patterns import compile_pattern, find
 from driftlab.foreign.records import Records
-from driftlab.foreign.text import Text, read_text
 from driftlab.foreign.text_columns import TextColumns, escape_delimiter, one_line, write_text
 from driftlab.foreign.text_log import executions_of, pieces_of
 from driftlab.journal.files import UnreadableError
@@ -120,3 +125,27 @@ def _records(written: TextColumns, columns: Sequence[str], *, is_timed: bool) ->
         f"{time}{host} {clock}{rest}\n{text}"
         for time, host, clock, rest, text in zip(times, hosts, clocks, more, texts, strict=True)
     ]
+
+
+TIMED_CLOCK_FIRST = r"^(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
+TIMED_EVENT_FIRST = r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
+TIMED_NEEDED = ("timestamp", *NEEDED)
+
+
+def read_tsviz(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
+    """Read files as TSViz does. Raises DriftlabError."""
+    head = head_of(paths[0], asked.encoding)
+    if not asked.patterns and not has_header(head):
+        first = head.lstrip().partition("\n")[0].rstrip()
+        asked = asked._replace(
+            patterns=(TIMED_CLOCK_FIRST if first.endswith("}") else TIMED_EVENT_FIRST,)
+        )
+    return read(paths, asked, TIMED_NEEDED)
+
+
+def write_tsviz(executions: Sequence[Execution], path: Path) -> None:
+    """Write executions into one file that the viewer opens. Raises UnwritableError."""
+    for each in executions:
+        if len(each.trace) and not TextColumns(each.trace, "tsviz").has_times():
+            raise UnwritableError("tsviz: the log has no times to write")
+    write_text(path, log_of(executions, "tsviz", is_timed=True))

@@ -23,11 +23,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.foreign.dotted_timestamps import clock_of
+from driftlab.foreign.clock_values import clock_of
 from driftlab.foreign.fields import HOSTS, KNOWN, normalized_name
+from driftlab.foreign.log_file import LINE_CHARS_MAX, ZERO, process_of, read_text
 from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
 from driftlab.foreign.records import Records, UnmatchedText
-from driftlab.foreign.text import LINE_CHARS_MAX, ZERO, process_of, read_text
 from driftlab.foreign.text_columns import TextColumns
 from driftlab.foreign.text_log import executions_of
 from driftlab.history.frame import frame_of

@@ -11,8 +11,8 @@ import numpy as np
 
 from driftlab.foreign.clock_values import written
 from driftlab.foreign.fields import EMPTY, EVERYBODY
+from driftlab.foreign.log_file import without_zeros
 from driftlab.foreign.options import UnwritableError
-from driftlab.foreign.text import without_zeros
 from driftlab.history.trace import Trace
 from driftlab.model.columns import (
     EVERY_PEER,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from re import Pattern
 
+from driftlab.foreign.log_file import Text, process_of, read_text
 from driftlab.foreign.options import Execution, ReadOptions
 from driftlab.foreign.patterns import (
     PatternTimeError,
@@ -18,7 +19,6 @@ from driftlab.foreign.patterns import (
     find,
 )
 from driftlab.foreign.records import Records, UnmatchedText, concatenate_records, find_records
-from driftlab.foreign.text import Text, process_of, read_text
 from driftlab.foreign.trace_builder import build_trace
 from driftlab.journal.files import UnreadableError
 

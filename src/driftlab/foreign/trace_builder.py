@@ -11,19 +11,20 @@ from typing import Any, Final
 import numpy as np
 
 from driftlab.foreign import fields as means
-from driftlab.foreign.clock_values import Clocks, in_rows, read_clocks
-from driftlab.foreign.dotted_timestamps import (
+from driftlab.foreign.clock_values import (
     DOTTED_CLOCKS,
+    Clocks,
     WidthError,
+    in_rows,
     is_dotted,
+    read_clocks,
     read_dotted,
     split_valid,
     wrong_width_rows,
 )
-from driftlab.foreign.event_kinds import kinds
+from driftlab.foreign.fields import kinds, times
+from driftlab.foreign.log_file import encodable, without_zeros
 from driftlab.foreign.records import Records, UnmatchedText, gaps_of
-from driftlab.foreign.text import encodable, without_zeros
-from driftlab.foreign.times import times
 from driftlab.history.trace import Trace, Unread
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import (

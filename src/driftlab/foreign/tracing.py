@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from driftlab.foreign.log_file import lines_of, read_text
 from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
 from driftlab.foreign.records import Records, UnmatchedText
-from driftlab.foreign.text import lines_of, read_text
 from driftlab.foreign.text_columns import TextColumns, write_text
 from driftlab.foreign.text_log import executions_of
 from driftlab.history.trace import Trace

@@ -7,6 +7,11 @@ number moves.
 
 The limits: no more than LINE_CHARS_MAX of one line are ever held, however long
 it is; a text as a whole is held in memory.
+
+The bytes of a file, unpacked where it is packed by gzip, a block at a time.
+
+A packed file that breaks off gives what was before: a machine that is killed
+leaves such a file behind. Then BreaksOffError is raised, once all is given.
 """
 
 import codecs
@@ -18,9 +23,16 @@ from typing import Final
 
 import numpy as np
 
-from driftlab.foreign.gzip_blocks import BreaksOffError, gunzipped_blocks
 from driftlab.history.trace import Unread
-from driftlab.journal.files import UnreadableError
+from driftlab.journal.files import UnreadableError, require_regular_file
+from driftlab.journal.gunzip import (
+    BAD_CHECKSUM,
+    CUT_OFF,
+    DAMAGED,
+    GZIP_MAGIC,
+    GunzipError,
+    gunzipped,
+)
 from driftlab.model.columns import Array
 
 LINE_CHARS_MAX: Final = 1 << 20  # of one line, in characters
@@ -281,3 +293,39 @@ def encodable(text: str) -> str:
 def without_zeros(text: str) -> str:
     """Return a text that a file of text can hold: U+0000 becomes its escape."""
     return text.replace("\0", ZERO)
+
+
+BLOCK_BYTES: Final = 8 << 20
+_REASONS: Final = {
+    CUT_OFF: "the gzip file breaks off here; what was before it is read",
+    DAMAGED: "the gzip file is damaged from here on",
+    BAD_CHECKSUM: "a wrong checksum ends the gzip file here; the lines above may be damaged",
+}
+
+
+class BreaksOffError(Exception):
+    """A packed file ends before its end, or is damaged."""
+
+
+def gunzipped_blocks(path: Path, size: int | None = None) -> Iterator[bytes]:
+    """Yield a file's bytes in blocks of at most `size`, BLOCK_BYTES if none is given.
+
+    What stands before damage may come in smaller blocks, the last of them in a
+    larger one. Raises UnreadableError, and BreaksOffError once all is given
+    that there is.
+    """
+    size = size or BLOCK_BYTES
+    require_regular_file(path)
+    try:
+        with path.open("rb") as file:
+            block = file.read(size)
+            if block.startswith(GZIP_MAGIC):
+                yield from gunzipped(file.read, block, size)
+                return
+            while block:
+                yield block
+                block = file.read(size)
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror}") from error
+    except GunzipError as error:
+        raise BreaksOffError(_REASONS[error.kind]) from None
