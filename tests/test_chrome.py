@@ -294,17 +294,17 @@ def test_slices_say_themselves_that_a_flow_begins_passes_and_ends_there(tmp_path
 
 ONE = '[{"ph":"X","ts":1,"dur":1}]'
 OBJECT = f'{{"traceEvents":{ONE}, "metadata": {{"a": [1]}}}}'
-BEHIND = "behind the end of the document, not read: "
+AFTER = "the end of the document, not read: "
 
 
 @pytest.mark.parametrize("document", [ONE, OBJECT])
 @pytest.mark.parametrize(
     ("behind", "told"),
     [
-        ("\n" + ONE, [(2, f"stands {BEHIND}{ONE}")]),
-        ("\n\n" + OBJECT + "\nx\n\n", [(3, f"2 lines stand {BEHIND}{OBJECT[:60]}…")]),
-        (" garbage", [(1, f"stands {BEHIND}garbage")]),
-        ("]" * 70, [(1, f"stands {BEHIND}{']' * 60}…")]),
+        ("\n" + ONE, [(2, f"follows {AFTER}{ONE}")]),
+        ("\n\n" + OBJECT + "\nx\n\n", [(3, f"2 lines follow {AFTER}{OBJECT[:60]}…")]),
+        (" garbage", [(1, f"follows {AFTER}garbage")]),
+        ("]" * 70, [(1, f"follows {AFTER}{']' * 60}…")]),
         (" \n,\n", []),
     ],
 )

@@ -42,7 +42,7 @@ def test_it_says_what_was_written_and_what_could_not_be_read(
     )
     assert edges_of(read_log(out)[0]) == ASKED
     assert main(["convert", str(log), str(out), "--to", "chrome", "--json"]) == 2
-    assert "is there already; give another name, or --overwrite" in capsys.readouterr().err
+    assert "exists already; give another name, or --overwrite" in capsys.readouterr().err
     assert main(["convert", str(log), str(out), "--to", "chrome", "--json", "--overwrite"]) == 0
     unread = [{"file": log.name, "line": 3, "reason": "matches nothing: noise"}]
     assert json.loads(capsys.readouterr().out) == {
@@ -130,7 +130,7 @@ def test_flags_say_how_a_log_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["in.log", "in.log", "--to", "csv"], "is what is to be read"),
+        (["in.log", "in.log", "--to", "csv"], "is the input"),
         (["in.log", "out", "--to", "xml"], "--to xml: there are shiviz, tsviz"),
         (["in.log", "out", "--to", "text"], "--to text: there are shiviz, tsviz"),
         (["in.log", "out", "--to", "tsviz"], "tsviz: the log has no times to write"),

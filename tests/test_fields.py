@@ -283,7 +283,7 @@ def test_a_bad_timestamp_costs_its_own_record(tmp_path: Path, clock: str, first:
     rows = "".join(f"{host},e,{cell}\n" for host, cell in pairs)
     trace = read_one(put(tmp_path, f"host,event,{clock}\n{rows}"))
     assert [line for line, _ in unread(trace)] == [2 if first else 4, 6]
-    assert "is not whole numbers parted by dots" in trace.unread[0].reason
+    assert "is not whole numbers separated by dots" in trace.unread[0].reason
     assert "has 3 numbers, not" in trace.unread[1].reason
     good = [cell for host in "AB" for h, cell in pairs if h == host and cell not in ("x", "1.2.3")]
     assert sorted(filter(None, trace.timestamp_texts())) == sorted(good)

@@ -161,7 +161,7 @@ def test_tracing_records_match_by_their_tokens(tmp_path: Path) -> None:
     assert trace.texts["body"][-1] == '{"Word": "yes"}'
     assert trace.texts["trace"][0] == str(2**63 + 5)
     assert [(one.line, one.reason) for one in trace.unread] == [
-        (3, "is no object of JSON"), (6, "has no VectorClock"),
+        (3, "is not a JSON object"), (6, "has no VectorClock"),
     ]  # fmt: skip
 
 
@@ -243,10 +243,10 @@ def test_chromes_traces_that_break_off_or_are_odd_say_so(tmp_path: Path) -> None
     assert [(one.line, one.reason) for one in trace.unread] == [
         (2, "is of phase n, which is not read"),
         (3, "has no time ts"),
-        (4, "is no trace event: it has no ph"),
+        (4, "is not a trace event: it has no ph"),
         (5, "is a flow that begins nowhere"),
         (6, "is a flow event in no slice"),
-        (7, "is no JSON, or breaks off; nothing after it is read"),
+        (7, "is not JSON, or breaks off; nothing after it is read"),
     ]
 
 
@@ -275,7 +275,7 @@ def test_floats_in_a_table_are_whole_numbers_or_none(tmp_path: Path) -> None:
     trace = read_one(tmp_path / "x.parquet")
     assert trace.columns.clock.tolist() == [1, MISSING]
     assert [(one.line, one.reason) for one in trace.unread] == [
-        (3, "lamport 2.5 is no whole number of 64 bits")
+        (3, "lamport 2.5 is not a whole number of 64 bits")
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from driftlab.errors import DriftlabError
 from driftlab.foreign import log_file, read_log
-from driftlab.foreign.patterns import (
+from driftlab.foreign.text_log import (
     PatternError,
     PatternTimeError,
     compile_pattern,
@@ -101,12 +101,12 @@ def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, content: bytes, s
         ({}, "which format is this? It begins with: hello"),
         ({"format": "xml"}, "--format xml: there are shiviz, tsviz"),
         ({"format": "shiviz"}, "no record could be read"),
-        ({"format": "chrome"}, "is no JSON of a trace"),
-        ({"format": "tracing"}, "is no object of JSON"),
+        ({"format": "chrome"}, "is not a trace in JSON"),
+        ({"format": "tracing"}, "is not a JSON object"),
         ({"format": "csv"}, "no column named host"),
         ({"format": "parquet"}, "cannot be read as Parquet"),
         ({"format": "text"}, "--pattern"),
-        ({"pattern": "(?<host>"}, "is no regular expression"),
+        ({"pattern": "(?<host>"}, "is not a regular expression"),
         ({"pattern": "(?<event>.*)"}, "no group named host"),
         ({"pattern": "(.*)"}, "no named group that is known"),
         ({"format": "shiviz", "pattern": "(?<host>.*)"}, "no group named clock or event"),
@@ -159,11 +159,11 @@ def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.Monk
 BAD_CLOCKS = [
     ('{"A":1,"A":2}', "the clock names A twice"),
     ('{"A":-1}', "the clock's entry for A, -1, is not 0 to 2^63-1"),
-    ('{"A":1.5}', "the clock's entry for A, 1.5, is no whole number"),
-    ('{"A":true}', "the clock's entry for A, True, is no whole number"),
-    ('{"A":null}', "the clock's entry for A, None, is no whole number"),
-    ('{"A":"1"}', "the clock's entry for A, 1, is no whole number"),
-    ('{"A":[1]}', "is no whole number"),
+    ('{"A":1.5}', "the clock's entry for A, 1.5, is not a whole number"),
+    ('{"A":true}', "the clock's entry for A, True, is not a whole number"),
+    ('{"A":null}', "the clock's entry for A, None, is not a whole number"),
+    ('{"A":"1"}', "the clock's entry for A, 1, is not a whole number"),
+    ('{"A":[1]}', "is not a whole number"),
     ('{"A":' + "1" * 400 + "}", "is not 0 to 2"),
     ('{"A":' + "1" * 5000 + "}", "is neither a whole number nor an object"),
     ("1" * 400, "has more than 64 bits"),
@@ -191,8 +191,8 @@ def test_numbers_that_are_none_are_no_events(tmp_path: Path) -> None:
     pattern = r"(?<host>\w) (?<lamport>\S+) (?<queue>\S+)"
     trace = read_bytes(tmp_path, log.encode(), pattern=pattern)
     assert unread(trace) == [
-        (2, "lamport x is no whole number of 64 bits"),
-        (3, "queue 9223372036854775808 is no whole number of 64 bits"),
+        (2, "lamport x is not a whole number of 64 bits"),
+        (3, "queue 9223372036854775808 is not a whole number of 64 bits"),
     ]
     assert trace.columns.line.tolist() == [1, 4]
 
@@ -231,7 +231,7 @@ def test_a_pattern_that_finds_records_all_the_time_may_take_its_time() -> None:
 def test_a_pattern_that_takes_long_for_every_record_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("driftlab.foreign.patterns.TOTAL_SECONDS_MIN", 0.3)
+    monkeypatch.setattr("driftlab.foreign.text_log.TOTAL_SECONDS_MIN", 0.3)
     found: list[int] = []
     too_slow = pytest.raises(PatternTimeError, match=r"it found \d+ records in")
     with too_slow, time_limited(found, 0, seconds=0.5):
@@ -246,7 +246,7 @@ def test_a_pattern_that_takes_long_for_every_record_is_stopped(
 def test_a_stopped_pattern_is_told_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftlab.foreign.patterns.SECONDS_MAX", 0.2)
+    monkeypatch.setattr("driftlab.foreign.text_log.SECONDS_MAX", 0.2)
     log = "A 1\nA 2\n" + "a" * 40 + "!\n"
     with pytest.raises(PatternTimeError, match=r"x.log: the pattern, after line 2: .*\(a\+\)\+"):
         read_bytes(tmp_path, log.encode(), pattern=r"^(?:(?<host>A) (?<lamport>\d)|(a+)+)$")
@@ -255,7 +255,7 @@ def test_a_stopped_pattern_is_told_with_its_line(
 def test_a_pattern_is_stopped_in_any_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftlab.foreign.patterns.SECONDS_MAX", 0.5)
+    monkeypatch.setattr("driftlab.foreign.text_log.SECONDS_MAX", 0.5)
     caught: list[BaseException] = []
 
     def work() -> None:

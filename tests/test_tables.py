@@ -31,7 +31,7 @@ def unread(trace: Trace) -> list[tuple[int, str]]:
     return [(one.line, one.reason) for one in trace.unread]
 
 
-UNCLOSED = "is no row: a quote opens and does not close"
+UNCLOSED = "is not a row: a quote opens and does not close"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,9 @@ def test_a_quote_that_does_not_close_costs_its_own_line(
 
 
 def test_the_names_of_columns_must_close_their_quotes(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableError, match="the line that names the columns is no row: a quote"):
+    with pytest.raises(
+        UnreadableError, match="the line that names the columns is not a row: a quote"
+    ):
         read_log(put(tmp_path, 'host,clock,"event\nA,1,x\n'), format="csv")
 
 

@@ -1,45 +1,40 @@
-"""The slices of each thread of a Chrome trace: when they end, and which is around an instant.
+"""Flows of Chrome's traces: in which slice each flow event is, and which are one message.
 
-A thread is a stack. Its events go by their time, and among equals in the
-file's order: so an `E` ends the slice of the last `B` that is open at its place
-in the file, though another begins at the same time. A flow event is in the
+*Slices.* A thread is a stack. Its events go by their time, and among equals in
+the file's order: so an `E` ends the slice of the last `B` that is open at its
+place in the file, though another begins at the same time. A flow event is in the
 innermost slice that is open at its place. For a slice that is written whole
-(`X`, and instants) the time alone counts, from its first instant to its last,
-since programs write it when it ends; the last one that begins at an instant has
-the flow events of that instant. Where none is open, the next `B` of that instant
+(`X`, and instants) only time counts, from its first instant to its last, since
+programs write it when it ends; the last one that begins at an instant has the
+flow events of that instant. Where none is open, the next `B` of that instant
 counts, or else a slice that has just ended.
 
-The limit: NESTED_MAX levels are looked through; slices of one thread that
-overlap without being nested count as levels.
-
-Flows of Chrome's traces: who heard of whom.
-
-A flow is what has one key: `cat`, `name`, `scope` and `id`, or `id2` (its
-`local` one within one `pid`); numbers and texts of numbers are the same. Slices
+*Flows.* A flow has one key: `cat`, `name`, `scope` and `id`, or `id2` (its
+`local` id within one `pid`); numbers and texts of numbers are the same. Slices
 may name a flow themselves, by `bind_id` alone: with `flow_out` it begins there,
 with `flow_in` it ends, with both it passes.
 
 A key with one beginning is one message, whatever the times say, since clocks of
-processes need not agree: what it sends, passings pass on in time, and ends
-receive. Where a key begins several times, as programs use ids again, its steps
-are gone through in time, among equals in the file's order: each beginning is a
-message of its own, and a step after it receives what was last sent. At one
-instant passings come before ends, and what was written before any beginning of
-that instant belongs to it if the message before has an end, or there is none.
+processes need not agree: the beginning sends it, passings receive and pass it on
+in the order of time, ends receive it. Where a key begins several times, as
+programs reuse ids, its steps are gone through in the order of time, among equals
+in the file's order: each beginning is a message of its own, and a step after it
+receives what was sent last. At one instant passings come before ends, and what
+was written before any beginning of that instant belongs to it if the message
+before has an end, or there is none. Several ends after one beginning are several
+receives of one message, each in its slice (fan-out); a passing after an end is
+one more of them.
 
-Several ends after one beginning are several receives of one message, each in
-its slice (fan-out); a passing after an end is one more of them.
-
-The limits: an event has one message received, a second one is told of. Of what
-one event sent to one thread its first receive is held, and the others, which
-follow it there, are told of, so nothing of the order is lost. A slice is one
-event, when it begins: what comes back into the slice that sent it, or one around
-that, is told of, and no message. Events that this program wrote are held as they
-are: of these it is known that they are no spans, and that it was received twice.
-A beginning that no end follows, or only after
-another beginning, is a message that nobody received, and no send. An id that is
-used again between clocks that disagree by more than the time between its uses
-joins wrong ends.
+*Limits.* An event receives one message; a second one is reported. Of what one
+event sent to one thread the first receive is kept; the others, which follow it
+there, are reported, so nothing of the order is lost. A slice is one event, when
+it begins: a flow back into the slice that sent it, or into one around that, is
+reported and is not a message. Our own events are kept as they are: they are known
+to be no spans, and a message received twice was received twice. A beginning
+without an end before the next beginning is a message that nobody received, and
+not a send. An id that is reused between clocks that disagree by more than the
+time between its uses joins wrong ends. NESTED_MAX levels of slices are looked
+through; slices of one thread that overlap without being nested count as levels.
 """
 
 import re
@@ -47,9 +42,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-Thread = tuple[str, str]
+Thread: TypeAlias = tuple[str, str]  # pid and tid
 OURS: Final = "driftlab"  # the argument that has all columns of an event of ours
 NESTED_MAX: Final = 1024  # levels of slices that are looked through for the one around
 NEVER: Final = 2**62  # nanoseconds, and characters: after all times and places
@@ -66,7 +61,7 @@ class Slice(NamedTuple):
     args: Any
 
     def ours(self) -> dict[str, Any] | None:
-        """Return the columns of an event that this program wrote, None of somebody else's."""
+        """Return the columns of an event that this program wrote, None for another program's."""
         ours = self.args.get(OURS) if isinstance(self.args, dict) else None
         return ours if isinstance(ours, dict) else None
 
@@ -75,9 +70,9 @@ class SliceStack(NamedTuple):
     """The slices of one thread by time, all columns of one length.
 
     slices: their numbers. times, ends: nanoseconds. places: where they stand in
-    the file. closings: where their `E` stands, NEVER without one. outer: which
-    one each began in; whole: the last one up to it that needs no `E`; ranks in
-    this lane, or -1. reach: the last end of each one and all that it is within.
+    the file. closings: where their `E` stands, NEVER without one. outer: the one
+    that each began in, whole: the last one up to it that needs no `E`; ranks in
+    this stack, or -1. reach: the last end among each one and those it began in.
     """
 
     slices: list[int]
@@ -124,7 +119,7 @@ class SliceStack(NamedTuple):
 def slice_stacks(
     slices: Sequence[Slice], ends: Sequence[dict[str, Any]]
 ) -> dict[Thread, SliceStack]:
-    """Return the lane of every thread. Both are in the file's order."""
+    """Return the stack of every thread. Both are in the file's order."""
     of: dict[Thread, list[int]] = {}
     for number, one in enumerate(slices):
         of.setdefault(one.thread, []).append(number)
@@ -141,74 +136,76 @@ def _slice_stack(
     slices: Sequence[Slice], numbers: list[int], closing: list[tuple[int, int]]
 ) -> SliceStack:
     numbers.sort(key=lambda number: slices[number].time)
-    mine = [slices[number] for number in numbers]
-    lane = SliceStack(
+    own = [slices[number] for number in numbers]
+    stack = SliceStack(
         numbers,
-        [one.time for one in mine],
-        [NEVER if one.end is None else one.end for one in mine],
-        [one.place for one in mine],
-        [NEVER] * len(mine),
-        [-1] * len(mine),
-        [-1] * len(mine),
+        [one.time for one in own],
+        [NEVER if one.end is None else one.end for one in own],
+        [one.place for one in own],
+        [NEVER] * len(own),
+        [-1] * len(own),
+        [-1] * len(own),
         [],
     )
-    _nest(lane, mine, closing)
-    return lane
+    _nest(stack, own, closing)
+    return stack
 
 
-def _nest(lane: SliceStack, mine: Sequence[Slice], closing: list[tuple[int, int]]) -> None:
+def _nest(stack: SliceStack, own: Sequence[Slice], closing: list[tuple[int, int]]) -> None:
     """Fill in what needs the stack: once through slices and ends, by time and place."""
     around: list[int] = []  # begun, and not known to have ended
     opened: list[int] = []  # those of them that an `E` ends
-    ends = lane.ends
+    ends = stack.ends
     closing.append((NEVER, NEVER))
     last, whole = 0, -1
-    for rank, one in enumerate(mine):
+    for rank, one in enumerate(own):
         while closing[last] < (one.time, one.place):
-            _close(lane, opened, closing[last])
+            _close(stack, opened, closing[last])
             last += 1
         while around and ends[around[-1]] <= one.time:
             around.pop()
         if around:
-            lane.outer[rank] = around[-1]
+            stack.outer[rank] = around[-1]
         around.append(rank)
         if one.end is None:
             opened.append(rank)
         else:
             whole = rank
-        lane.whole[rank] = whole
+        stack.whole[rank] = whole
     for end in closing[last:-1]:
-        _close(lane, opened, end)
-    for until, outer in zip(ends, lane.outer, strict=True):
-        lane.reach.append(until if outer < 0 else max(until, lane.reach[outer]))
+        _close(stack, opened, end)
+    for until, outer in zip(ends, stack.outer, strict=True):
+        stack.reach.append(until if outer < 0 else max(until, stack.reach[outer]))
 
 
-def _close(lane: SliceStack, opened: list[int], end: tuple[int, int]) -> None:
+def _close(stack: SliceStack, opened: list[int], end: tuple[int, int]) -> None:
     if opened:
         rank = opened.pop()
-        lane.ends[rank], lane.closings[rank] = end
+        stack.ends[rank], stack.closings[rank] = end
 
 
 BEGINS, PASSES, ENDS = 0, 1, 2
 _PHASES: Final = {"s": BEGINS, "t": PASSES, "f": ENDS}
 _NUMBER: Final = re.compile(r"0[xX]([0-9a-fA-F]{1,16})|([0-9]{1,20})")
 
-Key = tuple[Any, ...]
-Message = tuple[int, int, int]  # numbers of the slices it is from and to, place of its end
-Step = tuple[int, int, int, int]  # time in ns, place in the file, phase, number of its slice
+_Key: TypeAlias = tuple[Any, ...]
+# The numbers of the slices that a message is from and to, and the place of its end.
+_Message: TypeAlias = tuple[int, int, int]
+# A step of a flow: time in nanoseconds, place in the file, phase, number of its slice.
+_Step: TypeAlias = tuple[int, int, int, int]
 
 
 class Binding(NamedTuple):
-    """A slice that names a flow itself: its number, where it stands, when it begins, its words."""
+    """A slice that names a flow itself: its number, place and time, and the element itself."""
 
     number: int
     place: int
     time: int
-    words: dict[str, Any]
+    element: dict[str, Any]
 
 
 class FlowLinks(NamedTuple):
-    """Of every slice its rank in its thread, and names of the messages it sent and received.
+    """Every slice's rank in its thread, and the names of the messages it sent and received.
 
     unread: flow events that could not be used, where they stand and why.
     """
@@ -226,14 +223,14 @@ def link_flows(
     bindings: Sequence[Binding],
 ) -> FlowLinks:
     """Find the slice of every flow event, and link those of one flow."""
-    lanes = slice_stacks(slices, ends)
+    stacks = slice_stacks(slices, ends)
     links = FlowLinks([0] * len(slices), [None] * len(slices), [None] * len(slices), [])
-    for lane in lanes.values():
-        for rank, number in enumerate(lane.slices):
+    for stack in stacks.values():
+        for rank, number in enumerate(stack.slices):
             links.ranks[number] = rank
-    chains: dict[Key, list[Step]] = {}
+    chains: dict[_Key, list[_Step]] = {}
     for flow in flows:
-        key, around = _key(flow), _slice_of(lanes.get(flow["thread"]), flow)
+        key, around = _key(flow), _slice_of(stacks.get(flow["thread"]), flow)
         if key is None:
             links.unread.append((flow["place"], "is a flow event without an id"))
         elif around is None:
@@ -248,17 +245,17 @@ def link_flows(
     return links
 
 
-def _slice_of(lane: SliceStack | None, flow: dict[str, Any]) -> int | None:
+def _slice_of(stack: SliceStack | None, flow: dict[str, Any]) -> int | None:
     """Return the slice of a flow event: around it, or the next one for an end without `bp`."""
-    if lane is None:
+    if stack is None:
         return None
     number = None
     if flow["ph"] == "f" and flow.get("bp") != "e":
-        number = lane.following(flow["time"], flow["place"])
-    return lane.around(flow["time"], flow["place"]) if number is None else number
+        number = stack.following(flow["time"], flow["place"])
+    return stack.around(flow["time"], flow["place"]) if number is None else number
 
 
-def _key(flow: dict[str, Any]) -> Key | None:
+def _key(flow: dict[str, Any]) -> _Key | None:
     """Return what flow events of one flow have in common, None without any id."""
     found, within = _id(flow.get("id")), None
     if found is None and isinstance(two := flow.get("id2"), dict):
@@ -271,7 +268,7 @@ def _key(flow: dict[str, Any]) -> Key | None:
 
 
 def _id(given: Any) -> Any:
-    """Return a number, or a text that is none; None for what is no id."""
+    """Return an id as a number, if it is one, or as it is; None for what cannot be an id."""
     if type(given) is int:
         return given
     if isinstance(given, str):
@@ -282,9 +279,9 @@ def _id(given: Any) -> Any:
     return None if isinstance(given, bool | list | dict) else given
 
 
-def _bind(links: FlowLinks, chains: dict[Key, list[Step]], binding: Binding) -> None:
-    is_out, is_in = (_is_true(binding.words.get(word)) for word in ("flow_out", "flow_in"))
-    name = _id(binding.words.get("bind_id"))
+def _bind(links: FlowLinks, chains: dict[_Key, list[_Step]], binding: Binding) -> None:
+    is_out, is_in = (_is_true(binding.element.get(key)) for key in ("flow_out", "flow_in"))
+    name = _id(binding.element.get("bind_id"))
     if not (is_out or is_in):
         return
     if name is None:
@@ -295,12 +292,12 @@ def _bind(links: FlowLinks, chains: dict[Key, list[Step]], binding: Binding) -> 
     chains.setdefault((name,), []).append(step)
 
 
-def _is_true(word: Any) -> bool:
-    return word in ("true", 1)  # a JSON true is 1, too
+def _is_true(value: Any) -> bool:
+    return value in ("true", 1)  # a JSON true is 1, too
 
 
-def _messages_of(chain: list[Step], unread: list[tuple[int, str]]) -> list[Message]:
-    found: list[Message] = []
+def _messages_of(chain: list[_Step], unread: list[tuple[int, str]]) -> list[_Message]:
+    found: list[_Message] = []
     source: int | None = None
     for _, place, phase, number in _in_turn(chain):
         if phase > BEGINS:
@@ -308,12 +305,12 @@ def _messages_of(chain: list[Step], unread: list[tuple[int, str]]) -> list[Messa
                 unread.append((place, "is a flow that begins nowhere"))
             else:
                 found.append((source, number, place))
-        if phase < ENDS:  # those that pass one on are heard by the next
+        if phase < ENDS:  # what passes a message on sends the next
             source = number
     return found
 
 
-def _assign_messages(links: FlowLinks, messages: list[Message], slices: Sequence[Slice]) -> None:
+def _assign_messages(links: FlowLinks, messages: list[_Message], slices: Sequence[Slice]) -> None:
     """Fill in who sent and received; the first in its thread of what one event sent there."""
     messages.sort(key=lambda each: links.ranks[each[1]])
     held: set[tuple[int, Thread]] = set()
@@ -332,11 +329,11 @@ def _assign_messages(links: FlowLinks, messages: list[Message], slices: Sequence
             held.add((source, thread))
 
 
-def _in_turn(chain: list[Step]) -> list[Step]:
+def _in_turn(chain: list[_Step]) -> list[_Step]:
     """Return the steps of one key in the order in which they count."""
     if [step[2] for step in chain].count(BEGINS) < 2:
         return sorted(chain, key=itemgetter(2, 0, 1))
-    found: list[Step] = []
+    found: list[_Step] = []
     is_open = False  # a message has begun, and has no end
     for _, steps in groupby(sorted(chain), key=itemgetter(0)):
         for step in _at_once(list(steps), is_open):
@@ -345,9 +342,9 @@ def _in_turn(chain: list[Step]) -> list[Step]:
     return found
 
 
-def _at_once(steps: list[Step], is_open: bool) -> list[Step]:
+def _at_once(steps: list[_Step], is_open: bool) -> list[_Step]:
     """Put the steps of one instant in turn: each beginning, then what was written after it."""
-    turns: list[list[Step]] = [[]]
+    turns: list[list[_Step]] = [[]]
     for step in steps:
         if step[2] == BEGINS:
             turns.append([])
