@@ -2,14 +2,17 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 import driftlab
-from driftlab.foreign import read_executions, read_log
+from driftlab.foreign import read_executions, read_log, write_log
 from driftlab.history.trace import Trace
+from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import KINDS, MISSING
 from tests.executions import edges_of, told_of
 
@@ -140,6 +143,118 @@ def test_govector_files_that_were_appended_to_hold_several_executions(tmp_path: 
     assert first.label == "Mon Jan  2 15:04:05 UTC 2006"
     assert (len(first.trace), len(second.trace)) == (3, 6)
     assert first.trace.unread == []
+
+
+def govector_folder(folder: Path, **labels: str) -> Path:
+    """Write a file a process, with executions of these labels, each with one event (`-`: none).
+
+    Without a label (`.`) an event stands before the first delimiter.
+    """
+    for name, each in labels.items():
+        log = ""
+        for number, word in enumerate(each.split("|"), 1):
+            label = word.removesuffix("-")
+            log += "" if label == "." else f" \n=== Execution #{label}  ===\n"
+            log += "" if word.endswith("-") else f'{name} {{"{name}":{number}}}\n{label}\n'
+        put(folder, log, f"{name}-Log.txt")
+    return folder
+
+
+def executions_of(path: Path, **options: Any) -> list[tuple[str, dict[str, list[str | None]]]]:
+    """Return each execution's label, and the texts of its events by process."""
+    return [
+        (
+            each.label,
+            {name: each.trace.texts["event"][begin:end] for name, begin, end in zip(
+                each.trace.names, each.trace.starts.tolist(), each.trace.starts.tolist()[1:],
+                strict=False,
+            )},
+        )
+        for each in read_executions(path, **options)
+    ]  # fmt: skip
+
+
+def test_an_execution_in_which_a_process_has_no_event_keeps_its_place(tmp_path: Path) -> None:
+    put(tmp_path, ' \n=== Execution #run 0  ===\n0 A {"A":1}\n\n \n=== Execution #run 1  ===\n',
+        "A-Log.txt")  # fmt: skip
+    put(tmp_path, ' \n=== Execution #run 0  ===\n \n=== Execution #run 1  ===\n0 B {"B":1}\n\n',
+        "B-Log.txt")  # fmt: skip
+    assert executions_of(tmp_path) == [("run 0", {"A": [""]}), ("run 1", {"B": [""]})]
+
+
+BOTH = {"A": ["x"], "B": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"A": "x|y", "B": "x|y"}, [("x", BOTH), ("y", {"A": ["y"], "B": ["y"]})]),
+        ({"A": "x|y", "B": "y"}, [("x", {"A": ["x"]}), ("y", {"A": ["y"], "B": ["y"]})]),
+        ({"A": "y", "B": "x|y"}, [("x", {"B": ["x"]}), ("y", {"A": ["y"], "B": ["y"]})]),
+        ({"A": "x", "B": "y"}, [("x", {"A": ["x"]}), ("y", {"B": ["y"]})]),
+        ({"A": "y|z", "B": "x", "C": "x|y"},
+         [("x", {"B": ["x"], "C": ["x"]}), ("y", {"A": ["y"], "C": ["y"]}), ("z", {"A": ["z"]})]),
+        # Times are those of the processes: the first of all is one, the second the next.
+        ({"A": "1:00|2:00", "B": "1:01|2:00"},
+         [("1:00", {"A": ["1:00"], "B": ["1:01"]}), ("2:00", {"A": ["2:00"], "B": ["2:00"]})]),
+        ({"A": "1:00|2:00", "B": "1:01-|2:01"},
+         [("1:00", {"A": ["1:00"]}), ("2:00", {"A": ["2:00"], "B": ["2:01"]})]),
+        # … unless one file has them all.
+        ({"A": "1:00|2:00", "B": "2:00"},
+         [("1:00", {"A": ["1:00"]}), ("2:00", {"A": ["2:00"], "B": ["2:00"]})]),
+        # What stands before the first delimiter is an execution if a file has a record there.
+        ({"A": ".|2:00", "B": ".-|2:01"},
+         [("", {"A": ["."]}), ("2:00", {"A": ["2:00"], "B": ["2:01"]})]),
+        ({"A": ".|y", "B": "y"}, [("", {"A": ["."]}), ("y", {"A": ["y"], "B": ["y"]})]),
+        ({"A": ".|y", "B": "."}, [("", {"A": ["."], "B": ["."]}), ("y", {"A": ["y"]})]),
+        # Without labels, or with one twice, executions are counted.
+        ({"A": "|", "B": "|-"}, [("", {"A": [""], "B": [""]}), ("", {"A": [""]})]),
+        ({"A": "x|x", "B": "x-|x"}, [("x", {"A": ["x"]}), ("x", BOTH)]),
+        ({"A": "|y", "B": "x|y"},
+         [("x", {"A": [""], "B": ["x"]}), ("y", {"A": ["y"], "B": ["y"]})]),
+        # A file without a record has nothing to align; what is empty in all files is none.
+        ({"A": "|", "B": ".-"}, [("", {"A": [""]}), ("", {"A": [""]})]),
+        ({"A": "x-|y", "B": "x-|y-"}, [("y", {"A": ["y"]})]),
+    ],
+)  # fmt: skip
+def test_executions_of_several_files_are_aligned_by_label_or_else_counted(
+    tmp_path: Path, labels: dict[str, str], expected: list[tuple[str, dict[str, list[str]]]]
+) -> None:
+    assert executions_of(govector_folder(tmp_path, **labels)) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        ({"A": "1:00|2:00", "B": "1:01"}, "B-Log.txt: 1 execution, but 2 in {}/A-Log.txt, and no"),
+        ({"A": "||", "B": "|"}, "B-Log.txt: 2 executions, but 3 in {}/A-Log.txt, and no labels"),
+        ({"A": "x|x", "B": "x"}, "B-Log.txt: 1 execution, but 2 in {}/A-Log.txt, and no labels"),
+        ({"A": ".|1:00", "B": "1:01"}, None),
+        ({"A": "x|y", "B": "y|x"}, "A-Log.txt and other files: executions x and y stand in diff"),
+    ],
+)
+def test_executions_that_cannot_be_aligned_are_refused(
+    tmp_path: Path, labels: dict[str, str], says: str | None
+) -> None:
+    folder = govector_folder(tmp_path, **labels)
+    if says is None:  # what stands before the first delimiter counts for all
+        assert [label for label, _ in executions_of(folder)] == ["", "1:00"]
+        return
+    with pytest.raises(UnreadableError, match=re.escape(f"{folder}/{says.format(folder)}")):
+        read_executions(folder)
+
+
+def test_executions_in_one_file_of_govector_stay_what_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    govector_folder(folder, A="x|y", B="x-|y")
+    expected = [("x", {"A": ["x"]}), ("y", {"A": ["y"], "B": ["y"]})]
+    for out in (tmp_path / "x-Log.txt", tmp_path / "again"):
+        write_log(read_executions(folder), out, "govector")
+        assert executions_of(out) == expected
+    assert (tmp_path / "again" / "B-Log.txt").read_text() == (
+        ' \n=== Execution #x  ===\n \n=== Execution #y  ===\nB {"B":2}\ny\n'
+    )
 
 
 def test_tracing_records_match_by_their_tokens(tmp_path: Path) -> None:

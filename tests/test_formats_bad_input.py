@@ -2,14 +2,18 @@
 
 import gzip
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from time import process_time
 
+import numpy as np
 import pytest
 
 from driftlab.errors import DriftlabError
-from driftlab.foreign import log_file, read_log
+from driftlab.foreign import Execution, log_file, read_log, write_log
+from driftlab.foreign.log_file import LogFile
 from driftlab.foreign.text_log import (
     PatternError,
     PatternTimeError,
@@ -19,6 +23,7 @@ from driftlab.foreign.text_log import (
 )
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
+from driftlab.model.columns import Columns, from_rows
 
 PATTERN = r"^(?<host>\w+) (?<clock>\{.*?\}) (?<event>.*)$"
 ONE = 'A {"A":1} one'
@@ -275,3 +280,78 @@ def test_patterns_of_javascript_are_understood() -> None:
     assert found.groups == {"a_b": ["x"], "c": ["(?</"]}
     with pytest.raises(PatternError, match="more than 10,000 characters"):
         compile_pattern("a" * 10_001)
+
+
+OPENED = """
+import sys
+from pathlib import Path
+folder = Path(sys.argv[1]).resolve()
+opened = []
+sys.addaudithook(
+    lambda name, args: opened.append(Path(args[0]).name)
+    if name == "open" and isinstance(args[0], str | Path) and folder in Path(args[0]).parents
+    else None
+)
+from driftlab.foreign import read_log
+read_log(sys.argv[2])
+print(*sorted(opened))
+"""
+
+
+def opened_files(folder: Path, log: Path) -> list[str]:
+    """Return the names of the files in a folder that reading a log opens, once for each time."""
+    command = [sys.executable, "-c", OPENED, str(folder), str(log)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+VECTORS = Trace(
+    ["A"],
+    np.array([0, 1]),
+    Columns(np.array([0], np.uint8), time_ns=np.array([5])),
+    timestamps=from_rows("vector", [{0: 1}]),
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [("shiviz", "x.log"), ("tsviz", "x.log"), ("govector", "x-Log.txt"), ("tracing", "x.json"),
+     ("chrome", "x.json"), ("csv", "x.csv"), ("csv", "x.csv.gz"), ("parquet", "x.parquet")],
+)  # fmt: skip
+def test_reading_a_log_opens_its_file_once(tmp_path: Path, name: tuple[str, str]) -> None:
+    """Recognizing the format reads ahead; its reader goes on from there."""
+    format, file = name
+    write_log([Execution("", VECTORS)], tmp_path / file.removesuffix(".gz"), format)
+    if file.endswith(".gz"):
+        content = (tmp_path / file.removesuffix(".gz")).read_bytes()
+        (tmp_path / file).write_bytes(gzip.compress(content))
+    expected = [] if format == "parquet" else [file]  # Polars opens it, and tells no one
+    assert opened_files(tmp_path, tmp_path / file) == expected
+
+
+def test_a_parquet_file_that_is_not_named_so_is_opened_to_see_what_it_is(tmp_path: Path) -> None:
+    """And once more by Polars, which reads it."""
+    write_log([Execution("", VECTORS)], tmp_path / "x", "parquet")
+    assert opened_files(tmp_path, tmp_path / "x") == ["x"]
+
+
+def test_every_file_of_a_folder_is_opened_once(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.csv").write_text(f"host,clock\n{name},1\n")
+    assert opened_files(tmp_path, tmp_path) == ["a.csv", "b.csv", "c.csv"]
+
+
+def test_a_log_that_begins_after_blanks_is_opened_once_and_known(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.write_text("\n" * 200_000 + f"{ONE}\n{THREE}\n")
+    assert opened_files(tmp_path, path) == ["x.log"]
+    (trace,) = read_log(path)
+    assert trace.columns.line.tolist() == [200_001, 200_002]
+
+
+def test_a_file_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x\n")
+    log = LogFile(tmp_path / "x")
+    assert log.read_text().text == "x\n"
+    with pytest.raises(RuntimeError, match="was read already"):
+        log.read_text()

@@ -14,6 +14,8 @@ A record that cannot be read but names its process is missing there alone.
 
 import re
 from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -119,7 +121,8 @@ def align_executions(files: Sequence[Sequence[LabelledRecords]]) -> list[Labelle
     them. Labels do not tell if one is empty, if a file has one twice, or if they
     are times of day, which processes take each for themselves, unless one file
     has them all. Then executions are counted: the first of all files is one, the
-    second the next. Raises UnreadableError where the files have not equally many.
+    second the next. Raises UnreadableError where the files have not equally many,
+    or have labels in orders that contradict each other.
     """
     has_preamble = any(len(file[0].records.lines) for file in files)
     if not has_preamble:
@@ -127,7 +130,7 @@ def align_executions(files: Sequence[Sequence[LabelledRecords]]) -> list[Labelle
     holding = [file for file in files if _has_records(file)]
     parts: dict[Any, list[LabelledRecords]] = {}
     if _labels_tell(holding, has_preamble=has_preamble):
-        parts = {label: [] for label in _merged_order([_labels(file) for file in holding])}
+        parts = {label: [] for label in _order_of_labels(holding)}
         for file in holding:
             for each in file:
                 parts[each.label].append(each)
@@ -171,15 +174,37 @@ def _labels_tell(files: Sequence[Sequence[LabelledRecords]], *, has_preamble: bo
     return not all(_TIME_OF_DAY.search(label) for label in every - {""})
 
 
+def _order_of_labels(files: Sequence[Sequence[LabelledRecords]]) -> list[str]:
+    try:
+        return _merged_order([_labels(file) for file in files])
+    except CycleError as error:
+        one, other = error.args[1][:2]
+        raise UnreadableError(
+            f"{files[0][0].records.files[0]} and other files: executions {one or '(no label)'} and "
+            f"{other} stand in different orders; read one file at a time"
+        ) from None
+
+
 def _merged_order(sequences: Sequence[Sequence[str]]) -> list[str]:
-    """Return all labels, each before those that follow it; the first file's order counts most."""
-    merged: list[str] = []
+    """Return all labels so that each sequence keeps its order; else in order of occurrence.
+
+    Raises CycleError where two sequences contradict each other.
+    """
+    occurrence: dict[str, int] = {}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
     for labels in sequences:
-        place = 0
-        for label in labels:
-            if label not in merged:
-                merged.insert(place, label)
-            place = max(place, merged.index(label) + 1)
+        for label, before in zip(labels, [None, *labels], strict=False):
+            occurrence.setdefault(label, len(occurrence))
+            sorter.add(label, *(() if before is None else (before,)))
+    sorter.prepare()
+    merged: list[str] = []
+    ready: list[tuple[int, str]] = []
+    while sorter.is_active():
+        for label in sorter.get_ready():
+            heappush(ready, (occurrence[label], label))
+        label = heappop(ready)[1]
+        merged.append(label)
+        sorter.done(label)
     return merged
 
 
@@ -187,9 +212,10 @@ def _require_equal_counts(files: Sequence[Sequence[LabelledRecords]]) -> None:
     for file in files[1:]:
         if len(file) != len(files[0]):
             one, other = (each[0].records.files[0] for each in (files[0], file))
+            executions = "1 execution" if len(file) == 1 else f"{len(file)} executions"
             raise UnreadableError(
-                f"{other}: {len(file)} executions, but {len(files[0])} in {one}, and no labels "
-                "that say which belong together; read one file at a time"
+                f"{other}: {executions}, but {len(files[0])} in {one}, and no labels that say "
+                "which belong together; read one file at a time"
             )
 
 

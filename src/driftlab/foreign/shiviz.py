@@ -14,6 +14,7 @@ nanoseconds). We write nanoseconds.
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from re import Pattern
 from typing import Final
 
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
@@ -38,7 +39,7 @@ TIMED_EVENT_FIRST: Final = r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<
 NEEDED: Final = ("host", "clock", "event")
 TIMED_NEEDED: Final = ("timestamp", *NEEDED)
 DELIMITER: Final = r"^=== (?<trace>.*) ===$"
-RECORD_CHARS: Final = 10_000  # after the first line, in which a record may follow it
+HEAD_CHARS: Final = 10_000  # in which there is a record
 
 _HEADER: Final = re.compile(r"\(\?P?<(?:host|clock|event)>")
 _CLOCK_LINE: Final = re.compile(r"\S* \{[^\n]*\}\s*$")
@@ -74,13 +75,16 @@ def read_tsviz(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]
 
 
 def _read(logs: Sequence[LogFile], options: ReadOptions, needed: Sequence[str]) -> list[Execution]:
-    files = [_executions(log.read_text(), options, needed) for log in logs]
+    files = []
+    for log in logs:
+        text = log.read_text()
+        if not text.text.strip() and len(logs) == 1:
+            raise UnreadableError(f"{text.name}: empty")
+        files.append(_executions(text, options, needed))
     return build_executions(files, options.time_unit)
 
 
 def _executions(text: Text, options: ReadOptions, needed: Sequence[str]) -> list[LabelledRecords]:
-    if not text.text.strip():
-        raise UnreadableError(f"{text.name}: empty")
     patterns, delimiter, begin = list(options.patterns), options.delimiter, 0
     if has_header(text.text):
         first, second, begin = _header(text.text)
@@ -89,11 +93,21 @@ def _executions(text: Text, options: ReadOptions, needed: Sequence[str]) -> list
         if second and _is_record(patterns[0], text.text, after_first):
             second, begin = "", after_first  # the header is one line
         delimiter = delimiter or second
-    if not patterns:
-        patterns = [default_pattern(text.text)]
-    compiled = [compile_pattern(pattern, needed) for pattern in patterns]
     between = compile_pattern(delimiter) if delimiter else None
+    if not patterns:
+        head = text.text.lstrip()[:HEAD_CHARS]
+        patterns = [default_pattern(_without_delimiters(head, between))]
+    compiled = [compile_pattern(pattern, needed) for pattern in patterns]
     return find_executions(text, compiled, between, begin=begin)
+
+
+def _without_delimiters(head: str, delimiter: Pattern[str] | None) -> str:
+    """Return the beginning of a text without the delimiters in it, to see how it is written."""
+    if delimiter is None:
+        return head
+    found = find([delimiter], head)
+    lows, highs = [0, *found.ends], [*found.starts, len(head)]
+    return "".join(head[low:high] for low, high in zip(lows, highs, strict=True))
 
 
 def _header(text: str) -> tuple[str, str, int]:
@@ -105,7 +119,7 @@ def _header(text: str) -> tuple[str, str, int]:
 
 def _is_record(pattern: str, text: str, place: int) -> bool:
     """Whether a record begins at a place; a delimiter is a pattern itself, and not a record."""
-    found = find([compile_pattern(pattern)], text, place, min(len(text), place + RECORD_CHARS))
+    found = find([compile_pattern(pattern)], text, place, min(len(text), place + HEAD_CHARS))
     return found.starts[:1] == [place]
 
 
