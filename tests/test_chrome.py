@@ -13,7 +13,7 @@ import driftlab
 from driftlab.api.convert import convert
 from driftlab.foreign import read_log
 from driftlab.history.trace import Trace
-from tests.executions import edges_of
+from tests.executions import edges_of, values
 
 Event = dict[str, Any]
 LOST = (
@@ -340,7 +340,7 @@ def test_asynchronous_events_are_told_and_odd_forms_are_read(tmp_path: Path) -> 
         {"ph": "X", "tid": 1, "ts": "10.5", "dur": "2", "name": "a"},
         *(event(phase, 1, 11, id=1) for phase in "bne"),
     )
-    assert (trace.names, trace.columns.time_ns.tolist()) == (["main"], [10_500])
+    assert (trace.names, values(trace, "time_ns")) == (["main"], [10_500])
     assert reasons(trace) == [
         (line, f"is of phase {phase}, which is not read")
         for line, phase in zip((3, 4, 5), "bne", strict=True)

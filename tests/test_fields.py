@@ -14,7 +14,7 @@ from driftlab.foreign.fields import times
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import KINDS, MISSING
-from tests.executions import edges_of
+from tests.executions import edges_of, values
 
 SECOND = 1_000_000_000
 
@@ -130,7 +130,7 @@ def test_a_time_is_read_or_told_to_be_none(text: str, expected: int | None) -> N
 
 def test_times_that_cannot_be_read_stay_as_text(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "host,time,clock\nA,10:00:00,1\nA,24:61:99,2\n"))
-    assert trace.columns.time_ns.tolist() == [36_000 * SECOND, MISSING]
+    assert values(trace, "time_ns") == [36_000 * SECOND, MISSING]
     assert trace.texts["time"] == ["10:00:00", "24:61:99"]
 
 
@@ -158,12 +158,12 @@ def test_whole_numbers_may_have_a_point_as_pandas_writes_them(tmp_path: Path, fo
     trace = read_one(path)
     assert trace.unread == []
     assert list(trace.names) == ["1", "2"]
-    assert trace.columns.clock.tolist() == [1, 4, 2, 3]
-    assert trace.columns.queue.tolist() == [0, 0, 3, MISSING]
-    assert trace.columns.stamp.tolist() == [MISSING, 3, 1, MISSING]
-    assert trace.columns.target.tolist()[0] == 1
-    assert trace.columns.sent.tolist() == [7, MISSING, MISSING, 8]
-    assert trace.columns.received.tolist() == [MISSING, 8, 7, MISSING]
+    assert values(trace, "clock") == [1, 4, 2, 3]
+    assert values(trace, "queue") == [0, 0, 3, MISSING]
+    assert values(trace, "stamp") == [MISSING, 3, 1, MISSING]
+    assert values(trace, "target")[0] == 1
+    assert values(trace, "sent") == [7, MISSING, MISSING, 8]
+    assert values(trace, "received") == [MISSING, 8, 7, MISSING]
     assert edges_of(trace) == {(("1", 0), ("2", 0)), (("2", 1), ("1", 1))}
 
 

@@ -14,7 +14,7 @@ from driftlab.foreign import read_executions, read_log, write_log
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import KINDS, MISSING
-from tests.executions import edges_of, told_of
+from tests.executions import edges_of, told_of, values
 
 CLOCK_FIRST = """\
 alpha {"alpha":1}
@@ -45,8 +45,7 @@ def kinds(trace: Trace) -> list[str]:
 
 
 def lines(trace: Trace) -> list[int]:
-    found: list[int] = trace.columns.line.tolist()
-    return found
+    return values(trace, "line")
 
 
 @pytest.mark.parametrize("group", ["?<", "?P<"])
@@ -111,7 +110,7 @@ def test_clocks_with_escapes_are_read(tmp_path: Path) -> None:
 def test_tsviz_logs_have_times_of_a_unit(tmp_path: Path, unit: str, factor: int) -> None:
     log = '17 works\nthread4 {"thread4":58}\n20 rests\nthread4 {"thread4":59}\n'
     trace = read_one(put(tmp_path, log), time_unit=unit)
-    assert trace.columns.time_ns.tolist() == [17 * factor, 20 * factor]
+    assert values(trace, "time_ns") == [17 * factor, 20 * factor]
     assert trace.texts["event"] == ["works", "rests"]
 
 
@@ -126,7 +125,7 @@ def test_govector_logs_are_a_file_a_process(tmp_path: Path) -> None:
         "Initialization Complete", "sends", "Initialization Complete", "gets - it",
     ]  # fmt: skip
     assert trace.texts["priority"] == [None, "INFO", None, "WARNING"]
-    assert trace.columns.time_ns.tolist() == [MISSING, MISSING, 7, 9]
+    assert values(trace, "time_ns") == [MISSING, MISSING, 7, 9]
     assert trace.source_of(3) == (str(tmp_path / "b-Log.txt"), 3)
 
 
@@ -165,7 +164,7 @@ def executions_of(path: Path, **options: Any) -> list[tuple[str, dict[str, list[
     return [
         (
             each.label,
-            {name: each.trace.texts["event"][begin:end] for name, begin, end in zip(
+            {name: list(each.trace.texts["event"][begin:end]) for name, begin, end in zip(
                 each.trace.names, each.trace.starts.tolist(), each.trace.starts.tolist()[1:],
                 strict=False,
             )},
@@ -314,7 +313,7 @@ def test_chromes_flows_are_messages_between_threads(tmp_path: Path, form: str) -
     trace = read_one(put(tmp_path, chrome(*FLOW, form=form), "x.json"))
     assert edges_of(trace) == FLOWED
     assert trace.texts["event"] == ["asks", "outer", "answers", "later", "ends", "last"]
-    assert trace.columns.time_ns.tolist() == [10_500, 1_000, 12_000, 20_000, 40_000, 50_000]
+    assert values(trace, "time_ns") == [10_500, 1_000, 12_000, 20_000, 40_000, 50_000]
     assert lines(trace) == [2, 3, 4, 6, 8, 13]
     assert trace.texts["args"][0] == '{"n": 1}'
     assert trace.unread == []
@@ -379,7 +378,7 @@ def test_tables_call_their_columns_as_they_like(tmp_path: Path, separator: str) 
     assert kinds(trace) == ["send", "receive", "internal"]
     assert lines(trace) == [2, 3, 5]
     assert trace.texts["note"] == ["x", "two\nlines", None]
-    assert trace.columns.queue.tolist() == [0, 0, MISSING]
+    assert values(trace, "queue") == [0, 0, MISSING]
     assert [one.line for one in trace.unread] == [6]
 
 
@@ -388,7 +387,7 @@ def test_floats_in_a_table_are_whole_numbers_or_none(tmp_path: Path) -> None:
     frame = pl.DataFrame({"host": ["A", "A", "A"], "lamport": [1.0, float("nan"), 2.5]})
     frame.write_parquet(tmp_path / "x.parquet")
     trace = read_one(tmp_path / "x.parquet")
-    assert trace.columns.clock.tolist() == [1, MISSING]
+    assert values(trace, "clock") == [1, MISSING]
     assert [(one.line, one.reason) for one in trace.unread] == [
         (3, "lamport 2.5 is not a whole number of 64 bits")
     ]
@@ -430,10 +429,10 @@ def test_logs_of_the_notes_own_machines_are_read_by_several_patterns(tmp_path: P
     trace = read_one(put(tmp_path, NOTES), pattern=patterns)
     assert kinds(trace) == ["internal", "send", "receive", "receive"]
     assert edges_of(trace) == {(("VM1", 1), ("VM2", 0)), (("VM1", 1), ("VM3", 0))}
-    assert trace.columns.clock.tolist() == [1, 2, 3, 3]
-    assert trace.columns.queue.tolist() == [MISSING, MISSING, 0, 1]
+    assert values(trace, "clock") == [1, 2, 3, 3]
+    assert values(trace, "queue") == [MISSING, MISSING, 0, 1]
     noon = 12 * 3600 * 10**9
-    assert trace.columns.time_ns.tolist()[1:3] == [noon + 666 * 10**6, noon + 10**9]
+    assert values(trace, "time_ns")[1:3] == [noon + 666 * 10**6, noon + 10**9]
     assert told_of(trace, ["targets"])["VM1"] == [{"targets": []}, {"targets": ["VM2", "VM3"]}]
     assert [one.line for one in trace.unread] == [1]
 
@@ -493,12 +492,12 @@ def test_times_are_read_as_people_write_them(
     tmp_path: Path, written: str, nanoseconds: int
 ) -> None:
     trace = read_one(put(tmp_path, f"A|{written}\n"), pattern=r"(?<host>\w)\|(?<time>.*)")
-    assert trace.columns.time_ns.tolist() == [nanoseconds]
+    assert values(trace, "time_ns") == [nanoseconds]
 
 
 def test_a_time_that_cannot_be_read_is_kept_as_text(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "A 5\nA soon\n"), pattern=r"(?<host>\w) (?<time>.*)")
-    assert trace.columns.time_ns.tolist() == [5, MISSING]
+    assert values(trace, "time_ns") == [5, MISSING]
     assert trace.texts["time"] == ["5", "soon"]
 
 

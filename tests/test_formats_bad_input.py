@@ -24,6 +24,7 @@ from driftlab.foreign.text_log import (
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import Columns, from_rows
+from tests.executions import values
 
 PATTERN = r"^(?<host>\w+) (?<clock>\{.*?\}) (?<event>.*)$"
 ONE = 'A {"A":1} one'
@@ -46,7 +47,7 @@ def unread(trace: Trace) -> list[tuple[int, str]]:
 def test_line_ends_of_any_kind_count_alike(tmp_path: Path, end: str) -> None:
     content = end.join([ONE, "", "noise", TWO]) + "\n" + THREE
     trace = read_bytes(tmp_path, content.encode())
-    assert trace.columns.line.tolist() == [1, 4, 5]
+    assert values(trace, "line") == [1, 4, 5]
     assert unread(trace) == [(3, "matches nothing: noise")]
     assert trace.texts["event"] == ["one", "two", "three"]
 
@@ -58,7 +59,7 @@ def test_line_ends_may_fall_anywhere_between_blocks(
     monkeypatch.setattr("driftlab.foreign.log_file.BLOCK_BYTES", cut + 1)
     content = f"{ONE}\r\n\r\nnéise\r\r\n{TWO}\n\r{THREE}\r".encode()
     whole = read_bytes(tmp_path, content)
-    assert whole.columns.line.tolist() == [1, 5, 7]
+    assert values(whole, "line") == [1, 5, 7]
     assert unread(whole) == [(3, "matches nothing: néise")]
 
 
@@ -139,7 +140,7 @@ def test_a_packed_file_that_breaks_off_gives_what_was_before(tmp_path: Path) -> 
     packed = gzip.compress(many.encode())
     trace = read_bytes(tmp_path, packed[: len(packed) // 2])
     assert 0 < len(trace) < 2999
-    assert trace.columns.line.tolist() == list(range(1, len(trace) + 1))
+    assert values(trace, "line") == list(range(1, len(trace) + 1))
     reason = "the gzip file breaks off here; what was before it is read"
     assert unread(trace) == [(len(trace) + 1, reason)]
     assert trace.texts["event"][-1] == str(hash(len(trace)) ** 9)
@@ -153,7 +154,7 @@ def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr("driftlab.foreign.log_file.BLOCK_BYTES", block)
         content = f"{ONE}\n{'x' * 400}\n{TWO}\r\n{'y' * 50}\n{THREE}\n{'z' * 90}".encode()
         trace = read_bytes(tmp_path, content)
-        assert trace.columns.line.tolist() == [1, 3, 5]
+        assert values(trace, "line") == [1, 3, 5]
         assert unread(trace) == [
             (2, "a line of 400 characters; at most 50 are read"),
             (4, f"matches nothing: {'y' * 50}"),
@@ -187,7 +188,7 @@ def test_a_clock_that_is_none_is_no_event(tmp_path: Path, clock: str, says: str)
     assert [line for line, _ in unread(trace)] == [2]
     assert says in trace.unread[0].reason
     assert len(trace.unread[0].reason) < 150
-    assert trace.columns.line.tolist() == [1, 3, 4]
+    assert values(trace, "line") == [1, 3, 4]
     assert trace.gaps.tolist() == [1]  # before the third line's event, and nobody else's
 
 
@@ -199,7 +200,7 @@ def test_numbers_that_are_none_are_no_events(tmp_path: Path) -> None:
         (2, "lamport x is not a whole number of 64 bits"),
         (3, "queue 9223372036854775808 is not a whole number of 64 bits"),
     ]
-    assert trace.columns.line.tolist() == [1, 4]
+    assert values(trace, "line") == [1, 4]
 
 
 def test_holes_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) -> None:
@@ -209,7 +210,7 @@ def test_holes_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) 
         "anybody", "and more", 'C {"C":2} x', 'A {"A":3} x', "the end", 'D {"D":1} x',
     ]  # fmt: skip
     trace = read_bytes(tmp_path, "\n".join(log).encode())
-    assert trace.columns.line.tolist() == [2, 6, 11, 3, 7, 4, 10, 13]
+    assert values(trace, "line") == [2, 6, 11, 3, 7, 4, 10, 13]
     # A's second event for what names A; then all that go on after what names nobody, not D.
     assert trace.gaps.tolist() == [1, 2, 6]
     assert unread(trace)[2] == (8, "2 lines match nothing: anybody …")
@@ -346,12 +347,21 @@ def test_a_log_that_begins_after_blanks_is_opened_once_and_known(tmp_path: Path)
     path.write_text("\n" * 200_000 + f"{ONE}\n{THREE}\n")
     assert opened_files(tmp_path, path) == ["x.log"]
     (trace,) = read_log(path)
-    assert trace.columns.line.tolist() == [200_001, 200_002]
+    assert values(trace, "line") == [200_001, 200_002]
 
 
 def test_a_file_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("x\n")
     log = LogFile(tmp_path / "x")
+    assert (log.first_bytes, log.head) == (b"x\n", "x\n")
     assert log.read_text().text == "x\n"
     with pytest.raises(RuntimeError, match="was read already"):
         log.read_text()
+
+
+def test_a_file_whose_first_bytes_were_seen_is_read_on(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("host,clock\na,1\n")
+    log = LogFile(tmp_path / "x.csv")
+    assert log.first_bytes.startswith(b"host")
+    (tmp_path / "x.csv").unlink()
+    assert [list(trace.names) for trace in read_log(log)] == [["a"]]

@@ -19,6 +19,7 @@ from driftlab.foreign.log_file import LogFile
 from driftlab.history import run_reader
 from driftlab.journal import files
 from driftlab.journal.files import UnreadableError
+from tests.executions import values
 from tests.started import driftlab as command
 from tests.started import linux_only
 from tests.traces import differences, simulated
@@ -355,7 +356,7 @@ def test_of_a_gzip_file_damaged_in_the_middle_what_came_before_counts(tmp_path: 
     trace = driftlab.read(run).trace
     assert len(lines) / 4 < trace.starts[1] < len(lines) * 3 / 4
     whole = int(trace.starts[1])
-    assert trace.columns.tick[: whole - 5].tolist() == list(range(whole - 5))
+    assert values(trace, "tick")[: whole - 5] == list(range(whole - 5))
     assert {one.file for one in trace.unread} == {"A.log.gz"}
     assert "damaged" in trace.unread[-1].reason
     assert trace.unread[0].line < trace.unread[-1].line + 1

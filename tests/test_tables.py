@@ -14,6 +14,7 @@ from driftlab.foreign.table import Cells
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import MISSING
+from tests.executions import values
 
 
 def put(folder: Path, text: str, name: str = "x.csv") -> Path:
@@ -53,7 +54,7 @@ def test_a_quote_that_does_not_close_costs_its_own_line(
     tmp_path: Path, rows: list[str], lines: list[int], told: list[int]
 ) -> None:
     trace = read_one(put(tmp_path, "host,clock,event\n" + "\n".join(rows)))
-    assert trace.columns.line.tolist() == lines
+    assert values(trace, "line") == lines
     assert [line for line, _ in unread(trace)] == told
     if lines != [4]:
         assert all(reason == UNCLOSED for _, reason in unread(trace))
@@ -103,7 +104,7 @@ def test_many_slips_are_read_in_a_time_that_grows_as_they_do(line: str) -> None:
 def test_a_column_of_processes_is_known_by_any_of_its_names(tmp_path: Path, head: str) -> None:
     trace = read_one(put(tmp_path, f"{head};clock\nA;1\nB;2\n"))
     assert list(trace.names) == ["A", "B"]
-    assert trace.columns.clock.tolist() == [1, 2]
+    assert values(trace, "clock") == [1, 2]
 
 
 def test_a_table_of_one_process_says_how_to_go_on_and_a_folder_of_them_is_read(

@@ -68,7 +68,7 @@ _EXPECTED: Final = (
 
 
 def read_executions(
-    path: str | Path,
+    path: str | Path | LogFile,
     format: str | None = None,
     pattern: str | Sequence[str] | None = None,
     delimiter: str | None = None,
@@ -78,17 +78,21 @@ def read_executions(
 ) -> list[Execution]:
     """Read another program's log, a file or a folder of files, with all its executions.
 
-    format: one of FORMATS; None: recognized by the file's name and its first lines.
-    pattern, delimiter, encoding, time_unit: see ReadOptions. execution: only the
-    one of this label, or of this number from 1. Raises DriftlabError, which says
-    what to try.
+    path: of the log, or a file that was opened to see what it is. format: one of
+    FORMATS; None: recognized by the file's name and its first lines. pattern,
+    delimiter, encoding, time_unit: see ReadOptions. execution: only the one of
+    this label, or of this number from 1. Raises DriftlabError, which says what to
+    try.
     """
-    path = Path(path)
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern or ())
     if time_unit not in (None, *UNITS):
         raise UnreadableError(f"--time-unit {time_unit}: there are {', '.join(UNITS)}")
     options = ReadOptions(patterns, delimiter, encoding, time_unit)
-    logs = _logs(path, options, format)
+    if isinstance(path, LogFile):
+        logs, path = [path], path.path
+    else:
+        path = Path(path)
+        logs = _logs(path, options, format)
     try:
         name = format or _recognized(path, logs, options)
         if name not in FORMATS:
@@ -104,7 +108,7 @@ def read_executions(
     return executions if execution is None else [_chosen(path, executions, str(execution))]
 
 
-def read_log(path: str | Path, **options: Any) -> list[Trace]:
+def read_log(path: str | Path | LogFile, **options: Any) -> list[Trace]:
     """Return the traces of `read_executions`, one for each execution in the log."""
     return [each.trace for each in read_executions(path, **options)]
 
