@@ -75,6 +75,7 @@ EVERYBODY: Final = frozenset({"all", "both", "every", "everyone", "everybody", "
 VALUE_CHARS_SHOWN: Final = 40  # of a value, in a reason
 ESCAPED_ZERO: Final = r"\u0000"  # stands for U+0000, which no file of text holds
 
+_NO_HOSTS: Final = frozenset({"", "None"})  # names that stand for no process
 _SEPARATORS: Final = re.compile(r"[\s,;+|\[\]\"']+")
 _WHOLE_WITH_POINT: Final = re.compile(
     r"[+-]?[0-9]{1,4000}\.0*"
@@ -193,8 +194,10 @@ class Positions(dict[str, int]):
 
 
 def hosts(values: Sequence[Any]) -> list[str]:
-    """Return names of processes; if there is `1`, `1.0` is the same one."""
+    """Return names of processes, empty where there is none; if there is `1`, `1.0` is it."""
     names = [str(value).strip() for value in values]
+    if not _NO_HOSTS.isdisjoint(names):
+        names = ["" if name in _NO_HOSTS else name for name in names]
     every = frozenset(names)
     plain = {name: name[:-2] for name in every if name.endswith(".0") and name[:-2] in every}
     plain = {name: other for name, other in plain.items() if other.isdecimal()}

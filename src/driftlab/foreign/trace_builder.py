@@ -52,7 +52,6 @@ _COLUMN_NAMES: Final = frozenset(
     {"process", "index", "kind", "tick", "due_ns", "late_ns", "time_ns", "clock", "queue",
      "sender", "stamp", "targets", "timestamp", "line"}
 )  # fmt: skip
-_NO_NAMES: Final = frozenset({"", "None"})  # of processes
 
 
 class Execution(NamedTuple):
@@ -161,7 +160,7 @@ class _Builder:
         """Return each record's process."""
         hosts = fields.hosts(self._known["host"])
         for row, host in enumerate(hosts):
-            if host in _NO_NAMES:
+            if not host:
                 self._errors[row] = "names no process"
         return hosts
 
@@ -203,7 +202,7 @@ class _Builder:
             return None
         texts, errors = split_valid(clock, self._known[clock])
         if self._width is None:
-            self._width = len({self._positions[host] for host in hosts if host not in _NO_NAMES})
+            self._width = len({self._positions[host] for host in hosts if host})
         self._errors = {**errors, **self._errors}
         return _Dotted(clock, texts)
 
