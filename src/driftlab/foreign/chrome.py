@@ -307,9 +307,11 @@ def _elements_of(trace: Trace) -> list[dict[str, Any]]:
         {"ph": "M", "name": "process_name", "pid": _PID, "args": {"name": "driftlab"}}
     ]
     for thread, name in enumerate(trace.names, 1):
-        of = {"ph": "M", "pid": _PID, "tid": thread}
-        elements.append({**of, "name": "thread_name", "args": {"name": name}})
-        elements.append({**of, "name": "thread_sort_index", "args": {"sort_index": thread}})
+        for what, value in (("name", name), ("sort_index", thread)):
+            elements.append(
+                {"ph": "M", "name": f"thread_{what}", "pid": _PID, "tid": thread,
+                 "args": {what: value}}
+            )  # fmt: skip
     for row, name in enumerate(texts.events()):
         ours: dict[str, Any] = {
             key: column[row] for key, column in columns.items() if column[row] not in (NONE, None)
