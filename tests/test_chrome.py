@@ -308,7 +308,7 @@ AFTER = "the end of the document, not read: "
         (" \n,\n", []),
     ],
 )
-def test_what_stands_behind_the_document_is_told(
+def test_what_follows_the_document_is_reported(
     tmp_path: Path, document: str, behind: str, told: list[tuple[int, str]]
 ) -> None:
     trace = read_text(tmp_path, document + behind)
@@ -333,7 +333,7 @@ def test_a_document_that_breaks_off_gives_what_was_before(
     assert (len(trace), [line for line, _ in reasons(trace)]) == (events, told)
 
 
-def test_asynchronous_events_are_told_and_odd_forms_are_read(tmp_path: Path) -> None:
+def test_asynchronous_events_are_reported_and_odd_forms_are_read(tmp_path: Path) -> None:
     trace = read(
         tmp_path,
         {"ph": "M", "name": "thread_name", "tid": 1, "args": {"name": "main"}},

@@ -51,7 +51,7 @@ def test_it_says_what_was_written_and_what_could_not_be_read(
 
 
 @pytest.mark.parametrize("name", ["shiviz", "tsviz", "govector", "tracing", "csv", "parquet"])
-def test_a_run_of_ours_can_be_had_in_every_format(run: Path, tmp_path: Path, name: str) -> None:
+def test_a_run_of_ours_can_be_written_in_every_format(run: Path, tmp_path: Path, name: str) -> None:
     ours = driftlab.read(run)
     out = tmp_path / ("logs" if name == "govector" else f"x.{name}")
     assert main(["convert", str(run), str(out), "--to", name]) == 0

@@ -122,7 +122,7 @@ def test_a_whole_number_is_the_same_time_as_it_is_with_a_point(
         ("", MISSING),
     ],
 )
-def test_a_time_is_read_or_told_to_be_none(text: str, expected: int | None) -> None:
+def test_a_time_is_read_or_known_to_be_none(text: str, expected: int | None) -> None:
     column, failed = times([text], None)
     assert failed == (expected is None)
     assert column.tolist() == [MISSING if expected is None else expected]
@@ -168,7 +168,7 @@ def test_whole_numbers_may_have_a_point_as_pandas_writes_them(tmp_path: Path, fo
 
 
 @pytest.mark.parametrize("column", ["clock", "lamport", "stamp", "queue", "tick"])
-def test_a_number_with_a_fraction_is_told(tmp_path: Path, column: str) -> None:
+def test_a_number_with_a_fraction_is_reported(tmp_path: Path, column: str) -> None:
     trace = read_one(put(tmp_path, f"host,{column},kind\nA,1.0,send\nA,1.5,send\nA,2.,send\n"))
     assert [line for line, _ in unread(trace)] == [3]
     assert "1.5" in trace.unread[0].reason
@@ -214,7 +214,7 @@ def test_lists_are_vector_clocks_of_the_processes_in_natural_order(
         ["[1, 0]", "2"],
     ],
 )
-def test_lists_whose_numbers_are_in_doubt_are_told(tmp_path: Path, clocks: list[str]) -> None:
+def test_lists_whose_numbers_are_in_doubt_are_reported(tmp_path: Path, clocks: list[str]) -> None:
     hosts = ["A", "B"] * 2
     rows = [f"{host};{clock}" for host, clock in zip(hosts, [*clocks, "", ""], strict=True)]
     trace = read_one(put(tmp_path, "host;clock\n" + "\n".join(rows)))
@@ -222,7 +222,7 @@ def test_lists_whose_numbers_are_in_doubt_are_told(tmp_path: Path, clocks: list[
     assert told == [2 + place for place, clock in enumerate(clocks) if "[" in clock]
 
 
-def test_what_is_no_clock_does_not_put_lists_in_doubt(tmp_path: Path) -> None:
+def test_a_malformed_clock_does_not_put_lists_in_doubt(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "host;clock\nA;[1, 0]\nA;[2, x]\nA;\nB;[1, 1]\n"))
     assert [line for line, _ in unread(trace)] == [3]
     assert trace.timestamp_texts() == ["1.0", None, "1.1"]
@@ -256,7 +256,7 @@ def test_clocks_out_of_strings_are_read_beside_such_that_stand_alone(tmp_path: P
     assert edges_of(trace) == {(("A", 0), ("B", 0))}
 
 
-def test_a_struct_of_parquet_is_a_clock_without_the_fields_that_it_lacks(tmp_path: Path) -> None:
+def test_a_struct_of_parquet_is_a_clock_of_the_fields_that_it_has(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     clocks = [{"A": 1, "B": None}, {"A": 1, "B": 1}, None]
     pl.DataFrame({"host": ["A", "B", "B"], "clock": clocks}).write_parquet(path)

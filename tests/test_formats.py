@@ -1,4 +1,4 @@
-"""Logs as they are met: each format's forms, and what other machines of the notes write."""
+"""Logs as programs write them: the forms of each format, and logs of other solutions."""
 
 import gzip
 import json
@@ -70,7 +70,7 @@ def test_a_log_without_a_header_is_read_as_the_libraries_write_it(tmp_path: Path
         assert trace.unread == []
 
 
-def test_a_delimiter_parts_executions_and_names_them(tmp_path: Path) -> None:
+def test_a_delimiter_separates_executions_and_labels_them(tmp_path: Path) -> None:
     header = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)" + "\n^-- (?<trace>\\w+) --$\n\n"
     log = f"-- first --\n{CLOCK_FIRST}-- second --\n{CLOCK_FIRST[:20]}once\n"
     path = put(tmp_path, header + log)
@@ -330,7 +330,7 @@ def test_chromes_flows_are_messages_between_threads(tmp_path: Path, form: str) -
         ({"clock": True}, {"clock": {"main": "x"}}, set()),
     ],
 )
-def test_clocks_in_the_arguments_of_somebodys_slices_are_judged(
+def test_clocks_in_the_arguments_of_other_programs_slices_are_judged(
     sent: object, received: object, rules: set[str], tmp_path: Path
 ) -> None:
     flow = (
@@ -408,7 +408,7 @@ def test_a_table_is_put_in_the_order_of_its_index(tmp_path: Path) -> None:
     assert trace.texts["event"] == ["a", "b", "c"]
 
 
-NOTES = """\
+SOLUTION = """\
 2024-03-04 12:00:00.250 INFO VM1 started, 3 ticks per second
 [12:00:00.333] VM1: internal, clock 1
 [12:00:00.666] VM1: sent to VM2, VM3, clock 2
@@ -417,7 +417,9 @@ NOTES = """\
 """
 
 
-def test_logs_of_the_notes_own_machines_are_read_by_several_patterns(tmp_path: Path) -> None:
+def test_logs_of_other_solutions_of_the_assignment_are_read_by_several_patterns(
+    tmp_path: Path,
+) -> None:
     head = r"^\[(?<time>[\d:.]+)\] (?<host>\w+): "
     patterns = [
         head + r"(?<internal>internal), clock (?<lamport>\d+)$",
@@ -426,7 +428,7 @@ def test_logs_of_the_notes_own_machines_are_read_by_several_patterns(tmp_path: P
         r"clock (?<clock>\d+)$",
     ]
     patterns[2] = patterns[2].replace("<clock>", "<lamport>")
-    trace = read_one(put(tmp_path, NOTES), pattern=patterns)
+    trace = read_one(put(tmp_path, SOLUTION), pattern=patterns)
     assert kinds(trace) == ["internal", "send", "receive", "receive"]
     assert edges_of(trace) == {(("VM1", 1), ("VM2", 0)), (("VM1", 1), ("VM3", 0))}
     assert values(trace, "clock") == [1, 2, 3, 3]

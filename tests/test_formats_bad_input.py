@@ -1,4 +1,4 @@
-"""Bad input of others' logs: told by file and line, nothing lost quietly, nothing hangs."""
+"""Bad input in foreign logs: reported by file and line, nothing lost quietly, nothing hangs."""
 
 import gzip
 import re
@@ -70,7 +70,7 @@ def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, encoding: str) -> N
     assert trace.texts["event"] == ["oneé", "two"]
 
 
-def test_bytes_that_are_no_characters_are_told_of_and_the_encoding_can_be_said(
+def test_undecodable_bytes_are_reported_and_the_encoding_can_be_named(
     tmp_path: Path,
 ) -> None:
     content = f"{ONE}\n{TWO}é\n{THREE}é\n".encode("latin-1")
@@ -120,7 +120,7 @@ def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, content: bytes, s
         ({"pattern": "(?<host>.*)", "time_unit": "h"}, "--time-unit h: there are ns, us, ms, s"),
     ],
 )
-def test_what_is_asked_wrongly_is_said_with_what_is_possible(
+def test_a_wrong_option_is_refused_with_what_is_possible(
     tmp_path: Path, options: dict[str, str], says: str
 ) -> None:
     path = tmp_path / "x.log"
@@ -129,7 +129,7 @@ def test_what_is_asked_wrongly_is_said_with_what_is_possible(
         read_log(path, **options)
 
 
-def test_a_path_that_is_not_there_or_holds_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_or_holds_nothing_is_refused(tmp_path: Path) -> None:
     for path, says in ((tmp_path / "no", "no such file"), (tmp_path, "no files here")):
         with pytest.raises(UnreadableError, match=says):
             read_log(path)
@@ -182,7 +182,7 @@ BAD_CLOCKS = [
 
 
 @pytest.mark.parametrize(("clock", "says"), BAD_CLOCKS)
-def test_a_clock_that_is_none_is_no_event(tmp_path: Path, clock: str, says: str) -> None:
+def test_a_malformed_clock_is_not_an_event(tmp_path: Path, clock: str, says: str) -> None:
     log = f'A {{"A":1}}\nA {clock}\nA {{"A":3}}\nB {{"B":1}}\n'
     trace = read_bytes(tmp_path, log.encode(), pattern=r"^(?<host>\w+) (?<clock>.*)$")
     assert [line for line, _ in unread(trace)] == [2]
@@ -192,7 +192,7 @@ def test_a_clock_that_is_none_is_no_event(tmp_path: Path, clock: str, says: str)
     assert trace.gaps.tolist() == [1]  # before the third line's event, and nobody else's
 
 
-def test_numbers_that_are_none_are_no_events(tmp_path: Path) -> None:
+def test_malformed_numbers_are_not_events(tmp_path: Path) -> None:
     log = "A 1 0\nA x 0\nA 3 9223372036854775808\nA 4 -\n"
     pattern = r"(?<host>\w) (?<lamport>\S+) (?<queue>\S+)"
     trace = read_bytes(tmp_path, log.encode(), pattern=pattern)
@@ -203,7 +203,7 @@ def test_numbers_that_are_none_are_no_events(tmp_path: Path) -> None:
     assert values(trace, "line") == [1, 4]
 
 
-def test_holes_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) -> None:
+def test_gaps_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) -> None:
     log = [
         "A and B will start", 'A {"A":1} x', 'B {"B":1} x', 'C {"C":1} x',
         "A says something odd", 'A {"A":2} x', 'B {"B":2} x',
@@ -249,7 +249,7 @@ def test_a_pattern_that_takes_long_for_every_record_is_stopped(
     assert 3 < len(found) < 60
 
 
-def test_a_stopped_pattern_is_told_with_its_line(
+def test_a_stopped_pattern_is_reported_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("driftlab.foreign.text_log.SECONDS_MAX", 0.2)

@@ -292,7 +292,7 @@ def test_the_scenario_beside_one_journal_tells_who_the_others_are(
         assert written.events == len(alone)
 
 
-def test_a_scenario_beside_a_journal_that_is_not_its_own_is_left_aside_and_told(
+def test_a_scenario_beside_a_journal_that_is_not_its_own_is_ignored_and_reported(
     tmp_path: Path,
 ) -> None:
     run = simulated(tmp_path / "run", topology="star", clock="vector")
@@ -338,7 +338,7 @@ def fifty_bytes(file: bytearray) -> None:
 
 @pytest.mark.parametrize("scanned", [True, False])
 @pytest.mark.parametrize("damage", [bit_of_the_checksum, length_in_the_trailer])
-def test_a_wrong_checksum_is_told_and_every_line_counts(
+def test_a_wrong_checksum_is_reported_and_every_line_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scanned: bool, damage: Any
 ) -> None:
     monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
@@ -395,7 +395,7 @@ def test_every_byte_before_damage_is_unpacked_whatever_is_read_at_once(
         assert found.unread == [(str(tmp_path / "x.gz"), 5001, BAD_CHECKSUM)]
 
 
-def test_parts_of_gzip_and_zeros_after_them_are_one_text(tmp_path: Path) -> None:
+def test_members_of_gzip_and_zeros_after_them_are_one_text(tmp_path: Path) -> None:
     parts = [b"one\n" * 9, b"two\n" * 9, b"three\n"]
     packed = bytes(5).join(gzip.compress(part) for part in parts) + bytes(20)
     (tmp_path / "x.gz").write_bytes(packed)
@@ -410,7 +410,7 @@ def test_parts_of_gzip_and_zeros_after_them_are_one_text(tmp_path: Path) -> None
 
 @linux_only
 @pytest.mark.parametrize("options", [{}, {"format": "csv"}])
-def test_what_is_no_ordinary_file_is_refused_unopened(
+def test_what_is_not_a_regular_file_is_refused_unopened(
     tmp_path: Path, options: dict[str, str]
 ) -> None:
     """A pipe without a writer is waited for without end when it is opened."""
@@ -498,7 +498,7 @@ HOPELESS: dict[str, tuple[Callable[[Path], None], str, str]] = {
 
 
 @pytest.mark.parametrize("what", HOPELESS)
-def test_what_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, what: str) -> None:
+def test_what_cannot_be_read_is_reported_with_what_to_do(tmp_path: Path, what: str) -> None:
     fill, name, says = HOPELESS[what]
     fill(tmp_path)
     assert says in refused(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Tables as they are met: heads, quotes, encodings, files of one process, and what is refused."""
+"""Tables as programs write them: heads, quotes, encodings, files of one process, refusals."""
 
 import gzip
 import re
@@ -72,7 +72,7 @@ def test_the_names_of_columns_must_close_their_quotes(tmp_path: Path) -> None:
     slip=st.integers(0),
 )
 @settings(max_examples=60, deadline=None)
-def test_cells_read_back_and_a_slip_costs_no_row_before_it(
+def test_cells_read_back_and_an_unclosed_quote_costs_no_row_before_it(
     rows: list[tuple[str, str]], slip: int
 ) -> None:
     written = ["x,y\n", *('"{}","{}"\n'.format(*(c.replace('"', '""') for c in r)) for r in rows)]
@@ -89,7 +89,7 @@ def test_cells_read_back_and_a_slip_costs_no_row_before_it(
 
 
 @pytest.mark.parametrize("line", ['x","z', '"', '"""', 'x"y,"z', ',"', '"""",""""'])
-def test_many_slips_are_read_in_a_time_that_grows_as_they_do(line: str) -> None:
+def test_many_unclosed_quotes_are_read_in_linear_time(line: str) -> None:
     """The lines that a row is followed through are few; else this would take an hour."""
     cells = Cells([], [], [], [])
     cells.read("a,b\n" + f"{line}\n" * 30_000, ",")
@@ -143,7 +143,7 @@ def test_an_encoding_without_an_order_of_bytes_is_read_in_that_of_the_file(
 @pytest.mark.parametrize(
     "encoding", ["base64", "zlib", "bz2", "hex", "idna", "rot13", "undefined", "punycode", "a\0b"]
 )
-def test_what_is_no_encoding_of_text_is_refused_by_name(tmp_path: Path, encoding: str) -> None:
+def test_an_encoding_that_is_not_of_text_is_refused_by_name(tmp_path: Path, encoding: str) -> None:
     says = f"--encoding {encoding}: "
     with pytest.raises(UnreadableError, match=re.escape(says)):
         read_log(put(tmp_path, TABLE), encoding=encoding)

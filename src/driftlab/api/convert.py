@@ -37,7 +37,7 @@ class Converted(NamedTuple):
 def convert(
     path: Path, out: Path, to: str, *, overwrite: bool = False, **options: Any
 ) -> Converted:
-    """Read a log, whatever it is, and write it in another format.
+    """Read a log of any kind and write it in another format.
 
     path: of the log. out: the file, or for several files the folder, to write. to:
     the format, one of `driftlab.foreign.FORMATS`. overwrite: whether to replace a

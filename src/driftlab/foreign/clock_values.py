@@ -4,8 +4,8 @@ A *vector clock* is an object of JSON that names each process once, with a whole
 number from 0 to 2^63 - 1; a *Lamport clock* is a whole number. Anything else (a
 name twice, a fraction) is reported by row, and its record is not an event.
 
-A *list*, `[1, 0]`, tells by position whose each number is. It is read only
-where that is beyond doubt: every clock of the log is a list, all are as long
+A *list*, `[1, 0]`, has a number per process, by position. It is read only
+where the processes are beyond doubt: every clock of the log is a list, all are as long
 as there are processes with records, and the numbers are theirs in the natural
 order of their names (vm2 before vm10). Otherwise every list is reported.
 

@@ -282,7 +282,7 @@ _CAMEL_CASE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def kinds(known: dict[str, list[Any]], rows: int) -> IntArray:
-    """Return the kind of each of so many events, as far as the known fields say, u1."""
+    """Return the kind of each event as far as the known fields say, u1; `rows`: their number."""
     column = np.full(rows, UNKNOWN_KIND, np.uint8)
     if "kind" in known:
         column[:] = _kinds_of(known["kind"], _kind_of_words)
@@ -415,7 +415,7 @@ def _since_1970(date: re.Match[str]) -> int | None:
 
 
 def _zone(date: re.Match[str]) -> timezone:
-    """Return the zone that a date names. Raises ValueError where there is no such."""
+    """Return the zone that a date names. Raises ValueError if there is none."""
     zone = date["zone"] or "Z"
     if zone[0] not in "+-":
         return UTC

@@ -1,8 +1,8 @@
 """One file of a log, opened once: its first bytes, the process it stands for, and its text.
 
 Recognizing the format reads ahead; the reader of that format goes on from
-there. The text is the same whatever bytes it is kept in: gzip, any encoding,
-any line ends.
+there. The text does not depend on how the file holds it: compressed by gzip, in any
+encoding, with any line ends.
 
 The invariant: line n of the text is line n of the file (CRLF, CR and LF count
 one each). A line that is not text or is too long becomes an empty line and is

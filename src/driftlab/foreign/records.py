@@ -4,7 +4,7 @@ What gave no record is kept as UnmatchedText, with what is known of the process
 whose event it may be, since an event may be missing there.
 
 Two rules live here. *Which executions of several files belong together*:
-those of one label, or, where labels do not tell, those of one position, and
+those of one label, or, where labels do not decide, those of one position, and
 only if all files have equally many (`align_executions`). *Where an event of a
 process may be missing* (`gaps_of`): text that matched nothing may be an event of
 any process that has events before and after it in the same file; if it begins
@@ -23,7 +23,7 @@ import numpy as np
 from driftlab.arrays import IntArray
 from driftlab.journal.files import UnreadableError
 
-Values: TypeAlias = list[Any]  # of a field: texts, or whatever JSON and Parquet hold
+Values: TypeAlias = list[Any]  # of a field: texts, or values of JSON and Parquet
 
 TEXT_CHARS_SHOWN: Final = 60  # of text that gave no record, in its reason
 
@@ -118,7 +118,7 @@ def align_executions(files: Sequence[Sequence[LabelledRecords]]) -> list[Labelle
     what is empty, since a process may have no event in an execution.
 
     Executions of one label are one execution, in the order in which files have
-    them. Labels do not tell if one is empty, if a file has one twice, or if they
+    them. Labels do not decide if one is empty, if a file has one twice, or if they
     are times of day, which processes take each for themselves, unless one file
     has them all. Then executions are counted: the first of all files is one, the
     second the next. Raises UnreadableError where the files have not equally many,
@@ -129,7 +129,7 @@ def align_executions(files: Sequence[Sequence[LabelledRecords]]) -> list[Labelle
         files = [_without_preamble(file) for file in files]
     holding = [file for file in files if _has_records(file)]
     parts: dict[Any, list[LabelledRecords]] = {}
-    if _labels_tell(holding, has_preamble=has_preamble):
+    if _labels_decide(holding, has_preamble=has_preamble):
         parts = {label: [] for label in _order_of_labels(holding)}
         for file in holding:
             for each in file:
@@ -160,7 +160,7 @@ def _labels(file: Sequence[LabelledRecords]) -> list[str]:
     return [each.label for each in file]
 
 
-def _labels_tell(files: Sequence[Sequence[LabelledRecords]], *, has_preamble: bool) -> bool:
+def _labels_decide(files: Sequence[Sequence[LabelledRecords]], *, has_preamble: bool) -> bool:
     """Whether executions that belong together have the same label; see `align_executions`.
 
     `has_preamble`: the first of each file comes before its delimiters; so it has no label.

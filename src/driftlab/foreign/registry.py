@@ -264,7 +264,7 @@ def require_one_run(folder: Path, trace: Trace, *, is_described: bool) -> None:
     """Raise UnreadableError where a process has events in several files that do not follow on.
 
     `is_described`: the user has said what a record is; then files without clocks,
-    which tell nothing about it, may be of any kind.
+    which cannot show it, may be of any kind.
     """
     file = trace.columns.file
     if file is None or not len(trace):

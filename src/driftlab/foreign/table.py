@@ -261,7 +261,7 @@ class _RowLines:
         self.last = ""
 
     def begin_row(self, columns: int) -> None:
-        """Begin a row with the next line; a table has so many columns."""
+        """Begin a row with the next line. `columns`: how many the table has."""
         self.line += self._given
         self._place += self._length
         self._given, self._length, self._columns = 0, 0, columns

@@ -97,7 +97,7 @@ def build_trace(records: Records, time_unit: str | None = None) -> Trace:
     """Return the trace of one execution.
 
     `time_unit`: of whole numbers in the field `time`, one of fields.UNITS, or None
-    where the values tell it. Raises UnreadableError where no timestamp can be of
+    where the values show it. Raises UnreadableError where no timestamp can be of
     these processes.
     """
     return _Builder(records, time_unit).build()
