@@ -1,7 +1,7 @@
 """ShiViz logs: read, matched and judged, from 1,000 events to a million, and as a whole process.
 
-The logs are random executions with right vector clocks, eight processes, half
-of whose events receive a message; every clock soon has eight entries.
+The logs are random executions of eight processes with correct vector clocks. Half
+of the events receive a message, so every clock soon has eight entries.
 """
 
 import subprocess
@@ -26,7 +26,10 @@ HEADER = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
 
 
 def measure(quick: bool) -> list[Table]:
-    """Measure both and return the tables."""
+    """Measure reading, matching and judging, and the whole command; return the tables.
+
+    `quick`: fewer sizes and repetitions.
+    """
     repetitions = 3 if quick else 7
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -37,7 +40,7 @@ def measure(quick: bool) -> list[Table]:
     return [
         Table(
             "ShiViz logs, read, matched and judged",
-            f"Random executions of {PROCESSES} processes, in one process of Python that has "
+            f"Random executions of {PROCESSES} processes, in one Python process that has "
             f"everything loaded; medians of {repetitions} repetitions.",
             ("events", "MB", "read, s", "match, s", "judge, s", "µs an event"),
             curve,
@@ -53,7 +56,7 @@ def measure(quick: bool) -> list[Table]:
 
 
 def _write(folder: Path, events: int) -> Path:
-    """Write a log of a random execution."""
+    """Write a log of a random execution of so many events into a folder; return its path."""
     draw = Random(events)
     vectors = [[0] * PROCESSES for _ in range(PROCESSES)]
     path = folder / f"{events}.log"
@@ -90,9 +93,9 @@ def _row(log: Path, events: int, repetitions: int) -> tuple[Cell, ...]:
 
 def _whole(log: Path, repetitions: int) -> list[tuple[Cell, ...]]:
     progress(f"shiviz: {WHOLE:,} events, whole processes")
-    check, bare = "`driftlab check x.log`", "`python -c 'import numpy'`"
-    commands = {check: ["-m", "driftlab", "check", str(log)], bare: ["-c", "import numpy"]}
-    times: dict[str, list[float]] = {check: [], bare: []}
+    check, import_numpy = "`driftlab check x.log`", "`python -c 'import numpy'`"
+    commands = {check: ["-m", "driftlab", "check", str(log)], import_numpy: ["-c", "import numpy"]}
+    times: dict[str, list[float]] = {check: [], import_numpy: []}
     for _ in range(repetitions):
         for what, command in commands.items():
             begun = perf_counter()

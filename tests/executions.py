@@ -166,3 +166,11 @@ def _value(trace: Trace, row: int, key: str) -> Any:
         return (trace.texts["event"][row] or "") if "event" in trace.texts else ""
     column = getattr(of, key)
     return None if column is None or column[row] == MISSING else int(column[row])
+
+
+def values(trace: Trace, column: str) -> list[int]:
+    """Return a column that the log has."""
+    found = getattr(trace.columns, column)
+    assert found is not None, column
+    listed: list[int] = found.tolist()
+    return listed

@@ -13,7 +13,7 @@ import driftlab
 from driftlab.api.convert import convert
 from driftlab.foreign import read_log
 from driftlab.history.trace import Trace
-from tests.executions import edges_of
+from tests.executions import edges_of, values
 
 Event = dict[str, Any]
 LOST = (
@@ -294,21 +294,21 @@ def test_slices_say_themselves_that_a_flow_begins_passes_and_ends_there(tmp_path
 
 ONE = '[{"ph":"X","ts":1,"dur":1}]'
 OBJECT = f'{{"traceEvents":{ONE}, "metadata": {{"a": [1]}}}}'
-BEHIND = "behind the end of the document, not read: "
+AFTER = "the end of the document, not read: "
 
 
 @pytest.mark.parametrize("document", [ONE, OBJECT])
 @pytest.mark.parametrize(
     ("behind", "told"),
     [
-        ("\n" + ONE, [(2, f"stands {BEHIND}{ONE}")]),
-        ("\n\n" + OBJECT + "\nx\n\n", [(3, f"2 lines stand {BEHIND}{OBJECT[:60]}…")]),
-        (" garbage", [(1, f"stands {BEHIND}garbage")]),
-        ("]" * 70, [(1, f"stands {BEHIND}{']' * 60}…")]),
+        ("\n" + ONE, [(2, f"follows {AFTER}{ONE}")]),
+        ("\n\n" + OBJECT + "\nx\n\n", [(3, f"2 lines follow {AFTER}{OBJECT[:60]}…")]),
+        (" garbage", [(1, f"follows {AFTER}garbage")]),
+        ("]" * 70, [(1, f"follows {AFTER}{']' * 60}…")]),
         (" \n,\n", []),
     ],
 )
-def test_what_stands_behind_the_document_is_told(
+def test_what_follows_the_document_is_reported(
     tmp_path: Path, document: str, behind: str, told: list[tuple[int, str]]
 ) -> None:
     trace = read_text(tmp_path, document + behind)
@@ -333,14 +333,14 @@ def test_a_document_that_breaks_off_gives_what_was_before(
     assert (len(trace), [line for line, _ in reasons(trace)]) == (events, told)
 
 
-def test_asynchronous_events_are_told_and_odd_forms_are_read(tmp_path: Path) -> None:
+def test_asynchronous_events_are_reported_and_odd_forms_are_read(tmp_path: Path) -> None:
     trace = read(
         tmp_path,
         {"ph": "M", "name": "thread_name", "tid": 1, "args": {"name": "main"}},
         {"ph": "X", "tid": 1, "ts": "10.5", "dur": "2", "name": "a"},
         *(event(phase, 1, 11, id=1) for phase in "bne"),
     )
-    assert (trace.names, trace.columns.time_ns.tolist()) == (["main"], [10_500])
+    assert (trace.names, values(trace, "time_ns")) == (["main"], [10_500])
     assert reasons(trace) == [
         (line, f"is of phase {phase}, which is not read")
         for line, phase in zip((3, 4, 5), "bne", strict=True)

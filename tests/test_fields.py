@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from driftlab.foreign import Execution, read_log, write_log
 from driftlab.foreign.clock_values import natural_key
-from driftlab.foreign.times import times
+from driftlab.foreign.fields import times
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import KINDS, MISSING
-from tests.executions import edges_of
+from tests.executions import edges_of, values
 
 SECOND = 1_000_000_000
 
@@ -122,7 +122,7 @@ def test_a_whole_number_is_the_same_time_as_it_is_with_a_point(
         ("", MISSING),
     ],
 )
-def test_a_time_is_read_or_told_to_be_none(text: str, expected: int | None) -> None:
+def test_a_time_is_read_or_known_to_be_none(text: str, expected: int | None) -> None:
     column, failed = times([text], None)
     assert failed == (expected is None)
     assert column.tolist() == [MISSING if expected is None else expected]
@@ -130,7 +130,7 @@ def test_a_time_is_read_or_told_to_be_none(text: str, expected: int | None) -> N
 
 def test_times_that_cannot_be_read_stay_as_text(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "host,time,clock\nA,10:00:00,1\nA,24:61:99,2\n"))
-    assert trace.columns.time_ns.tolist() == [36_000 * SECOND, MISSING]
+    assert values(trace, "time_ns") == [36_000 * SECOND, MISSING]
     assert trace.texts["time"] == ["10:00:00", "24:61:99"]
 
 
@@ -158,17 +158,17 @@ def test_whole_numbers_may_have_a_point_as_pandas_writes_them(tmp_path: Path, fo
     trace = read_one(path)
     assert trace.unread == []
     assert list(trace.names) == ["1", "2"]
-    assert trace.columns.clock.tolist() == [1, 4, 2, 3]
-    assert trace.columns.queue.tolist() == [0, 0, 3, MISSING]
-    assert trace.columns.stamp.tolist() == [MISSING, 3, 1, MISSING]
-    assert trace.columns.target.tolist()[0] == 1
-    assert trace.columns.sent.tolist() == [7, MISSING, MISSING, 8]
-    assert trace.columns.received.tolist() == [MISSING, 8, 7, MISSING]
+    assert values(trace, "clock") == [1, 4, 2, 3]
+    assert values(trace, "queue") == [0, 0, 3, MISSING]
+    assert values(trace, "stamp") == [MISSING, 3, 1, MISSING]
+    assert values(trace, "target")[0] == 1
+    assert values(trace, "sent") == [7, MISSING, MISSING, 8]
+    assert values(trace, "received") == [MISSING, 8, 7, MISSING]
     assert edges_of(trace) == {(("1", 0), ("2", 0)), (("2", 1), ("1", 1))}
 
 
 @pytest.mark.parametrize("column", ["clock", "lamport", "stamp", "queue", "tick"])
-def test_a_number_with_a_fraction_is_told(tmp_path: Path, column: str) -> None:
+def test_a_number_with_a_fraction_is_reported(tmp_path: Path, column: str) -> None:
     trace = read_one(put(tmp_path, f"host,{column},kind\nA,1.0,send\nA,1.5,send\nA,2.,send\n"))
     assert [line for line, _ in unread(trace)] == [3]
     assert "1.5" in trace.unread[0].reason
@@ -214,7 +214,7 @@ def test_lists_are_vector_clocks_of_the_processes_in_natural_order(
         ["[1, 0]", "2"],
     ],
 )
-def test_lists_whose_numbers_are_in_doubt_are_told(tmp_path: Path, clocks: list[str]) -> None:
+def test_lists_whose_numbers_are_in_doubt_are_reported(tmp_path: Path, clocks: list[str]) -> None:
     hosts = ["A", "B"] * 2
     rows = [f"{host};{clock}" for host, clock in zip(hosts, [*clocks, "", ""], strict=True)]
     trace = read_one(put(tmp_path, "host;clock\n" + "\n".join(rows)))
@@ -222,7 +222,7 @@ def test_lists_whose_numbers_are_in_doubt_are_told(tmp_path: Path, clocks: list[
     assert told == [2 + place for place, clock in enumerate(clocks) if "[" in clock]
 
 
-def test_what_is_no_clock_does_not_put_lists_in_doubt(tmp_path: Path) -> None:
+def test_a_malformed_clock_does_not_put_lists_in_doubt(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "host;clock\nA;[1, 0]\nA;[2, x]\nA;\nB;[1, 1]\n"))
     assert [line for line, _ in unread(trace)] == [3]
     assert trace.timestamp_texts() == ["1.0", None, "1.1"]
@@ -256,7 +256,7 @@ def test_clocks_out_of_strings_are_read_beside_such_that_stand_alone(tmp_path: P
     assert edges_of(trace) == {(("A", 0), ("B", 0))}
 
 
-def test_a_struct_of_parquet_is_a_clock_without_the_fields_that_it_lacks(tmp_path: Path) -> None:
+def test_a_struct_of_parquet_is_a_clock_of_the_fields_that_it_has(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     clocks = [{"A": 1, "B": None}, {"A": 1, "B": 1}, None]
     pl.DataFrame({"host": ["A", "B", "B"], "clock": clocks}).write_parquet(path)
@@ -283,7 +283,7 @@ def test_a_bad_timestamp_costs_its_own_record(tmp_path: Path, clock: str, first:
     rows = "".join(f"{host},e,{cell}\n" for host, cell in pairs)
     trace = read_one(put(tmp_path, f"host,event,{clock}\n{rows}"))
     assert [line for line, _ in unread(trace)] == [2 if first else 4, 6]
-    assert "is not whole numbers parted by dots" in trace.unread[0].reason
+    assert "is not whole numbers separated by dots" in trace.unread[0].reason
     assert "has 3 numbers, not" in trace.unread[1].reason
     good = [cell for host in "AB" for h, cell in pairs if h == host and cell not in ("x", "1.2.3")]
     assert sorted(filter(None, trace.timestamp_texts())) == sorted(good)

@@ -1,17 +1,20 @@
-"""Logs as they are met: each format's forms, and what other machines of the notes write."""
+"""Logs as programs write them: the forms of each format, and logs of other solutions."""
 
 import gzip
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 import driftlab
-from driftlab.foreign import read_executions, read_log
+from driftlab.foreign import read_executions, read_log, write_log
 from driftlab.history.trace import Trace
+from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import KINDS, MISSING
-from tests.executions import edges_of, told_of
+from tests.executions import edges_of, told_of, values
 
 CLOCK_FIRST = """\
 alpha {"alpha":1}
@@ -42,8 +45,7 @@ def kinds(trace: Trace) -> list[str]:
 
 
 def lines(trace: Trace) -> list[int]:
-    found: list[int] = trace.columns.line.tolist()
-    return found
+    return values(trace, "line")
 
 
 @pytest.mark.parametrize("group", ["?<", "?P<"])
@@ -68,7 +70,7 @@ def test_a_log_without_a_header_is_read_as_the_libraries_write_it(tmp_path: Path
         assert trace.unread == []
 
 
-def test_a_delimiter_parts_executions_and_names_them(tmp_path: Path) -> None:
+def test_a_delimiter_separates_executions_and_labels_them(tmp_path: Path) -> None:
     header = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)" + "\n^-- (?<trace>\\w+) --$\n\n"
     log = f"-- first --\n{CLOCK_FIRST}-- second --\n{CLOCK_FIRST[:20]}once\n"
     path = put(tmp_path, header + log)
@@ -108,7 +110,7 @@ def test_clocks_with_escapes_are_read(tmp_path: Path) -> None:
 def test_tsviz_logs_have_times_of_a_unit(tmp_path: Path, unit: str, factor: int) -> None:
     log = '17 works\nthread4 {"thread4":58}\n20 rests\nthread4 {"thread4":59}\n'
     trace = read_one(put(tmp_path, log), time_unit=unit)
-    assert trace.columns.time_ns.tolist() == [17 * factor, 20 * factor]
+    assert values(trace, "time_ns") == [17 * factor, 20 * factor]
     assert trace.texts["event"] == ["works", "rests"]
 
 
@@ -123,7 +125,7 @@ def test_govector_logs_are_a_file_a_process(tmp_path: Path) -> None:
         "Initialization Complete", "sends", "Initialization Complete", "gets - it",
     ]  # fmt: skip
     assert trace.texts["priority"] == [None, "INFO", None, "WARNING"]
-    assert trace.columns.time_ns.tolist() == [MISSING, MISSING, 7, 9]
+    assert values(trace, "time_ns") == [MISSING, MISSING, 7, 9]
     assert trace.source_of(3) == (str(tmp_path / "b-Log.txt"), 3)
 
 
@@ -140,6 +142,118 @@ def test_govector_files_that_were_appended_to_hold_several_executions(tmp_path: 
     assert first.label == "Mon Jan  2 15:04:05 UTC 2006"
     assert (len(first.trace), len(second.trace)) == (3, 6)
     assert first.trace.unread == []
+
+
+def govector_folder(folder: Path, **labels: str) -> Path:
+    """Write a file a process, with executions of these labels, each with one event (`-`: none).
+
+    Without a label (`.`) an event stands before the first delimiter.
+    """
+    for name, each in labels.items():
+        log = ""
+        for number, word in enumerate(each.split("|"), 1):
+            label = word.removesuffix("-")
+            log += "" if label == "." else f" \n=== Execution #{label}  ===\n"
+            log += "" if word.endswith("-") else f'{name} {{"{name}":{number}}}\n{label}\n'
+        put(folder, log, f"{name}-Log.txt")
+    return folder
+
+
+def executions_of(path: Path, **options: Any) -> list[tuple[str, dict[str, list[str | None]]]]:
+    """Return each execution's label, and the texts of its events by process."""
+    return [
+        (
+            each.label,
+            {name: list(each.trace.texts["event"][begin:end]) for name, begin, end in zip(
+                each.trace.names, each.trace.starts.tolist(), each.trace.starts.tolist()[1:],
+                strict=False,
+            )},
+        )
+        for each in read_executions(path, **options)
+    ]  # fmt: skip
+
+
+def test_an_execution_in_which_a_process_has_no_event_keeps_its_place(tmp_path: Path) -> None:
+    put(tmp_path, ' \n=== Execution #run 0  ===\n0 A {"A":1}\n\n \n=== Execution #run 1  ===\n',
+        "A-Log.txt")  # fmt: skip
+    put(tmp_path, ' \n=== Execution #run 0  ===\n \n=== Execution #run 1  ===\n0 B {"B":1}\n\n',
+        "B-Log.txt")  # fmt: skip
+    assert executions_of(tmp_path) == [("run 0", {"A": [""]}), ("run 1", {"B": [""]})]
+
+
+BOTH = {"A": ["x"], "B": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"A": "x|y", "B": "x|y"}, [("x", BOTH), ("y", {"A": ["y"], "B": ["y"]})]),
+        ({"A": "x|y", "B": "y"}, [("x", {"A": ["x"]}), ("y", {"A": ["y"], "B": ["y"]})]),
+        ({"A": "y", "B": "x|y"}, [("x", {"B": ["x"]}), ("y", {"A": ["y"], "B": ["y"]})]),
+        ({"A": "x", "B": "y"}, [("x", {"A": ["x"]}), ("y", {"B": ["y"]})]),
+        ({"A": "y|z", "B": "x", "C": "x|y"},
+         [("x", {"B": ["x"], "C": ["x"]}), ("y", {"A": ["y"], "C": ["y"]}), ("z", {"A": ["z"]})]),
+        # Times are those of the processes: the first of all is one, the second the next.
+        ({"A": "1:00|2:00", "B": "1:01|2:00"},
+         [("1:00", {"A": ["1:00"], "B": ["1:01"]}), ("2:00", {"A": ["2:00"], "B": ["2:00"]})]),
+        ({"A": "1:00|2:00", "B": "1:01-|2:01"},
+         [("1:00", {"A": ["1:00"]}), ("2:00", {"A": ["2:00"], "B": ["2:01"]})]),
+        # … unless one file has them all.
+        ({"A": "1:00|2:00", "B": "2:00"},
+         [("1:00", {"A": ["1:00"]}), ("2:00", {"A": ["2:00"], "B": ["2:00"]})]),
+        # What stands before the first delimiter is an execution if a file has a record there.
+        ({"A": ".|2:00", "B": ".-|2:01"},
+         [("", {"A": ["."]}), ("2:00", {"A": ["2:00"], "B": ["2:01"]})]),
+        ({"A": ".|y", "B": "y"}, [("", {"A": ["."]}), ("y", {"A": ["y"], "B": ["y"]})]),
+        ({"A": ".|y", "B": "."}, [("", {"A": ["."], "B": ["."]}), ("y", {"A": ["y"]})]),
+        # Without labels, or with one twice, executions are counted.
+        ({"A": "|", "B": "|-"}, [("", {"A": [""], "B": [""]}), ("", {"A": [""]})]),
+        ({"A": "x|x", "B": "x-|x"}, [("x", {"A": ["x"]}), ("x", BOTH)]),
+        ({"A": "|y", "B": "x|y"},
+         [("x", {"A": [""], "B": ["x"]}), ("y", {"A": ["y"], "B": ["y"]})]),
+        # A file without a record has nothing to align; what is empty in all files is none.
+        ({"A": "|", "B": ".-"}, [("", {"A": [""]}), ("", {"A": [""]})]),
+        ({"A": "x-|y", "B": "x-|y-"}, [("y", {"A": ["y"]})]),
+    ],
+)  # fmt: skip
+def test_executions_of_several_files_are_aligned_by_label_or_else_counted(
+    tmp_path: Path, labels: dict[str, str], expected: list[tuple[str, dict[str, list[str]]]]
+) -> None:
+    assert executions_of(govector_folder(tmp_path, **labels)) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        ({"A": "1:00|2:00", "B": "1:01"}, "B-Log.txt: 1 execution, but 2 in {}/A-Log.txt, and no"),
+        ({"A": "||", "B": "|"}, "B-Log.txt: 2 executions, but 3 in {}/A-Log.txt, and no labels"),
+        ({"A": "x|x", "B": "x"}, "B-Log.txt: 1 execution, but 2 in {}/A-Log.txt, and no labels"),
+        ({"A": ".|1:00", "B": "1:01"}, None),
+        ({"A": "x|y", "B": "y|x"}, "A-Log.txt and other files: executions x and y stand in diff"),
+    ],
+)
+def test_executions_that_cannot_be_aligned_are_refused(
+    tmp_path: Path, labels: dict[str, str], says: str | None
+) -> None:
+    folder = govector_folder(tmp_path, **labels)
+    if says is None:  # what stands before the first delimiter counts for all
+        assert [label for label, _ in executions_of(folder)] == ["", "1:00"]
+        return
+    with pytest.raises(UnreadableError, match=re.escape(f"{folder}/{says.format(folder)}")):
+        read_executions(folder)
+
+
+def test_executions_in_one_file_of_govector_stay_what_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    govector_folder(folder, A="x|y", B="x-|y")
+    expected = [("x", {"A": ["x"]}), ("y", {"A": ["y"], "B": ["y"]})]
+    for out in (tmp_path / "x-Log.txt", tmp_path / "again"):
+        write_log(read_executions(folder), out, "govector")
+        assert executions_of(out) == expected
+    assert (tmp_path / "again" / "B-Log.txt").read_text() == (
+        ' \n=== Execution #x  ===\n \n=== Execution #y  ===\nB {"B":2}\ny\n'
+    )
 
 
 def test_tracing_records_match_by_their_tokens(tmp_path: Path) -> None:
@@ -161,7 +275,7 @@ def test_tracing_records_match_by_their_tokens(tmp_path: Path) -> None:
     assert trace.texts["body"][-1] == '{"Word": "yes"}'
     assert trace.texts["trace"][0] == str(2**63 + 5)
     assert [(one.line, one.reason) for one in trace.unread] == [
-        (3, "is no object of JSON"), (6, "has no VectorClock"),
+        (3, "is not a JSON object"), (6, "has no VectorClock"),
     ]  # fmt: skip
 
 
@@ -199,7 +313,7 @@ def test_chromes_flows_are_messages_between_threads(tmp_path: Path, form: str) -
     trace = read_one(put(tmp_path, chrome(*FLOW, form=form), "x.json"))
     assert edges_of(trace) == FLOWED
     assert trace.texts["event"] == ["asks", "outer", "answers", "later", "ends", "last"]
-    assert trace.columns.time_ns.tolist() == [10_500, 1_000, 12_000, 20_000, 40_000, 50_000]
+    assert values(trace, "time_ns") == [10_500, 1_000, 12_000, 20_000, 40_000, 50_000]
     assert lines(trace) == [2, 3, 4, 6, 8, 13]
     assert trace.texts["args"][0] == '{"n": 1}'
     assert trace.unread == []
@@ -216,7 +330,7 @@ def test_chromes_flows_are_messages_between_threads(tmp_path: Path, form: str) -
         ({"clock": True}, {"clock": {"main": "x"}}, set()),
     ],
 )
-def test_clocks_in_the_arguments_of_somebodys_slices_are_judged(
+def test_clocks_in_the_arguments_of_other_programs_slices_are_judged(
     sent: object, received: object, rules: set[str], tmp_path: Path
 ) -> None:
     flow = (
@@ -243,10 +357,10 @@ def test_chromes_traces_that_break_off_or_are_odd_say_so(tmp_path: Path) -> None
     assert [(one.line, one.reason) for one in trace.unread] == [
         (2, "is of phase n, which is not read"),
         (3, "has no time ts"),
-        (4, "is no trace event: it has no ph"),
+        (4, "is not a trace event: it has no ph"),
         (5, "is a flow that begins nowhere"),
         (6, "is a flow event in no slice"),
-        (7, "is no JSON, or breaks off; nothing after it is read"),
+        (7, "is not JSON, or breaks off; nothing after it is read"),
     ]
 
 
@@ -264,7 +378,7 @@ def test_tables_call_their_columns_as_they_like(tmp_path: Path, separator: str) 
     assert kinds(trace) == ["send", "receive", "internal"]
     assert lines(trace) == [2, 3, 5]
     assert trace.texts["note"] == ["x", "two\nlines", None]
-    assert trace.columns.queue.tolist() == [0, 0, MISSING]
+    assert values(trace, "queue") == [0, 0, MISSING]
     assert [one.line for one in trace.unread] == [6]
 
 
@@ -273,9 +387,9 @@ def test_floats_in_a_table_are_whole_numbers_or_none(tmp_path: Path) -> None:
     frame = pl.DataFrame({"host": ["A", "A", "A"], "lamport": [1.0, float("nan"), 2.5]})
     frame.write_parquet(tmp_path / "x.parquet")
     trace = read_one(tmp_path / "x.parquet")
-    assert trace.columns.clock.tolist() == [1, MISSING]
+    assert values(trace, "clock") == [1, MISSING]
     assert [(one.line, one.reason) for one in trace.unread] == [
-        (3, "lamport 2.5 is no whole number of 64 bits")
+        (3, "lamport 2.5 is not a whole number of 64 bits")
     ]
 
 
@@ -294,7 +408,7 @@ def test_a_table_is_put_in_the_order_of_its_index(tmp_path: Path) -> None:
     assert trace.texts["event"] == ["a", "b", "c"]
 
 
-NOTES = """\
+SOLUTION = """\
 2024-03-04 12:00:00.250 INFO VM1 started, 3 ticks per second
 [12:00:00.333] VM1: internal, clock 1
 [12:00:00.666] VM1: sent to VM2, VM3, clock 2
@@ -303,7 +417,9 @@ NOTES = """\
 """
 
 
-def test_logs_of_the_notes_own_machines_are_read_by_several_patterns(tmp_path: Path) -> None:
+def test_logs_of_other_solutions_of_the_assignment_are_read_by_several_patterns(
+    tmp_path: Path,
+) -> None:
     head = r"^\[(?<time>[\d:.]+)\] (?<host>\w+): "
     patterns = [
         head + r"(?<internal>internal), clock (?<lamport>\d+)$",
@@ -312,13 +428,13 @@ def test_logs_of_the_notes_own_machines_are_read_by_several_patterns(tmp_path: P
         r"clock (?<clock>\d+)$",
     ]
     patterns[2] = patterns[2].replace("<clock>", "<lamport>")
-    trace = read_one(put(tmp_path, NOTES), pattern=patterns)
+    trace = read_one(put(tmp_path, SOLUTION), pattern=patterns)
     assert kinds(trace) == ["internal", "send", "receive", "receive"]
     assert edges_of(trace) == {(("VM1", 1), ("VM2", 0)), (("VM1", 1), ("VM3", 0))}
-    assert trace.columns.clock.tolist() == [1, 2, 3, 3]
-    assert trace.columns.queue.tolist() == [MISSING, MISSING, 0, 1]
+    assert values(trace, "clock") == [1, 2, 3, 3]
+    assert values(trace, "queue") == [MISSING, MISSING, 0, 1]
     noon = 12 * 3600 * 10**9
-    assert trace.columns.time_ns.tolist()[1:3] == [noon + 666 * 10**6, noon + 10**9]
+    assert values(trace, "time_ns")[1:3] == [noon + 666 * 10**6, noon + 10**9]
     assert told_of(trace, ["targets"])["VM1"] == [{"targets": []}, {"targets": ["VM2", "VM3"]}]
     assert [one.line for one in trace.unread] == [1]
 
@@ -378,12 +494,12 @@ def test_times_are_read_as_people_write_them(
     tmp_path: Path, written: str, nanoseconds: int
 ) -> None:
     trace = read_one(put(tmp_path, f"A|{written}\n"), pattern=r"(?<host>\w)\|(?<time>.*)")
-    assert trace.columns.time_ns.tolist() == [nanoseconds]
+    assert values(trace, "time_ns") == [nanoseconds]
 
 
 def test_a_time_that_cannot_be_read_is_kept_as_text(tmp_path: Path) -> None:
     trace = read_one(put(tmp_path, "A 5\nA soon\n"), pattern=r"(?<host>\w) (?<time>.*)")
-    assert trace.columns.time_ns.tolist() == [5, MISSING]
+    assert values(trace, "time_ns") == [5, MISSING]
     assert trace.texts["time"] == ["5", "soon"]
 
 

@@ -1,16 +1,20 @@
-"""Bad input of others' logs: told by file and line, nothing lost quietly, nothing hangs."""
+"""Bad input in foreign logs: reported by file and line, nothing lost quietly, nothing hangs."""
 
 import gzip
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from time import process_time
 
+import numpy as np
 import pytest
 
 from driftlab.errors import DriftlabError
-from driftlab.foreign import read_log, text
-from driftlab.foreign.patterns import (
+from driftlab.foreign import Execution, log_file, read_log, write_log
+from driftlab.foreign.log_file import LogFile
+from driftlab.foreign.text_log import (
     PatternError,
     PatternTimeError,
     compile_pattern,
@@ -19,6 +23,8 @@ from driftlab.foreign.patterns import (
 )
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
+from driftlab.model.columns import Columns, from_rows
+from tests.executions import values
 
 PATTERN = r"^(?<host>\w+) (?<clock>\{.*?\}) (?<event>.*)$"
 ONE = 'A {"A":1} one'
@@ -41,7 +47,7 @@ def unread(trace: Trace) -> list[tuple[int, str]]:
 def test_line_ends_of_any_kind_count_alike(tmp_path: Path, end: str) -> None:
     content = end.join([ONE, "", "noise", TWO]) + "\n" + THREE
     trace = read_bytes(tmp_path, content.encode())
-    assert trace.columns.line.tolist() == [1, 4, 5]
+    assert values(trace, "line") == [1, 4, 5]
     assert unread(trace) == [(3, "matches nothing: noise")]
     assert trace.texts["event"] == ["one", "two", "three"]
 
@@ -50,10 +56,10 @@ def test_line_ends_of_any_kind_count_alike(tmp_path: Path, end: str) -> None:
 def test_line_ends_may_fall_anywhere_between_blocks(
     tmp_path: Path, cut: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftlab.foreign.gzip_blocks.BLOCK_BYTES", cut + 1)
+    monkeypatch.setattr("driftlab.foreign.log_file.BLOCK_BYTES", cut + 1)
     content = f"{ONE}\r\n\r\nnéise\r\r\n{TWO}\n\r{THREE}\r".encode()
     whole = read_bytes(tmp_path, content)
-    assert whole.columns.line.tolist() == [1, 5, 7]
+    assert values(whole, "line") == [1, 5, 7]
     assert unread(whole) == [(3, "matches nothing: néise")]
 
 
@@ -64,7 +70,7 @@ def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, encoding: str) -> N
     assert trace.texts["event"] == ["oneé", "two"]
 
 
-def test_bytes_that_are_no_characters_are_told_of_and_the_encoding_can_be_said(
+def test_undecodable_bytes_are_reported_and_the_encoding_can_be_named(
     tmp_path: Path,
 ) -> None:
     content = f"{ONE}\n{TWO}é\n{THREE}é\n".encode("latin-1")
@@ -101,12 +107,12 @@ def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, content: bytes, s
         ({}, "which format is this? It begins with: hello"),
         ({"format": "xml"}, "--format xml: there are shiviz, tsviz"),
         ({"format": "shiviz"}, "no record could be read"),
-        ({"format": "chrome"}, "is no JSON of a trace"),
-        ({"format": "tracing"}, "is no object of JSON"),
+        ({"format": "chrome"}, "is not a trace in JSON"),
+        ({"format": "tracing"}, "is not a JSON object"),
         ({"format": "csv"}, "no column named host"),
         ({"format": "parquet"}, "cannot be read as Parquet"),
         ({"format": "text"}, "--pattern"),
-        ({"pattern": "(?<host>"}, "is no regular expression"),
+        ({"pattern": "(?<host>"}, "is not a regular expression"),
         ({"pattern": "(?<event>.*)"}, "no group named host"),
         ({"pattern": "(.*)"}, "no named group that is known"),
         ({"format": "shiviz", "pattern": "(?<host>.*)"}, "no group named clock or event"),
@@ -114,7 +120,7 @@ def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, content: bytes, s
         ({"pattern": "(?<host>.*)", "time_unit": "h"}, "--time-unit h: there are ns, us, ms, s"),
     ],
 )
-def test_what_is_asked_wrongly_is_said_with_what_is_possible(
+def test_a_wrong_option_is_refused_with_what_is_possible(
     tmp_path: Path, options: dict[str, str], says: str
 ) -> None:
     path = tmp_path / "x.log"
@@ -123,7 +129,7 @@ def test_what_is_asked_wrongly_is_said_with_what_is_possible(
         read_log(path, **options)
 
 
-def test_a_path_that_is_not_there_or_holds_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_or_holds_nothing_is_refused(tmp_path: Path) -> None:
     for path, says in ((tmp_path / "no", "no such file"), (tmp_path, "no files here")):
         with pytest.raises(UnreadableError, match=says):
             read_log(path)
@@ -134,7 +140,7 @@ def test_a_packed_file_that_breaks_off_gives_what_was_before(tmp_path: Path) -> 
     packed = gzip.compress(many.encode())
     trace = read_bytes(tmp_path, packed[: len(packed) // 2])
     assert 0 < len(trace) < 2999
-    assert trace.columns.line.tolist() == list(range(1, len(trace) + 1))
+    assert values(trace, "line") == list(range(1, len(trace) + 1))
     reason = "the gzip file breaks off here; what was before it is read"
     assert unread(trace) == [(len(trace) + 1, reason)]
     assert trace.texts["event"][-1] == str(hash(len(trace)) ** 9)
@@ -143,12 +149,12 @@ def test_a_packed_file_that_breaks_off_gives_what_was_before(tmp_path: Path) -> 
 
 
 def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "LINE_CHARS_MAX", 50)
+    monkeypatch.setattr(log_file, "LINE_CHARS_MAX", 50)
     for block in (7, 64, 1 << 20):
-        monkeypatch.setattr("driftlab.foreign.gzip_blocks.BLOCK_BYTES", block)
+        monkeypatch.setattr("driftlab.foreign.log_file.BLOCK_BYTES", block)
         content = f"{ONE}\n{'x' * 400}\n{TWO}\r\n{'y' * 50}\n{THREE}\n{'z' * 90}".encode()
         trace = read_bytes(tmp_path, content)
-        assert trace.columns.line.tolist() == [1, 3, 5]
+        assert values(trace, "line") == [1, 3, 5]
         assert unread(trace) == [
             (2, "a line of 400 characters; at most 50 are read"),
             (4, f"matches nothing: {'y' * 50}"),
@@ -159,11 +165,11 @@ def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.Monk
 BAD_CLOCKS = [
     ('{"A":1,"A":2}', "the clock names A twice"),
     ('{"A":-1}', "the clock's entry for A, -1, is not 0 to 2^63-1"),
-    ('{"A":1.5}', "the clock's entry for A, 1.5, is no whole number"),
-    ('{"A":true}', "the clock's entry for A, True, is no whole number"),
-    ('{"A":null}', "the clock's entry for A, None, is no whole number"),
-    ('{"A":"1"}', "the clock's entry for A, 1, is no whole number"),
-    ('{"A":[1]}', "is no whole number"),
+    ('{"A":1.5}', "the clock's entry for A, 1.5, is not a whole number"),
+    ('{"A":true}', "the clock's entry for A, True, is not a whole number"),
+    ('{"A":null}', "the clock's entry for A, None, is not a whole number"),
+    ('{"A":"1"}', "the clock's entry for A, 1, is not a whole number"),
+    ('{"A":[1]}', "is not a whole number"),
     ('{"A":' + "1" * 400 + "}", "is not 0 to 2"),
     ('{"A":' + "1" * 5000 + "}", "is neither a whole number nor an object"),
     ("1" * 400, "has more than 64 bits"),
@@ -176,35 +182,35 @@ BAD_CLOCKS = [
 
 
 @pytest.mark.parametrize(("clock", "says"), BAD_CLOCKS)
-def test_a_clock_that_is_none_is_no_event(tmp_path: Path, clock: str, says: str) -> None:
+def test_a_malformed_clock_is_not_an_event(tmp_path: Path, clock: str, says: str) -> None:
     log = f'A {{"A":1}}\nA {clock}\nA {{"A":3}}\nB {{"B":1}}\n'
     trace = read_bytes(tmp_path, log.encode(), pattern=r"^(?<host>\w+) (?<clock>.*)$")
     assert [line for line, _ in unread(trace)] == [2]
     assert says in trace.unread[0].reason
     assert len(trace.unread[0].reason) < 150
-    assert trace.columns.line.tolist() == [1, 3, 4]
+    assert values(trace, "line") == [1, 3, 4]
     assert trace.gaps.tolist() == [1]  # before the third line's event, and nobody else's
 
 
-def test_numbers_that_are_none_are_no_events(tmp_path: Path) -> None:
+def test_malformed_numbers_are_not_events(tmp_path: Path) -> None:
     log = "A 1 0\nA x 0\nA 3 9223372036854775808\nA 4 -\n"
     pattern = r"(?<host>\w) (?<lamport>\S+) (?<queue>\S+)"
     trace = read_bytes(tmp_path, log.encode(), pattern=pattern)
     assert unread(trace) == [
-        (2, "lamport x is no whole number of 64 bits"),
-        (3, "queue 9223372036854775808 is no whole number of 64 bits"),
+        (2, "lamport x is not a whole number of 64 bits"),
+        (3, "queue 9223372036854775808 is not a whole number of 64 bits"),
     ]
-    assert trace.columns.line.tolist() == [1, 4]
+    assert values(trace, "line") == [1, 4]
 
 
-def test_holes_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) -> None:
+def test_gaps_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) -> None:
     log = [
         "A and B will start", 'A {"A":1} x', 'B {"B":1} x', 'C {"C":1} x',
         "A says something odd", 'A {"A":2} x', 'B {"B":2} x',
         "anybody", "and more", 'C {"C":2} x', 'A {"A":3} x', "the end", 'D {"D":1} x',
     ]  # fmt: skip
     trace = read_bytes(tmp_path, "\n".join(log).encode())
-    assert trace.columns.line.tolist() == [2, 6, 11, 3, 7, 4, 10, 13]
+    assert values(trace, "line") == [2, 6, 11, 3, 7, 4, 10, 13]
     # A's second event for what names A; then all that go on after what names nobody, not D.
     assert trace.gaps.tolist() == [1, 2, 6]
     assert unread(trace)[2] == (8, "2 lines match nothing: anybody …")
@@ -231,7 +237,7 @@ def test_a_pattern_that_finds_records_all_the_time_may_take_its_time() -> None:
 def test_a_pattern_that_takes_long_for_every_record_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("driftlab.foreign.patterns.TOTAL_SECONDS_MIN", 0.3)
+    monkeypatch.setattr("driftlab.foreign.text_log.TOTAL_SECONDS_MIN", 0.3)
     found: list[int] = []
     too_slow = pytest.raises(PatternTimeError, match=r"it found \d+ records in")
     with too_slow, time_limited(found, 0, seconds=0.5):
@@ -243,10 +249,10 @@ def test_a_pattern_that_takes_long_for_every_record_is_stopped(
     assert 3 < len(found) < 60
 
 
-def test_a_stopped_pattern_is_told_with_its_line(
+def test_a_stopped_pattern_is_reported_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftlab.foreign.patterns.SECONDS_MAX", 0.2)
+    monkeypatch.setattr("driftlab.foreign.text_log.SECONDS_MAX", 0.2)
     log = "A 1\nA 2\n" + "a" * 40 + "!\n"
     with pytest.raises(PatternTimeError, match=r"x.log: the pattern, after line 2: .*\(a\+\)\+"):
         read_bytes(tmp_path, log.encode(), pattern=r"^(?:(?<host>A) (?<lamport>\d)|(a+)+)$")
@@ -255,7 +261,7 @@ def test_a_stopped_pattern_is_told_with_its_line(
 def test_a_pattern_is_stopped_in_any_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("driftlab.foreign.patterns.SECONDS_MAX", 0.5)
+    monkeypatch.setattr("driftlab.foreign.text_log.SECONDS_MAX", 0.5)
     caught: list[BaseException] = []
 
     def work() -> None:
@@ -275,3 +281,87 @@ def test_patterns_of_javascript_are_understood() -> None:
     assert found.groups == {"a_b": ["x"], "c": ["(?</"]}
     with pytest.raises(PatternError, match="more than 10,000 characters"):
         compile_pattern("a" * 10_001)
+
+
+OPENED = """
+import sys
+from pathlib import Path
+folder = Path(sys.argv[1]).resolve()
+opened = []
+sys.addaudithook(
+    lambda name, args: opened.append(Path(args[0]).name)
+    if name == "open" and isinstance(args[0], str | Path) and folder in Path(args[0]).parents
+    else None
+)
+from driftlab.foreign import read_log
+read_log(sys.argv[2])
+print(*sorted(opened))
+"""
+
+
+def opened_files(folder: Path, log: Path) -> list[str]:
+    """Return the names of the files in a folder that reading a log opens, once for each time."""
+    command = [sys.executable, "-c", OPENED, str(folder), str(log)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+VECTORS = Trace(
+    ["A"],
+    np.array([0, 1]),
+    Columns(np.array([0], np.uint8), time_ns=np.array([5])),
+    timestamps=from_rows("vector", [{0: 1}]),
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [("shiviz", "x.log"), ("tsviz", "x.log"), ("govector", "x-Log.txt"), ("tracing", "x.json"),
+     ("chrome", "x.json"), ("csv", "x.csv"), ("csv", "x.csv.gz"), ("parquet", "x.parquet")],
+)  # fmt: skip
+def test_reading_a_log_opens_its_file_once(tmp_path: Path, name: tuple[str, str]) -> None:
+    """Recognizing the format reads ahead; its reader goes on from there."""
+    format, file = name
+    write_log([Execution("", VECTORS)], tmp_path / file.removesuffix(".gz"), format)
+    if file.endswith(".gz"):
+        content = (tmp_path / file.removesuffix(".gz")).read_bytes()
+        (tmp_path / file).write_bytes(gzip.compress(content))
+    expected = [] if format == "parquet" else [file]  # Polars opens it, and tells no one
+    assert opened_files(tmp_path, tmp_path / file) == expected
+
+
+def test_a_parquet_file_that_is_not_named_so_is_opened_to_see_what_it_is(tmp_path: Path) -> None:
+    """And once more by Polars, which reads it."""
+    write_log([Execution("", VECTORS)], tmp_path / "x", "parquet")
+    assert opened_files(tmp_path, tmp_path / "x") == ["x"]
+
+
+def test_every_file_of_a_folder_is_opened_once(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.csv").write_text(f"host,clock\n{name},1\n")
+    assert opened_files(tmp_path, tmp_path) == ["a.csv", "b.csv", "c.csv"]
+
+
+def test_a_log_that_begins_after_blanks_is_opened_once_and_known(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.write_text("\n" * 200_000 + f"{ONE}\n{THREE}\n")
+    assert opened_files(tmp_path, path) == ["x.log"]
+    (trace,) = read_log(path)
+    assert values(trace, "line") == [200_001, 200_002]
+
+
+def test_a_file_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x\n")
+    log = LogFile(tmp_path / "x")
+    assert (log.first_bytes, log.head) == (b"x\n", "x\n")
+    assert log.read_text().text == "x\n"
+    with pytest.raises(RuntimeError, match="was read already"):
+        log.read_text()
+
+
+def test_a_file_whose_first_bytes_were_seen_is_read_on(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("host,clock\na,1\n")
+    log = LogFile(tmp_path / "x.csv")
+    assert log.first_bytes.startswith(b"host")
+    (tmp_path / "x.csv").unlink()
+    assert [list(trace.names) for trace in read_log(log)] == [["a"]]

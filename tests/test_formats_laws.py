@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from driftlab.errors import DriftlabError
 from driftlab.foreign import Execution, UnwritableError, read_executions, read_log, write_log
 from driftlab.foreign.fields import ALIASES
 from driftlab.history.trace import Trace
-from tests.executions import edges_of, executions, only_vectors, told_of, trace_of_steps
+from tests.executions import edges_of, executions, only_vectors, told_of, trace_of_steps, values
 
 ALL = ("kind", "clock", "sender", "stamp", "targets", "queue", "tick", "time_ns", "vector", "event")
 HELD = {
@@ -48,8 +49,9 @@ def written_and_read(trace: Trace, name: str) -> Trace:
 
 def is_fit(trace: Trace, name: str) -> bool:
     """Whether the format could hold it at all: it has events, and times from 0 on."""
-    times = trace.columns.time_ns
-    return len(trace) > 0 and (name not in ("govector", "tsviz") or bool((times >= 0).all()))
+    return len(trace) > 0 and (
+        name not in ("govector", "tsviz") or all(time >= 0 for time in values(trace, "time_ns"))
+    )
 
 
 @pytest.mark.parametrize("name", HELD)
@@ -98,25 +100,98 @@ def test_messages_survive_as_flows(trace: Trace) -> None:
         assert edges_of(Trace(back.names, back.starts, bare)) == edges_of(trace)
 
 
-@pytest.mark.parametrize("name", ["shiviz", "tsviz", "govector"])
+SEVERAL = {"shiviz": "x.log", "tsviz": "x.log", "govector": "x-Log.txt", "govector folder": "logs"}
+
+
+@pytest.mark.parametrize("form", SEVERAL)
 @given(traces=st.lists(executions(TEXTS), min_size=2, max_size=3))
-@settings(max_examples=10, deadline=None)
-def test_several_executions_stay_several(name: str, traces: list[Trace]) -> None:
+@settings(max_examples=15, deadline=None)
+def test_several_executions_stay_several(form: str, traces: list[Trace]) -> None:
+    """Also where a process has no event in one of them, or is only in some of them."""
+    name = form.partition(" ")[0]
     traces = [trace for trace in traces if is_fit(trace, name)]
-    same = {tuple(trace.names) for trace in traces}
-    if len(traces) < 2 or (name == "govector" and len(same) > 1):
+    if len(traces) < 2:
         return
     with TemporaryDirectory() as folder:
-        out = Path(folder) / ("x-Log.txt" if name == "govector" else "x.log")
-        # One file holds executions of GoVector one after the other only for one process.
-        if name == "govector" and len(traces[0].names) > 1:
-            out = Path(folder) / "logs"
+        out = Path(folder) / SEVERAL[form]
         labelled = [Execution(f"run {number}", trace) for number, trace in enumerate(traces)]
         write_log(labelled, out, name)
         found = read_executions(out)
         assert [each.label for each in found] == [each.label for each in labelled]
         for each, trace in zip(found, traces, strict=True):
             assert told_of(each.trace, HELD[name]) == told_of(trace, HELD[name])
+            assert each.trace.unread == []
+
+
+COUNTS = st.lists(
+    st.lists(st.tuples(st.integers(0, 2), st.booleans()), min_size=3, max_size=3),
+    min_size=1,
+    max_size=4,
+)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "govector": {},
+    "shiviz": {"format": "shiviz", "delimiter": r"^=== Execution #(?<trace>.*?) *===$"},
+    "text": {
+        "pattern": r"^(?<host>\S+) (?<clock>\{.*\})\n(?<event>.*)$",
+        "delimiter": r"^=== Execution #(?<trace>.*?) *===$",
+    },
+}
+
+
+@pytest.mark.parametrize("format", OPTIONS)
+@pytest.mark.parametrize("labels", ["labels", "times", "numbers", "none"])
+@given(counts=COUNTS)
+@settings(max_examples=25, deadline=None)
+def test_executions_of_a_file_a_process_are_aligned(
+    format: str, labels: str, counts: list[list[tuple[int, bool]]]
+) -> None:
+    """Processes A, B, C have so many events in each execution.
+
+    Where labels tell, a process without events may leave out the execution, too.
+    """
+    logs = {
+        name: "".join(
+            f"=== Execution #{label_of(labels, run, process)} ===\n"
+            + "".join(f'{name} {{"{name}":{n}}}\nin {run}\n' for n in range(1, many + 1))
+            for run, each in enumerate(counts)
+            for many, is_written in [each[process]]
+            if many or is_written or labels not in ("labels", "numbers")
+        )
+        for process, name in enumerate("ABC")
+    }
+    expected = [
+        {name: many for name, (many, _) in zip("ABC", each, strict=True) if many} for each in counts
+    ]
+    if not any(expected):
+        return
+    with TemporaryDirectory() as folder:
+        for name, log in logs.items():
+            (Path(folder) / f"{name}-Log.txt").write_text(log)
+        found = read_executions(folder, **OPTIONS[format])
+    for each in found:
+        assert len(set(each.trace.texts["event"])) == 1
+        assert each.trace.unread == []
+    by_run = {str(each.trace.texts["event"][0]): each for each in found}
+    assert {run: events_of(each) for run, each in by_run.items()} == {
+        f"in {run}": each for run, each in enumerate(expected) if each
+    }
+    if labels in ("labels", "numbers"):
+        assert {run: each.label for run, each in by_run.items()} == {
+            f"in {run}": label_of(labels, run, 0) for run, each in enumerate(expected) if each
+        }
+    for name in "ABC":  # the order is that of each file
+        runs = [each for each in by_run if name in events_of(by_run[each])]
+        assert runs == sorted(runs)
+
+
+def events_of(execution: Execution) -> dict[str, int]:
+    return {name: len(events) for name, events in told_of(execution.trace, ()).items()}
+
+
+def label_of(labels: str, run: int, process: int) -> str:
+    """Return a label: times are those of the processes, and differ by some seconds."""
+    time = f"Mon Jan  2 15:{run:02}:{process * 7:02} UTC 2006"
+    return {"labels": f"run {run}", "numbers": str(run), "none": "", "times": time}[labels]
 
 
 def test_a_frame_of_a_history_reads_back(tmp_path: Path) -> None:
@@ -203,10 +278,12 @@ def test_numbers_as_wide_as_64_bits_read_back_from_a_viewers_trace(
     clock: str, tmp_path: Path
 ) -> None:
     trace = _some_trace()
-    ends = trace.columns.clock.copy()
+    ends = np.array(values(trace, "clock"), np.int64)
     ends[[0, -1]] = -(2**62), 2**63 - 1
-    times = None if clock == "clock" else trace.columns.time_ns
-    trace.columns = trace.columns._replace(**{"time_ns": times, clock: ends})
+    if clock == "clock":
+        trace.columns = trace.columns._replace(time_ns=None, clock=ends)
+    else:
+        trace.columns = trace.columns._replace(time_ns=ends)
     write_log([Execution("", trace)], tmp_path / "x.json", "chrome")
     (back,) = read_log(tmp_path / "x.json")
     assert told_of(back, [clock, "vector"]) == told_of(trace, [clock, "vector"])

@@ -1,4 +1,4 @@
-"""Tables as they are met: heads, quotes, encodings, files of one process, and what is refused."""
+"""Tables as programs write them: heads, quotes, encodings, files of one process, refusals."""
 
 import gzip
 import re
@@ -14,6 +14,7 @@ from driftlab.foreign.table import Cells
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import MISSING
+from tests.executions import values
 
 
 def put(folder: Path, text: str, name: str = "x.csv") -> Path:
@@ -31,7 +32,7 @@ def unread(trace: Trace) -> list[tuple[int, str]]:
     return [(one.line, one.reason) for one in trace.unread]
 
 
-UNCLOSED = "is no row: a quote opens and does not close"
+UNCLOSED = "is not a row: a quote opens and does not close"
 
 
 @pytest.mark.parametrize(
@@ -53,14 +54,16 @@ def test_a_quote_that_does_not_close_costs_its_own_line(
     tmp_path: Path, rows: list[str], lines: list[int], told: list[int]
 ) -> None:
     trace = read_one(put(tmp_path, "host,clock,event\n" + "\n".join(rows)))
-    assert trace.columns.line.tolist() == lines
+    assert values(trace, "line") == lines
     assert [line for line, _ in unread(trace)] == told
     if lines != [4]:
         assert all(reason == UNCLOSED for _, reason in unread(trace))
 
 
 def test_the_names_of_columns_must_close_their_quotes(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableError, match="the line that names the columns is no row: a quote"):
+    with pytest.raises(
+        UnreadableError, match="the line that names the columns is not a row: a quote"
+    ):
         read_log(put(tmp_path, 'host,clock,"event\nA,1,x\n'), format="csv")
 
 
@@ -69,7 +72,7 @@ def test_the_names_of_columns_must_close_their_quotes(tmp_path: Path) -> None:
     slip=st.integers(0),
 )
 @settings(max_examples=60, deadline=None)
-def test_cells_read_back_and_a_slip_costs_no_row_before_it(
+def test_cells_read_back_and_an_unclosed_quote_costs_no_row_before_it(
     rows: list[tuple[str, str]], slip: int
 ) -> None:
     written = ["x,y\n", *('"{}","{}"\n'.format(*(c.replace('"', '""') for c in r)) for r in rows)]
@@ -86,7 +89,7 @@ def test_cells_read_back_and_a_slip_costs_no_row_before_it(
 
 
 @pytest.mark.parametrize("line", ['x","z', '"', '"""', 'x"y,"z', ',"', '"""",""""'])
-def test_many_slips_are_read_in_a_time_that_grows_as_they_do(line: str) -> None:
+def test_many_unclosed_quotes_are_read_in_linear_time(line: str) -> None:
     """The lines that a row is followed through are few; else this would take an hour."""
     cells = Cells([], [], [], [])
     cells.read("a,b\n" + f"{line}\n" * 30_000, ",")
@@ -101,7 +104,7 @@ def test_many_slips_are_read_in_a_time_that_grows_as_they_do(line: str) -> None:
 def test_a_column_of_processes_is_known_by_any_of_its_names(tmp_path: Path, head: str) -> None:
     trace = read_one(put(tmp_path, f"{head};clock\nA;1\nB;2\n"))
     assert list(trace.names) == ["A", "B"]
-    assert trace.columns.clock.tolist() == [1, 2]
+    assert values(trace, "clock") == [1, 2]
 
 
 def test_a_table_of_one_process_says_how_to_go_on_and_a_folder_of_them_is_read(
@@ -140,7 +143,7 @@ def test_an_encoding_without_an_order_of_bytes_is_read_in_that_of_the_file(
 @pytest.mark.parametrize(
     "encoding", ["base64", "zlib", "bz2", "hex", "idna", "rot13", "undefined", "punycode", "a\0b"]
 )
-def test_what_is_no_encoding_of_text_is_refused_by_name(tmp_path: Path, encoding: str) -> None:
+def test_an_encoding_that_is_not_of_text_is_refused_by_name(tmp_path: Path, encoding: str) -> None:
     says = f"--encoding {encoding}: "
     with pytest.raises(UnreadableError, match=re.escape(says)):
         read_log(put(tmp_path, TABLE), encoding=encoding)

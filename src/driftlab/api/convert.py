@@ -1,12 +1,12 @@
-"""From one format to another: what the target needs and the log does not have is worked out.
+"""Converting a log to another tool's format.
 
-Formats of vector clocks need vector timestamps: where the log has none they are
-computed from its messages. Chrome's traces name messages: their names are those
-of the messages that the history's receives are matched with.
+What the format needs and the log does not have is computed: vector timestamps
+from the log's messages, where it has none; for Chrome's traces names of messages,
+from the sends that its receives were matched with.
 """
 
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,11 @@ from driftlab.foreign import Execution, UnwritableError, write_log
 from driftlab.history.trace import Trace, Unread
 from driftlab.model.columns import MISSING
 
-_OF_VECTORS: Final = ("shiviz", "tsviz", "govector", "tracing")
+_NEED_VECTORS: Final = ("shiviz", "tsviz", "govector", "tracing")
 
 
 class Converted(NamedTuple):
-    """What was written, and what was not read or could not be written."""
+    """What was written, what could not be read, and what the format cannot hold."""
 
     events: int
     processes: int
@@ -37,18 +37,19 @@ class Converted(NamedTuple):
 def convert(
     path: Path, out: Path, to: str, *, overwrite: bool = False, **options: Any
 ) -> Converted:
-    """Read a log, whatever it is, and write it in the format `to`.
+    """Read a log of any kind and write it in another format.
 
-    overwrite: whether a file that is there may be written anew. `options` as
-    `driftlab.read` takes them. Raises DriftlabError.
+    path: of the log. out: the file, or for several files the folder, to write. to:
+    the format, one of `driftlab.foreign.FORMATS`. overwrite: whether to replace a
+    file. options: as for `driftlab.read`. Raises DriftlabError.
     """
     if out.exists() and out.resolve() == path.resolve():
-        raise UnwritableError(f"{out}: is what is to be read; give another name")
+        raise UnwritableError(f"{out}: is the input; give another name")
     if out.is_file() and not overwrite:
-        raise UnwritableError(f"{out}: is there already; give another name, or --overwrite")
+        raise UnwritableError(f"{out}: exists already; give another name, or --overwrite")
     executions, lost = [], []
     for history in read_all(path, **options):
-        trace, missing = _fitted(history, to)
+        trace, missing = _prepared(history, to)
         executions.append(Execution(history.name, trace))
         lost += missing
     if len(executions) == 1:
@@ -64,33 +65,31 @@ def convert(
     )
 
 
-def _fitted(history: History, to: str) -> tuple[Trace, list[str]]:
-    """Return the trace with what a format needs, and what it loses of it."""
-    lost = []
-    if to in _OF_VECTORS and not _has_vectors(history.trace):
-        held = history.trace.timestamps
-        lost = [f"the {held.clock} timestamps; vector ones are computed"] if held else []
-        history = cast(Any, history).restamp("vector")
+def _prepared(history: History, to: str) -> tuple[Trace, list[str]]:
+    """Return the trace with what a format needs, and what is lost of it."""
     if to == "chrome":
-        return _named(history)
-    return history.trace, lost
+        return _with_named_messages(history)
+    held = history.trace.timestamps
+    if to not in _NEED_VECTORS or (held is not None and held.clock == "vector"):
+        return history.trace, []
+    lost = [] if held is None else [f"the {held.clock} timestamps; vector ones are computed"]
+    return history.restamp("vector").trace, lost
 
 
-def _has_vectors(trace: Trace) -> bool:
-    return trace.timestamps is not None and trace.timestamps.clock == "vector"
-
-
-def _named(history: History) -> tuple[Trace, list[str]]:
-    """Return the trace with its messages named by the row of the send."""
+def _with_named_messages(history: History) -> tuple[Trace, list[str]]:
+    """Return the trace with its messages named by the row of the send, and what is lost."""
     messages, trace = history.messages, history.trace
     receives = messages.receives
     sent = np.full(len(trace), MISSING, np.int64)
     received = np.full(len(trace), MISSING, np.int64)
     received[receives] = messages.source[receives]
     sent[messages.source[receives]] = messages.source[receives]
-    more = len(messages.extra_receives)
-    lost = [f"{more} messages into events that received another one too"] if more else []
-    columns = trace.columns._replace(sent=sent, received=received)
-    kept = {key: getattr(trace, key) for key in Trace.__slots__}
-    del kept["names"], kept["starts"], kept["columns"]
-    return Trace(trace.names, trace.starts, columns, **kept), lost
+    named = trace.replace(columns=trace.columns._replace(sent=sent, received=received))
+    extra = len(messages.extra_receives)
+    if not extra:
+        return named, []
+    is_one = extra == 1
+    return named, [
+        f"{extra} {'message' if is_one else 'messages'} into {'an event' if is_one else 'events'} "
+        "that received another one too"
+    ]

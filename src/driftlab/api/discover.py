@@ -172,7 +172,7 @@ def _is_packed(path: Path) -> bool:
 
 def _require_no_other_logs(folder: Path, packed: Sequence[Path]) -> None:
     """Raise UnreadableError where logs of other programs stand among packed runs."""
-    from driftlab.foreign.options import ReadOptions
+    from driftlab.foreign.log_file import ReadOptions
     from driftlab.foreign.registry import recognized_format
 
     others = []

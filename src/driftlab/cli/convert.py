@@ -1,4 +1,4 @@
-"""`driftlab convert IN OUT --to FORMAT`: a history in the format of another tool."""
+"""`driftlab convert IN OUT --to FORMAT`: convert a log to another tool's format."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from driftlab.cli.text_table import counted
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write the history and return the exit status."""
+    """Convert the log, print what was written and what was not read, and return the exit status."""
     done = convert(
         Path(options.path), Path(options.out), options.to, overwrite=options.overwrite,
         **format_options(options),

@@ -1,7 +1,8 @@
-"""Logs that others wrote, and logs for others' viewers: a room a format."""
+"""Logs of other programs, read into traces and written for their viewers; a module per format."""
 
-from driftlab.foreign.options import Execution, UnwritableError
 from driftlab.foreign.registry import FORMATS, read_executions, read_log, write_log
+from driftlab.foreign.text_columns import UnwritableError
+from driftlab.foreign.trace_builder import Execution
 
 __all__ = [
     "FORMATS",

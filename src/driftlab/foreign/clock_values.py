@@ -1,96 +1,129 @@
-"""Clocks as logs write them: vector clocks as JSON objects, Lamport clocks as whole numbers.
+"""Clocks as logs write them: objects, lists, whole numbers, and numbers with dots.
 
-A vector clock names each process once and gives it a whole number from 0 to
-2^63 - 1; lists.py says when a list is one. Anything else (a name twice,
-fractions, numbers without end) is no clock: it is told by row, and the event is
-not taken for one.
+A *vector clock* is an object of JSON that names each process once, with a whole
+number from 0 to 2^63 - 1; a *Lamport clock* is a whole number. Anything else (a
+name twice, a fraction) is reported by row, and its record is not an event.
 
-Vector clocks as lists, `[1, 0]`, which say by place whose each number is.
+A *list*, `[1, 0]`, has a number per process, by position. It is read only
+where the processes are beyond doubt: every clock of the log is a list, all are as long
+as there are processes with records, and the numbers are theirs in the natural
+order of their names (vm2 before vm10). Otherwise every list is reported.
 
-The invariant: a list is read only where there is no doubt whose its numbers
-are. Every clock of the log is a list, all are as long as there are processes
-with records, and the numbers are theirs in the natural order of their names
-(vm2 before vm10). Else each list is told of, and none is taken for a clock.
+*Dotted timestamps*, `1.0.2`, are those of our own tables and of the clocks that
+write them: vector, matrix and hybrid.
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty
-from driftlab.model.columns import MISSING, Array, Timestamps
+from driftlab.arrays import IntArray
+from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty, shorten
+from driftlab.model.columns import MISSING, Timestamps, from_texts, starts_of
 
-_WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
 ROWS_AT_ONCE: Final = 1_000  # whose objects are held at once: few enough for a cache
-_ESCAPED: Final = '{\\"'  # how JSON within a string begins
+DIGITS_MAX: Final = 19  # of a number in a list or in a dotted timestamp
+
 _LARGEST: Final = 2**63 - 1
-_NONE: Final[Array] = np.zeros(0, np.int64)
+_WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
+_ESCAPED: Final = '{\\"'  # how JSON within a string begins
+_DIGITS: Final = re.compile(r"([0-9]+)")
 
 
 class Clocks(NamedTuple):
     """The clocks of rows.
 
     lamport i8: MISSING where the row has no whole number; None where no row has.
-    lengths i8: how many entries each row's vector clock has. codes, values
-    i8: the entries of all rows, one after the other; a code is a place in names.
+    lengths i8: how many entries each row's vector clock has. codes, values i8: the
+    entries of all rows, one after the other; a code is a position in `names`.
     """
 
-    lamport: Array
-    lengths: Array
+    lamport: IntArray | None
+    lengths: IntArray
     names: Sequence[str]
-    codes: Array
-    values: Array
+    codes: IntArray
+    values: IntArray
 
 
 class ClockError(Exception):
-    """A text that is no clock."""
+    """A value that is not a clock."""
 
 
-def read_clocks(texts: Sequence[Any], hosts: Sequence[str], bad: RowErrors) -> Clocks:
-    """Read a clock a row; `hosts` are the rows' processes."""
-    lamport = all_whole(texts) if texts else None
+# Clocks of any kind.
+
+
+def read_clocks(values: Sequence[Any], hosts: Sequence[str], errors: RowErrors) -> Clocks:
+    """Read a clock per row.
+
+    `hosts`: the rows' processes, by which lists are read. A value that is not a
+    clock is added to `errors`, unless its row has an error already.
+    """
+    lamport = all_whole(values) if values else None
     if lamport is not None:
-        return Clocks(lamport, np.zeros(len(texts), np.int64), [], _NONE, _NONE)
-    if as_list(next((text for text in texts if not is_empty(text)), None)) is not None:
-        texts = lists_to_entries(texts, hosts) or texts
+        none = np.zeros(0, np.int64)
+        return Clocks(lamport, np.zeros(len(values), np.int64), [], none, none)
+    if as_list(next((value for value in values if not is_empty(value)), None)) is not None:
+        values = lists_to_entries(values, hosts) or values
     names = Positions()
-    parts: list[_Part] = [_Part(_NONE, _NONE, _NONE, _NONE)]
-    for begin in range(0, len(texts), ROWS_AT_ONCE):
-        piece = slice(begin, begin + ROWS_AT_ONCE)
-        part = _gathered(_unescaped(texts[piece]), names)
-        if part is None:
-            part = _gathered_one_by_one(texts[piece], names, bad, begin)
-        parts.append(part)
-    lamport, lengths, codes, values = map(np.concatenate, zip(*parts, strict=True))
+    pieces = [_read_rows([], names, errors, 0)]
+    for first in range(0, len(values), ROWS_AT_ONCE):
+        rows = values[first : first + ROWS_AT_ONCE]
+        piece = _read_objects(_unescaped(rows), names)
+        pieces.append(_read_rows(rows, names, errors, first) if piece is None else piece)
+    lamport, lengths, codes, entries = map(np.concatenate, zip(*pieces, strict=True))
     has_lamport = bool((lamport != MISSING).any())
-    return Clocks(lamport if has_lamport else None, lengths, list(names), codes, values)
+    return Clocks(lamport if has_lamport else None, lengths, list(names), codes, entries)
 
 
-def _unescaped(texts: Sequence[Any]) -> Sequence[Any]:
-    """Return texts as they stood within a string; one that is JSON as it stands stays."""
-    if not isinstance(texts[0], str) or not texts[0].startswith(_ESCAPED):
-        return texts
+class _Piece(NamedTuple):
+    """The clocks of some rows, as in Clocks; the names are those of all rows."""
+
+    lamport: IntArray
+    lengths: IntArray
+    codes: IntArray
+    values: IntArray
+
+
+def _unescaped(values: Sequence[Any]) -> Sequence[Any]:
+    """Return JSON that a string held as it is outside of it, if the first value is such."""
+    if not isinstance(values[0], str) or not values[0].startswith(_ESCAPED):
+        return values
     return [
-        text.replace('\\"', '"') if isinstance(text, str) and text.startswith(_ESCAPED) else text
-        for text in texts
+        value.replace('\\"', '"')
+        if isinstance(value, str) and value.startswith(_ESCAPED)
+        else value
+        for value in values
     ]
 
 
-class _Part(NamedTuple):
-    """The clocks of some rows, as in Clocks; the names are those of all."""
+def _read_objects(texts: Sequence[Any], names: Positions) -> _Piece | None:
+    """Read rows that all are vector clocks as nearly every log has them; None if one is not."""
+    objects = _parse_objects(texts)
+    if objects is None:
+        return None
+    lengths = np.fromiter(map(len, objects), np.int64, len(objects))
+    values = list(chain.from_iterable(map(dict.values, objects)))
+    entries = sum(text.count('":') for text in texts)  # more than values if a name stands twice
+    if entries != len(values) or not lengths.all() or set(map(type, values)) != {int}:
+        return None
+    try:
+        column = np.array(values, np.int64)
+    except OverflowError:
+        return None
+    if column.min() < 0:
+        return None
+    positions = map(names.__getitem__, chain.from_iterable(objects))
+    codes = np.fromiter(positions, np.int64, len(values))
+    return _Piece(np.full(len(texts), MISSING), lengths, codes, column)
 
-    lamport: Array
-    lengths: Array
-    codes: Array
-    values: Array
 
-
-def _plain(texts: Sequence[Any]) -> list[dict[str, Any]] | None:
-    """Parse the texts if they all are objects of JSON, as in nearly every log."""
+def _parse_objects(texts: Sequence[Any]) -> list[dict[str, Any]] | None:
+    """Parse texts that all are objects of JSON and nothing else; None if one is not."""
     scan: Any = vars(json.JSONDecoder())["scan_once"]  # `decode` without its checks of the ends
     try:
         scanned = [scan(text, 0) for text in texts]
@@ -99,49 +132,26 @@ def _plain(texts: Sequence[Any]) -> list[dict[str, Any]] | None:
     objects = [one[0] for one in scanned]
     if set(map(type, objects)) != {dict}:
         return None
-    whole = all(one[1] == len(text) for one, text in zip(scanned, texts, strict=True))
-    return objects if whole else None
+    is_whole = all(one[1] == len(text) for one, text in zip(scanned, texts, strict=True))
+    return objects if is_whole else None
 
 
-def _gathered(texts: Sequence[Any], names: Positions) -> _Part | None:
-    """Read clocks that all are vector clocks; return None if one of them is none."""
-    objects = _plain(texts)
-    if objects is None:
-        return None
-    lengths = np.fromiter(map(len, objects), np.int64, len(objects))
-    values = list(chain.from_iterable(map(dict.values, objects)))
-    written = sum(text.count('":') for text in texts)
-    if written != len(values) or not lengths.all() or set(map(type, values)) != {int}:
-        return None
-    try:
-        column = np.array(values, np.int64)
-    except OverflowError:
-        return None
-    if column.min() < 0:
-        return None
-    every = map(names.__getitem__, chain.from_iterable(objects))
-    codes = np.fromiter(every, np.int64, len(values))
-    return _Part(np.full(len(texts), MISSING), lengths, codes, column)
-
-
-def _gathered_one_by_one(
-    texts: Sequence[Any], names: Positions, bad: RowErrors, begin: int
-) -> _Part:
-    """Read clocks of any kind; `begin` is the number of the first row."""
-    lamport = np.full(len(texts), MISSING, np.int64)
+def _read_rows(values: Sequence[Any], names: Positions, errors: RowErrors, first: int) -> _Piece:
+    """Read clocks of any kind, one by one; `first` is the number of the first row."""
+    lamport = np.full(len(values), MISSING, np.int64)
     rows: list[dict[str, int]] = []
-    for row, text in enumerate(texts):
+    for row, value in enumerate(values):
         rows.append({})
         try:
-            clock = read_clock(text)
+            clock = read_clock(value)
         except ClockError as error:
-            bad.setdefault(begin + row, str(error))
+            errors.setdefault(first + row, str(error))
             continue
         if isinstance(clock, int):
             lamport[row] = clock
-        elif clock is not None:  # {} is none: what we write where there is no clock
+        elif clock is not None:  # {} is what we write where there is no clock
             rows[row] = clock
-    return _Part(
+    return _Piece(
         lamport,
         np.array(list(map(len, rows)), np.int64),
         np.array([names[name] for row in rows for name in row], np.int64),
@@ -149,28 +159,31 @@ def _gathered_one_by_one(
     )
 
 
-def read_clock(text: Any) -> dict[str, int] | int | None:
-    """Read one clock, as text or as the value of JSON that it is. Raises ClockError."""
-    if is_empty(text):
+def read_clock(value: Any) -> dict[str, int] | int | None:
+    """Read one clock, a text or a value of JSON, None if it is empty. Raises ClockError."""
+    if is_empty(value):
         return None
-    if isinstance(text, dict):
-        return _checked(list(text.items()))
-    if isinstance(text, int) and not isinstance(text, bool):
-        return _lamport(text)
-    if as_list(text) is not None:
-        raise ClockError(f"the clock {_shown(text)} {REFUSED}")
-    if isinstance(text, float) and text.is_integer():
-        return _lamport(int(text))
-    if not isinstance(text, str):
-        raise ClockError(f"the clock {_shown(text)} is neither a whole number nor an object")
-    if _WHOLE.fullmatch(text):
-        return _lamport(int(text.partition(".")[0]))
-    return _from_json(text)
+    if isinstance(value, dict):
+        return _entries(list(value.items()))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _lamport(value)
+    if as_list(value) is not None:
+        raise ClockError(
+            f"the clock {shorten(value)} is neither a whole number nor an object, and a list is "
+            "read only if every clock of the log is one, as long as there are processes"
+        )
+    if isinstance(value, float) and value.is_integer():
+        return _lamport(int(value))
+    if not isinstance(value, str):
+        raise ClockError(f"the clock {shorten(value)} is neither a whole number nor an object")
+    if _WHOLE.fullmatch(value):
+        return _lamport(int(value.partition(".")[0]))
+    return _from_json(value)
 
 
 def _lamport(number: int) -> int:
     if not MISSING < number <= _LARGEST:
-        raise ClockError(f"the clock {_shown(number)} has more than 64 bits")
+        raise ClockError(f"the clock {shorten(number)} has more than 64 bits")
     return number
 
 
@@ -183,46 +196,43 @@ def _from_json(text: str) -> dict[str, int]:
         if isinstance(value, str):  # JSON within JSON
             return _from_json(value) if value != text else {}
         if isinstance(value, _Pairs):
-            return _checked(value)
+            return _entries(value)
         break
     raise ClockError(
-        f'the clock {_shown(text)} is neither a whole number nor an object such as {{"A": 1}}'
+        f'the clock {shorten(text)} is neither a whole number nor an object such as {{"A": 1}}'
     )
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object of JSON, names that stand twice and all."""
+    """An object of JSON with every pair, also where a name stands twice."""
 
 
-def _checked(pairs: Sequence[tuple[str, Any]]) -> dict[str, int]:
-    clock = {}
+def _entries(pairs: Sequence[tuple[str, Any]]) -> dict[str, int]:
+    clock: dict[str, int] = {}
     for name, value in pairs:
         if name in clock:
             raise ClockError(f"the clock names {name} twice")
         if type(value) is not int:
-            raise ClockError(f"the clock's entry for {name}, {_shown(value)}, is no whole number")
+            raise ClockError(
+                f"the clock's entry for {name}, {shorten(value)}, is not a whole number"
+            )
         if not 0 <= value <= _LARGEST:
-            raise ClockError(f"the clock's entry for {name}, {_shown(value)}, is not 0 to 2^63-1")
+            raise ClockError(f"the clock's entry for {name}, {shorten(value)}, is not 0 to 2^63-1")
         clock[name] = value
     return clock
 
 
-def _shown(value: Any) -> str:
-    try:
-        text = str(value)
-    except ValueError:  # more digits than Python writes
-        return "(very many digits)"
-    return text if len(text) <= 40 else f"{text[:40]}…"
+def timestamps_in_order(clocks: Clocks, positions: IntArray, order: IntArray) -> Timestamps:
+    """Return the vector timestamps of some rows.
 
-
-def in_rows(clocks: Clocks, places: Array, order: Array) -> Timestamps:
-    """Return timestamps of the rows in `order`; `places` i4 are the positions of the names."""
-    begins = np.concatenate([[0], np.cumsum(clocks.lengths)])
+    `positions` i4: the process of each entry. `order` i8: the rows, in the order
+    in which the timestamps are to stand.
+    """
+    first = starts_of(clocks.lengths)
     lengths = clocks.lengths[order]
-    starts = np.zeros(len(order) + 1, np.int64)
-    np.cumsum(lengths, out=starts[1:])
-    taken = np.arange(starts[-1]) + np.repeat(begins[:-1][order] - starts[:-1], lengths)
-    entries, values = places[taken], clocks.values[taken]
+    starts = starts_of(lengths)
+    taken = np.arange(starts[-1]) + np.repeat(first[:-1][order] - starts[:-1], lengths)
+    entries, values = positions[taken], clocks.values[taken]
     row = np.repeat(np.arange(len(order)), lengths)
     if len(entries) > 1:
         key = row * (int(entries.max()) + 1) + entries
@@ -232,42 +242,37 @@ def in_rows(clocks: Clocks, places: Array, order: Array) -> Timestamps:
     return Timestamps("vector", starts, entries.astype(np.int32), values)
 
 
-def written(trace_names: Sequence[str], entries: Sequence[int], values: Sequence[int]) -> str:
-    """Write one vector clock as logs do."""
+def format_clock(names: Sequence[str], entries: Sequence[int], values: Sequence[int]) -> str:
+    """Return one vector clock as an object of JSON; `entries` are positions in `names`."""
     pairs = zip(entries, values, strict=True)
-    return "{" + ", ".join(f"{json.dumps(trace_names[e])}:{v}" for e, v in pairs) + "}"
+    return "{" + ", ".join(f"{json.dumps(names[e])}:{v}" for e, v in pairs) + "}"
 
 
-REFUSED: Final = (
-    "is neither a whole number nor an object, and a list is read only if every clock of the log "
-    "is one, as long as there are processes"
-)
-DIGITS_MAX: Final = 19  # of a number
+# Vector clocks as lists.
 
 _LIST: Final = re.compile(r"\s*(?:\[[0-9\s,;]*\]|\([0-9\s,;]*\)|[0-9]+(?:\s*,\s*[0-9]+)+)\s*")
-_DIGITS: Final = re.compile(r"([0-9]+)")
 
 
 def as_list(value: Any) -> list[Any] | None:
-    """Return the numbers of a clock that is a list, or is written as one; else None."""
+    """Return the numbers of a clock that is a list, or text that looks like one; else None."""
     if isinstance(value, list | tuple):
         return list(value)
-    written = _LIST.fullmatch(value) if isinstance(value, str) else None
-    digits = _DIGITS.findall(written[0]) if written else [""]
+    match = _LIST.fullmatch(value) if isinstance(value, str) else None
+    digits = _DIGITS.findall(match[0]) if match else [""]
     return list(map(int, digits)) if 0 < max(map(len, digits), default=0) <= DIGITS_MAX else None
 
 
 def natural_key(name: str) -> tuple[Any, ...]:
-    """Return what to sort names by, so that vm2 is before vm10."""
+    """Return a key to sort names by in natural order: vm2 before vm10."""
     parts = enumerate(_DIGITS.split(name))
     plain = ((place, part.lstrip("0") if place % 2 else part) for place, part in parts)
     return tuple((len(part), part) if place % 2 else part for place, part in plain), name
 
 
 def lists_to_entries(clocks: Sequence[Any], hosts: Sequence[str]) -> list[Any] | None:
-    """Return clocks with each list as entries by name; None where that would be guessed.
+    """Return clocks with each list as entries by name; None where that would be a guess.
 
-    hosts: the rows' processes. A value that is neither list nor clock stays.
+    `hosts`: the rows' processes. A value that is neither a list nor a clock stays.
     """
     lists = [as_list(clock) for clock in clocks]
     names = sorted({host for host in hosts if host}, key=natural_key)
@@ -283,7 +288,143 @@ def lists_to_entries(clocks: Sequence[Any], hosts: Sequence[str]) -> list[Any] |
 
 
 def _is_clock(value: Any) -> bool:
-    """Whether a value that is no list may be a clock of another form."""
+    """Whether a value that is not a list may be a clock of another form."""
     if isinstance(value, str):
         return value.lstrip()[:1] == "{" or value.strip().isdecimal()
     return isinstance(value, dict | int | float) and not is_empty(value)
+
+
+# Dotted timestamps.
+
+DOTTED_CLOCKS: Final = ("vector", "matrix", "hybrid")
+HYBRID_NS_MIN: Final = 10**12  # of two numbers, the first is a time from here on
+
+_DOTTED: Final = re.compile(r"-?[0-9]+(?:[./]-?[0-9]+)*")
+_CLOCK_BEGINNINGS: Final = tuple("0123456789{[(")
+
+
+class WidthError(Exception):
+    """A timestamp of as many numbers as no clock of these processes has; `row`: its row."""
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(reason)
+        self.row = row
+
+
+def is_dotted(values: Sequence[Any]) -> bool:
+    """Whether the first clock in a column is a dotted timestamp."""
+    texts = (value.strip() for value in values if isinstance(value, str))
+    first = next((text for text in texts if text[:1] in _CLOCK_BEGINNINGS), "{")
+    return _DOTTED.fullmatch(first) is not None
+
+
+def split_valid(clock: str, values: Sequence[Any]) -> tuple[list[str | None], RowErrors]:
+    """Return the dotted timestamps of a column, None where there is none, and the malformed ones.
+
+    `clock`: one of DOTTED_CLOCKS, for the reasons.
+    """
+    texts: list[str | None] = []
+    errors: RowErrors = {}
+    for row, value in enumerate(values):
+        text = None if is_empty(value) else str(value).strip()
+        if text is not None and not _is_valid(text):
+            errors[row] = (
+                f"the {clock} timestamp {shorten(text)} is not whole numbers separated by dots"
+            )
+        texts.append(text if row not in errors else None)
+    return texts, errors
+
+
+def _is_valid(text: str) -> bool:
+    if not _DOTTED.fullmatch(text):
+        return False
+    return len(text) < DIGITS_MAX or all(
+        len(number) <= DIGITS_MAX and int(number) <= _LARGEST for number in _DIGITS.findall(text)
+    )
+
+
+def wrong_width_rows(
+    clock: str, texts: Sequence[str | None], with_events: int, processes: int
+) -> RowErrors:
+    """Return the rows whose timestamp has a wrong count of numbers, and why.
+
+    `with_events` of the `processes` have events. Timestamps count these or all,
+    whichever fits more rows. Raises WidthError if no row fits.
+    """
+    widths = [None if text is None else _count_of_numbers(text) for text in texts]
+    rows_of = Counter(width for width in widths if width is not None)
+    fitting = max(
+        (_width(clock, with_events), _width(clock, processes)), key=lambda width: rows_of[width]
+    )
+    if len(rows_of) < 2 and (not rows_of or fitting in rows_of):
+        return {}
+    reasons = {
+        row: f"the {clock} timestamp {shorten(text)} has {width} numbers, not {fitting}, as "
+        f"it must have for {with_events} processes"
+        for row, (text, width) in enumerate(zip(texts, widths, strict=True))
+        if width not in (None, fitting)
+    }
+    if fitting not in rows_of:
+        raise WidthError(*next(iter(reasons.items())))
+    return reasons
+
+
+def read_dotted(
+    clock: str, texts: Sequence[str | None], names: Sequence[str], with_events: int
+) -> Timestamps:
+    """Read dotted timestamps that all have as many numbers.
+
+    `names`: of all processes; the first `with_events` have events. Timestamps
+    count these, in their order, or all: then in the order in which machines are
+    named (A to Z, AA …), as in a table of ours. Raises WidthError where they count
+    all and the processes are in no such order.
+    """
+    first = next((text for text in texts if text is not None), None)
+    order = list(range(with_events))
+    if first is not None and _count_of_numbers(first) != _width(clock, with_events):
+        order = sorted(range(len(names)), key=lambda place: (len(names[place]), names[place]))
+        if [one for one in order if one < with_events] != [*range(with_events)]:
+            raise WidthError(
+                texts.index(first),
+                f"the {clock} timestamp {shorten(first)} is of {len(names)} processes, and in "
+                "which order is not known",
+            )
+    return _renumbered(from_texts(clock, texts), order, len(names))
+
+
+def clock_of(texts: Sequence[Any], processes: int) -> str:
+    """Return which clock wrote a table's column `timestamp`, one of DOTTED_CLOCKS, by its form.
+
+    Two numbers of two `processes` may be either of two clocks: a hybrid clock's
+    first number is a time, and large.
+    """
+    valid = [text for text in split_valid("vector", texts)[0] if text is not None]
+    if any("/" in text for text in valid):
+        return "matrix"
+    if all(text.count(".") == 1 for text in valid):
+        are_large = all(int(text.split(".")[0]) >= HYBRID_NS_MIN for text in valid)
+        return "hybrid" if processes != 2 or are_large else "vector"
+    return "vector"
+
+
+def _count_of_numbers(text: str) -> int:
+    return 1 + text.count(".") + text.count("/")
+
+
+def _width(clock: str, processes: int) -> int:
+    """Return how many numbers a timestamp of a clock has."""
+    return {"vector": processes, "matrix": processes**2, "hybrid": 2}[clock]
+
+
+def _renumbered(held: Timestamps, order: Sequence[int], processes: int) -> Timestamps:
+    """Number the entries by positions; `order`: the position of each process that they count."""
+    if held.clock == "hybrid" or (len(order) == processes and list(order) == sorted(order)):
+        return held
+    position, counted = np.array(order, np.int64), held.entries.astype(np.int64)
+    if held.clock == "matrix":
+        entries = position[counted // len(order)] * processes + position[counted % len(order)]
+    else:
+        entries = position[counted]
+    row = np.repeat(np.arange(len(held.starts) - 1), np.diff(held.starts))
+    sorting = np.lexsort((entries, row))
+    return held._replace(entries=entries[sorting].astype(np.int32), values=held.values[sorting])

@@ -1,79 +1,84 @@
-"""GoVector: a file `NAME-Log.txt` a process, two lines an event: name and clock, then its text.
+"""GoVector: a file `NAME-Log.txt` per process, two lines per event: name and clock, then its text.
 
-A file that was appended to holds several executions, parted by lines such as
-`=== Execution #…  ===`; the first of all files are one execution, the second
-the next. Text may begin with a priority, and a record with a time in
+A file that was appended to holds several executions, separated by lines such as
+`=== Execution #…  ===`; `align_executions` says which of several files belong
+together. Text may begin with a priority, and a record with a time in
 nanoseconds. The format holds the vector clock, the time and the text; which
 message an event received follows from the clocks. All else is lost, but where
-events are missing a line says so, which no reader takes for an event.
+events are missing we write a line that says so, which no reader takes for an
+event.
 """
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
-from driftlab.foreign.patterns import compile_pattern
-from driftlab.foreign.records import Records
-from driftlab.foreign.text import read_text
-from driftlab.foreign.text_columns import TextColumns, escape_delimiter, one_line, write_text
-from driftlab.foreign.text_log import executions_of, pieces_of
+from driftlab.foreign.log_file import LogFile, ReadOptions
+from driftlab.foreign.records import LabelledRecords, Records
+from driftlab.foreign.text_columns import (
+    TextColumns,
+    UnwritableError,
+    escape_delimiter,
+    one_line,
+    write_text,
+)
+from driftlab.foreign.text_log import compile_pattern, find_executions
+from driftlab.foreign.trace_builder import Execution, build_executions
 from driftlab.journal.files import UnreadableError
 
 SUFFIX: Final = "-Log.txt"
-NAME_BYTES_MAX: Final = 240  # of a process, if its log's file is to be named after it
+NAME_BYTES_MAX: Final = 240  # of a process whose log's file is named after it
 PATTERN: Final = r"^(?:(?<time_ns>-?\d+) )?(?<host>\S+) (?<clock>{.*})\n(?<event>.*)$"
 DELIMITER: Final = r"^(?:-?\d+[ \t]*\n)?\s*=== Execution #(?<trace>.*?) *===[ \t]*$"
+PRIORITY_ROWS: Final = 100  # in which a log that has priorities has one
+
 _PRIORITY: Final = re.compile(r"\[?(DEBUG|INFO|WARNING|ERROR|FATAL)(?:\]\s*|-)")
 
 
-def read(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
-    """Read the logs of one run, a file a process. Raises DriftlabError."""
-    patterns = [compile_pattern(each, ("host", "clock")) for each in asked.patterns or (PATTERN,)]
-    delimiter = compile_pattern(asked.delimiter or DELIMITER)
+def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
+    """Read the logs of one run, a file per process. Raises DriftlabError."""
+    sources = options.patterns or (PATTERN,)
+    patterns = [compile_pattern(each, ("host", "clock")) for each in sources]
+    delimiter = compile_pattern(options.delimiter or DELIMITER)
     files = []
-    for path in paths:
-        text = read_text(path, asked.encoding)
-        if not text.text.strip() and len(paths) == 1:
+    for log in logs:
+        text = log.read_text()
+        if not text.text.strip() and len(logs) == 1:
             raise UnreadableError(f"{text.name}: empty")
-        pieces = pieces_of(text, patterns, delimiter)
-        files.append([(label, _parted(rows)) for label, rows in pieces])
-    return executions_of(files, asked)
+        found = find_executions(text, patterns, delimiter)
+        files.append([LabelledRecords(label, _split_priority(rows)) for label, rows in found])
+    return build_executions(files, options.time_unit)
 
 
-def _parted(rows: Records) -> Records:
-    """Part the priority from the text where there is one."""
-    texts = rows.fields.get("event")
-    if not texts or not any(_PRIORITY.match(text) for text in texts[:100]):
-        return rows
+def _split_priority(records: Records) -> Records:
+    """Return records with the priority in a field of its own, if they have priorities."""
+    texts = records.fields.get("event")
+    if not texts or not any(_PRIORITY.match(text) for text in texts[:PRIORITY_ROWS]):
+        return records
     found = [_PRIORITY.match(text) for text in texts]
-    fields: dict[str, list[Any]] = {
-        **rows.fields,
+    fields = {
+        **records.fields,
         "event": [t[m.end() :] if m else t for t, m in zip(texts, found, strict=True)],
         "priority": [m[1] if m else None for m in found],
     }
-    return rows._replace(fields=fields)
+    return records._replace(fields=fields)
 
 
 def write(executions: Sequence[Execution], path: Path) -> None:
-    """Write a file for each process into a folder, or one file if its name ends in -Log.txt.
+    """Write a file per process into a folder, or one file if its name ends in -Log.txt.
 
-    Raises UnwritableError.
+    Raises UnwritableError where a process's name cannot be a file's, or where the
+    folder holds files that would be read as part of the log.
     """
     if path.name.endswith(SUFFIX):
-        write_text(path, [line for each in _logs(executions).values() for line in each])
+        write_text(path, _lines_of_one_file(executions))
         return
     if path.exists() and not path.is_dir():
         raise UnwritableError(f"{path}: is a file; give a folder, or a name that ends in {SUFFIX}")
-    logs = _logs(executions)
+    logs = _lines_by_process(executions)
     for name in logs:
-        if (
-            name.startswith(".")
-            or "/" in name
-            or "\\" in name
-            or len(name.encode()) > NAME_BYTES_MAX
-        ):
+        if not _can_be_file_name(name):
             raise UnwritableError(
                 f"govector: the process {name[:40]!r} cannot be a file's name; "
                 f"give a name that ends in {SUFFIX}, for one file of all"
@@ -92,22 +97,48 @@ def write(executions: Sequence[Execution], path: Path) -> None:
         write_text(path / f"{name}{SUFFIX}", lines)
 
 
-def _logs(executions: Sequence[Execution]) -> dict[str, list[str]]:
-    """Return the lines of each process's log; where events are missing, one that says so."""
-    if len(executions) > 1 and len({tuple(each.trace.names) for each in executions}) > 1:
-        raise UnwritableError("govector: the executions are not of the same processes")
+def _can_be_file_name(name: str) -> bool:
+    has_folder = name.startswith(".") or "/" in name or "\\" in name
+    return not has_folder and len(name.encode()) <= NAME_BYTES_MAX
+
+
+def _lines_by_process(executions: Sequence[Execution]) -> dict[str, list[str]]:
+    """Return each process's log; every one has every delimiter, so that executions align."""
     logs: dict[str, list[str]] = {name: [] for each in executions for name in each.trace.names}
     for number, execution in enumerate(executions, 1):
-        written = TextColumns(execution.trace, "govector")
         if len(executions) > 1:
             for lines in logs.values():
-                lines.append(f" \n=== Execution #{one_line(execution.label) or number}  ===")
-        lacking = set(execution.trace.gaps.tolist())
-        has_times = execution.trace.columns.time_ns is not None
-        times = [f"{time} " for time in written.times()] if has_times else [""] * len(written)
-        rows = zip(times, written.hosts(), written.clocks(), written.events(), strict=True)
-        for row, (time, host, clock, text) in enumerate(rows):
-            if row in lacking:
-                logs[host].append(f"{host}: events are missing here")
-            logs[host].append(f"{time.lstrip()}{host} {clock}\n{escape_delimiter(DELIMITER, text)}")
+                lines.append(_delimiter(execution, number))
+        for host, lines in _records(execution):
+            logs[host] += lines
     return logs
+
+
+def _lines_of_one_file(executions: Sequence[Execution]) -> list[str]:
+    """Return one log of all processes, execution after execution."""
+    log: list[str] = []
+    for number, execution in enumerate(executions, 1):
+        if len(executions) > 1:
+            log.append(_delimiter(execution, number))
+        for _, lines in _records(execution):
+            log += lines
+    return log
+
+
+def _delimiter(execution: Execution, number: int) -> str:
+    return f" \n=== Execution #{one_line(execution.label) or number}  ==="
+
+
+def _records(execution: Execution) -> list[tuple[str, list[str]]]:
+    """Return each event's process and its lines; where events are missing, one that says so."""
+    trace = TextColumns(execution.trace, "govector")
+    gaps = set(execution.trace.gaps.tolist())
+    has_times = execution.trace.columns.time_ns is not None
+    times = [f"{time} " for time in trace.times()] if has_times else [""] * len(trace)
+    rows = zip(times, trace.hosts(), trace.clocks(), trace.events(), strict=True)
+    records = []
+    for row, (time, host, clock, text) in enumerate(rows):
+        lines = [f"{host}: events are missing here"] if row in gaps else []
+        lines.append(f"{time.lstrip()}{host} {clock}\n{escape_delimiter(DELIMITER, text)}")
+        records.append((host, lines))
+    return records

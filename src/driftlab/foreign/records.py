@@ -1,34 +1,42 @@
-"""What every format is read into first: a value a field and record, in the file's order.
+"""Records: what every format is read into first, a value per field and record, in file order.
 
-What matched nothing is kept as stretches, with what is known of whose they may
-be, since an event may be missing there.
+What gave no record is kept as UnmatchedText, with what is known of the process
+whose event it may be, since an event may be missing there.
 
-Where an event of a process may be missing: what could not be read lies before the next one.
-
-A stretch that matched nothing may be an event of any process that has events
-before and after it in the same file; if it begins with the name of a process,
-only of that; in a file of one process it is of that. A record whose process is
-known is missing there alone.
+Two rules live here. *Which executions of several files belong together*:
+those of one label, or, where labels do not decide, those of one position, and
+only if all files have equally many (`align_executions`). *Where an event of a
+process may be missing* (`gaps_of`): text that matched nothing may be an event of
+any process that has events before and after it in the same file; if it begins
+with a process's name, only of that process; in a file of one process, of that.
+A record that cannot be read but names its process is missing there alone.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from driftlab.foreign.patterns import PatternMatches
-from driftlab.foreign.text import Text
-from driftlab.model.columns import Array
+from driftlab.arrays import IntArray
+from driftlab.journal.files import UnreadableError
 
-SHOWN_CHARS_MAX: Final = 60  # of a stretch, in its reason
+Values: TypeAlias = list[Any]  # of a field: texts, or values of JSON and Parquet
+
+TEXT_CHARS_SHOWN: Final = 60  # of text that gave no record, in its reason
+
+_WORD: Final = re.compile(r"[^\s\"'{}()\[\],;=<>|:]+")
+_TIME_OF_DAY: Final = re.compile(r"\d:\d\d")
 
 
 class UnmatchedText(NamedTuple):
-    """Lines that gave no event: the file's number, the first line, why, and whose they may be.
+    """Lines that gave no event.
 
-    text: what stands there, where it could be anybody's event. host: whose
-    event it is, if that is known. Both None: it is nobody's event.
+    file: number of the file. line: the first of them, from 1. reason: why they
+    gave none. text: what they hold, where it could be any process's event. host:
+    the process whose event it is, if that is known. Both None: it is no event.
     """
 
     file: int
@@ -41,168 +49,280 @@ class UnmatchedText(NamedTuple):
 class Records(NamedTuple):
     """Records as columns, each as long as `lines`.
 
-    lines i8: of each record, in the file that file i4 says. files: their names.
+    fields: values by the log's own names. lines i8: the line of each record, from
+    1. file i4: the file of each record, a position in `files`, which are names.
+    unread: what gave no record.
     """
 
-    fields: dict[str, list[Any]]
-    lines: Array
-    file: Array
+    fields: dict[str, Values]
+    lines: IntArray
+    file: IntArray
     files: list[str]
     unread: list[UnmatchedText]
 
 
-def find_records(text: Text, match: PatternMatches, begin: int = 0, end: int = -1) -> Records:
-    """Return what patterns found in a text, between two places, and what they did not."""
-    end = len(text.text) if end < 0 else end
-    starts = np.array(match.starts, np.int64)
-    lines = text.line_of(starts)
-    low, high = (int(text.line_of(np.array([place]))[0]) for place in (begin, end))
-    unread = [
-        UnmatchedText(0, one.line, one.reason, "") for one in text.unread if low <= one.line <= high
-    ]
-    unread += unmatched_texts(text, match, begin, end)
-    file = np.zeros(len(starts), np.int32)
-    return Records(dict(match.groups), lines, file, [text.name], unread)
+class LabelledRecords(NamedTuple):
+    """The records of one execution in one file, and the execution's label, which may be empty."""
+
+    label: str
+    records: Records
 
 
-def unmatched_texts(text: Text, match: PatternMatches, begin: int, end: int) -> list[UnmatchedText]:
-    """Return what stands between records and is not blank."""
-    lows = np.concatenate([[begin], np.array(match.ends, np.int64)])
-    highs = np.concatenate([np.array(match.starts, np.int64), [end]])
-    found = []
-    for gap in np.flatnonzero(highs - lows > 1).tolist():
-        low, high = int(lows[gap]), int(highs[gap])
-        between = text.text[low:high]
-        inner = between.strip()
-        if inner:
-            place = low + between.index(inner[0])
-            line = int(text.line_of(np.array([place]))[0])
-            found.append(UnmatchedText(0, line, _reason(inner), inner))
-    return found
+def records_of_file(
+    name: str, fields: dict[str, Values], lines: IntArray, unread: list[UnmatchedText]
+) -> Records:
+    """Return the records of one file, with its unread lines in order.
+
+    `name`: of the file. `lines` i8: of each record. `fields`: values by name.
+    """
+    unread.sort(key=lambda each: each.line)
+    return Records(fields, lines, np.zeros(len(lines), np.int32), [name], unread)
 
 
-def _reason(inner: str) -> str:
-    lines = inner.count("\n") + 1
-    first = inner[: inner.find("\n")] if lines > 1 else inner
-    shown = first if len(first) <= SHOWN_CHARS_MAX else f"{first[:SHOWN_CHARS_MAX]}…"
-    return f"matches nothing: {shown}" if lines == 1 else f"{lines} lines match nothing: {shown} …"
+def shorten_line(line: str) -> str:
+    """Return a line as a reason shows it."""
+    return line if len(line) <= TEXT_CHARS_SHOWN else f"{line[:TEXT_CHARS_SHOWN]}…"
 
 
 def concatenate_records(parts: Sequence[Records]) -> Records:
-    """Put the records of several files, or pieces of one, one after the other."""
+    """Put the records of several files, or several pieces of one, one after the other."""
     if len(parts) == 1:
         return parts[0]
     names = list(dict.fromkeys(name for part in parts for name in part.fields))
     files = list(dict.fromkeys(name for part in parts for name in part.files))
-    place = {name: number for number, name in enumerate(files)}
-    fields: dict[str, list[Any]] = {name: [] for name in names}
+    number_of = {name: number for number, name in enumerate(files)}
+    fields: dict[str, Values] = {name: [] for name in names}
     for part in parts:
         for name in names:
             fields[name] += part.fields.get(name) or [None] * len(part.lines)
     numbered = [
-        np.array([place[name] for name in part.files], np.int32)[part.file] for part in parts
+        np.array([number_of[name] for name in part.files], np.int32)[part.file] for part in parts
     ]
     unread = [
-        stretch._replace(file=place[part.files[stretch.file]])
+        each._replace(file=number_of[part.files[each.file]])
         for part in parts
-        for stretch in part.unread
+        for each in part.unread
     ]
-    return Records(
-        fields,
-        np.concatenate([part.lines for part in parts]),
-        np.concatenate(numbered),
-        files,
-        unread,
-    )
+    lines = np.concatenate([part.lines for part in parts])
+    return Records(fields, lines, np.concatenate(numbered), files, unread)
 
 
-_WORD: Final = re.compile(r"[^\s\"'{}()\[\],;=<>|:]+")
+# Which executions of several files belong together.
+
+
+def align_executions(files: Sequence[Sequence[LabelledRecords]]) -> list[LabelledRecords]:
+    """Return the executions of a log of several files, each with its records from all of them.
+
+    `files`: of each file what stands before its first delimiter (all, where it
+    has none), then what follows each delimiter, with the label found in it; also
+    what is empty, since a process may have no event in an execution.
+
+    Executions of one label are one execution, in the order in which files have
+    them. Labels do not decide if one is empty, if a file has one twice, or if they
+    are times of day, which processes take each for themselves, unless one file
+    has them all. Then executions are counted: the first of all files is one, the
+    second the next. Raises UnreadableError where the files have not equally many,
+    or have labels in orders that contradict each other.
+    """
+    has_preamble = any(len(file[0].records.lines) for file in files)
+    if not has_preamble:
+        files = [_without_preamble(file) for file in files]
+    holding = [file for file in files if _has_records(file)]
+    parts: dict[Any, list[LabelledRecords]] = {}
+    if _labels_decide(holding, has_preamble=has_preamble):
+        parts = {label: [] for label in _order_of_labels(holding)}
+        for file in holding:
+            for each in file:
+                parts[each.label].append(each)
+    else:
+        _require_equal_counts(holding)
+        parts = dict(enumerate(map(list, zip(*holding, strict=True))))
+    empty = [each for file in files if not _has_records(file) for each in file]
+    executions = list(parts.values()) or [[]]
+    executions[0] = executions[0] + empty
+    return [_joined(each) for each in executions if each]
+
+
+def _without_preamble(file: Sequence[LabelledRecords]) -> Sequence[LabelledRecords]:
+    """Leave out what stands before the first delimiter; what is unread there counts after it."""
+    if len(file) < 2:
+        return file
+    preamble, (label, first), *others = file
+    first = first._replace(unread=[*preamble.records.unread, *first.unread])
+    return [LabelledRecords(label, first), *others]
+
+
+def _has_records(file: Sequence[LabelledRecords]) -> bool:
+    return any(len(each.records.lines) for each in file)
+
+
+def _labels(file: Sequence[LabelledRecords]) -> list[str]:
+    return [each.label for each in file]
+
+
+def _labels_decide(files: Sequence[Sequence[LabelledRecords]], *, has_preamble: bool) -> bool:
+    """Whether executions that belong together have the same label; see `align_executions`.
+
+    `has_preamble`: the first of each file comes before its delimiters; so it has no label.
+    """
+    labels = [_labels(file) for file in files]
+    if any(len(set(each)) < len(each) or "" in each[int(has_preamble) :] for each in labels):
+        return False
+    every = {label for each in labels for label in each}
+    if any(len(each) == len(every) for each in labels):
+        return True
+    return not all(_TIME_OF_DAY.search(label) for label in every - {""})
+
+
+def _order_of_labels(files: Sequence[Sequence[LabelledRecords]]) -> list[str]:
+    try:
+        return _merged_order([_labels(file) for file in files])
+    except CycleError as error:
+        one, other = error.args[1][:2]
+        raise UnreadableError(
+            f"{files[0][0].records.files[0]} and other files: executions {one or '(no label)'} and "
+            f"{other} stand in different orders; read one file at a time"
+        ) from None
+
+
+def _merged_order(sequences: Sequence[Sequence[str]]) -> list[str]:
+    """Return all labels so that each sequence keeps its order; else in order of occurrence.
+
+    Raises CycleError where two sequences contradict each other.
+    """
+    occurrence: dict[str, int] = {}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for labels in sequences:
+        for label, before in zip(labels, [None, *labels], strict=False):
+            occurrence.setdefault(label, len(occurrence))
+            sorter.add(label, *(() if before is None else (before,)))
+    sorter.prepare()
+    merged: list[str] = []
+    ready: list[tuple[int, str]] = []
+    while sorter.is_active():
+        for label in sorter.get_ready():
+            heappush(ready, (occurrence[label], label))
+        label = heappop(ready)[1]
+        merged.append(label)
+        sorter.done(label)
+    return merged
+
+
+def _require_equal_counts(files: Sequence[Sequence[LabelledRecords]]) -> None:
+    for file in files[1:]:
+        if len(file) != len(files[0]):
+            one, other = (each[0].records.files[0] for each in (files[0], file))
+            executions = "1 execution" if len(file) == 1 else f"{len(file)} executions"
+            raise UnreadableError(
+                f"{other}: {executions}, but {len(files[0])} in {one}, and no labels that say "
+                "which belong together; read one file at a time"
+            )
+
+
+def _joined(parts: Sequence[LabelledRecords]) -> LabelledRecords:
+    """Return one execution out of its parts; what is empty adds nothing."""
+    label = next((each.label for each in parts if each.label), "")
+    records = [each.records for each in parts]
+    held = [each for each in records if len(each.lines) or each.unread] or records[:1]
+    return LabelledRecords(label, concatenate_records(held))
+
+
+# Where an event of a process may be missing.
 
 
 def gaps_of(
     unmatched: Sequence[UnmatchedText],
     names: Sequence[str],
-    starts: Array,
-    file: Array,
-    line: Array,
-) -> Array:
-    """Return rows, rising, before which something of the same process may be missing."""
+    starts: IntArray,
+    file: IntArray,
+    line: IntArray,
+) -> IntArray:
+    """Return the rows, rising, before which an event of the same process may be missing, i8.
+
+    `unmatched`: what gave no event. `names`: of the processes, whose rows begin at
+    `starts` i8. `file` i4 and `line` i8: where each row stands.
+    """
     if not unmatched or not len(line):
         return np.zeros(0, np.int64)
     # A place is a file and a line in one number.
     span = int(max(line.max(), max(each.line for each in unmatched))) + 2
     places = file.astype(np.int64) * span + line
-    numbers = {name: number for number, name in enumerate(names)}
-    own: dict[int, list[int]] = {}  # of each process: places where a record of it is missing
-    maybe: dict[int, list[int]] = {}  # and where one may be
-    anybody: list[int] = []
-    alone = _lone_processes(starts, file)
+    position = {name: number for number, name in enumerate(names)}
+    missing: dict[int, list[int]] = {}  # of each process: where a record of it is missing
+    maybe_missing: dict[int, list[int]] = {}  # and where one may be
+    anybodys: list[int] = []
+    process_of_file = _processes_of_files(starts, file)
     for each in unmatched:
         place = each.file * span + each.line
         if each.host is not None:
-            if each.host in numbers:
-                own.setdefault(numbers[each.host], []).append(place)
+            if each.host in position:
+                missing.setdefault(position[each.host], []).append(place)
         elif each.text is not None:
-            named = _processes_named(each, numbers, alone)
-            for process in named:
-                maybe.setdefault(process, []).append(place)
-            if not named:
-                anybody.append(place)
-    holes: set[int] = set(_between(anybody, starts, places, file).tolist())
-    for process, missing in own.items():
-        holes |= _after(missing, process, starts, places, span, needs_before=False)
-    for process, missing in maybe.items():
-        holes |= _after(missing, process, starts, places, span, needs_before=True)
-    return np.array(sorted(holes), np.int64)
+            process = _process_named(each, position, process_of_file)
+            if process is None:
+                anybodys.append(place)
+            else:
+                maybe_missing.setdefault(process, []).append(place)
+    gaps = set(_rows_after_any(anybodys, starts, places, file).tolist())
+    for process, at in missing.items():
+        gaps |= _rows_after(at, process, starts, places, span, needs_before=False)
+    for process, at in maybe_missing.items():
+        gaps |= _rows_after(at, process, starts, places, span, needs_before=True)
+    return np.array(sorted(gaps), np.int64)
 
 
-def _processes_named(
-    each: UnmatchedText, numbers: Mapping[str, int], alone: Mapping[int, int]
-) -> set[int]:
-    """Return the process of which a stretch is: whose name it begins with, or whose file it is in.
+def _process_named(
+    each: UnmatchedText, position: Mapping[str, int], process_of_file: Mapping[int, int]
+) -> int | None:
+    """Return the process that a text belongs to: its file's, or the one that it begins with.
 
-    A name further on may be that of a peer, `receive from B`.
+    A name further on may be a peer's, as in `receive from B`.
     """
-    if each.file in alone:
-        return {alone[each.file]}
+    if each.file in process_of_file:
+        return process_of_file[each.file]
     first = _WORD.search(each.text or "")
-    return {numbers[first[0]]} if first and first[0] in numbers else set()
+    return position.get(first[0]) if first else None
 
 
-def _lone_processes(starts: Array, file: Array) -> dict[int, int]:
-    """Return the files all of whose records are of one process, and which that is."""
+def _processes_of_files(starts: IntArray, file: IntArray) -> dict[int, int]:
+    """Return the process of each file all of whose records are one process's."""
     process = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    alone = {}
+    found = {}
     for number in np.unique(file).tolist():
         inside = np.unique(process[file == number])
         if len(inside) == 1:
-            alone[int(number)] = int(inside[0])
-    return alone
+            found[int(number)] = int(inside[0])
+    return found
 
 
-def _after(
-    missing: Sequence[int], process: int, starts: Array, places: Array, span: int,
+def _rows_after(
+    missing: Sequence[int], process: int, starts: IntArray, places: IntArray, span: int,
     *, needs_before: bool,
 ) -> set[int]:  # fmt: skip
-    """Return the row of a process that comes next after each place, in the same file."""
+    """Return the row of a process that comes next after each place, in the same file.
+
+    `needs_before`: only where a row of it in this file comes before the place too.
+    """
     low, high = int(starts[process]), int(starts[process + 1])
     order = np.argsort(places[low:high], kind="stable")
-    mine: Array = places[low:high][order]
+    own = places[low:high][order]
     found = set()
-    for place, after in zip(missing, np.searchsorted(mine, missing).tolist(), strict=True):
+    for place, after in zip(missing, np.searchsorted(own, missing).tolist(), strict=True):
         file = place // span
-        before_too = after > 0 and mine[after - 1] // span == file
-        is_there = after < len(mine) and mine[after] // span == file
-        if is_there and (before_too or not needs_before):
+        has_before = after > 0 and own[after - 1] // span == file
+        has_after = after < len(own) and own[after] // span == file
+        if has_after and (has_before or not needs_before):
             found.add(low + int(order[after]))
     return found
 
 
-def _between(anybody: Sequence[int], starts: Array, places: Array, file: Array) -> Array:
-    """Return rows that have a stretch between them and the row before, in the same file."""
-    if not anybody:
+def _rows_after_any(
+    anybodys: Sequence[int], starts: IntArray, places: IntArray, file: IntArray
+) -> IntArray:
+    """Return the rows that such a place separates from the row before, in the same file."""
+    if not anybodys:
         return np.zeros(0, np.int64)
-    before: Array = np.searchsorted(np.sort(np.array(anybody, np.int64)), places)
-    is_after: Array = (before[1:] > before[:-1]) & (file[1:] == file[:-1])
-    rows: Array = np.flatnonzero(is_after) + 1
+    before = np.searchsorted(np.sort(np.array(anybodys, np.int64)), places)
+    is_after = (before[1:] > before[:-1]) & (file[1:] == file[:-1])
+    rows = np.flatnonzero(is_after) + 1
     return rows[~np.isin(rows, starts)]

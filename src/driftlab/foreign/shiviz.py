@@ -1,31 +1,45 @@
-"""ShiViz: vector clocks as JSON, found by a regular expression that the file itself may carry.
+"""ShiViz and TSViz: vector clocks as JSON, found by a pattern that the file may carry itself.
 
 A file for the viewer begins with two lines, the pattern of a record and that of
-the delimiter between executions (empty where there is one), then comes the log.
-A file without them is read by the forms that the vector clock libraries write.
-Of the rest of an event the format holds what further groups tell; we write
-such groups for every column, so that nothing but the lines' numbers is lost.
+the delimiter between executions (empty where there is one execution); then comes
+the log. A file without them is read in the forms that vector clock libraries
+write. The format holds what the pattern's groups hold; we write a group for
+every column, so that nothing but line numbers is lost.
+
+TSViz is ShiViz with the physical time of every event, in the group `timestamp`.
+The viewer asks for the unit of the times, and so do we (`--time-unit`, else
+nanoseconds). We write nanoseconds.
 """
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from re import Pattern
 from typing import Final
 
-from driftlab.foreign.options import Execution, ReadOptions
-from driftlab.foreign.patterns import compile_pattern, find
-from driftlab.foreign.records import Records
-from driftlab.foreign.text import Text, read_text
-from driftlab.foreign.text_columns import TextColumns, escape_delimiter, one_line, write_text
-from driftlab.foreign.text_log import executions_of, pieces_of
+from driftlab.foreign.log_file import LogFile, ReadOptions, Text
+from driftlab.foreign.records import LabelledRecords
+from driftlab.foreign.text_columns import (
+    NONE,
+    TextColumns,
+    UnwritableError,
+    escape_delimiter,
+    one_line,
+    write_text,
+)
+from driftlab.foreign.text_log import compile_pattern, find, find_executions
+from driftlab.foreign.trace_builder import Execution, build_executions
 from driftlab.journal.files import UnreadableError
 
 CLOCK_FIRST: Final = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
 EVENT_FIRST: Final = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
 ON_ONE_LINE: Final = r"^(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)"
+TIMED_CLOCK_FIRST: Final = r"^(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
+TIMED_EVENT_FIRST: Final = r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
 NEEDED: Final = ("host", "clock", "event")
+TIMED_NEEDED: Final = ("timestamp", *NEEDED)
 DELIMITER: Final = r"^=== (?<trace>.*) ===$"
-HEADER_CHARS: Final = 10_000  # in which a record may follow the first line
+HEAD_CHARS: Final = 10_000  # in which there is a record
 
 _HEADER: Final = re.compile(r"\(\?P?<(?:host|clock|event)>")
 _CLOCK_LINE: Final = re.compile(r"\S* \{[^\n]*\}\s*$")
@@ -45,28 +59,55 @@ def default_pattern(text: str) -> str:
     return ON_ONE_LINE if _WHOLE_LINE.match(first) else EVENT_FIRST
 
 
-def read(
-    paths: Sequence[Path], asked: ReadOptions, needed: Sequence[str] = NEEDED
-) -> list[Execution]:
+def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     """Read files as ShiViz does. Raises DriftlabError."""
-    files = [_pieces(read_text(path, asked.encoding), asked, needed) for path in paths]
-    return executions_of(files, asked)
+    return _read(logs, options, NEEDED)
 
 
-def _pieces(text: Text, asked: ReadOptions, needed: Sequence[str]) -> list[tuple[str, Records]]:
-    if not text.text.strip():
-        raise UnreadableError(f"{text.name}: empty")
-    patterns, delimiter, begin = list(asked.patterns), asked.delimiter, 0
+def read_tsviz(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
+    """Read files as TSViz does. Raises DriftlabError."""
+    head = logs[0].head
+    if not options.patterns and not has_header(head):
+        first = head.lstrip().partition("\n")[0].rstrip()
+        pattern = TIMED_CLOCK_FIRST if first.endswith("}") else TIMED_EVENT_FIRST
+        options = options._replace(patterns=(pattern,))
+    return _read(logs, options, TIMED_NEEDED)
+
+
+def _read(logs: Sequence[LogFile], options: ReadOptions, needed: Sequence[str]) -> list[Execution]:
+    files = []
+    for log in logs:
+        text = log.read_text()
+        if not text.text.strip() and len(logs) == 1:
+            raise UnreadableError(f"{text.name}: empty")
+        files.append(_executions(text, options, needed))
+    return build_executions(files, options.time_unit)
+
+
+def _executions(text: Text, options: ReadOptions, needed: Sequence[str]) -> list[LabelledRecords]:
+    patterns, delimiter, begin = list(options.patterns), options.delimiter, 0
     if has_header(text.text):
         first, second, begin = _header(text.text)
         patterns = patterns or [first]
-        if second and _is_record(patterns[0], text.text, len(text.text.partition("\n")[0]) + 1):
-            second, begin = "", len(text.text.partition("\n")[0]) + 1  # the header is one line
+        after_first = len(text.text.partition("\n")[0]) + 1
+        if second and _is_record(patterns[0], text.text, after_first):
+            second, begin = "", after_first  # the header is one line
         delimiter = delimiter or second
+    between = compile_pattern(delimiter) if delimiter else None
     if not patterns:
-        patterns = [default_pattern(text.text)]
-    found = [compile_pattern(pattern, needed) for pattern in patterns]
-    return pieces_of(text, found, compile_pattern(delimiter) if delimiter else None, begin=begin)
+        head = text.text.lstrip()[:HEAD_CHARS]
+        patterns = [default_pattern(_without_delimiters(head, between))]
+    compiled = [compile_pattern(pattern, needed) for pattern in patterns]
+    return find_executions(text, compiled, between, begin=begin)
+
+
+def _without_delimiters(head: str, delimiter: Pattern[str] | None) -> str:
+    """Return the beginning of a text without the delimiters in it, to see how it is written."""
+    if delimiter is None:
+        return head
+    found = find([delimiter], head)
+    lows, highs = [0, *found.ends], [*found.starts, len(head)]
+    return "".join(head[low:high] for low, high in zip(lows, highs, strict=True))
 
 
 def _header(text: str) -> tuple[str, str, int]:
@@ -77,44 +118,52 @@ def _header(text: str) -> tuple[str, str, int]:
 
 
 def _is_record(pattern: str, text: str, place: int) -> bool:
-    """Whether a record begins at a place; a delimiter is a pattern itself, and no record."""
-    found = find([compile_pattern(pattern)], text, place, min(len(text), place + HEADER_CHARS))
+    """Whether a record begins at a place; a delimiter is a pattern itself, and not a record."""
+    found = find([compile_pattern(pattern)], text, place, min(len(text), place + HEAD_CHARS))
     return found.starts[:1] == [place]
 
 
 def write(executions: Sequence[Execution], path: Path) -> None:
-    """Write executions into one file that the viewer opens. Raises UnwritableError."""
-    write_text(path, log_of(executions, "shiviz"))
+    """Write executions into one file that ShiViz opens. Raises UnwritableError."""
+    write_text(path, _lines(executions, "shiviz"))
 
 
-def log_of(executions: Sequence[Execution], name: str, *, is_timed: bool = False) -> list[str]:
+def write_tsviz(executions: Sequence[Execution], path: Path) -> None:
+    """Write executions into one file that TSViz opens. Raises UnwritableError."""
+    for each in executions:
+        if len(each.trace) and not TextColumns(each.trace, "tsviz").has_times():
+            raise UnwritableError("tsviz: the log has no times to write")
+    write_text(path, _lines(executions, "tsviz", is_timed=True))
+
+
+def _lines(executions: Sequence[Execution], format: str, *, is_timed: bool = False) -> list[str]:
     """Return the lines of a log with its header; `is_timed`: each record begins with its time."""
-    written = [TextColumns(each.trace, name) for each in executions]
-    columns = list(dict.fromkeys(key for each in written for key in each.extra(is_timed)))
+    traces = [TextColumns(each.trace, format) for each in executions]
+    columns = list(dict.fromkeys(key for each in traces for key in each.extra(is_timed)))
     groups = " ".join(["(?<host>\\S*) (?<clock>{.*})", *(f"(?<{key}>\\S*)" for key in columns)])
-    stamp = "(?<timestamp>-?\\d*) " if is_timed else ""
-    many = len(executions) > 1
-    lines = [f"{stamp}{groups}\\n(?<event>.*)", DELIMITER if many else "", ""]
-    for number, (each, execution) in enumerate(zip(written, executions, strict=True), 1):
-        if many:
+    time = "(?<timestamp>-?\\d*) " if is_timed else ""
+    has_several = len(executions) > 1
+    lines = [f"{time}{groups}\\n(?<event>.*)", DELIMITER if has_several else "", ""]
+    for number, (each, execution) in enumerate(zip(traces, executions, strict=True), 1):
+        if has_several:
             lines.append(f"=== {one_line(execution.label) or number} ===")
         records = _records(each, columns, is_timed=is_timed)
-        lines += [_apart(record) for record in records] if many else records
+        lines += map(_without_delimiter, records) if has_several else records
     return lines
 
 
-def _apart(record: str) -> str:
+def _without_delimiter(record: str) -> str:
     """Return a record whose text cannot be taken for the line between two executions."""
     head, _, text = record.partition("\n")
     return f"{head}\n{escape_delimiter(DELIMITER, text)}"
 
 
-def _records(written: TextColumns, columns: Sequence[str], *, is_timed: bool) -> list[str]:
-    hosts, clocks, texts = written.hosts(), written.clocks(), written.events()
-    extra = written.extra(is_timed)
-    nothing = ["-"] * len(hosts)
+def _records(trace: TextColumns, columns: Sequence[str], *, is_timed: bool) -> list[str]:
+    hosts, clocks, texts = trace.hosts(), trace.clocks(), trace.events()
+    extra = trace.extra(is_timed)
+    nothing = [NONE] * len(hosts)
     held = [extra.get(key, nothing) for key in columns]
-    times = [f"{time} " for time in written.times()] if is_timed else [""] * len(hosts)
+    times = [f"{time} " for time in trace.times()] if is_timed else [""] * len(hosts)
     more = [" ".join(["", *row]) for row in zip(*held, strict=True)] if held else [""] * len(hosts)
     return [
         f"{time}{host} {clock}{rest}\n{text}"

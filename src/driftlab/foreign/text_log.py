@@ -1,115 +1,374 @@
-"""Any log of text: a pattern says where records are and what they tell, another parts executions.
+"""Any log of text: regular expressions say where its records are and what their fields are.
 
-The rooms of ShiViz, TSViz and GoVector are this with patterns of their own.
-Without a group `host` a folder must hold a file for each process: the file's
-name, without its last suffix, is the process's.
+The formats of ShiViz, TSViz and GoVector are this with patterns of their own.
+
+*Patterns* are written as in JavaScript or Python: `(?<host>…)` and
+`(?P<host>…)` are the same. As in the viewers, `^` and `$` match at the ends of a
+line and `.` matches any character but a line's end; a record may have several
+lines. Of several patterns the first takes all that it matches, the next what is
+left between. Another pattern, the delimiter, separates executions.
+
+*Time.* An expression such as `(a+)+$` tries exponentially many ways before it
+gives up. Python's engine looks for signals while it matches, so a timer of
+processor time stops it, at no cost to all others; another engine, or a process
+per log, would cost every log. A signal reaches the main thread only: in another
+thread patterns are matched in a child process, whose main thread can be stopped.
+The bound is for finding the next record, and it grows with the text, since all
+of it is gone through to find that nothing matches. A pattern that finds each
+record in time, but each slowly, is stopped too (RECORDS_PER_SECOND_MIN).
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-from re import Pattern
+import json
+import re
+import signal
+import sys
+import threading
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final, NamedTuple, TypeAlias
 
-from driftlab.foreign.options import Execution, ReadOptions
-from driftlab.foreign.patterns import (
-    PatternTimeError,
-    check_useful,
-    compile_pattern,
-    delimiters,
-    find,
+import numpy as np
+
+from driftlab.errors import DriftlabError
+from driftlab.foreign.fields import KNOWN
+from driftlab.foreign.log_file import LogFile, ReadOptions, Text
+from driftlab.foreign.records import (
+    LabelledRecords,
+    Records,
+    UnmatchedText,
+    records_of_file,
+    shorten_line,
 )
-from driftlab.foreign.records import Records, UnmatchedText, concatenate_records, find_records
-from driftlab.foreign.text import Text, process_of, read_text
-from driftlab.foreign.trace_builder import build_trace
+from driftlab.foreign.trace_builder import Execution, build_executions
 from driftlab.journal.files import UnreadableError
 
+PATTERN_CHARS_MAX: Final = 10_000
+SECONDS_MAX: Final = 5.0  # of processor time, for finding the next record
+SECONDS_PER_CHARACTER: Final = 1e-6  # and that much more, for the text that is searched
+TOTAL_SECONDS_MIN: Final = 20.0  # before all records together count as too slow
+RECORDS_PER_SECOND_MIN: Final = 20
 
-def read(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
-    """Read files of one log by the patterns asked for. Raises DriftlabError."""
-    if not asked.patterns:
+_CHECKS: Final = 5  # by the timer, within the bound
+_GROUP: Final = re.compile(r"(\\.)|\(\?<(?=[A-Za-z_$])|\\k<", re.DOTALL)
+_REFERENCE: Final = re.compile(r"\\k<([\w$]+)>")
+_DOLLAR: Final = re.compile(r"\(\?P[<=]([^>)]*\$[^>)]*)[>)]")
+_ADVICE: Final = (
+    "a repeated group that is repeated again, as in (a+)+, can take for ever; write it "
+    "without, or anchor it at the beginning of the line with ^"
+)
+
+# From, to, the groups, the number of the pattern.
+_Match: TypeAlias = tuple[int, int, tuple[str | None, ...], int]
+
+
+class PatternError(DriftlabError):
+    """A pattern that is not a regular expression, or lacks a group that it needs."""
+
+
+class PatternTimeError(UnreadableError):
+    """A pattern did not find the next record in time."""
+
+
+class PatternMatches(NamedTuple):
+    """The matches of patterns, in the order of the text: where they are, and groups by name."""
+
+    starts: list[int]
+    ends: list[int]
+    groups: dict[str, list[str | None]]
+
+
+# Reading a log by patterns.
+
+
+def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
+    """Read the files of one log by the patterns of `options`.
+
+    Without a group `host` there must be a file for each process, named after it.
+    Raises DriftlabError.
+    """
+    if not options.patterns:
         raise UnreadableError(
-            f"{paths[0]}: say how a line is to be read: --pattern '(?<host>\\S+) (?<event>.*)'"
+            f"{logs[0].name}: describe a line with --pattern '(?<host>\\S+) (?<event>.*)'"
         )
-    patterns = [compile_pattern(pattern) for pattern in asked.patterns]
-    check_useful(patterns, has_host=len(paths) > 1)
-    delimiter = None if asked.delimiter is None else compile_pattern(asked.delimiter)
+    patterns = [compile_pattern(pattern) for pattern in options.patterns]
+    require_useful(patterns, has_host=len(logs) > 1)
+    delimiter = compile_pattern(options.delimiter) if options.delimiter is not None else None
     files = [
-        pieces_of(
-            read_text(path, asked.encoding), patterns, delimiter, default_host=process_of(path)
-        )
-        for path in paths
+        find_executions(log.read_text(), patterns, delimiter, default_host=log.process)
+        for log in logs
     ]
-    return executions_of(files, asked)
+    return build_executions(files, options.time_unit)
 
 
-def pieces_of(
+def find_executions(
     text: Text,
-    patterns: Sequence[Pattern[str]],
-    delimiter: Pattern[str] | None,
+    patterns: Sequence[re.Pattern[str]],
+    delimiter: re.Pattern[str] | None,
     *,
     begin: int = 0,
     default_host: str = "",
-) -> list[tuple[str, Records]]:
-    """Return a file's records, each execution with its label. `begin`: where the log begins."""
+) -> list[LabelledRecords]:
+    """Return the records before the first delimiter of a file, then those after each.
+
+    What is empty is there too; see `align_executions`. `delimiter`: its group
+    `trace`, if any, is the label. `begin`: where the log begins in the text.
+    `default_host`: the process of records without a group `host`. Raises
+    PatternTimeError.
+    """
     try:
-        marks = [] if delimiter is None else [
-            mark for mark in delimiters(delimiter, text.text) if mark[0] >= begin
-        ]  # fmt: skip
-        lows = [begin, *(mark[1] for mark in marks)]
-        highs = [*(mark[0] for mark in marks), len(text.text)]
-        labels = ["", *(mark[2] for mark in marks)]
-        pieces, before = [], list[UnmatchedText]()
-        for low, high, label in zip(lows, highs, labels, strict=True):
-            if marks and not text.text[low:high].strip():
-                continue  # nothing before the first delimiter, or after the last
-            rows = find_records(text, find(patterns, text.text, low, high), low, high)
-            if marks and low == begin and not len(rows.lines):
-                before = list(rows.unread)  # no execution: it comes before the first
-                continue
-            rows, before = rows._replace(unread=[*before, *rows.unread]), []
-            pieces.append((label, _with_host(rows, default_host)))
+        marks = [] if delimiter is None else _find_delimiters(delimiter, text.text, begin)
+        lows = [begin, *(mark.end for mark in marks)]
+        highs = [*(mark.begin for mark in marks), len(text.text)]
+        found = [
+            _find_records(text, patterns, low, high) for low, high in zip(lows, highs, strict=True)
+        ]
     except PatternTimeError as error:
         raise PatternTimeError(f"{text.name}: {error}") from None
-    return pieces
+    mark_lines = [text.line_of(mark.end) for mark in marks]
+    for one in text.unread:
+        records = found[bisect_right(mark_lines, one.line)]
+        records.unread.append(UnmatchedText(0, one.line, one.reason, ""))
+        records.unread.sort(key=lambda each: each.line)
+    labels = ["", *(mark.label for mark in marks)]
+    return [
+        LabelledRecords(label, _with_host(records, default_host))
+        for label, records in zip(labels, found, strict=True)
+    ]
 
 
-def _with_host(rows: Records, default: str) -> Records:
-    if "host" in rows.fields:
-        return rows
-    return rows._replace(fields={**rows.fields, "host": [default] * len(rows.lines)})
+def _find_records(text: Text, patterns: Sequence[re.Pattern[str]], begin: int, end: int) -> Records:
+    """Return the records between two places of a text, and what there matched nothing."""
+    found = find(patterns, text.text, begin, end)
+    lines = text.lines_of(np.array(found.starts, np.int64))
+    unread = _unmatched(text, found, begin, end)
+    return records_of_file(text.name, dict(found.groups), lines, unread)
 
 
-def executions_of(
-    files: Sequence[Sequence[tuple[str, Records]]], asked: ReadOptions
-) -> list[Execution]:
-    """Build the traces: the first pieces of all files are one execution, the second the next.
+def _with_host(records: Records, default: str) -> Records:
+    if "host" in records.fields:
+        return records
+    return records._replace(fields={**records.fields, "host": [default] * len(records.lines)})
 
-    Raises UnreadableError where no record was found at all.
+
+def _unmatched(text: Text, found: PatternMatches, begin: int, end: int) -> list[UnmatchedText]:
+    """Return what stands between the matches and is not blank."""
+    lows = np.array([begin, *found.ends], np.int64)
+    highs = np.array([*found.starts, end], np.int64)
+    unmatched = []
+    for gap in np.flatnonzero(highs - lows > 1).tolist():
+        low, high = int(lows[gap]), int(highs[gap])
+        between = text.text[low:high]
+        inner = between.strip()
+        if inner:
+            line = text.line_of(low + between.index(inner[0]))
+            unmatched.append(UnmatchedText(0, line, _reason(inner), inner))
+    return unmatched
+
+
+def _reason(inner: str) -> str:
+    lines = inner.count("\n") + 1
+    first = shorten_line(inner.partition("\n")[0])
+    return f"matches nothing: {first}" if lines == 1 else f"{lines} lines match nothing: {first} …"
+
+
+class _Delimiter(NamedTuple):
+    """Where a delimiter begins and ends, and the label in it."""
+
+    begin: int
+    end: int
+    label: str
+
+
+def _find_delimiters(delimiter: re.Pattern[str], text: str, begin: int) -> list[_Delimiter]:
+    """Return the delimiters of a text from `begin` on; all of it is searched, for `^`."""
+    found = find([delimiter], text)
+    labels = found.groups.get("trace") or [None] * len(found.starts)
+    marks = zip(found.starts, found.ends, labels, strict=True)
+    return [_Delimiter(low, high, label or "") for low, high, label in marks if low >= begin]
+
+
+# Patterns.
+
+
+def compile_pattern(pattern: str, needed: Iterable[str] = ()) -> re.Pattern[str]:
+    """Compile a pattern. Raises PatternError, also where it lacks one of the groups `needed`."""
+    if len(pattern) > PATTERN_CHARS_MAX:
+        raise PatternError(f"a pattern of more than {PATTERN_CHARS_MAX:,} characters")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled = re.compile(_as_python(pattern), re.MULTILINE)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise PatternError(f"the pattern {pattern} is not a regular expression: {error}") from None
+    missing = [name for name in needed if name not in compiled.groupindex]
+    if missing:
+        groups = ", ".join(compiled.groupindex) or "none"
+        raise PatternError(
+            f"the pattern {pattern} has no group named {' or '.join(missing)} (it has {groups}); "
+            f"put (?<{missing[0]}>…) around it"
+        )
+    return compiled
+
+
+def require_useful(patterns: Sequence[re.Pattern[str]], *, has_host: bool) -> None:
+    """Raise PatternError for patterns that do not say who did what.
+
+    `has_host`: whether the files' names can say who.
     """
-    executions = []
-    for number in range(max(map(len, files), default=0)):
-        parts = [pieces[number] for pieces in files if number < len(pieces)]
-        rows = concatenate_records([rows for _, rows in parts])
-        if len(rows.lines) or len(files) == 1:
-            executions.append(Execution(parts[0][0], build_trace(rows, asked.time_unit)))
-    if not any(len(each.trace) for each in executions):
-        raise UnreadableError(_nothing(files, executions))
-    return [each for each in executions if len(each.trace) or each.trace.unread]
+    names = {name for pattern in patterns for name in pattern.groupindex}
+    if not names & KNOWN:
+        raise PatternError(
+            "the pattern has no named group that is known here: at least host, and what else "
+            "there is of event, clock, lamport, time, kind, queue, sender, stamp, targets, message"
+        )
+    if not has_host and "host" not in names:
+        raise PatternError(
+            "the pattern has no group named host: write (?<host>…) around the process's name, "
+            "or give a folder with a file for each process, named after it"
+        )
 
 
-def _nothing(
-    files: Sequence[Sequence[tuple[str, Records]]], executions: Sequence[Execution]
-) -> str:
-    told = [one for each in executions for one in each.trace.unread]
-    if told:
-        one = min(told, key=lambda each: each.line)
-        return f"{one.file}: no record could be read; line {one.line}: {one.reason}"
-    rows = [rows for pieces in files for _, rows in pieces]
-    name = rows[0].files[0] if rows else "the log"
-    unread = [one for each in rows for one in each.unread]
-    if not unread:
-        return f"{name}: empty"
-    first = min(unread, key=lambda stretch: stretch.line)
-    return (
-        f"{name}: no record could be read; line {first.line} {first.reason}. "
-        "See docs/formats.md, --format and --pattern"
-    )
+def _as_python(pattern: str) -> str:
+    """Return a pattern with its named groups as Python writes them."""
+
+    def python_group(match: re.Match[str]) -> str:
+        return "(?P<" if match[0] == "(?<" else match[0]
+
+    changed = _GROUP.sub(python_group, _REFERENCE.sub(r"(?P=\1)", pattern))
+    return _DOLLAR.sub(lambda match: match[0].replace("$", "_"), changed)
+
+
+# Finding all matches.
+
+
+def find(
+    patterns: Sequence[re.Pattern[str]], text: str, begin: int = 0, end: int | None = None
+) -> PatternMatches:
+    """Find all records between two places, in the order of the text. Raises PatternTimeError."""
+    end = len(text) if end is None else end
+    if threading.current_thread() is threading.main_thread():
+        return _find(patterns, text, begin, end, SECONDS_MAX)
+    return _find_in_child(patterns, text, begin, end)
+
+
+def _find(
+    patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int, seconds: float
+) -> PatternMatches:
+    found: list[_Match] = []
+    with time_limited(found, end - begin, seconds):
+        for number, pattern in enumerate(patterns):
+            for low, high in _gaps_between(found, begin, end):
+                try:
+                    _add_matches(found, pattern, number, text, low, high)
+                except PatternTimeError as error:
+                    raise _with_line(error, found, text, low) from None
+            found.sort()
+    return _as_columns(patterns, found)
+
+
+def _find_in_child(
+    patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int
+) -> PatternMatches:
+    """Find all records in a child process, where a pattern can be stopped."""
+    import subprocess  # only needed here
+
+    sources = [pattern.pattern for pattern in patterns]
+    question = json.dumps([sources, text, begin, end, SECONDS_MAX])
+    command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
+    done = subprocess.run(command, input=question, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    answer = json.loads(done.stdout)
+    if isinstance(answer, str):
+        raise PatternTimeError(answer)
+    return PatternMatches(*answer)
+
+
+def serve() -> None:
+    """Answer the question on standard input on standard output; see `_find_in_child`."""
+    sources, text, begin, end, seconds = json.load(sys.stdin)
+    patterns = [compile_pattern(source) for source in sources]
+    try:
+        answer: object = _find(patterns, text, begin, end, seconds)
+    except PatternTimeError as error:
+        answer = str(error)
+    json.dump(answer, sys.stdout)
+
+
+def _add_matches(
+    found: list[_Match], pattern: re.Pattern[str], number: int, text: str, low: int, high: int
+) -> None:
+    for match in pattern.finditer(text, low, high):
+        begin, end = match.span()
+        if end > begin:
+            found.append((begin, end, match.groups(), number))
+
+
+def _with_line(
+    error: PatternTimeError, found: list[_Match], text: str, low: int
+) -> PatternTimeError:
+    """Return the error with the line of the last record before it."""
+    after = max([low, *(one[1] for one in found[-1:] if one[0] >= low)])
+    return PatternTimeError(f"the pattern, after line {text.count(chr(10), 0, after) + 1}: {error}")
+
+
+def _gaps_between(found: Sequence[_Match], begin: int, end: int) -> list[tuple[int, int]]:
+    """Return the pieces of text between matches, from and to."""
+    lows = [begin, *(one[1] for one in found)]
+    highs = [*(one[0] for one in found), end]
+    return [(low, high) for low, high in zip(lows, highs, strict=True) if low < high]
+
+
+def _as_columns(patterns: Sequence[re.Pattern[str]], found: Sequence[_Match]) -> PatternMatches:
+    starts, ends = [one[0] for one in found], [one[1] for one in found]
+    if len(patterns) == 1:
+        columns = list(zip(*(one[2] for one in found), strict=True))
+        places = patterns[0].groupindex
+        groups = {name: list(columns[at - 1]) if found else [] for name, at in places.items()}
+        return PatternMatches(starts, ends, groups)
+    names = {name for pattern in patterns for name in pattern.groupindex}
+    places_of = [[p.groupindex.get(name, 0) - 1 for p in patterns] for name in names]
+    groups = {
+        name: [one[2][at] if (at := places[one[3]]) >= 0 else None for one in found]
+        for name, places in zip(names, places_of, strict=True)
+    }
+    return PatternMatches(starts, ends, groups)
+
+
+@contextmanager
+def time_limited(found: Sized, length: int, seconds: float) -> Iterator[None]:
+    """Raise PatternTimeError if `found` does not grow for too long; in the main thread only.
+
+    `length`: of the text, in characters. `seconds`: of processor time, the bound
+    for a short text.
+    """
+    limit = seconds + length * SECONDS_PER_CHARACTER
+    idle_checks, known, checks = 0, -1, 0
+
+    def check(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal idle_checks, known, checks
+        checks += 1
+        spent = checks * limit / _CHECKS
+        allowed = TOTAL_SECONDS_MIN + limit + len(found) / RECORDS_PER_SECOND_MIN
+        idle_checks = idle_checks + 1 if len(found) == known else 0
+        known = len(found)
+        if idle_checks >= _CHECKS:
+            raise PatternTimeError(
+                f"it looked for {limit:.3g} s (of processor time) without finding the next "
+                f"record: {_ADVICE}"
+            )
+        if spent > allowed:
+            raise PatternTimeError(
+                f"it found {len(found)} records in {spent:.3g} s (of processor time): {_ADVICE}"
+            )
+
+    before = signal.signal(signal.SIGVTALRM, check)
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit / _CHECKS, limit / _CHECKS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -1,10 +1,10 @@
-"""DistributedClocks `tracing`: an object of JSON a line, as its server writes them.
+"""DistributedClocks `tracing`: a JSON object per line, as its server writes them.
 
 `TracerIdentity` is the process, `Tag` names the kind of record, `VectorClock`
 the clock, `Body` what was recorded, `TraceID` which trace it belongs to. A
-message is named by its token: who generates it sends, who receives it
-receives, so messages are known without the clocks. Columns other than these
-we write into `Body`; a log of others has in it what its program recorded.
+message is named by its token: who generates it sends, who receives it receives,
+so messages are known without the clocks. Columns other than these we write into
+`Body`; another program's log has there what that program recorded.
 """
 
 import base64
@@ -15,30 +15,29 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.foreign.options import Execution, ReadOptions, UnwritableError
-from driftlab.foreign.records import Records, UnmatchedText
-from driftlab.foreign.text import lines_of, read_text
-from driftlab.foreign.text_columns import TextColumns, write_text
-from driftlab.foreign.text_log import executions_of
+from driftlab.foreign.log_file import LogFile, ReadOptions
+from driftlab.foreign.records import Records, UnmatchedText, records_of_file
+from driftlab.foreign.text_columns import NONE, TextColumns, only_trace, write_text
+from driftlab.foreign.trace_builder import Execution, build_execution
 from driftlab.history.trace import Trace
 
 NEEDED: Final = ("TracerIdentity", "VectorClock")
 _SENDS: Final = "GenerateTokenTrace"
 _RECEIVES: Final = "ReceiveTokenTrace"
-_OURS: Final = "Driftlab"  # what `Body` calls columns that the format does not know
+_OURS: Final = "Driftlab"  # the key in `Body` of columns that the format does not know
 
 
-def read(paths: Sequence[Path], asked: ReadOptions) -> list[Execution]:
+def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     """Read files of records. Raises DriftlabError."""
-    return executions_of([[("", _rows(path, asked))] for path in paths], asked)
+    return build_execution([_records(log) for log in logs], options.time_unit)
 
 
-def _rows(path: Path, asked: ReadOptions) -> Records:
-    text = read_text(path, asked.encoding)
+def _records(log: LogFile) -> Records:
+    text = log.read_text()
     unread = [UnmatchedText(0, one.line, one.reason, "") for one in text.unread]
     records: list[dict[str, Any]] = []
     lines = []
-    for number, line in lines_of(text):
+    for number, line in text.numbered_lines():
         record = _record(line)
         if isinstance(record, str):
             unread.append(UnmatchedText(0, number, record, line))
@@ -47,17 +46,15 @@ def _rows(path: Path, asked: ReadOptions) -> Records:
             lines.append(number)
     names = dict.fromkeys(name for record in records for name in record)
     fields = {name: [record.get(name) for record in records] for name in names}
-    unread.sort(key=lambda each: each.line)
-    file = np.zeros(len(lines), np.int32)
-    return Records({"host": [], **fields}, np.array(lines, np.int64), file, [text.name], unread)
+    return records_of_file(text.name, {"host": [], **fields}, np.array(lines, np.int64), unread)
 
 
 def _record(line: str) -> dict[str, Any] | str:
-    """Return the fields of one record, or why it is none."""
+    """Return the fields of a record, or why the line is not one."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
-        return "is no object of JSON"
+        return "is not a JSON object"
     missing = [key for key in NEEDED if not isinstance(record, dict) or key not in record]
     if missing:
         return f"has no {missing[0]}"
@@ -80,25 +77,23 @@ def _record(line: str) -> dict[str, Any] | str:
 
 
 def write(executions: Sequence[Execution], path: Path) -> None:
-    """Write one execution, a record a line. Raises UnwritableError."""
-    if len(executions) > 1:
-        raise UnwritableError("tracing: holds one execution; choose one with --execution")
-    write_text(path, _lines(executions[0].trace))
+    """Write one execution, a record per line. Raises UnwritableError."""
+    write_text(path, _lines(only_trace(executions, "tracing")))
 
 
 def _lines(trace: Trace) -> list[str]:
-    written = TextColumns(trace, "tracing")
-    extra = dict(written.extra())
-    sent = extra.pop("sent", ["-"] * len(trace))
-    received = extra.pop("received", ["-"] * len(trace))
+    texts = TextColumns(trace, "tracing")
+    extra = dict(texts.extra())
+    sent = extra.pop("sent", [NONE] * len(trace))
+    received = extra.pop("received", [NONE] * len(trace))
     lines = []
-    for row, (host, clock) in enumerate(zip(written.hosts(), written.clocks(), strict=True)):
-        ours = {key: column[row] for key, column in extra.items() if column[row] != "-"}
+    for row, (host, clock) in enumerate(zip(texts.hosts(), texts.clocks(), strict=True)):
+        ours = {key: column[row] for key, column in extra.items() if column[row] != NONE}
         ours |= {key: text for key, column in trace.texts.items() if (text := column[row])}
-        tag, name = _tag(sent[row], received[row])
-        if tag == _RECEIVES and sent[row] != "-":
+        tag, message = _tag(sent[row], received[row])
+        if tag == _RECEIVES and sent[row] != NONE:
             ours["sent"] = _token(sent[row])
-        body = {_OURS: ours} if name is None else {"Token": _token(name), _OURS: ours}
+        body = {_OURS: ours} if message is None else {"Token": _token(message), _OURS: ours}
         record = {
             "TracerIdentity": host, "TraceID": 0, "Tag": tag, "Body": body,
             "VectorClock": json.loads(clock),
@@ -109,10 +104,10 @@ def _lines(trace: Trace) -> list[str]:
 
 def _tag(sent: str, received: str) -> tuple[str, str | None]:
     """Return the tag of an event, and the name of its message."""
-    if received != "-":
+    if received != NONE:
         return _RECEIVES, received
-    return (_SENDS, sent) if sent != "-" else ("Event", None)
+    return (_SENDS, sent) if sent != NONE else ("Event", None)
 
 
-def _token(name: str) -> str:
-    return base64.b64encode(name.encode()).decode()
+def _token(message: str) -> str:
+    return base64.b64encode(message.encode()).decode()

@@ -16,7 +16,7 @@ file that is cut off or damaged everything that could be unpacked counts.
 import os
 import stat
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from driftlab.errors import DriftlabError
 from driftlab.journal.gunzip import (
@@ -173,3 +173,18 @@ def size_of(path: "Path") -> int:
 
 
 _GZIP_RATIO: Final = 5  # what gzip makes of a journal, roughly
+
+
+def unpacked_chunks(file: BinaryIO, first: bytes, size: int) -> Iterator[bytes]:
+    """Yield the bytes of an open file, decompressed if gzip compressed them.
+
+    `first`: what was read of the file already, its beginning, at least two bytes
+    where there are so many. `size`: bytes to read, and to yield, at once. Raises
+    GunzipError, once everything before the damage was yielded, and OSError.
+    """
+    if first.startswith(GZIP_MAGIC):
+        yield from gunzipped(file.read, first, size)
+        return
+    while first:
+        yield first
+        first = file.read(size)

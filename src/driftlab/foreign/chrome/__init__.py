@@ -1,1 +1,0 @@
-"""Chrome's trace events, which Perfetto opens: read and written."""
