@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.analysis.clock_bounds import ClockBound, ClockBounds, clock_bounds_of, is_real
-from driftlab.analysis.exact_lp import Condition, Conditions
+from driftlab.analysis.linear_program import Constraint, LinearProgram
 from driftlab.analysis.restamp import physical_ns
 from driftlab.clocks.physical_clock import PARTS
 from driftlab.history.matching.messages import Messages
@@ -203,11 +203,11 @@ def _machine(
     # What the machine showed when the reference showed `start_ns`, and how fast it goes.
     at = start_ns - bases[reference]
     ends = [
-        conditions.least({key: sign * weight for key, weight in asked.items() if weight})
+        conditions.minimise({key: sign * weight for key, weight in asked.items() if weight})
         for asked in ({0: 1, 1: at}, {1: 1})
         for sign in (1, -1)
     ]
-    wrong = next((end.contradiction for end in ends if end.contradiction), ())
+    wrong = () if all(end.value is not None for end in ends) else conditions.conflict
     shift = bases[place] - bases[reference] - at
     low, high, slow, fast = (end.value for end in ends)
     slow = slow or None  # that no clock runs backwards is no news
@@ -260,7 +260,7 @@ def _steps(links: Mapping[int, set[int]], begin: int) -> dict[int, int]:
 
 def _conditions(
     crossings: Sequence[ClockBound], machines: Sequence[int], bases: Sequence[int], place: int
-) -> Conditions:
+) -> LinearProgram:
     """Return what messages say of each machine's a (an even number) and b, `place`'s clock given.
 
     The reference has the first two variables.
@@ -281,6 +281,6 @@ def _conditions(
             least += sent
         else:
             weights |= {number[one.sender]: -1, number[one.sender] + 1: -sent}
-        conditions.append(Condition(weights, least))
+        conditions.append(Constraint(weights, least))
     count = len(others)
-    return Conditions(conditions, [span, 1] * count, [True, False] * count)
+    return LinearProgram(conditions, [span, 1] * count, [True, False] * count)
