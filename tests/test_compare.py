@@ -10,17 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis import order_errors
-from driftlab.analysis.column_clocks import causal_order, vector_clocks
-from driftlab.analysis.compare import Compared, Comparison, compare
-from driftlab.analysis.order_errors import interval, pair_order
-from driftlab.analysis.restamp import changed, restamped
+from driftlab.analysis import compare as compare_module
+from driftlab.analysis.compare import Compared, Comparison, compare, pair_order, wilson_interval
+from driftlab.analysis.restamp import causal_order, restamp, vector_clocks
 from driftlab.api.history import History
 from driftlab.cli.main import main
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.history.matching.messages import UNMATCHED
 from driftlab.model.columns import MISSING, from_rows
-from tests.drawn_histories import Told, told
+from tests.drawn_histories import DrawnHistory, histories, present
 
 Less = Callable[[int, int], bool]  # of two drawn events
 
@@ -29,7 +27,7 @@ def by_name(comparison: Comparison) -> dict[tuple[str, bool], Compared]:
     return {(each.clock, each.logged): each for each in comparison.clocks}
 
 
-def counted(history: Told, less: Less) -> tuple[int, int]:
+def counted(history: DrawnHistory, less: Less) -> tuple[int, int]:
     """Look at every pair: how many are wrongly ordered, and how many concurrent ones ordered."""
     wrong = hidden = 0
     for b in range(len(history.events)):
@@ -41,50 +39,50 @@ def counted(history: Told, less: Less) -> tuple[int, int]:
     return wrong, hidden
 
 
-def assert_counts(found: Compared, history: Told, less: Less) -> None:
+def assert_counts(found: Compared, history: DrawnHistory, less: Less) -> None:
     assert (found.wrong, found.hidden) == counted(history, less)
     assert found.sample is None
 
 
-@given(told())
-def test_pairs_are_those_of_happened_before(history: Told) -> None:
+@given(histories())
+def test_pairs_are_those_of_happened_before(history: DrawnHistory) -> None:
     found = compare(history.trace, history.messages)
     events = len(history.events)
     assert found.ordered == sum(map(len, history.past))
     assert found.ordered + found.concurrent == found.pairs == events * (events - 1) // 2
 
 
-@given(told())
-def test_a_right_clock_orders_no_pair_wrongly(history: Told) -> None:
+@given(histories())
+def test_a_right_clock_orders_no_pair_wrongly(history: DrawnHistory) -> None:
     found = by_name(compare(history.trace, history.messages))
     assert [found[clock, False].wrong for clock in CLOCKS] == [0] * len(CLOCKS)
     assert [found[clock, False].hidden for clock in ("vector", "matrix")] == [0, 0]
 
 
-@given(told())
-def test_the_counts_of_clocks_of_one_number_are_those_of_every_pair(history: Told) -> None:
+@given(histories())
+def test_the_counts_of_clocks_of_one_number_are_those_of_every_pair(history: DrawnHistory) -> None:
     found = by_name(compare(history.trace, history.messages))
     now = [event.now_ns for event in history.events]
     assert_counts(found["physical", False], history, lambda a, b: now[a] < now[b])
-    clock = restamped(history.trace, history.messages, "lamport").columns.clock
+    clock = present(restamp(history.trace, history.messages, "lamport").columns.clock)
     row = history.row
     assert_counts(
         found["lamport", False], history, lambda a, b: bool(clock[row[a]] < clock[row[b]])
     )
-    texts = restamped(history.trace, history.messages, "hybrid").timestamp_texts()
+    texts = restamp(history.trace, history.messages, "hybrid").timestamp_texts()
     hybrid = [tuple(map(int, (texts[at] or "").split("."))) for at in row]
     assert_counts(found["hybrid", False], history, lambda a, b: hybrid[a] < hybrid[b])
     received = [source for event in history.events for source in event.sources]
     total = sum(len(texts[row[source]] or "") for source in received)
-    told = found["hybrid", False].bytes
-    assert (told.total if told else 0) == total
+    sizes = found["hybrid", False].bytes
+    assert (sizes.total if sizes else 0) == total
     ahead = [high - time for (high, _), time in zip(hybrid, now, strict=True)]
     assert found["hybrid", False].offset_ns_max == max(ahead, default=None)
     assert found["hybrid", False].counter_max == max((low for _, low in hybrid), default=None)
 
 
-@given(told(), st.data())
-def test_logged_clocks_are_counted_as_they_are(history: Told, data: st.DataObject) -> None:
+@given(histories(), st.data())
+def test_logged_clocks_are_counted_as_they_are(history: DrawnHistory, data: st.DataObject) -> None:
     """Any numbers at all, some of them missing."""
     events, width = len(history.events), history.processes
     numbers = st.integers(0, 6)
@@ -97,7 +95,7 @@ def test_logged_clocks_are_counted_as_they_are(history: Told, data: st.DataObjec
     for row, vector in zip(history.row, vectors, strict=True):
         rows[row] = dict(enumerate(vector))
     columns = history.trace.columns._replace(clock=clock)
-    trace = changed(history.trace, columns=columns, timestamps=from_rows("vector", rows))
+    trace = history.trace.replace(columns=columns, timestamps=from_rows("vector", rows))
     found = by_name(compare(trace, history.messages))
 
     def less(a: int, b: int) -> bool:
@@ -134,10 +132,10 @@ def test_bytes_are_those_of_the_messages_that_were_sent(clock: str, tmp_path: Pa
         text = str(event["clock"]) if clock == "lamport" else event["timestamp"]
         sizes += [len(text)] * len(event["targets"])
     for logged in (False, True):
-        told = found[clock, logged].bytes
-        assert told is not None
-        assert (told.total, told.max) == (sum(sizes), max(sizes))
-        assert told.mean == pytest.approx(sum(sizes) / len(sizes))
+        found_bytes = found[clock, logged].bytes
+        assert found_bytes is not None
+        assert (found_bytes.total, found_bytes.max) == (sum(sizes), max(sizes))
+        assert found_bytes.mean == pytest.approx(sum(sizes) / len(sizes))
 
 
 def test_of_a_long_history_a_sample_is_named_and_its_interval_holds_the_count(
@@ -152,13 +150,13 @@ def test_of_a_long_history_a_sample_is_named_and_its_interval_holds_the_count(
     assert held is not None
     values = held.values.copy()
     values[::7] //= 2
-    wrong = changed(history.trace, timestamps=held._replace(values=values))
+    wrong = history.trace.replace(timestamps=held._replace(values=values))
     exact = by_name(compare(wrong, history.messages))["vector", True]
-    monkeypatch.setattr(order_errors, "ALL_PAIRS_EVENTS_MAX", 100)
+    monkeypatch.setattr(compare_module, "ALL_PAIRS_EVENTS_MAX", 100)
     drawn = by_name(compare(wrong, history.messages))["vector", True]
     assert exact.sample is None
     assert drawn.sample is not None
-    assert 150_000 < drawn.sample <= order_errors.PAIRS_DRAWN
+    assert 150_000 < drawn.sample <= compare_module.PAIRS_DRAWN
     for count, between in (
         (exact.wrong, drawn.wrong_interval),
         (exact.hidden, drawn.hidden_interval),
@@ -174,39 +172,38 @@ def test_the_compiled_count_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) ->
     )
     assert not isinstance(run, list)
     history = run.history
-    of = causal_order(history.trace, history.messages)
-    order = pair_order(of, vector_clocks(of))
-    value = history.trace.columns.time_ns
-    plain = order_errors._misordered(order, value)
+    causal = causal_order(history.trace, history.messages)
+    order = pair_order(causal, vector_clocks(causal))
+    value = present(history.trace.columns.time_ns)
+    plain = compare_module._count_misordered(order, value)
     monkeypatch.setattr("driftlab.jit.ROWS_COMPILED_MIN", 1)
-    assert order_errors._misordered(order, value) == plain
+    assert compare_module._count_misordered(order, value) == plain
     assert plain[0] > 100
 
 
 def test_an_interval_holds_its_share() -> None:
-    assert interval(0, 0) == (0, 1)
-    low, high = interval(50, 1000)
+    assert wilson_interval(0, 0) == (0, 1)
+    low, high = wilson_interval(50, 1000)
     assert (low, high) == pytest.approx((0.0381, 0.0653), abs=1e-4)  # tables of Wilson's interval
 
 
-def test_what_the_log_does_not_tell_is_said(tmp_path: Path) -> None:
+def test_what_the_log_lacks_is_reported(tmp_path: Path) -> None:
     driftlab.simulate(driftlab.Scenario(rates=[6, 3, 1], seconds=20), out=tmp_path / "run")
     (tmp_path / "run" / "B.log").unlink()
     history = driftlab.read(tmp_path / "run")
     found = history.compare()
     assert found.unknown == (history.messages.source == UNMATCHED).sum() > 0
     columns = history.trace.columns
-    clock = columns.clock.copy()
+    clock = present(columns.clock).copy()
     clock[3] = MISSING
-    bare = changed(
-        history.trace,
+    bare = history.trace.replace(
         columns=columns._replace(clock=clock, time_ns=None, due_ns=None, late_ns=None),
     )
     named = by_name(compare(bare, history.messages))
     for each in ("hybrid", "physical"):
         assert named[each, False].wrong is None
         assert "no times" in str(named[each, False].why_not)
-    assert named["lamport", True].why_not == "1 events have none; pairs are of the others"
+    assert named["lamport", True].why_not == "1 event has none; pairs are of the others"
 
 
 def test_the_command_prints_every_clock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

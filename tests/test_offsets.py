@@ -13,13 +13,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.clock_bounds import hull_corners
-from driftlab.analysis.offsets import Bounds, Offsets, offsets_of
+from driftlab.analysis.offsets import Bounds, Offsets, estimate_offsets, lower_hull
 from driftlab.api.history import History
 from driftlab.cli.main import main
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.trace import Trace
-from driftlab.model.columns import Columns
+from driftlab.model.columns import NOBODY, Columns
+from tests.drawn_histories import present
 
 Message = tuple[int, int, int, int]  # from, what its clock showed, to, what its clock showed
 
@@ -43,8 +43,8 @@ def history_of(scenario: driftlab.Scenario) -> History:
     return run.history
 
 
-def told(machines: int, messages: Sequence[Message]) -> tuple[Trace, Messages]:
-    """Put messages into a trace, of which a machine's events stand in the order of its clock."""
+def trace_of(machines: int, messages: Sequence[Message]) -> tuple[Trace, Messages]:
+    """Return a trace of these messages, each machine's events in the order of its clock."""
     ends = [(place, shown, number, at)
             for number, message in enumerate(messages)
             for at, (place, shown) in enumerate((message[:2], message[2:]))]  # fmt: skip
@@ -59,7 +59,7 @@ def told(machines: int, messages: Sequence[Message]) -> tuple[Trace, Messages]:
     times = np.array([shown for _, shown, *_ in ends], np.int64)
     none = np.zeros(0, np.int64)
     trace = Trace([f"P{at}" for at in range(machines)], starts, Columns(kind, time_ns=times))
-    return trace, Messages(source, none, none, none, stamp_per_target=none)
+    return trace, Messages(source, np.full(len(ends), NOBODY, np.int32), none, none)
 
 
 def within(inner: Bounds, outer: Bounds) -> bool:
@@ -94,7 +94,7 @@ def test_more_messages_never_widen_the_bounds(scenario: driftlab.Scenario, share
     every = history.messages
     source = every.source.copy()
     source[np.flatnonzero(source >= 0)[::share]] = UNMATCHED
-    fewer = offsets_of(history.trace, every._replace(source=source))
+    fewer = estimate_offsets(history.trace, every._replace(source=source))
     for less, more in zip(fewer.machines, history.offsets().machines, strict=True):
         assert within(more.offset_ns, less.offset_ns)
         assert within(more.skew_ppm, less.skew_ppm)
@@ -178,8 +178,8 @@ def test_two_machines_bounds_are_exact(
     messages += [(1, offset, 0, 90), (1, 1000 + offset, 0, 1090)]
     messages += [(0, at, 1, at + offset + took) for at, took in there]
     messages += [(1, at + offset, 0, at + took) for at, took in back]
-    trace, matched = told(2, messages)
-    result = offsets_of(trace, matched)
+    trace, matched = trace_of(2, messages)
+    result = estimate_offsets(trace, matched)
     start, (_, machine) = result.start_ns, result.machines
     met = every_line(messages)
     shown = [a + b * start - start for a, b in met]
@@ -200,12 +200,12 @@ def test_messages_contradict_each_other_if_no_line_allows_them(
     ]
     forth = [message for message in messages if message[0] == 0]
     assume(0 < len(forth) < len(messages))
-    trace, matched = told(2, messages)
-    machine = offsets_of(trace, matched).machines[1]
+    trace, matched = trace_of(2, messages)
+    machine = estimate_offsets(trace, matched).machines[1]
     possible = bool(every_line(messages))
     assert bool(machine.contradiction) == (not possible)
     if not possible:
-        times = trace.columns.time_ns
+        times = present(trace.columns.time_ns)
         rows = {trace.place(row): row for row in range(len(trace))}
         named: list[Message] = [
             (int(send[0][1]), int(times[rows[send]]), int(found[0][1]), int(times[rows[found]]))
@@ -220,7 +220,7 @@ def test_the_corners_say_all_that_a_channel_does(
     points: list[tuple[int, int]], rise: int, run: int
 ) -> None:
     sent, found = np.array(points, np.int64).T
-    few = hull_corners(sent, found)
+    few = lower_hull(sent, found)
     height = run * found - rise * sent
     assert height[few].min() == height.min()
     assert len(few) <= 2 or len(set(sent[few])) == len(few)
@@ -234,7 +234,7 @@ def test_messages_by_a_third_machine_bound_those_that_never_spoke() -> None:
     onward = [(1, 100 + at, 2, 520 + at) for at in (20, 900)]
     onward += [(2, 500 + at, 1, 110 + at) for at in (10, 910)]
     every = (messages, [*messages, *onward])
-    none, some = (offsets_of(*told(3, each)).machines[2].offset_ns for each in every)
+    none, some = (estimate_offsets(*trace_of(3, each)).machines[2].offset_ns for each in every)
     assert none == (None, None, None)
     assert some.low is not None
     assert some.high is not None
@@ -242,7 +242,7 @@ def test_messages_by_a_third_machine_bound_those_that_never_spoke() -> None:
 
 
 def test_one_way_alone_bounds_one_side() -> None:
-    machine = offsets_of(*told(2, [(0, 10, 1, 130), (0, 500, 1, 610)])).machines[1]
+    machine = estimate_offsets(*trace_of(2, [(0, 10, 1, 130), (0, 500, 1, 610)])).machines[1]
     assert machine.offset_ns.low is None
     assert machine.offset_ns.high is not None
     assert machine.offset_ns.estimate is None
@@ -303,4 +303,4 @@ def test_the_command_shows_bounds_beside_what_was_set(
     assert main(["offsets", str(tmp_path / "run")]) == 0
     said = capsys.readouterr().out
     assert "50.000" in said
-    assert "found by the ticks" in said
+    assert "by when a tick found them; " in said

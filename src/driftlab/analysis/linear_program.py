@@ -33,7 +33,9 @@ from driftlab.arrays import BoolArray, FloatArray
 BOX: Final = 10_000  # no variable is farther from 0 than so many of its units, unless unbounded
 TOLERANCE: Final = 1e-10  # the smallest that HiGHS takes; it allows violations below this
 _SUPPORT_MIN: Final = 1e-9  # smaller multipliers are rounding errors of 0, at the first attempt
-_OPTIMAL, _INFEASIBLE = 0, 2  # statuses of `scipy.optimize.linprog`
+_OPTIMAL: Final = (
+    0  # the status of `scipy.optimize.linprog`; within a box there is always a minimum
+)
 
 Coefficients = Mapping[int, int]  # of a linear function: by the number of the variable
 
@@ -51,10 +53,12 @@ class Minimum(NamedTuple):
     value: a lower bound that is proved, and the minimum up to TOLERANCE; None
     where nothing bounds the function, no point is feasible, or no proof was found.
     point f8: where the minimum is, by variable; all NaN where there is none.
+    is_feasible: whether HiGHS found a feasible point; see `LinearProgram.conflict`.
     """
 
     value: Fraction | None
     point: FloatArray
+    is_feasible: bool = True
 
 
 class _Solution(NamedTuple):
@@ -64,7 +68,6 @@ class _Solution(NamedTuple):
     is_boxed: whether the box holds the minimum, so that nothing else does.
     """
 
-    status: int
     point: FloatArray
     multipliers: FloatArray
     of_zero: FloatArray
@@ -108,8 +111,8 @@ class LinearProgram:
             costs[variable] = coefficient * self._units[variable]
         costs /= np.abs(costs).max()
         found = _solve(costs, self._matrix, self._lower, self._box)
-        if found.status != _OPTIMAL:
-            return Minimum(None, np.full(len(self._units), np.nan))
+        if found is None:
+            return Minimum(None, np.full(len(self._units), np.nan), is_feasible=False)
         value = None if found.is_boxed else self._proved(objective, found)
         return Minimum(value, found.point * self._units)
 
@@ -139,7 +142,7 @@ class LinearProgram:
         matrix = np.hstack([self._matrix, np.ones((count, 1))])
         box = np.vstack([self._box, [0, np.inf]])
         found = _solve(np.append(np.zeros(width), 1.0), matrix, self._lower, box)
-        if found.status != _OPTIMAL or found.is_boxed:
+        if found is None or found.is_boxed:
             return ()
         for least in (_SUPPORT_MIN, 0.0):
             rows = np.flatnonzero(found.multipliers > least).tolist()
@@ -181,8 +184,13 @@ class LinearProgram:
         return dict(zip(rows, solution, strict=False))  # those of `zeros` follow, and prove nothing
 
 
-def _solve(costs: FloatArray, matrix: FloatArray, lower: FloatArray, box: FloatArray) -> _Solution:
-    """Minimise costs·x subject to matrix·x >= lower within a box of (lowest, highest) pairs."""
+def _solve(
+    costs: FloatArray, matrix: FloatArray, lower: FloatArray, box: FloatArray
+) -> _Solution | None:
+    """Minimise costs·x subject to matrix·x >= lower within a box of (lowest, highest) pairs.
+
+    None where HiGHS finds no feasible point, or gives up.
+    """
     found: Any = linprog(  # SciPy has no types
         costs,
         A_ub=-matrix,
@@ -195,12 +203,11 @@ def _solve(costs: FloatArray, matrix: FloatArray, lower: FloatArray, box: FloatA
         },
     )
     if found.status != _OPTIMAL:
-        return _Solution(found.status, costs, lower, costs, False)
+        return None
     lowest, highest = found.lower.marginals, -found.upper.marginals
     is_zero = box[:, 0] == 0
     walls = np.concatenate([lowest[~is_zero], highest])
     return _Solution(
-        _OPTIMAL,
         found.x,
         -found.ineqlin.marginals,
         np.where(is_zero, lowest, 0.0),
