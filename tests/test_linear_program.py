@@ -31,7 +31,9 @@ def two_variables(constraints: Sequence[tuple[int, int, int]]) -> LinearProgram:
     return LinearProgram(rows, [1, 1], [True, False])
 
 
-def feasible_vertices(constraints: Sequence[tuple[int, int, int]]) -> list[tuple[Fraction, ...]]:
+def feasible_vertices(
+    constraints: Sequence[tuple[int, int, int]],
+) -> list[tuple[Fraction, Fraction]]:
     """Return where two of the lines meet that bound the feasible points, y >= 0 among them."""
     lines = [*constraints, (0, 1, 0)]
     vertices = []
@@ -140,10 +142,12 @@ def test_without_usable_multipliers_there_is_no_bound(
 
 
 def test_equations_are_solved_exactly() -> None:
-    third = Fraction(1, 3)
-    assert solve_exactly([[third, Fraction(1), Fraction(2)]], 2) == [6, 0]
+    third, nothing = Fraction(1, 3), Fraction(0)
+    assert solve_exactly([[third, Fraction(1), Fraction(2)]], 2) == [Fraction(6), nothing]
     rows = [[Fraction(0), Fraction(2), Fraction(1)], [Fraction(3), Fraction(0), Fraction(1)]]
     assert solve_exactly(rows, 2) == [third, Fraction(1, 2)]
     assert solve_exactly([[Fraction(1), Fraction(1)], [Fraction(2), Fraction(3)]], 1) is None
-    assert solve_exactly([[Fraction(1), Fraction(1)], [Fraction(2), Fraction(2)]], 1) == [1]
-    assert solve_exactly([], 2) == [0, 0]
+    assert solve_exactly([[Fraction(1), Fraction(1)], [Fraction(2), Fraction(2)]], 1) == [
+        Fraction(1)
+    ]
+    assert solve_exactly([], 2) == [nothing, nothing]
