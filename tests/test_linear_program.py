@@ -15,6 +15,7 @@ from driftlab.analysis.linear_program import (
     BOX,
     Coefficients,
     Constraint,
+    Equation,
     LinearProgram,
     solve_exactly,
 )
@@ -24,10 +25,7 @@ numbers = st.integers(-6, 6)
 
 def two_variables(constraints: Sequence[tuple[int, int, int]]) -> LinearProgram:
     """Return constraints a·x + b·y >= c on x, which may be negative, and y, which may not."""
-    rows = [
-        Constraint({key: each for key, each in enumerate((a, b)) if each}, c)
-        for a, b, c in constraints
-    ]
+    rows = [Constraint(dict(enumerate((a, b))), c) for a, b, c in constraints]
     return LinearProgram(rows, [1, 1], [True, False])
 
 
@@ -119,6 +117,7 @@ def test_constraints_that_contradict_are_named_and_no_others() -> None:
     assert program.conflict == (1, 3)
     assert two_variables([(0, -1, 1)]).conflict == (0,)  # y is not negative
     assert two_variables([(1, 0, 5), (-1, 0, -5)]).conflict == ()  # exactly 5
+    assert two_variables([(1, 0, 5)]).minimise({0: 1, 1: 0}).value == 5
     nothing: Mapping[int, int] = {}
     assert LinearProgram([Constraint(nothing, 1)], [1], [True]).conflict == (0,)
 
@@ -141,13 +140,35 @@ def test_without_usable_multipliers_there_is_no_bound(
     assert program.minimise({0: 1}).value is None
 
 
-def test_equations_are_solved_exactly() -> None:
-    third, nothing = Fraction(1, 3), Fraction(0)
-    assert solve_exactly([[third, Fraction(1), Fraction(2)]], 2) == [Fraction(6), nothing]
-    rows = [[Fraction(0), Fraction(2), Fraction(1)], [Fraction(3), Fraction(0), Fraction(1)]]
-    assert solve_exactly(rows, 2) == [third, Fraction(1, 2)]
-    assert solve_exactly([[Fraction(1), Fraction(1)], [Fraction(2), Fraction(3)]], 1) is None
-    assert solve_exactly([[Fraction(1), Fraction(1)], [Fraction(2), Fraction(2)]], 1) == [
-        Fraction(1)
+def equations(*rows: tuple[int, ...]) -> list[Equation]:
+    """Return equations, each given by its coefficients and, last, its right side."""
+    return [
+        Equation(
+            {key: Fraction(each) for key, each in enumerate(row[:-1]) if each}, Fraction(row[-1])
+        )
+        for row in rows
     ]
+
+
+def test_equations_are_solved_exactly() -> None:
+    nothing = Fraction(0)
+    assert solve_exactly(equations((1, 3, 6)), 2) == [Fraction(6), nothing]
+    third, half = Fraction(1, 3), Fraction(1, 2)
+    assert solve_exactly(equations((0, 2, 1), (3, 0, 1)), 2) == [third, half]
+    assert solve_exactly(equations((1, 1), (2, 3)), 1) is None
+    assert solve_exactly(equations((1, 1), (2, 2)), 1) == [Fraction(1)]
+    assert solve_exactly(equations((1, 1, 1, 6), (1, -1, 0, -1), (2, 1, -3, -5)), 3) == [
+        Fraction(1), Fraction(2), Fraction(3)
+    ]  # fmt: skip
     assert solve_exactly([], 2) == [nothing, nothing]
+
+
+@given(st.lists(st.tuples(numbers, numbers, numbers, numbers), max_size=4))
+def test_a_solution_of_equations_satisfies_them(rows: list[tuple[int, int, int, int]]) -> None:
+    solution = solve_exactly(equations(*rows), 3)
+    ranks = [
+        np.linalg.matrix_rank(np.array(rows, float).reshape(-1, 4)[:, :width]) for width in (3, 4)
+    ]
+    assert (solution is None) == (ranks[0] < ranks[1])
+    for row in rows if solution else ():
+        assert sum(a * x for a, x in zip(row, solution or (), strict=False)) == row[-1]

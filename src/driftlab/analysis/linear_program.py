@@ -20,7 +20,7 @@ multipliers for is not reported. A violation below TOLERANCE of the largest numb
 is not seen, so a bound may be wider than the best one by about as much.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -172,11 +172,13 @@ class LinearProgram:
         at least 0. None where there are no such multipliers, all of them at least 0.
         """
         held = [*(self._constraints[row].coefficients for row in rows), *({at: 1} for at in zeros)]
-        variables = sorted({variable for each in held for variable in each} | set(objective))
+        sums: dict[int, dict[int, Fraction]] = {variable: {} for variable in objective}
+        for number, coefficients in enumerate(held):
+            for variable, coefficient in coefficients.items():
+                if coefficient:
+                    sums.setdefault(variable, {})[number] = Fraction(coefficient)
         equations = [
-            [Fraction(each.get(variable, 0)) for each in held]
-            + [Fraction(objective.get(variable, 0))]
-            for variable in variables
+            Equation(sums[variable], Fraction(objective.get(variable, 0))) for variable in sums
         ]
         solution = solve_exactly(equations, len(held))
         if solution is None or any(each < 0 for each in solution):
@@ -215,30 +217,50 @@ def _solve(
     )
 
 
-def solve_exactly(equations: list[list[Fraction]], unknowns: int) -> list[Fraction] | None:
-    """Solve linear equations by Gaussian elimination in fractions, in place.
+class Equation(NamedTuple):
+    """The sum of unknowns, by number, each times a coefficient that is not 0, equals `right`."""
 
-    Each equation is its coefficients and, last, the right side. Where several
-    solutions exist, unknowns without a pivot are 0. None where there is none.
+    coefficients: dict[int, Fraction]
+    right: Fraction
+
+
+def solve_exactly(equations: Iterable[Equation], unknowns: int) -> list[Fraction] | None:
+    """Solve linear equations by Gaussian elimination in fractions; None without a solution.
+
+    Where several solutions exist, unknowns that are free are 0. The equations of the
+    channels between machines have few unknowns each. Those with the fewest are taken
+    first, so that they stay few.
     """
-    solution = [Fraction(0)] * unknowns
-    pivots: list[int] = []  # the column of each row that is done
-    for column in range(unknowns):
-        done = len(pivots)
-        pivot = next((row for row in range(done, len(equations)) if equations[row][column]), None)
-        if pivot is None:
+    pending = list(equations)
+    solved: list[tuple[int, Equation]] = []  # the unknown of each, and by which others it is given
+    while pending:
+        shortest = min(range(len(pending)), key=lambda at: len(pending[at].coefficients))
+        coefficients, right = pending.pop(shortest)
+        if not coefficients:
+            if right:
+                return None
             continue
-        equations[done], equations[pivot] = equations[pivot], equations[done]
-        head = equations[done]
-        for row, other in enumerate(equations):
-            if row != done and other[column]:
-                factor = other[column] / head[column]
-                equations[row] = [
-                    one - factor * two if two else one for one, two in zip(other, head, strict=True)
-                ]
-        pivots.append(column)
-    if any(equation[-1] for equation in equations[len(pivots) :]):
-        return None
-    for row, column in enumerate(pivots):
-        solution[column] = equations[row][-1] / equations[row][column]
+        unknown, pivot = next(iter(coefficients.items()))
+        others = {key: each / pivot for key, each in coefficients.items() if key != unknown}
+        given = Equation(others, right / pivot)
+        solved.append((unknown, given))
+        pending = [_eliminate(each, unknown, given) for each in pending]
+    solution = [Fraction(0)] * unknowns
+    for unknown, (others, right) in reversed(solved):
+        solution[unknown] = right - sum(each * solution[key] for key, each in others.items())
     return solution
+
+
+def _eliminate(equation: Equation, unknown: int, given: Equation) -> Equation:
+    """Return the equation without an unknown that `given` gives by other unknowns."""
+    factor = equation.coefficients.get(unknown)
+    if factor is None:
+        return equation
+    left = {key: each for key, each in equation.coefficients.items() if key != unknown}
+    for key, each in given.coefficients.items():
+        changed = left.get(key, 0) - factor * each
+        if changed:
+            left[key] = changed
+        else:
+            del left[key]
+    return Equation(left, equation.right - factor * given.right)
