@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+from driftlab.arrays import IntArray
 from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.model.columns import INTERNAL, NOBODY, RECEIVE, SEND, Columns
@@ -14,7 +15,7 @@ PROCESSES_MAX = 4
 EVENTS_MAX = 20
 
 
-class Drawn(NamedTuple):
+class DrawnEvent(NamedTuple):
     """One event: its process, the events whose messages it received, its physical time."""
 
     process: int
@@ -22,14 +23,14 @@ class Drawn(NamedTuple):
     now_ns: int
 
 
-class Told(NamedTuple):
-    """A history as it was drawn and as a trace tells it.
+class DrawnHistory(NamedTuple):
+    """A history as it was drawn, and the same as a trace.
 
     events: in an order in which they may have happened; `row` of each its row in
     the trace, `past` the events that happened before it.
     """
 
-    events: tuple[Drawn, ...]
+    events: tuple[DrawnEvent, ...]
     row: tuple[int, ...]
     past: tuple[frozenset[int], ...]
     trace: Trace
@@ -41,8 +42,8 @@ class Told(NamedTuple):
 
 
 @st.composite
-def told(draw: st.DrawFn, sources_max: int = 3) -> Told:
-    """Draw events that receive up to so many messages of earlier events of any process."""
+def histories(draw: st.DrawFn, sources_max: int = 3) -> DrawnHistory:
+    """Draw events that each receive up to `sources_max` messages of earlier events."""
     processes = draw(st.integers(1, PROCESSES_MAX))
     moves = draw(
         st.lists(
@@ -55,14 +56,16 @@ def told(draw: st.DrawFn, sources_max: int = 3) -> Told:
         )
     )
     events = [
-        Drawn(process, tuple(at - back for back in backs if back <= at), now_ns)
+        DrawnEvent(process, tuple(at - back for back in backs if back <= at), now_ns)
         for at, (process, backs, now_ns) in enumerate(moves)
     ]
-    return tell(processes, events)
+    return build_history(processes, events)
 
 
-def tell(processes: int, events: Sequence[Drawn], unknown: Sequence[int] = ()) -> Told:
-    """Put a history into a trace; events of `unknown` received a message from nowhere too."""
+def build_history(
+    processes: int, events: Sequence[DrawnEvent], unknown: Sequence[int] = ()
+) -> DrawnHistory:
+    """Put events into a trace; those of `unknown` also received a message without a send."""
     process = np.array([event.process for event in events], np.int64)
     order = np.argsort(process, kind="stable")
     row = np.empty(len(events), np.int64)
@@ -83,14 +86,16 @@ def tell(processes: int, events: Sequence[Drawn], unknown: Sequence[int] = ()) -
         source[row[at]] = UNMATCHED
     kind[source != NOTHING] = RECEIVE
     times = np.array([event.now_ns for event in events], np.int64)[order]
-    more_to, more_from = np.array(sorted(more), np.int64).reshape(-1, 2).T
+    extra_receives, extra_sends = np.array(sorted(more), np.int64).reshape(-1, 2).T
     sender = np.full(len(events), NOBODY, np.int32)
     trace = Trace([f"P{place}" for place in range(processes)], starts, Columns(kind, time_ns=times))
-    messages = Messages(source, sender, more_to, more_from, stamp_per_target=more_to[:0])
-    return Told(tuple(events), tuple(row.tolist()), happened_before(events), trace, messages)
+    messages = Messages(source, sender, extra_receives, extra_sends)
+    return DrawnHistory(
+        tuple(events), tuple(row.tolist()), happened_before(events), trace, messages
+    )
 
 
-def happened_before(events: Sequence[Drawn]) -> tuple[frozenset[int], ...]:
+def happened_before(events: Sequence[DrawnEvent]) -> tuple[frozenset[int], ...]:
     """Close program order and messages transitively; events stand in a causal order."""
     past: list[frozenset[int]] = []
     for at, event in enumerate(events):
@@ -98,3 +103,9 @@ def happened_before(events: Sequence[Drawn]) -> tuple[frozenset[int], ...]:
         before = {*own, *event.sources}
         past.append(frozenset(before.union(*(past[e] for e in before))))
     return tuple(past)
+
+
+def present(column: IntArray | None) -> IntArray:
+    """Return a column that the trace must have."""
+    assert column is not None
+    return column

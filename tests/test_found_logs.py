@@ -13,7 +13,7 @@ import pytest
 import driftlab
 from driftlab.api.check import judge_path
 from driftlab.api.convert import convert
-from driftlab.api.write_restamped import write
+from driftlab.api.write_restamped import write_restamped
 from driftlab.foreign import log_file
 from driftlab.foreign.log_file import LogFile
 from driftlab.history import run_reader
@@ -371,9 +371,9 @@ def test_a_damaged_journal_cannot_be_written_again_but_its_events_can(
     gzipped(run, damage)
     history = driftlab.read(run).restamp("vector")
     with pytest.raises(driftlab.DriftlabError, match=r"A\.log\.gz: the gzip file is damaged.*csv"):
-        write(history, "vector", tmp_path / "out", run)
+        write_restamped(history, "vector", tmp_path / "out", run)
     assert not (tmp_path / "out").exists()
-    write(history, "vector", tmp_path / "out.csv", run)
+    write_restamped(history, "vector", tmp_path / "out.csv", run)
     assert len(driftlab.read(tmp_path / "out.csv")) == len(history)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
-from math import ceil, floor
+from math import ceil, floor, inf, nextafter
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,26 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.clock_bounds import hull_corners
-from driftlab.analysis.offsets import Bounds, Offsets, offsets_of
+from driftlab.analysis.offsets import (
+    MACHINES_BETWEEN_MAX,
+    MACHINES_JOINTLY_MAX,
+    Bounds,
+    MachineOffset,
+    OffsetAndSkew,
+    Offsets,
+    _nearest,
+    clock_bounds,
+    estimate_offsets,
+    is_real_run,
+    lower_hull,
+)
 from driftlab.api.history import History
+from driftlab.cli import offsets as offsets_command
 from driftlab.cli.main import main
 from driftlab.history.matching.messages import UNMATCHED, Messages
-from driftlab.history.trace import Trace
-from driftlab.model.columns import Columns
+from driftlab.history.trace import ProcessInfo, Trace
+from driftlab.model.columns import NOBODY, Arrivals, Columns
+from tests.drawn_histories import present
 
 Message = tuple[int, int, int, int]  # from, what its clock showed, to, what its clock showed
 
@@ -43,8 +56,8 @@ def history_of(scenario: driftlab.Scenario) -> History:
     return run.history
 
 
-def told(machines: int, messages: Sequence[Message]) -> tuple[Trace, Messages]:
-    """Put messages into a trace, of which a machine's events stand in the order of its clock."""
+def trace_of(machines: int, messages: Sequence[Message]) -> tuple[Trace, Messages]:
+    """Return a trace of these messages, each machine's events in the order of its clock."""
     ends = [(place, shown, number, at)
             for number, message in enumerate(messages)
             for at, (place, shown) in enumerate((message[:2], message[2:]))]  # fmt: skip
@@ -59,7 +72,7 @@ def told(machines: int, messages: Sequence[Message]) -> tuple[Trace, Messages]:
     times = np.array([shown for _, shown, *_ in ends], np.int64)
     none = np.zeros(0, np.int64)
     trace = Trace([f"P{at}" for at in range(machines)], starts, Columns(kind, time_ns=times))
-    return trace, Messages(source, none, none, none, stamp_per_target=none)
+    return trace, Messages(source, np.full(len(ends), NOBODY, np.int32), none, none)
 
 
 def within(inner: Bounds, outer: Bounds) -> bool:
@@ -94,7 +107,7 @@ def test_more_messages_never_widen_the_bounds(scenario: driftlab.Scenario, share
     every = history.messages
     source = every.source.copy()
     source[np.flatnonzero(source >= 0)[::share]] = UNMATCHED
-    fewer = offsets_of(history.trace, every._replace(source=source))
+    fewer = estimate_offsets(history.trace, every._replace(source=source))
     for less, more in zip(fewer.machines, history.offsets().machines, strict=True):
         assert within(more.offset_ns, less.offset_ns)
         assert within(more.skew_ppm, less.skew_ppm)
@@ -178,8 +191,8 @@ def test_two_machines_bounds_are_exact(
     messages += [(1, offset, 0, 90), (1, 1000 + offset, 0, 1090)]
     messages += [(0, at, 1, at + offset + took) for at, took in there]
     messages += [(1, at + offset, 0, at + took) for at, took in back]
-    trace, matched = told(2, messages)
-    result = offsets_of(trace, matched)
+    trace, matched = trace_of(2, messages)
+    result = estimate_offsets(trace, matched)
     start, (_, machine) = result.start_ns, result.machines
     met = every_line(messages)
     shown = [a + b * start - start for a, b in met]
@@ -200,12 +213,12 @@ def test_messages_contradict_each_other_if_no_line_allows_them(
     ]
     forth = [message for message in messages if message[0] == 0]
     assume(0 < len(forth) < len(messages))
-    trace, matched = told(2, messages)
-    machine = offsets_of(trace, matched).machines[1]
+    trace, matched = trace_of(2, messages)
+    machine = estimate_offsets(trace, matched).machines[1]
     possible = bool(every_line(messages))
     assert bool(machine.contradiction) == (not possible)
     if not possible:
-        times = trace.columns.time_ns
+        times = present(trace.columns.time_ns)
         rows = {trace.place(row): row for row in range(len(trace))}
         named: list[Message] = [
             (int(send[0][1]), int(times[rows[send]]), int(found[0][1]), int(times[rows[found]]))
@@ -220,7 +233,7 @@ def test_the_corners_say_all_that_a_channel_does(
     points: list[tuple[int, int]], rise: int, run: int
 ) -> None:
     sent, found = np.array(points, np.int64).T
-    few = hull_corners(sent, found)
+    few = lower_hull(sent, found)
     height = run * found - rise * sent
     assert height[few].min() == height.min()
     assert len(few) <= 2 or len(set(sent[few])) == len(few)
@@ -234,7 +247,7 @@ def test_messages_by_a_third_machine_bound_those_that_never_spoke() -> None:
     onward = [(1, 100 + at, 2, 520 + at) for at in (20, 900)]
     onward += [(2, 500 + at, 1, 110 + at) for at in (10, 910)]
     every = (messages, [*messages, *onward])
-    none, some = (offsets_of(*told(3, each)).machines[2].offset_ns for each in every)
+    none, some = (estimate_offsets(*trace_of(3, each)).machines[2].offset_ns for each in every)
     assert none == (None, None, None)
     assert some.low is not None
     assert some.high is not None
@@ -242,7 +255,7 @@ def test_messages_by_a_third_machine_bound_those_that_never_spoke() -> None:
 
 
 def test_one_way_alone_bounds_one_side() -> None:
-    machine = offsets_of(*told(2, [(0, 10, 1, 130), (0, 500, 1, 610)])).machines[1]
+    machine = estimate_offsets(*trace_of(2, [(0, 10, 1, 130), (0, 500, 1, 610)])).machines[1]
     assert machine.offset_ns.low is None
     assert machine.offset_ns.high is not None
     assert machine.offset_ns.estimate is None
@@ -286,7 +299,248 @@ def test_the_truth_of_a_real_run_is_within_the_bounds_and_close(tmp_path: Path) 
         assert abs(each.error.offset_ns) < 50_000_000  # two and a half ticks of the slowest
 
 
+# Exact values of small histories
+
+FOUR_MESSAGES: tuple[Message, ...] = (
+    (1, 105, 0, 10), (0, 20, 1, 130), (0, 1000, 1, 1110), (1, 1120, 0, 1030),
+)  # fmt: skip
+# P1 showed at most 131 when P0 showed 20, and at least 120 + 1000 when P0 showed 1031, and so on.
+SLOWEST, FASTEST = Fraction(1120 - 131, 1031 - 20), Fraction(1111 - 105, 1000 - 11)
+
+
+def test_the_bounds_of_a_small_history_are_exact() -> None:
+    plain = estimate_offsets(*trace_of(2, FOUR_MESSAGES)).to_dict()
+    _, machine = plain["machines"]
+    low, high = 105 - FASTEST - 10, 131 - 10 * SLOWEST - 10
+    slow, fast = (float((each - 1) * 10**6) for each in (SLOWEST, FASTEST))
+    assert machine["skew_ppm"].pop("estimate") == pytest.approx((slow + fast) / 2)
+    nothing = {"low": 0, "high": 0, "estimate": 0}
+    assert plain == {
+        "reference": "P0",
+        "start_ns": 10,
+        "messages": 4,
+        "corners": 4,
+        "by_arrival": False,
+        "looking_ns": 0,
+        "machines": [
+            {
+                "name": "P0",
+                "offset_ns": nothing,
+                "skew_ppm": nothing,
+                "truth": None,
+                "error": None,
+                "contradiction": [],
+            },
+            {
+                "name": "P1",
+                "offset_ns": {
+                    "low": floor(low), "high": ceil(high), "estimate": round((low + high) / 2)
+                },
+                "skew_ppm": {"low": nextafter(slow, -inf), "high": nextafter(fast, inf)},
+                "truth": None,
+                "error": None,
+                "contradiction": [],
+            },
+        ],
+    }  # fmt: skip
+
+
+def test_messages_that_decide_nothing_are_counted_but_are_no_corners() -> None:
+    """The last two were slower than what the others allow; one message goes to its own sender."""
+    slow: list[Message] = [(0, 510, 1, 700), (1, 600, 0, 900), (0, 30, 0, 40)]
+    found = estimate_offsets(*trace_of(2, [*FOUR_MESSAGES, *slow]))
+    assert (found.messages, found.corners) == (6, 4)
+    assert found.machines == estimate_offsets(*trace_of(2, FOUR_MESSAGES)).machines
+
+
+def test_a_message_received_twice_counts_once() -> None:
+    trace, messages = trace_of(2, FOUR_MESSAGES)
+    receive = messages.receives[:1]
+    twice = messages._replace(extra_receives=receive, extra_sends=messages.source[receive])
+    assert estimate_offsets(trace, twice).messages == 4
+
+
+def test_the_reference_is_off_by_exactly_nothing() -> None:
+    scenario = driftlab.Scenario(rates=[5, 4], seconds=9, offset_ms=[70, 0], skew_ppm=[900, 0])
+    exact = Bounds(0, 0, 0)
+    reference = history_of(scenario).offsets().machines[0]
+    assert reference == MachineOffset("A", exact, exact, OffsetAndSkew(0, 0), ())
+    assert reference.error == OffsetAndSkew(0, 0)
+
+
+def test_the_reference_is_the_first_machine_that_has_events() -> None:
+    moved: list[Message] = [
+        (one + 1, sent, two + 1, found) for one, sent, two, found in FOUR_MESSAGES
+    ]
+    found = estimate_offsets(*trace_of(3, moved))
+    assert (found.reference, found.start_ns) == ("P1", 10)
+    unknown = Bounds(None, None, None)
+    assert found.machines[0] == MachineOffset("P0", unknown, unknown, None, ())
+    expected = estimate_offsets(*trace_of(2, FOUR_MESSAGES)).machines[1]
+    assert found.machines[2] == expected._replace(name="P2")
+
+
+def test_a_log_without_events_bounds_nothing() -> None:
+    found = estimate_offsets(*trace_of(2, []))
+    assert found[:6] == ("P0", 0, 0, 0, False, 0)
+    assert found.machines[1].offset_ns == (None, None, None)
+
+
+def test_estimates_without_a_truth_have_no_error() -> None:
+    bounds = Bounds(1, 3, 2)
+    truth = OffsetAndSkew(5, 0.5)
+    unknown = MachineOffset("B", bounds, bounds, None, ())
+    assert unknown.error is None
+    assert unknown.to_dict()["error"] is None
+    assert MachineOffset("B", Bounds(1, None, None), bounds, truth, ()).error is None
+    assert MachineOffset("B", bounds, Bounds(1, None, None), truth, ()).error is None
+    known = MachineOffset("B", bounds, bounds, truth, ((("A", 3), ("B", 4)),))
+    assert known.error == OffsetAndSkew(-3, 1.5)
+    assert known.to_dict() == {
+        "name": "B",
+        "offset_ns": {"low": 1, "high": 3, "estimate": 2},
+        "skew_ppm": {"low": 1, "high": 3, "estimate": 2},
+        "truth": {"offset_ns": 5, "skew_ppm": 0.5},
+        "error": {"offset_ns": -3, "skew_ppm": 1.5},
+        "contradiction": [{"send": ["A", 3], "found": ["B", 4]}],
+    }
+
+
+def test_offsets_count_from_the_start_where_ticks_have_due_times() -> None:
+    """P0's first event was due 4 ns after the start, and 2 ns late."""
+    trace, messages = trace_of(2, FOUR_MESSAGES)
+    due, late = np.full((2, len(trace)), [[4], [2]])
+    columns = trace.columns._replace(due_ns=due, late_ns=late)
+    found = estimate_offsets(trace.replace(columns=columns), messages)
+    assert found.start_ns == 10 - 6
+    low = 105 - FASTEST * 7 - 4  # the line through (11, 105), back to P0's 4
+    assert found.machines[1].offset_ns.low == floor(low)
+    on_time = estimate_offsets(trace.replace(columns=columns._replace(late_ns=None)), messages)
+    assert on_time.start_ns == 10 - 4
+
+
+@pytest.mark.parametrize(
+    ("has_arrivals", "simulated", "allowed"),
+    [(True, False, 1_000_000), (True, True, 0), (False, False, 0), (None, False, 1_000_000)],
+)
+def test_only_where_a_real_machine_checks_its_sockets_later_is_time_allowed_for(
+    has_arrivals: bool | None, simulated: bool, allowed: int
+) -> None:
+    """None: the log has the column, but nothing in it."""
+    trace, messages = trace_of(2, FOUR_MESSAGES)
+    none = np.zeros(0, np.int64)
+    arrivals = None if has_arrivals is False else Arrivals(np.zeros(9, np.int64), none, none)
+    if has_arrivals:
+        starts = np.arange(9).clip(0, 1)
+        arrivals = Arrivals(starts, np.array([1]), np.array([7]))
+    found = estimate_offsets(
+        trace.replace(arrivals=arrivals, process_info=[ProcessInfo(simulated=simulated)] * 2),
+        messages,
+    )
+    assert found.looking_ns == allowed
+    assert found.by_arrival == bool(has_arrivals)
+    assert is_real_run(trace) is False
+    bounds = clock_bounds(trace, messages, present(trace.columns.time_ns)).bounds
+    assert [(each.sent_ns, each.arrived_ns) for each in bounds if each.sender == 0] == [
+        (20, 131), (1000, 1111)
+    ]  # fmt: skip
+
+
+def chain(machines: int) -> list[Message]:
+    """Return messages both ways between neighbours whose clocks agree; each takes 3 ns at most."""
+    return [
+        message
+        for at in range(machines - 1)
+        for message in (
+            (at, 10, at + 1, 12), (at + 1, 20, at, 22),
+            (at, 10_000, at + 1, 10_002), (at + 1, 10_010, at, 10_012),
+        )
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("machines", [MACHINES_BETWEEN_MAX, MACHINES_BETWEEN_MAX + 1])
+def test_messages_by_way_of_others_bound_up_to_a_number_of_machines(machines: int) -> None:
+    trace, messages = trace_of(machines, chain(machines))
+    bounds = clock_bounds(trace, messages, present(trace.columns.time_ns)).bounds
+    last = machines - 1
+    within = machines <= MACHINES_BETWEEN_MAX
+    assert set(_nearest(bounds, 0, last)) == (set(range(machines)) if within else {0, last})
+    found = estimate_offsets(trace, messages).machines
+    assert holds(found[last].offset_ns, 0)
+    assert (found[last].offset_ns.low is not None) == within
+    assert found[last - 1].offset_ns.low is not None
+
+
+@pytest.mark.parametrize("machines", [MACHINES_JOINTLY_MAX, MACHINES_JOINTLY_MAX + 1])
+def test_so_many_machines_are_bounded_jointly_and_no_more(machines: int) -> None:
+    """All others are two hops from the reference and the machine by way of a hub, P2."""
+    hub = [(2, at, each, at + 1) for at in (1, 2) for each in range(machines) if each != 2]
+    trace, messages = trace_of(machines, hub)
+    bounds = clock_bounds(trace, messages, present(trace.columns.time_ns)).bounds
+    expected = [0, 1, 2, *range(3, machines)][:MACHINES_JOINTLY_MAX]
+    assert _nearest(bounds, 0, 1) == expected
+    assert _nearest(bounds, 0, machines - 1)[:3] == [0, machines - 1, 2]
+    assert len(_nearest(bounds, 0, machines - 1)) == MACHINES_JOINTLY_MAX
+
+
+def test_machines_without_a_way_between_them_are_taken_alone() -> None:
+    trace, messages = trace_of(5, [(0, 1, 1, 2), (2, 1, 3, 2)])
+    bounds = clock_bounds(trace, messages, present(trace.columns.time_ns)).bounds
+    assert _nearest(bounds, 0, 2) == [0, 2]
+    assert _nearest(bounds, 0, 4) == [0, 4]
+
+
+def test_the_lower_hull_is_where_the_least_line_bends() -> None:
+    def hull(*points: tuple[int, int]) -> list[int]:
+        sent, found = np.array(points, np.int64).T
+        corners: list[int] = lower_hull(sent, found).tolist()
+        return corners
+
+    assert hull((5, 9)) == [0]
+    assert hull((0, 0), (10, 10)) == [0, 1]
+    assert hull((10, 10), (0, 0)) == [1, 0]  # from left to right
+    assert hull((0, 0), (5, 5), (10, 10)) == [0, 2]  # on the line is no vertex
+    assert hull((0, 0), (5, 4), (10, 10)) == [0, 1, 2]
+    assert hull((0, 0), (5, 6), (10, 10)) == [0, 2]
+    assert hull((0, 0), (0, 0)) == [0]
+    assert hull((0, 3), (4, 3)) == [1]  # the later send says more
+    assert hull((0, 0), (1, 9), (2, 1), (3, 7), (4, 4), (9, 20)) == [0, 2, 4, 5]
+
+
 # The command
+
+MESSAGES_IN_A_RING = [((f"A{at}", at), (f"B{at}", at + 1)) for at in range(6)]
+
+
+@pytest.mark.parametrize(("count", "more"), [(4, ""), (5, " and 1 more")])
+def test_some_contradicting_messages_are_shown(count: int, more: str) -> None:
+    open_end = Bounds(None, None, None)
+    machine = MachineOffset("B", open_end, open_end, None, tuple(MESSAGES_IN_A_RING[:count]))
+    shown = ", ".join(f"A{at} {at} -> B{at} {at + 1}" for at in range(4))
+    assert offsets_command._contradiction(machine) == (
+        "B: no clocks that run evenly allow all of these messages "
+        f"(the send -> the event that found it): {shown}{more}"
+    )
+
+
+def test_the_command_shows_open_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    one_way = estimate_offsets(*trace_of(3, [(0, 0, 1, 2_500_000)]))
+    offsets_command._show(one_way)
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "─" * 62,
+        "P0            0.000  0.000     0.000        0.0  0.0       0.0",
+        "P1               -∞  2.500         -         -∞    ∞         -",
+        "P2               -∞      ∞         -         -∞    ∞         -",
+        "",
+        "relative to P0's clock, offsets at its start",
+        "from 1 message, by when they were received; 1 of them decides",
+    ]
+    allowed = one_way._replace(by_arrival=True, looking_ns=1_500_000, messages=3, corners=2)
+    offsets_command._show(allowed)
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "from 3 messages, by when a tick found them; 2 of them decide",
+        "allowed between reading the clock and checking the sockets: 1.5 ms",
+    ]
 
 
 def test_the_command_shows_bounds_beside_what_was_set(
@@ -303,4 +557,4 @@ def test_the_command_shows_bounds_beside_what_was_set(
     assert main(["offsets", str(tmp_path / "run")]) == 0
     said = capsys.readouterr().out
     assert "50.000" in said
-    assert "found by the ticks" in said
+    assert "by when a tick found them; " in said

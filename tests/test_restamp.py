@@ -9,11 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis import column_clocks
-from driftlab.analysis.column_clocks import causal_order, lamport_clocks
-from driftlab.analysis.restamp import RestampError, changed, issued, restamped, timestamps_of
+from driftlab.analysis import restamp as restamp_module
+from driftlab.analysis.restamp import (
+    RestampError,
+    causal_order,
+    compute_timestamps,
+    issue_timestamps,
+    lamport_clocks,
+    restamp,
+)
 from driftlab.api.replay_and_twin import replay_runs
-from driftlab.api.write_restamped import OutputError, write
+from driftlab.api.write_restamped import OutputError, write_restamped
 from driftlab.cli.main import main
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.history.happened_before import HappenedBefore
@@ -23,10 +29,10 @@ from driftlab.history.vector_times import CycleError
 from driftlab.jit import Loop
 from driftlab.journal.run_folder import RunFolderError
 from driftlab.model.columns import Columns
-from tests.drawn_histories import Drawn, Told, tell, told
+from tests.drawn_histories import DrawnEvent, DrawnHistory, build_history, histories, present
 
 FURTHER = [name for name in CLOCKS if name != "lamport"]
-LOOPS = [name for name, value in vars(column_clocks).items() if isinstance(value, Loop)]
+LOOPS = [name for name, value in vars(restamp_module).items() if isinstance(value, Loop)]
 
 scenarios = st.builds(
     driftlab.Scenario,
@@ -64,8 +70,8 @@ def simulated(out: Path, clock: str) -> Path:
 # The order, and the clocks, of any history
 
 
-@given(told())
-def test_the_order_is_causal(history: Told) -> None:
+@given(histories())
+def test_the_order_is_causal(history: DrawnHistory) -> None:
     order = HappenedBefore(history.trace, history.messages).linear().tolist()
     place = {row: number for number, row in enumerate(order)}
     assert len(place) == len(history.events)
@@ -73,21 +79,22 @@ def test_the_order_is_causal(history: Told) -> None:
         assert all(place[history.row[e]] < place[history.row[event]] for e in past)
 
 
-@given(told())
-def test_lamport_is_the_length_of_the_longest_chain(history: Told) -> None:
-    trace = restamped(history.trace, history.messages, "lamport")
-    clock = [int(trace.columns.clock[row]) for row in history.row]
+@given(histories())
+def test_lamport_is_the_length_of_the_longest_chain(history: DrawnHistory) -> None:
+    trace = restamp(history.trace, history.messages, "lamport")
+    clocks = present(trace.columns.clock)
+    clock = [int(clocks[row]) for row in history.row]
     for event, past in enumerate(history.past):
         assert clock[event] == 1 + max((clock[e] for e in past), default=0)
 
 
-@given(told())
-def test_a_vector_counts_the_past_and_a_matrix_its_last_events(history: Told) -> None:
-    of = causal_order(history.trace, history.messages)
-    counted = column_clocks.vector_clocks(of)
+@given(histories())
+def test_a_vector_counts_the_past_and_a_matrix_its_last_events(history: DrawnHistory) -> None:
+    causal = causal_order(history.trace, history.messages)
+    counted = restamp_module.vector_clocks(causal)
     vectors = counted.tolist()
     width = history.processes
-    matrices = column_clocks.matrix_clocks(history.trace, counted).tolist()
+    matrices = restamp_module.matrix_clocks(history.trace, counted).tolist()
 
     def vector(event: int) -> list[int]:
         with_past = history.past[event] | {event}
@@ -102,11 +109,11 @@ def test_a_vector_counts_the_past_and_a_matrix_its_last_events(history: Told) ->
             assert matrices[row][process * width : (process + 1) * width] == expected
 
 
-@given(told())
+@given(histories())
 def test_a_hybrid_clock_is_the_latest_time_of_the_past_and_the_chain_that_has_it(
-    history: Told,
+    history: DrawnHistory,
 ) -> None:
-    texts = restamped(history.trace, history.messages, "hybrid").timestamp_texts()
+    texts = restamp(history.trace, history.messages, "hybrid").timestamp_texts()
     for event, past in enumerate(history.past):
         latest, count = (int(part) for part in (texts[history.row[event]] or "").split("."))
         assert latest == max(history.events[e].now_ns for e in past | {event})
@@ -116,33 +123,33 @@ def test_a_hybrid_clock_is_the_latest_time_of_the_past_and_the_chain_that_has_it
 
 
 @pytest.mark.parametrize("clock", FURTHER)
-@given(history=told(sources_max=1))
-def test_the_rules_over_columns_are_those_of_the_clocks(clock: str, history: Told) -> None:
-    of = causal_order(history.trace, history.messages)
-    held = timestamps_of(of, clock)
+@given(history=histories(sources_max=1))
+def test_the_rules_over_columns_are_those_of_the_clocks(clock: str, history: DrawnHistory) -> None:
+    causal = causal_order(history.trace, history.messages)
+    held = compute_timestamps(causal, clock)
     whole = Trace(history.trace.names, history.trace.starts, history.trace.columns, timestamps=held)
-    assert whole.timestamp_texts() == [stamp.encode() for stamp in issued(of, clock)]
+    assert whole.timestamp_texts() == [stamp.encode() for stamp in issue_timestamps(causal, clock)]
 
 
-@given(told(sources_max=1))
-def test_the_rule_of_lamport_over_columns_is_that_of_the_clock(history: Told) -> None:
-    of = causal_order(history.trace, history.messages)
-    clocks = lamport_clocks(of, np.zeros(len(history.events), np.int64))
-    assert clocks.tolist() == [stamp.clock for stamp in issued(of, "lamport")]
+@given(histories(sources_max=1))
+def test_the_rule_of_lamport_over_columns_is_that_of_the_clock(history: DrawnHistory) -> None:
+    causal = causal_order(history.trace, history.messages)
+    clocks = lamport_clocks(causal, np.zeros(len(history.events), np.int64))
+    assert clocks.tolist() == [stamp.clock for stamp in issue_timestamps(causal, "lamport")]
 
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_compiled_loop_does_what_the_plain_one_does(name: str) -> None:
-    events = [Drawn(at * 7 % 4, (at - 3, at - 5) if at % 3 and at > 5 else (), at * 37 % 90)
+    events = [DrawnEvent(at * 7 % 4, (at - 3, at - 5) if at % 3 and at > 5 else (), at * 37 % 90)
               for at in range(300)]  # fmt: skip
-    history = tell(4, events)
-    of = causal_order(history.trace, history.messages)
-    inputs = [of.order, of.first, *of.sources]
+    history = build_history(4, events)
+    causal = causal_order(history.trace, history.messages)
+    inputs: list[Any] = [causal.order, causal.first, *causal.sources]
     inputs += [history.trace.process_column(), 4] if name == "_vector" else [
         history.trace.columns.time_ns
     ]  # fmt: skip
     shape = {"_vector": (1, 1200), "_hybrid": (2, 300), "_lamport": (1, 300)}[name]
-    loop = getattr(column_clocks, name)
+    loop = getattr(restamp_module, name)
     ways = [np.zeros(shape, np.int32 if name == "_vector" else np.int64) for _ in range(2)]
     loop.compiled(*inputs, *ways[0])
     loop(300, inputs, list(ways[1]))
@@ -170,14 +177,14 @@ def test_restamping_twice_is_restamping_once(scenario: driftlab.Scenario, clock:
     once = run.history.restamp(clock)
     again = driftlab.History(once.trace).restamp(clock)  # its messages matched anew
     assert texts(again.trace) == texts(once.trace)
-    assert again.trace.columns.stamp.tolist() == once.trace.columns.stamp.tolist()
+    assert present(again.trace.columns.stamp).tolist() == present(once.trace.columns.stamp).tolist()
 
 
 @pytest.mark.parametrize("clock", list(CLOCKS))
 def test_a_restamped_folder_is_that_of_a_run_that_kept_the_clock(
     clock: str, folder: Path, tmp_path: Path
 ) -> None:
-    write(driftlab.read(folder).restamp(clock), clock, tmp_path / "anew", folder)
+    write_restamped(driftlab.read(folder).restamp(clock), clock, tmp_path / "anew", folder)
     kept = simulated(tmp_path / "kept", clock)
     for path in sorted(kept.iterdir()):
         assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
@@ -193,7 +200,7 @@ def test_a_real_run_restamped_is_what_its_machines_recorded(tmp_path: Path) -> N
     assert texts(history.restamp("hybrid").trace) == texts(history.trace)
 
 
-def test_lamport_restamped_mends_wrong_clocks(folder: Path, tmp_path: Path) -> None:
+def test_lamport_restamped_repairs_wrong_clocks(folder: Path, tmp_path: Path) -> None:
     """All its clocks made three times as large, as a process might, that counts wrong."""
     for path in folder.glob("*.log"):
         lines = [line.split("\t") for line in path.read_text().splitlines()]
@@ -205,10 +212,12 @@ def test_lamport_restamped_mends_wrong_clocks(folder: Path, tmp_path: Path) -> N
                     f"{item[:2]}{3 * int(item[2:])}" for item in line[10].split(",") if item != "-"
                 ) or "-"  # fmt: skip
         path.write_text("".join("\t".join(line) + "\n" for line in lines))
-    write(driftlab.read(folder).restamp("lamport"), "lamport", tmp_path / "mended", folder)
+    write_restamped(
+        driftlab.read(folder).restamp("lamport"), "lamport", tmp_path / "repaired", folder
+    )
     right = simulated(tmp_path / "right", "lamport")
     for path in sorted(right.iterdir()):
-        assert (tmp_path / "mended" / path.name).read_bytes() == path.read_bytes()
+        assert (tmp_path / "repaired" / path.name).read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("clock", list(CLOCKS))
@@ -220,7 +229,7 @@ def test_what_a_lost_journal_leaves_unknown_is_counted_and_still_replays(
         file.truncate(file.seek(0, 2) - 100)
     out = tmp_path / "anew"
     assert main(["restamp", str(folder), "--clock", clock, "--out", str(out)]) == 0
-    assert "receives of messages whose send is not in the log" in capsys.readouterr().out
+    assert "of a message whose send is not in the log" in capsys.readouterr().out
     history = driftlab.read(out)
     assert len(history) == len(driftlab.read(folder))
     if clock == "lamport":  # stamps of messages whose send is lost still say what they said
@@ -236,19 +245,19 @@ def test_a_stamp_from_nowhere_that_would_name_another_message_is_none(folder: Pa
     history = driftlab.read(folder)
     messages = history.messages
     columns = history.trace.columns
-    stamp = columns.stamp.copy()
+    stamp = present(columns.stamp).copy()
     row = int(np.flatnonzero(messages.source >= 0)[-1])
     stamp[row] = 1  # the sender's first event has this clock, and is no send to it
     source = messages.source.copy()
     source[row] = UNMATCHED
-    trace = changed(history.trace, columns=columns._replace(stamp=stamp))
-    anew = restamped(trace, messages._replace(source=source), "lamport")
-    assert set(anew.columns.stamp[source == UNMATCHED].tolist()) == {0}
+    trace = history.trace.replace(columns=columns._replace(stamp=stamp))
+    anew = restamp(trace, messages._replace(source=source), "lamport")
+    assert set(present(anew.columns.stamp)[source == UNMATCHED].tolist()) == {0}
     assert anew.arrivals is not None
     assert set(anew.arrivals.stamp[anew.arrivals.sender == 1].tolist()) == {0}
-    bare = changed(trace, columns=columns._replace(stamp=None, sender=None))
-    alone = restamped(bare, messages._replace(source=source), "lamport")
-    assert anew.columns.clock.tolist() == alone.columns.clock.tolist()
+    bare = trace.replace(columns=columns._replace(stamp=None, sender=None))
+    alone = restamp(bare, messages._replace(source=source), "lamport")
+    assert present(anew.columns.clock).tolist() == present(alone.columns.clock).tolist()
 
 
 def test_payloads_and_what_was_recorded_stay(tmp_path: Path) -> None:
@@ -265,7 +274,7 @@ def test_payloads_and_what_was_recorded_stay(tmp_path: Path) -> None:
     driftlab.simulate(scenario, out=tmp_path / "plain")
     driftlab.simulate(scenario.replace(clock="vector"), out=tmp_path / "kept")
     plain = tmp_path / "plain"
-    write(driftlab.read(plain).restamp("vector"), "vector", tmp_path / "anew", plain)
+    write_restamped(driftlab.read(plain).restamp("vector"), "vector", tmp_path / "anew", plain)
     for path in sorted((tmp_path / "kept").iterdir()):
         assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
 
@@ -278,24 +287,24 @@ def test_events_are_written_with_their_timestamps(
 
     history = driftlab.read(folder).restamp("vector")
     out = tmp_path / f"events.{suffix}"
-    write(history, "vector", out, folder)
+    write_restamped(history, "vector", out, folder)
     frame = pl.read_csv(out) if suffix == "csv" else pl.read_parquet(out)
     assert frame["timestamp"].to_list() == history.trace.timestamp_texts()
     with pytest.raises(OutputError, match="exists and is not overwritten"):
-        write(history, "vector", out, folder)
+        write_restamped(history, "vector", out, folder)
 
 
 # What cannot be
 
 
-def test_a_cycle_is_told_event_by_event() -> None:
+def test_a_cycle_is_named_event_by_event() -> None:
     """P0's first event received what P1 sent after it had received what P0 sent then."""
     at = np.array([0, 2, 4], np.int64)
     trace = Trace(["P0", "P1"], at, Columns(np.array([2, 1, 2, 1], np.uint8)))
     none = np.zeros(0, np.int64)
     messages = Messages(np.array([3, -1, 1, -1]), np.array([1, -1, 0, -1]), none, none)
     with pytest.raises(CycleError) as caught:
-        restamped(trace, messages, "vector")
+        restamp(trace, messages, "vector")
     assert caught.value.rows == [0, 1, 2, 3, 0]
     assert "P0:0 -> P0:1 -> P1:0 -> P1:1 -> P0:0" in str(caught.value)
 
@@ -309,20 +318,20 @@ def test_a_cycle_is_told_event_by_event() -> None:
     ],
 )
 def test_a_clock_that_cannot_be_computed_is_refused(clock: str, processes: int, says: str) -> None:
-    history = tell(processes, [Drawn(0, (), 0)])
+    history = build_history(processes, [DrawnEvent(0, (), 0)])
     bare = Trace(history.trace.names, history.trace.starts, Columns(history.trace.columns.kind))
     with pytest.raises(RestampError, match=says):
-        restamped(bare, history.messages, clock)
+        restamp(bare, history.messages, clock)
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
     history = driftlab.read(folder).restamp("vector")
     before = (folder / "A.log").read_bytes()
     with pytest.raises(RunFolderError, match="already holds a run"):
-        write(history, "vector", folder, folder)
+        write_restamped(history, "vector", folder, folder)
     assert (folder / "A.log").read_bytes() == before
     run = driftlab.simulate(driftlab.Scenario(seconds=5), record="all")
     assert not isinstance(run, list)
     with pytest.raises(RestampError, match=r"--out new\.parquet"):
-        write(run.history.restamp("vector"), "vector", tmp_path / "new", folder)
+        write_restamped(run.history.restamp("vector"), "vector", tmp_path / "new", folder)
     assert not (tmp_path / "new").exists()

@@ -1,19 +1,32 @@
-"""How far machines' own clocks are off, from the messages alone.
+"""How far the machines' physical clocks are off, bounded by the messages alone.
 
-The model: every clock is a straight line over the reference machine's, so it
-has an offset and a skew. Each message between any two machines bounds both
-(see `crossings`). Taken as x = a + b·reading, one line a machine for one common
-time x, a message from i at u to j at v says a_i + b_i·u <= a_j + b_j·v: a
-linear condition, so all messages of all machines together, those that went
-round by others too, bound a machine's offset and skew by linear programming.
-The common time is the clock of the machine that is asked for, so that its
-offset and skew are linear in the reference's a and b.
+The model: every clock is a straight line over the reference machine's, with an
+offset and a skew. A message that left when its sender's clock showed u and had
+arrived when its receiver's showed v says that u on the one clock was not after v
+on the other. Nothing else is taken from it, in particular no latency. If the log
+records what each tick found in its sockets, v is the reading of that tick; else
+it is that of the receive, before which the message may have waited for long.
 
-What is promised: if clocks are straight lines, offset and skew lie within the
-bounds, whatever the latencies are (proved in fractions, see `linear`). Messages
-in one direction only bound one side. What the bounds leave open the messages
-do not tell: the estimate is the middle of the corners, right where both ways
-are alike. Messages that no straight lines could have allowed are named.
+Of a channel's messages only a few matter. A line over all points (u, v) of a
+channel is above or below all of them exactly if it is so at the vertices of their
+convex hull (Duda, Harrus, Haddad and Bernard, "Estimating global time in
+distributed systems", ICDCS 1987; Moon, Skelly and Towsley, "Estimation and
+removal of clock skew from network delay measurements", INFOCOM 1999, who also
+state it as a linear program; Zhang, Liu and Xia, "Clock synchronization
+algorithms for network measurements", INFOCOM 2002).
+
+With one line x = a + b·reading a machine for one common time x, a message from
+machine i at u to machine j at v says a_i + b_i·u <= a_j + b_j·v. That is linear,
+so the messages of all machines together, those by way of third machines too,
+bound every offset and skew by linear programs. The common time is the clock of
+the machine in question, so that its offset and skew are linear in the reference's
+a and b.
+
+The promise: if clocks are straight lines, offset and skew lie within the bounds,
+whatever the latencies were (proved in fractions, see `linear_program`). Messages
+of one direction bound one side only. Within the bounds the messages say nothing:
+the estimate is the middle of the extreme points, and right where latencies are
+the same both ways. Messages that no straight lines allow are named.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,60 +37,64 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.clock_bounds import ClockBound, ClockBounds, clock_bounds_of, is_real
-from driftlab.analysis.exact_lp import Condition, Conditions
-from driftlab.analysis.restamp import physical_ns
+from driftlab.analysis.linear_program import Constraint, LinearProgram
+from driftlab.analysis.restamp import physical_times_ns
+from driftlab.arrays import FloatArray, IntArray
 from driftlab.clocks.physical_clock import PARTS_PER_BILLION
+from driftlab.history.matching.arrivals import match_arrivals
 from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
-from driftlab.model.columns import Array
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import as_fraction
 
-MACHINES_JOINTLY_MAX: Final = 16  # of more, those nearest to a machine and the reference count
-MACHINES_BETWEEN_MAX: Final = (
-    48  # that messages go by, both ends counted; of others nothing is told
-)
+MACHINES_JOINTLY_MAX: Final = 16  # in one linear program; of more, those nearest to the two
+MACHINES_BETWEEN_MAX: Final = 48  # on the way between two, both counted; beyond, no others count
+READING_NS: Final = 1  # a clock's reading is rounded down to whole nanoseconds
+SOCKET_CHECK_DELAY_NS: Final = 1_000_000  # at most, from a real machine's reading to its sockets
 PPM: Final = 1_000_000
 
-Place = tuple[str, int]  # an event by its process's name and its number there
+EventId = tuple[str, int]  # the name of the process, and the event's number there, from 0
+
+
+# The result
 
 
 class Bounds(NamedTuple):
-    """From where to where a value lies, and an estimate; None where messages tell nothing."""
+    """The least and the greatest value possible, and an estimate; None where there is no bound."""
 
     low: float | None
     high: float | None
     estimate: float | None
 
 
-class Truth(NamedTuple):
-    """What the scenario has set, as the reference machine sees it."""
+class OffsetAndSkew(NamedTuple):
+    """An offset at the start, ns, and a skew, ppm, over the reference machine's clock."""
 
     offset_ns: float
     skew_ppm: float
 
 
 class MachineOffset(NamedTuple):
-    """One machine's clock over the reference's: offset at the start, ns, and skew, ppm.
+    """One machine's clock over the reference's.
 
-    truth: what its scenario says, None without one. contradiction: messages
-    that cannot all be, as the send and the event that found it, both by their
-    process's name and their number there; empty where all can.
+    offset_ns: at the start, ns. skew_ppm: parts per million that it gains.
+    truth: what the scenario has set, None without one.
+    contradiction: messages that no straight lines allow together, each as its send
+    and the event that found it; empty where all are possible.
     """
 
     name: str
     offset_ns: Bounds
     skew_ppm: Bounds
-    truth: Truth | None
-    contradiction: tuple[tuple[Place, Place], ...]
+    truth: OffsetAndSkew | None
+    contradiction: tuple[tuple[EventId, EventId], ...]
 
     @property
-    def error(self) -> Truth | None:
-        """How far the estimates are from the truth; None where there is no such thing."""
+    def error(self) -> OffsetAndSkew | None:
+        """The estimates minus the truth; None where either is not known."""
         if self.truth is None or self.offset_ns.estimate is None or self.skew_ppm.estimate is None:
             return None
-        return Truth(
+        return OffsetAndSkew(
             self.offset_ns.estimate - self.truth.offset_ns,
             self.skew_ppm.estimate - self.truth.skew_ppm,
         )
@@ -97,12 +114,16 @@ class MachineOffset(NamedTuple):
 
 
 class Offsets(NamedTuple):
-    """All machines' clocks over the reference's, the first machine's that has events.
+    """All machines' clocks over the reference's.
 
-    start_ns: what that showed at the start, where offsets are told. messages: how
-    many bounds there were, `corners` how many mattered. by_arrival: whether the
-    log told when messages came, not only when they were received. looking_ns:
-    how much later than its reading a tick may have looked into its sockets.
+    reference: the first machine that has events.
+    start_ns: what its clock showed at the start, where the offsets hold, ns.
+    messages: how many messages between machines were looked at.
+    corners: how many of them are vertices of a channel's hull, and so decide.
+    by_arrival: whether the log records when messages arrived, not only when they
+    were received.
+    looking_ns: how much later than its clock a machine may have checked its
+    sockets, ns; every bound allows for it.
     """
 
     reference: str
@@ -118,169 +139,324 @@ class Offsets(NamedTuple):
         return {**self._asdict(), "machines": [each.to_dict() for each in self.machines]}
 
 
-def offsets_of(trace: Trace, messages: Messages) -> Offsets:
-    """Return the bounds of every machine's clock. Raises RestampError where there are no times."""
-    times = physical_ns(trace)
-    found = clock_bounds_of(trace, messages, times)
-    there = np.flatnonzero(np.diff(trace.starts))
-    reference = int(there[0]) if len(there) else 0
-    start_ns, since_ns = _start(trace, times, reference)
-    truths = _truths(trace, reference, since_ns)
-    bases = _bases(trace, times)
+# What single messages say
+
+
+class ClockBound(NamedTuple):
+    """A message that bounds two clocks: `sent_ns` on one was not after `arrived_ns` on the other.
+
+    sender, receiver: positions of the machines. send, arrival: rows of the send and
+    of the event that found the message.
+    sent_ns: the least that the sender's clock can have shown. arrived_ns: the most
+    that the receiver's can.
+    """
+
+    sender: int
+    receiver: int
+    send: int
+    arrival: int
+    sent_ns: int
+    arrived_ns: int
+
+
+class ClockBounds(NamedTuple):
+    """The messages of a history that decide; the other fields are those of `Offsets`."""
+
+    bounds: Sequence[ClockBound]
+    messages: int
+    by_arrival: bool
+    looking_ns: int
+
+
+def clock_bounds(trace: Trace, messages: Messages, times_ns: IntArray) -> ClockBounds:
+    """Return the messages that decide, channel by channel.
+
+    times_ns i8: what each process's physical clock showed at each event, ns.
+    """
+    send, arrival, by_arrival = _message_ends(trace, messages)
+    delay_ns = _socket_check_delay_ns(trace)
+    process = trace.process_column()
+    sender, receiver = process[send].astype(np.int64), process[arrival].astype(np.int64)
+    between = np.flatnonzero(sender != receiver)
+    channel = sender * trace.processes + receiver
+    order = between[np.argsort(channel[between], kind="stable")]
+    ends = np.flatnonzero(np.diff(channel[order])) + 1
+    sent_ns, arrived_ns = times_ns[send], times_ns[arrival] + (READING_NS + delay_ns)
+    bounds: list[ClockBound] = []
+    for each in np.split(order, ends) if len(order) else ():
+        vertices = each[lower_hull(sent_ns[each], arrived_ns[each])]
+        columns = (sender, receiver, send, arrival, sent_ns, arrived_ns)
+        bounds += map(ClockBound, *(column[vertices].tolist() for column in columns))
+    names = send[between] * trace.processes + receiver[between]
+    return ClockBounds(bounds, len(np.unique(names)), by_arrival, delay_ns)
+
+
+def _message_ends(trace: Trace, messages: Messages) -> tuple[IntArray, IntArray, bool]:
+    """Return rows of sends and of the events by which their messages had arrived.
+
+    A message stands there once for its receive and once for its arrival, if the log
+    records arrivals; the last value says whether it does.
+    """
+    receives = messages.receives
+    send = np.concatenate([messages.source[receives], messages.extra_sends])
+    event = np.concatenate([receives, messages.extra_receives])
+    arrivals = trace.arrivals
+    if arrivals is None or not len(arrivals.sender):
+        return send, event, False
+    sources = match_arrivals(trace, messages).source
+    known = np.flatnonzero(sources >= 0)
+    found_by = np.repeat(np.arange(len(trace)), np.diff(arrivals.starts))
+    return (
+        np.concatenate([send, sources[known]]),
+        np.concatenate([event, found_by[known]]),
+        True,
+    )
+
+
+def _socket_check_delay_ns(trace: Trace) -> int:
+    """Return how much later than its reading an event may have found a message, ns."""
+    return SOCKET_CHECK_DELAY_NS if is_real_run(trace) and trace.arrivals is not None else 0
+
+
+def is_real_run(trace: Trace) -> bool:
+    """Whether real machines wrote the log: it has journals, and their time was not simulated."""
+    return len(trace.process_info) > 0 and not any(each.simulated for each in trace.process_info)
+
+
+def lower_hull(sent_ns: IntArray, arrived_ns: IntArray) -> IntArray:
+    """Return the positions of the lower right vertices of the convex hull, from left to right.
+
+    These decide for all lines that rise and have every point (sent, arrived) above
+    them. Found by divide and conquer (quickhull, Eddy 1977). A vertex that rounding
+    hides is left out, which widens the bounds by no more than the rounding.
+    """
+    x, y = (
+        (each - int(each.min())).astype(float) for each in (sent_ns, arrived_ns)
+    )  # differences are exact in a float where times since 1970 are not
+    order = np.lexsort((y, -x))  # from the last sent to the first
+    lowest = np.minimum.accumulate(y[order])
+    is_lower = np.ones(len(order), bool)
+    is_lower[1:] = lowest[1:] < lowest[:-1]
+    order = order[is_lower][::-1]  # now both coordinates rise
+    x, y = x[order], y[order]
+    vertices, edges = {0, len(order) - 1}, [(0, len(order) - 1)]
+    while edges:
+        begin, end = edges.pop()
+        if end - begin < 2:
+            continue
+        below = _below_edge(x, y, begin, end)
+        if below.max() > 0:
+            middle = begin + 1 + int(below.argmax())
+            vertices.add(middle)
+            edges += [(begin, middle), (middle, end)]
+    return order[sorted(vertices)]
+
+
+def _below_edge(x: FloatArray, y: FloatArray, begin: int, end: int) -> FloatArray:
+    """Return how far the points between two others are below their line, times its length."""
+    inner = slice(begin + 1, end)
+    return np.asarray(
+        (x[inner] - x[begin]) * (y[end] - y[begin]) - (y[inner] - y[begin]) * (x[end] - x[begin])
+    )
+
+
+# All machines
+
+
+class _Reference(NamedTuple):
+    """The machine that all others are compared with.
+
+    position: of the machine. start_ns: the reading of its clock that counts as the start.
+    start_true_ns: the true time after the start at which its clock showed that; more or
+    less than 0 by what the clock gained up to its first event.
+    """
+
+    position: int
+    start_ns: int
+    start_true_ns: Fraction
+
+
+def estimate_offsets(trace: Trace, messages: Messages) -> Offsets:
+    """Return bounds of every machine's offset and skew, and estimates.
+
+    Raise RestampError if an event has no physical time.
+    """
+    times_ns = physical_times_ns(trace)
+    found = clock_bounds(trace, messages, times_ns)
+    reference = _reference(trace, times_ns)
+    truths = _true_clocks(trace, reference)
+    first_ns = _first_readings(trace, times_ns)
     machines = [
-        _machine(trace, found, bases, (reference, start_ns), place, truths[place])
-        for place in range(trace.processes)
+        _bound_machine(trace, found.bounds, first_ns, reference, machine, truths[machine])
+        for machine in range(trace.processes)
     ]
     return Offsets(
-        trace.names[reference],
-        start_ns,
+        trace.names[reference.position],
+        reference.start_ns,
         found.messages,
-        len(found.crossings),
+        len(found.bounds),
         found.by_arrival,
         found.looking_ns,
         tuple(machines),
     )
 
 
-def _bases(trace: Trace, times: Array) -> list[int]:
-    """Return what each machine's clock showed at its first event: numbers are small from there."""
+def _first_readings(trace: Trace, times_ns: IntArray) -> list[int]:
+    """Return each machine's clock at its first event, ns: readings are small from there on."""
     starts = trace.starts.tolist()
-    return [int(times[begin]) if begin < end else 0 for begin, end in pairwise(starts)]
+    return [int(times_ns[begin]) if begin < end else 0 for begin, end in pairwise(starts)]
 
 
-def _start(trace: Trace, times: Array, reference: int) -> tuple[int, Fraction]:
-    """Return what the reference showed at the start, else at its first event, and how long it ran.
+def _reference(trace: Trace, times_ns: IntArray) -> _Reference:
+    """Return the first machine with events, and its clock at the start.
 
-    The second is true time since the start as far as the scenario counts skews.
+    That is its reading at its first event less the time that had passed since the
+    start of the run, if the log has due times.
     """
-    of, row = trace.columns, int(trace.starts[reference])
-    if not len(trace):
-        return 0, Fraction(0)
-    first = int(times[row])
-    if of.due_ns is None:
-        return first, Fraction(0)
-    elapsed = int(of.due_ns[row]) + (0 if of.late_ns is None else int(of.late_ns[row]))
+    with_events = np.flatnonzero(np.diff(trace.starts))
+    if not len(with_events):
+        return _Reference(0, 0, Fraction(0))
+    position = int(with_events[0])
+    columns, row = trace.columns, int(trace.starts[position])
+    first_ns = int(times_ns[row])
+    if columns.due_ns is None:
+        return _Reference(position, first_ns, Fraction(0))
+    late_ns = 0 if columns.late_ns is None else int(columns.late_ns[row])
+    elapsed_ns = int(columns.due_ns[row]) + late_ns
     skew = Fraction(0)
     if trace.scenario is not None:
-        skew = Fraction(
-            Scenario.from_toml(trace.scenario).physical_clock(reference).skew_ppb, PARTS_PER_BILLION
-        )
-    return first - elapsed, elapsed - elapsed / (1 + skew)
+        clock = Scenario.from_toml(trace.scenario).physical_clock(position)
+        skew = Fraction(clock.skew_ppb, PARTS_PER_BILLION)
+    return _Reference(position, first_ns - elapsed_ns, elapsed_ns - elapsed_ns / (1 + skew))
 
 
-def _truths(trace: Trace, reference: int, since_ns: Fraction) -> Sequence[Truth | None]:
-    """Return what the scenario says of each machine, seen from the reference."""
+def _true_clocks(trace: Trace, reference: _Reference) -> Sequence[OffsetAndSkew | None]:
+    """Return what the scenario has set for each machine, as the reference's clock sees it."""
     if trace.scenario is None:
         return [None] * trace.processes
     scenario = Scenario.from_toml(trace.scenario)
-    speed = as_fraction(scenario.speed) if is_real(trace) else Fraction(1)
-    clocks = [scenario.physical_clock(place) for place in range(trace.processes)]
-    first = clocks[reference]
+    speed = as_fraction(scenario.speed) if is_real_run(trace) else Fraction(1)
+    clocks = [scenario.physical_clock(machine) for machine in range(trace.processes)]
+    first = clocks[reference.position]
     truths = []
     for clock in clocks:
         gained = Fraction(clock.skew_ppb - first.skew_ppb, PARTS_PER_BILLION)
-        offset = clock.offset_ns // speed - first.offset_ns // speed + gained * since_ns
+        offset_ns = (
+            clock.offset_ns // speed - first.offset_ns // speed + gained * reference.start_true_ns
+        )
         skew = gained / (1 + Fraction(first.skew_ppb, PARTS_PER_BILLION))
-        truths.append(Truth(float(offset), float(skew * PPM)))
+        truths.append(OffsetAndSkew(float(offset_ns), float(skew * PPM)))
     return truths
 
 
-def _machine(
+def _bound_machine(
     trace: Trace,
-    found: ClockBounds,
-    bases: Sequence[int],
-    start: tuple[int, int],
-    place: int,
-    truth: Truth | None,
+    bounds: Sequence[ClockBound],
+    first_ns: Sequence[int],
+    reference: _Reference,
+    machine: int,
+    truth: OffsetAndSkew | None,
 ) -> MachineOffset:
-    """Return the bounds of one machine's clock; `start` is the reference, and what it showed."""
-    reference, start_ns = start
-    if place == reference:
-        return MachineOffset(trace.names[place], Bounds(0, 0, 0), Bounds(0, 0, 0), truth, ())
-    near = _near(found.crossings, reference, place)
-    used = [one for one in found.crossings if one.sender in near and one.receiver in near]
-    conditions = _conditions(used, near, bases, place)
-    # What the machine showed when the reference showed `start_ns`, and how fast it goes.
-    at = start_ns - bases[reference]
-    ends = [
-        conditions.least({key: sign * weight for key, weight in asked.items() if weight})
-        for asked in ({0: 1, 1: at}, {1: 1})
+    """Return the bounds of one machine's clock.
+
+    bounds: all messages that decide. first_ns: each machine's clock at its first event.
+    """
+    if machine == reference.position:
+        return MachineOffset(trace.names[machine], Bounds(0, 0, 0), Bounds(0, 0, 0), truth, ())
+    machines = _nearest(bounds, reference.position, machine)
+    used = [each for each in bounds if each.sender in machines and each.receiver in machines]
+    program = _linear_program(used, machines, first_ns, machine)
+    # The machine's clock when the reference showed `start_ns` is a + b·at, and b its rate.
+    at = reference.start_ns - first_ns[reference.position]
+    least, most, slowest, fastest = (
+        program.minimise({key: sign * factor for key, factor in function.items() if factor})
+        for function in ({0: 1, 1: at}, {1: 1})
         for sign in (1, -1)
-    ]
-    wrong = next((end.contradiction for end in ends if end.contradiction), ())
-    shift = bases[place] - bases[reference] - at
-    low, high, slow, fast = (end.value for end in ends)
-    slow = slow or None  # that no clock runs backwards is no news
-    middle = None
-    if None not in (low, high, slow, fast):
-        middle = np.mean([end.point[:2] for end in ends], axis=0).tolist()
+    )
+    shift = first_ns[machine] - reference.start_ns
+    extremes = (least, most, slowest, fastest)
+    estimate: tuple[float | None, float | None] = (None, None)
+    slow = slowest.value or None  # a rate of at least 0 is no bound: every clock has it
+    if None not in (least.value, most.value, slow, fastest.value):
+        a, b = np.mean([each.point[:2] for each in extremes], axis=0).tolist()
+        estimate = (round(a + b * at + shift), (b - 1) * PPM)
+    conflict = () if all(each.is_feasible for each in extremes) else program.conflict
     return MachineOffset(
-        trace.names[place],
+        trace.names[machine],
         Bounds(
-            None if low is None else floor(low + shift),
-            None if high is None else ceil(-high + shift),
-            None if middle is None else round(middle[0] + middle[1] * at + shift),
+            None if least.value is None else floor(least.value + shift),
+            None if most.value is None else ceil(-most.value + shift),
+            estimate[0],
         ),
         Bounds(
             None if slow is None else nextafter(float((slow - 1) * PPM), -inf),
-            None if fast is None else nextafter(float((-fast - 1) * PPM), inf),
-            None if middle is None else (middle[1] - 1) * PPM,
+            None if fastest.value is None else nextafter(float((-fastest.value - 1) * PPM), inf),
+            estimate[1],
         ),
         truth,
-        tuple((trace.place(used[one].send), trace.place(used[one].found)) for one in wrong),
+        tuple((trace.place(used[at].send), trace.place(used[at].arrival)) for at in conflict),
     )
 
 
-def _near(crossings: Sequence[ClockBound], reference: int, place: int) -> list[int]:
-    """Return the reference, the machine, those between them, and more that are near to both."""
-    links: dict[int, set[int]] = {}
-    for one in crossings:
-        links.setdefault(one.sender, set()).add(one.receiver)
-        links.setdefault(one.receiver, set()).add(one.sender)
-    steps = [_steps(links, begin) for begin in (reference, place)]
-    near, at = [reference, place], place
-    while steps[0].get(at, 0) > 1:
-        at = min(each for each in links[at] if steps[0][each] == steps[0][at] - 1)
-        near.append(at)
-    if len(near) > MACHINES_BETWEEN_MAX:
-        return [reference, place]
-    both = sorted((steps[0][each] + steps[1][each], each) for each in steps[0] if each in steps[1])
-    rest = [each for _, each in both if each not in near]
-    return near + rest[: max(0, MACHINES_JOINTLY_MAX - len(near))]
+def _nearest(bounds: Sequence[ClockBound], reference: int, machine: int) -> list[int]:
+    """Return the machines whose clocks are bounded together with the machine's.
 
-
-def _steps(links: Mapping[int, set[int]], begin: int) -> dict[int, int]:
-    """Return how many channels lie between one machine and each that it can be reached from."""
-    steps, edge = {begin: 0}, [begin]
-    while edge:
-        edge = sorted({near for one in edge for near in links.get(one, ())} - set(steps))
-        steps |= dict.fromkeys(edge, max(steps.values()) + 1)
-    return steps
-
-
-def _conditions(
-    crossings: Sequence[ClockBound], machines: Sequence[int], bases: Sequence[int], place: int
-) -> Conditions:
-    """Return what messages say of each machine's a (an even number) and b, `place`'s clock given.
-
-    The reference has the first two variables.
+    They are the reference, the machine, those on a shortest way between them, and
+    those with the fewest hops to both, up to MACHINES_JOINTLY_MAX. Where the shortest
+    way has more than MACHINES_BETWEEN_MAX, they are the two alone.
     """
-    others = [each for each in machines if each != place]
-    number = {each: 2 * at for at, each in enumerate(others)}
-    conditions = []
-    span = 1
-    for one in crossings:
-        sent, found = one.sent_ns - bases[one.sender], one.found_ns - bases[one.receiver]
-        span = max(span, abs(sent), abs(found))
-        weights, least = {}, 0
-        if one.receiver == place:
-            least -= found
+    neighbours: dict[int, set[int]] = {}
+    for each in bounds:
+        neighbours.setdefault(each.sender, set()).add(each.receiver)
+        neighbours.setdefault(each.receiver, set()).add(each.sender)
+    to_reference, to_machine = (_hops(neighbours, start) for start in (reference, machine))
+    nearest, at = [reference, machine], machine
+    while to_reference.get(at, 0) > 1:
+        at = min(each for each in neighbours[at] if to_reference[each] == to_reference[at] - 1)
+        nearest.append(at)
+    if len(nearest) > MACHINES_BETWEEN_MAX:
+        return [reference, machine]
+    reached = to_reference.keys() & to_machine.keys()
+    by_hops = sorted((to_reference[each] + to_machine[each], each) for each in reached)
+    others = [each for _, each in by_hops if each not in nearest]
+    return nearest + others[: max(0, MACHINES_JOINTLY_MAX - len(nearest))]
+
+
+def _hops(neighbours: Mapping[int, set[int]], start: int) -> dict[int, int]:
+    """Return how many channels lie between a machine and each that it can be reached from."""
+    hops, edge = {start: 0}, {start}
+    while edge:
+        edge = {each for one in edge for each in neighbours.get(one, ())} - set(hops)
+        hops |= dict.fromkeys(edge, max(hops.values()) + 1)
+    return hops
+
+
+def _linear_program(
+    bounds: Sequence[ClockBound], machines: Sequence[int], first_ns: Sequence[int], machine: int
+) -> LinearProgram:
+    """Return what the messages say of each line x = a + b·reading, x being `machine`'s clock.
+
+    The variables are a, ns, and b of each machine but that one: numbers 0 and 1 those of
+    the first of `machines`. Readings, and x, count from each clock's first reading.
+    """
+    others = [each for each in machines if each != machine]
+    variable = {each: 2 * number for number, each in enumerate(others)}
+    constraints = []
+    span_ns = 1
+    for each in bounds:
+        sent_ns = each.sent_ns - first_ns[each.sender]
+        arrived_ns = each.arrived_ns - first_ns[each.receiver]
+        span_ns = max(span_ns, abs(sent_ns), abs(arrived_ns))
+        coefficients, lower = {}, 0
+        if each.receiver == machine:
+            lower -= arrived_ns
         else:
-            weights = {number[one.receiver]: 1, number[one.receiver] + 1: found}
-        if one.sender == place:
-            least += sent
+            a = variable[each.receiver]
+            coefficients = {a: 1, a + 1: arrived_ns}
+        if each.sender == machine:
+            lower += sent_ns
         else:
-            weights |= {number[one.sender]: -1, number[one.sender] + 1: -sent}
-        conditions.append(Condition(weights, least))
-    count = len(others)
-    return Conditions(conditions, [span, 1] * count, [True, False] * count)
+            a = variable[each.sender]
+            coefficients |= {a: -1, a + 1: -sent_ns}
+        constraints.append(Constraint(coefficients, lower))
+    return LinearProgram(constraints, [span_ns, 1] * len(others), [True, False] * len(others))

@@ -78,10 +78,10 @@ class History:
 
     def restamp(self, clock: str) -> "History":
         """Return the same history with a clock computed anew; see `driftlab.analysis.restamp`."""
-        from driftlab.analysis.restamp import messages_of, restamped
+        from driftlab.analysis.restamp import restamp, restamped_messages
 
-        history = History(restamped(self.trace, self.messages, clock), self.name)
-        history.__dict__["messages"] = messages_of(self.messages, clock)
+        history = History(restamp(self.trace, self.messages, clock), self.name)
+        history.__dict__["messages"] = restamped_messages(self.messages, clock)
         return history
 
     def compare(self) -> "Comparison":
@@ -92,9 +92,9 @@ class History:
 
     def offsets(self) -> "Offsets":
         """Return how far machines' own clocks are off; see `driftlab.analysis.offsets`."""
-        from driftlab.analysis.offsets import offsets_of
+        from driftlab.analysis.offsets import estimate_offsets
 
-        return offsets_of(self.trace, self.messages)
+        return estimate_offsets(self.trace, self.messages)
 
     @cached_property
     def events(self) -> Any:

@@ -2,17 +2,18 @@
 
 import argparse
 import json
+from typing import Final
 
 from driftlab.analysis.compare import Compared, Comparison
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.text_table import counted, table
 
-NS_PER_MS = 1_000_000
+NS_PER_MS: Final = 1_000_000
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print what each clock costs and what it tells wrongly; return the exit status."""
+    """Print what each clock costs and what it gets wrong; return the exit status."""
     comparison = read(options.path, **format_options(options)).compare()
     if options.json:
         print(json.dumps(comparison.to_dict(), indent=2))
@@ -35,30 +36,31 @@ def _show(comparison: Comparison) -> None:
     )
     if comparison.unknown:
         print(
-            f"unknown: {comparison.unknown} receives of messages whose send is not in the log; "
-            "counted as if nothing had been received"
+            f"unknown: {counted(comparison.unknown, 'receive')} of a message whose send is not "
+            "in the log; counted as if nothing had been received"
         )
     print()
     print(table(heads, [_row(each) for each in comparison.clocks]))
     remarks = [line for each in comparison.clocks for line in _remarks(each)]
-    print(*(["", *remarks] if remarks else []), sep="\n", end="\n" if remarks else "")
+    if remarks:
+        print("", *remarks, sep="\n")
 
 
-def _name(clock: Compared) -> str:
+def _label(clock: Compared) -> str:
     return f"{clock.clock}, as logged" if clock.logged else clock.clock
 
 
 def _row(clock: Compared) -> list[str]:
     about = "" if clock.sample is None else "≈ "
-    ahead = clock.offset_ns_max
+    ahead_ns = clock.offset_ns_max
     return [
-        _name(clock),
+        _label(clock),
         "-" if clock.wrong is None else f"{about}{clock.wrong}",
         "-" if clock.hidden is None else f"{about}{clock.hidden}",
         "-" if clock.hidden_share is None else f"{100 * clock.hidden_share:.1f} %",
         "-" if clock.bytes is None else f"{clock.bytes.mean:.1f}",
         "-" if clock.bytes is None else str(clock.bytes.max),
-        "" if ahead is None else f"{ahead / NS_PER_MS:.3f}",
+        "" if ahead_ns is None else f"{ahead_ns / NS_PER_MS:.3f}",
         "" if clock.differ is None else str(clock.differ),
     ]
 
@@ -66,10 +68,10 @@ def _row(clock: Compared) -> list[str]:
 def _remarks(clock: Compared) -> list[str]:
     lines = []
     if clock.why_not is not None:
-        lines.append(f"{_name(clock)}: {clock.why_not}")
+        lines.append(f"{_label(clock)}: {clock.why_not}")
     if clock.wrong_interval and clock.hidden_interval:
         lines.append(
-            f"{_name(clock)}: estimated from {clock.sample} pairs drawn; with 95 % confidence "
+            f"{_label(clock)}: estimated from {clock.sample} pairs drawn; with 95 % confidence "
             f"{clock.wrong_interval[0]} to {clock.wrong_interval[1]} wrongly ordered, "
             f"{clock.hidden_interval[0]} to {clock.hidden_interval[1]} hidden"
         )

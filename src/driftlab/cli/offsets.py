@@ -1,4 +1,4 @@
-"""`driftlab offsets PATH`: how far machines' own clocks are off, from the messages alone."""
+"""`driftlab offsets PATH`: how far the machines' clocks are off, from the messages alone."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from typing import Final
 from driftlab.analysis.offsets import Bounds, MachineOffset, Offsets
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import table
+from driftlab.cli.text_table import counted, table
 
 NS_PER_MS: Final = 1_000_000
 MESSAGES_SHOWN_MAX: Final = 4  # of those that contradict each other
@@ -15,7 +15,7 @@ MESSAGES_SHOWN_MAX: Final = 4  # of those that contradict each other
 
 def main(options: argparse.Namespace) -> int:
     """Print the bounds of every machine's offset and skew; return the exit status."""
-    offsets: Offsets = read(options.path, **format_options(options)).offsets()
+    offsets = read(options.path, **format_options(options)).offsets()
     if options.json:
         print(json.dumps(offsets.to_dict(), indent=2))
     else:
@@ -32,32 +32,37 @@ def _show(offsets: Offsets) -> None:
     rows = [
         [
             each.name,
-            *_cells(each.offset_ns, NS_PER_MS, 3),
-            *_cells(each.skew_ppm, 1, 1),
-            *(_truth(each) if is_known else []),
+            *_bounds_cells(each.offset_ns, NS_PER_MS, 3),
+            *_bounds_cells(each.skew_ppm, 1, 1),
+            *(_truth_cells(each) if is_known else []),
         ]
         for each in offsets.machines
     ]
     print(table(heads, rows))
     print()
-    print(f"over {offsets.reference}'s clock, offsets at its start; {offsets.messages} messages,")
-    found = "found by the ticks" if offsets.by_arrival else "received"
-    print(f"by when they were {found}; {offsets.corners} of them decide")
+    moment = "a tick found them" if offsets.by_arrival else "they were received"
+    print(f"relative to {offsets.reference}'s clock, offsets at its start")
+    decide = "decides" if offsets.corners == 1 else "decide"
+    print(
+        f"from {counted(offsets.messages, 'message')}, by when {moment}; "
+        f"{offsets.corners} of them {decide}"
+    )
     if offsets.looking_ns:
-        print(f"allowed for looking into sockets: {offsets.looking_ns / NS_PER_MS:g} ms")
+        allowed_ms = offsets.looking_ns / NS_PER_MS
+        print(f"allowed between reading the clock and checking the sockets: {allowed_ms:g} ms")
     for each in offsets.machines:
         if each.contradiction:
             print(_contradiction(each))
 
 
-def _cells(bounds: Bounds, unit: int, digits: int) -> list[str]:
+def _bounds_cells(bounds: Bounds, unit: int, digits: int) -> list[str]:
     low = "-∞" if bounds.low is None else f"{bounds.low / unit:.{digits}f}"
     high = "∞" if bounds.high is None else f"{bounds.high / unit:.{digits}f}"
-    middle = "-" if bounds.estimate is None else f"{bounds.estimate / unit:.{digits}f}"
-    return [low, high, middle]
+    estimate = "-" if bounds.estimate is None else f"{bounds.estimate / unit:.{digits}f}"
+    return [low, high, estimate]
 
 
-def _truth(machine: MachineOffset) -> list[str]:
+def _truth_cells(machine: MachineOffset) -> list[str]:
     if machine.truth is None:
         return ["-", "-"]
     return [f"{machine.truth.offset_ns / NS_PER_MS:.3f}", f"{machine.truth.skew_ppm:.1f}"]
@@ -70,7 +75,8 @@ def _contradiction(machine: MachineOffset) -> str:
     ]
     more = len(machine.contradiction) - len(shown)
     return (
-        f"{machine.name}: no clocks that go evenly allow all of these messages, by their events: "
+        f"{machine.name}: no clocks that run evenly allow all of these messages "
+        "(the send -> the event that found it): "
         + ", ".join(shown)
         + (f" and {more} more" if more else "")
     )

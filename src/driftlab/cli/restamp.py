@@ -1,17 +1,20 @@
-"""`driftlab restamp PATH --clock CLOCK`: any clock, computed afterwards over the same history."""
+"""`driftlab restamp PATH --clock CLOCK`: compute any clock over an existing history."""
 
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from typing import Any, Final
 
-from driftlab.analysis.restamp import differing, timestamp_texts, unknown_receives
+import polars as pl
+
+from driftlab.analysis.restamp import count_differing, count_unknown_receives, timestamps_as_text
 from driftlab.api.history import History
 from driftlab.api.read import read
-from driftlab.api.write_restamped import write
+from driftlab.api.write_restamped import write_restamped
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import COMMAND_VARIABLE
-from driftlab.cli.text_table import table
+from driftlab.cli.text_table import counted, table
 
 EVENTS_SHOWN: Final = 12
 
@@ -21,15 +24,15 @@ def main(options: argparse.Namespace) -> int:
     logged = read(options.path, **format_options(options))
     history = logged.restamp(options.clock)
     if options.out:
-        write(history, options.clock, options.out, options.path)
+        write_restamped(history, options.clock, options.out, options.path)
     report = {
         "clock": options.clock,
         "events": len(history),
-        "unknown": unknown_receives(history.messages),
+        "unknown": count_unknown_receives(history.messages),
         "holes": len(history.trace.gaps),
-        "differ": differing(logged.trace, history.trace, options.clock),
+        "differ": count_differing(logged.trace, history.trace, options.clock),
         "out": options.out,
-        "first": _first(history, options.clock),
+        "first": _first_events(history, options.clock),
     }
     if options.json:
         print(json.dumps(report, indent=2))
@@ -38,13 +41,17 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _first(history: History, clock: str) -> list[dict[str, Any]]:
-    """Return the first events in time, where the log has times, else of the first process."""
-    frame = history.events
+def _first_events(history: History, clock: str) -> list[dict[str, Any]]:
+    """Return the first events by time if the log has times, else those of the first process.
+
+    Each is a plain dict under the names of the JSON interface.
+    """
+    frame: pl.DataFrame = history.events
     times = [key for key in ("due_ns", "time_ns") if key in frame.columns]
-    rows = range(len(frame))
+    rows: Sequence[int] = range(len(frame))
     if times:
-        rows = frame[times[0]].arg_sort(nulls_last=True)[:EVENTS_SHOWN].to_list()
+        rows = frame[times[0]].arg_sort(nulls_last=True).to_list()
+    rows = rows[:EVENTS_SHOWN]
     return [
         {
             "process": frame["process"][row],
@@ -53,11 +60,7 @@ def _first(history: History, clock: str) -> list[dict[str, Any]]:
             "sender": frame["sender"][row] if "sender" in frame.columns else None,
             "timestamp": text,
         }
-        for row, text in zip(
-            rows[:EVENTS_SHOWN],
-            timestamp_texts(history.trace, clock, rows[:EVENTS_SHOWN]),
-            strict=True,
-        )
+        for row, text in zip(rows, timestamps_as_text(history.trace, clock, rows), strict=True)
     ]
 
 
@@ -71,7 +74,7 @@ def _show(options: argparse.Namespace, report: dict[str, Any]) -> None:
         ]  # fmt: skip
         print(table(heads, rows, left=5))
         if report["events"] > len(rows):
-            print(f"… and {report['events'] - len(rows)} events more")
+            print(f"… and {counted(report['events'] - len(rows), 'more event')}")
         print()
     for line in _remarks(options, report):
         print(line)
@@ -83,13 +86,16 @@ def _remarks(options: argparse.Namespace, report: dict[str, Any]) -> list[str]:
         lines.append(f"differ     {report['differ']} of {report['events']} from what was logged")
     if report["unknown"]:
         is_lamport = options.clock == "lamport"
-        counted = "by the stamps they carried" if is_lamport else "as if nothing had been received"
+        how = "by the stamps they carried" if is_lamport else "as if nothing had been received"
         lines.append(
-            f"unknown    {report['unknown']} receives of messages whose send is not in the log; "
-            f"counted {counted}"
+            f"unknown    {counted(report['unknown'], 'receive')} of a message whose send is not "
+            f"in the log; counted {how}"
         )
     if report["holes"]:
-        lines.append(f"holes      {report['holes']}; what is missing there is not counted")
+        lines.append(
+            f"gaps       {counted(report['holes'], 'place')} where events are missing, which no "
+            "clock counts"
+        )
     if options.out:
         return [*lines, f"written    {options.out}"]
     command = os.environ.get(COMMAND_VARIABLE, "driftlab")
