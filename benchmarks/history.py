@@ -262,7 +262,7 @@ def _events_table(long: Long, events: int) -> Table:
         "future": lambda one, _: order.future(one),
         "all concurrent with it": lambda one, _: order.concurrent_ranges(one),
         "happened_before, of two": order.happened_before,
-        "why, of two": order.why,
+        "why, of two": order.causal_chain,
     }
     rows: list[tuple[Cell, ...]] = []
     for words, ask in asked.items():

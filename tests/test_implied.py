@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from hypothesis import given, settings
 
-from driftlab.history.matching.from_vectors import messages_from_vectors
+from driftlab.history.matching.by_vector_clock import match_by_vector_clock
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.trace import Trace
 from driftlab.model.columns import Columns, from_rows
@@ -54,7 +54,7 @@ def test_what_is_heard_of_through_another_is_no_message() -> None:
         B=[{"A": 1, "B": 1}],
         C=[{"A": 1, "B": 1, "C": 1}],
     )
-    messages = messages_from_vectors(trace)
+    messages = match_by_vector_clock(trace)
     assert messages.source.tolist() == [NOTHING, 0, 1]
     assert messages.sender.tolist() == [-1, 0, 1]
     assert len(messages.extra_receives) == 0
@@ -67,18 +67,18 @@ def test_one_event_may_hear_of_several_that_know_nothing_of_each_other() -> None
 
 def test_an_entry_that_counts_no_event_is_unmatched() -> None:
     trace = log(A=[{"A": 1}], B=[{"A": 5, "B": 1}, {"A": 5, "B": 2}])
-    messages = messages_from_vectors(trace)
+    messages = match_by_vector_clock(trace)
     assert messages.source.tolist() == [NOTHING, UNMATCHED, NOTHING]
     assert messages.sender.tolist() == [-1, 0, -1]
 
 
 def test_an_event_alone_may_have_heard_of_what_is_not_there() -> None:
-    assert messages_from_vectors(log(A=[{"A": 1, "B": 1}], B=[])).source.tolist() == [UNMATCHED]
+    assert match_by_vector_clock(log(A=[{"A": 1, "B": 1}], B=[])).source.tolist() == [UNMATCHED]
 
 
 def test_the_messages_beside_an_unmatched_one_are_kept() -> None:
     trace = log(A=[{"A": 1}], B=[{"B": 1}], C=[{"A": 1, "B": 7, "C": 1}])
-    messages = messages_from_vectors(trace)
+    messages = match_by_vector_clock(trace)
     assert messages.source.tolist() == [NOTHING, NOTHING, UNMATCHED]
     assert (messages.extra_receives.tolist(), messages.extra_sends.tolist()) == ([2], [0])
 
@@ -118,4 +118,4 @@ def test_more_messages_than_turns_are_all_kept() -> None:
 
 def test_no_timestamps_imply_nothing() -> None:
     empty = Trace(["A"], np.array([0, 0]), Columns(np.zeros(0, np.uint8)))
-    assert len(messages_from_vectors(empty).source) == 0
+    assert len(match_by_vector_clock(empty).source) == 0

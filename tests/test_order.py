@@ -13,7 +13,7 @@ from driftlab import jit
 from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import NOTHING, Messages
 from driftlab.history.trace import Trace
-from driftlab.history.vector_times import CycleError, vector_blocks, vectors, walk
+from driftlab.history.vector_times import CycleError, linear_extension, vector_blocks, vectors
 from driftlab.judge import clock_condition
 from driftlab.judge.clock_condition import known_before, unordered
 from driftlab.judge.rules.causality import CYCLES_MAX, cycles_of
@@ -102,7 +102,7 @@ def test_why_is_a_chain_with_the_fewest_messages(each: Tiny, step: int) -> None:
     order = order_of(each, step)
     for first in each.rows:
         for second in each.rows:
-            chain = order.why(first, second)
+            chain = order.causal_chain(first, second)
             fewest = each.fewest_messages(first, second)
             assert bool(chain) == (fewest is not None)
             if chain:
@@ -123,10 +123,12 @@ def test_a_history_goes_in_a_circle_if_an_event_happened_before_itself(each: Tin
     if itself:
         assert chain[0] == chain[-1]
         assert len(chain) > 1
-        fewest = min(each.fewest_messages(row, row) or 0 for row in order.walk.waiting.tolist())
+        fewest = min(
+            each.fewest_messages(row, row) or 0 for row in order.linear_extension.blocked.tolist()
+        )
         assert messages_of(each, chain) == fewest
         with pytest.raises(CycleError, match="happened before themselves") as caught:
-            order.linear()
+            order.causal_order()
         assert caught.value.rows == chain
         with pytest.raises(CycleError):
             vectors(each.trace, each.messages)
@@ -181,7 +183,7 @@ def test_each_message_that_came_before_it_was_sent_is_found_alone(late: tuple[in
 
 @given(tinies(acyclic=True))
 def test_a_causal_order_holds_every_row_after_all_that_happened_before_it(each: Tiny) -> None:
-    rows = order_of(each).linear().tolist()
+    rows = order_of(each).causal_order().tolist()
     assert sorted(rows) == list(each.rows)
     place = {row: number for number, row in enumerate(rows)}
     assert all(place[first] < place[second] for first, second in each.closure())
@@ -205,11 +207,11 @@ def test_vectors_count_the_events_of_the_past(each: Tiny, width: int) -> None:
 @given(tinies())
 @settings(max_examples=50)
 def test_compiled_loops_give_what_plain_ones_give(each: Tiny) -> None:
-    plain = walk(each.trace, each.messages)
+    plain = linear_extension(each.trace, each.messages)
     with everything_compiled():
-        compiled = walk(each.trace, each.messages)
+        compiled = linear_extension(each.trace, each.messages)
     assert [part.tolist() for part in plain] == [part.tolist() for part in compiled]
-    assume(not len(plain.waiting))
+    assume(not len(plain.blocked))
     table = vectors(each.trace, each.messages)
     with everything_compiled():
         assert np.array_equal(vectors(each.trace, each.messages), table)

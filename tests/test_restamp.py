@@ -66,7 +66,7 @@ def simulated(out: Path, clock: str) -> Path:
 
 @given(told())
 def test_the_order_is_causal(history: Told) -> None:
-    order = HappenedBefore(history.trace, history.messages).linear().tolist()
+    order = HappenedBefore(history.trace, history.messages).causal_order().tolist()
     place = {row: number for number, row in enumerate(order)}
     assert len(place) == len(history.events)
     for event, past in enumerate(history.past):

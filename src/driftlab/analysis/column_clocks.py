@@ -61,7 +61,9 @@ def causal_order(trace: Trace, messages: Messages) -> CausalOrder:
     sources = sources_of(messages)
     first = np.zeros(len(trace), np.uint8)
     first[trace.starts[:-1][trace.starts[:-1] < trace.starts[1:]]] = 1
-    return CausalOrder(trace, messages, HappenedBefore(trace, messages).linear(), first, sources)
+    return CausalOrder(
+        trace, messages, HappenedBefore(trace, messages).causal_order(), first, sources
+    )
 
 
 def lamport_clocks(of: CausalOrder, heard: Array) -> Array:

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from driftlab.api.cut import Cut
+from driftlab.api.history import Cut
 from driftlab.api.read import read
 from driftlab.cli.event_args import counts_named, event_named, number_named
 from driftlab.cli.flags import format_options

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from typing import Any, Final
 
 from driftlab.analysis.restamp import differing, timestamp_texts, unknown_receives
@@ -42,7 +43,7 @@ def _first(history: History, clock: str) -> list[dict[str, Any]]:
     """Return the first events in time, where the log has times, else of the first process."""
     frame = history.events
     times = [key for key in ("due_ns", "time_ns") if key in frame.columns]
-    rows = range(len(frame))
+    rows: Sequence[int] = range(len(frame))
     if times:
         rows = frame[times[0]].arg_sort(nulls_last=True)[:EVENTS_SHOWN].to_list()
     return [

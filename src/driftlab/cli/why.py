@@ -19,8 +19,8 @@ def main(options: argparse.Namespace) -> int:
     first, second = event_named(options.first), event_named(options.second)
     history = read(options.path, **format_options(options))
     rows = history.row(first), history.row(second)
-    chain = history.order.why(*rows)
-    back = [] if chain else history.order.why(*rows[::-1])
+    chain = history.order.causal_chain(*rows)
+    back = [] if chain else history.order.causal_chain(*rows[::-1])
     relation = _relation(chain, back, rows)
     steps = [_step(history, row) for row in chain or back]
     if options.json:
