@@ -11,21 +11,22 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.api.history import History, NoSuchEventError
+from driftlab.arrays import IntArray
 from driftlab.cli.main import main
 from driftlab.history import cuts
 from driftlab.history.cuts import NOWHERE, NoSuchCutError
 from driftlab.history.happened_before import HappenedBefore
-from driftlab.model.columns import EVERY_PEER, MISSING, NO_TARGET, SEND, Array
+from driftlab.model.columns import EVERY_PEER, MISSING, NO_TARGET, SEND
 from tests.histories import Tiny, tinies, tiny
 
 
 @st.composite
-def frontiers(draw: st.DrawFn, each: Tiny) -> Array:
+def frontiers(draw: st.DrawFn, each: Tiny) -> IntArray:
     most = (each.trace.starts[1:] - each.trace.starts[:-1]).tolist()
     return np.array([draw(st.integers(0, count)) for count in most], np.int64)
 
 
-def inside(each: Tiny, frontier: Array) -> set[int]:
+def inside(each: Tiny, frontier: IntArray) -> set[int]:
     begins = each.trace.starts.tolist()
     return {row for begin, count in zip(begins, frontier.tolist(), strict=False)
             for row in range(begin, begin + count)}  # fmt: skip
@@ -35,7 +36,7 @@ def is_closed(each: Tiny, rows: set[int]) -> bool:
     return all(first in rows for first, second in each.closure() if second in rows)
 
 
-def is_consistent(each: Tiny, frontier: Array) -> bool:
+def is_consistent(each: Tiny, frontier: IntArray) -> bool:
     return cuts.is_consistent(each.trace, each.messages, frontier)
 
 
@@ -61,11 +62,18 @@ def test_union_and_intersection_of_consistent_cuts_are_consistent(
     assert is_consistent(each, np.minimum(one, other))
 
 
-def consistent(data: st.DataObject, each: Tiny, order: HappenedBefore) -> Array:
+def consistent(data: st.DataObject, each: Tiny, order: HappenedBefore) -> IntArray:
     """Draw a consistent cut: the union of some pasts, with their events."""
     rows = data.draw(st.sets(st.sampled_from(each.rows))) if len(each.trace) else set()
     some = [cuts.containing(order, row) for row in rows]
-    return np.max([np.zeros(each.trace.processes, np.int64), *some], axis=0)
+    frontier: IntArray = np.max([np.zeros(each.trace.processes, np.int64), *some], axis=0)
+    return frontier
+
+
+def targets(each: Tiny) -> IntArray:
+    """Return the column of targets, which a test may write to."""
+    assert each.trace.columns.target is not None
+    return each.trace.columns.target
 
 
 @given(st.data(), tinies())
@@ -115,7 +123,7 @@ def test_in_flight_is_every_copy_sent_inside_and_not_received_inside(
     data: st.DataObject, each: Tiny, together: int
 ) -> None:
     """Also where the log names other targets than those that received."""
-    target = each.trace.columns.target
+    target = targets(each)
     codes = st.sampled_from([*[None] * 9, EVERY_PEER, NO_TARGET, *range(each.trace.processes)])
     for row in each.rows:
         code = data.draw(codes)
@@ -144,14 +152,14 @@ def test_where_a_log_names_no_targets_a_send_that_nobody_received_is_in_flight_t
 
 def test_a_broadcast_outside_takes_nothing_from_one_inside() -> None:
     each = tiny([0, 2, 3, 4], frozenset({(1, 3)}))
-    each.trace.columns.target[:3] = EVERY_PEER
+    targets(each)[:3] = EVERY_PEER
     found = cuts.in_flight(each.trace, each.messages, np.array([1, 1, 1]))
     assert list(zip(found.send, found.target, strict=True)) == [(0, 1), (0, 2), (2, 0), (2, 2)]
 
 
 def test_events_of_one_process_may_have_different_targets() -> None:
     each = tiny([0, 3, 4, 5, 6], frozenset({(0, 3), (0, 4), (1, 3), (1, 5)}))
-    each.trace.columns.target[2] = EVERY_PEER
+    targets(each)[2] = EVERY_PEER
     found = cuts.in_flight(each.trace, each.messages, np.array([3, 0, 0, 0]))
     told = list(zip(found.send, found.target, strict=True))
     assert told == [(0, 1), (0, 2), (1, 1), (1, 3), (2, 1), (2, 2), (2, 3)]

@@ -107,11 +107,19 @@ def add_cut(parser: argparse.ArgumentParser) -> None:
     """Flags of `driftlab cut`."""
     parser.add_argument("path", metavar="PATH", help="a run folder, a journal or a log")
     group = parser.add_argument_group("where to cut").add_mutually_exclusive_group(required=True)
-    group.add_argument("--at", metavar="SECONDS", help="real time after the start")
-    group.add_argument("--clock", metavar="N", help="up to this Lamport clock")
-    group.add_argument("--containing", metavar="A:17", help="the smallest consistent cut with it")
-    group.add_argument("--before", metavar="A:17", help="the largest consistent cut without it")
-    group.add_argument("--events", metavar="A=10,B=7", help="so many events of each process")
+    group.add_argument(
+        "--at", metavar="SECONDS", help="the events that began up to this real time after the start"
+    )
+    group.add_argument("--clock", metavar="N", help="the events up to this Lamport clock")
+    group.add_argument(
+        "--containing", metavar="A:17", help="the smallest consistent cut with this event"
+    )
+    group.add_argument(
+        "--before", metavar="A:17", help="the largest consistent cut without this event"
+    )
+    group.add_argument(
+        "--events", metavar="A=10,B=7", help="this number of first events of each process"
+    )
     add_format(parser)
     add_json(parser)
 
@@ -119,8 +127,10 @@ def add_cut(parser: argparse.ArgumentParser) -> None:
 def add_why(parser: argparse.ArgumentParser) -> None:
     """Flags of `driftlab why`."""
     parser.add_argument("path", metavar="PATH", help="a run folder, a journal or a log")
-    parser.add_argument("first", metavar="A:17", help="an event: its process and its number from 0")
-    parser.add_argument("second", metavar="B:3", help="another")
+    parser.add_argument(
+        "first", metavar="A:17", help="an event: its process and its number there, from 0"
+    )
+    parser.add_argument("second", metavar="B:3", help="another event")
     add_format(parser)
     add_json(parser)
 
