@@ -299,6 +299,37 @@ def test_a_cut_that_cannot_be_made_says_why(
         history.cut(**asked)
 
 
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (3.5, "3.5 does not name an event; give its row, 'A:17' or ('A', 17)"),
+        (-1, "event -1: there are rows 0 to 199"),
+        (200, "event 200: there are rows 0 to 199"),
+        ("A", "'A' does not name an event; give its row, 'A:17' or ('A', 17)"),
+        ("A:x", "'A:x' does not name an event; give its row, 'A:17' or ('A', 17)"),
+        (":1", "there is no process "),
+        ("Q:1", "there is no process Q"),
+        ("A:120", "A has events 0 to 119, not 120"),
+        (("A", -1), "A has events 0 to 119, not -1"),
+        ("A:" + "9" * 18, f"A has events 0 to 119, not {10**18 - 1}"),
+        (
+            "A:1" + "0" * 18,
+            f"'A:{10**18}' does not name an event; give its row, 'A:17' or ('A', 17)",
+        ),
+    ],
+)
+def test_a_name_of_no_event_says_which_there_are(history: History, event: Any, says: str) -> None:
+    with pytest.raises(NoSuchEventError) as caught:
+        history.row(event)
+    assert str(caught.value) == says
+
+
+def test_rows_and_names_name_the_same_events(history: History) -> None:
+    assert [history.row(each) for each in (0, "A:0", ("A", 119), "B:0", ("C", 19), 199)] == [
+        0, 0, 119, 120, 199, 199
+    ]  # fmt: skip
+
+
 def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert main([str(one) for one in arguments]) == 0
     return capsys.readouterr().out

@@ -10,6 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from driftlab import jit
+from driftlab.history import happened_before, vector_times
 from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import NOTHING, Messages
 from driftlab.history.trace import Trace
@@ -109,6 +110,39 @@ def test_why_is_a_chain_with_the_fewest_messages(each: Tiny, step: int) -> None:
                 assert (chain[0], chain[-1]) == (first, second)
                 assert messages_of(each, chain) == fewest
                 assert len(chain) <= 2 + 2 * (fewest or 0)
+
+
+def test_long_histories_have_an_index_unless_it_would_be_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trace, messages = round_trips(300)  # 1,200 rows of 2 processes
+    assert HappenedBefore(trace, messages).index is None
+    monkeypatch.setattr(happened_before, "ROWS_COMPILED_MIN", len(trace))
+    index = HappenedBefore(trace, messages).index
+    assert index is not None
+    assert (index.step, index.starts.tolist(), index.table.shape) == (256, [0, 3, 6], (2, 6))
+    assert index.table[:, 1].tolist() == [257, 256]  # A:256, which has all trips before
+    monkeypatch.setattr(happened_before, "INDEX_STEP_MIN", 1)
+    index = HappenedBefore(trace, messages).index
+    assert index is not None
+    assert index.step == 2  # as many as there are processes, at least
+    monkeypatch.setattr(happened_before, "INDEX_ENTRIES_MAX", 2 * len(trace))
+    assert HappenedBefore(trace, messages).index is not None
+    monkeypatch.setattr(happened_before, "INDEX_ENTRIES_MAX", 2 * len(trace) - 1)
+    assert HappenedBefore(trace, messages).index is None
+    monkeypatch.setattr(happened_before, "INDEX_ENTRIES_MAX", 2 * len(trace))
+    monkeypatch.setattr(happened_before, "ROWS_COMPILED_MIN", len(trace) + 1)
+    assert HappenedBefore(trace, messages).index is None
+
+
+def test_blocks_of_vector_times_fit_into_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    trace, messages = round_trips(3)
+    row_bytes = 4 * len(trace)
+    for limit, widths in ((2 * row_bytes, [2]), (2 * row_bytes - 1, [1, 1]), (0, [1, 1])):
+        monkeypatch.setattr(vector_times, "BLOCK_BYTES_MAX", limit)
+        blocks = list(vector_blocks(trace, messages))
+        assert [block.shape for _, block in blocks] == [(len(trace), width) for width in widths]
+        assert [first for first, _ in blocks] == list(range(0, 2, widths[0]))
 
 
 @given(tinies())

@@ -341,10 +341,11 @@ class History:
 
     def row(self, event: EventName) -> int:
         """Return the row of an event. Raise NoSuchEventError."""
+        given: Any = event  # a caller may pass anything
         if isinstance(event, str):
             name, _, index = event.rpartition(":")
-            event = (name, int(index) if _is_number(index) else -1)
-        given: Any = event  # a caller may pass anything
+            if _is_number(index):
+                given = (name, int(index))
         if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int):
             return self._row_within(*given)
         try:

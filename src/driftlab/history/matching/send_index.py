@@ -183,6 +183,7 @@ def _neighbour_fits(trace: Trace, rows: IntArray) -> IntArray:
     fits_after = clock[after] == clock[rows] + 1
     if of.sender is not None:
         fits_after |= (of.sender[after] != NOBODY) & (clock[after] > clock[rows])
+    fits_after &= rows + 1 < starts[process + 1]
     fits: IntArray = (clock[rows] == clock_before + 1).astype(int) + fits_after
     return fits
 

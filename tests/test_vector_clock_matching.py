@@ -1,14 +1,23 @@
-"""Messages that vector timestamps imply: the order they give is the true one, or UNMATCHED."""
+"""Messages that vector timestamps imply: they give the true order, or are UNMATCHED."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 
-from driftlab.history.matching.by_vector_clock import match_by_vector_clock
+from driftlab.history.matching.by_vector_clock import ROUNDS_MAX, match_by_vector_clock
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.trace import Trace
-from driftlab.model.columns import Columns, from_rows
+from driftlab.model.columns import (
+    INTERNAL,
+    NOBODY,
+    RECEIVE,
+    SEND,
+    UNKNOWN_KIND,
+    Columns,
+    from_rows,
+)
 from tests.executions import Edge, edges_of, executions, only_vectors
 
 Clock = Mapping[str, int]
@@ -116,6 +125,34 @@ def test_more_messages_than_turns_are_all_kept() -> None:
     assert len(edges_of(trace)) == 100
 
 
+@pytest.mark.parametrize(("names", "edges"), [(62, 63), (63, 64), (64, 66)])
+def test_after_64_messages_of_one_event_the_rest_is_not_reduced(names: int, edges: int) -> None:
+    """Z learned of Q through R; before R come as many others, whose timestamps are heavier."""
+    assert ROUNDS_MAX == 64
+    heavy = [f"P{n}" for n in range(names)]
+    own = {name: [{name: 1, f"H{name}": 9}] for name in heavy}
+    trace = log(
+        **own, **{f"H{name}": [] for name in heavy},
+        Q=[{"Q": 1}], R=[{"R": 1, "Q": 1}],
+        Z=[{**dict.fromkeys(heavy, 1), "R": 1, "Q": 1, "Z": 1}],
+    )  # fmt: skip
+    of_z = {sent for sent, received in edges_of(trace) if received == ("Z", 0)}
+    assert len(of_z) == edges
+    assert ("R", 0) in of_z
+    assert (("Q", 0) in of_z) == (names == 64)
+
+
+def test_an_event_that_the_log_calls_a_send_received_nothing() -> None:
+    trace = log(A=[{"A": 1}], B=[{"A": 1, "B": 1}], C=[{"C": 1}])
+    for kind, source in ((INTERNAL, NOTHING), (SEND, NOTHING), (RECEIVE, 0), (UNKNOWN_KIND, 0)):
+        trace.columns.kind[1] = kind
+        assert match_by_vector_clock(trace).source.tolist() == [NOTHING, source, NOTHING]
+    for sender, source in ((0, 0), (2, NOTHING), (NOBODY, 0)):
+        trace.columns = trace.columns._replace(sender=np.array([NOBODY, sender, NOBODY]))
+        assert match_by_vector_clock(trace).source[1] == source
+
+
 def test_no_timestamps_imply_nothing() -> None:
     empty = Trace(["A"], np.array([0, 0]), Columns(np.zeros(0, np.uint8)))
     assert len(match_by_vector_clock(empty).source) == 0
+    assert not match_by_vector_clock(empty).implied
