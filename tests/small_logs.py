@@ -1,7 +1,7 @@
 """Logs of a few events, written down by hand, and their events by name: `A0`, `B2`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -89,7 +89,8 @@ def log(
     )
     if all(event.sent == event.received == MISSING for event in events):
         without = [*without, "sent", "received"]
-    columns = columns._replace(**{name: None for name in without if name != "arrivals"})
+    missing: dict[str, Any] = {name: None for name in without if name != "arrivals"}
+    columns = columns._replace(**missing)
     arrivals = [arrival for event in events for arrival in event.arrivals]
     trace = Trace(
         names,

@@ -61,7 +61,8 @@ def everything() -> Trace:
 
 
 def without(trace: Trace, *columns: str) -> Trace:
-    return trace.replace(columns=trace.columns._replace(**dict.fromkeys(columns)))
+    missing: dict[str, Any] = dict.fromkeys(columns)
+    return trace.replace(columns=trace.columns._replace(**missing))
 
 
 def test_ids_go_before_stamps_and_stamps_before_vector_clocks() -> None:
