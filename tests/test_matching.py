@@ -18,7 +18,7 @@ from driftlab.history.matching.messages import (
 )
 from driftlab.history.matching.repair import repair_names
 from driftlab.history.trace import Trace
-from driftlab.model.columns import MISSING, RECEIVE, from_rows
+from driftlab.model.columns import MISSING, RECEIVE, UNKNOWN_KIND, from_rows
 from tests.small_logs import Event, log, names_of, receive, send, sources_of, step
 
 
@@ -97,6 +97,9 @@ def test_an_id_that_is_sent_twice_belongs_to_its_first_send() -> None:
               receive(6, "A", MISSING, received=4)],
     })  # fmt: skip
     assert matched(trace) == {"B0": "A0", "B1": "A0", "B2": "A1"}
+    many = [send(clock, "B", sent=clock % 3) for clock in range(1, 100)]
+    receives = [receive(100 + number, "A", MISSING, received=number) for number in range(3)]
+    assert matched(log({"A": many, "B": receives})) == {"B0": "A2", "B1": "A0", "B2": "A1"}
 
 
 def test_a_receive_with_an_id_that_nobody_sent_or_without_one_is_unmatched() -> None:
@@ -141,8 +144,21 @@ def test_a_broadcast_goes_to_the_peers_of_its_sender_alone() -> None:
         "D": [step(1)],
     }  # fmt: skip
     assert matched(log(processes)) == {"B0": "A0", "C0": "A0"}
+    processes["A"].append(receive(2, "A", 1))
+    assert matched(log(processes)) == {"A1": "?", "B0": "A0", "C0": "A0"}
+    processes["A"].pop()
     linked = log(processes, peers=[[1], [0], [3], [2]])
     assert matched(linked, misdelivered=["C0"]) == {"B0": "A0", "C0": "A0"}
+
+
+def test_a_clock_that_no_send_has_is_no_other_senders() -> None:
+    """A's clocks end at 3; one more is not the first of B's."""
+    trace = log({
+        "A": [send(1, "B"), send(3, "B")],
+        "B": [send(1, "C")],
+        "C": [receive(7, "A", 4), receive(8, "B", 0), receive(9, "B", 1)],
+    })  # fmt: skip
+    assert matched(trace) == {"C0": "?", "C1": "?", "C2": "B0"}
 
 
 def test_without_targets_any_send_may_have_gone_to_anybody_but_its_sender() -> None:
@@ -151,6 +167,10 @@ def test_without_targets_any_send_may_have_gone_to_anybody_but_its_sender() -> N
         "B": [receive(2, "A", 1), receive(4, "A", 3)],
     }, without=["target"])  # fmt: skip
     assert matched(trace) == {"A3": "?", "B0": "A0", "B1": "?"}
+    trace.columns.kind[:2] = UNKNOWN_KIND
+    assert matched(trace) == {"A3": "?", "B0": "A0", "B1": "?"}
+    trace.columns.kind[0] = RECEIVE
+    assert matched(trace) == {"A0": "?", "A3": "?", "B0": "?", "B1": "?"}
 
 
 def test_a_receive_that_does_not_name_its_message_is_unmatched() -> None:
@@ -179,6 +199,8 @@ def test_of_sends_with_one_clock_the_kth_is_received_kth_and_the_first_again() -
         ([step(4), send(7, "B"), step(4), send(7, "B"), receive(9, "C", 1)], "A3"),  # jumps
         ([step(4), send(7, "B"), step(4), send(7, "B"), receive(7, "C", 1)], "A1"),  # is no jump
         ([step(4), send(7, "B"), step(4), send(7, "B"), step(4)], "A1"),  # a tie: the first
+        ([send(1, "B"), step(9), send(1, "B"), step(2)], "A0"),  # another: 0 stands before it
+        ([step(4), send(7, "B"), step(9), send(7, "B"), step(8)], "A3"),  # only a receive jumps
     ],
 )
 def test_one_message_of_several_sends_belongs_to_the_one_that_fits_its_neighbours(
@@ -280,6 +302,13 @@ def test_before_the_send_goes_before_after_the_send() -> None:
     trace = log({"A": [send(1, "B"), send(3, "B")], "B": [receive(4, "A", 2)]}, from_start=False)
     assert matched(trace, stamp_before_send=["A"]) == {"B0": "A1"}
 
+    wider = log({
+        "A": [send(clock, "B") for clock in range(1, 21, 2)],
+        "B": [receive(50 + clock, "A", clock + 1) for clock in range(1, 21, 2)],
+    }, from_start=False)  # fmt: skip
+    found = {f"B{number}": f"A{number + 1}" for number in range(9)}
+    assert matched(wider, stamp_before_send=["A"]) == found | {"B9": "?"}
+
 
 @pytest.mark.parametrize("shift", [-1, 1])
 def test_where_events_are_missing_no_shift_is_taken(shift: int) -> None:
@@ -370,6 +399,16 @@ def test_an_event_whose_clock_is_out_of_order_sent_no_stamps_per_target(
     assert (len(match(trace).stamp_per_target) == 1) == fits
 
 
+def test_what_another_process_counts_puts_no_clock_out_of_order() -> None:
+    trace = log({
+        "Z": [step(9)],
+        "A": [send(5, "B", "C")],
+        "B": [step(1), receive(10, "A", 4)],
+        "C": [receive(10, "A", 5)],
+    }, from_start=False)  # fmt: skip
+    assert matched(trace, stamp_per_target=["B1"]) == {"B1": "A0", "C0": "A0"}
+
+
 def test_a_send_whose_message_was_received_has_no_further_one_for_the_same_target() -> None:
     trace = log({
         "A": [send(5, "B", "C")],
@@ -388,6 +427,15 @@ def test_single_targets_and_senders_with_gaps_have_no_stamps_per_target() -> Non
     assert matched(log(processes, from_start=False), stamp_per_target=["B0"])["B1"] == "?"
     lacking = log(processes, from_start=False, gaps=["A1"])
     assert matched(lacking) == {"B0": "?", "B1": "?", "B2": "A1", "C0": "A0"}
+    first = log({
+        "A": [receive(10, "B", 8), receive(12, "B", 9)],
+        "B": [send(2, "C", "D"), send(9, "A")],
+        "C": [receive(10, "B", 1)],
+        "D": [receive(10, "B", 2)],
+    }, from_start=False)  # fmt: skip
+    assert matched(first, stamp_per_target=["C0"]) == {
+        "A0": "?", "A1": "B1", "C0": "B0", "D0": "B0"
+    }  # fmt: skip
 
 
 # One wrong name.
@@ -460,7 +508,12 @@ def test_with_more_receives_or_fewer_than_sends_between_nothing_is_concluded() -
 def test_a_message_that_overtakes_does_not_move_the_lower_end_back() -> None:
     """After 4 and 1 what is left before 5 lies between 4 and 5: there is nothing."""
     assert matched(channel(4, 1, 77, 5))["B2"] == "?"
+    assert matched(channel(4, 1, 2, 77, 5))["B3"] == "?"
     assert matched(channel(2, 1, 77, 4), matched_by_position=["B2"])["B2"] == "A2"
+
+
+def test_a_send_whose_message_comes_later_has_no_place_before() -> None:
+    assert matched(channel(1, 77, 4, 2), matched_by_position=["B1"])["B1"] == "A2"
 
 
 def test_a_channel_with_a_gap_at_either_end_is_not_filled() -> None:
@@ -571,12 +624,26 @@ def test_a_name_that_somebody_received_is_not_looked_for_among_places() -> None:
         "B": [step(1, ("A", 1), ("A", 77), ("A", 3)), receive(12, "A", 77), receive(13, "A", 3)],
     })  # fmt: skip
     assert arrived(trace) == (["A0", "?", "A2"], [])
+    one_of_two = log({
+        "A": [send(clock, "B") for clock in range(1, 7)],
+        "B": [step(1, ("A", 1), ("A", 77), ("A", 66), ("A", 4)), receive(12, "A", 77)],
+    })  # fmt: skip
+    assert arrived(one_of_two) == (["A0", "?", "?", "A3"], [])
+
+
+def test_arrivals_matched_by_their_place_are_numbered_as_they_stand() -> None:
+    trace = log({
+        "A": [send(clock, "B") for clock in range(1, 4)],
+        "B": [step(1, ("C", 77), ("A", 66), ("C", 2), ("A", 2))],
+        "C": [send(clock, "B") for clock in range(1, 4)],
+    })  # fmt: skip
+    assert arrived(trace) == (["C0", "A0", "C1", "A1"], [0, 1])
 
 
 def test_an_arrival_may_carry_the_clock_that_its_send_should_have_had() -> None:
     processes = {
         "A": [send(5, "B"), send(9, "B"), send(10, "B"), step(11)],
-        "B": [step(1, ("A", 6), ("A", 1)), step(2)],
+        "B": [step(1, ("A", 6), ("A", 3)), step(2)],
     }
     assert arrived(log(processes)) == (["A1", "?"], [0])  # what stands before A0 is not known
     processes["A"][1:3] = [send(5, "B"), send(5, "B")]
@@ -602,6 +669,18 @@ def test_the_kth_receive_of_a_name_takes_its_kth_arrival_unless_that_came_later(
     })  # fmt: skip
     rows, taken = arrivals_taken(trace)
     assert (names_of(trace, rows), taken.tolist()) == (["B0", "B1", "B3"], [0, -1, 2])
+    later = log({"A": [send(1, "B")], "B": [receive(2, "A", 1), step(3, ("A", 1))]})
+    assert arrivals_taken(later)[1].tolist() == [-1]
+
+
+def test_a_name_has_a_sender_and_a_receiver() -> None:
+    """Stamps alike: C from A, A from C, and B from itself are three messages."""
+    trace = log({
+        "A": [receive(6, "C", 5)],
+        "B": [step(1, ("B", 5), ("A", 5)), receive(6, "C", 5)],
+        "C": [step(1, ("A", 5))],
+    })  # fmt: skip
+    assert arrivals_taken(trace)[1].tolist() == [-1, -1]
 
 
 def test_positions_pair_equal_keys_in_their_order() -> None:
@@ -668,6 +747,18 @@ def test_a_receive_that_bears_a_later_receives_name_is_the_wrong_one() -> None:
     assert repaired(trace) == (["B2"], [], [])
     fixed = repair_names(trace).trace
     assert matched(fixed) == {"B1": "A0", "B2": "A1", "B3": "A2"}
+    first = inbox(receive(2, "A", 2), receive(3, "A", 2), first=arrivals)
+    assert repaired(first) == (["B1"], [], [])
+    twice = inbox(*(receive(2, "A", stamp) for stamp in (1, 2, 3, 3)), first=arrivals)
+    assert repaired(twice) == ([], [], [])
+
+
+def test_after_a_borrowed_name_the_inbox_goes_on() -> None:
+    arrivals = [("A", 1), ("A", 2), ("A", 3), ("A", 4)]
+    behind = inbox(*(receive(2, "A", stamp) for stamp in (1, 3, 3, 77)), first=arrivals)
+    assert repaired(behind) == (["B2", "B4"], [], [])
+    given = inbox(*(receive(2, "A", stamp) for stamp in (3, 3, 1, 77)), first=arrivals[:3])
+    assert repaired(given) == (["B1"], [], [])
 
 
 def test_what_had_not_arrived_or_was_taken_is_no_right_name() -> None:

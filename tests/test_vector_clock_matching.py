@@ -69,6 +69,17 @@ def test_what_is_heard_of_through_another_is_no_message() -> None:
     assert len(messages.extra_receives) == 0
 
 
+def test_what_is_heard_of_through_the_first_row_is_no_message_either() -> None:
+    trace = log(A=[{"A": 1, "B": 1}], B=[{"B": 1}], C=[{"A": 1, "B": 1, "C": 1}])
+    assert edges_of(trace) == {(("B", 0), ("A", 0)), (("A", 0), ("C", 0))}
+
+
+def test_of_two_messages_from_nowhere_one_is_noted() -> None:
+    messages = match_by_vector_clock(log(A=[], B=[], C=[{"A": 1, "B": 1, "C": 1}]))
+    assert messages.source.tolist() == [UNMATCHED]
+    assert len(messages.extra_receives) == len(messages.extra_sends) == 0
+
+
 def test_one_event_may_hear_of_several_that_know_nothing_of_each_other() -> None:
     trace = log(A=[{"A": 1}], B=[{"B": 1}, {"B": 2}], C=[{"A": 1, "B": 2, "C": 1}])
     assert edges_of(trace) == {(("A", 0), ("C", 0)), (("B", 1), ("C", 0))}

@@ -111,10 +111,11 @@ def match_stamps_per_target(receives: NamedReceives) -> None:
 
 def _most_targets(trace: Trace) -> int:
     """Return an upper bound of the number of targets of one event."""
+    most = max(map(len, trace.sets), default=0)
     target = trace.columns.target
     if target is not None and bool((target == EVERY_PEER).any()):
-        return trace.processes
-    return max(map(len, trace.sets), default=0)
+        most = max(most, trace.processes - 1)
+    return most
 
 
 def _of_whole_events(trace: Trace, sources: IntArray) -> BoolArray:

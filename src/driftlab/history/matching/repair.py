@@ -94,7 +94,7 @@ def _borrowed_names(
     for number in unnamed.tolist():
         other = first[int(names[number])]
         before = int(taken_by[other]) - 1
-        if other != number and before >= 0 and not is_taken[before]:
+        if before >= 0 and not is_taken[before]:
             borrowed[number] = (other, before)
     return borrowed
 
