@@ -108,18 +108,18 @@ class SendIndex:
         sender, stamp, to: of each message the sender's position, the clock of
         its send, and the position of the process that it was sent to.
         """
-        found = np.full(len(stamp), UNMATCHED, np.int64)
+        sends = np.full(len(stamp), UNMATCHED, np.int64)
         if not len(self._rows) or not len(stamp):
-            return found
+            return sends
         low, high = self._ranges(sender, stamp)
         single = np.flatnonzero(high == low + 1)
         rows = self._rows[low[single]]
         fits = self._recipients.include(rows, sender[single], to[single])
-        found[single[fits]] = rows[fits]
+        sends[single[fits]] = rows[fits]
         ambiguous = np.flatnonzero(high > low + 1)
         if len(ambiguous):
-            self._resolve(ambiguous, low, high, to, found)
-        return found
+            self._resolve(ambiguous, low, high, to, sends)
+        return sends
 
     def find_misdelivered(self, sender: IntArray, stamp: IntArray, to: IntArray) -> IntArray:
         """Return the rows of the only sends of these names, whatever process they went to.
@@ -127,13 +127,13 @@ class SendIndex:
         UNMATCHED where there is none or more than one, where the log names no
         targets, and where a process names itself as the sender.
         """
-        found = np.full(len(stamp), UNMATCHED, np.int64)
+        sends = np.full(len(stamp), UNMATCHED, np.int64)
         if self._trace.columns.target is None or not len(self._rows):
-            return found
+            return sends
         low, high = self._ranges(sender, stamp)
         single = np.flatnonzero((high == low + 1) & (sender != to))
-        found[single] = self._rows[low[single]]
-        return found
+        sends[single] = self._rows[low[single]]
+        return sends
 
     def _ranges(self, sender: IntArray, stamp: IntArray) -> tuple[IntArray, IntArray]:
         """Return from where to where the sends of these names stand in the index."""
@@ -150,9 +150,9 @@ class SendIndex:
         return low, np.where(known, high, low)
 
     def _resolve(
-        self, ambiguous: IntArray, low: IntArray, high: IntArray, to: IntArray, found: IntArray
+        self, ambiguous: IntArray, low: IntArray, high: IntArray, to: IntArray, sends: IntArray
     ) -> None:
-        """Find the sends of messages whose name several sends have; fill `found`.
+        """Find the sends of messages whose name several sends have; fill `sends`.
 
         The k-th message of a name belongs to the k-th of its sends; a message
         that came more often than it was sent belongs to the first send again. If
@@ -167,9 +167,9 @@ class SendIndex:
             process = processes_of(self._trace, rows)
             rows = rows[self._recipients.include(rows, process, np.full(len(rows), receiver))]
             if len(rows) and len(mine) == 1:
-                found[mine] = rows[np.argmax(_neighbour_fits(self._trace, rows))]
+                sends[mine] = rows[np.argmax(_neighbour_fits(self._trace, rows))]
             elif len(rows):
-                found[mine] = np.append(rows, np.repeat(rows[0], len(mine)))[: len(mine)]
+                sends[mine] = np.append(rows, np.repeat(rows[0], len(mine)))[: len(mine)]
 
 
 def _neighbour_fits(trace: Trace, rows: IntArray) -> IntArray:
