@@ -1,7 +1,7 @@
-/* The floor under the oracle: the clock condition and vector timestamps, over columns in memory.
+/* A lower bound for happened-before: the clock condition and vector times, over columns.
  *
- * The columns are those of a trace: rows are process after process, starts[p] to starts[p + 1]
- * of process p; source is the row of the send of the message that an event received, or
+ * The columns are those of a trace. Rows are process after process, starts[p] to starts[p + 1]
+ * those of process p; source is the row of the send of the message that an event received, or
  * negative; sender is the process of that row. */
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,20 +29,20 @@ void unordered(const int64_t *clock, const int64_t *source, const int64_t *start
     counts[1] = messages;
 }
 
-/* Write the vector timestamp of every event; each process goes as far as it can, and where a
- * message is not sent yet its sender goes first, as far as it can. Returns 0 if the events go in a circle. */
+/* Write the vector time of every event. Each process advances as far as it can; where a message
+ * is not sent yet, its sender advances first. Return 0 if happened-before has a cycle. */
 int64_t vectors(const int64_t *source, const int32_t *sender, const int64_t *starts,
                 int64_t processes, int32_t *out)
 {
-    int64_t *done = malloc((size_t)processes * sizeof *done), depth, whole = 1;
+    int64_t *done = malloc((size_t)processes * sizeof *done), depth, acyclic = 1;
     int64_t *goals = malloc((size_t)processes * sizeof *goals);
     int32_t *stack = malloc((size_t)processes * sizeof *stack);
-    uint8_t *on_way = calloc((size_t)processes, 1);
+    uint8_t *on_stack = calloc((size_t)processes, 1);
     memcpy(done, starts, (size_t)processes * sizeof *done);
-    for (int64_t first = 0; first < processes && whole; first++) {
+    for (int64_t first = 0; first < processes && acyclic; first++) {
         stack[0] = (int32_t)first;
         goals[0] = starts[first + 1];
-        on_way[first] = 1;
+        on_stack[first] = 1;
         depth = 0;
         while (depth >= 0) {
             int32_t mine = stack[depth], other = mine;
@@ -71,21 +71,21 @@ int64_t vectors(const int64_t *source, const int32_t *sender, const int64_t *sta
             }
             done[mine] = row;
             if (row >= goals[depth]) {
-                on_way[mine] = 0;
+                on_stack[mine] = 0;
                 depth--;
-            } else if (on_way[other]) {
-                whole = 0;
+            } else if (on_stack[other]) {
+                acyclic = 0;
                 break;
             } else {
                 stack[++depth] = other;
                 goals[depth] = wanted + 1;
-                on_way[other] = 1;
+                on_stack[other] = 1;
             }
         }
     }
     free(done);
     free(goals);
     free(stack);
-    free(on_way);
-    return whole;
+    free(on_stack);
+    return acyclic;
 }

@@ -1,4 +1,4 @@
-"""Tiny histories, any that a log may tell, and what follows from them by brute force."""
+"""Tiny histories, any that a log may hold, and what follows from them by brute force."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -72,7 +72,7 @@ class Tiny(NamedTuple):
 
 @st.composite
 def tinies(draw: st.DrawFn, *, acyclic: bool = False) -> Tiny:
-    """Any tiny history: several messages an event, receives from nowhere, circles."""
+    """Any tiny history: events with several messages, receives from nowhere, cycles."""
     few = draw(st.sampled_from([0, 4, 8]))
     order = draw(st.lists(st.integers(0, draw(st.integers(0, 3))), min_size=few, max_size=10))
     processes = draw(st.integers(max(order, default=0) + 1, 4))

@@ -1,4 +1,4 @@
-"""Cuts: the laws of a lattice, what is in flight, and the same from Python and the command line."""
+"""Cuts: the laws of a lattice, messages in flight, and both from Python and the command line."""
 
 import json
 from pathlib import Path
@@ -11,21 +11,22 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.api.history import History, NoSuchEventError
+from driftlab.arrays import IntArray
 from driftlab.cli.main import main
 from driftlab.history import cuts
 from driftlab.history.cuts import NOWHERE, NoSuchCutError
 from driftlab.history.happened_before import HappenedBefore
-from driftlab.model.columns import EVERY_PEER, MISSING, NO_TARGET, SEND, Array
+from driftlab.model.columns import EVERY_PEER, MISSING, NO_TARGET, SEND
 from tests.histories import Tiny, tinies, tiny
 
 
 @st.composite
-def frontiers(draw: st.DrawFn, each: Tiny) -> Array:
+def frontiers(draw: st.DrawFn, each: Tiny) -> IntArray:
     most = (each.trace.starts[1:] - each.trace.starts[:-1]).tolist()
     return np.array([draw(st.integers(0, count)) for count in most], np.int64)
 
 
-def inside(each: Tiny, frontier: Array) -> set[int]:
+def inside(each: Tiny, frontier: IntArray) -> set[int]:
     begins = each.trace.starts.tolist()
     return {row for begin, count in zip(begins, frontier.tolist(), strict=False)
             for row in range(begin, begin + count)}  # fmt: skip
@@ -35,20 +36,20 @@ def is_closed(each: Tiny, rows: set[int]) -> bool:
     return all(first in rows for first, second in each.closure() if second in rows)
 
 
-def is_consistent(each: Tiny, frontier: Array) -> bool:
+def is_consistent(each: Tiny, frontier: IntArray) -> bool:
     return cuts.is_consistent(each.trace, each.messages, frontier)
 
 
 @given(st.data(), tinies())
-def test_a_cut_is_consistent_if_the_past_of_all_inside_is_inside(
+def test_a_cut_is_consistent_if_it_contains_the_past_of_its_events(
     data: st.DataObject, each: Tiny
 ) -> None:
     frontier = data.draw(frontiers(each))
     rows = inside(each, frontier)
     assert is_consistent(each, frontier) == is_closed(each, rows)
     wrong = cuts.violations(each.trace, each.messages, frontier)
-    told = set(zip(wrong.sent.tolist(), wrong.received.tolist(), strict=True))
-    assert told == {pair for pair in each.pairs if pair[1] in rows and pair[0] not in rows}
+    found = set(zip(wrong.sent.tolist(), wrong.received.tolist(), strict=True))
+    assert found == {pair for pair in each.pairs if pair[1] in rows and pair[0] not in rows}
 
 
 @given(st.data(), tinies())
@@ -61,11 +62,18 @@ def test_union_and_intersection_of_consistent_cuts_are_consistent(
     assert is_consistent(each, np.minimum(one, other))
 
 
-def consistent(data: st.DataObject, each: Tiny, order: HappenedBefore) -> Array:
+def consistent(data: st.DataObject, each: Tiny, order: HappenedBefore) -> IntArray:
     """Draw a consistent cut: the union of some pasts, with their events."""
     rows = data.draw(st.sets(st.sampled_from(each.rows))) if len(each.trace) else set()
     some = [cuts.containing(order, row) for row in rows]
-    return np.max([np.zeros(each.trace.processes, np.int64), *some], axis=0)
+    frontier: IntArray = np.max([np.zeros(each.trace.processes, np.int64), *some], axis=0)
+    return frontier
+
+
+def targets(each: Tiny) -> IntArray:
+    """Return the column of targets, which a test may write to."""
+    assert each.trace.columns.target is not None
+    return each.trace.columns.target
 
 
 @given(st.data(), tinies())
@@ -114,8 +122,8 @@ def copies(each: Tiny, rows: set[int]) -> list[tuple[int, int, int]]:
 def test_in_flight_is_every_copy_sent_inside_and_not_received_inside(
     data: st.DataObject, each: Tiny, together: int
 ) -> None:
-    """Also where the log names other targets than those that received."""
-    target = each.trace.columns.target
+    """Even where the log names other targets than the processes that received."""
+    target = targets(each)
     codes = st.sampled_from([*[None] * 9, EVERY_PEER, NO_TARGET, *range(each.trace.processes)])
     for row in each.rows:
         code = data.draw(codes)
@@ -124,8 +132,9 @@ def test_in_flight_is_every_copy_sent_inside_and_not_received_inside(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cuts, "COPIES_MAX", together)
         found = cuts.in_flight(each.trace, each.messages, frontier)
-    told = list(zip(*(column.tolist() for column in found), strict=True))
-    assert told == copies(each, inside(each, frontier))
+    assert list(zip(*(column.tolist() for column in found), strict=True)) == copies(
+        each, inside(each, frontier)
+    )
 
 
 def test_where_a_log_names_no_targets_a_send_that_nobody_received_is_in_flight_to_nobody() -> None:
@@ -144,20 +153,27 @@ def test_where_a_log_names_no_targets_a_send_that_nobody_received_is_in_flight_t
 
 def test_a_broadcast_outside_takes_nothing_from_one_inside() -> None:
     each = tiny([0, 2, 3, 4], frozenset({(1, 3)}))
-    each.trace.columns.target[:3] = EVERY_PEER
+    targets(each)[:3] = EVERY_PEER
     found = cuts.in_flight(each.trace, each.messages, np.array([1, 1, 1]))
     assert list(zip(found.send, found.target, strict=True)) == [(0, 1), (0, 2), (2, 0), (2, 2)]
 
 
 def test_events_of_one_process_may_have_different_targets() -> None:
     each = tiny([0, 3, 4, 5, 6], frozenset({(0, 3), (0, 4), (1, 3), (1, 5)}))
-    each.trace.columns.target[2] = EVERY_PEER
+    targets(each)[2] = EVERY_PEER
     found = cuts.in_flight(each.trace, each.messages, np.array([3, 0, 0, 0]))
-    told = list(zip(found.send, found.target, strict=True))
-    assert told == [(0, 1), (0, 2), (1, 1), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert list(zip(found.send, found.target, strict=True)) == [
+        (0, 1),
+        (0, 2),
+        (1, 1),
+        (1, 3),
+        (2, 1),
+        (2, 2),
+        (2, 3),
+    ]
 
 
-def test_of_a_copy_that_was_received_twice_the_first_receive_is_told() -> None:
+def test_of_a_copy_that_was_received_twice_the_first_receive_counts() -> None:
     each = tiny([0, 1, 3], frozenset({(0, 1), (0, 2)}))
     found = cuts.in_flight(each.trace, each.messages, np.array([1, 0]))
     assert [column.tolist() for column in found] == [[0], [1], [1]]
@@ -216,7 +232,7 @@ def test_the_order_is_that_of_the_recorded_vector_timestamps(history: History) -
             assert history.happened_before(first, second) == (below and first != second)
 
 
-def test_past_future_and_concurrent_part_the_events(history: History) -> None:
+def test_past_future_and_concurrent_partition_the_events(history: History) -> None:
     for event in (("A", 40), ("C", 0), ("C", 19), 0):
         frames = [history.past(event), history.future(event), history.concurrent(event)]
         row = history.row(event)
@@ -247,8 +263,8 @@ def test_cuts_by_time_and_clock_of_a_good_run_are_consistent(history: History) -
     assert history.cut(clock=0).counts == {"A": 0, "B": 0, "C": 0}
 
 
-def test_a_snapshot_has_the_queue_that_waits_and_all_that_is_on_its_way(history: History) -> None:
-    """What a machine still has in its inbox is in flight, too: it is not received yet."""
+def test_a_snapshot_has_the_queues_and_in_flight_has_their_messages(history: History) -> None:
+    """A message in an inbox is in flight: it is not received yet."""
     events, frame = history.events, history.cut(at_ns=15 * 10**9)
     snapshot = frame.snapshot
     assert snapshot["events"].to_list() == list(frame.counts.values())
@@ -291,6 +307,37 @@ def test_a_cut_that_cannot_be_made_says_why(
         history.cut(**asked)
 
 
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (3.5, "3.5 does not name an event; give its row, 'A:17' or ('A', 17)"),
+        (-1, "event -1: there are rows 0 to 199"),
+        (200, "event 200: there are rows 0 to 199"),
+        ("A", "'A' does not name an event; give its row, 'A:17' or ('A', 17)"),
+        ("A:x", "'A:x' does not name an event; give its row, 'A:17' or ('A', 17)"),
+        (":1", "there is no process "),
+        ("Q:1", "there is no process Q"),
+        ("A:120", "A has events 0 to 119, not 120"),
+        (("A", -1), "A has events 0 to 119, not -1"),
+        ("A:" + "9" * 18, f"A has events 0 to 119, not {10**18 - 1}"),
+        (
+            "A:1" + "0" * 18,
+            f"'A:{10**18}' does not name an event; give its row, 'A:17' or ('A', 17)",
+        ),
+    ],
+)
+def test_a_name_of_no_event_says_which_there_are(history: History, event: Any, says: str) -> None:
+    with pytest.raises(NoSuchEventError) as caught:
+        history.row(event)
+    assert str(caught.value) == says
+
+
+def test_rows_and_names_name_the_same_events(history: History) -> None:
+    assert [history.row(each) for each in (0, "A:0", ("A", 119), "B:0", ("C", 19), 199)] == [
+        0, 0, 119, 120, 199, 199
+    ]  # fmt: skip
+
+
 def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert main([str(one) for one in arguments]) == 0
     return capsys.readouterr().out
@@ -323,10 +370,12 @@ def test_the_command_makes_the_cut_that_python_makes(
     }
     text = said(capsys, "cut", folder, *flags)
     assert text.count("\n  ") == sum(min(len(each), 20) for each in (cut.violations, cut.in_flight))
+    could = "could" if cut.is_consistent else "could not"
+    assert f"consistent: the run {could} have been in this global state\n" in text
     assert ("not consistent" in text) != cut.is_consistent
 
 
-def test_the_command_why_tells_the_chain_by_file_and_line(
+def test_the_command_why_shows_the_chain_by_file_and_line(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = said(capsys, "why", folder, "A:3", "C:15")
@@ -339,12 +388,14 @@ def test_the_command_why_tells_the_chain_by_file_and_line(
         assert f" {step['kind']} " in f" {line.replace(chr(9), ' ')} "
     back = said(capsys, "why", folder, "C:15", "A:3")
     assert back.startswith("C:15 did not happen before A:3; A:3 happened before C:15\n")
-    assert "concurrent" in said(capsys, "why", folder, "C:1", "A:5")
-    assert "one event" in said(capsys, "why", folder, "C:1", "C:1")
+    concurrent = "C:1 and A:5 are concurrent: neither happened before the other\n"
+    assert said(capsys, "why", folder, "C:1", "A:5") == concurrent
+    same = "C:1 and C:1 are one event, and no event happened before itself\n"
+    assert said(capsys, "why", folder, "C:1", "C:1") == same
 
 
 @pytest.mark.parametrize("word", ["A", "A:", ":3", "A:-1", "A:x"])
-def test_what_names_no_event_is_said_in_one_line(
+def test_a_wrong_name_of_an_event_gets_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str], word: str
 ) -> None:
     assert main(["why", str(folder), word, "B:1"]) == 2

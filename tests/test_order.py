@@ -1,4 +1,4 @@
-"""Happened-before, against brute force over any tiny history, also one that goes in a circle."""
+"""Happened-before against brute force over any tiny history, cyclic ones included."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,24 +10,25 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from driftlab import jit
+from driftlab.history import happened_before, vector_times
 from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import NOTHING, Messages
 from driftlab.history.trace import Trace
-from driftlab.history.vector_times import CycleError, vector_blocks, vectors, walk
+from driftlab.history.vector_times import CycleError, linear_extension, vector_blocks, vectors
 from driftlab.judge import clock_condition
 from driftlab.judge.clock_condition import known_before, unordered
 from driftlab.judge.rules.causality import CYCLES_MAX, cycles_of
 from driftlab.model.columns import MISSING, NOBODY, RECEIVE, SEND, Columns
 from tests.histories import Tiny, tinies, tiny
 
-STEPS = st.sampled_from([0, 1, 2, 3])  # between the vectors of the index; 0: none
+STEPS = st.sampled_from([0, 1, 2, 3])  # events from one indexed event to the next; 0: no index
 
 TANGLE = tiny([0, 3, 6], frozenset({(0, 5), (3, 2), (4, 1)}))
-CIRCLE = tiny([0, 2, 4], frozenset({(1, 2), (3, 0)}))
+CYCLE = tiny([0, 2, 4], frozenset({(1, 2), (3, 0)}))
 ANSWERED = tiny([0, 2, 4], frozenset({(2, 0), (1, 3)}))
 # Two wait for each other, and one of them for itself.
 LOPSIDED = tiny([0, 1, 2], frozenset({(0, 1), (1, 0), (1, 1)}))
-# One event hears of A:0 from A, and of A:1 from B.
+# One event receives from A:0 directly, and from A:1 through B.
 ROUNDABOUT = tiny([0, 2, 4, 5], frozenset({(1, 2), (0, 4), (3, 4)}))
 TO_ITSELF = tiny([0, 1], frozenset({(0, 0)}))
 
@@ -45,23 +46,23 @@ def everything_compiled() -> Iterator[None]:
 
 @given(tinies(), STEPS)
 @example(TANGLE, 1)
-@example(CIRCLE, 1)
+@example(CYCLE, 1)
 @example(TO_ITSELF, 0)
 def test_one_event_happened_before_another_if_a_chain_leads_there(each: Tiny, step: int) -> None:
     closure, order = each.closure(), order_of(each, step)
     pairs = [(first, second) for first in each.rows for second in each.rows]
     firsts, seconds = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
-    told = order.each_happened_before(firsts, seconds)
-    assert [pair for pair, answer in zip(pairs, told, strict=True) if answer] == sorted(closure)
+    answers = order.each_happened_before(firsts, seconds)
+    assert [pair for pair, answer in zip(pairs, answers, strict=True) if answer] == sorted(closure)
     for first, second in pairs:
-        apart = first != second and not {(first, second), (second, first)} & closure
-        assert order.concurrent(first, second) == apart
+        unrelated = first != second and not {(first, second), (second, first)} & closure
+        assert order.concurrent(first, second) == unrelated
 
 
 @given(tinies(), STEPS)
-@example(CIRCLE, 2)
+@example(CYCLE, 2)
 @example(ROUNDABOUT, 1)
-def test_past_and_future_are_all_that_is_before_and_after(each: Tiny, step: int) -> None:
+def test_past_and_future_are_the_events_before_and_after(each: Tiny, step: int) -> None:
     closure, order, starts = each.closure(), order_of(each, step), each.trace.starts
     for row in each.rows:
         past, future = order.past(row), order.future(row)
@@ -74,17 +75,19 @@ def test_past_and_future_are_all_that_is_before_and_after(each: Tiny, step: int)
 
 
 @given(tinies(), STEPS)
-def test_beside_an_event_stand_those_that_are_concurrent_with_it(each: Tiny, step: int) -> None:
+def test_concurrent_ranges_hold_the_events_that_are_concurrent_with_one(
+    each: Tiny, step: int
+) -> None:
     order = order_of(each, step)
     for row in each.rows:
         begins, ends = order.concurrent_ranges(row)
         assert (begins <= ends).all()
-        beside = {one for pair in zip(begins, ends, strict=True) for one in range(*pair)}
-        assert beside == {one for one in each.rows if order.concurrent(row, one)}
+        inside = {one for pair in zip(begins, ends, strict=True) for one in range(*pair)}
+        assert inside == {one for one in each.rows if order.concurrent(row, one)}
 
 
 def messages_of(each: Tiny, chain: list[int]) -> int:
-    """Count the messages of a chain, each step of which must be one or lead on in a process."""
+    """Count the messages of a chain, whose other steps must go on in a process."""
     count = 0
     for row, other in pairwise(chain):
         here = each.trace.process_of(row) == each.trace.process_of(other) and row < other
@@ -95,14 +98,14 @@ def messages_of(each: Tiny, chain: list[int]) -> int:
 
 @given(tinies(), STEPS)
 @example(TANGLE, 1)
-@example(CIRCLE, 0)
+@example(CYCLE, 0)
 @example(TO_ITSELF, 0)
 @settings(max_examples=50)
-def test_why_is_a_chain_with_the_fewest_messages(each: Tiny, step: int) -> None:
+def test_a_causal_chain_has_the_fewest_messages(each: Tiny, step: int) -> None:
     order = order_of(each, step)
     for first in each.rows:
         for second in each.rows:
-            chain = order.why(first, second)
+            chain = order.causal_chain(first, second)
             fewest = each.fewest_messages(first, second)
             assert bool(chain) == (fewest is not None)
             if chain:
@@ -111,11 +114,44 @@ def test_why_is_a_chain_with_the_fewest_messages(each: Tiny, step: int) -> None:
                 assert len(chain) <= 2 + 2 * (fewest or 0)
 
 
+def test_long_histories_have_an_index_unless_it_would_be_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trace, messages = round_trips(300)  # 1,200 rows of 2 processes
+    assert HappenedBefore(trace, messages).index is None
+    monkeypatch.setattr(happened_before, "ROWS_COMPILED_MIN", len(trace))
+    index = HappenedBefore(trace, messages).index
+    assert index is not None
+    assert (index.step, index.starts.tolist(), index.table.shape) == (256, [0, 3, 6], (2, 6))
+    assert index.table[:, 1].tolist() == [257, 256]  # A:256, which has all trips before
+    monkeypatch.setattr(happened_before, "INDEX_STEP_MIN", 1)
+    index = HappenedBefore(trace, messages).index
+    assert index is not None
+    assert index.step == 2  # as many as there are processes, at least
+    monkeypatch.setattr(happened_before, "INDEX_ENTRIES_MAX", 2 * len(trace))
+    assert HappenedBefore(trace, messages).index is not None
+    monkeypatch.setattr(happened_before, "INDEX_ENTRIES_MAX", 2 * len(trace) - 1)
+    assert HappenedBefore(trace, messages).index is None
+    monkeypatch.setattr(happened_before, "INDEX_ENTRIES_MAX", 2 * len(trace))
+    monkeypatch.setattr(happened_before, "ROWS_COMPILED_MIN", len(trace) + 1)
+    assert HappenedBefore(trace, messages).index is None
+
+
+def test_blocks_of_vector_times_fit_into_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    trace, messages = round_trips(3)
+    row_bytes = 4 * len(trace)
+    for limit, widths in ((2 * row_bytes, [2]), (2 * row_bytes - 1, [1, 1]), (0, [1, 1])):
+        monkeypatch.setattr(vector_times, "BLOCK_BYTES_MAX", limit)
+        blocks = list(vector_blocks(trace, messages))
+        assert [block.shape for _, block in blocks] == [(len(trace), width) for width in widths]
+        assert [first for first, _ in blocks] == list(range(0, 2, widths[0]))
+
+
 @given(tinies())
 @example(ANSWERED)
 @example(LOPSIDED)
 @example(TO_ITSELF)
-def test_a_history_goes_in_a_circle_if_an_event_happened_before_itself(each: Tiny) -> None:
+def test_a_history_has_a_cycle_if_an_event_happened_before_itself(each: Tiny) -> None:
     order = order_of(each)
     itself = {first for first, second in each.closure() if first == second}
     assert order.is_acyclic == (not itself)
@@ -123,10 +159,12 @@ def test_a_history_goes_in_a_circle_if_an_event_happened_before_itself(each: Tin
     if itself:
         assert chain[0] == chain[-1]
         assert len(chain) > 1
-        fewest = min(each.fewest_messages(row, row) or 0 for row in order.walk.waiting.tolist())
+        fewest = min(
+            each.fewest_messages(row, row) or 0 for row in order.linear_extension.blocked.tolist()
+        )
         assert messages_of(each, chain) == fewest
         with pytest.raises(CycleError, match="happened before themselves") as caught:
-            order.linear()
+            order.causal_order()
         assert caught.value.rows == chain
         with pytest.raises(CycleError):
             vectors(each.trace, each.messages)
@@ -138,7 +176,7 @@ def test_a_history_goes_in_a_circle_if_an_event_happened_before_itself(each: Tin
 @example(ANSWERED)
 @example(LOPSIDED)
 @example(TO_ITSELF)
-def test_without_the_messages_that_close_them_there_are_no_circles(each: Tiny) -> None:
+def test_without_the_messages_that_close_them_there_are_no_cycles(each: Tiny) -> None:
     cycles = cycles_of(each.trace, each.messages)
     itself = {first for first, second in each.closure() if first == second}
     assert bool(cycles) == bool(itself)
@@ -146,8 +184,8 @@ def test_without_the_messages_that_close_them_there_are_no_circles(each: Tiny) -
     left = each.pairs
     for cycle in cycles:
         assert cycle[0] == cycle[-1]
-        told = each._replace(pairs=left).closure()
-        assert set(pairwise(cycle)) <= told
+        known = each._replace(pairs=left).closure()
+        assert set(pairwise(cycle)) <= known
         assert tuple(cycle[-2:]) in left
         left -= {(cycle[-2], cycle[-1])}
     if len(cycles) < CYCLES_MAX:
@@ -155,7 +193,7 @@ def test_without_the_messages_that_close_them_there_are_no_circles(each: Tiny) -
 
 
 def round_trips(trips: int) -> tuple[Trace, Messages]:
-    """A and B in turn send each other what the other receives next: A to B, B to A, and so on."""
+    """A and B send each other messages in turn: A to B, B to A, and so on."""
     numbers = np.arange(2 * trips)
     source = np.full(4 * trips, NOTHING, np.int64)
     source[2 * trips :: 2] = numbers[::2]  # B receives, and answers
@@ -180,8 +218,8 @@ def test_each_message_that_came_before_it_was_sent_is_found_alone(late: tuple[in
 
 
 @given(tinies(acyclic=True))
-def test_a_causal_order_holds_every_row_after_all_that_happened_before_it(each: Tiny) -> None:
-    rows = order_of(each).linear().tolist()
+def test_a_causal_order_has_each_row_after_those_that_happened_before_it(each: Tiny) -> None:
+    rows = order_of(each).causal_order().tolist()
     assert sorted(rows) == list(each.rows)
     place = {row: number for number, row in enumerate(rows)}
     assert all(place[first] < place[second] for first, second in each.closure())
@@ -205,11 +243,11 @@ def test_vectors_count_the_events_of_the_past(each: Tiny, width: int) -> None:
 @given(tinies())
 @settings(max_examples=50)
 def test_compiled_loops_give_what_plain_ones_give(each: Tiny) -> None:
-    plain = walk(each.trace, each.messages)
+    plain = linear_extension(each.trace, each.messages)
     with everything_compiled():
-        compiled = walk(each.trace, each.messages)
+        compiled = linear_extension(each.trace, each.messages)
     assert [part.tolist() for part in plain] == [part.tolist() for part in compiled]
-    assume(not len(plain.waiting))
+    assume(not len(plain.blocked))
     table = vectors(each.trace, each.messages)
     with everything_compiled():
         assert np.array_equal(vectors(each.trace, each.messages), table)

@@ -72,7 +72,7 @@ def simulated(out: Path, clock: str) -> Path:
 
 @given(histories())
 def test_the_order_is_causal(history: DrawnHistory) -> None:
-    order = HappenedBefore(history.trace, history.messages).linear().tolist()
+    order = HappenedBefore(history.trace, history.messages).causal_order().tolist()
     place = {row: number for number, row in enumerate(order)}
     assert len(place) == len(history.events)
     for event, past in enumerate(history.past):

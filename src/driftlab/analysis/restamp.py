@@ -93,7 +93,7 @@ def causal_order(trace: Trace, messages: Messages) -> CausalOrder:
     """Return a causal order. Raise CycleError if an event happened before itself."""
     first = np.zeros(len(trace), np.uint8)
     first[trace.starts[:-1][np.diff(trace.starts) > 0]] = 1
-    order = HappenedBefore(trace, messages).linear()
+    order = HappenedBefore(trace, messages).causal_order()
     return CausalOrder(trace, messages, order, first, received_sends(messages))
 
 

@@ -1,53 +1,54 @@
-"""`driftlab cut PATH`: a run as if it had stopped along a line through its processes."""
+"""`driftlab cut PATH`: a cut of a history, each process's state and the messages in flight."""
 
 import argparse
 import json
-from typing import Any
+from typing import Any, Final
 
-from driftlab.api.cut import Cut
+from driftlab.api.history import Cut
 from driftlab.api.read import read
-from driftlab.cli.event_args import counts_named, event_named, number_named
+from driftlab.cli.event_args import parse_counts, parse_event, parse_number
 from driftlab.cli.flags import format_options
 from driftlab.cli.text_table import counted, table
+from driftlab.lazy import pl
 
-NS_PER_SECOND = 1_000_000_000
-SHOWN_MAX = 20  # messages of a kind that are listed for people
+NS_PER_SECOND: Final = 1_000_000_000
+MESSAGES_SHOWN_MAX: Final = 20  # of each kind, in the text for people
 
 
 def main(options: argparse.Namespace) -> int:
     """Show a cut of a recorded run and return the exit status."""
-    asked = _asked(options)
-    cut = read(options.path, **format_options(options)).cut(**asked)
+    arguments = _cut_arguments(options)
+    cut = read(options.path, **format_options(options)).cut(**arguments)
     if options.json:
-        print(json.dumps(_plain(cut), indent=2))
+        print(json.dumps(_document(cut), indent=2))
         return 0
-    print(table(("process", "events", "clock", "queue"), _rows(cut)))
+    print(table(("process", "events", "clock", "queue"), _process_rows(cut)))
     print(f"\n{_verdict(cut)}")
-    print(*_listed(cut.violations, "received inside, sent outside"), sep="\n")
-    print(*_listed(cut.in_flight, "in flight"), sep="\n")
+    print(*_message_lines(cut.violations, "received inside, sent outside"), sep="\n")
+    print(*_message_lines(cut.in_flight, "in flight"), sep="\n")
     return 0
 
 
-def _asked(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what `History.cut` takes."""
+def _cut_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `History.cut`."""
     if options.events is not None:
-        return {"counts": counts_named(options.events)}
+        return {"counts": parse_counts(options.events)}
     if options.at is not None:
-        return {"at_ns": round(number_named(options.at, "--at") * NS_PER_SECOND)}
+        return {"at_ns": round(parse_number(options.at, "--at") * NS_PER_SECOND)}
     if options.clock is not None:
-        return {"clock": int(number_named(options.clock, "--clock"))}
+        return {"clock": int(parse_number(options.clock, "--clock"))}
     if options.containing is not None:
-        return {"containing": event_named(options.containing)}
-    return {"before": event_named(options.before)}
+        return {"containing": parse_event(options.containing)}
+    return {"before": parse_event(options.before)}
 
 
 def _verdict(cut: Cut) -> str:
     if cut.is_consistent:
-        return "consistent: the run can have stood so"
-    return "not consistent: no run can have stood so"
+        return "consistent: the run could have been in this global state"
+    return "not consistent: the run could not have been in this global state"
 
 
-def _rows(cut: Cut) -> list[list[str]]:
+def _process_rows(cut: Cut) -> list[list[str]]:
     return [
         [one["process"], str(one["events"]), *("-" if one[key] is None else str(one[key])
          for key in ("clock", "queue"))]
@@ -55,11 +56,11 @@ def _rows(cut: Cut) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def _listed(messages: Any, what: str) -> list[str]:
-    """Return a line for each message, and for those that are too many."""
+def _message_lines(messages: "pl.DataFrame", what: str) -> list[str]:
+    """Return a line with the number of messages and one for each, up to MESSAGES_SHOWN_MAX."""
     lines = [f"{counted(len(messages), 'message')} {what}"]
-    lines += [f"  {_arrow(one)}" for one in messages.head(SHOWN_MAX).to_dicts()]
-    more = len(messages) - SHOWN_MAX
+    lines += [f"  {_arrow(one)}" for one in messages.head(MESSAGES_SHOWN_MAX).to_dicts()]
+    more = len(messages) - MESSAGES_SHOWN_MAX
     return [*lines, *([f"  … and {more} more; see --json"] if more > 0 else [])]
 
 
@@ -69,7 +70,7 @@ def _arrow(message: dict[str, Any]) -> str:
     return f"{sent}, never received" if received is None else f"{sent}:{received}"
 
 
-def _plain(cut: Cut) -> dict[str, Any]:
+def _document(cut: Cut) -> dict[str, Any]:
     return {
         "consistent": cut.is_consistent,
         "processes": cut.snapshot.to_dicts(),

@@ -1,42 +1,51 @@
-"""Names of events and cuts on the command line: `A:17`, `A=10,B=7`."""
+"""Events, counts and numbers on the command line: `A:17`, `A=10,B=7`, `2.5`."""
+
+from typing import Final
 
 from driftlab.api.history import EventName
 from driftlab.errors import DriftlabError
 
-DIGITS_MAX = 15
+DIGITS_MAX: Final = 15  # of a number; each such number is exact as a float
 
 
-class WrongNameError(DriftlabError):
-    """A word that names no event, or is no number."""
+class WrongArgumentError(DriftlabError):
+    """An argument is not the name of an event, a count or a number."""
 
 
-def event_named(word: str) -> EventName:
-    """Read `A:17`, an event by its process and its number from 0. Raises WrongNameError."""
+def parse_event(word: str) -> EventName:
+    """Return the event of `A:17`: its process and its number there, from 0.
+
+    Raise WrongArgumentError.
+    """
     name, _, number = word.rpartition(":")
     if not name or not _is_whole(number):
-        raise WrongNameError(f"{word}: name an event by its process and number, like A:17")
+        raise WrongArgumentError(
+            f"{word}: name an event by its process and its number there, like A:17"
+        )
     return name, int(number)
 
 
-def counts_named(words: str) -> dict[str, int]:
-    """Read `A=10,B=7`, numbers of events by process. Raises WrongNameError."""
+def parse_counts(words: str) -> dict[str, int]:
+    """Return the numbers of events of `A=10,B=7`, by process. Raise WrongArgumentError."""
     counts: dict[str, int] = {}
     for word in words.split(","):
         name, _, number = word.rpartition("=")
         if not name or not _is_whole(number) or name in counts:
-            raise WrongNameError(f"{words}: give numbers of events by process, like A=10,B=7")
+            raise WrongArgumentError(
+                f"{words}: give each process's number of events, like A=10,B=7"
+            )
         counts[name] = int(number)
     return counts
 
 
-def number_named(word: str, flag: str) -> float:
-    """Read a number. Raises WrongNameError."""
+def parse_number(word: str, flag: str) -> float:
+    """Return the number that a flag was given. Raise WrongArgumentError."""
     try:
         number = float(word)
     except ValueError:
         number = float("nan")
     if not abs(number) < 10**DIGITS_MAX:
-        raise WrongNameError(f"{flag} {word}: give a number")
+        raise WrongArgumentError(f"{flag} {word}: give a number below 10^{DIGITS_MAX}")
     return number
 
 

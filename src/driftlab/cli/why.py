@@ -1,4 +1,4 @@
-"""`driftlab why PATH A:17 B:3`: the shortest chain from one event to another, by file and line."""
+"""`driftlab why PATH A:17 B:3`: the shortest causal chain between two events, by file and line."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from driftlab.api.history import History
 from driftlab.api.read import read
-from driftlab.cli.event_args import event_named
+from driftlab.cli.event_args import parse_event
 from driftlab.cli.flags import format_options
 from driftlab.cli.text_table import table
 from driftlab.model.columns import KINDS, MISSING
@@ -16,33 +16,34 @@ from driftlab.model.columns import KINDS, MISSING
 
 def main(options: argparse.Namespace) -> int:
     """Print how one event happened before the other, or that neither did; return the status."""
-    first, second = event_named(options.first), event_named(options.second)
+    first, second = parse_event(options.first), parse_event(options.second)
     history = read(options.path, **format_options(options))
     rows = history.row(first), history.row(second)
-    chain = history.order.why(*rows)
-    back = [] if chain else history.order.why(*rows[::-1])
-    relation = _relation(chain, back, rows)
-    steps = [_step(history, row) for row in chain or back]
+    chain = history.order.causal_chain(*rows)
+    reverse = [] if chain else history.order.causal_chain(*rows[::-1])
+    relation = _relation(chain, reverse, rows)
+    steps = [_step(history, row) for row in chain or reverse]
     if options.json:
         print(json.dumps({"relation": relation, "chain": steps}, indent=2))
         return 0
-    print(_told(relation, options.first, options.second))
+    print(_sentence(relation, options.first, options.second))
     if steps:
-        print(f"\n{_listed(steps)}")
+        print(f"\n{_step_table(steps)}")
     return 0
 
 
-def _relation(chain: Sequence[int], back: Sequence[int], rows: tuple[int, int]) -> str:
-    if chain or back:
+def _relation(chain: Sequence[int], reverse: Sequence[int], rows: tuple[int, int]) -> str:
+    """Return how the first event stands to the second: the JSON value `relation`."""
+    if chain or reverse:
         return "before" if chain else "after"
     return "same" if rows[0] == rows[1] else "concurrent"
 
 
-def _told(relation: str, first: str, second: str) -> str:
+def _sentence(relation: str, first: str, second: str) -> str:
     return {
         "before": f"{first} happened before {second}",
         "after": f"{first} did not happen before {second}; {second} happened before {first}",
-        "same": f"{first} and {second} are one event, which did not happen before itself",
+        "same": f"{first} and {second} are one event, and no event happened before itself",
         "concurrent": f"{first} and {second} are concurrent: neither happened before the other",
     }[relation]
 
@@ -62,11 +63,11 @@ def _step(history: History, row: int) -> dict[str, Any]:
     }
 
 
-def _listed(steps: Sequence[dict[str, Any]]) -> str:
+def _step_table(steps: Sequence[dict[str, Any]]) -> str:
     links = ["", *(_link(*pair) for pair in pairwise(steps))]
     rows = [
-        [link, f"{one['process']}:{one['index']}", one["kind"], _clock(one), _place(one)]
-        for link, one in zip(links, steps, strict=True)
+        [link, f"{step['process']}:{step['index']}", step["kind"], _clock(step), _place(step)]
+        for link, step in zip(links, steps, strict=True)
     ]
     return table(("", "event", "kind", "clock", "where"), rows, left=3)
 

@@ -1,19 +1,21 @@
 """Happened-before (Lamport 1978), from program order and messages alone.
 
-An event happened before another if it stands before it in the same process, or
-if its message was received by it, or through a chain of these. No clock is
-looked at. Two events are concurrent if neither happened before the other.
+An event happened before another if it precedes it in the same process, if it
+sent a message that the other received, or if a chain of such steps leads from
+one to the other. Two events are concurrent if neither happened before the
+other. No clock is looked at, so every clock can be judged by the answers.
 
-The past of an event is, of every process, all events up to some number: a
-frontier. Its future is, of every process, all events from some row on. Neither
-holds the event itself, unless the history goes in a circle through it: a log
-may be wrong, and then an event may have happened before itself. Every question
-has an answer then, too, but takes time linear in the rows.
+The past of an event is a frontier: in each process, all events up to some
+number. Its future is, in each process, all events from some row on. Neither
+contains the event itself, unless the history has a cycle through it: a log may
+be wrong, and then an event may have happened before itself. Questions about
+such a history have answers too, but each takes time linear in its rows.
 
-Of a long history the vector timestamps of every so many events of each process
-are kept once a question is asked (`Index`), and what remains is to look at the
-rows between two of these. That takes as much time as all vectors, and memory
-of N * P / step numbers of 4 bytes for N events of P processes.
+For a long history the first question builds an index: the vector times
+(Mattern 1989, Fidge 1988) of every step-th event of each process. A question
+then examines only the rows between two indexed events. The index takes the time
+of computing all vector times once, and 4 * N * P / step bytes for N events of
+P processes.
 """
 
 from collections.abc import Sequence
@@ -22,141 +24,161 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.causal_paths import (
-    links,
-    processes_of,
-    received,
-    rounds,
+    links_received_in,
+    messages_received_in,
+    reach_by_rounds,
     shortest_chain,
     shortest_cycle,
 )
 from driftlab.history.matching.messages import Messages
-from driftlab.history.trace import Trace
-from driftlab.history.vector_times import CycleError, Walk, vector_blocks, walk
+from driftlab.history.trace import Trace, processes_of
+from driftlab.history.vector_times import (
+    CycleError,
+    LinearExtension,
+    linear_extension,
+    vector_blocks,
+)
 from driftlab.jit import ROWS_COMPILED_MIN
-from driftlab.model.columns import Array
+from driftlab.model.columns import starts_of
 
-INDEX_STEP_MIN: Final = 256  # events of one process between two vectors that are kept
-INDEX_ENTRIES_MAX: Final = 4_000_000_000  # rows times processes: of more there is no index
+INDEX_STEP_MIN: Final = 256  # events of one process from one indexed event to the next
+INDEX_ENTRIES_MAX: Final = 4_000_000_000  # rows times processes; a larger trace gets no index
 
 
-class Index(NamedTuple):
-    """The vectors of events 0, step, 2 * step … of each process.
+class VectorIndex(NamedTuple):
+    """The vector times of events 0, step, 2 * step … of each process.
 
-    table i4 (processes, vectors): a column a vector. starts i8: where the
-    columns of each process begin, and the end.
+    step: events from one indexed event to the next. starts i8: where the columns
+    of each process begin, and the end. table i4 (processes, indexed events): a
+    column is the vector time of one event, itself included.
     """
 
     step: int
-    starts: Array
-    table: Array
+    starts: IntArray
+    table: IntArray
 
-    def below(self, processes: Array, counts: Array) -> Array:
-        """Return the union of the last vectors among the first so many events of some processes.
+    def past_of_prefixes(self, processes: IntArray, counts: IntArray) -> IntArray:
+        """Return a causally closed part of the past of the first events of some processes, i8.
 
-        Counts are 1 or more. The union is a frontier that holds its own past.
+        It is the union of the vector times of each one's last indexed event.
+
+        processes: positions. counts: how many first events of each, 1 or more.
         """
-        return self.table[:, self.starts[processes] + (counts - 1) // self.step].max(axis=1)
+        last = self.starts[processes] + (counts - 1) // self.step
+        frontier: IntArray = self.table[:, last].max(axis=1)
+        return frontier
 
-    def heard(self, process: int, number: int) -> Array:
-        """Return of each process how many of its vectors lack event `number` of one process."""
+    def count_before(self, process: int, number: int) -> IntArray:
+        """Return how many indexed events of each process do not have an event in their past.
+
+        process, number: the event, by its process's position and its number there.
+        Entries for one process never decrease along another, so the count is a prefix.
+        """
         row = self.table[process]
-        pieces = zip(self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True)
-        return np.array([row[low:high].searchsorted(number, side="right") for low, high in pieces])
+        parts = zip(self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True)
+        return np.array([row[low:high].searchsorted(number, side="right") for low, high in parts])
 
 
 class HappenedBefore:
-    """Happened-before among the events of a trace. Rows name events.
+    """The happened-before relation among the events of a trace. Rows name events.
 
-    step: how many events of one process lie between two vectors of the index;
-    0: no index. By default it is chosen by the size of the trace.
+    trace, messages: program order and the matched messages, all that it is made from.
+    step: events of one process from one indexed event to the next; 0 for no
+    index; None to choose it by the size of the trace.
     """
 
     def __init__(self, trace: Trace, messages: Messages, step: int | None = None) -> None:
         self.trace = trace
         self.messages = messages
-        self._step = _step_for(trace) if step is None else step
+        self._step = _index_step(trace) if step is None else step
 
     @cached_property
-    def walk(self) -> Walk:
-        """A causal order of all rows, as far as there is one."""
-        return walk(self.trace, self.messages)
+    def linear_extension(self) -> LinearExtension:
+        """A causal order of all rows; where there is a cycle, of those that no cycle blocks."""
+        return linear_extension(self.trace, self.messages)
 
     @property
     def is_acyclic(self) -> bool:
         """Whether no event happened before itself."""
-        return not len(self.walk.waiting)
+        return not len(self.linear_extension.blocked)
 
     def cycle(self) -> list[int]:
-        """Return a cycle, each row before the next and the last the first again; or nothing.
+        """Return a cycle: rows, each before the next, the first again as the last; else [].
 
-        It has the fewest messages among those through the events at which the
-        walk in causal order ends.
+        Among the cycles through the events that block the causal order it has
+        the fewest messages.
         """
-        return shortest_cycle(self.trace, self.messages, self.walk.waiting)
+        return shortest_cycle(self.trace, self.messages, self.linear_extension.blocked)
 
-    def linear(self) -> Array:
-        """Return all rows in a causal order, i8. Raises CycleError where there is none."""
+    def causal_order(self) -> IntArray:
+        """Return all rows in a causal order, i8. Raise CycleError where there is none."""
         if not self.is_acyclic:
             raise CycleError(self.trace, self.cycle())
-        return self.walk.rows()
+        return self.linear_extension.rows()
 
     @cached_property
-    def index(self) -> Index | None:
-        """The vectors that are kept; None of a short history, and where there is a cycle."""
+    def index(self) -> VectorIndex | None:
+        """The index; None for a short history and for one with a cycle."""
         if not self._step or not self.is_acyclic:
             return None
-        return _index(self.trace, self.messages, self.walk, self._step)
+        return _build_index(self.trace, self.messages, self.linear_extension, self._step)
 
-    def past(self, row: int) -> Array:
-        """Return of every process how many of its events happened before this one, i8."""
+    def past(self, row: int) -> IntArray:
+        """Return how many events of each process happened before an event, i8."""
         process = self.trace.process_of(row)
         counts = np.zeros(self.trace.processes, np.int64)
         counts[process] = row - self.trace.starts[process]
-        _, sent = received(self.messages, row, row + 1)
-        self._raise_to(counts, sent)
-        return self._closed(counts)
+        _, sent = messages_received_in(self.messages, row, row + 1)
+        self._extend_to(counts, sent)
+        return self._causal_closure(counts)
 
-    def _raise_to(self, counts: Array, rows: Array) -> None:
-        """Raise counts of events so that they hold these rows."""
+    def _extend_to(self, frontier: IntArray, rows: IntArray) -> None:
+        """Raise a frontier, in place, so that it contains some rows."""
         process = processes_of(self.trace, rows)
-        np.maximum.at(counts, process, rows - self.trace.starts[process] + 1)
+        np.maximum.at(frontier, process, rows - self.trace.starts[process] + 1)
 
-    def _closed(self, wanted: Array) -> Array:
-        """Return the smallest frontier that holds as many events, and their past."""
-        starts, closed = self.trace.starts, np.zeros_like(wanted)
-        while len(todo := np.flatnonzero(wanted > closed)):
+    def _causal_closure(self, frontier: IntArray) -> IntArray:
+        """Return the smallest frontier that contains this one and its past; overwrite this one."""
+        starts, closed = self.trace.starts, np.zeros_like(frontier)
+        while len(open_processes := np.flatnonzero(frontier > closed)):
             if self.index is not None:
-                np.maximum(closed, self.index.below(todo, wanted[todo]), out=closed)
-                np.maximum(wanted, closed, out=wanted)
-            for process in todo.tolist():
-                begin = starts[process]
-                _, sent = received(self.messages, begin + closed[process], begin + wanted[process])
-                closed[process] = wanted[process]
-                self._raise_to(wanted, sent)
+                known = self.index.past_of_prefixes(open_processes, frontier[open_processes])
+                np.maximum(closed, known, out=closed)
+                np.maximum(frontier, closed, out=frontier)
+            for process in open_processes.tolist():
+                begin = int(starts[process])
+                _, sent = messages_received_in(
+                    self.messages, begin + int(closed[process]), begin + int(frontier[process])
+                )
+                closed[process] = frontier[process]
+                self._extend_to(frontier, sent)
         return closed
 
-    def future(self, row: int) -> Array:
-        """Return of every process the first row that this event happened before, i8.
+    def future(self, row: int) -> IntArray:
+        """Return the first row of each process that an event happened before, i8.
 
-        Of a process without one it is the row after its last.
+        For a process without one it is the row after its last.
         """
         process = self.trace.process_of(row)
-        low, high = self._window(process, row - int(self.trace.starts[process]))
+        low, high = self._first_effect_bounds(process, row - int(self.trace.starts[process]))
         low[process] = row + 1 if self.index is not None else self.trace.starts[process]
         high[process] = row + 1
-        known = links(self.trace, self.messages, low, high)
-        reach = high
-        for found in rounds(self.trace, row, known, high):
-            reach = found
+        links = links_received_in(self.trace, self.messages, low, high)
+        *_, reach = reach_by_rounds(self.trace, row, links, high)
         return reach
 
-    def _window(self, process: int, number: int) -> tuple[Array, Array]:
-        """Return between which rows each process first heard of an event: the second did."""
+    def _first_effect_bounds(self, process: int, number: int) -> tuple[IntArray, IntArray]:
+        """Return rows of each process between which lies the first that an event happened before.
+
+        The first effect is at `low` or after it and at `high` at the latest, where
+        `high` may be the row after the process's last.
+        """
         begin, end = self.trace.starts[:-1].astype(np.int64), self.trace.starts[1:]
         if self.index is None:
             return begin, end.astype(np.int64)
-        count = self.index.heard(process, number)
+        count = self.index.count_before(process, number)
         low = begin + np.maximum(0, (count - 1) * self.index.step + 1)
         return low, np.minimum(begin + count * self.index.step, end)
 
@@ -164,33 +186,38 @@ class HappenedBefore:
         """Whether one event happened before another."""
         return bool(self.each_happened_before([first], [second])[0])
 
-    def each_happened_before(self, first: Sequence[int] | Array, second: Array) -> Array:
-        """Whether each of some events happened before its partner: two columns of rows."""
+    def each_happened_before(
+        self, first: Sequence[int] | IntArray, second: Sequence[int] | IntArray
+    ) -> BoolArray:
+        """Whether each event of `first` happened before the one at its place in `second`."""
         first, second = np.asarray(first, np.int64), np.asarray(second, np.int64)
         process = processes_of(self.trace, first)
         number = first - self.trace.starts[process]
-        answer, open_ = self._at_once(process, number, first, second)
-        for place in np.flatnonzero(open_).tolist():
+        answer, is_open = self._decide_by_index(process, number, first, second)
+        for place in np.flatnonzero(is_open).tolist():
             answer[place] = self.past(int(second[place]))[process[place]] > number[place]
         return answer
 
-    def _at_once(
-        self, process: Array, number: Array, first: Array, second: Array
-    ) -> tuple[Array, Array]:
-        """Return what program order and the index tell of pairs, and which they leave open."""
+    def _decide_by_index(
+        self, process: IntArray, number: IntArray, first: IntArray, second: IntArray
+    ) -> tuple[BoolArray, BoolArray]:
+        """Return for pairs what program order and the index say, and which pairs they leave open.
+
+        process, number: of each event of `first`.
+        """
         other = processes_of(self.trace, second)
         answer = (process == other) & (first < second)
         if not self.is_acyclic:
             return answer, ~answer
-        open_ = process != other
+        is_open = process != other
         if self.index is not None:
             step, starts, table = self.index
             below = starts[other] + (second - self.trace.starts[other]) // step
-            answer |= open_ & (table[process, below] > number)
+            answer |= is_open & (table[process, below] > number)
             above = np.minimum(below + 1, len(table[0]) - 1)
-            is_there = below + 1 < starts[other + 1]
-            open_ &= ~answer & ~(is_there & (table[process, above] <= number))
-        return answer, open_
+            has_above = below + 1 < starts[other + 1]
+            is_open &= ~answer & ~(has_above & (table[process, above] <= number))
+        return answer, is_open
 
     def concurrent(self, first: int, second: int) -> bool:
         """Whether neither event happened before the other. No event is concurrent with itself."""
@@ -198,44 +225,46 @@ class HappenedBefore:
             self.happened_before(first, second) or self.happened_before(second, first)
         )
 
-    def concurrent_ranges(self, row: int) -> tuple[Array, Array]:
-        """Return between which rows of each process the events lie that are concurrent with one."""
+    def concurrent_ranges(self, row: int) -> tuple[IntArray, IntArray]:
+        """Return the rows of each process, from and to, that are concurrent with an event."""
         begins = self.trace.starts[:-1] + self.past(row)
         ends = self.future(row)
-        mine = self.trace.process_of(row)
-        begins[mine] = ends[mine]
+        process = self.trace.process_of(row)
+        begins[process] = ends[process]
         return begins, np.maximum(begins, ends)
 
-    def why(self, first: int, second: int) -> list[int]:
+    def causal_chain(self, first: int, second: int) -> list[int]:
         """Return a chain with the fewest messages from one event to another, as rows.
 
-        The first, each send and its receive, the second; an event that is two of
-        these stands once. Nothing if the first did not happen before the second.
+        The chain holds the first event, each send and its receive, and the second;
+        an event that is two of these stands once. It is empty if the first event
+        did not happen before the second.
         """
         if not self.happened_before(first, second):
             return []
         ends = self.trace.starts[:-1] + self.past(second)
-        mine = self.trace.process_of(second)
-        ends[mine] = max(ends[mine], second + 1)
+        process = self.trace.process_of(second)
+        ends[process] = max(int(ends[process]), second + 1)
         begins = self.future(first)
         return shortest_chain(self.trace, self.messages, first, second, begins, ends)
 
 
-def _step_for(trace: Trace) -> int:
-    """Return how far the vectors of the index lie apart: few where an index costs too much."""
+def _index_step(trace: Trace) -> int:
+    """Return the step of the index, 0 where the trace is too short or too large for one."""
     rows, processes = len(trace), trace.processes
     if rows < ROWS_COMPILED_MIN or rows * processes > INDEX_ENTRIES_MAX:
         return 0
     return max(INDEX_STEP_MIN, processes)
 
 
-def _index(trace: Trace, messages: Messages, path: Walk, step: int) -> Index:
+def _build_index(
+    trace: Trace, messages: Messages, extension: LinearExtension, step: int
+) -> VectorIndex:
     counts = (trace.starts[1:] - trace.starts[:-1] + step - 1) // step
-    starts = np.zeros(trace.processes + 1, np.int64)
-    np.cumsum(counts, out=starts[1:])
+    starts = starts_of(counts)
     numbers = np.arange(int(starts[-1])) - np.repeat(starts[:-1], counts)
     rows = np.repeat(trace.starts[:-1], counts) + numbers * step
     table = np.empty((trace.processes, len(rows)), np.int32)
-    for first, block in vector_blocks(trace, messages, path=path):
+    for first, block in vector_blocks(trace, messages, extension=extension):
         table[first : first + block.shape[1]] = block[rows].T
-    return Index(step, starts, table)
+    return VectorIndex(step, starts, table)

@@ -187,3 +187,13 @@ class Trace:
         if self.peers is not None:
             return tuple(self.peers[process])
         return tuple(place for place in range(self.processes) if place != process)
+
+
+def processes_of(trace: Trace, rows: IntArray) -> IntArray:
+    """Return the position of the process of each of some rows, i8."""
+    return np.searchsorted(trace.starts, rows, side="right") - 1
+
+
+def processes_with_gaps(trace: Trace) -> IntArray:
+    """Return the positions of the processes whose log lacks events, i8, rising."""
+    return np.unique(processes_of(trace, trace.gaps))

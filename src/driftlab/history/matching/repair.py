@@ -1,119 +1,126 @@
-"""One name that is written wrong, told as that and as nothing else.
+"""Repair of names: one message, named differently where it arrived and where it was received.
 
-A journal names a message twice: where a tick found it, and where it was
-received. If the two do not agree, and only one of them names a message that was
-sent, the other was written wrong. The judge goes on with the right name and
-tells of the wrong one, so that it does not also take it for a message from
-nowhere, for one that was passed over and for one that was lost.
+A journal names a message twice, at its arrival and at its receive. If the two
+names differ and only one of them names a message that was sent, the other is
+wrong. The trace is judged with the right name and the wrong one is reported
+once; otherwise it would also count as a message from nowhere, as one that was
+passed over and as one that was lost.
 
-Only a receive whose name was never found is looked at, beside the arrival that
-was due at the front of its inbox, if nobody took that; and only where the log
-of its process has no holes, in which it may have been found.
+Only a receive whose name never arrived is repaired, with the arrival that was
+due at the front of the inbox, if no receive took that one; and only where the
+log of its process has no gaps, in which the name may have arrived.
 """
 
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from driftlab.history.matching.keys import arrival_rows, arrivals_taken, receive_names
+from driftlab.arrays import BoolArray, IntArray
+from driftlab.history.matching.messages import arrival_rows, arrivals_taken, receive_names
 from driftlab.history.matching.send_index import SendIndex
-from driftlab.history.trace import Trace
-from driftlab.model.columns import Array
+from driftlab.history.trace import Trace, processes_of, processes_with_gaps
 
-REPAIRS_MAX: Final = 10_000  # more than these are no slips of the pen: nothing is mended
+REPAIRS_MAX: Final = 10_000  # more of them are not single wrong names: nothing is repaired
 
 
 class RepairedTrace(NamedTuple):
-    """A trace whose names fit together, and what was written otherwise in the one it is of.
+    """A trace whose names agree, and where the original named a message wrong.
 
-    misread: rows of receives that named their message wrong. misfound: numbers
-    of arrivals that did, and of each the row of its tick.
+    misnamed_receives i8: rows of receives that did. misnamed_arrivals i8: numbers
+    of arrivals that did; found_at i8: the rows of their ticks.
     """
 
     trace: Trace
-    misnamed_receives: Array
-    misnamed_arrivals: Array
-    found_at: Array
+    misnamed_receives: IntArray
+    misnamed_arrivals: IntArray
+    found_at: IntArray
 
 
 def repair_names(trace: Trace) -> RepairedTrace:
-    """Return the trace with names mended where that can be done."""
-    none = np.zeros(0, np.int64)
+    """Return the trace with wrong names corrected where the right ones are known."""
+    nothing = np.zeros(0, np.int64)
     of = trace.columns
     if trace.arrivals is None or of.sender is None or of.stamp is None or of.clock is None:
-        return RepairedTrace(trace, none, none, none)
-    pairs = _pairs(trace)
+        return RepairedTrace(trace, nothing, nothing, nothing)
+    pairs = _misnamed_pairs(trace)
     if not pairs:
-        return RepairedTrace(trace, none, none, none)
-    return _rewritten(trace, np.array(pairs, np.int64))
+        return RepairedTrace(trace, nothing, nothing, nothing)
+    return _with_one_name(trace, np.array(pairs, np.int64))
 
 
-def _pairs(trace: Trace) -> list[tuple[int, int]]:
-    """Return rows of receives, each with the number of the arrival that it should have named."""
-    rows, places = arrivals_taken(trace)
-    process: Array = np.searchsorted(trace.starts, rows, side="right") - 1
-    holed = np.unique(np.searchsorted(trace.starts, trace.gaps, side="right") - 1)
-    lone = np.flatnonzero((places < 0) & ~np.isin(process, holed))
-    if not 0 < len(lone) <= REPAIRS_MAX:
+def _misnamed_pairs(trace: Trace) -> list[tuple[int, int]]:
+    """Return the rows of misnamed receives, each with the number of the arrival that it took."""
+    rows, taken_by = arrivals_taken(trace)
+    process = processes_of(trace, rows)
+    unnamed = np.flatnonzero((taken_by < 0) & ~np.isin(process, processes_with_gaps(trace)))
+    if not 0 < len(unnamed) <= REPAIRS_MAX:
         return []
     found_at = arrival_rows(trace)
-    begins: Array = np.searchsorted(found_at, trace.starts)
-    taken = np.zeros(len(found_at), bool)
-    taken[places[places >= 0]] = True
-    swapped = _swapped(trace, lone, places, taken)
+    begins = np.searchsorted(found_at, trace.starts)
+    is_taken = np.zeros(len(found_at), bool)
+    is_taken[taken_by[taken_by >= 0]] = True
+    borrowed = _borrowed_names(trace, unnamed, taken_by, is_taken)
     pairs = []
-    for number in lone.tolist():
-        if number in swapped:
-            first, arrival = swapped[number]
+    for number in unnamed.tolist():
+        if number in borrowed:
+            first, arrival = borrowed[number]
             pairs.append((int(rows[first]), arrival))
-            places[number] = places[first]
-            places[first] = arrival
-            taken[arrival] = True
+            taken_by[number] = taken_by[first]
+            taken_by[first] = arrival
+            is_taken[arrival] = True
             continue
         is_first = number == 0 or process[number - 1] != process[number]
-        due = int(begins[process[number]]) if is_first else int(places[number - 1]) + 1
-        there = due > 0 or is_first
-        inside = there and due < begins[process[number] + 1]
-        if inside and not taken[due] and found_at[due] <= rows[number]:
-            places[number] = due
-            taken[due] = True
+        due = int(begins[process[number]]) if is_first else int(taken_by[number - 1]) + 1
+        is_known = due > 0 or is_first
+        in_inbox = is_known and due < begins[process[number] + 1]
+        if in_inbox and not is_taken[due] and found_at[due] <= rows[number]:
+            taken_by[number] = due
+            is_taken[due] = True
             pairs.append((int(rows[number]), due))
     return pairs
 
 
-def _swapped(trace: Trace, lone: Array, places: Array, taken: Array) -> dict[int, tuple[int, int]]:
-    """Return receives whose name an earlier one wrote by mistake, with that one and its arrival."""
-    _, keys = receive_names(trace)
-    first = {key: number for number, key in reversed(list(enumerate(keys.tolist())))}
-    found = {}
-    for number in lone.tolist():
-        other = first[int(keys[number])]
-        before = int(places[other]) - 1
-        if other != number and before >= 0 and not taken[before]:
-            found[number] = (other, before)
-    return found
+def _borrowed_names(
+    trace: Trace, unnamed: IntArray, taken_by: IntArray, is_taken: BoolArray
+) -> dict[int, tuple[int, int]]:
+    """Return receives whose name an earlier receive bears by mistake.
+
+    Of each its number, with the number of the earlier receive and of the arrival
+    that the earlier one really took.
+    """
+    _, names = receive_names(trace)
+    first = {name: number for number, name in reversed(list(enumerate(names.tolist())))}
+    borrowed = {}
+    for number in unnamed.tolist():
+        other = first[int(names[number])]
+        before = int(taken_by[other]) - 1
+        if before >= 0 and not is_taken[before]:
+            borrowed[number] = (other, before)
+    return borrowed
 
 
-def _rewritten(trace: Trace, pairs: Array) -> RepairedTrace:
-    """Give each pair one name: that which was sent, or if both were, that which was found."""
-    of, held = trace.columns, trace.arrivals
-    assert held is not None
-    rows, arrivals = pairs[:, 0], pairs[:, 1]
-    to = np.searchsorted(trace.starts, rows, side="right") - 1
-    finder = SendIndex(trace)
-    was_found = finder.find(held.sender[arrivals], held.stamp[arrivals], to) >= 0
-    was_received = finder.find(of.sender[rows], of.stamp[rows], to) >= 0
-    misfound = was_received & ~was_found
+def _with_one_name(trace: Trace, pairs: IntArray) -> RepairedTrace:
+    """Give receive and arrival one name: the one that was sent; of two such, the arrival's."""
+    of, arrivals = trace.columns, trace.arrivals
+    assert arrivals is not None
+    assert of.sender is not None
+    assert of.stamp is not None
+    rows, places = pairs[:, 0], pairs[:, 1]
+    to = processes_of(trace, rows)
+    sends = SendIndex(trace)
+    arrival_was_sent = sends.find(arrivals.sender[places], arrivals.stamp[places], to) >= 0
+    receive_was_sent = sends.find(of.sender[rows], of.stamp[rows], to) >= 0
+    is_arrival_wrong = receive_was_sent & ~arrival_was_sent
+    wrong_rows, right_places = rows[~is_arrival_wrong], places[~is_arrival_wrong]
+    wrong_places, right_rows = places[is_arrival_wrong], rows[is_arrival_wrong]
     sender, stamp = of.sender.copy(), of.stamp.copy()
-    found_sender, found_stamp = held.sender.copy(), held.stamp.copy()
-    sender[rows[~misfound]] = held.sender[arrivals[~misfound]]
-    stamp[rows[~misfound]] = held.stamp[arrivals[~misfound]]
-    found_sender[arrivals[misfound]] = of.sender[rows[misfound]]
-    found_stamp[arrivals[misfound]] = of.stamp[rows[misfound]]
-    changed = trace.replace(
+    sender[wrong_rows] = arrivals.sender[right_places]
+    stamp[wrong_rows] = arrivals.stamp[right_places]
+    arrived_sender, arrived_stamp = arrivals.sender.copy(), arrivals.stamp.copy()
+    arrived_sender[wrong_places] = of.sender[right_rows]
+    arrived_stamp[wrong_places] = of.stamp[right_rows]
+    repaired = trace.replace(
         columns=of._replace(sender=sender, stamp=stamp),
-        arrivals=held._replace(sender=found_sender, stamp=found_stamp),
+        arrivals=arrivals._replace(sender=arrived_sender, stamp=arrived_stamp),
     )
-    return RepairedTrace(
-        changed, rows[~misfound], arrivals[misfound], arrival_rows(trace)[arrivals[misfound]]
-    )
+    return RepairedTrace(repaired, wrong_rows, wrong_places, arrival_rows(trace)[wrong_places])

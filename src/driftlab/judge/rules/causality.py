@@ -16,7 +16,7 @@ import numpy as np
 from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.trace import Trace
-from driftlab.history.vector_times import walk
+from driftlab.history.vector_times import linear_extension
 from driftlab.judge.rules.channels import has_messages
 from driftlab.judge.rules.context import Context
 from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
@@ -127,5 +127,5 @@ def _without(messages: Messages, sent: int, to: int) -> Messages:
 
 def _placed(trace: Trace, messages: Messages) -> int:
     """Return how many events stand in causal order before a cycle is met."""
-    path = walk(trace, messages)
+    path = linear_extension(trace, messages)
     return int((path.ends - path.begins).sum())

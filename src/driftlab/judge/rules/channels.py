@@ -6,8 +6,7 @@ where the log says what each tick found, else by what was received.
 
 import numpy as np
 
-from driftlab.history.matching.keys import arrival_names, occurrences, receive_names
-from driftlab.history.matching.messages import UNMATCHED
+from driftlab.history.matching.messages import UNMATCHED, arrival_names, occurrences, receive_names
 from driftlab.judge.rules.context import Context
 from driftlab.judge.rules.rule import NO_ROWS, Explanation, Findings, Rule, findings
 from driftlab.model.columns import MISSING, NOBODY, RECEIVE, Array

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from driftlab.history.matching.arrivals import MatchedArrivals, match_arrivals
-from driftlab.history.matching.keys import arrival_rows
-from driftlab.history.matching.messages import Messages
+from driftlab.history.matching.messages import Messages, arrival_rows
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.model.columns import MISSING, NO_TARGET, RECEIVE, UNKNOWN_KIND, Array, Timestamps

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from driftlab.history.matching.keys import arrival_names, arrivals_taken, occurrences
-from driftlab.history.matching.messages import UNMATCHED
+from driftlab.history.matching.messages import UNMATCHED, arrival_names, arrivals_taken, occurrences
 from driftlab.history.tick_repair import repaired_ticks
 from driftlab.judge.rules.channels import received_keys
 from driftlab.judge.rules.context import Context

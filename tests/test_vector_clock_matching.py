@@ -1,14 +1,23 @@
-"""Messages that vector timestamps imply: the order they give is the true one, or UNMATCHED."""
+"""Messages that vector timestamps imply: they give the true order, or are UNMATCHED."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 
-from driftlab.history.matching.from_vectors import messages_from_vectors
+from driftlab.history.matching.by_vector_clock import ROUNDS_MAX, match_by_vector_clock
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.trace import Trace
-from driftlab.model.columns import Columns, from_rows
+from driftlab.model.columns import (
+    INTERNAL,
+    NOBODY,
+    RECEIVE,
+    SEND,
+    UNKNOWN_KIND,
+    Columns,
+    from_rows,
+)
 from tests.executions import Edge, edges_of, executions, only_vectors
 
 Clock = Mapping[str, int]
@@ -54,10 +63,21 @@ def test_what_is_heard_of_through_another_is_no_message() -> None:
         B=[{"A": 1, "B": 1}],
         C=[{"A": 1, "B": 1, "C": 1}],
     )
-    messages = messages_from_vectors(trace)
+    messages = match_by_vector_clock(trace)
     assert messages.source.tolist() == [NOTHING, 0, 1]
     assert messages.sender.tolist() == [-1, 0, 1]
     assert len(messages.extra_receives) == 0
+
+
+def test_what_is_heard_of_through_the_first_row_is_no_message_either() -> None:
+    trace = log(A=[{"A": 1, "B": 1}], B=[{"B": 1}], C=[{"A": 1, "B": 1, "C": 1}])
+    assert edges_of(trace) == {(("B", 0), ("A", 0)), (("A", 0), ("C", 0))}
+
+
+def test_of_two_messages_from_nowhere_one_is_noted() -> None:
+    messages = match_by_vector_clock(log(A=[], B=[], C=[{"A": 1, "B": 1, "C": 1}]))
+    assert messages.source.tolist() == [UNMATCHED]
+    assert len(messages.extra_receives) == len(messages.extra_sends) == 0
 
 
 def test_one_event_may_hear_of_several_that_know_nothing_of_each_other() -> None:
@@ -67,18 +87,18 @@ def test_one_event_may_hear_of_several_that_know_nothing_of_each_other() -> None
 
 def test_an_entry_that_counts_no_event_is_unmatched() -> None:
     trace = log(A=[{"A": 1}], B=[{"A": 5, "B": 1}, {"A": 5, "B": 2}])
-    messages = messages_from_vectors(trace)
+    messages = match_by_vector_clock(trace)
     assert messages.source.tolist() == [NOTHING, UNMATCHED, NOTHING]
     assert messages.sender.tolist() == [-1, 0, -1]
 
 
 def test_an_event_alone_may_have_heard_of_what_is_not_there() -> None:
-    assert messages_from_vectors(log(A=[{"A": 1, "B": 1}], B=[])).source.tolist() == [UNMATCHED]
+    assert match_by_vector_clock(log(A=[{"A": 1, "B": 1}], B=[])).source.tolist() == [UNMATCHED]
 
 
 def test_the_messages_beside_an_unmatched_one_are_kept() -> None:
     trace = log(A=[{"A": 1}], B=[{"B": 1}], C=[{"A": 1, "B": 7, "C": 1}])
-    messages = messages_from_vectors(trace)
+    messages = match_by_vector_clock(trace)
     assert messages.source.tolist() == [NOTHING, NOTHING, UNMATCHED]
     assert (messages.extra_receives.tolist(), messages.extra_sends.tolist()) == ([2], [0])
 
@@ -116,6 +136,34 @@ def test_more_messages_than_turns_are_all_kept() -> None:
     assert len(edges_of(trace)) == 100
 
 
+@pytest.mark.parametrize(("names", "edges"), [(62, 63), (63, 64), (64, 66)])
+def test_after_64_messages_of_one_event_the_rest_is_not_reduced(names: int, edges: int) -> None:
+    """Z learned of Q through R; before R come as many others, whose timestamps are heavier."""
+    assert ROUNDS_MAX == 64
+    heavy = [f"P{n}" for n in range(names)]
+    own = {name: [{name: 1, f"H{name}": 9}] for name in heavy}
+    trace = log(
+        **own, **{f"H{name}": [] for name in heavy},
+        Q=[{"Q": 1}], R=[{"R": 1, "Q": 1}],
+        Z=[{**dict.fromkeys(heavy, 1), "R": 1, "Q": 1, "Z": 1}],
+    )  # fmt: skip
+    of_z = {sent for sent, received in edges_of(trace) if received == ("Z", 0)}
+    assert len(of_z) == edges
+    assert ("R", 0) in of_z
+    assert (("Q", 0) in of_z) == (names == 64)
+
+
+def test_an_event_that_the_log_calls_a_send_received_nothing() -> None:
+    trace = log(A=[{"A": 1}], B=[{"A": 1, "B": 1}], C=[{"C": 1}])
+    for kind, source in ((INTERNAL, NOTHING), (SEND, NOTHING), (RECEIVE, 0), (UNKNOWN_KIND, 0)):
+        trace.columns.kind[1] = kind
+        assert match_by_vector_clock(trace).source.tolist() == [NOTHING, source, NOTHING]
+    for sender, source in ((0, 0), (2, NOTHING), (NOBODY, 0)):
+        trace.columns = trace.columns._replace(sender=np.array([NOBODY, sender, NOBODY]))
+        assert match_by_vector_clock(trace).source[1] == source
+
+
 def test_no_timestamps_imply_nothing() -> None:
     empty = Trace(["A"], np.array([0, 0]), Columns(np.zeros(0, np.uint8)))
-    assert len(messages_from_vectors(empty).source) == 0
+    assert len(match_by_vector_clock(empty).source) == 0
+    assert not match_by_vector_clock(empty).implied

@@ -1,0 +1,182 @@
+"""Matching by vector clock: the messages that a log of vector timestamps alone implies.
+
+An event whose entry for another process is greater than the entry of the event
+before it learned of that process: it received a message, directly or through
+others, from the event that the entry counts (Fidge 1988, Mattern 1989). This
+order rests on the log's own timestamps, so it is not independent of its clock;
+what can be judged is whether the clock contradicts itself.
+
+Of all events that one learned of, only those are senders that none of its other
+senders had learned of: a transitive reduction. The source with the greatest sum
+of entries is taken first, since in a correct log no other new source can have
+it in its past. Each round takes one source of every event and removes what that
+source had learned of. A usual log takes one or two rounds, so the cost is that
+of sorting.
+"""
+
+from functools import cached_property
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from driftlab.arrays import AnyArray, BoolArray, IntArray
+from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
+from driftlab.history.trace import Trace
+from driftlab.model.columns import NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
+
+ROUNDS_MAX: Final = 64  # messages of one event after which the other sources are kept unreduced
+
+
+class _NewEntries(NamedTuple):
+    """Entries greater than in the event before: row, process and value, and the source's row."""
+
+    row: IntArray
+    process: IntArray
+    value: IntArray
+    source: IntArray
+
+    def select(self, chosen: AnyArray) -> "_NewEntries":
+        """Return some of them, by a mask or by places."""
+        return _NewEntries(*(column[chosen] for column in self))
+
+
+class _EntryTable:
+    """Looks up entries of timestamps by row and process."""
+
+    def __init__(self, timestamps: Timestamps, rows: int, processes: int) -> None:
+        self.processes = processes
+        self.row = np.repeat(np.arange(rows), np.diff(timestamps.starts))
+        self.process = timestamps.entries.astype(np.int64)
+        self.values = timestamps.values
+        self._is_full = len(timestamps.values) == rows * processes
+
+    @cached_property
+    def _keys(self) -> IntArray:
+        """The place of each entry in a full table, rising."""
+        keys: IntArray = self.row * self.processes + self.process
+        return keys
+
+    def at(self, row: IntArray, process: IntArray) -> IntArray:
+        """Return the entries of some rows for some processes, 0 where there is none."""
+        keys = row * self.processes + process
+        if self._is_full:
+            entries: IntArray = self.values[keys]
+            return entries
+        if not len(self.values):
+            return np.zeros(len(keys), np.int64)
+        places = np.minimum(np.searchsorted(self._keys, keys), len(self.values) - 1)
+        return np.where(self._keys[places] == keys, self.values[places], 0)
+
+
+def has_vector_clock(trace: Trace) -> bool:
+    """Whether the events have vector timestamps."""
+    return trace.timestamps is not None and trace.timestamps.clock == "vector"
+
+
+def match_by_vector_clock(trace: Trace) -> Messages:
+    """Return the messages that vector timestamps imply.
+
+    `source` is UNMATCHED where an event learned of one that is not in the trace.
+    Further messages of an event are in `extra_receives` and `extra_sends`. A trace
+    without vector timestamps has no messages.
+    """
+    rows = len(trace)
+    source = np.full(rows, NOTHING, np.int64)
+    sender = np.full(rows, NOBODY, np.int32)
+    nothing = np.zeros(0, np.int64)
+    timestamps = trace.timestamps
+    if timestamps is None or timestamps.clock != "vector" or not len(timestamps.values):
+        return Messages(source, sender, nothing, nothing)
+    table = _EntryTable(timestamps, rows, trace.processes)
+    messages = _reduce(_new_entries(trace, timestamps, table), table, timestamps)
+    first, extra = _split_first(messages)
+    source[first.row] = first.source
+    sender[first.row] = first.process
+    return Messages(source, sender, extra.row, extra.source, implied=True)
+
+
+def _new_entries(trace: Trace, timestamps: Timestamps, table: _EntryTable) -> _NewEntries:
+    """Return all entries for other processes that are greater than in the event before."""
+    own = trace.process_column().astype(np.int64)
+    before = _stamped_row_before(trace, timestamps)[table.row]
+    known = np.zeros(len(table.values), np.int64)
+    has_before = before >= 0
+    known[has_before] = table.at(before[has_before], table.process[has_before])
+    is_new = (table.values > known) & (table.process != own[table.row])
+    is_new &= _may_be_received(trace, table)
+    row, process, value = (column[is_new] for column in (table.row, table.process, table.values))
+    return _NewEntries(row, process, value, _sources(trace, table, own, process, value))
+
+
+def _may_be_received(trace: Trace, table: _EntryTable) -> BoolArray:
+    """Whether, by what the log says, an event may have received from the process of an entry.
+
+    An internal event or a send received nothing; an event whose sender the log
+    names received only from that one.
+    """
+    of = trace.columns
+    may_be: BoolArray = ((of.kind == UNKNOWN_KIND) | (of.kind == RECEIVE))[table.row]
+    if of.sender is not None:
+        sender = of.sender[table.row]
+        may_be &= (sender == NOBODY) | (sender == table.process)
+    return may_be
+
+
+def _stamped_row_before(trace: Trace, timestamps: Timestamps) -> IntArray:
+    """Return for each row the last one before it in its process with a timestamp; else -1."""
+    rows = np.arange(len(trace))
+    stamped = np.where(np.diff(timestamps.starts) > 0, rows, -1)
+    last = np.concatenate([[-1], np.maximum.accumulate(stamped)[:-1]])
+    return np.where(last >= trace.starts[trace.process_column()], last, -1)
+
+
+def _sources(
+    trace: Trace, table: _EntryTable, own: IntArray, process: IntArray, value: IntArray
+) -> IntArray:
+    """Return the rows of the events that entries count, UNMATCHED where there is none.
+
+    They are the first events of `process` whose own entry is `value`.
+
+    own: the process of each row.
+    """
+    rows = np.arange(len(trace))
+    # Own entries may be any numbers: their ranks take their place in the keys.
+    ranks, rank = np.unique(table.at(rows, own), return_inverse=True)
+    keys = own * (len(ranks) + 1) + rank
+    order = rows if (np.diff(keys) >= 0).all() else np.argsort(keys, kind="stable")
+    keys = keys[order]
+    wanted_rank = np.minimum(np.searchsorted(ranks, value), len(ranks) - 1)
+    is_own_entry = ranks[wanted_rank] == value
+    wanted = process * (len(ranks) + 1) + wanted_rank
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(is_own_entry & (keys[place] == wanted), order[place], UNMATCHED)
+
+
+def _reduce(entries: _NewEntries, table: _EntryTable, timestamps: Timestamps) -> _NewEntries:
+    """Remove what an event learned of through another of its sources; sort by row."""
+    sums = np.concatenate([[0.0], np.cumsum(timestamps.values, dtype=np.float64)])
+    weight = sums[timestamps.starts[1:]] - sums[timestamps.starts[:-1]]
+    source_weight = np.where(entries.source >= 0, weight[np.maximum(entries.source, 0)], -1.0)
+    rest, taken = entries.select(np.lexsort((-source_weight, entries.row))), []
+    for _ in range(ROUNDS_MAX):
+        if not len(rest.row):
+            break
+        is_first = np.concatenate([[True], rest.row[1:] != rest.row[:-1]])
+        taken.append(rest.select(is_first))
+        first = np.maximum.accumulate(np.where(is_first, np.arange(len(is_first)), 0))
+        via, rest = rest.source[first][~is_first], rest.select(~is_first)
+        known = np.zeros(len(via), np.int64)
+        has_source = via >= 0
+        known[has_source] = table.at(via[has_source], rest.process[has_source])
+        rest = rest.select(known < rest.value)
+    reduced = _NewEntries(*(np.concatenate(columns) for columns in zip(*taken, rest, strict=True)))
+    return reduced.select(np.argsort(reduced.row, kind="stable"))
+
+
+def _split_first(entries: _NewEntries) -> tuple[_NewEntries, _NewEntries]:
+    """Return one message of each event, an unmatched one if there is any, and all others."""
+    entries = entries.select(np.lexsort((entries.source >= 0, entries.row)))
+    is_first = np.ones(len(entries.row), bool)
+    is_first[1:] = entries.row[1:] != entries.row[:-1]
+    extra = entries.select(~is_first)
+    return entries.select(is_first), extra.select(extra.source >= 0)
