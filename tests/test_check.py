@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import driftlab
-from driftlab.judge.rules.catalogue import RULES
+from driftlab.judge.checker import RULES
 from tests.started import driftlab as command
 from tests.started import eventually, lines_of, pid_of, started
 from tests.wrong_machines import write_run

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import driftlab
-from driftlab.judge.rules.catalogue import RULES
+from driftlab.judge.checker import RULES
 from tests.wrong_machines import write_run
 
 # What a wrong machine does, the clock it keeps, and the one rule that names it.

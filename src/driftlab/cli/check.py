@@ -9,8 +9,7 @@ from driftlab.api.check import Judged, judge_path
 from driftlab.cli.flags import format_options
 from driftlab.cli.text_table import counted, table
 from driftlab.errors import DriftlabError
-from driftlab.judge.checker import Verdict, Violation, chosen_rules
-from driftlab.judge.rules.catalogue import RULES
+from driftlab.judge.checker import RULES, Verdict, Violation, chosen_rules
 
 EXIT_VIOLATED = 1
 SHOWN = 3  # violations of each rule, and other lines of a kind, where no limit is given

@@ -3,6 +3,8 @@
 The judge believes program order and the names of messages, nothing else; every
 clock is held against them. It finds all violations, and puts them into words
 only for who asks.
+
+Every rule there is, in the order in which they are told.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +17,21 @@ from driftlab.errors import DriftlabError
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, Unread
-from driftlab.judge.rules.catalogue import RULES
-from driftlab.judge.rules.context import Context
-from driftlab.judge.rules.rule import Findings, Rule
+from driftlab.judge.causality import BEFORE_SENT
+from driftlab.judge.context import Context, Findings, Rule
+from driftlab.judge.fifo_channels import (
+    DELIVERED_TWICE,
+    FIFO,
+    FROM_NOWHERE,
+    LOST_MESSAGE,
+    SEND_TO_ALL,
+)
+from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
+from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE
+from driftlab.judge.lamport import CLOCK_CONDITION, LAMPORT_STEP, STAMP
+from driftlab.judge.peer_choice import PEER_CHOICE
+from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
+from driftlab.judge.vectors import MATRIX_MERGE, VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
 from driftlab.model.columns import KINDS, UNKNOWN_KIND
 
 HOLDS: Final = "holds"
@@ -281,3 +295,34 @@ def judge(
     case = Context(mended, messages, original)
     applied = {rule.name: rule.judge(case) for rule in rules if rule.applies(case)}
     return Verdict(case, applied, [rule.name for rule in rules if rule.name not in applied])
+
+
+RULES: Final[dict[str, Rule]] = {
+    rule.name: rule
+    for rule in (
+        PROCESS_ORDER,
+        CLOCK_CONDITION,
+        LAMPORT_STEP,
+        STAMP,
+        VECTOR_BACK,
+        VECTOR_MERGE,
+        VECTOR_OWN,
+        VECTOR_AHEAD,
+        MATRIX_MERGE,
+        HYBRID_CONDITION,
+        HYBRID_BOUND,
+        HYBRID_STEP,
+        FROM_NOWHERE,
+        BEFORE_SENT,
+        DELIVERED_TWICE,
+        FIFO,
+        LOST_MESSAGE,
+        SEND_TO_ALL,
+        INBOX_ORDER,
+        QUEUE,
+        ONE_OPERATION,
+        DUE,
+        PACING,
+        PEER_CHOICE,
+    )
+}

@@ -4,8 +4,7 @@ import numpy as np
 
 from driftlab.history.tick_repair import repaired_ticks
 from driftlab.history.trace import ProcessInfo
-from driftlab.judge.rules.context import Context
-from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
+from driftlab.judge.context import Context, Explanation, Findings, Rule, findings
 from driftlab.model.columns import MISSING, Array, Columns
 from driftlab.model.schedule import Schedule
 from driftlab.scenario.validate import as_fraction

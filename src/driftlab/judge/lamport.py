@@ -12,9 +12,8 @@ import numpy as np
 from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.trace import Trace
 from driftlab.judge.clock_condition import known_before, unordered
-from driftlab.judge.rules.context import Context
-from driftlab.judge.rules.inbox import receives_several
-from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
+from driftlab.judge.context import Context, Explanation, Findings, Rule, findings
+from driftlab.judge.inbox import receives_several
 from driftlab.model.columns import MISSING, NO_TARGET, Array
 
 

@@ -13,9 +13,15 @@ import numpy as np
 from driftlab.history.matching.keys import arrival_names, arrivals_taken, occurrences
 from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.tick_repair import repaired_ticks
-from driftlab.judge.rules.channels import received_keys
-from driftlab.judge.rules.context import Context
-from driftlab.judge.rules.rule import NO_ROWS, Explanation, Findings, Rule, findings
+from driftlab.judge.context import (
+    NO_ROWS,
+    Context,
+    Explanation,
+    Findings,
+    Rule,
+    findings,
+    received_keys,
+)
 from driftlab.model.columns import (
     INTERNAL,
     MISSING,

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
-from driftlab.judge.rules.context import Context
-from driftlab.judge.rules.dense_timestamps import is_stamped, table
-from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
+from driftlab.judge.context import Context, Explanation, Findings, Rule, findings
+from driftlab.judge.vectors import is_stamped, table
 from driftlab.model.columns import MISSING, Array
 
 HOLDS, CONDITION, BOUND, STEP = range(4)

@@ -1,13 +1,16 @@
-"""What the judge has before it: a trace, its messages, and what several rules ask of them."""
+"""What the judge has before it: a trace, its messages, and what several rules ask of them.
+
+What a rule is, and what it finds.
+"""
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from driftlab.history.matching.arrivals import MatchedArrivals, match_arrivals
-from driftlab.history.matching.keys import arrival_rows
+from driftlab.history.matching.keys import arrival_names, arrival_rows, receive_names
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import ProcessInfo, Trace
@@ -264,3 +267,85 @@ def own_entries(held: Timestamps, rows: Array, process: Array) -> Array:
         here = np.flatnonzero(held.entries[begin:end] == own)
         found[number] = held.values[begin + here[0]] if len(here) else 0
     return found
+
+
+def received_keys(case: Context) -> tuple[Array, Array]:
+    """Return the rows that received, and a number for each message at its receiver.
+
+    Messages are told apart by their sends, where these are there, else by their names.
+    """
+    of = case.columns
+    if of.received is not None:
+        rows = np.flatnonzero(of.received != MISSING)
+        names = np.unique(of.received[rows], return_inverse=True)[1]
+        names = names * case.trace.processes + case.process[rows]
+    elif of.stamp is None or of.sender is None:
+        return NO_ROWS, NO_ROWS
+    else:
+        rows, names = receive_names(case.trace)
+    return rows, _keys(case, names, case.messages.source[rows], case.process[rows])
+
+
+def arrived_keys(case: Context) -> Array:
+    """Return the number of the message of every arrival, as `received_keys` numbers them."""
+    to = case.process[case.arrival_rows]
+    return _keys(case, arrival_names(case.trace), case.arrival_sources, to)
+
+
+def _keys(case: Context, names: Array, sources: Array, to: Array) -> Array:
+    known = sources >= 0
+    keys: Array = np.where(known, sources * case.trace.processes + to, -1 - names)
+    return keys
+
+
+class Explanation(NamedTuple):
+    """One violation in words: what was expected, what stands there, and the chain that proves it.
+
+    witness: rows of events, in the order in which they are to be read.
+    """
+
+    expected: str
+    found: str
+    witness: tuple[int, ...]
+
+
+class Findings(NamedTuple):
+    """What one rule finds in one history.
+
+    rows i8: the events that violate it, rising. tell: puts the violation
+    with a number (from 0, in the order of the rows) into words.
+    unknown i8: rows of events about which the rule cannot decide, because of
+    holes in the log, and why.
+    """
+
+    rows: Array
+    explain: Callable[[int], Explanation]
+    unknown: Array
+    reason: str = ""
+
+
+class Rule(NamedTuple):
+    """A rule: its name, what it says, to which histories it applies, and how it judges."""
+
+    name: str
+    says: str
+    applies: Callable[[Context], bool]
+    judge: Callable[[Context], Findings]
+
+
+NO_ROWS: Array = np.zeros(0, np.int64)
+
+
+def findings(
+    rows: Array, tell: Callable[[int], Explanation], unknown: Array = NO_ROWS, reason: str = ""
+) -> Findings:
+    """Return what was found, in the order of the rows; `rows` and `unknown` may be masks."""
+    rows = _row_numbers(rows)
+    order = np.argsort(rows, kind="stable")
+    return Findings(
+        rows[order], lambda number: tell(int(order[number])), np.sort(_row_numbers(unknown)), reason
+    )
+
+
+def _row_numbers(mask: Array) -> Array:
+    return np.flatnonzero(mask) if mask.dtype == bool else mask

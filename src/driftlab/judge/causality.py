@@ -17,9 +17,8 @@ from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.history.vector_times import walk
-from driftlab.judge.rules.channels import has_messages
-from driftlab.judge.rules.context import Context
-from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
+from driftlab.judge.context import Context, Explanation, Findings, Rule, findings
+from driftlab.judge.fifo_channels import has_messages
 from driftlab.model.columns import Array
 
 

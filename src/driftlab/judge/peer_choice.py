@@ -10,8 +10,7 @@ from math import exp, log
 
 import numpy as np
 
-from driftlab.judge.rules.context import Context
-from driftlab.judge.rules.rule import Explanation, Findings, Rule, findings
+from driftlab.judge.context import Context, Explanation, Findings, Rule, findings
 
 CHANCE_MAX = 1e-10  # shared by all processes of a history
 PEERS_MAX = 1_000  # of a process; among more a message to each is too rare to judge by
