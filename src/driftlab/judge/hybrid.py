@@ -1,8 +1,16 @@
 """Hybrid logical clocks: the clock condition, the bound by physical time, the counter.
 
-Kulkarni and others, OPODIS 2014, figure 5. Of (l, c): l is the greatest of the
-own physical time and what the event before and the messages had; c counts on
-where l was theirs, and begins at 0 where physical time has moved on.
+Rules: `hybrid-condition` needs timestamps of a hybrid clock; `hybrid-bound` and
+`hybrid-step` need the physical times of events too.
+
+Kulkarni and others, OPODIS 2014, figure 5. A timestamp is (l, c): l is the
+greatest of the own physical time and the l of the event before and of the
+messages; c counts up while l is one of theirs, and begins at 0 when physical
+time has moved on. A timestamp violates one rule: the first of those above.
+
+Limit: without physical times only the condition can be judged; a step after a
+gap, an event without a timestamp or a message whose send is not logged is not
+judged exactly.
 """
 
 from collections.abc import Callable
@@ -10,181 +18,222 @@ from typing import NamedTuple
 
 import numpy as np
 
+from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
-from driftlab.judge.context import Context, Explanation, Findings, Rule, findings
-from driftlab.judge.vectors import is_stamped, table
-from driftlab.model.columns import MISSING, Array
+from driftlab.judge.context import (
+    NO_ROWS,
+    Context,
+    Explanation,
+    Findings,
+    Rule,
+    findings,
+    is_stamped,
+    required,
+    timestamp_table,
+)
+from driftlab.model.columns import MISSING
 
-HOLDS, CONDITION, BOUND, STEP = range(4)
-_NEVER = -(2**62) - 1
-
-
-class Steps(NamedTuple):
-    """What is wrong with each event's step, what it should be, and from which row that comes."""
-
-    verdict: Array
-    physical: Array  # l
-    logical: Array  # c
-    latest: tuple[Array, Array]  # the greatest (l, c) of the event before and the messages
-    origin: Array  # its row, -1 where there is none
-    is_unknown: Array
+CORRECT, CONDITION, BOUND, STEP = range(4)
+_NEVER = -(2**62) - 1  # an l below all others
 
 
-def _steps(case: Context) -> Steps:
-    held = case.trace.timestamps
-    assert held is not None
-    numbers = table(held, np.arange(len(case)), 2)
-    physical, logical = numbers[:, 0], numbers[:, 1]
-    stamped = is_stamped(held)
-    latest = _latest(case, physical, logical, stamped)
-    latest_l, latest_c, origin = latest
-    above = (physical > latest_l) | ((physical == latest_l) & (logical > latest_c))
-    verdict = np.zeros(len(case), np.uint8)
-    known = stamped & (case.has_before | case.is_first) & ~case.after_gap
-    known &= case.is_first | np.concatenate([[True], stamped[:-1]])
-    time = case.columns.time_ns
-    if time is not None:
-        to, came_from = case.pairs
-        heard = np.ones(len(case), bool)
-        heard[to[~stamped[came_from]]] = False  # a message whose timestamp is not known
-        exact = known & heard & (time != MISSING) & (case.messages.source != UNMATCHED)
-        exact &= ~case.begins_anywhere
-        expected_l = np.maximum(time, latest_l)
-        expected_c = np.where(time > latest_l, 0, latest_c + 1)
-        verdict[exact & (logical != expected_c)] = STEP
-        verdict[exact & (physical != expected_l)] = BOUND
-        fits = _after_slip(case, verdict, expected_l, expected_c, (physical, logical))
-    else:
-        fits = np.zeros(len(case), bool)
-    verdict[stamped & ~above & ~fits] = CONDITION
-    _clear_misled(case, verdict, origin)
-    return Steps(verdict, physical, logical, (latest_l, latest_c), origin, ~known)
+class HybridTimes(NamedTuple):
+    """Timestamps in two columns i8: l, the greatest physical time known, and c, the counter."""
+
+    physical: IntArray
+    counter: IntArray
+
+    def is_above(self, other: "HybridTimes") -> BoolArray:
+        """Whether each (l, c) is greater than the other."""
+        above: BoolArray = self.physical > other.physical
+        above |= (self.physical == other.physical) & (self.counter > other.counter)
+        return above
+
+    def at(self, rows: IntArray) -> "HybridTimes":
+        """Return the timestamps of some rows."""
+        return HybridTimes(self.physical[rows], self.counter[rows])
 
 
-def _clear_misled(case: Context, verdict: Array, origin: Array) -> None:
-    """Clear events that are wrong only beside one that is: that one alone is blamed.
+class HybridSteps(NamedTuple):
+    """What is wrong with each event's step, and what it starts from.
 
-    An event that is not above the one before it, whose step was not right; and a
-    receive of a message from an event that is wrong though its process goes on
-    as it should.
+    verdict u1: one of the above. times: the timestamps as logged. latest: the
+    greatest timestamps that each must exceed, and origin i8 the rows where
+    these are, -1 where there is none. is_unknown: whether the step could not be
+    judged exactly.
     """
-    before = np.arange(len(case)) - 1
-    below = (verdict == CONDITION) & (origin >= 0) & (origin == before)
-    cleared = np.flatnonzero(below & np.isin(verdict[origin], (BOUND, STEP)))
-    slips = verdict != HOLDS
-    slips[:-1] &= (verdict[1:] == HOLDS) | case.is_first[1:]
-    to, came_from = case.pairs
-    misled = to[(verdict[to] != HOLDS) & slips[came_from]]
-    verdict[cleared] = HOLDS
-    verdict[misled] = HOLDS
+
+    verdict: IntArray
+    times: HybridTimes
+    latest: HybridTimes
+    origin: IntArray
+    is_unknown: BoolArray
 
 
-def _after_slip(
-    case: Context, verdict: Array, expected_l: Array, expected_c: Array, stood: tuple[Array, Array]
-) -> Array:
-    """Whether an event goes on from where the one before it should have stood, and did not.
-
-    Then that one alone is blamed. Only of events that received nothing.
-    """
-    time = case.columns.time_ns
-    fits = np.zeros(len(case), bool)
-    rows = np.flatnonzero((verdict[:-1] != HOLDS) & case.has_before[1:]) + 1
-    rows = rows[case.messages.source[rows] == NOTHING]
-    should_l, should_c = expected_l[rows - 1], expected_c[rows - 1]
-    went_on_l = np.maximum(time[rows], should_l)
-    went_on_c = np.where(time[rows] > should_l, 0, should_c + 1)
-    fits[rows] = (stood[0][rows] == went_on_l) & (stood[1][rows] == went_on_c)
-    verdict[fits] = HOLDS
-    return fits
-
-
-def _latest(
-    case: Context, physical: Array, logical: Array, stamped: Array
-) -> tuple[Array, Array, Array]:
-    """Return of each event the greatest timestamp that it must exceed, and its row."""
-    latest_l, latest_c = case.before(physical, _NEVER), case.before(logical, 0)
-    origin = np.where(case.is_first, -1, np.arange(len(case)) - 1)
-    no_before = ~case.is_first & ~np.concatenate([[True], stamped[:-1]])
-    latest_l[no_before], origin[no_before] = _NEVER, -1
-    to, came_from = case.pairs
-    has = stamped[came_from]
-    for row, source in zip(*_greatest(to[has], came_from[has], physical, logical), strict=True):
-        greater = physical[source] > latest_l[row]
-        greater |= (physical[source] == latest_l[row]) & (logical[source] > latest_c[row])
-        row, source = row[greater], source[greater]
-        latest_l[row], latest_c[row], origin[row] = physical[source], logical[source], source
-    return latest_l, latest_c, origin
-
-
-def _greatest(
-    to: Array, source: Array, physical: Array, logical: Array
-) -> tuple[list[Array], list[Array]]:
-    """Return each receive once, with the greatest of its messages."""
-    order = np.lexsort((logical[source], physical[source], to))
-    to, source = to[order], source[order]
-    is_last = np.ones(len(to), bool)
-    is_last[:-1] = to[1:] != to[:-1]
-    return [to[is_last]], [source[is_last]]
-
-
-def _judged(case: Context) -> Steps:
-    steps: Steps = case.cached("hybrid steps", _steps)
+def _steps(context: Context) -> HybridSteps:
+    steps: HybridSteps = context.cached("hybrid steps", _find_steps)
     return steps
 
 
-def _rule(verdict: int) -> Callable[[Context], Findings]:
-    def judge(case: Context) -> Findings:
-        steps = _judged(case)
+def _find_steps(context: Context) -> HybridSteps:
+    """Judge the step of every event."""
+    held = context.trace.timestamps
+    assert held is not None
+    times = HybridTimes(*timestamp_table(held, np.arange(len(context)), 2).T)
+    stamped = is_stamped(held)
+    latest, origin = _latest_known(context, times, stamped)
+    verdict = np.zeros(len(context), np.uint8)
+    known: BoolArray = stamped & (context.has_before | context.is_first) & ~context.after_gap
+    known &= context.is_first | np.concatenate([[True], stamped[:-1]])
+    goes_on = np.zeros(len(context), bool)
+    if context.columns.time_ns is not None:
+        expected = _expected(context.columns.time_ns, latest)
+        exact = known & _is_exact(context, stamped)
+        verdict[exact & (times.counter != expected.counter)] = STEP
+        verdict[exact & (times.physical != expected.physical)] = BOUND
+        goes_on = _clear_after_isolated_error(context, verdict, times, expected)
+    verdict[stamped & ~times.is_above(latest) & ~goes_on] = CONDITION
+    _clear_misled(context, verdict, origin)
+    return HybridSteps(verdict, times, latest, origin, ~known)
+
+
+def _latest_known(
+    context: Context, times: HybridTimes, stamped: BoolArray
+) -> tuple[HybridTimes, IntArray]:
+    """Return of each event the greatest timestamp that it must exceed, and its row."""
+    latest = HybridTimes(context.before(times.physical, _NEVER), context.before(times.counter, 0))
+    origin = np.where(context.is_first, -1, np.arange(len(context)) - 1)
+    no_before = ~context.is_first & ~np.concatenate([[True], stamped[:-1]])
+    latest.physical[no_before], origin[no_before] = _NEVER, -1
+    receives, sends = context.pairs
+    has = stamped[sends]
+    row, source = _greatest_received(receives[has], sends[has], times)
+    greater = times.at(source).is_above(latest.at(row))
+    row, source = row[greater], source[greater]
+    latest.physical[row], latest.counter[row] = times.at(source)
+    origin[row] = source
+    return latest, origin
+
+
+def _greatest_received(
+    receives: IntArray, sends: IntArray, times: HybridTimes
+) -> tuple[IntArray, IntArray]:
+    """Return each receive once, with the send that had the greatest timestamp."""
+    physical, counter = times.at(sends)
+    order = np.lexsort((counter, physical, receives))
+    receives, sends = receives[order], sends[order]
+    is_last = np.ones(len(receives), bool)
+    is_last[:-1] = receives[1:] != receives[:-1]
+    return receives[is_last], sends[is_last]
+
+
+def _expected(time_ns: IntArray, latest: HybridTimes) -> HybridTimes:
+    """Return the timestamps of events at these physical times, after the latest known."""
+    return HybridTimes(
+        np.maximum(time_ns, latest.physical),
+        np.where(time_ns > latest.physical, 0, latest.counter + 1),
+    )
+
+
+def _is_exact(context: Context, stamped: BoolArray) -> BoolArray:
+    """Whether an event's physical time, and the timestamps of all its messages, are known."""
+    exact: BoolArray = required(context.columns.time_ns) != MISSING
+    exact &= (context.messages.source != UNMATCHED) & ~context.starts_late
+    receives, sends = context.pairs
+    exact[receives[~stamped[sends]]] = False
+    return exact
+
+
+def _clear_after_isolated_error(
+    context: Context, verdict: IntArray, times: HybridTimes, expected: HybridTimes
+) -> BoolArray:
+    """Clear events that go on from what the event before should have been, and was not.
+
+    Then only the event before is blamed. Of events that received nothing.
+    Returns which they are.
+    """
+    goes_on = np.zeros(len(context), bool)
+    rows = np.flatnonzero((verdict[:-1] != CORRECT) & context.has_before[1:]) + 1
+    rows = rows[context.messages.source[rows] == NOTHING]
+    should = _expected(required(context.columns.time_ns)[rows], expected.at(rows - 1))
+    goes_on[rows] = (times.physical[rows] == should.physical) & (
+        times.counter[rows] == should.counter
+    )
+    verdict[goes_on] = CORRECT
+    return goes_on
+
+
+def _clear_misled(context: Context, verdict: IntArray, origin: IntArray) -> None:
+    """Clear events that are wrong only beside one that is: only that one is blamed.
+
+    They are an event that is not above the one before it, whose step was wrong;
+    and a receive from an event that is wrong though its process goes on correctly.
+    """
+    before = np.arange(len(context)) - 1
+    below = (verdict == CONDITION) & (origin >= 0) & (origin == before)
+    cleared = np.flatnonzero(below & np.isin(verdict[origin], (BOUND, STEP)))
+    isolated = verdict != CORRECT
+    isolated[:-1] &= (verdict[1:] == CORRECT) | context.is_first[1:]
+    receives, sends = context.pairs
+    misled = receives[(verdict[receives] != CORRECT) & isolated[sends]]
+    verdict[cleared] = CORRECT
+    verdict[misled] = CORRECT
+
+
+def _judge_hybrid(verdict: int) -> Callable[[Context], Findings]:
+    """Return the function that picks the events with one verdict."""
+
+    def judge(context: Context) -> Findings:
+        steps = _steps(context)
         rows = np.flatnonzero(steps.verdict == verdict)
-        unknown = steps.is_unknown if verdict == STEP else np.zeros(0, np.int64)
         return findings(
             rows,
-            lambda number: _tell(case, steps, int(rows[number])),
-            unknown,
-            "it has no timestamp, or what was before it is missing",
+            lambda number: _explain(context, steps, int(rows[number])),
+            steps.is_unknown if verdict == STEP else NO_ROWS,  # reported once
+            "the event has no timestamp, or events before it are missing",
         )
 
     return judge
 
 
-def _tell(case: Context, steps: Steps, row: int) -> Explanation:
-    physical, logical = int(steps.physical[row]), int(steps.logical[row])
-    latest_l, latest_c = int(steps.latest[0][row]), int(steps.latest[1][row])
+def _explain(context: Context, steps: HybridSteps, row: int) -> Explanation:
+    physical, counter = int(steps.latest.physical[row]), int(steps.latest.counter[row])
     origin = int(steps.origin[row])
-    proof = (origin, row) if origin >= 0 else (row,)
-    found = f"({physical}, {logical})"
+    witness = (origin, row) if origin >= 0 else (row,)
+    found = f"({steps.times.physical[row]}, {steps.times.counter[row]})"
     if steps.verdict[row] == CONDITION:
-        return Explanation(f"above ({latest_l}, {latest_c})", found, proof)
-    time = int(case.columns.time_ns[row])
-    wanted = (time, 0) if time > latest_l else (latest_l, latest_c + 1)
-    why = "its physical time" if time > latest_l else f"that of {case.name(origin)}"
-    return Explanation(f"({wanted[0]}, {wanted[1]}), from {why}", found, proof)
+        return Explanation(f"above ({physical}, {counter})", found, witness)
+    time = int(required(context.columns.time_ns)[row])
+    if time > physical:
+        return Explanation(f"({time}, 0), from its physical time", found, witness)
+    expected = f"({physical}, {counter + 1}), from the timestamp of {context.event_name(origin)}"
+    return Explanation(expected, found, witness)
 
 
-def _applies(case: Context) -> bool:
-    held = case.trace.timestamps
+def _applies(context: Context) -> bool:
+    held = context.trace.timestamps
     return held is not None and held.clock == "hybrid"
 
 
-def _applies_with_time(case: Context) -> bool:
-    return _applies(case) and case.columns.time_ns is not None
+def _applies_with_time(context: Context) -> bool:
+    return _applies(context) and context.columns.time_ns is not None
 
 
 HYBRID_CONDITION = Rule(
     "hybrid-condition",
-    "if a happened before b, then (l, c) of a is less",
+    "if a happened before b, then the timestamp (l, c) of a is less than that of b",
     _applies,
-    _rule(CONDITION),
+    _judge_hybrid(CONDITION),
 )
 HYBRID_BOUND = Rule(
     "hybrid-bound",
-    "l is the greatest physical time in the past, so never behind the own and no further ahead",
+    "l is the greatest physical time in the past: never behind the own, never further ahead",
     _applies_with_time,
-    _rule(BOUND),
+    _judge_hybrid(BOUND),
 )
 HYBRID_STEP = Rule(
     "hybrid-step",
-    "c counts on while l stands, and falls to 0 when physical time moves on",
+    "c counts up while l stays, and returns to 0 when physical time moves on",
     _applies_with_time,
-    _rule(STEP),
+    _judge_hybrid(STEP),
 )

@@ -1,319 +1,212 @@
-"""Lamport's clock: the clock condition, and the exact step.
+"""Lamport's clock to the exact value: every step, and every stamp that a message carries.
 
-Lamport 1978: if a happened before b then C(a) < C(b). It is enough to look at
-the steps of which happened-before is made: from one event of a process to the
-next, and from a send to its receive.
+Rules: `lamport-step` needs Lamport clocks; `stamp` needs the stamps of messages
+too. (`clock-condition` is in `clock_condition`.)
+
+Each clock is judged from what its neighbours wrote, so one wrong clock does not
+make the later ones wrong. Limit: where the event before or the message received
+is not known, the step is undecided; where a log may begin late, its first clock
+is taken as it is.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
+from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.trace import Trace
-from driftlab.judge.clock_condition import known_before, unordered
-from driftlab.judge.context import Context, Explanation, Findings, Rule, findings
+from driftlab.judge.clock_condition import (
+    NOTHING_RECEIVED,
+    condition_violations,
+    has_clock,
+    lamport_steps,
+)
+from driftlab.judge.context import (
+    Context,
+    Explanation,
+    Findings,
+    Rule,
+    findings,
+    findings_by_kind,
+    required,
+)
 from driftlab.judge.inbox import receives_several
-from driftlab.model.columns import MISSING, NO_TARGET, Array
+from driftlab.model.columns import MISSING, NO_TARGET
+
+# lamport-step.
 
 
-def _has_clock(case: Context) -> bool:
-    return case.columns.clock is not None and bool((case.columns.clock != MISSING).any())
+def _judge_step(context: Context) -> Findings:
+    """Judge C(b) = max(C(a), stamp) + 1, or C(a) + 1: neither more nor less.
 
-
-class Unordered(NamedTuple):
-    """Rows that break the clock condition, each told once.
-
-    by_message: not above the send of their message. by_program: not above the
-    event before. raised: not below the event after, which goes on from where
-    the clock should have stood.
+    Left to other rules: what breaks the clock condition, an event that took
+    several messages at once, and one that counted once for each target.
     """
-
-    by_message: Array
-    by_program: Array
-    raised: Array
-
-
-def _condition(case: Context) -> Findings:
-    """C(a) < C(b) for each step of happened-before."""
-    of = _unordered(case)
-    rows = np.concatenate(of)
-    clock = case.columns.clock
-    ends = np.cumsum([len(each) for each in of])
-
-    def tell(number: int) -> Explanation:
-        row = int(rows[number])
-        if number >= ends[1]:
-            return Explanation(
-                f"clock below {clock[row + 1]}, that of the event after",
-                f"clock {clock[row]}",
-                (row, row + 1),
-            )
-        is_message = number < ends[0]
-        before = _source(case, row) if is_message else known_before(case.trace, row)
-        assert before is not None
-        what = "the send" if is_message else "the event before"
-        more = _carried(case, row) if is_message else ""
-        return Explanation(
-            f"clock above {clock[before]}, that of {what}",
-            f"clock {clock[row]}{more}",
-            (before, row),
-        )
-
-    return findings(rows, tell)
-
-
-def _unordered(case: Context) -> Unordered:
-    found: Unordered = case.cached("unordered", _find_unordered)
-    return found
-
-
-def _find_unordered(case: Context) -> Unordered:
-    """Find the rows that break the clock condition.
-
-    A message whose event's messages carry different stamps left at the count
-    that it carries, and one that carries another name than its event's clock
-    names it is not held against that clock: these are told by other rules.
-    """
-    by_program, by_message = unordered(case.trace, case.messages)
-    for named in (case.messages.stamp_per_target, case.messages.matched_by_position):
-        by_message = np.setdiff1d(by_message, named)
-    slips = _steps(case).slips
-    clock = case.columns.clock
-    raised = slips[clock[slips + 1] <= clock[slips]]
-    by_program = np.setdiff1d(by_program, np.concatenate([by_message, slips + 1]))
-    return Unordered(by_message, by_program, raised)
-
-
-def _source(case: Context, row: int) -> int:
-    """Return the row of the message of an event that its clock is not above."""
-    clock = case.columns.clock
-    source = int(case.messages.source[row])
-    if source >= 0 and clock[source] != MISSING and clock[source] >= clock[row]:
-        return source
-    more = case.sources_of(row)
-    return next((each for each in more if clock[each] >= clock[row]), source)
-
-
-def _carried(case: Context, row: int) -> str:
-    if int(case.messages.sender[row]) in case.messages.stamp_before_send:
-        return f"; the message carried {case.columns.stamp[row]}, the clock before the send"
-    return ""
-
-
-def counts_per_target(case: Context) -> Array:
-    """Whether an event with several targets moved the clock once for each of them."""
-    target, clock = case.columns.target, case.columns.clock
-    mask = np.zeros(len(case), bool)
-    if target is None:
-        return mask
-    step = clock - case.before(clock, 0)
-    for row in np.flatnonzero((target < 0) & (target != NO_TARGET) & (step > 1)).tolist():
-        mask[row] = step[row] == len(case.trace.targets_of(row))
-    mask[case.messages.source[case.messages.matched_by_position]] = (
-        False  # all its messages say otherwise
-    )
-    steps = _steps(case)
-    mask[steps.slips] = False
-    mask &= ~case.is_receive & ~case.after_gap & ~case.begins_anywhere
-    # Right after an event whose clock is wrong, the step says nothing of this one.
-    off = steps.judged & (clock != steps.expected) & ~mask & case.has_before
-    mask[1:] &= ~(off[:-1] & ~case.is_first[1:])
-    return mask
-
-
-class Steps(NamedTuple):
-    """What each clock should be after the event before and what was received, and which are not.
-
-    before, came, expected i8. judged: whether that can be said. slips: rows,
-    rising, whose clock is wrong though the next event goes on as if it were
-    right: there alone something else was written.
-    """
-
-    before: Array
-    came: Array
-    expected: Array
-    judged: Array
-    slips: Array
-
-
-def _steps(case: Context) -> Steps:
-    steps: Steps = case.cached("lamport steps", _find_steps)
-    return steps
-
-
-def _find_steps(case: Context) -> Steps:
-    clock = case.columns.clock
-    before, came = case.before(clock, 0), _received_clock(case)
-    expected = np.maximum(before, came) + 1
-    judged = (clock != MISSING) & (before != MISSING) & ~case.begins_anywhere
-    judged &= (case.messages.source != UNMATCHED) | (came != _NOTHING)  # else who knows
-    # Where a log begins is not judged, but what follows may tell what should have stood there.
-    seen = judged | (case.begins_anywhere & (clock != MISSING))
-    wrong = np.flatnonzero(seen & ~case.after_gap & (clock != expected))
-    wrong = wrong[wrong + 1 < len(case)]
-    after = wrong + 1
-    follows = case.has_before[after] & judged[after]
-    went_on = clock[after] == np.maximum(expected[wrong], came[after]) + 1
-    is_told = judged[wrong] | (clock[after] <= clock[wrong]) | (clock[wrong] <= came[wrong])
-    slips = wrong[follows & went_on & is_told & (clock[after] != expected[after])]
-    return Steps(before, came, expected, judged, slips)
-
-
-def _step(case: Context) -> Findings:
-    """C(b) = max(C(a), stamp) + 1, or C(a) + 1: neither more nor less."""
-    clock = case.columns.clock
-    before, came, expected, judged, slips = _steps(case)
-    wrong = judged & ~case.after_gap & (clock != expected) & ~counts_per_target(case)
-    wrong[slips + 1] = False  # right, though it does not follow from what was written wrong
-    for rows in (*_unordered(case), receives_several(case)):
-        wrong[rows] = False  # told by other rules
-    unnamed = (case.messages.source == UNMATCHED) & (came == _NOTHING) & (clock != MISSING)
-    unknown = (judged & case.after_gap) | unnamed
+    clock, steps = required(context.columns.clock), lamport_steps(context)
+    before, received, expected = steps.before, steps.received, steps.expected
+    wrong = steps.judged & ~context.after_gap & (clock != expected)
+    wrong &= ~counts_per_target(context)
+    wrong[steps.isolated_errors + 1] = False  # right, though it does not follow from a wrong clock
+    for rows in (*condition_violations(context), receives_several(context)):
+        wrong[rows] = False
+    unnamed = (context.messages.source == UNMATCHED) & (received == NOTHING_RECEIVED)
+    unknown = (steps.judged & context.after_gap) | (unnamed & (clock != MISSING))
     rows = np.flatnonzero(wrong)
 
-    def tell(number: int) -> Explanation:
+    def explain(number: int) -> Explanation:
         row = int(rows[number])
-        source = int(case.messages.source[row])
-        own = (row - 1,) if not case.is_first[row] else ()
-        if came[row] == _NOTHING:
-            return Explanation(
-                f"clock {before[row]} + 1 = {expected[row]}", f"clock {clock[row]}", (*own, row)
-            )
+        if received[row] == NOTHING_RECEIVED:
+            step, sends = f"{before[row]} + 1", []
+        else:
+            step = f"max({before[row]}, {received[row]}) + 1"
+            sends = [send for send in [int(context.messages.source[row])] if send >= 0]
         return Explanation(
-            f"clock max({before[row]}, {came[row]}) + 1 = {expected[row]}",
+            f"clock {step} = {expected[row]}",
             f"clock {clock[row]}",
-            (*own, *((source,) if source >= 0 else ()), row),
+            context.step_proof(row, *sends),
         )
 
     reason = "the event before is missing, or what was received is not known"
-    return findings(rows, tell, unknown, reason)
+    return findings(rows, explain, unknown, reason)
 
 
-_NOTHING = -(2**62)
+def counts_per_target(context: Context) -> BoolArray:
+    """Whether an event with several targets moved the clock once for each of them.
 
-
-def _received_clock(case: Context) -> Array:
-    """Return the clock of what each event received, far below all clocks where nothing was."""
-    of, messages = case.columns, case.messages
-    came = np.full(len(case), _NOTHING, np.int64)
-    to, came_from = case.pairs
-    known = of.clock[came_from] != MISSING
-    np.maximum.at(came, to[known], of.clock[came_from][known])
-    if of.stamp is not None:
-        lone = (of.stamp != MISSING) & case.is_receive & (messages.source < 0)
-        came[lone] = of.stamp[lone]
-        came[messages.stamp_per_target] = of.stamp[messages.stamp_per_target]
-        # What a message with a wrong name carried: its stamp, unless the clock says otherwise.
-        rows = messages.matched_by_position
-        before = case.before(of.clock, 0)[rows]
-        by_send = of.clock[rows] == np.maximum(before, of.clock[messages.source[rows]]) + 1
-        came[rows[~by_send]] = of.stamp[rows[~by_send]]
-    return came
-
-
-def _stamp(case: Context) -> Findings:
-    """A message carries the clock of its send, counted, and is found and received with it.
-
-    Where stamps from before the count make a receive no later than its send,
-    the clock condition tells of it; this is for those that did no such harm. A
-    send whose own clock is wrong is told by the rules of that.
+    Events whose clock is wrong for another reason are left out: one that stands
+    alone with it, one right after a wrong clock, and one all of whose messages
+    carry the clock that it should have had.
     """
-    of, clock = _steps(case), case.columns.clock
-    renamed = case.messages.matched_by_position
-    sends = case.messages.source[renamed]
-    renamed = renamed[~of.judged[sends] | (clock[sends] == of.expected[sends])]
-    by_place = _misnamed(case)
-    parts = [_early(case), renamed, case.repaired.misnamed_receives, case.repaired.found_at]
-    rows = np.concatenate([*parts, case.arrival_rows[by_place]])
-    ends = np.cumsum([len(each) for each in parts])
-
-    def tell(number: int) -> Explanation:
-        row = int(rows[number])
-        if number >= ends[3]:
-            return _told_misnamed(case, row, int(by_place[number - ends[3]]))
-        if number >= ends[2]:
-            return _told_misfound(case, row, int(case.repaired.misnamed_arrivals[number - ends[2]]))
-        source = int(case.messages.source[row])
-        witness = (source, row) if source >= 0 else (row,)
-        if number >= ends[1]:
-            return Explanation(
-                f"{_message(case, case.trace, row)}, as it was found",
-                _message(case, case.original, row),
-                witness,
-            )
-        before = ", the clock before it" if number < ends[0] else ""
-        return Explanation(
-            f"stamp {case.columns.clock[source]}, the clock of the send",
-            f"stamp {case.columns.stamp[row]}{before}",
-            witness,
-        )
-
-    return findings(rows, tell)
+    mask = np.zeros(len(context), bool)
+    target = context.columns.target
+    if target is None:
+        return mask
+    clock, steps = required(context.columns.clock), lamport_steps(context)
+    step = clock - steps.before
+    for row in np.flatnonzero((target < 0) & (target != NO_TARGET) & (step > 1)).tolist():
+        mask[row] = step[row] == len(context.trace.targets_of(row))
+    mask[context.messages.source[context.messages.matched_by_position]] = False
+    mask[steps.isolated_errors] = False
+    mask &= ~context.is_receive & ~context.after_gap & ~context.starts_late
+    off = steps.judged & (clock != steps.expected) & ~mask & context.has_before
+    mask[1:] &= ~(off[:-1] & ~context.is_first[1:])
+    return mask
 
 
-def _early(case: Context) -> Array:
-    """Return receives of senders whose stamps are early, if that did no harm."""
-    early = np.array(sorted(case.messages.stamp_before_send), np.int64)
-    rows = case.matched[np.isin(case.messages.sender[case.matched], early)]
-    return rows[:0] if np.isin(rows, _unordered(case).by_message).any() else rows
+# stamp.
 
 
-def _misnamed(case: Context) -> Array:
-    """Return numbers of arrivals under a name that no send has, of sends whose clock is right."""
-    of, numbers = _steps(case), case.arrivals_by_place
-    sends = case.arrival_sources[numbers]
-    return numbers[~of.judged[sends] | (case.columns.clock[sends] == of.expected[sends])]
+def _judge_stamp(context: Context) -> Findings:
+    """Judge that a message carries the clock of its send, and is found and received with it.
 
-
-def _told_misnamed(case: Context, row: int, arrival: int) -> Explanation:
-    held, send = case.trace.arrivals, int(case.arrival_sources[arrival])
-    assert held is not None
-    name = case.trace.names[int(held.sender[arrival])]
-    return Explanation(
-        f"found {name}:{case.columns.clock[send]}, as it was sent",
-        f"found {name}:{held.stamp[arrival]}",
-        (send, row),
+    Left to other rules: stamps from before the count that make a receive no
+    later than its send (`clock-condition`), and a send whose own clock is wrong.
+    """
+    renamed = context.messages.matched_by_position
+    renamed = renamed[_has_right_clock(context, context.messages.source[renamed])]
+    found_misnamed = context.arrivals_by_position
+    found_misnamed = found_misnamed[
+        _has_right_clock(context, context.arrival_sources[found_misnamed])
+    ]
+    repaired = context.repaired
+    return findings_by_kind(
+        (_early_stamps(context), lambda row, _: _explain_early(context, row)),
+        (renamed, lambda row, _: _explain_renamed(context, row)),
+        (repaired.misnamed_receives, lambda row, _: _explain_misnamed_receive(context, row)),
+        (
+            repaired.found_at,
+            lambda row, number: _explain_misnamed_arrival(
+                context, row, int(repaired.misnamed_arrivals[number])
+            ),
+        ),
+        (
+            context.arrival_rows[found_misnamed],
+            lambda row, number: _explain_unknown_arrival(context, row, int(found_misnamed[number])),
+        ),
     )
 
 
-def _message(case: Context, trace: Trace, row: int) -> str:
-    sender, stamp = trace.columns.sender[row], trace.columns.stamp[row]
-    return f"stamp {stamp} of {case.trace.names[int(sender)]}"
+def _has_right_clock(context: Context, sends: IntArray) -> BoolArray:
+    """Whether the clocks of some sends are right, as far as is known."""
+    steps, clock = lamport_steps(context), required(context.columns.clock)
+    right: BoolArray = ~steps.judged[sends] | (clock[sends] == steps.expected[sends])
+    return right
 
 
-def _told_misfound(case: Context, row: int, arrival: int) -> Explanation:
-    """Tell of a message that a tick found under a wrong name."""
-    held, before = case.trace.arrivals, case.original.arrivals
-    assert held is not None
-    assert before is not None
-    names = case.trace.names
+def _early_stamps(context: Context) -> IntArray:
+    """Return receives from senders that stamp before counting, if that broke no clock condition."""
+    early = np.array(sorted(context.messages.stamp_before_send), np.int64)
+    receives = context.messages.receives
+    rows = receives[np.isin(context.messages.sender[receives], early)]
+    broken = condition_violations(context).by_message
+    return rows[:0] if np.isin(rows, broken).any() else rows
+
+
+def _explain_early(context: Context, row: int) -> Explanation:
+    renamed = _explain_renamed(context, row)
+    return renamed._replace(found=f"{renamed.found}, the clock before the send")
+
+
+def _explain_renamed(context: Context, row: int) -> Explanation:
+    source = int(context.messages.source[row])
     return Explanation(
-        f"found {names[int(held.sender[arrival])]}:{held.stamp[arrival]}, as it was sent",
-        f"found {names[int(before.sender[arrival])]}:{before.stamp[arrival]}",
+        f"stamp {required(context.columns.clock)[source]}, the clock of the send",
+        f"stamp {required(context.columns.stamp)[row]}",
+        (source, row),
+    )
+
+
+def _explain_misnamed_receive(context: Context, row: int) -> Explanation:
+    source = int(context.messages.source[row])
+    return Explanation(
+        f"{_message(context.trace, row)}, as it was found",
+        _message(context.original, row),
+        (source, row) if source >= 0 else (row,),
+    )
+
+
+def _message(trace: Trace, row: int) -> str:
+    sender, stamp = required(trace.columns.sender)[row], required(trace.columns.stamp)[row]
+    return f"stamp {stamp} from {trace.names[int(sender)]}"
+
+
+def _explain_misnamed_arrival(context: Context, row: int, arrival: int) -> Explanation:
+    return Explanation(
+        f"found {_arrival(context.trace, arrival)}, as it was sent",
+        f"found {_arrival(context.original, arrival)}",
         (row,),
     )
 
 
-def _has_stamps(case: Context) -> bool:
-    return _has_clock(case) and case.columns.stamp is not None
+def _arrival(trace: Trace, arrival: int) -> str:
+    held = trace.arrivals
+    assert held is not None
+    return f"{trace.names[int(held.sender[arrival])]}:{held.stamp[arrival]}"
+
+
+def _explain_unknown_arrival(context: Context, row: int, arrival: int) -> Explanation:
+    send, held = int(context.arrival_sources[arrival]), context.trace.arrivals
+    assert held is not None
+    name = context.trace.names[int(held.sender[arrival])]
+    return Explanation(
+        f"found {name}:{required(context.columns.clock)[send]}, as it was sent",
+        f"found {_arrival(context.trace, arrival)}",
+        (send, row),
+    )
+
+
+def _has_stamps(context: Context) -> bool:
+    return has_clock(context) and context.columns.stamp is not None
 
 
 STAMP = Rule(
     "stamp",
     "a message carries the clock of its send, and is found and received with it",
     _has_stamps,
-    _stamp,
-)
-CLOCK_CONDITION = Rule(
-    "clock-condition",
-    "if a happened before b, then C(a) < C(b)",
-    _has_clock,
-    _condition,
+    _judge_stamp,
 )
 LAMPORT_STEP = Rule(
     "lamport-step",
     "a clock moves by exactly 1, at a receive to exactly max(own, stamp) + 1",
-    _has_clock,
-    _step,
+    has_clock,
+    _judge_step,
 )
