@@ -169,8 +169,8 @@ def _judge_pacing(context: Context) -> Findings:
         rate = _achieved_rate(context, process, begin, end)
         if rate is not None:
             slow[end - 1] = Explanation(
-                f"{context.description_of(process).rate:g} ticks per second",
-                f"{rate:.4g} ticks per second",
+                f"{context.description_of(process).rate:g} ticks/s",
+                f"{rate:.4g} ticks/s",
                 (begin, end - 1),
             )
     rows = np.array(list(slow), np.int64)
