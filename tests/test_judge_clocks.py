@@ -139,20 +139,7 @@ CASES = {
         in_flight=None,
     ),
     "a clock after many without one": Case(
-        Csv(
-            "process clock",
-            """
-            B 3
-            A 9
-            
-        """
-            + """
-            A -
-            
-        """
-            * 20
-            + "A 8",
-        ),
+        Csv("process clock", "\n".join(["B 3", "A 9", *["A -"] * 20, "A 8"])),
         violations=[
             (
                 "clock-condition",

@@ -194,11 +194,12 @@ CASES = {
     ),
     "a counter too small by one in an event of a physical time that stands": Case(
         {
-            "A": "\n".join(
-                f"time=9000000000 internal - - - {number} 0 - 9000000000.{number - 1}"
-                for number in (1, 2)
-            )
-            + "\ntime=9000000000 internal - - - 3 0 - 9000000000.1\ntime=9000000000 internal - - - 4 0 - 9000000000.3",
+            "A": """
+            time=9000000000 internal - - - 1 0 - 9000000000.0
+            time=9000000000 internal - - - 2 0 - 9000000000.1
+            time=9000000000 internal - - - 3 0 - 9000000000.1
+            time=9000000000 internal - - - 4 0 - 9000000000.3
+        """,
             "B": "internal - - - 1 0 - 0.0",
             "headers": {"": {"clock": "hybrid", "process": "die"}},
         },
