@@ -24,7 +24,7 @@ TAKEN_IN_GAP = "the messages in front may have been taken where the log has a ga
 NO_TIMESTAMP = "the event has no timestamp, or events before it are missing"
 
 # A correct run of three machines, to be edited.
-GOOD = {
+GOOD: dict[str, Any] = {
     "A": """
         internal - - - 1 0 -
         send - - B 2 0 -
