@@ -709,6 +709,67 @@ CASES = {
             ("stamp", "B:3", 6, "stamp 3 from A, as it was found", "stamp 3 from C", "A:2 B:3"),
         ],
     ),
+    "two wrong clocks, one after the other, of two processes": Case(
+        {
+            "A": """
+            internal - - - 1 0 -
+            internal - - - 3 0 -
+        """,
+            "B": """
+            internal - - - 3 0 -
+            internal - - - 4 0 -
+        """,
+        },
+        violations=[
+            ("lamport-step", "A:1", 4, "clock 1 + 1 = 2", "clock 3", "A:0 A:1"),
+            ("lamport-step", "B:0", 3, "clock 0 + 1 = 1", "clock 3", "B:0"),
+        ],
+    ),
+    "two steps to two targets at the begin of a table": Case(
+        Csv(
+            SENDS,
+            """
+        A 2 send - - B,C
+        B 1 internal - - -
+        C 1 internal - - -
+    """,
+        ),
+        in_flight=2,
+    ),
+    "two steps to two targets after a gap": Case(
+        Csv(
+            SENDS + " tick",
+            """
+        A 1 internal - - - 0
+        A 2 internal - - - 1
+        A 4 send - - B,C 3
+        B 1 internal - - - 0
+        C 1 internal - - - 0
+    """,
+        ),
+        unknown=[
+            ("process-order", "A:2", TICKS_MISSING),
+            ("lamport-step", "A:2", STEP_UNKNOWN),
+        ],
+        in_flight=2,
+    ),
+    "two steps to two targets at a receive": Case(
+        {
+            "A": """
+            internal - - - 1 0 - 1.0.0
+            internal - - - 2 0 - 2.0.0
+            send - - B 3 0 - 3.0.0
+        """,
+            "B": """
+            internal - - - 1 0 - 0.1.0
+            internal - - - 2 0 - 0.2.0
+            receive A 3 A,C 4 0 A:3:3.0.0 3.3.0
+        """,
+            "C": "internal - - - 1 0 - 0.0.1",
+            "headers": {"": {"clock": "vector", "process": "mine.py:Mine", "world": "real"}},
+        },
+        in_flight=2,
+    ),
 }
 
 

@@ -360,13 +360,15 @@ CASES = {
         internal - - - 2 0 -
         receive A 7 - 8 0 A:6,A:7
     """,
-            "A": "\n".join(
-                [
-                    *[f"internal - - - {number} 0 -" for number in range(1, 6)],
-                    "send - - C 6 0 -",
-                    "send - - C 7 0 -",
-                ]
-            ),
+            "A": """
+            internal - - - 1 0 -
+            internal - - - 2 0 -
+            internal - - - 3 0 -
+            internal - - - 4 0 -
+            internal - - - 5 0 -
+            send - - C 6 0 -
+            send - - C 7 0 -
+        """,
             "B": "internal - - - 1 0 -",
         },
         violations=[
@@ -668,6 +670,29 @@ CASES = {
             ("queue", "A:1", ARRIVALS_MISSING),
         ],
         in_flight=None,
+    ),
+    "a message waits at an event under a wrong name": Case(
+        {
+            **WAITING,
+            "B": """
+        internal - - - 1 0 -
+        receive A 1 - 2 2 A:1,A:2,A:3
+        send - - - 3 2 -
+        receive A 2 - 4 1 -
+        receive A 3 - 5 0 -
+    """,
+        },
+        violations=[
+            (
+                "one-operation",
+                "B:2",
+                5,
+                "one operation, under the name of its kind",
+                "a send",
+                "B:2",
+            ),
+        ],
+        in_flight=1,
     ),
 }
 

@@ -23,11 +23,9 @@ REAL: dict[str, Any] = {"headers": {"": {"world": "real"}}}
 REAL_4: dict[str, Any] = {"headers": {"": {"world": "real", "rate": 4}}}
 
 
-def sent(*targets: str, first: int = 0) -> str:
+def sent(*targets: str) -> str:
     """Return sends of one machine, to each of the targets in turn."""
-    return "\n".join(
-        f"send - - {target} {number + 1} 0 -" for number, target in enumerate(targets, first)
-    )
+    return "\n".join(f"send - - {target} {number + 1} 0 -" for number, target in enumerate(targets))
 
 
 IDLE = "internal - - - 1 0 -"
@@ -446,6 +444,87 @@ CASES = {
             "headers": {"": {"clock": "vector", "process": "mine.py:Mine"}},
         },
         in_flight=60,
+    ),
+    "rates of a table without times": Case(
+        Csv(
+            "process clock",
+            """
+        A 1
+        A 2
+        A 3
+        A 4
+        A 5
+        A 6
+        A 7
+        A 8
+        B 1
+        B 2
+        B 3
+    """,
+            (1, 1),
+        ),
+        in_flight=None,
+    ),
+    "a first due time that takes more than 64 bits on the way": Case(
+        {
+            "A": internal("due=1", "tick=47 due=46999999530"),
+            "headers": {"": {"rate": "1.00000001"}},
+        },
+        violations=[
+            ("due", "A:0", 3, "tick 0 due at 0 ns", "due at 1 ns", "A:0"),
+        ],
+        unknown=[
+            ("process-order", "A:1", TICKS_MISSING),
+            ("lamport-step", "A:1", STEP_UNKNOWN),
+            ("queue", "A:1", ARRIVALS_MISSING),
+        ],
+    ),
+    "a table whose ticks begin below 0": Case(
+        Csv(
+            "process tick clock",
+            """
+        A -1 1
+        A 0 2
+        A 1 3
+    """,
+        ),
+        in_flight=None,
+    ),
+    "all but one of 43 messages to one of two peers": Case(
+        {"A": sent("C", *"B" * 42), "B": IDLE, "C": IDLE},
+        in_flight=43,
+    ),
+    "all but one of 44 messages to one of two peers": Case(
+        {"A": sent("C", *"B" * 43), "B": IDLE, "C": IDLE},
+        violations=[
+            (
+                "peer-choice",
+                "A:43",
+                46,
+                "about 22 of 44 messages sent to one peer to each of 2 peers",
+                "43 to B",
+                "A:0 A:43",
+            ),
+        ],
+        in_flight=44,
+    ),
+    "all but one of 28 messages to one of three peers": Case(
+        {"A": sent("C", *"B" * 27), "B": IDLE, "C": IDLE, "D": IDLE},
+        in_flight=28,
+    ),
+    "all but one of 29 messages to one of three peers": Case(
+        {"A": sent("C", *"B" * 28), "B": IDLE, "C": IDLE, "D": IDLE},
+        violations=[
+            (
+                "peer-choice",
+                "A:28",
+                31,
+                "about 10 of 29 messages sent to one peer to each of 3 peers",
+                "28 to B",
+                "A:0 A:28",
+            ),
+        ],
+        in_flight=29,
     ),
 }
 

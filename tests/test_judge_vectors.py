@@ -542,6 +542,45 @@ CASES = {
         in_flight=1,
         remarks=["the log of A breaks off at A:0"],
     ),
+    "two messages implied, of which one has no send": Case(
+        Csv(
+            VECTORS,
+            """
+        A {"A":1}
+        B {"B":1}
+        B {"B":3}
+        C {"A":1,"B":2,"C":1}
+        C {"A":1,"B":2,"C":2}
+    """,
+        ),
+        violations=[
+            ("vector-own", "B:1", 4, "own entry 2", "B: 3", "B:0 B:1"),
+        ],
+        unknown=[
+            ("from-nowhere", "C:0", SEND_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
+    "two messages implied, of which neither has a send": Case(
+        Csv(
+            VECTORS,
+            """
+        A {"A":2}
+        B {"B":1}
+        B {"B":3}
+        C {"A":1,"B":2,"C":1}
+        C {"A":1,"B":2,"C":2}
+    """,
+        ),
+        violations=[
+            ("vector-own", "B:1", 4, "own entry 2", "B: 3", "B:0 B:1"),
+        ],
+        unknown=[
+            ("vector-own", "A:0", NO_TIMESTAMP),
+            ("from-nowhere", "C:0", SEND_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
 }
 
 

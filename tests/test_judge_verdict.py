@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import driftlab
 from driftlab.api.check import NothingJudgedError, judge_path
 from driftlab.cli.main import main
 from driftlab.judge.checker import RULES, NoSuchRuleError, Unknown, Violation, chosen_rules
+from driftlab.judge.context import is_stamped, own_entries, timestamp_table
+from driftlab.model.columns import EVERY_PEER, NO_TARGET, SET_FIRST, Timestamps
 from tests.small_logs import (
     GOOD,
     SEND_UNKNOWN,
@@ -17,6 +20,7 @@ from tests.small_logs import (
     Log,
     edit,
     journals,
+    reported,
     table,
     verdict_on,
 )
@@ -375,3 +379,41 @@ def test_a_log_to_which_no_chosen_rule_applies_cannot_be_judged(tmp_path: Path) 
     )
     with pytest.raises(NothingJudgedError, match=r"applies \(none was chosen\)$"):
         judge_path(path, only=["fifo"], without=["fifo"])
+
+
+def test_a_send_to_every_peer_is_one_to_each_of_them(tmp_path: Path) -> None:
+    """However the columns say it: a set of targets, or EVERY_PEER."""
+    history = table(
+        tmp_path,
+        "process clock kind sender stamp targets",
+        """
+        A 1 send - - B,C
+        A 2 send - - B,C
+        B 1 internal - - -
+        B 3 receive A 2 -
+        C 1 internal - - -
+        C 2 receive A 1 -
+        """,
+    )
+    target = history.trace.columns.target
+    assert target is not None
+    every = np.where(target == SET_FIRST, EVERY_PEER, target)
+    assert sorted(every.tolist()) == [NO_TARGET] * 4 + [EVERY_PEER] * 2
+    columns = history.trace.columns._replace(target=every)
+    for trace in (history.trace, history.trace.replace(columns=columns, sets=())):
+        verdict = driftlab.History(trace).check()
+        assert verdict.in_flight == 2
+        assert [tuple(each) for each in reported(verdict)] == [
+            ("send-to-all", "A:0", 2, "reaches B and C",
+             "never reached B, though a later message did", "A:0 A:1"),
+        ]  # fmt: skip
+
+
+def test_entries_of_no_process_are_left_out_of_a_table_of_timestamps() -> None:
+    starts, entries = np.array([0, 2, 2, 5]), np.array([0, 2, -1, 1, 0])
+    held = Timestamps("vector", starts, entries, np.array([7, 9, 9, 4, 3]))
+    assert timestamp_table(held, np.array([2, 1, 0]), 2).tolist() == [[3, 4], [0, 0], [7, 0]]
+    assert timestamp_table(held, np.array([], np.int64), 2).tolist() == []
+    assert is_stamped(held).tolist() == [True, False, True]
+    own = own_entries(held, np.array([0, 1, 2]), np.array([0, 0, 1]))
+    assert own.tolist() == [7, 0, 4]
