@@ -1,5 +1,6 @@
 """The judge names each planted fault by its rule, and no other; what is right it lets be."""
 
+import ast
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import driftlab
-from driftlab.judge.rules.catalogue import RULES
+from driftlab.judge.checker import RULES
 from tests.wrong_machines import write_run
 
 # What a wrong machine does, the clock it keeps, and the one rule that names it.
@@ -42,6 +43,15 @@ FAULTS = {
     "hybrid-ahead": ("hybrid", "hybrid-bound"),
     "hybrid-never-0": ("hybrid", "hybrid-step"),
 }
+
+
+def test_the_machines_that_are_judged_use_nothing_of_what_judges_them() -> None:
+    source = (Path(__file__).parent / "wrong_machines.py").read_text()
+    imports = [part for part in ast.walk(ast.parse(source)) if isinstance(part, ast.Import)]
+    froms = [part for part in ast.walk(ast.parse(source)) if isinstance(part, ast.ImportFrom)]
+    modules = [alias.name for part in imports for alias in part.names]
+    modules += [part.module or "" for part in froms]
+    assert not [name for name in modules if name.split(".")[0] in ("driftlab", "tests", "")]
 
 
 # Seen where the message was received, or not: by another machine than the wrong one.

@@ -19,7 +19,7 @@ from driftlab.history.matching.messages import (
 from driftlab.history.matching.repair import repair_names
 from driftlab.history.trace import Trace
 from driftlab.model.columns import MISSING, RECEIVE, UNKNOWN_KIND, from_rows
-from tests.small_logs import Event, log, names_of, receive, send, sources_of, step
+from tests.hand_made_traces import Event, log, names_of, receive, send, sources_of, step
 
 
 def matched(trace: Trace, **expected: Any) -> dict[str, str]:

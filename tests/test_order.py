@@ -16,8 +16,8 @@ from driftlab.history.matching.messages import NOTHING, Messages
 from driftlab.history.trace import Trace
 from driftlab.history.vector_times import CycleError, linear_extension, vector_blocks, vectors
 from driftlab.judge import clock_condition
+from driftlab.judge.causality import CYCLES_MAX, cycles_of
 from driftlab.judge.clock_condition import known_before, unordered
-from driftlab.judge.rules.causality import CYCLES_MAX, cycles_of
 from driftlab.model.columns import MISSING, NOBODY, RECEIVE, SEND, Columns
 from tests.histories import Tiny, tinies, tiny
 

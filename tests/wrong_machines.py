@@ -1,25 +1,48 @@
-"""The notes' machines once more, small and on their own, with faults that can be planted.
+"""The assignment's machines written a second time, small, with faults that can be planted.
 
-Nothing of the engines is used: what the judge says of these logs, it says of
-logs that somebody else wrote. A fault changes what one machine (A) or all do,
-in one place; everything that follows from it follows by itself.
+Independent of the package: it imports nothing of it, and writes its journals by
+the page that describes them (docs/journal.md). So the judge's verdict on these
+logs is one on logs that another program wrote. A fault changes what one machine
+or all do, in one place; everything that follows from it follows by itself.
 """
 
 import heapq
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from random import Random
-from typing import Any
-
-from driftlab.clocks.hybrid import HybridTimestamp
-from driftlab.clocks.matrix import MatrixTimestamp
-from driftlab.clocks.vector import VectorTimestamp
-from driftlab.journal.format import COLUMNS, MORE_COLUMNS, Entry, Instant, format_entry, format_note
-from driftlab.model.event import Event, Kind, Message
+from typing import NamedTuple
 
 SECOND = 10**9
 NAMES = "ABC"
+COLUMNS = "time,due_ns,late_ns,tick,kind,sender,stamp,targets,clock,queue,found"
+
+Rows = tuple[tuple[int, ...], ...]  # a timestamp: one row (vector, hybrid), or a row a process
+
+
+class Message(NamedTuple):
+    """A message as it is sent: by whom, with which Lamport clock, with which further timestamp."""
+
+    sender: str
+    stamp: int
+    timestamp: Rows = ()
+
+    def text(self) -> str:
+        """Return it as a journal names what a tick found."""
+        further = f":{timestamp_text(self.timestamp)}" if self.timestamp else ""
+        return f"{self.sender}:{self.stamp}{further}"
+
+
+def timestamp_text(rows: Rows) -> str:
+    """Return a timestamp as a journal writes it: 3.0.17, or the rows of a matrix, 3.1/0.1."""
+    return "/".join(".".join(map(str, row)) for row in rows)
+
+
+def time_text(time_ns: int) -> str:
+    """Return a time as a journal writes it, 1970-01-01T00:00:01.063932498Z."""
+    seconds, fraction = divmod(time_ns, SECOND)
+    return f"{(datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat()}.{fraction:09d}Z"
 
 
 @dataclass
@@ -37,7 +60,7 @@ class Wrong:
     matrix: list[list[int]] = field(default_factory=lambda: [[0] * 3 for _ in range(3)])
     hybrid: tuple[int, int] = (-1, 0)  # physical time, counter
     inbox: list[Message] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     ticks: int = 0
 
     def due_ns(self, tick: int) -> int:
@@ -65,19 +88,18 @@ class Wrong:
             self.inbox.sort(key=lambda message: str(message.stamp))
         taken = self.take()
         posts = self.receive(taken, now_ns) if taken else self.throw(now_ns)
-        kind = Kind.RECEIVE if taken else (Kind.SEND if posts else Kind.INTERNAL)
-        event = Event(
-            NAMES[self.place],
-            self.ticks,
-            kind,
-            taken.sender if taken else None,
-            taken.stamp if taken else None,
-            tuple(sorted(NAMES[to] for to, _ in posts)),
-            self.clock,
-            len(self.inbox),
-            self.timestamp(),
-        )
-        self.entries.append(Entry(event, Instant(now_ns, due, late), found))
+        cells = [
+            time_text(now_ns), due, late, self.ticks,
+            "receive" if taken else "send" if posts else "internal",
+            taken.sender if taken else "-",
+            taken.stamp if taken else "-",
+            ",".join(sorted(NAMES[to] for to, _ in posts)) or "-",
+            self.clock, len(self.inbox),
+            ",".join(message.text() for message in found) or "-",
+        ]  # fmt: skip
+        if self.clock_kind != "lamport":
+            cells += [timestamp_text(self.timestamp()), "-"]
+        self.lines.append("\t".join(map(str, cells)))
         self.ticks += 1
         return self.posted(posts)
 
@@ -90,17 +112,11 @@ class Wrong:
         if self.fault == "overtakes" and len(found) > 1:
             return found[::-1]
         if self.fault == "from-nowhere" and self.dice.random() < 0.05:
-            extra = self.stamped(
-                Message("B" if self.place != 1 else "A", (1 + self.ticks) * SECOND)
+            invented = Message(  # its timestamp says nothing new
+                "B" if self.place != 1 else "A", (1 + self.ticks) * SECOND, self.timestamp()
             )
-            return [*found, extra]
+            return [*found, invented]
         return found
-
-    def stamped(self, message: Message) -> Message:
-        """Give an invented message a timestamp that says nothing new."""
-        return message._replace(
-            timestamp=self.timestamp() if self.clock_kind != "lamport" else None
-        )
 
     def take(self) -> Message | None:
         """Take the front of the inbox, or what a wrong machine takes."""
@@ -120,29 +136,23 @@ class Wrong:
             self.clock = max(self.clock, message.stamp) + 2
         else:
             self.clock = max(self.clock, message.stamp) + 1
-        self.merge(message.timestamp, now_ns)
+        self.merge(NAMES.index(message.sender), message.timestamp, now_ns)
         return []
 
-    def merge(self, other: Any, now_ns: int) -> None:
+    def merge(self, sender: int, other: Rows, now_ns: int) -> None:
         """Merge the further clock, as it should be or not."""
         if self.clock_kind == "vector":
-            self.merge_vector(list(other.entries))
+            self.merge_vector(list(other[0]))
         if self.clock_kind == "matrix":
-            sender = other.process
             if self.fault != "matrix-not-merged":
                 for row in range(3):
                     for column in range(3):
-                        self.matrix[row][column] = max(
-                            self.matrix[row][column], other.rows[row][column]
-                        )
+                        self.matrix[row][column] = max(self.matrix[row][column], other[row][column])
             own = self.matrix[self.place]
-            self.matrix[self.place] = [
-                max(*pair) for pair in zip(own, other.rows[sender], strict=True)
-            ]
+            self.matrix[self.place] = [max(*pair) for pair in zip(own, other[sender], strict=True)]
         if self.clock_kind == "hybrid":
-            if self.fault == "hybrid-not-merged":
-                other = HybridTimestamp(-1, 0, 0)
-            self.step_hybrid(now_ns, max(self.hybrid, tuple(other[:2])))
+            physical, counter = (-1, 0) if self.fault == "hybrid-not-merged" else other[0]
+            self.step_hybrid(now_ns, max(self.hybrid, (physical, counter)))
         else:
             self.count_own()
 
@@ -220,13 +230,13 @@ class Wrong:
         else:
             self.hybrid = (latest[0], latest[1] + 1)
 
-    def timestamp(self) -> Any:
+    def timestamp(self) -> Rows:
         """The further clock's timestamp now."""
         if self.clock_kind == "vector":
-            return VectorTimestamp(tuple(self.vector))
+            return (tuple(self.vector),)
         if self.clock_kind == "matrix":
-            return MatrixTimestamp(tuple(map(tuple, self.matrix)), self.place)
-        return HybridTimestamp(*self.hybrid, self.place) if self.clock_kind == "hybrid" else None
+            return tuple(map(tuple, self.matrix))
+        return (self.hybrid,) if self.clock_kind == "hybrid" else ()
 
 
 def write_run(
@@ -266,18 +276,18 @@ def write_run(
 
 def journal(machine: Wrong, clock: str) -> str:
     """Return the journal of one machine."""
-    more = clock != "lamport"
-    peers = ",".join(name for name in NAMES if name != NAMES[machine.place])
+    further = clock != "lamport"
+    name = NAMES[machine.place]
     fields = {
-        "machine": NAMES[machine.place], "index": machine.place, "peers": peers,
+        "machine": name, "index": machine.place,
+        "peers": ",".join(other for other in NAMES if other != name),
         "rate": float(machine.rate), "seed": 1, "run": 1, "phase_ns": machine.phase_ns,
-        **({"clock": clock, "process": "die"} if more else {}), "speed": 1, "world": "real",
+        **({"clock": clock, "process": "die"} if further else {}), "speed": 1, "world": "real",
     }  # fmt: skip
     lines = [
-        format_note("header", fields),
-        format_note("columns", {"names": ",".join(COLUMNS + MORE_COLUMNS if more else COLUMNS)}),
-        *(format_entry(entry, more_columns=more) for entry in machine.entries),
-        format_note("end", {"time": "-", "ticks": machine.ticks, "undelivered": 0, "incidents": 0,
-                            "reason": "complete"}),
-    ]  # fmt: skip
-    return "".join(lines)
+        "# driftlab-journal 1 " + " ".join(f"{key}={value}" for key, value in fields.items()),
+        f"# columns names={COLUMNS}{',timestamp,recorded' if further else ''}",
+        *machine.lines,
+        f"# end time=- ticks={machine.ticks} undelivered=0 incidents=0 reason=complete",
+    ]
+    return "".join(f"{line}\n" for line in lines)

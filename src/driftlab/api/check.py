@@ -1,4 +1,4 @@
-"""A log judged: every run in it, and what they come to together."""
+"""Judge a log: every run in it, and their verdicts together."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +10,14 @@ from driftlab.judge.checker import HOLDS, VIOLATED, Verdict
 
 
 class NothingJudgedError(DriftlabError):
-    """A log to which no rule applies: it can neither hold nor be violated."""
+    """No chosen rule applies to the log, so it can neither hold nor be violated."""
 
 
-class Judged:
-    """The verdicts on all runs of a log, each with its name, and their sums."""
+class LogVerdict:
+    """The verdicts on all runs of a log, and their sums.
+
+    verdicts: of each run its name, "" where there is only one, and its verdict.
+    """
 
     def __init__(self, verdicts: Sequence[tuple[str, Verdict]]) -> None:
         self.verdicts = verdicts
@@ -47,7 +50,7 @@ class Judged:
         return HOLDS if self.holds else VIOLATED
 
     def unknown_of(self, rule: str) -> int:
-        """Return how many questions of one rule are undecided."""
+        """Return how many questions of one rule are undecided, in all runs."""
         return sum(verdict.unknown_counts.get(rule, 0) for _, verdict in self.verdicts)
 
     def to_dict(self, limit: int | None = None) -> dict[str, Any]:
@@ -83,15 +86,19 @@ def judge_path(
     without: Sequence[str] = (),
     rates: Sequence[float] | None = None,
     **options: Any,
-) -> Judged:
-    """Read a log and judge every run in it. `options` are those of `read`.
+) -> LogVerdict:
+    """Read a log and judge every run in it.
 
-    rates: what the processes were to keep, in the order of their names, where
-    the log does not say. Raises DriftlabError.
+    path: a run folder, a folder of runs, a journal or another tool's log.
+    only, without: names of the rules to apply, all if empty, and to leave out.
+    rates: ticks per second that the processes were to keep, in the order of
+    their names, where the log does not say. options: those of `read`.
+    Raises DriftlabError if the log cannot be read, or NothingJudgedError if no
+    chosen rule applies to it.
     """
     histories = read_all(path, **options)
     several = len(histories) > 1
-    judged = Judged(
+    judged = LogVerdict(
         [
             (history.name if several else "", each.check(only=only, without=without))
             for history in histories
@@ -100,7 +107,7 @@ def judge_path(
     )
     if not judged.counts:
         raise NothingJudgedError(
-            f"{path}: there is nothing to judge: no rule that was chosen applies "
+            f"{path}: there is nothing to judge: no chosen rule applies "
             f"({', '.join(judged.not_applied) or 'none was chosen'})"
         )
     return judged

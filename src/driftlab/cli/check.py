@@ -1,25 +1,29 @@
-"""`driftlab check PATH`: did the clocks tell the truth, and everything else that a log says."""
+"""`driftlab check PATH`: judge a log by every rule that applies to it."""
 
 import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 
-from driftlab.api.check import Judged, judge_path
+from driftlab.api.check import LogVerdict, judge_path
 from driftlab.cli.flags import format_options
 from driftlab.cli.text_table import counted, table
 from driftlab.errors import DriftlabError
-from driftlab.judge.checker import Verdict, Violation, chosen_rules
-from driftlab.judge.rules.catalogue import RULES
+from driftlab.judge.checker import RULES, Verdict, Violation, chosen_rules
 
 EXIT_VIOLATED = 1
-SHOWN = 3  # violations of each rule, and other lines of a kind, where no limit is given
+SHOWN = 3  # violations of each rule, and unread lines, where no limit is given
 
 
 def main(options: argparse.Namespace) -> int:
     """Judge a log and return the exit status."""
     if options.rules:
-        print(table(("rule", "what it says"), [(name, RULES[name].says) for name in RULES], left=2))
+        print(
+            table(
+                ("rule", "what it requires"), [(name, RULES[name].says) for name in RULES], left=2
+            )
+        )
         return 0
     if options.path is None:
         raise DriftlabError("check: name a run folder, a journal or a log (or --rules)")
@@ -51,7 +55,7 @@ def _limit(text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise DriftlabError(f"--limit: {text!r} is no whole number from 0")
+        raise DriftlabError(f"--limit: {text!r} is not a whole number of at least 0")
     return int(text)
 
 
@@ -67,8 +71,8 @@ def _unreadable(reason: str) -> dict[str, object]:
     return {"verdict": "unreadable", **nothing, "violations": [], "counts": {}, "reason": reason}
 
 
-def _show(judged: Judged, limit: int) -> None:
-    """Print a table of the rules, the first violations of each, and what could not be decided."""
+def _show(judged: LogVerdict, limit: int) -> None:
+    """Print a table of the rules, the first `limit` violations of each, and what is undecided."""
     print(_title(judged))
     print()
     rows = [
@@ -89,14 +93,12 @@ def _show(judged: Judged, limit: int) -> None:
 
 
 def _wrapped(title: str, names: Sequence[str]) -> str:
-    from textwrap import fill  # only needed here
-
     indent = " " * len(title)
     return fill(", ".join(names) or "none", 88, initial_indent=title, subsequent_indent=indent,
                 break_on_hyphens=False)  # fmt: skip
 
 
-def _title(judged: Judged) -> str:
+def _title(judged: LogVerdict) -> str:
     runs = f"{len(judged.verdicts)} runs, " if len(judged.verdicts) > 1 else ""
     events = counted(judged.events, "event")
     processes = counted(judged.processes, "process")
@@ -116,15 +118,16 @@ def _lines(name: str, verdict: Verdict, limit: int) -> Iterator[str]:
     for rule, count in verdict.counts.items():
         if count:
             yield ""
-            shown = f"the first {limit}" if limit else "none shown"
+            times = "once" if count == 1 else f"{count} times"
+            shown = f"the first {limit} shown" if limit else "none shown"
             more = f", {shown}" if count > limit else ""
-            yield f"{rule}: {RULES[rule].says}; {counted(count, 'time')} not{heading}{more}"
+            yield f"{rule}: {RULES[rule].says}; violated {times}{heading}{more}"
             for violation in verdict.violations.of(rule, limit):
-                yield from _told(violation)
+                yield from _violation_lines(violation)
     yield from _undecided(verdict, limit, heading)
 
 
-def _told(violation: Violation) -> Iterator[str]:
+def _violation_lines(violation: Violation) -> Iterator[str]:
     place = f"{violation.process}:{violation.index}"
     where = f"{violation.file}:{violation.line}  {place}" if violation.file else place
     yield f"  {where}"
@@ -135,10 +138,10 @@ def _told(violation: Violation) -> Iterator[str]:
 
 
 def _undecided(verdict: Verdict, limit: int, heading: str) -> Iterator[str]:
-    """Say what could not be read and what could not be decided."""
+    """Yield what could not be read, what could not be decided, and the remarks."""
     if verdict.unread:
         yield ""
-        yield f"not read{heading}: {counted(len(verdict.unread), 'place')}"
+        yield f"could not be read{heading}: {counted(len(verdict.unread), 'place')}"
         for each in verdict.unread[:limit]:
             yield f"  {each.file}:{each.line}  {each.reason}"
         yield from _more(len(verdict.unread), limit)
@@ -148,8 +151,8 @@ def _undecided(verdict: Verdict, limit: int, heading: str) -> Iterator[str]:
         for one in verdict.unknowns(limit):
             where = f"{one.file}:{one.line}  " if one.file else ""
             yield f"  {where}{one.process}:{one.index}  {one.rule}: {one.reason}"
-        if verdict.unknown > limit:
-            yield f"  (of each rule the first {limit}; --limit shows more)"
+        if max(verdict.unknown_counts.values()) > limit:
+            yield f"  (the first {limit} of each rule; --limit shows more)"
     if verdict.remarks:
         yield ""
         yield from verdict.remarks

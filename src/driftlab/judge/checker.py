@@ -1,8 +1,9 @@
-"""The judge: every rule over a whole history, and what came of it.
+"""The judge: every rule applied to a whole history, and the verdict.
 
 The judge believes program order and the names of messages, nothing else; every
-clock is held against them. It finds all violations, and puts them into words
-only for who asks.
+clock is held against them. It finds all violations, and puts each into words
+only when somebody reads it. A rule that had nothing to judge is not applied,
+which is not the same as that it holds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,28 +16,80 @@ from driftlab.errors import DriftlabError
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, Unread
-from driftlab.judge.rules.catalogue import RULES
-from driftlab.judge.rules.context import Context
-from driftlab.judge.rules.rule import Findings, Rule
+from driftlab.judge.causality import BEFORE_SENT
+from driftlab.judge.clock_condition import CLOCK_CONDITION
+from driftlab.judge.context import Context, Findings, Rule
+from driftlab.judge.fifo_channels import (
+    DELIVERED_TWICE,
+    FIFO,
+    FROM_NOWHERE,
+    LOST_MESSAGE,
+    SEND_TO_ALL,
+)
+from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
+from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE
+from driftlab.judge.lamport import LAMPORT_STEP, STAMP
+from driftlab.judge.peer_choice import PEER_CHOICE
+from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
+from driftlab.judge.vectors import (
+    MATRIX_MERGE,
+    VECTOR_AHEAD,
+    VECTOR_BACK,
+    VECTOR_MERGE,
+    VECTOR_OWN,
+)
 from driftlab.model.columns import KINDS, UNKNOWN_KIND
 
 HOLDS: Final = "holds"
 VIOLATED: Final = "violated"
-EVENT_CHARACTERS: Final = 40  # of what a log says of an event, in the words for it
+EVENT_CHARACTERS_MAX: Final = 40  # shown of what a log says about an event
+NAMES_SHOWN_MAX: Final = 10  # of processes without a log
+TARGETS_SHOWN_MAX: Final = 5  # of one send
+
+# Every rule, in the order in which they are reported.
+RULES: Final[dict[str, Rule]] = {
+    rule.name: rule
+    for rule in (
+        PROCESS_ORDER,
+        CLOCK_CONDITION,
+        LAMPORT_STEP,
+        STAMP,
+        VECTOR_BACK,
+        VECTOR_MERGE,
+        VECTOR_OWN,
+        VECTOR_AHEAD,
+        MATRIX_MERGE,
+        HYBRID_CONDITION,
+        HYBRID_BOUND,
+        HYBRID_STEP,
+        FROM_NOWHERE,
+        BEFORE_SENT,
+        DELIVERED_TWICE,
+        FIFO,
+        LOST_MESSAGE,
+        SEND_TO_ALL,
+        INBOX_ORDER,
+        QUEUE,
+        ONE_OPERATION,
+        DUE,
+        PACING,
+        PEER_CHOICE,
+    )
+}
 
 
 class NoSuchRuleError(DriftlabError):
-    """A name of a rule that is none; the message lists those there are."""
+    """A rule was named that does not exist; the message lists those that do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One violation: the rule, the event, what was expected, what stands there, and the proof.
+    """One violation: the rule, the event, what was expected and found, and the proof.
 
-    file, line: where the event stands, None where there is no file. process,
-    index: its process and its number within it, from 0. row: its row in the
-    history. witness: the chain of events that proves it, in words, and rows:
-    their rows.
+    file, line: where the event is logged, None where that is not known.
+    process, index: its process, and its number there from 0. row: its row in the
+    history. witness: the shortest chain of events that proves the violation, in
+    words, and rows: their rows.
     """
 
     rule: str
@@ -57,7 +110,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An event that holes in the log leave undecided: by which rule, where it stands, and why."""
+    """An event that gaps in the log leave undecided: by which rule, where it is, and why."""
 
     rule: str
     file: str | None
@@ -68,10 +121,10 @@ class Unknown:
 
 
 class Violations(Sequence[Violation]):
-    """All violations of a history, rule after rule; each is put into words when it is looked at."""
+    """All violations of a history, rule after rule; each is put into words when it is read."""
 
-    def __init__(self, case: Context, found: dict[str, Findings]) -> None:
-        self._case = case
+    def __init__(self, context: Context, found: dict[str, Findings]) -> None:
+        self._context = context
         self._found = {name: each for name, each in found.items() if len(each.rows)}
 
     def __len__(self) -> int:
@@ -84,71 +137,69 @@ class Violations(Sequence[Violation]):
     def __getitem__(self, place: int | slice) -> Violation | list[Violation]:
         places = range(len(self))[place]
         if isinstance(places, range):
-            return [self._told(each) for each in places]
-        return self._told(places)
+            return [self._violation_at(each) for each in places]
+        return self._violation_at(places)
 
     def of(self, rule: str, limit: int | None = None) -> list[Violation]:
-        """Return the violations of one rule, the first `limit` of them."""
+        """Return the first `limit` violations of one rule, all without a limit."""
         if rule not in self._found:
             return []
-        many = len(self._found[rule].rows)
-        shown = many if limit is None else min(many, limit)
-        return [self._tell(rule, each) for each in range(shown)]
+        count = len(self._found[rule].rows)
+        shown = count if limit is None else min(count, limit)
+        return [self._violation(rule, number) for number in range(shown)]
 
-    def _told(self, place: int) -> Violation:
+    def _violation_at(self, place: int) -> Violation:
         for name, each in self._found.items():
             if place < len(each.rows):
-                return self._tell(name, place)
+                return self._violation(name, place)
             place -= len(each.rows)
         raise IndexError(place)
 
-    def _tell(self, rule: str, number: int) -> Violation:
-        trace = self._case.trace
-        telling = self._found[rule].explain(number)
+    def _violation(self, rule: str, number: int) -> Violation:
+        trace = self._context.trace
+        explanation = self._found[rule].explain(number)
         row = int(self._found[rule].rows[number])
         return Violation(
             rule,
             *trace.source_of(row),
             *trace.place(row),
             row,
-            telling.expected,
-            telling.found,
-            tuple(describe(self._case, each) for each in telling.witness),
-            telling.witness,
+            explanation.expected,
+            explanation.found,
+            tuple(describe(self._context, each) for each in explanation.witness),
+            explanation.witness,
         )
 
 
 class Verdict:
     """What the judge found in one history.
 
-    holds: whether no rule is violated. events: how many there are.
-    counts: of every rule that was applied how often it is violated, also 0.
-    violations: every one of them, put into words as they are looked at.
-    processes: how many there are. messages: how many were received from a send that is there.
-    unknown: how many questions holes in the log leave undecided; `unknowns` tells of them.
-    unread: what in the log matched nothing. in_flight: messages that were sent
-    and not received, but for those to processes without a log; None where the
-    log does not say to whom events sent.
-    is_foreign: whether the log says nothing about its processes, as ours do.
+    events, processes: how many there are. messages: how many were received from
+    a send that is logged.
+    counts: of every rule that was applied how often it is violated, 0 included.
+    violations: all of them, put into words as they are read.
+    unknown: how many questions gaps in the log leave undecided; `unknowns`
+    yields them. unknown_counts: the same for each rule that was applied.
+    unread: the lines of the log that could not be read.
+    is_foreign: whether the log says nothing about its processes, as our journals do.
     not_applied: rules that need what the log does not have.
-    remarks: what is no violation but should be known.
     """
 
     def __init__(
-        self, case: Context, found: dict[str, Findings], not_applied: Sequence[str] = ()
+        self, context: Context, found: dict[str, Findings], not_applied: Sequence[str] = ()
     ) -> None:
-        self._case = case
+        self._context = context
         self._found = found
         self.not_applied = list(not_applied)
-        self.is_foreign = not len(case.trace.process_info)
-        self.events = len(case)
+        self.is_foreign = not len(context.trace.process_info)
+        self.events = len(context)
         self.counts = {name: len(each.rows) for name, each in found.items()}
-        self.violations = Violations(case, found)
-        self.processes = case.trace.processes
-        self.messages = len(case.messages.receives)
+        self.violations = Violations(context, found)
+        self.processes = context.trace.processes
+        self.messages = len(context.messages.receives)
         self.unknown_counts = {name: len(each.unknown) for name, each in found.items()}
         self.unknown = sum(self.unknown_counts.values())
-        self.unread: Sequence[Unread] = case.trace.unread
+        self.unread: Sequence[Unread] = context.trace.unread
 
     @property
     def holds(self) -> bool:
@@ -161,45 +212,54 @@ class Verdict:
         return HOLDS if self.holds else VIOLATED
 
     def unknowns(self, limit: int | None = None) -> Iterator[Unknown]:
-        """Yield what is undecided, rule after rule, the first `limit` of each rule."""
-        trace = self._case.trace
+        """Yield what is undecided, rule after rule; the first `limit` of each rule."""
+        trace = self._context.trace
         for name, each in self._found.items():
             for row in each.unknown[:limit].tolist():
                 yield Unknown(name, *trace.source_of(row), *trace.place(row), each.reason)
 
     @property
     def in_flight(self) -> int | None:
-        """How many messages were sent and not received, as far as the log says."""
-        if self._case.columns.target is None:
+        """How many messages were sent and not received, as far as the log says.
+
+        Messages to processes without a log are not counted; None where the log
+        does not say to whom events sent.
+        """
+        context = self._context
+        if context.columns.target is None:
             return None
-        case = self._case
-        rows, to = case.sent
-        keys = rows * case.trace.processes + to
-        came_from, there = _received(case)
-        lacking = ~np.isin(keys, came_from * case.trace.processes + there)
-        return int((lacking & ~case.is_absent[to]).sum())
+        width = context.trace.processes
+        sends, to = context.sent_messages
+        receives, received_sends = context.pairs
+        received = received_sends * width + context.process[receives]
+        outstanding = ~np.isin(sends * width + to, received)
+        return int((outstanding & ~context.is_missing[to]).sum())
 
     @property
     def remarks(self) -> list[str]:
-        """What is no violation but should be known."""
-        names = [
-            self._case.trace.names[place] for place in sorted(self._case.messages.stamp_before_send)
+        """What is not a violation but should be known."""
+        trace = self._context.trace
+        early = sorted(self._context.messages.stamp_before_send)
+        remarks = [
+            f"the messages of {trace.names[place]} carry its clock from before the send was counted"
+            for place in early
         ]
-        told = [f"messages of {name} carry its clock before the send was counted" for name in names]
-        absent = list(self._case.trace.missing_processes)
-        more = f" and {len(absent) - 10} more" if len(absent) > 10 else ""
-        told += [f"no log of {', '.join(absent[:10])}{more}"] if absent else []
-        told += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
-        kept = [name for name in self._case.trace.texts if name not in ("event", "recorded")]
-        return told + ([f"kept as text, and not judged: {', '.join(kept)}"] if kept else [])
+        missing = trace.missing_processes
+        if missing:
+            more = len(missing) - NAMES_SHOWN_MAX
+            rest = f" and {more} more" if more > 0 else ""
+            remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}")
+        remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
+        unused = [name for name in trace.texts if name not in ("event", "recorded")]
+        return remarks + ([f"kept as text, not judged: {', '.join(unused)}"] if unused else [])
 
     def _broken(self) -> Iterator[tuple[str, str]]:
-        """Yield processes whose log tells that it is not whole, and where it ends."""
-        trace = self._case.trace
-        for process, author in enumerate(trace.process_info):
+        """Yield the processes whose log says that it is not complete, and where it ends."""
+        trace = self._context.trace
+        for process, description in enumerate(trace.process_info):
             end = int(trace.starts[process + 1])
-            if not author.ended and author.from_start and end > trace.starts[process]:
-                yield trace.names[process], "{}:{}".format(*trace.place(end - 1))
+            if not description.ended and description.from_start and end > trace.starts[process]:
+                yield trace.names[process], self._context.event_name(end - 1)
 
     def __repr__(self) -> str:
         broken = {name: count for name, count in self.counts.items() if count}
@@ -227,23 +287,17 @@ class Verdict:
         }
 
 
-def _received(case: Context) -> tuple[Any, Any]:
-    """Return the messages that were received: rows of the sends, and the receivers."""
-    to, came_from = case.pairs
-    return came_from, case.process[to]
-
-
-def describe(case: Context, row: int) -> str:
-    """Say in a few words what an event is, and where it stands."""
-    trace, of = case.trace, case.columns
-    words = [case.name(row), _kind(trace, row)]
+def describe(context: Context, row: int) -> str:
+    """Return in a few words what an event is, and where it is logged."""
+    trace, sender = context.trace, context.columns.sender
+    words = [context.event_name(row), _kind(trace, row)]
     targets = trace.targets_of(row)
     if targets:
-        words.append("to " + ",".join(trace.names[place] for place in targets[:5]))
-        words[-1] += ",…" if len(targets) > 5 else ""
-    if of.sender is not None and of.sender[row] >= 0:
-        words.append(f"from {trace.names[int(of.sender[row])]}")
-    clock = case.clock_of(row)
+        shown = ",".join(trace.names[place] for place in targets[:TARGETS_SHOWN_MAX])
+        words.append(f"to {shown}{',…' if len(targets) > TARGETS_SHOWN_MAX else ''}")
+    if sender is not None and sender[row] >= 0:
+        words.append(f"from {trace.names[int(sender[row])]}")
+    clock = context.clock_of(row)
     if clock is not None:
         words.append(f"clock {clock}")
     file, line = trace.source_of(row)
@@ -253,16 +307,24 @@ def describe(case: Context, row: int) -> str:
 
 
 def _kind(trace: Trace, row: int) -> str:
-    """Return what kind of event it is, or what its log says of it."""
+    """Return what kind of event it is, or what its log says about it."""
     kind = int(trace.columns.kind[row])
-    text = trace.texts["event"][row] if kind == UNKNOWN_KIND and "event" in trace.texts else None
-    if text:
-        return f"«{text if len(text) <= EVENT_CHARACTERS else text[:EVENT_CHARACTERS] + '…'}»"
-    return KINDS[kind] if kind != UNKNOWN_KIND else "event"
+    if kind != UNKNOWN_KIND:
+        return KINDS[kind]
+    text = trace.texts["event"][row] if "event" in trace.texts else None
+    if not text:
+        return "event"
+    is_long = len(text) > EVENT_CHARACTERS_MAX
+    return f"«{text[:EVENT_CHARACTERS_MAX]}{'…' if is_long else ''}»"
 
 
 def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[Rule]:
-    """Return the rules of these names, all where none are named. Raises NoSuchRuleError."""
+    """Return the chosen rules in the order of RULES.
+
+    only: names of the rules to choose from, all if empty. without: names of
+    rules to leave out. A single name may be given as a string. Raises
+    NoSuchRuleError.
+    """
     only, without = (
         [given] if isinstance(given, str) else list(given) for given in (only, without)
     )
@@ -275,9 +337,13 @@ def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[
 
 
 def judge(
-    original: Trace, mended: RepairedTrace, messages: Messages, rules: Sequence[Rule]
+    original: Trace, repaired: RepairedTrace, messages: Messages, rules: Sequence[Rule]
 ) -> Verdict:
-    """Hold a history against every rule that applies to it; `messages` are of the mended one."""
-    case = Context(mended, messages, original)
-    applied = {rule.name: rule.judge(case) for rule in rules if rule.applies(case)}
-    return Verdict(case, applied, [rule.name for rule in rules if rule.name not in applied])
+    """Hold a history against every rule that applies to it.
+
+    original: the trace as logged. repaired: the same with the names of its
+    messages repaired. messages: those of the repaired one. rules: which to apply.
+    """
+    context = Context(repaired, messages, original)
+    found = {rule.name: rule.judge(context) for rule in rules if rule.applies(context)}
+    return Verdict(context, found, [rule.name for rule in rules if rule.name not in found])

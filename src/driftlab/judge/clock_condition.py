@@ -1,37 +1,50 @@
 """The clock condition: if one event happened before another, its clock is smaller.
 
-It holds of all pairs if it holds of every event and the one before it in its
-process, and of every receive and its send: these are the steps of which every
-chain is made (Lamport 1978). So one look at each event is enough.
+Rule: `clock-condition`. It needs Lamport clocks.
+
+The condition holds for all pairs of events if it holds for every event and the
+one before it in its process, and for every receive and its send: happened-before
+is the transitive closure of these steps (Lamport 1978). So one look at each
+event is enough. What the rule cannot see: a clock that moves by more than one
+keeps the condition; `lamport-step` judges that.
+
+`unordered` finds the steps; the rule then blames one event for each, so it also
+has to know what each clock should have been (`lamport_steps`).
 """
 
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.history.matching.messages import Messages
+from driftlab.arrays import BoolArray, IntArray
+from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.jit import Loop
-from driftlab.model.columns import MISSING, Array
+from driftlab.judge.context import Context, Explanation, Findings, Rule, findings_by_kind, required
+from driftlab.model.columns import MISSING
 
-BLOCK_ROWS: Final = 1_000_000  # looked at together: room for as many findings is held
+BLOCK_ROWS: Final = 1_000_000  # looked at together, so that room for that many findings is enough
+NOTHING_RECEIVED: Final = -(2**62)  # far below all clocks
+
+# Every step of happened-before that breaks the condition.
 
 
 class Unordered(NamedTuple):
     """Rows, rising, whose Lamport clock is not greater than that of an event just before them.
 
-    by_program i8: not greater than the last one before it in its process (the
-    last known: an event without a clock is passed over). by_message i8: than
-    that of the send of a message that it received.
+    by_program i8: not greater than the clock of the event before in the process
+    (the last one that has a clock). by_message i8: not greater than the clock
+    of the send of a message that the event received.
     """
 
-    by_program: Array
-    by_message: Array
+    by_program: IntArray
+    by_message: IntArray
 
 
 def unordered(trace: Trace, messages: Messages) -> Unordered:
-    """Return every event whose Lamport clock breaks the clock condition with a neighbour.
+    """Return every event whose Lamport clock breaks the clock condition with a direct cause.
 
+    trace, messages: the history; without Lamport clocks nothing is found.
     Takes time linear in rows, and memory for BLOCK_ROWS findings beside those found.
     """
     clock = trace.columns.clock
@@ -40,32 +53,32 @@ def unordered(trace: Trace, messages: Messages) -> Unordered:
         return Unordered(nothing, nothing)
     starts, rows = trace.starts, len(trace)
     room = [np.empty(min(BLOCK_ROWS, rows), np.int64) for _ in range(2)]
-    found: tuple[list[Array], list[Array]] = ([], [])
+    found: tuple[list[IntArray], list[IntArray]] = ([], [])
     known = MISSING
     for begin in range(0, rows, BLOCK_ROWS):
         end = min(begin + BLOCK_ROWS, rows)
         process = trace.process_of(begin)
         inputs = (clock, messages.source, starts, process, begin, end, known, MISSING)
-        *counts, known = _unordered(rows, inputs, room)
+        *counts, known = _unordered_in_block(rows, inputs, room)
         for kept, held, count in zip(found, room, counts, strict=True):
             kept.append(held[:count].copy())
     by_program, by_message = (np.concatenate(pieces) for pieces in found)
-    return Unordered(by_program, _with_further(clock, messages, by_message))
+    return Unordered(by_program, _with_extra_messages(clock, messages, by_message))
 
 
 @Loop
-def _unordered(
-    clock: Any,
+def _unordered_in_block(
+    clock: Any,  # arrays here, or lists where the loop runs uncompiled
     source: Any,
     starts: Any,
-    process: Any,
-    begin: Any,
-    end: Any,
-    known: Any,
-    missing: Any,
+    process: int,
+    begin: int,
+    end: int,
+    known: int,
+    missing: int,
     by_program: Any,
     by_message: Any,
-) -> Any:
+) -> tuple[int, int, int]:
     """Look at the rows of one block. `known`: the last clock before it in its process."""
     programs = 0
     messages = 0
@@ -92,8 +105,8 @@ def _unordered(
     return programs, messages, known
 
 
-def _with_further(clock: Array, messages: Messages, rows: Array) -> Array:
-    """Add the rows that received further messages and whose clock is not greater than theirs."""
+def _with_extra_messages(clock: IntArray, messages: Messages, rows: IntArray) -> IntArray:
+    """Add the rows whose clock is not greater than that of a further message they received."""
     if not len(messages.extra_receives):
         return rows
     known = messages.extra_sends >= 0
@@ -104,7 +117,7 @@ def _with_further(clock: Array, messages: Messages, rows: Array) -> Array:
 
 def known_before(trace: Trace, row: int) -> int | None:
     """Return the row of the last event before one in its process that has a Lamport clock."""
-    start, clock = int(trace.starts[trace.process_of(row)]), trace.columns.clock
+    start, clock = int(trace.starts[trace.process_of(row)]), required(trace.columns.clock)
     end, width = row, 1
     while end > start:  # mostly the one right before: look back in steps that grow
         begin = max(start, end - width)
@@ -113,3 +126,171 @@ def known_before(trace: Trace, row: int) -> int | None:
             return begin + int(known[-1])
         end, width = begin, width * 2
     return None
+
+
+# What every clock should be.
+
+
+class LamportSteps(NamedTuple):
+    """What each clock should be after the event before and the messages received.
+
+    before i8: the clock of the event before. received i8: the greatest clock
+    received, NOTHING_RECEIVED where none was. expected i8: what follows from
+    both. judged: whether that is known. isolated_errors i8: rows, rising, whose
+    clock is wrong though the next event goes on as if it were right.
+    """
+
+    before: IntArray
+    received: IntArray
+    expected: IntArray
+    judged: BoolArray
+    isolated_errors: IntArray
+
+
+def lamport_steps(context: Context) -> LamportSteps:
+    """Return what each clock should be."""
+    steps: LamportSteps = context.cached("lamport steps", _find_steps)
+    return steps
+
+
+def _find_steps(context: Context) -> LamportSteps:
+    clock = required(context.columns.clock)
+    before, received = context.before(clock, 0), _received_clock(context, clock)
+    expected = np.maximum(before, received) + 1
+    judged: BoolArray = (clock != MISSING) & (before != MISSING) & ~context.starts_late
+    judged &= (context.messages.source != UNMATCHED) | (received != NOTHING_RECEIVED)
+    # The first event of a log is not judged, but the next may show what its clock should be.
+    seen = judged | (context.starts_late & (clock != MISSING))
+    wrong = np.flatnonzero(seen & ~context.after_gap & (clock != expected))
+    wrong = wrong[wrong + 1 < len(context)]
+    after = wrong + 1
+    follows = context.has_before[after] & judged[after]
+    went_on = clock[after] == np.maximum(expected[wrong], received[after]) + 1
+    is_certain = judged[wrong] | (clock[after] <= clock[wrong]) | (clock[wrong] <= received[wrong])
+    isolated = wrong[follows & went_on & is_certain & (clock[after] != expected[after])]
+    return LamportSteps(before, received, expected, judged, isolated)
+
+
+def _received_clock(context: Context, clock: IntArray) -> IntArray:
+    """Return the greatest clock that each event received, NOTHING_RECEIVED where none was."""
+    of, messages = context.columns, context.messages
+    received = np.full(len(context), NOTHING_RECEIVED, np.int64)
+    to, sends = context.pairs
+    known = clock[sends] != MISSING
+    np.maximum.at(received, to[known], clock[sends][known])
+    if of.stamp is not None:
+        lone = (of.stamp != MISSING) & context.is_receive & (messages.source < 0)
+        received[lone] = of.stamp[lone]
+        received[messages.stamp_per_target] = of.stamp[messages.stamp_per_target]
+        # A message with a wrong name carried its stamp, unless the receiver's clock shows
+        # that it carried the clock of its send.
+        rows = messages.matched_by_position
+        before = context.before(clock, 0)[rows]
+        by_send = clock[rows] == np.maximum(before, clock[messages.source[rows]]) + 1
+        received[rows[~by_send]] = of.stamp[rows[~by_send]]
+    return received
+
+
+# The rule.
+
+
+class ConditionViolations(NamedTuple):
+    """Rows that break the clock condition; each broken step is in one of the three.
+
+    by_message i8: not above the send of a message. by_program i8: not above the
+    event before. by_next i8: not below the event after, which goes on from what
+    this clock should have been.
+    """
+
+    by_message: IntArray
+    by_program: IntArray
+    by_next: IntArray
+
+
+def condition_violations(context: Context) -> ConditionViolations:
+    """Return the rows that break the clock condition.
+
+    Left to other rules: an event whose messages carry different stamps
+    (`send-to-all`), and a message whose name is not the clock of its send
+    (`stamp`); neither is held against the clock of the send.
+    """
+    found: ConditionViolations = context.cached("condition violations", _find_violations)
+    return found
+
+
+def _find_violations(context: Context) -> ConditionViolations:
+    by_program, by_message = unordered(context.trace, context.messages)
+    for misnamed in (context.messages.stamp_per_target, context.messages.matched_by_position):
+        by_message = np.setdiff1d(by_message, misnamed)
+    isolated, clock = lamport_steps(context).isolated_errors, required(context.columns.clock)
+    by_next = isolated[clock[isolated + 1] <= clock[isolated]]
+    by_program = np.setdiff1d(by_program, np.concatenate([by_message, isolated + 1]))
+    return ConditionViolations(by_message, by_program, by_next)
+
+
+def _judge_condition(context: Context) -> Findings:
+    """Judge C(a) < C(b) for each step of happened-before."""
+    found = condition_violations(context)
+    return findings_by_kind(
+        (found.by_message, lambda row, _: _not_above_send(context, row)),
+        (found.by_program, lambda row, _: _not_above_before(context, row)),
+        (found.by_next, lambda row, _: _not_below_next(context, row)),
+    )
+
+
+def _not_above_send(context: Context, row: int) -> Explanation:
+    clock, send = required(context.columns.clock), _send_not_below(context, row)
+    return Explanation(
+        f"clock above {clock[send]}, the clock of the send",
+        f"clock {clock[row]}{_carried(context, row)}",
+        (send, row),
+    )
+
+
+def _not_above_before(context: Context, row: int) -> Explanation:
+    clock, before = required(context.columns.clock), known_before(context.trace, row)
+    assert before is not None
+    return Explanation(
+        f"clock above {clock[before]}, the clock of the event before",
+        f"clock {clock[row]}",
+        (before, row),
+    )
+
+
+def _not_below_next(context: Context, row: int) -> Explanation:
+    clock = required(context.columns.clock)
+    return Explanation(
+        f"clock below {clock[row + 1]}, the clock of the event after",
+        f"clock {clock[row]}",
+        (row, row + 1),
+    )
+
+
+def _send_not_below(context: Context, row: int) -> int:
+    """Return the row of a send whose clock is not below that of its receive."""
+    clock = required(context.columns.clock)
+    source = int(context.messages.source[row])
+    if source >= 0 and clock[source] >= clock[row]:
+        return source
+    return next(send for send in context.sends_of(row) if clock[send] >= clock[row])
+
+
+def _carried(context: Context, row: int) -> str:
+    if int(context.messages.sender[row]) in context.messages.stamp_before_send:
+        stamp = required(context.columns.stamp)[row]
+        return f"; the message carried {stamp}, the clock before the send"
+    return ""
+
+
+def has_clock(context: Context) -> bool:
+    """Whether any event has a Lamport clock."""
+    clock = context.columns.clock
+    return clock is not None and bool((clock != MISSING).any())
+
+
+CLOCK_CONDITION = Rule(
+    "clock-condition",
+    "if a happened before b, then C(a) < C(b)",
+    has_clock,
+    _judge_condition,
+)

@@ -1,0 +1,513 @@
+"""What a reliable FIFO channel promises: nothing invented, duplicated, overtaken or lost.
+
+Rules: `from-nowhere`, `delivered-twice` and `fifo` need messages; `lost-message`
+and `send-to-all` also need to whom each event sent.
+
+A channel is one direction between two processes. It is judged by what arrived,
+where the log says what each tick found, else by what was received.
+
+A message that never came is in flight as long as nothing sent after it on the
+same channel has come; after that it is lost. Limit: a send or a receive that may
+be missing from a log (gaps, a late start, a log that breaks off or is missing, a
+receive that names no message) leaves its question undecided, and so does a
+channel that broke.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from driftlab.arrays import BoolArray, IntArray
+from driftlab.history.matching.messages import UNMATCHED, arrival_names, occurrences, receive_names
+from driftlab.history.trace import processes_of
+from driftlab.judge.context import (
+    NO_ROWS,
+    Context,
+    Explanation,
+    Findings,
+    Rule,
+    arrived_keys,
+    findings,
+    findings_by_kind,
+    has_messages,
+    received_keys,
+    required,
+)
+from driftlab.judge.inbox import mixes_operations
+from driftlab.judge.lamport import counts_per_target
+from driftlab.model.columns import MISSING, NO_TARGET, NOBODY, RECEIVE, Arrivals
+
+# from-nowhere.
+
+_SEND_MAY_BE_MISSING = (
+    "the receive names no message, or the send may be missing from the sender's log"
+)
+
+
+def _judge_from_nowhere(context: Context) -> Findings:
+    """Judge that every message that was received, or found, was sent to its receiver."""
+    lone = np.flatnonzero(context.messages.source == UNMATCHED)
+    extra = context.messages.extra_receives[context.messages.extra_sends < 0]
+    rows = np.union1d(lone, extra)
+    undecided = np.array([_may_be_sent(context, row) for row in rows.tolist()], bool)
+    arrivals = _arrivals_from_nowhere(context)
+
+    def explain_unsent(row: int, _: int) -> Explanation:
+        return Explanation(_expected_send(context, row), "no such send", (row,))
+
+    def explain_misdelivered(row: int, _: int) -> Explanation:
+        send = int(context.messages.source[row])
+        found = f"{context.event_name(send)} sent it to {context.target_names(send)}"
+        return Explanation(_expected_send(context, row), found, (send, row))
+
+    def explain_arrival(row: int, number: int) -> Explanation:
+        held, arrival = _arrivals(context), int(arrivals[number])
+        names = context.trace.names
+        sender, to = names[int(held.sender[arrival])], names[context.trace.process_of(row)]
+        expected = f"a send by {sender} to {to} with clock {held.stamp[arrival]}"
+        return Explanation(expected, "no such send", (row,))
+
+    return findings_by_kind(
+        (rows[~undecided], explain_unsent),
+        (context.messages.misdelivered, explain_misdelivered),
+        (context.arrival_rows[arrivals], explain_arrival),
+        unknown=rows[undecided],
+        reason=_SEND_MAY_BE_MISSING,
+    )
+
+
+def _arrivals(context: Context) -> Arrivals:
+    held = context.trace.arrivals
+    assert held is not None
+    return held
+
+
+def _arrivals_from_nowhere(context: Context) -> IntArray:
+    """Return the numbers of arrivals that nobody sent, as far as is known, and nobody received."""
+    held, clock = context.trace.arrivals, context.columns.clock
+    if held is None or clock is None:
+        return NO_ROWS
+    lone = np.flatnonzero(context.arrival_sources == UNMATCHED)
+    names = arrival_names(context.trace)[lone]
+    lone = lone[~np.isin(names, receive_names(context.trace)[1])]
+    unlogged = _unlogged_clocks(context)
+    return np.array(
+        [
+            arrival
+            for arrival, sender, stamp in zip(
+                lone.tolist(), held.sender[lone].tolist(), held.stamp[lone].tolist(), strict=True
+            )
+            if not context.is_missing[sender] and not unlogged.may_include(sender, stamp)
+        ],
+        np.int64,
+    )
+
+
+def _expected_send(context: Context, row: int) -> str:
+    """Return the send that a received message should have had, in words."""
+    return f"a send by {_sender_name(context, row)} {_address(context, row)}"
+
+
+def _sender_name(context: Context, row: int) -> str:
+    place = int(context.messages.sender[row])
+    return "some process" if place == NOBODY else context.trace.names[place]
+
+
+def _address(context: Context, row: int) -> str:
+    """Return to whom a received message was sent, and its name if it has one."""
+    of = context.columns
+    to = context.trace.names[context.trace.process_of(row)]
+    if of.received is not None and of.received[row] != MISSING:
+        return f"to {to} of message {of.received[row]}"
+    if of.stamp is not None and of.stamp[row] != MISSING:
+        return f"to {to} with clock {of.stamp[row]}"
+    return f"to {to}"
+
+
+def _may_be_sent(context: Context, row: int) -> bool:
+    """Whether an unmatched message may have been sent, by an event that is logged or is not."""
+    if not _has_name(context, row):
+        return True
+    sender = int(context.messages.sender[row])
+    if sender == NOBODY:
+        return bool(context.has_gaps.any() or context.may_go_on.any())
+    if context.is_missing[sender]:
+        return True
+    of = context.columns
+    if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
+        return bool(context.has_gaps[sender] or context.may_go_on[sender])
+    return _unlogged_clocks(context).may_include(sender, int(of.stamp[row]))
+
+
+def _has_name(context: Context, row: int) -> bool:
+    """Whether a receive names its message: only then can its send be known to be missing."""
+    of = context.columns
+    if of.received is not None and of.received[row] != MISSING:
+        return True
+    if context.messages.sender[row] == NOBODY and of.stamp is None:
+        return context.trace.timestamps is not None and bool(of.kind[row] != RECEIVE)
+    return of.stamp is None or bool(of.stamp[row] != MISSING)
+
+
+def _unlogged_clocks(context: Context) -> "UnloggedClocks":
+    clocks: UnloggedClocks = context.cached("unlogged clocks", UnloggedClocks)
+    return clocks
+
+
+class UnloggedClocks:
+    """The Lamport clocks that events may have had which are missing from their process's log."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._intervals: dict[int, tuple[IntArray, IntArray]] = {}
+
+    def may_include(self, process: int, clock: int) -> bool:
+        """Whether an event with this clock may be missing from the log of a process."""
+        if process not in self._intervals:
+            self._intervals[process] = self._intervals_of(process)
+        low, high = self._intervals[process]
+        return bool(((low < clock) & (clock < high)).any())
+
+    def _intervals_of(self, process: int) -> tuple[IntArray, IntArray]:
+        """Return the open intervals of clocks that a log leaves out: where each begins, ends."""
+        context, clock = self._context, required(self._context.columns.clock)
+        begin, end = context.trace.starts[process : process + 2].tolist()
+        gaps = context.trace.gaps
+        mine = gaps[(gaps >= begin) & (gaps < end)]
+        low = np.where(mine > begin, clock[np.maximum(mine - 1, 0)], MISSING)
+        high = clock[mine]
+        if begin < end and context.starts_late[begin]:
+            low, high = np.append(low, MISSING), np.append(high, clock[begin])
+        if context.may_go_on[process]:
+            last = clock[begin:end].max() if begin < end else MISSING
+            low, high = np.append(low, last), np.append(high, 2**63 - 1)
+        return low, high
+
+
+# delivered-twice.
+
+
+def _judge_delivered_twice(context: Context) -> Findings:
+    """Judge that no message is received, or found, twice by the same process."""
+    rows, keys = received_keys(context)
+    first, again = _repeats(keys)
+    first_rows, rows_again = rows[first], rows[again]
+    if context.trace.arrivals is not None:
+        arrived = arrived_keys(context)
+        first, again_arrived = _repeats(arrived)
+        new = ~np.isin(arrived[again_arrived], keys[again])
+        first_rows = np.concatenate([first_rows, context.arrival_rows[first[new]]])
+        rows_again = np.concatenate([rows_again, context.arrival_rows[again_arrived[new]]])
+
+    def explain(number: int) -> Explanation:
+        row, before = int(rows_again[number]), int(first_rows[number])
+        source = int(context.messages.source[before])
+        message = f"the message from {_sender_name(context, before)} {_address(context, before)}"
+        return Explanation(
+            "each message delivered once",
+            f"{message}, delivered again",
+            (*((source,) if source >= 0 else ()), before, row),
+        )
+
+    return findings(rows_again, explain)
+
+
+def _repeats(keys: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the places of keys that were there before: where each was first, where it is again."""
+    again = np.flatnonzero(occurrences(keys) > 0)
+    unique, first = np.unique(keys, return_index=True)
+    return first[np.searchsorted(unique, keys[again])], again
+
+
+# fifo.
+
+
+def _judge_fifo(context: Context) -> Findings:
+    """Judge that messages arrive on a channel in the order in which they were sent.
+
+    Left to other rules: what came a second time, and what was found late but
+    received in its turn.
+    """
+    rows, sends = context.deliveries
+    channel, order = _by_channel(context, rows, sends)
+    source = sends[order]
+    latest = _running_max(channel[order], source)
+    late = np.flatnonzero(source < latest)
+    if context.trace.arrivals is not None:
+        late = late[~_is_left_to_others(context, order[late], latest[late])]
+    wrong, late_sends, overtaking = rows[order[late]], source[late], latest[late]
+
+    def explain(number: int) -> Explanation:
+        mine, other = int(late_sends[number]), int(overtaking[number])
+        late_name, other_name = context.event_name(mine), context.event_name(other)
+        return Explanation(
+            f"the message of {late_name} before that of {other_name}, which was sent later",
+            f"the message of {late_name} after that of {other_name}",
+            (mine, other, int(wrong[number])),
+        )
+
+    return findings(wrong, explain)
+
+
+def _is_left_to_others(context: Context, late: IntArray, overtaking: IntArray) -> BoolArray:
+    """Whether a late arrival came before, or was received before the message that overtook it.
+
+    late: numbers of arrivals. overtaking: rows of the sends that overtook them.
+    """
+    again = occurrences(arrived_keys(context))[late] > 0
+    sends, to = context.arrival_sources[late], context.process[context.arrival_rows[late]]
+    in_turn = [
+        0 <= _first_receive(context, mine, place) < _first_receive(context, other, place)
+        for mine, other, place in zip(sends.tolist(), overtaking.tolist(), to.tolist(), strict=True)
+    ]
+    left: BoolArray = again | np.array(in_turn, bool)
+    return left
+
+
+def _first_receive(context: Context, send: int, to: int) -> int:
+    """Return the row of the first receive, by a process, of what an event sent; -1 if none."""
+    low, high = context.trace.starts[to : to + 2].tolist()
+    return min((row for row in context.receives_of(send) if low <= row < high), default=-1)
+
+
+def _by_channel(context: Context, rows: IntArray, sends: IntArray) -> tuple[IntArray, IntArray]:
+    """Return a number for the channel of each delivery, and the order that groups channels.
+
+    The order leaves out what has no send.
+    """
+    senders = processes_of(context.trace, sends)
+    channel = context.process[rows].astype(np.int64) * context.trace.processes + senders
+    order = np.argsort(channel, kind="stable")
+    return channel, order[sends[order] >= 0]
+
+
+def _running_max(group: IntArray, values: IntArray) -> IntArray:
+    """Return the greatest value so far within each group; equal groups are adjacent."""
+    if not len(values):
+        return values
+    rank = np.cumsum(np.concatenate([[False], group[1:] != group[:-1]]))
+    span = int(values.max()) + 1
+    raised: IntArray = np.maximum.accumulate(values + rank * span) - rank * span
+    return raised
+
+
+# lost-message and send-to-all: messages that never came.
+
+_MAY_HAVE_COME = (
+    "the channel broke, or not every receive is known: gaps, a late start or unnamed messages"
+)
+
+
+class Losses(NamedTuple):
+    """Messages that never came though later ones on their channel did.
+
+    rows i8: of the sends. to i8: positions of the targets. of_several: whether
+    only sends to several targets lose any there. undecided: whether the message
+    may have come, or its channel broke.
+    """
+
+    rows: IntArray
+    to: IntArray
+    of_several: BoolArray
+    undecided: BoolArray
+
+
+def _losses(context: Context) -> Losses:
+    losses: Losses = context.cached("losses", _find_losses)
+    return losses
+
+
+def _find_losses(context: Context) -> Losses:
+    """Find lost messages, and say which are for `send-to-all` to report.
+
+    A sender that does not send to all is told from a receiver that loses what
+    it is sent: of the latter, messages sent to it alone are lost too, sooner or
+    later.
+    """
+    rows, to = _overtaken_messages(context)
+    single = required(context.columns.target)[rows] >= 0
+    senders = context.process[rows]
+    suspect = np.isin(senders, senders[single]) | np.isin(to, to[single])
+    return Losses(rows, to, ~single & ~suspect, _may_have_come(context, rows, to))
+
+
+def _overtaken_messages(context: Context) -> tuple[IntArray, IntArray]:
+    """Return messages that never came though later ones did: rows of the sends, targets."""
+    rows, to = context.sent_messages
+    width = context.trace.processes
+    there, sends = _deliveries_with_send(context)
+    receives = context.messages.receives  # what was received came, whatever was found
+    received = context.messages.source[receives] * width + context.process[receives]
+    came = np.sort(np.concatenate([sends * width + context.process[there], received]))
+    sent = rows * width + to
+    lost: BoolArray = np.append(came, -1)[np.searchsorted(came, sent)] != sent
+    if len(context.messages.misdelivered):  # they went elsewhere
+        lost &= ~np.isin(rows, context.messages.source[context.messages.misdelivered])
+    lost &= ~mixes_operations(context)[rows]  # whether it was sent at all is in question
+    rows, to = rows[lost], to[lost]
+    channel = context.process[rows].astype(np.int64) * width + to
+    came_on = _deliveries_by_channel(context)
+    if not len(came_on.channels):
+        return rows[:0], to[:0]
+    place = np.minimum(np.searchsorted(came_on.channels, channel), len(came_on.channels) - 1)
+    last = came_on.sends[came_on.begins[place + 1] - 1]
+    overtaken = (came_on.channels[place] == channel) & (last > rows)
+    return rows[overtaken], to[overtaken]
+
+
+def _deliveries_with_send(context: Context) -> tuple[IntArray, IntArray]:
+    """Return the deliveries whose sends are known: rows where they came, rows of the sends."""
+    there, sends = context.deliveries
+    keep = sends >= 0
+    return there[keep], sends[keep]
+
+
+class ChannelDeliveries(NamedTuple):
+    """What came on each channel on which anything came.
+
+    channels i8, rising: sender * processes + receiver. sends i8: those of
+    channel k, rising, are sends[begins[k]:begins[k + 1]].
+    """
+
+    channels: IntArray
+    begins: IntArray
+    sends: IntArray
+
+    def of(self, channel: int) -> IntArray:
+        """Return the rows of the sends whose messages came on a channel, rising."""
+        place = int(np.searchsorted(self.channels, channel))
+        return self.sends[self.begins[place] : self.begins[place + 1]]
+
+
+def _deliveries_by_channel(context: Context) -> ChannelDeliveries:
+    deliveries: ChannelDeliveries = context.cached("deliveries by channel", _group_deliveries)
+    return deliveries
+
+
+def _group_deliveries(context: Context) -> ChannelDeliveries:
+    there, sends = _deliveries_with_send(context)
+    senders = context.process[sends].astype(np.int64)
+    channel = senders * context.trace.processes + context.process[there]
+    order = np.lexsort((sends, channel))
+    channels, begins = np.unique(channel[order], return_index=True)
+    return ChannelDeliveries(channels, np.append(begins, len(order)), sends[order])
+
+
+def _may_have_come(context: Context, rows: IntArray, to: IntArray) -> BoolArray:
+    """Whether messages that seem lost may have come, or their channel broke.
+
+    They may have come if the receiver's log has gaps, or receives that name no
+    message, or may start late and has nothing of the channel sent before them.
+    """
+    names = context.trace.names
+    broke = [
+        names[place] in context.description_of(sender).lost
+        or names[sender] in context.description_of(place).lost
+        for sender, place in zip(context.process[rows].tolist(), to.tolist(), strict=True)
+    ]
+    came_on = _deliveries_by_channel(context)
+    channel = context.process[rows].astype(np.int64) * context.trace.processes + to
+    first = came_on.sends[came_on.begins[np.searchsorted(came_on.channels, channel)]]
+    before_all = (first > rows) & context.may_lack_first[to]
+    unnamed = context.has_unnamed_messages[to]
+    undecided: BoolArray = context.has_gaps[to] | unnamed | before_all | np.array(broke, bool)
+    return undecided
+
+
+def _next_delivered(context: Context, row: int, to: int) -> int:
+    """Return the row of the next send on the same channel whose message came."""
+    channel = int(context.process[row]) * context.trace.processes + to
+    sends = _deliveries_by_channel(context).of(channel)
+    return int(sends[np.searchsorted(sends, row, side="right")])
+
+
+def _judge_lost_message(context: Context) -> Findings:
+    """Judge that no message vanishes from a channel on which later ones arrive."""
+    rows, to, of_several, undecided = _losses(context)
+    lost = ~of_several & ~undecided
+    wrong, receivers = rows[lost], to[lost]
+
+    def explain(number: int) -> Explanation:
+        row, place = int(wrong[number]), int(receivers[number])
+        later, name = _next_delivered(context, row, place), context.trace.names[place]
+        return Explanation(
+            f"{name} gets this message before that of {context.event_name(later)}",
+            f"{name} got only the later one",
+            (row, later),
+        )
+
+    return findings(wrong, explain, rows[~of_several & undecided], _MAY_HAVE_COME)
+
+
+def _judge_send_to_all(context: Context) -> Findings:
+    """Judge that a send to several is one event, with one stamp, and reaches every target."""
+    uneven = context.messages.source[context.messages.stamp_per_target]
+    has_clock = context.columns.clock is not None
+    counted = np.flatnonzero(counts_per_target(context)) if has_clock else NO_ROWS
+    rows, to, of_several, undecided = _losses(context)
+    lost = of_several & ~undecided
+    missed = to[lost]
+
+    def explain_lost(row: int, number: int) -> Explanation:
+        place = int(missed[number])
+        return Explanation(
+            f"reaches {context.target_names(row)}",
+            f"never reached {context.trace.names[place]}, though a later message did",
+            (row, _next_delivered(context, row, place)),
+        )
+
+    return findings_by_kind(
+        (np.union1d(uneven, counted), lambda row, _: _explain_several_steps(context, row)),
+        (rows[lost], explain_lost),
+        unknown=rows[of_several & undecided],
+        reason=_MAY_HAVE_COME,
+    )
+
+
+def _explain_several_steps(context: Context, row: int) -> Explanation:
+    clock, stamp = required(context.columns.clock), context.columns.stamp
+    receives = context.receives_of(row)
+    before = 0 if context.is_first[row] else clock[row - 1]
+    stamps = [
+        f"{stamp[each]} at {context.event_name(each)}" for each in receives if stamp is not None
+    ]
+    return Explanation(
+        f"one step, from {before} to {before + 1}, and one stamp, {before + 1}, "
+        f"to {context.target_names(row)}",
+        f"clock {clock[row]}" + (f", stamps {', '.join(stamps)}" if stamps else ""),
+        (*context.step_proof(row), *receives),
+    )
+
+
+def _has_targets(context: Context) -> bool:
+    """Whether the log says to whom events sent, and names messages, if only by their stamps."""
+    target = context.columns.target
+    if target is None or context.messages.implied:
+        return False
+    return bool((target != NO_TARGET).any())
+
+
+FROM_NOWHERE = Rule(
+    "from-nowhere", "every message received was sent", has_messages, _judge_from_nowhere
+)
+DELIVERED_TWICE = Rule(
+    "delivered-twice", "no message is delivered twice", has_messages, _judge_delivered_twice
+)
+FIFO = Rule(
+    "fifo",
+    "on a channel messages arrive in the order in which they were sent",
+    has_messages,
+    _judge_fifo,
+)
+LOST_MESSAGE = Rule(
+    "lost-message",
+    "no message vanishes from a channel on which later ones arrive",
+    _has_targets,
+    _judge_lost_message,
+)
+SEND_TO_ALL = Rule(
+    "send-to-all",
+    "a send to several is one event with one stamp, and reaches every one of them",
+    _has_targets,
+    _judge_send_to_all,
+)

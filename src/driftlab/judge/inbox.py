@@ -1,0 +1,384 @@
+"""A machine's inbox: one operation a tick, the front first, a length that adds up.
+
+Rules: `inbox-order` needs what each tick found (our journals); `queue` needs
+queue lengths; `one-operation` needs ticks or queue lengths.
+
+At every tick a machine takes in what its sockets hold, in order, then takes one
+message off the front if there is any, and records the length that is left.
+Where the log says what each tick found, every message is followed. Limit: where
+it does not, a length can only be seen to fall too fast, and a waiting message
+only by a length above 0.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from driftlab.arrays import BoolArray, IntArray
+from driftlab.history.matching.messages import (
+    NOTHING,
+    UNMATCHED,
+    arrival_names,
+    arrivals_taken,
+    occurrences,
+)
+from driftlab.history.tick_repair import repaired_ticks
+from driftlab.judge.context import (
+    NO_ROWS,
+    Context,
+    Explanation,
+    Findings,
+    Rule,
+    findings,
+    findings_by_kind,
+    received_keys,
+    required,
+)
+from driftlab.model.columns import (
+    INTERNAL,
+    MISSING,
+    NO_TARGET,
+    NOBODY,
+    RECEIVE,
+    SEND,
+    UNKNOWN_KIND,
+    Arrivals,
+)
+
+_KIND_NAMES = ("an internal event", "a send", "a receive", "an event")
+
+# Every message followed through its inbox.
+
+
+class Inboxes(NamedTuple):
+    """What became of every arrival, in all inboxes. Arrivals are numbered as in the trace.
+
+    receives i8: rows, and taken i8: of each the number of the arrival it took, -1
+    if its message had not been found by then.
+    front i8: the greatest number taken in the process up to each receive.
+    skipped_by i8: of every arrival that was never taken though a later one was,
+    the row that took the later one; rising.
+    repeats i8: numbers of arrivals that had come before, or that nobody sent, and
+    that were not taken.
+    """
+
+    receives: IntArray
+    taken: IntArray
+    front: IntArray
+    skipped_by: IntArray
+    repeats: IntArray
+
+
+def _inboxes(context: Context) -> Inboxes:
+    inboxes: Inboxes = context.cached("inboxes", _follow_inboxes)
+    return inboxes
+
+
+def _follow_inboxes(context: Context) -> Inboxes:
+    """Follow every message through its inbox."""
+    receives, taken = arrivals_taken(context.trace)
+    found_at = context.arrival_rows
+    process = context.process[receives]
+    first = np.searchsorted(found_at, context.trace.starts[process])
+    # Arrivals of a later process have greater numbers, so one running maximum serves all.
+    reached = np.where(taken >= 0, taken, first - 1)
+    front = np.maximum.accumulate(reached) if len(reached) else reached
+    is_taken = np.zeros(len(found_at), bool)
+    is_taken[taken[taken >= 0]] = True
+    last = np.full(context.trace.processes, -1, np.int64)
+    np.maximum.at(last, process, front)
+    passed = np.arange(len(found_at)) < last[context.process[found_at]]
+    again = occurrences(arrival_names(context.trace)) > 0
+    repeats = np.flatnonzero(~is_taken & (again | (context.arrival_sources == UNMATCHED)))
+    skipped = np.setdiff1d(np.flatnonzero(~is_taken & passed), repeats)
+    skipped_by = NO_ROWS
+    if len(skipped):
+        skipped_by = receives[np.searchsorted(front, skipped, side="right")]
+    return Inboxes(receives, taken, front, skipped_by, repeats)
+
+
+class Skips(NamedTuple):
+    """Rows that took a message in front of which others were not taken, once for each of these.
+
+    taken_too: the inbox is shorter by them, so they were taken at once.
+    still_waiting: it is not, so they wait still. undecided: of processes whose
+    log has gaps.
+    """
+
+    taken_too: IntArray
+    still_waiting: IntArray
+    undecided: IntArray
+
+
+def _skips(context: Context) -> Skips:
+    queue = context.columns.queue
+    if context.trace.arrivals is None or queue is None:
+        return Skips(NO_ROWS, NO_ROWS, NO_ROWS)
+    inboxes = _inboxes(context)
+    has_gaps = context.has_gaps[context.process[inboxes.skipped_by]]
+    rows = inboxes.skipped_by[~has_gaps]
+    is_short = _expected_lengths(context).by_event > queue
+    place = np.searchsorted(inboxes.receives, rows)
+    before = inboxes.receives[np.maximum(place - 1, 0)]
+    same_process = context.process[before] == context.process[rows]
+    taken_too = is_short[rows] | (is_short[before] & same_process)
+    return Skips(rows[taken_too], rows[~taken_too], inboxes.skipped_by[has_gaps])
+
+
+def receives_several(context: Context) -> IntArray:
+    """Return the rows that took more messages than one, or whose process did just before."""
+    return np.unique(_skips(context).taken_too)
+
+
+# inbox-order.
+
+
+def _judge_inbox_order(context: Context) -> Findings:
+    """Judge that messages are taken in the order in which they were found."""
+    inboxes = _inboxes(context)
+    receives, taken, front = inboxes.receives, inboxes.taken, inboxes.front
+    has_gaps = context.has_gaps[context.process[receives]]
+    front_before = np.concatenate([[-1], front[:-1]]) if len(front) else front
+    late = np.flatnonzero((taken >= 0) & (taken < front_before))
+    unfound: BoolArray = (taken < 0) & (context.messages.source[receives] >= 0)
+    unfound &= ~np.isin(receives, _received_again(context))
+    lacking = receives[unfound & ~has_gaps]
+    passing = np.setdiff1d(_skips(context).still_waiting, np.concatenate([receives[late], lacking]))
+
+    def proof(row: int) -> tuple[int, ...]:
+        source = int(context.messages.source[row])
+        return (source, row) if source >= 0 else (row,)
+
+    def explain_late(row: int, number: int) -> Explanation:
+        held, other = _arrivals(context), int(front_before[late[number]])
+        sender = context.trace.names[int(held.sender[other])]
+        message = f"the message from {sender} with clock {held.stamp[other]}"
+        return Explanation(
+            f"taken before {message}, which was found later", "taken after it", proof(row)
+        )
+
+    def explain_unfound(row: int, _: int) -> Explanation:
+        expected = "a message that was found at this tick or before"
+        return Explanation(expected, "its message was not found by then", proof(row))
+
+    def explain_passing(row: int, _: int) -> Explanation:
+        expected = "the message at the front of the inbox"
+        return Explanation(expected, "a message behind one that still waits", proof(row))
+
+    return findings_by_kind(
+        (receives[late], explain_late),
+        (lacking, explain_unfound),
+        (passing, explain_passing),
+        unknown=receives[unfound & has_gaps],
+        reason="the message may have been found where the log has a gap",
+    )
+
+
+def _arrivals(context: Context) -> Arrivals:
+    held = context.trace.arrivals
+    assert held is not None
+    return held
+
+
+def _received_again(context: Context) -> IntArray:
+    """Return rows that receive what was received before, which `delivered-twice` reports."""
+    rows, keys = received_keys(context)
+    return rows[occurrences(keys) > 0]
+
+
+# one-operation.
+
+
+def _judge_one_operation(context: Context) -> Findings:
+    """Judge that a tick is one operation: it takes the message that waits, and only one."""
+    tick = context.columns.tick
+    again = np.zeros(len(context), bool)
+    if tick is not None:
+        ticks = repaired_ticks(context.trace)
+        again = ~context.is_first & (ticks == context.before(ticks, -1)) & (tick != MISSING)
+    mixed = mixes_operations(context) & ~again
+    idle = _is_idle(context) & ~again & ~mixed
+    skips = _skips(context)
+    taking_several, skipped = np.unique(skips.taken_too, return_counts=True)
+
+    def explain_again(row: int, _: int) -> Explanation:
+        found = f"a second event in tick {required(tick)[row]}"
+        return Explanation("one event a tick", found, (row - 1, row))
+
+    def explain_idle(row: int, _: int) -> Explanation:
+        return Explanation(
+            "a receive, because a message was waiting",
+            f"{_kind_name(context, row)}, no message taken",
+            context.step_proof(row),
+        )
+
+    def explain_several(row: int, number: int) -> Explanation:
+        count = int(skipped[number])
+        return Explanation(
+            "one message taken, the one at the front",
+            f"{count} {'message' if count == 1 else 'messages'} in front of it taken too, "
+            "or passed over",
+            (row,),
+        )
+
+    def explain_mixed(row: int, _: int) -> Explanation:
+        return Explanation(
+            "one operation, under the name of its kind", _operations(context, row), (row,)
+        )
+
+    return findings_by_kind(
+        (np.flatnonzero(again), explain_again),
+        (np.flatnonzero(idle), explain_idle),
+        (taking_several, explain_several),
+        (np.flatnonzero(mixed), explain_mixed),
+        unknown=skips.undecided,
+        reason="the messages in front may have been taken where the log has a gap",
+    )
+
+
+def mixes_operations(context: Context) -> BoolArray:
+    """Whether a journal calls an event what it is not, or a tick of the die did two things.
+
+    Internal, though a message was received; a receive that also sent.
+    """
+    of, described = context.columns, context.trace.process_info
+    if of.target is None or of.sender is None or not len(described):
+        return np.zeros(len(context), bool)
+    received, sent = of.sender != NOBODY, of.target != NO_TARGET
+    right = np.where(received, RECEIVE, np.where(sent, SEND, INTERNAL))
+    misnamed: BoolArray = (of.kind != right) & (of.kind != UNKNOWN_KIND)
+    is_die = np.array([description.process == "die" for description in described], bool)
+    mixed: BoolArray = misnamed | (received & sent & is_die[context.process])
+    return mixed
+
+
+def _operations(context: Context, row: int) -> str:
+    """Return what an event did, in words."""
+    sender = int(required(context.columns.sender)[row])
+    words = [_kind_name(context, row)]
+    words += [f"received from {context.trace.names[sender]}"] if sender != NOBODY else []
+    words += [f"sent to {context.target_names(row)}"] if context.trace.targets_of(row) else []
+    return ", ".join(words)
+
+
+def _kind_name(context: Context, row: int) -> str:
+    return _KIND_NAMES[int(context.columns.kind[row])]
+
+
+def _is_idle(context: Context) -> BoolArray:
+    """Whether a message waited at an event that took none."""
+    queue = context.columns.queue
+    if queue is None:
+        return np.zeros(len(context), bool)
+    idle: BoolArray = ~context.may_receive & (context.messages.source == NOTHING)
+    idle &= queue != MISSING
+    if context.trace.arrivals is None:
+        return idle & (queue > 0)
+    lengths = _expected_lengths(context)
+    return idle & (np.minimum(lengths.by_event, lengths.by_sum) > 0)
+
+
+# queue: the length of the inbox.
+
+
+class ExpectedLengths(NamedTuple):
+    """The length i8 that each event should leave in its inbox.
+
+    by_event: from the length that the event before recorded. by_sum: from the
+    start of the log, or the last gap, and all arrivals and receives since.
+    """
+
+    by_event: IntArray
+    by_sum: IntArray
+
+
+def _expected_lengths(context: Context) -> ExpectedLengths:
+    lengths: ExpectedLengths = context.cached("lengths", _add_up)
+    return lengths
+
+
+def _add_up(context: Context) -> ExpectedLengths:
+    queue, inboxes = required(context.columns.queue), _inboxes(context)
+    change = np.diff(_arrivals(context).starts) - _discarded_repeats(context)
+    has_gaps = context.has_gaps[context.process[inboxes.receives]]
+    change[inboxes.receives[(inboxes.taken >= 0) | has_gaps]] -= 1  # else it was never in
+    total = np.cumsum(change)
+    begins = np.flatnonzero(context.is_first | context.after_gap)
+    base = np.where(context.after_gap[begins], queue[begins], change[begins]) - total[begins]
+    segment = np.searchsorted(begins, np.arange(len(context)), side="right") - 1
+    return ExpectedLengths(context.before(queue, 0) + change, total + base[segment])
+
+
+def _discarded_repeats(context: Context) -> IntArray:
+    """Return of each event how many messages it found once more and did not put into its inbox."""
+    queue, held = required(context.columns.queue), _arrivals(context)
+    repeats_at = context.arrival_rows[_inboxes(context).repeats]
+    repeats = np.bincount(repeats_at, minlength=len(context))
+    with_all = context.before(queue, 0) + np.diff(held.starts) - context.is_receive
+    return np.where(with_all - queue == repeats, repeats, 0)
+
+
+def _judge_queue(context: Context) -> Findings:
+    """Judge that a length is what it was, plus what arrived, less what was taken."""
+    queue = required(context.columns.queue)
+    is_exact = context.trace.arrivals is not None
+    judged: BoolArray = ~context.after_gap & (queue != MISSING)
+    if is_exact:
+        expected, by_sum = _expected_lengths(context)
+        wrong = judged & (queue != expected) & (queue != by_sum)
+        wrong &= ~_is_short_by_skips(context, expected)
+    else:
+        before = context.before(queue, MISSING)
+        expected = context.before(queue, 0) - context.may_receive
+        wrong = judged & (before != MISSING) & (queue < expected)
+    rows = np.flatnonzero(wrong)
+    least = "" if is_exact else "at least "
+
+    def explain(number: int) -> Explanation:
+        row = int(rows[number])
+        return Explanation(
+            f"queue {least}{expected[row]}", f"queue {queue[row]}", context.step_proof(row)
+        )
+
+    return findings(rows, explain, context.after_gap, "arrivals before this event are missing")
+
+
+def _is_short_by_skips(context: Context, expected: IntArray) -> BoolArray:
+    """Whether a length is short by messages taken at once, which `one-operation` reports."""
+    inboxes = _inboxes(context)
+    skipped = np.bincount(inboxes.skipped_by, minlength=len(context))
+    short = expected - required(context.columns.queue)
+    skipped_next = np.zeros(len(context), np.int64)  # by the next receive
+    skipped_next[inboxes.receives[:-1]] = skipped[inboxes.receives[1:]]
+    is_short: BoolArray = (short > 0) & ((short == skipped) | (short == skipped_next))
+    return is_short
+
+
+def _has_queue(context: Context) -> bool:
+    queue = context.columns.queue
+    return queue is not None and bool((queue != MISSING).any())
+
+
+def _has_arrivals(context: Context) -> bool:
+    return context.trace.arrivals is not None
+
+
+def _has_ticks(context: Context) -> bool:
+    return context.columns.tick is not None or _has_queue(context)
+
+
+QUEUE = Rule(
+    "queue", "queue lengths are consistent with arrivals and removals", _has_queue, _judge_queue
+)
+INBOX_ORDER = Rule(
+    "inbox-order",
+    "messages are taken from the inbox in the order in which they were found",
+    _has_arrivals,
+    _judge_inbox_order,
+)
+ONE_OPERATION = Rule(
+    "one-operation",
+    "a tick is one operation, and takes exactly one message if any waits",
+    _has_ticks,
+    _judge_one_operation,
+)

@@ -1,1 +1,0 @@
-"""What a history must satisfy, rule by rule."""

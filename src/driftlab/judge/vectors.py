@@ -1,0 +1,336 @@
+"""Vector and matrix clocks: the strong clock condition, entry by entry.
+
+Rules: `vector-back`, `vector-merge`, `vector-own`, `vector-ahead` need timestamps
+of a vector or matrix clock; `matrix-merge` needs those of a matrix clock.
+
+Fidge 1988; Mattern 1989. Entry j of an event's timestamp counts the events of
+process j in its past. This holds for all events, and with it a -> b if and only
+if V(a) < V(b), exactly if it holds from step to step: every entry of an event is
+the greatest of those of the event before and of its messages, and its own entry
+is one more. So each event is judged by its own step, from what its neighbours
+wrote, and a wrong one does not make the later ones wrong.
+
+A timestamp violates one rule: the first, in the order above, that any of its
+entries breaks. Limit: after an event without a timestamp, or a gap, or where a
+log may begin late, a step is undecided; a message whose send is not logged may
+have carried anything.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from driftlab.arrays import BoolArray, IntArray
+from driftlab.history.matching.messages import UNMATCHED
+from driftlab.judge.context import (
+    NO_ROWS,
+    Context,
+    Explanation,
+    Findings,
+    Rule,
+    findings,
+    is_stamped,
+    timestamp_table,
+)
+from driftlab.model.columns import Timestamps
+
+CORRECT, BACK, MERGE, OWN, AHEAD = range(5)
+TABLE_NUMBERS_MAX: Final = 1_000_000  # in the table of one block, so that it does not grow
+
+
+class VectorSteps(NamedTuple):
+    """Of each event what is wrong with its step, one of the above, and in which entry.
+
+    verdict u1, entry i8. is_unknown: whether it could not be judged.
+    """
+
+    verdict: IntArray
+    entry: IntArray
+    is_unknown: BoolArray
+
+
+class Block(NamedTuple):
+    """Some consecutive events and what their steps start from: tables, a row an event.
+
+    rows: of the events. now: their vector times. before: those of the events
+    before, 0 at the first of a process. received: entry by entry the greatest
+    that their messages carried.
+    """
+
+    rows: IntArray
+    now: IntArray
+    before: IntArray
+    received: IntArray
+
+    @property
+    def heard(self) -> IntArray:
+        """Entry by entry the greatest that the events knew before their own step."""
+        return np.maximum(self.before, self.received)
+
+
+def _steps(context: Context) -> VectorSteps:
+    steps: VectorSteps = context.cached("vector steps", _find_steps)
+    return steps
+
+
+def _find_steps(context: Context) -> VectorSteps:
+    """Judge the step of every event."""
+    rows, held = len(context), _timestamps(context)
+    steps = VectorSteps(np.zeros(rows, np.uint8), np.zeros(rows, np.int64), np.zeros(rows, bool))
+    stamped, lacks_message = is_stamped(held), _lacks_message(context)
+    for block in _row_blocks(rows, _numbers_per_event(context)):
+        _judge_block(context, block, stamped, lacks_message, steps)
+    _clear_misled_receives(context, steps)
+    return steps
+
+
+def _timestamps(context: Context) -> Timestamps:
+    held = context.trace.timestamps
+    assert held is not None
+    return held
+
+
+def _numbers_per_event(context: Context) -> int:
+    return context.trace.processes ** (2 if _timestamps(context).clock == "matrix" else 1)
+
+
+def _row_blocks(rows: int, width: int) -> Iterator[IntArray]:
+    """Yield the numbers of all rows, a block at a time."""
+    step = max(1, TABLE_NUMBERS_MAX // max(width, 1))
+    for begin in range(0, rows, step):
+        yield np.arange(begin, min(begin + step, rows))
+
+
+def _lacks_message(context: Context) -> BoolArray:
+    """Whether an event received a message whose send, or its timestamp, is not logged."""
+    lacks: BoolArray = context.messages.source == UNMATCHED
+    lacks[context.messages.extra_receives[context.messages.extra_sends < 0]] = True
+    receives, sends = context.pairs
+    lacks[receives[~is_stamped(_timestamps(context))[sends]]] = True
+    return lacks
+
+
+def _judge_block(
+    context: Context,
+    rows: IntArray,
+    stamped: BoolArray,
+    lacks_message: BoolArray,
+    steps: VectorSteps,
+) -> None:
+    """Judge the steps of a block of events; writes into `steps`."""
+    block = _block(context, rows)
+    now, before, heard = block.now, block.before, block.heard
+    own = np.zeros(now.shape, bool)
+    own[np.arange(len(rows)), context.process[rows]] = True
+    follows = _is_start_known(context, rows, stamped)
+    known = follows & ~lacks_message[rows]
+    # A message may know of more own events than there were, where an own entry once went back.
+    counted = (now[own] != before[own] + 1) & (now[own] != heard[own] + 1)
+    back: BoolArray = now < before
+    ahead: BoolArray = ~own & (now > heard) & known[:, None]
+    miscounted: BoolArray = own & (counted & follows)[:, None]
+    if back.any() or miscounted.any() or ahead.any():
+        excused, was_ahead, was_known = _after_wrong_step(context, block, own)
+        back &= ~excused
+        ahead &= ~was_known
+        miscounted &= ~excused
+        blamed = was_ahead.any(axis=1)
+        _blame(steps, AHEAD, rows[blamed] - 1, was_ahead[blamed])
+    for verdict, mask in (
+        (BACK, back),
+        (MERGE, ~own & (now < block.received)),
+        (OWN, miscounted),
+        (AHEAD, ahead),
+    ):
+        wrong = mask.any(axis=1) & stamped[rows]
+        _blame(steps, verdict, rows[wrong], mask[wrong])
+    starts_late = context.is_first[rows] & context.may_lack_first[context.process[rows]]
+    steps.is_unknown[rows] = ~stamped[rows] | context.after_gap[rows] | starts_late
+
+
+def _blame(steps: VectorSteps, verdict: int, rows: IntArray, wrong: BoolArray) -> None:
+    """Give events a verdict if they have none yet, with the first of their wrong entries."""
+    new = steps.verdict[rows] == CORRECT
+    steps.verdict[rows[new]] = verdict
+    steps.entry[rows[new]] = wrong.argmax(axis=1)[new]
+
+
+def _after_wrong_step(
+    context: Context, block: Block, own: BoolArray
+) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Say which entries are right although they do not follow from the event before.
+
+    Returns three masks over the entries of the block. The first: entries to
+    excuse, since the event before was wrong. The second, a part of it: the event
+    before had jumped ahead and this one is back where it had been. The third:
+    entries of which the process had heard by the event before, though that did
+    not have them.
+    """
+    rows, now, before = block.rows, block.now, block.before
+    shift = 1 if rows[0] == 0 else 0
+    earlier = _block(context, rows[shift:] - 1)
+    past, past_heard = np.zeros_like(now), np.zeros_like(now)
+    past[shift:], past_heard[shift:] = earlier.before, earlier.heard
+    is_first = context.is_first[rows]
+    is_second = context.is_first[np.maximum(rows - 1, 0)]
+    jumped = (before > past_heard) & (now >= past) & ~is_first[:, None]
+    was_ahead = ~own & jumped & (now < before)
+    recounted = own & (before != past + 1) & (now == past + 2) & ~(is_first | is_second)[:, None]
+    was_known = (now <= past_heard) & ~is_first[:, None]
+    return was_ahead | recounted, was_ahead, was_known
+
+
+def _clear_misled_receives(context: Context, steps: VectorSteps) -> None:
+    """Clear receives whose message came from an event that is wrong in the same entry.
+
+    What it carried is then not what its event wrote: only that event is blamed.
+    """
+    receives, sends = context.pairs
+    judged = np.isin(steps.verdict[receives], (MERGE, AHEAD))
+    receives, sends = receives[judged], sends[judged]
+    misled = (steps.verdict[sends] != CORRECT) & (steps.entry[sends] == steps.entry[receives])
+    steps.verdict[receives[misled]] = CORRECT
+
+
+def _block(context: Context, rows: IntArray) -> Block:
+    """Return some consecutive events with what their steps start from."""
+    now = _vector_times(context, rows)
+    before = np.zeros_like(now)
+    has_before = ~context.is_first[rows]
+    before[has_before] = _vector_times(context, rows[has_before] - 1)
+    received = np.zeros_like(now)
+    place, sends = _messages_received(context, rows)
+    np.maximum.at(received, place, _vector_times(context, sends))
+    return Block(rows, now, before, received)
+
+
+def _vector_times(context: Context, rows: IntArray) -> IntArray:
+    """Return the vector times of some events, one a row; of a matrix its process's own row."""
+    held, size = _timestamps(context), context.trace.processes
+    if held.clock == "vector":
+        return timestamp_table(held, rows, size)
+    matrices = timestamp_table(held, rows, size * size).reshape(len(rows), size, size)
+    return matrices[np.arange(len(rows)), context.process[rows]]
+
+
+def _messages_received(context: Context, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the messages that a block received: places in the block, rows of the sends."""
+    if not len(rows):
+        return rows, rows
+    receives, sends = context.by_receive
+    begin, end = np.searchsorted(receives, [rows[0], rows[-1] + 1])
+    return receives[begin:end] - rows[0], sends[begin:end]
+
+
+def _is_start_known(context: Context, rows: IntArray, stamped: BoolArray) -> BoolArray:
+    """Whether what a step starts from is known: the timestamp of the event before, or zeros."""
+    is_first = context.is_first[rows]
+    before = np.where(is_first, True, stamped[rows - 1])
+    starts_late = is_first & context.may_lack_first[context.process[rows]]
+    known: BoolArray = before & ~context.after_gap[rows] & ~starts_late
+    return known
+
+
+def _judge_vectors(verdict: int) -> Callable[[Context], Findings]:
+    """Return the function that picks the events with one verdict."""
+
+    def judge(context: Context) -> Findings:
+        steps = _steps(context)
+        rows = np.flatnonzero(steps.verdict == verdict)
+        return findings(
+            rows,
+            lambda number: _explain(context, verdict, int(rows[number])),
+            steps.is_unknown if verdict == OWN else NO_ROWS,  # reported once, not by four rules
+            "the event has no timestamp, or events before it are missing",
+        )
+
+    return judge
+
+
+def _explain(context: Context, verdict: int, row: int) -> Explanation:
+    entry = int(_steps(context).entry[row])
+    name = context.trace.names[entry]
+    block = _block(context, np.array([row]))
+    now, before, received = (int(each[0, entry]) for each in block[1:])
+    expected = {
+        BACK: f"entry {name} at least {before}, its value at the event before",
+        MERGE: f"entry {name} at least {received}, which the message carried",
+        OWN: f"own entry {before + 1}",
+        AHEAD: f"entry {name} at most {max(before, received)}, the most that was known here",
+    }
+    sends = np.array([] if verdict == BACK else context.sends_of(row), np.int64)
+    newest = sends[_vector_times(context, sends)[:, entry] == received][:1].tolist()
+    return Explanation(expected[verdict], f"{name}: {now}", context.step_proof(row, *newest))
+
+
+# matrix-merge.
+
+
+def _judge_matrix(context: Context) -> Findings:
+    """Judge that the rows of others are the greatest of the event before and of the messages."""
+    held, size = _timestamps(context), context.trace.processes
+    stamped, lacks_message = is_stamped(held), _lacks_message(context)
+    wrong: dict[int, int] = {}  # row -> the first wrong entry
+    for rows in _row_blocks(len(context), size * size):
+        now, expected = _matrices(context, rows)
+        others = np.repeat(np.arange(size), size)[None, :] != context.process[rows][:, None]
+        mask = others & (now != expected)
+        hit = mask.any(axis=1) & stamped[rows] & _is_start_known(context, rows, stamped)
+        hit &= ~lacks_message[rows] & (_steps(context).verdict[rows] == CORRECT)
+        wrong |= dict(zip(rows[hit].tolist(), mask[hit].argmax(axis=1).tolist(), strict=True))
+    found = np.array(list(wrong), np.int64)
+
+    def explain(number: int) -> Explanation:
+        row = int(found[number])
+        now, expected = (int(each[0, wrong[row]]) for each in _matrices(context, found[[number]]))
+        owner, about = (context.trace.names[place] for place in divmod(wrong[row], size))
+        entry = f"row {owner}, entry {about}"
+        proof = context.step_proof(row, *context.sends_of(row))
+        return Explanation(f"{entry}: {expected}", f"{entry}: {now}", proof)
+
+    return findings(found, explain)
+
+
+def _matrices(context: Context, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the matrices of a block, and what the rows of others in them should be."""
+    held, width = _timestamps(context), context.trace.processes**2
+    now = timestamp_table(held, rows, width)
+    expected = np.zeros_like(now)
+    has_before = ~context.is_first[rows]
+    expected[has_before] = timestamp_table(held, rows[has_before] - 1, width)
+    place, sends = _messages_received(context, rows)
+    np.maximum.at(expected, place, timestamp_table(held, sends, width))
+    return now, expected
+
+
+def _has_timestamps_of(*clocks: str) -> Callable[[Context], bool]:
+    def applies(context: Context) -> bool:
+        held = context.trace.timestamps
+        return held is not None and held.clock in clocks
+
+    return applies
+
+
+def _vector_rule(name: str, says: str, verdict: int) -> Rule:
+    return Rule(name, says, _has_timestamps_of("vector", "matrix"), _judge_vectors(verdict))
+
+
+VECTOR_BACK = _vector_rule(
+    "vector-back", "no entry decreases from one event of a process to the next", BACK
+)
+VECTOR_MERGE = _vector_rule(
+    "vector-merge", "no entry is below what the received message carried", MERGE
+)
+VECTOR_OWN = _vector_rule(
+    "vector-own", "the own entry counts the process's own events, one by one", OWN
+)
+VECTOR_AHEAD = _vector_rule(
+    "vector-ahead", "no entry counts an event that the process cannot have heard of", AHEAD
+)
+MATRIX_MERGE = Rule(
+    "matrix-merge",
+    "the rows of other processes are merged entry by entry",
+    _has_timestamps_of("matrix"),
+    _judge_matrix,
+)

@@ -1,0 +1,419 @@
+"""The verdict: which rules apply, how events are described, what is counted and shown."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import driftlab
+from driftlab.api.check import NothingJudgedError, judge_path
+from driftlab.cli.main import main
+from driftlab.judge.checker import RULES, NoSuchRuleError, Unknown, Violation, chosen_rules
+from driftlab.judge.context import is_stamped, own_entries, timestamp_table
+from driftlab.model.columns import EVERY_PEER, NO_TARGET, SET_FIRST, Timestamps
+from tests.small_logs import (
+    GOOD,
+    SEND_UNKNOWN,
+    STEP_UNKNOWN,
+    TICKS_MISSING,
+    Csv,
+    Log,
+    edit,
+    journals,
+    reported,
+    table,
+    verdict_on,
+)
+
+MESSAGE_RULES = {"from-nowhere", "before-sent", "delivered-twice", "fifo"}
+TARGET_RULES = {"lost-message", "send-to-all"}
+CLOCK_RULES = {"clock-condition", "lamport-step"}
+VECTOR_RULES = {"vector-back", "vector-merge", "vector-own", "vector-ahead"}
+JOURNAL_RULES = CLOCK_RULES | MESSAGE_RULES | TARGET_RULES | {
+    "stamp", "process-order", "inbox-order", "queue", "one-operation", "due",
+}  # fmt: skip
+VECTOR = {"": {"clock": "vector", "process": "die"}}
+HYBRID = {"": {"clock": "hybrid", "process": "die"}}
+MATRIX = {"": {"clock": "matrix", "process": "die"}}
+
+
+def plain(timestamps: str, **headers: object) -> Log:
+    """Return a run of two machines of one event each, with these timestamps."""
+    of_a, of_b = timestamps.split()
+    event = "internal - - - 1 0 - "
+    return {"A": event + of_a, "B": event + of_b, **headers}
+
+
+APPLIED: dict[str, tuple[Log, set[str]]] = {
+    "a simulated run": (GOOD, JOURNAL_RULES | {"peer-choice"}),
+    "a real run": ({**GOOD, "headers": {"": {"world": "real"}}},
+                   JOURNAL_RULES | {"peer-choice", "pacing"}),
+    "two machines without messages": (
+        {"A": "internal - - - 1 0 -", "B": "internal - - - 1 0 -"},
+        JOURNAL_RULES - MESSAGE_RULES - TARGET_RULES),
+    "sends that were not received": (
+        {"A": "send - - B 1 0 -", "B": "internal - - - 1 0 -"}, JOURNAL_RULES - MESSAGE_RULES),
+    "vector clocks": (
+        plain("1.0 0.1", headers=VECTOR),
+        VECTOR_RULES | JOURNAL_RULES - MESSAGE_RULES - TARGET_RULES),
+    "matrix clocks": (
+        plain("1.0/0.0 0.0/0.1", headers=MATRIX),
+        VECTOR_RULES | {"matrix-merge"} | JOURNAL_RULES - MESSAGE_RULES - TARGET_RULES),
+    "hybrid clocks": (
+        plain("0.0 0.0", headers=HYBRID),
+        {"hybrid-condition", "hybrid-bound", "hybrid-step"}
+        | JOURNAL_RULES - MESSAGE_RULES - TARGET_RULES),
+    "clocks in a table": (Csv("process clock", "A 1\nB 1"), CLOCK_RULES),
+    "a column of clocks without one clock": (
+        Csv("process clock tick", "A - 0\nB - 0"), {"process-order", "one-operation"}),
+    "queues in a table": (Csv("process queue", "A 0\nB 0"), {"queue", "one-operation"}),
+    "a column of queues without one length": (
+        Csv("process queue clock", "A - 1\nB - 1"), CLOCK_RULES),
+    "vectors in a table": (Csv("process vector", 'A {"A":1}\nB {"B":1}'), VECTOR_RULES),
+    "vectors that imply messages": (
+        Csv("process vector targets", 'A {"A":1} B\nB {"A":1,"B":1} -'),
+        VECTOR_RULES | MESSAGE_RULES),
+    "hybrid timestamps without times": (Csv("process hybrid", "A 1.0\nB 1.0"),
+                                        {"hybrid-condition"}),
+    "hybrid timestamps with times": (
+        Csv("process hybrid time", "A 1.0 1\nB 1.0 1"),
+        {"hybrid-condition", "hybrid-bound", "hybrid-step"}),
+    "identifiers": (
+        Csv("process kind sent received targets", "A send m - B\nB receive - m -"),
+        MESSAGE_RULES | TARGET_RULES),
+    "identifiers without targets": (
+        Csv("process kind sent received", "A send m -\nB receive - m"), MESSAGE_RULES),
+    "a receive that says nothing else": (
+        Csv("process kind clock", "A receive 1\nB internal 1"), CLOCK_RULES | MESSAGE_RULES),
+    "stamps": (
+        Csv("process clock kind sender stamp", "A 1 send - -\nB 2 receive A 1"),
+        CLOCK_RULES | MESSAGE_RULES | {"stamp"}),
+    "times and rates": (Csv("process time clock", "A 1 1\nB 1 1", (1, 1)),
+                        CLOCK_RULES | {"pacing"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("log", "rules"), APPLIED.values(), ids=APPLIED)
+def test_the_rules_that_apply_are_those_that_have_what_they_need(
+    log: Log, rules: set[str], tmp_path: Path
+) -> None:
+    verdict = verdict_on(tmp_path / "log", log)
+    assert list(verdict.counts) == [name for name in RULES if name in rules]
+    assert verdict.not_applied == [name for name in RULES if name not in rules]
+    assert list(verdict.unknown_counts) == list(verdict.counts)
+
+
+def test_rules_are_chosen_by_name_in_their_own_order() -> None:
+    assert [rule.name for rule in chosen_rules()] == list(RULES)
+    assert [rule.name for rule in chosen_rules(["fifo", "stamp"])] == ["stamp", "fifo"]
+    assert [rule.name for rule in chosen_rules("fifo")] == ["fifo"]
+    assert [rule.name for rule in chosen_rules(["fifo", "due"], "fifo")] == ["due"]
+    rest = [name for name in RULES if name != "due"]
+    assert [rule.name for rule in chosen_rules(without=["due"])] == rest
+    for names in ({"only": ["nothing"]}, {"without": "nothing"}):
+        with pytest.raises(NoSuchRuleError) as caught:
+            chosen_rules(**names)
+        assert str(caught.value) == f"there is no rule 'nothing'; there are {', '.join(RULES)}"
+
+
+THREE_WRONG = "A 1 one\nA 1 two\nA 1 three\nA 1 four\nA 5 five"
+
+
+def test_violations_are_a_sequence_and_are_put_into_words_one_by_one(tmp_path: Path) -> None:
+    verdict = table(tmp_path, "process clock event", THREE_WRONG).check()
+    violations = verdict.violations
+    assert violations[0] == Violation(
+        rule="clock-condition", file="log.csv", line=3, process="A", index=1, row=1,
+        expected="clock above 1, the clock of the event before", found="clock 1",
+        witness=("A:0 «one» clock 1 (log.csv:2)", "A:1 «two» clock 1 (log.csv:3)"), rows=(0, 1),
+    )  # fmt: skip
+    assert [each.rule for each in violations] == ["clock-condition"] * 3 + ["lamport-step"]
+    assert [each.index for each in violations] == [1, 2, 3, 4]
+    assert (len(violations), violations[-1].index, violations[3].index) == (4, 4, 4)
+    assert [each.index for each in violations[1:3]] == [2, 3]
+    assert [each.index for each in violations[::-2]] == [4, 2]
+    assert [each.index for each in violations.of("clock-condition", 2)] == [1, 2]
+    assert [each.index for each in violations.of("clock-condition", 9)] == [1, 2, 3]
+    assert [each.index for each in violations.of("lamport-step")] == [4]
+    assert violations.of("clock-condition", 0) == violations.of("fifo") == []
+    for place in (4, -5):
+        with pytest.raises(IndexError):
+            violations[place]
+    assert verdict.counts == {"clock-condition": 3, "lamport-step": 1}
+    assert not verdict.holds
+    assert repr(verdict) == (
+        "Verdict(violated, 5 events, violations: {'clock-condition': 3, 'lamport-step': 1})"
+    )
+
+
+def test_a_verdict_as_a_dictionary_lists_no_more_than_its_limit(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(
+        "process,clock,event,kind\nA,1,,send\nA,1,two,\nA,1,,\nA,what,,\nA,2,,receive\n"
+        "A,2,,receive\nB,1,,\nB,oh,,\n"
+    )
+    verdict = driftlab.read(tmp_path / "log.csv").check()
+    document = verdict.to_dict(1)
+    assert [each["index"] for each in document["violations"]] == [1]
+    assert document["violations"][0]["witness"] == [
+        "A:0 send clock 1 (log.csv:2)", "A:1 «two» clock 1 (log.csv:3)",
+    ]  # fmt: skip
+    assert document["violations"][0]["rows"] == [0, 1]
+    assert document["counts"] == {
+        "clock-condition": 3, "lamport-step": 0, "from-nowhere": 0, "before-sent": 0,
+        "delivered-twice": 0, "fifo": 0,
+    }  # fmt: skip
+    assert [(each["rule"], each["index"]) for each in document["unknowns"]] == [
+        ("lamport-step", 3), ("from-nowhere", 3),
+    ]  # fmt: skip
+    assert (document["unknown"], document["unread"], document["in_flight"]) == (4, 2, None)
+    assert [each["line"] for each in document["unread_lines"]] == [5]
+    assert (document["verdict"], document["events"]) == ("violated", 6)
+    assert len(verdict.to_dict()["unread_lines"]) == 2
+
+
+def test_an_undecided_event_says_where_it_is(tmp_path: Path) -> None:
+    verdict = table(tmp_path, "process clock kind", "B 1 internal\nA 1 receive").check()
+    assert list(verdict.unknowns()) == [
+        Unknown("lamport-step", "log.csv", 3, "A", 0,
+                "the event before is missing, or what was received is not known"),
+        Unknown("from-nowhere", "log.csv", 3, "A", 0, SEND_UNKNOWN),
+    ]  # fmt: skip
+    assert verdict.unknown_counts["lamport-step"] == 1
+    assert verdict.unknown == 2
+
+
+def test_an_event_is_described_by_all_that_is_known_of_it(tmp_path: Path) -> None:
+    def described(columns: str, events: str) -> list[str]:
+        (violation,) = table(tmp_path, columns, events).check(only="clock-condition").violations
+        return list(violation.witness)
+
+    others = "".join(f"\n{name} 1 internal -" for name in "BCDEFG")
+    sends = f"A 1 send B,C,D,E,F\nA 1 send B,C,D,E,F,G{others}"
+    assert described("process clock kind targets", sends) == [
+        "A:0 send to B,C,D,E,F clock 1 (log.csv:2)",
+        "A:1 send to B,C,D,E,F,… clock 1 (log.csv:3)",
+    ]  # fmt: skip
+    forty = "x" * 40
+    assert described("process clock event", f"A 1 {forty}\nA 1 {forty}y") == [
+        f"A:0 «{forty}» clock 1 (log.csv:2)",
+        f"A:1 «{forty}…» clock 1 (log.csv:3)",
+    ]
+    assert described(
+        "process clock kind sender stamp event", "A 4 send - - one\nB 4 receive A 4 two"
+    ) == ["A:0 send clock 4 (log.csv:2)", "B:0 receive from A clock 4 (log.csv:3)"]
+
+
+def test_an_event_without_a_clock_or_a_file_is_described_without(tmp_path: Path) -> None:
+    history = table(tmp_path, "process vector", 'A {"A":2}\nA {"A":1}')
+    bare = driftlab.History(history.trace.replace(files=()))
+    assert [list(each.witness) for each in bare.check().violations] == [["A:0 event", "A:1 event"]]
+    assert [(each.file, each.line) for each in bare.check().violations] == [(None, None)]
+
+
+@pytest.mark.parametrize(("count", "more"), [(10, ""), (11, " and 1 more")])
+def test_remarks_name_ten_processes_without_a_log(count: int, more: str, tmp_path: Path) -> None:
+    names = [f"X{number:02d}" for number in range(count)]
+    events = "\n".join(f"A {k + 2} receive {name} {k + 1} red" for k, name in enumerate(names))
+    verdict = table(tmp_path, "process clock kind sender stamp colour", events).check()
+    assert verdict.remarks == [
+        f"no log of {', '.join(names[:10])}{more}", "kept as text, not judged: colour",
+    ]  # fmt: skip
+
+
+def test_a_killed_machines_log_breaks_off_at_its_last_event(tmp_path: Path) -> None:
+    history = journals(tmp_path, **GOOD, ended="B")
+    assert history.check().remarks == [
+        "the log of A breaks off at A:3", "the log of C breaks off at C:3",
+    ]  # fmt: skip
+
+
+def test_messages_and_processes_are_counted(tmp_path: Path) -> None:
+    verdict = journals(tmp_path, **edit(GOOD, "C", ("receive A 3 - 4 0 A:3", ""))).check()
+    assert (verdict.events, verdict.processes, verdict.messages) == (11, 3, 3)
+    assert (verdict.in_flight, verdict.is_foreign, verdict.verdict) == (1, False, "holds")
+    foreign = table(tmp_path / "foreign", "process clock", "A 1").check()
+    assert (foreign.is_foreign, foreign.in_flight, foreign.messages) == (True, None, 0)
+
+
+# As `driftlab check` prints it.
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
+    status = main(["check", *map(str, arguments)])
+    return status, capsys.readouterr().out
+
+
+def test_the_report_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log.csv").write_text(
+        "process,clock,kind\nA,1,internal\nA,1,internal\nA,1,internal\nA,?,internal\n"
+        "A,x,internal\nA,4,receive\nA,9,receive\nA,9,receive\n"
+    )
+    status, text = said(capsys, tmp_path / "log.csv", "--limit", "1")
+    assert status == 1
+    (unread, _) = driftlab.read(tmp_path / "log.csv").trace.unread
+    assert (
+        text
+        == f"""\
+violated: 6 events of 1 process, 0 messages received, 2 lines unread
+
+rule             violations  undecided
+──────────────────────────────────────
+clock-condition           3          -
+lamport-step              -          3
+from-nowhere              -          3
+
+hold: before-sent, delivered-twice, fifo
+not applied: process-order, stamp, vector-back, vector-merge, vector-own, vector-ahead,
+             matrix-merge, hybrid-condition, hybrid-bound, hybrid-step, lost-message,
+             send-to-all, inbox-order, queue, one-operation, due, pacing, peer-choice
+
+clock-condition: if a happened before b, then C(a) < C(b); violated 3 times, the first 1 shown
+  log.csv:3  A:1
+    expected  clock above 1, the clock of the event before
+    found     clock 1
+    because   A:0 internal clock 1 (log.csv:2)
+              A:1 internal clock 1 (log.csv:3)
+
+could not be read: 2 places
+  log.csv:5  {unread.reason}
+  … and 1 more
+
+undecided: 6 questions
+  log.csv:7  A:3  lamport-step: {STEP_UNKNOWN}
+  log.csv:7  A:3  from-nowhere: {SEND_UNKNOWN}
+  (the first 1 of each rule; --limit shows more)
+"""
+    )
+
+
+def test_the_report_says_once_and_shows_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table(tmp_path, "process clock kind sender", "A 1 internal -\nA 1 internal -\nA 2 receive Z")
+    path = tmp_path / "log.csv"
+    status, text = said(capsys, path, "--limit", "0", "--only", "clock-condition")
+    assert (status, text) == (1, """\
+violated: 3 events of 2 processes, 0 messages received, 0 lines unread
+
+rule             violations  undecided
+──────────────────────────────────────
+clock-condition           1          -
+
+hold: none
+
+clock-condition: if a happened before b, then C(a) < C(b); violated once, none shown
+
+no log of Z
+""")  # fmt: skip
+    status, text = said(capsys, path, "--without", "clock-condition", "--limit", "1")
+    assert status == 0
+    assert text.splitlines()[-5:] == [
+        "undecided: 2 questions",
+        f"  log.csv:4  A:2  lamport-step: {STEP_UNKNOWN}",
+        f"  log.csv:4  A:2  from-nowhere: {SEND_UNKNOWN}",
+        "",
+        "no log of Z",
+    ]
+
+
+def test_the_report_on_several_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each run is named where something is said of it, and the sums are of all."""
+    journals(tmp_path / "one", **GOOD)
+    wrong = edit(GOOD, "B", ("internal - - - 2 0", "internal - - - 1 0"))
+    journals(tmp_path / "two", **edit(wrong, "C", ("receive A 3 - 4 0 A:3", "")), ended="BC")
+    status, text = said(capsys, tmp_path)
+    assert status == 1
+    assert (
+        text
+        == f"""\
+violated: 2 runs, 23 events of 6 processes, 7 messages received, 1 in flight, 0 lines unread
+
+rule             violations  undecided
+──────────────────────────────────────
+process-order             -          1
+clock-condition           1          -
+
+hold: lamport-step, stamp, from-nowhere, before-sent, delivered-twice, fifo,
+      lost-message, send-to-all, inbox-order, queue, one-operation, due, peer-choice
+
+clock-condition: if a happened before b, then C(a) < C(b); violated once in two
+  B.log:4  B:1
+    expected  clock above 1, the clock of the event before
+    found     clock 1
+    because   B:0 internal clock 1 (B.log:3)
+              B:1 internal clock 1 (B.log:4)
+
+undecided in two: 1 question
+  A.log:6  A:3  process-order: {TICKS_MISSING}
+
+the log of A breaks off at A:3
+"""
+    )
+    both = judge_path(tmp_path)
+    assert (both.verdict, both.unknown_of("process-order"), both.unknown_of("due")) == (
+        "violated", 1, 0,
+    )  # fmt: skip
+    document = both.to_dict()
+    assert document["counts"] == both.counts == {
+        name: int(name == "clock-condition") for name in RULES
+        if name in JOURNAL_RULES | {"peer-choice"}
+    }  # fmt: skip
+    assert [(each["run"], each["process"]) for each in document["violations"]] == [("two", "B")]
+    assert [(each["run"], each["rule"]) for each in document["unknowns"]] == [
+        ("two", "process-order")
+    ]
+    assert document["remarks"] == ["two: the log of A breaks off at A:3"]
+    assert [(each["run"], each["verdict"], each["events"]) for each in document["runs"]] == [
+        ("one", "holds", 12), ("two", "violated", 11),
+    ]  # fmt: skip
+    assert (document["events"], document["in_flight"], document["unread_lines"]) == (23, 1, [])
+
+
+def test_a_log_to_which_no_chosen_rule_applies_cannot_be_judged(tmp_path: Path) -> None:
+    table(tmp_path, "process clock", "A 1")
+    path = tmp_path / "log.csv"
+    with pytest.raises(NothingJudgedError) as caught:
+        judge_path(path, only=["fifo", "due"])
+    assert str(caught.value) == (
+        f"{path}: there is nothing to judge: no chosen rule applies (fifo, due)"
+    )
+    with pytest.raises(NothingJudgedError, match=r"applies \(none was chosen\)$"):
+        judge_path(path, only=["fifo"], without=["fifo"])
+
+
+def test_a_send_to_every_peer_is_one_to_each_of_them(tmp_path: Path) -> None:
+    """However the columns say it: a set of targets, or EVERY_PEER."""
+    history = table(
+        tmp_path,
+        "process clock kind sender stamp targets",
+        """
+        A 1 send - - B,C
+        A 2 send - - B,C
+        B 1 internal - - -
+        B 3 receive A 2 -
+        C 1 internal - - -
+        C 2 receive A 1 -
+        """,
+    )
+    target = history.trace.columns.target
+    assert target is not None
+    every = np.where(target == SET_FIRST, EVERY_PEER, target)
+    assert sorted(every.tolist()) == [NO_TARGET] * 4 + [EVERY_PEER] * 2
+    columns = history.trace.columns._replace(target=every)
+    for trace in (history.trace, history.trace.replace(columns=columns, sets=())):
+        verdict = driftlab.History(trace).check()
+        assert verdict.in_flight == 2
+        assert [tuple(each) for each in reported(verdict)] == [
+            ("send-to-all", "A:0", 2, "reaches B and C",
+             "never reached B, though a later message did", "A:0 A:1"),
+        ]  # fmt: skip
+
+
+def test_entries_of_no_process_are_left_out_of_a_table_of_timestamps() -> None:
+    starts, entries = np.array([0, 2, 2, 5]), np.array([0, 2, -1, 1, 0])
+    held = Timestamps("vector", starts, entries, np.array([7, 9, 9, 4, 3]))
+    assert timestamp_table(held, np.array([2, 1, 0]), 2).tolist() == [[3, 4], [0, 0], [7, 0]]
+    assert timestamp_table(held, np.array([], np.int64), 2).tolist() == []
+    assert is_stamped(held).tolist() == [True, False, True]
+    own = own_entries(held, np.array([0, 1, 2]), np.array([0, 0, 1]))
+    assert own.tolist() == [7, 0, 4]
