@@ -66,6 +66,15 @@ def build_history(
     processes: int, events: Sequence[DrawnEvent], unknown: Sequence[int] = ()
 ) -> DrawnHistory:
     """Put events into a trace; those of `unknown` also received a message without a send."""
+    row, trace, messages = build_trace(processes, events, unknown)
+    past = happened_before(events)
+    return DrawnHistory(tuple(events), tuple(row.tolist()), past, trace, messages)
+
+
+def build_trace(
+    processes: int, events: Sequence[DrawnEvent], unknown: Sequence[int] = ()
+) -> tuple[IntArray, Trace, Messages]:
+    """Do the same without the past of each event, in time linear in events."""
     process = np.array([event.process for event in events], np.int64)
     order = np.argsort(process, kind="stable")
     row = np.empty(len(events), np.int64)
@@ -90,9 +99,7 @@ def build_history(
     sender = np.full(len(events), NOBODY, np.int32)
     trace = Trace([f"P{place}" for place in range(processes)], starts, Columns(kind, time_ns=times))
     messages = Messages(source, sender, extra_receives, extra_sends)
-    return DrawnHistory(
-        tuple(events), tuple(row.tolist()), happened_before(events), trace, messages
-    )
+    return row, trace, messages
 
 
 def happened_before(events: Sequence[DrawnEvent]) -> tuple[frozenset[int], ...]:

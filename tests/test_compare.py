@@ -35,7 +35,14 @@ from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.model.columns import EVERY_PEER, MISSING, NO_TARGET, SET_FIRST, from_rows
 from driftlab.model.random_streams import mix
-from tests.drawn_histories import DrawnEvent, DrawnHistory, build_history, histories, present
+from tests.drawn_histories import (
+    DrawnEvent,
+    DrawnHistory,
+    build_history,
+    build_trace,
+    histories,
+    present,
+)
 
 Less = Callable[[int, int], bool]  # of two drawn events
 
@@ -388,8 +395,8 @@ def test_a_wilson_interval_is_that_of_the_tables() -> None:
 
 def two_processes(events: int) -> tuple[Trace, Messages]:
     """Return events of two processes that never speak, one after the other in time."""
-    history = build_history(2, [DrawnEvent(at % 2, (), at) for at in range(events)])
-    return history.trace, history.messages
+    _, trace, messages = build_trace(2, [DrawnEvent(at % 2, (), at) for at in range(events)])
+    return trace, messages
 
 
 def test_all_pairs_are_looked_at_up_to_a_number_of_events_and_then_a_sample() -> None:

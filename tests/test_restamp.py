@@ -1,9 +1,14 @@
 """Clocks computed afterwards are those that a run would have kept, whatever the log."""
 
+import codecs
+import gzip
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,16 +16,28 @@ from hypothesis import strategies as st
 import driftlab
 from driftlab.analysis import restamp as restamp_module
 from driftlab.analysis.restamp import (
+    EVENTS_ONE_BY_ONE_MAX,
+    NUMBERS_MAX,
     RestampError,
     causal_order,
     compute_timestamps,
+    count_differing,
+    count_unknown_receives,
     issue_timestamps,
     lamport_clocks,
+    numbers_per_timestamp,
+    physical_times_ns,
+    recompute_lamport,
+    require_computable,
     restamp,
+    restamped_messages,
+    timestamps_as_text,
+    zero_timestamp_text,
 )
 from driftlab.api.replay_and_twin import replay_runs
 from driftlab.api.write_restamped import OutputError, write_restamped
 from driftlab.cli.main import main
+from driftlab.cli.restamp import EVENTS_SHOWN
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import UNMATCHED, Messages
@@ -28,8 +45,15 @@ from driftlab.history.trace import Trace
 from driftlab.history.vector_times import CycleError
 from driftlab.jit import Loop
 from driftlab.journal.run_folder import RunFolderError
-from driftlab.model.columns import Columns
-from tests.drawn_histories import DrawnEvent, DrawnHistory, build_history, histories, present
+from driftlab.model.columns import MISSING, NOBODY, Columns, from_rows
+from tests.drawn_histories import (
+    DrawnEvent,
+    DrawnHistory,
+    build_history,
+    build_trace,
+    histories,
+    present,
+)
 
 FURTHER = [name for name in CLOCKS if name != "lamport"]
 LOOPS = [name for name, value in vars(restamp_module).items() if isinstance(value, Loop)]
@@ -283,8 +307,6 @@ def test_payloads_and_what_was_recorded_stay(tmp_path: Path) -> None:
 def test_events_are_written_with_their_timestamps(
     suffix: str, folder: Path, tmp_path: Path
 ) -> None:
-    import polars as pl
-
     history = driftlab.read(folder).restamp("vector")
     out = tmp_path / f"events.{suffix}"
     write_restamped(history, "vector", out, folder)
@@ -292,6 +314,271 @@ def test_events_are_written_with_their_timestamps(
     assert frame["timestamp"].to_list() == history.trace.timestamp_texts()
     with pytest.raises(OutputError, match="exists and is not overwritten"):
         write_restamped(history, "vector", out, folder)
+
+
+# Exact values of a small history: A0 sends to B1 and to C0; B0 and C0 are first events
+
+
+def small_history() -> DrawnHistory:
+    return build_history(
+        3, [DrawnEvent(0, (), 70), DrawnEvent(1, (), 50), DrawnEvent(1, (0,), 60),
+            DrawnEvent(2, (0,), 90), DrawnEvent(1, (3, 2), 80), DrawnEvent(0, (), 71)],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("clock", "expected"),
+    [
+        ("lamport", ["1", "2", "1", "2", "3", "2"]),
+        ("vector", ["1.0.0", "2.0.0", "0.1.0", "1.2.0", "1.3.1", "1.0.1"]),
+        ("hybrid", ["70.0", "71.0", "50.0", "70.1", "90.1", "90.0"]),
+        (
+            "matrix",
+            ["1.0.0/0.0.0/0.0.0", "2.0.0/0.0.0/0.0.0", "0.0.0/0.1.0/0.0.0", "1.0.0/1.2.0/0.0.0",
+             "1.0.0/1.3.1/1.0.1", "1.0.0/0.0.0/1.0.1"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_timestamps_of_a_small_history_are_exact(clock: str, expected: list[str]) -> None:
+    history = small_history()
+    trace = restamp(history.trace, history.messages, clock)
+    assert timestamps_as_text(trace, clock, range(6)) == expected
+    assert count_differing(trace, trace, clock) == 0
+    assert count_differing(history.trace, trace, clock) is None
+    assert numbers_per_timestamp(clock, 3) == expected[0].count(".") + (
+        1 if "/" not in expected[0] else 3
+    )
+
+
+def test_timestamps_that_differ_are_counted_each_once() -> None:
+    history = small_history()
+    right = restamp(history.trace, history.messages, "vector")
+    rows: list[dict[int, int] | None] = [
+        {0: 1}, {0: 2, 1: 9, 2: 9}, None, {0: 1, 1: 2, 2: 1}, {0: 1, 1: 3, 2: 1}, {2: 1}
+    ]  # fmt: skip
+    logged = right.replace(timestamps=from_rows("vector", rows))
+    assert count_differing(logged, right, "vector") == 4
+    assert count_differing(logged, right, "hybrid") is None
+    lamport = restamp(history.trace, history.messages, "lamport")
+    clocks = present(lamport.columns.clock).copy()
+    clocks[[1, 4]] += 1
+    wrong = lamport.replace(columns=lamport.columns._replace(clock=clocks))
+    assert count_differing(wrong, lamport, "lamport") == 2
+
+
+def test_physical_times_are_those_of_the_clocks_else_of_the_ticks() -> None:
+    trace = small_history().trace
+    columns = trace.columns._replace(due_ns=np.arange(6) * 10, late_ns=np.arange(6))
+    assert physical_times_ns(trace.replace(columns=columns)).tolist() == [70, 71, 50, 60, 80, 90]
+    columns = columns._replace(time_ns=None)
+    assert physical_times_ns(trace.replace(columns=columns)).tolist() == [0, 11, 22, 33, 44, 55]
+    columns = columns._replace(late_ns=None)
+    assert physical_times_ns(trace.replace(columns=columns)).tolist() == [0, 10, 20, 30, 40, 50]
+    due = np.array([0, 10, 20, MISSING, 40, MISSING])
+    with pytest.raises(RestampError) as caught:
+        physical_times_ns(trace.replace(columns=columns._replace(due_ns=due)))
+    assert str(caught.value) == (
+        "every event needs a time, but 2 of 6 have none, first P1's event 1"
+    )
+
+
+@pytest.mark.parametrize("events", [EVENTS_ONE_BY_ONE_MAX, EVENTS_ONE_BY_ONE_MAX + 1])
+@pytest.mark.parametrize("clock", FURTHER)
+def test_a_long_history_is_restamped_as_a_short_one(clock: str, events: int) -> None:
+    """P0 has all events but the last two: P1's, which hears of P0, and P0's, which hears of it."""
+    alone = events - 2
+    drawn = [DrawnEvent(0, (), at) for at in range(alone)]
+    drawn += [DrawnEvent(1, (alone - 1,), 0), DrawnEvent(0, (alone,), 0)]
+    _, trace, messages = build_trace(2, drawn)
+    restamped = restamp(trace, messages, clock)
+    expected = {
+        "vector": f"{alone + 1}.1",
+        "matrix": f"{alone + 1}.1/{alone}.1",
+        "hybrid": f"{alone - 1}.2",
+    }
+    assert timestamps_as_text(restamped, clock, [alone]) == [expected[clock]]
+
+
+@pytest.mark.parametrize(
+    ("clock", "processes", "most"),
+    [("vector", 1, NUMBERS_MAX), ("vector", 2, NUMBERS_MAX // 2), ("matrix", 2, NUMBERS_MAX // 4)],
+)
+def test_so_many_numbers_are_computed_and_no_more(clock: str, processes: int, most: int) -> None:
+    def trace_of(events: int) -> Trace:
+        starts = np.array([0] * processes + [events])
+        return Trace([f"P{at}" for at in range(processes)], starts, Columns(np.zeros(0, np.uint8)))
+
+    require_computable(trace_of(most), clock)
+    with pytest.raises(RestampError) as caught:
+        require_computable(trace_of(most + 1), clock)
+    numbers = NUMBERS_MAX + NUMBERS_MAX // most
+    assert str(caught.value) == (
+        f"{clock} timestamps of {most + 1} events of {processes} processes have {numbers} "
+        f"numbers; the limit is {NUMBERS_MAX}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("clock", "text"),
+    [("vector", "0.0.0"), ("matrix", "0.0.0/0.0.0/0.0.0"), ("hybrid", "-4611686018427387904.0")],
+)
+def test_receiving_the_zero_timestamp_changes_no_clock(clock: str, text: str) -> None:
+    assert zero_timestamp_text(clock, 3) == text
+    zero = CLOCKS[clock].timestamp.decode(text, 0, 3)
+    make = CLOCKS[clock].clock
+    one, other = make(1, 3), make(1, 3)
+    assert one.merge(zero, -5).encode() == other.tick(-5).encode()
+
+
+def test_restamped_lamport_messages_are_all_named_correctly() -> None:
+    messages = small_history().messages._replace(
+        stamp_before_send=frozenset({1}), stamp_per_target=np.array([3])
+    )
+    assert restamped_messages(messages, "vector") is messages
+    anew = restamped_messages(messages, "lamport")
+    assert (anew.stamp_before_send, anew.stamp_per_target.tolist()) == (frozenset(), [])
+    assert anew.source is messages.source
+
+
+def test_a_stamp_of_an_unknown_send_counts() -> None:
+    """B's first event received a message with stamp 8, whose send is lost."""
+    history = build_history(2, [DrawnEvent(1, (), 0), DrawnEvent(1, (), 0)], unknown=[0])
+    columns = history.trace.columns._replace(
+        sender=np.array([0, NOBODY]), stamp=np.array([8, MISSING])
+    )
+    trace = history.trace.replace(columns=columns)
+    assert recompute_lamport(causal_order(trace, history.messages))[0].tolist() == [9, 10]
+    anew = restamp(trace, history.messages, "lamport")
+    assert present(anew.columns.stamp).tolist() == [8, MISSING]
+    zero = trace.replace(columns=columns._replace(stamp=np.array([0, MISSING])))
+    clock, counts = recompute_lamport(causal_order(zero, history.messages))
+    assert (clock.tolist(), counts) == ([1, 2], True)
+    assert count_unknown_receives(history.messages) == 1
+
+
+# Written folders
+
+
+@pytest.mark.parametrize("clock", list(CLOCKS))
+def test_a_gzipped_journal_is_written_without_gzip(
+    clock: str, folder: Path, tmp_path: Path
+) -> None:
+    expected = tmp_path / "expected"
+    write_restamped(driftlab.read(folder).restamp(clock), clock, expected, folder)
+    for path in folder.glob("*.log"):
+        (folder / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    write_restamped(driftlab.read(folder).restamp(clock), clock, tmp_path / "anew", folder)
+    for path in sorted(expected.iterdir()):
+        assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_mark_at_the_begin_of_a_journal_is_left_out(folder: Path, tmp_path: Path) -> None:
+    """An editor put a byte order mark before the header, which must still get the clock."""
+    write_restamped(
+        driftlab.read(folder).restamp("vector"), "vector", tmp_path / "expected", folder
+    )
+    journal = folder / "A.log"
+    journal.write_bytes(codecs.BOM_UTF8 + journal.read_bytes())
+    write_restamped(driftlab.read(folder).restamp("vector"), "vector", tmp_path / "marked", folder)
+    for path in sorted((tmp_path / "expected").iterdir()):
+        assert (tmp_path / "marked" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_bytes_that_are_no_text_and_notes_stay(folder: Path, tmp_path: Path) -> None:
+    odd = b"\xff\xfe no text \r\x0b\x85\n# note of mine\n"
+    with (folder / "A.log").open("ab") as file:
+        file.write(odd)
+    write_restamped(driftlab.read(folder).restamp("vector"), "vector", tmp_path / "anew", folder)
+    assert (tmp_path / "anew" / "A.log").read_bytes().endswith(odd)
+
+
+def test_a_line_too_long_to_be_read_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = driftlab.read(folder).restamp("vector")
+    with (folder / "A.log").open("ab") as file:
+        file.write(b"#" + b"x" * 3000 + b"\n")
+    monkeypatch.setattr("driftlab.journal.files.LINE_BYTES_MAX", 2000)
+    monkeypatch.setattr("driftlab.journal.files._chunks", small_chunks)
+    with pytest.raises(OutputError, match=r"A\.log: a line is longer than .*; --out out\.parquet"):
+        write_restamped(history, "vector", tmp_path / "out", folder)
+    assert not (tmp_path / "out").exists()
+
+
+def small_chunks(path: Path, size: int) -> Iterator[bytes]:
+    """Give a file in small pieces, so that a long line does not fit into one."""
+    content = path.read_bytes()
+    yield from (content[at : at + 700] for at in range(0, len(content), 700))
+
+
+def test_a_journal_that_changed_since_it_was_read_is_refused(folder: Path, tmp_path: Path) -> None:
+    history = driftlab.read(folder).restamp("vector")
+    journal = folder / "A.log"
+    lines = journal.read_text().splitlines(keepends=True)
+    at = next(at for at, line in enumerate(lines) if "\t" in line and line.split("\t")[10] == "-\n")
+    lines[at] = lines[at].replace("\t-\n", "\tB:1,B:2\n")
+    journal.write_text("".join(lines))
+    with pytest.raises(OutputError, match=r"A\.log is not what was read: 2 messages"):
+        write_restamped(history, "vector", tmp_path / "out", folder)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_named(folder: Path, tmp_path: Path) -> None:
+    history = driftlab.read(folder).restamp("vector")
+    with pytest.raises(OutputError, match=r"cannot write .*none/out\.csv: No such file"):
+        write_restamped(history, "vector", tmp_path / "none" / "out.csv", folder)
+
+
+def test_lists_are_written_to_csv_as_in_journals(folder: Path, tmp_path: Path) -> None:
+    history = driftlab.read(folder).restamp("vector")
+    write_restamped(history, "vector", tmp_path / "out.csv", folder)
+    targets = pl.read_csv(tmp_path / "out.csv")["targets"].to_list()
+    expected = [",".join(each) for each in history.events["targets"].to_list()]
+    assert [each or "" for each in targets] == expected
+    assert any("," in each for each in expected)
+
+
+# The command
+
+
+def test_the_command_prints_the_first_events_and_what_is_left(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["restamp", str(folder), "--clock", "lamport", "--json"]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    first = plain.pop("first")
+    assert plain == {
+        "clock": "lamport", "events": 200, "unknown": 0, "holes": 0, "differ": 0, "out": None
+    }  # fmt: skip
+    assert len(first) == EVENTS_SHOWN
+    assert first[0].keys() == {"process", "index", "kind", "sender", "timestamp"}
+    frame = driftlab.read(folder).events.sort("due_ns", maintain_order=True)[:EVENTS_SHOWN]
+    shown = [(each["process"], each["index"], each["timestamp"]) for each in first]
+    expected = zip(frame["process"], frame["index"], frame["clock"].cast(str), strict=True)
+    assert shown == list(expected)
+    assert main(["restamp", str(folder), "--clock", "lamport"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[EVENTS_SHOWN + 2 :] == [
+        "… and 188 more events",
+        "",
+        "differ     0 of 200 from what was logged",
+        f"all        driftlab restamp {folder} --clock lamport --out DIR | FILE.parquet | FILE.csv",
+    ]
+
+
+def test_the_command_reports_gaps_and_unknown_sends(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = folder / "B.log"
+    lines = journal.read_text().splitlines(keepends=True)
+    events = [at for at, line in enumerate(lines) if "\tsend\t" in line]
+    del lines[events[2]]
+    journal.write_text("".join(lines))
+    assert main(["restamp", str(folder), "--clock", "vector"]) == 0
+    said = capsys.readouterr().out
+    assert "\nunknown    1 receive of a message whose send is not in the log; " in said
+    assert "\ngaps       1 place where events are missing, which no clock counts\n" in said
 
 
 # What cannot be

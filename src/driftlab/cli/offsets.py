@@ -2,12 +2,14 @@
 
 import argparse
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from driftlab.analysis.offsets import Bounds, MachineOffset, Offsets
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.text_table import counted, table
+
+if TYPE_CHECKING:  # SciPy is imported once the log has been read: an error comes at once
+    from driftlab.analysis.offsets import Bounds, MachineOffset, Offsets
 
 NS_PER_MS: Final = 1_000_000
 MESSAGES_SHOWN_MAX: Final = 4  # of those that contradict each other
@@ -23,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(offsets: Offsets) -> None:
+def _show(offsets: "Offsets") -> None:
     is_known = any(each.truth is not None for each in offsets.machines)
     heads = [
         "machine", "offset, ms\nfrom", "\nto", "\nestimate", "skew, ppm\nfrom", "\nto",
@@ -55,20 +57,20 @@ def _show(offsets: Offsets) -> None:
             print(_contradiction(each))
 
 
-def _bounds_cells(bounds: Bounds, unit: int, digits: int) -> list[str]:
+def _bounds_cells(bounds: "Bounds", unit: int, digits: int) -> list[str]:
     low = "-∞" if bounds.low is None else f"{bounds.low / unit:.{digits}f}"
     high = "∞" if bounds.high is None else f"{bounds.high / unit:.{digits}f}"
     estimate = "-" if bounds.estimate is None else f"{bounds.estimate / unit:.{digits}f}"
     return [low, high, estimate]
 
 
-def _truth_cells(machine: MachineOffset) -> list[str]:
+def _truth_cells(machine: "MachineOffset") -> list[str]:
     if machine.truth is None:
         return ["-", "-"]
     return [f"{machine.truth.offset_ns / NS_PER_MS:.3f}", f"{machine.truth.skew_ppm:.1f}"]
 
 
-def _contradiction(machine: MachineOffset) -> str:
+def _contradiction(machine: "MachineOffset") -> str:
     shown = [
         f"{send[0]} {send[1]} -> {found[0]} {found[1]}"
         for send, found in machine.contradiction[:MESSAGES_SHOWN_MAX]
