@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.foreign import Execution, read_log, write_log
-from driftlab.foreign.clock_values import natural_key
-from driftlab.foreign.fields import canonical_host, known_fields, target_names, times
+from driftlab.foreign.clock_values import natural_key, read_clock
+from driftlab.foreign.fields import (
+    canonical_host,
+    known_fields,
+    message_numbers,
+    target_names,
+    times,
+)
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import KINDS, MISSING
@@ -401,3 +407,33 @@ def test_a_table_may_have_a_lamport_clock_beside_its_vectors(tmp_path: Path) -> 
     assert trace.timestamp_texts() == ["1.0", "1.1", "0.2", None]
     trace = read_one(put(tmp_path, "host;clock;vector\nA;1;1.0\nB;2;1.1\n"))
     assert (values(trace, "clock"), trace.timestamp_texts()) == ([1, 2], ["1.0", "1.1"])
+
+
+def test_names_of_messages_that_differ_are_different_names(tmp_path: Path) -> None:
+    """`01` and `1` would be one number."""
+    rows = "A,send,01\nA,send,1\nB,receive,1\nB,receive,01\nB,receive,+1\n"
+    trace = read_one(put(tmp_path, f"host,kind,message\n{rows}"))
+    assert edges_of(trace) == {(("A", 1), ("B", 0)), (("A", 0), ("B", 1))}
+    numbers = message_numbers([["7", None, "-8"], ["9", "7"]])
+    assert [column.tolist() for column in numbers] == [[7, MISSING, -8], [9, 7]]
+
+
+@pytest.mark.parametrize(
+    ("text", "clock"),
+    [
+        ('{"A":1}', {"A": 1}),
+        (r"{\"A\":1}", {"A": 1}),
+        (r'"{\"A\":1}"', {"A": 1}),
+        (r'"\"{\\\"A\\\":1}\""', {"A": 1}),
+        ("{'A':1}", {"A": 1}),
+        ("{}", {}),
+        (" 7 ", 7),
+        ("-7.00", -7),
+        (7.0, 7),
+        ("-", None),
+        (float("nan"), None),
+        ({"A": 0}, {"A": 0}),
+    ],
+)
+def test_a_clock_is_read_in_any_form(text: object, clock: object) -> None:
+    assert read_clock(text) == clock
