@@ -409,3 +409,88 @@ def test_the_files_order_does_not_matter_where_all_times_differ(
     events = list(program.events)
     draw.shuffle(events)
     check(program, events)
+
+
+def named(kind: str, name: str, pid: int, tid: int) -> Event:
+    return {"ph": "M", "name": f"{kind}_name", "pid": pid, "tid": tid, "args": {"name": name}}
+
+
+@pytest.mark.parametrize(
+    ("names", "threads", "expected"),
+    [
+        ([], [(1, 1)], ["process 1"]),
+        ([], [(1, 1), (1, 2)], ["process 1 thread 1", "process 1 thread 2"]),
+        ([named("process", "P", 1, 0)], [(1, 1), (2, 1)], ["P", "process 2"]),
+        ([named("process", "P", 1, 0)], [(1, 1), (1, 2)], ["P thread 1", "P thread 2"]),
+        ([named("thread", "T", 1, 2)], [(1, 1), (1, 2)], ["process 1 thread 1", "T"]),
+        ([named("thread", "T", 1, 1), named("thread", "T", 2, 1)], [(1, 1), (2, 1)],
+         ["T 1/1", "T 2/1"]),
+        ([named("process", "five", 1, 5), named("process", "zero", 1, 0)], [(1, 1)], ["zero"]),
+        ([named("process", "zero", 1, 0), named("process", "five", 1, 5)], [(1, 1)], ["zero"]),
+        ([named("process", "five", 1, 5), named("process", "six", 1, 6)], [(1, 1)], ["five"]),
+        ([named("process", "P", 1, 0) | {"args": {"name": 7}}], [(1, 1)], ["process 1"]),
+        ([named("process", "P", 1, 0) | {"args": None}], [(1, 1)], ["process 1"]),
+        ([named("process_sort", "P", 1, 0)], [(1, 1)], ["process 1"]),
+    ],
+)  # fmt: skip
+def test_every_thread_has_a_name_of_its_own(
+    tmp_path: Path, names: list[Event], threads: list[tuple[int, int]], expected: list[str]
+) -> None:
+    trace = read(tmp_path, *names, *(whole("x", tid, 1, pid=pid) for pid, tid in threads))
+    assert list(trace.names) == expected
+    assert reasons(trace) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "clock"),
+    [
+        ({"lamport": 0}, 0),
+        ({"lamport": 2**63 - 1}, 2**63 - 1),
+        ({"lamport": 2**63}, None),
+        ({"lamport": -1}, None),
+        ({"lamport": 1.5}, None),
+        ({"lamport": True}, None),
+        ({"lamport": 3, "lamport_clock": 4}, 3),
+        ({"logical time": 4}, 4),
+        ({"vector": 4}, 4),
+        ({"ticks": 4}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_a_logical_clock_among_the_arguments_is_a_whole_number(
+    tmp_path: Path, args: object, clock: int | None
+) -> None:
+    column = read(tmp_path, whole("x", 1, 1, args=args)).columns.clock
+    assert (None if column is None else column.tolist()) == (None if clock is None else [clock])
+
+
+def test_the_arguments_are_kept_as_text(tmp_path: Path) -> None:
+    trace = read(tmp_path, whole("x", 1, 1, args={"é": [1.50]}), whole("y", 1, 2, args={}))
+    assert trace.texts == {"event": ["x", "y"], "args": ['{"é": ["1.5"]}', None]}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("5", "is not a trace in JSON"),
+        ("{}", "has no list named traceEvents"),
+        ('{"traceEvents": 1}', "has no list named traceEvents"),
+        ('{"a" 1}', "is not JSON: no colon after a name"),
+        ('[{"ph":"X","ts":1},{]', "is not JSON, or breaks off; nothing after it is read"),
+        ("[" + "[" * 100_000, "is nested too deep, or breaks off; nothing after it is read"),
+        ('[1, {"ph": 2}]', "is not a trace event: it has no ph"),
+    ],
+)
+def test_what_is_not_a_trace_is_reported_with_its_reason(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text("[" + '{"ph":"X","ts":0},' + text[1:] if text[0] == "[" else text)
+    if text[0] == "[":
+        (trace,) = read_log(path, format="chrome")
+        assert {one.reason for one in trace.unread} == {reason}
+        return
+    with pytest.raises(driftlab.DriftlabError) as error:
+        read_log(path, format="chrome")
+    assert f"x.json: no record could be read; line 1: {reason}" in str(error.value)

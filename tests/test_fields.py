@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.foreign import Execution, read_log, write_log
-from driftlab.foreign.clock_values import natural_key
-from driftlab.foreign.fields import times
+from driftlab.foreign.clock_values import natural_key, read_clock
+from driftlab.foreign.fields import (
+    canonical_host,
+    known_fields,
+    message_numbers,
+    target_names,
+    times,
+)
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import KINDS, MISSING
@@ -330,3 +336,104 @@ def test_a_text_with_a_zero_reads_back_as_text(tmp_path: Path, format: str) -> N
     back = read_one(tmp_path / name, format=format)
     assert back.texts["event"] == ["x\0y" if format == "tracing" else r"x\u0000y"]
     assert list(back.names) == [r"a\u0000"]
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("A", ["A"]),
+        ("A, B", ["A", "B"]),
+        ("A; B|C+D", ["A", "B", "C", "D"]),
+        ("A, B and C", ["A", "B", "C"]),
+        ("A and", ["A", "and"]),  # of two names, `and` may be one
+        ("['A', 'B']", ["A", "B"]),
+        ('["A b", "C, d"]', ["A b", "C, d"]),
+        ("[1, 2]", ["1", "2"]),
+        (["A b", 2], ["A b", "2"]),
+        (7, ["7"]),
+        (" ALL ", None),
+        ("*", None),
+        ("broadcast", None),
+        ("-", []),
+        ("", []),
+        (None, []),
+        (float("nan"), []),
+    ],
+)
+def test_targets_are_names_in_any_form(value: object, names: list[str] | None) -> None:
+    assert target_names(value) == names
+
+
+def test_a_field_is_known_by_its_first_name_and_kept_by_its_others() -> None:
+    known, others = known_fields({"Process": ["a"], "host": ["b"], "x": ["c"], "T O": ["d"]})
+    assert known == {"host": ["b"], "targets": ["d"]}
+    assert others == {"Process": ["a"], "x": ["c"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "found"),
+    [
+        ("1", ["1", "1.0"], "1"),
+        ("1.0", ["1"], "1"),
+        ("1", ["1.0"], "1.0"),
+        ("v.0", ["v"], "v.0"),
+        ("v", ["v.0"], "v"),
+        ("2", ["1"], "2"),
+    ],
+)
+def test_a_peer_may_write_a_name_that_is_a_number_with_a_point(
+    name: str, names: list[str], found: str
+) -> None:
+    assert canonical_host(name, names) == found
+
+
+def test_a_log_with_an_index_in_some_records_stays_in_its_own_order(tmp_path: Path) -> None:
+    trace = read_one(put(tmp_path, "host,index,event\nA,2,a\nA,,b\nA,1,c\n"))
+    assert trace.texts["event"] == ["a", "b", "c"]
+    trace = read_one(put(tmp_path, "host,index,event\nA,2,a\nA,0,b\nA,1,c\n"))
+    assert trace.texts["event"] == ["b", "c", "a"]
+
+
+def test_a_record_without_a_process_is_unread(tmp_path: Path) -> None:
+    trace = read_one(put(tmp_path, "host,clock\nA,1\n,2\nNone,3\nA,4\n"))
+    assert unread(trace) == [(3, "names no process"), (4, "names no process")]
+    assert (list(trace.names), values(trace, "clock")) == (["A"], [1, 4])
+
+
+def test_a_table_may_have_a_lamport_clock_beside_its_vectors(tmp_path: Path) -> None:
+    rows = 'A;1;{"A":1}\nB;2;{"A":1,"B":1}\nB;;{"B":2}\nB;4;\n'
+    trace = read_one(put(tmp_path, f"host;clock;vector\n{rows}"))
+    assert values(trace, "clock") == [1, 2, MISSING, 4]
+    assert trace.timestamp_texts() == ["1.0", "1.1", "0.2", None]
+    trace = read_one(put(tmp_path, "host;clock;vector\nA;1;1.0\nB;2;1.1\n"))
+    assert (values(trace, "clock"), trace.timestamp_texts()) == ([1, 2], ["1.0", "1.1"])
+
+
+def test_names_of_messages_that_differ_are_different_names(tmp_path: Path) -> None:
+    """`01` and `1` would be one number."""
+    rows = "A,send,01\nA,send,1\nB,receive,1\nB,receive,01\nB,receive,+1\n"
+    trace = read_one(put(tmp_path, f"host,kind,message\n{rows}"))
+    assert edges_of(trace) == {(("A", 1), ("B", 0)), (("A", 0), ("B", 1))}
+    numbers = message_numbers([["7", None, "-8"], ["9", "7"]])
+    assert [column.tolist() for column in numbers] == [[7, MISSING, -8], [9, 7]]
+
+
+@pytest.mark.parametrize(
+    ("text", "clock"),
+    [
+        ('{"A":1}', {"A": 1}),
+        (r"{\"A\":1}", {"A": 1}),
+        (r'"{\"A\":1}"', {"A": 1}),
+        (r'"\"{\\\"A\\\":1}\""', {"A": 1}),
+        ("{'A':1}", {"A": 1}),
+        ("{}", {}),
+        (" 7 ", 7),
+        ("-7.00", -7),
+        (7.0, 7),
+        ("-", None),
+        (float("nan"), None),
+        ({"A": 0}, {"A": 0}),
+    ],
+)
+def test_a_clock_is_read_in_any_form(text: object, clock: object) -> None:
+    assert read_clock(text) == clock

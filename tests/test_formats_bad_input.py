@@ -13,7 +13,7 @@ import pytest
 
 from driftlab.errors import DriftlabError
 from driftlab.foreign import Execution, log_file, read_log, write_log
-from driftlab.foreign.log_file import LogFile
+from driftlab.foreign.log_file import HEAD_BYTES, LogFile
 from driftlab.foreign.text_log import (
     PatternError,
     PatternTimeError,
@@ -365,3 +365,53 @@ def test_a_file_whose_first_bytes_were_seen_is_read_on(tmp_path: Path) -> None:
     assert log.first_bytes.startswith(b"host")
     (tmp_path / "x.csv").unlink()
     assert [list(trace.names) for trace in read_log(log)] == [["a"]]
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 5, 64])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-8"])
+@pytest.mark.parametrize("is_gzipped", [True, False])
+def test_a_text_does_not_depend_on_the_blocks_that_it_is_read_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, encoding: str, is_gzipped: bool
+) -> None:
+    text = "é\r\n\nx\ry\r\n"
+    content = text.encode(encoding)
+    if is_gzipped and block == 1:
+        return  # two bytes are needed to see that
+    (tmp_path / "x.log.gz").write_bytes(gzip.compress(content) if is_gzipped else content)
+    monkeypatch.setattr(log_file, "BLOCK_BYTES", block)
+    log = LogFile(tmp_path / "x.log.gz")
+    assert log.head == "é\n\nx\ny\n"
+    assert (log.process, log.plain_name, log.is_gzipped) == ("x", "x.log", is_gzipped)
+    found = log.read_text()
+    assert found.text == "é\n\nx\ny\n"
+    assert found.encoding == {
+        "utf-8-sig": "utf-8",
+        "utf-16": "utf-16-le",
+        "utf-32": "utf-32-le",
+    }.get(encoding, encoding)
+    assert found.line_ends.tolist() == [1, 2, 4, 6]
+    assert [found.line_of(place) for place in range(8)] == [1, 1, 2, 3, 3, 4, 4, 5]
+    assert list(found.numbered_lines()) == [(1, "é"), (3, "x"), (4, "y")]
+
+
+def test_the_head_is_as_long_as_what_was_read_of_it(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("\n" * HEAD_BYTES + "a" * (HEAD_BYTES + 5))
+    assert LogFile(tmp_path / "x").head == "a" * HEAD_BYTES
+    (tmp_path / "x").write_text(" \n" * HEAD_BYTES)
+    assert LogFile(tmp_path / "x").head == ""
+    (tmp_path / "x").write_text("\r\n" * HEAD_BYTES + "a\r\nb")
+    assert LogFile(tmp_path / "x").head == "a\nb"
+    (tmp_path / "x").write_bytes(gzip.compress(b"\n" * 3 * HEAD_BYTES + b"a\r\nb"))
+    assert LogFile(tmp_path / "x").head == "a\nb"
+
+
+def test_an_unread_line_beside_a_delimiter_is_counted_once(tmp_path: Path) -> None:
+    """Emptied lines may be part of what a delimiter matches."""
+    path = tmp_path / "A-Log.txt"
+    record = b'A {"A":1}\nx\n'
+    parts = [b"\xff\n", b"=== Execution #a ===\n", record, b"\n\xff\n\n\xff\n",
+             b"=== Execution #b ===\n\xff\n", record, b"\xff\n"]  # fmt: skip
+    path.write_bytes(b"".join(parts))
+    one, other = read_log(path, format="govector")
+    assert [one.line for one in one.unread] == [1, 6, 8]
+    assert [one.line for one in other.unread] == [10, 13]

@@ -1,5 +1,6 @@
 """What stands in a folder is found: each run is read as itself, and nothing is passed over."""
 
+import gc
 import gzip
 import os
 import shutil
@@ -204,6 +205,46 @@ def test_files_that_a_pattern_describes_may_hold_any_lines_where_no_clock_tells(
         (tmp_path / name).write_text("A 1 begins\nB 1 begins\n")
     pattern = r"(?<host>\S+) (?<clock>\d+) (?<event>.*)"
     assert "process A has events in x.1 and in x.2" in refused(tmp_path, pattern=pattern)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_one_run"),
+    [
+        ("A,1,\nA,2,\n", "A,3,\n", True),
+        ("A,1,\nA,2,\n", "A,2,\n", False),
+        ("A,1,\nA,2,\n", "A,1,\n", False),
+        ("B,9,\nA,1,\nA,,\n", "A,3,\n", False),  # the last one before has no clock
+        ("A,1,\nA,2,\n", "A,,\nA,3,\n", False),
+        ("A,,\n", "A,,\n", False),
+        ("A,1,0\nA,3,2\n", "A,2,1\n", False),  # from one file to the other and back
+        ("A,1,0\nA,2,1\n", "A,3,2\n", True),
+        ('A,"{""A"":1,""B"":9}",\nB,"{""B"":1}",\n', 'A,"{""A"":2,""B"":3}",\n', True),
+        ('A,"{""A"":1,""B"":9}",\nB,"{""B"":1}",\n', 'B,"{""A"":9,""B"":1}",\n', False),
+        ('A,"{""A"":1}",\nB,"{""B"":1}",\n', 'B,"{""A"":9}",\nB,"{""B"":3}",\n', False),
+    ],
+)
+def test_a_process_goes_on_in_the_next_file_if_its_clock_does(
+    tmp_path: Path, one: str, other: str, is_one_run: bool
+) -> None:
+    head = "host,clock,index\n" if ",0\n" in one else "host,clock,x\n"
+    (tmp_path / "1.csv").write_text(head + one)
+    (tmp_path / "2.csv").write_text(head + other)
+    if is_one_run:
+        assert len(driftlab.read(tmp_path)) == (one + other).count("\n")
+    else:
+        assert "has events in 1.csv and in 2.csv: these look like two runs" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_reading_leaves_the_garbage_collector_as_it_was(tmp_path: Path, is_on: bool) -> None:
+    (tmp_path / "x.csv").write_text("host,clock\nA,1\n")
+    was_on = gc.isenabled()
+    try:
+        (gc.enable if is_on else gc.disable)()
+        driftlab.read(tmp_path / "x.csv")
+        assert gc.isenabled() == is_on
+    finally:
+        (gc.enable if was_on else gc.disable)()
 
 
 # Journals of two runs.

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,3 +201,30 @@ def test_what_keeps_a_table_from_being_written_is_said(tmp_path: Path, format: s
         write_log([Execution("", trace)], "/dev/full", format)
     with pytest.raises(UnwritableError, match=r"cannot be written: .*directory"):
         write_log([Execution("", trace)], tmp_path, format)
+
+
+def test_a_parquet_file_of_one_process_is_read_in_a_folder_only(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        pl.DataFrame({"clock": [1, 2], "note": [name, None]}).write_parquet(
+            tmp_path / f"{name}.parquet"
+        )
+    with pytest.raises(UnreadableError) as error:
+        read_log(tmp_path / "a.parquet")
+    assert str(error.value) == (
+        f"{tmp_path}/a.parquet: no column named host or process (it has clock, note); if the file "
+        "is of one process, put the file of each, named after it, into a folder and read that "
+        "with --format parquet"
+    )
+    trace = read_one(tmp_path)
+    assert (list(trace.names), values(trace, "line")) == (["a", "b"], [1, 2, 1, 2])
+    assert trace.texts == {"note": ["a", None, "b", None]}
+
+
+def test_a_table_without_rows_or_columns_is_empty(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match=r"x\.csv: empty$"):
+        read_log(put(tmp_path, "host,clock\n"))
+    with pytest.raises(UnreadableError, match=r"x\.csv: empty$"):
+        read_log(put(tmp_path, " \n"), format="csv")
+    pl.DataFrame({"host": []}, schema={"host": pl.String}).write_parquet(tmp_path / "x.parquet")
+    with pytest.raises(UnreadableError, match=r"x\.parquet: empty$"):
+        read_log(tmp_path / "x.parquet")

@@ -85,7 +85,10 @@ class SliceStack(NamedTuple):
     reach: list[int]
 
     def around(self, time: int, place: int) -> int | None:
-        """Return the number of the innermost slice around an event, None without any."""
+        """Return the number of the innermost slice around a flow event, None without any.
+
+        `time`: the event's, in nanoseconds. `place`: where it stands in the file.
+        """
         after, high = self._after(time, place)
         if after < high and self.whole[high - 1] >= after:
             return self.slices[self.whole[high - 1]]
@@ -102,7 +105,10 @@ class SliceStack(NamedTuple):
         return None if found is None else self.slices[found]
 
     def following(self, time: int, place: int) -> int | None:
-        """Return the number of the slice that begins next; at the same time, if one does."""
+        """Return the number of the slice that begins next after a flow event; see `around`.
+
+        A slice that begins at the same time counts, wherever it stands in the file.
+        """
         after, high = self._after(time, place)
         rank = after if after < high else bisect_left(self.times, time)
         return self.slices[rank] if rank < len(self.slices) else None
@@ -119,7 +125,10 @@ class SliceStack(NamedTuple):
 def slice_stacks(
     slices: Sequence[Slice], ends: Sequence[dict[str, Any]]
 ) -> dict[Thread, SliceStack]:
-    """Return the stack of every thread. Both are in the file's order."""
+    """Return the stack of every thread.
+
+    `slices`, and `ends`, the elements of phase `E`: both in the file's order.
+    """
     of: dict[Thread, list[int]] = {}
     for number, one in enumerate(slices):
         of.setdefault(one.thread, []).append(number)
@@ -222,7 +231,12 @@ def link_flows(
     flows: Sequence[dict[str, Any]],
     bindings: Sequence[Binding],
 ) -> FlowLinks:
-    """Find the slice of every flow event, and link those of one flow."""
+    """Find the slice of every flow event, and link those of one flow.
+
+    All in the file's order: `slices`, which are the events; `ends`, the elements of
+    phase `E`; `flows`, those of phases `s`, `t` and `f`; `bindings`, the slices that
+    name a flow themselves.
+    """
     stacks = slice_stacks(slices, ends)
     links = FlowLinks([0] * len(slices), [None] * len(slices), [None] * len(slices), [])
     for stack in stacks.values():

@@ -194,7 +194,7 @@ def _from_json(text: str) -> dict[str, int]:
         except (ValueError, RecursionError):
             continue
         if isinstance(value, str):  # JSON within JSON
-            return _from_json(value) if value != text else {}
+            return _from_json(value)
         if isinstance(value, _Pairs):
             return _entries(value)
         break

@@ -205,7 +205,10 @@ def hosts(values: Sequence[Any]) -> list[str]:
 
 
 def canonical_host(name: str, names: Container[str]) -> str:
-    """Return the one of `names` that a peer means by a name: `1.0` may be `1`, or `1` `1.0`."""
+    """Return the process of `names` that a peer means by a name: `1.0` may be `1`, or `1` `1.0`.
+
+    A name that none of them has stays as it is.
+    """
     if name in names:
         return name
     other = name.removesuffix(".0") if name.endswith(".0") else f"{name}.0"

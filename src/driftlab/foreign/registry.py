@@ -35,7 +35,13 @@ Write = Callable[[Sequence[Execution], Path], None]
 
 
 class Format(NamedTuple):
-    """A format: how it is read, how it is written (None: it is not), and what it is."""
+    """A format.
+
+    read: reads the files of one log (all of a folder, or one), as options say, and
+    raises DriftlabError. write: writes executions to a path, which may become a
+    folder, and raises UnwritableError; None: the format is only read. description:
+    what it is.
+    """
 
     read: Read
     write: Write | None
@@ -114,7 +120,11 @@ def read_log(path: str | Path | LogFile, **options: Any) -> list[Trace]:
 
 
 def write_log(executions: Sequence[Execution], path: str | Path, format: str) -> None:
-    """Write executions in a format. Raises UnwritableError where it cannot hold them."""
+    """Write executions of a log.
+
+    path: the file, or the folder of a format with several files. format: one of
+    FORMATS that is written. Raises UnwritableError where it cannot hold them.
+    """
     known = FORMATS.get(format)
     if known is None or known.write is None:
         writable = ", ".join(name for name, each in FORMATS.items() if each.write)
@@ -168,7 +178,11 @@ def _logs(path: Path, options: ReadOptions, format: str | None = None) -> list[L
 
 
 def recognized_format(path: Path, options: ReadOptions) -> str:
-    """Return the format of a log, one of FORMATS. Raises UnreadableError if it is not known."""
+    """Return the format of a log, one of FORMATS, by its first file.
+
+    path: a file or a folder. options: a pattern in them makes it `text`, unless the
+    log has a pattern itself. Raises UnreadableError if the format is not known.
+    """
     logs = _logs(path, options)
     try:
         return _recognized(path, logs, options)
@@ -263,8 +277,9 @@ def _recognized_by_default_patterns(head: str) -> str | None:
 def require_one_run(folder: Path, trace: Trace, *, is_described: bool) -> None:
     """Raise UnreadableError where a process has events in several files that do not follow on.
 
-    `is_described`: the user has said what a record is; then files without clocks,
-    which cannot show it, may be of any kind.
+    `trace`: one execution of the log in `folder`. `is_described`: the user has said
+    what a record is; then files without clocks, which cannot show it, may be of any
+    kind.
     """
     file = trace.columns.file
     if file is None or not len(trace):

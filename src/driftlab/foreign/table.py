@@ -206,7 +206,10 @@ class Cells(NamedTuple):
     unread: list[UnmatchedText]
 
     def read(self, text: str, separator: str) -> None:
-        """Take in the rows of a text; there are no heads if their own row cannot be read."""
+        """Take in the rows of a text; there are no heads if their own row cannot be read.
+
+        `separator`: of columns, one character.
+        """
         csv.field_size_limit(LINE_CHARS_MAX)
         lines = _RowLines(text, separator)
         reader = csv.reader(lines, delimiter=separator)

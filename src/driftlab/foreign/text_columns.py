@@ -189,7 +189,7 @@ def escape_delimiter(delimiter: str, text: str) -> str:
 
 
 def write_text(path: Path, lines: Iterable[str]) -> None:
-    """Write lines as UTF-8. Raises UnwritableError."""
+    """Write lines, each with a line end after it, as UTF-8. Raises UnwritableError."""
     try:
         with path.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
             file.writelines(f"{line}\n" for line in lines)

@@ -194,7 +194,10 @@ def _find_delimiters(delimiter: re.Pattern[str], text: str, begin: int) -> list[
 
 
 def compile_pattern(pattern: str, needed: Iterable[str] = ()) -> re.Pattern[str]:
-    """Compile a pattern. Raises PatternError, also where it lacks one of the groups `needed`."""
+    """Compile a pattern, written as in JavaScript or Python.
+
+    `needed`: names of groups that it must have. Raises PatternError.
+    """
     if len(pattern) > PATTERN_CHARS_MAX:
         raise PatternError(f"a pattern of more than {PATTERN_CHARS_MAX:,} characters")
     try:
@@ -247,7 +250,12 @@ def _as_python(pattern: str) -> str:
 def find(
     patterns: Sequence[re.Pattern[str]], text: str, begin: int = 0, end: int | None = None
 ) -> PatternMatches:
-    """Find all records between two places, in the order of the text. Raises PatternTimeError."""
+    """Find all records in the order of the text.
+
+    `patterns`: the first takes all that it matches, the next what is left.
+    `begin`, `end`: places in the text to search between, the end if None. Raises
+    PatternTimeError.
+    """
     end = len(text) if end is None else end
     if threading.current_thread() is threading.main_thread():
         return _find(patterns, text, begin, end, SECONDS_MAX)

@@ -78,7 +78,10 @@ def build_executions(
 
 
 def build_execution(files: Sequence[Records], time_unit: str | None) -> list[Execution]:
-    """Return the one execution of a log whose format has no delimiters; see `build_executions`."""
+    """Return the one execution of a log whose format has no delimiters; see `build_executions`.
+
+    `files`: the records of each file.
+    """
     return build_executions([[LabelledRecords("", records)] for records in files], time_unit)
 
 
