@@ -1188,6 +1188,135 @@ CASES = {
         ],
         in_flight=1,
     ),
+    "lost from the last process to the first": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 internal - - -
+        A 2 receive C 1 -
+        A 3 receive B 1 -
+        A 4 receive C 3 -
+        A 5 receive C 4 -
+        B 1 send - - A
+        B 2 send - - A,C
+        C 1 send - - A
+        C 2 send - - A
+        C 3 send - - A
+        C 4 send - - A,B
+    """,
+        ),
+        violations=[
+            (
+                "lost-message",
+                "C:1",
+                10,
+                "A gets this message before that of C:2",
+                "A got only the later one",
+                "C:1 C:2",
+            ),
+        ],
+        in_flight=4,
+    ),
+    "not sent to all, by the last process": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 internal - - -
+        A 2 receive C 1 -
+        A 4 receive C 3 -
+        B 1 internal - - -
+        B 2 receive C 1 -
+        B 3 receive C 2 -
+        B 4 receive C 3 -
+        C 1 send - - A,B
+        C 2 send - - A,B
+        C 3 send - - A,B
+        C 4 send - - A,B
+    """,
+        ),
+        violations=[
+            (
+                "send-to-all",
+                "C:1",
+                10,
+                "reaches A and B",
+                "never reached A, though a later message did",
+                "C:1 C:2",
+            ),
+        ],
+        in_flight=3,
+    ),
+    "lost on two channels to one process": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 send - - C
+        A 2 send - - C
+        A 3 send - - C
+        B 1 send - - C
+        B 2 send - - C
+        B 3 send - - C
+        C 1 internal - - -
+        C 2 receive B 1 -
+        C 3 receive A 1 -
+        C 4 receive A 3 -
+        C 5 receive B 3 -
+    """,
+        ),
+        violations=[
+            (
+                "lost-message",
+                "A:1",
+                3,
+                "C gets this message before that of A:2",
+                "C got only the later one",
+                "A:1 A:2",
+            ),
+            (
+                "lost-message",
+                "B:1",
+                6,
+                "C gets this message before that of B:2",
+                "C got only the later one",
+                "B:1 B:2",
+            ),
+        ],
+        in_flight=2,
+    ),
+    "overtaken on two channels to one process": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 send - - C
+        A 2 send - - C
+        B 1 send - - C
+        B 2 send - - C
+        C 1 internal - - -
+        C 3 receive B 2 -
+        C 4 receive A 2 -
+        C 5 receive B 1 -
+        C 6 receive A 1 -
+    """,
+        ),
+        violations=[
+            (
+                "fifo",
+                "C:3",
+                9,
+                "the message of B:0 before that of B:1, which was sent later",
+                "the message of B:0 after that of B:1",
+                "B:0 B:1 C:3",
+            ),
+            (
+                "fifo",
+                "C:4",
+                10,
+                "the message of A:0 before that of A:1, which was sent later",
+                "the message of A:0 after that of A:1",
+                "A:0 A:1 C:4",
+            ),
+        ],
+    ),
 }
 
 

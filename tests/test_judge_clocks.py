@@ -770,6 +770,31 @@ CASES = {
         },
         in_flight=2,
     ),
+    "one step for each target of a first event, after a wrong last clock of another process": Case(
+        {
+            "A": """
+            internal - - - 1 0 -
+            internal - - - 3 0 -
+        """,
+            "B": """
+            send - - A,C 2 0 -
+            internal - - - 3 0 -
+        """,
+            "C": "internal - - - 1 0 -",
+        },
+        violations=[
+            ("lamport-step", "A:1", 4, "clock 1 + 1 = 2", "clock 3", "A:0 A:1"),
+            (
+                "send-to-all",
+                "B:0",
+                3,
+                "one step, from 0 to 1, and one stamp, 1, to A and C",
+                "clock 2",
+                "B:0",
+            ),
+        ],
+        in_flight=2,
+    ),
 }
 
 

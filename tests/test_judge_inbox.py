@@ -694,6 +694,124 @@ CASES = {
         ],
         in_flight=1,
     ),
+    "inboxes of two processes, wrong in the second": Case(
+        {
+            **WAITING,
+            "C": """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        internal - - - 4 0 -
+        receive D 2 - 5 1 D:1,D:2
+        receive D 1 - 6 0 -
+        internal - - - 7 5 -
+    """,
+            "D": """
+        send - - C 1 0 -
+        send - - C 2 0 -
+        internal - - - 3 0 -
+    """,
+        },
+        violations=[
+            (
+                "inbox-order",
+                "C:5",
+                8,
+                "taken before the message from D with clock 2, which was found later",
+                "taken after it",
+                "D:0 C:5",
+            ),
+            ("queue", "C:6", 9, "queue 0", "queue 5", "C:5 C:6"),
+        ],
+    ),
+    "three taken at once in the second of two inboxes": Case(
+        {
+            **WAITING,
+            "C": """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        receive D 3 - 4 0 D:1,D:2,D:3
+        internal - - - 5 0 -
+    """,
+            "D": """
+        send - - C 1 0 -
+        send - - C 2 0 -
+        send - - C 3 0 -
+    """,
+        },
+        violations=[
+            (
+                "one-operation",
+                "C:3",
+                6,
+                "one message taken, the one at the front",
+                "2 messages in front of it taken too, or passed over",
+                "C:3",
+            ),
+        ],
+        in_flight=2,
+    ),
+    "two passed over that still wait, in the second of two inboxes": Case(
+        {
+            **WAITING,
+            "C": """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        receive D 3 - 4 2 D:1,D:2,D:3
+    """,
+            "D": """
+        send - - C 1 0 -
+        send - - C 2 0 -
+        send - - C 3 0 -
+    """,
+        },
+        violations=[
+            (
+                "inbox-order",
+                "C:3",
+                6,
+                "the message at the front of the inbox",
+                "a message behind one that still waits",
+                "D:2 C:3",
+            ),
+        ],
+        in_flight=2,
+    ),
+    "a receive before its arrival as the first of the second inbox": Case(
+        {
+            **WAITING,
+            "C": """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        receive D 1 - 3 0 -
+        receive D 2 - 4 1 D:1,D:2
+    """,
+            "D": """
+        send - - C 1 0 -
+        send - - C 2 0 -
+    """,
+        },
+        violations=[
+            (
+                "inbox-order",
+                "C:2",
+                5,
+                "a message that was found at this tick or before",
+                "its message was not found by then",
+                "D:0 C:2",
+            ),
+            (
+                "inbox-order",
+                "C:3",
+                6,
+                "the message at the front of the inbox",
+                "a message behind one that still waits",
+                "D:1 C:3",
+            ),
+        ],
+    ),
 }
 
 
