@@ -2,6 +2,7 @@
 
 import pickle
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.errors import DriftlabError
+from driftlab.journal.run_folder import RunFolderError, join_run_folder
 from driftlab.model.random_streams import DIE_BITS
 from driftlab.scenario.builtin import BUILT_IN
 from driftlab.scenario.scenario import Scenario, default_name
@@ -595,3 +597,19 @@ def test_a_drawn_graph_stays_the_same_for_ever() -> None:
     assert scenario.neighbours(1) == (
         (1, 3, 5), (0, 4, 5), (3, 4, 5), (0, 2, 4), (1, 2, 3), (0, 1, 2),
     )  # fmt: skip
+
+
+def test_a_run_folder_is_joined_by_the_same_scenario_whatever_the_layout_of_its_file(
+    tmp_path: Path,
+) -> None:
+    """Earlier versions wrote each list on one line; a person may write comments."""
+    scenario = Scenario(rates=[6, 3, 1], seed=5)
+    file = tmp_path / "scenario.toml"
+    for text in ("rates = [6, 3, 1]\nseed = 5\n", "# mine\nseed = 5\nrates = [ 6, 3.0, 1 ]\n", ""):
+        file.write_text(text)
+        join_run_folder(tmp_path, scenario)
+        assert file.read_text() == text
+    for text in ("rates = [6, 3, 1]\nseed = 6\n", "rates = [6, 3", "rates = [6, 0]\n"):
+        file.write_text(text)
+        with pytest.raises(RunFolderError, match="holds another scenario; name another folder"):
+            join_run_folder(tmp_path, scenario)
