@@ -1,7 +1,9 @@
 """The machine against a plain transcription of the rules of the assignment; effects; failures."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -348,6 +350,27 @@ def test_a_process_that_raises_is_reported_with_place_tick_and_text() -> None:
     with pytest.raises(ProcessError) as caught:
         Machine(plain_plan(), Fails).tick(4, [Message("B", 1)], 0)
     assert str(caught.value).endswith(", at tick 4: SystemExit: later and more")
+
+
+class FailsInTheLibrary(Process):
+    def idle(self) -> Effects:
+        return self.parse()
+
+    def parse(self) -> Effects:
+        json.loads("{")  # the innermost line of this file
+        return None
+
+
+def test_the_place_of_a_failure_is_the_innermost_line_of_the_process_s_own_file() -> None:
+    lines = Path(__file__).read_text().splitlines()
+    mark = "# the innermost line of this file"
+    line = next(number for number, text in enumerate(lines, 1) if text.endswith(mark))
+    with pytest.raises(ProcessError) as caught:
+        Machine(plain_plan(), FailsInTheLibrary).tick(0, [], 0)
+    text = str(caught.value)
+    assert text.startswith(f"process failed: {__file__}, line {line}, at tick 0: JSONDecodeError: ")
+    with pytest.raises(ProcessError, match="before its first tick: TypeError: "):
+        Machine(plain_plan(), lambda machine: int(machine))  # type: ignore[call-overload]
 
 
 def test_ctrl_c_is_not_a_failure_of_the_process() -> None:

@@ -46,6 +46,7 @@ def one_operation_a_tick(journal: Journal) -> None:
     for tick, entry in enumerate(journal.entries):
         event = entry.event
         assert event.tick == tick
+        assert 0 <= entry.instant.late_ns < 30_000_000_000
         queue += [(message.sender, message.stamp) for message in entry.found]
         if queue:
             sender, stamp = queue.pop(0)

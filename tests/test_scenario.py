@@ -14,7 +14,7 @@ from driftlab.journal.run_folder import RunFolderError, join_run_folder
 from driftlab.model.random_streams import DIE_BITS
 from driftlab.scenario.builtin import BUILT_IN
 from driftlab.scenario.scenario import Scenario, default_name
-from driftlab.scenario.validate import RateRange, ScenarioError
+from driftlab.scenario.validate import WAITING_MESSAGES_MAX, RateRange, ScenarioError
 
 numbers = st.one_of(st.integers(1, 10**6), st.floats(1e-6, 1e6))
 chances = st.floats(0, 0.5)
@@ -422,6 +422,10 @@ LIMITS: list[tuple[str, Any, Any, str, str | None]] = [
     ("latency", "lognormal:1,0", "lognormal:1,-0.1", "-0.1 is not allowed", SIGMAS),
     ("latency", "lognormal:1,5", "lognormal:1,5.1", "5.1 is not allowed", SIGMAS),
     ("latency", "none", "none:1", "'none:1' is not a latency", FORMS),
+    ("latency", "uniform:1..2", "gamma:1..2", "'gamma:1..2' is not a latency", FORMS),
+    ("latency", "lognormal:1,2", "gamma:1,2", "'gamma:1,2' is not a latency", FORMS),
+    ("latency", "uniform:0..0", "uniform:1", "'uniform:1' is not a latency", FORMS),
+    ("latency", "exponential:0", "exponential", "'' is not a number", LATENCY_ALLOWED),
     (
         "offset_ms",
         [1e12, 0, -1e12],
@@ -526,6 +530,10 @@ def test_keys_that_contradict_each_other_are_refused(
     assert str(caught.value) == reason
 
 
+def test_the_limit_of_waiting_messages_is_that_of_the_page() -> None:
+    assert WAITING_MESSAGES_MAX == 10_000_000
+
+
 def test_probabilities_default_to_zero_and_faces_to_ten() -> None:
     assert (Scenario().faces, Scenario().send_one, Scenario().send_all) == (10, None, None)
     one = Scenario(send_one=0.5)
@@ -596,6 +604,9 @@ def test_a_drawn_graph_stays_the_same_for_ever() -> None:
     scenario = Scenario(machines=6, topology="regular:3", seed=5)
     assert scenario.neighbours(1) == (
         (1, 3, 5), (0, 4, 5), (3, 4, 5), (0, 2, 4), (1, 2, 3), (0, 1, 2),
+    )  # fmt: skip
+    assert scenario.replace(seed=2).neighbours(1) == (  # by the first attempt
+        (1, 3, 4), (0, 4, 5), (3, 4, 5), (0, 2, 5), (0, 1, 2), (1, 2, 3),
     )  # fmt: skip
 
 
