@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from time import monotonic_ns
+from time import monotonic_ns, process_time_ns
 
 import pytest
 
@@ -248,3 +248,61 @@ def test_a_message_must_carry_a_timestamp_if_and_only_if_the_run_keeps_an_additi
     timestamp = vector("C", wire.Hello(("A",), 3, "0.1.2")).timestamp
     assert timestamp is not None
     assert timestamp.encode() == "0.1.2"
+
+
+def test_sockets_are_read_between_ticks_and_reaching_the_limit_is_recorded_once(
+    receiver: Receiver,
+) -> None:
+    """One read takes 32,768 bytes: without reads between ticks, no collect could take all."""
+    message = framed("Hello A 3")
+    count = 3 * INBOUND_BYTES_MAX // len(message)
+    with RawMachine("B") as raw:
+        join(receiver, raw)
+        raw.write(message * count)
+        receiver.loop.run_until(monotonic_ns() + 1000 * MS)
+        assert len(receiver.inbound.collect()) == count
+        raw.write(message * count)
+        receiver.collect_until(count)
+    assert receiver.recorder.incidents == [
+        ("intake-bound", "B", "over 32768 bytes at once; the rest waits for the next read")
+    ]
+
+
+def test_waiting_for_peers_takes_no_processor_time(receiver: Receiver) -> None:
+    with RawMachine("B") as raw:
+        join(receiver, raw)
+        before_ns = process_time_ns()
+        receiver.loop.run_until(monotonic_ns() + 1000 * MS)
+        assert process_time_ns() - before_ns < 300 * MS
+
+
+def test_the_limits_are_those_that_the_pages_state() -> None:
+    assert inbound_module.INTRODUCTION_NS_MAX == 5_000_000_000
+    assert inbound_module.REPLACEMENT_NS_MAX == 1_000_000_000
+    assert INBOUND_BYTES_MAX == 32_768
+    assert UNIDENTIFIED_MAX == 64
+
+
+@pytest.mark.parametrize(
+    ("first_bytes", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\n", "a frame of 1195725856 bytes; the limit is 65536"),
+        (b"", "closed before it introduced itself"),
+        (framed("Iam B run")[:-1], "closed before it introduced itself"),
+        (framed("Iam D run"), "D is not a peer of A"),
+        (framed("Iam A run"), "A is not a peer of A"),
+        (framed("Iam B other"), "B is of run other, this is run run"),
+        (framed("Hello A 3"), "'Hello A 3' is not an introduction; expected 'Iam <name> <run id>'"),
+    ],
+)
+def test_an_unidentified_connection_is_closed_with_a_reason(
+    receiver: Receiver, first_bytes: bytes, reason: str
+) -> None:
+    with RawMachine("X") as raw:
+        raw.connect(receiver.port)
+        raw.write(first_bytes)
+        raw.hang_up()
+        receiver.serve_until(lambda: bool(receiver.recorder.notes))
+        assert raw.was_closed()
+    assert receiver.recorder.incidents == [("stranger-closed", "?", reason)]
+    assert receiver.inbound.connected_peers == 0

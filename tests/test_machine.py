@@ -1,17 +1,19 @@
 """The machine against a plain transcription of the rules of the assignment; effects; failures."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.machine.die_process import EVERY_PEER, INTERNAL, roll
+from driftlab.machine.die_process import EVERY_PEER, INTERNAL, Die, roll
 from driftlab.machine.effects import Effects, Outgoing, Record, Send, Step
 from driftlab.machine.machine import Machine, ProcessError, is_process_failure
-from driftlab.machine.process import Process, ProcessContext
+from driftlab.machine.process import Process, ProcessContext, RandomStream
 from driftlab.machine.replay import Input, replay
 from driftlab.model.event import Kind, Message
 from driftlab.model.payload import PAYLOAD_BYTES_MAX
@@ -158,6 +160,30 @@ def test_without_chances_the_die_is_always_internal_and_with_all_it_never_is() -
     assert roll(0, *Scenario(send_one=0, send_all=1).die, 2) == EVERY_PEER
     assert roll(2**64 - 1, *Scenario(send_one=0, send_all=1).die, 2) == EVERY_PEER
     assert roll(2**64 - 1, *Scenario(send_one=1, send_all=0).die, 2) == 1
+
+
+class FixedStream(RandomStream):
+    """A random stream whose next word a test chooses."""
+
+    next_word = 0
+
+    def word(self) -> int:
+        return self.next_word
+
+
+@pytest.mark.parametrize("shift", [0, 2**24 - 1])
+def test_the_die_rolls_as_its_rule_says_at_every_bound(shift: int) -> None:
+    plan = plain_plan()
+    one_below, all_below = plan.die
+    context = ProcessContext("A", 0, plan.names, plan.peers, 0)
+    context.random = stream = FixedStream(0, context)
+    die = Die(context, plan.die)
+    for bits, send in [
+        (0, Send("B")), (one_below - 1, Send("C")), (one_below, Send(plan.peers)),
+        (all_below - 1, Send(plan.peers)), (all_below, None), (2**40 - 1, None),
+    ]:  # fmt: skip
+        stream.next_word = (bits << 24) + shift
+        assert die.idle() == send
 
 
 class DrawsAtOnce(Process):
@@ -324,6 +350,27 @@ def test_a_process_that_raises_is_reported_with_place_tick_and_text() -> None:
     with pytest.raises(ProcessError) as caught:
         Machine(plain_plan(), Fails).tick(4, [Message("B", 1)], 0)
     assert str(caught.value).endswith(", at tick 4: SystemExit: later and more")
+
+
+class FailsInTheLibrary(Process):
+    def idle(self) -> Effects:
+        return self.parse()
+
+    def parse(self) -> Effects:
+        json.loads("{")  # the innermost line of this file
+        return None
+
+
+def test_the_place_of_a_failure_is_the_innermost_line_of_the_process_s_own_file() -> None:
+    lines = Path(__file__).read_text().splitlines()
+    mark = "# the innermost line of this file"
+    line = next(number for number, text in enumerate(lines, 1) if text.endswith(mark))
+    with pytest.raises(ProcessError) as caught:
+        Machine(plain_plan(), FailsInTheLibrary).tick(0, [], 0)
+    text = str(caught.value)
+    assert text.startswith(f"process failed: {__file__}, line {line}, at tick 0: JSONDecodeError: ")
+    with pytest.raises(ProcessError, match="before its first tick: TypeError: "):
+        Machine(plain_plan(), lambda machine: int(machine))  # type: ignore[call-overload]
 
 
 def test_ctrl_c_is_not_a_failure_of_the_process() -> None:

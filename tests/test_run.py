@@ -3,6 +3,7 @@
 import os
 import random
 import resource
+import selectors
 import signal
 import time
 from pathlib import Path
@@ -45,6 +46,7 @@ def one_operation_a_tick(journal: Journal) -> None:
     for tick, entry in enumerate(journal.entries):
         event = entry.event
         assert event.tick == tick
+        assert 0 <= entry.instant.late_ns < 30_000_000_000
         queue += [(message.sender, message.stamp) for message in entry.found]
         if queue:
             sender, stamp = queue.pop(0)
@@ -200,8 +202,21 @@ def test_a_worker_killed_by_sighup_is_reported_by_the_name_of_the_signal(tmp_pat
     assert "B: killed by SIGHUP" in stdout
 
 
-def test_the_launcher_and_the_workers_do_not_wait_busily(tmp_path: Path) -> None:
+class CountingSelector(selectors.DefaultSelector):
+    """Counts how often the launcher asks for its workers' reports."""
+
+    calls = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        CountingSelector.calls += 1
+        return super().select(timeout)
+
+
+def test_the_launcher_and_the_workers_do_not_wait_busily(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two machines with two ticks a second need next to no processor time."""
+    monkeypatch.setattr(selectors, "DefaultSelector", CountingSelector)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     own_before_ns = time.process_time_ns()
     run = driftlab.run(driftlab.Scenario(rates=[2, 2], seconds=5), tmp_path / "run")
@@ -211,6 +226,7 @@ def test_the_launcher_and_the_workers_do_not_wait_busily(tmp_path: Path) -> None
     assert isinstance(run, driftlab.Run)
     assert own_ns < 1.5e9
     assert workers_s < 2.5
+    assert CountingSelector.calls < 200  # five times a second, and at each report
 
 
 def test_a_replay_with_another_seed_differs(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pickle
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.errors import DriftlabError
+from driftlab.journal.run_folder import RunFolderError, join_run_folder
 from driftlab.model.random_streams import DIE_BITS
 from driftlab.scenario.builtin import BUILT_IN
 from driftlab.scenario.scenario import Scenario, default_name
-from driftlab.scenario.validate import RateRange, ScenarioError
+from driftlab.scenario.validate import WAITING_MESSAGES_MAX, RateRange, ScenarioError
 
 numbers = st.one_of(st.integers(1, 10**6), st.floats(1e-6, 1e6))
 chances = st.floats(0, 0.5)
@@ -420,6 +422,10 @@ LIMITS: list[tuple[str, Any, Any, str, str | None]] = [
     ("latency", "lognormal:1,0", "lognormal:1,-0.1", "-0.1 is not allowed", SIGMAS),
     ("latency", "lognormal:1,5", "lognormal:1,5.1", "5.1 is not allowed", SIGMAS),
     ("latency", "none", "none:1", "'none:1' is not a latency", FORMS),
+    ("latency", "uniform:1..2", "gamma:1..2", "'gamma:1..2' is not a latency", FORMS),
+    ("latency", "lognormal:1,2", "gamma:1,2", "'gamma:1,2' is not a latency", FORMS),
+    ("latency", "uniform:0..0", "uniform:1", "'uniform:1' is not a latency", FORMS),
+    ("latency", "exponential:0", "exponential", "'' is not a number", LATENCY_ALLOWED),
     (
         "offset_ms",
         [1e12, 0, -1e12],
@@ -524,6 +530,10 @@ def test_keys_that_contradict_each_other_are_refused(
     assert str(caught.value) == reason
 
 
+def test_the_limit_of_waiting_messages_is_that_of_the_page() -> None:
+    assert WAITING_MESSAGES_MAX == 10_000_000
+
+
 def test_probabilities_default_to_zero_and_faces_to_ten() -> None:
     assert (Scenario().faces, Scenario().send_one, Scenario().send_all) == (10, None, None)
     one = Scenario(send_one=0.5)
@@ -595,3 +605,22 @@ def test_a_drawn_graph_stays_the_same_for_ever() -> None:
     assert scenario.neighbours(1) == (
         (1, 3, 5), (0, 4, 5), (3, 4, 5), (0, 2, 4), (1, 2, 3), (0, 1, 2),
     )  # fmt: skip
+    assert scenario.replace(seed=2).neighbours(1) == (  # by the first attempt
+        (1, 3, 4), (0, 4, 5), (3, 4, 5), (0, 2, 5), (0, 1, 2), (1, 2, 3),
+    )  # fmt: skip
+
+
+def test_a_run_folder_is_joined_by_the_same_scenario_whatever_the_layout_of_its_file(
+    tmp_path: Path,
+) -> None:
+    """Earlier versions wrote each list on one line; a person may write comments."""
+    scenario = Scenario(rates=[6, 3, 1], seed=5)
+    file = tmp_path / "scenario.toml"
+    for text in ("rates = [6, 3, 1]\nseed = 5\n", "# mine\nseed = 5\nrates = [ 6, 3.0, 1 ]\n", ""):
+        file.write_text(text)
+        join_run_folder(tmp_path, scenario)
+        assert file.read_text() == text
+    for text in ("rates = [6, 3, 1]\nseed = 6\n", "rates = [6, 3", "rates = [6, 0]\n"):
+        file.write_text(text)
+        with pytest.raises(RunFolderError, match="holds another scenario; name another folder"):
+            join_run_folder(tmp_path, scenario)

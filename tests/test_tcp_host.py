@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from time import time_ns
 from typing import NamedTuple
 from unittest.mock import ANY
 
@@ -17,6 +19,7 @@ import pytest
 
 from driftlab.api.replay_and_twin import replay_runs
 from driftlab.journal.reader import Journal, read_journal
+from driftlab.journal.utc import utc_ns, utc_text
 from driftlab.model.event import Event, Kind
 from driftlab.real.inbound import DRAIN_EVERY_NS, INBOUND_BYTES_MAX
 from tests.raw_machine import RawMachine, framed
@@ -60,12 +63,14 @@ def mesh(folder: Path, *flags: str) -> Iterator[Mesh]:
         yield Mesh(process, b, c, port, folder / "A.log")
 
 
-def join(m: Mesh) -> None:
-    """Connect both peers in both directions and wait until A has started."""
+def join(m: Mesh) -> str:
+    """Connect both peers in both directions; wait until A has started and return what it says."""
     assert m.b.join(m.port, RUN_ID) == f"Iam A {RUN_ID}"
     assert m.c.join(m.port, RUN_ID) == f"Iam A {RUN_ID}"
     assert m.process.stderr is not None
-    assert "all connected" in m.process.stderr.readline()
+    line = m.process.stderr.readline()
+    assert "all connected" in line
+    return line
 
 
 def events(journal: Journal, kind: Kind) -> list[Event]:
@@ -434,6 +439,7 @@ def test_a_peer_that_connects_again_before_its_end_has_arrived_is_accepted(
 def test_a_machine_that_never_started_leaves_its_name_free(tmp_path: Path) -> None:
     for _ in range(2):
         with mesh(tmp_path, *SHORT) as m:
+            eventually(m.path.exists)
             m.process.send_signal(signal.SIGINT)
             m.process.communicate(timeout=20)
             assert m.process.returncode == 130
@@ -469,3 +475,31 @@ def test_wrong_arguments_of_a_machine_are_one_line(tmp_path: Path) -> None:
         assert reason in stderr
         assert stderr.count("\n") == 1
     assert json.dumps([str(path) for path in tmp_path.iterdir()]) == "[]"
+
+
+def start_of(journal: Journal) -> int:
+    """Return the start of a machine, in nanoseconds since 1970."""
+    (note,) = journal.notes_on("start")
+    return utc_ns(note.fields["time"])
+
+
+def test_a_machine_starts_at_the_instant_given(tmp_path: Path) -> None:
+    start_ns = time_ns() + 4_000_000_000
+    with mesh(tmp_path, *SHORT, "--start-at", utc_text(start_ns)) as m:
+        line = join(m)
+        journal = m.finish()
+    assert re.fullmatch(r"all connected; 2 s from \d\.\d s on\n", line)
+    assert abs(start_of(journal) - start_ns) < 20_000_000
+    assert journal.entries[0].instant.time_ns >= start_ns
+    assert len(journal.entries) == 100
+
+
+def test_a_machine_whose_instant_is_past_starts_when_all_are_connected(tmp_path: Path) -> None:
+    start_ns = time_ns() + 1_500_000_000
+    with mesh(tmp_path, *SHORT, "--start-at", utc_text(start_ns)) as m:
+        eventually(lambda: time_ns() > start_ns + 300_000_000)
+        line = join(m)
+        journal = m.finish()
+    assert re.fullmatch(r"all connected, \d\.\d s after --start-at; 2 s from now on\n", line)
+    assert start_of(journal) >= start_ns + 300_000_000
+    assert len(journal.entries) == 100

@@ -212,3 +212,13 @@ def test_after_a_break_nothing_is_decoded() -> None:
     assert decoder.broken == "a frame of 65537 bytes; the limit is 65536"
     assert decoder.feed(wire.frame("Hello B 1")) == []
     assert decoder.pending_bytes == 0
+
+
+def test_a_length_is_not_judged_before_all_its_bytes_have_come() -> None:
+    pieces = [wire.frame("Hello B 1") + b"\xff\xff\xff", b"\xff"]
+    reason = f"a frame of {2**32 - 1} bytes; the limit is 65536"
+    assert decoded(pieces[:1]) == (["Hello B 1"], None, 3)
+    assert decoded(pieces) == (["Hello B 1"], reason, 0)
+    for size in range(4):
+        assert decoded([b"\0\0\0\1x"[:size]]) == ([], None, size)
+    assert decoded([b"\0\0\0\0"]) == ([""], None, 0)
