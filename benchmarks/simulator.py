@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from benchmarks.floor import Floor, compile_floor, floor_text, run_floor
-from benchmarks.simulator_start import start_table
+from benchmarks.simulator_start import choice_table, start_table
 from benchmarks.simulator_width import million_table
 from benchmarks.tables import NONE, Cell, Table, compare, progress
 from driftlab.scenario.scenario import Scenario
@@ -39,7 +39,10 @@ class Case(NamedTuple):
 
 def measure(quick: bool) -> list[Table]:
     """Measure everything and return the tables."""
-    return [floor_table(quick), many_table(quick), million_table(quick), start_table(quick)]
+    return [
+        floor_table(quick), many_table(quick), million_table(quick), start_table(quick),
+        choice_table(quick),
+    ]  # fmt: skip
 
 
 def cases() -> list[Case]:
