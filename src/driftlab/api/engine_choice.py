@@ -12,6 +12,7 @@ when the time that it has spent in the general one reaches what loading costs;
 so it never takes more than twice the time of the best choice in hindsight.
 """
 
+import os
 import sys
 from typing import Final, Literal
 
@@ -66,6 +67,11 @@ def choose_engine(
         worthwhile = general + spent_s > loading + _compiled_s(scenario, history)
         worthwhile = worthwhile and general > _compiled_s(scenario, history)
     return "compiled" if worthwhile and incompatibility(scenario) is None else best
+
+
+def worker_count(workers: int | None) -> int:
+    """Return how many cores to use, by default all."""
+    return workers or os.cpu_count() or 1
 
 
 def general_s(scenario: Scenario, *, history: bool = False, journals: bool = False) -> float:

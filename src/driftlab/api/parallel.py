@@ -4,7 +4,6 @@ The result of a share depends only on the scenario and the numbers of its runs,
 so it does not matter which worker simulates it, in what order, or how often.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -188,8 +187,3 @@ def _client(address: str) -> Any:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def worker_count(workers: int | None) -> int:
-    """Return how many cores to use, by default all."""
-    return workers or os.cpu_count() or 1

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
-from driftlab.api.engine_choice import choose_engine, general_s
+from driftlab.api.engine_choice import choose_engine, general_s, worker_count
 from driftlab.api.general_engine import make_machines, simulate_one
-from driftlab.api.parallel import on_dask, on_processes, worker_count
 from driftlab.api.run import Run, raise_failures
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import create_run_folder
@@ -86,6 +85,8 @@ def simulate_each(
         create_run_folder(folder, scenario)
     progress = _Progress(scenario.expected_ticks, on_progress)
     if dask is not None:
+        from driftlab.api.parallel import on_dask
+
         return progress.count(on_dask(scenario, dask))
     cores, journals = worker_count(workers), folder is not None
     spent_s = _SPENT_S[0]
@@ -93,6 +94,8 @@ def simulate_each(
     if engine == "compiled":
         return _compiled(scenario, keep, cores, progress)
     if engine == "processes":
+        from driftlab.api.parallel import on_processes
+
         return progress.count(on_processes(scenario, cores, folder))
     if not journals and scenario.process == DIE and scenario.clock == "lamport":
         _SPENT_S[0] += general_s(scenario, history=keep)

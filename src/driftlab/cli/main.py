@@ -1,4 +1,4 @@
-"""The `driftlab` command: the parser, and what becomes of errors.
+"""The `driftlab` command: the parser, and the exit status.
 
 Exit status: 0 done; 1 a judge found violations; 2 the input or the command
 could not be used (one line on standard error says why); 3 a run lost a machine
@@ -7,11 +7,13 @@ or ran out of time, what was recorded is kept; 130 interrupted.
 
 import argparse
 import errno
+import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, NoReturn
 
 import driftlab
@@ -24,8 +26,12 @@ EXIT_INTERRUPTED = 130
 EXIT_UNREAD = 141  # what a shell says of a command whose reader has left
 
 
+# Every word of argparse would be looked up on the disk in translations that it does not have.
+vars(argparse)["_"] = str
+
+
 class _Formatter(argparse.HelpFormatter):
-    """Asks for the width of the terminal without the modules that argparse loads for it."""
+    """Finds the width of the terminal without the modules that argparse imports for it."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_width() - 2)
@@ -48,8 +54,27 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_UNUSABLE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser; of the commands only the chosen one has its flags, if one is chosen."""
+COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
+    "run": (flags.add_run, "run the machines for real and show what their clocks did"),
+    "simulate": (flags.add_simulate, "the same machines, deterministic, in no time"),
+    "check": (flags.add_check, "judge a log: did its clocks tell the truth?"),
+    "stats": (flags.add_recorded, "the figures of a recorded run"),
+    "cut": (flags.add_cut, "a run as if it had stopped: what is in flight, all that is inside"),
+    "why": (flags.add_why, "how one event happened before another, message by message"),
+    "replay": (flags.add_recorded, "feed a run's recorded inputs to the machines again"),
+    "twin": (flags.add_recorded, "a real run beside its simulation: where they part, and why"),
+    "pack": (flags.add_pack, "put a run into one Parquet file, to keep or to compute with"),
+    "convert": (flags.add_convert, "write a history as others' tools read it"),
+    "restamp": (flags.add_restamp, "any clock, computed afterwards over the same history"),
+    "compare": (flags.add_log, "all clocks side by side over one history"),
+    "offsets": (flags.add_log, "how far machines' own clocks are off, from messages alone"),
+    "scenarios": (flags.add_json, "list the built-in scenarios"),
+    "machine": (flags.add_machine, "run one machine by hand, its peers in other terminals"),
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = _Parser(
         prog="driftlab",
         description="The laboratory for logical time: machines with different clock speeds, "
@@ -59,28 +84,30 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"driftlab {driftlab.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, prog="driftlab")
-    for name, add_flags, says in (
-        ("run", flags.add_run, "run the machines for real and show what their clocks did"),
-        ("simulate", flags.add_simulate, "the same machines, deterministic, in no time"),
-        ("check", flags.add_check, "judge a log: did its clocks tell the truth?"),
-        ("stats", flags.add_recorded, "the figures of a recorded run"),
-        ("cut", flags.add_cut, "a run as if it had stopped: what is in flight, all that is inside"),
-        ("why", flags.add_why, "how one event happened before another, message by message"),
-        ("replay", flags.add_recorded, "feed a run's recorded inputs to the machines again"),
-        ("twin", flags.add_recorded, "a real run beside its simulation: where they part, and why"),
-        ("pack", flags.add_pack, "put a run into one Parquet file, to keep or to compute with"),
-        ("convert", flags.add_convert, "write a history as others' tools read it"),
-        ("restamp", flags.add_restamp, "any clock, computed afterwards over the same history"),
-        ("compare", flags.add_log, "all clocks side by side over one history"),
-        ("offsets", flags.add_log, "how far machines' own clocks are off, from messages alone"),
-        ("scenarios", flags.add_json, "list the built-in scenarios"),
-        ("machine", flags.add_machine, "run one machine by hand, its peers in other terminals"),
-    ):
+    for name, (add_flags, says) in COMMANDS.items():
         command = commands.add_parser(name, help=says, description=says, allow_abbrev=False)
-        if chosen in (None, name):
-            add_flags(command)
+        add_flags(command)
         command.set_defaults(command=name)
     return parser
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line; on an error, or for help, print and exit.
+
+    Mostly the parser of one command is enough; the fifteen of all commands take
+    longer to build than a short simulation.
+    """
+    name = arguments[0] if arguments else None
+    if name not in COMMANDS:
+        return build_parser().parse_args(arguments)
+    add_flags, says = COMMANDS[name]
+    command = _Parser(prog=f"driftlab {name}", description=says, allow_abbrev=False)
+    add_flags(command)
+    options, unknown = command.parse_known_args(arguments[1:])
+    if unknown:  # which the parser of all commands reports
+        return build_parser().parse_args(arguments)
+    options.command = name
+    return options
 
 
 def _values_joined(arguments: Sequence[str]) -> list[str]:
@@ -97,14 +124,17 @@ def _values_joined(arguments: Sequence[str]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    from importlib import import_module
-
     given = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:  # this process is ours alone
+        gc.disable()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a log may hold half a character
         sys.stdout.reconfigure(errors="backslashreplace")
-    options = build_parser(given[0] if given else None).parse_args(_values_joined(given))
+    options = parse(_values_joined(given))
     try:
         command = import_module(f"driftlab.cli.{options.command}")
+        if arguments is None:  # what was imported stays: never search it for garbage
+            gc.freeze()
+            gc.enable()
         status: int = command.main(options)
         sys.stdout.flush()
     except DriftlabError as error:

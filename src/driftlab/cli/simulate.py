@@ -5,8 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from driftlab.api.engine_choice import choose_engine, needs_compiling
-from driftlab.api.parallel import worker_count
+from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
 from driftlab.api.simulate import OnProgress, simulate_each
 from driftlab.cli import output
