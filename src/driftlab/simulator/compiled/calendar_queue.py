@@ -42,7 +42,7 @@ def fill(run: Any, cursors: Any, window: Any, until_ns: Any) -> None:
 def distribute(run: Any, cursors: Any, window: Any, until_ns: Any) -> Any:
     """List the due times of every machine, count them by bucket, and return their number."""
     machines, dues, buckets = window.unsorted_machines, window.unsorted_dues, window.buckets
-    base, shift = run.base, run.shift
+    base, shift = run.window_begin, run.shift
     buckets[:] = 0
     filled = np.uint64(0)
     for i in range(len(cursors)):
@@ -65,7 +65,7 @@ def distribute(run: Any, cursors: Any, window: Any, until_ns: Any) -> Any:
 @jit_inline
 def scatter(run: Any, window: Any, filled: Any) -> None:
     """Move the ticks to their buckets, stably (the second half of a counting sort)."""
-    buckets, base, shift = window.buckets, run.base, run.shift
+    buckets, base, shift = window.buckets, run.window_begin, run.shift
     begin = 0
     for b in range(len(buckets)):
         count = buckets[np.uint64(b)]

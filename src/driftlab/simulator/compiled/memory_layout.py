@@ -88,10 +88,10 @@ RUN: Final = _record(
     ("period", "i8"),  # of the schedule; 0 if it has none, or a long one
     ("window", "i8"),  # the length of a window
     ("shift", "i8"),  # a bucket of a window is 2**shift nanoseconds long
-    ("base", "i8"),  # where the window begins
+    ("window_begin", "i8"),
     ("filled", "i8"),  # how many ticks the window holds
     ("entry", "i8"),  # the next of them
-    ("repeat", "i8"),  # how many times the window was taken
+    ("repetition", "i8"),  # how many times the window was taken
     ("deferred", "i8"),  # how many sends wait for the end of their instant
     ("free", "u4"),  # the first free message below the top
     ("top", "u4"),  # the highest message ever used

@@ -88,7 +88,7 @@ def take_ticks(  # noqa: C901 - one loop, so that what it counts stays in regist
     capacity, period, mesh, by_sender = run.capacity, run.period, run.mesh, run.by_sender
     one_below, all_below = run.one_below, run.all_below
     free, top, waiting = run.free, run.top, run.waiting
-    count, row, e, repeat = run.deferred, run.row, run.entry, run.repeat
+    count, row, e, repeat = run.deferred, run.row, run.entry, run.repetition
     base = repeat * period
     taken = -e
     while repeat < repeats:
@@ -143,7 +143,7 @@ def take_ticks(  # noqa: C901 - one loop, so that what it counts stays in regist
         repeat += 1
         base += period
     run.free, run.top, run.waiting = free, top, waiting
-    run.deferred, run.row, run.entry, run.repeat = count, row, e, repeat
+    run.deferred, run.row, run.entry, run.repetition = count, row, e, repeat
     run.ticks += taken + e
 
 
@@ -337,7 +337,7 @@ def begin(run: Any, cursors: Any, machines: Any, phases: Any, delay: Any) -> Non
     """
     run.free, run.top = ZERO, ZERO
     run.waiting = run.ticks = run.row = run.deferred = 0
-    run.base = run.filled = run.entry = run.repeat = 0
+    run.window_begin = run.filled = run.entry = run.repetition = 0
     run.status, run.stopped = RUNNING, -1
     for i in range(len(machines)):
         machine, cursor, process = machines[i], cursors[i], np.uint64(i)
@@ -377,16 +377,16 @@ def advance(
         elif run.entry < run.filled:
             last = run.filled
             take_ticks(run, machines, pool, window, last, 1, links, deferred, delay, history)
-            run.repeat = 0
+            run.repetition = 0
             if run.status == RUNNING:
-                run.base += run.window
+                run.window_begin += run.window
                 run.filled = run.entry = 0
-        elif run.base >= run.horizon:
+        elif run.window_begin >= run.horizon:
             run.status = DONE
         else:
-            fill(run, cursors, window, min(run.base + run.window, run.horizon))
+            fill(run, cursors, window, min(run.window_begin + run.window, run.horizon))
             if run.filled == 0:
-                run.base += run.window
+                run.window_begin += run.window
 
 
 @jit
@@ -398,15 +398,15 @@ def repeat_window(
     if run.filled == 0:
         fill(run, cursors, window, run.period)
     whole = run.horizon // run.period
-    if run.repeat < whole:
-        repeats = run.repeat + 1 + (until - run.ticks) // run.filled
+    if run.repetition < whole:
+        repeats = run.repetition + 1 + (until - run.ticks) // run.filled
         last = run.filled
         take_ticks(
             run, machines, pool, window, last, min(whole, repeats), links, deferred, delay, history
         )
         return
     last = np.searchsorted(window.dues[: run.filled], run.horizon % run.period)
-    if run.repeat == whole and run.entry < last:
+    if run.repetition == whole and run.entry < last:
         take_ticks(run, machines, pool, window, last, whole + 1, links, deferred, delay, history)
         if run.status == FULL:
             return
