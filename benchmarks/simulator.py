@@ -1,8 +1,8 @@
-"""The compiled engine beside the C floor, many short runs, a million machines, and the start.
+"""The compiled engine beside a C program, many short runs, a million machines, and the start.
 
-The floor (`floor.c`) simulates the same runs with the same draws, keeps the
-same figures and folds every event into the same digest; the benchmark fails
-where the digests differ. What it takes is measured inside it, without reading
+The reference (`reference.c`) simulates the same runs with the same draws, keeps
+the same metrics and hashes every event into the same digest; the benchmark
+fails if the digests differ. Its time is measured inside it, without reading
 its input; the compiled engine's is the whole call, with planning.
 """
 
@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from benchmarks.floor import Floor, compile_floor, floor_text, run_floor
-from benchmarks.simulator_start import start_table
+from benchmarks.reference import ReferenceRun, compile_reference, reference_input, run_reference
+from benchmarks.simulator_start import choice_table, start_table
 from benchmarks.simulator_width import million_table
 from benchmarks.tables import NONE, Cell, Table, compare, progress
 from driftlab.scenario.scenario import Scenario
@@ -39,7 +39,10 @@ class Case(NamedTuple):
 
 def measure(quick: bool) -> list[Table]:
     """Measure everything and return the tables."""
-    return [floor_table(quick), many_table(quick), million_table(quick), start_table(quick)]
+    return [
+        reference_table(quick), many_table(quick), million_table(quick), start_table(quick),
+        choice_table(quick),
+    ]  # fmt: skip
 
 
 def cases() -> list[Case]:
@@ -58,12 +61,12 @@ def cases() -> list[Case]:
     ]
 
 
-def floor_table(quick: bool) -> Table:
-    """Set the compiled engine beside C, for the figures alone and for the whole history."""
+def reference_table(quick: bool) -> Table:
+    """Compare the compiled engine with C, for the metrics alone and for the whole history."""
     ticks, repetitions = (2_000_000, 3) if quick else (20_000_000, 9)
     rows: list[tuple[Cell, ...]] = []
     with TemporaryDirectory() as folder:
-        program = compile_floor(folder)
+        program = compile_reference(folder)
         for case in cases():
             rows += [_row(program, case, ticks, repetitions, kept) for kept in (False, True)]
     return Table("Simulated ticks", _how(ticks, repetitions), _HEADS, rows)
@@ -92,7 +95,7 @@ def _row(
     progress(f"simulator: {case.words}, {kept}")
     seconds = max(1, round(ticks / sum(case.keys["rates"])))
     scenario = Scenario(**case.keys, seconds=seconds)
-    text = floor_text(scenario, 1, recorded=recorded)
+    text = reference_input(scenario, 1, recorded=recorded)
     pairs = [_pair(program, text, scenario, recorded) for _ in range(repetitions + 1)][1:]
     found = compare([ours for ours, _ in pairs], [bare for _, bare in pairs])
     target = HISTORY_TARGET if recorded else RATIO_TARGET
@@ -103,13 +106,13 @@ def _row(
 
 def _pair(program: str, text: str, scenario: Scenario, recorded: bool) -> tuple[float, float]:
     """Return million ticks a second of ours and of C. Raises RuntimeError where they differ."""
-    floor: Floor = run_floor(program, text)
+    reference: ReferenceRun = run_reference(program, text)
     figures, seconds = _timed(
         lambda: record_run(scenario, 1).figures if recorded else simulate_runs(scenario, [1])
     )
-    if int(figures.digest[0]) != floor.digest:
-        raise RuntimeError(f"the digests differ: {figures.digest[0]} and in C {floor.digest}")
-    return floor.ticks / seconds / 1e6, floor.ticks / floor.seconds / 1e6
+    if int(figures.digest[0]) != reference.digest:
+        raise RuntimeError(f"the digests differ: {figures.digest[0]} and in C {reference.digest}")
+    return reference.ticks / seconds / 1e6, reference.ticks / reference.seconds / 1e6
 
 
 def _timed(simulate: Callable[[], Figures]) -> tuple[Figures, float]:
@@ -160,11 +163,11 @@ def _many_row(scenario: Scenario, repetitions: int) -> tuple[Cell, ...]:
 
 
 def _machine_row(repetitions: int) -> tuple[Cell, ...]:
-    """Run the C floor alone and twice at once: what two cores are worth here and now."""
-    text = floor_text(Scenario(rates=THREE, seconds=500_000), 1)
+    """Run the C reference alone and twice at once: what two cores are worth here and now."""
+    text = reference_input(Scenario(rates=THREE, seconds=500_000), 1)
     alone, both = [], []
     with TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
-        run = partial(run_floor, compile_floor(folder))
+        run = partial(run_reference, compile_reference(folder))
         for _ in range(repetitions):
             one = run(text)
             two = list(pool.map(run, [text, text]))

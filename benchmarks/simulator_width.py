@@ -1,7 +1,7 @@
-"""A million machines in one simulation: memory and speed of a whole process that does nothing else.
+"""A million machines in one simulation: memory and speed of a process that does nothing else.
 
-Memory is the largest resident set (VmHWM, Linux only: getrusage would tell of
-the process that started this one) less that after three machines, by machine.
+Memory is the peak resident set (VmHWM, Linux only: getrusage would include the
+process that started this one) above that after three machines, per machine.
 """
 
 import json
@@ -39,7 +39,7 @@ print(json.dumps([(peak() - base) / machines, ticks / passed / 1e6, ticks]))
 
 
 def million_table(quick: bool) -> Table:
-    """Weigh and time a million machines in a mesh and in a ring."""
+    """Measure memory and time of a million machines in a mesh and in a ring."""
     machines, seconds, repetitions = (100_000, 3, 1) if quick else (MACHINES, 6, 3)
     return Table(
         "A million machines",

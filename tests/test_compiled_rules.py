@@ -1,10 +1,6 @@
-"""The compiled rules are the house's own, and the digest hears of every change."""
+"""The compiled rules give what the Python functions give, and the digest notices every change."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,18 +12,7 @@ from driftlab.clocks import lamport
 from driftlab.machine import die_process
 from driftlab.model import digest, random_streams, schedule
 from driftlab.network import latency
-from driftlab.simulator.compiled import (
-    batch_kernels,
-    calendar_queue,
-    jit_cache,
-    jit_rules,
-    lane_kernel,
-    mailbox,
-    records,
-    run_metrics,
-    runs,
-    ticks,
-)
+from driftlab.simulator.compiled import jit_rules
 
 WORDS = st.one_of(
     st.integers(0, 2**64 - 1),
@@ -38,7 +23,7 @@ TABLE = np.array(latency.logarithms(), np.uint64)
 TABLES = [np.array(table, np.uint64) for table in latency.exponentials(1_700_000)]
 SECOND = 1_000_000_000
 
-AS_THEY_ARE: dict[str, tuple[Callable[..., int], int]] = {
+RULES: dict[str, tuple[Callable[..., int], int]] = {
     "mix": (random_streams.mix, 1), "draw": (random_streams.draw, 2),
     "stream": (random_streams.stream, 4),
     "uniform_below": (random_streams.uniform_below, 2), "mix_in": (digest.mix_in, 2),
@@ -46,17 +31,17 @@ AS_THEY_ARE: dict[str, tuple[Callable[..., int], int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", AS_THEY_ARE)
+@pytest.mark.parametrize("name", RULES)
 @given(st.data())
 @settings(max_examples=50)
-def test_a_compiled_rule_is_the_rule(name: str, data: st.DataObject) -> None:
-    rule, count = AS_THEY_ARE[name]
+def test_a_compiled_rule_gives_what_python_gives(name: str, data: st.DataObject) -> None:
+    rule, count = RULES[name]
     words = [data.draw(WORDS) for _ in range(count)]
     assert getattr(jit_rules, name)(*map(np.uint64, words)) == rule(*words)
 
 
 @given(WORDS, st.integers(0, 10**15), st.integers(1, 10**15))
-def test_latencies_and_phases_are_the_rules(word: int, first: int, count: int) -> None:
+def test_compiled_latencies_and_phases_are_pythons(word: int, first: int, count: int) -> None:
     one, ns, span = map(np.uint64, (word, first, count))
     assert jit_rules.uniform_ns(ns, span, one) == latency.uniform_ns(first, count, word)
     assert jit_rules.exponential_ns(ns, TABLE, one) == latency.exponential_ns(
@@ -70,71 +55,23 @@ def test_latencies_and_phases_are_the_rules(word: int, first: int, count: int) -
 
 
 @given(WORDS, st.integers(0, 2**40), st.integers(0, 2**40), st.integers(1, 999_999))
-def test_a_roll_of_the_die_is_the_rule(word: int, one: int, more: int, peers: int) -> None:
+def test_a_compiled_roll_of_the_die_is_pythons(word: int, one: int, more: int, peers: int) -> None:
     bounds = (one, min(one + more, 2**40))
     compiled = jit_rules.roll(*map(np.uint64, (word, *bounds, peers)))
     assert int(np.uint64(compiled).astype(np.int64)) == die_process.roll(word, *bounds, peers)
 
 
 @given(st.integers(0, 2**62), st.integers(0, 2**62))
-def test_the_clock_is_lamports(clock: int, stamp: int) -> None:
+def test_the_compiled_clock_is_pythons(clock: int, stamp: int) -> None:
     assert jit_rules.step(clock) == lamport.step(clock)
     assert jit_rules.merge(clock, stamp) == lamport.merge(clock, stamp)
 
 
-def test_no_rule_was_turned_into_floating_point() -> None:
-    """Beside a word, a signed number makes a float of both."""
-    for name in (*AS_THEY_ARE, "uniform_ns", "exponential_ns", "lognormal_ns", "phase_ns", "roll"):
+def test_no_rule_computes_with_floating_point() -> None:
+    """Numba turns a word and a signed number into floats."""
+    for name in (*RULES, "uniform_ns", "exponential_ns", "lognormal_ns", "phase_ns", "roll"):
         for code in getattr(jit_rules, name).inspect_llvm().values():
             assert " double" not in code, name
-
-
-def test_the_folder_of_the_compiled_code_knows_every_source_of_it() -> None:
-    """numba itself would not notice that the text of a rule has changed."""
-    rooms = {
-        value.py_func.__code__.co_filename
-        for room in (
-            jit_rules,
-            mailbox,
-            calendar_queue,
-            ticks,
-            run_metrics,
-            runs,
-            lane_kernel,
-            batch_kernels,
-        )
-        for value in vars(room).values()
-        if hasattr(value, "py_func")
-    }
-    known = {str(jit_cache.PACKAGE / name) for name in jit_cache.SOURCES}
-    assert rooms <= known
-    assert known - rooms == {jit_rules.__file__, records.__file__}
-    assert jit_cache.is_warm() or not jit_cache.cache_folder().exists()
-
-
-def test_to_ask_whether_it_is_worthwhile_imports_no_compiler() -> None:
-    program = (
-        "import sys\n"
-        "from driftlab import Scenario\n"
-        "from driftlab.simulator.compiled.eligibility import incompatibility\n"
-        "from driftlab.api.parallel import is_worth_compiling\n"
-        "small, large = Scenario(rates=[6, 3, 1]), Scenario(rates=[6, 3, 1], runs=10_000)\n"
-        "assert incompatibility(small) is None and not is_worth_compiling(small)\n"
-        "assert is_worth_compiling(large.replace(runs=10_000))\n"
-        "assert not {'numba', 'numpy'} & set(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_without_a_place_for_compiled_code_it_is_compiled_and_not_kept(tmp_path: Path) -> None:
-    program = (
-        "from driftlab.simulator.compiled.jit_cache import is_warm, numba_cache_options\n"
-        "with numba_cache_options() as options: assert options == {'cache': False}, options\n"
-        "assert not is_warm()\n"
-    )
-    (tmp_path / "file").write_text("not a folder")
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
 
 
 FIELDS = st.tuples(
@@ -143,7 +80,7 @@ FIELDS = st.tuples(
 )  # fmt: skip
 
 
-def folded(events: list[Any]) -> int:
+def hash_of(events: list[Any]) -> int:
     word = 0
     for event in events:
         word = digest.mix_in(word, digest.hash_event(*event))
@@ -159,7 +96,7 @@ def test_one_changed_field_of_one_event_changes_the_digest(
     other = data.draw(FIELDS)[field]
     changed = [list(event) for event in events]
     changed[place][field] = other
-    assert (folded(changed) == folded(events)) == (list(events[place]) == changed[place])
+    assert (hash_of(changed) == hash_of(events)) == (list(events[place]) == changed[place])
 
 
 @given(st.lists(FIELDS, min_size=2, max_size=20, unique=True), st.data())
@@ -169,5 +106,5 @@ def test_two_events_that_change_places_change_the_digest(
     i, j = data.draw(st.permutations(range(len(events))))[:2]
     turned = [*events]
     turned[i], turned[j] = events[j], events[i]
-    assert folded(turned) != folded(events)
-    assert folded(events[:-1]) != folded(events)
+    assert hash_of(turned) != hash_of(events)
+    assert hash_of(events[:-1]) != hash_of(events)

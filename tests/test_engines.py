@@ -1,4 +1,4 @@
-"""Which engine simulates what, and that it does not show: the public face of `simulate`."""
+"""`driftlab.simulate`: every engine gives the same runs, on processes and clusters, too."""
 
 import os
 import shutil
@@ -13,7 +13,9 @@ import pytest
 
 import driftlab
 from driftlab.api import compiled_runs, general_engine, parallel
-from driftlab.api.parallel import is_worth_compiling, split_into_shares
+from driftlab.api import simulate as api_simulate
+from driftlab.api.engine_choice import Engine
+from driftlab.api.parallel import split_into_shares
 from driftlab.api.run import NotRecordedError, Run
 from driftlab.api.simulate import simulate_each
 from driftlab.simulator import engine
@@ -31,11 +33,13 @@ def one(scenario: driftlab.Scenario, **keys: Any) -> Run:
     return run
 
 
-@pytest.fixture
-def always_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the compiled engine take what is too small for it to be worth it."""
-    monkeypatch.setattr(parallel, "TICKS_WORTH_COMPILED", 0)
-    monkeypatch.setattr(parallel, "TICKS_WORTH_COMPILING", 0)
+OTHER_PATH: dict[Engine, str] = {"general": "_compiled", "compiled": "_one_by_one"}
+
+
+def use(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
+    """Let an engine simulate, whether it is the fastest or not."""
+    monkeypatch.setattr(api_simulate, "choose_engine", lambda *scenario, **options: engine)
+    monkeypatch.setattr(api_simulate, OTHER_PATH[engine], None)  # calling it would be an error
 
 
 @pytest.mark.parametrize(
@@ -44,13 +48,13 @@ def always_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
      {"order": "arrival", "phase": "aligned", "machines": 5, "rates": "2..9", "runs": 3}],
 )  # fmt: skip
 def test_a_run_is_the_same_by_either_engine_figures_digest_and_history(
-    request: pytest.FixtureRequest, more: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
 ) -> None:
     scenario = SMALL.replace(**more) if "machines" not in more else driftlab.Scenario(**more)
-    slow = list(simulate_each(scenario, keep=True))
-    assert not is_worth_compiling(scenario)
-    request.getfixturevalue("always_compiled")
-    assert is_worth_compiling(scenario)
+    with monkeypatch.context() as patch:
+        use(patch, "general")
+        slow = list(simulate_each(scenario, keep=True))
+    use(monkeypatch, "compiled")
     quick = list(simulate_each(scenario, keep=True))
     assert quick == slow == list(simulate_each(scenario))
     assert slow == quick
@@ -115,8 +119,12 @@ def test_runs_are_divided_whole_and_in_order() -> None:
             assert runs < 12 or len(parts) >= 12
 
 
-def test_progress_rises_to_the_number_of_ticks(always_compiled: None) -> None:
-    for scenario in (SMALL, SMALL.replace(runs=50), SMALL.replace(clock="vector", runs=3)):
+@pytest.mark.parametrize("engine", ["general", "compiled"])
+def test_progress_rises_to_the_number_of_ticks(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    use(monkeypatch, engine)
+    for scenario in (SMALL, SMALL.replace(runs=50)):
         told: list[tuple[int, ...]] = []
         runs = list(simulate_each(scenario, on_progress=lambda *far, to=told: to.append(far)))
         assert told
@@ -127,27 +135,30 @@ def test_progress_rises_to_the_number_of_ticks(always_compiled: None) -> None:
 OVERLOADED = driftlab.Scenario(rates=[500, 500, 1], seconds=60, send_one=1, seed=2)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_more_messages_than_may_wait_end_a_run_clearly_with_the_figures_so_far(
-    monkeypatch: pytest.MonkeyPatch, compiled: bool, request: pytest.FixtureRequest
+def test_more_messages_than_may_wait_end_a_run_clearly_at_the_same_tick_in_either_engine(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module in (engine, general_engine, compiled_runs):
         monkeypatch.setattr(module, "WAITING_MESSAGES_MAX", 700)
-    if compiled:
-        request.getfixturevalue("always_compiled")
-    with pytest.raises(driftlab.TooManyMessagesError, match="more than 700 messages") as error:
-        one(OVERLOADED)
-    (run,) = error.value.runs
-    assert not run.is_whole
-    (end,) = set(run.ends.values())
-    assert end.startswith("stopped at ")
-    assert "more than 700 messages wait" in end
-    assert 500 < run.ticks < OVERLOADED.expected_ticks
-    assert run.ticks == STOPPED.setdefault("ticks", run.ticks)
-    assert run.digest == STOPPED.setdefault("digest", run.digest)
-
-
-STOPPED: dict[str, int | None] = {}  # what the first engine says, the second must say
+    stopped: dict[Engine, Run] = {}
+    engines: tuple[Engine, ...] = ("general", "compiled")
+    for name in engines:
+        with monkeypatch.context() as patch:
+            use(patch, name)
+            with pytest.raises(driftlab.TooManyMessagesError, match="more than 700") as error:
+                one(OVERLOADED)
+        (stopped[name],) = error.value.runs
+    for run in stopped.values():
+        assert not run.is_whole
+        (end,) = set(run.ends.values())
+        assert end.startswith("stopped at ")
+        assert "more than 700 messages wait" in end
+        assert 500 < run.ticks < OVERLOADED.expected_ticks
+    general, compiled = stopped.values()
+    assert general.digest is not None
+    assert (general.ticks, general.digest) == (compiled.ticks, compiled.digest)
+    assert set(general.ends.values()) == set(compiled.ends.values())
+    assert general == compiled
 
 
 @pytest.fixture(scope="module")

@@ -1,60 +1,42 @@
-"""A share of many runs: what one core, or one worker of a cluster, is handed at once.
+"""Many runs divided into shares, for several processes or the workers of a Dask cluster.
 
-What comes out of a share depends on the scenario and the numbers of its runs
-alone, so it does not matter who works it out, nor in what order, nor how often.
+The result of a share depends only on the scenario and the numbers of its runs,
+so it does not matter which worker simulates it, in what order, or how often.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
+from driftlab.api.engine_choice import choose_engine
 from driftlab.api.general_engine import simulate_one
 from driftlab.api.run import Run
 from driftlab.errors import DriftlabError
 from driftlab.scenario.scenario import Scenario
 
-TICKS_WORTH_COMPILED = 300_000  # the compiler loads in half a second, which is what these take
-TICKS_WORTH_COMPILING = 5_000_000  # nothing compiled yet: that takes some ten seconds, once
-TICKS_A_SHARE_COMPILED = 50_000_000  # half a second of work
-TICKS_A_SHARE = 50_000
-RUNS_A_SHARE_MAX = 20_000
+SHARE_TICKS_COMPILED: Final = 50_000_000  # half a second of work
+SHARE_TICKS: Final = 50_000  # a sixth of a second of work
+SHARE_RUNS_MAX: Final = 20_000
+SHARES_PER_WORKER_MIN: Final = 4  # so that no worker waits long for the slowest
 DASK_TIMEOUT_S = 10
 
 
 class WorkersLostError(DriftlabError):
-    """Processes that were to simulate a share have died."""
+    """A process that simulated a share has died."""
 
 
 class DaskError(DriftlabError):
-    """A cluster that cannot be reached or used."""
-
-
-def is_worth_compiling(scenario: Scenario) -> bool:
-    """Whether the compiled engine applies to a scenario and is the faster one for it."""
-    if scenario.expected_ticks < TICKS_WORTH_COMPILED:
-        return False
-    from driftlab.simulator.compiled.eligibility import incompatibility
-    from driftlab.simulator.compiled.jit_cache import is_warm
-
-    warm = scenario.expected_ticks >= TICKS_WORTH_COMPILING or is_warm()
-    return warm and incompatibility(scenario) is None
-
-
-def is_cold() -> bool:
-    """Whether the compiled engine has still to be compiled."""
-    from driftlab.simulator.compiled.jit_cache import is_warm
-
-    return not is_warm()
+    """The Dask cluster cannot be reached or used."""
 
 
 def split_into_shares(scenario: Scenario, workers: int, *, compiled: bool) -> list[range]:
-    """Divide the runs of a scenario into shares, some for each worker."""
+    """Divide the numbers of a scenario's runs into shares, at least four for each worker."""
     runs = scenario.runs
     each = max(1, scenario.expected_ticks // runs)
-    ticks = TICKS_A_SHARE_COMPILED if compiled else TICKS_A_SHARE
-    size = max(1, min(RUNS_A_SHARE_MAX, ticks // each, -(-runs // (4 * workers))))
+    ticks = SHARE_TICKS_COMPILED if compiled else SHARE_TICKS
+    evenly = -(-runs // (SHARES_PER_WORKER_MIN * workers))
+    size = max(1, min(SHARE_RUNS_MAX, ticks // each, evenly))
     numbers = scenario.run_numbers
     return [numbers[first : first + size] for first in range(0, runs, size)]
 
@@ -62,9 +44,9 @@ def split_into_shares(scenario: Scenario, workers: int, *, compiled: bool) -> li
 def simulate_share(
     scenario: Scenario, numbers: Sequence[int], *, compiled: bool, out: str | None = None
 ) -> Any:
-    """Simulate a share of the runs; what comes out travels, and `unpacked` makes runs of it.
+    """Simulate a share of the runs; `runs_from_share` makes `Run` objects of the result.
 
-    Journals go below `out`, if that is given.
+    The result can be pickled. Journals are written below `out`, if it is given.
     """
     if compiled:
         from driftlab.simulator.compiled.engine import simulate_runs
@@ -74,7 +56,7 @@ def simulate_share(
 
 
 def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> Iterator[Run]:
-    """Yield the runs of a share that was worked out."""
+    """Yield the runs of a share from the result of `simulate_share`."""
     if isinstance(result, list):
         yield from result
         return
@@ -84,7 +66,10 @@ def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> 
 
 
 def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[Run]:
-    """Simulate by the general engine on several processes, and yield the runs in order."""
+    """Simulate with the general engine on several processes; yield the runs in order.
+
+    Journals are written below `out`, if it is given. Raises WorkersLostError.
+    """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -94,7 +79,7 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
     work = partial(simulate_share, scenario, compiled=False, out=out)
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
     try:
-        with _interrupts_ignored(), _main_left_out():  # by the processes that are started here
+        with _interrupts_ignored(), _main_hidden():  # for the processes that start here
             results = pool.map(work, shares)
         for result in results:
             yield from result
@@ -107,25 +92,25 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
 
 
 @contextmanager
-def _main_left_out() -> Iterator[None]:
-    """Keep new processes from running the user's script again, which has nothing that they need.
+def _main_hidden() -> Iterator[None]:
+    """Keep new processes from importing the user's script, of which they need nothing.
 
     So a script without `if __name__ == "__main__":` may simulate many runs.
     """
     main: dict[str, Any] = vars(sys.modules["__main__"])
-    kept: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
+    hidden: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
     main.pop("__file__", None)
     main["__spec__"] = None
     try:
         yield
     finally:
-        main.update(kept)
+        main.update(hidden)
 
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment; processes started meanwhile leave it to this one for good."""
-    import signal  # both cost a start more than they seem to
+    """Ignore Ctrl-C for a moment; processes that start meanwhile ignore it for good."""
+    import signal  # slow to import, like `threading`
     import threading
 
     if threading.current_thread() is not threading.main_thread():
@@ -139,15 +124,15 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def on_dask(scenario: Scenario, address: str) -> Iterator[Run]:
-    """Simulate on the workers of a Dask cluster, and yield the runs in order.
+    """Simulate on the workers of the Dask cluster at `address`; yield the runs in order.
 
-    A worker that is lost costs time: its shares are worked out again by
-    another. Raises DaskError.
+    The shares of a worker that is lost are simulated again by another. Raises
+    DaskError.
     """
     client = _client(address)
     try:
         workers = max(1, sum(client.nthreads().values()))
-        compiled = is_worth_compiling(scenario)
+        compiled = choose_engine(scenario, workers) == "compiled"
         shares = split_into_shares(scenario, workers, compiled=compiled)
         futures = client.map(
             _on_worker, shares, scenario=scenario, compiled=compiled, pure=False, retries=3
@@ -183,11 +168,11 @@ def _client(address: str) -> Any:
     except ImportError:
         raise DaskError("dask: not installed; pip install driftlab[dask]") from None
     try:
-        # Asked by hand first: a client that fails goes on complaining after its error.
+        # Try the address first: a client that cannot connect goes on logging after its error.
         host, _, port = address.rpartition("//")[2].rpartition(":")
         socket.create_connection((host.strip("[]"), int(port)), timeout=DASK_TIMEOUT_S).close()
-        client: Any = Client  # which has no types
-        connected = client(address, timeout=f"{DASK_TIMEOUT_S}s", set_as_default=False)
+        make_client: Any = Client  # which has no types
+        connected = make_client(address, timeout=f"{DASK_TIMEOUT_S}s", set_as_default=False)
     except (OSError, ValueError, TypeError, TimeoutError) as error:
         raise DaskError(
             f"dask: no scheduler at {address!r}, as in tcp://HOST:8786: {_one_line(error)}"
@@ -202,8 +187,3 @@ def _client(address: str) -> Any:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def worker_count(workers: int | None) -> int:
-    """Return how many cores to use: all of them if not said."""
-    return workers or os.cpu_count() or 1

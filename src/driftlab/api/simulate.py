@@ -1,14 +1,15 @@
-"""Simulating a scenario: one run or millions, by the engine that is the fastest for it."""
+"""Simulate a scenario, one run or millions, with the engine that is the fastest for it."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
+from driftlab.api.engine_choice import choose_engine, general_s, worker_count
 from driftlab.api.general_engine import make_machines, simulate_one
-from driftlab.api.parallel import is_worth_compiling, on_dask, on_processes, worker_count
 from driftlab.api.run import Run, raise_failures
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import create_run_folder
 from driftlab.machine.process_loader import (
+    DIE,
     forbid_reentrant_run,
     load_process,
     with_absolute_process_path,
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Record = Literal["all", "summary"]
-OnProgress = Callable[[int, int], None]  # told how many ticks were taken, of how many in all
-
-TICKS_WORTH_A_POOL = 200_000  # about a second of work, against 0.2 s to start the processes
+OnProgress = Callable[[int, int], None]  # called with the ticks done and expected
 
 
 def simulate(
@@ -34,18 +33,19 @@ def simulate(
     dask: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Run | list[Run]:
-    """Simulate a scenario: the same machines, deterministic, in no time.
+    """Run the same machines in a deterministic simulator, as fast as it can.
 
-    record: "summary" keeps the figures of each run, "all" its history too.
-    out: a folder for journals like those of real runs; it must not hold a run.
-    workers: how many cores to use, all if not said; it does not show in the
-        results.
-    dask: the address of a Dask scheduler whose workers are to do it instead.
-    on_progress: told now and then how many ticks were taken, of how many.
+    Args:
+        scenario: what to simulate.
+        record: "summary" keeps the metrics of each run, "all" its history, too.
+        out: a folder for journals like those of real runs; it must not hold a run.
+        workers: how many cores to use, by default all; the results are the same.
+        dask: the address of a Dask scheduler whose workers simulate instead.
+        on_progress: called now and then with the ticks done and expected.
 
-    Returns the run, or a list of them if the scenario asks for more than one.
-    Raises DriftlabError; where a process of the user failed that is
-    ProcessesFailedError, after all else is done.
+    Returns the run, or a list of runs if the scenario has more than one. Raises
+    DriftlabError: ProcessesFailedError, after everything else is done, if the
+    user's process has failed in a run.
     """
     if record not in ("all", "summary"):
         raise DriftlabError(f"record: {record!r} is not known; allowed: all or summary")
@@ -67,12 +67,12 @@ def simulate_each(
     dask: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Iterator[Run]:
-    """Yield the simulated runs of a scenario, in order, each with its history if `keep`.
+    """Yield the simulated runs of a scenario in order, each with its history if `keep`.
 
     The other parameters are those of `simulate`. Raises DriftlabError.
     """
     forbid_reentrant_run()
-    _demand_scenario(scenario)
+    _require_scenario(scenario)
     load_process(scenario.process)
     scenario = with_absolute_process_path(scenario)
     if workers is not None and workers < 1:
@@ -81,17 +81,31 @@ def simulate_each(
     if dask is not None and (keep or folder):
         raise DriftlabError("dask: its workers keep figures only; no history, and no folder (out)")
     if folder is not None and scenario.runs > 1:
-        make_machines(scenario, plan_run(scenario, scenario.first_run))  # raises before the claim
+        make_machines(scenario, plan_run(scenario, scenario.first_run))  # raises early
         create_run_folder(folder, scenario)
-    tell = _Progress(scenario.expected_ticks, on_progress)
+    progress = _Progress(scenario.expected_ticks, on_progress)
     if dask is not None:
-        return tell.through(on_dask(scenario, dask))
-    if folder is None and is_worth_compiling(scenario):
-        return _compiled(scenario, keep, worker_count(workers), tell)
-    return tell.through(_general(scenario, folder, keep, worker_count(workers), tell.beat))
+        from driftlab.api.parallel import on_dask
+
+        return progress.count(on_dask(scenario, dask))
+    cores, journals = worker_count(workers), folder is not None
+    spent_s = _SPENT_S[0]
+    engine = choose_engine(scenario, cores, history=keep, journals=journals, spent_s=spent_s)
+    if engine == "compiled":
+        return _compiled(scenario, keep, cores, progress)
+    if engine == "processes":
+        from driftlab.api.parallel import on_processes
+
+        return progress.count(on_processes(scenario, cores, folder))
+    if not journals and scenario.process == DIE and scenario.clock == "lamport":
+        _SPENT_S[0] += general_s(scenario, history=keep)
+    return progress.count(_one_by_one(scenario, folder, keep, progress.report))
 
 
-def _demand_scenario(scenario: object) -> None:
+_SPENT_S = [0.0]  # about how long this process was busy with what could have run compiled
+
+
+def _require_scenario(scenario: object) -> None:
     if not isinstance(scenario, Scenario):
         raise TypeError(
             f"{scenario!r} is no Scenario; make one: driftlab.Scenario(rates=[6, 3, 1])"
@@ -99,42 +113,38 @@ def _demand_scenario(scenario: object) -> None:
 
 
 class _Progress:
-    """Adds up what was done, run by run and within the run in hand."""
+    """The ticks done so far: those of whole runs, and of the run that is being simulated."""
 
     def __init__(self, total: int, on_progress: OnProgress | None) -> None:
         self._total = total
         self._done = 0
-        self._tell = on_progress
+        self._on_progress = on_progress
 
-    def through(self, runs: Iterator[Run]) -> Iterator[Run]:
-        """Count runs as they come."""
+    def count(self, runs: Iterator[Run]) -> Iterator[Run]:
+        """Yield the runs, and report each."""
         for run in runs:
-            if self._tell is not None:
+            if self._on_progress is not None:
                 self._done += run.ticks
-                self.beat(0)
+                self.report(0)
             yield run
 
-    def beat(self, ticks: int) -> None:
-        """Tell how far it is, with so many ticks of the run in hand."""
-        if self._tell is not None:
-            self._tell(self._done + ticks, max(self._total, self._done + ticks))
+    def report(self, ticks: int) -> None:
+        """Report the progress, with these ticks of the current run."""
+        if self._on_progress is not None:
+            self._on_progress(self._done + ticks, max(self._total, self._done + ticks))
 
 
-def _compiled(scenario: Scenario, keep: bool, workers: int, tell: _Progress) -> Iterator[Run]:
+def _compiled(scenario: Scenario, keep: bool, workers: int, progress: _Progress) -> Iterator[Run]:
     from driftlab.api.compiled_runs import record_compiled, simulate_compiled
 
     if keep:
-        return record_compiled(scenario, tell.beat)
-    return simulate_compiled(scenario, workers, tell.beat)
+        return record_compiled(scenario, progress.report)
+    return simulate_compiled(scenario, workers, progress.report)
 
 
-def _general(
-    scenario: Scenario, folder: str | None, keep: bool, workers: int, on_beat: Callable[[int], None]
+def _one_by_one(
+    scenario: Scenario, folder: str | None, keep: bool, on_ticks: Callable[[int], None]
 ) -> Iterator[Run]:
-    """Simulate every run by the general engine, on several processes where that is worth it."""
-    many = scenario.runs > 1 and scenario.expected_ticks >= TICKS_WORTH_A_POOL
-    if workers > 1 and many and not keep:
-        yield from on_processes(scenario, workers, folder)
-        return
+    """Simulate one run after the other with the general engine, in this process."""
     for number in scenario.run_numbers:
-        yield simulate_one(scenario, number, folder, on_beat, keep=keep)
+        yield simulate_one(scenario, number, folder, on_ticks, keep=keep)

@@ -8,11 +8,13 @@ was lost (what it recorded is kept); 70 a bug of driftlab (traceback);
 
 import argparse
 import errno
+import gc
 import io
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, NoReturn
 
 import driftlab
@@ -26,8 +28,12 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 
 
+# Every word of argparse would be looked up on the disk in translations that it does not have.
+vars(argparse)["_"] = str
+
+
 class _Formatter(argparse.HelpFormatter):
-    """A formatter that finds the terminal's width without importing `shutil`, as argparse does."""
+    """A formatter that finds the terminal's width without what argparse imports for it."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_width() - 2)
@@ -51,8 +57,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_UNUSABLE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser. If a command is chosen, only that one gets its flags, to save time."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = _Parser(
         prog="driftlab",
         description="A laboratory for logical time: machines with different clock rates, each "
@@ -65,14 +71,39 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         title="commands", metavar="COMMAND", required=True, prog="driftlab"
     )
     for name, about in flags.COMMANDS.items():
-        command = commands.add_parser(
-            name, help=about.summary, description=about.summary[0].upper() + about.summary[1:],
-            epilog=f"Example: {about.example}", allow_abbrev=False,
-        )  # fmt: skip
-        if chosen in (None, name):
-            about.add_flags(command)
+        command = commands.add_parser(name, help=about.summary, **_texts(about))
+        about.add_flags(command)
         command.set_defaults(command=name)
     return parser
+
+
+def _command_parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of one command."""
+    about = flags.COMMANDS[name]
+    command = _Parser(prog=f"driftlab {name}", **_texts(about))
+    about.add_flags(command)
+    command.set_defaults(command=name)
+    return command
+
+
+def _texts(about: flags.Command) -> dict[str, Any]:
+    """Return what a command's parser is made with: its help texts, no abbreviated flags."""
+    description = about.summary[0].upper() + about.summary[1:]
+    return {
+        "description": description, "epilog": f"Example: {about.example}", "allow_abbrev": False
+    }  # fmt: skip
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line; on an error, or for help, print and exit.
+
+    Usually the parser of one command is enough; building those of all commands
+    takes longer than a short simulation.
+    """
+    name = arguments[0] if arguments else None
+    if name not in flags.COMMANDS:
+        return build_parser().parse_args(arguments)
+    return _command_parser(name).parse_args(arguments[1:])
 
 
 def _values_joined(arguments: Sequence[str]) -> list[str]:
@@ -90,10 +121,12 @@ def _values_joined(arguments: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:  # this process is ours alone
+        gc.disable()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a log may hold half a character
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return _run(given)
+        return _run(given, is_own_process=arguments is None)
     except DriftlabError as error:
         print(f"driftlab: {error}", file=sys.stderr)
         return EXIT_UNUSABLE
@@ -108,19 +141,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report_bug()
 
 
-def _run(given: Sequence[str]) -> int:
-    from importlib import import_module
-
-    parser = build_parser(given[0] if given else None)
+def _run(given: Sequence[str], *, is_own_process: bool) -> int:
     try:
-        options, unknown = parser.parse_known_args(_values_joined(given))
-        if unknown:
-            parser.prog = f"driftlab {options.command}"  # whose help shows what it takes
-            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        options = parse(_values_joined(given))
     except SystemExit:  # after `--help` too: a reader that has left shows here, not at exit
         sys.stdout.flush()
         raise
-    status: int = import_module(f"driftlab.cli.{options.command}").main(options)
+    command = import_module(f"driftlab.cli.{options.command}")
+    if is_own_process:  # what was imported stays: never search it for garbage
+        gc.freeze()
+        gc.enable()
+    status: int = command.main(options)
     sys.stdout.flush()
     return status
 

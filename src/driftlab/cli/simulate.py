@@ -1,11 +1,11 @@
-"""`driftlab simulate`: the same machines in simulated time."""
+"""`driftlab simulate`: run the same machines in a deterministic simulator."""
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from driftlab.api.parallel import is_cold, is_worth_compiling
+from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
 from driftlab.api.simulate import OnProgress, simulate_each
 from driftlab.cli import output
@@ -15,11 +15,11 @@ from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import load_process
 from driftlab.scenario.scenario import Scenario
 
-# Larger scenarios leave journals only if told so.
-RUNS_RECORDED_UNASKED = 20
-MACHINES_RECORDED_UNASKED = 100
-TICKS_RECORDED_UNASKED = 1_000_000
-TICKS_UNWATCHED_MAX = 1_000_000  # fewer are done before a bar would be seen
+# Larger scenarios write journals only with --out or --record all.
+RUNS_RECORDED_MAX = 20
+MACHINES_RECORDED_MAX = 100
+TICKS_RECORDED_MAX = 1_000_000
+TICKS_WITHOUT_PROGRESS_MAX = 1_000_000  # fewer are done before a progress bar would be seen
 
 
 def main(options: argparse.Namespace) -> int:
@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         with _progress(options, scenario) as on_progress:
             for run in simulate_each(scenario, folder, dask=options.dask, on_progress=on_progress):
-                runs.append(run)  # noqa: PERF402 - what is done counts if it is interrupted
+                runs.append(run)  # noqa: PERF402 - an interrupt keeps the runs so far
     except KeyboardInterrupt:
         interrupted = True
         of = f"{len(runs)} of {scenario.runs} runs are whole"
@@ -64,17 +64,18 @@ def _show(
         else:
             output.print_seed(scenario)
             if not options.record:
-                print("logs       none, unasked, of so much; --out DIR writes them")
+                why = _too_much(scenario) or "a cluster keeps figures only"
+                print(f"logs       none: {why}; use --out DIR to write them")
 
 
 @contextmanager
 def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnProgress | None]:
-    """Give what shows a progress bar, where there is much to do and somebody looks."""
-    if scenario.expected_ticks < TICKS_UNWATCHED_MAX:
+    """Yield a callback that shows a progress bar, None for a short simulation or no terminal."""
+    if scenario.expected_ticks < TICKS_WITHOUT_PROGRESS_MAX:
         yield None
         return
     with _terminated_like_interrupted():
-        if not options.quiet and is_worth_compiling(scenario) and is_cold():
+        if not options.quiet and _must_compile(scenario):
             print("compiling the engine: some ten to twenty seconds, once", file=sys.stderr)
         if options.quiet or not sys.stderr.isatty():
             yield None
@@ -85,8 +86,8 @@ def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnPro
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Take SIGTERM for a Ctrl-C: what was recorded is closed in order."""
-    import signal  # heavier than it looks; what is over in no time need not pay for it
+    """Treat SIGTERM like Ctrl-C, so that journals are closed in order."""
+    import signal  # slow to import, and only long simulations need it
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -112,17 +113,26 @@ def _bar(scenario: Scenario) -> Iterator[OnProgress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _is_small(scenario: Scenario) -> bool:
-    return (
-        scenario.runs <= RUNS_RECORDED_UNASKED
-        and scenario.size <= MACHINES_RECORDED_UNASKED
-        and scenario.expected_ticks <= TICKS_RECORDED_UNASKED
-    )
+def _must_compile(scenario: Scenario) -> bool:
+    is_compiled = choose_engine(scenario, worker_count(None)) == "compiled"
+    return is_compiled and needs_compiling(scenario)
+
+
+def _too_much(scenario: Scenario) -> str | None:
+    """Return why a scenario's journals are not written by default, None if they are."""
+    if scenario.runs > RUNS_RECORDED_MAX:
+        return f"more than {RUNS_RECORDED_MAX} runs"
+    if scenario.size > MACHINES_RECORDED_MAX:
+        return f"more than {MACHINES_RECORDED_MAX} machines"
+    if scenario.expected_ticks > TICKS_RECORDED_MAX:
+        return f"more than {TICKS_RECORDED_MAX:,} ticks"
+    return None
 
 
 def _folder(options: argparse.Namespace, scenario: Scenario) -> str | None:
-    unasked = "all" if options.out or (not options.dask and _is_small(scenario)) else "summary"
-    if (options.record or unasked) == "all":
+    is_small = not options.dask and _too_much(scenario) is None
+    default = "all" if options.out or is_small else "summary"
+    if (options.record or default) == "all":
         return str(options.out) if options.out else fresh_folder()
     if options.out:
         raise DriftlabError("--out: nothing is written with --record summary; leave one out")

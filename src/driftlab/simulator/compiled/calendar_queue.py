@@ -1,32 +1,35 @@
-"""Which tick comes next: the due times of a window of time, sorted by buckets.
+"""The order of ticks: the due times of a window of time, sorted with buckets.
 
-Due times depend on nothing that happens, so the ticks of a stretch of time can
-be put in order before any of them is taken: each machine's due times are
-written down, dealt into buckets of equal length, about one tick each, and the
-few of one bucket are sorted among themselves. That costs the same for a tick
-whatever the number of machines, where a heap costs a logarithm; it is a
-calendar queue (Brown, CACM 31(10), 1988) for events that are all known.
+Due times depend on no event, so the ticks of a window of time are sorted
+before any of them is taken: the due times of every machine are listed,
+distributed into buckets of equal length that hold about one tick each, and
+sorted within each bucket. This costs constant time per tick for any number of
+machines, where a heap costs a logarithm; it is a calendar queue (Brown, CACM
+31(10), 1988) whose events are all known in advance.
 
 Where the rates have a hyperperiod (a whole number of nanoseconds after which
 all due times repeat) one window of that length serves for the whole run.
 
-Ticks are in the order of (due time, process). Due times are exact: the next is
-the last plus the period's whole nanoseconds, and what is left over is carried
-on as a fraction (Bresenham, IBM Systems Journal 4(1), 1965).
+Ticks are ordered by (due time, process). Due times are exact: each is the one
+before plus the period's whole nanoseconds, and the remainder is carried on as
+a fraction (Bresenham, IBM Systems Journal 4(1), 1965).
+
+`run` is a record of `memory_layout.RUN`, `cursors` an array of CURSOR with an
+entry for each machine, `window` a `Window`. All times are nanoseconds.
 """
 
 from typing import Any, Final
 
 import numpy as np
 
-from driftlab.simulator.compiled.mailbox import jit, jit_inline
+from driftlab.simulator.compiled.jit_rules import jit, jit_inline
 
-FEW: Final = 24  # so many of one bucket are sorted by insertion
+INSERTION_MAX: Final = 24  # ticks of one bucket that are sorted by insertion
 
 
 @jit
 def fill(run: Any, cursors: Any, window: Any, until_ns: Any) -> None:
-    """Write down the ticks that are due from the window's beginning until an instant."""
+    """Fill the window with the ticks from its beginning until an instant, in order."""
     filled = distribute(run, cursors, window, until_ns)
     scatter(run, window, filled)
     sort(window, filled)
@@ -37,9 +40,9 @@ def fill(run: Any, cursors: Any, window: Any, until_ns: Any) -> None:
 
 @jit_inline
 def distribute(run: Any, cursors: Any, window: Any, until_ns: Any) -> Any:
-    """Write down each machine's due times, and count them by bucket."""
-    machines, dues, buckets = window.loose_machines, window.loose_dues, window.buckets
-    base, shift = run.base, run.shift
+    """List the due times of every machine, count them by bucket, and return their number."""
+    machines, dues, buckets = window.unsorted_machines, window.unsorted_dues, window.buckets
+    base, shift = run.window_begin, run.shift
     buckets[:] = 0
     filled = np.uint64(0)
     for i in range(len(cursors)):
@@ -61,30 +64,30 @@ def distribute(run: Any, cursors: Any, window: Any, until_ns: Any) -> Any:
 
 @jit_inline
 def scatter(run: Any, window: Any, filled: Any) -> None:
-    """Deal the ticks into their buckets; those of one bucket stay as they were."""
-    buckets, base, shift = window.buckets, run.base, run.shift
+    """Move the ticks to their buckets, stably (the second half of a counting sort)."""
+    buckets, base, shift = window.buckets, run.window_begin, run.shift
     begin = 0
     for b in range(len(buckets)):
         count = buckets[np.uint64(b)]
         buckets[np.uint64(b)] = begin
         begin += count
     for k in range(filled):
-        due = window.loose_dues[np.uint64(k)]
+        due = window.unsorted_dues[np.uint64(k)]
         bucket = np.uint64((due - base) >> shift)
         place = np.uint64(buckets[bucket])
         buckets[bucket] += 1
         window.dues[place] = due
-        window.machines[place] = window.loose_machines[np.uint64(k)]
+        window.machines[place] = window.unsorted_machines[np.uint64(k)]
 
 
 @jit_inline
 def sort(window: Any, filled: Any) -> None:
-    """Sort each bucket by due time; ticks of one instant stay in the order of the machines."""
+    """Sort each bucket by due time; ticks of one instant stay in the order of processes."""
     buckets, dues, machines = window.buckets, window.dues, window.machines
     begin = 0
     for b in range(len(buckets)):
         end = buckets[np.uint64(b)]
-        if end - begin > FEW:
+        if end - begin > INSERTION_MAX:
             sort_many(window, begin, end)
         begin = end
     for k in range(1, filled):
@@ -101,7 +104,7 @@ def sort(window: Any, filled: Any) -> None:
 
 @jit
 def sort_many(window: Any, begin: Any, end: Any) -> None:
-    """Sort a full bucket by merging, so that no set of rates takes a square of their number."""
+    """Merge sort a full bucket, so that no choice of rates takes quadratic time."""
     dues, machines = window.dues, window.machines
     width = 1
     while width < end - begin:
@@ -110,19 +113,19 @@ def sort_many(window: Any, begin: Any, end: Any) -> None:
             i, j = left, middle
             for k in range(left, right):
                 if i < middle and (j >= right or dues[i] <= dues[j]):
-                    window.loose_dues[k], window.loose_machines[k] = dues[i], machines[i]
+                    window.unsorted_dues[k], window.unsorted_machines[k] = dues[i], machines[i]
                     i += 1
                 else:
-                    window.loose_dues[k], window.loose_machines[k] = dues[j], machines[j]
+                    window.unsorted_dues[k], window.unsorted_machines[k] = dues[j], machines[j]
                     j += 1
         for k in range(begin, end):
-            dues[k], machines[k] = window.loose_dues[k], window.loose_machines[k]
+            dues[k], machines[k] = window.unsorted_dues[k], window.unsorted_machines[k]
         width *= 2
 
 
 @jit_inline
 def mark_ties(window: Any, filled: Any) -> None:
-    """Mark the ticks of one instant: 1 if the next is due then too, 2 if only the one before."""
+    """Mark ticks of one instant: 1 if the next tick is due then, too, 2 on the last of several."""
     dues, tied = window.dues, window.tied
     before = False
     for k in range(filled):

@@ -1,12 +1,12 @@
-"""The public face of the compiled engine: many runs for their figures, one for its history.
+"""The interface of the compiled engine: many runs for their metrics, one for its history.
 
-What comes out is bit for bit what the general engine gives. It does not depend
-on the number of cores, on which core took which run, or on where a run was
-interrupted to tell of its progress.
+The results are bit for bit those of the general engine. They do not depend on
+the number of cores, on which core simulated which run, or on where a run was
+interrupted to report progress.
 
-The limit: messages waiting in all inboxes and on the way together are at most
-WAITING_MESSAGES_MAX; a run whose next tick would send more ends there, and
-says so.
+The limit: at most WAITING_MESSAGES_MAX messages wait in all inboxes and in
+flight together; a run ends before the tick that would send more, and its
+metrics say so.
 """
 
 import os
@@ -14,34 +14,37 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from threading import Event
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from driftlab.arrays import AnyArray, IntArray
 from driftlab.errors import DriftlabError
 from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
-from driftlab.simulator.compiled import records
 from driftlab.simulator.compiled.batching import can_batch, run_batches
 from driftlab.simulator.compiled.eligibility import fixed_rates, incompatibility
 from driftlab.simulator.compiled.memory_layout import (
+    IN_FLIGHT_MESSAGE,
+    MESSAGE,
     ROOM_FIRST,
     Arena,
+    EventColumns,
+    Figures,
     allocate,
+    empty,
     precomputed_phases,
 )
-from driftlab.simulator.compiled.records import Array, EventColumns
-from driftlab.simulator.compiled.run_metrics import Figures, empty
-from driftlab.simulator.compiled.runs import run_some
+from driftlab.simulator.compiled.run_kernel import DONE, FULL, run_some
 
-EVENTS_MAX: Final = 2**32 - 1  # of one history: clocks, stamps and ticks are kept in 32 bits
-SLICE_SECONDS: Final = 0.1  # between two calls of `on_progress`, and two looks for Ctrl-C
+EVENTS_MAX: Final = 2**32 - 1  # of one history, whose clocks, stamps and ticks have 32 bits
+SLICE_SECONDS: Final = 0.1  # between two calls of `on_progress`, and two checks for Ctrl-C
 SLICE_TICKS_FIRST: Final = 1_000_000
 SLICE_TICKS_MIN: Final = 1_000
-RUNS_HANDED_OVER: Final = 2**14  # at most at once to one core
-SHARES_EACH: Final = 2  # for each of several cores, where there are so many
-TICKS_A_SHARE_LEAST: Final = 600_000  # fewer are done before another core has begun
+SHARE_RUNS_MAX: Final = 2**14  # in one share of the runs, for one core
+SHARES_PER_CORE: Final = 2  # a slower core leaves its last share to another
+SHARE_TICKS_MIN: Final = 600_000  # fewer are done before another core has started
 
 Progress = Callable[[int, int], None]
 
@@ -49,7 +52,7 @@ __all__ = ["EventColumns", "Figures", "Recorded", "incompatibility", "record_run
 
 
 class NotCompiledError(DriftlabError):
-    """A scenario to which the compiled engine does not apply."""
+    """The compiled engine cannot simulate a scenario."""
 
 
 class Recorded(NamedTuple):
@@ -68,13 +71,19 @@ def simulate_runs(
     waiting_max: int = WAITING_MESSAGES_MAX,
     repeats: bool = True,
 ) -> Figures:
-    """Simulate runs and return their figures, in the order of `numbers`.
+    """Simulate runs of a scenario and return their metrics, in the order of `numbers`.
 
-    `on_progress` is called in this thread about ten times a second with the
-    ticks done and expected. `repeats` False does without a schedule that
-    repeats. Raises NotCompiledError.
+    Args:
+        numbers: which runs; by default those of the scenario.
+        cores: how many threads simulate; by default one for each core.
+        on_progress: called in this thread about ten times a second with the
+            ticks done and expected.
+        waiting_max: how many messages may wait before a run ends.
+        repeats: False to compute every due time, even where the schedule repeats.
+
+    Raises NotCompiledError.
     """
-    _demand_compiled(scenario)
+    _require_compatible(scenario)
     numbers = scenario.run_numbers if numbers is None else numbers
     figures = empty(numbers, scenario.size)
     figures.rates[:] = fixed_rates(scenario) or 0
@@ -86,9 +95,9 @@ def simulate_runs(
         core = _Core(job)
         for share in shares:
             for _ in core.slices(share):
-                _tell(on_progress, job, total)
+                _report(on_progress, job, total)
     else:
-        _share_out(job, shares, workers, on_progress, total)
+        _run_on_threads(job, shares, workers, on_progress, total)
     return figures
 
 
@@ -100,28 +109,31 @@ def record_run(
     waiting_max: int = WAITING_MESSAGES_MAX,
     repeats: bool = True,
 ) -> Recorded:
-    """Simulate one run and return every event of it. Raises NotCompiledError."""
-    _demand_compiled(scenario)
+    """Simulate one run and return all its events and its metrics.
+
+    The parameters are those of `simulate_runs`. Raises NotCompiledError.
+    """
+    _require_compatible(scenario)
     ticks = _ticks(scenario, number)
     if ticks > EVENTS_MAX:
         raise NotCompiledError(f"a history of {ticks} events; at most {EVENTS_MAX} are kept")
     figures = empty([number], scenario.size)
     figures.rates[:] = fixed_rates(scenario) or 0
-    history = _history(ticks)
+    history = _empty_history(ticks)
     job = _Job(scenario, figures, waiting_max, repeats, history)
     for _ in _Core(job).slices(range(1)):
-        _tell(on_progress, job, ticks)
+        _report(on_progress, job, ticks)
     return Recorded(EventColumns(*(column[: job.done] for column in history)), figures)
 
 
-def _demand_compiled(scenario: Scenario) -> None:
+def _require_compatible(scenario: Scenario) -> None:
     reason = incompatibility(scenario)
     if reason is not None:
         raise NotCompiledError(reason)
 
 
 class _Job:
-    """Some runs being simulated: what is asked for, and how far they are."""
+    """Runs to be simulated, and how far they are."""
 
     def __init__(
         self,
@@ -137,121 +149,117 @@ class _Job:
         self.waiting_max = waiting_max
         self.repeats = repeats
         self.stop = Event()
-        self.ticks: dict[int, int] = {}  # by first row of a share
+        self.ticks: dict[int, int] = {}  # done so far, by the first row of a share
 
     @property
     def done(self) -> int:
-        """How many ticks have been taken."""
+        """The number of ticks taken so far."""
         return sum(list(self.ticks.values()))
 
 
 class _Core:
-    """One core's part in a job: its memory, which serves one share after the other."""
+    """One core that works on a job, with its memory, which serves one share after the other."""
 
     def __init__(self, job: _Job) -> None:
         self._job = job
-        self._space: Arena | None = None
-        self._pool = np.zeros(0)
+        self._arena: Arena | None = None
+        self._pool = np.zeros(0, MESSAGE)
         self._budget = SLICE_TICKS_FIRST
 
     def slices(self, share: range) -> Iterator[None]:
-        """Simulate a share of the runs, slice by slice of about SLICE_SECONDS."""
-        job, space = self._job, self._space_for(share)
-        own = _rows(job.figures, slice(share.start, share.stop))
-        phases = precomputed_phases(job.scenario, space.cursors, own.numbers)
+        """Simulate a share of the runs; yield after every slice of about SLICE_SECONDS."""
+        job, arena = self._job, self._arena_for(share)
+        own = job.figures.of_rows(slice(share.start, share.stop))
+        phases = precomputed_phases(job.scenario, arena.cursors, own.numbers)
         job.ticks[share.start] = 0
-        if job.history is not None or not can_batch(space, len(share), job.waiting_max):
-            yield from self._one_by_one(share.start, space, phases, own)
+        if job.history is not None or not can_batch(arena, len(share), job.waiting_max):
+            yield from self._one_by_one(share.start, arena, phases, own)
             return
         done = np.zeros(len(share), np.bool_)
-        for ticks in run_batches(space, phases, own, done):
+        for ticks in run_batches(arena, phases, own, done):
             job.ticks[share.start] += ticks
             yield
             if job.stop.is_set():
                 return
         if not done.all():
-            left = _rows(own, np.flatnonzero(~done))
+            left = own.of_rows(~done)
             phases = phases[~done] if len(phases) > 1 else phases
-            yield from self._one_by_one(share.start, space, phases, left)
+            yield from self._one_by_one(share.start, arena, phases, left)
             for table, part in zip(own, left, strict=True):
                 table[~done] = part
-        job.ticks[share.start] = _ticks_of(own, len(share), space)
+        job.ticks[share.start] = _ticks_of(own, len(share), arena)
 
-    def _one_by_one(self, key: int, space: Arena, phases: Array, own: Figures) -> Iterator[None]:
+    def _one_by_one(self, key: int, arena: Arena, phases: IntArray, own: Figures) -> Iterator[None]:
         job, row = self._job, 0
         before = job.ticks[key]
-        space.run["status"] = records.DONE
+        arena.run["status"] = DONE
         while row < len(own.numbers) and not job.stop.is_set():
-            begun = perf_counter()
-            row = self._go_on(space, phases, own, row)
-            if space.run["status"] == records.FULL:
-                self._pool = _larger(space, self._pool)
+            started = perf_counter()
+            row = self._run_kernel(arena, phases, own, row)
+            if arena.run["status"] == FULL:
+                self._pool = _grown(arena, self._pool)
                 continue
-            job.ticks[key] = before + _ticks_of(own, row, space)
+            job.ticks[key] = before + _ticks_of(own, row, arena)
             yield
-            if row < len(own.numbers):  # the budget was what ended it
-                faster = min(4.0, SLICE_SECONDS / max(perf_counter() - begun, 1e-3))
+            if row < len(own.numbers):  # the budget has ended it
+                faster = min(4.0, SLICE_SECONDS / max(perf_counter() - started, 1e-3))
                 self._budget = max(SLICE_TICKS_MIN, int(self._budget * faster))
 
-    def _space_for(self, share: range) -> Arena:
-        """Return the memory, laid out anew where the links of a run are drawn."""
+    def _arena_for(self, share: range) -> Arena:
+        """Return the memory, allocated anew if every run draws its links."""
         job = self._job
-        if self._space is None or job.scenario.topology.startswith("regular"):
+        if self._arena is None or job.scenario.topology.startswith("regular"):
             number = int(job.figures.numbers[share.start])
-            self._space = allocate(job.scenario, number, repeats=job.repeats)
-            self._space.run["most"] = job.waiting_max
-            self._pool = _pool(self._space, min(ROOM_FIRST, job.waiting_max))
-        return self._space
+            self._arena = allocate(job.scenario, number, repeats=job.repeats)
+            self._arena.run["capacity_max"] = job.waiting_max
+            self._pool = _new_pool(self._arena, min(ROOM_FIRST, job.waiting_max))
+        return self._arena
 
-    def _go_on(self, space: Arena, phases: Array, own: Figures, row: int) -> int:
+    def _run_kernel(self, arena: Arena, phases: IntArray, own: Figures, row: int) -> int:
         return int(
             run_some(
-                space.run, space.cursors, space.machines, self._pool, space.window, space.links,
-                space.stash, space.delay, self._job.history, phases, space.rates, own, row,
+                arena.run, arena.cursors, arena.machines, self._pool, arena.window, arena.links,
+                arena.deferred, arena.delay, self._job.history, phases, arena.rates, own, row,
                 len(own.numbers), self._budget,
             )
         )  # fmt: skip
 
 
-def _rows(figures: Figures, which: Any) -> Figures:
-    """Return the figures of some rows: the same memory for a slice, a copy for a choice."""
-    return Figures(*(table[which] for table in figures))
-
-
-def _ticks_of(own: Figures, row: int, space: Arena) -> int:
-    """Count the ticks of the rows that are done, and of the run in progress."""
+def _ticks_of(own: Figures, row: int, arena: Arena) -> int:
+    """Return the number of ticks of the rows that are done and of the run in progress."""
     done = own.internal[:row].sum() + own.send[:row].sum() + own.receive[:row].sum()
-    return int(done) + (0 if space.run["status"] == records.DONE else int(space.run["ticks"]))
+    return int(done) + (0 if arena.run["status"] == DONE else int(arena.run["ticks"]))
 
 
-def _pool(space: Arena, room: int) -> Array:
-    space.run["room"] = room
-    kind = records.MESSAGE if space.delay is None else records.FLYING_MESSAGE
-    return np.zeros(room + 1, kind)
+def _new_pool(arena: Arena, capacity: int) -> AnyArray:
+    """Return a pool for messages, and set its capacity; index 0 stays unused."""
+    arena.run["capacity"] = capacity
+    return np.zeros(capacity + 1, MESSAGE if arena.delay is None else IN_FLIGHT_MESSAGE)
 
 
-def _larger(space: Arena, pool: Array) -> Array:
-    """Return a pool of twice the room, with the messages that were there."""
-    larger = _pool(space, min(2 * int(space.run["room"]), int(space.run["most"])))
-    used = int(space.run["top"]) + 1
+def _grown(arena: Arena, pool: AnyArray) -> AnyArray:
+    """Return a copy of a pool with twice the capacity."""
+    run = arena.run
+    larger = _new_pool(arena, min(2 * int(run["capacity"]), int(run["capacity_max"])))
+    used = int(run["top"]) + 1
     larger[:used] = pool[:used]
     return larger
 
 
 def _shares(scenario: Scenario, runs: int, cores: int) -> Iterator[range]:
-    """Divide the runs evenly; where links are drawn for every run, each is a share of its own."""
+    """Divide the rows evenly into shares: one a run if every run draws its links."""
     if scenario.topology.startswith("regular"):
         size = 1
     else:
-        least = 1 if cores == 1 else SHARES_EACH  # a slower core leaves its last to another
-        each = max(least, -(-runs // (cores * RUNS_HANDED_OVER)))
-        few = TICKS_A_SHARE_LEAST // max(1, scenario.expected_ticks // scenario.runs)
+        least = 1 if cores == 1 else SHARES_PER_CORE
+        each = max(least, -(-runs // (cores * SHARE_RUNS_MAX)))
+        few = SHARE_TICKS_MIN // max(1, scenario.expected_ticks // scenario.runs)
         size = max(-(-runs // (cores * each)), few, 1)
     for first in range(0, runs, size):
         yield range(first, min(first + size, runs))
 
 
-def _share_out(
+def _run_on_threads(
     job: _Job, shares: Sequence[range], workers: int, on_progress: Progress | None, total: int
 ) -> None:
     todo = iter(shares)
@@ -269,23 +277,23 @@ def _share_out(
                 done, pending = wait(pending, SLICE_SECONDS, FIRST_COMPLETED)
                 for each in done:
                     each.result()
-                _tell(on_progress, job, total)
+                _report(on_progress, job, total)
         finally:
             job.stop.set()
 
 
-def _tell(on_progress: Progress | None, job: _Job, total: int) -> None:
+def _report(on_progress: Progress | None, job: _Job, total: int) -> None:
     if on_progress is not None:
         on_progress(job.done, total)
 
 
 def _ticks(scenario: Scenario, number: int) -> int:
-    """Count the ticks of one run exactly."""
+    """Return the exact number of ticks of one run."""
     rates = scenario.rates_of(number)
     schedules = (schedule_of(scenario, number, i, rate) for i, rate in enumerate(rates))
     return sum(schedule.ticks_before(scenario.horizon_ns) for schedule in schedules)
 
 
-def _history(ticks: int) -> EventColumns:
+def _empty_history(ticks: int) -> EventColumns:
     kinds = ("i8", "u4", "u4", "u1", "i4", "u4", "i4", "u4", "u4")
     return EventColumns(*(np.empty(ticks, kind) for kind in kinds))

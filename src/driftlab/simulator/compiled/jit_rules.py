@@ -1,11 +1,14 @@
-"""The house's own rules, compiled from the very functions that the real machine calls.
+"""The rules of the machines, compiled from the very functions that the general engine calls.
 
 A rule is a Python function of whole numbers. It is compiled as it stands; only
-what its names mean is exchanged: whole numbers of its module become 64-bit
-words (numba makes floats of a word beside a signed number), rules that it
-calls become their compiled selves, and the two that Python writes with longer
-numbers, the upper half of a product and the length of a word, become the
-instructions that a machine has for them.
+the meaning of its global names changes: whole numbers of its module become
+64-bit words (Numba turns a word beside a signed number into a float), rules
+that it calls become their compiled selves, and the two that Python computes
+with longer integers, the upper half of a product and the length of a word,
+become machine instructions.
+
+With `NUMBA_DISABLE_JIT=1` everything here and every kernel runs as Python, on
+NumPy's scalars: slow, but open to a debugger and to coverage.
 """
 
 from collections.abc import Callable
@@ -14,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it has no types
+from numba import config as numba_config
 from numba import njit, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
@@ -26,13 +30,14 @@ from driftlab.network import latency
 WORD: Final = types.uint64
 _MASK: Final = (1 << 64) - 1
 
+jit: Any = njit(error_model="numpy", nogil=True)
+jit_inline: Any = njit(error_model="numpy", nogil=True, forceinline=True)
+
 
 def rule(function: Callable[..., Any], **calls: Any) -> Any:
-    """Compile a rule; `calls` are the rules that it calls, by the names it knows them by."""
+    """Compile a rule; `calls` are the rules that it calls, under the names that it uses."""
     names = {name: _as_word(value) for name, value in function.__globals__.items()}
-    return njit(error_model="numpy", nogil=True)(
-        FunctionType(function.__code__, {**names, **calls}, function.__name__)
-    )
+    return jit(FunctionType(function.__code__, {**names, **calls}, function.__name__))
 
 
 def _as_word(value: Any) -> Any:
@@ -40,9 +45,9 @@ def _as_word(value: Any) -> Any:
 
 
 @intrinsic
-def mul_high(typing: Any, one: Any, other: Any) -> Any:
-    """Return the upper word of a product: `dice.high`."""
-    _demand_words(one, other)
+def _mul_high(typing: Any, one: Any, other: Any) -> Any:
+    """Return the upper word of a product: `random_streams.mul_high`."""
+    _require_words(one, other)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         long = ir.IntType(128)
@@ -54,9 +59,9 @@ def mul_high(typing: Any, one: Any, other: Any) -> Any:
 
 
 @intrinsic
-def bit_length(typing: Any, word: Any) -> Any:
-    """Return how many bits a word takes: `latency.length`."""
-    _demand_words(word)
+def _bit_length(typing: Any, word: Any) -> Any:
+    """Return the number of bits of a word: `latency.bit_length`."""
+    _require_words(word)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         zeros = builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
@@ -65,11 +70,20 @@ def bit_length(typing: Any, word: Any) -> Any:
     return WORD(WORD), generate
 
 
-def _demand_words(*found: Any) -> None:
-    for each in found:
-        if each != WORD:
-            raise TypingError(f"a word is wanted, not {each}")
+def _require_words(*kinds: Any) -> None:
+    for kind in kinds:
+        if kind != WORD:
+            raise TypingError(f"expected a 64-bit word, not {kind}")
 
+
+def _in_python(function: Callable[..., int]) -> Callable[..., Any]:
+    """Return a function of words that computes with Python's integers."""
+    return lambda *words: np.uint64(function(*map(int, words)))
+
+
+_config: Any = numba_config  # whose settings have no types
+mul_high: Any = _in_python(random_streams.mul_high) if _config.DISABLE_JIT else _mul_high
+bit_length: Any = _in_python(latency.bit_length) if _config.DISABLE_JIT else _bit_length
 
 mix_lanes = rule(random_streams.mix_lanes)
 mix = rule(random_streams.mix, mix_lanes=mix_lanes)

@@ -1,20 +1,23 @@
-"""The incoming messages of one machine, as lists and a heap in one pool of messages.
+"""The incoming messages of one machine: a linked list and a heap in one pool of messages.
 
-The inbox proper is a linked list. Without latency a message is appended the
-moment it is sent; the part that came since the machine's last tick is put in
-order when the machine looks. With latency what is under way stands in a
-pairing heap of the receiver (Fredman, Sedgewick, Sleator and Tarjan, "The
-Pairing Heap", Algorithmica 1, 1986), ordered by (arrival, sender, stamp): to
-add costs one comparison, to take the first out a logarithm in the long run.
+The inbox is a linked list. Without latency a message is appended the moment it
+is sent; in "peers" order the messages that came since the machine's last tick
+are sorted when it ticks. With latency, messages in flight wait in a pairing
+heap of the receiver (Fredman, Sedgewick, Sleator and Tarjan, "The Pairing
+Heap", Algorithmica 1, 1986), ordered by (arrival, sender, stamp): an insertion
+costs one comparison, a removal an amortized logarithm.
+
+`machine` is a record of `memory_layout.MACHINE`, `pool` an array of MESSAGE or
+IN_FLIGHT_MESSAGE; a message is named by its index in the pool, 0 meaning none.
+(Kernels have `Any` parameters: only Numba knows the fields of a record as
+attributes, and it compiles one version for each combination of types.)
 """
 
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-jit_inline = njit(error_model="numpy", nogil=True, forceinline=True)
-jit = njit(error_model="numpy", nogil=True)
+from driftlab.simulator.compiled.jit_rules import jit, jit_inline
 
 ZERO = np.uint32(0)
 ONE = np.uint32(1)
@@ -33,8 +36,8 @@ def append(machine: Any, pool: Any, place: Any) -> None:
 
 
 @jit
-def put_in_order(machine: Any, pool: Any) -> None:
-    """Sort what came since the last tick by sender, the messages of one sender as they came."""
+def sort_arrivals(machine: Any, pool: Any) -> None:
+    """Sort the messages that came since the last tick by sender, stably."""
     first = machine.head if machine.queue == 0 else pool[machine.settled].next
     second = pool[first].next
     if machine.fresh == 2:
@@ -87,7 +90,7 @@ def sorted_by_sender(pool: Any, first: Any) -> Any:
 
 @jit_inline
 def is_before(one: Any, other: Any) -> Any:
-    """Whether one message under way comes out before another."""
+    """Whether one message in flight arrives before another."""
     if one.arrival != other.arrival:
         return one.arrival < other.arrival
     if one.sender != other.sender:
@@ -97,7 +100,7 @@ def is_before(one: Any, other: Any) -> Any:
 
 @jit_inline
 def meld(pool: Any, one: Any, other: Any) -> Any:
-    """Join two heaps and return the root."""
+    """Join two heaps and return the root of the result."""
     if is_before(pool[other], pool[one]):
         one, other = other, one
     pool[other].next = pool[one].child
@@ -106,17 +109,17 @@ def meld(pool: Any, one: Any, other: Any) -> Any:
 
 
 @jit
-def without_root(pool: Any, root: Any) -> Any:
-    """Return the root of a heap whose root is taken out, 0 if nothing is left."""
+def remove_root(pool: Any, root: Any) -> Any:
+    """Remove the root of a heap, joining its children in pairs; return the new root or 0."""
     place, paired = pool[root].child, ZERO
     while place != 0:
-        brother = pool[place].next
-        if brother == 0:
+        sibling = pool[place].next
+        if sibling == 0:
             pool[place].next = paired
             paired = place
             break
-        rest = pool[brother].next
-        joined = meld(pool, place, brother)
+        rest = pool[sibling].next
+        joined = meld(pool, place, sibling)
         pool[joined].next = paired
         paired = joined
         place = rest
@@ -133,10 +136,10 @@ def without_root(pool: Any, root: Any) -> Any:
 
 @jit_inline
 def deliver_due(machine: Any, pool: Any, now_ns: Any) -> None:
-    """Move what has arrived strictly before an instant into the inbox."""
+    """Move the messages that arrived strictly before an instant into the inbox."""
     place = machine.flight
     while place != 0 and pool[place].arrival < now_ns:
-        rest = without_root(pool, place)
+        rest = remove_root(pool, place)
         append(machine, pool, place)
         place = rest
     machine.flight = place
@@ -144,7 +147,7 @@ def deliver_due(machine: Any, pool: Any, now_ns: Any) -> None:
 
 @jit_inline
 def enqueue_in_flight(machine: Any, pool: Any, place: Any, arrival_ns: Any) -> None:
-    """Put the message at `place` on its way to a machine."""
+    """Add the message at `place` to those in flight to a machine."""
     pool[place].arrival = arrival_ns
     pool[place].child = ZERO
     pool[place].next = ZERO

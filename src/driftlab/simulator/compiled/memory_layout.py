@@ -1,54 +1,221 @@
-"""From a scenario to the arrays that the kernels work on."""
+"""The arrays that the kernels work on: their fields, and how a scenario fills them.
 
+A machine is one record of two cache lines; the first holds what every tick
+needs. A message is one record of a pool and is named by its index there; index
+0 stays unused and means none. The inner loop's counters are in the record of
+the run only between two calls. Times are nanoseconds of scenario time.
+
+The records are NumPy's `record`, whose fields are attributes in Python as they
+are in the kernels, so that a kernel also runs uncompiled.
+"""
+
+from collections.abc import Iterable, Sequence
 from math import gcd, lcm
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from driftlab.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from driftlab.model.random_streams import Purpose, draw, stream
 from driftlab.model.schedule import NS_PER_SECOND, phase_ns
 from driftlab.network.latency import Latency, exponentials, logarithms
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import as_fraction
-from driftlab.simulator.compiled import records
 from driftlab.simulator.compiled.eligibility import TIME_NS_MAX, channels, fixed_rates, rate_range
-from driftlab.simulator.compiled.records import Array, Delay, Window
-from driftlab.simulator.compiled.ticks import KINDS_OF_LATENCY
+from driftlab.simulator.compiled.run_kernel import DONE, KINDS_OF_LATENCY
 
-SCHEDULE_TICKS_MAX: Final = 2**16  # of a schedule that repeats: it should stay in a core's cache
-WINDOW_TICKS: Final = 2**11  # of a window that does not, or as many as there are machines
-ROOM_FIRST: Final = 2**10  # messages that there is room for at first
-SCALE_MAX: Final = 2**63 // NS_PER_SECOND  # up to here a phase is worked out by a word
+SCHEDULE_TICKS_MAX: Final = 2**16  # of a schedule that repeats: it should fit a core's cache
+WINDOW_TICKS: Final = 2**11  # of a window that does not repeat; more if there are more machines
+ROOM_FIRST: Final = 2**10  # messages that a pool has room for at first
+SCALE_MAX: Final = 2**63 // NS_PER_SECOND  # up to here a 64-bit word computes a phase
+
+
+def _record(*fields: tuple[str, str]) -> np.dtype[Any]:
+    return np.dtype((np.record, np.dtype(list(fields), align=True)))
+
+
+MACHINE: Final = _record(
+    ("die", "u8"),  # the key of its stream of dice
+    ("digest", "u8"),
+    ("clock", "i8"),
+    ("tick", "i8"),  # the number of its next tick, which is how many it has taken
+    ("head", "u4"),  # the message at the front of its inbox
+    ("tail", "u4"),
+    ("settled", "u4"),  # the last message of its inbox after its last tick
+    ("flight", "u4"),  # the root of the heap of messages in flight to it
+    ("queue", "u4"),  # the length of its inbox after its last tick
+    ("fresh", "u4"),  # how many messages have come since
+    ("peers", "u4"),
+    ("queue_max", "u4"),
+    ("queue_sum", "i8"),
+    ("jump_max", "i8"),
+    ("first_clock", "i8"),
+    ("sends", "i8"),
+    ("receives", "i8"),
+    ("delays", "u8"),  # the key of its stream of latencies
+    ("links", "i8"),  # the index of its first peer in `links`, and of its first channel
+)
+
+CURSOR: Final = _record(
+    ("due", "i8"),  # due time of the next tick to enter a window
+    ("rest", "i8"),  # the fraction that rounding it down has left, times `rate`
+    ("whole", "i8"),  # the period in whole nanoseconds
+    ("part", "i8"),  # and the fraction that is left of it, times `rate`
+    ("rate", "i8"),  # the numerator of the rate in ticks per second
+    ("scale", "u8"),  # its denominator; 0 where the kernel does not compute the phase
+)
+
+MESSAGE: Final = _record(("stamp", "i8"), ("sender", "u4"), ("next", "u4"))
+
+IN_FLIGHT_MESSAGE: Final = _record(
+    ("stamp", "i8"),
+    ("sender", "u4"),
+    ("next", "u4"),  # in the inbox; in flight, the next sibling in the heap
+    ("arrival", "i8"),
+    ("child", "u4"),
+    ("spare", "u4"),
+)
+
+RUN: Final = _record(
+    ("seed", "u8"),
+    ("number", "u8"),
+    ("one_below", "u8"),  # bits of the die below which a tick sends to one peer
+    ("all_below", "u8"),  # and below which it sends to every peer
+    ("mesh", "i8"),
+    ("by_sender", "i8"),
+    ("aligned", "i8"),
+    ("horizon", "i8"),  # the length of the run
+    ("period", "i8"),  # of the schedule; 0 if it has none, or a long one
+    ("window", "i8"),  # the length of a window
+    ("shift", "i8"),  # a bucket of a window is 2**shift nanoseconds long
+    ("window_begin", "i8"),
+    ("filled", "i8"),  # how many ticks the window holds
+    ("entry", "i8"),  # the next of them
+    ("repetition", "i8"),  # how many times the window was taken
+    ("deferred", "i8"),  # how many sends wait for the end of their instant
+    ("free", "u4"),  # the first free message below the top
+    ("top", "u4"),  # the highest message ever used
+    ("waiting", "i8"),  # messages in inboxes and in flight
+    ("capacity", "i8"),  # how many may wait before the pool must grow
+    ("capacity_max", "i8"),  # and how many before the run must end
+    ("ticks", "i8"),  # taken so far
+    ("status", "i8"),  # RUNNING, DONE or FULL
+    ("stopped", "i8"),  # when the tick was due that made it FULL, -1 if none has
+    ("row", "i8"),  # of the history, to be written next
+)
+
+
+class Window(NamedTuple):
+    """The ticks of a window of time in order, and the memory for sorting them."""
+
+    machines: IntArray  # u4: whose tick
+    dues: IntArray  # i8: due times, within the period if the schedule repeats
+    tied: IntArray  # u1: 1 if the next tick is due at the same instant, 2 if only the one before is
+    unsorted_machines: IntArray  # u4
+    unsorted_dues: IntArray  # i8
+    buckets: IntArray  # i4: how many ticks each has, then where it ends
+
+
+class Delay(NamedTuple):
+    """A latency as arrays: its distribution, and the last arrival on each channel."""
+
+    kind: int  # of KINDS_OF_LATENCY
+    first: np.uint64  # the parameters of `Latency`, but of uniform
+    second: np.uint64  # the number of values
+    tables: tuple[IntArray, IntArray, IntArray]  # u8, of `network.latency`
+    latest: IntArray  # i8, one a channel; empty where no message can overtake another
+
+
+class EventColumns(NamedTuple):
+    """The events of a run in the order of (due time, process), a column a field."""
+
+    due_ns: IntArray  # i8
+    process: IntArray  # u4: its position in name order
+    tick: IntArray  # u4
+    kind: IntArray  # u1: as in `model.digest`
+    sender: IntArray  # i4: its position, -1 if nothing was received
+    stamp: IntArray  # u4: of the message received, else 0
+    target: IntArray  # i4: an index among the peers, -1 for all of several, -2 for none
+    clock: IntArray  # u4
+    queue: IntArray  # u4
+
+
+class Figures(NamedTuple):
+    """The metrics of some runs: arrays of shape (runs, machines), and three of shape (runs,)."""
+
+    rates: FloatArray  # f8: ticks per second
+    internal: IntArray  # i8: how many events of each kind
+    send: IntArray
+    receive: IntArray
+    clock: IntArray  # i8: after the last event, 0 if there was none
+    first_clock: IntArray  # i8: after the first event
+    jump_max: IntArray  # i8: the largest difference of the clocks of two consecutive events
+    queue_sum: IntArray  # i8: of the inbox lengths after each event
+    queue_max: IntArray  # i4
+    queue_last: IntArray  # i4
+    first_due_ns: IntArray  # i8: when the first tick was due
+    numbers: IntArray  # u8, one a run: its number
+    digest: IntArray  # u8, one a run: of all its events, see `model.digest`
+    # i8, one a run: when it ended because the tick due then would have sent more messages than
+    # may wait; -1 if it is whole.
+    stopped_ns: IntArray
+
+    def of_rows(self, which: slice | IntArray | BoolArray) -> "Figures":
+        """Return the metrics of some rows: a view for a slice, else a copy."""
+        tables: dict[str, Any] = {name: table[which] for name, table in self._asdict().items()}
+        return Figures(**tables)
+
+
+COUNTED: Final = dict.fromkeys(Figures._fields[1:11], "i8") | {
+    "queue_max": "i4",
+    "queue_last": "i4",
+}
+
+
+def empty(numbers: Sequence[int], machines: int) -> Figures:
+    """Return figures full of zeros for the runs with these numbers."""
+    runs = np.array(numbers, np.uint64)
+    shape, each = (len(runs), machines), len(runs)
+    tables: dict[str, IntArray] = {name: np.zeros(shape, COUNTED[name]) for name in COUNTED}
+    return Figures(
+        rates=np.zeros(shape),
+        **tables,
+        numbers=runs,
+        digest=np.zeros(each, np.uint64),
+        stopped_ns=np.zeros(each, np.int64),
+    )
 
 
 class Arena(NamedTuple):
-    """All that one core needs to simulate runs of a scenario, one after the other."""
+    """The memory that one core needs to simulate runs of a scenario, one after the other."""
 
-    run: Any  # a record
-    cursors: Array
-    machines: Array
+    run: Any  # a record of RUN, which has no type of its own
+    cursors: AnyArray  # CURSOR, one a machine
+    machines: AnyArray  # MACHINE
     window: Window
-    links: Array
-    stash: Array
+    links: IntArray  # u4: the positions of every machine's peers, one machine's after the other's
+    deferred: IntArray  # i8, shape (machines, 2): senders, and whom they send to
     delay: Delay | None
-    rates: Array  # the lowest and how many there are, where they are drawn, else 0, 0
+    rates: IntArray  # u8: the lowest rate that is drawn and how many there are, or 0, 0
 
 
 def allocate(scenario: Scenario, number: int, *, repeats: bool = True) -> Arena:
-    """Lay out the memory for runs; `number` decides the links where they are drawn.
+    """Allocate the memory for runs of a scenario and fill in what all of them share.
 
-    `repeats` False does without a schedule that repeats, where there were one.
+    Args:
+        number: the run whose links are used where they are drawn.
+        repeats: False to compute every due time, even where the schedule repeats.
     """
     size = scenario.size
-    run = np.zeros(1, records.RUN)
-    run["seed"], run["status"] = scenario.seed, records.DONE
+    run = np.zeros(1, RUN)
+    run["seed"], run["status"] = scenario.seed, DONE
     run["one_below"], run["all_below"] = scenario.die
     run["mesh"] = scenario.topology == "mesh"
     run["by_sender"] = scenario.order == "peers"
     run["aligned"] = scenario.phase == "aligned"
     run["horizon"] = scenario.horizon_ns
-    cursors = np.zeros(size, records.CURSOR)
-    machines = np.zeros(size, records.MACHINE)
+    cursors = np.zeros(size, CURSOR)
+    machines = np.zeros(size, MACHINE)
     links = _link(scenario, number, machines)
     low, top = rate_range(scenario) or (0, -1)
     if rates := fixed_rates(scenario):
@@ -61,11 +228,11 @@ def allocate(scenario: Scenario, number: int, *, repeats: bool = True) -> Arena:
     )  # fmt: skip
 
 
-def _set_rates(rates: Any, cursors: Array) -> None:
-    """Write down the periods, each rate worked out once."""
+def _set_rates(rates: Sequence[float], cursors: AnyArray) -> None:
+    """Set the period of each machine; each different rate is converted once."""
     different, which = np.unique(np.array(rates, np.float64), return_inverse=True)
     known = {float(rate): rate for rate in rates}
-    table = np.zeros(len(different), records.CURSOR)
+    table = np.zeros(len(different), CURSOR)
     for row, rate in zip(table, different.tolist(), strict=True):
         ticks = as_fraction(known[rate])
         scale = ticks.denominator
@@ -74,8 +241,10 @@ def _set_rates(rates: Any, cursors: Array) -> None:
     cursors[:] = table[which]
 
 
-def precomputed_phases(scenario: Scenario, cursors: Array, numbers: Any) -> Array:
-    """Work out the phases that take more than a word: one row a run, or one for all."""
+def precomputed_phases(
+    scenario: Scenario, cursors: AnyArray, numbers: Sequence[int] | IntArray
+) -> IntArray:
+    """Return the first due times that take more than 64 bits to compute: one row a run, or one."""
     places = np.flatnonzero(cursors["scale"] == 0)
     rates = fixed_rates(scenario)
     if not len(places) or scenario.phase == "aligned" or rates is None:
@@ -89,7 +258,7 @@ def precomputed_phases(scenario: Scenario, cursors: Array, numbers: Any) -> Arra
     return phases
 
 
-def _window(scenario: Scenario, run: Any, cursors: Array, repeats: bool) -> Window:
+def _window(scenario: Scenario, run: Any, cursors: AnyArray, repeats: bool) -> Window:
     rates, drawn = fixed_rates(scenario) or (), rate_range(scenario)
     per_second = float(drawn.high * scenario.size if drawn else sum(rates))
     period = NS_PER_SECOND if drawn else _hyperperiod_ns(set(rates))
@@ -114,8 +283,8 @@ def _window(scenario: Scenario, run: Any, cursors: Array, repeats: bool) -> Wind
     )
 
 
-def _hyperperiod_ns(rates: Any) -> int:
-    """Return the time after which all due times repeat, 0 if it is no whole nanosecond."""
+def _hyperperiod_ns(rates: Iterable[float]) -> int:
+    """Return the shortest time in whole nanoseconds after which all due times repeat."""
     fractions = [as_fraction(rate) for rate in rates]
     scale = lcm(*(rate.denominator for rate in fractions))
     length = NS_PER_SECOND * scale
@@ -125,8 +294,8 @@ def _hyperperiod_ns(rates: Any) -> int:
     return length
 
 
-def _link(scenario: Scenario, number: int, machines: Array) -> Array:
-    """Tell each machine how many peers it has; return whom, one machine's after the other's.
+def _link(scenario: Scenario, number: int, machines: AnyArray) -> IntArray:
+    """Set each machine's number of peers and return their positions (see `Arena.links`).
 
     A million machines are linked without a list for each of them, and a mesh without any.
     """
@@ -149,8 +318,8 @@ def _link(scenario: Scenario, number: int, machines: Array) -> Array:
     return np.array([other for others in near for other in others], np.uint32)
 
 
-def _ring(size: int) -> Array:
-    """Return the machine before and the machine after each, in rising order."""
+def _ring(size: int) -> IntArray:
+    """Return the two neighbours of each machine of a ring, in rising order."""
     pairs = np.empty((size, 2), np.uint32)
     pairs[1:, 0] = np.arange(size - 1, dtype=np.uint32)
     pairs[:-1, 1] = np.arange(1, size, dtype=np.uint32)
@@ -159,10 +328,10 @@ def _ring(size: int) -> Array:
     return pairs.ravel()
 
 
-def _delay(latency: Latency, count: int) -> Delay | None:
+def _delay(latency: Latency, channel_count: int) -> Delay | None:
     if latency.kind == "none":
         return None
-    tables = [np.zeros(1, np.uint64)] * 3
+    tables: list[IntArray] = [np.zeros(1, np.uint64)] * 3
     if latency.kind == "exponential":
         tables[0] = np.array(logarithms(), np.uint64)
     if latency.kind == "lognormal":
@@ -173,5 +342,5 @@ def _delay(latency: Latency, count: int) -> Delay | None:
         np.uint64(latency.first),
         np.uint64(second),
         (tables[0], tables[1], tables[2]),
-        np.zeros(count if latency.is_drawn else 0, np.int64),
+        np.zeros(channel_count if latency.is_drawn else 0, np.int64),
     )

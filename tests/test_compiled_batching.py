@@ -1,4 +1,4 @@
-"""Runs in lockstep come out as if each had been simulated alone."""
+"""Runs that are simulated in batches give the same as each run alone."""
 
 import numpy as np
 import pytest
@@ -7,27 +7,27 @@ from hypothesis import strategies as st
 
 from driftlab import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
-from driftlab.simulator.compiled.batching import RUNS_MIN, can_batch, run_batches
+from driftlab.simulator.compiled.batching import can_batch, run_batches
+from driftlab.simulator.compiled.eligibility import BATCH_RUNS_MIN
 from driftlab.simulator.compiled.engine import Figures, simulate_runs
-from driftlab.simulator.compiled.memory_layout import allocate, precomputed_phases
-from driftlab.simulator.compiled.run_metrics import empty
-from tests.test_compiled import CHANCES, equal, general
+from driftlab.simulator.compiled.memory_layout import allocate, empty, precomputed_phases
+from tests.test_compiled_engine import CHANCES, equal, general
 
 
 def alone(scenario: Scenario) -> Figures:
-    """Simulate each run in a call of its own: too few for the lockstep."""
+    """Simulate each run in a call of its own: too few for a batch."""
     runs = [simulate_runs(scenario, [number]) for number in scenario.run_numbers]
     return Figures(*(np.concatenate(tables) for tables in zip(*runs, strict=True)))
 
 
-def share_abreast(scenario: Scenario) -> float:
-    """Return which share of the runs lockstep could do."""
-    space = allocate(scenario, 1)
-    if not can_batch(space, scenario.runs, WAITING_MESSAGES_MAX):
+def share_batched(scenario: Scenario) -> float:
+    """Return the share of the runs that batches could simulate."""
+    arena = allocate(scenario, 1)
+    if not can_batch(arena, scenario.runs, WAITING_MESSAGES_MAX):
         return 0.0
     own = empty(scenario.run_numbers, scenario.size)
     done = np.zeros(scenario.runs, np.bool_)
-    list(run_batches(space, precomputed_phases(scenario, space.cursors, own.numbers), own, done))
+    list(run_batches(arena, precomputed_phases(scenario, arena.cursors, own.numbers), own, done))
     return float(done.mean())
 
 
@@ -51,14 +51,14 @@ def test_each_run_of_many_is_the_run_alone(
     assert equal(simulate_runs(scenario), alone(scenario))
 
 
-def test_most_runs_of_one_minute_go_in_lockstep() -> None:
-    assert share_abreast(Scenario(rates=[6, 3, 1], runs=3000)) > 0.95
-    assert share_abreast(Scenario(rates=[6, 3, 1], runs=3000, order="arrival")) > 0.95
-    assert share_abreast(Scenario(rates=[6, 3, 1], runs=RUNS_MIN - 1)) == 0
+def test_most_runs_of_one_minute_are_batched() -> None:
+    assert share_batched(Scenario(rates=[6, 3, 1], runs=3000)) > 0.95
+    assert share_batched(Scenario(rates=[6, 3, 1], runs=3000, order="arrival")) > 0.95
+    assert share_batched(Scenario(rates=[6, 3, 1], runs=BATCH_RUNS_MIN - 1)) == 0
 
 
 @pytest.mark.parametrize("order", ["peers", "arrival"])
-def test_lockstep_is_the_general_engine(order: str) -> None:
+def test_a_batched_run_is_that_of_the_general_engine(order: str) -> None:
     scenario = Scenario.from_dict({"rates": [6, 3, 1], "runs": 500, "seed": 8, "order": order})
     digests = simulate_runs(scenario).digest.tolist()
     for number in range(1, 500, 25):
@@ -66,14 +66,14 @@ def test_lockstep_is_the_general_engine(order: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [90, 130, 600])
-def test_a_queue_that_outgrows_its_ring_is_simulated_once_more(seconds: float) -> None:
+def test_a_run_whose_queue_outgrows_its_ring_is_simulated_again(seconds: float) -> None:
     scenario = Scenario(rates=[6, 3, 1], seconds=seconds, runs=400, seed=2)
-    assert share_abreast(scenario) < 1
+    assert share_batched(scenario) < 1
     assert equal(simulate_runs(scenario), alone(scenario))
 
 
-def test_ticks_of_one_instant_are_not_for_the_lockstep() -> None:
-    assert share_abreast(Scenario(rates=[6, 3, 1], runs=300, phase="aligned")) == 0
+def test_runs_with_two_ticks_at_one_instant_are_not_batched() -> None:
+    assert share_batched(Scenario(rates=[6, 3, 1], runs=300, phase="aligned")) == 0
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_ticks_of_one_instant_are_not_for_the_lockstep() -> None:
         {"rates": [6, 3, 1], "seconds": 1e6},
     ],
 )
-def test_what_lockstep_cannot_do_it_leaves_alone(keys: dict[str, object]) -> None:
-    assert share_abreast(Scenario.from_dict({**keys, "runs": 100})) == 0
+def test_scenarios_that_cannot_be_batched_are_not(keys: dict[str, object]) -> None:
+    assert share_batched(Scenario.from_dict({**keys, "runs": 100})) == 0
 
 
 def test_progress_counts_each_tick_once() -> None:
@@ -100,7 +100,7 @@ def test_progress_counts_each_tick_once() -> None:
 
 
 def differing(scenario: Scenario, rows: range) -> list[int]:
-    """Return which of many runs, side by side, are not what the general engine makes of them."""
+    """Return which of many runs differ from those of the general engine."""
     figures = simulate_runs(scenario)
     return [
         row

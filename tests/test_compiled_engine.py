@@ -79,13 +79,13 @@ def events_of(recorded: Recorded, scenario: Scenario, number: int) -> list[tuple
     columns = [column.tolist() for column in recorded.history]
     rows = []
     for due, process, tick, kind, sender, stamp, target, clock, queue in zip(*columns, strict=True):
-        came = (None, None) if sender < 0 else (names[sender], stamp)
+        received = (None, None) if sender < 0 else (names[sender], stamp)
         assert sender >= 0 or stamp == 0
         targets = {-2: (), -1: peers[process]}.get(target) if target < 0 else None
         if targets is None:
             targets = (peers[process][target],)
         made = Event(
-            names[process], tick, Kind(KINDS[kind]), came[0], came[1], targets, clock, queue
+            names[process], tick, Kind(KINDS[kind]), received[0], received[1], targets, clock, queue
         )
         rows.append((due, process, made))
     return rows
@@ -112,8 +112,8 @@ def figures_of(run: General) -> dict[str, list[int]]:
     return found
 
 
-def same(scenario: Scenario, number: int = 1, **keys: Any) -> Recorded:
-    """Demand that both engines agree in every event and every figure."""
+def assert_engines_agree(scenario: Scenario, number: int = 1, **keys: Any) -> Recorded:
+    """Assert that both engines agree in every event and every metric."""
     assert incompatibility(scenario) is None
     expected = general(scenario, number)
     recorded = record_run(scenario, number, **keys)
@@ -129,8 +129,8 @@ def same(scenario: Scenario, number: int = 1, **keys: Any) -> Recorded:
 
 @pytest.mark.parametrize("latency", ["none", "exponential:0.2"])
 @pytest.mark.parametrize("kept", ["figures", "history"])
-def test_a_minute_of_the_notes_comes_out_the_same(kept: str, latency: str) -> None:
-    """Each of the four is compiled apart, and first of all here: a test may last two minutes."""
+def test_a_minute_is_the_same(kept: str, latency: str) -> None:
+    """Each of the four is compiled on its own."""
     scenario = Scenario(rates=[6, 3, 1], latency=latency, seed=1)
     expected = general(scenario)
     if kept == "history":
@@ -165,7 +165,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 def test_the_compiled_history_is_the_general_engines_event_by_event(
     scenario: Scenario, number: int, repeats: bool
 ) -> None:
-    same(scenario, number, repeats=repeats)
+    assert_engines_agree(scenario, number, repeats=repeats)
 
 
 @pytest.mark.parametrize(
@@ -188,18 +188,18 @@ def test_the_compiled_history_is_the_general_engines_event_by_event(
     ],
 )
 @pytest.mark.parametrize("order", ["peers", "arrival"])
-def test_crowds_come_out_the_same(keys: dict[str, Any], order: str) -> None:
-    same(Scenario.from_dict({**keys, "order": order, "seed": 9}))
+def test_crowded_scenarios_are_the_same(keys: dict[str, Any], order: str) -> None:
+    assert_engines_agree(Scenario.from_dict({**keys, "order": order, "seed": 9}))
 
 
-def test_a_long_run_and_its_long_queue_come_out_the_same() -> None:
-    recorded = same(Scenario(rates=[60, 50, 3], seconds=1500, seed=2))
+def test_a_long_run_with_a_long_queue_is_the_same() -> None:
+    recorded = assert_engines_agree(Scenario(rates=[60, 50, 3], seconds=1500, seed=2))
     assert len(recorded.history.tick) == 169_500
     assert recorded.figures.queue_max[0, 2] > 10 * memory_layout.ROOM_FIRST
 
 
 GOLDEN = {
-    "the notes": (
+    "the assignment": (
         Scenario(rates=[6, 3, 1]),
         12720925931785759892,
     ),
@@ -223,7 +223,7 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_histories_are_the_same_for_ever(name: str) -> None:
+def test_published_digests_stay_the_same(name: str) -> None:
     """Another digest here means that no published run can be repeated."""
     scenario, digest = GOLDEN[name]
     assert simulate_runs(scenario).digest.tolist() == [digest]
@@ -247,14 +247,14 @@ MANY = [
 def test_figures_do_not_depend_on_the_cores_or_on_who_else_is_asked_for(
     monkeypatch: pytest.MonkeyPatch, scenario: Scenario
 ) -> None:
-    monkeypatch.setattr(engine, "TICKS_A_SHARE_LEAST", 1)  # so that three cores have work
+    monkeypatch.setattr(engine, "SHARE_TICKS_MIN", 1)  # so that three cores have work
     assert len(list(engine._shares(scenario, scenario.runs, 3))) >= 6
     alone = simulate_runs(scenario, cores=1)
     assert equal(simulate_runs(scenario, cores=3), alone)
     assert len(set(alone.digest.tolist())) == scenario.runs
     row = scenario.runs - 3
     single = simulate_runs(scenario, [scenario.run_numbers[row]])
-    assert equal(single, Figures(*(table[row : row + 1] for table in alone)))
+    assert equal(single, alone.of_rows(slice(row, row + 1)))
     assert single.digest.tolist() == [general(scenario, scenario.run_numbers[row]).digest()]
 
 
@@ -281,7 +281,7 @@ def test_where_a_run_is_interrupted_does_not_show(
     assert seen[-1] == (4200, 4200)
 
 
-def test_progress_is_told_of_all_cores_together() -> None:
+def test_progress_is_reported_for_all_cores_together() -> None:
     seen: list[tuple[int, int]] = []
     scenario = Scenario(rates=[6, 3, 1], runs=500)
     simulate_runs(scenario, cores=2, on_progress=lambda *ticks: seen.append(ticks))
@@ -343,14 +343,14 @@ def test_schedules_repeat_after_the_shortest_whole_time() -> None:
 @pytest.mark.parametrize("size", [2, 3, 4, 9])
 def test_links_worked_out_at_once_are_those_of_the_topology(topology: str, size: int) -> None:
     scenario = Scenario(machines=size, topology=topology)
-    space = allocate(scenario, 1)
+    arena = allocate(scenario, 1)
     near = scenario.neighbours(1)
-    for machine, others in zip(space.machines, near, strict=True):
+    for machine, others in zip(arena.machines, near, strict=True):
         first = int(machine["links"])
-        assert space.links[first : first + int(machine["peers"])].tolist() == list(others)
+        assert arena.links[first : first + int(machine["peers"])].tolist() == list(others)
 
 
-def test_what_is_not_compiled_says_why() -> None:
+def test_an_incompatible_scenario_is_refused_with_the_reason() -> None:
     plain = Scenario()
     assert incompatibility(plain) is None
     keys: dict[str, Any] = {
