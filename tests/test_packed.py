@@ -14,8 +14,8 @@ import driftlab
 from driftlab.api.pack import PackingError, pack
 from driftlab.history import parquet, run_reader
 from driftlab.history.parquet import PackError, pack_trace, unpack
-from driftlab.history.trace import ProcessInfo, Trace, Unread
-from driftlab.journal import scan
+from driftlab.history.trace import ProcessInfo, Trace, UnreadLine
+from driftlab.journal import reader
 from driftlab.model.columns import (
     KINDS,
     MISSING,
@@ -78,7 +78,7 @@ def traces(draw: st.DrawFn) -> Trace:
         process_info=draw(st.sampled_from(
             [[], [ProcessInfo(2.5, 1, 7, True, True, frozenset({"B", "A"}), "x"), ProcessInfo()]])),
         files=["a.log", "b"],
-        unread=[Unread("a.log", 3, "why \ud7ff not")],
+        unread=[UnreadLine("a.log", 3, "why \ud7ff not")],
         gaps=np.array(sorted(draw(st.sets(st.integers(0, rows - 1)))) if rows else [], np.int64),
         missing_processes=names[:1],
         scenario=draw(st.none() | st.text()),
@@ -134,7 +134,7 @@ def test_a_packed_run_is_read_as_the_same_history(
     (run / "A.log").write_text("".join([*text[:9], "?\n", *text[11:40], "torn"]))
     before = driftlab.read(run)
     monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
-    monkeypatch.setattr(scan, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 1000)
     (done,) = pack(run)
     assert (done.path, done.source) == (tmp_path / "run.parquet", run)
     assert done.events == len(before)

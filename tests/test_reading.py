@@ -14,7 +14,7 @@ import pytest
 import driftlab
 from driftlab.api.read import find_journals
 from driftlab.history import run_reader
-from driftlab.history.assemble import describe_process
+from driftlab.history.run_reader import describe_process
 from driftlab.journal import files
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.reader import read_journal

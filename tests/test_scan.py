@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from driftlab.clocks.catalogue import decoder_of
 from driftlab.history import run_reader
-from driftlab.history.assemble import TraceBuilder, assemble
+from driftlab.history.run_reader import TraceBuilder, assemble
 from driftlab.history.trace import Trace
-from driftlab.journal import files, reader, scan
+from driftlab.journal import files, reader
 from driftlab.journal.format import Entry, Instant, format_entry, format_note
 from driftlab.journal.reader import chunk_per_journal, read_journal
 from driftlab.journal.scan_kernel import scan_lines
@@ -57,7 +57,7 @@ def slowly(paths: list[Path], clock: str) -> Trace:
 
 
 def quickly(paths: list[Path], clock: str, size: int = 1000, loop: Any = None) -> Trace:
-    pieces = scan.scan(paths, NAMES, clock, size, loop)
+    pieces = reader.scan(paths, NAMES, clock, size, loop)
     return assemble(pieces, TraceBuilder(NAMES), clock)
 
 
@@ -82,9 +82,9 @@ def test_both_ways_give_the_same_trace(folders: dict[str, Path], kind: str, size
 @pytest.mark.parametrize("kind", ["plain", "vector", "matrix", "hybrid"])
 def test_the_fast_way_takes_the_lines_itself(folders: dict[str, Path], kind: str) -> None:
     """Else it would be no way of its own; offsets before 1970 it leaves to the parser."""
-    roster = scan.roster_of(NAMES, CLOCKS[kind])
+    roster = reader.line_format_of(NAMES, CLOCKS[kind])
     text = (folders[kind] / "A.log").read_bytes()
-    outputs = scan._Outputs(len(text), roster)
+    outputs = reader.KernelBuffers(len(text), roster)
     *_, rows, _, _, others = scan_lines.compiled(
         np.frombuffer(text, np.uint8), 0, 0, len(text), roster.width, roster.group,
         *roster.table, *outputs.arrays,
@@ -197,10 +197,10 @@ def test_both_ways_agree_on_every_odd_cell_in_every_column(
 
 def test_names_are_found_among_many_and_no_others(tmp_path: Path) -> None:
     names = [default_name(index) for index in range(3000)]
-    roster = scan.roster_of(names[:1500], "lamport")
+    roster = reader.line_format_of(names[:1500], "lamport")
     lines = [f"1970-01-01T00:00:00Z\t0\t0\t0\treceive\t{name}\t1\t-\t2\t0\t-" for name in names]
     text = ("\n".join(lines) + "\n").encode()
-    outputs = scan._Outputs(len(text), roster)
+    outputs = reader.KernelBuffers(len(text), roster)
     call = (np.frombuffer(text, np.uint8), 0, 0, 999, 0, 1, *roster.table, *outputs.arrays)
     *_, rows, _, _, others = scan_lines.compiled(*call)
     assert (rows, others) == (1500, 1500)
@@ -210,7 +210,7 @@ def test_names_are_found_among_many_and_no_others(tmp_path: Path) -> None:
 def test_a_line_longer_than_the_limit_is_unread_however_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for room in (scan, reader, files):
+    for room in (reader, reader, files):
         monkeypatch.setattr(room, "LINE_BYTES_MAX", 200)
     path = tmp_path / "A.log"
     for found in range(30, 60):
@@ -246,7 +246,7 @@ def test_both_ways_agree_on_journals_that_were_damaged(
     if seed % 16 == 0:
         assert differences(quickly(paths, CLOCKS[kind], size, plain), slow) == []
     for path in paths:  # nothing is lost quietly: every line is an event, a note, or told of
-        journal = read_journal(path, scan.roster_of(NAMES, CLOCKS[kind]).decode)
+        journal = read_journal(path, reader.line_format_of(NAMES, CLOCKS[kind]).decode)
         kept = len(journal.entries) + len(journal.notes) + len(journal.unread) + journal.torn
         assert (
             kept + 1 == journal.length == len(path.read_bytes().split(b"\n")) - (not journal.torn)
@@ -262,9 +262,9 @@ def test_the_fast_way_reads_a_time_as_the_slow_one(
 ) -> None:
     clock = f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
     text = f"{year:04d}-{month:02d}-{day:02d}T{clock}{'.' if fraction else ''}{fraction}Z"
-    roster = scan.roster_of(NAMES, "lamport")
+    roster = reader.line_format_of(NAMES, "lamport")
     line = f"{text}\t1\t-2\t3\tinternal\t-\t-\t-\t4\t0\t-\n".encode()
-    outputs = scan._Outputs(len(line), roster)
+    outputs = reader.KernelBuffers(len(line), roster)
     call = (np.frombuffer(line, np.uint8), 0, 0, 99, 0, 1, *roster.table, *outputs.arrays)
     *_, rows, _, _, _ = scan_lines.compiled(*call)
     try:
@@ -290,8 +290,8 @@ def test_columns_that_are_full_are_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More rows, more sets, more messages and more odd lines than one call has room for."""
-    monkeypatch.setattr(scan, "ROWS_AT_ONCE", 100)
-    monkeypatch.setattr(scan, "OTHERS_AT_ONCE", 7)
+    monkeypatch.setattr(reader, "ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(reader, "OTHERS_AT_ONCE", 7)
     path = tmp_path / "A.log"
     sets = [tuple(random.Random(n).choices("BCD", k=2 + n % 7)) for n in range(700)]
     lines = [
@@ -358,7 +358,7 @@ def test_many_bytes_are_read_the_fast_way_and_few_are_not(
         taken.append(what)
         return iter(())
 
-    monkeypatch.setattr(scan, "scan", nothing)
+    monkeypatch.setattr(reader, "scan", nothing)
     run.trace()
     assert taken
     monkeypatch.undo()

@@ -7,7 +7,7 @@ from driftlab.api.read import find_journals, read
 from driftlab.errors import DriftlabError
 from driftlab.history.parquet import PACK_SUFFIX, pack_pieces, pack_trace, require_new
 from driftlab.history.run_reader import SUFFIXES, RunJournals
-from driftlab.history.trace import Unread
+from driftlab.history.trace import UnreadLine
 
 
 class PackingError(DriftlabError):
@@ -21,7 +21,7 @@ class Packed(NamedTuple):
     source: Path
     events: int
     bytes: int
-    unread: list[Unread]
+    unread: list[UnreadLine]
 
 
 def pack(path: str | Path, out: str | Path | None = None) -> list[Packed]:

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from driftlab.journal.files import UnreadableError, require_regular_file
-from driftlab.journal.gunzip import (
+from driftlab.journal.files import (
     BAD_CHECKSUM,
     CUT_OFF,
     DAMAGED,
     GZIP_MAGIC,
     GunzipError,
+    UnreadableError,
     gunzipped,
+    require_regular_file,
 )
 
 BLOCK_BYTES: Final = 8 << 20

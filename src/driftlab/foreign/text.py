@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from driftlab.foreign.gzip_blocks import BreaksOffError, gunzipped_blocks
-from driftlab.history.trace import Unread
+from driftlab.history.trace import UnreadLine
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import Array
 
@@ -49,7 +49,7 @@ class Text:
     not be text.
     """
 
-    def __init__(self, name: str, text: str, encoding: str, unread: list[Unread]) -> None:
+    def __init__(self, name: str, text: str, encoding: str, unread: list[UnreadLine]) -> None:
         self.name = name
         self.text = text
         self.encoding = encoding
@@ -178,7 +178,7 @@ class _Lines:
         self._line = 1  # the number of that line
         self.limit = limit
         self.pieces: list[str] = []
-        self.unread: list[Unread] = []
+        self.unread: list[UnreadLine] = []
 
     def add(self, block: bytes, *, is_last: bool = False) -> None:
         text = self._open + self._decoder.decode(block, is_last)
@@ -210,10 +210,10 @@ class _Lines:
     def break_off(self, reason: str) -> None:
         """Tell that there is no more, though there was; what has come of the last line goes."""
         self._open, self._dropped = "", 0
-        self.unread.append(Unread(self._name, self._line, reason))
+        self.unread.append(UnreadLine(self._name, self._line, reason))
 
     def _tell(self) -> None:
-        self.unread.append(Unread(self._name, self._line, too_long(self._dropped, self.limit)))
+        self.unread.append(UnreadLine(self._name, self._line, too_long(self._dropped, self.limit)))
         self._dropped = 0
 
 
@@ -235,7 +235,7 @@ def _breaks(text: str) -> Array:
     return np.flatnonzero(wide == ord("\n"))
 
 
-def _checked(name: str, text: str, encoding: str, unread: list[Unread], limit: int) -> Text:
+def _checked(name: str, text: str, encoding: str, unread: list[UnreadLine], limit: int) -> Text:
     """Empty lines that are too long, or hold bytes that are no characters."""
     breaks = _breaks(text)
     ends = np.append(breaks, len(text))
@@ -256,7 +256,7 @@ def _checked(name: str, text: str, encoding: str, unread: list[Unread], limit: i
     for line in sorted(bad):
         pieces.append(text[done : starts[line]])
         done = int(ends[line])
-        unread.append(Unread(name, line + 1, bad[line]))
+        unread.append(UnreadLine(name, line + 1, bad[line]))
     unread.sort(key=lambda one: one.line)
     return Text(name, "".join([*pieces, text[done:]]), encoding, unread)
 

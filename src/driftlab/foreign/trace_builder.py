@@ -24,7 +24,7 @@ from driftlab.foreign.event_kinds import kinds
 from driftlab.foreign.records import Records, UnmatchedText, gaps_of
 from driftlab.foreign.text import encodable, without_zeros
 from driftlab.foreign.times import times
-from driftlab.history.trace import Trace, Unread
+from driftlab.history.trace import Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import (
     EVERY_PEER,
@@ -276,10 +276,10 @@ class _Builder:
         ]  # fmt: skip
         return sorted([*self._rows.unread, *of_records], key=lambda each: (each.file, each.line))
 
-    def _unread(self) -> list[Unread]:
+    def _unread(self) -> list[UnreadLine]:
         names = self._rows.files
         every = self._stretches(["-"] * len(self._rows.lines))
-        return [Unread(names[each.file], each.line, each.reason) for each in every]
+        return [UnreadLine(names[each.file], each.line, each.reason) for each in every]
 
 
 class _Sets(dict[tuple[int, ...], int]):

@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.errors import DriftlabError
-from driftlab.history.assemble import TraceBuilder
+from driftlab.history.run_reader import TraceBuilder
 from driftlab.history.tick_repair import in_tick_order
-from driftlab.history.trace import ProcessInfo, Trace, Unread
+from driftlab.history.trace import ProcessInfo, Trace, UnreadLine
 from driftlab.journal.journal_columns import JournalColumns, columns_of_entries
 from driftlab.journal.reader import JournalChunk
 from driftlab.model.columns import (
@@ -425,7 +425,7 @@ def unpack(path: Path) -> Trace:
             texts={text: _texts(frame, column) for text, column in known["texts"].items()},
             process_info=[_author(each) for each in known["authors"]],
             files=known["files"],
-            unread=[Unread(*one) for one in known["unread"]],
+            unread=[UnreadLine(*one) for one in known["unread"]],
             gaps=frame["after_hole"].arg_true().to_numpy().astype(np.int64),
             missing_processes=known["absent"],
             scenario=known["scenario"],

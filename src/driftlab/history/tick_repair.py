@@ -10,7 +10,7 @@ if a tick is missing there.
 
 from typing import Any
 
-from driftlab.history.trace import Trace, Unread
+from driftlab.history.trace import Trace, UnreadLine
 from driftlab.model.columns import Array, Columns
 
 
@@ -86,7 +86,7 @@ def _further(trace: Trace, row: int) -> list[object]:
     return told
 
 
-def _told(trace: Trace, order: Array, copies: Array) -> list[Unread]:
+def _told(trace: Trace, order: Array, copies: Array) -> list[UnreadLine]:
     """Return the copies as lines that count for nothing."""
     import numpy as np
 
@@ -94,11 +94,11 @@ def _told(trace: Trace, order: Array, copies: Array) -> list[Unread]:
     for place in np.flatnonzero(copies).tolist():
         file, line = trace.source_of(int(order[place]))
         _, first = trace.source_of(int(order[place - 1]))
-        told.append(Unread(file or "", line or 0, f"the same event as in line {first}"))
+        told.append(UnreadLine(file or "", line or 0, f"the same event as in line {first}"))
     return told
 
 
-def _taken(trace: Trace, order: Array, process: Array, copies: list[Unread]) -> Trace:
+def _taken(trace: Trace, order: Array, process: Array, copies: list[UnreadLine]) -> Trace:
     """Return a trace of some rows, in an order that keeps processes together."""
     import numpy as np
 

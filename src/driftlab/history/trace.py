@@ -51,7 +51,7 @@ class ProcessInfo(NamedTuple):
     from_start: bool = False
 
 
-class Unread(NamedTuple):
+class UnreadLine(NamedTuple):
     """A line, or a stretch that begins there, that matched nothing: where, and why."""
 
     file: str
@@ -105,7 +105,7 @@ class Trace:
         texts: Mapping[str, Sequence[str | None]] | None = None,
         process_info: Sequence[ProcessInfo] = (),
         files: Sequence[str] = (),
-        unread: Sequence[Unread] = (),
+        unread: Sequence[UnreadLine] = (),
         gaps: IntArray | None = None,
         missing_processes: Sequence[str] = (),
         scenario: str | None = None,

@@ -37,10 +37,16 @@ System time as text and back: `2026-11-23T13:33:47.123456789Z`, to the nanosecon
 
 Nothing here reads a clock. Seconds repeat from line to line, so each is worked
 out once. POSIX time has no leap seconds, and neither has this.
+
+Journals with other clocks in them: the same lines, but for what the clock says.
+
+Pure: text in, text out. Everything a journal tells beside the clock stays as it
+was written: times, payloads, notes, incidents, lines that matched nothing, a
+torn end. Columns are those of `journal`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from driftlab.clocks.catalogue import Decode
@@ -167,7 +173,7 @@ _EVENT = re.compile(
 )  # fmt: skip
 
 
-def _why_not(line: str) -> str:
+def _misfit(line: str) -> str:
     """Say which column of a line is not as it should be."""
     cells = line.split("\t")
     if len(cells) not in (len(COLUMNS), len(COLUMNS + MORE_COLUMNS)):
@@ -189,7 +195,7 @@ def parse_entry(process: str, line: str, decode: Decode | None = None) -> Entry:
     """
     match = _EVENT.fullmatch(line)
     if match is None:
-        raise JournalError(f"not an event: {_why_not(line)}")
+        raise JournalError(f"not an event: {_misfit(line)}")
     time, due, late, tick, kind, sender, stamp, targets, clock, queue, found, *more = match.groups()
     try:
         instant = Instant(utc_ns(time), int(due), int(late))
@@ -273,3 +279,85 @@ def parse_note(line: str) -> Note:
     if has_reason:
         fields["reason"] = reason
     return Note(topic, fields)
+
+
+_STAMP, _CLOCK, _FOUND, _TIMESTAMP = (
+    (*COLUMNS, *MORE_COLUMNS).index(name) for name in ("stamp", "clock", "found", "timestamp")
+)
+
+
+class RestampedArrival(NamedTuple):
+    """What a message carried: its stamp, and its timestamp as text, None where that stays."""
+
+    stamp: int
+    timestamp: str | None
+
+
+class RestampedEvent(NamedTuple):
+    """What the clock says in an event's line: None for a timestamp that stays as it is.
+
+    stamp: None where nothing was received. found: of each message in that column.
+    """
+
+    clock: int
+    stamp: int | None
+    timestamp: str | None
+    found: Sequence[RestampedArrival]
+
+
+def restamp_lines(
+    lines: Iterable[str], events: Mapping[int, RestampedEvent], clock: str | None
+) -> Iterator[str]:
+    """Yield the lines of a journal with the clock put in; `events` is by line number, from 1.
+
+    `clock` names the further clock whose timestamps these are, None if only
+    Lamport clocks change. Raises JournalError where a line does not fit its event.
+    """
+    for number, line in enumerate(lines, 1):
+        if number in events:
+            yield _restamped_event(line, events[number], is_long=clock is not None)
+        elif clock is not None and line.startswith("#"):
+            yield _note_with_clock(line, clock)
+        else:
+            yield line
+
+
+def _restamped_event(line: str, says: RestampedEvent, *, is_long: bool) -> str:
+    columns = line.rstrip("\n").split("\t")
+    if is_long and len(columns) == len(COLUMNS):
+        columns += [EMPTY] * len(MORE_COLUMNS)
+    columns[_CLOCK] = str(says.clock)
+    if says.stamp is not None:
+        columns[_STAMP] = str(says.stamp)
+    if says.timestamp is not None:
+        columns[_TIMESTAMP] = says.timestamp
+    items = [] if columns[_FOUND] == EMPTY else columns[_FOUND].split(",")
+    if len(items) != len(says.found):
+        raise JournalError(f"{len(items)} messages were found, not {len(says.found)}")
+    columns[_FOUND] = ",".join(map(_restamped_message, items, says.found)) or EMPTY
+    return "\t".join(columns) + "\n"
+
+
+def _restamped_message(item: str, says: RestampedArrival) -> str:
+    """Write `SENDER:STAMP`, `SENDER:STAMP:TIMESTAMP` or with a payload behind that."""
+    sender, _, *more = item.split(":", 3)
+    if says.timestamp is not None:
+        more = [says.timestamp, *more[1:]]
+    return ":".join([sender, str(says.stamp), *more])
+
+
+def _note_with_clock(line: str, clock: str) -> str:
+    """Say in the header and the note on columns that there is a further clock."""
+    try:
+        topic, fields = parse_note(line)
+    except JournalError:
+        return line
+    if topic == "columns":
+        return format_note(topic, {"names": ",".join(COLUMNS + MORE_COLUMNS)})
+    if topic != "header":
+        return line
+    head: dict[str, object] = {"process": "die", **fields, "clock": clock}
+    first = [key for key in fields if key not in ("clock", "process")]
+    cut = first.index("phase_ns") + 1 if "phase_ns" in first else len(first)
+    order = [*first[:cut], "clock", "process", *first[cut:]]
+    return format_note(topic, {key: head[key] for key in order})

@@ -14,7 +14,7 @@ import numpy as np
 from driftlab.errors import DriftlabError
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace
-from driftlab.history.trace import Trace, Unread
+from driftlab.history.trace import Trace, UnreadLine
 from driftlab.judge.rules.catalogue import RULES
 from driftlab.judge.rules.context import Context
 from driftlab.judge.rules.rule import Findings, Rule
@@ -148,7 +148,7 @@ class Verdict:
         self.messages = len(case.messages.receives)
         self.unknown_counts = {name: len(each.unknown) for name, each in found.items()}
         self.unknown = sum(self.unknown_counts.values())
-        self.unread: Sequence[Unread] = case.trace.unread
+        self.unread: Sequence[UnreadLine] = case.trace.unread
 
     @property
     def holds(self) -> bool:
