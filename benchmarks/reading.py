@@ -21,8 +21,8 @@ import polars as pl
 import driftlab
 from benchmarks.tables import NONE, Cell, Table, compare, progress
 from driftlab.api.pack import pack
-from driftlab.history import run_reader
 from driftlab.history.run_reader import run_journals
+from driftlab.journal import reader
 
 READ_TARGET = 0.5
 HZ = 100
@@ -79,7 +79,7 @@ def _read_row(words: str, folder: Path, repetitions: int) -> tuple[Cell, ...]:
     progress(f"reading: {words}")
     paths = sorted(folder.glob("*.log"))
     size = sum(path.stat().st_size for path in paths) / 1e6
-    before, run_reader.SCAN_BYTES_MIN = run_reader.SCAN_BYTES_MIN, 0  # type: ignore[misc]
+    before, reader.SCAN_BYTES_MIN = reader.SCAN_BYTES_MIN, 0  # type: ignore[misc]
     events = len(run_journals(folder).trace())
     theirs = _polars(paths)
     if theirs != events:
@@ -88,7 +88,7 @@ def _read_row(words: str, folder: Path, repetitions: int) -> tuple[Cell, ...]:
     for _ in range(repetitions):
         ours_speed.append(size / _seconds(lambda: len(run_journals(folder).trace())))
         theirs_speed.append(size / _seconds(lambda: _polars(paths)))
-    run_reader.SCAN_BYTES_MIN = before  # type: ignore[misc]
+    reader.SCAN_BYTES_MIN = before  # type: ignore[misc]
     found = compare(ours_speed, theirs_speed)
     return (
         words, size, events / 1e6, found.ours, found.bare, found.ratio, found.spread,

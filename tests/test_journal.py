@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.clocks.vector import VectorTimestamp
+from driftlab.history.run_reader import run_journals
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.format import (
     COLUMNS,
@@ -20,11 +21,12 @@ from driftlab.journal.format import (
     parse_entry,
     parse_note,
 )
-from driftlab.journal.reader import read_journal, read_journals, read_last
+from driftlab.journal.reader import read_last
 from driftlab.journal.utc import utc_ns, utc_text
 from driftlab.journal.writer import JournalFile, JournalFileError
 from driftlab.model.event import Event, Kind, Message
 from driftlab.model.payload import payload_text
+from tests.journals import read_journal
 from tests.started import linux_only
 
 names = st.sampled_from(["A", "B", "C", "machine-7", "x_1"])
@@ -213,10 +215,12 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_folder_without_journals_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableError, match="no journals"):
-        read_journals(tmp_path)
-    with pytest.raises(UnreadableError, match="no journals"):
-        read_journals(tmp_path / "missing")
+    with pytest.raises(UnreadableError) as error:
+        run_journals(tmp_path)
+    told = "no journals here; a run folder holds a NAME.log for each machine"
+    assert str(error.value) == f"{tmp_path}: {told}"
+    with pytest.raises(UnreadableError, match=r"missing: No such file or directory"):
+        run_journals(tmp_path / "missing")
 
 
 @given(found=st.integers(0, 4000), cut=st.integers(0, 40))

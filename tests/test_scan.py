@@ -4,7 +4,6 @@ import gzip
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftlab.clocks.catalogue import decoder_of
 from driftlab.history import run_reader
 from driftlab.history.run_reader import TraceBuilder, assemble
 from driftlab.history.trace import Trace
 from driftlab.journal import files, reader
 from driftlab.journal.format import Entry, Instant, format_entry, format_note
-from driftlab.journal.reader import chunk_per_journal, read_journal
 from driftlab.journal.scan_kernel import scan_lines
 from driftlab.journal.utc import utc_ns
 from driftlab.model.event import Event, Kind, Message
 from driftlab.scenario.scenario import default_name
+from tests.journals import journals_of
 from tests.processes import Chatter
 from tests.traces import differences, simulated
 
@@ -51,14 +49,14 @@ def as_list(each: Any) -> Any:
 
 
 def slowly(paths: list[Path], clock: str) -> Trace:
-    decode = decoder_of(clock, {name: place for place, name in enumerate(NAMES)}, len(NAMES))
-    read = [read_journal(path, decode) for path in paths]
-    return assemble(chunk_per_journal(read, NAMES, clock), TraceBuilder(NAMES), clock)
+    chunks = reader.read_journals(paths, NAMES, clock, keep_entries=True)
+    return assemble(chunks, TraceBuilder(NAMES), clock)
 
 
 def quickly(paths: list[Path], clock: str, size: int = 1000, loop: Any = None) -> Trace:
-    pieces = reader.scan(paths, NAMES, clock, size, loop)
-    return assemble(pieces, TraceBuilder(NAMES), clock)
+    kernel = loop or scan_lines.compiled
+    chunks = reader.read_journals(paths, NAMES, clock, size=size, kernel=kernel)
+    return assemble(chunks, TraceBuilder(NAMES), clock)
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +80,12 @@ def test_both_ways_give_the_same_trace(folders: dict[str, Path], kind: str, size
 @pytest.mark.parametrize("kind", ["plain", "vector", "matrix", "hybrid"])
 def test_the_fast_way_takes_the_lines_itself(folders: dict[str, Path], kind: str) -> None:
     """Else it would be no way of its own; offsets before 1970 it leaves to the parser."""
-    roster = reader.line_format_of(NAMES, CLOCKS[kind])
+    schema = reader.line_schema(NAMES, CLOCKS[kind])
     text = (folders[kind] / "A.log").read_bytes()
-    outputs = reader.KernelBuffers(len(text), roster)
+    outputs = reader.KernelBuffers(len(text), schema)
     *_, rows, _, _, others = scan_lines.compiled(
-        np.frombuffer(text, np.uint8), 0, 0, len(text), roster.width, roster.group,
-        *roster.table, *outputs.arrays,
+        np.frombuffer(text, np.uint8), 0, 0, len(text), schema.width, schema.group,
+        *schema.names, *outputs.arrays,
     )  # fmt: skip
     assert (rows, others) == (60, 4)  # the lines about the machine
 
@@ -197,20 +195,22 @@ def test_both_ways_agree_on_every_odd_cell_in_every_column(
 
 def test_names_are_found_among_many_and_no_others(tmp_path: Path) -> None:
     names = [default_name(index) for index in range(3000)]
-    roster = reader.line_format_of(names[:1500], "lamport")
+    schema = reader.line_schema(names[:1500], "lamport")
     lines = [f"1970-01-01T00:00:00Z\t0\t0\t0\treceive\t{name}\t1\t-\t2\t0\t-" for name in names]
     text = ("\n".join(lines) + "\n").encode()
-    outputs = reader.KernelBuffers(len(text), roster)
-    call = (np.frombuffer(text, np.uint8), 0, 0, 999, 0, 1, *roster.table, *outputs.arrays)
+    outputs = reader.KernelBuffers(len(text), schema)
+    call = (np.frombuffer(text, np.uint8), 0, 0, 999, 0, 1, *schema.names, *outputs.arrays)
     *_, rows, _, _, others = scan_lines.compiled(*call)
     assert (rows, others) == (1500, 1500)
-    assert outputs.rows(text, rows, 0, 0, 0).columns.sender.tolist() == list(range(1500))
+    sender = outputs.rows(text, rows, 0, 0).columns.sender
+    assert sender is not None
+    assert sender.tolist() == list(range(1500))
 
 
 def test_a_line_longer_than_the_limit_is_unread_however_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for room in (reader, reader, files):
+    for room in (reader, files):
         monkeypatch.setattr(room, "LINE_BYTES_MAX", 200)
     path = tmp_path / "A.log"
     for found in range(30, 60):
@@ -246,7 +246,8 @@ def test_both_ways_agree_on_journals_that_were_damaged(
     if seed % 16 == 0:
         assert differences(quickly(paths, CLOCKS[kind], size, plain), slow) == []
     for path in paths:  # nothing is lost quietly: every line is an event, a note, or told of
-        journal = read_journal(path, reader.line_format_of(NAMES, CLOCKS[kind]).decode)
+        chunks = reader.read_journals([path], NAMES, CLOCKS[kind], keep_entries=True)
+        (journal,) = journals_of(chunks)
         kept = len(journal.entries) + len(journal.notes) + len(journal.unread) + journal.torn
         assert (
             kept + 1 == journal.length == len(path.read_bytes().split(b"\n")) - (not journal.torn)
@@ -262,10 +263,10 @@ def test_the_fast_way_reads_a_time_as_the_slow_one(
 ) -> None:
     clock = f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
     text = f"{year:04d}-{month:02d}-{day:02d}T{clock}{'.' if fraction else ''}{fraction}Z"
-    roster = reader.line_format_of(NAMES, "lamport")
+    schema = reader.line_schema(NAMES, "lamport")
     line = f"{text}\t1\t-2\t3\tinternal\t-\t-\t-\t4\t0\t-\n".encode()
-    outputs = reader.KernelBuffers(len(line), roster)
-    call = (np.frombuffer(line, np.uint8), 0, 0, 99, 0, 1, *roster.table, *outputs.arrays)
+    outputs = reader.KernelBuffers(len(line), schema)
+    call = (np.frombuffer(line, np.uint8), 0, 0, 99, 0, 1, *schema.names, *outputs.arrays)
     *_, rows, _, _, _ = scan_lines.compiled(*call)
     try:
         expected = utc_ns(text)
@@ -273,7 +274,9 @@ def test_the_fast_way_reads_a_time_as_the_slow_one(
         assert rows == 0
     else:
         assert rows == 1
-        assert outputs.rows(line, 1, 0, 0, 0).columns.time_ns[0] == expected
+        time_ns = outputs.rows(line, 1, 0, 0).columns.time_ns
+        assert time_ns is not None
+        assert time_ns[0] == expected
 
 
 def entry(tick: int, found: int = 0, targets: tuple[str, ...] = ()) -> str:
@@ -291,7 +294,7 @@ def test_columns_that_are_full_are_begun_anew(
 ) -> None:
     """More rows, more sets, more messages and more odd lines than one call has room for."""
     monkeypatch.setattr(reader, "ROWS_AT_ONCE", 100)
-    monkeypatch.setattr(reader, "OTHERS_AT_ONCE", 7)
+    monkeypatch.setattr(reader, "DEFERRED_AT_ONCE", 7)
     path = tmp_path / "A.log"
     sets = [tuple(random.Random(n).choices("BCD", k=2 + n % 7)) for n in range(700)]
     lines = [
@@ -350,20 +353,24 @@ def test_many_bytes_are_read_the_fast_way_and_few_are_not(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_reader.run_journals(folders["plain"])
+    size = sum(path.stat().st_size for path in run.paths)
+    calls: list[int] = []
+
+    class Counted:
+        @staticmethod
+        def compiled(text: Any, *more: Any) -> Any:
+            calls.append(len(text))
+            return scan_lines.compiled(text, *more)
+
+    monkeypatch.setattr(reader, "scan_lines", Counted)
+    monkeypatch.setattr(reader, "SCAN_BYTES_MIN", size + 1)
     slow = run.trace()
-    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 1)
-    taken: list[Any] = []
-
-    def nothing(*what: Any) -> Iterator[Any]:
-        taken.append(what)
-        return iter(())
-
-    monkeypatch.setattr(reader, "scan", nothing)
-    run.trace()
-    assert taken
-    monkeypatch.undo()
-    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 1)
+    assert not calls
+    monkeypatch.setattr(reader, "SCAN_BYTES_MIN", size)
     assert differences(run.trace(), slow) == []
+    assert len(calls) == 4
+    assert len(run.read(keep_entries=True).entries) == 120
+    assert len(calls) == 4
 
 
 def test_a_small_run_is_read_without_the_compiler(folders: dict[str, Path]) -> None:

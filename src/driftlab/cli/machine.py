@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from time import time_ns
 
-from driftlab.api.read_run import read_own_journals
+from driftlab.api.read_run import read_own_journal
 from driftlab.api.run_real import require_real
 from driftlab.cli import output
 from driftlab.cli.scenario_args import chosen_scenario
@@ -78,7 +78,7 @@ def main(options: argparse.Namespace) -> int:
     finally:
         leave_run_folder(folder)  # however it ended: if nobody has started, nothing stays
     if not options.quiet and Path(assignment.journal).exists():
-        output.print_runs([read_own_journals(scenario, [Path(assignment.journal)])])
+        output.print_runs([read_own_journal(scenario, Path(assignment.journal))])
     return 0 if whole else EXIT_INTERRUPTED
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, sqrt
 
-from driftlab.analysis.metrics import MachineSummary
+from driftlab.analysis.metrics import MachineMetrics
 from driftlab.api.run import Run
 from driftlab.cli.text_table import table
 from driftlab.journal.format import COMPLETE
@@ -51,7 +51,7 @@ def _spread(runs: Sequence[Run]) -> str:
     return f"{len(runs)} runs\n\n" + table(heads, [_means(machines) for machines in every])
 
 
-def _means(machines: Sequence[MachineSummary]) -> list[str]:
+def _means(machines: Sequence[MachineMetrics]) -> list[str]:
     rates = {machine.rate for machine in machines}
     return [
         machines[0].name,

@@ -8,16 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from driftlab.journal.files import (
-    BAD_CHECKSUM,
-    CUT_OFF,
-    DAMAGED,
-    GZIP_MAGIC,
-    GunzipError,
-    UnreadableError,
-    gunzipped,
-    require_regular_file,
-)
+from driftlab.journal.files import BAD_CHECKSUM, CUT_OFF, DAMAGED, GunzipError, read_blocks
 
 BLOCK_BYTES: Final = 8 << 20
 _REASONS: Final = {
@@ -38,18 +29,7 @@ def gunzipped_blocks(path: Path, size: int | None = None) -> Iterator[bytes]:
     larger one. Raises UnreadableError, and BreaksOffError once all is given
     that there is.
     """
-    size = size or BLOCK_BYTES
-    require_regular_file(path)
     try:
-        with path.open("rb") as file:
-            block = file.read(size)
-            if block.startswith(GZIP_MAGIC):
-                yield from gunzipped(file.read, block, size)
-                return
-            while block:
-                yield block
-                block = file.read(size)
-    except OSError as error:
-        raise UnreadableError(f"{path}: {error.strerror}") from error
+        yield from read_blocks(path, size or BLOCK_BYTES)
     except GunzipError as error:
         raise BreaksOffError(_REASONS[error.kind]) from None
