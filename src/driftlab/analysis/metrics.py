@@ -13,15 +13,9 @@ highest rate; of equals, the first in name order). Lateness is in real time.
 from collections.abc import Iterable, Sequence
 from math import ceil
 from operator import sub
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from driftlab.lazy import np
-from driftlab.model.columns import RECEIVE, SEND
 from driftlab.model.schedule import NS_PER_SECOND
-
-if TYPE_CHECKING:
-    from driftlab.arrays import IntArray
-    from driftlab.history.trace import Trace
 
 _NS_PER_US: Final = 1e3
 
@@ -126,13 +120,13 @@ def count_events(
     clock: Sequence[int],
     queue: Sequence[int],
     *,
-    send: object = SEND,
-    receive: object = RECEIVE,
+    send: object,
+    receive: object,
 ) -> Counters:
     """Count consecutive events of one machine, given as columns.
 
-    kind, clock, queue: lists, as in `Columns`. send, receive: the values in
-    `kind` that mean these; all others count as internal.
+    kind: of each event. send, receive: the values in `kind` that mean these;
+    all others count as internal. clock, queue: after each event.
     """
     if not clock:
         return Counters()
@@ -196,69 +190,14 @@ def fastest(rates: Iterable[float]) -> int:
     return kept.index(max(kept))
 
 
-def metrics_of_trace(
-    trace: "Trace", processes: Sequence[int], *, seconds: float, speed: float
-) -> tuple[MachineMetrics, ...]:
-    """Return the metrics of recorded machines; the trace must have all columns of a journal.
+def lateness_of(late_ns: Sequence[int]) -> Lateness | None:
+    """Return the percentiles of how much later than due ticks began, None if there are none.
 
-    processes: positions of the machines wanted; the fastest of them is that of
-    their drift. seconds: scenario time that the run takes. speed: scenario time
-    per real time, of those that were not simulated.
+    late_ns: in rising order, nanoseconds.
     """
-    if not processes:
-        return ()
-    known = [trace.process_info[process] for process in processes]
-    rates = [float(each.rate or 0) for each in known]
-    counters = [_count_process(trace, process) for process in processes]
-    fastest_clock = counters[fastest(rates)].clock
-    return tuple(
-        machine_metrics(
-            trace.names[process],
-            rate,
-            count,
-            between_ns=_between_ns(trace, process),
-            seconds=seconds,
-            fastest_clock=fastest_clock,
-            speed=1.0 if info.simulated else speed,
-            lateness_us=None if info.simulated else _lateness(trace, process),
-        )
-        for process, info, rate, count in zip(processes, known, rates, counters, strict=True)
-    )
-
-
-def _count_process(trace: "Trace", process: int) -> Counters:
-    rows, columns = trace.rows_of(process), trace.columns
-    assert columns.clock is not None
-    assert columns.queue is not None
-    return count_events(
-        columns.kind[rows].tolist(), columns.clock[rows].tolist(), columns.queue[rows].tolist()
-    )
-
-
-def _between_ns(trace: "Trace", process: int) -> int:
-    """Return the real time between the begins of a process's first and last tick."""
-    rows, columns = trace.rows_of(process), trace.columns
-    assert columns.due_ns is not None
-    assert columns.late_ns is not None
-    if rows.start == rows.stop:
-        return 0
-    first, last = (
-        int(columns.due_ns[row]) + int(columns.late_ns[row]) for row in (rows.start, rows.stop - 1)
-    )
-    return last - first
-
-
-def _lateness(trace: "Trace", process: int) -> Lateness | None:
-    assert trace.columns.late_ns is not None
-    return lateness_of(trace.columns.late_ns[trace.rows_of(process)])
-
-
-def lateness_of(late_ns: "IntArray") -> Lateness | None:
-    """Return the percentiles of how much later than due ticks began, None if there are none."""
     count = len(late_ns)
     if not count:
         return None
-    ranks = [ceil(share * count) - 1 for share in (0.50, 0.99, 1)]  # nearest rank
-    ordered = np.partition(late_ns, ranks)
-    p50, p99, last = (int(ordered[rank]) / _NS_PER_US for rank in ranks)
+    ranks = (ceil(share * count) - 1 for share in (0.50, 0.99, 1))  # nearest rank
+    p50, p99, last = (int(late_ns[rank]) / _NS_PER_US for rank in ranks)
     return Lateness(p50, p99, last)

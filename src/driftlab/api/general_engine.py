@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 OnTicks = Callable[[int], None]  # called with how many ticks were taken so far
 
 INTERRUPTED: Final = "interrupted"
-EVENTS_HELD_MIN: Final = 16_384  # before they are counted, all machines together
+EVENTS_HELD_MIN: Final = 512  # before they are counted, all machines together; more burden the GC
 EVENTS_HELD_EACH: Final = 4  # of each machine on average, if there are very many
 
 

@@ -19,7 +19,8 @@ from driftlab.api.history import History
 from driftlab.errors import DriftlabError
 from driftlab.history.matching.arrivals import match_arrivals
 from driftlab.history.trace import Trace
-from driftlab.journal.format import JournalError, RestampedArrival, RestampedEvent, restamp_lines
+from driftlab.journal.format import JournalError
+from driftlab.journal.rewrite import RestampedArrival, RestampedEvent, restamp_lines
 from driftlab.journal.run_folder import create_run_folder, discard_run_folder
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario

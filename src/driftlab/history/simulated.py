@@ -130,7 +130,8 @@ def _times(scenario: Scenario, process: IntArray, due_ns: IntArray) -> IntArray 
     offset = np.array([clock.offset_ns for clock in clocks], np.int64)[process]
     skew = np.array([clock.skew_ppb for clock in clocks], np.int64)[process]
     seconds, rest = due_ns // PARTS, due_ns % PARTS
-    return due_ns + offset + seconds * skew + rest * skew // PARTS
+    reading: IntArray = due_ns + offset + seconds * skew + rest * skew // PARTS
+    return reading
 
 
 class PlannedProcesses(Sequence[ProcessInfo]):
