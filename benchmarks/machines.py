@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic_ns
 from typing import NamedTuple
 
-from driftlab.journal.reader import read_journals
+from driftlab.history.run_reader import run_journals
 from driftlab.journal.run_folder import new_run_id
 from driftlab.real.launcher import _Launch, _Signals, launch
 from driftlab.scenario.plan import plan_run
@@ -38,7 +38,12 @@ def lateness_of(scenario: Scenario) -> Lateness | None:
             raise KeyboardInterrupt
         if not outcome.is_whole:
             return None
-        return [[entry.instant.late_ns for entry in each.entries] for each in read_journals(where)]
+        trace = run_journals(where).trace()
+        assert trace.columns.late_ns is not None
+        return [
+            trace.columns.late_ns[trace.rows_of(process)].tolist()
+            for process in range(trace.processes)
+        ]
 
 
 @contextmanager

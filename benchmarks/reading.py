@@ -1,10 +1,11 @@
-"""Journals into columns beside Polars' CSV reader on the same bytes, and `driftlab pack`.
+"""Journals into columns beside Polars' CSV reader on the same bytes, `stats` and `pack`.
 
-Both read every column of every line; ours also finds names and timestamps,
-parses the time to nanoseconds, the messages that were found to columns of
-their own, and checks every line. Polars leaves names, times and messages text.
-What is measured is in the page cache. Memory is the largest resident set of a
-process of its own.
+Both read every column of every line; ours also looks up names and parses
+timestamps, the time to nanoseconds and the messages that were found, and checks
+every line. Polars leaves names, times and messages as text. `driftlab stats` is
+measured beside `driftlab check` of the cheapest rule, as whole processes: both
+read the same journals, and what each does besides should cost little. The files
+are in the page cache. Memory is the largest resident set of a process of its own.
 """
 
 import os
@@ -21,10 +22,13 @@ import polars as pl
 import driftlab
 from benchmarks.tables import NONE, Cell, Table, compare, progress
 from driftlab.api.pack import pack
-from driftlab.history import run_reader
 from driftlab.history.run_reader import run_journals
+from driftlab.journal import reader
 
 READ_TARGET = 0.5
+STATS_TARGET = 1.3
+STATS_MACHINES, STATS_SECONDS = 20, 450  # 900,000 events
+STATS_PAIRS = 9
 HZ = 100
 CASES: tuple[tuple[str, int, str, float], ...] = (  # machines, clock, share of the length
     ("20 machines", 20, "lamport", 1.0),
@@ -34,6 +38,10 @@ SECONDS, SECONDS_QUICK = 4000, 100
 _READ_HEADS = (
     "journals", "megabytes", "million events", "ours, MB/s", "Polars, MB/s", "ratio",
     "of single repetitions", "target",
+)  # fmt: skip
+_STATS_HEADS = (
+    "events", "driftlab stats, s", "driftlab check --only process-order, s", "ratio",
+    "of single pairs", "target",
 )  # fmt: skip
 _PACK_HEADS = ("what", "seconds", "million events a second", "bytes an event", "peak memory, MiB")
 
@@ -47,6 +55,7 @@ def measure(quick: bool) -> list[Table]:
         for (words, *_), folder in zip(CASES, folders, strict=True):
             rows.append(_read_row(words, folder, repetitions))
         packed = _pack_rows(folders[0], Path(name), repetitions)
+        stats = _stats_row(Path(name), quick)
     return [
         Table(
             "Reading journals",
@@ -54,6 +63,13 @@ def measure(quick: bool) -> list[Table]:
             "interleaved with `polars.read_csv` of the same files, after one that is not counted.",
             _READ_HEADS,
             rows,
+        ),
+        Table(
+            "Metrics of a recorded run",
+            f"`driftlab stats` beside `driftlab check --only process-order` of the same folder, "
+            f"{STATS_MACHINES} machines, whole processes, medians of {STATS_PAIRS} pairs.",
+            _STATS_HEADS,
+            [stats],
         ),
         Table(
             "Packing",
@@ -79,7 +95,7 @@ def _read_row(words: str, folder: Path, repetitions: int) -> tuple[Cell, ...]:
     progress(f"reading: {words}")
     paths = sorted(folder.glob("*.log"))
     size = sum(path.stat().st_size for path in paths) / 1e6
-    before, run_reader.SCAN_BYTES_MIN = run_reader.SCAN_BYTES_MIN, 0  # type: ignore[misc]
+    before, reader.SCAN_BYTES_MIN = reader.SCAN_BYTES_MIN, 0  # type: ignore[misc]
     events = len(run_journals(folder).trace())
     theirs = _polars(paths)
     if theirs != events:
@@ -88,12 +104,31 @@ def _read_row(words: str, folder: Path, repetitions: int) -> tuple[Cell, ...]:
     for _ in range(repetitions):
         ours_speed.append(size / _seconds(lambda: len(run_journals(folder).trace())))
         theirs_speed.append(size / _seconds(lambda: _polars(paths)))
-    run_reader.SCAN_BYTES_MIN = before  # type: ignore[misc]
+    reader.SCAN_BYTES_MIN = before  # type: ignore[misc]
     found = compare(ours_speed, theirs_speed)
     return (
         words, size, events / 1e6, found.ours, found.bare, found.ratio, found.spread,
         f"at least {READ_TARGET}",
     )  # fmt: skip
+
+
+def _stats_row(above: Path, quick: bool) -> tuple[Cell, ...]:
+    progress("reading: driftlab stats")
+    seconds = STATS_SECONDS / 10 if quick else STATS_SECONDS
+    scenario = driftlab.Scenario(rates=[HZ] * STATS_MACHINES, seconds=seconds, seed=1)
+    driftlab.simulate(scenario, out=above / "stats")
+    command = [sys.executable, "-m", "driftlab"]
+    stats = [*command, "stats", str(above / "stats")]
+    check = [*command, "check", "--only", "process-order", str(above / "stats")]
+    _command(check)  # compiles the reader if it is not yet
+    pairs = [(_command(stats), _command(check)) for _ in range(STATS_PAIRS)]
+    found = compare(*zip(*pairs, strict=True))
+    events = int(STATS_MACHINES * HZ * seconds)
+    return events, found.ours, found.bare, found.ratio, found.spread, f"at most {STATS_TARGET}"
+
+
+def _command(words: Sequence[str]) -> float:
+    return _seconds(lambda: subprocess.run(words, check=True, capture_output=True))
 
 
 def _polars(paths: Sequence[Path]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from driftlab.journal.reader import Journal, read_journal
+from tests.journals import Journal, read_journal
 
 DRIFTLAB = [sys.executable, "-m", "driftlab"]
 PATIENCE_S = 30.0

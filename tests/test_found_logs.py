@@ -446,7 +446,7 @@ def test_members_of_gzip_and_zeros_after_them_are_one_text(tmp_path: Path) -> No
         assert not any(piece.damage for piece in pieces)
 
 
-# What is no ordinary file.
+# What is not a regular file.
 
 
 @linux_only
@@ -457,7 +457,7 @@ def test_what_is_not_a_regular_file_is_refused_unopened(
     """A pipe without a writer is waited for without end when it is opened."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        assert refused(path, **options) == f"{path}: no ordinary file; save it to a file first"
+        assert refused(path, **options) == f"{path}: not a regular file; save it to a file first"
 
 
 @linux_only
@@ -466,7 +466,7 @@ def test_a_pipe_among_the_journals_of_a_run_is_refused_unopened(tmp_path: Path) 
     for name in ("A.log", "scenario.toml"):
         (run / name).unlink()
         os.mkfifo(run / name)
-        assert refused(run) == f"{run}/{name}: no ordinary file; save it to a file first"
+        assert refused(run) == f"{run}/{name}: not a regular file; save it to a file first"
 
 
 @pytest.mark.parametrize("options", [{}, {"format": "csv"}])

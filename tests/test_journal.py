@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.clocks.vector import VectorTimestamp
+from driftlab.history.run_reader import count_in, run_journals, unread_of
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.format import (
     COLUMNS,
@@ -20,11 +21,12 @@ from driftlab.journal.format import (
     parse_entry,
     parse_note,
 )
-from driftlab.journal.reader import read_journal, read_journals, read_last
+from driftlab.journal.reader import read_header, read_last
 from driftlab.journal.utc import utc_ns, utc_text
 from driftlab.journal.writer import JournalFile, JournalFileError
 from driftlab.model.event import Event, Kind, Message
 from driftlab.model.payload import payload_text
+from tests.journals import read_journal
 from tests.started import linux_only
 
 names = st.sampled_from(["A", "B", "C", "machine-7", "x_1"])
@@ -213,10 +215,12 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_folder_without_journals_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableError, match="no journals"):
-        read_journals(tmp_path)
-    with pytest.raises(UnreadableError, match="no journals"):
-        read_journals(tmp_path / "missing")
+    with pytest.raises(UnreadableError) as error:
+        run_journals(tmp_path)
+    told = "no journals here; a run folder holds a NAME.log for each machine"
+    assert str(error.value) == f"{tmp_path}: {told}"
+    with pytest.raises(UnreadableError, match=r"missing: No such file or directory"):
+        run_journals(tmp_path / "missing")
 
 
 @given(found=st.integers(0, 4000), cut=st.integers(0, 40))
@@ -285,3 +289,147 @@ def test_a_message_found_without_the_timestamp_of_its_run_is_no_event() -> None:
         cells[10] = text
         with pytest.raises(JournalError, match="without a timestamp"):
             parse_entry("A", "\t".join(cells), lambda _, text: VectorTimestamp.decode(text, 0, 3))
+
+
+GOOD = ["2023-11-14T22:13:20Z", "1", "-2", "3", "receive", "B", "5", "C", "6", "0", "B:5,C:7"]
+ELEVEN_OR_THIRTEEN = "not an event: expected 11 or 13 columns separated by tabs"
+FOUND = "not an event: the column `found` is SENDER:CLOCK,SENDER:CLOCK…"
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ({}, None),
+        (
+            {0: "2023-11-14 22:13:20Z"},
+            "not an event: the column `time` cannot be '2023-11-14 22:13:20Z'",
+        ),
+        ({0: "1Z"}, "not an event: '1Z' is not a time; expected YYYY-MM-DDThh:mm:ss[.fraction]Z"),
+        ({1: "-1"}, "not an event: the column `due_ns` cannot be '-1'"),
+        ({2: "--1"}, "not an event: the column `late_ns` cannot be '--1'"),
+        ({3: "x"}, "not an event: the column `tick` cannot be 'x'"),
+        ({4: "eternal"}, "not an event: the column `kind` cannot be 'eternal'"),
+        ({5: ""}, "not an event: the column `sender` cannot be ''"),
+        ({6: "5.5"}, "not an event: the column `stamp` cannot be '5.5'"),
+        ({7: "B C"}, "not an event: the column `targets` cannot be 'B C'"),
+        ({8: "\u0663"}, "not an event: the column `clock` cannot be '\\u0663'"),
+        ({9: "-"}, "not an event: the column `queue` cannot be '-'"),
+        ({9: "x" * 41}, f"not an event: the column `queue` cannot be '{'x' * 40}'"),
+        ({10: "B"}, FOUND),
+        ({10: ":5"}, FOUND),
+        ({10: "B:\u0663"}, FOUND),
+        ({10: "B:5,"}, FOUND),
+        ({10: "B:5\t-"}, ELEVEN_OR_THIRTEEN),
+        ({10: "B:5\t-\t-\t-"}, ELEVEN_OR_THIRTEEN),
+        ({10: "B:5\t-\t-"}, None),
+        ({10: "B:5\t-\t{}"}, "not an event: the column `recorded` is a list of JSON"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_named(cells: dict[int, str], reason: str | None) -> None:
+    line = "\t".join(cells.get(column, cell) for column, cell in enumerate(GOOD))
+    if reason is None:
+        parse_entry("A", line)
+        return
+    with pytest.raises(JournalError) as error:
+        parse_entry("A", line)
+    assert str(error.value) == reason
+
+
+WHOLE = "a whole number from 0 to 2147483647"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, None),
+        ({"index": "2147483647"}, None),
+        ({"index": "2147483648"}, f"line 1: index='2147483648'; expected {WHOLE}"),
+        ({"index": "-1"}, f"line 1: index='-1'; expected {WHOLE}"),
+        ({"index": "0" * 19}, None),
+        ({"index": "0" * 20}, f"line 1: index='{'0' * 20}'; expected {WHOLE}"),
+        ({"rate": "0"}, "line 1: rate='0'; expected a positive number"),
+        ({"rate": "1_0"}, "line 1: rate='1_0'; expected a positive number"),
+        ({"rate": "1e-300"}, None),
+        ({"rate": "\u0663"}, "line 1: rate='\\u0663'; expected a positive number"),
+        ({"speed": "-1"}, "line 1: speed='-1'; expected a positive number"),
+        ({"phase_ns": "9223372036854775807"}, None),
+        ({"phase_ns": "9223372036854775808"},
+         "line 1: phase_ns='9223372036854775808'; expected whole nanoseconds, not negative"),
+        ({"phase_ns": "-1"}, "line 1: phase_ns='-1'; expected whole nanoseconds, not negative"),
+        ({"clock": "sun"}, "line 1: clock='sun'; expected lamport, vector, matrix, hybrid"),
+        ({"machine": ""}, "line 1: machine=''; expected a name"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_header_is_named(
+    tmp_path: Path, fields: dict[str, str], reason: str | None
+) -> None:
+    path = tmp_path / "A.log"
+    path.write_text(format_note("header", {"machine": "A", "index": 0, "rate": 6, **fields}))
+    if reason is None:
+        assert read_header(path) == {"machine": "A", "index": "0", "rate": "6", **fields}
+        return
+    with pytest.raises(UnreadableError) as error:
+        read_header(path)
+    assert str(error.value) == f"{path}: {reason}"
+
+
+def test_a_journal_that_is_no_longer_ours_to_read_says_its_version(tmp_path: Path) -> None:
+    path = tmp_path / "A.log"
+    path.write_text(header().replace("journal 1 ", "journal 2 "))
+    with pytest.raises(UnreadableError) as error:
+        read_header(path)
+    assert str(error.value) == f"{path}: journal version 2; this driftlab reads 1"
+    path.write_text(header().replace(" rate=6", ""))
+    with pytest.raises(UnreadableError, match=r"line 1 is not `# driftlab-journal 1 machine=…"):
+        read_header(path)
+
+
+def test_every_line_is_an_event_a_note_or_unread_with_its_number_and_the_reason(
+    tmp_path: Path,
+) -> None:
+    largest = entry(2)._replace(event=entry(2).event._replace(clock=2**63 - 1, queue=0))
+    beyond = entry(3)._replace(event=entry(3).event._replace(clock=2**63))
+    path = tmp_path / "A.log"
+    path.write_text(
+        header()
+        + format_entry(entry(0))
+        + "\n"
+        + format_note("incident", {"what": "x"})
+        + format_entry(largest)
+        + format_entry(beyond)
+        + format_entry(entry(4)).replace("\t-\n", "\tZ:1\n")
+        + "# driftlab-journal 9\n"
+        + "torn"
+    )
+    journal = read_journal(path)
+    assert [(one.file, one.line, one.reason) for one in journal.unread] == [
+        ("A.log", 3, "not an event: expected 11 columns separated by tabs"),
+        ("A.log", 6, "not an event: a number in it is beyond 64 bits"),
+        ("A.log", 7, "not an event: it names 'Z', which is no process of this run"),
+        ("A.log", 8, "journal version 9; this driftlab reads 1"),
+    ]
+    assert [note.topic for note in journal.notes] == ["incident"]
+    assert [one.event.clock for one in journal.entries] == [1, 2**63 - 1]
+    assert (journal.torn, journal.length) == (True, 9)
+    assert unread_of(journal.journal)[-1] == ("A.log", 9, "breaks off in the middle")
+
+
+def test_a_journal_of_thirteen_columns_has_lost_some_if_there_are_fewer(tmp_path: Path) -> None:
+    path = tmp_path / "A.log"
+    first = format_note("header", {"machine": "A", "index": 0, "rate": 6, "clock": "lamport"})
+    line = format_entry(entry(0), more_columns=True)
+    path.write_text(first + line + line.rsplit("\t", 1)[0] + "\n" + line.replace("\t-\t-\n", "\n"))
+    journal = read_journal(path)
+    assert len(journal.entries) == 1
+    reason = "not an event: expected 13 columns separated by tabs"
+    assert [(one.line, one.reason) for one in journal.unread] == [(3, reason), (4, reason)]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("0", 0), ("7", 7), ("9" * 19, 10**19 - 1), ("9" * 20, None), ("-1", None), ("", None),
+     ("1.0", None), ("\u0663", None), ("\u00b2", None)],
+)  # fmt: skip
+def test_a_count_in_a_note_is_a_number_or_none(text: str, count: int | None) -> None:
+    assert count_in({"ticks": text}, "ticks") == count
+    assert count_in({}, "ticks") is None

@@ -5,10 +5,11 @@ import resource
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import driftlab
-from driftlab.journal.reader import read_journals
+from driftlab.history.run_reader import run_journals
 from driftlab.real import launcher
 from driftlab.real.launcher import (
     REAL_MACHINES_MAX,
@@ -134,10 +135,13 @@ def test_a_machine_that_cannot_keep_up_is_stopped_some_time_after_the_end(tmp_pa
     body = "self.machine.name == 'B' and time.sleep(0.5)"
     ends = ends_of(tmp_path, process_file(tmp_path, body), 0.5)
     assert ends == {"A": "complete", "B": "out of time"}
-    a, b = read_journals(tmp_path / "run")
-    assert len(a.entries) == 10
-    assert 3 <= len(b.entries) <= 7  # in half a second, and two more of grace
-    assert b.notes[-1].fields["reason"] == "out of time"
+    record = run_journals(tmp_path / "run").read()
+    a, b = np.diff(record.trace.starts).tolist()
+    assert a == 10
+    assert 3 <= b <= 7  # in half a second, and two more of grace
+    journal = record.journals[1]
+    assert journal is not None
+    assert journal.notes[-1].fields["reason"] == "out of time"
 
 
 def test_a_run_whose_workers_start_too_slowly_is_given_up(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.api.pack import PackingError, pack
-from driftlab.history import parquet, run_reader
+from driftlab.history import parquet
 from driftlab.history.parquet import PackError, pack_trace, unpack
-from driftlab.history.trace import ProcessInfo, Trace, Unread
-from driftlab.journal import scan
+from driftlab.history.trace import ProcessInfo, Trace, UnreadLine
+from driftlab.journal import reader
 from driftlab.model.columns import (
     KINDS,
     MISSING,
@@ -78,7 +78,7 @@ def traces(draw: st.DrawFn) -> Trace:
         process_info=draw(st.sampled_from(
             [[], [ProcessInfo(2.5, 1, 7, True, True, frozenset({"B", "A"}), "x"), ProcessInfo()]])),
         files=["a.log", "b"],
-        unread=[Unread("a.log", 3, "why \ud7ff not")],
+        unread=[UnreadLine("a.log", 3, "why \ud7ff not")],
         gaps=np.array(sorted(draw(st.sets(st.integers(0, rows - 1)))) if rows else [], np.int64),
         missing_processes=names[:1],
         scenario=draw(st.none() | st.text()),
@@ -133,8 +133,8 @@ def test_a_packed_run_is_read_as_the_same_history(
     text = (run / "A.log").read_text().splitlines(keepends=True)
     (run / "A.log").write_text("".join([*text[:9], "?\n", *text[11:40], "torn"]))
     before = driftlab.read(run)
-    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
-    monkeypatch.setattr(scan, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 1000)
     (done,) = pack(run)
     assert (done.path, done.source) == (tmp_path / "run.parquet", run)
     assert done.events == len(before)
@@ -201,11 +201,11 @@ def test_what_fails_in_the_middle_is_told_and_leaves_no_file(
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_reader, "chunk_per_journal", interrupted)
+    monkeypatch.setattr(reader, "columns_of_entries", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pack(run)
     monkeypatch.undo()
-    monkeypatch.setattr(parquet, "frame_of_part", lambda *_: interrupted())
+    monkeypatch.setattr(parquet, "frame_of_group", lambda *_: interrupted())
     with pytest.raises(KeyboardInterrupt):
         pack(run)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -282,7 +282,7 @@ def test_packing_needs_memory_that_does_not_grow_with_the_journals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 8 and of 64 MB; what a run in memory would take is a multiple of what is allowed."""
-    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0)
+    monkeypatch.setattr(reader, "SCAN_BYTES_MIN", 0)
     run = simulated(tmp_path / "run", seconds=2000)
     size = sum(path.stat().st_size for path in run.glob("*.log"))
     grown = {}

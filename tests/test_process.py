@@ -1,6 +1,7 @@
 """The contract of processes and clocks, the same in real runs and simulations."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.real_vs_simulated import compare_machine
-from driftlab.api.read_run import decoder
-from driftlab.api.replay_and_twin import replay_runs
+from driftlab.analysis.real_vs_simulated import compare_runs
+from driftlab.api.replay_and_twin import replay_runs, twin_runs
 from driftlab.clocks.catalogue import CLOCKS
-from driftlab.journal.reader import Journal, read_journals
+from driftlab.history.run_reader import run_journals
 from driftlab.machine.effects import InvalidEffectError, validate_effects
 from driftlab.machine.process import ProcessContext
 from driftlab.model.event import Kind
 from driftlab.model.random_streams import draw
 from driftlab.simulator.engine import Mailbox
+from tests.journals import Journal, read_journals
 from tests.processes import ODDITIES
 from tests.started import driftlab as command
 from tests.test_cli import document
@@ -49,7 +50,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
         finally:
             for replayed in replay_runs(out) if out.exists() else ():
                 assert replayed.difference is None or process == "Cheats"
-        return {journal.machine: journal for journal in read_journals(out, decoder(scenario))}
+        return {journal.machine: journal for journal in read_journals(out)}
 
     return act
 
@@ -310,10 +311,32 @@ def test_a_class_can_stand_for_its_file(tmp_path: Path) -> None:
 def test_a_simulation_is_the_same_when_read_with_and_without_its_clock(tmp_path: Path) -> None:
     scenario = driftlab.Scenario.from_dict(keys_of("Chatter", clock="hybrid"))
     driftlab.simulate(scenario, record="all", out=tmp_path / "run")
-    journals = read_journals(tmp_path / "run", decoder(scenario))
-    bare = read_journals(tmp_path / "run")
-    for journal, other in zip(journals, bare, strict=True):
-        assert compare_machine(journal.machine, journal.entries, other.entries).parting is None
+    trace = run_journals(tmp_path / "run", scenario).trace()
+    assert trace.timestamps is not None
+    bare = trace.replace(timestamps=None)
+    twins = compare_runs(trace, bare, [0, 1, 2])
+    assert [(each.same, each.divergence) for each in twins] == [(40, None), (30, None), (20, None)]
+    ((_, twins),) = twin_runs(tmp_path / "run")
+    assert [(each.same, each.divergence) for each in twins] == [(40, None), (30, None), (20, None)]
+
+
+def test_a_payload_that_differs_is_where_two_runs_diverge(tmp_path: Path) -> None:
+    """The columns of both are the same: only the payload tells."""
+    driftlab.simulate(
+        driftlab.Scenario.from_dict(keys_of("Chatter")), record="all", out=tmp_path / "run"
+    )
+    path = tmp_path / "run" / "B.log"
+    lines = path.read_text().splitlines(keepends=True)
+    at = next(k for k, line in enumerate(lines) if re.search(r"\t[AC]:\d+\t", line))
+    lines[at] = re.sub(r"(\t[AC]:\d+)\t", r"\1::7777\t", lines[at])
+    path.write_text("".join(lines))
+    ((_, twins),) = twin_runs(tmp_path / "run")
+    assert [each.divergence is None for each in twins] == [True, False, True]
+    divergence = twins[1].divergence
+    assert divergence is not None
+    assert divergence.tick == twins[1].same == int(lines[at].split("\t")[3])
+    assert (divergence.message, divergence.found_alike) == (None, True)
+    assert divergence.real == divergence.simulated
 
 
 PEERS = ("A", "B", "C")

@@ -13,11 +13,10 @@ import pytest
 
 import driftlab
 from driftlab.api.read import find_journals
-from driftlab.history import run_reader
-from driftlab.history.assemble import describe_process
-from driftlab.journal import files
+from driftlab.history.run_reader import describe_process
+from driftlab.journal import files, reader
 from driftlab.journal.files import UnreadableError
-from driftlab.journal.reader import read_journal
+from tests.journals import read_journal
 from tests.started import driftlab as command
 from tests.started import linux_only, peak_memory
 from tests.traces import differences, simulated
@@ -154,6 +153,7 @@ def test_a_line_that_does_not_fit_into_the_run_is_unread_and_leaves_a_hole(run: 
     assert [one.line for one in trace.unread] == [6, 9, 12, 15]
     assert ["64 bits" in one.reason for one in trace.unread] == [False, True, True, True]
     assert "'Nobody', which is no process of this run" in trace.unread[0].reason
+    assert trace.columns.line is not None
     assert trace.columns.line[trace.gaps].tolist() == [7, 10, 13, 16]
 
 
@@ -208,9 +208,10 @@ def folder_named_as_a_journal(run: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "empty folder": (nothing_left, "run: an empty folder; a run folder holds a NAME.log"),
+    "empty folder": (
+        nothing_left, "run: an empty folder; a run folder holds a NAME.log for each machine"),
     "only a scenario": (
-        no_journals, "run: no journals here; a run folder holds a NAME.log a machine"),
+        no_journals, "run: no journals here; a run folder holds a NAME.log for each"),
     "only empty journals": (only_empty, "its journals are empty: A.log, B.log, C.log, D.log"),
     "two runs": (two_runs_mixed, "runs: line 1 of A.log has seed=3, that of B.log seed=4"),
     "another run": (other_run_number, "A.log has run=1, that of B.log run=2; put each run into"),
@@ -304,7 +305,7 @@ def test_a_line_of_gigabytes_is_passed_over_in_bounded_memory(
     run: Path, monkeypatch: pytest.MonkeyPatch, size: int, scanned: bool
 ) -> None:
     """A sparse file: a hole of zeros, which is one line, between two that are events."""
-    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
+    monkeypatch.setattr(reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
     monkeypatch.setattr(files, "LINE_BYTES_MAX", 1 << 20)
     text = (run / "A.log").read_bytes()
     lines = text.splitlines(keepends=True)
@@ -332,10 +333,12 @@ def test_the_last_line_of_a_journal_may_break_off_anywhere(run: Path) -> None:
 
 def test_an_author_is_what_the_journal_says_of_its_machine(run: Path) -> None:
     changed(run / "A.log", "# end", "# incident what=channel-lost peer=C reason=x\n# end")
-    author = describe_process(read_journal(run / "A.log"), 60)
+    author = describe_process(read_journal(run / "A.log").journal, 60)
     assert (author.rate, author.speed, author.simulated, author.ended) == (6, 1, True, True)
     assert author.lost == {"C"}
-    assert author.phase_ns == driftlab.read(run).trace.columns.due_ns[0]
+    due_ns = driftlab.read(run).trace.columns.due_ns
+    assert due_ns is not None
+    assert author.phase_ns == due_ns[0]
 
 
 def test_what_is_no_journal_has_none(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 import driftlab
 from driftlab.api.run_real import RunStart, run_each
-from driftlab.journal.reader import Journal, read_journals
 from driftlab.machine.replay import Difference, Input, replay
 from driftlab.model.event import Kind
 from driftlab.scenario.plan import plan_run
+from tests.journals import Journal, read_journals
 from tests.started import driftlab as command
 from tests.started import eventually, is_alive, lines_of, linux_only, pid_of, started
 

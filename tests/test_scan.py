@@ -4,7 +4,6 @@ import gzip
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftlab.clocks.catalogue import timestamp_decoder
 from driftlab.history import run_reader
-from driftlab.history.assemble import TraceBuilder, assemble
+from driftlab.history.run_reader import TraceBuilder, assemble
 from driftlab.history.trace import Trace
-from driftlab.journal import files, reader, scan
+from driftlab.journal import files, reader
 from driftlab.journal.format import Entry, Instant, format_entry, format_note
-from driftlab.journal.reader import chunk_per_journal, read_journal
 from driftlab.journal.scan_kernel import scan_lines
 from driftlab.journal.utc import utc_ns
 from driftlab.model.event import Event, Kind, Message
 from driftlab.scenario.scenario import default_name
+from tests.journals import journals_of
 from tests.processes import Chatter
 from tests.traces import differences, simulated
 
@@ -51,14 +49,14 @@ def as_list(each: Any) -> Any:
 
 
 def slowly(paths: list[Path], clock: str) -> Trace:
-    decode = timestamp_decoder(clock, {name: place for place, name in enumerate(NAMES)}, len(NAMES))
-    read = [read_journal(path, decode) for path in paths]
-    return assemble(chunk_per_journal(read, NAMES, clock), TraceBuilder(NAMES), clock)
+    chunks = reader.read_journals(paths, NAMES, clock, keep_entries=True)
+    return assemble(chunks, TraceBuilder(NAMES), clock)
 
 
 def quickly(paths: list[Path], clock: str, size: int = 1000, loop: Any = None) -> Trace:
-    pieces = scan.scan(paths, NAMES, clock, size, loop)
-    return assemble(pieces, TraceBuilder(NAMES), clock)
+    kernel = loop or scan_lines.compiled
+    chunks = reader.read_journals(paths, NAMES, clock, size=size, kernel=kernel)
+    return assemble(chunks, TraceBuilder(NAMES), clock)
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +80,12 @@ def test_both_ways_give_the_same_trace(folders: dict[str, Path], kind: str, size
 @pytest.mark.parametrize("kind", ["plain", "vector", "matrix", "hybrid"])
 def test_the_fast_way_takes_the_lines_itself(folders: dict[str, Path], kind: str) -> None:
     """Else it would be no way of its own; offsets before 1970 it leaves to the parser."""
-    roster = scan.roster_of(NAMES, CLOCKS[kind])
+    schema = reader.line_schema(NAMES, CLOCKS[kind])
     text = (folders[kind] / "A.log").read_bytes()
-    outputs = scan._Outputs(len(text), roster)
+    outputs = reader.KernelBuffers(len(text), schema)
     *_, rows, _, _, others = scan_lines.compiled(
-        np.frombuffer(text, np.uint8), 0, 0, len(text), roster.width, roster.group,
-        *roster.table, *outputs.arrays,
+        np.frombuffer(text, np.uint8), 0, 0, len(text), schema.width, schema.group,
+        *schema.names, *outputs.arrays,
     )  # fmt: skip
     assert (rows, others) == (60, 4)  # the lines about the machine
 
@@ -162,6 +160,9 @@ ODD_CELLS = [
     b"1969-12-31T23:59:59.999999999Z", b"2262-04-11T23:47:16.854775807Z", b"0000-01-01T00:00:00Z",
     b"2262-04-11T23:47:16.854775808Z", b"9999-12-31T23:59:59Z", b"2023-01-01T24:00:00Z",
     b"2023-01-01T00:00:60Z", b"2023-01-01T00:00:00.Z", b"2023-01-01T00:00:00.1234567890Z",
+    b"2024-03-00T00:00:00Z", b"2024-00-10T00:00:00Z", b"2024-13-01T00:00:00Z",
+    b"2024-01-32T00:00:00Z", b"2024-04-31T00:00:00Z", b"2024-11-31T00:00:00Z",
+    b"2024-12-31T23:60:00Z", b"2261-12-31T23:59:59.999999999Z", b"2262-01-01T00:00:00Z",
 ]  # fmt: skip
 
 
@@ -195,22 +196,53 @@ def test_both_ways_agree_on_every_odd_cell_in_every_column(
     assert differences(quickly([path], CLOCKS[kind], 1 << 20), slow) == []
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "taken"),
+    [(0, "1970-01-01T00:00:00Z", True), (0, "1969-12-31T23:59:59Z", False),
+     (0, "2261-12-31T23:59:59.999999999Z", True), (0, "2262-01-01T00:00:00Z", False),
+     (1, "9" * 18, True), (1, "1" + "0" * 18, False), (2, "-" + "9" * 18, True),
+     (2, "-1" + "0" * 18, False), (2, "-0", True), (3, "007", True), (3, "-1", False),
+     (4, "internal", True), (4, "interna", False), (4, "send", True), (4, "receive", True),
+     (5, "-", True), (5, "B", True), (5, "E", False), (5, "AB", False), (6, "-", True),
+     (6, "0", True), (6, "--", False), (7, "B,C", True), (7, "B,", False), (7, "B,,C", False),
+     (10, "B:5", True), (10, "B:5,C:7", True), (10, "B:" + "9" * 18, True),
+     (10, "B:1" + "0" * 18, False), (10, "B:", False), (10, "B", False), (10, "B:5,", False)],
+)  # fmt: skip
+def test_the_kernel_takes_a_line_up_to_its_limits_and_defers_what_is_beyond(
+    column: int, cell: str, taken: bool
+) -> None:
+    cells = ["1970-01-02T03:04:05.6Z", "1", "-2", "3", "internal", "-", "-", "-", "4", "0", "-"]
+    cells[column] = cell
+    line = ("\t".join(cells) + "\n").encode()
+    schema = reader.line_schema(NAMES, "lamport")
+    outputs = reader.KernelBuffers(len(line), schema)
+    call = (np.frombuffer(line, np.uint8), 0, 0, len(line) - 1, 0, 1, *schema.names)
+    *_, rows, _, _, deferred = scan_lines.compiled(*call, *outputs.arrays)
+    assert (rows, deferred) == (taken, not taken)
+    outputs = reader.KernelBuffers(len(line), schema)
+    too_long = (*call[:3], len(line) - 2, *call[4:])
+    *_, rows, _, _, deferred = scan_lines.compiled(*too_long, *outputs.arrays)
+    assert (rows, deferred) == (0, 1)
+
+
 def test_names_are_found_among_many_and_no_others(tmp_path: Path) -> None:
     names = [default_name(index) for index in range(3000)]
-    roster = scan.roster_of(names[:1500], "lamport")
+    schema = reader.line_schema(names[:1500], "lamport")
     lines = [f"1970-01-01T00:00:00Z\t0\t0\t0\treceive\t{name}\t1\t-\t2\t0\t-" for name in names]
     text = ("\n".join(lines) + "\n").encode()
-    outputs = scan._Outputs(len(text), roster)
-    call = (np.frombuffer(text, np.uint8), 0, 0, 999, 0, 1, *roster.table, *outputs.arrays)
+    outputs = reader.KernelBuffers(len(text), schema)
+    call = (np.frombuffer(text, np.uint8), 0, 0, 999, 0, 1, *schema.names, *outputs.arrays)
     *_, rows, _, _, others = scan_lines.compiled(*call)
     assert (rows, others) == (1500, 1500)
-    assert outputs.rows(text, rows, 0, 0, 0).columns.sender.tolist() == list(range(1500))
+    sender = outputs.rows(text, rows, 0, 0).columns.sender
+    assert sender is not None
+    assert sender.tolist() == list(range(1500))
 
 
 def test_a_line_longer_than_the_limit_is_unread_however_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for room in (scan, reader, files):
+    for room in (reader, files):
         monkeypatch.setattr(room, "LINE_BYTES_MAX", 200)
     path = tmp_path / "A.log"
     for found in range(30, 60):
@@ -246,7 +278,8 @@ def test_both_ways_agree_on_journals_that_were_damaged(
     if seed % 16 == 0:
         assert differences(quickly(paths, CLOCKS[kind], size, plain), slow) == []
     for path in paths:  # nothing is lost quietly: every line is an event, a note, or told of
-        journal = read_journal(path, scan.roster_of(NAMES, CLOCKS[kind]).decode)
+        chunks = reader.read_journals([path], NAMES, CLOCKS[kind], keep_entries=True)
+        (journal,) = journals_of(chunks)
         kept = len(journal.entries) + len(journal.notes) + len(journal.unread) + journal.torn
         assert (
             kept + 1 == journal.length == len(path.read_bytes().split(b"\n")) - (not journal.torn)
@@ -254,7 +287,7 @@ def test_both_ways_agree_on_journals_that_were_damaged(
 
 
 @given(
-    st.integers(1970, 2261), st.integers(1, 12), st.integers(1, 31), st.integers(0, 86_399),
+    st.integers(1969, 2262), st.integers(0, 13), st.integers(0, 32), st.integers(0, 86_399),
     st.text("0123456789", max_size=9),
 )  # fmt: skip
 def test_the_fast_way_reads_a_time_as_the_slow_one(
@@ -262,18 +295,21 @@ def test_the_fast_way_reads_a_time_as_the_slow_one(
 ) -> None:
     clock = f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
     text = f"{year:04d}-{month:02d}-{day:02d}T{clock}{'.' if fraction else ''}{fraction}Z"
-    roster = scan.roster_of(NAMES, "lamport")
+    schema = reader.line_schema(NAMES, "lamport")
     line = f"{text}\t1\t-2\t3\tinternal\t-\t-\t-\t4\t0\t-\n".encode()
-    outputs = scan._Outputs(len(line), roster)
-    call = (np.frombuffer(line, np.uint8), 0, 0, 99, 0, 1, *roster.table, *outputs.arrays)
+    outputs = reader.KernelBuffers(len(line), schema)
+    call = (np.frombuffer(line, np.uint8), 0, 0, 99, 0, 1, *schema.names, *outputs.arrays)
     *_, rows, _, _, _ = scan_lines.compiled(*call)
     try:
         expected = utc_ns(text)
     except ValueError:
         assert rows == 0
-    else:
-        assert rows == 1
-        assert outputs.rows(line, 1, 0, 0, 0).columns.time_ns[0] == expected
+        return
+    assert rows == (1970 <= year <= 2261)  # other years are the parser's
+    if rows:
+        time_ns = outputs.rows(line, 1, 0, 0).columns.time_ns
+        assert time_ns is not None
+        assert time_ns[0] == expected
 
 
 def entry(tick: int, found: int = 0, targets: tuple[str, ...] = ()) -> str:
@@ -290,8 +326,8 @@ def test_columns_that_are_full_are_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More rows, more sets, more messages and more odd lines than one call has room for."""
-    monkeypatch.setattr(scan, "ROWS_AT_ONCE", 100)
-    monkeypatch.setattr(scan, "OTHERS_AT_ONCE", 7)
+    monkeypatch.setattr(reader, "ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(reader, "DEFERRED_AT_ONCE", 7)
     path = tmp_path / "A.log"
     sets = [tuple(random.Random(n).choices("BCD", k=2 + n % 7)) for n in range(700)]
     lines = [
@@ -350,20 +386,24 @@ def test_many_bytes_are_read_the_fast_way_and_few_are_not(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_reader.run_journals(folders["plain"])
+    size = sum(path.stat().st_size for path in run.paths)
+    calls: list[int] = []
+
+    class Counted:
+        @staticmethod
+        def compiled(text: Any, *more: Any) -> Any:
+            calls.append(len(text))
+            return scan_lines.compiled(text, *more)
+
+    monkeypatch.setattr(reader, "scan_lines", Counted)
+    monkeypatch.setattr(reader, "SCAN_BYTES_MIN", size + 1)
     slow = run.trace()
-    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 1)
-    taken: list[Any] = []
-
-    def nothing(*what: Any) -> Iterator[Any]:
-        taken.append(what)
-        return iter(())
-
-    monkeypatch.setattr(scan, "scan", nothing)
-    run.trace()
-    assert taken
-    monkeypatch.undo()
-    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 1)
+    assert not calls
+    monkeypatch.setattr(reader, "SCAN_BYTES_MIN", size)
     assert differences(run.trace(), slow) == []
+    assert len(calls) == 4
+    assert len(run.read(keep_entries=True).entries) == 120
+    assert len(calls) == 4
 
 
 def test_a_small_run_is_read_without_the_compiler(folders: dict[str, Path]) -> None:

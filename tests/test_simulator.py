@@ -11,16 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.real_vs_simulated import compare_machine, first_divergence
-from driftlab.api.general_engine import entries_of
+from driftlab.analysis.real_vs_simulated import compare_runs, first_divergence
+from driftlab.api.general_engine import simulated_trace
 from driftlab.api.replay_and_twin import inputs_of, twin_runs
 from driftlab.api.simulate import simulate_each
+from driftlab.history.run_reader import run_journals
 from driftlab.journal.format import Entry
-from driftlab.journal.reader import read_journals
+from driftlab.journal.journal_columns import arrivals_of
 from driftlab.machine.replay import replay
 from driftlab.model.event import Message
 from driftlab.scenario.plan import plan_run
 from driftlab.simulator.engine import Mailbox
+from tests.journals import entries_of, read_journals
 from tests.started import driftlab as command
 from tests.test_cli import document
 from tests.test_run import judged
@@ -51,11 +53,12 @@ def test_a_simulated_run_keeps_every_rule_and_its_replay_gives_the_same_events(
     scenario = driftlab.Scenario.from_dict({**keys, "seconds": 5, "latency": latency})
     folder = tmp_path_factory.mktemp("run") / "run"
     run = one(scenario, record="all", out=folder)
-    journals = read_journals(folder)
-    judged(journals)
-    for plan, journal in zip(plan_run(scenario, 1), journals, strict=True):
-        assert len(journal.entries) == plan.ticks
-        assert replay(plan, inputs_of(journal)) is None
+    judged(read_journals(folder))
+    record = run_journals(folder, scenario).read(keep_entries=True)
+    for plan in plan_run(scenario, 1):
+        inputs = inputs_of(record, plan.position)
+        assert len(inputs) == plan.ticks
+        assert replay(plan, inputs) is None
     assert driftlab.read_runs(folder)[1][0].machines == run.machines
 
 
@@ -239,7 +242,7 @@ def test_a_real_run_diverges_from_its_twin_only_where_a_message_fell_otherwise(
     assert [each.events for each in twins] == [120, 60, 20]
     cause = first_divergence(twins)
     for each in twins:
-        assert (each.parting is None) == (each.same == each.events)
+        assert (each.divergence is None) == (each.same == each.events)
     if cause is not None:  # the world decides whether there is one
         assert cause.message is not None
         assert cause.real_tick != cause.simulated_tick
@@ -247,18 +250,23 @@ def test_a_real_run_diverges_from_its_twin_only_where_a_message_fell_otherwise(
 
 def test_a_message_moved_to_the_other_side_of_a_tick_is_named(tmp_path: Path) -> None:
     scenario = driftlab.Scenario(rates=[4, 3, 2], seconds=30, seed=3)
-    lines = simulated(scenario)[2]
-    tick = next(k for k, line in enumerate(lines) if len(line.found) == 1 and k > 5)
-    late = lines[tick].found
-    moved = [*lines]
-    moved[tick] = lines[tick]._replace(found=())
-    moved[tick + 1] = lines[tick + 1]._replace(found=(*late, *lines[tick + 1].found))
-    parted = compare_machine("C", moved, lines)
-    assert (parted.same, parted.events) == (tick, len(lines))
-    assert parted.parting is not None
-    assert parted.parting.message == (late[0].sender, late[0].stamp)
-    assert (parted.parting.real_tick, parted.parting.simulated_tick) == (tick + 1, tick)
-    assert compare_machine("C", lines, lines).parting is None
+    trace, found = simulated_trace(scenario, 1)
+    rows = trace.rows_of(2)
+    lines = found[rows]
+    tick = next(k for k, there in enumerate(lines) if len(there) == 1 and k > 5)
+    (late,) = lines[tick]
+    moved = [*lines[:tick], (), (late, *lines[tick + 1]), *lines[tick + 2 :]]
+    places = {name: place for place, name in enumerate(trace.names)}
+    real = trace.replace(arrivals=arrivals_of([*found[: rows.start], *moved], places))
+    *others, parted = compare_runs(real, trace, [0, 1, 2])
+    assert [each.divergence for each in others] == [None, None]
+    assert (parted.machine, parted.same, parted.events) == ("C", tick, len(lines))
+    assert parted.divergence is not None
+    assert parted.divergence.message == (late.sender, late.stamp)
+    assert (parted.divergence.real_tick, parted.divergence.simulated_tick) == (tick + 1, tick)
+    assert not parted.divergence.found_alike
+    assert parted.divergence.real == parted.divergence.simulated
+    assert [each.divergence for each in compare_runs(trace, trace, [2])] == [None]
 
 
 def test_twin_prints_for_people_and_scripts(tmp_path: Path) -> None:
@@ -301,8 +309,8 @@ def test_a_replay_reports_gaps_in_a_journal(tmp_path: Path) -> None:
     path.write_text("".join([*lines[:100], "nonsense\n", *lines[101:]]))
     done = command("replay", tmp_path / "run")
     assert done.returncode == 1
-    assert "1 lines could not be read, the first is line 101: not an event" in done.stdout
-    assert "262 events behind a hole were not replayed" in done.stdout
+    assert "1 line could not be read, the first is line 101: not an event" in done.stdout
+    assert "after the first missing tick 262 events could not be replayed" in done.stdout
     assert "0 differ" in done.stdout
     (first, *_) = document(command("replay", tmp_path / "run", "--json").stdout)["replays"]
     assert (first["events"], first["unread"], first["left_out"]) == (97, 1, 262)

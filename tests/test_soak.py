@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import driftlab
-from driftlab.journal.reader import read_journals
+from tests.journals import read_journals
 from tests.started import eventually, lines_of, pid_of, started
 from tests.test_run import judged
 

@@ -1,27 +1,76 @@
-"""The figures of a run, against values worked out by hand."""
+"""The metrics of a run, against values worked out by hand."""
 
-from driftlab.analysis.metrics import Lateness, MachineSummary, summarise, with_drift
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftlab.analysis.metrics import (
+    Counters,
+    Lateness,
+    MachineMetrics,
+    count_events,
+    fastest,
+    lateness_of,
+)
+from driftlab.api.general_engine import EventCounter
+from driftlab.api.read_run import metrics_of_trace
+from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.journal.format import Entry, Instant
+from driftlab.journal.journal_columns import columns_of_entries, concatenate
+from driftlab.model.columns import starts_of
 from driftlab.model.event import Event, Kind
 
 KINDS = {"i": Kind.INTERNAL, "s": Kind.SEND, "r": Kind.RECEIVE}
 
 
+class Machine:
+    """What a machine did, tick by tick, at speed 5."""
+
+    def __init__(
+        self,
+        kinds: str,
+        clocks: Sequence[int],
+        queues: Sequence[int],
+        late_us: Sequence[int],
+        rate: float = 2,
+    ) -> None:
+        self.rate = rate
+        self.entries = [
+            Entry(
+                Event("A", tick, KINDS[kind], None, None, (), clock, queue),
+                Instant(0, tick * 100_000_000, late * 1000),
+                (),
+            )
+            for tick, (kind, clock, queue, late) in enumerate(
+                zip(kinds, clocks, queues, late_us, strict=True)
+            )
+        ]
+
+
+def metrics(*machines: Machine, simulated: bool = False) -> tuple[MachineMetrics, ...]:
+    """Return the metrics of machines that were to run for 60 s."""
+    rows = concatenate(
+        columns_of_entries(one.entries, range(len(one.entries)), {"A": 0}, "lamport")
+        for one in machines
+    )
+    trace = Trace(
+        ["A", "B", "C"][: len(machines)],
+        starts_of([len(one.entries) for one in machines]),
+        rows.columns,
+        process_info=[ProcessInfo(rate=one.rate, simulated=simulated) for one in machines],
+    )
+    return metrics_of_trace(trace, range(len(machines)), seconds=60, speed=5)
+
+
 def summary(
     kinds: str, clocks: list[int], queues: list[int], late_us: list[int], rate: float = 2
-) -> MachineSummary:
-    """Summarise a machine of rate 2 at speed 5: a tick every 0.1 s of real time."""
-    entries = [
-        Entry(
-            Event("A", tick, KINDS[kind], None, None, (), clock, queue),
-            Instant(0, tick * 100_000_000, late * 1000),
-            (),
-        )
-        for tick, (kind, clock, queue, late) in enumerate(
-            zip(kinds, clocks, queues, late_us, strict=True)
-        )
-    ]
-    return summarise("A", rate, 5, 60, entries)
+) -> MachineMetrics:
+    """Return the metrics of one machine of rate 2 at speed 5: a tick every 0.1 s of real time."""
+    (one,) = metrics(Machine(kinds, clocks, queues, late_us, rate))
+    return one
 
 
 def test_events_clocks_jumps_and_queues_are_those_of_the_entries() -> None:
@@ -46,11 +95,22 @@ def test_lateness_is_by_nearest_rank_in_microseconds() -> None:
 
 
 def test_drift_is_counted_from_the_fastest_machine() -> None:
-    slow = summary("ii", [1, 5], [0, 0], [0, 0], rate=1)
-    fast = summary("ii", [1, 9], [0, 0], [0, 0], rate=3)
-    also = summary("ii", [1, 12], [0, 0], [0, 0], rate=3)
-    assert [machine.drift for machine in with_drift([slow, fast, also])] == [-4, 0, 3]
-    assert with_drift([]) == ()
+    slow = Machine("ii", [1, 5], [0, 0], [0, 0], rate=1)
+    fast = Machine("ii", [1, 9], [0, 0], [0, 0], rate=3)
+    also = Machine("ii", [1, 12], [0, 0], [0, 0], rate=3)
+    assert [machine.drift for machine in metrics(slow, fast, also)] == [-4, 0, 3]
+    assert [machine.drift for machine in metrics(slow)] == [0]
+    assert fastest([1, 3, 3, 2]) == 1
+    trace = Trace([], starts_of([]), columns_of_entries([], [], {}, "lamport").columns)
+    assert metrics_of_trace(trace, [], seconds=60, speed=5) == ()
+
+
+def test_simulated_time_passes_at_its_own_speed_and_nothing_is_late() -> None:
+    machine = Machine("iiiii", [1, 2, 3, 4, 5], [0] * 5, [7] * 5)
+    (real,), (simulated,) = metrics(machine), metrics(machine, simulated=True)
+    assert (real.achieved_rate, simulated.achieved_rate) == (2, 10)
+    assert (real.lateness_us, simulated.lateness_us) == (Lateness(7, 7, 7), None)
+    assert real.name == "A"
 
 
 def test_a_machine_without_ticks_has_figures_of_nothing() -> None:
@@ -60,3 +120,61 @@ def test_a_machine_without_ticks_has_figures_of_nothing() -> None:
     assert "lateness_us" not in figures.to_dict()
     one = summary("s", [1], [0], [0])
     assert (one.jump, one.achieved_rate) == ((0.0, 0), 1 / 60)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 99, 100, 101, 199, 200, 201])
+def test_percentiles_are_the_smallest_values_that_cover_their_share(count: int) -> None:
+    late = list(range(0, 1000 * count, 1000))
+    found = lateness_of(late)
+    assert found is not None
+    for share, value in ((0.5, found.p50), (0.99, found.p99), (1, found.max)):
+        covered = sum(each <= value * 1000 for each in late)
+        assert covered >= share * count > covered - 1
+
+
+columns = st.lists(st.tuples(st.sampled_from("isr"), st.integers(0, 99), st.integers(0, 9)))
+
+
+def counted(rows: Sequence[tuple[str, int, int]]) -> Counters:
+    return count_events(
+        [kind for kind, _, _ in rows], [clock for _, clock, _ in rows],
+        [queue for _, _, queue in rows], send="s", receive="r",
+    )  # fmt: skip
+
+
+@given(columns)
+def test_counters_are_those_of_a_loop_over_the_events(rows: list[tuple[str, int, int]]) -> None:
+    jumps = [after[1] - before[1] for before, after in pairwise(rows)]
+    queues = [queue for _, _, queue in rows]
+    kinds = [kind for kind, _, _ in rows]
+    found = counted(rows)
+    assert found.ticks == len(rows)
+    assert (found.internal, found.send, found.receive) == tuple(map(kinds.count, "isr"))
+    assert found.jump_max == max([0, *jumps])
+    assert (found.queue_sum, found.queue_max) == (sum(queues), max([0, *queues]))
+    if rows:
+        assert (found.first_clock, found.clock) == (rows[0][1], rows[-1][1])
+        assert found.queue_last == queues[-1]
+
+
+@given(columns, columns, columns)
+def test_parts_that_are_counted_one_by_one_count_as_the_whole(
+    one: list[tuple[str, int, int]],
+    two: list[tuple[str, int, int]],
+    three: list[tuple[str, int, int]],
+) -> None:
+    parts = counted(one).then(counted(two)).then(counted(three))
+    assert parts == counted([*one, *two, *three])
+
+
+@given(columns, st.integers(1, 4))
+def test_events_are_counted_the_same_however_many_are_held(
+    rows: list[tuple[str, int, int]], held: int
+) -> None:
+    counter = EventCounter(2)
+    counter._room = counter._size = held
+    for tick, (kind, clock, queue) in enumerate(rows):
+        event = Event("A", tick, KINDS[kind], None, None, (), clock, queue)
+        counter.add(1, event, 0, ())
+        assert sum(map(len, counter._held)) < held
+    assert counter.counters() == [Counters(), counted(rows)]

@@ -18,10 +18,10 @@ from unittest.mock import ANY
 import pytest
 
 from driftlab.api.replay_and_twin import replay_runs
-from driftlab.journal.reader import Journal, read_journal
 from driftlab.journal.utc import utc_ns, utc_text
 from driftlab.model.event import Event, Kind
 from driftlab.real.inbound import DRAIN_EVERY_NS, INBOUND_BYTES_MAX
+from tests.journals import Journal, read_journal
 from tests.raw_machine import RawMachine, framed
 from tests.started import eventually, lines_of, linux_only, reasons, started
 

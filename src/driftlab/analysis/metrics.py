@@ -1,17 +1,23 @@
-"""A run in a few figures a machine: rate, events, clock, jumps, queue, lateness, drift.
+"""The metrics of a run, machine by machine: rate, events, clock, jumps, queue, drift, lateness.
 
-A jump is the difference between the clock values of two consecutive events of
-one machine. Drift is a machine's last clock less that of the fastest machine
-(the highest rate; of equals, the first in name order). Lateness is real time.
+A machine's events are counted once, into `Counters`; whatever ran it, its
+metrics are derived from these alone. Counters come from columns of events,
+whole or part by part (`count_events` and `Counters.then`), or straight from the
+tables of the compiled engine, whose fields have the same names.
+
+A jump is the difference between the clocks of two consecutive events of one
+machine. Drift is a machine's last clock less that of the fastest machine (the
+highest rate; of equals, the first in name order). Lateness is in real time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
-from typing import Any, NamedTuple
+from operator import sub
+from typing import Any, Final, NamedTuple
 
-from driftlab.journal.format import Entry
-from driftlab.model.event import Event, Kind
 from driftlab.model.schedule import NS_PER_SECOND
+
+_NS_PER_US: Final = 1e3
 
 
 class Jumps(NamedTuple):
@@ -37,8 +43,8 @@ class Lateness(NamedTuple):
     max: float
 
 
-class MachineSummary(NamedTuple):
-    """One machine of one run. Rates are in ticks per second of scenario time."""
+class MachineMetrics(NamedTuple):
+    """The metrics of one machine of one run. Rates are in ticks per second of scenario time."""
 
     name: str
     rate: float
@@ -52,11 +58,11 @@ class MachineSummary(NamedTuple):
 
     @property
     def ticks(self) -> int:
-        """How many ticks it took."""
+        """How many ticks the machine took."""
         return sum(self.events.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the summary under the names of the JSON interface."""
+        """Return the metrics under the names of the JSON interface."""
         plain = self._asdict()
         for key in ("jump", "queue", "lateness_us"):
             if plain[key] is not None:
@@ -66,111 +72,132 @@ class MachineSummary(NamedTuple):
         return plain
 
 
-class Tally:
-    """The figures of one machine, counted event by event, in order."""
+class Counters(NamedTuple):
+    """What is counted of the consecutive events of one machine; all zeros if there are none.
 
-    __slots__ = (
-        "clock", "first_clock", "internal", "jump_max", "queue_last", "queue_max", "queue_sum",
-        "receive", "send", "ticks",
-    )  # fmt: skip
+    internal, send, receive: events of each kind. first_clock, clock: after the
+    first and the last event. jump_max: the largest difference between the
+    clocks of two consecutive events, at least 0. queue_sum, queue_max,
+    queue_last: of the inbox lengths after each event.
+    """
 
-    def __init__(self) -> None:
-        self.ticks = self.internal = self.send = self.receive = 0
-        self.clock = self.first_clock = self.jump_max = 0
-        self.queue_sum = self.queue_max = self.queue_last = 0
+    internal: int = 0
+    send: int = 0
+    receive: int = 0
+    first_clock: int = 0
+    clock: int = 0
+    jump_max: int = 0
+    queue_sum: int = 0
+    queue_max: int = 0
+    queue_last: int = 0
 
-    def add(self, event: Event) -> None:
-        """Count the next event."""
-        clock, queue = event.clock, event.queue
+    @property
+    def ticks(self) -> int:
+        """How many events were counted; every tick is one."""
+        return self.internal + self.send + self.receive
+
+    def then(self, later: "Counters") -> "Counters":
+        """Return the counters of these events followed by later ones of the same machine."""
+        if not later.ticks:
+            return self
         if not self.ticks:
-            self.first_clock = clock
-        elif clock - self.clock > self.jump_max:
-            self.jump_max = clock - self.clock
-        self.clock = clock
-        if queue:
-            self.queue_sum += queue
-            if queue > self.queue_max:
-                self.queue_max = queue
-        self.ticks += 1
-        if event.kind is Kind.RECEIVE:
-            self.receive += 1
-        elif event.kind is Kind.SEND:
-            self.send += 1
-        else:
-            self.internal += 1
-        self.queue_last = queue
-
-    def summary(
-        self, name: str, rate: float, achieved_rate: float, lateness_us: Lateness | None = None
-    ) -> MachineSummary:
-        """Return the figures. Drift is left at 0; see `with_drift`."""
-        ticks = self.ticks
-        jump_mean = (self.clock - self.first_clock) / (ticks - 1) if ticks > 1 else 0.0
-        return MachineSummary(
-            name=name,
-            rate=float(rate),
-            achieved_rate=achieved_rate,
-            events={"internal": self.internal, "send": self.send, "receive": self.receive},
-            clock=self.clock,
-            jump=Jumps(jump_mean, self.jump_max),
-            queue=Queue(self.queue_sum / max(ticks, 1), self.queue_max, self.queue_last),
-            drift=0,
-            lateness_us=lateness_us,
+            return later
+        return Counters(
+            self.internal + later.internal,
+            self.send + later.send,
+            self.receive + later.receive,
+            self.first_clock,
+            later.clock,
+            max(self.jump_max, later.first_clock - self.clock, later.jump_max),
+            self.queue_sum + later.queue_sum,
+            max(self.queue_max, later.queue_max),
+            later.queue_last,
         )
 
 
-def summarise(
-    name: str,
-    rate: float,
-    speed: float,
-    seconds: float,
-    entries: Sequence[Entry],
+def count_events(
+    kind: Sequence[object],
+    clock: Sequence[int],
+    queue: Sequence[int],
     *,
-    could_be_late: bool = True,
-) -> MachineSummary:
-    """Summarise one machine from its entries, in order. Drift is left at 0; see `with_drift`."""
-    tally = Tally()
-    for entry in entries:
-        tally.add(entry.event)
-    return tally.summary(
-        name,
-        rate,
-        _achieved_rate(entries, speed, seconds),
-        _lateness([entry.instant.late_ns for entry in entries if could_be_late]),
+    send: object,
+    receive: object,
+) -> Counters:
+    """Count consecutive events of one machine, given as columns.
+
+    kind: of each event. send, receive: the values in `kind` that mean these;
+    all others count as internal. clock, queue: after each event.
+    """
+    if not clock:
+        return Counters()
+    sends, receives = kind.count(send), kind.count(receive)
+    return Counters(
+        len(clock) - sends - receives,
+        sends,
+        receives,
+        clock[0],
+        clock[-1],
+        max(0, max(map(sub, clock[1:], clock), default=0)),
+        sum(queue),
+        max(queue),
+        queue[-1],
     )
 
 
-def with_drift(machines: Sequence[MachineSummary]) -> tuple[MachineSummary, ...]:
-    """Return the machines of one run with their drift from the fastest."""
-    fastest = max(machines, key=lambda machine: machine.rate, default=None)
-    if fastest is None:
-        return ()
-    return tuple(machine._replace(drift=machine.clock - fastest.clock) for machine in machines)
+def machine_metrics(
+    name: str,
+    rate: float,
+    counters: Counters,
+    *,
+    between_ns: int,
+    seconds: float,
+    fastest_clock: int,
+    speed: float = 1.0,
+    lateness_us: Lateness | None = None,
+) -> MachineMetrics:
+    """Derive the metrics of one machine from its counters.
 
-
-def _achieved_rate(entries: Sequence[Entry], speed: float, seconds: float) -> float:
-    """Ticks per scenario second between the first and the last tick, as they really began."""
-    if not entries:
-        return 0.0
-    first, last = entries[0].instant, entries[-1].instant
-    began, ended = first.due_ns + first.late_ns, last.due_ns + last.late_ns
-    return achieved_rate(len(entries), ended - began, seconds, speed)
-
-
-def achieved_rate(ticks: int, between_ns: int, seconds: float, speed: float = 1) -> float:
-    """Return ticks per scenario second, from the real time between the first and the last."""
+    rate: ticks per second of scenario time that it was to keep. between_ns:
+    real time from its first tick to its last. seconds: scenario time that the
+    run takes. fastest_clock: the last clock of the fastest machine. speed:
+    scenario time per real time. lateness_us: None if nothing can be late.
+    """
+    ticks = counters.ticks
     if ticks < 2:
-        return ticks / seconds
-    return (ticks - 1) * NS_PER_SECOND / (max(between_ns, 1) * speed)
+        achieved_rate = ticks / seconds
+    else:
+        achieved_rate = (ticks - 1) * NS_PER_SECOND / (max(between_ns, 1) * speed)
+    return MachineMetrics(
+        name=name,
+        rate=float(rate),
+        achieved_rate=achieved_rate,
+        events={
+            "internal": counters.internal, "send": counters.send, "receive": counters.receive
+        },
+        clock=counters.clock,
+        jump=Jumps((counters.clock - counters.first_clock) / max(ticks - 1, 1), counters.jump_max),
+        queue=Queue(
+            counters.queue_sum / max(ticks, 1), counters.queue_max, counters.queue_last
+        ),
+        drift=counters.clock - fastest_clock,
+        lateness_us=lateness_us,
+    )  # fmt: skip
 
 
-def _lateness(late: Sequence[int]) -> Lateness | None:
-    if not late:
+def fastest(rates: Iterable[float]) -> int:
+    """Return the position of the fastest machine: the highest rate, of equals the first."""
+    kept = list(rates)
+    return kept.index(max(kept))
+
+
+def lateness_of(late_ns: Sequence[int]) -> Lateness | None:
+    """Return the percentiles of how much later than due ticks began, None if there are none.
+
+    late_ns: in rising order, nanoseconds.
+    """
+    count = len(late_ns)
+    if not count:
         return None
-    late_ns = sorted(late)
-    return Lateness(_rank(late_ns, 0.50) / 1e3, _rank(late_ns, 0.99) / 1e3, late_ns[-1] / 1e3)
-
-
-def _rank(ordered: Sequence[int], share: float) -> int:
-    """Return the nearest-rank percentile of ordered values."""
-    return ordered[ceil(share * len(ordered)) - 1]
+    ranks = (ceil(share * count) - 1 for share in (0.50, 0.99, 1))  # nearest rank
+    p50, p99, last = (int(late_ns[rank]) / _NS_PER_US for rank in ranks)
+    return Lateness(p50, p99, last)

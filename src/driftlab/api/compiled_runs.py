@@ -1,28 +1,30 @@
 """Runs of the compiled engine: made from its arrays when somebody looks at one.
 
-A thousand runs of three machines, or one run of a million, stay arrays; a
-`Run` or a `MachineSummary` is made where it is asked for, and not kept.
+A thousand runs of three machines, or one run of a million machines, stay
+arrays; a `Run` or a `MachineMetrics` is made when it is asked for, and not kept.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, Final, overload
 
-from driftlab.analysis.metrics import Jumps, MachineSummary, Queue, achieved_rate
+from driftlab.analysis.metrics import Counters, MachineMetrics, machine_metrics
 from driftlab.api.history import History
 from driftlab.api.run import Run, UniformMapping, stopped
 from driftlab.history.simulated import trace_of_columns
+from driftlab.model.columns import Columns
 from driftlab.model.schedule import NS_PER_SECOND
 from driftlab.scenario.scenario import Scenario, default_name
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX, as_fraction
 from driftlab.simulator.compiled.engine import Figures, record_run, simulate_runs
+from driftlab.simulator.compiled.memory_layout import EventColumns
 
-OnProgress = Callable[[int], None]  # told how many ticks were taken so far
+OnProgress = Callable[[int], None]  # called with how many ticks were taken so far
 
-CELLS_AT_ONCE = 4_000_000  # machines times runs whose figures are worked out together: some 350 MB
+CELLS_AT_ONCE: Final = 4_000_000  # machines times runs that are simulated together: some 350 MB
 
 
-class FiguredMachines(Sequence[MachineSummary]):
-    """The machines of one run, in name order."""
+class MetricsTable(Sequence[MachineMetrics]):
+    """The machines of one run, in name order, whose counters stay in the engine's arrays."""
 
     __slots__ = ("_fastest", "_figures", "_names", "_row", "_seconds")
 
@@ -37,15 +39,15 @@ class FiguredMachines(Sequence[MachineSummary]):
         return int(self._figures.clock.shape[1])
 
     @overload
-    def __getitem__(self, place: int) -> MachineSummary: ...
+    def __getitem__(self, place: int) -> MachineMetrics: ...
 
     @overload
-    def __getitem__(self, place: slice) -> tuple[MachineSummary, ...]: ...
+    def __getitem__(self, place: slice) -> tuple[MachineMetrics, ...]: ...
 
-    def __getitem__(self, place: int | slice) -> MachineSummary | tuple[MachineSummary, ...]:
+    def __getitem__(self, place: int | slice) -> MachineMetrics | tuple[MachineMetrics, ...]:
         if isinstance(place, slice):
-            return tuple(self._summary(i) for i in range(*place.indices(len(self))))
-        return self._summary(range(len(self))[place])
+            return tuple(self._metrics(i) for i in range(*place.indices(len(self))))
+        return self._metrics(range(len(self))[place])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -53,48 +55,41 @@ class FiguredMachines(Sequence[MachineSummary]):
     def __hash__(self) -> int:
         return hash(len(self))
 
-    def __reduce__(self) -> tuple[type[tuple[Any, ...]], tuple[list[MachineSummary]]]:
+    def __reduce__(self) -> tuple[type[tuple[Any, ...]], tuple[list[MachineMetrics]]]:
         return tuple, (list(self),)
 
-    def _summary(self, place: int) -> MachineSummary:
+    def _metrics(self, place: int) -> MachineMetrics:
         figures, row = self._figures, self._row
-        internal, send = figures.internal.item(row, place), figures.send.item(row, place)
-        receive = figures.receive.item(row, place)
-        ticks, clock = internal + send + receive, figures.clock.item(row, place)
+        counters = Counters(*(getattr(figures, each).item(row, place) for each in Counters._fields))
         rate = figures.rates.item(row, place)
-        jump_mean = (clock - figures.first_clock.item(row, place)) / max(ticks - 1, 1)
-        return MachineSummary(
-            name=self._names[place] if self._names else default_name(place),
-            rate=rate,
-            achieved_rate=achieved_rate(ticks, _between_ns(ticks, rate), self._seconds),
-            events={"internal": internal, "send": send, "receive": receive},
-            clock=clock,
-            jump=Jumps(jump_mean, figures.jump_max.item(row, place)),
-            queue=Queue(
-                figures.queue_sum.item(row, place) / max(ticks, 1),
-                figures.queue_max.item(row, place),
-                figures.queue_last.item(row, place),
-            ),
-            drift=clock - figures.clock.item(row, self._fastest),
-            lateness_us=None,
+        return machine_metrics(
+            self._names[place] if self._names else default_name(place),
+            rate,
+            counters,
+            between_ns=_between_ns(counters.ticks, rate),
+            seconds=self._seconds,
+            fastest_clock=figures.clock.item(row, self._fastest),
         )
 
     @property
     def ticks(self) -> int:
-        """How many ticks all took together."""
+        """How many ticks all machines took together."""
         figures, row = self._figures, self._row
         tables = (figures.internal, figures.send, figures.receive)
         return int(sum(table[row].sum() for table in tables))
 
 
 def _between_ns(ticks: int, rate: float) -> int:
-    """Return the time from the first tick to the last."""
+    """Return the time from the first to the last of some ticks, in nanoseconds."""
     whole = as_fraction(int(rate) if rate == int(rate) else rate)
     return (ticks - 1) * NS_PER_SECOND * whole.denominator // whole.numerator if ticks else 0
 
 
 def simulate_compiled(scenario: Scenario, workers: int, on_progress: OnProgress) -> Iterator[Run]:
-    """Simulate the runs and yield them in order, so many at once as memory is meant for."""
+    """Simulate the runs of a scenario and yield them in order, CELLS_AT_ONCE at a time.
+
+    workers: how many cores to use. on_progress: called now and then.
+    """
     numbers, done = scenario.run_numbers, 0
     at_once = max(1, CELLS_AT_ONCE // scenario.size)
     for first in range(0, len(numbers), at_once):
@@ -111,18 +106,18 @@ def simulate_compiled(scenario: Scenario, workers: int, on_progress: OnProgress)
 
 
 def _beyond(done: int, on_progress: OnProgress) -> Callable[[int, int], None]:
-    """Return what tells of progress beyond what was done before."""
+    """Return a callback that adds the ticks that were taken before."""
     return lambda ticks, _: on_progress(done + ticks)
 
 
 def runs_of(scenario: Scenario, numbers: Sequence[int], figures: Figures) -> Iterator[Run]:
-    """Yield the runs whose figures these are."""
+    """Yield the runs with these numbers, one for each row of the figures."""
     for row, number in enumerate(numbers):
         yield _run(scenario, number, figures, row, None)
 
 
 def record_compiled(scenario: Scenario, on_progress: OnProgress) -> Iterator[Run]:
-    """Simulate the runs one after the other and keep every event of them."""
+    """Simulate the runs one after the other, and keep every event of them."""
     done = 0
     for number in scenario.run_numbers:
         columns, figures = record_run(
@@ -135,9 +130,13 @@ def record_compiled(scenario: Scenario, on_progress: OnProgress) -> Iterator[Run
         yield _with_history(scenario, number, columns, figures)
 
 
-def _with_history(scenario: Scenario, number: int, columns: Any, figures: Figures) -> Run:
+def _with_history(scenario: Scenario, number: int, kept: EventColumns, figures: Figures) -> Run:
     peers = None if scenario.topology == "mesh" else scenario.neighbours(number)
-    history = History(trace_of_columns(scenario, number, columns, peers))
+    columns = Columns(
+        kept.kind, kept.clock, kept.sender, kept.stamp, kept.target, kept.queue, kept.tick,
+        kept.due_ns,
+    )  # fmt: skip
+    history = History(trace_of_columns(scenario, number, kept.process, columns, peers))
     return _run(scenario, number, figures, 0, history)
 
 
@@ -146,6 +145,6 @@ def _run(
 ) -> Run:
     at_ns = int(figures.stopped_ns[row])
     ends = None if at_ns < 0 else UniformMapping(scenario, stopped(at_ns, WAITING_MESSAGES_MAX))
-    machines = FiguredMachines(figures, row, scenario)
+    machines = MetricsTable(figures, row, scenario)
     digest = int(figures.digest[row])
     return Run(scenario, number, machines, ends=ends, digest=digest, history=history)

@@ -13,7 +13,7 @@ import numpy as np
 from driftlab.api.history import History
 from driftlab.api.read import read_all
 from driftlab.foreign import Execution, UnwritableError, write_log
-from driftlab.history.trace import Trace, Unread
+from driftlab.history.trace import Trace, UnreadLine
 from driftlab.model.columns import MISSING
 
 _NEED_VECTORS: Final = ("shiviz", "tsviz", "govector", "tracing")
@@ -25,7 +25,7 @@ class Converted(NamedTuple):
     events: int
     processes: int
     executions: int
-    unread: list[Unread]
+    unread: list[UnreadLine]
     lost: list[str]
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,28 +1,80 @@
-"""One run of a scenario by the general engine, with whatever is to be kept of it."""
+"""One run of a scenario by the general engine, and what is kept of it.
+
+What is kept is up to sinks, which are given each event as it happens: counters,
+a digest, the history, journals. Metrics come from the counters alone, so a run
+of any length takes no more memory than its machines and their messages.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from typing import TYPE_CHECKING, Final
 
-from driftlab.analysis.metrics import Tally, achieved_rate, with_drift
+from driftlab.analysis.metrics import (
+    Counters,
+    MachineMetrics,
+    count_events,
+    fastest,
+    machine_metrics,
+)
 from driftlab.api.run import Run, stopped
-from driftlab.journal.format import COMPLETE, Entry, Instant
+from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import create_run_folder, run_folder
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import DIE, load_process
 from driftlab.model.digest import MachineDigest, digest_of_run
-from driftlab.model.event import Event, Message
+from driftlab.model.event import Event, Kind, Message
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 from driftlab.simulator.engine import NetworkConfig, RunEnd, Sink, simulate_run
 from driftlab.simulator.journals import SimulatedJournals
 
-OnTicks = Callable[[int], None]
+if TYPE_CHECKING:
+    from driftlab.history.simulated import SimulatedEvent
+    from driftlab.history.trace import Trace
 
-Row = tuple[int, int, Event]  # when it was due, the position of the process, the event
+OnTicks = Callable[[int], None]  # called with how many ticks were taken so far
 
-INTERRUPTED = "interrupted"
+INTERRUPTED: Final = "interrupted"
+EVENTS_HELD_MIN: Final = 512  # before they are counted, all machines together; more burden the GC
+EVENTS_HELD_EACH: Final = 4  # of each machine on average, if there are very many
+
+
+class EventCounter:
+    """A sink that counts the events of every machine, many at a time."""
+
+    def __init__(self, machines: int) -> None:
+        self._held: list[list[Event]] = [[] for _ in range(machines)]
+        self._counters = [Counters()] * machines
+        self._room = self._size = max(EVENTS_HELD_MIN, EVENTS_HELD_EACH * machines)
+
+    def add(self, position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
+        """Take the next event; `position` is that of its machine."""
+        self._held[position].append(event)
+        self._room -= 1
+        if not self._room:
+            self._count()
+
+    def counters(self) -> list[Counters]:
+        """Return the counters of each machine so far."""
+        self._count()
+        return self._counters
+
+    def _count(self) -> None:
+        for position, events in enumerate(self._held):
+            if events:
+                self._counters[position] = self._counters[position].then(
+                    count_events(
+                        [event.kind for event in events],
+                        [event.clock for event in events],
+                        [event.queue for event in events],
+                        send=Kind.SEND,
+                        receive=Kind.RECEIVE,
+                    )
+                )
+                events.clear()
+        self._room = self._size
 
 
 def simulate_one(
@@ -33,21 +85,25 @@ def simulate_one(
     *,
     keep: bool = False,
 ) -> Run:
-    """Simulate one run; its journals go below `out`, if that is given. Raises DriftlabError.
+    """Simulate one run of a scenario.
 
-    With `keep` the run has its history.
+    number: of the run. out: a folder below which its journals go, None to
+    write none. on_beat: called now and then with how many ticks were taken.
+    keep: whether the run has its history. Raise DriftlabError if the folder
+    cannot be written, or a machine cannot be made.
     """
     alone = scenario.for_run(number)
     plans = plan_run(alone, number)
     machines = make_machines(alone, plans)
-    tallies, rows = [Tally() for _ in plans], list[Row]()
+    counter = EventCounter(len(plans))
+    kept: list[SimulatedEvent] = []
     digests = _digests(alone, plans)
-    sinks = [_counting(tallies)]
+    sinks: list[Sink] = [counter.add]
     sinks += [_digesting(digests)] if digests else []
-    sinks += [_keeping(rows)] if keep else []
+    sinks += [_keeping(kept)] if keep else []
     if out is None:
+        folder = None
         reasons = _reasons(plans, _run(alone, plans, machines, _each_of(sinks), on_beat))
-        run = _run_of(scenario, number, plans, tallies, reasons, None)
     else:
         folder = run_folder(out, scenario, number)
         create_run_folder(folder, alone)
@@ -58,18 +114,21 @@ def simulate_one(
             reasons = _reasons(plans, _run(alone, plans, machines, sink, on_beat))
         finally:
             journals.close(reasons)
-        run = _run_of(scenario, number, plans, tallies, reasons, folder)
+    run = _run_of(scenario, number, plans, counter.counters(), reasons, folder)
     run.digest = digest_of_run(each.word for each in digests) if digests else None
     if keep:
         from driftlab.api.history import History  # loads numpy
         from driftlab.history.simulated import trace_of
 
-        run.with_history(History(trace_of(alone, number, rows)))
+        run.with_history(History(trace_of(alone, number, kept)))
     return run
 
 
 def _digests(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[MachineDigest]:
-    """Return what makes the digest; none where a process of the user may do what it cannot tell."""
+    """Return the digests of the machines; none if they run a process of the user.
+
+    Such a process may do what a digest does not cover.
+    """
     if scenario.process != DIE:
         return []
     positions = {plan.name: plan.position for plan in plans}
@@ -81,50 +140,54 @@ def _digesting(digests: Sequence[MachineDigest]) -> Sink:
     return lambda position, event, due_ns, found: adds[position](event)
 
 
-def _counting(tallies: Sequence[Tally]) -> Sink:
-    adds = [tally.add for tally in tallies]
-    return lambda position, event, due_ns, found: adds[position](event)
-
-
-def _keeping(rows: list[Row]) -> Sink:
-    return lambda position, event, due_ns, found: rows.append((due_ns, position, event))
+def _keeping(kept: "list[SimulatedEvent]", *, found: bool = False) -> Sink:
+    """Return a sink that keeps every event, with `found` also what its tick found."""
+    if found:
+        return lambda position, event, due_ns, there: kept.append((due_ns, position, event, there))
+    return lambda position, event, due_ns, there: kept.append((due_ns, position, event, ()))
 
 
 def _each_of(sinks: Sequence[Sink]) -> Sink:
-    """Return a sink that hands what it gets to each of several."""
+    """Return a sink that passes each event to several sinks."""
     if len(sinks) == 1:
         return sinks[0]
 
-    def hand_on(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
+    def pass_on(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
         for sink in sinks:
             sink(position, event, due_ns, found)
 
-    return hand_on
+    return pass_on
 
 
-def entries_of(scenario: Scenario, number: int | None = None) -> list[list[Entry]]:
-    """Simulate a run, the first if not said which, and return every machine's entries."""
-    number = scenario.first_run if number is None else number
+def simulated_trace(scenario: Scenario, number: int) -> "tuple[Trace, list[Sequence[Message]]]":
+    """Simulate one run; return its history, with arrivals, and what each of its rows found.
+
+    Raise ProcessError if a machine cannot be made.
+    """
+    from driftlab.history.simulated import in_process_order, trace_of  # loads numpy
+
+    kept: list[SimulatedEvent] = []
+    simulate_into(scenario, number, _keeping(kept, found=True))
+    ordered = in_process_order(kept)
+    trace = trace_of(scenario.for_run(number), number, ordered, with_arrivals=True)
+    return trace, [found for _, _, _, found in ordered]
+
+
+def simulate_into(scenario: Scenario, number: int, sink: Sink) -> RunEnd:
+    """Simulate one run and give each of its events to a sink. Raise ProcessError."""
     plans = plan_run(scenario, number)
-    entries: list[list[Entry]] = [[] for _ in plans]
-
-    def keep(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
-        now_ns = plans[position].physical.reading_ns(due_ns, due_ns)
-        entries[position].append(Entry(event, Instant(now_ns, due_ns, 0), found))
-
-    _run(scenario, plans, make_machines(scenario, plans), keep, None)
-    return entries
+    return _run(scenario, plans, make_machines(scenario, plans), sink, None)
 
 
 def make_machines(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[Machine]:
-    """Make the machines of a run. Raises ProcessError."""
+    """Return the machines of a run. Raise ProcessError if a process of the user fails."""
     process = load_process(scenario.process)
     with stdout_to_stderr(scenario):
         return [Machine(plan, process) for plan in plans]
 
 
 def stdout_to_stderr(scenario: Scenario) -> AbstractContextManager[object]:
-    """Keep standard output for what was asked for: a process of the user may print."""
+    """Return a context in which what a process of the user prints goes to standard error."""
     return nullcontext() if scenario.process == DIE else redirect_stdout(sys.stderr)
 
 
@@ -135,39 +198,47 @@ def _run(
     sink: Sink,
     on_beat: OnTicks | None,
 ) -> RunEnd:
-    ways = NetworkConfig(scenario.order, scenario.message_latency, scenario.channel_latencies())
+    network = NetworkConfig(scenario.order, scenario.message_latency, scenario.channel_latencies())
     with stdout_to_stderr(scenario):
-        return simulate_run(plans, machines, ways, sink, on_beat)
+        return simulate_run(plans, machines, network, sink, on_beat)
 
 
-def _reasons(plans: Sequence[MachinePlan], ending: RunEnd) -> list[str]:
-    """Say of each machine how it ended."""
+def _reasons(plans: Sequence[MachinePlan], end: RunEnd) -> list[str]:
+    """Return how each machine ended."""
     whole = COMPLETE
-    if ending.stopped_ns is not None:
-        whole = stopped(ending.stopped_ns, WAITING_MESSAGES_MAX)
-    return [ending.failures.get(plan.position, whole) for plan in plans]
+    if end.stopped_ns is not None:
+        whole = stopped(end.stopped_ns, WAITING_MESSAGES_MAX)
+    return [end.failures.get(plan.position, whole) for plan in plans]
 
 
 def _run_of(
     scenario: Scenario,
     number: int,
     plans: Sequence[MachinePlan],
-    tallies: Sequence[Tally],
+    counters: Sequence[Counters],
     reasons: Sequence[str],
     folder: str | None,
 ) -> Run:
-    machines = [
-        tally.summary(plan.name, plan.rate, _achieved(plan, tally.ticks, scenario.seconds))
-        for plan, tally in zip(plans, tallies, strict=True)
-    ]
+    fastest_clock = counters[fastest(plan.rate for plan in plans)].clock
+    machines = tuple(
+        _metrics(plan, count, scenario.seconds, fastest_clock)
+        for plan, count in zip(plans, counters, strict=True)
+    )
     ends = None
     if any(reason != COMPLETE for reason in reasons):
         ends = {plan.name: reason for plan, reason in zip(plans, reasons, strict=True)}
-    return Run(scenario, number, with_drift(machines), folder=folder, ends=ends)
+    return Run(scenario, number, machines, folder=folder, ends=ends)
 
 
-def _achieved(plan: MachinePlan, ticks: int, seconds: float) -> float:
-    if not ticks:
-        return 0.0
-    between_ns = plan.schedule.due_ns(ticks - 1) - plan.schedule.due_ns(0)
-    return achieved_rate(ticks, between_ns, seconds)
+def _metrics(
+    plan: MachinePlan, counters: Counters, seconds: float, fastest_clock: int
+) -> MachineMetrics:
+    schedule, last = plan.schedule, max(counters.ticks - 1, 0)
+    return machine_metrics(
+        plan.name,
+        plan.rate,
+        counters,
+        between_ns=schedule.due_ns(last) - schedule.due_ns(0),
+        seconds=seconds,
+        fastest_clock=fastest_clock,
+    )

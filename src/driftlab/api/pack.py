@@ -1,13 +1,14 @@
 """`driftlab pack`: a run into one Parquet file; journals of any length in bounded memory."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from driftlab.api.read import find_journals, read
 from driftlab.errors import DriftlabError
-from driftlab.history.parquet import PACK_SUFFIX, pack_pieces, pack_trace, require_new
+from driftlab.history.parquet import PACK_SUFFIX, pack_chunks, pack_trace, require_new
 from driftlab.history.run_reader import SUFFIXES, RunJournals
-from driftlab.history.trace import Unread
+from driftlab.journal.files import UnreadLine
 
 
 class PackingError(DriftlabError):
@@ -15,22 +16,28 @@ class PackingError(DriftlabError):
 
 
 class Packed(NamedTuple):
-    """One file that was written: of which run, with how many events, and what was unread."""
+    """A file that was written.
+
+    path: of the file. source: the folder or the file that was packed. events:
+    how many there are. bytes: the size of the file. unread: what in the source
+    could not be read.
+    """
 
     path: Path
     source: Path
     events: int
     bytes: int
-    unread: list[Unread]
+    unread: Sequence[UnreadLine]
 
 
 def pack(path: str | Path, out: str | Path | None = None) -> list[Packed]:
     """Write each run at a path into a Parquet file of its own.
 
-    One run goes to `out`, or beside it to RUN.parquet. Several go into the
-    folder `out`, or beside each. No file is ever overwritten. What `read`
-    reads can be packed; journals are never held in memory as a whole.
-    Raises DriftlabError.
+    path: whatever `driftlab.read` reads. out: the file for one run, by default
+    RUN.parquet beside it; of several runs the folder for their files, by
+    default beside each run. A file that exists is never overwritten, and
+    journals are never held in memory as a whole. Raise DriftlabError if there
+    is nothing to pack, or a file exists or cannot be written.
     """
     path = Path(path)
     runs = find_journals(path)
@@ -53,6 +60,7 @@ def _beside(path: Path) -> Path:
 
 
 def _inside(folder: Path, run: Path) -> Path:
+    """Return the file for a run in a folder, which is made. Raise PackingError."""
     if folder.exists() and not folder.is_dir():
         raise PackingError(f"{folder} is a file; of several runs --out names a folder")
     try:
@@ -63,12 +71,12 @@ def _inside(folder: Path, run: Path) -> Path:
 
 
 def _pack(journals: RunJournals, source: Path, out: Path) -> Packed:
-    gathering = journals.gathering()
-    events = pack_pieces(journals.pieces(), gathering, journals.clock, out, journals.scenario)
-    return Packed(out, source, events, out.stat().st_size, gathering.known()["unread"])
+    builder = journals.builder()
+    events = pack_chunks(journals.chunks(), builder, journals.clock, out, journals.scenario)
+    return Packed(out, source, events, out.stat().st_size, builder.metadata().unread)
 
 
 def _pack_other(path: Path, out: Path) -> Packed:
     trace = read(path).trace
     pack_trace(trace, out)
-    return Packed(out, path, len(trace), out.stat().st_size, list(trace.unread))
+    return Packed(out, path, len(trace), out.stat().st_size, trace.unread)

@@ -1,39 +1,63 @@
-"""From a path to histories: run folders, journals, packed histories, and anybody else's logs."""
+"""From a path to histories: run folders, journals, packed histories, and logs of other programs.
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+Nothing that holds a run is skipped: a folder gives the run whose journals it
+has, or those of the run folders in it, and every packed run beside them. Only a
+packed copy of a run that is found too, event for event the same, counts as that
+run. A path without any run of driftlab's own is a log of another program.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from driftlab.api.discover import RunSource, find_journals, find_runs, folders_in, list_names
 from driftlab.api.history import History
+from driftlab.api.read_run import read_scenario
+from driftlab.arrays import AnyArray, IntArray
+from driftlab.history.parquet import PACK_SUFFIX, PARQUET_MAGIC, is_packed, unpack
+from driftlab.history.run_reader import RunJournals, journal_paths, run_journals, single_journal
 from driftlab.history.tick_repair import rows_after_gap
 from driftlab.history.trace import Trace
-from driftlab.journal.files import UnreadableError, require_regular_file
+from driftlab.journal.files import UnreadableError, begins_with, exists, require_regular_file
+from driftlab.journal.reader import is_journal
+from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
+from driftlab.lazy import np
 from driftlab.model.columns import MISSING
+from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import ScenarioError
 
 __all__ = ["SeveralRunsError", "find_journals", "read", "read_all"]
 
+NAMES_SHOWN_MAX: Final = 5  # in a message
+
 
 class SeveralRunsError(UnreadableError):
-    """A path that holds several runs, where one was asked for."""
+    """A path that holds several runs, though one was asked for."""
+
+
+class RunSource(NamedTuple):
+    """A run that was found: its name, its folder or file, and a function that reads it."""
+
+    name: str
+    path: Path
+    read: Callable[[], History]
 
 
 def read(path: str | Path, **options: Any) -> History:
     """Read the log of one run, whatever it is.
 
-    That is a run folder, a folder of journals or one journal (also gzipped), a
-    file of `driftlab pack`, or a log of another program, for which `options`
-    are (see `driftlab.trace.formats`). `execution`, the number of a run from 1 or
-    its name, chooses among several. Raises SeveralRunsError where there are
-    several runs, and other DriftlabErrors.
+    path: a run folder, a folder of journals or one journal (also gzipped), a
+    file of `driftlab pack`, or a log of another program. options: how to read
+    the latter (see `driftlab.foreign`); `execution`, the number of a run from 1
+    or its name, chooses one of several runs. Raise SeveralRunsError if there
+    are several runs, and DriftlabError if there is none that can be read.
     """
     found = _found(Path(path), options)
     if len(found) > 1:
         raise SeveralRunsError(
             f"{path} holds {len(found)} runs; name one of them, choose one with --execution N or "
-            f"its name ({list_names([run.name for run in found])}), in Python execution=N, or have "
-            "all from driftlab.read_all(path)"
+            f"its name ({list_names([run.name for run in found])}), in Python execution=N, or read "
+            "all with driftlab.read_all(path)"
         )
     return found[0].read()
 
@@ -41,14 +65,14 @@ def read(path: str | Path, **options: Any) -> History:
 def read_all(path: str | Path, **options: Any) -> list[History]:
     """Read all runs: those of a folder of runs, or of a log with several executions.
 
-    Packed runs in a folder are runs as its run folders are. What holds one run
-    gives a list of one. Raises DriftlabError.
+    The parameters are those of `read`. Packed runs in a folder are runs as its
+    run folders are. Raise DriftlabError if there is no run that can be read.
     """
     return [run.read() for run in _found(Path(path), options)]
 
 
 def _found(path: Path, options: Mapping[str, Any]) -> list[RunSource]:
-    """Find every run of a log, named as its folder, its file or its execution is."""
+    """Find every run of a log, named after its folder, its file or its execution."""
     require_regular_file(path)
     given = {key: value for key, value in options.items() if value is not None}
     execution = given.pop("execution", None)
@@ -75,6 +99,187 @@ def _chosen(path: Path, runs: Sequence[RunSource], wanted: str) -> RunSource:
     )
 
 
+def list_names(names: Sequence[str]) -> str:
+    """Return the first of some names, separated by commas, and how many more there are."""
+    more = len(names) - NAMES_SHOWN_MAX
+    return ", ".join(names[:NAMES_SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
+def find_runs(path: Path) -> list[RunSource]:
+    """Return every run of driftlab's own at a path.
+
+    Each is read when it is asked for, and once. Raise UnreadableError if
+    there are some, but not in a form that can be read.
+    """
+    runs = [_of_journals(journals) for journals in find_journals(path)]
+    if runs and not path.is_dir():
+        return runs
+    packed = list(_packed_at(path, is_run=any(run.path == path for run in runs)))
+    if packed and not runs and path.is_dir():
+        _require_no_other_logs(path, packed)
+    folders = list(runs)
+    taken = {run.name for run in runs}
+    for file in packed:
+        if not any(_is_copy(file, run) for run in folders if _may_be_copy(file, run)):
+            names = (file.stem, file.name, str(file))
+            name = next((name for name in names if name not in taken), str(file))
+            taken.add(name)
+            runs.append(_of_packed(file, name))
+    return runs
+
+
+def _of_journals(journals: RunJournals) -> RunSource:
+    folder = journals.paths[0].parent
+    return RunSource(folder.name, folder, cache(lambda: History(journals.trace(), folder.name)))
+
+
+def _of_packed(path: Path, name: str) -> RunSource:
+    return RunSource(name, path, cache(lambda: History(unpack(path), name)))
+
+
+# Journals.
+
+
+def find_journals(path: Path) -> list[RunJournals]:
+    """Return the journals of every run at a path.
+
+    Raise UnreadableError if nothing is there, or there are journals that are
+    not those of one run.
+    """
+    require_regular_file(path)
+    if not exists(path):
+        raise UnreadableError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        return [_single(path)] if is_journal(path) else []
+    if exists(path / SCENARIO_FILE):
+        runs = _of_scenario(path, _scenario_of(path))
+        if not runs and not any(_packed_at(path, is_run=True)):
+            raise UnreadableError(f"{path}: none of its {_scenario_of(path).runs} runs is here")
+        return runs
+    if _has_journals(path):
+        return [run_journals(path)]
+    return [one for folder in _run_folders(path) for one in find_journals(folder)]
+
+
+def _single(path: Path) -> RunJournals:
+    """Return one journal, with what the scenario beside it says of the other machines."""
+    beside = path.with_name(SCENARIO_FILE)
+    if not beside.is_file():
+        return single_journal(path)
+    try:
+        scenario = _scenario_of(path.parent)
+    except (ScenarioError, UnreadableError) as error:
+        return single_journal(path, no_scenario=str(error))
+    return single_journal(path, scenario if scenario.runs == 1 else None)
+
+
+def _of_scenario(folder: Path, scenario: Scenario) -> list[RunJournals]:
+    """Return the runs of a scenario that are there; one that is packed needs no journals."""
+    if scenario.runs == 1:
+        is_packed_only = not journal_paths(folder) and any(_packed_at(folder, is_run=True))
+        return [] if is_packed_only else [run_journals(folder, scenario)]
+    folders = [Path(run_folder(folder, scenario, number)) for number in scenario.run_numbers]
+    return [run_journals(each, _scenario_of(each)) for each in folders if each.is_dir()]
+
+
+def _scenario_of(folder: Path) -> Scenario:
+    """Return the scenario in a folder. Raise DriftlabError if it cannot be read."""
+    require_regular_file(folder / SCENARIO_FILE)
+    return read_scenario(folder / SCENARIO_FILE)
+
+
+def _run_folders(folder: Path) -> list[Path]:
+    """Return the run folders directly in a folder."""
+    return [
+        path for path in folders_in(folder) if exists(path / SCENARIO_FILE) or _has_journals(path)
+    ]
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders directly in one, in name order. Raise UnreadableError."""
+    return [path for path in _entries(folder) if path.is_dir()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise UnreadableError(f"{folder}: {error.strerror}") from error
+
+
+def _has_journals(folder: Path) -> bool:
+    """Whether a folder has a file that is named as a journal and begins as one."""
+    return any(is_journal(path) for path in journal_paths(folder) if path.is_file())
+
+
+# Packed runs.
+
+
+def _packed_at(path: Path, *, is_run: bool) -> Iterator[Path]:
+    """Yield a packed file, or those in a folder and, if it is not a run's, in the folders in it."""
+    if not path.is_dir():
+        files = [path]
+    else:
+        files = [file for file in _entries(path) if file.is_file()]
+        below = [] if is_run else folders_in(path)
+        files += [
+            file for folder in below for file in _entries(folder) if file.suffix == PACK_SUFFIX
+        ]
+    for file in files:
+        if begins_with(file, PARQUET_MAGIC) and is_packed(file):
+            yield file
+
+
+def _require_no_other_logs(folder: Path, packed: Sequence[Path]) -> None:
+    """Raise UnreadableError if there are logs of other programs among packed runs."""
+    from driftlab.foreign.log_file import ReadOptions
+    from driftlab.foreign.registry import recognized_format
+
+    others = []
+    for file in _entries(folder):
+        if file not in packed and file.is_file() and file.name[0] != ".":
+            try:
+                recognized_format(file, ReadOptions())
+            except UnreadableError:
+                continue  # no log
+            others.append(file.name)
+    if others:
+        raise UnreadableError(
+            f"{folder}: there are packed runs ({list_names([file.name for file in packed])}) and "
+            f"other logs ({list_names(others)}); put these into a folder of their own"
+        )
+
+
+def _may_be_copy(file: Path, run: RunSource) -> bool:
+    """Whether a packed file is in a run's folder, or beside it with its name."""
+    return file.parent == run.path or (file.parent, file.stem) == (run.path.parent, run.name)
+
+
+def _is_copy(file: Path, run: RunSource) -> bool:
+    """Whether a packed file holds exactly the events of a run."""
+    one, other = unpack(file), run.read().trace
+    same_run = (one.names, one.scenario, one.sets) == (
+        list(other.names),
+        other.scenario,
+        other.sets,
+    )
+    return same_run and all(map(_same, _arrays(one), _arrays(other)))
+
+
+def _arrays(trace: Trace) -> list[AnyArray | None]:
+    stamps = trace.timestamps
+    return [trace.starts, *trace.columns, *(stamps[1:] if stamps else ())]
+
+
+def _same(one: AnyArray | None, other: AnyArray | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return bool(np.array_equal(one, other))
+
+
+# Logs of other programs.
+
+
 def _foreign(path: Path, options: Mapping[str, Any]) -> list[tuple[str, Trace]]:
     """Read a log of another program: its executions, each with its label or its number."""
     if path.is_dir():
@@ -84,38 +289,38 @@ def _foreign(path: Path, options: Mapping[str, Any]) -> list[tuple[str, Trace]]:
     found = read_executions(path, **options)
     if not found:
         raise UnreadableError(f"{path}: there is no event in it")
-    return [(each.label or f"execution {number}", _without_folders(each.trace))
-            for number, each in enumerate(found, 1)]  # fmt: skip
+    return [
+        (each.label or f"execution {number}", _with_file_names(each.trace))
+        for number, each in enumerate(found, 1)
+    ]
 
 
 def _require_files(folder: Path) -> None:
-    """Raise UnreadableError for a folder without a file that could be a log."""
+    """Raise UnreadableError if a folder has no file that could be a log."""
     if any(path.is_file() and path.name[0] != "." for path in folder.iterdir()):
         return
     below = [path.name for path in folders_in(folder)]
     raise UnreadableError(
         f"{folder}: no journals, packed runs or other logs here, and no run in its folders "
-        f"({list_names(below)}); a run folder holds a NAME.log a machine; name the folder or "
-        "the file of a log that stands deeper"
+        f"({list_names(below)}); a run folder holds a NAME.log for each machine; name the folder "
+        "or the file of a log that is deeper"
         if below
-        else f"{folder}: an empty folder; a run folder holds a NAME.log a machine"
+        else f"{folder}: an empty folder; a run folder holds a NAME.log for each machine"
     )
 
 
-def _with_gaps(trace: Trace) -> Any:
-    """Return the holes of a log, those among them that its numbers of ticks tell of."""
-    import numpy as np
+def _with_file_names(trace: Trace) -> Trace:
+    """Return a trace with the names of its files, not their paths, and all of its gaps."""
+    return trace.replace(
+        gaps=_all_gaps(trace),
+        files=[Path(file).name for file in trace.files],
+        unread=[one._replace(file=Path(one.file).name) for one in trace.unread],
+    )
 
+
+def _all_gaps(trace: Trace) -> IntArray:
+    """Return the gaps of a log, those that missing ticks reveal among them."""
     tick = trace.columns.tick
     if tick is None or (tick == MISSING).any():
         return trace.gaps
     return np.union1d(trace.gaps, rows_after_gap(trace))
-
-
-def _without_folders(trace: Trace) -> Trace:
-    """Name files as they are named in their folder; ticks that are missing are holes."""
-    return trace.replace(
-        gaps=_with_gaps(trace),
-        files=[Path(file).name for file in trace.files],
-        unread=[one._replace(file=Path(one.file).name) for one in trace.unread],
-    )

@@ -1,14 +1,32 @@
-"""Reading a run back from its folder."""
+"""A run read back from its folder: its metrics, and how each machine ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from driftlab.analysis.metrics import MachineSummary, summarise, with_drift
+from driftlab.analysis.metrics import (
+    Counters,
+    Lateness,
+    MachineMetrics,
+    count_events,
+    fastest,
+    lateness_of,
+    machine_metrics,
+)
 from driftlab.api.run import Run
-from driftlab.clocks.catalogue import DecodeTimestamp, timestamp_decoder
+from driftlab.history.run_reader import (
+    SUFFIXES,
+    RunJournals,
+    RunRecord,
+    count_in,
+    run_journals,
+    single_journal,
+)
+from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, read_text
-from driftlab.journal.reader import Journal, read_journal, read_journals
+from driftlab.journal.reader import Journal
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
+from driftlab.lazy import np
+from driftlab.model.columns import RECEIVE, SEND
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
 
@@ -17,89 +35,166 @@ CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was 
 
 
 def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
-    """Read a run folder, or a folder of runs, back from the disk. Raises DriftlabError."""
+    """Read a run folder, or a folder of runs, back from the disk.
+
+    Return the scenario and its runs. Raise DriftlabError if there is no
+    scenario, or a run's journals cannot be read.
+    """
+    scenario, folders = find_run_folders(path)
+    return scenario, [read_run(folder) for folder in folders]
+
+
+def find_run_folders(path: str | Path) -> tuple[Scenario, list[Path]]:
+    """Return the scenario at a path, and the folders of those of its runs that are there.
+
+    Raise DriftlabError if there is none.
+    """
     folder = Path(path)
     if folder.is_file():
         raise UnreadableError(f"{folder}: a run's folder is needed here, and this is a file")
     scenario = read_scenario(folder / SCENARIO_FILE)
     if scenario.runs == 1:
-        return scenario, [read_run(folder)]
+        return scenario, [folder]
     folders = [Path(run_folder(folder, scenario, number)) for number in scenario.run_numbers]
-    runs = [read_run(each) for each in folders if each.is_dir()]
-    if not runs:
+    there = [each for each in folders if each.is_dir()]
+    if not there:
         raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
-    return scenario, runs
+    return scenario, there
 
 
 def read_scenario(path: Path) -> Scenario:
-    """Read a scenario file. Raises DriftlabError."""
+    """Read a scenario file. Raise DriftlabError if it is missing or not valid."""
     try:
         return Scenario.from_toml(read_text(path))
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
 
 
-def read_run(folder: Path) -> Run:
-    """Read the folder of one run. Raises DriftlabError."""
+def find_run(folder: Path) -> tuple[Scenario, RunJournals]:
+    """Return the scenario and the journals in the folder of one run. Raise DriftlabError."""
     scenario = read_scenario(folder / SCENARIO_FILE)
-    run = _describe(scenario, folder, read_journals(folder, decoder(scenario)))
+    return scenario, run_journals(folder, scenario)
+
+
+def read_run(folder: Path) -> Run:
+    """Read the folder of one run. Raise DriftlabError if its journals cannot be read."""
+    scenario, journals = find_run(folder)
+    run = _describe(scenario, folder, journals.read())
     missing = [name for name in scenario.machine_names() if name not in run.ends]
     run.ends = {**run.ends, **dict.fromkeys(missing, NO_JOURNAL)}
     return run
 
 
-def decoder(scenario: Scenario) -> DecodeTimestamp | None:
-    """Return what reads the timestamps in the journals of a scenario, None if it has none."""
-    if scenario.clock == "lamport":
-        return None
-    places = {name: place for place, name in enumerate(scenario.machine_names())}
-    return timestamp_decoder(scenario.clock, places, scenario.size)
+def read_own_journal(scenario: Scenario, path: Path) -> Run:
+    """Read the journal of one machine of a run. Raise DriftlabError if it cannot be read."""
+    return _describe(scenario, path.parent, single_journal(path, scenario).read())
 
 
-def read_own_journals(scenario: Scenario, paths: Sequence[Path]) -> Run:
-    """Read some journals of one run, in name order. Raises DriftlabError."""
-    return _describe(scenario, paths[0].parent, [read_journal(path) for path in paths])
-
-
-def _describe(scenario: Scenario, folder: Path, journals: Sequence[Journal]) -> Run:
+def _describe(scenario: Scenario, folder: Path, record: RunRecord) -> Run:
+    trace, journals = record.trace, [each for each in record.journals if each is not None]
+    processes = [place for place, each in enumerate(record.journals) if each is not None]
     ends = {journal.machine: _end(journal) for journal in journals}
     return Run(
         scenario,
         scenario.first_run,
-        with_drift([_summary(journal, scenario) for journal in journals]),
+        metrics_of_trace(trace, processes, seconds=scenario.seconds, speed=scenario.speed),
         folder=str(folder),
         ends={name: end.get("reason", CUT_OFF) for name, end in ends.items()},
         incidents={journal.machine: _incidents(journal) for journal in journals},
-        undelivered={name: _count(end, "undelivered", 0) for name, end in ends.items()},
-        unread={journal.machine: len(journal.unread) + journal.torn for journal in journals},
+        undelivered={name: count_in(end, "undelivered") or 0 for name, end in ends.items()},
+        unread=_unread(record, journals),
     )
 
 
-def _summary(journal: Journal, scenario: Scenario) -> MachineSummary:
-    rate = float(journal.header["rate"])
-    simulated = journal.header.get("world") == "simulated"
-    return summarise(
-        journal.machine,
-        rate,
-        1 if simulated else scenario.speed,
-        scenario.seconds,
-        journal.entries,
-        could_be_late=not simulated,
-    )
+def _unread(record: RunRecord, journals: Sequence[Journal]) -> dict[str, int]:
+    """Return how many lines of each machine's journal count as unread; an empty file has one."""
+    machines = {journal.path.name: journal.machine for journal in journals}
+    unread = dict.fromkeys(machines.values(), 0)
+    for line in record.trace.unread:
+        name = machines.get(line.file) or _named_by(line.file)
+        if name in record.trace.names:
+            unread[name] = unread.get(name, 0) + 1
+    return unread
 
 
-def _end(journal: Journal) -> dict[str, str]:
-    """Return the fields of a journal's last line; none if it was cut off."""
+def _named_by(file: str) -> str:
+    """Return the name of the machine after which a journal is named."""
+    suffix = next((each for each in reversed(SUFFIXES) if file.endswith(each)), "")
+    return file.removesuffix(suffix)
+
+
+def _end(journal: Journal) -> Mapping[str, str]:
+    """Return the fields of a journal's last line, none if it was cut off."""
     ends = journal.notes_on("end")
     return ends[-1].fields if ends else {}
 
 
 def _incidents(journal: Journal) -> int:
-    """Count incidents: as the last line does, which knows of more than are recorded."""
-    return _count(_end(journal), "incidents", len(journal.notes_on("incident")))
+    """Count incidents as the last line does, which knows of more than are recorded."""
+    counted = count_in(_end(journal), "incidents")
+    return len(journal.notes_on("incident")) if counted is None else counted
 
 
-def _count(fields: dict[str, str], key: str, otherwise: int) -> int:
-    """Read a count of a last line, which somebody may have changed."""
-    text = fields.get(key, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else otherwise
+# Metrics.
+
+
+def metrics_of_trace(
+    trace: Trace, processes: Sequence[int], *, seconds: float, speed: float
+) -> tuple[MachineMetrics, ...]:
+    """Return the metrics of recorded machines; the trace must have all columns of a journal.
+
+    processes: positions of the machines wanted; the fastest of them is that of
+    their drift. seconds: scenario time that the run takes. speed: scenario time
+    per real time, of those that were not simulated.
+    """
+    if not processes:
+        return ()
+    known = [trace.process_info[process] for process in processes]
+    rates = [float(each.rate or 0) for each in known]
+    counters = [_count_process(trace, process) for process in processes]
+    fastest_clock = counters[fastest(rates)].clock
+    return tuple(
+        machine_metrics(
+            trace.names[process],
+            rate,
+            count,
+            between_ns=_between_ns(trace, process),
+            seconds=seconds,
+            fastest_clock=fastest_clock,
+            speed=1.0 if info.simulated else speed,
+            lateness_us=None if info.simulated else _lateness(trace, process),
+        )
+        for process, info, rate, count in zip(processes, known, rates, counters, strict=True)
+    )
+
+
+def _count_process(trace: Trace, process: int) -> Counters:
+    rows, columns = trace.rows_of(process), trace.columns
+    assert columns.clock is not None
+    assert columns.queue is not None
+    return count_events(
+        columns.kind[rows].tolist(),
+        columns.clock[rows].tolist(),
+        columns.queue[rows].tolist(),
+        send=SEND,
+        receive=RECEIVE,
+    )
+
+
+def _between_ns(trace: Trace, process: int) -> int:
+    """Return the real time between the starts of a process's first and last tick."""
+    rows, columns = trace.rows_of(process), trace.columns
+    assert columns.due_ns is not None
+    assert columns.late_ns is not None
+    if rows.start == rows.stop:
+        return 0
+    first, last = (
+        int(columns.due_ns[row]) + int(columns.late_ns[row]) for row in (rows.start, rows.stop - 1)
+    )
+    return last - first
+
+
+def _lateness(trace: Trace, process: int) -> Lateness | None:
+    assert trace.columns.late_ns is not None
+    late_ns: list[int] = np.sort(trace.columns.late_ns[trace.rows_of(process)]).tolist()
+    return lateness_of(late_ns)

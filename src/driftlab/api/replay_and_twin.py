@@ -1,43 +1,46 @@
-"""What is recorded beside what the rules say: a run's twin, and its replay."""
+"""A recorded run held against its machines: its replay, and its twin in the simulator."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from driftlab.analysis.real_vs_simulated import MachineTwin, compare_machine
-from driftlab.api.general_engine import entries_of, stdout_to_stderr
-from driftlab.api.read_run import decoder, read_runs
-from driftlab.api.run import Run
-from driftlab.journal.files import UnreadableError
-from driftlab.journal.format import Entry
-from driftlab.journal.reader import Journal, UnreadLine, read_journals
-from driftlab.machine.process_loader import load_process
+from driftlab.analysis.real_vs_simulated import MachineTwin, compare_runs
+from driftlab.api.general_engine import simulated_trace, stdout_to_stderr
+from driftlab.api.read_run import find_run, find_run_folders
+from driftlab.history.run_reader import BREAKS_OFF, RunRecord
+from driftlab.journal.files import UnreadLine
+from driftlab.machine.process_loader import DIE, load_process
 from driftlab.machine.replay import Difference, Input, replay
 from driftlab.scenario.plan import plan_run
-from driftlab.scenario.scenario import Scenario
 
 
 def twin_runs(path: str | Path) -> list[tuple[Path, list[MachineTwin]]]:
-    """Set each run of a folder beside the simulation of its scenario. Raises DriftlabError."""
-    _, runs = read_runs(path)
-    return [_twin_one(run.scenario, cast(Path, run.folder)) for run in runs]
+    """Compare each run of a folder with the simulation of its scenario.
+
+    Return each run's folder with one comparison per journal, in name order.
+    Raise DriftlabError if the folder cannot be read.
+    """
+    _, folders = find_run_folders(path)
+    return [(folder, _twin_of(folder)) for folder in folders]
 
 
-def _twin_one(scenario: Scenario, folder: Path) -> tuple[Path, list[MachineTwin]]:
-    simulated = dict(zip(scenario.machine_names(), entries_of(scenario), strict=True))
-    twins = []
-    for journal in read_journals(folder, decoder(scenario)):
-        if journal.machine not in simulated:
-            raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
-        twins.append(compare_machine(journal.machine, journal.entries, simulated[journal.machine]))
-    return folder, twins
+def _twin_of(folder: Path) -> list[MachineTwin]:
+    scenario, journals = find_run(folder)
+    has_payloads = scenario.process != DIE
+    real = journals.read(keep_entries=has_payloads)
+    simulated, found = simulated_trace(scenario, scenario.first_run)
+    processes = [place for place, each in enumerate(real.journals) if each is not None]
+    both = ([entry.found for entry in real.entries], found) if has_payloads else None
+    return compare_runs(real.trace, simulated, processes, both)
 
 
 class Replay(NamedTuple):
-    """One machine's replay: how many events were replayed, and the first that differs.
+    """The replay of one machine.
 
-    `unread` are the lines of its journal that could not be read. After the
-    first hole nothing can be replayed: `left_out` counts the events behind it.
+    journal: its path. events: how many were replayed. difference: the first
+    event that came out differently, None if there is none. process: what the
+    machine ran. unread: the lines of its journal that could not be read.
+    left_out: events after the first missing tick, which cannot be replayed.
     """
 
     journal: Path
@@ -50,39 +53,50 @@ class Replay(NamedTuple):
 
 
 def replay_runs(path: str | Path) -> list[Replay]:
-    """Replay every journal of a run folder, or of a folder of runs. Raises DriftlabError."""
-    _, runs = read_runs(path)
-    return [each for run in runs for each in _replay_one(run)]
+    """Replay every journal of a run folder, or of a folder of runs.
+
+    Raise DriftlabError if the folder cannot be read.
+    """
+    _, folders = find_run_folders(path)
+    return [each for folder in folders for each in _replays_of(folder)]
 
 
-def _replay_one(run: Run) -> Iterator[Replay]:
-    scenario = run.scenario
-    plans = {plan.name: plan for plan in plan_run(scenario, scenario.first_run)}
+def _replays_of(folder: Path) -> Iterator[Replay]:
+    scenario, journals = find_run(folder)
+    plans = plan_run(scenario, scenario.first_run)
     process = load_process(scenario.process)
-    for journal in read_journals(cast(Path, run.folder), decoder(scenario)):
-        if journal.machine not in plans:
-            raise UnreadableError(f"{journal.path}: {journal.machine} is not of this scenario")
-        inputs = inputs_of(journal)
+    record = journals.read(keep_entries=True)
+    for place, journal in enumerate(record.journals):
+        if journal is None:
+            continue
+        inputs = inputs_of(record, place)
         with stdout_to_stderr(scenario):
-            difference = replay(plans[journal.machine], inputs, process)
-        left_out = len(journal.entries) - len(inputs)
+            difference = replay(plans[place], inputs, process)
+        rows = record.trace.rows_of(place)
         yield Replay(
-            journal.path, journal.machine, len(inputs), difference,
-            scenario.process, journal.unread, left_out,
-        )  # fmt: skip
+            journal.path,
+            journal.machine,
+            len(inputs),
+            difference,
+            scenario.process,
+            _unread(record, journal.path.name),
+            rows.stop - rows.start - len(inputs),
+        )
 
 
-def inputs_of(journal: Journal) -> list[Input]:
-    """Return what each tick was given, up to the first that is missing, and its event."""
-    return [
-        Input(entry.event, entry.found, entry.instant.time_ns)
-        for entry in takewhile_whole(journal.entries)
-    ]
+def _unread(record: RunRecord, file: str) -> list[UnreadLine]:
+    """Return the unread lines of a journal, but not a torn last one, which hides no event."""
+    return [line for line in record.trace.unread if line.file == file and line.reason != BREAKS_OFF]
 
 
-def takewhile_whole(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield the entries of ticks 0, 1, 2 … up to the first that is missing."""
-    for tick, entry in enumerate(entries):
-        if entry.event.tick != tick:
-            return
-        yield entry
+def inputs_of(record: RunRecord, process: int) -> list[Input]:
+    """Return what each tick of a process was given, up to the first missing tick, and its event.
+
+    record: read with `keep_entries`. process: its position.
+    """
+    inputs: list[Input] = []
+    for event, instant, found in record.entries[record.trace.rows_of(process)]:
+        if event.tick != len(inputs):
+            break
+        inputs.append(Input(event, found, instant.time_ns))
+    return inputs

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from driftlab.analysis.metrics import MachineSummary
+from driftlab.analysis.metrics import MachineMetrics
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import COMPLETE
 from driftlab.machine.machine import is_process_failure
@@ -86,7 +86,7 @@ class Run:
         self,
         base: Scenario,
         number: int,
-        machines: Sequence[MachineSummary],
+        machines: Sequence[MachineMetrics],
         *,
         folder: str | None = None,
         ends: Mapping[str, str] | None = None,

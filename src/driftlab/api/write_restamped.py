@@ -21,7 +21,7 @@ from driftlab.history.matching.arrivals import match_arrivals
 from driftlab.history.trace import Trace
 from driftlab.journal.files import TOO_LONG, line_chunks
 from driftlab.journal.format import JournalError
-from driftlab.journal.header import is_journal
+from driftlab.journal.reader import is_journal
 from driftlab.journal.rewrite import RestampedArrival, RestampedEvent, restamp_lines
 from driftlab.journal.run_folder import create_run_folder, discard_run_folder
 from driftlab.model.columns import MISSING
@@ -130,7 +130,7 @@ def _text_lines(path: Path, out: Path) -> Iterator[str]:
     """
     start = codecs.BOM_UTF8
     for chunk in line_chunks(path):
-        if chunk.damage or chunk.passed:
+        if chunk.damage or chunk.skipped:
             why = "the gzip file is damaged" if chunk.damage else f"a line is {TOO_LONG}"
             raise OutputError(
                 f"{path}: {why}, so its lines cannot be written again; "

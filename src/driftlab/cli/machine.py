@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import time_ns
 
-from driftlab.api.read_run import read_own_journals
+from driftlab.api.read_run import read_own_journal
 from driftlab.api.run_real import require_real
 from driftlab.cli import output
 from driftlab.cli.flags import chosen_scenario
@@ -79,7 +79,7 @@ def main(options: argparse.Namespace) -> int:
     finally:
         leave_run_folder(folder)  # removes the folder if no machine has started
     if not options.quiet and Path(config.journal).exists():
-        output.print_runs([read_own_journals(scenario, [Path(config.journal)])])
+        output.print_runs([read_own_journal(scenario, Path(config.journal))])
     return 0 if whole else output.EXIT_INTERRUPTED
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, sqrt
 from typing import IO, TYPE_CHECKING
 
-from driftlab.analysis.metrics import MachineSummary
+from driftlab.analysis.metrics import MachineMetrics
 from driftlab.api.run import Run
 from driftlab.cli.text_table import counted, table
 from driftlab.journal.format import COMPLETE
@@ -60,7 +60,7 @@ def _table_of_means(runs: Sequence[Run]) -> str:
     )
 
 
-def _row_of_means(machines: Sequence[MachineSummary]) -> list[str]:
+def _row_of_means(machines: Sequence[MachineMetrics]) -> list[str]:
     rates = {machine.rate for machine in machines}
     return [
         machines[0].name,

@@ -1,9 +1,10 @@
-"""`driftlab replay RUN`: recorded inputs through the machines again; the same events must come."""
+"""`driftlab replay RUN`: the recorded inputs once more, which must give the same events."""
 
 import argparse
 import json
 
 from driftlab.api.replay_and_twin import Replay, replay_runs
+from driftlab.cli.text_table import counted
 from driftlab.machine.process_loader import DIE
 from driftlab.machine.replay import Difference
 from driftlab.model.event import Event
@@ -15,33 +16,35 @@ def main(options: argparse.Namespace) -> int:
     """Replay every machine of every run in a folder and return the exit status."""
     replays = replay_runs(options.run)
     differences = [one for one in replays if one.difference is not None]
-    holed = [one for one in replays if one.unread or one.left_out]
+    with_gaps = [one for one in replays if one.unread or one.left_out]
     if options.json:
         print(json.dumps({"replays": [_plain(one) for one in replays]}, indent=2))
     else:
         for one in differences:
-            print(f"{one.journal}: {_tell(one.difference)}")
+            print(f"{one.journal}: {_describe(one.difference)}")
         events = sum(one.events for one in replays)
-        print(f"{events} events of {len(replays)} machines replayed, {len(differences)} differ")
-        for one in holed:
-            print(f"{one.journal}: {_hole(one)}")
+        machines = counted(len(replays), "machine")
+        print(f"{counted(events, 'event')} of {machines} replayed, {len(differences)} differ")
+        for one in with_gaps:
+            print(f"{one.journal}: {_gap(one)}")
         if differences and replays[0].process != DIE:
             print(f"(if {replays[0].process} was changed since the run, that is why)")
-    return EXIT_DIFFERENT if differences or holed else 0
+    return EXIT_DIFFERENT if differences or with_gaps else 0
 
 
-def _tell(difference: Difference | None) -> str:
+def _describe(difference: Difference | None) -> str:
     if difference is None:
         return "the same"
     recorded, replayed = difference
     return f"tick {recorded.tick} differs\n  recorded  {recorded}\n  replayed  {replayed}"
 
 
-def _hole(one: Replay) -> str:
-    lines = f"{len(one.unread)} lines could not be read"
+def _gap(one: Replay) -> str:
+    lines = f"{counted(len(one.unread), 'line')} could not be read"
     if one.unread:
         lines += f", the first is line {one.unread[0].line}: {one.unread[0].reason}"
-    return f"{lines}; {one.left_out} events behind a hole were not replayed"
+    left_out = counted(one.left_out, "event")
+    return f"{lines}; after the first missing tick {left_out} could not be replayed"
 
 
 def _event(event: Event | str) -> object:

@@ -1,4 +1,4 @@
-"""`driftlab stats RUN`: the figures of a recorded run."""
+"""`driftlab stats RUN`: the metrics of a recorded run."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from driftlab.cli import output
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the figures of a recorded run and return the exit status."""
+    """Print the metrics of a recorded run and return the exit status."""
     scenario, runs = read_runs(options.run)
     if options.json:
         output.print_json(scenario, runs)

@@ -9,7 +9,7 @@ from driftlab.api.replay_and_twin import twin_runs
 
 
 def main(options: argparse.Namespace) -> int:
-    """Set every run of a folder beside its simulation and return the exit status."""
+    """Compare every run of a folder with its simulation and return the exit status."""
     twins = twin_runs(options.run)
     if options.json:
         print(json.dumps({"runs": [_plain(folder, each) for folder, each in twins]}, indent=2))
@@ -17,28 +17,29 @@ def main(options: argparse.Namespace) -> int:
     for folder, each in twins:
         print(folder)
         for machine in each:
-            print(f"  {machine.machine}  {_tell(machine)}")
+            print(f"  {machine.machine}  {_outcome(machine)}")
         cause = first_divergence(each)
         if cause is not None:
             print(f"  first in time: {cause.machine} at tick {cause.tick}, {_why(cause)}")
     return 0
 
 
-def _tell(machine: MachineTwin) -> str:
-    if machine.parting is None:
+def _outcome(machine: MachineTwin) -> str:
+    if machine.divergence is None:
         return f"all {machine.events} events the same"
     return f"the first {machine.same} of {machine.events} events the same"
 
 
-def _why(parting: Divergence) -> str:
-    if parting.message is None and parting.found_alike:
+def _why(divergence: Divergence) -> str:
+    if divergence.message is None and divergence.found_alike:
         return "where the same messages led to another event: was the process or its seed changed?"
-    if parting.message is None:
-        return "where the same messages lay in another order"
-    sender, stamp = parting.message
+    if divergence.message is None:
+        return "where the same messages came in another order"
+    sender, stamp = divergence.message
+    real, simulated = _tick(divergence.real_tick), _tick(divergence.simulated_tick)
     return (
         f"where the message {sender}:{stamp} fell on the other side of a tick: found at "
-        f"{_tick(parting.real_tick)} in the real run, at {_tick(parting.simulated_tick)} simulated"
+        f"{real} in the real run, at {simulated} in the simulation"
     )
 
 

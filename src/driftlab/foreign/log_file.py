@@ -24,9 +24,17 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.history.trace import Unread
-from driftlab.journal.files import UnreadableError, require_regular_file, unpacked_chunks
-from driftlab.journal.gunzip import BAD_CHECKSUM, CUT_OFF, DAMAGED, GZIP_MAGIC, GunzipError
+from driftlab.history.trace import UnreadLine
+from driftlab.journal.files import (
+    BAD_CHECKSUM,
+    CUT_OFF,
+    DAMAGED,
+    GZIP_MAGIC,
+    GunzipError,
+    UnreadableError,
+    require_regular_file,
+    unpacked_chunks,
+)
 
 LINE_CHARS_MAX: Final = 1 << 20  # of one line, in characters
 DOCUMENT_CHARS_MAX: Final = 1 << 31  # of a file that is one JSON document
@@ -76,7 +84,7 @@ class Text(NamedTuple):
     name: str
     text: str
     encoding: str
-    unread: list[Unread]
+    unread: list[UnreadLine]
     line_ends: IntArray
 
     def lines_of(self, places: IntArray) -> IntArray:
@@ -280,7 +288,7 @@ class _LineDecoder:
         self._dropped = 0  # characters dropped of a line that is too long and has not ended
         self._line = 1  # the number of that line
         self._pieces: list[str] = []
-        self._unread: list[Unread] = []
+        self._unread: list[UnreadLine] = []
 
     def add(self, block: bytes, *, is_last: bool = False) -> None:
         """Decode one block."""
@@ -313,7 +321,7 @@ class _LineDecoder:
     def break_off(self, reason: str) -> None:
         """Report that the file is cut off here; the last line, which was begun, is left out."""
         self._open, self._dropped = "", 0
-        self._unread.append(Unread(self._name, self._line, reason))
+        self._unread.append(UnreadLine(self._name, self._line, reason))
 
     def text(self) -> Text:
         """Return the text; lines that are too long or hold undecodable bytes are empty in it."""
@@ -335,14 +343,14 @@ class _LineDecoder:
         for line in sorted(bad):
             pieces.append(text[done : int(starts[line])])
             done = int(ends[line])
-            unread.append(Unread(self._name, line + 1, bad[line]))
+            unread.append(UnreadLine(self._name, line + 1, bad[line]))
         unread.sort(key=lambda each: each.line)
         text = "".join([*pieces, text[done:]])
         return Text(self._name, text, self._encoding, unread, _line_ends(text))
 
     def _report_dropped(self) -> None:
         reason = _too_long(self._dropped, self._limit)
-        self._unread.append(Unread(self._name, self._line, reason))
+        self._unread.append(UnreadLine(self._name, self._line, reason))
         self._dropped = 0
 
 

@@ -32,7 +32,7 @@ from driftlab.foreign.records import (
     align_executions,
     gaps_of,
 )
-from driftlab.history.trace import Trace, Unread
+from driftlab.history.trace import Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import (
     EVERY_PEER,
@@ -359,10 +359,10 @@ class _Builder:
         every = [*self._records.unread, *malformed]
         return sorted(every, key=lambda each: (each.file, each.line))
 
-    def _unread(self) -> list[Unread]:
+    def _unread(self) -> list[UnreadLine]:
         files = self._records.files
         every = self._unmatched(["-"] * len(self._records.lines))
-        return [Unread(files[each.file], each.line, each.reason) for each in every]
+        return [UnreadLine(files[each.file], each.line, each.reason) for each in every]
 
 
 def _none_if_missing(column: IntArray) -> IntArray | None:

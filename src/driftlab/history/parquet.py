@@ -1,22 +1,18 @@
-"""Consecutive events of one process as a frame: the columns of a packed history.
-
-Every part of one file has the same columns, in the same order, whatever is in
-it: what they have in common is a `Layout`.
-
-A history in one Parquet file: its events in columns, all else in the file's metadata.
+"""A history in one Parquet file: `driftlab pack` writes it, `driftlab.read` reads it.
 
 A row of the file is an event, in the order of `Trace`, under the names of the
-frame (`driftlab.trace.frame`); what a trace knows beside its events stands as
-JSON in the file's metadata under `driftlab-history`, which is how such a file
-is known. The rows come in parts of bounded size, so a history of any length is
-written in bounded memory; and it can be scanned without being loaded.
+frame (`history.frame`); what a trace has besides its events is JSON in the
+file's metadata under `driftlab-history`, by which such a file is recognised.
+Its version is 1. Reading gives back exactly the trace that was written.
 
-Columns that the frame does not have: `after_hole` (whether something of the
-process is missing before this event), `target` (the number, see `Columns`),
+The rows come in groups of bounded size, all with the same columns whatever is
+in them, so a history of any length is written in bounded memory; and the file
+can be scanned without being loaded.
+
+Columns that the frame does not have: `after_hole` (whether events of the
+process are missing before this one), `target` (the number, see `Columns`),
 `found_sender` and `found_stamp` (lists), `file`, `sent`, `received`; and the
 `timestamp` is numbers, not text.
-
-A packed history back into a trace: what `packed` wrote, exactly.
 """
 
 import json
@@ -27,59 +23,69 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from driftlab.arrays import IntArray
 from driftlab.errors import DriftlabError
-from driftlab.history.assemble import TraceBuilder
+from driftlab.history.frame import as_index, target_lists, with_nulls
+from driftlab.history.run_reader import RunMetadata, TraceBuilder
 from driftlab.history.tick_repair import in_tick_order
-from driftlab.history.trace import ProcessInfo, Trace, Unread
-from driftlab.journal.journal_columns import JournalColumns, columns_of_entries
+from driftlab.history.trace import ProcessInfo, Trace, UnreadLine
+from driftlab.journal.journal_columns import JournalColumns, columns_of_entries, take_columns
 from driftlab.journal.reader import JournalChunk
+from driftlab.lazy import np, pl
 from driftlab.model.columns import (
-    EVERY_PEER,
     KINDS,
     MISSING,
-    NO_TARGET,
     NOBODY,
-    SET_FIRST,
-    Array,
     Arrivals,
     Columns,
     Timestamps,
     starts_of,
 )
 
-ROWS_AT_ONCE: Final = 1 << 17  # of a part, and of a row group
-WHOLE: Final = (
+PACK_SUFFIX: Final = ".parquet"
+PARQUET_MAGIC: Final = b"PAR1"
+KEY: Final = "driftlab-history"
+VERSION: Final = 1
+ROWS_AT_ONCE: Final = 1 << 17  # of a row group
+_INTEGERS: Final = (
     "tick", "due_ns", "late_ns", "time_ns", "clock", "queue", "stamp", "line", "sent", "received"
 )  # fmt: skip
-OWN: Final = {
+_OWN: Final = {
     "process", "index", "kind", "after_hole", "sender", "targets", "target", "found_sender",
-    "found_stamp", "timestamp", "timestamp_entry", "timestamp_value", "file", *WHOLE,
+    "found_stamp", "timestamp", "timestamp_entry", "timestamp_value", "file", *_INTEGERS,
 }  # fmt: skip
 
 
-class Part(NamedTuple):
+class PackError(DriftlabError):
+    """A packed history that cannot be written or read, and why."""
+
+
+class RowGroup(NamedTuple):
     """Consecutive events of one process.
 
-    first: the number of the first within it. holes: places among these rows.
+    process: its position. first: the number of the first event within it.
+    gaps: the rows, from 0, before which events are missing. texts: as in `Trace`.
     """
 
     process: int
     first: int
     rows: JournalColumns
-    gaps: Array
+    gaps: IntArray
     texts: Mapping[str, Sequence[str | None]]
 
 
-class Layout(NamedTuple):
-    """What all parts of a file have in common.
+class FileSchema(NamedTuple):
+    """What all row groups of a file have in common.
 
-    there: names of the columns of `Columns` that it has. texts: columns by the
-    name of the text. width: numbers in a timestamp where every one is written
-    out, 0 where only some are, None where there are no timestamps.
+    names: of the processes. columns: the names of those of `Columns` that
+    there are. texts: the column for each text. width: numbers in a timestamp if
+    all of them are written out, 0 if only some are, None if there are no
+    timestamps. has_arrivals: whether what ticks found is there. peers_of: gives
+    the peers of a process. sets: gives the sets of targets so far.
     """
 
     names: Sequence[str]
-    there: frozenset[str]
+    columns: frozenset[str]
     texts: Mapping[str, str]
     width: int | None
     has_arrivals: bool
@@ -87,236 +93,117 @@ class Layout(NamedTuple):
     sets: Callable[[], Sequence[Sequence[int]]]
 
 
-def empty_frame(layout: Layout) -> Any:
-    """Return a frame without rows: what columns there are."""
-    import numpy as np
-
-    clock = "lamport" if layout.width is None else "vector"
-    rows = columns_of_entries([], [], {}, clock)
-    full = Columns(*(np.zeros(0, np.int64) if each is None else each for each in rows.columns))
-    return frame_of_part(Part(0, 0, rows._replace(columns=full), np.zeros(0, np.int64), {}), layout)
-
-
-def frame_of_part(part: Part, layout: Layout) -> Any:
-    """Return a part of a history as a frame, its columns in the order of the file."""
-    import numpy as np
-    import polars as pl
-
-    of, count = part.rows.columns, part.rows.events
-    names = pl.Series(list(layout.names), dtype=pl.Enum(list(layout.names)))
-    hole = np.zeros(count, bool)
-    hole[part.gaps] = True
-    frame: dict[str, Any] = {
-        "process": _all(names, part.process, count),
-        "index": pl.Series(np.arange(part.first, part.first + count)),
-        "kind": pl.Series(KINDS, dtype=pl.Enum(KINDS)).gather(pl.Series(of.kind)),
-        "after_hole": pl.Series(hole),
-    }
-    for key in WHOLE:
-        if key in layout.there:
-            frame[key] = _with_nulls(getattr(of, key))
-    if "sender" in layout.there:
-        frame["sender"] = names.gather(_index(of.sender))
-    if "target" in layout.there:
-        frame["target"] = pl.Series(of.target)
-        frame["targets"] = _targets(part, layout, names)
-    if "file" in layout.there:
-        frame["file"] = pl.Series(of.file.astype(np.int32))
-    if layout.has_arrivals:
-        starts, sender, stamp = part.rows.arrivals
-        frame["found_sender"] = _lists(starts, names.gather(_index(sender)))
-        frame["found_stamp"] = _lists(starts, pl.Series(stamp))
-    if layout.width is not None and part.rows.timestamps is not None:
-        frame |= _timestamps(part.rows.timestamps, layout.width)
-    for text, column in layout.texts.items():
-        frame[column] = pl.Series(part.texts.get(text, [None] * count), dtype=pl.String)
-    return pl.DataFrame(frame)
-
-
-def _all(names: Any, place: int, count: int) -> Any:
-    return names.clear() if not len(names) else names.slice(place, 1).new_from_index(0, count)
-
-
-def _index(places: Array) -> Any:
-    """Return positions as a series, nothing where they are negative."""
-    import numpy as np
-    import polars as pl
-
-    index = pl.Series(np.maximum(places, 0).astype(np.uint32))
-    return index.set(pl.Series(places < 0), None) if len(places) else index
-
-
-def _with_nulls(column: Array) -> Any:
-    import numpy as np
-    import polars as pl
-
-    series = pl.Series(column.astype(np.int64, copy=False))
-    missing = column == MISSING
-    return series.set(pl.Series(missing), None) if missing.any() else series
-
-
-def _targets(part: Part, layout: Layout, names: Any) -> Any:
-    """Return whom each event sends to as a series of lists of names."""
-    import numpy as np
-    import polars as pl
-
-    sets = layout.sets()
-
-    def written(target: int) -> list[str]:
-        if target == NO_TARGET:
-            return []
-        if target == EVERY_PEER:
-            places: Sequence[int] = layout.peers_of(part.process)
-        else:
-            places = (target,) if target >= 0 else sets[SET_FIRST - target]
-        return [layout.names[place] for place in places]
-
-    few, index = np.unique(part.rows.columns.target, return_inverse=True)
-    lists = pl.Series([written(target) for target in few.tolist()], dtype=pl.List(names.dtype))
-    return lists.gather(pl.Series(index.astype(np.uint32)))
-
-
-def _lists(starts: Array, flat: Any) -> Any:
-    """Return a series of lists: row i's are flat[starts[i]:starts[i + 1]]."""
-    import numpy as np
-    import polars as pl
-
-    counts = np.diff(starts)
-    some = np.flatnonzero(counts)
-    row = pl.Series(np.repeat(np.arange(len(counts)), counts)).set_sorted()
-    grouped = pl.DataFrame({"row": row, "value": flat}).group_by("row", maintain_order=True)
-    lists = grouped.agg("value")["value"]
-    index = np.full(len(counts), len(some), np.uint32)
-    index[some] = np.arange(len(some))
-    return lists.append(pl.Series("value", [[]], dtype=lists.dtype)).gather(pl.Series(index))
-
-
-def _timestamps(stamps: Timestamps, width: int) -> dict[str, Any]:
-    import numpy as np
-    import polars as pl
-
-    if not width:
-        entry, value = (_lists(stamps.starts, pl.Series(each)) for each in stamps[2:])
-        return {"timestamp_entry": entry, "timestamp_value": value}
-    there = np.diff(stamps.starts) > 0
-    dense = pl.Series(stamps.values.reshape(-1, width), dtype=pl.Array(pl.Int64, width))
-    return {"timestamp": dense.gather(_index(np.where(there, np.cumsum(there) - 1, -1)))}
-
-
-KEY: Final = "driftlab-history"
-VERSION: Final = 1
-PACK_SUFFIX: Final = ".parquet"
-
-
-class PackError(DriftlabError):
-    """A packed history that cannot be written or read, and why."""
+# Written.
 
 
 def require_new(path: Path) -> None:
-    """Raise PackError if there is such a file."""
+    """Raise PackError if there is a file at a path."""
     if path.exists():
         raise PackError(f"{path} exists; it is never overwritten: name another file with --out")
 
 
 def pack_trace(trace: Trace, path: Path) -> None:
-    """Write a trace into a new file. Raises PackError."""
-    layout = Layout(
+    """Write a trace into a new file. Raise PackError if it exists or cannot be written."""
+    schema = FileSchema(
         names=trace.names,
-        there=frozenset(k for k, v in trace.columns._asdict().items() if v is not None),
-        texts={text: f"text_{text}" if text in OWN else text for text in trace.texts},
-        width=_width(trace),
+        columns=frozenset(k for k, v in trace.columns._asdict().items() if v is not None),
+        texts={text: f"text_{text}" if text in _OWN else text for text in trace.texts},
+        width=_width(trace.timestamps),
         has_arrivals=trace.arrivals is not None,
         peers_of=trace.peers_of,
         sets=lambda: trace.sets,
     )
-    known = {key: getattr(trace, key) for key in _KNOWN}
+    metadata = RunMetadata(*(getattr(trace, name) for name in RunMetadata._fields))
     clock = None if trace.timestamps is None else trace.timestamps.clock
-    frames = (frame_of_part(part, layout) for part in _parts(trace))
-    _write(path, frames, empty_frame(layout), lambda: _metadata(layout, known, clock, layout.texts))
+    _write(
+        path,
+        _row_groups(trace),
+        schema,
+        lambda: _as_json(schema, metadata, clock=clock, texts=schema.texts,
+                         scenario=trace.scenario, in_line_order=False),
+    )  # fmt: skip
 
 
-def pack_pieces(
-    pieces: Iterable[JournalChunk],
-    gathering: TraceBuilder,
+def pack_chunks(
+    chunks: Iterable[JournalChunk],
+    builder: TraceBuilder,
     clock: str,
     path: Path,
     scenario: str | None,
 ) -> int:
-    """Write the pieces of a run into a new file as they come; return how many events there are.
+    """Write the chunks of a run's journals into a new file as they come.
 
-    Raises PackError, and what reading the pieces raises.
+    builder: a fresh one. clock: the further clock of the run, or `lamport`.
+    scenario: text of TOML, None if there is none. Return how many events there
+    are. Raise PackError if the file exists or cannot be written, and
+    UnreadableError if a journal cannot be read.
     """
-    size = len(gathering.names)
-    layout = Layout(
-        names=gathering.names,
-        there=frozenset(Columns._fields) - {"file", "sent", "received"},
+    size = len(builder.names)
+    schema = FileSchema(
+        names=builder.names,
+        columns=frozenset(Columns._fields) - {"file", "sent", "received"},
         texts={"recorded": "recorded"},
         width={"lamport": None, "hybrid": 2, "vector": size, "matrix": size * size}[clock],
         has_arrivals=True,
         peers_of=lambda process: (),
-        sets=lambda: gathering.sets.members,
+        sets=lambda: builder.sets.members,
     )
+    _write(
+        path,
+        _row_groups_of_chunks(chunks, builder),
+        schema,
+        lambda: _as_json(schema, builder.metadata(), clock=None if clock == "lamport" else clock,
+                         texts=schema.texts if builder.has_recorded else {}, scenario=scenario,
+                         in_line_order=True),
+    )  # fmt: skip
+    return sum(builder.counts)
 
-    def known() -> dict[str, str]:
-        told = {**gathering.known(), "scenario": scenario, "journals": True}
-        texts = layout.texts if gathering.has_texts else {}
-        return _metadata(layout, told, None if clock == "lamport" else clock, texts)
 
-    frames = (frame_of_part(part, layout) for part in _gathered_parts(pieces, gathering))
-    _write(path, frames, empty_frame(layout), known)
-    return sum(gathering.counts)
-
-
-def _gathered_parts(pieces: Iterable[JournalChunk], gathering: TraceBuilder) -> Iterator[Part]:
-    for piece in pieces:
-        first = gathering.counts[piece.process]
-        rows = gathering.add(piece)
+def _row_groups_of_chunks(
+    chunks: Iterable[JournalChunk], builder: TraceBuilder
+) -> Iterator[RowGroup]:
+    for chunk in chunks:
+        first = builder.counts[chunk.process]
+        rows = builder.add(chunk)
         texts = {} if rows.recorded is None else {"recorded": rows.recorded}
-        yield Part(piece.process, first, rows, gathering.gaps, texts)
+        yield RowGroup(chunk.process, first, rows, builder.gaps, texts)
 
 
-def _parts(trace: Trace) -> Iterator[Part]:
-    import numpy as np
-
+def _row_groups(trace: Trace) -> Iterator[RowGroup]:
     for process in range(trace.processes):
-        start, stop = int(trace.starts[process]), int(trace.starts[process + 1])
-        for low in range(start, stop, ROWS_AT_ONCE):
-            high = min(low + ROWS_AT_ONCE, stop)
-            holes = trace.gaps[np.searchsorted(trace.gaps, low) :]
-            holes = holes[: np.searchsorted(holes, high)] - low
+        rows = trace.rows_of(process)
+        for low in range(rows.start, rows.stop, ROWS_AT_ONCE):
+            high = min(low + ROWS_AT_ONCE, rows.stop)
+            gaps = trace.gaps[slice(*np.searchsorted(trace.gaps, [low, high]))] - low
             texts = {text: values[low:high] for text, values in trace.texts.items()}
-            yield Part(process, low - start, _slice(trace, low, high), holes, texts)
+            yield RowGroup(process, low - rows.start, _slice(trace, low, high), gaps, texts)
 
 
 def _slice(trace: Trace, low: int, high: int) -> JournalColumns:
-    columns = Columns(*(None if each is None else each[low:high] for each in trace.columns))
-    stamps = trace.timestamps
+    stamps, arrivals = trace.timestamps, trace.arrivals
     return JournalColumns(
-        columns,
+        take_columns(trace.columns, slice(low, high)),
         (),
-        Arrivals(*_ragged_slice(trace.arrivals or _nothing(high), low, high)),
+        _no_arrivals(high - low)
+        if arrivals is None
+        else Arrivals(*_ragged_slice(arrivals, low, high)),
         stamps and Timestamps(stamps.clock, *_ragged_slice(stamps[1:], low, high)),
         None,
     )
 
 
-def _ragged_slice(ragged: tuple[Array, ...], low: int, high: int) -> list[Array]:
+def _ragged_slice(ragged: Sequence[IntArray], low: int, high: int) -> list[IntArray]:
     starts, *others = ragged
     begin, end = int(starts[low]), int(starts[high])
     return [starts[low : high + 1] - begin, *(each[begin:end] for each in others)]
 
 
-def _nothing(rows: int) -> tuple[Array, ...]:
-    import numpy as np
-
-    return np.zeros(rows + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64)
+def _no_arrivals(rows: int) -> Arrivals:
+    return Arrivals(np.zeros(rows + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
 
 
-def _width(trace: Trace) -> int | None:
-    """Return how many numbers every timestamp has if all of them are written out, else 0."""
-    import numpy as np
-
-    stamps = trace.timestamps
+def _width(stamps: Timestamps | None) -> int | None:
+    """Return the width of a schema for these timestamps."""
     if stamps is None:
         return None
     counts = np.diff(stamps.starts)
@@ -327,48 +214,55 @@ def _width(trace: Trace) -> int | None:
     return width if is_dense else 0
 
 
-_KNOWN: Final = (
-    "starts", "sets", "peers", "process_info", "files", "unread", "missing_processes", "scenario"
-)  # fmt: skip
-_KEYS: Final = {"process_info": "authors", "missing_processes": "absent"}  # as version 1 has them
-
-
-def _metadata(
-    layout: Layout, known: Mapping[str, Any], clock: str | None, texts: Mapping[str, str]
+def _as_json(
+    schema: FileSchema,
+    metadata: RunMetadata,
+    *,
+    clock: str | None,
+    texts: Mapping[str, str],
+    scenario: str | None,
+    in_line_order: bool,
 ) -> dict[str, str]:
-    authors = [{**each._asdict(), "lost": sorted(each.lost)} for each in known["process_info"]]
-    told = {_KEYS.get(key, key): known[key] for key in _KNOWN} | {
+    """Return the metadata of a file, under the names of version 1."""
+    document = {
+        "starts": metadata.starts.tolist(),
+        "sets": [[int(place) for place in members] for members in metadata.sets],
+        "peers": metadata.peers,
+        "authors": [
+            {**each._asdict(), "lost": sorted(each.lost)} for each in metadata.process_info
+        ],
+        "files": metadata.files,
+        "unread": [list(one) for one in metadata.unread],
+        "absent": metadata.missing_processes,
+        "scenario": scenario,
         "version": VERSION,
-        "journals": known.get("journals", False),  # rows as their lines stood, not yet in order
-        "names": list(layout.names),
-        "starts": known["starts"].tolist(),
-        "sets": [[int(place) for place in members] for members in known["sets"]],
-        "authors": authors,
-        "unread": [list(one) for one in known["unread"]],
+        "journals": in_line_order,  # rows as their lines stood, not yet in the order of ticks
+        "names": list(schema.names),
         "clock": clock,
         "texts": dict(texts),
     }
-    return {KEY: json.dumps(told, separators=(",", ":"))}
+    return {KEY: json.dumps(document, separators=(",", ":"))}
 
 
 def _write(
-    path: Path, frames: Iterator[Any], empty: Any, known: Callable[[], dict[str, str]]
+    path: Path,
+    groups: Iterator[RowGroup],
+    schema: FileSchema,
+    metadata: Callable[[], dict[str, str]],
 ) -> None:
-    """Write frames into a new file, `known` being asked when all have come."""
-    import polars as pl
-    from polars.io.plugins import register_io_source
-
+    """Write row groups into a new file; `metadata` is called when all have come."""
+    empty = _empty_frame(schema)
     failed: list[BaseException] = []
 
-    def source(columns: Any, predicate: Any, rows: Any, batch: Any) -> Iterator[Any]:
+    def source(columns: Any, predicate: Any, rows: Any, batch: Any) -> Iterator["pl.DataFrame"]:
         try:
-            yield from chain([empty], frames)
-        except BaseException as error:  # told below, as it is, whatever the engine makes of it
+            yield from chain([empty], (frame_of_group(group, schema) for group in groups))
+        except BaseException as error:  # raised below as it is, whatever Polars makes of it
             failed.append(error)
 
-    part = path.with_name(f".{path.name}.part")
+    unfinished = path.with_name(f".{path.name}.part")
     try:
-        with path.open("xb"):  # ours from here on: nobody else can have it
+        with path.open("xb"):  # ours from here on: no other process can claim it
             pass
     except FileExistsError:
         require_new(path)
@@ -376,14 +270,14 @@ def _write(
     except OSError as error:
         raise PackError(f"cannot write {path}: {error.strerror}") from error
     try:
-        register_io_source(source, schema=empty.schema).sink_parquet(
-            part, metadata=lambda context: known(), row_group_size=ROWS_AT_ONCE
+        pl.io.plugins.register_io_source(source, schema=empty.schema).sink_parquet(
+            unfinished, metadata=lambda context: metadata(), row_group_size=ROWS_AT_ONCE
         )
         if failed:
             raise failed[0]
-        os.replace(part, path)
+        os.replace(unfinished, path)
     except BaseException as error:
-        for each in (part, path):
+        for each in (unfinished, path):
             with suppress(OSError):
                 each.unlink()
         if isinstance(error, OSError | pl.exceptions.PolarsError):
@@ -391,75 +285,137 @@ def _write(
         raise
 
 
-PARQUET_MAGIC: Final = b"PAR1"
+def _empty_frame(schema: FileSchema) -> "pl.DataFrame":
+    """Return a frame without rows: which columns there are, and of which types."""
+    clock = "lamport" if schema.width is None else "vector"
+    rows = columns_of_entries([], [], {}, clock)
+    no_rows = np.zeros(0, np.int64)
+    columns = Columns(*(no_rows if each is None else each for each in rows.columns))
+    return frame_of_group(RowGroup(0, 0, rows._replace(columns=columns), no_rows, {}), schema)
+
+
+def frame_of_group(group: RowGroup, schema: FileSchema) -> "pl.DataFrame":
+    """Return a row group as a frame, its columns in the order of the file."""
+    columns, count = group.rows.columns, group.rows.events
+    names = pl.Series(list(schema.names), dtype=pl.Enum(list(schema.names)))
+    process = np.full(count, group.process, np.int32)
+    after_gap = np.zeros(count, bool)
+    after_gap[group.gaps] = True
+    frame: dict[str, pl.Series] = {
+        "process": names.gather(as_index(process)),
+        "index": pl.Series(np.arange(group.first, group.first + count)),
+        "kind": pl.Series(KINDS, dtype=pl.Enum(KINDS)).gather(pl.Series(columns.kind)),
+        "after_hole": pl.Series(after_gap),
+    }
+    there = {key: getattr(columns, key) for key in schema.columns}
+    frame |= {key: with_nulls(there[key]) for key in _INTEGERS if key in there}
+    if "sender" in there:
+        frame["sender"] = names.gather(as_index(there["sender"]))
+    if "target" in there:
+        target = there["target"]
+        frame["target"] = pl.Series(target)
+        frame["targets"] = target_lists(process, target, names, schema.peers_of, schema.sets())
+    if "file" in there:
+        frame["file"] = pl.Series(there["file"].astype(np.int32))
+    if schema.has_arrivals:
+        starts, sender, stamp = group.rows.arrivals
+        frame["found_sender"] = _lists(starts, names.gather(as_index(sender)))
+        frame["found_stamp"] = _lists(starts, pl.Series(stamp))
+    if schema.width is not None and group.rows.timestamps is not None:
+        frame |= _timestamp_columns(group.rows.timestamps, schema.width)
+    for text, column in schema.texts.items():
+        frame[column] = pl.Series(group.texts.get(text, [None] * count), dtype=pl.String)
+    return pl.DataFrame(frame)
+
+
+def _timestamp_columns(stamps: Timestamps, width: int) -> "dict[str, pl.Series]":
+    if not width:
+        entry, value = (_lists(stamps.starts, pl.Series(each)) for each in stamps[2:])
+        return {"timestamp_entry": entry, "timestamp_value": value}
+    there = np.diff(stamps.starts) > 0
+    dense = pl.Series(stamps.values.reshape(-1, width), dtype=pl.Array(pl.Int64, width))
+    return {"timestamp": dense.gather(as_index(np.where(there, np.cumsum(there) - 1, -1)))}
+
+
+def _lists(starts: IntArray, flat: "pl.Series") -> "pl.Series":
+    """Return a series of lists; row i has flat[starts[i]:starts[i + 1]]."""
+    counts = np.diff(starts)
+    some = np.flatnonzero(counts)
+    row = pl.Series(np.repeat(np.arange(len(counts)), counts)).set_sorted()
+    grouped = pl.DataFrame({"row": row, "value": flat}).group_by("row", maintain_order=True)
+    lists = grouped.agg("value")["value"]
+    index = np.full(len(counts), len(some), np.uint32)
+    index[some] = np.arange(len(some))
+    return lists.append(pl.Series("value", [[]], dtype=lists.dtype)).gather(pl.Series(index))
+
+
+# Read.
 
 
 def is_packed(path: Path) -> bool:
-    """Whether a file is a packed history: Parquet with our key in its metadata."""
-    return _describe_error(path) is not None
+    """Whether a file is a packed history. Raise PackError if it is a damaged Parquet file."""
+    return _read_metadata(path) is not None
 
 
 def unpack(path: Path) -> Trace:
-    """Read a packed history. Raises PackError."""
-    import numpy as np
-    import polars as pl
-
-    told = _describe_error(path)
-    if told is None:
+    """Read a packed history. Raise PackError if it is none, or is damaged."""
+    text = _read_metadata(path)
+    if text is None:
         raise PackError(f"{path}: not a packed history; `driftlab pack RUN` makes one")
     try:
-        known = json.loads(told)
-        if known["version"] != VERSION:
+        document = json.loads(text)
+        if document["version"] != VERSION:
             raise PackError(
-                f"{path}: packed in version {known['version']}; this driftlab reads {VERSION}"
+                f"{path}: packed in version {document['version']}; this driftlab reads {VERSION}"
             )
-        frame = _File(path)
+        columns = _FileColumns(path)
         trace = Trace(
-            known["names"],
-            np.array(known["starts"], np.int64),
-            _columns(frame),
-            peers=known["peers"],
-            sets=[tuple(members) for members in known["sets"]],
-            timestamps=_read_timestamps(frame, known["clock"]),
-            arrivals=_arrivals(frame),
-            texts={text: _texts(frame, column) for text, column in known["texts"].items()},
-            process_info=[_author(each) for each in known["authors"]],
-            files=known["files"],
-            unread=[Unread(*one) for one in known["unread"]],
-            gaps=frame["after_hole"].arg_true().to_numpy().astype(np.int64),
-            missing_processes=known["absent"],
-            scenario=known["scenario"],
+            document["names"],
+            np.array(document["starts"], np.int64),
+            _read_columns(columns),
+            peers=document["peers"],
+            sets=[tuple(members) for members in document["sets"]],
+            timestamps=_read_timestamps(columns, document["clock"]),
+            arrivals=_read_arrivals(columns),
+            texts={text: columns[name].to_list() for text, name in document["texts"].items()},
+            process_info=[
+                ProcessInfo(**{**each, "lost": frozenset(each["lost"])})
+                for each in document["authors"]
+            ],
+            files=document["files"],
+            unread=[UnreadLine(*one) for one in document["unread"]],
+            gaps=columns["after_hole"].arg_true().to_numpy().astype(np.int64),
+            missing_processes=document["absent"],
+            scenario=document["scenario"],
         )
-        return in_tick_order(trace) if known["journals"] else trace
+        return in_tick_order(trace) if document["journals"] else trace
     except (KeyError, TypeError, ValueError, OSError, pl.exceptions.PolarsError) as error:
         raise PackError(f"{path}: a damaged packed history: {str(error)[:200]!r}") from None
 
 
-class _File:
+class _FileColumns:
     """The columns of a file, each read when it is asked for, and not kept."""
 
     def __init__(self, path: Path) -> None:
-        import polars as pl
-
         self._path = path
-        self.columns = list(pl.read_parquet_schema(path))
+        self._names = set(pl.read_parquet_schema(path))
 
-    def __getitem__(self, name: str) -> Any:
-        import polars as pl
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
 
+    def __getitem__(self, name: str) -> "pl.Series":
         return pl.read_parquet(self._path, columns=[name])[name]
 
 
-def _describe_error(path: Path) -> str | None:
+def _read_metadata(path: Path) -> str | None:
+    """Return the metadata under KEY of a file, None if it has none. Raise PackError."""
     try:
         with path.open("rb") as file:
             if file.read(len(PARQUET_MAGIC)) != PARQUET_MAGIC:
                 return None
     except OSError as error:
         raise PackError(f"{path}: {error.strerror or error}") from error
-    import polars as pl  # only now: it takes longer to load than most logs to read
-
-    try:
+    try:  # only now are Polars loaded, which takes longer than reading most logs
         return pl.read_parquet_metadata(path).get(KEY)
     except OSError as error:
         raise PackError(f"{path}: {error.strerror or error}") from error
@@ -467,57 +423,34 @@ def _describe_error(path: Path) -> str | None:
         raise PackError(f"{path}: a damaged Parquet file: {str(error)[:200]!r}") from None
 
 
-def _columns(frame: _File) -> Columns:
-    import numpy as np
-
-    def column(name: str) -> Array:
-        if name not in frame.columns:
-            return None
-        series = frame[name]
-        if name in ("kind", "sender"):
-            series = series.to_physical()
-        if name == "kind":
-            return series.to_numpy().astype(np.uint8)
-        if name == "sender":
-            return series.cast(_signed()).fill_null(NOBODY).to_numpy()
-        return series.fill_null(MISSING).to_numpy() if series.null_count() else series.to_numpy()
-
-    return Columns(**{name: column(name) for name in Columns._fields})
+def _read_columns(columns: _FileColumns) -> Columns:
+    kind = columns["kind"].to_physical().to_numpy().astype(np.uint8)
+    others = [name for name in Columns._fields if name != "kind" and name in columns]
+    return Columns(kind, **{name: _read_column(name, columns[name]) for name in others})
 
 
-def _signed() -> Any:
-    import polars as pl
-
-    return pl.Int32
-
-
-def _flat(lists: Any) -> Any:
-    """Return what the lists of a series hold, one after the other."""
-    return lists.filter(lists.list.len() > 0).explode()
+def _read_column(name: str, series: "pl.Series") -> IntArray:
+    if name == "sender":
+        return series.to_physical().cast(pl.Int32).fill_null(NOBODY).to_numpy()
+    return series.fill_null(MISSING).to_numpy() if series.null_count() else series.to_numpy()
 
 
-def _starts(lists: Any) -> Array:
-    return starts_of(lists.list.len().fill_null(0).to_numpy())
-
-
-def _arrivals(frame: _File) -> Arrivals | None:
-    if "found_sender" not in frame.columns:
+def _read_arrivals(columns: _FileColumns) -> Arrivals | None:
+    if "found_sender" not in columns:
         return None
-    lists = frame["found_sender"]
-    sender = _flat(lists).to_physical().cast(_signed()).to_numpy()
-    return Arrivals(_starts(lists), sender, _flat(frame["found_stamp"]).to_numpy())
+    lists = columns["found_sender"]
+    sender = _flat(lists).to_physical().cast(pl.Int32).to_numpy()
+    return Arrivals(_starts(lists), sender, _flat(columns["found_stamp"]).to_numpy())
 
 
-def _read_timestamps(frame: _File, clock: str | None) -> Timestamps | None:
-    import numpy as np
-
+def _read_timestamps(columns: _FileColumns, clock: str | None) -> Timestamps | None:
     if clock is None:
         return None
-    if "timestamp" not in frame.columns:
-        entries, values = frame["timestamp_entry"], frame["timestamp_value"]
-        flat = (_flat(each).to_numpy() for each in (entries, values))
-        return Timestamps(clock, _starts(entries), *flat)
-    dense = frame["timestamp"]
+    if "timestamp" not in columns:
+        lists = columns["timestamp_entry"]
+        values = _flat(columns["timestamp_value"]).to_numpy()
+        return Timestamps(clock, _starts(lists), _flat(lists).to_numpy(), values)
+    dense = columns["timestamp"]
     there = dense.is_not_null()
     values = dense.drop_nulls().to_numpy()
     starts = starts_of(there.to_numpy() * values.shape[1])
@@ -525,10 +458,10 @@ def _read_timestamps(frame: _File, clock: str | None) -> Timestamps | None:
     return Timestamps(clock, starts, entries, values.reshape(-1))
 
 
-def _texts(frame: _File, column: str) -> Sequence[str | None]:
-    texts: list[str | None] = frame[column].to_list()
-    return texts
+def _flat(lists: "pl.Series") -> "pl.Series":
+    """Return the values of all lists, one list after the other."""
+    return lists.filter(lists.list.len() > 0).explode()
 
 
-def _author(told: Mapping[str, Any]) -> ProcessInfo:
-    return ProcessInfo(**{**told, "lost": frozenset(told["lost"])})
+def _starts(lists: "pl.Series") -> IntArray:
+    return starts_of(lists.list.len().fill_null(0).to_numpy())

@@ -1,117 +1,116 @@
 """The history of a simulated run, from what its engine kept."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 
+from driftlab.arrays import IntArray
 from driftlab.clocks.physical_clock import PARTS_PER_BILLION
 from driftlab.history.trace import ProcessInfo, Trace
-from driftlab.model.columns import (
-    KINDS,
-    MISSING,
-    NO_TARGET,
-    NOBODY,
-    SET_FIRST,
-    Array,
-    Columns,
-    from_texts,
-    process_major,
-)
-from driftlab.model.event import Event
-from driftlab.model.payload import payload_text
+from driftlab.journal.journal_columns import arrivals_of, columns_of_events
+from driftlab.model.columns import MISSING, NOBODY, Columns, process_major
+from driftlab.model.event import Event, Message
 from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
 
-Row = tuple[int, int, Event]  # when it was due, the position of the process, the event
+# When its tick was due (ns after the start), the position of its process, the
+# event, and the messages that its tick found.
+SimulatedEvent = tuple[int, int, Event, Sequence[Message]]
 
 
-def trace_of(scenario: Scenario, number: int, rows: Sequence[Row]) -> Trace:
-    """Return the history of a run of the general engine: all its events, as they happened."""
-    roster = scenario.machine_names()
-    places = {name: place for place, name in enumerate(roster)}
-    rows = sorted(rows, key=lambda row: (row[1], row[2].tick))
-    events = [event for _, _, event in rows]
-    process = np.array([place for _, place, _ in rows], np.int64)
-    starts, _ = process_major(process, len(roster))
-    due_ns = np.array([due for due, _, _ in rows], np.int64)
-    sets: dict[tuple[int, ...], int] = {}
-    columns = Columns(
-        kind=np.array([KINDS.index(event.kind) for event in events], np.uint8),
-        clock=np.array([event.clock for event in events], np.int64),
-        sender=np.array([places[e.sender] if e.sender else NOBODY for e in events], np.int32),
-        stamp=np.array([MISSING if e.stamp is None else e.stamp for e in events], np.int64),
-        target=np.array([_target(event, places, sets) for event in events], np.int32),
-        queue=np.array([event.queue for event in events], np.int64),
-        tick=np.array([event.tick for event in events], np.int64),
-        due_ns=due_ns,
-        time_ns=_times(scenario, process, due_ns),
-    )
-    texts = {}
-    if any(event.recorded for event in events):
-        texts["recorded"] = [payload_text(list(e.recorded)) if e.recorded else None for e in events]
-    stamps = None
-    if scenario.clock != "lamport":
-        held = [None if e.timestamp is None else e.timestamp.encode() for e in events]
-        stamps = from_texts(scenario.clock, held)
+def in_process_order(simulated: Sequence[SimulatedEvent]) -> list[SimulatedEvent]:
+    """Return the events of a run in the order of the rows of its trace."""
+    return sorted(simulated, key=lambda each: (each[1], each[2].tick))
+
+
+def trace_of(
+    scenario: Scenario,
+    number: int,
+    simulated: Sequence[SimulatedEvent],
+    *,
+    with_arrivals: bool = False,
+) -> Trace:
+    """Return the history of a run of the general engine.
+
+    scenario: that of this run alone. number: of the run. simulated: all events
+    of the run, in any order. with_arrivals: whether the trace has what each
+    tick found.
+    """
+    names = scenario.machine_names()
+    places = {name: place for place, name in enumerate(names)}
+    ordered = in_process_order(simulated)
+    process = np.array([place for _, place, _, _ in ordered], np.int64)
+    starts, _ = process_major(process, len(names))
+    due_ns = np.array([due for due, _, _, _ in ordered], np.int64)
+    rows = columns_of_events([event for _, _, event, _ in ordered], places, scenario.clock)
+    arrivals = None
+    if with_arrivals:
+        arrivals = arrivals_of([found for _, _, _, found in ordered], places)
     return Trace(
-        roster,
+        names,
         starts,
-        columns,
+        rows.columns._replace(due_ns=due_ns, time_ns=_times(scenario, process, due_ns)),
         peers=None if scenario.topology == "mesh" else scenario.neighbours(number),
-        sets=list(sets),
-        timestamps=stamps,
-        texts=texts,
+        sets=rows.sets,
+        timestamps=rows.timestamps,
+        arrivals=arrivals,
+        texts={} if rows.recorded is None else {"recorded": rows.recorded},
         process_info=PlannedProcesses(scenario, number),
         scenario=scenario.to_toml(),
     )
 
 
-def _target(event: Event, places: Mapping[str, int], sets: dict[tuple[int, ...], int]) -> int:
-    """Return whom an event sends to, as the column `target` has it."""
-    if not event.targets:
-        return NO_TARGET
-    if len(event.targets) == 1:
-        return places[event.targets[0]]
-    members = tuple(sorted(places[name] for name in event.targets))
-    return SET_FIRST - sets.setdefault(members, len(sets))
-
-
 def trace_of_columns(
-    scenario: Scenario, number: int, held: Any, peers: Sequence[Sequence[int]] | None
+    scenario: Scenario,
+    number: int,
+    process: IntArray,
+    events: Columns,
+    peers: Sequence[Sequence[int]] | None,
 ) -> Trace:
-    """Return the history that the compiled engine kept; its rows are in the order of time."""
-    process = held.process
+    """Return the history of a run of the compiled engine.
+
+    scenario: that of this run alone. number: of the run. process: the position
+    of each event's process. events: kind, clock, sender, stamp, target, queue,
+    tick and due_ns in the order of time; a target is a number among the peers
+    of its sender. peers: of each process, None for a mesh.
+    """
     starts, order = process_major(process, scenario.size)
 
-    def column(values: Array, kind: Any = np.int64) -> Array:
-        return (values if order is None else values[order]).astype(kind)
+    def column(values: IntArray | None, dtype: type[np.integer] = np.int64) -> IntArray:
+        assert values is not None
+        return (values if order is None else values[order]).astype(dtype)
 
-    process = column(process, np.int64)
-    sender = column(held.sender, np.int32)
-    stamp = column(held.stamp)
+    process = column(process)
+    sender = column(events.sender, np.int32)
+    stamp = column(events.stamp)
     stamp[sender == NOBODY] = MISSING
-    due_ns = column(held.due_ns)
+    due_ns = column(events.due_ns)
     columns = Columns(
-        kind=column(held.kind, np.uint8),
-        clock=column(held.clock),
+        kind=column(events.kind, np.uint8),
+        clock=column(events.clock),
         sender=sender,
         stamp=stamp,
-        target=_positions(process, column(held.target, np.int32), peers),
-        queue=column(held.queue),
-        tick=column(held.tick),
+        target=_positions(process, column(events.target, np.int32), peers),
+        queue=column(events.queue),
+        tick=column(events.tick),
         due_ns=due_ns,
         time_ns=_times(scenario, process, due_ns),
     )
-    authors = PlannedProcesses(scenario, number)
-    roster = scenario.machine_names()
     return Trace(
-        roster, starts, columns, peers=peers, process_info=authors, scenario=scenario.to_toml()
+        scenario.machine_names(),
+        starts,
+        columns,
+        peers=peers,
+        process_info=PlannedProcesses(scenario, number),
+        scenario=scenario.to_toml(),
     )
 
 
-def _positions(process: Array, target: Array, peers: Sequence[Sequence[int]] | None) -> Array:
-    """Turn the index of a target among its sender's peers into its position."""
+def _positions(
+    process: IntArray, target: IntArray, peers: Sequence[Sequence[int]] | None
+) -> IntArray:
+    """Return targets, given as numbers among the peers of their senders, as positions."""
     one = np.flatnonzero(target >= 0)
     if peers is None:
         target[one] += target[one] >= process[one]
@@ -122,24 +121,21 @@ def _positions(process: Array, target: Array, peers: Sequence[Sequence[int]] | N
     return target
 
 
-def _times(scenario: Scenario, process: Array, due_ns: Array) -> Array | None:
-    """Return what the machines' own clocks showed; None where those were right."""
-    clocks = [scenario.physical_clock(place) for place in _wrong(scenario)]
-    if not clocks:
+def _times(scenario: Scenario, process: IntArray, due_ns: IntArray) -> IntArray | None:
+    """Return the readings of the machines' own clocks; None if those were right and nobody asks."""
+    needed = any(scenario.offset_ms) or any(scenario.skew_ppm) or scenario.clock == "hybrid"
+    if not needed or not scenario.size:
         return None
+    clocks = [scenario.physical_clock(place) for place in range(scenario.size)]
     offset = np.array([clock.offset_ns for clock in clocks], np.int64)[process]
     skew = np.array([clock.skew_ppb for clock in clocks], np.int64)[process]
-    seconds, rest = np.divmod(due_ns, PARTS_PER_BILLION)
-    return due_ns + offset + seconds * skew + rest * skew // PARTS_PER_BILLION
-
-
-def _wrong(scenario: Scenario) -> range:
-    is_needed = any(scenario.offset_ms) or any(scenario.skew_ppm) or scenario.clock == "hybrid"
-    return range(scenario.size if is_needed else 0)
+    seconds, rest = due_ns // PARTS_PER_BILLION, due_ns % PARTS_PER_BILLION
+    reading: IntArray = due_ns + offset + seconds * skew + rest * skew // PARTS_PER_BILLION
+    return reading
 
 
 class PlannedProcesses(Sequence[ProcessInfo]):
-    """What a scenario says of each process; a million are not written out."""
+    """What a scenario says of each process, made on demand: there may be a million."""
 
     def __init__(self, scenario: Scenario, number: int) -> None:
         self._scenario = scenario

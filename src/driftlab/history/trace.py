@@ -1,19 +1,20 @@
-"""A whole run in memory: one row an event, in columns, whoever wrote the log.
+"""A run in memory: one row per event, in columns, whoever wrote the log.
 
-The order of the rows: process after process, in name order of a scenario (else
-in the order in which they were met), and within a process in the order in which
-its events happened. So the rows `starts[p]` to `starts[p + 1]` are those of
-process p, row i - 1 is the event before row i, and a row's number names the
-event everywhere: in the oracle, in the rules, in a cut.
+The order of the rows: process after process (in the order of the scenario, else
+in that in which they first occur), and within a process in the order in which
+its events happened. So rows `starts[p]` to `starts[p + 1]` are those of process
+p, row i - 1 is the event before row i, and the number of a row names its event
+everywhere: in happened-before, in the rules, in a cut.
 
-Columns are arrays of numpy. What a log does not tell is MISSING, or the whole
-column is None. Nothing here judges: a trace may hold whatever a log says.
+A value that the log does not have is MISSING, or the whole column is None. A
+trace is not judged here: it may hold whatever a log says.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from driftlab.arrays import IntArray
+from driftlab.journal.files import UnreadLine
 from driftlab.lazy import np
 from driftlab.model.columns import (
     EVERY_PEER,
@@ -25,19 +26,21 @@ from driftlab.model.columns import (
     timestamp_texts,
 )
 
+__all__ = ["ProcessInfo", "Trace", "UnreadLine"]
+
 
 class ProcessInfo(NamedTuple):
-    """What a log tells about one process beside its events.
+    """What a log says about one process besides its events; None if it does not.
 
-    rate: ticks a second of scenario time; speed: scenario time to real time;
-    phase_ns: when tick 0 is due. None where the log does not say.
+    rate: ticks per second of scenario time. speed: scenario time per real
+    time. phase_ns: when tick 0 is due, nanoseconds after the start.
     simulated: whether time was simulated, and so is exact.
-    ended: whether the log says that it is whole up to here. If not, there may
-    have been more events than it holds.
-    lost: channels, named by the peer's name, that broke at one time or another,
-    so that messages may be lost.
-    process: `die`, a process of the user, or None where the log does not say.
-    from_start: whether the log, where it has no holes, begins with the first
+    ended: whether the log says that it is complete. If not, there may have
+    been more events than it holds.
+    lost: names of peers whose channels broke at some time, so that messages
+    may be lost.
+    process: `die`, or the process of the user that the machine ran.
+    from_start: whether the log, where it has no gaps, begins with the first
     event of the process, and its clocks began at 0.
     """
 
@@ -51,28 +54,21 @@ class ProcessInfo(NamedTuple):
     from_start: bool = False
 
 
-class Unread(NamedTuple):
-    """A line, or a stretch that begins there, that matched nothing: where, and why."""
-
-    file: str
-    line: int
-    reason: str
-
-
 class Trace:
     """Every event of a run, and what is known of the log that they were read from.
 
     names: of the processes. starts i8: where each one's rows begin, and the end.
-    peers: of each process the positions of those it can send to; None for a mesh.
+    columns: see `Columns`.
+    peers: for each process the positions of those it can send to; None for a mesh.
     sets: the sets of several targets that `target` refers to, positions in rising order.
-    timestamps, arrivals: None where the log has none.
-    texts: further columns of text by name, each as long as the trace, None where empty
-    (`event`, `recorded`, or any other column of somebody's log).
-    process_info: what is known of each process; empty where nothing is.
-    files: names of the files that were read. unread: what in them matched nothing.
-    gaps i8: rows, rising, before which something of the same process is missing.
+    timestamps, arrivals: None if the log has none.
+    texts: further columns of text by name, None where a cell is empty
+    (`event`, `recorded`, or any other column of a log).
+    process_info: what is known of each process; empty if nothing is.
+    files: names of the files that were read. unread: what in them could not be read.
+    gaps i8: rows, rising, before which events of the same process are missing.
     missing_processes: names of processes of which there is no log at all.
-    scenario: text of TOML, None where there is none.
+    scenario: text of TOML, None if there is none.
     """
 
     __slots__ = (
@@ -105,7 +101,7 @@ class Trace:
         texts: Mapping[str, Sequence[str | None]] | None = None,
         process_info: Sequence[ProcessInfo] = (),
         files: Sequence[str] = (),
-        unread: Sequence[Unread] = (),
+        unread: Sequence[UnreadLine] = (),
         gaps: IntArray | None = None,
         missing_processes: Sequence[str] = (),
         scenario: str | None = None,
@@ -121,7 +117,7 @@ class Trace:
         self.process_info = process_info
         self.files = files
         self.unread = unread
-        self.gaps = np.zeros(0, np.int64) if gaps is None else gaps
+        self.gaps: IntArray = np.zeros(0, np.int64) if gaps is None else gaps
         self.missing_processes = missing_processes
         self.scenario = scenario
 
@@ -129,16 +125,19 @@ class Trace:
         return int(self.starts[-1])
 
     def with_rates(self, rates: Sequence[float]) -> "Trace":
-        """Return the trace with the rates that its processes were to keep, in their order."""
+        """Return the trace with the rates that its processes were to keep.
+
+        rates: ticks per second, in the order of the processes.
+        """
         known = self.process_info if len(self.process_info) else [ProcessInfo()] * self.processes
         return self.replace(
             process_info=[
-                author._replace(rate=rate) for author, rate in zip(known, rates, strict=True)
+                process._replace(rate=rate) for process, rate in zip(known, rates, strict=True)
             ]
         )
 
     def replace(self, **changes: Any) -> "Trace":
-        """Return the trace with some of its parts changed."""
+        """Return the trace with some of its attributes changed."""
         return Trace(**({name: getattr(self, name) for name in self.__slots__} | changes))
 
     @property
@@ -147,7 +146,7 @@ class Trace:
         return len(self.names)
 
     def process_of(self, row: int) -> int:
-        """Return the position of the process whose event a row is."""
+        """Return the position of the process to which the event of a row belongs."""
         return int(self.starts.searchsorted(row, side="right")) - 1
 
     def process_column(self) -> IntArray:
@@ -155,19 +154,23 @@ class Trace:
         counts = self.starts[1:] - self.starts[:-1]
         return np.repeat(np.arange(self.processes, dtype=np.int32), counts)
 
+    def rows_of(self, process: int) -> slice:
+        """Return the rows of a process."""
+        return slice(int(self.starts[process]), int(self.starts[process + 1]))
+
     def place(self, row: int) -> tuple[str, int]:
         """Return the process's name and the number, from 0, of the event within it."""
         process = self.process_of(row)
         return self.names[process], row - int(self.starts[process])
 
     def timestamp_texts(self) -> list[str | None]:
-        """Return each event's timestamp as its clock writes it; None where it has none."""
+        """Return each event's timestamp as its clock writes it, None if it has none."""
         if self.timestamps is None:
             return [None] * len(self)
         return timestamp_texts(self.timestamps, self.processes)
 
     def source_of(self, row: int) -> tuple[str | None, int | None]:
-        """Return the file and the line where an event stands, None where there is none."""
+        """Return the file and the line of an event, None if they are not known."""
         if self.columns.line is None or not self.files:
             return None, None
         file = self.process_of(row) if self.columns.file is None else int(self.columns.file[row])

@@ -1,12 +1,11 @@
-"""The journal: one line per event, for a person, for `grep` and for a program.
+"""The journal of one machine as text: its lines, written and parsed.
 
-Pure: this room writes lines as text, `parsing` reads them; a host has the file.
+A journal is UTF-8 text with one line per event, for a person, for `grep` and
+for a program. Lines that begin with `#` are notes about the machine; line 1 is
+the versioned header. A note has a topic and `key=value` fields. An event has
+eleven columns separated by tabs, or thirteen, `-` where one is empty:
 
-A journal is UTF-8 text. Lines that begin with `#` are about the machine, all
-others are events. Line 1 is the versioned header, `key=value` pairs. An event
-is eleven columns parted by tabs, or thirteen, `-` where one is empty:
-
-    time      the machine's time at the begin of the tick, UTC, nanoseconds
+    time      the machine's own time at the start of the tick, UTC, nanoseconds
     due_ns    when the tick was due, nanoseconds after the common start
     late_ns   how much later it began
     tick      its number, from 0
@@ -17,26 +16,19 @@ is eleven columns parted by tabs, or thirteen, `-` where one is empty:
     clock     the machine's clock after the event
     queue     the length of its inbox after the event
     found     what its sockets held at this tick, in the order queued: B:5,C:7
-    timestamp that of the run's further clock
-    recorded  what a process of the user put on record, a list of JSON
+    timestamp of the run's further clock
+    recorded  what a process of the user recorded, a JSON list
 
-The last two are there where a run has a further clock or a process of the
-user. Then a message in `found` may have more to it, `B:5:3.5.0` and
-`B:5:3.5.0:{"token":1}`, in which a blank, a comma and a `%` are written as
-`%20`, `%2C` and `%25`.
+The last two are there if the run keeps a further clock or runs a process of
+the user. Then a message in `found` may carry its timestamp and its payload,
+`B:5:3.5.0` and `B:5:3.5.0:{"token":1}`; in a payload a blank, a comma and a `%`
+are written as `%20`, `%2C` and `%25`.
 
 `found` is what a replay needs: feed it to the same machine, tick by tick, and
 the same events come out. `time` is what the machine's own clock says, which
-the scenario may have put wrong; `due_ns` and `late_ns` are true.
+the scenario may have set wrong; `due_ns` and `late_ns` are true.
 
-Lines of a journal back into values. Pure; `reading` opens the files.
-
-What the lines are is told in `journal`, which writes them.
-
-System time as text and back: `2026-11-23T13:33:47.123456789Z`, to the nanosecond.
-
-Nothing here reads a clock. Seconds repeat from line to line, so each is worked
-out once. POSIX time has no leap seconds, and neither has this.
+Pure: text in, text out. A line that is written parses back to the same entry.
 """
 
 import re
@@ -62,7 +54,11 @@ COMPLETE: Final = "complete"  # how a machine ends that has taken every tick
 
 
 class Instant(NamedTuple):
-    """When a tick began: machine's time (ns since 1970), due time after the start, lateness."""
+    """When a tick began.
+
+    time_ns: the machine's own time, nanoseconds since 1970. due_ns: when it was
+    due, nanoseconds after the start. late_ns: how much later it began.
+    """
 
     time_ns: int
     due_ns: int
@@ -78,14 +74,14 @@ class Entry(NamedTuple):
 
 
 class Note(NamedTuple):
-    """A line about the machine: `header`, `start`, `incident` or `end`, and its fields."""
+    """A line about the machine: topic (`header`, `start`, `incident` or `end`) and fields."""
 
     topic: str
     fields: dict[str, str]
 
 
 def header_fields(plan: MachinePlan, **more: object) -> dict[str, object]:
-    """Return the fields of a journal's first line: the machine, and `more` about the run."""
+    """Return the fields of a journal's first line: those of a machine's plan, and `more`."""
     rest = {"clock": plan.clock, "process": plan.process} if has_more_columns(plan) else {}
     return {
         "machine": plan.name,
@@ -101,17 +97,17 @@ def header_fields(plan: MachinePlan, **more: object) -> dict[str, object]:
 
 
 def has_more_columns(plan: MachinePlan) -> bool:
-    """Whether a machine's journal has thirteen columns: a further clock, or the user's process."""
+    """Whether a machine's journal has thirteen columns, not eleven."""
     return plan.clock != "lamport" or plan.process != "die"
 
 
 def column_names(plan: MachinePlan) -> str:
-    """Return the names of a machine's columns, parted by commas."""
+    """Return the names of a machine's columns, separated by commas."""
     return ",".join(COLUMNS + MORE_COLUMNS if has_more_columns(plan) else COLUMNS)
 
 
 def format_entry(entry: Entry, *, more_columns: bool = False) -> str:
-    """Return the line of one event."""
+    """Return the line of one event, with `more_columns` all thirteen."""
     if more_columns:
         return _format_long(entry)
     event, instant, found = entry
@@ -126,7 +122,7 @@ def format_entry(entry: Entry, *, more_columns: bool = False) -> str:
 
 
 def _format_long(entry: Entry) -> str:
-    """Return the line of one event with all its columns."""
+    """Return the line of one event with thirteen columns."""
     event, _, found = entry
     short = format_entry(entry._replace(found=()))
     held = ",".join(map(_format_message, found)) or EMPTY
@@ -150,7 +146,7 @@ def _escaped(text: str) -> str:
 
 
 def format_note(topic: str, fields: dict[str, object]) -> str:
-    """Return a line about the machine. Only `reason`, which comes last, may hold blanks."""
+    """Return a note. Only the field `reason`, which comes last, may contain blanks."""
     title = f"driftlab-journal {VERSION}" if topic == "header" else topic
     words = [f"{key}={value}" for key, value in fields.items()]
     return " ".join(" ".join(["#", title, *words]).splitlines()) + "\n"
@@ -167,29 +163,30 @@ _EVENT = re.compile(
 )  # fmt: skip
 
 
-def _why_not(line: str) -> str:
-    """Say which column of a line is not as it should be."""
+def _misfit(line: str) -> str:
+    """Return why a line is not an event."""
     cells = line.split("\t")
     if len(cells) not in (len(COLUMNS), len(COLUMNS + MORE_COLUMNS)):
-        return "expected 11 or 13 columns parted by tabs"
+        return "expected 11 or 13 columns separated by tabs"
     for name, pattern, cell in zip(COLUMNS + MORE_COLUMNS, _CELLS, cells, strict=False):
         if not re.fullmatch(pattern, cell, re.ASCII):
             return f"the column `{name}` cannot be {cell[:40]!a}"
-    return "expected 11 or 13 columns parted by tabs"
+    return "expected 11 or 13 columns separated by tabs"
 
 
 class JournalError(Exception):
-    """A line that is not of a journal; the message says why."""
+    """A line that does not belong in a journal, and why."""
 
 
 def parse_entry(process: str, line: str, decode: DecodeTimestamp | None = None) -> Entry:
-    """Read the line of one event of `process`, without its line end. Raises JournalError.
+    """Parse the line of one event, without its line end.
 
-    `decode` reads timestamps; without it they are left out.
+    process: whose event it is. decode: reads timestamps, which are ignored if
+    it is None. Raise JournalError if the line is not an event.
     """
     match = _EVENT.fullmatch(line)
     if match is None:
-        raise JournalError(f"not an event: {_why_not(line)}")
+        raise JournalError(f"not an event: {_misfit(line)}")
     time, due, late, tick, kind, sender, stamp, targets, clock, queue, found, *more = match.groups()
     try:
         instant = Instant(utc_ns(time), int(due), int(late))
@@ -205,7 +202,7 @@ def parse_entry(process: str, line: str, decode: DecodeTimestamp | None = None) 
             *_parse_more(process, more, decode),
         )
         return Entry(event, instant, _parse_found(found, decode))
-    except ValueError as error:  # a time that is none, or a number of thousands of digits
+    except ValueError as error:  # no such time, or a number of thousands of digits
         raise JournalError(f"not an event: {error}") from None
 
 
@@ -227,7 +224,7 @@ def _decoded(process: str, text: str, decode: DecodeTimestamp | None) -> Timesta
 
 
 def _parse_payload(text: str) -> str:
-    """Read an escaped text of JSON as canonical text. Raises JournalError."""
+    """Return escaped JSON as canonical text. Raise JournalError."""
     for character in ", %":
         text = text.replace(f"%{ord(character):02X}", character)
     try:
@@ -261,7 +258,7 @@ def _parse_message(text: str, decode: DecodeTimestamp | None) -> Message:
 
 
 def parse_note(line: str) -> Note:
-    """Read a line that begins with `#`. Raises JournalError."""
+    """Parse a line that begins with `#`. Raise JournalError if its version is not ours."""
     topic, _, rest = line.removeprefix("#").strip().partition(" ")
     if topic == "driftlab-journal":
         version, _, rest = rest.partition(" ")

@@ -1,46 +1,42 @@
-"""Consecutive rows of one journal, in columns: from entries, put together, put in order.
+"""Consecutive events of one process in columns: made from entries, joined, put in order.
 
-Whatever reads a journal gives these; they are put together to a trace, or
-written to a file one after the other. Within rows, `target` refers to sets of
-their own; `Sets` gives them numbers that hold for all.
-
-Columns that grow: parts are copied behind one another and can be let go at once.
-
-Room is doubled when it is used up, and room that is not used costs no memory
-(the system gives a page when it is written to). So rows that come in parts
-need little more memory than the rows once.
+Whatever reads a journal yields these; they are joined to a trace, or written to
+a file one after the other. `target` refers to sets of targets, numbered within
+the columns; `TargetSets` renumbers them so that all parts of a run agree.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from driftlab.arrays import AnyArray, IntArray
 from driftlab.journal.format import Entry
+from driftlab.lazy import np
 from driftlab.model.columns import (
     KINDS,
     MISSING,
     NO_TARGET,
     NOBODY,
     SET_FIRST,
-    Array,
     Arrivals,
     Columns,
     Timestamps,
     from_texts,
     starts_of,
 )
-from driftlab.model.event import Message
+from driftlab.model.event import Event, Message
 from driftlab.model.payload import payload_text
 
 Members = tuple[int, ...]
-_WHOLE_MAX = 2**63 - 1
+_INTEGER_MAX = 2**63 - 1
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
 class JournalColumns(NamedTuple):
-    """Some events of one process, in their order, as `Trace` has them.
+    """Some events of one process, in their order, in the columns of `Trace`.
 
-    sets: those that `target` refers to. timestamps: None where the run keeps
-    no further clock. recorded: texts, None where none of these events has one.
+    sets: the sets of targets that `target` refers to. timestamps: None if the
+    run keeps no further clock. recorded: texts of JSON, None if none of these
+    events recorded anything.
     """
 
     columns: Columns
@@ -54,15 +50,33 @@ class JournalColumns(NamedTuple):
         """How many events they are."""
         return len(self.columns.kind)
 
+    @property
+    def lines(self) -> IntArray:
+        """The line number of each event."""
+        assert self.columns.line is not None
+        return self.columns.line
+
+    @property
+    def ticks(self) -> IntArray:
+        """The tick of each event."""
+        assert self.columns.tick is not None
+        return self.columns.tick
+
+
+# Entries into columns.
+
 
 def reject_reason(entry: Entry, places: Mapping[str, int]) -> str | None:
-    """Return why an entry does not fit into the columns of a run, None if it does."""
+    """Return why an entry does not fit into the columns of a run, None if it does.
+
+    places: the position of each process of the run.
+    """
     event, instant, found = entry
     for name in (event.sender, *event.targets, *(message.sender for message in found)):
         if name is not None and name not in places:
             return f"it names {name[:40]!r}, which is no process of this run"
     numbers = (*instant, event.tick, event.stamp or 0, event.clock, event.queue)
-    if any(abs(number) > _WHOLE_MAX for number in (*numbers, *(one.stamp for one in found))):
+    if any(abs(number) > _INTEGER_MAX for number in (*numbers, *(one.stamp for one in found))):
         return "a number in it is beyond 64 bits"
     return None
 
@@ -70,40 +84,57 @@ def reject_reason(entry: Entry, places: Mapping[str, int]) -> str | None:
 def columns_of_entries(
     entries: Sequence[Entry], lines: Sequence[int], places: Mapping[str, int], clock: str
 ) -> JournalColumns:
-    """Put entries into columns; all must fit. `clock` is that of the run."""
-    import numpy as np
+    """Put entries, none of which `reject_reason` rejects, into columns.
 
-    events = [entry.event for entry in entries]
+    lines: their line numbers. places: positions of the processes. clock: the
+    further clock of the run, or `lamport`.
+    """
+    rows = columns_of_events([entry.event for entry in entries], places, clock)
     instants = [entry.instant for entry in entries]
-    sets: dict[Members, int] = {}
-
-    def column(values: list[int], kind: Any = np.int64) -> Any:
-        return np.array(values, kind)
-
-    columns = Columns(
-        kind=column([_KIND_NUMBERS[event.kind] for event in events], np.uint8),
-        clock=column([event.clock for event in events]),
-        sender=column([places[e.sender] if e.sender else NOBODY for e in events], np.int32),
-        stamp=column([MISSING if event.stamp is None else event.stamp for event in events]),
-        target=column([_target(event.targets, places, sets) for event in events], np.int32),
-        queue=column([event.queue for event in events]),
-        tick=column([event.tick for event in events]),
-        due_ns=column([instant.due_ns for instant in instants]),
-        late_ns=column([instant.late_ns for instant in instants]),
-        time_ns=column([instant.time_ns for instant in instants]),
-        line=column(list(lines)),
+    return rows._replace(
+        columns=rows.columns._replace(
+            due_ns=np.array([instant.due_ns for instant in instants], np.int64),
+            late_ns=np.array([instant.late_ns for instant in instants], np.int64),
+            time_ns=np.array([instant.time_ns for instant in instants], np.int64),
+            line=np.array(lines, np.int64),
+        ),
+        arrivals=arrivals_of([entry.found for entry in entries], places),
     )
-    arrivals = _arrivals([entry.found for entry in entries], places)
-    held = [None if event.timestamp is None else event.timestamp.encode() for event in events]
-    timestamps = None if clock == "lamport" else from_texts(clock, held)
+
+
+def columns_of_events(
+    events: Sequence[Event], places: Mapping[str, int], clock: str
+) -> JournalColumns:
+    """Put events into columns that know no times and no lines; nothing was found.
+
+    The parameters are those of `columns_of_entries`.
+    """
+    sets: dict[Members, int] = {}
+    columns = Columns(
+        kind=np.array([_KIND_NUMBERS[event.kind] for event in events], np.uint8),
+        clock=np.array([event.clock for event in events], np.int64),
+        sender=np.array([places[e.sender] if e.sender else NOBODY for e in events], np.int32),
+        stamp=np.array([MISSING if e.stamp is None else e.stamp for e in events], np.int64),
+        target=np.array([_target(event.targets, places, sets) for event in events], np.int32),
+        queue=np.array([event.queue for event in events], np.int64),
+        tick=np.array([event.tick for event in events], np.int64),
+    )
+    timestamps = None
+    if clock != "lamport":
+        texts = [None if each.timestamp is None else each.timestamp.encode() for each in events]
+        timestamps = from_texts(clock, texts)
     recorded = [payload_text(list(e.recorded)) if e.recorded else None for e in events]
     return JournalColumns(
-        columns, list(sets), arrivals, timestamps, recorded if any(recorded) else None
+        columns,
+        list(sets),
+        arrivals_of([()] * len(events), places),
+        timestamps,
+        recorded if any(recorded) else None,
     )
 
 
 def _target(targets: Sequence[str], places: Mapping[str, int], sets: dict[Members, int]) -> int:
-    """Return whom an event sends to, as the column `target` has it."""
+    """Return the targets of an event as the column `target` encodes them."""
     if not targets:
         return NO_TARGET
     if len(targets) == 1:
@@ -112,9 +143,8 @@ def _target(targets: Sequence[str], places: Mapping[str, int], sets: dict[Member
     return SET_FIRST - sets.setdefault(members, len(sets))
 
 
-def _arrivals(found: Sequence[Sequence[Message]], places: Mapping[str, int]) -> Arrivals:
-    import numpy as np
-
+def arrivals_of(found: Sequence[Sequence[Message]], places: Mapping[str, int]) -> Arrivals:
+    """Put the messages that each event found into columns."""
     flat = [message for messages in found for message in messages]
     return Arrivals(
         starts_of([len(messages) for messages in found]),
@@ -123,35 +153,37 @@ def _arrivals(found: Sequence[Sequence[Message]], places: Mapping[str, int]) -> 
     )
 
 
-def merge_by_line(parts: Sequence[JournalColumns]) -> JournalColumns:
-    """Return the rows of one journal in the order of their lines, whoever read them."""
-    import numpy as np
+# Columns joined and put in order.
 
+
+def merge_by_line(parts: Sequence[JournalColumns]) -> JournalColumns:
+    """Return the rows of several parts of one journal in the order of their lines."""
     sets = TargetSets()
     parts = [sets.renumbered(part) for part in parts]
     whole = (parts[0] if len(parts) == 1 else concatenate(parts))._replace(sets=sets.members)
-    line = whole.columns.line
+    line = whole.lines
     if bool((line[1:] > line[:-1]).all()):
         return whole
     return _take(whole, np.argsort(line, kind="stable"))
 
 
 def concatenate(parts: Iterable[JournalColumns]) -> JournalColumns:
-    """Return rows one after the other, at least one part; all refer to the same sets.
+    """Return the rows of at least one part, one part after the other.
 
-    Each part is copied and let go before the next is taken.
+    All parts refer to the same sets, which are left out. Each part is copied
+    and let go before the next is taken. Raise ValueError if there is none.
     """
-    joining: _Concatenation | None = None
+    joined: _Concatenation | None = None
     for part in parts:
-        joining = joining or _Concatenation(part)
-        joining.add(part)
-    if joining is None:
-        raise ValueError("no rows to join")
-    return joining.whole()
+        joined = joined or _Concatenation(part)
+        joined.add(part)
+    if joined is None:
+        raise ValueError("there is nothing to concatenate")
+    return joined.whole()
 
 
 class _Concatenation:
-    """Rows that are put together."""
+    """Columns that grow part by part."""
 
     def __init__(self, first: JournalColumns) -> None:
         stamps = first.timestamps
@@ -165,9 +197,9 @@ class _Concatenation:
         self._events = 0
 
     def add(self, part: JournalColumns) -> None:
-        for column, more in zip(self._columns, part.columns, strict=True):
-            if column is not None:
-                column.add(more)
+        for builder, column in zip(self._columns, part.columns, strict=True):
+            if builder is not None and column is not None:
+                builder.add(column)
         self._arrivals.add(part.arrivals)
         if self._stamps is not None and part.timestamps is not None:
             self._stamps.add(part.timestamps[1:])
@@ -182,29 +214,38 @@ class _Concatenation:
             stamps = Timestamps(self._clock, *self._stamps.whole())
         if self._recorded:
             recorded = self._recorded + [None] * (self._events - len(self._recorded))
+        kind, *others = (None if each is None else each.whole() for each in self._columns)
+        assert kind is not None
         return JournalColumns(
-            Columns(*(None if each is None else each.whole() for each in self._columns)),
-            (),
-            Arrivals(*self._arrivals.whole()),
-            stamps,
-            recorded,
+            Columns(kind, *others), (), Arrivals(*self._arrivals.whole()), stamps, recorded
         )
 
 
-def _take(rows: JournalColumns, order: Array) -> JournalColumns:
+def _take(rows: JournalColumns, order: IntArray) -> JournalColumns:
+    """Return some rows, given by their numbers, in that order."""
     stamps = rows.timestamps
     return JournalColumns(
-        Columns(*(None if each is None else each[order] for each in rows.columns)),
+        take_columns(rows.columns, order),
         rows.sets,
-        Arrivals(*_ragged_take(rows.arrivals, order)),
-        None if stamps is None else Timestamps(stamps.clock, *_ragged_take(stamps[1:], order)),
+        Arrivals(*take_ragged(rows.arrivals, order)),
+        None if stamps is None else Timestamps(stamps.clock, *take_ragged(stamps[1:], order)),
         None if rows.recorded is None else [rows.recorded[row] for row in order.tolist()],
     )
 
 
-def _ragged_take(ragged: tuple[Array, ...], order: Array) -> list[Array]:
-    import numpy as np
+def take_columns(columns: Columns, rows: IntArray | slice) -> Columns:
+    """Return some rows of every column that is there."""
+    kind, *others = (None if each is None else each[rows] for each in columns)
+    assert kind is not None
+    return Columns(kind, *others)
 
+
+def take_ragged(ragged: Sequence[IntArray], order: IntArray) -> list[IntArray]:
+    """Return some rows of ragged columns.
+
+    ragged: first the starts; row i of the others is starts[i]:starts[i + 1].
+    order: numbers of the rows, in the order in which they are to stand.
+    """
     starts, *others = ragged
     counts = np.diff(starts)[order]
     new = starts_of(counts)
@@ -213,7 +254,7 @@ def _ragged_take(ragged: tuple[Array, ...], order: Array) -> list[Array]:
 
 
 class TargetSets:
-    """Sets of several targets, numbered as they are first met."""
+    """The sets of several targets of a run, numbered in the order in which they first occur."""
 
     def __init__(self) -> None:
         self._numbers: dict[Members, int] = {}
@@ -224,17 +265,16 @@ class TargetSets:
         return list(self._numbers)
 
     def renumbered(self, rows: JournalColumns) -> JournalColumns:
-        """Return rows whose `target` has the numbers that hold here."""
-        import numpy as np
-
+        """Return rows whose `target` has the numbers that are valid here."""
         target = rows.columns.target
+        assert target is not None
         places = np.flatnonzero(target <= SET_FIRST)
         if not len(places):
             return rows._replace(sets=())
         old = SET_FIRST - target[places]
-        met, first = np.unique(old, return_index=True)
+        used, first = np.unique(old, return_index=True)
         new = np.zeros(len(rows.sets), np.int32)
-        for number in met[np.argsort(first)].tolist():
+        for number in used[np.argsort(first)].tolist():
             members = tuple(rows.sets[number])
             new[number] = SET_FIRST - self._numbers.setdefault(members, len(self._numbers))
         target = target.copy()
@@ -243,18 +283,19 @@ class TargetSets:
 
 
 class ColumnBuilder:
-    """One column."""
+    """One column that grows.
 
-    def __init__(self, kind: Any) -> None:
-        import numpy as np
+    Its capacity is doubled when it is used up, and memory that is never
+    written to costs nothing. So rows that come in parts need little more
+    memory than all rows at once.
+    """
 
-        self._array = np.empty(0, kind)
+    def __init__(self, dtype: "np.dtype[np.generic]") -> None:
+        self._array: AnyArray = np.empty(0, dtype)
         self._used = 0
 
-    def add(self, part: Array) -> None:
+    def add(self, part: AnyArray) -> None:
         """Append a part."""
-        import numpy as np
-
         used = self._used + len(part)
         if used > len(self._array):
             larger = np.empty(max(used, 2 * len(self._array)), self._array.dtype)
@@ -263,20 +304,20 @@ class ColumnBuilder:
         self._array[self._used : used] = part
         self._used = used
 
-    def whole(self) -> Array:
-        """Return what was appended."""
+    def whole(self) -> AnyArray:
+        """Return all parts as one column."""
         return self._array[: self._used]
 
 
 class RaggedBuilder:
-    """Columns of which the first says where each row's part of the others begins."""
+    """Ragged columns that grow; the first says where each row of the others begins."""
 
-    def __init__(self, first: Sequence[Array]) -> None:
+    def __init__(self, first: Sequence[IntArray]) -> None:
         self._columns = [ColumnBuilder(column.dtype) for column in first]
         self._columns[0].add(first[0][:1])
         self._total = 0
 
-    def add(self, part: Sequence[Array]) -> None:
+    def add(self, part: Sequence[IntArray]) -> None:
         """Append the rows of a part."""
         starts, *others = part
         self._columns[0].add(starts[1:] + self._total)
@@ -284,6 +325,6 @@ class RaggedBuilder:
         for column, more in zip(self._columns[1:], others, strict=True):
             column.add(more)
 
-    def whole(self) -> list[Array]:
-        """Return the columns."""
+    def whole(self) -> list[IntArray]:
+        """Return all parts as one set of columns."""
         return [column.whole() for column in self._columns]

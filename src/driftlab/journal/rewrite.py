@@ -1,8 +1,7 @@
-"""Journals with other clocks in them: the same lines, but for what the clock says.
+"""Journals with other clock values: the same lines but for what the clock says.
 
-Pure: text in, text out. Everything a journal tells beside the clock stays as it
-was written: times, payloads, notes, incidents, lines that matched nothing, a
-torn end. Columns are those of `journal`.
+Pure: text in, text out. Everything besides the clock stays as it was written:
+times, payloads, notes, incidents, lines that could not be read, a torn end.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,16 +22,18 @@ _STAMP, _CLOCK, _FOUND, _TIMESTAMP = (
 
 
 class RestampedArrival(NamedTuple):
-    """What a message carried: its stamp, and its timestamp as text, None where that stays."""
+    """What a message carries: its stamp, and its timestamp as text, None to keep the old one."""
 
     stamp: int
     timestamp: str | None
 
 
 class RestampedEvent(NamedTuple):
-    """What the clock says in an event's line: None for a timestamp that stays as it is.
+    """The clock values in the line of one event.
 
-    stamp: None where nothing was received. found: of each message in that column.
+    clock: its Lamport clock. stamp: that of the message received, None if the
+    event receives none. timestamp: as text, None to keep the old one. found:
+    the messages of that column, in its order.
     """
 
     clock: int
@@ -44,46 +45,47 @@ class RestampedEvent(NamedTuple):
 def restamp_lines(
     lines: Iterable[str], events: Mapping[int, RestampedEvent], clock: str | None
 ) -> Iterator[str]:
-    """Yield the lines of a journal with the clock put in; `events` is by line number, from 1.
+    """Yield the lines of a journal with other clock values; all else stays as it was written.
 
-    `clock` names the further clock whose timestamps these are, None if only
-    Lamport clocks change. Raises JournalError where a line does not fit its event.
+    events: the new values by line number, from 1; other lines keep theirs.
+    clock: the further clock whose timestamps these are, None if only Lamport
+    clocks change. Raise JournalError if a line and its event do not fit together.
     """
     for number, line in enumerate(lines, 1):
         if number in events:
-            yield _event(line, events[number], is_long=clock is not None)
+            yield _restamped_event(line, events[number], is_long=clock is not None)
         elif clock is not None and line.startswith("#"):
-            yield _note(line, clock)
+            yield _note_with_clock(line, clock)
         else:
             yield line
 
 
-def _event(line: str, says: RestampedEvent, *, is_long: bool) -> str:
+def _restamped_event(line: str, event: RestampedEvent, *, is_long: bool) -> str:
     columns = line.rstrip("\n").split("\t")
     if is_long and len(columns) == len(COLUMNS):
         columns += [EMPTY] * len(MORE_COLUMNS)
-    columns[_CLOCK] = str(says.clock)
-    if says.stamp is not None:
-        columns[_STAMP] = str(says.stamp)
-    if says.timestamp is not None:
-        columns[_TIMESTAMP] = says.timestamp
+    columns[_CLOCK] = str(event.clock)
+    if event.stamp is not None:
+        columns[_STAMP] = str(event.stamp)
+    if event.timestamp is not None:
+        columns[_TIMESTAMP] = event.timestamp
     items = [] if columns[_FOUND] == EMPTY else columns[_FOUND].split(",")
-    if len(items) != len(says.found):
-        raise JournalError(f"{len(items)} messages were found, not {len(says.found)}")
-    columns[_FOUND] = ",".join(map(_message, items, says.found)) or EMPTY
+    if len(items) != len(event.found):
+        raise JournalError(f"{len(items)} messages were found, not {len(event.found)}")
+    columns[_FOUND] = ",".join(map(_restamped_message, items, event.found)) or EMPTY
     return "\t".join(columns) + "\n"
 
 
-def _message(item: str, says: RestampedArrival) -> str:
-    """Write `SENDER:STAMP`, `SENDER:STAMP:TIMESTAMP` or with a payload behind that."""
+def _restamped_message(item: str, arrival: RestampedArrival) -> str:
+    """Write `SENDER:STAMP`, `SENDER:STAMP:TIMESTAMP` or either with a payload."""
     sender, _, *more = item.split(":", 3)
-    if says.timestamp is not None:
-        more = [says.timestamp, *more[1:]]
-    return ":".join([sender, str(says.stamp), *more])
+    if arrival.timestamp is not None:
+        more = [arrival.timestamp, *more[1:]]
+    return ":".join([sender, str(arrival.stamp), *more])
 
 
-def _note(line: str, clock: str) -> str:
-    """Say in the header and the note on columns that there is a further clock."""
+def _note_with_clock(line: str, clock: str) -> str:
+    """Return a note; the header and the list of columns mention the further clock."""
     try:
         topic, fields = parse_note(line)
     except JournalError:

@@ -1,89 +1,99 @@
-"""The lines of a journal into columns, a byte at a time, compiled: the fast way of `scan`.
+"""The lines of a journal into columns, a byte at a time, compiled.
 
-The loop takes only lines that it understands completely: the columns of
-`journal`, whole numbers of at most 18 digits, years from 1970 to 2261, names of
-the run, timestamps that are all there, no payloads and nothing on record. Every
-other line it hands over, by place and number, to the parser of single lines,
-which alone decides what such a line is. So the two can only agree.
+The kernel takes only the lines that it understands completely: the columns of
+`journal.format`, whole numbers of at most 18 digits, years from 1970 to 2261,
+names of the run, timestamps that are complete, no payloads and nothing
+recorded. It defers every other line, by its place and number, to the parser of
+single lines, which alone decides what such a line is. So the two cannot
+disagree about a line that one of them refuses.
 """
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
+from driftlab.arrays import ByteArray, IntArray
 from driftlab.jit import Loop
+from driftlab.lazy import np
 
-SETS_MAX: Final = 512  # of several targets, in one stretch; lines with more are handed over
+SETS_MAX: Final = 512  # sets of targets in one chunk; lines with more are deferred
 SET_SLOTS: Final = 2048
 HASH_MASK: Final = 0x3FFFFFFF
 
 
-def name_slots(names: Any) -> tuple[Any, Any, Any]:
-    """Return a table to look names up in: slots i4 (-1 is free), where each begins, all letters."""
-    import numpy as np
+def name_table(names: Sequence[str]) -> tuple[IntArray, IntArray, ByteArray]:
+    """Return a hash table to look names up in.
 
-    raw = [name.encode() for name in names]
+    It is the slots (i4: the position of a name, -1 if free; linear probing),
+    where each name's bytes begin (i8, and the end), and the bytes of all names.
+    """
+    encoded = [name.encode() for name in names]
     size = 8
-    while size < 4 * len(raw):
+    while size < 4 * len(encoded):
         size *= 2
     slots = [-1] * size
-    for place, name in enumerate(raw):
-        folded = 0
+    for position, name in enumerate(encoded):
+        hashed = 0
         for byte in name:
-            folded = (folded * 31 + byte) & HASH_MASK
-        slot = (folded ^ (folded >> 15)) & (size - 1)
+            hashed = (hashed * 31 + byte) & HASH_MASK
+        slot = (hashed ^ (hashed >> 15)) & (size - 1)
         while slots[slot] >= 0:
             slot = (slot + 1) & (size - 1)
-        slots[slot] = place
-    starts = np.zeros(len(raw) + 1, np.int64)
-    np.cumsum([len(name) for name in raw], out=starts[1:])
-    return np.array(slots, np.int32), starts, np.frombuffer(b"".join(raw), np.uint8)
+        slots[slot] = position
+    starts = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum([len(name) for name in encoded], out=starts[1:])
+    return np.array(slots, np.int32), starts, np.frombuffer(b"".join(encoded), np.uint8)
 
 
 @Loop
 def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its own
-    text: Any, begin: int, number: int, limit: int, width: int, group: int,
-    slots: Any, name_starts: Any, letters: Any,
-    kind: Any, clock: Any, sender: Any, stamp: Any, target: Any, queue: Any, tick: Any,
-    due_ns: Any, late_ns: Any, time_ns: Any, line: Any,
-    found_starts: Any, found_sender: Any, found_stamp: Any, values: Any,
-    set_slots: Any, set_places: Any, other_places: Any, other_line: Any,
-) -> Any:  # fmt: skip
-    """Read lines from `begin` until all are read, or one of the outputs is full.
+    text: ByteArray, begin: int, number: int, limit: int, width: int, group: int,
+    slots: IntArray, name_starts: IntArray, names: ByteArray,
+    kind: IntArray, clock: IntArray, sender: IntArray, stamp: IntArray, target: IntArray,
+    queue: IntArray, tick: IntArray, due_ns: IntArray, late_ns: IntArray, time_ns: IntArray,
+    line: IntArray, found_starts: IntArray, found_sender: IntArray, found_stamp: IntArray,
+    values: IntArray, set_slots: IntArray, set_bounds: IntArray,
+    deferred_bounds: IntArray, deferred_lines: IntArray,
+) -> tuple[int, int, int, int, int, int]:  # fmt: skip
+    """Read lines from `begin` on until all are read or one of the outputs is full.
 
-    text u1: whole lines. number: how many lines were read before. limit: bytes
-    a line may have. width: numbers in a timestamp, 0 where the run has no
-    further clock; after every `group` of them stands a slash instead of a dot. It
-    is -1 where lines have 13 columns though there are no timestamps.
-    The columns are those of `Trace`; `values` are those of timestamps, a row
-    after the other. A set of targets is known by where it was first written,
-    `set_places` (begin, end); `other_places` and `other_line` are the lines
-    handed over. Returns the place and the number of lines read, and how many
-    rows, messages found, sets and lines handed over there are.
+    text u1: whole lines. number: lines that were read before. limit: bytes that
+    a line may have. width: numbers in a timestamp, 0 if the run has no further
+    clock. group: a slash instead of a dot stands after every `group` numbers;
+    -1 if lines have 13 columns though there are no timestamps.
+    slots, name_starts, names: see `name_table`.
+
+    Filled in: the columns as in `Columns` and `Arrivals`; `values`, the numbers
+    of the timestamps, row after row; `set_bounds`, where (begin, end) each set
+    of targets was first written, found by its hash in `set_slots`;
+    `deferred_bounds` and `deferred_lines`, where each deferred line stands and
+    its number. Return the place and the number of lines read, and how many
+    rows, messages found, sets and deferred lines there are.
     """
     end, rows_max, found_max = len(text), len(kind), len(found_sender)
-    others_max, sets_max = len(other_line), len(set_places) // 2
+    deferred_max, sets_max = len(deferred_lines), len(set_bounds) // 2
     slot_mask, set_mask = len(slots) - 1, len(set_slots) - 1
     position = begin
-    rows = found = sets = others = 0
+    rows = found = sets = deferred = 0
     last_date = last_days = -1
-    while position < end and rows < rows_max and others < others_max:
+    while position < end and rows < rows_max and deferred < deferred_max:
         start = position
-        found_here = found
-        good = end - start >= 46  # the shortest line that is an event
+        found_before = found
+        valid = end - start >= 46  # the shortest line that is an event
         at = start
         column = 0
-        while good:
+        while valid:
             if column == 0:  # 2026-11-23T13:59:22.746766145Z
                 for place in range(19):
                     byte = text[at + place]
                     if place == 4 or place == 7:
-                        good = good and byte == 45
+                        valid = valid and byte == 45
                     elif place == 10:
-                        good = good and byte == 84
+                        valid = valid and byte == 84
                     elif place == 13 or place == 16:
-                        good = good and byte == 58
+                        valid = valid and byte == 58
                     else:
-                        good = good and byte >= 48 and byte <= 57
-                if not good:
+                        valid = valid and byte >= 48 and byte <= 57
+                if not valid:
                     break
                 year = (text[at] - 48) * 1000 + (text[at + 1] - 48) * 100
                 year += (text[at + 2] - 48) * 10 + (text[at + 3] - 48)
@@ -101,9 +111,9 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                         days = 28
                         if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0):
                             days = 29
-                    good = year >= 1970 and year <= 2261 and month >= 1 and month <= 12
-                    good = good and day >= 1 and day <= days
-                    if not good:
+                    valid = year >= 1970 and year <= 2261 and month >= 1 and month <= 12
+                    valid = valid and day >= 1 and day <= days
+                    if not valid:
                         break
                     # Days since 1970-01-01, years taken to begin in March.
                     shifted = year - 1 if month <= 2 else year
@@ -112,7 +122,7 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                     last_days += (153 * since + 2) // 5 + day - 719469
                     last_date = date
                 if hour > 23 or minute > 59 or second > 59:
-                    good = False
+                    valid = False
                     break
                 at += 19
                 fraction = 0
@@ -124,13 +134,13 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                         digits += 1
                         at += 1
                     if digits == 0:
-                        good = False
+                        valid = False
                         break
                     while digits < 9:
                         fraction *= 10
                         digits += 1
                 if text[at] != 90:
-                    good = False
+                    valid = False
                     break
                 at += 1
                 seconds = ((last_days * 24 + hour) * 60 + minute) * 60 + second
@@ -158,30 +168,30 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                     kind[rows] = 2
                     at += 7
                 else:
-                    good = False
+                    valid = False
             elif column == 5 or column == 7 or column == 10 or column == 11:
                 if text[at] == 45 and (text[at + 1] <= 32):  # nothing
-                    good = column != 11 or width == 0
+                    valid = column != 11 or width == 0
                     at += 1
                     if column == 5:
                         sender[rows] = -1
                     elif column == 7:
                         target[rows] = -2
                 elif column == 11 and width == 0:
-                    good = False
+                    valid = False
                 else:  # names, or messages, or a timestamp
                     first = at
                     items = 0
-                    folded_set = 0
+                    hashed_set = 0
                     name = -1
                     while True:
                         if column != 11:
                             item = at
-                            folded = 0
+                            hashed = 0
                             while text[at] > 32 and text[at] != 44 and text[at] != 58:
-                                folded = (folded * 31 + text[at]) & 0x3FFFFFFF
+                                hashed = (hashed * 31 + text[at]) & 0x3FFFFFFF
                                 at += 1
-                            slot = (folded ^ (folded >> 15)) & slot_mask
+                            slot = (hashed ^ (hashed >> 15)) & slot_mask
                             name = -1
                             while slots[slot] >= 0:
                                 other = slots[slot]
@@ -189,20 +199,20 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                                 size = name_starts[other + 1] - low
                                 if size == at - item:
                                     same = 0
-                                    while same < size and letters[low + same] == text[item + same]:
+                                    while same < size and names[low + same] == text[item + same]:
                                         same += 1
                                     if same == size:
                                         name = other
                                         break
                                 slot = (slot + 1) & slot_mask
                             if name < 0:
-                                good = False
+                                valid = False
                                 break
                             items += 1
-                            folded_set = (folded_set * 31 + name + 1) & 0x3FFFFFFF
+                            hashed_set = (hashed_set * 31 + name + 1) & 0x3FFFFFFF
                         if column == 10:
                             if text[at] != 58 or found >= found_max:
-                                good = False
+                                valid = False
                                 break
                             at += 1
                             digits = 0
@@ -212,14 +222,14 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                                 digits += 1
                                 at += 1
                             if digits == 0 or digits > 18:
-                                good = False
+                                valid = False
                                 break
                             found_sender[found] = name
                             found_stamp[found] = value
                             found += 1
                             if width > 0:
                                 if text[at] != 58:
-                                    good = False
+                                    valid = False
                                     break
                                 at += 1
                         if width > 0 and column >= 10:
@@ -233,33 +243,33 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                                     digits += 1
                                     at += 1
                                 if digits == 0 or digits > 18 or (leading == 48 and digits > 1):
-                                    good = False
+                                    valid = False
                                     break
                                 if column == 11:
                                     values[rows * width + entry] = value
                                 if entry + 1 < width:
                                     if text[at] != (47 if (entry + 1) % group == 0 else 46):
-                                        good = False
+                                        valid = False
                                         break
                                     at += 1
                             if at - item > 50000:
-                                good = False
-                            if not good:
+                                valid = False
+                            if not valid:
                                 break
                         if text[at] == 44 and (column == 7 or column == 10):
                             at += 1
                         else:
                             break
-                    if good and column == 5:
+                    if valid and column == 5:
                         sender[rows] = name
-                    elif good and column == 7 and items == 1:
+                    elif valid and column == 7 and items == 1:
                         target[rows] = name
-                    elif good and column == 7:
-                        slot = (folded_set ^ (folded_set >> 15)) & set_mask
+                    elif valid and column == 7:
+                        slot = (hashed_set ^ (hashed_set >> 15)) & set_mask
                         known = -1
                         while set_slots[slot] >= 0:
-                            low = set_places[2 * set_slots[slot]]
-                            size = set_places[2 * set_slots[slot] + 1] - low
+                            low = set_bounds[2 * set_slots[slot]]
+                            size = set_bounds[2 * set_slots[slot] + 1] - low
                             if size == at - first:
                                 same = 0
                                 while same < size and text[low + same] == text[first + same]:
@@ -269,15 +279,15 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                                     break
                             slot = (slot + 1) & set_mask
                         if known < 0 and sets < sets_max:
-                            set_places[2 * sets] = first
-                            set_places[2 * sets + 1] = at
+                            set_bounds[2 * sets] = first
+                            set_bounds[2 * sets + 1] = at
                             set_slots[slot] = sets
                             known = sets
                             sets += 1
-                        good = known >= 0
+                        valid = known >= 0
                         target[rows] = -3 - known
             elif column == 12:
-                good = text[at] == 45 and text[at + 1] <= 32
+                valid = text[at] == 45 and text[at + 1] <= 32
                 at += 1
             else:  # a number; the stamp may be `-`, the lateness negative
                 negative = column == 2 and text[at] == 45
@@ -293,7 +303,7 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                     at += 1
                     stamp[rows] = -9223372036854775808
                 elif digits == 0 or digits > 18:
-                    good = False
+                    valid = False
                 elif column == 1:
                     due_ns[rows] = value
                 elif column == 2:
@@ -306,7 +316,7 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
                     clock[rows] = value
                 else:
                     queue[rows] = value
-            if not good:
+            if not valid:
                 break
             byte = text[at]
             if byte == 9 and column < 12:
@@ -317,26 +327,26 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
             if byte == 13:
                 at += 1
             is_short = column == 10 and width == 0 and group > 0
-            good = text[at] == 10 and (column == 12 or is_short)
+            valid = text[at] == 10 and (column == 12 or is_short)
             break
-        if good and at - start <= limit:
+        if valid and at - start <= limit:
             position = at + 1
             number += 1
             line[rows] = number
             rows += 1
             found_starts[rows] = found
             continue
-        if found >= found_max and found_here > 0:  # full: this line once more, into fresh columns
-            found = found_here
+        if found >= found_max and found_before > 0:  # full: this line once more, into fresh columns
+            found = found_before
             break
-        found = found_here
+        found = found_before
         at = start
         while text[at] != 10:
             at += 1
-        other_places[2 * others] = start
-        other_places[2 * others + 1] = at
+        deferred_bounds[2 * deferred] = start
+        deferred_bounds[2 * deferred + 1] = at
         position = at + 1
         number += 1
-        other_line[others] = number
-        others += 1
-    return position, number, rows, found, sets, others
+        deferred_lines[deferred] = number
+        deferred += 1
+    return position, number, rows, found, sets, deferred

@@ -1,7 +1,7 @@
-"""System time as text and back: `2026-11-23T13:33:47.123456789Z`, to the nanosecond.
+"""UTC as text and back: `2026-11-23T13:33:47.123456789Z`, to the nanosecond.
 
-Nothing here reads a clock. Seconds repeat from line to line, so each is worked
-out once. POSIX time has no leap seconds, and neither has this.
+Nothing here reads a clock. Lines of a journal repeat their seconds, so each second
+is converted once. As in POSIX time, there are no leap seconds.
 """
 
 import re
@@ -14,13 +14,13 @@ _TEXT: Final = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z"  # compiled 
 
 
 def utc_text(time_ns: int) -> str:
-    """Write nanoseconds since 1970 as UTC."""
+    """Return nanoseconds since 1970 as UTC text."""
     second, fraction = divmod(time_ns, NS_PER_SECOND)
     return f"{_second_text(second)}.{fraction:09d}Z"
 
 
 def utc_ns(text: str) -> int:
-    """Read UTC text as nanoseconds since 1970. Raises ValueError."""
+    """Return UTC text as nanoseconds since 1970. Raise ValueError if it is not such a text."""
     match = re.fullmatch(_TEXT, text, re.ASCII)
     if match is None:
         raise ValueError(f"{text!r} is not a time; expected YYYY-MM-DDThh:mm:ss[.fraction]Z")

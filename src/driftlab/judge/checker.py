@@ -15,7 +15,7 @@ import numpy as np
 from driftlab.errors import DriftlabError
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace
-from driftlab.history.trace import Trace, Unread
+from driftlab.history.trace import Trace, UnreadLine
 from driftlab.judge.causality import BEFORE_SENT
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.context import Context, Findings, Rule
@@ -199,7 +199,7 @@ class Verdict:
         self.messages = len(context.messages.receives)
         self.unknown_counts = {name: len(each.unknown) for name, each in found.items()}
         self.unknown = sum(self.unknown_counts.values())
-        self.unread: Sequence[Unread] = context.trace.unread
+        self.unread: Sequence[UnreadLine] = context.trace.unread
 
     @property
     def holds(self) -> bool:

@@ -1,48 +1,46 @@
-"""Events as columns: one array a field, one row an event.
+"""Events as columns: one array per field, one row per event.
 
-The same columns, whoever made them: a journal, another tool's log, or an engine.
-What a log does not tell is MISSING, or the whole column is None.
-
-Timestamps of a further clock, between text and columns.
+The columns are the same whether a journal, another tool's log or an engine
+filled them. A value that a log does not have is MISSING, or the whole column
+is None. Timestamps of a further clock are ragged columns, convertible to the
+text in which their clock writes them and back.
 """
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from driftlab.arrays import AnyArray, IntArray
+from driftlab.arrays import IntArray
 from driftlab.lazy import np
 
 KINDS: Final = ("internal", "send", "receive", "unsaid")  # the numbers of the column `kind`
 INTERNAL: Final = 0
 SEND: Final = 1
 RECEIVE: Final = 2
-UNKNOWN_KIND: Final = 3  # the log does not say
+UNKNOWN_KIND: Final = 3  # the log has no kind
 
 MISSING: Final = -(2**63)  # in a column of 64 bits
 NOBODY: Final = -1  # in `sender`: nothing was received
-EVERY_PEER: Final = -1  # in `target`: all that it can send to
-NO_TARGET: Final = -2
-SET_FIRST: Final = -3  # in `target`: SET_FIRST - k is the set number k of several targets
-
-Array = AnyArray  # where the type of an array is not yet told apart
+EVERY_PEER: Final = -1  # in `target`: every process that it can send to
+NO_TARGET: Final = -2  # in `target`: nothing was sent
+SET_FIRST: Final = -3  # in `target`: SET_FIRST - k is set number k of several targets
 
 
 class Columns(NamedTuple):
-    """The columns, each an array with a row an event, or None where the log has none of it.
+    """The columns, each an array with one row per event, or None if the log has no such values.
 
-    kind u1: one of KINDS.
+    kind u1: its position in KINDS.
     clock i8: the Lamport clock after the event.
-    sender i4: of the message received, a position; NOBODY where there was none.
-    stamp i8: the Lamport clock that it carried.
+    sender i4: the position of the process that sent the message received; NOBODY if none was.
+    stamp i8: the Lamport clock that this message carried.
     target i4: to whom the event sent: a position, EVERY_PEER, NO_TARGET or a set.
     queue i8: the length of the inbox after the event.
     tick i8: its number, from 0.
     due_ns i8, late_ns i8: when the tick was due after the start, and how much later it began.
     time_ns i8: the machine's own time, nanoseconds since 1970 or since any other instant.
-    line i8: where the event stands in its file, from 1.
-    file i4: which of the trace's files that is; None where file p is of process p.
-    sent i8, received i8: explicit names of messages, as whole numbers, MISSING where none.
+    line i8: the number of its line in the file, from 1.
+    file i4: the position of this file among those of the trace; None if file p is of process p.
+    sent i8, received i8: explicit identifiers of messages, as whole numbers, MISSING if none.
     """
 
     kind: IntArray
@@ -62,12 +60,12 @@ class Columns(NamedTuple):
 
 
 class Timestamps(NamedTuple):
-    """The timestamps of one further clock: row i's entries are starts[i]:starts[i + 1].
+    """The timestamps of one further clock; row i has the entries starts[i]:starts[i + 1].
 
-    clock: `vector` (an entry a process), `matrix` (entry row * processes + column)
-    or `hybrid` (entry 0 physical nanoseconds, 1 the counter).
+    clock: `vector` (one entry per process), `matrix` (entry row * processes + column)
+    or `hybrid` (entry 0 physical nanoseconds, entry 1 the counter).
     starts i8, entries i4 (rising within a row), values i8. An event without
-    entries has no timestamp; an entry that is not there is 0.
+    entries has no timestamp; an absent entry is 0.
     """
 
     clock: str
@@ -77,7 +75,7 @@ class Timestamps(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """What each tick found in its sockets: row i's are starts[i]:starts[i + 1].
+    """The messages that each tick found in its sockets; row i has starts[i]:starts[i + 1].
 
     starts i8; sender i4, positions; stamp i8.
     """
@@ -88,10 +86,10 @@ class Arrivals(NamedTuple):
 
 
 def process_major(process: IntArray, processes: int) -> tuple[IntArray, IntArray | None]:
-    """Return where each process's rows begin, and the order that puts rows in process order.
+    """Return where each process's rows begin, and the order that groups rows by process.
 
-    `process` i4, u4 or i8: the position of each row's process; the order within
-    one is kept. The order is None if the rows stand so already.
+    process: the position of each row's process. processes: how many there are.
+    The sort is stable; the order is None if the rows are grouped already.
     """
     counts = np.bincount(process, minlength=processes) if len(process) else np.zeros(processes, int)
     starts = np.zeros(processes + 1, np.int64)
@@ -102,14 +100,14 @@ def process_major(process: IntArray, processes: int) -> tuple[IntArray, IntArray
 
 
 def starts_of(counts: Sequence[int] | IntArray) -> IntArray:
-    """Return where each row's part begins, and the end, from how many each has; i8."""
+    """Return where each row of ragged columns begins, and the end, from their lengths; i8."""
     starts = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
     return starts
 
 
 def timestamp_texts(held: Timestamps, processes: int) -> list[str | None]:
-    """Return each event's timestamp as its clock writes it; None where it has none."""
+    """Return each event's timestamp as its clock writes it, None if it has none."""
     width = _width(held.clock, processes)
     starts, entries, values = (each.tolist() for each in held[1:])
     texts: list[str | None] = []
@@ -125,7 +123,7 @@ def timestamp_texts(held: Timestamps, processes: int) -> list[str | None]:
 
 
 def text_at(held: Timestamps, row: int, processes: int) -> str | None:
-    """Return one event's timestamp as its clock writes it; None where it has none."""
+    """Return the timestamp of row `row` as its clock writes it, None if it has none."""
     begin, end = int(held.starts[row]), int(held.starts[row + 1])
     if begin == end:
         return None
@@ -136,7 +134,7 @@ def text_at(held: Timestamps, row: int, processes: int) -> str | None:
 
 
 def _width(clock: str, processes: int) -> int:
-    """Return how many numbers a timestamp has."""
+    """Return how many numbers a timestamp of a run of so many processes has."""
     return {"vector": processes, "matrix": processes**2, "hybrid": 2}[clock]
 
 
@@ -148,9 +146,10 @@ def _text(clock: str, numbers: Sequence[int], processes: int) -> str:
 
 
 def from_texts(clock: str, texts: Iterable[str | None]) -> Timestamps:
-    """Read timestamps as `encode` writes them: whole numbers parted by dots, rows by slashes.
+    """Parse timestamps: whole numbers separated by dots, rows of a matrix by slashes.
 
-    Raises ValueError at what is no number.
+    clock: whose they are. texts: of each event, None if it has none. Raise
+    ValueError if one is not of this form.
     """
     rows = [
         None if text is None else [int(part) for part in text.replace("/", ".").split(".")]
@@ -160,7 +159,7 @@ def from_texts(clock: str, texts: Iterable[str | None]) -> Timestamps:
 
 
 def from_rows(clock: str, rows: Sequence[dict[int, int] | None]) -> Timestamps:
-    """Put timestamps into columns: of each event its entries by number, or None."""
+    """Return timestamps as columns, from the entries of each event by number, or None."""
     starts = np.zeros(len(rows) + 1, np.int64)
     np.cumsum([len(row or ()) for row in rows], out=starts[1:])
     ordered = [sorted((row or {}).items()) for row in rows]
