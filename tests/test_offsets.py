@@ -483,6 +483,15 @@ def test_so_many_machines_are_bounded_jointly_and_no_more(machines: int) -> None
     assert len(_nearest(bounds, 0, machines - 1)) == MACHINES_JOINTLY_MAX
 
 
+def test_those_near_to_both_are_bounded_jointly_first() -> None:
+    """P3 to P24 are two hops from P1: P3 to P10 by way of P2, the others by way of P0."""
+    links = [(0, 1), (1, 2), *((2, each) for each in range(3, 11)),
+             *((0, each) for each in range(11, 25))]  # fmt: skip
+    trace, messages = trace_of(25, [(one, 1, other, 2) for one, other in links])
+    bounds = clock_bounds(trace, messages, present(trace.columns.time_ns)).bounds
+    assert _nearest(bounds, 0, 1) == [0, 1, 2, *range(11, 24)]
+
+
 def test_machines_without_a_way_between_them_are_taken_alone() -> None:
     trace, messages = trace_of(5, [(0, 1, 1, 2), (2, 1, 3, 2)])
     bounds = clock_bounds(trace, messages, present(trace.columns.time_ns)).bounds
@@ -504,6 +513,7 @@ def test_the_lower_hull_is_where_the_least_line_bends() -> None:
     assert hull((0, 0), (5, 6), (10, 10)) == [0, 2]
     assert hull((0, 0), (0, 0)) == [0]
     assert hull((0, 3), (4, 3)) == [1]  # the later send says more
+    assert hull((0, 0), (9, 5), (9, 3)) == [0, 2]
     assert hull((0, 0), (1, 9), (2, 1), (3, 7), (4, 4), (9, 20)) == [0, 2, 4, 5]
 
 
