@@ -159,6 +159,18 @@ def test_the_truth_is_what_the_clocks_showed_when_the_reference_showed_its_start
     assert truth.skew_ppm == pytest.approx((gone[1] / gone[0] - 1) * 1e6, rel=1e-9)
 
 
+def test_the_truth_of_a_real_run_is_in_real_time_and_of_a_simulated_one_in_its_own() -> None:
+    """Machines that run ten times faster show a tenth of the offset, in whole nanoseconds."""
+    scenario = driftlab.Scenario(rates=[5, 4], seconds=9, offset_ms=[0, 50.0000001], speed=10)
+    history = history_of(scenario)
+    info = [each._replace(simulated=False) for each in history.trace.process_info]
+    truths = [
+        estimate_offsets(trace, history.messages).machines[1].truth
+        for trace in (history.trace, history.trace.replace(process_info=info))
+    ]
+    assert truths == [OffsetAndSkew(50_000_000, 0), OffsetAndSkew(5_000_000, 0)]
+
+
 # Two machines: the bounds are those of all lines that every message allows
 
 readings = st.tuples(st.integers(0, 1000), st.integers(0, 1000))
