@@ -456,6 +456,26 @@ def test_a_stamp_of_an_unknown_send_counts() -> None:
     assert count_unknown_receives(history.messages) == 1
 
 
+def test_one_stamp_that_names_another_message_makes_none_of_its_sender_count() -> None:
+    """B receives from A with stamps 8 and 1, and A's first event has clock 1; a third has none."""
+    drawn = [DrawnEvent(0, (), 0), *(DrawnEvent(1, (), 0) for _ in range(3))]
+    history = build_history(2, drawn, unknown=[1, 2, 3])
+    columns = history.trace.columns._replace(
+        sender=np.array([NOBODY, 0, 0, 0]), stamp=np.array([MISSING, 8, 1, MISSING])
+    )
+    anew = restamp(history.trace.replace(columns=columns), history.messages, "lamport")
+    assert present(anew.columns.clock).tolist() == [1, 1, 2, 3]
+    assert present(anew.columns.stamp).tolist() == [MISSING, 0, 0, MISSING]
+
+
+def test_an_event_without_a_timestamp_differs_from_one_whose_timestamp_is_zero() -> None:
+    history = build_history(1, [DrawnEvent(0, (), 0), DrawnEvent(0, (), 1)])
+    right = restamp(history.trace, history.messages, "hybrid")
+    assert right.timestamp_texts() == ["0.0", "1.0"]
+    logged = right.replace(timestamps=from_rows("hybrid", [None, {0: 1}]))
+    assert count_differing(logged, right, "hybrid") == 1
+
+
 # Written folders
 
 
