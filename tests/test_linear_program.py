@@ -84,6 +84,7 @@ def test_what_nothing_bounds_has_no_minimum() -> None:
 
 
 def test_a_minimum_is_found_up_to_the_box_and_no_farther() -> None:
+    assert BOX == 10_000
     assert two_variables([(1, 0, 1 - BOX)]).minimise({0: 1}).value == 1 - BOX
     assert two_variables([(1, 0, -1 - BOX)]).minimise({0: 1}).value is None
     assert two_variables([(0, -1, 1 - BOX)]).minimise({1: -1}).value == 1 - BOX

@@ -493,6 +493,14 @@ def test_a_gzipped_journal_is_written_without_gzip(
         assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
 
 
+def test_a_single_journal_is_restamped_alone(folder: Path, tmp_path: Path) -> None:
+    journal = folder / "A.log"
+    history = driftlab.read(journal).restamp("vector")
+    write_restamped(history, "vector", tmp_path / "anew", journal)
+    assert sorted(path.name for path in (tmp_path / "anew").iterdir()) == ["A.log", "scenario.toml"]
+    assert texts(driftlab.read(tmp_path / "anew" / "A.log").trace) == texts(history.trace)
+
+
 def test_a_mark_at_the_begin_of_a_journal_is_left_out(folder: Path, tmp_path: Path) -> None:
     """An editor put a byte order mark before the header, which must still get the clock."""
     write_restamped(
@@ -585,6 +593,18 @@ def test_the_command_prints_the_first_events_and_what_is_left(
         "differ     0 of 200 from what was logged",
         f"all        driftlab restamp {folder} --clock lamport --out DIR | FILE.parquet | FILE.csv",
     ]
+
+
+def test_where_all_events_are_shown_no_more_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driftlab.simulate(
+        driftlab.Scenario(rates=[1, 1], seconds=EVENTS_SHOWN / 2), out=tmp_path / "run"
+    )
+    assert main(["restamp", str(tmp_path / "run"), "--clock", "vector"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[EVENTS_SHOWN + 2] == ""
+    assert len(lines) == EVENTS_SHOWN + 4
 
 
 def test_the_command_reports_gaps_and_unknown_sends(
