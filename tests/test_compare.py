@@ -28,6 +28,7 @@ from driftlab.analysis.compare import (
 )
 from driftlab.analysis.restamp import causal_order, restamp, vector_clocks
 from driftlab.api.history import History
+from driftlab.arrays import BoolArray, IntArray
 from driftlab.cli import compare as compare_command
 from driftlab.cli.main import main
 from driftlab.clocks.catalogue import CLOCKS
@@ -279,6 +280,23 @@ def test_the_comparison_of_a_small_history_is_exact() -> None:
     }  # fmt: skip
 
 
+def test_the_first_event_of_all_may_have_a_long_timestamp() -> None:
+    """P0's first event hears of ten of P1's, whose tenth and it send: 0.0/0.10 and 1.10/0.10."""
+    events = [DrawnEvent(1, (), at) for at in range(10)]
+    events += [DrawnEvent(0, (9,), 10), DrawnEvent(1, (10,), 11)]
+    history = build_history(2, events)
+    found = compare(history.trace, history.messages)
+    assert found.clocks[1].bytes == Bytes(4.0, 4, 8)
+    assert found.clocks[2].bytes == Bytes(8.5, 9, 17)
+
+
+@pytest.mark.parametrize("clock", [[5, 6, 1, 5], [5, 5, 1, 6]])
+def test_a_clock_that_does_not_rise_is_wrong_once(clock: list[int]) -> None:
+    """It has one number for a send and its receive, or for two events of a process."""
+    found = compare(*small_history(clock=clock)).clocks[-1]
+    assert (found.wrong, found.hidden, found.differ) == (1, 3, 3)
+
+
 def test_without_messages_there_are_no_bytes() -> None:
     trace = build_history(2, [DrawnEvent(0, (), 7), DrawnEvent(1, (), 7)])
     found = compare(trace.trace, trace.messages)
@@ -400,10 +418,17 @@ def two_processes(events: int) -> tuple[Trace, Messages]:
 
 
 def test_all_pairs_are_looked_at_up_to_a_number_of_events_and_then_a_sample() -> None:
+    drawn_pairs: list[tuple[IntArray, IntArray]] = []
+
+    def precedes(a: IntArray, b: IntArray) -> BoolArray:
+        drawn_pairs.append((a, b))
+        return np.asarray(a < b)
+
     def counts(events: int) -> PairCounts:
         causal = causal_order(*two_processes(events))
         order = pair_order(causal, vector_clocks(causal))
-        return count_pairwise(order, np.arange(events), lambda a, b: a < b)
+        drawn_pairs.clear()
+        return count_pairwise(order, np.arange(events), precedes)
 
     most = ALL_PAIRS_EVENTS_MAX
     half = most // 2
@@ -412,7 +437,9 @@ def test_all_pairs_are_looked_at_up_to_a_number_of_events_and_then_a_sample() ->
     numbers: Any = np.arange(1, 2 * PAIRS_DRAWN + 1, dtype=np.uint64)
     words: Any = mix(numbers * np.uint64(0x9E3779B97F4A7C15))
     a, b = np.split((words % np.uint64(most + 1)).astype(int), 2)
-    are_apart = ((a > half) != (b > half))[a != b]
+    a, b = a[a != b], b[a != b]
+    assert [each.tolist() for each in drawn_pairs[0]] == [a.tolist(), b.tolist()]
+    are_apart = (a > half) != (b > half)
     assert drawn.sample == len(are_apart) == drawn.ordered + drawn.concurrent
     assert (drawn.wrong, drawn.hidden, drawn.concurrent) == (0, *[are_apart.sum()] * 2)
 

@@ -84,6 +84,7 @@ def test_what_nothing_bounds_has_no_minimum() -> None:
 
 
 def test_a_minimum_is_found_up_to_the_box_and_no_farther() -> None:
+    assert BOX == 10_000
     assert two_variables([(1, 0, 1 - BOX)]).minimise({0: 1}).value == 1 - BOX
     assert two_variables([(1, 0, -1 - BOX)]).minimise({0: 1}).value is None
     assert two_variables([(0, -1, 1 - BOX)]).minimise({1: -1}).value == 1 - BOX
@@ -117,6 +118,8 @@ def test_constraints_that_contradict_are_named_and_no_others() -> None:
     assert program.conflict == (1, 3)
     assert two_variables([(0, -1, 1)]).conflict == (0,)  # y is not negative
     assert two_variables([(1, 0, 5), (-1, 0, -5)]).conflict == ()  # exactly 5
+    assert two_variables([(1, 0, 5), (-1, 0, -5)])._proved_conflict([0, 1], []) == ()
+    assert two_variables([(1, 0, 5), (-1, 0, -4)])._proved_conflict([0, 1], []) == (0, 1)
     assert two_variables([(1, 0, 5)]).minimise({0: 1, 1: 0}).value == 5
     nothing: Mapping[int, int] = {}
     assert LinearProgram([Constraint(nothing, 1)], [1], [True]).conflict == (0,)

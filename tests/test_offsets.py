@@ -159,6 +159,18 @@ def test_the_truth_is_what_the_clocks_showed_when_the_reference_showed_its_start
     assert truth.skew_ppm == pytest.approx((gone[1] / gone[0] - 1) * 1e6, rel=1e-9)
 
 
+def test_the_truth_of_a_real_run_is_in_real_time_and_of_a_simulated_one_in_its_own() -> None:
+    """Machines that run ten times faster show a tenth of the offset, in whole nanoseconds."""
+    scenario = driftlab.Scenario(rates=[5, 4], seconds=9, offset_ms=[0, 50.0000001], speed=10)
+    history = history_of(scenario)
+    info = [each._replace(simulated=False) for each in history.trace.process_info]
+    truths = [
+        estimate_offsets(trace, history.messages).machines[1].truth
+        for trace in (history.trace, history.trace.replace(process_info=info))
+    ]
+    assert truths == [OffsetAndSkew(50_000_000, 0), OffsetAndSkew(5_000_000, 0)]
+
+
 # Two machines: the bounds are those of all lines that every message allows
 
 readings = st.tuples(st.integers(0, 1000), st.integers(0, 1000))
@@ -483,6 +495,15 @@ def test_so_many_machines_are_bounded_jointly_and_no_more(machines: int) -> None
     assert len(_nearest(bounds, 0, machines - 1)) == MACHINES_JOINTLY_MAX
 
 
+def test_those_near_to_both_are_bounded_jointly_first() -> None:
+    """P3 to P24 are two hops from P1: P3 to P10 by way of P2, the others by way of P0."""
+    links = [(0, 1), (1, 2), *((2, each) for each in range(3, 11)),
+             *((0, each) for each in range(11, 25))]  # fmt: skip
+    trace, messages = trace_of(25, [(one, 1, other, 2) for one, other in links])
+    bounds = clock_bounds(trace, messages, present(trace.columns.time_ns)).bounds
+    assert _nearest(bounds, 0, 1) == [0, 1, 2, *range(11, 24)]
+
+
 def test_machines_without_a_way_between_them_are_taken_alone() -> None:
     trace, messages = trace_of(5, [(0, 1, 1, 2), (2, 1, 3, 2)])
     bounds = clock_bounds(trace, messages, present(trace.columns.time_ns)).bounds
@@ -504,6 +525,7 @@ def test_the_lower_hull_is_where_the_least_line_bends() -> None:
     assert hull((0, 0), (5, 6), (10, 10)) == [0, 2]
     assert hull((0, 0), (0, 0)) == [0]
     assert hull((0, 3), (4, 3)) == [1]  # the later send says more
+    assert hull((0, 0), (9, 5), (9, 3)) == [0, 2]
     assert hull((0, 0), (1, 9), (2, 1), (3, 7), (4, 4), (9, 20)) == [0, 2, 4, 5]
 
 

@@ -456,6 +456,26 @@ def test_a_stamp_of_an_unknown_send_counts() -> None:
     assert count_unknown_receives(history.messages) == 1
 
 
+def test_one_stamp_that_names_another_message_makes_none_of_its_sender_count() -> None:
+    """B receives from A with stamps 8 and 1, and A's first event has clock 1; a third has none."""
+    drawn = [DrawnEvent(0, (), 0), *(DrawnEvent(1, (), 0) for _ in range(3))]
+    history = build_history(2, drawn, unknown=[1, 2, 3])
+    columns = history.trace.columns._replace(
+        sender=np.array([NOBODY, 0, 0, 0]), stamp=np.array([MISSING, 8, 1, MISSING])
+    )
+    anew = restamp(history.trace.replace(columns=columns), history.messages, "lamport")
+    assert present(anew.columns.clock).tolist() == [1, 1, 2, 3]
+    assert present(anew.columns.stamp).tolist() == [MISSING, 0, 0, MISSING]
+
+
+def test_an_event_without_a_timestamp_differs_from_one_whose_timestamp_is_zero() -> None:
+    history = build_history(1, [DrawnEvent(0, (), 0), DrawnEvent(0, (), 1)])
+    right = restamp(history.trace, history.messages, "hybrid")
+    assert right.timestamp_texts() == ["0.0", "1.0"]
+    logged = right.replace(timestamps=from_rows("hybrid", [None, {0: 1}]))
+    assert count_differing(logged, right, "hybrid") == 1
+
+
 # Written folders
 
 
@@ -471,6 +491,14 @@ def test_a_gzipped_journal_is_written_without_gzip(
     write_restamped(driftlab.read(folder).restamp(clock), clock, tmp_path / "anew", folder)
     for path in sorted(expected.iterdir()):
         assert (tmp_path / "anew" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_single_journal_is_restamped_alone(folder: Path, tmp_path: Path) -> None:
+    journal = folder / "A.log"
+    history = driftlab.read(journal).restamp("vector")
+    write_restamped(history, "vector", tmp_path / "anew", journal)
+    assert sorted(path.name for path in (tmp_path / "anew").iterdir()) == ["A.log", "scenario.toml"]
+    assert texts(driftlab.read(tmp_path / "anew" / "A.log").trace) == texts(history.trace)
 
 
 def test_a_mark_at_the_begin_of_a_journal_is_left_out(folder: Path, tmp_path: Path) -> None:
@@ -565,6 +593,18 @@ def test_the_command_prints_the_first_events_and_what_is_left(
         "differ     0 of 200 from what was logged",
         f"all        driftlab restamp {folder} --clock lamport --out DIR | FILE.parquet | FILE.csv",
     ]
+
+
+def test_where_all_events_are_shown_no_more_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driftlab.simulate(
+        driftlab.Scenario(rates=[1, 1], seconds=EVENTS_SHOWN / 2), out=tmp_path / "run"
+    )
+    assert main(["restamp", str(tmp_path / "run"), "--clock", "vector"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[EVENTS_SHOWN + 2] == ""
+    assert len(lines) == EVENTS_SHOWN + 4
 
 
 def test_the_command_reports_gaps_and_unknown_sends(
