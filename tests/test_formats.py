@@ -243,6 +243,40 @@ def test_executions_that_cannot_be_aligned_are_refused(
         read_executions(folder)
 
 
+def test_what_is_unread_in_an_execution_is_reported_there(tmp_path: Path) -> None:
+    """Also where a file, or an execution, has no record at all."""
+    mark = "=== Execution #{} ===\n"
+    put(tmp_path, mark.format("x") + 'A {"A":1}\na\n' + mark.format("y") + 'A {"A":2}\na\n'
+        + mark.format("z"), "A-Log.txt")  # fmt: skip
+    put(tmp_path, mark.format("x") + 'B {"B":1}\na\n' + mark.format("y") + "junk y\n"
+        + mark.format("z") + "junk z\n", "B-Log.txt")  # fmt: skip
+    put(tmp_path, "only junk\n", "C-Log.txt")
+    found = [
+        (
+            each.label,
+            len(each.trace),
+            [Path(file).name for file in each.trace.files],
+            [(Path(one.file).name, one.line, one.reason) for one in each.trace.unread],
+        )
+        for each in read_executions(tmp_path)
+    ]
+    assert found == [
+        ("x", 2, ["A-Log.txt", "B-Log.txt", "C-Log.txt"],
+         [("C-Log.txt", 1, "matches nothing: only junk")]),
+        ("y", 1, ["A-Log.txt", "B-Log.txt"], [("B-Log.txt", 5, "matches nothing: junk y")]),
+        ("z", 0, ["B-Log.txt"], [("B-Log.txt", 7, "matches nothing: junk z")]),
+    ]  # fmt: skip
+
+
+def test_a_delimiter_does_not_match_its_own_pattern_in_the_header(tmp_path: Path) -> None:
+    header = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)" + "\n=== (?<trace>.*) ===\n"
+    record = 'A {"A":1}\nx\n'
+    path = put(tmp_path, f"{header}=== a ===\n{record}=== b ===\n{record}")
+    assert executions_of(path) == [("a", {"A": ["x"]}), ("b", {"A": ["x"]})]
+    path = put(tmp_path, f"{header}{record}=== b ===\n{record}")
+    assert executions_of(path) == [("", {"A": ["x"]}), ("b", {"A": ["x"]})]
+
+
 def test_executions_in_one_file_of_govector_stay_what_they_are(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()

@@ -25,7 +25,6 @@ from driftlab.foreign.text_columns import (
 )
 from driftlab.foreign.text_log import compile_pattern, find_executions
 from driftlab.foreign.trace_builder import Execution, build_executions
-from driftlab.journal.files import UnreadableError
 
 SUFFIX: Final = "-Log.txt"
 NAME_BYTES_MAX: Final = 240  # of a process whose log's file is named after it
@@ -43,10 +42,7 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     delimiter = compile_pattern(options.delimiter or DELIMITER)
     files = []
     for log in logs:
-        text = log.read_text()
-        if not text.text.strip() and len(logs) == 1:
-            raise UnreadableError(f"{text.name}: empty")
-        found = find_executions(text, patterns, delimiter)
+        found = find_executions(log.read_text(), patterns, delimiter)
         files.append([LabelledRecords(label, _split_priority(rows)) for label, rows in found])
     return build_executions(files, options.time_unit)
 

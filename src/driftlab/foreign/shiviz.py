@@ -29,7 +29,6 @@ from driftlab.foreign.text_columns import (
 )
 from driftlab.foreign.text_log import compile_pattern, find, find_executions
 from driftlab.foreign.trace_builder import Execution, build_executions
-from driftlab.journal.files import UnreadableError
 
 CLOCK_FIRST: Final = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
 EVENT_FIRST: Final = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
@@ -75,12 +74,7 @@ def read_tsviz(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]
 
 
 def _read(logs: Sequence[LogFile], options: ReadOptions, needed: Sequence[str]) -> list[Execution]:
-    files = []
-    for log in logs:
-        text = log.read_text()
-        if not text.text.strip() and len(logs) == 1:
-            raise UnreadableError(f"{text.name}: empty")
-        files.append(_executions(text, options, needed))
+    files = [_executions(log.read_text(), options, needed) for log in logs]
     return build_executions(files, options.time_unit)
 
 
