@@ -158,6 +158,13 @@ def test_a_broadcast_outside_takes_nothing_from_one_inside() -> None:
     assert list(zip(found.send, found.target, strict=True)) == [(0, 1), (0, 2), (2, 0), (2, 2)]
 
 
+def test_a_message_of_an_event_without_targets_is_no_copy_of_the_next_broadcast() -> None:
+    each = tiny([0, 3, 4, 5], frozenset({(1, 3)}))
+    targets(each)[:3] = EVERY_PEER, NO_TARGET, EVERY_PEER
+    found = cuts.in_flight(each.trace, each.messages, np.array([3, 1, 1]))
+    assert list(zip(found.send, found.target, strict=True)) == [(0, 1), (0, 2), (2, 1), (2, 2)]
+
+
 def test_events_of_one_process_may_have_different_targets() -> None:
     each = tiny([0, 3, 4, 5, 6], frozenset({(0, 3), (0, 4), (1, 3), (1, 5)}))
     targets(each)[2] = EVERY_PEER
