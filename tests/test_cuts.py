@@ -202,6 +202,17 @@ def test_a_cut_by_time_ends_each_process_before_its_first_later_event() -> None:
     assert cuts.by_time(each.trace, 20).tolist() == [4, 0, 2]
 
 
+def test_without_lateness_an_event_began_when_it_was_due() -> None:
+    each = timed(tiny([0, 3], frozenset()), due_ns=[0, 10, 20])
+    assert [cuts.by_time(each.trace, at).tolist() for at in (9, 10, 19)] == [[1], [2], [2]]
+
+
+def test_a_cut_by_counts_may_have_every_event_and_none() -> None:
+    trace = tiny([0, 3, 5], frozenset()).trace
+    assert cuts.by_counts(trace, [3, 0]).tolist() == [3, 0]
+    assert cuts.by_names(trace, {"B": 2}).tolist() == [0, 2]
+
+
 def test_without_due_times_a_cut_by_time_counts_from_the_earliest_event() -> None:
     each = timed(tiny([0, 2, 3], frozenset()), time_ns=[1007, 1010, 1005])
     assert cuts.by_time(each.trace, 2).tolist() == [1, 1]
