@@ -158,6 +158,13 @@ def test_a_broadcast_outside_takes_nothing_from_one_inside() -> None:
     assert list(zip(found.send, found.target, strict=True)) == [(0, 1), (0, 2), (2, 0), (2, 2)]
 
 
+def test_a_message_of_an_event_without_targets_is_no_copy_of_the_next_broadcast() -> None:
+    each = tiny([0, 3, 4, 5], frozenset({(1, 3)}))
+    targets(each)[:3] = EVERY_PEER, NO_TARGET, EVERY_PEER
+    found = cuts.in_flight(each.trace, each.messages, np.array([3, 1, 1]))
+    assert list(zip(found.send, found.target, strict=True)) == [(0, 1), (0, 2), (2, 1), (2, 2)]
+
+
 def test_events_of_one_process_may_have_different_targets() -> None:
     each = tiny([0, 3, 4, 5, 6], frozenset({(0, 3), (0, 4), (1, 3), (1, 5)}))
     targets(each)[2] = EVERY_PEER
@@ -193,6 +200,17 @@ def test_a_cut_by_time_ends_each_process_before_its_first_later_event() -> None:
     assert cuts.by_time(each.trace, 10).tolist() == [1, 0, 2]
     assert cuts.by_time(each.trace, 19).tolist() == [2, 0, 2]
     assert cuts.by_time(each.trace, 20).tolist() == [4, 0, 2]
+
+
+def test_without_lateness_an_event_began_when_it_was_due() -> None:
+    each = timed(tiny([0, 3], frozenset()), due_ns=[0, 10, 20])
+    assert [cuts.by_time(each.trace, at).tolist() for at in (9, 10, 19)] == [[1], [2], [2]]
+
+
+def test_a_cut_by_counts_may_have_every_event_and_none() -> None:
+    trace = tiny([0, 3, 5], frozenset()).trace
+    assert cuts.by_counts(trace, [3, 0]).tolist() == [3, 0]
+    assert cuts.by_names(trace, {"B": 2}).tolist() == [0, 2]
 
 
 def test_without_due_times_a_cut_by_time_counts_from_the_earliest_event() -> None:

@@ -361,6 +361,18 @@ def test_an_event_with_two_targets_sends_at_most_one_less() -> None:
     assert matched(trace) == {"B0": "?", "C0": "A0"}
 
 
+def test_a_broadcast_to_two_peers_sends_at_most_one_less() -> None:
+    processes = {
+        "A": [send(3, "*")],
+        "B": [receive(10, "A", 2)],
+        "C": [receive(10, "A", 3)],
+    }
+    trace = log(processes, from_start=False)
+    assert matched(trace, stamp_per_target=["B0"]) == {"B0": "A0", "C0": "A0"}
+    processes["B"] = [receive(10, "A", 1)]
+    assert matched(log(processes, from_start=False)) == {"B0": "?", "C0": "A0"}
+
+
 def test_a_stamp_per_target_is_tried_for_64_targets_at_most() -> None:
     peers = 70
     trace = log({
