@@ -26,8 +26,10 @@ REAL: dict[str, Any] = {"headers": {"": {"world": "real"}}}
 GAP: dict[str, Any] = {
     "A": """
         internal - - - 1 0 -
-        tick=5 internal - - - 6 0 -
-        tick=6 internal - - - 7 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        tick=8 internal - - - 9 0 -
+        tick=9 internal - - - 10 0 -
     """,
     "B": """
         tick=0 internal - - - 1 0 -
@@ -94,7 +96,10 @@ CASES = {
         in_flight=1,
     ),
     "sent after the end of a log that breaks off": Case(
-        {**edit(GOOD, "C", ("receive A 3 - 4 0 A:3", "receive A 9 - 10 0 A:9")), "ended": "BC"},
+        {
+            **edit(GOOD, "C", ("receive A 3 - 4 0 A:3", "receive A 900 - 901 0 A:900")),
+            "ended": "BC",
+        },
         unknown=[
             ("process-order", "A:3", TICKS_MISSING),
             ("from-nowhere", "C:3", SEND_UNKNOWN),
@@ -114,43 +119,43 @@ CASES = {
         remarks=["the log of A breaks off at A:3"],
     ),
     "named as the event before a gap": Case(
-        received_in_gap(1),
+        received_in_gap(3),
         violations=[
-            ("from-nowhere", "B:2", 5, "a send by A to B with clock 1", "no such send", "B:2"),
+            ("from-nowhere", "B:2", 5, "a send by A to B with clock 3", "no such send", "B:2"),
         ],
         unknown=[
-            ("process-order", "A:1", TICKS_MISSING),
-            ("lamport-step", "A:1", STEP_UNKNOWN),
-            ("queue", "A:1", ARRIVALS_MISSING),
+            ("process-order", "A:3", TICKS_MISSING),
+            ("lamport-step", "A:3", STEP_UNKNOWN),
+            ("queue", "A:3", ARRIVALS_MISSING),
         ],
     ),
     "named as the first that is missing": Case(
-        received_in_gap(2),
+        received_in_gap(4),
         unknown=[
-            ("process-order", "A:1", TICKS_MISSING),
-            ("lamport-step", "A:1", STEP_UNKNOWN),
+            ("process-order", "A:3", TICKS_MISSING),
+            ("lamport-step", "A:3", STEP_UNKNOWN),
             ("from-nowhere", "B:2", SEND_UNKNOWN),
-            ("queue", "A:1", ARRIVALS_MISSING),
+            ("queue", "A:3", ARRIVALS_MISSING),
         ],
     ),
     "named as the last that is missing": Case(
-        received_in_gap(5),
+        received_in_gap(8),
         unknown=[
-            ("process-order", "A:1", TICKS_MISSING),
-            ("lamport-step", "A:1", STEP_UNKNOWN),
+            ("process-order", "A:3", TICKS_MISSING),
+            ("lamport-step", "A:3", STEP_UNKNOWN),
             ("from-nowhere", "B:2", SEND_UNKNOWN),
-            ("queue", "A:1", ARRIVALS_MISSING),
+            ("queue", "A:3", ARRIVALS_MISSING),
         ],
     ),
     "named as the event after a gap": Case(
-        received_in_gap(6),
+        received_in_gap(9),
         violations=[
-            ("from-nowhere", "B:2", 5, "a send by A to B with clock 6", "no such send", "B:2"),
+            ("from-nowhere", "B:2", 5, "a send by A to B with clock 9", "no such send", "B:2"),
         ],
         unknown=[
-            ("process-order", "A:1", TICKS_MISSING),
-            ("lamport-step", "A:1", STEP_UNKNOWN),
-            ("queue", "A:1", ARRIVALS_MISSING),
+            ("process-order", "A:3", TICKS_MISSING),
+            ("lamport-step", "A:3", STEP_UNKNOWN),
+            ("queue", "A:3", ARRIVALS_MISSING),
         ],
     ),
     "named as before the first of a table": Case(
@@ -1315,6 +1320,128 @@ CASES = {
                 "the message of A:0 after that of A:1",
                 "A:0 A:1 C:4",
             ),
+        ],
+    ),
+    "stamps without senders": Case(
+        Csv(
+            "process clock kind stamp",
+            """
+        A 1 send -
+        B 1 internal -
+        B 2 receive 1
+        B 3 receive 1
+    """,
+        ),
+        unknown=[
+            ("from-nowhere", "B:1", SEND_UNKNOWN),
+            ("from-nowhere", "B:2", SEND_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
+    "received from oneself, under a clock before all others": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 send - - B
+        A 2 receive A 0 -
+        B 2 receive A 1 -
+    """,
+        ),
+        unknown=[
+            ("from-nowhere", "A:1", SEND_UNKNOWN),
+        ],
+    ),
+    "lost, beside a message that another process received": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 send - - B
+        A 2 send - - B
+        A 3 send - - B
+        A 4 send - - B
+        B 1 internal - - -
+        B 2 receive A 1 -
+        B 5 receive A 4 -
+        C 1 internal - - -
+        C 3 receive A 2 -
+    """,
+        ),
+        violations=[
+            (
+                "from-nowhere",
+                "C:1",
+                10,
+                "a send by A to C with clock 2",
+                "A:1 sent it to B",
+                "A:1 C:1",
+            ),
+            (
+                "lost-message",
+                "A:2",
+                4,
+                "B gets this message before that of A:3",
+                "B got only the later one",
+                "A:2 A:3",
+            ),
+        ],
+        in_flight=2,
+    ),
+    "named as in a gap of another process": Case(
+        Csv(
+            SENDS + " tick",
+            """
+        A 1 internal - - - 0
+        A 9 internal - - - 5
+        B 1 internal - - - 0
+        B 2 internal - - - 1
+        B 9 internal - - - 2
+        C 1 internal - - - 0
+        C 6 receive B 5 - 1
+    """,
+        ),
+        violations=[
+            ("lamport-step", "B:2", 6, "clock 2 + 1 = 3", "clock 9", "B:1 B:2"),
+            ("from-nowhere", "C:1", 8, "a send by B to C with clock 5", "no such send", "C:1"),
+        ],
+        unknown=[
+            ("process-order", "A:1", TICKS_MISSING),
+            ("lamport-step", "A:1", STEP_UNKNOWN),
+        ],
+    ),
+    "named as in a gap of a later process": Case(
+        Csv(
+            SENDS + " tick",
+            """
+        B 1 internal - - - 0
+        B 2 internal - - - 1
+        B 9 internal - - - 2
+        C 1 internal - - - 0
+        C 6 receive B 5 - 1
+        A 1 internal - - - 0
+        A 9 internal - - - 5
+    """,
+        ),
+        violations=[
+            ("lamport-step", "B:2", 4, "clock 2 + 1 = 3", "clock 9", "B:1 B:2"),
+            ("from-nowhere", "C:1", 6, "a send by B to C with clock 5", "no such send", "C:1"),
+        ],
+        unknown=[
+            ("process-order", "A:1", TICKS_MISSING),
+            ("lamport-step", "A:1", STEP_UNKNOWN),
+        ],
+    ),
+    "from a sender with clocks, by an identifier that no send has": Case(
+        Csv(
+            "process clock kind sender sent received targets",
+            """
+        A 1 send - m1 - B
+        B 1 receive A - m2 -
+        B 2 receive A - m1 -
+    """,
+        ),
+        unknown=[
+            ("lamport-step", "B:0", STEP_UNKNOWN),
+            ("from-nowhere", "B:0", SEND_UNKNOWN),
         ],
     ),
 }

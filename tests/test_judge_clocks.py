@@ -795,6 +795,215 @@ CASES = {
         ],
         in_flight=2,
     ),
+    "a clock not above that after a gap": Case(
+        Csv(
+            "process clock tick",
+            """
+        A 1 0
+        A 2 1
+        A 9 5
+        A 4 6
+    """,
+        ),
+        violations=[
+            (
+                "clock-condition",
+                "A:3",
+                5,
+                "clock above 9, the clock of the event before",
+                "clock 4",
+                "A:2 A:3",
+            ),
+        ],
+        unknown=[
+            ("process-order", "A:2", TICKS_MISSING),
+            ("lamport-step", "A:2", STEP_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
+    "a clock not above a wrong one, after a receive that names no message": Case(
+        Csv(
+            "process clock kind",
+            """
+        A 1 internal
+        A 3 internal
+        A 3 receive
+    """,
+        ),
+        violations=[
+            (
+                "clock-condition",
+                "A:2",
+                4,
+                "clock above 3, the clock of the event before",
+                "clock 3",
+                "A:1 A:2",
+            ),
+            ("lamport-step", "A:1", 3, "clock 1 + 1 = 2", "clock 3", "A:0 A:1"),
+        ],
+        unknown=[
+            ("lamport-step", "A:2", STEP_UNKNOWN),
+            ("from-nowhere", "A:2", SEND_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
+    "a clock that stands, and the next goes on as if it had not": Case(
+        Csv(
+            "process clock",
+            """
+        A 1
+        A 2
+        A 2
+        A 4
+        A 5
+    """,
+        ),
+        violations=[
+            (
+                "clock-condition",
+                "A:2",
+                4,
+                "clock above 2, the clock of the event before",
+                "clock 2",
+                "A:1 A:2",
+            ),
+        ],
+        in_flight=None,
+    ),
+    "a clock one too great, and the next goes on as if it were not": Case(
+        Csv(
+            "process clock",
+            """
+        A 1
+        A 2
+        A 4
+        A 4
+        A 5
+    """,
+        ),
+        violations=[
+            (
+                "clock-condition",
+                "A:2",
+                4,
+                "clock below 4, the clock of the event after",
+                "clock 4",
+                "A:2 A:3",
+            ),
+        ],
+        in_flight=None,
+    ),
+    "a first clock of a table one too great": Case(
+        Csv(
+            "process clock",
+            """
+        A 2
+        A 2
+        A 3
+    """,
+        ),
+        violations=[
+            (
+                "clock-condition",
+                "A:0",
+                2,
+                "clock below 2, the clock of the event after",
+                "clock 2",
+                "A:0 A:1",
+            ),
+        ],
+        in_flight=None,
+    ),
+    "a first clock of a table far too great": Case(
+        Csv(
+            "process clock",
+            """
+        A 9
+        A 2
+        A 3
+    """,
+        ),
+        violations=[
+            (
+                "clock-condition",
+                "A:0",
+                2,
+                "clock below 2, the clock of the event after",
+                "clock 9",
+                "A:0 A:1",
+            ),
+        ],
+        in_flight=None,
+    ),
+    "a first clock of a table not above the message, and the next goes on from what it should be": Case(
+        Csv(
+            SENDS,
+            """
+        A 5 send - - B
+        B 5 receive A 5 -
+        B 7 internal - - -
+    """,
+        ),
+        violations=[
+            (
+                "clock-condition",
+                "B:0",
+                3,
+                "clock above 5, the clock of the send",
+                "clock 5",
+                "A:0 B:0",
+            ),
+        ],
+    ),
+    "a receive that names no message, and a clock after it that goes on from before": Case(
+        Csv(
+            "process clock kind",
+            """
+        A 1 internal
+        A 9 receive
+        A 3 internal
+    """,
+        ),
+        violations=[
+            (
+                "clock-condition",
+                "A:2",
+                4,
+                "clock above 9, the clock of the event before",
+                "clock 3",
+                "A:1 A:2",
+            ),
+        ],
+        unknown=[
+            ("lamport-step", "A:1", STEP_UNKNOWN),
+            ("from-nowhere", "A:1", SEND_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
+    "two steps to two targets, and the next goes on from one": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 internal - - -
+        A 3 send - - B,C
+        A 3 internal - - -
+        A 4 internal - - -
+        B 1 internal - - -
+        C 1 internal - - -
+    """,
+        ),
+        violations=[
+            (
+                "clock-condition",
+                "A:1",
+                3,
+                "clock below 3, the clock of the event after",
+                "clock 3",
+                "A:1 A:2",
+            ),
+        ],
+        in_flight=2,
+    ),
 }
 
 

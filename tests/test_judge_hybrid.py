@@ -307,6 +307,83 @@ CASES = {
             ("hybrid-step", "A:1", NO_TIMESTAMP),
         ],
     ),
+    "a message not merged, from an event that is wrong too": Case(
+        hybrid(
+            ("2 0 - 6000000000.0", "2 0 - 6000000000.3"),
+            ("3 0 - 7000000000.0", "3 0 - 7000000000.5"),
+            ("6000000000.1", "2000000000.0"),
+            ("4 0 - 6000000000.2", "4 0 - 3000000000.0"),
+            ("5 0 - 6000000000.3", "5 0 - 4000000000.0"),
+            ("6 0 - 6000000000.4", "6 0 - 5000000000.0"),
+            ("6000000000.5", "6000000000.0"),
+        ),
+        violations=[
+            ("hybrid-condition", "B:2", 5, "above (6000000000, 3)", "(2000000000, 0)", "A:1 B:2"),
+            (
+                "hybrid-step",
+                "A:1",
+                4,
+                "(6000000000, 0), from its physical time",
+                "(6000000000, 3)",
+                "A:0 A:1",
+            ),
+            (
+                "hybrid-step",
+                "A:2",
+                5,
+                "(7000000000, 0), from its physical time",
+                "(7000000000, 5)",
+                "A:1 A:2",
+            ),
+        ],
+    ),
+    "an event without a timestamp among others": Case(
+        Csv(
+            "process hybrid time",
+            """
+        A 7.0 7
+        A - 8
+        A 9.0 9
+        A 10.0 10
+    """,
+        ),
+        unknown=[
+            ("hybrid-step", "A:1", NO_TIMESTAMP),
+            ("hybrid-step", "A:2", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
+    "times below 0, and an event without a timestamp among them": Case(
+        Csv(
+            "process hybrid time",
+            """
+        A -9.0 -9
+        A - -8
+        A -7.0 -7
+        A -6.0 -6
+    """,
+        ),
+        unknown=[
+            ("hybrid-step", "A:1", NO_TIMESTAMP),
+            ("hybrid-step", "A:2", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
+    "a first event after a last one without a timestamp": Case(
+        Csv(
+            "process hybrid time",
+            """
+        A 7.0 7
+        A - 8
+        B 9.0 9
+        B 10.0 10
+    """,
+        ),
+        unknown=[
+            ("hybrid-step", "A:1", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
 }
 
 

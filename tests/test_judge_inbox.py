@@ -812,6 +812,49 @@ CASES = {
             ),
         ],
     ),
+    "a message found once more, and not put into an inbox in which another waits": Case(
+        {
+            **WAITING,
+            "B": """
+        internal - - - 1 0 -
+        receive A 1 - 2 1 A:1,A:2,A:1
+        receive A 2 - 3 0 -
+        internal - - - 4 0 -
+    """,
+        },
+        violations=[
+            (
+                "delivered-twice",
+                "B:1",
+                4,
+                "each message delivered once",
+                "the message from A to B with clock 1, delivered again",
+                "A:0 B:1 B:1",
+            ),
+        ],
+        in_flight=2,
+    ),
+    "a message found once more, and put into an inbox in which another waits": Case(
+        {
+            **WAITING,
+            "B": """
+        internal - - - 1 0 -
+        receive A 1 - 2 2 A:1,A:2,A:1
+        receive A 2 - 3 1 -
+    """,
+        },
+        violations=[
+            (
+                "delivered-twice",
+                "B:1",
+                4,
+                "each message delivered once",
+                "the message from A to B with clock 1, delivered again",
+                "A:0 B:1 B:1",
+            ),
+        ],
+        in_flight=2,
+    ),
 }
 
 

@@ -526,6 +526,50 @@ CASES = {
         ],
         in_flight=29,
     ),
+    "times of a table at the rate, of the second process": Case(
+        Csv(
+            "process time",
+            """
+        B 0
+        B 1000000000
+        A 0
+        A 1000000000
+        A 2000000000
+        A 3000000000
+        A 4000000000
+        A 5000000000
+        A 6000000000
+        A 7000000000
+    """,
+            (1, 1),
+        ),
+        in_flight=None,
+    ),
+    "few ticks are judged by when they were due, not by a wrong clock": Case(
+        {**REAL, "A": internal("time=0", "time=5000000000", "time=10000000000")},
+    ),
+    "begun a nanosecond before it was due": Case(
+        edit(GOOD, "C", ("internal - - - 3", "late=-1 internal - - - 3")),
+        violations=[
+            ("due", "C:2", 5, "begun no earlier than due", "begun 1 ns early", "C:2"),
+        ],
+    ),
+    "a line that cannot be read between two ticks": Case(
+        edit(
+            GOOD,
+            "C",
+            ("internal - - - 3", "% damaged\n        tick=2 internal - - - 3"),
+            ("receive A 3", "tick=3 receive A 3"),
+        ),
+    ),
+    "a line that cannot be read instead of a tick": Case(
+        edit(GOOD, "C", ("internal - - - 3 0 -", "% damaged")),
+        unknown=[
+            ("process-order", "C:2", TICKS_MISSING),
+            ("lamport-step", "C:2", STEP_UNKNOWN),
+            ("queue", "C:2", ARRIVALS_MISSING),
+        ],
+    ),
 }
 
 

@@ -581,6 +581,33 @@ CASES = {
         ],
         in_flight=None,
     ),
+    "a message that knows of more own events than there are, since the own entry went back": Case(
+        {
+            "A": """
+            internal - - - 1 0 - 1.0
+            send - - B 2 0 - 2.0
+            internal - - - 3 0 - 1.0
+            receive B 4 - 5 0 B:4:2.4 3.4
+        """,
+            "B": """
+            internal - - - 1 0 - 0.1
+            internal - - - 2 0 - 0.2
+            receive A 2 - 3 0 A:2:2.0 2.3
+            send - - A 4 0 - 2.4
+        """,
+            "headers": {"": {"clock": "vector", "process": "die", "world": "real"}},
+        },
+        violations=[
+            (
+                "vector-back",
+                "A:2",
+                5,
+                "entry A at least 2, its value at the event before",
+                "A: 1",
+                "A:1 A:2",
+            ),
+        ],
+    ),
 }
 
 

@@ -208,6 +208,10 @@ def test_an_event_without_a_clock_or_a_file_is_described_without(tmp_path: Path)
     bare = driftlab.History(history.trace.replace(files=()))
     assert [list(each.witness) for each in bare.check().violations] == [["A:0 event", "A:1 event"]]
     assert [(each.file, each.line) for each in bare.check().violations] == [(None, None)]
+    some = table(tmp_path, "process clock vector", 'A - {"A":2}\nA - {"A":1}\nB 1 {"B":1}')
+    assert [list(each.witness) for each in some.check().violations] == [
+        ["A:0 event (log.csv:2)", "A:1 event (log.csv:3)"],
+    ]
 
 
 @pytest.mark.parametrize(("count", "more"), [(10, ""), (11, " and 1 more")])
@@ -407,6 +411,16 @@ def test_a_send_to_every_peer_is_one_to_each_of_them(tmp_path: Path) -> None:
             ("send-to-all", "A:0", 2, "reaches B and C",
              "never reached B, though a later message did", "A:0 A:1"),
         ]  # fmt: skip
+
+
+def test_sends_to_every_peer_are_to_peers_and_arrive(tmp_path: Path) -> None:
+    history = journals(tmp_path, **GOOD)
+    target = history.trace.columns.target
+    assert target is not None
+    columns = history.trace.columns._replace(target=np.where(target < -2, EVERY_PEER, target))
+    verdict = driftlab.History(history.trace.replace(columns=columns, sets=())).check()
+    assert reported(verdict) == []
+    assert (verdict.in_flight, verdict.unknown, verdict.messages) == (0, 0, 4)
 
 
 def test_entries_of_no_process_are_left_out_of_a_table_of_timestamps() -> None:
