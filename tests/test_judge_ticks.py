@@ -31,9 +31,7 @@ def sent(*targets: str) -> str:
 IDLE = "internal - - - 1 0 -"
 
 CASES = {
-    "a good run": Case(
-        GOOD,
-    ),
+    "a good run": Case(GOOD),
     "a tick that fits nowhere": Case(
         edit(GOOD, "A", ("send - - B,C", "tick=500 due=2000000000 send - - B,C")),
         violations=[
@@ -51,27 +49,15 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "process-order",
-                "A:2",
-                4,
-                "tick 2 below tick 1, which is in line 5",
-                "above it, in line 4",
-                "A:1 A:2",
-            ),
+            ("process-order", "A:2", 4, "tick 2 below tick 1, which is in line 5",
+             "above it, in line 4", "A:1 A:2"),
         ],
     ),
     "a tick that begins after the next one": Case(
         edit(GOOD, "B", ("internal - - - 2", "late=1000000001 internal - - - 2")),
         violations=[
-            (
-                "process-order",
-                "B:1",
-                4,
-                "begun before tick 2, which began at 2000000000 ns",
-                "begun at 2000000001 ns",
-                "B:1 B:2",
-            ),
+            ("process-order", "B:1", 4, "begun before tick 2, which began at 2000000000 ns",
+             "begun at 2000000001 ns", "B:1 B:2"),
         ],
     ),
     "a tick that begins with the next one": Case(
@@ -381,14 +367,8 @@ CASES = {
     "37 messages to one of two peers": Case(
         {"A": sent(*"B" * 37), "B": IDLE, "C": IDLE, "ended": "ABC"},
         violations=[
-            (
-                "peer-choice",
-                "A:36",
-                39,
-                "about 18 of 37 messages sent to one peer to each of 2 peers",
-                "37 to B",
-                "A:0 A:36",
-            ),
+            ("peer-choice", "A:36", 39,
+             "about 18 of 37 messages sent to one peer to each of 2 peers", "37 to B", "A:0 A:36"),
         ],
         in_flight=37,
     ),
@@ -399,14 +379,8 @@ CASES = {
     "none to one of three peers": Case(
         {"D": IDLE, "A": sent(*"BC" * 50), "B": IDLE, "C": IDLE},
         violations=[
-            (
-                "peer-choice",
-                "A:99",
-                102,
-                "about 33 of 100 messages sent to one peer to each of 3 peers",
-                "0 to D",
-                "A:0 A:99",
-            ),
+            ("peer-choice", "A:99", 102,
+             "about 33 of 100 messages sent to one peer to each of 3 peers", "0 to D", "A:0 A:99"),
         ],
         in_flight=100,
     ),
@@ -421,14 +395,8 @@ CASES = {
     "a message to itself": Case(
         {"C": IDLE, "B": sent("A", "B", "A"), "A": IDLE},
         violations=[
-            (
-                "peer-choice",
-                "B:1",
-                4,
-                "a message to a peer",
-                "a message to B, which is not a peer",
-                "B:1",
-            ),
+            ("peer-choice", "B:1", 4, "a message to a peer", "a message to B, which is not a peer",
+             "B:1"),
         ],
         in_flight=3,
     ),
@@ -497,14 +465,8 @@ CASES = {
     "all but one of 44 messages to one of two peers": Case(
         {"A": sent("C", *"B" * 43), "B": IDLE, "C": IDLE},
         violations=[
-            (
-                "peer-choice",
-                "A:43",
-                46,
-                "about 22 of 44 messages sent to one peer to each of 2 peers",
-                "43 to B",
-                "A:0 A:43",
-            ),
+            ("peer-choice", "A:43", 46,
+             "about 22 of 44 messages sent to one peer to each of 2 peers", "43 to B", "A:0 A:43"),
         ],
         in_flight=44,
     ),
@@ -515,14 +477,8 @@ CASES = {
     "all but one of 29 messages to one of three peers": Case(
         {"A": sent("C", *"B" * 28), "B": IDLE, "C": IDLE, "D": IDLE},
         violations=[
-            (
-                "peer-choice",
-                "A:28",
-                31,
-                "about 10 of 29 messages sent to one peer to each of 3 peers",
-                "28 to B",
-                "A:0 A:28",
-            ),
+            ("peer-choice", "A:28", 31,
+             "about 10 of 29 messages sent to one peer to each of 3 peers", "28 to B", "A:0 A:28"),
         ],
         in_flight=29,
     ),
@@ -570,7 +526,7 @@ CASES = {
             ("queue", "C:2", ARRIVALS_MISSING),
         ],
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
