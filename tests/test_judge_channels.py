@@ -1152,6 +1152,43 @@ CASES = {
             ("from-nowhere", "B:0", SEND_UNKNOWN),
         ],
     ),
+    "sent before the first tick of a log": Case(
+        {
+            **REAL,
+            "A": """
+            tick=5 internal - - - 6 0 -
+            tick=6 internal - - - 7 0 -
+        """,
+            "B": """
+            internal - - - 1 0 -
+            receive A 3 - 4 0 A:3
+        """,
+        },
+        unknown=[
+            ("process-order", "A:0", TICKS_MISSING),
+            ("lamport-step", "A:0", STEP_UNKNOWN),
+            ("from-nowhere", "B:1", SEND_UNKNOWN),
+            ("queue", "A:0", ARRIVALS_MISSING),
+        ],
+    ),
+    "found out of order by the first event, taken in order": Case(
+        {
+            **REAL,
+            "A": """
+            send - - B 1 0 -
+            send - - B 2 0 -
+        """,
+            "B": """
+            receive A 1 - 2 1 A:2,A:1
+            receive A 2 - 3 0 -
+        """,
+        },
+        violations=[
+            ("inbox-order", "B:1", 4,
+             "taken before the message from A with clock 1, which was found later",
+             "taken after it", "A:1 B:1"),
+        ],
+    ),
 }  # fmt: skip
 
 

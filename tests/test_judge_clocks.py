@@ -37,6 +37,15 @@ EARLY = {
         """,
 }
 
+LATE_SEND = """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        internal - - - 4 0 -
+        send - - B 5 0 -
+        send - - B 6 0 -
+    """
+
 CASES = {
     "a clock not above the event before": Case(
         edit(GOOD, "B", ("internal - - - 2 0", "internal - - - 1 0")),
@@ -799,6 +808,71 @@ CASES = {
              "A:1 A:2"),
         ],
         in_flight=2,
+    ),
+    "a gap before an event without a clock": Case(
+        Csv(
+            "process clock tick",
+            """
+        A 1 0
+        A - 4
+        A 5 5
+    """,
+        ),
+        unknown=[
+            ("process-order", "A:1", TICKS_MISSING),
+        ],
+        in_flight=None,
+    ),
+    "a clock after one without, beside two that have one": Case(
+        Csv(
+            "process clock",
+            """
+        A 4
+        A 9
+        A -
+        A 8
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:3", 5, "clock above 9, the clock of the event before", "clock 8",
+             "A:1 A:3"),
+            ("lamport-step", "A:1", 3, "clock 4 + 1 = 5", "clock 9", "A:0 A:1"),
+        ],
+        in_flight=None,
+    ),
+    "a message under a wrong name, and a receiver that took over the right clock": Case(
+        {
+            **REAL,
+            "A": LATE_SEND,
+            "B": """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        internal - - - 4 0 -
+        receive A 1 - 6 0 A:1
+        receive A 6 - 7 0 A:6
+    """,
+        },
+        violations=[
+            ("stamp", "B:4", 7, "stamp 5, the clock of the send", "stamp 1", "A:4 B:4"),
+        ],
+    ),
+    "a message under a wrong name, and a receiver that took over the wrong clock": Case(
+        {
+            **REAL,
+            "A": LATE_SEND,
+            "B": """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        internal - - - 4 0 -
+        receive A 8 - 9 0 A:8
+        receive A 6 - 10 0 A:6
+    """,
+        },
+        violations=[
+            ("stamp", "B:4", 7, "stamp 5, the clock of the send", "stamp 8", "A:4 B:4"),
+        ],
     ),
 }  # fmt: skip
 

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.small_logs import ARRIVALS_MISSING, GOOD, STEP_UNKNOWN, TICKS_MISSING, Case, Csv, edit
+from tests.small_logs import (
+    ARRIVALS_MISSING,
+    GOOD,
+    SECOND,
+    STEP_UNKNOWN,
+    TICKS_MISSING,
+    Case,
+    Csv,
+    edit,
+)
 
 
 def internal(*words: str) -> str:
@@ -29,6 +38,15 @@ def sent(*targets: str) -> str:
 
 
 IDLE = "internal - - - 1 0 -"
+
+
+def begun_after_phase(*late_ns: int) -> dict[str, Any]:
+    """Return a real machine whose first tick is due after half a second, and its lateness."""
+    words = (
+        f"due={number * SECOND + SECOND // 2} late={late}" for number, late in enumerate(late_ns)
+    )
+    return {"A": internal(*words), "headers": {"": {"world": "real", "phase_ns": SECOND // 2}}}
+
 
 CASES = {
     "a good run": Case(GOOD),
@@ -525,6 +543,70 @@ CASES = {
             ("lamport-step", "C:2", STEP_UNKNOWN),
             ("queue", "C:2", ARRIVALS_MISSING),
         ],
+    ),
+    "due late and begun early": Case(
+        edit(GOOD, "C", ("internal - - - 3", "due=2000000009 late=-3 internal - - - 3")),
+        violations=[
+            ("due", "C:2", 5, "tick 2 due at 2000000000 ns", "due at 2000000009 ns", "C:2"),
+        ],
+    ),
+    "a tick above the one before it in the log, and begun after the next": Case(
+        {
+            **GOOD,
+            "A": """
+        internal - - - 1 0 -
+        tick=2 late=1500000000 send - - B,C 3 0 -
+        tick=1 send - - B 2 0 -
+        receive C 2 - 4 0 C:2
+    """,
+            **REAL,
+        },
+        violations=[
+            ("process-order", "A:2", 4, "tick 2 below tick 1, which is in line 5",
+             "above it, in line 4", "A:1 A:2"),
+        ],
+    ),
+    "lateness after a phase that grows by one hundredth of the time": Case(
+        begun_after_phase(*[0] * 6, 70_000_000, 70_000_000),
+    ),
+    "lateness after a phase that grows by more": Case(
+        begun_after_phase(*[0] * 6, 75_000_000, 75_000_000),
+        violations=[
+            ("pacing", "A:7", 10, "1 ticks/s", "0.9894 ticks/s", "A:0 A:7"),
+        ],
+    ),
+    "lateness of two of the last three ticks": Case(
+        {**REAL, "A": begun(*[0] * 10, 200_000_000, 200_000_000)},
+        violations=[
+            ("pacing", "A:11", 14, "1 ticks/s", "0.9821 ticks/s", "A:0 A:11"),
+        ],
+    ),
+    "lateness of one of the last three ticks": Case(
+        {**REAL, "A": begun(*[0] * 11, 300_000_000)},
+    ),
+    "lateness that grows over a gap": Case(
+        {
+            **REAL,
+            "A": internal(
+                "", "", "", "", "", "", "tick=10 late=900000000", "tick=11 late=900000000"
+            ),
+        },
+        violations=[
+            ("pacing", "A:7", 10, "1 ticks/s", "0.9244 ticks/s", "A:0 A:7"),
+        ],
+        unknown=[
+            ("process-order", "A:6", TICKS_MISSING),
+            ("lamport-step", "A:6", STEP_UNKNOWN),
+            ("queue", "A:6", ARRIVALS_MISSING),
+        ],
+    ),
+    "a message of the first machine to itself": Case(
+        {"A": sent("B", "A"), "B": IDLE, "C": IDLE},
+        violations=[
+            ("peer-choice", "A:1", 4, "a message to a peer", "a message to A, which is not a peer",
+             "A:1"),
+        ],
+        in_flight=2,
     ),
 }  # fmt: skip
 

@@ -488,6 +488,58 @@ CASES = {
              "A:1 A:2"),
         ],
     ),
+    "an entry that was heard of, and is forgotten in part": Case(
+        {
+            "A": """
+            internal - - - 1 0 - 1.0
+            internal - - - 2 0 - 2.0
+            send - - B 3 0 - 3.0
+        """,
+            "B": """
+            internal - - - 1 0 - 0.1
+            internal - - - 2 0 - 0.2
+            receive A 3 - 4 0 A:3:3.0 3.3
+            internal - - - 5 0 - 2.4
+        """,
+            "headers": {"": {"clock": "vector", "process": "die", "world": "real"}},
+        },
+        violations=[
+            ("vector-back", "B:3", 6, "entry A at least 3, its value at the event before", "A: 2",
+             "B:2 B:3"),
+        ],
+    ),
+    "a send wrong in one entry, and its receive in another": Case(
+        vectors(
+            ("2 0 - 2.0.0", "2 0 - 2.0.6"),
+            ("2.3.0", "0.3.0"),
+            ("2.4.0", "0.4.0"),
+            ("2.5.0", "0.5.0"),
+        ),
+        violations=[
+            ("vector-merge", "B:2", 5, "entry A at least 2, which the message carried", "A: 0",
+             "B:1 A:1 B:2"),
+            ("vector-ahead", "A:1", 4, "entry C at most 0, the most that was known here", "C: 6",
+             "A:0 A:1"),
+        ],
+    ),
+    "an own entry that goes back at the second event of a log that may begin anywhere": Case(
+        Csv(
+            VECTORS,
+            """
+        A {"A":5}
+        A {"A":2}
+        A {"A":3}
+    """,
+        ),
+        violations=[
+            ("vector-back", "A:1", 3, "entry A at least 5, its value at the event before", "A: 2",
+             "A:0 A:1"),
+        ],
+        unknown=[
+            ("vector-own", "A:0", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 import driftlab
 from driftlab.api.check import NothingJudgedError, judge_path
 from driftlab.cli.main import main
+from driftlab.history.trace import ProcessInfo
 from driftlab.judge.checker import RULES, NoSuchRuleError, Unknown, Violation, chosen_rules
 from driftlab.judge.context import is_stamped, own_entries, timestamp_table
 from driftlab.model.columns import EVERY_PEER, NO_TARGET, SET_FIRST, Timestamps
@@ -22,6 +23,7 @@ from tests.small_logs import (
     journals,
     reported,
     table,
+    undecided,
     verdict_on,
 )
 
@@ -431,3 +433,36 @@ def test_entries_of_no_process_are_left_out_of_a_table_of_timestamps() -> None:
     assert is_stamped(held).tolist() == [True, False, True]
     own = own_entries(held, np.array([0, 1, 2]), np.array([0, 0, 1]))
     assert own.tolist() == [7, 0, 4]
+
+
+WHOLE = ProcessInfo(ended=True, from_start=True)
+
+
+def test_identifiers_in_whole_logs_are_from_nowhere_if_no_send_has_them(tmp_path: Path) -> None:
+    """Logs that say that they are whole, as only ours do, and messages that have identifiers."""
+    columns, events = "process kind sent received", "A send m1 -\nB receive - m2\nB receive - m1"
+    log = table(tmp_path, columns, events)
+    whole = driftlab.History(log.trace.replace(process_info=[WHOLE] * 2)).check()
+    assert [tuple(each) for each in reported(whole)] == [
+        ("from-nowhere", "B:0", 3, "a send by some process to B of message 1", "no such send",
+         "B:0"),
+    ]  # fmt: skip
+    open_log = [WHOLE._replace(ended=False), WHOLE]
+    verdict = driftlab.History(log.trace.replace(process_info=open_log)).check()
+    assert [each[:2] for each in undecided(verdict)] == [("from-nowhere", "B:0")]
+    assert verdict.holds
+
+
+@pytest.mark.parametrize(("ended", "holds"), [("AB", False), ("B", True), ("A", False)])
+def test_an_identifier_of_a_known_sender_depends_on_the_log_of_that_sender(
+    ended: str, holds: bool, tmp_path: Path
+) -> None:
+    columns = "process kind sender sent received"
+    events = "A send - m1 -\nB receive A - m2\nB receive A - m1"
+    log = table(tmp_path, columns, events)
+    whole = [WHOLE._replace(ended=name in ended) for name in "AB"]
+    verdict = driftlab.History(log.trace.replace(process_info=whole)).check()
+    found = [each[1:] for each in reported(verdict)]
+    expected = ("B:0", 3, "a send by A to B of message 1", "no such send", "B:0")
+    assert found == ([] if holds else [expected])
+    assert [each[:2] for each in undecided(verdict)] == ([("from-nowhere", "B:0")] if holds else [])
