@@ -874,6 +874,43 @@ CASES = {
             ("stamp", "B:4", 7, "stamp 5, the clock of the send", "stamp 8", "A:4 B:4"),
         ],
     ),
+    "the first message of all, received under another name than it was found under": Case(
+        {
+            **REAL,
+            "A": """
+            send - - B 1 0 -
+            internal - - - 2 0 -
+        """,
+            "B": """
+            internal - - - 1 0 -
+            receive A 7777 - 2 0 A:1
+        """,
+        },
+        violations=[
+            ("stamp", "B:1", 4, "stamp 1 from A, as it was found", "stamp 7777 from A", "A:0 B:1"),
+        ],
+    ),
+    "a wrong clock before a gap": Case(
+        Csv(
+            "process clock tick",
+            """
+        A 1 0
+        A 9 1
+        A 3 5
+        A 4 6
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:2", 4, "clock above 9, the clock of the event before", "clock 3",
+             "A:1 A:2"),
+            ("lamport-step", "A:1", 3, "clock 1 + 1 = 2", "clock 9", "A:0 A:1"),
+        ],
+        unknown=[
+            ("process-order", "A:2", TICKS_MISSING),
+            ("lamport-step", "A:2", STEP_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
 }  # fmt: skip
 
 

@@ -682,6 +682,20 @@ CASES = {
         ],
         in_flight=2,
     ),
+    "a message taken that was never found, and never sent": Case(
+        {
+            **WAITING,
+            "B": """
+        internal - - - 1 0 -
+        receive A 99 - 100 0 -
+        internal - - - 101 0 -
+    """,
+            "A": "internal - - - 1 0 -",
+        },
+        violations=[
+            ("from-nowhere", "B:1", 4, "a send by A to B with clock 99", "no such send", "B:1"),
+        ],
+    ),
 }  # fmt: skip
 
 

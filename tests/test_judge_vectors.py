@@ -540,6 +540,13 @@ CASES = {
         ],
         in_flight=None,
     ),
+    "a matrix wrong in its own row and in another": Case(
+        matrices(("4.5/2.5", "4.4/0.4")),
+        violations=[
+            ("vector-merge", "A:3", 6, "entry B at least 5, which the message carried", "B: 4",
+             "A:2 B:4 A:3"),
+        ],
+    ),
 }  # fmt: skip
 
 

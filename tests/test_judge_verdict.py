@@ -453,6 +453,25 @@ def test_identifiers_in_whole_logs_are_from_nowhere_if_no_send_has_them(tmp_path
     assert verdict.holds
 
 
+def test_a_receive_without_an_identifier_may_be_of_any_message(tmp_path: Path) -> None:
+    events = "A send m1 -\nB receive - -\nB receive - m1"
+    log = table(tmp_path, "process kind sent received", events)
+    verdict = driftlab.History(log.trace.replace(process_info=[WHOLE] * 2)).check()
+    assert [each[:2] for each in undecided(verdict)] == [("from-nowhere", "B:0")]
+    assert verdict.holds
+
+
+def test_only_processes_that_are_the_die_have_to_share_their_messages_out(tmp_path: Path) -> None:
+    sends = "\n".join(f"send - - A {number} 0 -" for number in range(1, 61))
+    idle = "internal - - - 1 0 -"
+    history = journals(tmp_path, A=idle, B=sends, C=idle)
+    assert history.check().counts["peer-choice"] == 1
+    die, other, _ = history.trace.process_info
+    mixed = [die, other._replace(process="mine.py:Mine"), die]
+    verdict = driftlab.History(history.trace.replace(process_info=mixed)).check()
+    assert verdict.counts["peer-choice"] == 0
+
+
 @pytest.mark.parametrize(("ended", "holds"), [("AB", False), ("B", True), ("A", False)])
 def test_an_identifier_of_a_known_sender_depends_on_the_log_of_that_sender(
     ended: str, holds: bool, tmp_path: Path
