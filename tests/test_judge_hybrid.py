@@ -330,6 +330,26 @@ CASES = {
         ],
         in_flight=None,
     ),
+    "a last event that is wrong, before a first one that is, and its message": Case(
+        {
+            "A": """
+            time=5000000000 internal - - - 1 0 - 5000000000.0
+            time=6000000000 send - - B 2 0 - 9000000000.0
+        """,
+            "B": """
+            internal - - - 1 0 - 7.0
+            internal - - - 2 0 - 1000000000.0
+            receive A 2 - 3 0 A:2:6000000000.0 6000000000.1
+            internal - - - 4 0 - 6000000000.2
+        """,
+            "headers": {"": {"clock": "hybrid", "process": "die", "world": "real"}},
+        },
+        violations=[
+            ("hybrid-bound", "A:1", 4, "(6000000000, 0), from its physical time", "(9000000000, 0)",
+             "A:0 A:1"),
+            ("hybrid-bound", "B:0", 3, "(0, 0), from its physical time", "(7, 0)", "B:0"),
+        ],
+    ),
 }  # fmt: skip
 
 

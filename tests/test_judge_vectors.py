@@ -547,6 +547,44 @@ CASES = {
              "A:2 B:4 A:3"),
         ],
     ),
+    "an event after one without a timestamp": Case(
+        Csv(
+            VECTORS,
+            """
+        A {"A":1}
+        A -
+        A {"A":5}
+        A {"A":6}
+    """,
+        ),
+        unknown=[
+            ("vector-own", "A:1", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
+    "matrices of three, wrong in the last entry of another's row": Case(
+        {
+            "A": """
+            internal - - - 1 0 - 1.0.0/0.0.0/0.0.0
+            internal - - - 2 0 - 2.0.0/0.0.0/0.0.0
+        """,
+            "B": """
+            internal - - - 1 0 - 0.0.0/0.1.0/0.0.0
+            internal - - - 2 0 - 0.0.0/0.2.0/0.0.0
+            internal - - - 3 0 - 0.0.0/0.3.0/0.0.4
+        """,
+            "C": """
+            internal - - - 1 0 - 0.0.0/0.0.0/0.0.1
+            internal - - - 2 0 - 0.0.0/0.0.0/0.0.2
+            internal - - - 3 0 - 0.5.0/0.0.0/0.0.3
+        """,
+            "headers": {"": {"clock": "matrix", "process": "die", "world": "real"}},
+        },
+        violations=[
+            ("matrix-merge", "B:2", 5, "row C, entry C: 0", "row C, entry C: 4", "B:1 B:2"),
+            ("matrix-merge", "C:2", 5, "row A, entry B: 0", "row A, entry B: 5", "C:1 C:2"),
+        ],
+    ),
 }  # fmt: skip
 
 
