@@ -1189,6 +1189,25 @@ CASES = {
              "taken after it", "A:1 B:1"),
         ],
     ),
+    "sent in a tick that begins with the next, for real": Case(
+        {
+            **REAL,
+            "A": """
+            internal - - - 1 0 -
+            internal - - - 2 0 -
+            late=1000000000 send - - B 3 0 -
+            internal - - - 4 0 -
+        """,
+            "B": """
+            receive A 3 - 4 0 A:3
+            internal - - - 5 0 -
+        """,
+        },
+        violations=[
+            ("before-sent", "B:0", 3, "a tick after 3000000000 ns, when the message was sent",
+             "a tick at 0 ns", "A:2 B:0"),
+        ],
+    ),
 }  # fmt: skip
 
 

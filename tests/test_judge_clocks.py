@@ -911,6 +911,18 @@ CASES = {
         ],
         in_flight=None,
     ),
+    "a receive without a clock of messages that imply vectors": Case(
+        Csv(
+            "process lamport vector",
+            """
+        A 1 {"A":1}
+        B 7 {"B":1}
+        C - {"A":1,"B":1,"C":1}
+        C 9 {"A":1,"B":1,"C":2}
+    """,
+        ),
+        in_flight=None,
+    ),
 }  # fmt: skip
 
 
