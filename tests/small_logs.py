@@ -98,7 +98,8 @@ def journals(
     events: of each machine one event a line: kind, sender, stamp, targets, clock,
     queue, found, then a timestamp if the run has a further clock. `tick=7`,
     `due=`, `late=` and `time=` (ns) before the kind set those, else they follow
-    from the line. A line that begins with `#` is written as it stands.
+    from the line. A line that begins with `%` is
+    written as it is, and cannot be read.
     ended: the machines whose journals are complete. lost: a channel that broke,
     as the machine that says so and its peer.
     headers: what the header of a machine says otherwise.
@@ -135,7 +136,7 @@ def _ticks(lines: list[str]) -> int:
 
 
 def _journal_line(number: int, text: str, rate: float) -> str:
-    if text.startswith("#"):
+    if text.startswith("%"):
         return text
     words = text.split()
     named = dict(word.split("=") for word in words if "=" in word)

@@ -85,7 +85,7 @@ def test_what_cannot_be_used_gets_one_line_and_status_2(
     assert done.stderr.count("\n") == 1
 
 
-def test_the_unreadable_is_told_to_scripts_too(tmp_path: Path) -> None:
+def test_scripts_get_the_reason_why_nothing_could_be_read(tmp_path: Path) -> None:
     status, document = checked(tmp_path)
     assert status == 2
     assert document["verdict"] == "unreadable"
@@ -157,7 +157,7 @@ def test_a_students_log_is_judged_through_a_pattern(tmp_path: Path) -> None:
 
 
 def test_receives_that_name_no_message_leave_their_step_unknown(tmp_path: Path) -> None:
-    """The notes' own log: system time, queue length, clock, and no sender."""
+    """The log that the assignment asks for: system time, queue length, clock, and no sender."""
     log = tmp_path / "log.csv"
     log.write_text("host,kind,clock,queue\nA,send,1,0\nB,internal,1,0\nB,receive,3,0\nB,send,4,0\n")
     status, document = checked(log)

@@ -55,7 +55,7 @@ def test_the_machines_that_are_judged_use_nothing_of_what_judges_them() -> None:
 
 
 # Seen where the message was received, or not: by another machine than the wrong one.
-TOLD_AT_OTHERS = {"stamps-before", "loses-rest"}
+REPORTED_AT_OTHERS = {"stamps-before", "loses-rest"}
 
 
 def broken(history: driftlab.History) -> set[str]:
@@ -88,10 +88,10 @@ def test_a_fault_of_one_machine_is_named_at_that_machine(fault: str, tmp_path: P
     if fault == "stamps-before":  # the slowest machine's stamps do no harm: all are below
         rule = "stamp"
     assert {name for name, count in verdict.counts.items() if count} == {rule}
-    for each in verdict.violations:  # it is the machine itself, or who sent what is told of
+    for each in verdict.violations:  # it is the machine itself, or the sender of the message
         senders = {event.split(":")[0] for event in each.witness}
         assert wrong in senders | {each.process, each.expected[0]}, each
-        assert fault in TOLD_AT_OTHERS or each.process == wrong, each
+        assert fault in REPORTED_AT_OTHERS or each.process == wrong, each
 
 
 def test_every_rule_is_violated_by_some_fault() -> None:
@@ -397,8 +397,8 @@ def vector_log(tmp_path: Path, edit: Callable[[list[tuple[str, dict[str, int]]]]
 
 def cycle(records: list[tuple[str, dict[str, int]]]) -> None:
     """Each of two events knows of the other."""
-    told = [("a", 1, 0), ("b", 0, 1), ("a", 2, 2), ("b", 2, 2), ("a", 3, 2)]
-    records[:] = [(name, {"a": a, "b": b, "c": 0}) for name, a, b in told]
+    records_of_both = [("a", 1, 0), ("b", 0, 1), ("a", 2, 2), ("b", 2, 2), ("a", 3, 2)]
+    records[:] = [(name, {"a": a, "b": b, "c": 0}) for name, a, b in records_of_both]
 
 
 @pytest.mark.parametrize(

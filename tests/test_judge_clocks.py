@@ -37,70 +37,49 @@ EARLY = {
         """,
 }
 
+LATE_SEND = """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        internal - - - 4 0 -
+        send - - B 5 0 -
+        send - - B 6 0 -
+    """
+
 CASES = {
     "a clock not above the event before": Case(
         edit(GOOD, "B", ("internal - - - 2 0", "internal - - - 1 0")),
         violations=[
-            (
-                "clock-condition",
-                "B:1",
-                4,
-                "clock above 1, the clock of the event before",
-                "clock 1",
-                "B:0 B:1",
-            ),
+            ("clock-condition", "B:1", 4, "clock above 1, the clock of the event before", "clock 1",
+             "B:0 B:1"),
         ],
     ),
     "a clock not below the event after": Case(
         edit(GOOD, "B", ("internal - - - 2 0", "internal - - - 3 0")),
         violations=[
-            (
-                "clock-condition",
-                "B:1",
-                4,
-                "clock below 3, the clock of the event after",
-                "clock 3",
-                "B:1 B:2",
-            ),
+            ("clock-condition", "B:1", 4, "clock below 3, the clock of the event after", "clock 3",
+             "B:1 B:2"),
         ],
     ),
     "a clock far too great, and all later ones right": Case(
         edit(GOOD, "C", ("internal - - - 3 0", "internal - - - 900 0")),
         violations=[
-            (
-                "clock-condition",
-                "C:2",
-                5,
-                "clock below 4, the clock of the event after",
-                "clock 900",
-                "C:2 C:3",
-            ),
+            ("clock-condition", "C:2", 5, "clock below 4, the clock of the event after",
+             "clock 900", "C:2 C:3"),
         ],
     ),
     "a receive not above its send": Case(
         edit(GOOD, "B", ("receive A 2 - 3", "receive A 2 - 2")),
         violations=[
-            (
-                "clock-condition",
-                "B:2",
-                5,
-                "clock above 2, the clock of the send",
-                "clock 2",
-                "A:1 B:2",
-            ),
+            ("clock-condition", "B:2", 5, "clock above 2, the clock of the send", "clock 2",
+             "A:1 B:2"),
         ],
     ),
     "a last receive not above its send": Case(
         edit(GOOD, "C", ("receive A 3 - 4", "receive A 3 - 3")),
         violations=[
-            (
-                "clock-condition",
-                "C:3",
-                6,
-                "clock above 3, the clock of the send",
-                "clock 3",
-                "A:2 C:3",
-            ),
+            ("clock-condition", "C:3", 6, "clock above 3, the clock of the send", "clock 3",
+             "A:2 C:3"),
         ],
     ),
     "a clock that stands beside events without one": Case(
@@ -119,36 +98,18 @@ CASES = {
     """,
         ),
         violations=[
-            (
-                "clock-condition",
-                "A:4",
-                6,
-                "clock above 5, the clock of the event before",
-                "clock 5",
-                "A:0 A:4",
-            ),
-            (
-                "clock-condition",
-                "B:2",
-                10,
-                "clock above 6, the clock of the event before",
-                "clock 6",
-                "B:1 B:2",
-            ),
+            ("clock-condition", "A:4", 6, "clock above 5, the clock of the event before", "clock 5",
+             "A:0 A:4"),
+            ("clock-condition", "B:2", 10, "clock above 6, the clock of the event before",
+             "clock 6", "B:1 B:2"),
         ],
         in_flight=None,
     ),
     "a clock after many without one": Case(
         Csv("process clock", "\n".join(["B 3", "A 9", *["A -"] * 20, "A 8"])),
         violations=[
-            (
-                "clock-condition",
-                "A:21",
-                24,
-                "clock above 9, the clock of the event before",
-                "clock 8",
-                "A:0 A:21",
-            ),
+            ("clock-condition", "A:21", 24, "clock above 9, the clock of the event before",
+             "clock 8", "A:0 A:21"),
         ],
         in_flight=None,
     ),
@@ -163,14 +124,8 @@ CASES = {
     """,
         ),
         violations=[
-            (
-                "clock-condition",
-                "C:0",
-                4,
-                "clock above 7, the clock of the send",
-                "clock 3",
-                "B:0 C:0",
-            ),
+            ("clock-condition", "C:0", 4, "clock above 7, the clock of the send", "clock 3",
+             "B:0 C:0"),
             ("lamport-step", "C:1", 5, "clock 3 + 1 = 4", "clock 8", "C:0 C:1"),
         ],
         in_flight=None,
@@ -186,14 +141,8 @@ CASES = {
     """,
         ),
         violations=[
-            (
-                "clock-condition",
-                "C:0",
-                4,
-                "clock above 7, the clock of the send",
-                "clock 5",
-                "A:0 C:0",
-            ),
+            ("clock-condition", "C:0", 4, "clock above 7, the clock of the send", "clock 5",
+             "A:0 C:0"),
         ],
         in_flight=None,
     ),
@@ -257,14 +206,8 @@ CASES = {
         """
         },
         violations=[
-            (
-                "clock-condition",
-                "A:0",
-                3,
-                "clock below 2, the clock of the event after",
-                "clock 2",
-                "A:0 A:1",
-            ),
+            ("clock-condition", "A:0", 3, "clock below 2, the clock of the event after", "clock 2",
+             "A:0 A:1"),
         ],
     ),
     "a receive that adds two to the stamp": Case(
@@ -310,14 +253,8 @@ CASES = {
     """,
         ),
         violations=[
-            (
-                "clock-condition",
-                "A:1",
-                3,
-                "clock above 9, the clock of the event before",
-                "clock 5",
-                "A:0 A:1",
-            ),
+            ("clock-condition", "A:1", 3, "clock above 9, the clock of the event before", "clock 5",
+             "A:0 A:1"),
         ],
         in_flight=None,
     ),
@@ -378,14 +315,8 @@ CASES = {
     "an isolated error in the middle": Case(
         edit(GOOD, "C", ("send - - A 2", "send - - A 2"), ("internal - - - 3", "internal - - - 2")),
         violations=[
-            (
-                "clock-condition",
-                "C:2",
-                5,
-                "clock above 2, the clock of the event before",
-                "clock 2",
-                "C:1 C:2",
-            ),
+            ("clock-condition", "C:2", 5, "clock above 2, the clock of the event before", "clock 2",
+             "C:1 C:2"),
         ],
     ),
     "an isolated error in the clock of a send": Case(
@@ -404,14 +335,8 @@ CASES = {
         """,
         },
         violations=[
-            (
-                "clock-condition",
-                "A:1",
-                4,
-                "clock below 3, the clock of the event after",
-                "clock 40",
-                "A:1 A:2",
-            ),
+            ("clock-condition", "A:1", 4, "clock below 3, the clock of the event after", "clock 40",
+             "A:1 A:2"),
         ],
     ),
     "an isolated error of one too many": Case(
@@ -430,14 +355,8 @@ CASES = {
         """,
         },
         violations=[
-            (
-                "clock-condition",
-                "A:1",
-                4,
-                "clock below 3, the clock of the event after",
-                "clock 3",
-                "A:1 A:2",
-            ),
+            ("clock-condition", "A:1", 4, "clock below 3, the clock of the event after", "clock 3",
+             "A:1 A:2"),
         ],
     ),
     "one step for each target": Case(
@@ -459,14 +378,8 @@ CASES = {
         """,
         },
         violations=[
-            (
-                "send-to-all",
-                "A:1",
-                4,
-                "one step, from 1 to 2, and one stamp, 2, to B and C",
-                "clock 3, stamps 2 at B:2, 3 at C:2",
-                "A:0 A:1 B:2 C:2",
-            ),
+            ("send-to-all", "A:1", 4, "one step, from 1 to 2, and one stamp, 2, to B and C",
+             "clock 3, stamps 2 at B:2, 3 at C:2", "A:0 A:1 B:2 C:2"),
         ],
     ),
     "one step for each target of the first event": Case(
@@ -485,14 +398,8 @@ CASES = {
         """,
         },
         violations=[
-            (
-                "send-to-all",
-                "A:0",
-                3,
-                "one step, from 0 to 1, and one stamp, 1, to B and C",
-                "clock 2, stamps 1 at B:1, 2 at C:1",
-                "A:0 B:1 C:1",
-            ),
+            ("send-to-all", "A:0", 3, "one step, from 0 to 1, and one stamp, 1, to B and C",
+             "clock 2, stamps 1 at B:1, 2 at C:1", "A:0 B:1 C:1"),
         ],
     ),
     "one step for each target, with identifiers of messages": Case(
@@ -508,14 +415,8 @@ CASES = {
     """,
         ),
         violations=[
-            (
-                "send-to-all",
-                "A:1",
-                3,
-                "one step, from 1 to 2, and one stamp, 2, to B and C",
-                "clock 3",
-                "A:0 A:1 B:1 C:1",
-            ),
+            ("send-to-all", "A:1", 3, "one step, from 1 to 2, and one stamp, 2, to B and C",
+             "clock 3", "A:0 A:1 B:1 C:1"),
         ],
     ),
     "three steps to three targets, nobody received": Case(
@@ -534,14 +435,8 @@ CASES = {
         violations=[
             ("lamport-step", "A:2", 4, "clock 4 + 1 = 5", "clock 6", "A:1 A:2"),
             ("lamport-step", "A:3", 5, "clock 6 + 1 = 7", "clock 8", "A:2 A:3"),
-            (
-                "send-to-all",
-                "A:1",
-                3,
-                "one step, from 1 to 2, and one stamp, 2, to B and C and D",
-                "clock 4",
-                "A:0 A:1",
-            ),
+            ("send-to-all", "A:1", 3, "one step, from 1 to 2, and one stamp, 2, to B and C and D",
+             "clock 4", "A:0 A:1"),
         ],
         in_flight=8,
     ),
@@ -591,30 +486,12 @@ CASES = {
     "stamps from before the count, that did no harm": Case(
         EARLY,
         violations=[
-            (
-                "stamp",
-                "B:2",
-                5,
-                "stamp 2, the clock of the send",
-                "stamp 1, the clock before the send",
-                "A:1 B:2",
-            ),
-            (
-                "stamp",
-                "B:3",
-                6,
-                "stamp 3, the clock of the send",
-                "stamp 2, the clock before the send",
-                "A:2 B:3",
-            ),
-            (
-                "stamp",
-                "B:4",
-                7,
-                "stamp 4, the clock of the send",
-                "stamp 3, the clock before the send",
-                "A:3 B:4",
-            ),
+            ("stamp", "B:2", 5, "stamp 2, the clock of the send",
+             "stamp 1, the clock before the send", "A:1 B:2"),
+            ("stamp", "B:3", 6, "stamp 3, the clock of the send",
+             "stamp 2, the clock before the send", "A:2 B:3"),
+            ("stamp", "B:4", 7, "stamp 4, the clock of the send",
+             "stamp 3, the clock before the send", "A:3 B:4"),
         ],
         remarks=["the messages of A carry its clock from before the send was counted"],
     ),
@@ -631,14 +508,8 @@ CASES = {
             **REAL,
         },
         violations=[
-            (
-                "clock-condition",
-                "B:0",
-                3,
-                "clock above 2, the clock of the send",
-                "clock 2; the message carried 1, the clock before the send",
-                "A:1 B:0",
-            ),
+            ("clock-condition", "B:0", 3, "clock above 2, the clock of the send",
+             "clock 2; the message carried 1, the clock before the send", "A:1 B:0"),
         ],
         remarks=["the messages of A carry its clock from before the send was counted"],
     ),
@@ -692,14 +563,8 @@ CASES = {
         """,
         },
         violations=[
-            (
-                "clock-condition",
-                "A:1",
-                4,
-                "clock below 3, the clock of the event after",
-                "clock 20",
-                "A:1 A:2",
-            ),
+            ("clock-condition", "A:1", 4, "clock below 3, the clock of the event after", "clock 20",
+             "A:1 A:2"),
         ],
         in_flight=2,
     ),
@@ -784,18 +649,281 @@ CASES = {
         },
         violations=[
             ("lamport-step", "A:1", 4, "clock 1 + 1 = 2", "clock 3", "A:0 A:1"),
-            (
-                "send-to-all",
-                "B:0",
-                3,
-                "one step, from 0 to 1, and one stamp, 1, to A and C",
-                "clock 2",
-                "B:0",
-            ),
+            ("send-to-all", "B:0", 3, "one step, from 0 to 1, and one stamp, 1, to A and C",
+             "clock 2", "B:0"),
         ],
         in_flight=2,
     ),
-}
+    "a clock not above that after a gap": Case(
+        Csv(
+            "process clock tick",
+            """
+        A 1 0
+        A 2 1
+        A 9 5
+        A 4 6
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:3", 5, "clock above 9, the clock of the event before", "clock 4",
+             "A:2 A:3"),
+        ],
+        unknown=[
+            ("process-order", "A:2", TICKS_MISSING),
+            ("lamport-step", "A:2", STEP_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
+    "a clock not above a wrong one, after a receive that names no message": Case(
+        Csv(
+            "process clock kind",
+            """
+        A 1 internal
+        A 3 internal
+        A 3 receive
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:2", 4, "clock above 3, the clock of the event before", "clock 3",
+             "A:1 A:2"),
+            ("lamport-step", "A:1", 3, "clock 1 + 1 = 2", "clock 3", "A:0 A:1"),
+        ],
+        unknown=[
+            ("lamport-step", "A:2", STEP_UNKNOWN),
+            ("from-nowhere", "A:2", SEND_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
+    "a clock that stands, and the next goes on as if it had not": Case(
+        Csv(
+            "process clock",
+            """
+        A 1
+        A 2
+        A 2
+        A 4
+        A 5
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:2", 4, "clock above 2, the clock of the event before", "clock 2",
+             "A:1 A:2"),
+        ],
+        in_flight=None,
+    ),
+    "a clock one too great, and the next goes on as if it were not": Case(
+        Csv(
+            "process clock",
+            """
+        A 1
+        A 2
+        A 4
+        A 4
+        A 5
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:2", 4, "clock below 4, the clock of the event after", "clock 4",
+             "A:2 A:3"),
+        ],
+        in_flight=None,
+    ),
+    "a first clock of a table one too great": Case(
+        Csv(
+            "process clock",
+            """
+        A 2
+        A 2
+        A 3
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:0", 2, "clock below 2, the clock of the event after", "clock 2",
+             "A:0 A:1"),
+        ],
+        in_flight=None,
+    ),
+    "a first clock of a table far too great": Case(
+        Csv(
+            "process clock",
+            """
+        A 9
+        A 2
+        A 3
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:0", 2, "clock below 2, the clock of the event after", "clock 9",
+             "A:0 A:1"),
+        ],
+        in_flight=None,
+    ),
+    "a first clock not above the message, and a next one that shows what it should be": Case(
+        Csv(
+            SENDS,
+            """
+        A 5 send - - B
+        B 5 receive A 5 -
+        B 7 internal - - -
+    """,
+        ),
+        violations=[
+            ("clock-condition", "B:0", 3, "clock above 5, the clock of the send", "clock 5",
+             "A:0 B:0"),
+        ],
+    ),
+    "a receive that names no message, and a clock after it that goes on from before": Case(
+        Csv(
+            "process clock kind",
+            """
+        A 1 internal
+        A 9 receive
+        A 3 internal
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:2", 4, "clock above 9, the clock of the event before", "clock 3",
+             "A:1 A:2"),
+        ],
+        unknown=[
+            ("lamport-step", "A:1", STEP_UNKNOWN),
+            ("from-nowhere", "A:1", SEND_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
+    "two steps to two targets, and the next goes on from one": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 internal - - -
+        A 3 send - - B,C
+        A 3 internal - - -
+        A 4 internal - - -
+        B 1 internal - - -
+        C 1 internal - - -
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:1", 3, "clock below 3, the clock of the event after", "clock 3",
+             "A:1 A:2"),
+        ],
+        in_flight=2,
+    ),
+    "a gap before an event without a clock": Case(
+        Csv(
+            "process clock tick",
+            """
+        A 1 0
+        A - 4
+        A 5 5
+    """,
+        ),
+        unknown=[
+            ("process-order", "A:1", TICKS_MISSING),
+        ],
+        in_flight=None,
+    ),
+    "a clock after one without, beside two that have one": Case(
+        Csv(
+            "process clock",
+            """
+        A 4
+        A 9
+        A -
+        A 8
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:3", 5, "clock above 9, the clock of the event before", "clock 8",
+             "A:1 A:3"),
+            ("lamport-step", "A:1", 3, "clock 4 + 1 = 5", "clock 9", "A:0 A:1"),
+        ],
+        in_flight=None,
+    ),
+    "a message under a wrong name, and a receiver that took over the right clock": Case(
+        {
+            **REAL,
+            "A": LATE_SEND,
+            "B": """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        internal - - - 4 0 -
+        receive A 1 - 6 0 A:1
+        receive A 6 - 7 0 A:6
+    """,
+        },
+        violations=[
+            ("stamp", "B:4", 7, "stamp 5, the clock of the send", "stamp 1", "A:4 B:4"),
+        ],
+    ),
+    "a message under a wrong name, and a receiver that took over the wrong clock": Case(
+        {
+            **REAL,
+            "A": LATE_SEND,
+            "B": """
+        internal - - - 1 0 -
+        internal - - - 2 0 -
+        internal - - - 3 0 -
+        internal - - - 4 0 -
+        receive A 8 - 9 0 A:8
+        receive A 6 - 10 0 A:6
+    """,
+        },
+        violations=[
+            ("stamp", "B:4", 7, "stamp 5, the clock of the send", "stamp 8", "A:4 B:4"),
+        ],
+    ),
+    "the first message of all, received under another name than it was found under": Case(
+        {
+            **REAL,
+            "A": """
+            send - - B 1 0 -
+            internal - - - 2 0 -
+        """,
+            "B": """
+            internal - - - 1 0 -
+            receive A 7777 - 2 0 A:1
+        """,
+        },
+        violations=[
+            ("stamp", "B:1", 4, "stamp 1 from A, as it was found", "stamp 7777 from A", "A:0 B:1"),
+        ],
+    ),
+    "a wrong clock before a gap": Case(
+        Csv(
+            "process clock tick",
+            """
+        A 1 0
+        A 9 1
+        A 3 5
+        A 4 6
+    """,
+        ),
+        violations=[
+            ("clock-condition", "A:2", 4, "clock above 9, the clock of the event before", "clock 3",
+             "A:1 A:2"),
+            ("lamport-step", "A:1", 3, "clock 1 + 1 = 2", "clock 9", "A:0 A:1"),
+        ],
+        unknown=[
+            ("process-order", "A:2", TICKS_MISSING),
+            ("lamport-step", "A:2", STEP_UNKNOWN),
+        ],
+        in_flight=None,
+    ),
+    "a receive without a clock of messages that imply vectors": Case(
+        Csv(
+            "process lamport vector",
+            """
+        A 1 {"A":1}
+        B 7 {"B":1}
+        C - {"A":1,"B":1,"C":1}
+        C 9 {"A":1,"B":1,"C":2}
+    """,
+        ),
+        in_flight=None,
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

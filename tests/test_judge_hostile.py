@@ -106,7 +106,7 @@ def wrong_clock(kind: str, by: int) -> Callable[[list[list[str]]], object]:
 
 @pytest.mark.parametrize("kind", ["send", "receive", "internal"])
 @pytest.mark.parametrize("by", [1, -1, 100, -15])
-def test_a_clock_written_wrong_is_told_as_that_whatever_it_collides_with(
+def test_a_wrong_clock_is_reported_as_that_whatever_it_collides_with(
     kind: str, by: int, tmp_path: Path
 ) -> None:
     for seed in range(8):
@@ -146,7 +146,7 @@ def test_further_edits_of_a_good_history_have_one_name(
         assert broken(history) == {rule}, list(history.check().violations)
 
 
-def test_a_message_to_no_peer_is_told(tmp_path: Path) -> None:
+def test_a_message_to_no_peer_is_reported(tmp_path: Path) -> None:
     history = edited(write_run(tmp_path, seed=2), "A", send_to_a_non_peer)
     assert "peer-choice" in broken(history)
 

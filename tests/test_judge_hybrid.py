@@ -105,27 +105,15 @@ CASES = {
     "l ahead of all physical times": Case(
         hybrid(("9000000000.0", "9000000001.0")),
         violations=[
-            (
-                "hybrid-bound",
-                "A:4",
-                7,
-                "(9000000000, 0), from its physical time",
-                "(9000000001, 0)",
-                "A:3 A:4",
-            ),
+            ("hybrid-bound", "A:4", 7, "(9000000000, 0), from its physical time", "(9000000001, 0)",
+             "A:3 A:4"),
         ],
     ),
     "l ahead for one event": Case(
         hybrid(("3 0 - 7000000000.0", "3 0 - 9500000000.0")),
         violations=[
-            (
-                "hybrid-bound",
-                "A:2",
-                5,
-                "(7000000000, 0), from its physical time",
-                "(9500000000, 0)",
-                "A:1 A:2",
-            ),
+            ("hybrid-bound", "A:2", 5, "(7000000000, 0), from its physical time", "(9500000000, 0)",
+             "A:1 A:2"),
         ],
     ),
     "l ahead at a first event": Case(
@@ -137,53 +125,29 @@ CASES = {
     "l behind the own physical time": Case(
         hybrid(("8 0 - 7000000000.0", "8 0 - 6500000000.0")),
         violations=[
-            (
-                "hybrid-bound",
-                "B:7",
-                10,
-                "(7000000000, 0), from its physical time",
-                "(6500000000, 0)",
-                "B:6 B:7",
-            ),
+            ("hybrid-bound", "B:7", 10, "(7000000000, 0), from its physical time",
+             "(6500000000, 0)", "B:6 B:7"),
         ],
     ),
     "a counter that does not return to 0": Case(
         hybrid(("8 0 - 7000000000.0", "8 0 - 7000000000.6")),
         violations=[
-            (
-                "hybrid-step",
-                "B:7",
-                10,
-                "(7000000000, 0), from its physical time",
-                "(7000000000, 6)",
-                "B:6 B:7",
-            ),
+            ("hybrid-step", "B:7", 10, "(7000000000, 0), from its physical time", "(7000000000, 6)",
+             "B:6 B:7"),
         ],
     ),
     "a counter that skips one": Case(
         hybrid(("6000000000.5", "6000000000.7")),
         violations=[
-            (
-                "hybrid-step",
-                "B:6",
-                9,
-                "(6000000000, 5), from the timestamp of B:5",
-                "(6000000000, 7)",
-                "B:5 B:6",
-            ),
+            ("hybrid-step", "B:6", 9, "(6000000000, 5), from the timestamp of B:5",
+             "(6000000000, 7)", "B:5 B:6"),
         ],
     ),
     "a counter that skips one, for one event": Case(
         hybrid(("4 0 - 6000000000.2", "4 0 - 6000000000.8")),
         violations=[
-            (
-                "hybrid-step",
-                "B:3",
-                6,
-                "(6000000000, 2), from the timestamp of B:2",
-                "(6000000000, 8)",
-                "B:2 B:3",
-            ),
+            ("hybrid-step", "B:3", 6, "(6000000000, 2), from the timestamp of B:2",
+             "(6000000000, 8)", "B:2 B:3"),
         ],
     ),
     "a counter that stands, for one event": Case(
@@ -210,14 +174,8 @@ CASES = {
     "a message from an event that alone is wrong": Case(
         hybrid(("6 0 - 6000000000.4", "6 0 - 9900000000.4")),
         violations=[
-            (
-                "hybrid-bound",
-                "B:5",
-                8,
-                "(6000000000, 4), from the timestamp of B:4",
-                "(9900000000, 4)",
-                "B:4 B:5",
-            ),
+            ("hybrid-bound", "B:5", 8, "(6000000000, 4), from the timestamp of B:4",
+             "(9900000000, 4)", "B:4 B:5"),
         ],
     ),
     "a message whose send is not there": Case(
@@ -307,7 +265,92 @@ CASES = {
             ("hybrid-step", "A:1", NO_TIMESTAMP),
         ],
     ),
-}
+    "a message not merged, from an event that is wrong too": Case(
+        hybrid(
+            ("2 0 - 6000000000.0", "2 0 - 6000000000.3"),
+            ("3 0 - 7000000000.0", "3 0 - 7000000000.5"),
+            ("6000000000.1", "2000000000.0"),
+            ("4 0 - 6000000000.2", "4 0 - 3000000000.0"),
+            ("5 0 - 6000000000.3", "5 0 - 4000000000.0"),
+            ("6 0 - 6000000000.4", "6 0 - 5000000000.0"),
+            ("6000000000.5", "6000000000.0"),
+        ),
+        violations=[
+            ("hybrid-condition", "B:2", 5, "above (6000000000, 3)", "(2000000000, 0)", "A:1 B:2"),
+            ("hybrid-step", "A:1", 4, "(6000000000, 0), from its physical time", "(6000000000, 3)",
+             "A:0 A:1"),
+            ("hybrid-step", "A:2", 5, "(7000000000, 0), from its physical time", "(7000000000, 5)",
+             "A:1 A:2"),
+        ],
+    ),
+    "an event without a timestamp among others": Case(
+        Csv(
+            "process hybrid time",
+            """
+        A 7.0 7
+        A - 8
+        A 9.0 9
+        A 10.0 10
+    """,
+        ),
+        unknown=[
+            ("hybrid-step", "A:1", NO_TIMESTAMP),
+            ("hybrid-step", "A:2", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
+    "times below 0, and an event without a timestamp among them": Case(
+        Csv(
+            "process hybrid time",
+            """
+        A -9.0 -9
+        A - -8
+        A -7.0 -7
+        A -6.0 -6
+    """,
+        ),
+        unknown=[
+            ("hybrid-step", "A:1", NO_TIMESTAMP),
+            ("hybrid-step", "A:2", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
+    "a first event after a last one without a timestamp": Case(
+        Csv(
+            "process hybrid time",
+            """
+        A 7.0 7
+        A - 8
+        B 9.0 9
+        B 10.0 10
+    """,
+        ),
+        unknown=[
+            ("hybrid-step", "A:1", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
+    "a last event that is wrong, before a first one that is, and its message": Case(
+        {
+            "A": """
+            time=5000000000 internal - - - 1 0 - 5000000000.0
+            time=6000000000 send - - B 2 0 - 9000000000.0
+        """,
+            "B": """
+            internal - - - 1 0 - 7.0
+            internal - - - 2 0 - 1000000000.0
+            receive A 2 - 3 0 A:2:6000000000.0 6000000000.1
+            internal - - - 4 0 - 6000000000.2
+        """,
+            "headers": {"": {"clock": "hybrid", "process": "die", "world": "real"}},
+        },
+        violations=[
+            ("hybrid-bound", "A:1", 4, "(6000000000, 0), from its physical time", "(9000000000, 0)",
+             "A:0 A:1"),
+            ("hybrid-bound", "B:0", 3, "(0, 0), from its physical time", "(7, 0)", "B:0"),
+        ],
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

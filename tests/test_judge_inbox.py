@@ -43,9 +43,7 @@ WAITING: dict[str, Any] = {
 }
 
 CASES = {
-    "an inbox that works": Case(
-        WAITING,
-    ),
+    "an inbox that works": Case(WAITING),
     "the second message taken before the first": Case(
         edit(
             WAITING,
@@ -57,14 +55,9 @@ CASES = {
             ("receive A 5 - 6", "receive A 5 - 7"),
         ),
         violations=[
-            (
-                "inbox-order",
-                "B:2",
-                5,
-                "taken before the message from A with clock 2, which was found later",
-                "taken after it",
-                "A:0 B:2",
-            ),
+            ("inbox-order", "B:2", 5,
+             "taken before the message from A with clock 2, which was found later",
+             "taken after it", "A:0 B:2"),
         ],
     ),
     "the first message taken last": Case(
@@ -78,14 +71,9 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "inbox-order",
-                "B:3",
-                6,
-                "taken before the message from A with clock 3, which was found later",
-                "taken after it",
-                "A:0 B:3",
-            ),
+            ("inbox-order", "B:3", 6,
+             "taken before the message from A with clock 3, which was found later",
+             "taken after it", "A:0 B:3"),
         ],
         in_flight=1,
     ),
@@ -101,14 +89,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "inbox-order",
-                "B:2",
-                5,
-                "a message that was found at this tick or before",
-                "its message was not found by then",
-                "A:2 B:2",
-            ),
+            ("inbox-order", "B:2", 5, "a message that was found at this tick or before",
+             "its message was not found by then", "A:2 B:2"),
             ("queue", "B:2", 5, "queue 1", "queue 0", "B:1 B:2"),
         ],
         in_flight=1,
@@ -123,23 +105,11 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "inbox-order",
-                "B:1",
-                4,
-                "a message that was found at this tick or before",
-                "its message was not found by then",
-                "A:0 B:1",
-            ),
+            ("inbox-order", "B:1", 4, "a message that was found at this tick or before",
+             "its message was not found by then", "A:0 B:1"),
             ("queue", "B:2", 5, "queue 1", "queue 0", "B:1 B:2"),
-            (
-                "one-operation",
-                "B:2",
-                5,
-                "a receive, because a message was waiting",
-                "an internal event, no message taken",
-                "B:1 B:2",
-            ),
+            ("one-operation", "B:2", 5, "a receive, because a message was waiting",
+             "an internal event, no message taken", "B:1 B:2"),
         ],
         in_flight=3,
     ),
@@ -154,14 +124,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "inbox-order",
-                "B:2",
-                5,
-                "a message that was found at this tick or before",
-                "its message was not found by then",
-                "A:1 B:2",
-            ),
+            ("inbox-order", "B:2", 5, "a message that was found at this tick or before",
+             "its message was not found by then", "A:1 B:2"),
         ],
         in_flight=2,
     ),
@@ -193,14 +157,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "inbox-order",
-                "B:2",
-                5,
-                "the message at the front of the inbox",
-                "a message behind one that still waits",
-                "A:2 B:2",
-            ),
+            ("inbox-order", "B:2", 5, "the message at the front of the inbox",
+             "a message behind one that still waits", "A:2 B:2"),
         ],
         in_flight=2,
     ),
@@ -253,14 +211,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "one-operation",
-                "B:2",
-                5,
-                "a receive, because a message was waiting",
-                "a send, no message taken",
-                "B:1 B:2",
-            ),
+            ("one-operation", "B:2", 5, "a receive, because a message was waiting",
+             "a send, no message taken", "B:1 B:2"),
         ],
         in_flight=2,
     ),
@@ -277,14 +229,8 @@ CASES = {
         """,
         },
         violations=[
-            (
-                "one-operation",
-                "B:0",
-                3,
-                "a receive, because a message was waiting",
-                "an internal event, no message taken",
-                "B:0",
-            ),
+            ("one-operation", "B:0", 3, "a receive, because a message was waiting",
+             "an internal event, no message taken", "B:0"),
         ],
     ),
     "two messages taken at once": Case(
@@ -298,14 +244,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "one-operation",
-                "B:1",
-                4,
-                "one message taken, the one at the front",
-                "1 message in front of it taken too, or passed over",
-                "B:1",
-            ),
+            ("one-operation", "B:1", 4, "one message taken, the one at the front",
+             "1 message in front of it taken too, or passed over", "B:1"),
         ],
         in_flight=2,
     ),
@@ -319,14 +259,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "one-operation",
-                "B:1",
-                4,
-                "one message taken, the one at the front",
-                "2 messages in front of it taken too, or passed over",
-                "B:1",
-            ),
+            ("one-operation", "B:1", 4, "one message taken, the one at the front",
+             "2 messages in front of it taken too, or passed over", "B:1"),
         ],
         in_flight=3,
     ),
@@ -341,14 +275,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "one-operation",
-                "B:2",
-                5,
-                "one message taken, the one at the front",
-                "1 message in front of it taken too, or passed over",
-                "B:2",
-            ),
+            ("one-operation", "B:2", 5, "one message taken, the one at the front",
+             "1 message in front of it taken too, or passed over", "B:2"),
         ],
         in_flight=2,
     ),
@@ -372,14 +300,8 @@ CASES = {
             "B": "internal - - - 1 0 -",
         },
         violations=[
-            (
-                "one-operation",
-                "C:2",
-                5,
-                "one message taken, the one at the front",
-                "1 message in front of it taken too, or passed over",
-                "C:2",
-            ),
+            ("one-operation", "C:2", 5, "one message taken, the one at the front",
+             "1 message in front of it taken too, or passed over", "C:2"),
         ],
         in_flight=1,
     ),
@@ -419,27 +341,15 @@ CASES = {
     "a receive that is called internal": Case(
         edit(WAITING, "B", ("receive A 1", "internal A 1")),
         violations=[
-            (
-                "one-operation",
-                "B:1",
-                4,
-                "one operation, under the name of its kind",
-                "an internal event, received from A",
-                "B:1",
-            ),
+            ("one-operation", "B:1", 4, "one operation, under the name of its kind",
+             "an internal event, received from A", "B:1"),
         ],
     ),
     "an internal event that is called a receive": Case(
         edit(WAITING, "B", ("internal - - - 5", "receive - - - 5")),
         violations=[
-            (
-                "one-operation",
-                "B:4",
-                7,
-                "one operation, under the name of its kind",
-                "a receive",
-                "B:4",
-            ),
+            ("one-operation", "B:4", 7, "one operation, under the name of its kind", "a receive",
+             "B:4"),
         ],
         unknown=[
             ("lamport-step", "B:4", STEP_UNKNOWN),
@@ -449,40 +359,22 @@ CASES = {
     "a send that is called internal": Case(
         edit(WAITING, "A", ("send - - B 1", "internal - - B 1")),
         violations=[
-            (
-                "one-operation",
-                "A:0",
-                3,
-                "one operation, under the name of its kind",
-                "an internal event, sent to B",
-                "A:0",
-            ),
+            ("one-operation", "A:0", 3, "one operation, under the name of its kind",
+             "an internal event, sent to B", "A:0"),
         ],
     ),
     "an internal event that is called a send": Case(
         edit(WAITING, "A", ("internal - - - 4", "send - - - 4")),
         violations=[
-            (
-                "one-operation",
-                "A:3",
-                6,
-                "one operation, under the name of its kind",
-                "a send",
-                "A:3",
-            ),
+            ("one-operation", "A:3", 6, "one operation, under the name of its kind", "a send",
+             "A:3"),
         ],
     ),
     "a tick of the die that received and sent": Case(
         edit(WAITING, "B", ("receive A 2 - 3", "receive A 2 A,C 3")),
         violations=[
-            (
-                "one-operation",
-                "B:2",
-                5,
-                "one operation, under the name of its kind",
-                "a receive, received from A, sent to A and C",
-                "B:2",
-            ),
+            ("one-operation", "B:2", 5, "one operation, under the name of its kind",
+             "a receive, received from A, sent to A and C", "B:2"),
         ],
         in_flight=2,
     ),
@@ -513,22 +405,10 @@ CASES = {
     """,
         ),
         violations=[
-            (
-                "one-operation",
-                "A:1",
-                3,
-                "a receive, because a message was waiting",
-                "a send, no message taken",
-                "A:0 A:1",
-            ),
-            (
-                "one-operation",
-                "B:0",
-                7,
-                "a receive, because a message was waiting",
-                "an internal event, no message taken",
-                "B:0",
-            ),
+            ("one-operation", "A:1", 3, "a receive, because a message was waiting",
+             "a send, no message taken", "A:0 A:1"),
+            ("one-operation", "B:0", 7, "a receive, because a message was waiting",
+             "an internal event, no message taken", "B:0"),
         ],
         unknown=[
             ("lamport-step", "A:2", STEP_UNKNOWN),
@@ -623,14 +503,8 @@ CASES = {
         violations=[
             ("queue", "A:2", 4, "queue at least 3", "queue 2", "A:1 A:2"),
             ("queue", "A:3", 5, "queue at least 2", "queue 1", "A:2 A:3"),
-            (
-                "one-operation",
-                "A:3",
-                5,
-                "a receive, because a message was waiting",
-                "an internal event, no message taken",
-                "A:2 A:3",
-            ),
+            ("one-operation", "A:3", 5, "a receive, because a message was waiting",
+             "an internal event, no message taken", "A:2 A:3"),
         ],
         unknown=[
             ("lamport-step", "A:0", STEP_UNKNOWN),
@@ -683,14 +557,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "one-operation",
-                "B:2",
-                5,
-                "one operation, under the name of its kind",
-                "a send",
-                "B:2",
-            ),
+            ("one-operation", "B:2", 5, "one operation, under the name of its kind", "a send",
+             "B:2"),
         ],
         in_flight=1,
     ),
@@ -713,14 +581,9 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "inbox-order",
-                "C:5",
-                8,
-                "taken before the message from D with clock 2, which was found later",
-                "taken after it",
-                "D:0 C:5",
-            ),
+            ("inbox-order", "C:5", 8,
+             "taken before the message from D with clock 2, which was found later",
+             "taken after it", "D:0 C:5"),
             ("queue", "C:6", 9, "queue 0", "queue 5", "C:5 C:6"),
         ],
     ),
@@ -741,14 +604,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "one-operation",
-                "C:3",
-                6,
-                "one message taken, the one at the front",
-                "2 messages in front of it taken too, or passed over",
-                "C:3",
-            ),
+            ("one-operation", "C:3", 6, "one message taken, the one at the front",
+             "2 messages in front of it taken too, or passed over", "C:3"),
         ],
         in_flight=2,
     ),
@@ -768,14 +625,8 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "inbox-order",
-                "C:3",
-                6,
-                "the message at the front of the inbox",
-                "a message behind one that still waits",
-                "D:2 C:3",
-            ),
+            ("inbox-order", "C:3", 6, "the message at the front of the inbox",
+             "a message behind one that still waits", "D:2 C:3"),
         ],
         in_flight=2,
     ),
@@ -794,25 +645,58 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "inbox-order",
-                "C:2",
-                5,
-                "a message that was found at this tick or before",
-                "its message was not found by then",
-                "D:0 C:2",
-            ),
-            (
-                "inbox-order",
-                "C:3",
-                6,
-                "the message at the front of the inbox",
-                "a message behind one that still waits",
-                "D:1 C:3",
-            ),
+            ("inbox-order", "C:2", 5, "a message that was found at this tick or before",
+             "its message was not found by then", "D:0 C:2"),
+            ("inbox-order", "C:3", 6, "the message at the front of the inbox",
+             "a message behind one that still waits", "D:1 C:3"),
         ],
     ),
-}
+    "a message found once more, and not put into an inbox in which another waits": Case(
+        {
+            **WAITING,
+            "B": """
+        internal - - - 1 0 -
+        receive A 1 - 2 1 A:1,A:2,A:1
+        receive A 2 - 3 0 -
+        internal - - - 4 0 -
+    """,
+        },
+        violations=[
+            ("delivered-twice", "B:1", 4, "each message delivered once",
+             "the message from A to B with clock 1, delivered again", "A:0 B:1 B:1"),
+        ],
+        in_flight=2,
+    ),
+    "a message found once more, and put into an inbox in which another waits": Case(
+        {
+            **WAITING,
+            "B": """
+        internal - - - 1 0 -
+        receive A 1 - 2 2 A:1,A:2,A:1
+        receive A 2 - 3 1 -
+    """,
+        },
+        violations=[
+            ("delivered-twice", "B:1", 4, "each message delivered once",
+             "the message from A to B with clock 1, delivered again", "A:0 B:1 B:1"),
+        ],
+        in_flight=2,
+    ),
+    "a message taken that was never found, and never sent": Case(
+        {
+            **WAITING,
+            "B": """
+        internal - - - 1 0 -
+        receive A 99 - 100 0 -
+        internal - - - 101 0 -
+    """,
+            "A": "internal - - - 1 0 -",
+        },
+        violations=[
+            ("from-nowhere", "B:1", 4, "a send by A to B with clock 99", "no such send", "B:1"),
+        ],
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

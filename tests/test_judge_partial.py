@@ -96,8 +96,8 @@ def test_an_own_entry_of_one_is_that_of_a_first_event(
         ("B", "receive", {"A": 2, "B": first + 1}, "", "2", ""),
     ]
     cells = ("process", "kind", "vector", "sent", "received", "targets")
-    told = [(host, kind, json.dumps(vector), *rest) for host, kind, vector, *rest in rows]
-    pl.DataFrame(told, schema=cells, orient="row").write_csv(path)
+    rows_written = [(host, kind, json.dumps(vector), *rest) for host, kind, vector, *rest in rows]
+    pl.DataFrame(rows_written, schema=cells, orient="row").write_csv(path)
     assert [each.rule for each in violations(path)] == ([] if holds else ["lost-message"])
 
 
@@ -116,10 +116,10 @@ def test_a_receive_from_oneself_is_one_violation(tmp_path: Path) -> None:
     assert (violation.rule, violation.process, violation.index) == ("from-nowhere", "A", 1)
 
 
-def test_every_one_of_many_violations_is_told(tmp_path: Path) -> None:
+def test_every_one_of_many_violations_is_reported(tmp_path: Path) -> None:
     path, sends = tmp_path / "log.csv", 60_000
-    told = [f"A,{clock},send,,,B\n" for clock in range(1, sends + 1)]
-    told += [f"B,{clock + 1},receive,A,{clock},\n" for clock in range(1, sends + 1, 2)]
-    path.write_text(CSV + "".join(told))
+    rows_written = [f"A,{clock},send,,,B\n" for clock in range(1, sends + 1)]
+    rows_written += [f"B,{clock + 1},receive,A,{clock},\n" for clock in range(1, sends + 1, 2)]
+    path.write_text(CSV + "".join(rows_written))
     verdict = driftlab.read(path).check(only=["lost-message"])
     assert len(verdict.to_dict()["violations"]) == sends // 2 - 1

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.small_logs import ARRIVALS_MISSING, GOOD, STEP_UNKNOWN, TICKS_MISSING, Case, Csv, edit
+from tests.small_logs import (
+    ARRIVALS_MISSING,
+    GOOD,
+    SECOND,
+    STEP_UNKNOWN,
+    TICKS_MISSING,
+    Case,
+    Csv,
+    edit,
+)
 
 
 def internal(*words: str) -> str:
@@ -30,10 +39,17 @@ def sent(*targets: str) -> str:
 
 IDLE = "internal - - - 1 0 -"
 
+
+def begun_after_phase(*late_ns: int) -> dict[str, Any]:
+    """Return a real machine whose first tick is due after half a second, and its lateness."""
+    words = (
+        f"due={number * SECOND + SECOND // 2} late={late}" for number, late in enumerate(late_ns)
+    )
+    return {"A": internal(*words), "headers": {"": {"world": "real", "phase_ns": SECOND // 2}}}
+
+
 CASES = {
-    "a good run": Case(
-        GOOD,
-    ),
+    "a good run": Case(GOOD),
     "a tick that fits nowhere": Case(
         edit(GOOD, "A", ("send - - B,C", "tick=500 due=2000000000 send - - B,C")),
         violations=[
@@ -51,27 +67,15 @@ CASES = {
     """,
         },
         violations=[
-            (
-                "process-order",
-                "A:2",
-                4,
-                "tick 2 below tick 1, which is in line 5",
-                "above it, in line 4",
-                "A:1 A:2",
-            ),
+            ("process-order", "A:2", 4, "tick 2 below tick 1, which is in line 5",
+             "above it, in line 4", "A:1 A:2"),
         ],
     ),
     "a tick that begins after the next one": Case(
         edit(GOOD, "B", ("internal - - - 2", "late=1000000001 internal - - - 2")),
         violations=[
-            (
-                "process-order",
-                "B:1",
-                4,
-                "begun before tick 2, which began at 2000000000 ns",
-                "begun at 2000000001 ns",
-                "B:1 B:2",
-            ),
+            ("process-order", "B:1", 4, "begun before tick 2, which began at 2000000000 ns",
+             "begun at 2000000001 ns", "B:1 B:2"),
         ],
     ),
     "a tick that begins with the next one": Case(
@@ -381,14 +385,8 @@ CASES = {
     "37 messages to one of two peers": Case(
         {"A": sent(*"B" * 37), "B": IDLE, "C": IDLE, "ended": "ABC"},
         violations=[
-            (
-                "peer-choice",
-                "A:36",
-                39,
-                "about 18 of 37 messages sent to one peer to each of 2 peers",
-                "37 to B",
-                "A:0 A:36",
-            ),
+            ("peer-choice", "A:36", 39,
+             "about 18 of 37 messages sent to one peer to each of 2 peers", "37 to B", "A:0 A:36"),
         ],
         in_flight=37,
     ),
@@ -399,14 +397,8 @@ CASES = {
     "none to one of three peers": Case(
         {"D": IDLE, "A": sent(*"BC" * 50), "B": IDLE, "C": IDLE},
         violations=[
-            (
-                "peer-choice",
-                "A:99",
-                102,
-                "about 33 of 100 messages sent to one peer to each of 3 peers",
-                "0 to D",
-                "A:0 A:99",
-            ),
+            ("peer-choice", "A:99", 102,
+             "about 33 of 100 messages sent to one peer to each of 3 peers", "0 to D", "A:0 A:99"),
         ],
         in_flight=100,
     ),
@@ -421,14 +413,8 @@ CASES = {
     "a message to itself": Case(
         {"C": IDLE, "B": sent("A", "B", "A"), "A": IDLE},
         violations=[
-            (
-                "peer-choice",
-                "B:1",
-                4,
-                "a message to a peer",
-                "a message to B, which is not a peer",
-                "B:1",
-            ),
+            ("peer-choice", "B:1", 4, "a message to a peer", "a message to B, which is not a peer",
+             "B:1"),
         ],
         in_flight=3,
     ),
@@ -497,14 +483,8 @@ CASES = {
     "all but one of 44 messages to one of two peers": Case(
         {"A": sent("C", *"B" * 43), "B": IDLE, "C": IDLE},
         violations=[
-            (
-                "peer-choice",
-                "A:43",
-                46,
-                "about 22 of 44 messages sent to one peer to each of 2 peers",
-                "43 to B",
-                "A:0 A:43",
-            ),
+            ("peer-choice", "A:43", 46,
+             "about 22 of 44 messages sent to one peer to each of 2 peers", "43 to B", "A:0 A:43"),
         ],
         in_flight=44,
     ),
@@ -515,18 +495,120 @@ CASES = {
     "all but one of 29 messages to one of three peers": Case(
         {"A": sent("C", *"B" * 28), "B": IDLE, "C": IDLE, "D": IDLE},
         violations=[
-            (
-                "peer-choice",
-                "A:28",
-                31,
-                "about 10 of 29 messages sent to one peer to each of 3 peers",
-                "28 to B",
-                "A:0 A:28",
-            ),
+            ("peer-choice", "A:28", 31,
+             "about 10 of 29 messages sent to one peer to each of 3 peers", "28 to B", "A:0 A:28"),
         ],
         in_flight=29,
     ),
-}
+    "times of a table at the rate, of the second process": Case(
+        Csv(
+            "process time",
+            """
+        B 0
+        B 1000000000
+        A 0
+        A 1000000000
+        A 2000000000
+        A 3000000000
+        A 4000000000
+        A 5000000000
+        A 6000000000
+        A 7000000000
+    """,
+            (1, 1),
+        ),
+        in_flight=None,
+    ),
+    "few ticks are judged by when they were due, not by a wrong clock": Case(
+        {**REAL, "A": internal("time=0", "time=5000000000", "time=10000000000")},
+    ),
+    "begun a nanosecond before it was due": Case(
+        edit(GOOD, "C", ("internal - - - 3", "late=-1 internal - - - 3")),
+        violations=[
+            ("due", "C:2", 5, "begun no earlier than due", "begun 1 ns early", "C:2"),
+        ],
+    ),
+    "a line that cannot be read between two ticks": Case(
+        edit(
+            GOOD,
+            "C",
+            ("internal - - - 3", "% damaged\n        tick=2 internal - - - 3"),
+            ("receive A 3", "tick=3 receive A 3"),
+        ),
+    ),
+    "a line that cannot be read instead of a tick": Case(
+        edit(GOOD, "C", ("internal - - - 3 0 -", "% damaged")),
+        unknown=[
+            ("process-order", "C:2", TICKS_MISSING),
+            ("lamport-step", "C:2", STEP_UNKNOWN),
+            ("queue", "C:2", ARRIVALS_MISSING),
+        ],
+    ),
+    "due late and begun early": Case(
+        edit(GOOD, "C", ("internal - - - 3", "due=2000000009 late=-3 internal - - - 3")),
+        violations=[
+            ("due", "C:2", 5, "tick 2 due at 2000000000 ns", "due at 2000000009 ns", "C:2"),
+        ],
+    ),
+    "a tick above the one before it in the log, and begun after the next": Case(
+        {
+            **GOOD,
+            "A": """
+        internal - - - 1 0 -
+        tick=2 late=1500000000 send - - B,C 3 0 -
+        tick=1 send - - B 2 0 -
+        receive C 2 - 4 0 C:2
+    """,
+            **REAL,
+        },
+        violations=[
+            ("process-order", "A:2", 4, "tick 2 below tick 1, which is in line 5",
+             "above it, in line 4", "A:1 A:2"),
+        ],
+    ),
+    "lateness after a phase that grows by one hundredth of the time": Case(
+        begun_after_phase(*[0] * 6, 70_000_000, 70_000_000),
+    ),
+    "lateness after a phase that grows by more": Case(
+        begun_after_phase(*[0] * 6, 75_000_000, 75_000_000),
+        violations=[
+            ("pacing", "A:7", 10, "1 ticks/s", "0.9894 ticks/s", "A:0 A:7"),
+        ],
+    ),
+    "lateness of two of the last three ticks": Case(
+        {**REAL, "A": begun(*[0] * 10, 200_000_000, 200_000_000)},
+        violations=[
+            ("pacing", "A:11", 14, "1 ticks/s", "0.9821 ticks/s", "A:0 A:11"),
+        ],
+    ),
+    "lateness of one of the last three ticks": Case(
+        {**REAL, "A": begun(*[0] * 11, 300_000_000)},
+    ),
+    "lateness that grows over a gap": Case(
+        {
+            **REAL,
+            "A": internal(
+                "", "", "", "", "", "", "tick=10 late=900000000", "tick=11 late=900000000"
+            ),
+        },
+        violations=[
+            ("pacing", "A:7", 10, "1 ticks/s", "0.9244 ticks/s", "A:0 A:7"),
+        ],
+        unknown=[
+            ("process-order", "A:6", TICKS_MISSING),
+            ("lamport-step", "A:6", STEP_UNKNOWN),
+            ("queue", "A:6", ARRIVALS_MISSING),
+        ],
+    ),
+    "a message of the first machine to itself": Case(
+        {"A": sent("B", "A"), "B": IDLE, "C": IDLE},
+        violations=[
+            ("peer-choice", "A:1", 4, "a message to a peer", "a message to A, which is not a peer",
+             "A:1"),
+        ],
+        in_flight=2,
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

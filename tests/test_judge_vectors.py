@@ -86,92 +86,50 @@ CASES = {
     "an entry that goes back for good": Case(
         vectors(("2.4.0", "1.4.0"), ("2.5.0", "1.5.0")),
         violations=[
-            (
-                "vector-back",
-                "B:3",
-                6,
-                "entry A at least 2, its value at the event before",
-                "A: 1",
-                "B:2 B:3",
-            ),
+            ("vector-back", "B:3", 6, "entry A at least 2, its value at the event before", "A: 1",
+             "B:2 B:3"),
         ],
     ),
     "an entry that goes back for one event": Case(
         vectors(("2.4.0", "0.4.0")),
         violations=[
-            (
-                "vector-back",
-                "B:3",
-                6,
-                "entry A at least 2, its value at the event before",
-                "A: 0",
-                "B:2 B:3",
-            ),
+            ("vector-back", "B:3", 6, "entry A at least 2, its value at the event before", "A: 0",
+             "B:2 B:3"),
         ],
     ),
     "two entries that go back": Case(
         vectors(("5.2.4", "5.1.3")),
         violations=[
-            (
-                "vector-back",
-                "A:4",
-                7,
-                "entry B at least 2, its value at the event before",
-                "B: 1",
-                "A:3 A:4",
-            ),
+            ("vector-back", "A:4", 7, "entry B at least 2, its value at the event before", "B: 1",
+             "A:3 A:4"),
         ],
     ),
     "an own entry that goes back": Case(
         vectors(("3.0.0", "1.0.0")),
         violations=[
-            (
-                "vector-back",
-                "A:2",
-                5,
-                "entry A at least 2, its value at the event before",
-                "A: 1",
-                "A:1 A:2",
-            ),
+            ("vector-back", "A:2", 5, "entry A at least 2, its value at the event before", "A: 1",
+             "A:1 A:2"),
         ],
     ),
     "an entry that is not merged": Case(
         vectors(("2.3.0", "0.3.0"), ("2.4.0", "0.4.0"), ("2.5.0", "0.5.0")),
         violations=[
-            (
-                "vector-merge",
-                "B:2",
-                5,
-                "entry A at least 2, which the message carried",
-                "A: 0",
-                "B:1 A:1 B:2",
-            ),
+            ("vector-merge", "B:2", 5, "entry A at least 2, which the message carried", "A: 0",
+             "B:1 A:1 B:2"),
         ],
     ),
     "an entry merged a little": Case(
         vectors(("2.3.0", "1.3.0"), ("2.4.0", "1.4.0"), ("2.5.0", "1.5.0")),
         violations=[
-            (
-                "vector-merge",
-                "B:2",
-                5,
-                "entry A at least 2, which the message carried",
-                "A: 1",
-                "B:1 A:1 B:2",
-            ),
+            ("vector-merge", "B:2", 5, "entry A at least 2, which the message carried", "A: 1",
+             "B:1 A:1 B:2"),
         ],
     ),
     "two entries not merged": Case(
         vectors(("4.2.4", "4.0.0"), ("5.2.4", "5.0.0")),
         violations=[
-            (
-                "vector-merge",
-                "A:3",
-                6,
-                "entry B at least 2, which the message carried",
-                "B: 0",
-                "A:2 C:3 A:3",
-            ),
+            ("vector-merge", "A:3", 6, "entry B at least 2, which the message carried", "B: 0",
+             "A:2 C:3 A:3"),
         ],
     ),
     "an own entry that skips one": Case(
@@ -220,92 +178,50 @@ CASES = {
             ("0.2.5", "7.2.5"),
         ),
         violations=[
-            (
-                "vector-ahead",
-                "C:1",
-                4,
-                "entry A at most 0, the most that was known here",
-                "A: 7",
-                "C:0 C:1",
-            ),
+            ("vector-ahead", "C:1", 4, "entry A at most 0, the most that was known here", "A: 7",
+             "C:0 C:1"),
         ],
     ),
     "an entry ahead for one event": Case(
         vectors(("2 0 - 0.0.2", "2 0 - 7.0.2")),
         violations=[
-            (
-                "vector-ahead",
-                "C:1",
-                4,
-                "entry A at most 0, the most that was known here",
-                "A: 7",
-                "C:0 C:1",
-            ),
+            ("vector-ahead", "C:1", 4, "entry A at most 0, the most that was known here", "A: 7",
+             "C:0 C:1"),
         ],
     ),
     "an entry ahead in a first event": Case(
         vectors(("1 0 - 0.0.1", "1 0 - 3.0.1")),
         violations=[
-            (
-                "vector-ahead",
-                "C:0",
-                3,
-                "entry A at most 0, the most that was known here",
-                "A: 3",
-                "C:0",
-            ),
+            ("vector-ahead", "C:0", 3, "entry A at most 0, the most that was known here", "A: 3",
+             "C:0"),
         ],
     ),
     "an entry ahead in a last event": Case(
         vectors(("0.2.5", "0.3.5")),
         violations=[
-            (
-                "vector-ahead",
-                "C:4",
-                7,
-                "entry B at most 2, the most that was known here",
-                "B: 3",
-                "C:3 C:4",
-            ),
+            ("vector-ahead", "C:4", 7, "entry B at most 2, the most that was known here", "B: 3",
+             "C:3 C:4"),
         ],
     ),
     "an entry ahead of the message": Case(
         vectors(("2.3.0", "3.3.0"), ("2.4.0", "3.4.0"), ("2.5.0", "3.5.0")),
         violations=[
-            (
-                "vector-ahead",
-                "B:2",
-                5,
-                "entry A at most 2, the most that was known here",
-                "A: 3",
-                "B:1 A:1 B:2",
-            ),
+            ("vector-ahead", "B:2", 5, "entry A at most 2, the most that was known here", "A: 3",
+             "B:1 A:1 B:2"),
         ],
     ),
     "an entry ahead in a send, and not in its message": Case(
         vectors(("2 0 - 2.0.0", "2 0 - 2.0.6")),
         violations=[
-            (
-                "vector-ahead",
-                "A:1",
-                4,
-                "entry C at most 0, the most that was known here",
-                "C: 6",
-                "A:0 A:1",
-            ),
+            ("vector-ahead", "A:1", 4, "entry C at most 0, the most that was known here", "C: 6",
+             "A:0 A:1"),
         ],
     ),
     "an entry that a wrong event before had forgotten": Case(
         vectors(("4 0 - 0.2.4", "4 0 - 0.0.4")),
         violations=[
-            (
-                "vector-back",
-                "C:3",
-                6,
-                "entry B at least 2, its value at the event before",
-                "B: 0",
-                "C:2 C:3",
-            ),
+            ("vector-back", "C:3", 6, "entry B at least 2, its value at the event before", "B: 0",
+             "C:2 C:3"),
         ],
     ),
     "a gap": Case(
@@ -343,14 +259,8 @@ CASES = {
         },
         violations=[
             ("stamp", "C:1", 4, "stamp 2, the clock of the send", "stamp 3", "B:1 C:1"),
-            (
-                "vector-ahead",
-                "C:1",
-                4,
-                "entry B at most 2, the most that was known here",
-                "B: 3",
-                "C:0 B:1 C:1",
-            ),
+            ("vector-ahead", "C:1", 4, "entry B at most 2, the most that was known here", "B: 3",
+             "C:0 B:1 C:1"),
         ],
         unknown=[
             ("process-order", "B:1", TICKS_MISSING),
@@ -403,14 +313,8 @@ CASES = {
         ),
         violations=[
             ("vector-own", "A:1", 3, "own entry 8", "A: 9", "A:0 A:1"),
-            (
-                "vector-ahead",
-                "B:0",
-                4,
-                "entry A at most 0, the most that was known here",
-                "A: 3",
-                "B:0",
-            ),
+            ("vector-ahead", "B:0", 4, "entry A at most 0, the most that was known here", "A: 3",
+             "B:0"),
         ],
         unknown=[
             ("vector-own", "A:0", NO_TIMESTAMP),
@@ -428,14 +332,8 @@ CASES = {
     """,
         ),
         violations=[
-            (
-                "vector-back",
-                "C:1",
-                5,
-                "entry B at least 1, its value at the event before",
-                "B: 0",
-                "C:0 C:1",
-            ),
+            ("vector-back", "C:1", 5, "entry B at least 1, its value at the event before", "B: 0",
+             "C:0 C:1"),
         ],
         in_flight=None,
     ),
@@ -455,14 +353,8 @@ CASES = {
             "headers": {"": {"clock": "vector", "process": "die", "world": "real"}},
         },
         violations=[
-            (
-                "vector-merge",
-                "C:2",
-                5,
-                "entry A at least 2, which the message carried",
-                "A: 1",
-                "C:1 A:1 C:2",
-            ),
+            ("vector-merge", "C:2", 5, "entry A at least 2, which the message carried", "A: 1",
+             "C:1 A:1 C:2"),
         ],
     ),
     "right matrices": Case(
@@ -500,14 +392,8 @@ CASES = {
     "an own row of a matrix that is wrong": Case(
         matrices(("4.5/2.5", "4.4/2.5")),
         violations=[
-            (
-                "vector-merge",
-                "A:3",
-                6,
-                "entry B at least 5, which the message carried",
-                "B: 4",
-                "A:2 B:4 A:3",
-            ),
+            ("vector-merge", "A:3", 6, "entry B at least 5, which the message carried", "B: 4",
+             "A:2 B:4 A:3"),
         ],
     ),
     "an own entry of a matrix that is wrong": Case(
@@ -581,7 +467,125 @@ CASES = {
         ],
         in_flight=None,
     ),
-}
+    "a message that knows of more own events than there are, since the own entry went back": Case(
+        {
+            "A": """
+            internal - - - 1 0 - 1.0
+            send - - B 2 0 - 2.0
+            internal - - - 3 0 - 1.0
+            receive B 4 - 5 0 B:4:2.4 3.4
+        """,
+            "B": """
+            internal - - - 1 0 - 0.1
+            internal - - - 2 0 - 0.2
+            receive A 2 - 3 0 A:2:2.0 2.3
+            send - - A 4 0 - 2.4
+        """,
+            "headers": {"": {"clock": "vector", "process": "die", "world": "real"}},
+        },
+        violations=[
+            ("vector-back", "A:2", 5, "entry A at least 2, its value at the event before", "A: 1",
+             "A:1 A:2"),
+        ],
+    ),
+    "an entry that was heard of, and is forgotten in part": Case(
+        {
+            "A": """
+            internal - - - 1 0 - 1.0
+            internal - - - 2 0 - 2.0
+            send - - B 3 0 - 3.0
+        """,
+            "B": """
+            internal - - - 1 0 - 0.1
+            internal - - - 2 0 - 0.2
+            receive A 3 - 4 0 A:3:3.0 3.3
+            internal - - - 5 0 - 2.4
+        """,
+            "headers": {"": {"clock": "vector", "process": "die", "world": "real"}},
+        },
+        violations=[
+            ("vector-back", "B:3", 6, "entry A at least 3, its value at the event before", "A: 2",
+             "B:2 B:3"),
+        ],
+    ),
+    "a send wrong in one entry, and its receive in another": Case(
+        vectors(
+            ("2 0 - 2.0.0", "2 0 - 2.0.6"),
+            ("2.3.0", "0.3.0"),
+            ("2.4.0", "0.4.0"),
+            ("2.5.0", "0.5.0"),
+        ),
+        violations=[
+            ("vector-merge", "B:2", 5, "entry A at least 2, which the message carried", "A: 0",
+             "B:1 A:1 B:2"),
+            ("vector-ahead", "A:1", 4, "entry C at most 0, the most that was known here", "C: 6",
+             "A:0 A:1"),
+        ],
+    ),
+    "an own entry that goes back at the second event of a log that may begin anywhere": Case(
+        Csv(
+            VECTORS,
+            """
+        A {"A":5}
+        A {"A":2}
+        A {"A":3}
+    """,
+        ),
+        violations=[
+            ("vector-back", "A:1", 3, "entry A at least 5, its value at the event before", "A: 2",
+             "A:0 A:1"),
+        ],
+        unknown=[
+            ("vector-own", "A:0", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
+    "a matrix wrong in its own row and in another": Case(
+        matrices(("4.5/2.5", "4.4/0.4")),
+        violations=[
+            ("vector-merge", "A:3", 6, "entry B at least 5, which the message carried", "B: 4",
+             "A:2 B:4 A:3"),
+        ],
+    ),
+    "an event after one without a timestamp": Case(
+        Csv(
+            VECTORS,
+            """
+        A {"A":1}
+        A -
+        A {"A":5}
+        A {"A":6}
+    """,
+        ),
+        unknown=[
+            ("vector-own", "A:1", NO_TIMESTAMP),
+        ],
+        in_flight=None,
+    ),
+    "matrices of three, wrong in the last entry of another's row": Case(
+        {
+            "A": """
+            internal - - - 1 0 - 1.0.0/0.0.0/0.0.0
+            internal - - - 2 0 - 2.0.0/0.0.0/0.0.0
+        """,
+            "B": """
+            internal - - - 1 0 - 0.0.0/0.1.0/0.0.0
+            internal - - - 2 0 - 0.0.0/0.2.0/0.0.0
+            internal - - - 3 0 - 0.0.0/0.3.0/0.0.4
+        """,
+            "C": """
+            internal - - - 1 0 - 0.0.0/0.0.0/0.0.1
+            internal - - - 2 0 - 0.0.0/0.0.0/0.0.2
+            internal - - - 3 0 - 0.5.0/0.0.0/0.0.3
+        """,
+            "headers": {"": {"clock": "matrix", "process": "die", "world": "real"}},
+        },
+        violations=[
+            ("matrix-merge", "B:2", 5, "row C, entry C: 0", "row C, entry C: 4", "B:1 B:2"),
+            ("matrix-merge", "C:2", 5, "row A, entry B: 0", "row A, entry B: 5", "C:1 C:2"),
+        ],
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

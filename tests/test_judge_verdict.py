@@ -8,6 +8,7 @@ import pytest
 import driftlab
 from driftlab.api.check import NothingJudgedError, judge_path
 from driftlab.cli.main import main
+from driftlab.history.trace import ProcessInfo
 from driftlab.judge.checker import RULES, NoSuchRuleError, Unknown, Violation, chosen_rules
 from driftlab.judge.context import is_stamped, own_entries, timestamp_table
 from driftlab.model.columns import EVERY_PEER, NO_TARGET, SET_FIRST, Timestamps
@@ -22,6 +23,7 @@ from tests.small_logs import (
     journals,
     reported,
     table,
+    undecided,
     verdict_on,
 )
 
@@ -208,6 +210,10 @@ def test_an_event_without_a_clock_or_a_file_is_described_without(tmp_path: Path)
     bare = driftlab.History(history.trace.replace(files=()))
     assert [list(each.witness) for each in bare.check().violations] == [["A:0 event", "A:1 event"]]
     assert [(each.file, each.line) for each in bare.check().violations] == [(None, None)]
+    some = table(tmp_path, "process clock vector", 'A - {"A":2}\nA - {"A":1}\nB 1 {"B":1}')
+    assert [list(each.witness) for each in some.check().violations] == [
+        ["A:0 event (log.csv:2)", "A:1 event (log.csv:3)"],
+    ]
 
 
 @pytest.mark.parametrize(("count", "more"), [(10, ""), (11, " and 1 more")])
@@ -409,6 +415,16 @@ def test_a_send_to_every_peer_is_one_to_each_of_them(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
+def test_sends_to_every_peer_are_to_peers_and_arrive(tmp_path: Path) -> None:
+    history = journals(tmp_path, **GOOD)
+    target = history.trace.columns.target
+    assert target is not None
+    columns = history.trace.columns._replace(target=np.where(target < -2, EVERY_PEER, target))
+    verdict = driftlab.History(history.trace.replace(columns=columns, sets=())).check()
+    assert reported(verdict) == []
+    assert (verdict.in_flight, verdict.unknown, verdict.messages) == (0, 0, 4)
+
+
 def test_entries_of_no_process_are_left_out_of_a_table_of_timestamps() -> None:
     starts, entries = np.array([0, 2, 2, 5]), np.array([0, 2, -1, 1, 0])
     held = Timestamps("vector", starts, entries, np.array([7, 9, 9, 4, 3]))
@@ -417,3 +433,55 @@ def test_entries_of_no_process_are_left_out_of_a_table_of_timestamps() -> None:
     assert is_stamped(held).tolist() == [True, False, True]
     own = own_entries(held, np.array([0, 1, 2]), np.array([0, 0, 1]))
     assert own.tolist() == [7, 0, 4]
+
+
+WHOLE = ProcessInfo(ended=True, from_start=True)
+
+
+def test_identifiers_in_whole_logs_are_from_nowhere_if_no_send_has_them(tmp_path: Path) -> None:
+    """Logs that say that they are whole, as only ours do, and messages that have identifiers."""
+    columns, events = "process kind sent received", "A send m1 -\nB receive - m2\nB receive - m1"
+    log = table(tmp_path, columns, events)
+    whole = driftlab.History(log.trace.replace(process_info=[WHOLE] * 2)).check()
+    assert [tuple(each) for each in reported(whole)] == [
+        ("from-nowhere", "B:0", 3, "a send by some process to B of message 1", "no such send",
+         "B:0"),
+    ]  # fmt: skip
+    open_log = [WHOLE._replace(ended=False), WHOLE]
+    verdict = driftlab.History(log.trace.replace(process_info=open_log)).check()
+    assert [each[:2] for each in undecided(verdict)] == [("from-nowhere", "B:0")]
+    assert verdict.holds
+
+
+def test_a_receive_without_an_identifier_may_be_of_any_message(tmp_path: Path) -> None:
+    events = "A send m1 -\nB receive - -\nB receive - m1"
+    log = table(tmp_path, "process kind sent received", events)
+    verdict = driftlab.History(log.trace.replace(process_info=[WHOLE] * 2)).check()
+    assert [each[:2] for each in undecided(verdict)] == [("from-nowhere", "B:0")]
+    assert verdict.holds
+
+
+def test_only_processes_that_are_the_die_have_to_share_their_messages_out(tmp_path: Path) -> None:
+    sends = "\n".join(f"send - - A {number} 0 -" for number in range(1, 61))
+    idle = "internal - - - 1 0 -"
+    history = journals(tmp_path, A=idle, B=sends, C=idle)
+    assert history.check().counts["peer-choice"] == 1
+    die, other, _ = history.trace.process_info
+    mixed = [die, other._replace(process="mine.py:Mine"), die]
+    verdict = driftlab.History(history.trace.replace(process_info=mixed)).check()
+    assert verdict.counts["peer-choice"] == 0
+
+
+@pytest.mark.parametrize(("ended", "holds"), [("AB", False), ("B", True), ("A", False)])
+def test_an_identifier_of_a_known_sender_depends_on_the_log_of_that_sender(
+    ended: str, holds: bool, tmp_path: Path
+) -> None:
+    columns = "process kind sender sent received"
+    events = "A send - m1 -\nB receive A - m2\nB receive A - m1"
+    log = table(tmp_path, columns, events)
+    whole = [WHOLE._replace(ended=name in ended) for name in "AB"]
+    verdict = driftlab.History(log.trace.replace(process_info=whole)).check()
+    found = [each[1:] for each in reported(verdict)]
+    expected = ("B:0", 3, "a send by A to B of message 1", "no such send", "B:0")
+    assert found == ([] if holds else [expected])
+    assert [each[:2] for each in undecided(verdict)] == ([("from-nowhere", "B:0")] if holds else [])
