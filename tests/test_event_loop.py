@@ -120,8 +120,8 @@ def test_a_callback_can_stop_the_loop_for_ever(pair: tuple[socket.socket, socket
 
 def test_the_loop_runs_while_its_condition_holds() -> None:
     loop, served = EventLoop(), list[int]()
-    for number in range(3):
-        loop.call_at(monotonic_ns() + number * MS, partial(served.append, number))
+    for number, wait_ns in enumerate((0, MS, 10**12)):
+        loop.call_at(monotonic_ns() + wait_ns, partial(served.append, number))
     loop.run_while(lambda: len(served) < 2)
     assert served == [0, 1]
     loop.close()

@@ -10,11 +10,11 @@ import pytest
 from driftlab.network import wire
 from driftlab.real import outbound
 from driftlab.real.addresses import Address
-from driftlab.real.event_loop import Callback, EventLoop
+from driftlab.real.event_loop import EventLoop
 from driftlab.real.incidents import INCIDENTS_RECORDED_MAX, Incidents
 from driftlab.real.outbound import OUTBOUND_BYTES_MAX, OutboundChannel
-from tests.notes import NoteRecorder
 from tests.raw_machine import RawMachine
+from tests.recorders import CountingLoop, NoteRecorder
 
 
 @pytest.fixture
@@ -187,16 +187,6 @@ def test_one_message_that_is_too_large_is_one_message(
     channel, recorder = unopened
     channel.send(bytes(OUTBOUND_BYTES_MAX + 1))
     assert str(recorder.incidents[0][2]).endswith("; undelivered: 1 message")
-
-
-class CountingLoop(EventLoop):
-    """Counts the timers that are set."""
-
-    timers = 0
-
-    def call_at(self, instant_ns: int, callback: Callback) -> None:
-        self.timers += 1
-        super().call_at(instant_ns, callback)
 
 
 def test_a_channel_waits_once_before_it_dials_again_and_never_after_its_end() -> None:

@@ -13,6 +13,7 @@ from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import RunFolderError, join_run_folder
 from driftlab.model.random_streams import DIE_BITS
 from driftlab.scenario.builtin import BUILT_IN
+from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario, default_name
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX, RateRange, ScenarioError
 
@@ -70,8 +71,11 @@ def test_the_default_is_the_machine_of_the_assignment() -> None:
     scenario = Scenario()
     assert scenario.machine_names() == ("A", "B", "C")
     assert scenario.rates == RateRange(1, 6)
-    assert (scenario.seconds, scenario.faces, scenario.phase) == (60, 10, "random")
-    assert scenario.order == "peers"
+    assert scenario.to_dict() == {
+        "rates": "1..6", "machines": 3, "seconds": 60, "runs": 1, "first_run": 1, "faces": 10,
+        "seed": 1, "speed": 1, "phase": "random", "order": "peers", "latency": "none",
+        "topology": "mesh", "clock": "lamport", "process": "die",
+    }  # fmt: skip
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(1, 10**6))
@@ -624,3 +628,15 @@ def test_a_run_folder_is_joined_by_the_same_scenario_whatever_the_layout_of_its_
         file.write_text(text)
         with pytest.raises(RunFolderError, match="holds another scenario; name another folder"):
             join_run_folder(tmp_path, scenario)
+
+
+def test_drawn_rates_phases_and_streams_stay_the_same_for_ever() -> None:
+    """Golden: other values here mean that no published run can be repeated."""
+    assert Scenario(rates="1..1000", machines=4, seed=7).rates_of(3) == (731, 949, 218, 764)
+    plans = plan_run(Scenario(rates=[6, 3, 1], seed=7), 3)
+    assert [plan.schedule.phase_ns for plan in plans] == [
+        67960325, 136201839, 342967301,
+    ]  # fmt: skip
+    assert [plan.die_stream for plan in plans] == [
+        14178843686510204355, 14642000208355135164, 7047293094384832854,
+    ]  # fmt: skip

@@ -1,4 +1,6 @@
-"""A place for the notes that a machine would write into its journal."""
+"""Recorders: of the notes for a journal, and of the timers of an event loop."""
+
+from driftlab.real.event_loop import Callback, EventLoop
 
 
 class NoteRecorder:
@@ -14,3 +16,13 @@ class NoteRecorder:
     def incidents(self) -> list[tuple[object, object, object]]:
         """The name, the peer and the reason of each incident."""
         return [(note["what"], note["peer"], note["reason"]) for note in self.notes]
+
+
+class CountingLoop(EventLoop):
+    """Counts the timers that are set."""
+
+    timers = 0
+
+    def call_at(self, instant_ns: int, callback: Callback) -> None:
+        self.timers += 1
+        super().call_at(instant_ns, callback)
