@@ -119,6 +119,31 @@ def test_runs_are_divided_whole_and_in_order() -> None:
             assert runs < 12 or len(parts) >= 12
 
 
+@pytest.mark.parametrize(
+    ("runs", "seconds", "workers", "compiled", "size"),
+    [
+        (1, 60, 3, False, 1),
+        (13, 60, 3, False, 2),  # four shares for each worker
+        (13, 60, 3, True, 2),
+        (12, 60, 3, True, 1),
+        (1_000, 60, 3, False, 83),  # 50,000 ticks
+        (1_000, 60, 3, True, 84),
+        (10, 60_000, 1, False, 1),  # a run has more ticks than that
+        (10_000_000, 60, 3, True, 20_000),  # runs enough
+        (1_000, 6_000, 2, True, 125),
+        (1_000, 60_000, 2, True, 83),  # 50,000,000 ticks
+    ],
+)
+def test_a_share_has_enough_runs_to_be_worth_sending_and_no_more(
+    runs: int, seconds: int, workers: int, compiled: bool, size: int
+) -> None:
+    scenario = SMALL.replace(runs=runs, seconds=seconds)
+    shares = split_into_shares(scenario, workers, compiled=compiled)
+    assert {len(share) for share in shares[:-1]} <= {size}
+    assert len(shares[0]) == size
+    assert 1 <= len(shares[-1]) <= size
+
+
 @pytest.mark.parametrize("engine", ["general", "compiled"])
 def test_progress_rises_to_the_number_of_ticks(
     monkeypatch: pytest.MonkeyPatch, engine: Engine
