@@ -150,11 +150,11 @@ def test_progress_rises_to_the_number_of_ticks(
 ) -> None:
     use(monkeypatch, engine)
     for scenario in (SMALL, SMALL.replace(runs=50)):
-        told: list[tuple[int, ...]] = []
-        runs = list(simulate_each(scenario, on_progress=lambda *far, to=told: to.append(far)))
-        assert told
-        assert told == sorted(told)
-        assert told[-1] == (sum(run.ticks for run in runs), scenario.expected_ticks)
+        seen: list[tuple[int, ...]] = []
+        runs = list(simulate_each(scenario, on_progress=lambda *far, to=seen: to.append(far)))
+        assert seen
+        assert seen == sorted(seen)
+        assert seen[-1] == (sum(run.ticks for run in runs), scenario.expected_ticks)
 
 
 OVERLOADED = driftlab.Scenario(rates=[500, 500, 1], seconds=60, send_one=1, seed=2)
@@ -229,7 +229,7 @@ def test_many_runs_are_shared_from_the_command_line(cluster: Any, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cluster_that_is_not_there_is_told_in_one_line(
+def test_a_cluster_that_is_not_there_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(driftlab.DriftlabError, match="dask: its workers keep figures"):
@@ -256,7 +256,7 @@ def test_a_script_without_a_main_guard_may_simulate_many_runs(tmp_path: Path) ->
     assert (done.stdout, done.stderr) == (f"400 {script}\n", "")
 
 
-def test_a_script_that_runs_machines_while_it_is_loaded_is_told_so(tmp_path: Path) -> None:
+def test_a_script_that_runs_machines_while_it_is_loaded_is_refused(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import driftlab\n"

@@ -253,11 +253,11 @@ def test_a_message_moved_to_the_other_side_of_a_tick_is_named(tmp_path: Path) ->
     moved = [*lines]
     moved[tick] = lines[tick]._replace(found=())
     moved[tick + 1] = lines[tick + 1]._replace(found=(*late, *lines[tick + 1].found))
-    parted = compare_machine("C", moved, lines)
-    assert (parted.same, parted.events) == (tick, len(lines))
-    assert parted.parting is not None
-    assert parted.parting.message == (late[0].sender, late[0].stamp)
-    assert (parted.parting.real_tick, parted.parting.simulated_tick) == (tick + 1, tick)
+    divergence = compare_machine("C", moved, lines)
+    assert (divergence.same, divergence.events) == (tick, len(lines))
+    assert divergence.parting is not None
+    assert divergence.parting.message == (late[0].sender, late[0].stamp)
+    assert (divergence.parting.real_tick, divergence.parting.simulated_tick) == (tick + 1, tick)
     assert compare_machine("C", lines, lines).parting is None
 
 

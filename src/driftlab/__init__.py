@@ -1,11 +1,11 @@
-"""driftlab, the laboratory for logical time.
+"""driftlab: a laboratory for logical time.
 
     import driftlab
     run = driftlab.run(driftlab.Scenario(rates=[6, 3, 1], seconds=60, seed=1))
     run.machines[0].clock
 
-The names are loaded when they are first used: a worker imports this package
-too, and must stay light.
+A name is imported when it is first used, because a worker imports this package
+too and must stay light.
 """
 
 from typing import TYPE_CHECKING
@@ -49,7 +49,7 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-_ROOMS = {
+_MODULES = {
     "DriftlabError": "driftlab.errors",
     "History": "driftlab.api.history",
     "Message": "driftlab.model.event",
@@ -74,14 +74,14 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from its room."""
-    if name not in _ROOMS:
+    """Import the module of a public name, and return what it names."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_ROOMS[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    """Name what is public, loaded or not."""
+    """Return the public names, loaded or not."""
     return [*__all__, "__doc__", "__version__"]

@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 
 import driftlab
 from driftlab.cli import flags
-from driftlab.cli.broken_pipe import ignore_broken_pipe
 from driftlab.errors import DriftlabError
 
 EXIT_UNUSABLE = 2
@@ -56,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
 
 COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "run": (flags.add_run, "run the machines for real and show what their clocks did"),
-    "simulate": (flags.add_simulate, "the same machines, deterministic, in no time"),
+    "simulate": (flags.add_simulate, "run the same machines in a deterministic simulator"),
     "check": (flags.add_check, "judge a log: did its clocks tell the truth?"),
     "stats": (flags.add_recorded, "the figures of a recorded run"),
     "cut": (flags.add_cut, "a run as if it had stopped: what is in flight, all that is inside"),
@@ -142,8 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has left, as `| head` does
-        ignore_broken_pipe(sys.stdout)
+    except BrokenPipeError:  # the reader of our output has left, as `| head` does
+        _ignore_broken_pipe()
         return EXIT_UNREAD
     except OSError as error:
         if error.filename is not None:
@@ -152,9 +151,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
             raise
         print(f"driftlab: cannot write the output: {error.strerror}", file=sys.stderr)
-        ignore_broken_pipe(sys.stdout)
+        _ignore_broken_pipe()
         return EXIT_UNUSABLE
     return status
+
+
+def _ignore_broken_pipe() -> None:
+    from driftlab.cli.broken_pipe import ignore_broken_pipe  # seldom needed
+
+    ignore_broken_pipe(sys.stdout)
 
 
 if __name__ == "__main__":
