@@ -1,4 +1,4 @@
-/* The floor under the compiled engine: the same model, the same draws, the same digest, in C.
+/* The reference for the compiled engine: the same model, the same draws, the same digest, in C.
  *
  * Reads a run from standard input, all numbers in text: machines, one_below, all_below,
  * by_sender, horizon, period (0: none), window, shift, buckets, ticks (at most, of a window),

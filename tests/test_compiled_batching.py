@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftlab import Scenario
+from driftlab.scenario.plan import plan_run
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
+from driftlab.simulator.compiled import batching
 from driftlab.simulator.compiled.batching import can_batch, run_batches
 from driftlab.simulator.compiled.eligibility import BATCH_RUNS_MIN
 from driftlab.simulator.compiled.engine import Figures, simulate_runs
@@ -90,6 +92,62 @@ def test_runs_with_two_ticks_at_one_instant_are_not_batched() -> None:
 )
 def test_scenarios_that_cannot_be_batched_are_not(keys: dict[str, object]) -> None:
     assert share_batched(Scenario.from_dict({**keys, "runs": 100})) == 0
+
+
+MINUTE = Scenario(rates=[6, 3, 1], runs=100)
+
+
+def test_every_limit_of_batches_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    arena = allocate(MINUTE, 1)
+    rings = batching.RINGS * batching.RING_MESSAGES
+    assert can_batch(arena, BATCH_RUNS_MIN, rings + 1)
+    assert not can_batch(arena, BATCH_RUNS_MIN - 1, rings + 1)
+    assert not can_batch(arena, BATCH_RUNS_MIN, rings)  # a full ring would hide the limit
+    limits = {"PERIOD_TICKS_MAX": len(arena.window.dues), "RUN_TICKS_MAX": 61 * 14}
+    for limit, value in limits.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(batching, limit, value)
+            assert can_batch(arena, 100, WAITING_MESSAGES_MAX), limit
+            patch.setattr(batching, limit, value - 1)
+            assert not can_batch(arena, 100, WAITING_MESSAGES_MAX), limit
+    monkeypatch.setattr(batching, "PERIOD_TICKS_MAX", 10**9)
+    without_period = allocate(Scenario(rates=[6.1234567, 3, 1]), 1, repeats=False)
+    assert not can_batch(without_period, 100, WAITING_MESSAGES_MAX)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1, 1.01, 60, 60.9])
+def test_the_ticks_of_a_run_are_never_underestimated(seconds: float) -> None:
+    scenario = Scenario(rates=[6, 3, 1], seconds=seconds)
+    ticks = sum(plan.ticks for plan in plan_run(scenario, 1))
+    assert ticks <= batching._run_ticks(allocate(scenario, 1)) <= 1.5 * ticks + 14
+
+
+def test_batches_are_full_but_the_last_of_an_order() -> None:
+    """Of 16 lanes at least 8 are used; where the order has ties a run is left out."""
+    words = np.repeat(np.array([7, 0, 5, 9, 8], np.uint64), [40, 20, 7, 8, 9])
+    rows = [[row for row in batch if row >= 0] for batch in batching._batches(words).tolist()]
+    sevens, nines, eights = range(40), range(67, 75), range(75, 84)
+    assert rows == [
+        list(sevens[:16]), list(sevens[16:32]), list(sevens[32:]), list(eights), list(nines),
+    ]  # fmt: skip
+    assert batching._batches(words[40:67]).tolist() == []
+
+
+def test_batches_are_given_up_where_most_runs_outgrow_their_rings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "SLICE_TICKS", 1)  # a batch each
+    long = Scenario(rates=[6, 3, 1], seconds=600, runs=300, seed=2)
+    arena, figures = allocate(long, 1), empty(long.run_numbers, 3)
+    phases = precomputed_phases(long, arena.cursors, figures.numbers)
+    done = np.zeros(300, np.bool_)
+    assert len(list(run_batches(arena, phases, figures, done))) == 1
+    assert not done.any()
+    short = Scenario(rates=[6, 3, 1], seconds=30, runs=300, seed=2)
+    arena = allocate(short, 1)
+    slices = list(run_batches(arena, phases, empty(short.run_numbers, 3), done))
+    assert len(slices) > 5
+    assert done.any()
 
 
 def test_progress_counts_each_tick_once() -> None:

@@ -181,6 +181,8 @@ def test_the_compiled_history_is_the_general_engines_event_by_event(
         {"rates": [20, 15, 10], "latency": "fixed:30", "send_all": 0.9, "seconds": 60},
         # Everyone sends to everyone at the same instant.
         {"rates": [1] * 30, "phase": "aligned", "send_all": 1, "seconds": 20},
+        # Messages arrive at the very instant of a tick, several of them at once.
+        {"rates": [2, 4, 4], "phase": "aligned", "latency": "fixed:0.5", "send_all": 0.5},
         # A few ticks, or none at all.
         {"rates": [0.001, 0.5, 5], "seconds": 3},
         {"rates": [123456.789, 98765.4321], "seconds": 0.2},
@@ -190,6 +192,14 @@ def test_the_compiled_history_is_the_general_engines_event_by_event(
 @pytest.mark.parametrize("order", ["peers", "arrival"])
 def test_crowded_scenarios_are_the_same(keys: dict[str, Any], order: str) -> None:
     assert_engines_agree(Scenario.from_dict({**keys, "order": order, "seed": 9}))
+
+
+def test_ticks_are_in_the_order_of_due_time_and_process() -> None:
+    """In some of many runs the first two, too, come to their bucket in another order."""
+    for number in range(1, 60):
+        history = record_run(Scenario(rates=[5, 5], seconds=2), number).history
+        ticks = list(zip(history.due_ns.tolist(), history.process.tolist(), strict=True))
+        assert ticks == sorted(ticks)
 
 
 def test_a_long_run_with_a_long_queue_is_the_same() -> None:
@@ -279,6 +289,36 @@ def test_where_a_run_is_interrupted_does_not_show(
     assert len(seen) > 3
     assert seen == sorted(seen)
     assert seen[-1] == (4200, 4200)
+
+
+def test_shares_are_neither_too_small_nor_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sizes(scenario: Scenario, cores: int) -> list[int]:
+        shares = list(engine._shares(scenario, scenario.runs, cores))
+        assert [row for share in shares for row in share] == list(range(scenario.runs))
+        return [len(share) for share in shares]
+
+    minute = Scenario(rates=[6, 3, 1], runs=100_000)  # 600 ticks each
+    assert sizes(minute, 1) == [14_286] * 6 + [14_284]
+    assert sizes(minute, 2) == [12_500] * 8
+    assert sizes(minute.replace(runs=16_384), 1) == [16_384]
+    assert sizes(minute.replace(runs=16_385), 1) == [8_193, 8_192]
+    assert sizes(minute.replace(runs=8_000), 2) == [2_000] * 4
+    assert sizes(minute.replace(runs=3_000), 2) == [1_000] * 3  # 600,000 ticks
+    assert sizes(minute.replace(runs=999), 8) == [999]
+    assert sizes(minute.replace(runs=5, seconds=10**6), 8) == [1] * 5
+    drawn = Scenario(machines=4, topology="regular:2", runs=3)
+    assert sizes(drawn, 1) == [1] * 3
+
+
+def test_a_history_may_have_as_many_events_as_its_columns_can_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scenario = Scenario(rates=[6, 3, 1], seconds=2)
+    monkeypatch.setattr(engine, "EVENTS_MAX", 20)
+    assert len(record_run(scenario, 1).history.tick) == 20
+    monkeypatch.setattr(engine, "EVENTS_MAX", 19)
+    with pytest.raises(NotCompiledError, match="a history of 20 events; at most 19"):
+        record_run(scenario, 1)
 
 
 def test_progress_is_reported_for_all_cores_together() -> None:

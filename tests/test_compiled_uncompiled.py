@@ -37,10 +37,10 @@ SINGLE: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 MANY: dict[str, dict[str, Any]] = {
-    "in batches": {"runs": 130},
-    "in batches by arrival": {"runs": 130, "order": "arrival"},
-    "in batches with drawn rates": {"rates": "1..2", "machines": 3, "runs": 130},
-    "in batches that outgrow their rings": {"rates": [20, 20, 1], "runs": 70},
+    "in batches": {"runs": 100, "seconds": 3},
+    "in batches by arrival": {"runs": 100, "seconds": 3, "order": "arrival"},
+    "in batches with drawn rates": {"rates": "1..2", "machines": 3, "seconds": 3, "runs": 100},
+    "in batches that outgrow their rings": {"rates": [20, 20, 1], "seconds": 5, "runs": 66},
 }
 
 

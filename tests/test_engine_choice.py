@@ -139,6 +139,24 @@ def test_many_cores_are_used_before_anything_is_loaded_if_that_is_faster(
     assert choose_engine(minute(20_000), 64) == "compiled"
 
 
+def test_more_workers_than_runs_are_of_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    state(monkeypatch, kept=False)
+    two = minute(2).replace(seconds=60 * 75)  # together 0.4 s
+    assert PROCESSES_START_S < general_s(two) < 2 * PROCESSES_START_S
+    assert choose_engine(two, 64) == "general"
+    assert choose_engine(two.replace(runs=150, seconds=60), 64) == "processes"
+
+
+def test_exactly_the_ticks_that_are_worth_compiling_are_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state(monkeypatch, kept=False)
+    scenario = Scenario(rates=[5, 5], seconds=TICKS_WORTH_COMPILING // 10)
+    assert scenario.expected_ticks == TICKS_WORTH_COMPILING
+    assert choose_engine(scenario, 1) == "compiled"
+    assert choose_engine(scenario.replace(seconds=scenario.seconds - 1), 1) == "general"
+
+
 @pytest.mark.parametrize("keys", [{"clock": "vector"}, {"latencies": {"A>B": "fixed:1"}}])
 def test_what_cannot_be_compiled_never_is(
     monkeypatch: pytest.MonkeyPatch, keys: dict[str, Any]

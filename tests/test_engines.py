@@ -119,17 +119,42 @@ def test_runs_are_divided_whole_and_in_order() -> None:
             assert runs < 12 or len(parts) >= 12
 
 
+@pytest.mark.parametrize(
+    ("runs", "seconds", "workers", "compiled", "size"),
+    [
+        (1, 60, 3, False, 1),
+        (13, 60, 3, False, 2),  # four shares for each worker
+        (13, 60, 3, True, 2),
+        (12, 60, 3, True, 1),
+        (1_000, 60, 3, False, 83),  # 50,000 ticks
+        (1_000, 60, 3, True, 84),
+        (10, 60_000, 1, False, 1),  # a run has more ticks than that
+        (10_000_000, 60, 3, True, 20_000),  # runs enough
+        (1_000, 6_000, 2, True, 125),
+        (1_000, 60_000, 2, True, 83),  # 50,000,000 ticks
+    ],
+)
+def test_a_share_has_enough_runs_to_be_worth_sending_and_no_more(
+    runs: int, seconds: int, workers: int, compiled: bool, size: int
+) -> None:
+    scenario = SMALL.replace(runs=runs, seconds=seconds)
+    shares = split_into_shares(scenario, workers, compiled=compiled)
+    assert {len(share) for share in shares[:-1]} <= {size}
+    assert len(shares[0]) == size
+    assert 1 <= len(shares[-1]) <= size
+
+
 @pytest.mark.parametrize("engine", ["general", "compiled"])
 def test_progress_rises_to_the_number_of_ticks(
     monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
     use(monkeypatch, engine)
     for scenario in (SMALL, SMALL.replace(runs=50)):
-        told: list[tuple[int, ...]] = []
-        runs = list(simulate_each(scenario, on_progress=lambda *far, to=told: to.append(far)))
-        assert told
-        assert told == sorted(told)
-        assert told[-1] == (sum(run.ticks for run in runs), scenario.expected_ticks)
+        seen: list[tuple[int, ...]] = []
+        runs = list(simulate_each(scenario, on_progress=lambda *far, to=seen: to.append(far)))
+        assert seen
+        assert seen == sorted(seen)
+        assert seen[-1] == (sum(run.ticks for run in runs), scenario.expected_ticks)
 
 
 OVERLOADED = driftlab.Scenario(rates=[500, 500, 1], seconds=60, send_one=1, seed=2)
@@ -204,7 +229,7 @@ def test_many_runs_are_shared_from_the_command_line(cluster: Any, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cluster_that_is_not_there_is_told_in_one_line(
+def test_a_cluster_that_is_not_there_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(driftlab.DriftlabError, match="dask: its workers keep figures"):
@@ -231,7 +256,7 @@ def test_a_script_without_a_main_guard_may_simulate_many_runs(tmp_path: Path) ->
     assert (done.stdout, done.stderr) == (f"400 {script}\n", "")
 
 
-def test_a_script_that_runs_machines_while_it_is_loaded_is_told_so(tmp_path: Path) -> None:
+def test_a_script_that_runs_machines_while_it_is_loaded_is_refused(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import driftlab\n"

@@ -18,14 +18,14 @@ else:
     from importlib import import_module
 
     class _LazyModule:
-        """Stands for a module until an attribute of it is asked for."""
+        """Stands for a module and imports it when one of its attributes is first used."""
 
         def __init__(self, name: str) -> None:
             self._name = name
 
         def __getattr__(self, attribute: str) -> object:
             value = getattr(import_module(self._name), attribute)
-            setattr(self, attribute, value)  # the next look-up does not come here
+            setattr(self, attribute, value)  # so that __getattr__ is not called again
             return value
 
     np = _LazyModule("numpy")
