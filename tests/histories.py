@@ -1,4 +1,4 @@
-"""Tiny histories, any that a log may tell, and what follows from them by brute force."""
+"""Tiny histories, any that a log may hold, and what follows from them by brute force."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,7 +1,7 @@
-"""Replay: a machine is fed again what it found, and must do again what it did.
+"""Replay: a machine gets the recorded inputs once more and must produce the same events.
 
 A difference means that a machine's effects depended on something that was not
-recorded, or that the journal was changed: a bug either way.
+recorded, or that the journal was changed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,11 @@ from driftlab.scenario.plan import MachinePlan
 
 
 class Input(NamedTuple):
-    """What one tick was given, and the event that came of it."""
+    """The input of one tick, and the event that it led to.
+
+    found: the messages in the sockets, in the order queued. now_ns: the reading
+    of the machine's own clock, nanoseconds since 1970.
+    """
 
     event: Event
     found: Sequence[Message]
@@ -22,9 +26,9 @@ class Input(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """The first event that a replay does not repeat: what was recorded, what came out.
+    """The first event that a replay does not repeat.
 
-    `replayed` is a text where the process failed instead.
+    replayed: the event that came out, or why the process failed instead.
     """
 
     recorded: Event
@@ -34,7 +38,11 @@ class Difference(NamedTuple):
 def replay(
     plan: MachinePlan, recorded: Iterable[Input], process: ProcessType | None = None
 ) -> Difference | None:
-    """Feed a machine what each tick found; return the first difference, None if there is none."""
+    """Replay a machine; return the first difference, None if there is none.
+
+    recorded: its ticks from 0 on. process: the class of the user's process,
+    None for the die.
+    """
     machine = Machine(plan, process)
     for number, (event, found, now_ns) in enumerate(recorded):
         try:
