@@ -1,4 +1,4 @@
-"""Figures and tables: medians, percentiles, ratios of interleaved pairs, Markdown and JSON."""
+"""Results and tables: medians, percentiles, ratios of interleaved pairs, Markdown and JSON."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ Cell = str | int | float
 
 
 class Table(NamedTuple):
-    """One table: what was measured and how in a few sentences, and rows under heads."""
+    """One table: what was measured, how (in a few sentences), and rows under heads."""
 
     title: str
     how: str
@@ -20,7 +20,7 @@ class Table(NamedTuple):
     rows: list[tuple[Cell, ...]]
 
     def to_markdown(self) -> str:
-        """Return the table as Markdown, its text columns to the left, its numbers to the right."""
+        """Return the table as Markdown, text columns aligned left, numbers right."""
         rules = ["---:" if self._is_number(column) else "---" for column in range(len(self.heads))]
         lines = [_line(self.heads), _line(rules)]
         lines += [_line([_text(cell) for cell in row]) for row in self.rows]
@@ -30,16 +30,15 @@ class Table(NamedTuple):
         return any(not isinstance(row[column], str) for row in self.rows)
 
     def to_json(self) -> dict[str, object]:
-        """Return the table as plain values, one object a row, numbers not rounded for reading."""
+        """Return the table as plain values, one object per row, numbers to six digits."""
         rows = [dict(zip(self.heads, map(_trimmed, row), strict=True)) for row in self.rows]
         return {"title": self.title, "how": self.how, "rows": rows}
 
 
 class Comparison(NamedTuple):
-    """Repetitions of ours beside those of something bare, as medians, and their ratio.
+    """Interleaved repetitions of ours and of a baseline: medians, and their ratio.
 
-    `low` and `high` are the smallest and the largest ratio of one repetition
-    to its neighbour in time.
+    low, high: the smallest and the largest ratio of one pair.
     """
 
     ours: float
@@ -55,7 +54,7 @@ class Comparison(NamedTuple):
 
 
 def compare(ours: Sequence[float], bare: Sequence[float]) -> Comparison:
-    """Compare interleaved repetitions, the first of ours with the first of the bare, and so on."""
+    """Compare interleaved repetitions of ours with those of a baseline, pair by pair."""
     ratios = [mine / other for mine, other in zip(ours, bare, strict=True)]
     middle_ours, middle_bare = median(ours), median(bare)
     return Comparison(middle_ours, middle_bare, middle_ours / middle_bare, min(ratios), max(ratios))
@@ -67,7 +66,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def progress(text: str) -> None:
-    """Say on standard error what is going on."""
+    """Print a line of progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 

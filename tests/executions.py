@@ -1,4 +1,4 @@
-"""Random executions as traces, with all that a log could tell of them."""
+"""Random executions as traces, with everything that a log could say of them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -125,7 +125,7 @@ def _trace(
 
 
 def only_vectors(trace: Trace) -> Trace:
-    """Return what a log of vector clocks tells of a trace."""
+    """Return what a log of vector clocks says of a trace."""
     bare = Columns(np.full(len(trace), 3, np.uint8))
     return Trace(trace.names, trace.starts, bare, timestamps=trace.timestamps)
 

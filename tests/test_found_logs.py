@@ -17,8 +17,7 @@ from driftlab.api.convert import convert
 from driftlab.api.write_restamped import write_restamped
 from driftlab.foreign import log_file
 from driftlab.foreign.log_file import LogFile
-from driftlab.history import run_reader
-from driftlab.journal import files
+from driftlab.journal import files, reader
 from driftlab.journal.files import UnreadableError
 from tests.executions import values
 from tests.started import driftlab as command
@@ -340,7 +339,7 @@ def test_a_scenario_beside_a_journal_that_is_not_its_own_is_ignored_and_reported
     own = (run / "scenario.toml").read_text()
     (run / "scenario.toml").write_text(own.replace("seed = 3", "seed = 4"))
     says = refused(run / "B.log")
-    assert "only the other journals or scenario.toml tell" in says
+    assert "only the other journals or scenario.toml name" in says
     assert f"line 1 has seed=3, but {run}/scenario.toml seed=4" in says
     (run / "scenario.toml").write_text("no scenario")
     assert "scenario.toml: not valid TOML" in refused(run / "B.log")
@@ -382,7 +381,7 @@ def fifty_bytes(file: bytearray) -> None:
 def test_a_wrong_checksum_is_reported_and_every_line_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scanned: bool, damage: Any
 ) -> None:
-    monkeypatch.setattr(run_reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
+    monkeypatch.setattr(reader, "SCAN_BYTES_MIN", 0 if scanned else 1 << 60)
     run = simulated(tmp_path / "run")
     whole = driftlab.read(run).trace
     lines = gzipped(run, damage)
@@ -527,7 +526,7 @@ HOPELESS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no journals": (
         holding(readme=b"hello\n"), "", ": no journals here (NAME.log), and readme: which format"),
     "only folders": (only_folders, "", ": no journals, packed runs or other logs here, and no run "
-                     "in its folders (a, b); a run folder holds a NAME.log a machine"),
+                     "in its folders (a, b); a run folder holds a NAME.log for each machine"),
     "hidden files": (holding(**{".x": b"hello"}), "", ": an empty folder"),
     "gzipped Parquet": (
         holding(x=gzip.compress(b"PAR1" + bytes(99))), "x",

@@ -14,6 +14,7 @@ import pytest
 import driftlab
 from driftlab.api.read import find_journals
 from driftlab.history.run_reader import describe_process
+from driftlab.history.tick_repair import repaired_ticks
 from driftlab.journal import files, reader
 from driftlab.journal.files import UnreadableError
 from tests.journals import read_journal
@@ -339,6 +340,35 @@ def test_an_author_is_what_the_journal_says_of_its_machine(run: Path) -> None:
     due_ns = driftlab.read(run).trace.columns.due_ns
     assert due_ns is not None
     assert author.phase_ns == due_ns[0]
+
+
+def test_a_journal_is_whole_if_its_last_line_counts_the_ticks_that_are_there(run: Path) -> None:
+    journal = read_journal(run / "A.log").journal
+    assert [describe_process(journal, ticks).ended for ticks in (58, 59, 60, 61)] == [
+        False, False, True, True
+    ]  # fmt: skip
+    assert not describe_process(journal._replace(torn=True), 60).ended
+    assert not describe_process(journal._replace(notes=journal.notes[:-1]), 60).ended
+    with (run / "A.log").open("a") as file:
+        file.write("2026-")
+    trace = driftlab.read(run).trace
+    assert [info.ended for info in trace.process_info] == [False, True, True, True]
+    assert [(one.line, one.reason) for one in trace.unread] == [(65, "breaks off in the middle")]
+
+
+def test_a_tick_that_alone_does_not_fit_its_neighbours_is_repaired(run: Path) -> None:
+    """Also where a process has no more than three events, the middle one of them."""
+    lines = (run / "A.log").read_text().splitlines(keepends=True)
+    cells = lines[4].split("\t")
+    cells[3] = "9"
+    end = lines[-1].replace("ticks=60", "ticks=3")
+    (run / "A.log").write_text("".join([*lines[:4], "\t".join(cells), lines[5], end]))
+    trace = driftlab.read(run / "A.log").trace
+    assert len(trace) == 3
+    assert trace.columns.tick is not None
+    assert trace.columns.tick.tolist() == [0, 9, 2]
+    assert repaired_ticks(trace).tolist() == [0, 1, 2]
+    assert not len(trace.gaps)
 
 
 def test_what_is_no_journal_has_none(tmp_path: Path) -> None:

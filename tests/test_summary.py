@@ -87,6 +87,15 @@ def test_the_achieved_rate_is_that_of_the_ticks_as_they_began_in_scenario_time()
     assert late.achieved_rate == 1  # four periods took 0.8 s instead of 0.4 s
 
 
+def test_two_ticks_have_the_rate_of_the_time_between_them() -> None:
+    assert summary("", [], [], []).achieved_rate == 0
+    assert summary("i", [1], [0], [0]).achieved_rate == 1 / 60
+    assert summary("ii", [1, 2], [0] * 2, [0] * 2).achieved_rate == 2
+    at_once = summary("ii", [1, 2], [0] * 2, [100_000, 0])  # both began at the same instant
+    assert at_once.achieved_rate == 1e9 / 5
+    assert summary("iii", [1, 3, 5], [1, 0, 1], [0] * 3).queue == (2 / 3, 1, 1)
+
+
 def test_lateness_is_by_nearest_rank_in_microseconds() -> None:
     figures = summary("i" * 200, list(range(200)), [0] * 200, list(range(1, 201)))
     assert figures.lateness_us == Lateness(100, 198, 200)

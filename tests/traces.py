@@ -1,4 +1,4 @@
-"""Comparing traces column by column, and the journals of small runs to read."""
+"""Traces compared column by column, and small runs with journals to read."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A run and its figures, however they came about."""
+"""One execution of a scenario and its metrics, whatever executed it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -21,16 +21,19 @@ _STOPPED = "stopped at "
 
 
 class NotRecordedError(DriftlabError):
-    """The history of a run of which only figures were kept."""
+    """The history was asked for of a run that kept only its metrics."""
 
 
 def stopped(at_ns: int, limit: int) -> str:
-    """Say how a run ended in which too many messages waited."""
+    """Return how a run ended in which too many messages waited.
+
+    at_ns: when, in nanoseconds of scenario time. limit: how many may wait.
+    """
     return f"{_STOPPED}{at_ns / 1e9:.9g} s: more than {limit} messages wait, which is the limit"
 
 
 class UniformMapping(Mapping[str, Value], Generic[Value]):
-    """The same for every machine of a scenario, without a place for each."""
+    """A mapping that gives every machine of a scenario the same value, in constant memory."""
 
     __slots__ = ("_scenario", "_value")
 
@@ -50,7 +53,7 @@ class UniformMapping(Mapping[str, Value], Generic[Value]):
         return self._scenario.size
 
     def values(self) -> Any:
-        """Return the one value that all have: enough to ask what all of them are."""
+        """Return the one value once: enough to ask what all of them are."""
         return (self._value,)
 
     def __repr__(self) -> str:
@@ -64,17 +67,17 @@ class UniformMapping(Mapping[str, Value], Generic[Value]):
 class Run:
     """One execution of a scenario.
 
-    scenario: that of this run alone, its rates drawn.
-    number: the number of the run; its dice depend on it.
-    machines: the summaries of the machines, in name order.
-    ends: of each machine how it ended: `complete`, or why not.
+    scenario: of this run alone, its rates drawn.
+    number: the number of the run; its random numbers depend on it.
+    machines: the metrics of the machines, in name order.
+    ends: how each machine ended: `complete`, or why not.
     incidents: how many its journal records.
     undelivered: how many messages never left it.
     unread: how many lines of its journal could not be read.
     interrupted: whether a person ended the run.
-    digest: of all events of a simulated run of the notes' die, else None.
-    history: every event, where it was recorded. Raises NotRecordedError.
-    folder: where the journals are, None where none were written.
+    digest: of all events of a simulated run of the die, else None.
+    history: every event, if it was recorded. Raises NotRecordedError.
+    folder: where the journals are, None if none were written.
     """
 
     __slots__ = (
@@ -116,10 +119,10 @@ class Run:
 
     @property
     def folder(self) -> "Path | None":
-        """Where the journals are, None where none were written."""
+        """Where the journals are, None if none were written."""
         if self._folder is None:
             return None
-        from pathlib import Path  # heavy, and a simulation need not pay for it
+        from pathlib import Path  # a simulation need not load it
 
         return Path(self._folder)
 
@@ -130,11 +133,11 @@ class Run:
 
     @property
     def history(self) -> "History":
-        """Every event of the run. Raises NotRecordedError."""
+        """Every event of the run. Raise NotRecordedError if it was not recorded."""
         if self._history is None:
             raise NotRecordedError(
                 'no history was kept in memory; simulate with record="all", '
-                "or read the journals, where there are any"
+                "or read the journals, if there are any"
             )
         return self._history
 
@@ -146,7 +149,7 @@ class Run:
     @property
     def ticks(self) -> int:
         """How many ticks all machines took together."""
-        counted = getattr(self.machines, "ticks", None)  # arrays know without a look at each
+        counted = getattr(self.machines, "ticks", None)  # arrays add up without making each
         return sum(machine.ticks for machine in self.machines) if counted is None else int(counted)
 
     @property
@@ -165,8 +168,8 @@ class Run:
 
     def _values(self) -> tuple[object, ...]:
         tables = (self.ends, self.incidents, self.undelivered, self.unread)
-        told = [dict(table.items()) for table in tables]
-        return self.scenario, self.number, list(self.machines), told, self._folder, self.digest
+        plain = [dict(table.items()) for table in tables]
+        return self.scenario, self.number, list(self.machines), plain, self._folder, self.digest
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run under the names of the JSON interface."""
@@ -184,7 +187,7 @@ class Run:
 
 
 class NotWholeError(DriftlabError):
-    """Runs that did not come to their end; what they did is kept: `runs` has it."""
+    """Runs that did not reach their end; `runs` has what they did up to there."""
 
     def __init__(self, reasons: Sequence[str], runs: Sequence[Run]) -> None:
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
@@ -193,7 +196,7 @@ class NotWholeError(DriftlabError):
 
 
 class ProcessesFailedError(NotWholeError):
-    """Processes of the user failed; all that was recorded is kept: `runs` has it."""
+    """Processes of the user failed; `runs` has everything that was recorded."""
 
 
 class TooManyMessagesError(NotWholeError):

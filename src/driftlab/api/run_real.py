@@ -1,4 +1,4 @@
-"""Running a scenario for real."""
+"""A scenario run by real machines: folder, launch, and the journals read back."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ from driftlab.scenario.validate import ScenarioError
 
 
 class RunStart(NamedTuple):
-    """A run that is under way: its folder, and the scenario of it alone, rates drawn."""
+    """A run that is under way: its folder, and its own scenario, with rates drawn."""
 
     folder: Path
     scenario: Scenario
@@ -38,10 +38,11 @@ OnBeat = Callable[[RunStart, int], None]
 def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
     """Run a scenario for real: every machine a process, every message over TCP.
 
-    Journals go to the folder `out`, which must not hold a run already; by
-    default to a new one below `runs`. Returns the run, or a list of them if
-    the scenario asks for more than one. Raises DriftlabError; where a process
-    of the user failed that is ProcessesFailedError, after all else is done.
+    out: the folder for the journals, which must not hold a run already; by
+    default a new one below `runs`. Return the run, or a list of them if the
+    scenario asks for more than one. Raise DriftlabError if it cannot be run;
+    ProcessesFailedError, after everything else is done, if a process of the
+    user failed.
     """
     forbid_reentrant_run()
     require_real(scenario)
@@ -54,7 +55,12 @@ def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
 def run_each(
     scenario: Scenario, out: Path, on_beat: OnBeat = lambda start, elapsed_ns: None
 ) -> Iterator[Run]:
-    """Yield the runs of a scenario as they end; stop after one that was interrupted."""
+    """Yield the runs of a scenario as they end; stop after one that was interrupted.
+
+    out: the folder for the journals. on_beat: called now and then with the run
+    under way and the real time since its start, in nanoseconds.
+    Raise DriftlabError if it cannot be run.
+    """
     reserve_file_descriptors(scenario.size)
     require_real(scenario)
     if scenario.runs > 1:
@@ -72,7 +78,7 @@ def run_each(
 
 
 def require_real(scenario: Scenario) -> None:
-    """Raise DriftlabError if real machines cannot run a scenario, or nobody can its process."""
+    """Raise DriftlabError if real machines cannot run a scenario, or its process not be loaded."""
     if scenario.latency != "none":
         raise ScenarioError(
             f"latency: {scenario.latency} is only for `simulate`; "

@@ -1,7 +1,7 @@
-"""The live display: what the machines are doing now, read from their journals.
+"""The live display: what the machines are doing now, read from the ends of their journals.
 
-On a terminal a table that renews itself; elsewhere a plain line now and then.
-It goes to standard error, so that standard output stays what was asked for.
+On a terminal a table that is updated in place, otherwise a plain line now and
+then. It goes to standard error; standard output has only the result.
 """
 
 import sys
@@ -18,11 +18,11 @@ PLAIN_EVERY_SECONDS = 5.0
 
 
 class Display:
-    """Shows runs as they go: a callable for the beats of `run_each`."""
+    """Shows runs as they go: the callback `on_beat` of `run_each`."""
 
     def __init__(self, numbers: range) -> None:
         self._numbers = numbers
-        self._gone = False  # whether nobody looks any more
+        self._gone = False  # whether the terminal or the reader went away
         self._console = make_console(sys.stderr)
         self._live: Any = None
         self._plain_at: tuple[int, float] = (0, 0.0)  # run, and its next plain line, in seconds
@@ -42,13 +42,14 @@ class Display:
         trace: TracebackType | None,
     ) -> None:
         if self._live is not None:
-            with suppress(OSError):  # a terminal that is gone need not be tidied
+            with suppress(OSError):  # the terminal may be gone
                 self._live.stop()
 
     def __call__(self, start: RunStart, elapsed_ns: int) -> None:
-        """Show the state of a run, `elapsed_ns` of real time after its start.
+        """Show the state of a run.
 
-        A terminal or a reader that goes away ends the display, not the run.
+        elapsed_ns: real time since its start. A terminal or a reader that goes
+        away ends the display, not the run.
         """
         if self._gone:
             return
@@ -99,8 +100,8 @@ class Display:
         total = start.scenario.seconds / start.scenario.speed
         bar = ProgressBar(total=total, completed=min(elapsed, total), width=60)
         screen = Table.grid()
-        for part in (self._title(start, elapsed), bar, table):  # a long table is cut below
-            screen.add_row(part)
+        for row in (self._title(start, elapsed), bar, table):  # a long table is cut at the bottom
+            screen.add_row(row)
         return screen
 
 

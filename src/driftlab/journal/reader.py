@@ -317,7 +317,7 @@ class _ChunkReader:
         journal = header._replace(
             notes=parsed.notes,
             unread=sorted(parsed.unread, key=lambda one: one.line),
-            torn=_is_torn(chunk),
+            torn=chunk.torn,
             length=number,
         )
         place = self._schema.places[header.machine]
@@ -410,11 +410,6 @@ class _ParsedLines:
     def rows(self) -> JournalColumns:
         """Return the entries in columns."""
         return columns_of_entries(self.entries, self.lines, self._schema.places, self._schema.clock)
-
-
-def _is_torn(chunk: LineChunk) -> bool:
-    """Whether a chunk ends in the middle of a line."""
-    return chunk.torn and bool(chunk.skipped or chunk.text)
 
 
 class KernelBuffers:

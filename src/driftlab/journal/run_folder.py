@@ -1,8 +1,8 @@
 """The folder of a run: made for one run only, never overwritten.
 
-`scenario.toml` is created exclusively and first, so of two runs that want one
-folder exactly one gets it. Paths are text here: `pathlib` costs a simulation
-more than simulating.
+`scenario.toml` is created exclusively and first, so of two runs that want the
+same folder exactly one gets it. Paths are text here, because importing `pathlib`
+takes longer than a small simulation.
 """
 
 import os
@@ -27,7 +27,7 @@ class RunFolderError(DriftlabError):
 
 
 def fresh_folder() -> str:
-    """Make a new folder below `runs`, named by the time of day. Raises RunFolderError."""
+    """Make and return a new folder below `runs`, named by the time. Raise RunFolderError."""
     stem = strftime("%Y%m%d-%H%M%S", gmtime())
     for number in count(1):
         folder = os.path.join(RUNS_FOLDER, stem if number == 1 else f"{stem}-{number}")
@@ -44,7 +44,7 @@ def fresh_folder() -> str:
 
 
 def create_run_folder(folder: Folder, scenario: Scenario) -> None:
-    """Make `folder` the home of this scenario. Raises RunFolderError."""
+    """Claim a folder for a scenario. Raise RunFolderError if it is taken or cannot be written."""
     try:
         os.makedirs(folder, exist_ok=True)
         if _journals(folder):
@@ -70,7 +70,7 @@ def _names(folder: Folder) -> list[str]:
 
 
 def _create(path: str, text: str) -> None:
-    """Write a file that did not exist, whole or not at all."""
+    """Write a file that does not exist yet, completely or not at all."""
     with open(path, "x", encoding="utf-8") as file:
         try:
             file.write(text)
@@ -81,10 +81,10 @@ def _create(path: str, text: str) -> None:
 
 
 def join_run_folder(folder: Folder, scenario: Scenario) -> None:
-    """Make `folder` the home of a scenario whose machines are started one by one.
+    """Claim or join a folder for a scenario whose machines are started one by one.
 
-    Each machine claims its own journal; all must be of the same scenario.
-    Raises RunFolderError.
+    Each machine claims its own journal. Raise RunFolderError if the folder is
+    of another scenario, or cannot be written.
     """
     path = os.path.join(folder, SCENARIO_FILE)
     try:
@@ -92,10 +92,10 @@ def join_run_folder(folder: Folder, scenario: Scenario) -> None:
         with suppress(FileExistsError):
             _create(path, scenario.to_toml())
         with open(path, encoding="utf-8") as file:
-            there = file.read()
+            present = file.read()
     except OSError as error:
         raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
-    if there and not _describes(there, scenario):
+    if present and not _describes(present, scenario):
         raise RunFolderError(f"{folder} holds another scenario; name another folder with --out")
 
 
@@ -108,14 +108,14 @@ def _describes(text: str, scenario: Scenario) -> bool:
 
 
 def leave_run_folder(folder: Folder) -> None:
-    """Take back what `share` has made, where no machine has a journal; touch no journal."""
+    """Undo `join_run_folder` if no machine has a journal there; never touch a journal."""
     if not _journals(folder):
         _remove(os.path.join(folder, SCENARIO_FILE))
         remove_if_empty(folder)
 
 
 def discard_run_folder(folder: Folder) -> None:
-    """Remove what a run that never started has left: its scenario, its journals, its folder."""
+    """Remove the scenario, the journals and the folder of a run that never started."""
     for path in [os.path.join(folder, SCENARIO_FILE), *_journals(folder)]:
         _remove(path)
     remove_if_empty(folder)
@@ -127,13 +127,13 @@ def _remove(path: str) -> None:
 
 
 def remove_if_empty(folder: Folder) -> None:
-    """Remove a folder that holds nothing; one that does stays."""
+    """Remove a folder if it is empty."""
     with suppress(OSError):
         os.rmdir(folder)
 
 
 def run_folder(folder: Folder, scenario: Scenario, run: int) -> str:
-    """Return where one run of a scenario lives: the folder itself if it is the only one."""
+    """Return the folder of one run of a scenario: `folder` itself if there is only one run."""
     if scenario.runs == 1:
         return os.fspath(folder)
     digits = len(str(scenario.run_numbers[-1]))
@@ -141,5 +141,5 @@ def run_folder(folder: Folder, scenario: Scenario, run: int) -> str:
 
 
 def new_run_id() -> str:
-    """Return a token that tells the machines of this run from those of any other."""
+    """Return a random token that distinguishes the machines of this run from all others."""
     return os.urandom(8).hex()

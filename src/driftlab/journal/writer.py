@@ -1,6 +1,6 @@
-"""A journal on disk: every line is handed to the kernel before the call returns.
+"""A journal being written: every line is with the operating system when the call returns.
 
-One `write` a line, nothing held back: killing the process at any instant loses
+One `write` per line, nothing buffered: killing the process at any instant loses
 no line that was written. A file that exists is never touched.
 """
 
@@ -15,7 +15,11 @@ class JournalFileError(DriftlabError):
 
 
 class JournalFile:
-    """An append-only journal. Raises JournalFileError when the disk says no."""
+    """An append-only journal.
+
+    path: of a file that must not exist. more_columns: whether events have all
+    thirteen columns. Raise JournalFileError if it cannot be created or written.
+    """
 
     def __init__(self, path: str, *, more_columns: bool = False) -> None:
         self.path = path
