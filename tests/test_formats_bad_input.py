@@ -415,3 +415,13 @@ def test_an_unread_line_beside_a_delimiter_is_counted_once(tmp_path: Path) -> No
     one, other = read_log(path, format="govector")
     assert [one.line for one in one.unread] == [1, 6, 8]
     assert [one.line for one in other.unread] == [10, 13]
+
+
+def test_a_log_of_text_is_read_without_polars(tmp_path: Path) -> None:
+    """Importing it takes as long as reading some 20,000 events."""
+    (tmp_path / "x.log").write_text(f"{ONE}\n{THREE}\n")
+    code = "import sys; from driftlab.foreign import read_log; read_log(sys.argv[1]); "
+    code += "print('polars' in sys.modules)"
+    command = [sys.executable, "-c", code, str(tmp_path / "x.log")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -200,6 +200,9 @@ def test_both_ways_agree_on_every_odd_cell_in_every_column(
     ("column", "cell", "taken"),
     [(0, "1970-01-01T00:00:00Z", True), (0, "1969-12-31T23:59:59Z", False),
      (0, "2261-12-31T23:59:59.999999999Z", True), (0, "2262-01-01T00:00:00Z", False),
+     (0, "2000-02-29T23:59:59Z", True), (0, "2100-02-29T00:00:00Z", False),
+     (0, "2024-02-29T24:00:00Z", False), (0, "2024-02-29T00:60:00Z", False),
+     (0, "2024-02-29T00:00:60Z", False), (0, "2023-02-29T00:00:00Z", False),
      (1, "9" * 18, True), (1, "1" + "0" * 18, False), (2, "-" + "9" * 18, True),
      (2, "-1" + "0" * 18, False), (2, "-0", True), (3, "007", True), (3, "-1", False),
      (4, "internal", True), (4, "interna", False), (4, "send", True), (4, "receive", True),
@@ -223,6 +226,16 @@ def test_the_kernel_takes_a_line_up_to_its_limits_and_defers_what_is_beyond(
     too_long = (*call[:3], len(line) - 2, *call[4:])
     *_, rows, _, _, deferred = scan_lines.compiled(*too_long, *outputs.arrays)
     assert (rows, deferred) == (0, 1)
+
+
+def test_the_kernel_takes_the_shortest_line_that_is_an_event() -> None:
+    line = b"1970-01-01T00:00:00Z\t0\t0\t0\tsend\t-\t-\t-\t0\t0\t-\n"
+    assert len(line) == reader.LINE_BYTES_MIN
+    schema = reader.line_schema(NAMES, "lamport")
+    outputs = reader.KernelBuffers(len(line), schema)
+    call = (np.frombuffer(line, np.uint8), 0, 0, 99, 0, 1, *schema.names, *outputs.arrays)
+    *_, rows, _, _, deferred = scan_lines.compiled(*call)
+    assert (rows, deferred) == (1, 0)
 
 
 def test_names_are_found_among_many_and_no_others(tmp_path: Path) -> None:

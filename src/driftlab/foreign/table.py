@@ -103,7 +103,7 @@ def _read_parquet(log: LogFile, *, is_one_of_several: bool) -> Records:
     return records_of_file(log.name, fields, lines, [])
 
 
-def _values(column: pl.Series) -> Values:
+def _values(column: "pl.Series") -> Values:
     """Return a column's values; of a struct only the fields that a row has."""
     values = column.to_list()
     if not isinstance(column.dtype, pl.Struct):
@@ -170,7 +170,7 @@ def _write(path: Path, write: Callable[[], None]) -> None:
         raise UnwritableError(f"{path}: cannot be written: {reason}") from error
 
 
-def _frame(trace: Trace, format: str) -> pl.DataFrame:
+def _frame(trace: Trace, format: str) -> "pl.DataFrame":
     """Return the events as a frame that reads back; see the module."""
     texts = TextColumns(trace, format, is_strict=False)
     frame: pl.DataFrame = frame_of(trace).drop("line", strict=False)

@@ -61,7 +61,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"  # with which some editors begin UTF-8
 SCAN_BYTES_MIN: Final = 4_000_000  # below this, parsing line by line takes less than a second
 CHUNKS_AHEAD: Final = 2  # chunks that wait for a thread, or to be taken
 ROWS_AT_ONCE: Final = 1 << 17  # of one call of the kernel
-LINE_BYTES_MIN: Final = 46  # of an event
+LINE_BYTES_MIN: Final = 44  # of an event, with its line end
 FOUND_BYTES_MIN: Final = 4  # of a message in `found`, with its comma
 DEFERRED_AT_ONCE: Final = 1 << 12  # lines handed to the parser by one call of the kernel
 

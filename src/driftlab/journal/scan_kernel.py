@@ -78,7 +78,7 @@ def scan_lines(  # noqa: C901 - compiled as one; each column is a block of its o
     while position < end and rows < rows_max and deferred < deferred_max:
         start = position
         found_before = found
-        valid = end - start >= 46  # the shortest line that is an event
+        valid = end - start >= 44  # the shortest line that is an event
         at = start
         column = 0
         while valid:
