@@ -16,7 +16,7 @@ import pytest
 import driftlab as package
 from driftlab.cli.flags import COMMANDS
 from driftlab.cli.main import build_parser, parse
-from driftlab.cli.text_table import counted
+from driftlab.errors import counted
 from driftlab.scenario.builtin import BUILT_IN
 from tests.started import DRIFTLAB, driftlab, linux_only
 

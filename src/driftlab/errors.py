@@ -15,10 +15,14 @@ class DriftlabError(Exception):
     """What the user asked for cannot be done; the message says what to do instead."""
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun in the singular or plural: 1 event, 2 events, 0 processes."""
-    plural = noun + ("es" if noun.endswith("s") else "s")
-    return f"{count} {noun if count == 1 else plural}"
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """Return a number with what it counts: `1 event`, `2 events`, `0 messages were`.
+
+    plural: where it is not the singular with `s` or `es`.
+    """
+    if number == 1:
+        return f"1 {singular}"
+    return f"{number} {plural or singular + ('es' if singular.endswith('s') else 's')}"
 
 
 def name_list(names: Sequence[str]) -> str:

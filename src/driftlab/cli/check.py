@@ -8,8 +8,8 @@ from textwrap import fill
 
 from driftlab.api.check import LogVerdict, judge_path
 from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import counted, table
-from driftlab.errors import DriftlabError
+from driftlab.cli.text_table import table
+from driftlab.errors import DriftlabError, counted
 from driftlab.judge.checker import RULES, Verdict, Violation, chosen_rules
 
 EXIT_VIOLATED = 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from driftlab.api.convert import convert
 from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import counted
+from driftlab.errors import counted
 
 
 def main(options: argparse.Namespace) -> int:

@@ -8,7 +8,8 @@ from driftlab.api.history import Cut
 from driftlab.api.read import read
 from driftlab.cli.event_args import parse_counts, parse_event, parse_number
 from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import counted, table
+from driftlab.cli.text_table import table
+from driftlab.errors import counted
 from driftlab.lazy import pl
 
 NS_PER_SECOND: Final = 1_000_000_000

@@ -4,7 +4,6 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from time import time_ns
 
@@ -12,7 +11,7 @@ from driftlab.api.read_run import read_own_journal
 from driftlab.api.run_real import require_real
 from driftlab.cli import output
 from driftlab.cli.flags import chosen_scenario
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, name_list
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.run_folder import join_run_folder, leave_run_folder
 from driftlab.journal.utc import utc_ns
@@ -24,8 +23,6 @@ from driftlab.real.tcp_host import WorkerConfig
 from driftlab.real.worker import run_standalone
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
-
-NAMES_LISTED_MAX = 12  # in a message
 
 
 class MachineError(DriftlabError):
@@ -43,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
     missing = [name for name in plan.peers if name not in addresses]
     if missing or here is None:
         names = missing or [plan.name]
-        raise MachineError(f"no address for {_list(names)}; give --at {names[0]}=HOST:PORT")
+        raise MachineError(f"no address for {name_list(names)}; give --at {names[0]}=HOST:PORT")
     for peer in plan.peers:
         addresses[peer].resolve()  # report an unknown host before anything starts
     start_at_ns = _start_at(options.start_at)
@@ -65,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
 
     where = Address(*listener.getsockname()[:2])
     try:
-        say(f"{plan.name} listens on {where}, run id {run_id}, waiting for {_list(plan.peers)}")
+        say(f"{plan.name} listens on {where}, run id {run_id}, waiting for {name_list(plan.peers)}")
         whole = run_standalone(
             config,
             listener,
@@ -111,12 +108,7 @@ def _addresses(given: list[str], scenario: Scenario) -> dict[str, Address]:
 
 
 def _unknown(name: str, scenario: Scenario) -> str:
-    return f"{name} is no machine of this scenario; it has {_list(scenario.machine_names())}"
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = names[: NAMES_LISTED_MAX - 1] if len(names) > NAMES_LISTED_MAX else names
-    return ", ".join([*shown, *(["…"] if len(shown) < len(names) else [])])
+    return f"{name} is no machine of this scenario; it has {name_list(scenario.machine_names())}"
 
 
 def _start_at(text: str | None) -> int | None:

@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING
 
 from driftlab.analysis.metrics import MachineMetrics
 from driftlab.api.run import Run
-from driftlab.cli.text_table import counted, table
+from driftlab.cli.text_table import table
+from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import Folder
 from driftlab.scenario.scenario import Scenario

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from driftlab.api.pack import Packed, pack
-from driftlab.cli.text_table import counted
+from driftlab.errors import counted
 
 
 def main(options: argparse.Namespace) -> int:

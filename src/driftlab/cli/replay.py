@@ -4,7 +4,7 @@ import argparse
 import json
 
 from driftlab.api.replay_and_twin import Replay, replay_runs
-from driftlab.cli.text_table import counted
+from driftlab.errors import counted
 from driftlab.machine.process_loader import DIE
 from driftlab.machine.replay import Difference
 from driftlab.model.event import Event

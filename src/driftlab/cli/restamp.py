@@ -14,7 +14,8 @@ from driftlab.api.read import read
 from driftlab.api.write_restamped import write_restamped
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import COMMAND_VARIABLE
-from driftlab.cli.text_table import counted, table
+from driftlab.cli.text_table import table
+from driftlab.errors import counted
 
 EVENTS_SHOWN: Final = 12
 

@@ -1,4 +1,4 @@
-"""Tables as text, which adapt to a narrow terminal, and numbers with what they count."""
+"""Tables as text, which adapt to a narrow terminal."""
 
 import os
 import sys
@@ -8,16 +8,6 @@ from math import inf
 
 COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
 WRAPPED_MIN = 20  # characters: a narrower column is not wrapped
-
-
-def counted(number: int, singular: str, plural: str | None = None) -> str:
-    """Return a number with what it counts: `1 event`, `2 events`, `0 messages were`.
-
-    plural: where it is not the singular with `s` or `es`.
-    """
-    if number == 1:
-        return f"1 {singular}"
-    return f"{number} {plural or singular + ('es' if singular.endswith('s') else 's')}"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
