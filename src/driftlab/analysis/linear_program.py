@@ -33,9 +33,7 @@ from driftlab.arrays import BoolArray, FloatArray
 BOX: Final = 10_000  # no variable is farther from 0 than so many of its units, unless unbounded
 TOLERANCE: Final = 1e-10  # the smallest that HiGHS takes; it allows violations below this
 _SUPPORT_MIN: Final = 1e-9  # smaller multipliers are rounding errors of 0, at the first attempt
-_OPTIMAL: Final = (
-    0  # the status of `scipy.optimize.linprog`; within a box there is always a minimum
-)
+_OPTIMAL: Final = 0  # a status of `scipy.optimize.linprog`
 
 Coefficients = Mapping[int, int]  # of a linear function: by the number of the variable
 
@@ -65,13 +63,12 @@ class _Solution(NamedTuple):
     """What HiGHS found, in scaled variables; multipliers are those of the constraints.
 
     of_zero: multipliers of `x >= 0`, 0 for a variable that may be negative.
-    is_boxed: whether the box holds the minimum, so that nothing else does.
+    Multipliers of the box are left out: what needs them is no bound, and no proof is found.
     """
 
     point: FloatArray
     multipliers: FloatArray
     of_zero: FloatArray
-    is_boxed: bool
 
 
 class LinearProgram:
@@ -113,8 +110,7 @@ class LinearProgram:
         found = _solve(costs, self._matrix, self._lower, self._box)
         if found is None:
             return Minimum(None, np.full(len(self._units), np.nan), is_feasible=False)
-        value = None if found.is_boxed else self._proved(objective, found)
-        return Minimum(value, found.point * self._units)
+        return Minimum(self._proved(objective, found), found.point * self._units)
 
     def _proved(self, objective: Coefficients, found: _Solution) -> Fraction | None:
         """Return the bound that the support of the multipliers proves, None if it proves none."""
@@ -142,7 +138,7 @@ class LinearProgram:
         matrix = np.hstack([self._matrix, np.ones((count, 1))])
         box = np.vstack([self._box, [0, np.inf]])
         found = _solve(np.append(np.zeros(width), 1.0), matrix, self._lower, box)
-        if found is None or found.is_boxed:
+        if found is None:
             return ()
         for least in (_SUPPORT_MIN, 0.0):
             rows = np.flatnonzero(found.multipliers > least).tolist()
@@ -206,15 +202,8 @@ def _solve(
     )
     if found.status != _OPTIMAL:
         return None
-    lowest, highest = found.lower.marginals, -found.upper.marginals
-    is_zero = box[:, 0] == 0
-    walls = np.concatenate([lowest[~is_zero], highest])
-    return _Solution(
-        found.x,
-        -found.ineqlin.marginals,
-        np.where(is_zero, lowest, 0.0),
-        bool((walls > _SUPPORT_MIN).any()),
-    )
+    of_zero = np.where(box[:, 0] == 0, found.lower.marginals, 0.0)
+    return _Solution(found.x, -found.ineqlin.marginals, of_zero)
 
 
 class Equation(NamedTuple):
