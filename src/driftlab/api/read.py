@@ -14,12 +14,13 @@ from typing import Any, Final, NamedTuple
 from driftlab.api.history import History
 from driftlab.api.read_run import read_scenario
 from driftlab.arrays import AnyArray, IntArray
+from driftlab.foreign.log_file import LogFile
 from driftlab.history.parquet import PACK_SUFFIX, PARQUET_MAGIC, is_packed, unpack
 from driftlab.history.run_reader import RunJournals, journal_paths, run_journals, single_journal
 from driftlab.history.tick_repair import rows_after_gap
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, begins_with, exists, require_regular_file
-from driftlab.journal.reader import is_journal
+from driftlab.journal.reader import is_journal, is_journal_head
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING
@@ -76,7 +77,14 @@ def _found(path: Path, options: Mapping[str, Any]) -> list[RunSource]:
     require_regular_file(path)
     given = {key: value for key, value in options.items() if value is not None}
     execution = given.pop("execution", None)
-    runs = [] if given and not path.is_dir() else find_runs(path)
+    log: Path | LogFile = path
+    if path.is_dir() or not exists(path):
+        runs = find_runs(path)
+    elif given:
+        runs = []
+    else:
+        log = LogFile(path)  # which the reader of its format goes on with: a log is opened once
+        runs = find_runs(path) if _is_ours(log) else []
     if runs and given:
         raise UnreadableError(
             f"{path}: its runs are driftlab's own, which need no options ({', '.join(given)})"
@@ -85,8 +93,13 @@ def _found(path: Path, options: Mapping[str, Any]) -> list[RunSource]:
         return runs if execution is None else [_chosen(path, runs, str(execution))]
     return [
         RunSource(name, path, partial(History, trace, name))
-        for name, trace in _foreign(path, options)
+        for name, trace in _foreign(log, options)
     ]
+
+
+def _is_ours(log: LogFile) -> bool:
+    """Whether a file begins as a journal or a packed run does. Raise UnreadableError."""
+    return log.first_bytes.startswith(PARQUET_MAGIC) or is_journal_head(log.first_bytes)
 
 
 def _chosen(path: Path, runs: Sequence[RunSource], wanted: str) -> RunSource:
@@ -280,15 +293,16 @@ def _same(one: AnyArray | None, other: AnyArray | None) -> bool:
 # Logs of other programs.
 
 
-def _foreign(path: Path, options: Mapping[str, Any]) -> list[tuple[str, Trace]]:
+def _foreign(log: Path | LogFile, options: Mapping[str, Any]) -> list[tuple[str, Trace]]:
     """Read a log of another program: its executions, each with its label or its number."""
-    if path.is_dir():
-        _require_files(path)
+    if isinstance(log, Path) and log.is_dir():
+        _require_files(log)
     from driftlab.foreign import read_executions
 
-    found = read_executions(path, **options)
+    found = read_executions(log, **options)
     if not found:
-        raise UnreadableError(f"{path}: there is no event in it")
+        name = log if isinstance(log, Path) else log.path
+        raise UnreadableError(f"{name}: there is no event in it")
     return [
         (each.label or f"execution {number}", _with_file_names(each.trace))
         for number, each in enumerate(found, 1)

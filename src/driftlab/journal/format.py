@@ -33,6 +33,7 @@ Pure: text in, text out. A line that is written parses back to the same entry.
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from driftlab.clocks.catalogue import DecodeTimestamp
@@ -156,11 +157,14 @@ _CELLS = (
     r"\S+Z", r"\d+", r"-?\d+", r"\d+", r"internal|send|receive", r"\S+", r"\d+|-", r"\S+",
     r"\d+", r"\d+", r"\S+", r"\S+", r"\S+",
 )  # fmt: skip
-_EVENT = re.compile(
-    "\t".join(f"({cell})" for cell in _CELLS[:11])
-    + "(?:" + "".join(f"\t({cell})" for cell in _CELLS[11:]) + ")?",
-    re.ASCII,
-)  # fmt: skip
+
+
+@cache
+def _event_pattern() -> re.Pattern[str]:
+    """Return the pattern of an event's line, compiled once, when a journal is read."""
+    cells = [f"({cell})" for cell in _CELLS]
+    further = "".join(f"\t{cell}" for cell in cells[11:])
+    return re.compile("\t".join(cells[:11]) + f"(?:{further})?", re.ASCII)
 
 
 def _misfit(line: str) -> str:
@@ -184,7 +188,7 @@ def parse_entry(process: str, line: str, decode: DecodeTimestamp | None = None) 
     process: whose event it is. decode: reads timestamps, which are ignored if
     it is None. Raise JournalError if the line is not an event.
     """
-    match = _EVENT.fullmatch(line)
+    match = _event_pattern().fullmatch(line)
     if match is None:
         raise JournalError(f"not an event: {_misfit(line)}")
     time, due, late, tick, kind, sender, stamp, targets, clock, queue, found, *more = match.groups()

@@ -89,7 +89,12 @@ def read_header(path: Path) -> dict[str, str]:
 def is_journal(path: Path) -> bool:
     """Whether a file begins as a journal does. Raise UnreadableError if it cannot be opened."""
     first = next(line_chunks(path, HEADER_BYTES), None)
-    return first is not None and first.text.removeprefix(_BYTE_ORDER_MARK).startswith(TITLE)
+    return first is not None and is_journal_head(first.text)
+
+
+def is_journal_head(text: bytes) -> bool:
+    """Whether the beginning of a file, decompressed, is that of a journal."""
+    return text.removeprefix(_BYTE_ORDER_MARK).startswith(TITLE)
 
 
 def _header_fields(text: bytes) -> dict[str, str]:

@@ -111,7 +111,7 @@ def _rates(key: str, value: Any) -> tuple[float, ...] | RateRange:
     if isinstance(value, RateRange):
         return _rate_range(key, *value)
     if isinstance(value, str):
-        if match := re.fullmatch(_RANGE, value):
+        if ".." in value and (match := re.fullmatch(_RANGE, value)):
             return _rate_range(key, int(match[1]), int(match[2]))
         value = [part.strip() for part in value.split(",")]
     elif not isinstance(value, Iterable):
@@ -243,7 +243,7 @@ def _process(key: str, value: Any) -> str:
 
 def _topology(key: str, value: Any) -> str:
     text = str(value).replace(" ", "")
-    if not re.fullmatch(_TOPOLOGY, text):
+    if text != "mesh" and not re.fullmatch(_TOPOLOGY, text):
         raise ScenarioError(
             f"{key}: {value!r} is not known; allowed: mesh, ring, star, regular:D, "
             "or links between names without a hyphen, as in A-B,B-C"
