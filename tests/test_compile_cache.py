@@ -300,8 +300,8 @@ def test_a_damaged_kernel_of_the_engine_is_compiled_again(tmp_path: Path) -> Non
 @pytest.mark.timeout(400)  # it compiles
 def test_a_damaged_scan_kernel_is_compiled_again(tmp_path: Path) -> None:
     script = (
-        "import sys, driftlab; from driftlab.history import run_reader\n"
-        "run_reader.SCAN_BYTES_MIN = 1\n"
+        "import sys, driftlab; from driftlab.journal import reader\n"
+        "reader.SCAN_BYTES_MIN = 1\n"
         "print(len(driftlab.read(sys.argv[1]).events))"
     )
     driftlab.simulate(driftlab.Scenario(rates=[6, 3, 1], seconds=10), out=tmp_path / "run")

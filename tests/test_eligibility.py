@@ -56,14 +56,19 @@ def test_the_longest_of_a_distribution_is_a_close_bound(text: str) -> None:
     assert drawn <= longest < 1.2 * drawn
 
 
-@pytest.mark.parametrize("size", [2, 3, 4, 7])
-@pytest.mark.parametrize("topology", ["mesh", "ring", "star", "regular:1", "regular:2", "links"])
+REGULAR = [("regular:1", 2), ("regular:1", 4), ("regular:2", 3), ("regular:2", 4), ("regular:2", 7)]
+
+
+@pytest.mark.parametrize(
+    ("topology", "size"),
+    [
+        *REGULAR,
+        *((name, size) for name in ("mesh", "ring", "star", "links") for size in (2, 3, 4, 7)),
+    ],
+)
 def test_channels_are_counted_without_listing_them(size: int, topology: str) -> None:
     if topology == "links":
         topology = ",".join(f"A-{name}" for name in "BCDEFG"[: size - 1])
-    degree = int(topology[-1]) if topology.startswith("regular") else 0
-    if degree and (degree >= size or degree * size % 2):
-        pytest.skip("there is no such graph")
     scenario = Scenario(machines=size, topology=topology)
     counted = sum(len(others) for others in scenario.neighbours(1))
     assert counted <= channels(scenario) <= max(counted, 2 * size)

@@ -528,13 +528,13 @@ def test_a_line_too_long_to_be_read_is_refused(
     with (folder / "A.log").open("ab") as file:
         file.write(b"#" + b"x" * 3000 + b"\n")
     monkeypatch.setattr("driftlab.journal.files.LINE_BYTES_MAX", 2000)
-    monkeypatch.setattr("driftlab.journal.files._chunks", small_chunks)
+    monkeypatch.setattr("driftlab.journal.files.read_blocks", small_blocks)
     with pytest.raises(OutputError, match=r"A\.log: a line is longer than .*; --out out\.parquet"):
         write_restamped(history, "vector", tmp_path / "out", folder)
     assert not (tmp_path / "out").exists()
 
 
-def small_chunks(path: Path, size: int) -> Iterator[bytes]:
+def small_blocks(path: Path, size: int) -> Iterator[bytes]:
     """Give a file in small pieces, so that a long line does not fit into one."""
     content = path.read_bytes()
     yield from (content[at : at + 700] for at in range(0, len(content), 700))

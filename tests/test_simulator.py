@@ -66,7 +66,7 @@ RUNS = [(seed, run) for seed in (0, 1, 2**63 + 5, 2**64 - 1) for run in (1, 2, 1
 PRINTED = """
 import sys
 from driftlab import Scenario
-from driftlab.api.general_engine import entries_of
+from tests.journals import entries_of
 for words in sys.argv[1:]:
     seed, run = map(int, words.split(":"))
     scenario = Scenario(rates=[6, 5, 4, 3], seconds=5, seed=seed)
@@ -86,7 +86,7 @@ def test_seed_and_run_alone_decide_the_history() -> None:
     words = [f"{seed}:{run}" for seed, run in reversed(RUNS)]
     done = subprocess.run(
         [sys.executable, "-c", PRINTED, *words], capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONHASHSEED": "77"}, timeout=60,
+        env={**os.environ, "PYTHONHASHSEED": "77"}, timeout=60, cwd=Path(__file__).parent.parent,
     )  # fmt: skip
     assert done.stdout.splitlines() == list(reversed(here))
 

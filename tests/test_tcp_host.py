@@ -488,7 +488,7 @@ def test_a_machine_starts_at_the_instant_given(tmp_path: Path) -> None:
     with mesh(tmp_path, *SHORT, "--start-at", utc_text(start_ns)) as m:
         line = join(m)
         journal = m.finish()
-    assert re.fullmatch(r"all connected; 2 s from \d\.\d s on\n", line)
+    assert re.fullmatch(r"all connected; starting in \d\.\d s, running for 2 s\n", line)
     assert abs(start_of(journal) - start_ns) < 20_000_000
     assert journal.entries[0].instant.time_ns >= start_ns
     assert len(journal.entries) == 100
@@ -500,6 +500,8 @@ def test_a_machine_whose_instant_is_past_starts_when_all_are_connected(tmp_path:
         eventually(lambda: time_ns() > start_ns + 300_000_000)
         line = join(m)
         journal = m.finish()
-    assert re.fullmatch(r"all connected, \d\.\d s after --start-at; 2 s from now on\n", line)
+    assert re.fullmatch(
+        r"all connected, \d\.\d s after --start-at; running for 2 s from now\n", line
+    )
     assert start_of(journal) >= start_ns + 300_000_000
     assert len(journal.entries) == 100

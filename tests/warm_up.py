@@ -55,7 +55,7 @@ def compile_everything() -> None:
 
     import driftlab
     from driftlab import jit
-    from driftlab.history import run_reader
+    from driftlab.journal import reader
     from driftlab.simulator.compiled.engine import record_run, simulate_runs
 
     for latency in ("none", "fixed:1"):
@@ -64,7 +64,7 @@ def compile_everything() -> None:
         simulate_runs(scenario, [1])
         record_run(scenario, 1)
     vars(jit)["ROWS_COMPILED_MIN"] = 1
-    vars(run_reader)["SCAN_BYTES_MIN"] = 1
+    vars(reader)["SCAN_BYTES_MIN"] = 1
     for clock in ("lamport", "vector", "hybrid"):
         scenario = driftlab.Scenario(rates=[6, 3, 1], seconds=20, clock=clock, seed=1)
         with TemporaryDirectory() as folder:
