@@ -90,6 +90,15 @@ def test_the_design_page_shows_these_layers() -> None:
     assert [set(row) for row in reversed(shown)] == [set(layer) for layer in LAYERS]
 
 
+def test_the_design_page_names_files_that_exist() -> None:
+    page = (ROOT / "docs" / "design.md").read_text()
+    named = set(re.findall(r"`((?:\w+/)+(?:\w+\.(?:py|md))?)`", page))
+    assert len(named) > 20
+    assert [
+        each for each in sorted(named) if not any((at / each).exists() for at in (PACKAGE, ROOT))
+    ] == []
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_imports_only_from_below(name: str) -> None:
     for other in own_imports(MODULES[name]):
