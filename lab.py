@@ -52,8 +52,12 @@ def main(arguments: Sequence[str]) -> int:
     elif command == "env" and not flags:
         print(_developer_environment())
         return 0
-    print(USAGE, end="")
-    return 2 if arguments else 0
+    if command in ("help", "--help", "-h"):
+        print(USAGE, end="")
+        return 0
+    problem = f"lab.py: there is no `{' '.join(arguments)}`\n" if arguments else ""
+    print(problem + USAGE, end="", file=sys.stderr)
+    return 2
 
 
 def _become(environment: Path, program: str, arguments: Sequence[str], folder: str = ".") -> None:

@@ -549,3 +549,13 @@ def test_the_package_has_the_names_it_promises() -> None:
         assert getattr(package, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         _ = package.nonsense
+
+
+def test_the_help_shows_nothing_that_is_not_meant_for_people() -> None:
+    shown = subparsers_help()
+    assert "None" not in shown
+    assert "==SUPPRESS==" not in shown
+
+
+def subparsers_help() -> str:
+    return build_parser().format_help()

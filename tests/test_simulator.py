@@ -269,6 +269,28 @@ def test_a_message_moved_to_the_other_side_of_a_tick_is_named(tmp_path: Path) ->
     assert [each.divergence for each in compare_runs(trace, trace, [2])] == [None]
 
 
+@pytest.mark.parametrize("line", [8, 50, 180])
+def test_a_line_that_cannot_be_read_ends_the_comparison_and_is_no_divergence(
+    tmp_path: Path, line: int
+) -> None:
+    scenario = driftlab.Scenario(rates=[6, 3, 1], seconds=60, seed=1)
+    driftlab.simulate(scenario, record="all", out=tmp_path / "run")
+    path = tmp_path / "run" / "B.log"
+    lines = path.read_text().splitlines(keepends=True)
+    missing = int(lines[line - 1].split("\t")[3])
+    path.write_text("".join([*lines[: line - 1], "xx\n", *lines[line:]]))
+    done = command("twin", tmp_path / "run")
+    assert done.stdout.splitlines()[1:] == [
+        "  A  all 360 events the same",
+        f"  B  the first {missing} of 179 events the same; tick {missing} is missing in its "
+        "journal, so no later one is compared",
+        "  C  all 60 events the same",
+    ]
+    assert done.returncode == 0
+    said = document(command("twin", tmp_path / "run", "--json").stdout)
+    assert [each["compared"] for each in said["runs"][0]["machines"]] == [360, missing, 60]
+
+
 def test_twin_prints_for_people_and_scripts(tmp_path: Path) -> None:
     command("simulate", "--seed", "7", "--runs", "2", "--out", tmp_path / "run", "--quiet")
     done = command("twin", tmp_path / "run")

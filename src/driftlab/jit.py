@@ -198,7 +198,7 @@ def _warn(reason: str) -> None:
         import logging
 
         logging.getLogger("driftlab").warning(
-            "driftlab: compiling again, which takes seconds: the compile cache failed: %s",
+            "driftlab: the compile cache failed, so this process compiles its code: %s",
             reason,
         )
 

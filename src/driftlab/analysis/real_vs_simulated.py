@@ -52,12 +52,15 @@ class Divergence(NamedTuple):
 class MachineTwin(NamedTuple):
     """One machine in both worlds.
 
-    events: of the real run. same: how many from the start are the same in the
-    simulation. divergence: where they stop being the same, None if nowhere.
+    events: of the real run. compared: those before the first tick that is missing
+    in its journal; later ones cannot be compared. same: how many from the start
+    are the same in the simulation. divergence: where they stop being the same,
+    None if nowhere before the missing tick.
     """
 
     machine: str
     events: int
+    compared: int
     same: int
     divergence: Divergence | None
 
@@ -114,7 +117,8 @@ def _compare_machine(
 ) -> MachineTwin:
     mine, twins = real.rows_of(process), simulated.rows_of(process)
     machine, events = real.names[process], mine.stop - mine.start
-    both = min(events, twins.stop - twins.start)
+    ticks = _column(real.columns, "tick")[mine]
+    both = min(_first_unequal(ticks, np.arange(events)), twins.stop - twins.start)
     one, other = (slice(rows.start, rows.start + both) for rows in (mine, twins))
     pairs = [(_column(real.columns, name), _column(simulated.columns, name)) for name in _COMPARED]
     same = min(
@@ -129,9 +133,9 @@ def _compare_machine(
         payloads = ([_payloads(each) for each in part] for part in (found[0][one], found[1][other]))
         same = min(same, _first_unequal_text(*payloads))
     if same == both:
-        return MachineTwin(machine, events, same, None)
+        return MachineTwin(machine, events, both, same, None)
     divergence = _divergence(real, mine, simulated, twins, same)
-    return MachineTwin(machine, events, same, divergence)
+    return MachineTwin(machine, events, both, same, divergence)
 
 
 def _first_unequal(one: IntArray, other: IntArray) -> int:

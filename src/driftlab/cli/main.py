@@ -29,7 +29,7 @@ EXIT_BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 
 
 # Every word of argparse would be looked up on the disk in translations that it does not have.
-vars(argparse)["_"] = str
+vars(argparse)["_"] = lambda text: text
 
 
 class _Formatter(argparse.HelpFormatter):

@@ -24,12 +24,16 @@ def main(options: argparse.Namespace) -> int:
             print(f"{one.journal}: {_describe(one.difference)}")
         events = sum(one.events for one in replays)
         machines = counted(len(replays), "machine")
-        print(f"{counted(events, 'event')} of {machines} replayed, {len(differences)} differ")
+        print(f"{counted(events, 'event')} of {machines} replayed, {_differ(len(differences))}")
         for one in with_gaps:
             print(f"{one.journal}: {_gap(one)}")
         if differences and replays[0].process != DIE:
             print(f"(if {replays[0].process} was changed since the run, that is why)")
     return EXIT_DIFFERENT if differences or with_gaps else 0
+
+
+def _differ(number: int) -> str:
+    return f"{number} differs" if number == 1 else f"{number} differ"
 
 
 def _describe(difference: Difference | None) -> str:

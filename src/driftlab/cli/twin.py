@@ -6,14 +6,18 @@ from typing import Any
 
 from driftlab.analysis.real_vs_simulated import Divergence, MachineTwin, first_divergence
 from driftlab.api.replay_and_twin import twin_runs
+from driftlab.errors import counted
+
+EXIT_DIFFERENT = 1
 
 
 def main(options: argparse.Namespace) -> int:
     """Compare every run of a folder with its simulation and return the exit status."""
     twins = twin_runs(options.run)
+    differs = any(each.divergence is not None for _, machines in twins for each in machines)
     if options.json:
         print(json.dumps({"runs": [_plain(folder, each) for folder, each in twins]}, indent=2))
-        return 0
+        return EXIT_DIFFERENT if differs else 0
     for folder, each in twins:
         print(folder)
         for machine in each:
@@ -21,13 +25,17 @@ def main(options: argparse.Namespace) -> int:
         cause = first_divergence(each)
         if cause is not None:
             print(f"  first in time: {cause.machine} at tick {cause.tick}, {_why(cause)}")
-    return 0
+    return EXIT_DIFFERENT if differs else 0
 
 
 def _outcome(machine: MachineTwin) -> str:
-    if machine.divergence is None:
-        return f"all {machine.events} events the same"
-    return f"the first {machine.same} of {machine.events} events the same"
+    events = counted(machine.events, "event")
+    if machine.same == machine.events:
+        return f"all {events} the same"
+    same = f"the first {machine.same} of {events} the same"
+    if machine.divergence is not None:
+        return same
+    return f"{same}; tick {machine.compared} is missing in its journal, so no later one is compared"
 
 
 def _why(divergence: Divergence) -> str:
@@ -57,7 +65,13 @@ def _plain(folder: object, twins: list[MachineTwin]) -> dict[str, Any]:
     return {
         "folder": str(folder),
         "machines": [
-            {"name": each.machine, "events": each.events, "same": each.same} for each in twins
+            {
+                "name": each.machine,
+                "events": each.events,
+                "compared": each.compared,
+                "same": each.same,
+            }
+            for each in twins
         ],
         "parting": None if cause is None else _cause(cause),
     }
