@@ -342,6 +342,7 @@ def logged_sizes(held: Timestamps, processes: int) -> IntArray:
     """Return the sizes of timestamps as the log has them, bytes, i8; 0 for events without one.
 
     An entry that is not there is written as 0.
+
     held: the timestamps. processes: how many the run has.
     """
     width = {"vector": processes, "matrix": processes**2}.get(held.clock, 2)

@@ -193,6 +193,7 @@ def matrix_clocks(trace: Trace, vectors: IntArray) -> IntArray:
 
     Row j of an event's matrix is the vector clock of the last event of process j in
     its past, and entry j of the event's own vector clock is the number of that event.
+
     vectors: one event a row, one process a column.
     """
     rows, width = vectors.shape

@@ -26,7 +26,7 @@ CELLS_AT_ONCE: Final = 4_000_000  # machines times runs that are simulated toget
 class MetricsTable(Sequence[MachineMetrics]):
     """The machines of one run, in name order, whose counters stay in the engine's arrays.
 
-    figures: of several runs. row: that of this run in them.
+    figures: of several runs. row: of this run in them.
     """
 
     __slots__ = ("_fastest", "_figures", "_names", "_row", "_seconds")

@@ -6,9 +6,10 @@ few nanoseconds a tick, but half a second to load, and ten to compile if its
 machine code is not in the cache. In a process that has loaded it, all but the
 smallest scenarios are faster compiled.
 
-No single call of a sweep justifies loading the engine, but all together do. As with renting and buying skis, the process loads the compiled engine
-when the time that it has spent in the general one reaches what loading costs;
-so it never takes more than twice the time of the best choice in hindsight.
+No single call of a sweep justifies loading the engine, but all together do. As
+with renting and buying skis, the process loads the compiled engine when the time
+that it has spent in the general one reaches what loading costs; so it never
+takes more than twice the time of the best choice in hindsight.
 """
 
 import os

@@ -227,7 +227,7 @@ def _at_rows(column: IntArray | None, row: IntArray) -> IntArray:
 def containing(order: HappenedBefore, row: int) -> IntArray:
     """Return the smallest consistent cut that contains an event: the event and its past.
 
-    row: that of the event. The cut is returned as its frontier, i8.
+    row: of the event. The cut is returned as its frontier, i8.
     """
     frontier = order.past(row)
     process = order.trace.process_of(row)
@@ -238,7 +238,7 @@ def containing(order: HappenedBefore, row: int) -> IntArray:
 def before(order: HappenedBefore, row: int) -> IntArray:
     """Return the largest consistent cut without an event: all but the event and its future.
 
-    row: that of the event. The cut is returned as its frontier, i8.
+    row: of the event. The cut is returned as its frontier, i8.
     """
     frontier: IntArray = order.future(row) - order.trace.starts[:-1]
     process = order.trace.process_of(row)

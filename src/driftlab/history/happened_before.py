@@ -128,7 +128,7 @@ class HappenedBefore:
     def past(self, row: int) -> IntArray:
         """Return how many events of each process happened before an event, i8.
 
-        row: that of the event.
+        row: of the event.
         """
         process = self.trace.process_of(row)
         counts = np.zeros(self.trace.processes, np.int64)
@@ -162,7 +162,7 @@ class HappenedBefore:
     def future(self, row: int) -> IntArray:
         """Return the first row of each process that an event happened before, i8.
 
-        row: that of the event. For a process without one it is the row after its last.
+        row: of the event. For a process without one it is the row after its last.
         """
         process = self.trace.process_of(row)
         low, high = self._first_effect_bounds(process, row - int(self.trace.starts[process]))
@@ -237,7 +237,7 @@ class HappenedBefore:
     def concurrent_ranges(self, row: int) -> tuple[IntArray, IntArray]:
         """Return the rows of each process, from and to (excluded), concurrent with an event.
 
-        row: that of the event.
+        row: of the event.
         """
         begins = self.trace.starts[:-1] + self.past(row)
         ends = self.future(row)
@@ -249,8 +249,10 @@ class HappenedBefore:
         """Return a chain with the fewest messages from one event to another, as rows.
 
         The chain holds the first event, each send and its receive, and the second;
-        an event that is two of these stands once. first, second: their rows. It is empty if the first event
+        an event that is two of these stands once. It is empty if the first event
         did not happen before the second.
+
+        first, second: their rows.
         """
         if not self.happened_before(first, second):
             return []

@@ -383,7 +383,7 @@ def _header_peers(header: Header) -> list[str]:
 
 
 def require_one_run(folder: Path, headers: Mapping[Path, Header]) -> None:
-    """Raise UnreadableError if two journals are of the same machine, or they are of different runs."""
+    """Raise UnreadableError if two journals are of the same machine or of different runs."""
     (first, header), *others = headers.items()
     machines = {header["machine"]: first}
     for path, other in others:

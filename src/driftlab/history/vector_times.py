@@ -7,10 +7,10 @@ The events are first put into a causal order, a linear extension of
 happened-before. The walk takes each process as far as it can go: where an event
 received a message whose send has not been placed yet, the sender is advanced to
 that send first. Each row is placed once, and the order is kept as segments of
-consecutive rows. If a process waits for one that waits for it, the events in between happened before
-themselves and there is no such order. The vector times then follow in one pass.
-They need a number for each event and process: where that is more than the
-memory holds, compute a few entries at a time (`vector_blocks`).
+consecutive rows. If a process waits for one that waits for it, the events in
+between happened before themselves and there is no such order. The vector times
+then follow in one pass. They need a number for each event and process: where that
+is more than the memory holds, compute a few entries at a time (`vector_blocks`).
 """
 
 from collections.abc import Iterator, Sequence

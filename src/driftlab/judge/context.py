@@ -372,7 +372,7 @@ class Context:
 
 
 def required(column: IntArray | None) -> IntArray:
-    """Return a column that the rule requires; `applies`, or the caller, has checked that it exists."""
+    """Return a required column; `applies`, or the caller, has checked that it exists."""
     assert column is not None
     return column
 

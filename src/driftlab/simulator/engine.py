@@ -10,8 +10,8 @@ A channel is first in, first out, like a TCP connection. A machine whose process
 fails takes no further tick, as in a real run, and the others go on.
 
 A kept history adds many live objects, and the garbage collector would scan all
-of them again and again. So the engine freezes them after every batch of ticks. Limit: a reference cycle that survives a batch
-is freed only after the run.
+of them again and again. So the engine freezes them after every batch of ticks.
+Limit: a reference cycle that survives a batch is freed only after the run.
 """
 
 import gc

@@ -7,8 +7,8 @@ once; otherwise it would also count as a message from nowhere, as one that was
 passed over and as one that was lost.
 
 Only a receive whose name never arrived is repaired, with the arrival that was
-due at the front of the inbox, if no receive took that one; and only where the
-log of its process has no gaps; the message may have arrived in one.
+due at the front of the inbox, if no receive took that one. The log of its process
+must have no gaps; the message may have arrived in one.
 """
 
 from typing import Final, NamedTuple
