@@ -122,7 +122,7 @@ def runs_of(scenario: Scenario, numbers: Sequence[int], figures: Figures) -> Ite
 def record_compiled(scenario: Scenario, on_progress: OnProgress) -> Iterator[Run]:
     """Simulate the runs one after the other, and keep every event of them.
 
-    on_progress: called periodically with the ticks done and expected, over all runs.
+    on_progress: called periodically with how many ticks of all runs were taken.
     """
     done = 0
     for number in scenario.run_numbers:

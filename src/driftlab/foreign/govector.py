@@ -37,7 +37,7 @@ _PRIORITY: Final = re.compile(r"\[?(DEBUG|INFO|WARNING|ERROR|FATAL)(?:\]\s*|-)")
 def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     """Read the logs of one run, a file per process. Raise DriftlabError if they cannot be read.
 
-    logs: all files of the log. options: what the user says of their format.
+    logs: all files of the log. options: what the user says about the format.
     """
     sources = options.patterns or (PATTERN,)
     patterns = [compile_pattern(each, ("host", "clock")) for each in sources]

@@ -61,7 +61,7 @@ def default_pattern(text: str) -> str:
 def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     """Read files as ShiViz does. Raise DriftlabError if they cannot be read.
 
-    logs: all files of the log. options: what the user says of their format.
+    logs: all files of the log. options: what the user says about the format.
     """
     return _read(logs, options, NEEDED)
 
