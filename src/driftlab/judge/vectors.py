@@ -73,8 +73,8 @@ class AfterWrongStep(NamedTuple):
     """Entries that a wrong event before explains: masks over the entries of a block.
 
     is_excused: they are correct, since the event before was wrong. was_ahead, a
-    part of it: the event before had jumped ahead and this one is back at the value
-    it should have had. was_known: the process had received them by the event
+    part of it: the event before had jumped ahead and this one is below that value
+    again. was_known: the process had received them by the event
     before, though that did not have them.
     """
 
