@@ -175,7 +175,7 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 def _peak_mib(code: str) -> float:
     """Return the largest resident set of a Python process that does this, in MiB. Linux only."""
-    told = "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-    words = [sys.executable, "-c", f"import driftlab, numba, polars; {code}; {told}"]
+    peak_rss = "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    words = [sys.executable, "-c", f"import driftlab, numba, polars; {code}; {peak_rss}"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-2]) / 1024

@@ -96,7 +96,7 @@ def journals(
     """Write a run of machines A, B, … with one tick a second, and read it.
 
     events: of each machine one event a line: kind, sender, stamp, targets, clock,
-    queue, found, then a timestamp if the run has a further clock. `tick=7`,
+    queue, found, then a timestamp if the run has an additional clock. `tick=7`,
     `due=`, `late=` and `time=` (ns) before the kind set those, else they follow
     from the line. A line that begins with `%` is
     written as it is, and cannot be read.
@@ -154,7 +154,7 @@ def _journal_line(number: int, text: str, rate: float) -> str:
 def table(folder: Path, columns: str, events: str, **options: Any) -> driftlab.History:
     """Write a log as CSV, and read it.
 
-    columns: their names, parted by blanks. events: one a line, the cells parted
+    columns: their names, separated by blanks. events: one a line, the cells parted
     by blanks, `-` where one is empty.
     """
     folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Bad input in foreign logs: reported by file and line, nothing lost quietly, nothing hangs."""
+"""Bad input in foreign logs: reported by file and line, nothing lost silently, nothing hangs."""
 
 import gzip
 import re
@@ -326,7 +326,7 @@ def test_reading_a_log_opens_its_file_once(tmp_path: Path, name: tuple[str, str]
     if file.endswith(".gz"):
         content = (tmp_path / file.removesuffix(".gz")).read_bytes()
         (tmp_path / file).write_bytes(gzip.compress(content))
-    expected = [] if format == "parquet" else [file]  # Polars opens it, and tells no one
+    expected = [] if format == "parquet" else [file]  # Polars opens it without a report
     assert opened_files(tmp_path, tmp_path / file) == expected
 
 

@@ -166,7 +166,7 @@ def test_two_runs_in_one_folder_are_not_read_as_one(tmp_path: Path, to: str, suf
 def test_a_file_a_process_and_a_log_that_goes_on_in_the_next_file_are_one_run(
     tmp_path: Path, to: str, by_process: bool
 ) -> None:
-    """The lines of a log of one run, parted by process or after every 30 events."""
+    """The lines of a log of one run, split by process or after every 30 events."""
     run = simulated(tmp_path / "run", rates=[5, 3, 2], seed=5)
     convert(run, tmp_path / "whole", to)
     whole = driftlab.read(tmp_path / "whole").trace

@@ -135,7 +135,7 @@ def test_a_second_introduction_waits_for_the_end_of_the_first_and_a_third_does_n
         assert receiver.collect_until(1) == [Message("B", 7)]
     assert receiver.recorder.incidents == [
         ("stranger-closed", "?", "a third introduction as B"),
-        ("stranger-closed", "?", "a second introduction as B, who is connected"),
+        ("stranger-closed", "?", "a second introduction as B, which is already connected"),
     ]
 
 

@@ -142,7 +142,7 @@ def test_several_runs_are_read_all_at_once_and_not_as_one(tmp_path: Path) -> Non
 
 
 def test_a_line_that_does_not_fit_into_the_run_is_unread_and_leaves_a_hole(run: Path) -> None:
-    """A name of nobody, numbers that no column holds: each told, none ends the reading."""
+    """A name of nobody, numbers that no column holds: each reported, none ends the reading."""
     lines = (run / "A.log").read_text().splitlines()
     cells = {at: lines[at].split("\t") for at in (5, 8, 11, 14)}
     cells[5][7], cells[8][10] = "Nobody", f"B:{2**63}"

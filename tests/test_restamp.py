@@ -78,7 +78,7 @@ def texts(trace: Trace) -> list[Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A run folder whose clocks are off, and which keeps no further clock."""
+    """A run folder whose clocks are off, and which keeps no additional clock."""
     return simulated(tmp_path / "plain", "lamport")
 
 

@@ -290,7 +290,7 @@ def test_both_ways_agree_on_journals_that_were_damaged(
     assert differences(quickly(paths, CLOCKS[kind], size), slow) == []
     if seed % 16 == 0:
         assert differences(quickly(paths, CLOCKS[kind], size, plain), slow) == []
-    for path in paths:  # nothing is lost quietly: every line is an event, a note, or told of
+    for path in paths:  # nothing is lost silently: every line is an event, a note, or reported
         chunks = reader.read_journals([path], NAMES, CLOCKS[kind], keep_entries=True)
         (journal,) = journals_of(chunks)
         kept = len(journal.entries) + len(journal.notes) + len(journal.unread) + journal.torn

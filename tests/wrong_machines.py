@@ -140,7 +140,7 @@ class Wrong:
         return []
 
     def merge(self, sender: int, other: Rows, now_ns: int) -> None:
-        """Merge the further clock, as it should be or not."""
+        """Merge the additional clock, as it should be or not."""
         if self.clock_kind == "vector":
             self.merge_vector(list(other[0]))
         if self.clock_kind == "matrix":
@@ -199,7 +199,7 @@ class Wrong:
         return posts
 
     def step(self, now_ns: int) -> None:
-        """Step the further clock."""
+        """Step the additional clock."""
         if self.fault == "goes-back" and self.vector[self.place] > 5 and self.dice.random() < 0.1:
             self.vector[self.place] -= 3
         if self.clock_kind == "hybrid":
@@ -231,7 +231,7 @@ class Wrong:
             self.hybrid = (latest[0], latest[1] + 1)
 
     def timestamp(self) -> Rows:
-        """The further clock's timestamp now."""
+        """The additional clock's timestamp now."""
         if self.clock_kind == "vector":
             return (tuple(self.vector),)
         if self.clock_kind == "matrix":

@@ -1,8 +1,8 @@
 """Types of NumPy arrays, for annotations; nothing is imported at run time.
 
 The exact width of a column is part of its description (`clock i8`, `sender i4`);
-arithmetic mixes widths, so the types tell whole numbers, truth values, floats
-and bytes apart, no more.
+arithmetic mixes widths, so the types only distinguish whole numbers, truth
+values, floats and bytes.
 """
 
 from typing import TYPE_CHECKING, Any, TypeAlias

@@ -79,7 +79,7 @@ def label(function: str, absent: Sequence[str] = ()) -> str:
     """Return the label of machine code: its function, and the arguments that are None.
 
     Numba compiles a function anew for other types of arguments, and of these
-    only None makes a difference that a reader of the code knows by name.
+    only None is worth showing in the label.
     """
     return ".".join([function, *(f"no_{name}" for name in absent)])
 

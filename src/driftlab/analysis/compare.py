@@ -174,7 +174,11 @@ Precedes = Callable[[IntArray, IntArray], BoolArray]  # of rows a and b: a clock
 
 
 def pair_order(causal: CausalOrder, vectors: IntArray) -> PairOrder:
-    """Return happened-before among all pairs, from the vector clock of every event."""
+    """Return happened-before among all pairs of events.
+
+    causal: the trace and its messages in causal order. vectors: the vector clock of
+    every event, one event a row, one process a column.
+    """
     process = causal.trace.process_column()
     rows = len(process)
     ordered = int(vectors.sum(dtype=np.int64)) - rows
@@ -251,8 +255,10 @@ def _fenwick_counts(  # called with arrays when compiled, else with lists
 
 
 def count_pairwise(order: PairOrder, rows: IntArray, precedes: Precedes) -> PairCounts:
-    """Count for any clock over the pairs of some rows, rising.
+    """Count for any clock over the pairs of some rows.
 
+    order: happened-before among the events. rows: i8, rising. precedes: whether the
+    clock orders each event of one array before that of another.
     All pairs of up to ALL_PAIRS_EVENTS_MAX rows are looked at, else PAIRS_DRAWN at most
     are drawn, the same ones every time.
     """
@@ -336,6 +342,8 @@ def logged_sizes(held: Timestamps, processes: int) -> IntArray:
     """Return the sizes of timestamps as the log has them, bytes, i8; 0 for events without one.
 
     An entry that is not there is written as 0.
+
+    held: the timestamps. processes: how many the run has.
     """
     width = {"vector": processes, "matrix": processes**2}.get(held.clock, 2)
     count = np.diff(held.starts)
@@ -347,7 +355,7 @@ def logged_sizes(held: Timestamps, processes: int) -> IntArray:
 def messages_sent_by_event(trace: Trace, messages: Messages) -> IntArray:
     """Return how many messages each event sent, i8.
 
-    By its targets where the log tells them; else as many as were received from it.
+    By its targets where the log has them; else as many as were received from it.
     """
     rows = len(trace)
     target = trace.columns.target
@@ -523,7 +531,7 @@ def _lacking_remark(events: IntArray, known: IntArray) -> str:
 
 
 def _compare_logged(history: _ComparedHistory, held: Timestamps) -> Compared:
-    """Compare the log's further clock, as it is."""
+    """Compare the log's additional clock, as it is."""
     known = np.flatnonzero(np.diff(held.starts) > 0)
     is_complete = len(known) == len(history.trace)
     differ = _count_logged_differing(history, held)

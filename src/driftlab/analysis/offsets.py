@@ -229,6 +229,8 @@ def lower_hull(sent_ns: IntArray, arrived_ns: IntArray) -> IntArray:
     These decide for all lines that rise and have every point (sent, arrived) above
     them. Found by divide and conquer (quickhull, Eddy 1977). A vertex that rounding
     hides is left out, which widens the bounds by no more than the rounding.
+
+    sent_ns, arrived_ns: the coordinates of one point or more, ns, i8, each by its own clock.
     """
     x, y = (
         (each - int(each.min())).astype(float) for each in (sent_ns, arrived_ns)

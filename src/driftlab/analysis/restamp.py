@@ -180,7 +180,10 @@ def vector_clocks(causal: CausalOrder) -> IntArray:
 
 
 def last_known_rows(trace: Trace, vectors: IntArray, process: int) -> IntArray:
-    """Return the row of the last event of `process` in each event's past, -1 for none, i8."""
+    """Return the row of the last event of `process` in each event's past, -1 for none, i8.
+
+    vectors: the vector clock of every event, one event a row. process: its position.
+    """
     known = vectors[:, process].astype(np.int64)
     return np.where(known > 0, trace.starts[process] + known - 1, -1)
 
@@ -190,6 +193,8 @@ def matrix_clocks(trace: Trace, vectors: IntArray) -> IntArray:
 
     Row j of an event's matrix is the vector clock of the last event of process j in
     its past, and entry j of the event's own vector clock is the number of that event.
+
+    vectors: one event a row, one process a column.
     """
     rows, width = vectors.shape
     matrices = np.zeros((rows, width, width), np.int32)
@@ -247,8 +252,8 @@ def issue_timestamps(causal: CausalOrder, clock: str) -> list[Any]:
 def physical_times_ns(trace: Trace) -> IntArray:
     """Return what each process's physical clock showed at each event, ns, i8.
 
-    That is `time_ns`, else when the tick began. Raise RestampError if the log does not
-    tell it of every event.
+    That is `time_ns`, else when the tick began. Raise RestampError if the log lacks
+    it for an event.
     """
     columns = trace.columns
     if columns.time_ns is not None:
@@ -307,7 +312,10 @@ def require_computable(trace: Trace, clock: str) -> None:
 
 
 def numbers_per_timestamp(clock: str, processes: int) -> int:
-    """Return how many numbers one timestamp has."""
+    """Return how many numbers one timestamp has.
+
+    clock: the name of the clock. processes: how many the run has.
+    """
     return {"vector": processes, "matrix": processes**2, "hybrid": 2}.get(clock, 1)
 
 

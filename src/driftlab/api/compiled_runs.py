@@ -24,7 +24,10 @@ CELLS_AT_ONCE: Final = 4_000_000  # machines times runs that are simulated toget
 
 
 class MetricsTable(Sequence[MachineMetrics]):
-    """The machines of one run, in name order, whose counters stay in the engine's arrays."""
+    """The machines of one run, in name order, whose counters stay in the engine's arrays.
+
+    figures: of several runs. row: of this run in them.
+    """
 
     __slots__ = ("_fastest", "_figures", "_names", "_row", "_seconds")
 
@@ -88,7 +91,7 @@ def _between_ns(ticks: int, rate: float) -> int:
 def simulate_compiled(scenario: Scenario, workers: int, on_progress: OnProgress) -> Iterator[Run]:
     """Simulate the runs of a scenario and yield them in order, CELLS_AT_ONCE at a time.
 
-    workers: how many cores to use. on_progress: called now and then.
+    workers: how many cores to use. on_progress: called periodically.
     """
     numbers, done = scenario.run_numbers, 0
     at_once = max(1, CELLS_AT_ONCE // scenario.size)
@@ -117,7 +120,10 @@ def runs_of(scenario: Scenario, numbers: Sequence[int], figures: Figures) -> Ite
 
 
 def record_compiled(scenario: Scenario, on_progress: OnProgress) -> Iterator[Run]:
-    """Simulate the runs one after the other, and keep every event of them."""
+    """Simulate the runs one after the other, and keep every event of them.
+
+    on_progress: called periodically with how many ticks of all runs were taken.
+    """
     done = 0
     for number in scenario.run_numbers:
         columns, figures = record_run(

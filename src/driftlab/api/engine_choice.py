@@ -6,10 +6,10 @@ few nanoseconds a tick, but half a second to load, and ten to compile if its
 machine code is not in the cache. In a process that has loaded it, all but the
 smallest scenarios are faster compiled.
 
-A sweep of small calls is none worth the loading by itself, but all together
-are. As with renting and buying skis, the process loads the compiled engine
-when the time that it has spent in the general one reaches what loading costs;
-so it never takes more than twice the time of the best choice in hindsight.
+No single call of a sweep justifies loading the engine, but all together do. As
+with renting and buying skis, the process loads the compiled engine when the time
+that it has spent in the general one reaches what loading costs; so it never
+takes more than twice the time of the best choice in hindsight.
 """
 
 import os
@@ -20,7 +20,7 @@ from driftlab.scenario.scenario import Scenario
 
 Engine = Literal["general", "processes", "compiled"]
 
-# Medians on two cores of about 3 GHz; only their proportions matter, and those roughly.
+# Medians on two cores of about 3 GHz; only the rough ratios matter.
 GENERAL_TICK_S: Final = 3.3e-6
 GENERAL_HISTORY_TICK_S: Final = 4.7e-6  # with its events kept
 GENERAL_JOURNAL_TICK_S: Final = 7e-6  # with journals written
@@ -75,7 +75,10 @@ def worker_count(workers: int | None) -> int:
 
 
 def general_s(scenario: Scenario, *, history: bool = False, journals: bool = False) -> float:
-    """Return about how many seconds the general engine takes, on one core."""
+    """Return about how many seconds the general engine takes for all runs, on one core.
+
+    history: whether events are kept. journals: whether journals are written.
+    """
     tick_s = GENERAL_HISTORY_TICK_S if history else GENERAL_TICK_S
     return scenario.expected_ticks * (GENERAL_JOURNAL_TICK_S if journals else tick_s)
 

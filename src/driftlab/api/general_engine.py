@@ -1,6 +1,6 @@
 """One run of a scenario by the general engine, and what is kept of it.
 
-What is kept is up to sinks, which are given each event as it happens: counters,
+Sinks decide what is kept; they are given each event as it happens: counters,
 a digest, the history, journals. Metrics come from the counters alone, so a run
 of any length takes no more memory than its machines and their messages.
 """
@@ -50,7 +50,11 @@ class EventCounter:
         self._room = self._size = max(EVENTS_HELD_MIN, EVENTS_HELD_EACH * machines)
 
     def add(self, position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
-        """Take the next event; `position` is that of its machine."""
+        """Count the next event.
+
+        position: of its machine. event: counted by kind, clock and queue length.
+        due_ns, found: ignored; every sink is given them.
+        """
         self._held[position].append(event)
         self._room -= 1
         if not self._room:
@@ -88,7 +92,7 @@ def simulate_one(
     """Simulate one run of a scenario.
 
     number: of the run. out: a folder below which its journals go, None to
-    write none. on_beat: called now and then with how many ticks were taken.
+    write none. on_beat: called periodically with how many ticks were taken.
     keep: whether the run has its history. Raise DriftlabError if the folder
     cannot be written, or a machine cannot be made.
     """
@@ -162,7 +166,7 @@ def _each_of(sinks: Sequence[Sink]) -> Sink:
 def simulated_trace(scenario: Scenario, number: int) -> "tuple[Trace, list[Sequence[Message]]]":
     """Simulate one run; return its history, with arrivals, and what each of its rows found.
 
-    Raise ProcessError if a machine cannot be made.
+    number: of the run, from 1. Raise ProcessError if a machine cannot be made.
     """
     from driftlab.history.simulated import in_process_order, trace_of  # loads numpy
 
@@ -174,7 +178,11 @@ def simulated_trace(scenario: Scenario, number: int) -> "tuple[Trace, list[Seque
 
 
 def simulate_into(scenario: Scenario, number: int, sink: Sink) -> RunEnd:
-    """Simulate one run and give each of its events to a sink. Raise ProcessError."""
+    """Simulate one run and give each of its events to a sink.
+
+    number: of the run, from 1. sink: called with each event as it happens. Raise
+    ProcessError if a machine cannot be made.
+    """
     plans = plan_run(scenario, number)
     return _run(scenario, plans, make_machines(scenario, plans), sink, None)
 

@@ -31,7 +31,11 @@ class DaskError(DriftlabError):
 
 
 def split_into_shares(scenario: Scenario, workers: int, *, compiled: bool) -> list[range]:
-    """Divide the numbers of a scenario's runs into shares, at least four for each worker."""
+    """Divide the numbers of a scenario's runs into shares, at least four for each worker.
+
+    workers: how many processes or computers. compiled: whether the compiled engine
+    simulates, of which a share has more ticks.
+    """
     runs = scenario.runs
     each = max(1, scenario.expected_ticks // runs)
     ticks = SHARE_TICKS_COMPILED if compiled else SHARE_TICKS
@@ -46,7 +50,8 @@ def simulate_share(
 ) -> Any:
     """Simulate a share of the runs; `runs_from_share` makes `Run` objects of the result.
 
-    The result can be pickled. Journals are written below `out`, if it is given.
+    The result can be pickled. numbers: of the runs of the share, from 1. compiled: by
+    which engine. out: the folder below which journals are written; None writes none.
     """
     if compiled:
         from driftlab.simulator.compiled.engine import simulate_runs
@@ -68,7 +73,8 @@ def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> 
 def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[Run]:
     """Simulate with the general engine on several processes; yield the runs in order.
 
-    Journals are written below `out`, if it is given. Raises WorkersLostError.
+    workers: how many processes. out: the folder below which journals are written; None
+    writes none. Raise WorkersLostError if a process dies.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor

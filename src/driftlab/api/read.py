@@ -1,6 +1,6 @@
-"""From a path to histories: run folders, journals, packed histories, and logs of other programs.
+"""Finds and reads the histories at a path: run folders, journals, packed runs, foreign logs.
 
-Nothing that holds a run is skipped: a folder gives the run whose journals it
+Every run at the path is read: a folder gives the run whose journals it
 has, or those of the run folders in it, and every packed run beside them. Only a
 packed copy of a run that is found too, event for event the same, counts as that
 run. A path without any run of driftlab's own is a log of another program.

@@ -57,7 +57,7 @@ def run_each(
 ) -> Iterator[Run]:
     """Yield the runs of a scenario as they end; stop after one that was interrupted.
 
-    out: the folder for the journals. on_beat: called now and then with the run
+    out: the folder for the journals. on_beat: called periodically with the run
     under way and the real time since its start, in nanoseconds.
     Raise DriftlabError if it cannot be run.
     """

@@ -41,7 +41,7 @@ def simulate(
         out: a folder for journals like those of real runs; it must not hold a run.
         workers: how many cores to use, by default all; the results are the same.
         dask: the address of a Dask scheduler whose workers simulate instead.
-        on_progress: called now and then with the ticks done and expected.
+        on_progress: called periodically with the ticks done and expected.
 
     Returns the run, or a list of runs if the scenario has more than one. Raises
     DriftlabError: ProcessesFailedError, after everything else is done, if the

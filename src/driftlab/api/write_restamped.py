@@ -146,7 +146,7 @@ def _events_by_file(
 ) -> Iterator[tuple[int, dict[int, RestampedEvent]]]:
     """Yield each file's number, and what the clock says in its lines by their numbers.
 
-    clock: the further clock, None if only the Lamport clocks changed.
+    clock: the additional clock, None if only the Lamport clocks changed.
     """
     trace, columns, arrivals = history.trace, history.trace.columns, history.trace.arrivals
     # Every journal has these columns.

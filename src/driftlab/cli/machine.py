@@ -9,7 +9,7 @@ from time import time_ns
 
 from driftlab.api.read_run import read_own_journal
 from driftlab.api.run_real import require_real
-from driftlab.cli import output
+from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError, name_list
 from driftlab.journal.format import JOURNAL_SUFFIX
@@ -72,12 +72,12 @@ def main(options: argparse.Namespace) -> int:
         )
     except ProcessError as error:
         print(f"driftlab: {plan.name}: {error}", file=sys.stderr)
-        return output.EXIT_NOT_WHOLE
+        return EXIT_NOT_WHOLE
     finally:
         leave_run_folder(folder)  # removes the folder if no machine has started
     if not options.quiet and Path(config.journal).exists():
         output.print_runs([read_own_journal(scenario, Path(config.journal))])
-    return 0 if whole else output.EXIT_INTERRUPTED
+    return 0 if whole else EXIT_INTERRUPTED
 
 
 def _start_line(scenario: Scenario, lead_ns: int) -> str:

@@ -18,14 +18,16 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import driftlab
-from driftlab.cli import flags
+from driftlab.cli import (
+    EXIT_BROKEN_PIPE,
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_UNUSABLE,
+    flags,
+)
 from driftlab.errors import DriftlabError
 
 _COMMAND_WIDTH = 13  # of the longest command, indented; argparse forgets the indentation
-EXIT_UNUSABLE = 2
-EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
-EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 
 
 # Every word of argparse would be looked up on the disk in translations that it does not have.

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 COMMAND_VARIABLE = "DRIFTLAB_COMMAND"  # how the user calls driftlab, where not by that name
-EXIT_NOT_WHOLE = 3  # a machine was lost
-EXIT_INTERRUPTED = 130
 RUNS_LISTED_MAX = 20  # the table of more runs shows means
 MACHINES_LISTED_MAX = 50  # of each run
 REMARKS_MAX = 40  # lines below a table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from driftlab.api.run import Run
 from driftlab.api.run_real import OnBeat, require_real, run_each
-from driftlab.cli import output
+from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
@@ -37,11 +37,11 @@ def main(options: argparse.Namespace) -> int:
         raise
     if not runs:
         remove_if_empty(folder)
-        return output.EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
     _show(options, scenario, folder, runs)
     if interrupted or runs[-1].interrupted:
-        return output.EXIT_INTERRUPTED
-    return 0 if all(run.is_whole for run in runs) else output.EXIT_NOT_WHOLE
+        return EXIT_INTERRUPTED
+    return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
 
 
 def _show(options: argparse.Namespace, scenario: Scenario, folder: Path, runs: list[Run]) -> None:

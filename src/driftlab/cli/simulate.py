@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
 from driftlab.api.simulate import OnProgress, simulate_each
-from driftlab.cli import output
+from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
@@ -44,8 +44,8 @@ def main(options: argparse.Namespace) -> int:
     if runs or options.json:
         _show(options, scenario, folder, runs)
     if interrupted:
-        return output.EXIT_INTERRUPTED
-    return 0 if all(run.is_whole for run in runs) else output.EXIT_NOT_WHOLE
+        return EXIT_INTERRUPTED
+    return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
 
 
 def _show(

@@ -56,7 +56,11 @@ _new = tuple.__new__  # takes half the time of the generated constructor
 
 
 class HybridClock:
-    """A clock that follows physical time while that moves on, and counts while it does not."""
+    """A clock that follows physical time while that moves on, and counts while it does not.
+
+    process: its position, from 0. processes: how many. Raise ValueError if there is
+    no such process.
+    """
 
     __slots__ = ("_process", "now")
 

@@ -49,7 +49,11 @@ _new = tuple.__new__  # takes half the time of the generated constructor
 
 
 class LamportClock:
-    """A scalar clock: counts events, and is never behind a clock that it received."""
+    """A scalar clock: counts events, and is never behind a clock that it received.
+
+    process: its position, from 0. processes: how many. Raise ValueError if there is
+    no such process.
+    """
 
     __slots__ = ("_clock", "_process", "now")
 

@@ -78,7 +78,10 @@ class _Elements(NamedTuple):
 
 
 def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
-    """Read files of trace events. Raises DriftlabError."""
+    """Read files of trace events. Raise DriftlabError if they cannot be read.
+
+    logs: all files of the log. options: what the user says about the format.
+    """
     return build_execution([_records(log) for log in logs], options.time_unit)
 
 

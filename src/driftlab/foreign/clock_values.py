@@ -348,8 +348,9 @@ def wrong_width_rows(
 ) -> RowErrors:
     """Return the rows whose timestamp has a wrong count of numbers, and why.
 
-    `with_events` of the `processes` have events. Timestamps count these or all,
-    whichever fits more rows. Raises WidthError if no row fits.
+    clock: its name. texts: one a row, dotted, None for no timestamp. with_events: how
+    many of the `processes` have events. Timestamps count these or all, whichever
+    fits more rows. Raise WidthError if no row fits.
     """
     widths = [None if text is None else _count_of_numbers(text) for text in texts]
     rows_of = Counter(width for width in widths if width is not None)
@@ -374,10 +375,11 @@ def read_dotted(
 ) -> Timestamps:
     """Read dotted timestamps that all have as many numbers.
 
-    `names`: of all processes; the first `with_events` have events. Timestamps
-    count these, in their order, or all: then in the order in which machines are
-    named (A to Z, AA …), as in a table of ours. Raises WidthError where they count
-    all and the processes are in no such order.
+    clock: its name. texts: one a row, None for no timestamp. names: of all processes;
+    the first `with_events` have events. Timestamps count these, in their order, or
+    all: then in the order in which machines are named (A to Z, AA …), as in a table
+    of ours. Raise WidthError where they count all and the processes are in no such
+    order.
     """
     first = next((text for text in texts if text is not None), None)
     order = list(range(with_events))

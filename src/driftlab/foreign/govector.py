@@ -5,8 +5,7 @@ A file that was appended to holds several executions, separated by lines such as
 together. Text may begin with a priority, and a record with a time in
 nanoseconds. The format holds the vector clock, the time and the text; which
 message an event received follows from the clocks. All else is lost, but where
-events are missing we write a line that says so, which no reader takes for an
-event.
+events are missing we write a comment line, which readers ignore.
 """
 
 import re
@@ -36,7 +35,10 @@ _PRIORITY: Final = re.compile(r"\[?(DEBUG|INFO|WARNING|ERROR|FATAL)(?:\]\s*|-)")
 
 
 def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
-    """Read the logs of one run, a file per process. Raises DriftlabError."""
+    """Read the logs of one run, a file per process. Raise DriftlabError if they cannot be read.
+
+    logs: all files of the log. options: what the user says about the format.
+    """
     sources = options.patterns or (PATTERN,)
     patterns = [compile_pattern(each, ("host", "clock")) for each in sources]
     delimiter = compile_pattern(options.delimiter or DELIMITER)

@@ -6,7 +6,7 @@ encoding, with any line ends.
 
 The invariant: line n of the text is line n of the file (CRLF, CR and LF count
 one each). A line that is not text or is too long becomes an empty line and is
-reported, so no line number moves and nothing is lost quietly. Of a gzip file
+reported, so no line number moves and nothing is lost silently. Of a gzip file
 that is cut off or damaged, everything before the damage counts.
 
 The limits: at most LINE_CHARS_MAX characters of a line are held, however long

@@ -119,7 +119,7 @@ def align_executions(files: Sequence[Sequence[LabelledRecords]]) -> list[Labelle
 
     Executions of one label are one execution, in the order in which files have
     them. Labels do not decide if one is empty, if a file has one twice, or if they
-    are times of day, which processes take each for themselves, unless one file
+    are times of day, which each process records separately, unless one file
     has them all. Then executions are counted: the first of all files is one, the
     second the next. Raises UnreadableError where the files have not equally many,
     or have labels in orders that contradict each other.

@@ -26,6 +26,7 @@ from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.text_columns import UnwritableError
 from driftlab.foreign.text_log import compile_pattern
 from driftlab.foreign.trace_builder import Execution
+from driftlab.history.parquet import PARQUET_MAGIC
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, exists, require_regular_file
 from driftlab.model.columns import MISSING
@@ -63,7 +64,6 @@ FORMATS: Final[dict[str, Format]] = {
 FILES_MAX: Final = 10_000  # of a folder
 LINE_CHARS_SHOWN: Final = 60  # of the first line of a log whose format is unknown
 LABELS_CHARS_SHOWN: Final = 200  # of all labels of executions
-_PARQUET_MAGIC: Final = b"PAR1"
 _EXPECTED: Final = (
     "expected a journal or another log; so is the journal of a machine that was killed before "
     "it wrote anything: then name the run's folder"
@@ -197,7 +197,7 @@ def _recognized(path: Path, logs: Sequence[LogFile], options: ReadOptions) -> st
         return "text" if options.patterns else "govector"
     if log.path.name.endswith((".parquet", ".pq")):
         return "parquet"
-    if log.first_bytes.startswith(_PARQUET_MAGIC):
+    if log.first_bytes.startswith(PARQUET_MAGIC):
         if log.is_gzipped:
             raise UnreadableError(
                 f"{log.name}: a gzipped file of Parquet; unpack it first (gunzip)"

@@ -38,7 +38,7 @@ TIMED_EVENT_FIRST: Final = r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<
 NEEDED: Final = ("host", "clock", "event")
 TIMED_NEEDED: Final = ("timestamp", *NEEDED)
 DELIMITER: Final = r"^=== (?<trace>.*) ===$"
-HEAD_CHARS: Final = 10_000  # in which there is a record
+HEAD_CHARS: Final = 10_000  # the first record is assumed to lie within these
 
 _HEADER: Final = re.compile(r"\(\?P?<(?:host|clock|event)>")
 _CLOCK_LINE: Final = re.compile(r"\S* \{[^\n]*\}\s*$")
@@ -59,7 +59,10 @@ def default_pattern(text: str) -> str:
 
 
 def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
-    """Read files as ShiViz does. Raises DriftlabError."""
+    """Read files as ShiViz does. Raise DriftlabError if they cannot be read.
+
+    logs: all files of the log. options: what the user says about the format.
+    """
     return _read(logs, options, NEEDED)
 
 

@@ -2,7 +2,7 @@
 
 Columns are known by the same names as the groups of a pattern; all others are
 kept as text. Our own frames (`history.events.write_csv`, `write_parquet`) read
-back: their column `timestamp` belongs to the further clock. We write the columns
+back: their column `timestamp` belongs to the additional clock. We write the columns
 of such a frame, vector clocks as JSON objects in `vector` and names of messages
 in `sent` and `received`.
 

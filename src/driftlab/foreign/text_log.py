@@ -87,7 +87,7 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     """Read the files of one log by the patterns of `options`.
 
     Without a group `host` there must be a file for each process, named after it.
-    Raises DriftlabError.
+    logs: all files of the log. Raise DriftlabError if they cannot be read.
     """
     if not options.patterns:
         raise UnreadableError(

@@ -28,7 +28,10 @@ _OURS: Final = "Driftlab"  # the key in `Body` of columns that the format does n
 
 
 def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
-    """Read files of records. Raises DriftlabError."""
+    """Read files of records. Raise DriftlabError if they cannot be read.
+
+    logs: all files of the log. options: what the user says about the format.
+    """
     return build_execution([_records(log) for log in logs], options.time_unit)
 
 

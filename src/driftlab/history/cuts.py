@@ -62,30 +62,45 @@ class Snapshot(NamedTuple):
 
 
 def end_rows(trace: Trace, frontier: IntArray) -> IntArray:
-    """Return the first row of each process outside a cut."""
+    """Return the first row of each process outside a cut.
+
+    frontier: how many first events of each process are inside, i8.
+    """
     ends: IntArray = trace.starts[:-1] + frontier
     return ends
 
 
 def contains_rows(trace: Trace, frontier: IntArray, rows: IntArray) -> BoolArray:
-    """Whether each of some rows is inside a cut."""
+    """Whether each of some rows is inside a cut.
+
+    frontier: how many first events of each process are inside, i8.
+    """
     inside: BoolArray = rows < end_rows(trace, frontier)[processes_of(trace, rows)]
     return inside
 
 
 def received_inside(trace: Trace, messages: Messages, frontier: IntArray) -> MessageLinks:
-    """Return the messages that were received inside a cut, wherever they were sent."""
+    """Return the messages that were received inside a cut, wherever they were sent.
+
+    messages: those of the trace. frontier: how many first events of each process are inside, i8.
+    """
     return links_received_in(trace, messages, trace.starts[:-1], end_rows(trace, frontier))
 
 
 def violations(trace: Trace, messages: Messages, frontier: IntArray) -> MessageLinks:
-    """Return the messages received inside and sent outside, which make a cut inconsistent."""
+    """Return the messages received inside and sent outside, which make a cut inconsistent.
+
+    messages: those of the trace. frontier: how many first events of each process are inside, i8.
+    """
     received = received_inside(trace, messages, frontier)
     return _select(received, ~contains_rows(trace, frontier, received.sent))
 
 
 def is_consistent(trace: Trace, messages: Messages, frontier: IntArray) -> bool:
-    """Whether a cut contains the past of every event it contains."""
+    """Whether a cut contains the past of every event it contains.
+
+    messages: those of the trace. frontier: how many first events of each process are inside, i8.
+    """
     return not len(violations(trace, messages, frontier).sent)
 
 
@@ -100,6 +115,8 @@ def in_flight(trace: Trace, messages: Messages, frontier: IntArray) -> InFlight:
     `receive` then names the first. A message received from an event that the log
     does not name as its sender, or by a process that is not one of its targets,
     counts as well.
+
+    messages: those of the trace. frontier: how many first events of each process are inside, i8.
     """
     inside = received_inside(trace, messages, frontier)
     outside = links_received_in(trace, messages, end_rows(trace, frontier), trace.starts[1:])
@@ -187,7 +204,10 @@ def _rows_inside(trace: Trace, frontier: IntArray, mask: BoolArray) -> IntArray:
 
 
 def snapshot(trace: Trace, frontier: IntArray) -> Snapshot:
-    """Return the state of each process along a cut."""
+    """Return the state of each process along a cut.
+
+    frontier: how many first events of each process are inside, i8.
+    """
     begun = np.flatnonzero(frontier)
     row = np.full(trace.processes, NOWHERE, np.int64)
     row[begun] = end_rows(trace, frontier)[begun] - 1
@@ -205,7 +225,10 @@ def _at_rows(column: IntArray | None, row: IntArray) -> IntArray:
 
 
 def containing(order: HappenedBefore, row: int) -> IntArray:
-    """Return the smallest consistent cut that contains an event: the event and its past."""
+    """Return the smallest consistent cut that contains an event: the event and its past.
+
+    row: of the event. The cut is returned as its frontier, i8.
+    """
     frontier = order.past(row)
     process = order.trace.process_of(row)
     frontier[process] = max(int(frontier[process]), row - int(order.trace.starts[process]) + 1)
@@ -213,7 +236,10 @@ def containing(order: HappenedBefore, row: int) -> IntArray:
 
 
 def before(order: HappenedBefore, row: int) -> IntArray:
-    """Return the largest consistent cut without an event: all but the event and its future."""
+    """Return the largest consistent cut without an event: all but the event and its future.
+
+    row: of the event. The cut is returned as its frontier, i8.
+    """
     frontier: IntArray = order.future(row) - order.trace.starts[:-1]
     process = order.trace.process_of(row)
     frontier[process] = min(int(frontier[process]), row - int(order.trace.starts[process]))

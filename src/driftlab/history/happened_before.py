@@ -3,7 +3,7 @@
 An event happened before another if it precedes it in the same process, if it
 sent a message that the other received, or if a chain of such steps leads from
 one to the other. Two events are concurrent if neither happened before the
-other. No clock is looked at, so every clock can be judged by the answers.
+other. Clocks are not consulted, so the answers can be used to check them.
 
 The past of an event is a frontier: in each process, all events up to some
 number. Its future is, in each process, all events from some row on. Neither
@@ -126,7 +126,10 @@ class HappenedBefore:
         return _build_index(self.trace, self.messages, self.linear_extension, self._step)
 
     def past(self, row: int) -> IntArray:
-        """Return how many events of each process happened before an event, i8."""
+        """Return how many events of each process happened before an event, i8.
+
+        row: of the event.
+        """
         process = self.trace.process_of(row)
         counts = np.zeros(self.trace.processes, np.int64)
         counts[process] = row - self.trace.starts[process]
@@ -159,7 +162,7 @@ class HappenedBefore:
     def future(self, row: int) -> IntArray:
         """Return the first row of each process that an event happened before, i8.
 
-        For a process without one it is the row after its last.
+        row: of the event. For a process without one it is the row after its last.
         """
         process = self.trace.process_of(row)
         low, high = self._first_effect_bounds(process, row - int(self.trace.starts[process]))
@@ -183,13 +186,16 @@ class HappenedBefore:
         return low, np.minimum(begin + count * self.index.step, end)
 
     def happened_before(self, first: int, second: int) -> bool:
-        """Whether one event happened before another."""
+        """Whether one event happened before another. first, second: their rows."""
         return bool(self.each_happened_before([first], [second])[0])
 
     def each_happened_before(
         self, first: Sequence[int] | IntArray, second: Sequence[int] | IntArray
     ) -> BoolArray:
-        """Whether each event of `first` happened before the one at its place in `second`."""
+        """Whether each event of `first` happened before the one at its place in `second`.
+
+        first, second: rows, as many of one as of the other.
+        """
         first, second = np.asarray(first, np.int64), np.asarray(second, np.int64)
         process = processes_of(self.trace, first)
         number = first - self.trace.starts[process]
@@ -220,13 +226,19 @@ class HappenedBefore:
         return answer, is_open
 
     def concurrent(self, first: int, second: int) -> bool:
-        """Whether neither event happened before the other. No event is concurrent with itself."""
+        """Whether neither event happened before the other. No event is concurrent with itself.
+
+        first, second: their rows.
+        """
         return first != second and not (
             self.happened_before(first, second) or self.happened_before(second, first)
         )
 
     def concurrent_ranges(self, row: int) -> tuple[IntArray, IntArray]:
-        """Return the rows of each process, from and to, that are concurrent with an event."""
+        """Return the rows of each process, from and to (excluded), concurrent with an event.
+
+        row: of the event.
+        """
         begins = self.trace.starts[:-1] + self.past(row)
         ends = self.future(row)
         process = self.trace.process_of(row)
@@ -239,6 +251,8 @@ class HappenedBefore:
         The chain holds the first event, each send and its receive, and the second;
         an event that is two of these stands once. It is empty if the first event
         did not happen before the second.
+
+        first, second: their rows.
         """
         if not self.happened_before(first, second):
             return []

@@ -133,7 +133,7 @@ def pack_chunks(
 ) -> int:
     """Write the chunks of a run's journals into a new file as they come.
 
-    builder: a fresh one. clock: the further clock of the run, or `lamport`.
+    builder: a fresh one. clock: the additional clock of the run, or `lamport`.
     scenario: text of TOML, None if there is none. Return how many events there
     are. Raise PackError if the file exists or cannot be written, and
     UnreadableError if a journal cannot be read.

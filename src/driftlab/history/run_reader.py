@@ -62,7 +62,7 @@ class RunJournals(NamedTuple):
     """The journals of one run, found but not yet read.
 
     paths: in the order of `names`; a process may have none. names: of all
-    processes. clock: the further clock that the run keeps, or `lamport`.
+    processes. clock: the additional clock that the run keeps, or `lamport`.
     scenario: text of TOML, None if there is none. unread: empty files.
     """
 
@@ -186,7 +186,7 @@ def assemble(
 ) -> Trace:
     """Return the trace of a run, each process's events in the order of their ticks.
 
-    chunks: process after process. builder: a fresh one. clock: the further
+    chunks: process after process. builder: a fresh one. clock: the additional
     clock of the run, or `lamport`. scenario: text of TOML, None if there is none.
     """
     empty = columns_of_entries([], [], {}, clock)
@@ -383,7 +383,7 @@ def _header_peers(header: Header) -> list[str]:
 
 
 def require_one_run(folder: Path, headers: Mapping[Path, Header]) -> None:
-    """Raise UnreadableError if journals are of one machine, or of different runs."""
+    """Raise UnreadableError if two journals are of the same machine or of different runs."""
     (first, header), *others = headers.items()
     machines = {header["machine"]: first}
     for path, other in others:

@@ -1,4 +1,4 @@
-"""A run in memory: one row per event, in columns, whoever wrote the log.
+"""A run in memory: one row per event, in columns, whichever program wrote the log.
 
 The order of the rows: process after process (in the order of the scenario, else
 in that in which they first occur), and within a process in the order in which

@@ -1,16 +1,16 @@
 """Vector times of all events, from program order and messages alone.
 
 The entry of an event for a process counts the events of that process among the
-event and its past (Mattern 1989, Fidge 1988). No clock is looked at.
+event and its past (Mattern 1989, Fidge 1988). Clocks are not consulted.
 
 The events are first put into a causal order, a linear extension of
 happened-before. The walk takes each process as far as it can go: where an event
-received a message that is not sent yet, the sender goes first, up to the send.
-Each row is met once, and the order is kept as segments of consecutive rows. If
-a process waits for one that waits for it, the events in between happened before
-themselves and there is no such order. The vector times then follow in one pass.
-They need a number for each event and process: where that is more than the
-memory holds, compute a few entries at a time (`vector_blocks`).
+received a message whose send has not been placed yet, the sender is advanced to
+that send first. Each row is placed once, and the order is kept as segments of
+consecutive rows. If a process waits for one that waits for it, the events in
+between happened before themselves and there is no such order. The vector times
+then follow in one pass. They need a number for each event and process: where that
+is more than the memory holds, compute a few entries at a time (`vector_blocks`).
 """
 
 from collections.abc import Iterator, Sequence

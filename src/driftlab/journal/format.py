@@ -12,14 +12,14 @@ eleven columns separated by tabs, or thirteen, `-` where one is empty:
     kind      internal, send or receive
     sender    who sent the message that was received
     stamp     the clock that it carried
-    targets   to whom the event sent: B,C
+    targets   the processes that the event sent to: B,C
     clock     the machine's clock after the event
     queue     the length of its inbox after the event
     found     what its sockets held at this tick, in the order queued: B:5,C:7
-    timestamp of the run's further clock
+    timestamp of the run's additional clock
     recorded  what a process of the user recorded, a JSON list
 
-The last two are there if the run keeps a further clock or runs a process of
+The last two are there if the run keeps an additional clock or runs a process of
 the user. Then a message in `found` may carry its timestamp and its payload,
 `B:5:3.5.0` and `B:5:3.5.0:{"token":1}`; in a payload a blank, a comma and a `%`
 are written as `%20`, `%2C` and `%25`.
@@ -28,7 +28,7 @@ are written as `%20`, `%2C` and `%25`.
 the same events come out. `time` is what the machine's own clock says, which
 the scenario may have set wrong; `due_ns` and `late_ns` are true.
 
-Pure: text in, text out. A line that is written parses back to the same entry.
+Pure: text in, text out. Writing an entry and parsing the line gives the same entry.
 """
 
 import re
@@ -147,7 +147,11 @@ def _escaped(text: str) -> str:
 
 
 def format_note(topic: str, fields: dict[str, object]) -> str:
-    """Return a note. Only the field `reason`, which comes last, may contain blanks."""
+    """Return a note, a line that ends with a line feed.
+
+    topic: its title, `header` for the first line. fields: keys and values, written as
+    `key=value` in this order. Only `reason`, which comes last, may contain blanks.
+    """
     title = f"driftlab-journal {VERSION}" if topic == "header" else topic
     words = [f"{key}={value}" for key, value in fields.items()]
     return " ".join(" ".join(["#", title, *words]).splitlines()) + "\n"

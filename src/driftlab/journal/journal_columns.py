@@ -35,7 +35,7 @@ class JournalColumns(NamedTuple):
     """Some events of one process, in their order, in the columns of `Trace`.
 
     sets: the sets of targets that `target` refers to. timestamps: None if the
-    run keeps no further clock. recorded: texts of JSON, None if none of these
+    run keeps no additional clock. recorded: texts of JSON, None if none of these
     events recorded anything.
     """
 
@@ -87,7 +87,7 @@ def columns_of_entries(
     """Put entries, none of which `reject_reason` rejects, into columns.
 
     lines: their line numbers. places: positions of the processes. clock: the
-    further clock of the run, or `lamport`.
+    additional clock of the run, or `lamport`.
     """
     rows = columns_of_events([entry.event for entry in entries], places, clock)
     instants = [entry.instant for entry in entries]
@@ -105,7 +105,7 @@ def columns_of_entries(
 def columns_of_events(
     events: Sequence[Event], places: Mapping[str, int], clock: str
 ) -> JournalColumns:
-    """Put events into columns that know no times and no lines; nothing was found.
+    """Return events as columns without times, line numbers or arrivals.
 
     The parameters are those of `columns_of_entries`.
     """

@@ -196,7 +196,7 @@ class JournalChunk(NamedTuple):
 class LineSchema(NamedTuple):
     """What the lines of a run consist of.
 
-    places: the position of each process. clock: the further clock, or
+    places: the position of each process. clock: the additional clock, or
     `lamport`; decode: reads its timestamps. width: numbers in a timestamp,
     which stand in groups of `group`. names: see `name_table`.
     """
@@ -210,7 +210,10 @@ class LineSchema(NamedTuple):
 
 
 def line_schema(names: Sequence[str], clock: str) -> LineSchema:
-    """Return what the lines of a run of these processes, in their order, consist of."""
+    """Return what the lines of a run's journals consist of.
+
+    names: of all processes, in order. clock: the additional clock, or `lamport`.
+    """
     places = {name: place for place, name in enumerate(names)}
     size = len(names)
     width, group = {
@@ -233,7 +236,7 @@ def read_journals(
     """Yield the journals of a run chunk by chunk, one journal after the other.
 
     paths: in the order of `names`. names: of all processes, in their order.
-    clock: the further clock of the run, or `lamport`. keep_entries: whether
+    clock: the additional clock of the run, or `lamport`. keep_entries: whether
     chunks have their entries too; then no line goes to the kernel. size: bytes
     read at once, CHUNK_BYTES by default. kernel: by default the compiled one
     if there are at least SCAN_BYTES_MIN bytes to read, and none if there are not.
@@ -334,7 +337,7 @@ class _ChunkReader:
         """Read whole lines by the kernel; return how many there are, and their rows in parts."""
         schema = self._schema
         begin = number = 0
-        # Without a further clock, and yet of 13 columns: those of a process of the user.
+        # Without an additional clock, and yet of 13 columns: those of a process of the user.
         group = -1 if parsed.is_long and not schema.width else schema.group
         parts: list[JournalColumns] = []
         bytes_of = np.frombuffer(text, np.uint8, whole)

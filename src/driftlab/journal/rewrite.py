@@ -48,7 +48,7 @@ def restamp_lines(
     """Yield the lines of a journal with other clock values; all else stays as it was written.
 
     events: the new values by line number, from 1; other lines keep theirs.
-    clock: the further clock whose timestamps these are, None if only Lamport
+    clock: the additional clock whose timestamps these are, None if only Lamport
     clocks change. Raise JournalError if a line and its event do not fit together.
     """
     for number, line in enumerate(lines, 1):
@@ -85,7 +85,7 @@ def _restamped_message(item: str, arrival: RestampedArrival) -> str:
 
 
 def _note_with_clock(line: str, clock: str) -> str:
-    """Return a note; the header and the list of columns mention the further clock."""
+    """Return a note; the header and the list of columns mention the additional clock."""
     try:
         topic, fields = parse_note(line)
     except JournalError:

@@ -39,7 +39,10 @@ class JournalFile:
         self._write(format_entry(entry, more_columns=self._more_columns))
 
     def note(self, topic: str, fields: dict[str, object]) -> None:
-        """Write one line about the machine."""
+        """Write one line about the machine. Raise JournalFileError if it cannot be written.
+
+        topic, fields: those of `format_note`.
+        """
         self._write(format_note(topic, fields))
 
     def _write(self, line: str) -> None:

@@ -5,8 +5,8 @@ due times. Limit: machines that were started by hand may have begun up to a
 second apart (START_SKEW_NS_MAX), so a message that early is not reported.
 
 A history whose messages close cycles has more cycles than messages that close
-them. One cycle is found; of its messages the one is removed without which the
-causal order goes on furthest; and so on, until all events can be ordered.
+them. One cycle is found, and of its messages the message is removed whose removal
+lets the ordering reach furthest; and so on, until all events can be ordered.
 """
 
 from collections.abc import Sequence

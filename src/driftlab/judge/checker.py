@@ -1,7 +1,7 @@
 """The judge: every rule applied to a whole history, and the verdict.
 
-The judge believes program order and the names of messages, nothing else; every
-clock is held against them. It finds all violations, and puts each into words
+The checker assumes only program order and the names of messages; every clock is
+checked against them. It finds all violations, and puts each into words
 only when somebody reads it. A rule that had nothing to judge is not applied,
 which is not the same as that it holds.
 """
@@ -121,7 +121,10 @@ class Unknown:
 
 
 class Violations(Sequence[Violation]):
-    """All violations of a history, rule after rule; each is put into words when it is read."""
+    """All violations of a history, rule after rule; each is put into words when it is read.
+
+    context: the history. found: by the name of each rule, what it found.
+    """
 
     def __init__(self, context: Context, found: dict[str, Findings]) -> None:
         self._context = context
@@ -181,7 +184,7 @@ class Verdict:
     unknown: how many questions gaps in the log leave undecided; `unknowns`
     yields them. unknown_counts: the same for each rule that was applied.
     unread: the lines of the log that could not be read.
-    is_foreign: whether the log says nothing about its processes, as our journals do.
+    is_foreign: whether the log says nothing about its processes, unlike our journals.
     not_applied: rules that need what the log does not have.
     """
 
@@ -223,7 +226,7 @@ class Verdict:
         """How many messages were sent and not received, as far as the log says.
 
         Messages to processes without a log are not counted; None where the log
-        does not say to whom events sent.
+        does not say which processes events sent to.
         """
         context = self._context
         if context.columns.target is None:
@@ -339,7 +342,7 @@ def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[
 def judge(
     original: Trace, repaired: RepairedTrace, messages: Messages, rules: Sequence[Rule]
 ) -> Verdict:
-    """Hold a history against every rule that applies to it.
+    """Check a history against every rule that applies to it.
 
     original: the trace as logged. repaired: the same with the names of its
     messages repaired. messages: those of the repaired one. rules: which to apply.

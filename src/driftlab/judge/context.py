@@ -112,7 +112,7 @@ def _row_numbers(rows: IntArray | BoolArray) -> IntArray:
 
 
 class Context:
-    """A history before the judge. A mask or column has one entry a row.
+    """A history being checked. A mask or column has one entry a row.
 
     trace: with the names of its messages repaired (see `repaired`).
     original: the trace as it was logged. messages: those of `trace`.
@@ -333,7 +333,7 @@ class Context:
     def sent_messages(self) -> tuple[IntArray, IntArray]:
         """Every message that was sent: rows of the sends, positions of the targets.
 
-        Only where the log says to whom events sent.
+        Only where the log says which processes events sent to.
         """
         target = required(self.columns.target)
         single = np.flatnonzero(target >= 0)
@@ -372,7 +372,7 @@ class Context:
 
 
 def required(column: IntArray | None) -> IntArray:
-    """Return a column that the rule requires: its `applies`, or the caller, has looked."""
+    """Return a required column; `applies`, or the caller, has checked that it exists."""
     assert column is not None
     return column
 
@@ -422,7 +422,10 @@ def _partners(pairs: tuple[IntArray, IntArray], row: int) -> list[int]:
 
 
 def own_entries(held: Timestamps, rows: IntArray, process: IntArray) -> IntArray:
-    """Return the entries of some events' timestamps for these processes, 0 where there is none."""
+    """Return one entry of each event's timestamp, i8; 0 where there is none.
+
+    rows: the events. process: of each event, the position of the process whose entry to take.
+    """
     found = np.zeros(len(rows), np.int64)
     for number, (row, own) in enumerate(zip(rows.tolist(), process.tolist(), strict=True)):
         begin, end = held.starts[row : row + 2].tolist()

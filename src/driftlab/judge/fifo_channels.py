@@ -1,7 +1,7 @@
 """What a reliable FIFO channel promises: nothing invented, duplicated, overtaken or lost.
 
 Rules: `from-nowhere`, `delivered-twice` and `fifo` need messages; `lost-message`
-and `send-to-all` also need to whom each event sent.
+and `send-to-all` also need the processes that each event sent to.
 
 A channel is one direction between two processes. It is judged by what arrived,
 where the log says what each tick found, else by what was received.
@@ -114,7 +114,7 @@ def _sender_name(context: Context, row: int) -> str:
 
 
 def _address(context: Context, row: int) -> str:
-    """Return to whom a received message was sent, and its name if it has one."""
+    """Return the process a received message was sent to, and its name if it has one."""
     of = context.columns
     to = context.trace.names[context.trace.process_of(row)]
     if of.received is not None and of.received[row] != MISSING:
@@ -320,8 +320,8 @@ def _losses(context: Context) -> Losses:
 def _find_losses(context: Context) -> Losses:
     """Find lost messages, and say which are for `send-to-all` to report.
 
-    A sender that does not send to all is told from a receiver that loses what
-    it is sent: of the latter, messages sent to it alone are lost too, sooner or
+    A sender that does not send to all is distinguished from a receiver that loses
+    what it is sent: of the latter, messages sent to it alone are lost too, sooner or
     later.
     """
     rows, to = _overtaken_messages(context)
@@ -480,7 +480,7 @@ def _explain_several_steps(context: Context, row: int) -> Explanation:
 
 
 def _has_targets(context: Context) -> bool:
-    """Whether the log says to whom events sent, and names messages, if only by their stamps."""
+    """Whether the log has the targets of events, and names messages, if only by stamps."""
     target = context.columns.target
     if target is None or context.messages.implied:
         return False

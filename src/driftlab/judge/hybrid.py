@@ -147,7 +147,7 @@ def _is_exact(context: Context, stamped: BoolArray) -> BoolArray:
 def _clear_after_isolated_error(
     context: Context, verdict: IntArray, times: HybridTimes, expected: HybridTimes
 ) -> BoolArray:
-    """Clear events that go on from what the event before should have been, and was not.
+    """Clear events that follow correctly from the value the previous event should have had.
 
     Then only the event before is blamed. Of events that received nothing.
     Returns which they are.
@@ -164,7 +164,7 @@ def _clear_after_isolated_error(
 
 
 def _clear_misled(context: Context, verdict: IntArray, origin: IntArray) -> None:
-    """Clear events that are wrong only beside one that is: only that one is blamed.
+    """Clear events that are wrong only because a neighbour is; only the neighbour is blamed.
 
     They are an event that is not above the one before it, whose step was wrong;
     and a receive from an event that is wrong though its process goes on correctly.

@@ -1,4 +1,4 @@
-"""A machine's inbox: one operation a tick, the front first, a length that adds up.
+"""A machine's inbox: one operation a tick, messages taken in FIFO order, consistent lengths.
 
 Rules: `inbox-order` needs what each tick found (our journals); `queue` needs
 queue lengths; `one-operation` needs ticks or queue lengths.

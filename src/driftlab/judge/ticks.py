@@ -31,7 +31,7 @@ from driftlab.scenario.validate import as_fraction
 
 DRIFT_MAX: Final = 0.01  # of the time that passed: a machine that loses more is too slow
 DRIFT_NS_MIN: Final = 50_000_000
-EVENTS_MIN: Final = 8  # a quarter of fewer says nothing
+EVENTS_MIN: Final = 8  # fewer are too few events to judge a quarter of them
 EVENTS_SLOW_MIN: Final = 3  # with fewer than EVENTS_MIN, all must have taken SLOW_PERIODS
 SLOW_PERIODS: Final = 2
 

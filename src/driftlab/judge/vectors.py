@@ -36,7 +36,7 @@ from driftlab.judge.context import (
 from driftlab.model.columns import Timestamps
 
 CORRECT, BACK, MERGE, OWN, AHEAD = range(5)
-TABLE_NUMBERS_MAX: Final = 1_000_000  # in the table of one block, so that it does not grow
+TABLE_NUMBERS_MAX: Final = 1_000_000  # in the table of one block: bounds the memory of one block
 
 
 class VectorSteps(NamedTuple):
@@ -67,6 +67,20 @@ class Block(NamedTuple):
     def heard(self) -> IntArray:
         """Entry by entry the greatest that the events knew before their own step."""
         return np.maximum(self.before, self.received)
+
+
+class AfterWrongStep(NamedTuple):
+    """Entries that a wrong event before explains: masks over the entries of a block.
+
+    is_excused: they are correct, since the event before was wrong. was_ahead, a
+    part of it: the event before had jumped ahead and this one is below that value
+    again. was_known: the process had received them by the event
+    before, though that did not have them.
+    """
+
+    is_excused: BoolArray
+    was_ahead: BoolArray
+    was_known: BoolArray
 
 
 def _steps(context: Context) -> VectorSteps:
@@ -125,18 +139,18 @@ def _judge_block(
     own[np.arange(len(rows)), context.process[rows]] = True
     follows = _is_start_known(context, rows, stamped)
     known = follows & ~lacks_message[rows]
-    # A message may know of more own events than there were, where an own entry once went back.
-    counted = (now[own] != before[own] + 1) & (now[own] != heard[own] + 1)
+    # If the own entry once decreased, a message may carry a larger own entry.
+    own_is_wrong = (now[own] != before[own] + 1) & (now[own] != heard[own] + 1)
     back: BoolArray = now < before
     ahead: BoolArray = ~own & (now > heard) & known[:, None]
-    miscounted: BoolArray = own & (counted & follows)[:, None]
+    miscounted: BoolArray = own & (own_is_wrong & follows)[:, None]
     if back.any() or miscounted.any() or ahead.any():
-        excused, was_ahead, was_known = _after_wrong_step(context, block, own)
-        back &= ~excused
-        ahead &= ~was_known
-        miscounted &= ~excused
-        blamed = was_ahead.any(axis=1)
-        _blame(steps, AHEAD, rows[blamed] - 1, was_ahead[blamed])
+        after = _after_wrong_step(context, block, own)
+        back &= ~after.is_excused
+        ahead &= ~after.was_known
+        miscounted &= ~after.is_excused
+        blamed = after.was_ahead.any(axis=1)
+        _blame(steps, AHEAD, rows[blamed] - 1, after.was_ahead[blamed])
     for verdict, mask in (
         (BACK, back),
         (MERGE, ~own & (now < block.received)),
@@ -156,16 +170,10 @@ def _blame(steps: VectorSteps, verdict: int, rows: IntArray, wrong: BoolArray) -
     steps.entry[rows[new]] = wrong.argmax(axis=1)[new]
 
 
-def _after_wrong_step(
-    context: Context, block: Block, own: BoolArray
-) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Say which entries are right although they do not follow from the event before.
+def _after_wrong_step(context: Context, block: Block, own: BoolArray) -> AfterWrongStep:
+    """Find entries that are correct although they do not follow from the event before.
 
-    Returns three masks over the entries of the block. The first: entries to
-    excuse, since the event before was wrong. The second, a part of it: the event
-    before had jumped ahead and this one is back where it had been. The third:
-    entries of which the process had heard by the event before, though that did
-    not have them.
+    own: a mask over the entries of the block, each event's entry for its own process.
     """
     rows, now, before = block.rows, block.now, block.before
     shift = 1 if rows[0] == 0 else 0
@@ -178,13 +186,14 @@ def _after_wrong_step(
     was_ahead = ~own & jumped & (now < before)
     recounted = own & (before != past + 1) & (now == past + 2) & ~(is_first | is_second)[:, None]
     was_known = (now <= past_heard) & ~is_first[:, None]
-    return was_ahead | recounted, was_ahead, was_known
+    return AfterWrongStep(was_ahead | recounted, was_ahead, was_known)
 
 
 def _clear_misled_receives(context: Context, steps: VectorSteps) -> None:
     """Clear receives whose message came from an event that is wrong in the same entry.
 
-    What it carried is then not what its event wrote: only that event is blamed.
+    The message then carried the correct value, not the logged one: only that event is
+    blamed.
     """
     receives, sends = context.pairs
     judged = np.isin(steps.verdict[receives], (MERGE, AHEAD))

@@ -2,7 +2,7 @@
 
 The columns are the same whether a journal, another tool's log or an engine
 filled them. A value that a log does not have is MISSING, or the whole column
-is None. Timestamps of a further clock are ragged columns, convertible to the
+is None. Timestamps of an additional clock are ragged columns, convertible to the
 text in which their clock writes them and back.
 """
 
@@ -33,7 +33,7 @@ class Columns(NamedTuple):
     clock i8: the Lamport clock after the event.
     sender i4: the position of the process that sent the message received; NOBODY if none was.
     stamp i8: the Lamport clock that this message carried.
-    target i4: to whom the event sent: a position, EVERY_PEER, NO_TARGET or a set.
+    target i4: the processes that the event sent to: a position, EVERY_PEER, NO_TARGET or a set.
     queue i8: the length of the inbox after the event.
     tick i8: its number, from 0.
     due_ns i8, late_ns i8: when the tick was due after the start, and how much later it began.
@@ -60,7 +60,7 @@ class Columns(NamedTuple):
 
 
 class Timestamps(NamedTuple):
-    """The timestamps of one further clock; row i has the entries starts[i]:starts[i + 1].
+    """The timestamps of one additional clock; row i has the entries starts[i]:starts[i + 1].
 
     clock: `vector` (one entry per process), `matrix` (entry row * processes + column)
     or `hybrid` (entry 0 physical nanoseconds, entry 1 the counter).
@@ -107,7 +107,10 @@ def starts_of(counts: Sequence[int] | IntArray) -> IntArray:
 
 
 def timestamp_texts(held: Timestamps, processes: int) -> list[str | None]:
-    """Return each event's timestamp as its clock writes it, None if it has none."""
+    """Return each event's timestamp as its clock writes it, None if it has none.
+
+    held: the timestamps of a run. processes: how many the run has.
+    """
     width = _width(held.clock, processes)
     starts, entries, values = (each.tolist() for each in held[1:])
     texts: list[str | None] = []
@@ -123,7 +126,10 @@ def timestamp_texts(held: Timestamps, processes: int) -> list[str | None]:
 
 
 def text_at(held: Timestamps, row: int, processes: int) -> str | None:
-    """Return the timestamp of row `row` as its clock writes it, None if it has none."""
+    """Return the timestamp of row `row` as its clock writes it, None if it has none.
+
+    held: the timestamps of a run. processes: how many the run has.
+    """
     begin, end = int(held.starts[row]), int(held.starts[row + 1])
     if begin == end:
         return None
@@ -159,7 +165,10 @@ def from_texts(clock: str, texts: Iterable[str | None]) -> Timestamps:
 
 
 def from_rows(clock: str, rows: Sequence[dict[int, int] | None]) -> Timestamps:
-    """Return timestamps as columns, from the entries of each event by number, or None."""
+    """Return timestamps as columns.
+
+    clock: its name. rows: of each event its values by entry, None for no timestamp.
+    """
     starts = np.zeros(len(rows) + 1, np.int64)
     np.cumsum([len(row or ()) for row in rows], out=starts[1:])
     ordered = [sorted((row or {}).items()) for row in rows]

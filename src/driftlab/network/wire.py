@@ -1,4 +1,4 @@
-"""The wire protocol without I/O: bytes to frames, and the two sentences that frames carry.
+"""The wire protocol without I/O: bytes to frames, and the two kinds of text that frames carry.
 
 A frame is a 4-byte big-endian length and that many bytes of UTF-8. The first
 frame of a connection introduces the dialling machine: `Iam <name> <run id>`.

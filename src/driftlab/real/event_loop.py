@@ -31,7 +31,11 @@ class Poller(Protocol):
     """Watches file descriptors and returns the callbacks of those that are ready."""
 
     def watch(self, fd: int, events: int, callback: Callback) -> None:
-        """Watch `fd` for READ, WRITE or both, in place of what it was watched for before."""
+        """Watch `fd` for READ, WRITE or both, in place of what it was watched for before.
+
+        fd: an open file descriptor. events: READ, WRITE or READ | WRITE. callback:
+        what `ready` returns for it.
+        """
 
     def forget(self, fd: int) -> None:
         """Stop watching `fd`, if it is watched. Call this before closing it."""
@@ -44,7 +48,7 @@ class Poller(Protocol):
 
 
 def make_poller() -> Poller:
-    """Return the most exact poller of this system."""
+    """Return the most precise poller on this system."""
     return _Epoll() if sys.platform.startswith("linux") else _Selector()
 
 
@@ -127,7 +131,11 @@ class EventLoop:
         self.close = self._poller.close
 
     def call_at(self, instant_ns: int, callback: Callback) -> None:
-        """Call back once, at or after an instant of the monotonic clock, in nanoseconds."""
+        """Call back once, at or after an instant.
+
+        instant_ns: nanoseconds of the monotonic clock. callback: called without
+        arguments; of equal instants in the order of these calls.
+        """
         self._timer_count += 1
         insort(self._timers, (-instant_ns, -self._timer_count, callback))
 

@@ -104,9 +104,9 @@ class PeerConnection:
             cut = self._decoder.pending_bytes
             return f"closed by the peer after {counted(cut, 'byte')} of a frame" if cut else _CLOSED
         self.reached_limit |= len(chunk) == INBOUND_BYTES_MAX
-        return self.accept(self._decoder.feed(chunk))
+        return self.take_frames(self._decoder.feed(chunk))
 
-    def accept(self, frames: list[str]) -> str | None:
+    def take_frames(self, frames: list[str]) -> str | None:
         """Take the messages that frames carry. Return the reason if the connection has to end."""
         try:
             for text in frames:
@@ -294,7 +294,9 @@ class Inbound:
     def _drop_replacement(self, name: str, replacement: ReplacementConnection) -> None:
         if self._replacements.get(name) is replacement:
             del self._replacements[name]
-            self._reject(replacement.fd, f"a second introduction as {name}, who is connected")
+            self._reject(
+                replacement.fd, f"a second introduction as {name}, which is already connected"
+            )
 
     def _promote(self, fd: int, name: str, frames: list[str]) -> None:
         """Make an unidentified connection the connection of a peer."""
@@ -305,7 +307,7 @@ class Inbound:
         )
         self._connections[name] = promoted
         self._peer_poller.watch(fd, READ, lambda: self._read(promoted))
-        reason = promoted.accept(frames)
+        reason = promoted.take_frames(frames)
         if reason:
             self._end(promoted, reason)
 

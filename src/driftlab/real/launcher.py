@@ -1,8 +1,8 @@
 """The launcher: starts the workers of one run, follows them, stops them and reaps them.
 
-It binds every listening socket itself and hands it to the worker, so that no
-port is raced for and no connection can come too early. When the mesh is
-complete, every machine connected to all its peers, it orders one common start
+It binds every listening socket itself and hands it to the worker, so there is
+no race for ports and no connection is refused for being early. When the mesh
+is complete, every machine connected to all its peers, it orders one common start
 instant. If a worker dies the others go on. A worker ends when its pipe from the
 launcher ends, so no worker is left behind, however the launcher dies.
 
@@ -59,7 +59,7 @@ class TooManyMachinesError(DriftlabError):
 
 
 class LaunchError(DriftlabError):
-    """A run could not be started. Nothing of it is recorded and no worker is left."""
+    """A run could not be started. No journal is kept and no worker is left running."""
 
 
 class WorkerBugError(Exception):
@@ -214,7 +214,7 @@ class _Launch:
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> LaunchOutcome:
-        """Start the workers, follow the run and end it. In any case no worker is left."""
+        """Start the workers, follow the run and end it. In any case no worker is left running."""
         try:
             self._spawn()
             self._await_mesh()
@@ -264,7 +264,7 @@ class _Launch:
                 self._require_in_time(f"not connected: {name_list(missing)}")
 
     def _require_in_time(self, state: str) -> None:
-        """Raise LaunchError if the mesh took too long; `state` says how far it is."""
+        """Raise LaunchError if the mesh took too long; `state` describes the progress so far."""
         if monotonic_ns() > self._deadline_ns:
             raise LaunchError(
                 f"no complete mesh within {MESH_NS_MAX / 1e9:g} s: {state}; "

@@ -181,17 +181,17 @@ class OutboundChannel:
             verb = "is" if self.waiting == 1 else "are"
             reason += f"; {counted(self.waiting, 'message')} {verb} kept for the next connection"
         self._incidents.record("channel-lost", self.peer, reason)
-        self._end_connection()
+        self._close_and_redial()
 
-    def _end_connection(self) -> None:
-        """Dial again, without growing pauses if the connection had lasted for a while."""
+    def _close_and_redial(self) -> None:
+        """Close and dial again, resetting the backoff if the connection had lasted."""
         self._was_lost = True
         if monotonic_ns() - self._opened_ns > REDIAL_LAST_NS:
             self._pause_ns = REDIAL_FIRST_NS
         self._redial_later()
 
     def _discard_waiting(self) -> None:
-        """Give up the messages that wait for a peer that does not read, and dial it anew."""
+        """Discard the queued messages for a peer that does not read, and reconnect."""
         self._incidents.record(
             "channel-full",
             self.peer,
@@ -201,7 +201,7 @@ class OutboundChannel:
         self.undelivered += self.waiting
         self._frames.clear()
         self._waiting_bytes = 0
-        self._end_connection()
+        self._close_and_redial()
 
     def _redial_later(self) -> None:
         self._drop()

@@ -5,8 +5,8 @@ messages found to the machine, and performs the effects. Invariant: an event is
 in the journal before its messages leave. A peer that is late, dies, resets the
 connection, never reads or violates the protocol costs an incident, not a tick.
 
-A late tick is taken all the same, none is skipped. A machine that has fallen
-behind catches up as fast as it can, and the journal shows how late it was.
+Late ticks are still taken; none is skipped. A machine that has fallen behind
+catches up as fast as it can, and the journal shows how late it was.
 """
 
 import gc

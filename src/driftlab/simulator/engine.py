@@ -1,7 +1,7 @@
 """The general engine: simulates a run with the machines of real runs, one tick at a time.
 
 Time is scenario time in whole nanoseconds. Ticks are taken in the order of (due
-time, position of the machine). This rule for ties decides nothing: a message
+time, position of the machine). The tie-break has no effect: a message
 sent at an instant is found by ticks strictly later, never by another tick of
 that instant. So a scenario gives the same history, bit for bit, whatever the
 order of work.
@@ -9,10 +9,9 @@ order of work.
 A channel is first in, first out, like a TCP connection. A machine whose process
 fails takes no further tick, as in a real run, and the others go on.
 
-The history that is kept grows by many objects that are not garbage, and the
-garbage collector would scan all of them again and again. So the engine freezes
-them after every batch of ticks. Limit: a reference cycle that survives a batch
-is freed only after the run.
+A kept history adds many live objects, and the garbage collector would scan all
+of them again and again. So the engine freezes them after every batch of ticks.
+Limit: a reference cycle that survives a batch is freed only after the run.
 """
 
 import gc
@@ -161,7 +160,7 @@ def simulate_run(
         machines: the machines of these plans, which have taken no tick yet.
         network: how messages travel.
         sink: called with each event as it happens.
-        on_progress: called now and then with the number of ticks that are over,
+        on_progress: called periodically with the number of ticks that are over,
             those of failed machines included.
     """
     run = _Run(plans, machines, network, sink)

@@ -17,7 +17,7 @@ from driftlab.history.matching.named_receives import NamedReceives
 from driftlab.history.matching.send_index import Recipients
 from driftlab.history.trace import Trace, processes_with_gaps
 
-UNMATCHED_MAX: Final = 100_000  # more unmatched messages are not a few wrong names
+UNMATCHED_MAX: Final = 100_000  # beyond this, wrong names are not the cause
 
 
 def match_by_channel_position(receives: NamedReceives) -> None:
@@ -50,7 +50,10 @@ def channels_without_gaps(
 
 
 def channel_sends(trace: Trace, recipients: Recipients, sender: int, to: int) -> IntArray:
-    """Return the rows of all events with which one process sent to another."""
+    """Return the rows of all events with which one process sent to another, rising.
+
+    recipients: of every send of the trace. sender, to: positions of processes.
+    """
     rows = np.arange(*trace.starts[[sender, sender + 1]])
     return rows[recipients.include(rows, np.full(len(rows), sender), np.full(len(rows), to))]
 

@@ -6,8 +6,8 @@ others, from the event that the entry counts (Fidge 1988, Mattern 1989). This
 order rests on the log's own timestamps, so it is not independent of its clock;
 what can be judged is whether the clock contradicts itself.
 
-Of all events that one learned of, only those are senders that none of its other
-senders had learned of: a transitive reduction. The source with the greatest sum
+Of the events that an event newly depends on, only those not already known to
+another are its senders: a transitive reduction. The source with the greatest sum
 of entries is taken first, since in a correct log no other new source can have
 it in its past. Each round takes one source of every event and removes what that
 source had learned of. A usual log takes one or two rounds, so the cost is that

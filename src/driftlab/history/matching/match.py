@@ -38,7 +38,7 @@ class NamedMessageStrategy(NamedTuple):
 
 
 class Strategy(NamedTuple):
-    """A way to match the messages of a log, and what tells that the log allows it."""
+    """A way to match the messages of a log, and a test whether the log supports it."""
 
     name: str
     applies: Callable[[Trace], bool]

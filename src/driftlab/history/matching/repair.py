@@ -7,8 +7,8 @@ once; otherwise it would also count as a message from nowhere, as one that was
 passed over and as one that was lost.
 
 Only a receive whose name never arrived is repaired, with the arrival that was
-due at the front of the inbox, if no receive took that one; and only where the
-log of its process has no gaps, in which the name may have arrived.
+due at the front of the inbox, if no receive took that one. The log of its process
+must have no gaps; the message may have arrived in one.
 """
 
 from typing import Final, NamedTuple
@@ -20,7 +20,7 @@ from driftlab.history.matching.messages import arrival_rows, arrivals_taken, rec
 from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.trace import Trace, processes_of, processes_with_gaps
 
-REPAIRS_MAX: Final = 10_000  # more of them are not single wrong names: nothing is repaired
+REPAIRS_MAX: Final = 10_000  # beyond this the errors are not isolated: nothing is repaired
 
 
 class RepairedTrace(NamedTuple):
@@ -83,7 +83,7 @@ def _misnamed_pairs(trace: Trace) -> list[tuple[int, int]]:
 def _borrowed_names(
     trace: Trace, unnamed: IntArray, taken_by: IntArray, is_taken: BoolArray
 ) -> dict[int, tuple[int, int]]:
-    """Return receives whose name an earlier receive bears by mistake.
+    """Return receives whose name was logged at an earlier receive by mistake.
 
     Of each its number, with the number of the earlier receive and of the arrival
     that the earlier one really took.

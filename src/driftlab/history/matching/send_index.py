@@ -1,4 +1,4 @@
-"""Sends by name: the event of a process at a clock that sent to a certain process."""
+"""Looks up the send with a given sender, clock and receiver."""
 
 import numpy as np
 

@@ -123,7 +123,7 @@ def step_lanes(
     state: Any, i: Any, tick: Any, name_low: Any, name_high: Any, below_low: Any, below_high: Any,
     below_both: Any,
 ) -> None:  # fmt: skip
-    """Apply the tick to the machine itself; the state then says to whom it sends."""
+    """Update the machine; the state then holds its targets."""
     base = i * STRIDE
     word = np.uint64(tick)
     # The hash is a sum over the fields, so the part of the kind can be computed in advance.

@@ -200,7 +200,7 @@ def step_alone(
 def send_deferred(
     machines: Any, pool: Any, links: Any, mesh: Any, deferred: Any, count: Any, free: Any, top: Any
 ) -> Any:
-    """Send the messages that were deferred because others tick at the same instant."""
+    """Send what was deferred because other machines have a tick at the same instant."""
     for k in range(count):
         sender, choice = np.uint32(deferred[k, 0]), np.int64(deferred[k, 1])
         free, top = send(machines, pool, links, mesh, sender, choice, free, top)
