@@ -3,8 +3,9 @@
 import pytest
 
 from driftlab import Scenario
+from driftlab.model.schedule import as_fraction
 from driftlab.network.latency import Latency
-from driftlab.scenario.validate import as_fraction, parse_latency
+from driftlab.scenario.validate import parse_latency
 from driftlab.simulator.compiled import eligibility
 from driftlab.simulator.compiled.eligibility import channels, incompatibility, longest_ns
 

@@ -4,10 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.clocks.physical_clock import PhysicalClock
-from driftlab.model.schedule import NS_PER_SECOND, Schedule, phase_ns
+from driftlab.model.schedule import NS_PER_SECOND, Schedule, as_fraction, phase_ns
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import as_fraction
 
 rates = st.floats(1e-6, 1e6).map(lambda rate: as_fraction(rate))
 ticks = st.integers(0, 10**12)

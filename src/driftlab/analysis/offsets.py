@@ -44,8 +44,8 @@ from driftlab.clocks.physical_clock import PARTS_PER_BILLION
 from driftlab.history.matching.arrivals import match_arrivals
 from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
+from driftlab.model.schedule import as_fraction
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import as_fraction
 
 MACHINES_JOINTLY_MAX: Final = 16  # in one linear program; of more, those nearest to the two
 MACHINES_BETWEEN_MAX: Final = 48  # on the way between two, both counted; beyond, no others count

@@ -12,9 +12,9 @@ from driftlab.api.history import History
 from driftlab.api.run import Run, UniformMapping, stopped
 from driftlab.history.simulated import trace_of_columns
 from driftlab.model.columns import Columns
-from driftlab.model.schedule import NS_PER_SECOND
+from driftlab.model.schedule import NS_PER_SECOND, as_fraction
 from driftlab.scenario.scenario import Scenario, default_name
-from driftlab.scenario.validate import WAITING_MESSAGES_MAX, as_fraction
+from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 from driftlab.simulator.compiled.engine import Figures, record_run, simulate_runs
 from driftlab.simulator.compiled.memory_layout import EventColumns
 

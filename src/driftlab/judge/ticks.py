@@ -26,8 +26,7 @@ from driftlab.judge.context import (
     required,
 )
 from driftlab.model.columns import MISSING
-from driftlab.model.schedule import Schedule
-from driftlab.scenario.validate import as_fraction
+from driftlab.model.schedule import Schedule, as_fraction
 
 DRIFT_MAX: Final = 0.01  # of the time that passed: a machine that loses more is too slow
 DRIFT_NS_MIN: Final = 50_000_000

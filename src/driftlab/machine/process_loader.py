@@ -9,12 +9,14 @@ import os
 import sys
 from contextlib import redirect_stdout
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from driftlab.errors import DriftlabError, name_list
 from driftlab.machine.machine import ProcessType
 from driftlab.machine.process import Process
-from driftlab.scenario.scenario import Scenario
+
+if TYPE_CHECKING:  # a worker loads processes and no scenario
+    from driftlab.scenario.scenario import Scenario
 
 DIE: Final = "die"
 
@@ -62,7 +64,7 @@ def _process_names(module: Any) -> str:
     return name_list(names) or "none"
 
 
-def with_absolute_process_path(scenario: Scenario) -> Scenario:
+def with_absolute_process_path(scenario: "Scenario") -> "Scenario":
     """Return the scenario with the absolute path of its process's file."""
     if scenario.process == DIE:
         return scenario

@@ -5,9 +5,12 @@ down to a nanosecond. The instant is computed from k, never by adding periods,
 so no error accumulates. Rates and speeds are exact fractions.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from driftlab.model.random_streams import mul_high
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 NS_PER_SECOND = 1_000_000_000
 
@@ -63,3 +66,12 @@ def phase_ns(word: int, rate_num: int, rate_den: int) -> int:
     Args: a 64-bit random word, and the rate as a fraction, in ticks per second.
     """
     return mul_high(word, NS_PER_SECOND * rate_den) // rate_num
+
+
+def as_fraction(number: float) -> "int | Fraction":
+    """Return a number as the fraction that its decimal digits mean: 0.1 is 1/10."""
+    if isinstance(number, int):
+        return number
+    from fractions import Fraction  # slow to import, and not needed for whole numbers
+
+    return Fraction(str(number))

@@ -4,13 +4,15 @@ A host needs the plan of a machine and nothing else of the scenario. So a worker
 gets its own plan only.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.random_streams import Purpose, draw, stream
 from driftlab.model.schedule import Schedule, phase_ns
-from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import as_fraction
+
+if TYPE_CHECKING:  # a worker has a plan, and need not load the rest of a scenario
+    from driftlab.scenario.scenario import Scenario
+from driftlab.model.schedule import as_fraction
 
 
 class MachinePlan(NamedTuple):
@@ -53,7 +55,7 @@ class MachinePlan(NamedTuple):
         return len(self.names)
 
 
-def plan_run(scenario: Scenario, run: int) -> tuple[MachinePlan, ...]:
+def plan_run(scenario: "Scenario", run: int) -> tuple[MachinePlan, ...]:
     """Return the plans of all machines, in name order, for run number `run`."""
     names = scenario.machine_names()
     neighbours = scenario.neighbours(run)
@@ -64,7 +66,7 @@ def plan_run(scenario: Scenario, run: int) -> tuple[MachinePlan, ...]:
 
 
 def _plan_machine(
-    scenario: Scenario,
+    scenario: "Scenario",
     run: int,
     index: int,
     rate: float,
@@ -92,7 +94,7 @@ def _plan_machine(
     )
 
 
-def schedule_of(scenario: Scenario, run: int, index: int, rate: float) -> Schedule:
+def schedule_of(scenario: "Scenario", run: int, index: int, rate: float) -> Schedule:
     """Return when the ticks of one machine are due.
 
     Args: the scenario, the number of the run, the position of the machine, and

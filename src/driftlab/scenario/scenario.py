@@ -12,6 +12,7 @@ from typing import Any
 from driftlab.clocks.catalogue import require_fits
 from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.random_streams import DIE_BITS, Purpose, draw, stream, uniform_below
+from driftlab.model.schedule import as_fraction
 from driftlab.network.latency import Latency
 from driftlab.scenario.topology import UNCONDITIONAL, neighbours
 from driftlab.scenario.validate import (
@@ -20,7 +21,6 @@ from driftlab.scenario.validate import (
     RUN_NUMBER_MAX,
     RateRange,
     ScenarioError,
-    as_fraction,
     parse_latency,
 )
 

@@ -8,14 +8,12 @@ key, the value and what is allowed.
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.errors import DriftlabError
+from driftlab.model.schedule import as_fraction
 from driftlab.network.latency import Latency
-
-if TYPE_CHECKING:
-    from fractions import Fraction
 
 RATE_MAX: Final = 1e9  # ticks per second: one tick a nanosecond
 RATE_MIN: Final = 1e-9
@@ -182,15 +180,6 @@ def parse_latency(key: str, text: Any) -> Latency:
 def _nanoseconds(key: str, text: str) -> int:
     seconds = _number(key, text, 0, LATENCY_SECONDS_MAX, " seconds")
     return int(as_fraction(seconds) * 10**9)
-
-
-def as_fraction(number: float) -> "int | Fraction":
-    """Return a number as the fraction that its decimal digits mean: 0.1 is 1/10."""
-    if isinstance(number, int):
-        return number
-    from fractions import Fraction  # slow to import, and not needed for whole numbers
-
-    return Fraction(str(number))
 
 
 def _per_machine(low: float, high: float, unit: str) -> Callable[[str, Any], Any]:

@@ -8,9 +8,10 @@ import sys
 from typing import Final
 
 from driftlab.jit import CompileCache, label
+from driftlab.model.schedule import as_fraction
 from driftlab.network.latency import FIXED_BITS, Latency, exponentials
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import RateRange, as_fraction
+from driftlab.scenario.validate import RateRange
 
 TIME_NS_MAX: Final = 2**62  # due times and arrivals stay below, so that a sum of two fits a word
 RATE_NUMERATOR_MAX: Final = 2**62

@@ -17,10 +17,9 @@ import numpy as np
 
 from driftlab.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from driftlab.model.random_streams import Purpose, draw, stream
-from driftlab.model.schedule import NS_PER_SECOND, phase_ns
+from driftlab.model.schedule import NS_PER_SECOND, as_fraction, phase_ns
 from driftlab.network.latency import Latency, exponentials, logarithms
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import as_fraction
 from driftlab.simulator.compiled.eligibility import TIME_NS_MAX, channels, fixed_rates, rate_range
 from driftlab.simulator.compiled.run_kernel import DONE, KINDS_OF_LATENCY
 
