@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from textwrap import fill
 
 from driftlab.api.check import LogVerdict, judge_path
+from driftlab.cli import EXIT_VIOLATED
 from driftlab.cli.flags import format_options
 from driftlab.cli.text_table import table
 from driftlab.errors import DriftlabError, counted
 from driftlab.judge.checker import RULES, Verdict, Violation, chosen_rules
 
-EXIT_VIOLATED = 1
 SHOWN = 3  # violations of each rule, and unread lines, where no limit is given
 
 

@@ -4,12 +4,11 @@ import argparse
 import json
 
 from driftlab.api.replay_and_twin import Replay, replay_runs
+from driftlab.cli import EXIT_DIFFERENT
 from driftlab.errors import counted
 from driftlab.machine.process_loader import DIE
 from driftlab.machine.replay import Difference
 from driftlab.model.event import Event
-
-EXIT_DIFFERENT = 1
 
 
 def main(options: argparse.Namespace) -> int:

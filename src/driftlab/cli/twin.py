@@ -6,9 +6,8 @@ from typing import Any
 
 from driftlab.analysis.real_vs_simulated import Divergence, MachineTwin, first_divergence
 from driftlab.api.replay_and_twin import twin_runs
+from driftlab.cli import EXIT_DIFFERENT
 from driftlab.errors import counted
-
-EXIT_DIFFERENT = 1
 
 
 def main(options: argparse.Namespace) -> int:
