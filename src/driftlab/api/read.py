@@ -15,6 +15,8 @@ from driftlab.api.history import History
 from driftlab.api.read_run import read_scenario
 from driftlab.arrays import AnyArray, IntArray
 from driftlab.foreign.log_file import LogFile
+from driftlab.history.conventions import apply_conventions
+from driftlab.history.matching.match import checked_strategies
 from driftlab.history.parquet import PACK_SUFFIX, PARQUET_MAGIC, is_packed, unpack
 from driftlab.history.run_reader import RunJournals, journal_paths, run_journals, single_journal
 from driftlab.history.tick_repair import rows_after_gap
@@ -50,8 +52,10 @@ def read(path: str | Path, **options: Any) -> History:
     path: a run folder, a folder of journals or one journal (also gzipped), a
     file of `driftlab pack`, or a log of another program. options: how to read
     the latter (see `driftlab.foreign`); `execution`, the number of a run from 1
-    or its name, chooses one of several runs. Raise SeveralRunsError if there
-    are several runs, and DriftlabError if there is none that can be read.
+    or its name, chooses one of several runs; `match` names the strategies that may
+    match messages, `assume` the conventions of the log (see docs/formats.md).
+    Raise SeveralRunsError if there are several runs, and DriftlabError if there is
+    none that can be read.
     """
     found = _found(Path(path), options)
     if len(found) > 1:
@@ -299,12 +303,20 @@ def _foreign(log: Path | LogFile, options: Mapping[str, Any]) -> list[tuple[str,
         _require_files(log)
     from driftlab.foreign import read_executions
 
+    options = dict(options)
+    strategies, wanted = options.pop("match", None), options.pop("assume", None)
     found = read_executions(log, **options)
     if not found:
         name = log if isinstance(log, Path) else log.path
         raise UnreadableError(f"{name}: there is no event in it")
     return [
-        (each.label or f"execution {number}", _with_file_names(each.trace))
+        (
+            each.label or f"execution {number}",
+            apply_conventions(
+                _with_file_names(each.trace).replace(strategies=checked_strategies(strategies)),
+                wanted,
+            ),
+        )
         for number, each in enumerate(found, 1)
     ]
 

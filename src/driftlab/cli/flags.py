@@ -7,7 +7,7 @@ the functions that use it.
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from driftlab.errors import DriftlabError
@@ -266,6 +266,32 @@ def add_format(parser: argparse.ArgumentParser, flag: str = "--format") -> None:
         help="unit of times given as numbers: ns, us, ms or s (default: ns, or s if a number has "
         "a decimal point)",
     )  # fmt: skip
+    group.add_argument(
+        "--time-format", metavar="FORMAT",
+        help="form of times given as text, as in %%m/%%d/%%Y %%H:%%M:%%S (default: ISO 8601 and "
+        "other unambiguous forms)",
+    )  # fmt: skip
+    group.add_argument(
+        "--field", metavar="NAME=PATH", action="append",
+        help="column, or path of keys in JSON, that holds a field: clock=vc.map, host=meta.node",
+    )  # fmt: skip
+    group.add_argument(
+        "--process-from", metavar="WHERE",
+        help="take the process from the file's name: `name`, or a regular expression with a "
+        "group, machine_(\\d+) (default: the field host, else the name)",
+    )  # fmt: skip
+    group.add_argument(
+        "--alias", metavar="A=B", action="append",
+        help="the log also calls process B by the name A",
+    )  # fmt: skip
+    group.add_argument(
+        "--match", metavar="WAYS",
+        help="how to match messages, in this order (default: all that apply)",
+    )  # fmt: skip
+    group.add_argument(
+        "--assume", metavar="CONVENTION", action="append",
+        help="how the log writes things down, or `none` (default: recognized)",
+    )  # fmt: skip
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
@@ -406,9 +432,22 @@ COMMANDS: Final = {
 
 def format_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the flags of `add_format` say, as arguments of `driftlab.read`."""
-    names = ("format", "pattern", "delimiter", "execution", "encoding", "time_unit")
+    names = (
+        "format", "pattern", "delimiter", "execution", "encoding", "time_unit", "time_format",
+        "process_from", "match", "assume",
+    )  # fmt: skip
     given = {name: getattr(options, name) for name in names}
+    given["fields"] = _pairs("--field", options.field)
+    given["aliases"] = _pairs("--alias", options.alias)
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _pairs(flag: str, given: Sequence[str] | None) -> dict[str, str] | None:
+    """Return what a flag like `--alias A=B` says, by the text before the first `=`."""
+    for text in given or ():
+        if not all(text.partition("=")):
+            raise DriftlabError(f"{flag} {text}: expected two names joined by =, as in A=B")
+    return None if given is None else dict(text.split("=", 1) for text in given)
 
 
 def chosen_scenario(options: argparse.Namespace, *, fresh_seed: bool) -> "Scenario":

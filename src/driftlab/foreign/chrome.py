@@ -82,7 +82,7 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
 
     logs: all files of the log. options: what the user says about the format.
     """
-    return build_execution([_records(log) for log in logs], options.time_unit)
+    return build_execution([_records(log) for log in logs], options)
 
 
 def _records(log: LogFile) -> Records:

@@ -46,7 +46,7 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     for log in logs:
         found = find_executions(log.read_text(), patterns, delimiter)
         files.append([LabelledRecords(label, _split_priority(rows)) for label, rows in found])
-    return build_executions(files, options.time_unit)
+    return build_executions(files, options)
 
 
 def _split_priority(records: Records) -> Records:

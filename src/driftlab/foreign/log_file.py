@@ -15,10 +15,11 @@ it is; the text as a whole is held in memory.
 
 import codecs
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -65,12 +66,21 @@ class ReadOptions(NamedTuple):
     patterns: regular expressions, the first that matches wins. delimiter: a
     regular expression between executions. encoding: as Python names it.
     time_unit: of whole numbers in the field `time`, one of ns, us, ms and s.
+    time_format: of texts in the field `time`, as `strptime` takes it. fields: where
+    the log has a field, a column or a path of keys (`vc.map`), by the name that the
+    field has here. process_from: how a file's name gives the process, `name` or a
+    regular expression with a group. aliases: processes by other names that the log
+    has for them.
     """
 
     patterns: Sequence[str] = ()
     delimiter: str | None = None
     encoding: str | None = None
     time_unit: str | None = None
+    time_format: str | None = None
+    fields: Mapping[str, str] = MappingProxyType({})
+    process_from: str | None = None
+    aliases: Mapping[str, str] = MappingProxyType({})
 
 
 class Text(NamedTuple):

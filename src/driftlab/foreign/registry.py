@@ -12,7 +12,7 @@ twice, and read as one they would seem to break every rule.
 
 import gc
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -81,19 +81,27 @@ def read_executions(
     encoding: str | None = None,
     time_unit: str | None = None,
     execution: str | int | None = None,
+    *,
+    time_format: str | None = None,
+    fields: Mapping[str, str] | None = None,
+    process_from: str | None = None,
+    aliases: Mapping[str, str] | None = None,
 ) -> list[Execution]:
     """Read another program's log, a file or a folder of files, with all its executions.
 
     path: of the log, or a file that was opened to see what it is. format: one of
     FORMATS; None: recognized by the file's name and its first lines. pattern,
-    delimiter, encoding, time_unit: see ReadOptions. execution: only the one of
-    this label, or of this number from 1. Raises DriftlabError, which says what to
-    try.
+    delimiter, encoding, time_unit, time_format, fields, process_from, aliases: see
+    ReadOptions. execution: only the one of this label, or of this number from 1.
+    Raises DriftlabError, which says what to try.
     """
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern or ())
     if time_unit not in (None, *UNITS):
         raise UnreadableError(f"--time-unit {time_unit}: there are {', '.join(UNITS)}")
-    options = ReadOptions(patterns, delimiter, encoding, time_unit)
+    options = ReadOptions(
+        patterns, delimiter, encoding, time_unit, time_format, dict(fields or {}), process_from,
+        dict(aliases or {}),
+    )  # fmt: skip
     if isinstance(path, LogFile):
         logs, path = [path], path.path
     else:

@@ -78,7 +78,7 @@ def read_tsviz(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]
 
 def _read(logs: Sequence[LogFile], options: ReadOptions, needed: Sequence[str]) -> list[Execution]:
     files = [_executions(log.read_text(), options, needed) for log in logs]
-    return build_executions(files, options.time_unit)
+    return build_executions(files, options)
 
 
 def _executions(text: Text, options: ReadOptions, needed: Sequence[str]) -> list[LabelledRecords]:

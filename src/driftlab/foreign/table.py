@@ -59,7 +59,7 @@ def read_csv(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     Raises DriftlabError.
     """
     records = [_read_csv(log, is_one_of_several=len(logs) > 1) for log in logs]
-    return build_execution(records, options.time_unit)
+    return build_execution(records, options)
 
 
 def _read_csv(log: LogFile, *, is_one_of_several: bool) -> Records:
@@ -88,7 +88,7 @@ def read_parquet(logs: Sequence[LogFile], options: ReadOptions) -> list[Executio
     Polars opens the files itself.
     """
     records = [_read_parquet(log, is_one_of_several=len(logs) > 1) for log in logs]
-    return build_execution(records, options.time_unit)
+    return build_execution(records, options)
 
 
 def _read_parquet(log: LogFile, *, is_one_of_several: bool) -> Records:

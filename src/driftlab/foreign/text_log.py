@@ -100,7 +100,7 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
         find_executions(log.read_text(), patterns, delimiter, default_host=log.process)
         for log in logs
     ]
-    return build_executions(files, options.time_unit)
+    return build_executions(files, options)
 
 
 def find_executions(

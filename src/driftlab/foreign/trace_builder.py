@@ -24,6 +24,7 @@ from driftlab.foreign.clock_values import (
     timestamps_in_order,
     wrong_width_rows,
 )
+from driftlab.foreign.log_file import ReadOptions
 from driftlab.foreign.records import (
     LabelledRecords,
     Records,
@@ -62,27 +63,27 @@ class Execution(NamedTuple):
 
 
 def build_executions(
-    files: Sequence[Sequence[LabelledRecords]], time_unit: str | None
+    files: Sequence[Sequence[LabelledRecords]], options: ReadOptions
 ) -> list[Execution]:
     """Return the executions of a log that have events or unread lines.
 
     `files`: the executions in each file, as `align_executions` takes them.
-    `time_unit`: see `build_trace`. Raises UnreadableError where no record can be
+    `options`: how fields are to be read. Raises UnreadableError where no record can be
     read, or where it is unclear which executions belong together.
     """
     aligned = align_executions(files)
-    executions = [Execution(label, build_trace(records, time_unit)) for label, records in aligned]
+    executions = [Execution(label, build_trace(records, options)) for label, records in aligned]
     if not any(len(each.trace) for each in executions):
         raise UnreadableError(_reason_of_no_event([each.records for each in aligned], executions))
     return [each for each in executions if len(each.trace) or each.trace.unread]
 
 
-def build_execution(files: Sequence[Records], time_unit: str | None) -> list[Execution]:
+def build_execution(files: Sequence[Records], options: ReadOptions) -> list[Execution]:
     """Return the one execution of a log whose format has no delimiters; see `build_executions`.
 
     `files`: the records of each file.
     """
-    return build_executions([[LabelledRecords("", records)] for records in files], time_unit)
+    return build_executions([[LabelledRecords("", records)] for records in files], options)
 
 
 def _reason_of_no_event(records: Sequence[Records], executions: Sequence[Execution]) -> str:
@@ -96,14 +97,13 @@ def _reason_of_no_event(records: Sequence[Records], executions: Sequence[Executi
     return f"{reason}. See docs/formats.md, --format and --pattern"
 
 
-def build_trace(records: Records, time_unit: str | None = None) -> Trace:
+def build_trace(records: Records, options: ReadOptions) -> Trace:
     """Return the trace of one execution.
 
-    `time_unit`: of whole numbers in the field `time`, one of fields.UNITS, or None
-    where the values show it. Raises UnreadableError where no timestamp can be of
+    `options`: how fields are to be read. Raises UnreadableError where no timestamp can be of
     these processes.
     """
-    return _Builder(records, time_unit).build()
+    return _Builder(records, options).build()
 
 
 class _Dotted(NamedTuple):
@@ -116,9 +116,9 @@ class _Dotted(NamedTuple):
 class _Builder:
     """The steps from records to a trace."""
 
-    def __init__(self, records: Records, time_unit: str | None) -> None:
+    def __init__(self, records: Records, options: ReadOptions) -> None:
         self._records = records
-        self._time_unit = time_unit
+        self._options = options
         self._known, self._others = fields.known_fields(records.fields)
         self._errors: fields.RowErrors = {}
         self._positions = fields.Positions()  # of processes
@@ -276,7 +276,7 @@ class _Builder:
             return _none_if_missing(time_ns)
         if "time" not in self._known:
             return None
-        column, has_failed = fields.times(self._known["time"], self._time_unit)
+        column, has_failed = fields.times(self._known["time"], self._options.time_unit)
         if has_failed:
             self._others["time"] = self._known["time"]
         return _none_if_missing(column)

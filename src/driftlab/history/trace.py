@@ -69,10 +69,14 @@ class Trace:
     gaps i8: rows, rising, before which events of the same process are missing.
     missing_processes: names of processes of which there is no log at all.
     scenario: text of TOML, None if there is none.
+    assumed: what was assumed to read the log, a line each (see `conventions`).
+    strategies: names of the strategies that may match its messages, in their order;
+    empty: all that apply (see `matching.match`).
     """
 
     __slots__ = (
         "arrivals",
+        "assumed",
         "columns",
         "files",
         "gaps",
@@ -83,6 +87,7 @@ class Trace:
         "scenario",
         "sets",
         "starts",
+        "strategies",
         "texts",
         "timestamps",
         "unread",
@@ -105,6 +110,8 @@ class Trace:
         gaps: IntArray | None = None,
         missing_processes: Sequence[str] = (),
         scenario: str | None = None,
+        assumed: Sequence[str] = (),
+        strategies: Sequence[str] = (),
     ) -> None:
         self.names = names
         self.starts = starts
@@ -120,6 +127,8 @@ class Trace:
         self.gaps: IntArray = np.zeros(0, np.int64) if gaps is None else gaps
         self.missing_processes = missing_processes
         self.scenario = scenario
+        self.assumed = assumed
+        self.strategies = strategies
 
     def __len__(self) -> int:
         return int(self.starts[-1])

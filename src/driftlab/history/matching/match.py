@@ -7,11 +7,12 @@ NAMED_MESSAGE_STRATEGIES apply one after the other, each to the receives that
 the ones before left unmatched; what the last one leaves stays UNMATCHED.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from driftlab.errors import DriftlabError
 from driftlab.history.matching.by_channel_position import match_by_channel_position
 from driftlab.history.matching.by_id import has_message_ids, match_by_id
 from driftlab.history.matching.by_stamp import (
@@ -28,6 +29,10 @@ from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.matching.named_receives import NamedReceives
 from driftlab.history.trace import Trace
 from driftlab.model.columns import NOBODY, RECEIVE
+
+
+class NoSuchStrategyError(DriftlabError):
+    """A strategy was named that does not exist; the message lists those that do."""
 
 
 class NamedMessageStrategy(NamedTuple):
@@ -83,6 +88,19 @@ STRATEGIES: Final = (
     Strategy("vector clock", has_vector_clock, match_by_vector_clock),
     Strategy("none", lambda _: True, leave_unmatched),
 )
+
+
+def checked_strategies(names: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Return names of strategies, given as a list or separated by commas, in that order.
+
+    Raises NoSuchStrategyError.
+    """
+    given = names.split(",") if isinstance(names, str) else names or ()
+    for name in given:
+        if name not in {strategy.name for strategy in STRATEGIES}:
+            known = ", ".join(strategy.name for strategy in STRATEGIES)
+            raise NoSuchStrategyError(f"--match {name}: there are {known}")
+    return tuple(given)
 
 
 def match(trace: Trace) -> Messages:
