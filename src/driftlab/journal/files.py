@@ -59,12 +59,14 @@ class GunzipError(Exception):
 class UnreadLine(NamedTuple):
     """A line, or a stretch that begins there, that could not be read.
 
-    file: name of the file. line: its number, from 1. reason: why.
+    file: name of the file. line: its number, from 1. reason: why. lines: how many
+    there are.
     """
 
     file: str
     line: int
     reason: str
+    lines: int = 1
 
 
 class LineChunk(NamedTuple):
