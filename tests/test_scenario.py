@@ -78,6 +78,12 @@ def test_the_default_is_the_machine_of_the_assignment() -> None:
     }  # fmt: skip
 
 
+def test_a_range_of_rates_differs_from_the_two_rates_that_end_it() -> None:
+    assert Scenario(rates="1..6", machines=2) != Scenario(rates=[1, 6])
+    assert Scenario(rates="1..6") == Scenario(rates=RateRange(1, 6)) != Scenario(rates="1..5")
+    assert hash(Scenario(rates="1..6")) == hash(Scenario(rates=RateRange(1, 6)))
+
+
 @given(st.integers(0, 2**64 - 1), st.integers(1, 10**6))
 def test_drawn_rates_are_whole_numbers_of_the_range_and_repeatable(seed: int, run: int) -> None:
     scenario = Scenario.from_dict({"rates": "2..4", "machines": 8, "seed": seed})
@@ -551,10 +557,11 @@ def test_numbers_are_exact_decimals() -> None:
         rates=[0.1, 1], seconds=0.3, offset_ms=[0.0000019, -0.0000019], skew_ppm=[0.0019, 0]
     )
     assert scenario.horizon_ns == 300_000_000
-    assert scenario.physical_clock(0) == (1, 1)  # towards zero, in ns and parts per billion
-    assert scenario.physical_clock(1) == (-1, 0)
+    one, two = scenario.physical_clock(0), scenario.physical_clock(1)
+    assert (one.offset_ns, one.skew_ppb) == (1, 1)  # towards zero, in ns and parts per billion
+    assert (two.offset_ns, two.skew_ppb) == (-1, 0)
     assert Scenario(rates=[6.0, 3]).rates == (6, 3)
-    assert isinstance(Scenario(rates=[6.0, 3]).rates[0], int)
+    assert [type(rate) for rate in Scenario(rates=[6.0, 3]).rates_of(1)] == [int, int]
 
 
 def test_run_numbers_rates_and_expected_ticks_follow_from_the_keys() -> None:
@@ -573,12 +580,14 @@ def test_latencies_are_sampled_in_nanoseconds() -> None:
         latency="uniform:0.05..0.2",
         latencies={"A > B": "fixed:1e-9", "C>A": "exponential:2", "B>C": "lognormal:0.1,0.5"},
     )
-    assert scenario.message_latency == ("uniform", 50_000_000, 200_000_000)
-    assert scenario.channel_latencies() == {
-        (0, 1): ("fixed", 1, 0),
-        (2, 0): ("exponential", 2_000_000_000, 0),
-        (1, 2): ("lognormal", 100_000_000, 500_000),
-    }
+    every = [scenario.message_latency, *scenario.channel_latencies().values()]
+    assert list(scenario.channel_latencies()) == [(0, 1), (2, 0), (1, 2)]
+    assert [(each.kind, each.first, each.second) for each in every] == [
+        ("uniform", 50_000_000, 200_000_000),
+        ("fixed", 1, 0),
+        ("exponential", 2_000_000_000, 0),
+        ("lognormal", 100_000_000, 500_000),
+    ]
     assert scenario.latencies == {
         "A>B": "fixed:1e-9", "C>A": "exponential:2", "B>C": "lognormal:0.1,0.5",
     }  # fmt: skip

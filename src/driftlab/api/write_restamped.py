@@ -20,7 +20,7 @@ from driftlab.errors import DriftlabError
 from driftlab.history.matching.arrivals import match_arrivals
 from driftlab.history.trace import Trace
 from driftlab.journal.files import TOO_LONG, line_chunks
-from driftlab.journal.format import JournalError
+from driftlab.journal.parser import JournalError
 from driftlab.journal.reader import is_journal
 from driftlab.journal.rewrite import RestampedArrival, RestampedEvent, restamp_lines
 from driftlab.journal.run_folder import create_run_folder, discard_run_folder

@@ -8,7 +8,7 @@ the functions that use it.
 import argparse
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from driftlab.errors import DriftlabError
 
@@ -91,7 +91,7 @@ _REPLACES: Final = {
 }
 
 
-class Command(NamedTuple):
+class Command:
     """A command of `driftlab`.
 
     add_flags: adds its flags to a parser.
@@ -99,9 +99,14 @@ class Command(NamedTuple):
     example: a command line that shows it.
     """
 
-    add_flags: Callable[[argparse.ArgumentParser], None]
-    summary: str
-    example: str
+    __slots__ = ("add_flags", "example", "summary")
+
+    def __init__(
+        self, add_flags: Callable[[argparse.ArgumentParser], None], summary: str, example: str
+    ) -> None:
+        self.add_flags = add_flags
+        self.summary = summary
+        self.example = example
 
 
 class UnknownScenarioError(DriftlabError):

@@ -26,6 +26,7 @@ from driftlab.cli import (
     flags,
 )
 from driftlab.errors import DriftlabError
+from driftlab.freezing import freeze_until_exit
 
 _COMMAND_WIDTH = 13  # of the longest command, indented; argparse forgets the indentation
 
@@ -151,7 +152,7 @@ def _run(given: Sequence[str], *, is_own_process: bool) -> int:
         raise
     command = import_module(f"driftlab.cli.{options.command}")
     if is_own_process:  # what was imported stays: never search it for garbage
-        gc.freeze()
+        freeze_until_exit()
         gc.enable()
     status: int = command.main(options)
     sys.stdout.flush()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from driftlab.arrays import AnyArray, IntArray
-from driftlab.journal.format import Entry
+from driftlab.journal.parser import Entry
 from driftlab.lazy import np
 from driftlab.model.columns import (
     KINDS,

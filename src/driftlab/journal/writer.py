@@ -5,9 +5,11 @@ no line that was written. A file that exists is never touched.
 """
 
 import os
+from collections.abc import Sequence
 
 from driftlab.errors import DriftlabError
-from driftlab.journal.format import Entry, format_entry, format_note
+from driftlab.journal.format import format_event, format_note
+from driftlab.model.event import Event, Message
 
 
 class JournalFileError(DriftlabError):
@@ -34,9 +36,15 @@ class JournalFile:
         except OSError as error:
             raise JournalFileError(f"cannot create {path}: {error.strerror}") from error
 
-    def append(self, entry: Entry) -> None:
-        """Write one event."""
-        self._write(format_entry(entry, more_columns=self._more_columns))
+    def append(
+        self, event: Event, time_ns: int, due_ns: int, late_ns: int, found: Sequence[Message]
+    ) -> None:
+        """Write one event. Raise JournalFileError if it cannot be written.
+
+        The parameters are those of `format_event`.
+        """
+        more = self._more_columns
+        self._write(format_event(event, time_ns, due_ns, late_ns, found, more_columns=more))
 
     def note(self, topic: str, fields: dict[str, object]) -> None:
         """Write one line about the machine. Raise JournalFileError if it cannot be written.

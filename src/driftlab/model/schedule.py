@@ -5,7 +5,7 @@ down to a nanosecond. The instant is computed from k, never by adding periods,
 so no error accumulates. Rates and speeds are exact fractions.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from driftlab.model.random_streams import mul_high
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NS_PER_SECOND = 1_000_000_000
 
 
-class Schedule(NamedTuple):
+class Schedule:
     """The due times of one machine's ticks, counted from the common start of the run.
 
     rate_num, rate_den: the rate as a fraction, in ticks per second of scenario
@@ -25,11 +25,16 @@ class Schedule(NamedTuple):
         passes, as a fraction.
     """
 
-    rate_num: int
-    rate_den: int
-    phase_ns: int
-    speed_num: int = 1
-    speed_den: int = 1
+    __slots__ = ("phase_ns", "rate_den", "rate_num", "speed_den", "speed_num")
+
+    def __init__(
+        self, rate_num: int, rate_den: int, phase_ns: int, speed_num: int = 1, speed_den: int = 1
+    ) -> None:
+        self.rate_num = rate_num
+        self.rate_den = rate_den
+        self.phase_ns = phase_ns
+        self.speed_num = speed_num
+        self.speed_den = speed_den
 
     @property
     def speed(self) -> float:

@@ -294,7 +294,7 @@ class Scenario:
         """Return the machines' rates in run number `run`, drawn if the scenario has a range."""
         if not isinstance(self.rates, RateRange):
             return self.rates
-        low, high = self.rates
+        low, high = self.rates.low, self.rates.high
         return tuple(
             low + uniform_below(draw(stream(self.seed, run, i, Purpose.RATE), 0), high - low + 1)
             for i in range(self.size)

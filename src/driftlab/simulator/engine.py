@@ -10,18 +10,17 @@ A channel is first in, first out, like a TCP connection. A machine whose process
 fails takes no further tick, as in a real run, and the others go on.
 
 A kept history adds many live objects, and the garbage collector would scan all
-of them again and again. So the engine freezes them after every batch of ticks.
+of them again and again. So the engine freezes them between two batches of ticks.
 Limit: a reference cycle that survives a batch is freed only after the run.
 """
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 from driftlab.clocks.physical_clock import PhysicalClock
+from driftlab.freezing import freezing
 from driftlab.machine.effects import Outgoing, Step
 from driftlab.machine.machine import Machine, ProcessError
 from driftlab.model.event import Event, Message
@@ -40,7 +39,7 @@ _sender = itemgetter(1)
 Sink = Callable[[int, Event, int, Sequence[Message]], None]
 
 
-class NetworkConfig(NamedTuple):
+class NetworkConfig:
     """How messages travel in a simulated run.
 
     order: the scenario's `order`, "peers" or "arrival".
@@ -48,17 +47,25 @@ class NetworkConfig(NamedTuple):
     channel_latencies: the latencies of single channels, by positions (from, to).
     """
 
-    order: str = "peers"
-    latency: Latency = Latency()
-    channel_latencies: dict[tuple[int, int], Latency] = {}  # noqa: RUF012 - never changed
+    __slots__ = ("channel_latencies", "latency", "order")
+
+    def __init__(
+        self,
+        order: str = "peers",
+        latency: Latency | None = None,
+        channel_latencies: Mapping[tuple[int, int], Latency] | None = None,
+    ) -> None:
+        self.order = order
+        self.latency = latency or Latency()
+        self.channel_latencies = channel_latencies or {}
 
     @property
     def has_latency(self) -> bool:
         """Whether any channel has a latency."""
-        return self.latency != Latency() or bool(self.channel_latencies)
+        return self.latency.kind != "none" or bool(self.channel_latencies)
 
 
-class RunEnd(NamedTuple):
+class RunEnd:
     """How a simulated run ended.
 
     failures: why each failed machine's process failed, by position.
@@ -66,8 +73,11 @@ class RunEnd(NamedTuple):
         None if it took all its ticks.
     """
 
-    failures: dict[int, str]
-    stopped_ns: int | None
+    __slots__ = ("failures", "stopped_ns")
+
+    def __init__(self, failures: Mapping[int, str], stopped_ns: int | None) -> None:
+        self.failures = failures
+        self.stopped_ns = stopped_ns
 
 
 class Mailbox:
@@ -165,16 +175,17 @@ def simulate_run(
     """
     run = _Run(plans, machines, network, sink)
     ticks_over, next_report = 0, PROGRESS_TICKS
-    with gc_frozen() as freeze:
+    with freezing() as freeze:
         for begin_ns, batch in tick_batches(plans):
+            if ticks_over:  # most runs have one batch, and leave the garbage collector alone
+                freeze()
             stopped_ns = run.run_ticks(begin_ns, batch)
             if stopped_ns is not None or len(run.failures) == len(plans):
                 return RunEnd(run.failures, stopped_ns)
-            ticks_over += len(batch.dues)
+            ticks_over += len(batch[0])
             if on_progress is not None and ticks_over >= next_report:
                 on_progress(ticks_over)
                 next_report = ticks_over + PROGRESS_TICKS
-            freeze()
     return RunEnd(run.failures, None)
 
 
@@ -192,7 +203,7 @@ class _Run:
         self.failures: dict[int, str] = {}
         self._machines = machines
         self._tickers = [
-            _SkewedMachine(machine, plan.physical) if any(plan.physical) else machine
+            machine if plan.physical.is_exact else _SkewedMachine(machine, plan.physical)
             for plan, machine in zip(plans, machines, strict=True)
         ]
         positions = {plan.name: plan.position for plan in plans}
@@ -300,23 +311,3 @@ class _Network:
         if not is_drawn:
             return latency.first
         return latency.sample_ns(draw(draw(self._latency_streams[sender], tick), target))
-
-
-@contextmanager
-def gc_frozen() -> Iterator[Callable[[], None]]:
-    """Yield a function that exempts all present objects from garbage collection until the end.
-
-    If the caller has frozen objects already, it does nothing.
-    """
-    if gc.get_freeze_count():
-        yield lambda: None
-        return
-    try:
-        yield _freeze
-    finally:
-        gc.unfreeze()
-
-
-def _freeze() -> None:
-    gc.collect(0)  # so that the garbage of the last ticks is not kept
-    gc.freeze()

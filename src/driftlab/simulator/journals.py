@@ -13,10 +13,8 @@ from typing import Final
 from driftlab.journal.format import (
     COMPLETE,
     JOURNAL_SUFFIX,
-    Entry,
-    Instant,
     column_names,
-    format_entry,
+    format_event,
     format_note,
     has_more_columns,
     header_fields,
@@ -43,6 +41,7 @@ class SimulatedJournals:
         self._lines_held = 0
         self._ticks_taken = [0] * len(plans)
         self._more_columns = has_more_columns(plans[0])
+        self._physical = [plan.physical for plan in plans]
 
     def add(self, position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
         """Write one event.
@@ -50,9 +49,11 @@ class SimulatedJournals:
         Args: the position of the machine, its event, when its tick was due in
         ns, and the messages that it found.
         """
-        now_ns = self._plans[position].physical.reading_ns(due_ns, due_ns)
-        entry = Entry(event, Instant(now_ns, due_ns, 0), found)
-        self._lines[position].append(format_entry(entry, more_columns=self._more_columns))
+        now_ns = self._physical[position].reading_ns(due_ns, due_ns)
+        more = self._more_columns
+        self._lines[position].append(
+            format_event(event, now_ns, due_ns, 0, found, more_columns=more)
+        )
         self._ticks_taken[position] += 1
         self._lines_held += 1
         if self._lines_held >= LINES_HELD_MAX:

@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from math import gcd, lcm
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 from driftlab.model.schedule import NS_PER_SECOND, Schedule
 from driftlab.scenario.plan import MachinePlan
@@ -25,11 +25,8 @@ BATCH_TICKS: Final = 4096  # about, in one batch; more if there are many machine
 BATCH_TICKS_EACH: Final = 4  # at least, for each machine, on average
 
 
-class TickBatch(NamedTuple):
-    """Ticks in order: their due times in ns, and the positions of their machines."""
-
-    dues: Sequence[int]
-    positions: Sequence[int]
+# Ticks in order: their due times in ns, and the positions of their machines.
+TickBatch = tuple[Sequence[int], Sequence[int]]
 
 
 def tick_batches(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, TickBatch]]:
@@ -86,4 +83,4 @@ def _sorted_ticks(
         ticks += [(due, position) for due in schedule.dues(begins[position], ends[position])]
     ticks.sort(key=itemgetter(0))  # stable: ticks due together stay in the order of positions
     # Unlike the tuples, arrays are contiguous in memory.
-    return TickBatch(array("q", [due for due, _ in ticks]), array("q", [each for _, each in ticks]))
+    return array("q", [due for due, _ in ticks]), array("q", [each for _, each in ticks])
