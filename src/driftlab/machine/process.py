@@ -35,7 +35,7 @@ class RandomStream:
         self._tick = -_BLOCK_GAP_TICKS - 1  # of the last draw
         self._first = 0  # the first word of that tick
         self._count = 0  # of further words drawn at that tick
-        self._block: tuple[int, ...] = ()
+        self._block: Sequence[int] = ()
         self._block_tick = -BLOCK_WORDS  # the tick of the block's first word
 
     def word(self) -> int:

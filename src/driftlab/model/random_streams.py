@@ -19,8 +19,8 @@ A process that draws at nearly every tick gets its draws in blocks: the same
 mixing, applied to many words that lie side by side in one long integer.
 """
 
+import sys
 from enum import IntEnum
-from struct import Struct
 from typing import Final
 
 WORD_BITS: Final = 64
@@ -33,7 +33,7 @@ _LANES: Final = tuple(1 << lane * _LANE_BITS for lane in range(BLOCK_WORDS))
 _ONE_PER_LANE: Final = sum(_LANES)  # times a word: that word in every lane
 _MASK_PER_LANE: Final = _MASK * _ONE_PER_LANE
 _STEPS: Final = sum(((lane + 1) * _GOLDEN & _MASK) * one for lane, one in enumerate(_LANES))
-_WORD_PER_LANE: Final = Struct("<" + "Q8x" * BLOCK_WORDS)
+_LANE_STEP: Final = 2 if sys.byteorder == "little" else -2  # to the word of the next lane
 
 
 class Purpose(IntEnum):
@@ -75,12 +75,13 @@ def draw(key: int, tick: int) -> int:
     return mix((key + _GOLDEN + tick * _GOLDEN) & _MASK)
 
 
-def draw_block(key: int, first: int) -> tuple[int, ...]:
+def draw_block(key: int, first: int) -> list[int]:
     """Return draws number `first` to `first + BLOCK_WORDS - 1`, four times faster than `draw`."""
     words = (((key + first * _GOLDEN) & _MASK) * _ONE_PER_LANE + _STEPS) & _MASK_PER_LANE
-    return _WORD_PER_LANE.unpack(
-        mix_lanes(words, _MASK_PER_LANE).to_bytes(_WORD_PER_LANE.size, "little")
+    mixed = mix_lanes(words, _MASK_PER_LANE).to_bytes(
+        2 * WORD_BITS // 8 * BLOCK_WORDS, sys.byteorder
     )
+    return memoryview(mixed).cast("Q").tolist()[::_LANE_STEP]
 
 
 def uniform_below(word: int, bound: int) -> int:
