@@ -15,8 +15,7 @@ from driftlab.journal.parser import Entry, Instant, JournalError, parse_entry, p
 from driftlab.journal.reader import read_header, read_last
 from driftlab.journal.utc import utc_ns, utc_text
 from driftlab.journal.writer import JournalFile, JournalFileError
-from driftlab.model.event import Event, Kind, Message
-from driftlab.model.payload import payload_text
+from driftlab.model.event import Event, Kind, Message, payload_text
 from tests.journals import line_of, read_journal
 from tests.started import linux_only
 

@@ -4,8 +4,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.clocks.physical_clock import PhysicalClock
-from driftlab.model.schedule import NS_PER_SECOND, Schedule, as_fraction, phase_ns
+from driftlab.model.schedule import NS_PER_SECOND, PhysicalClock, Schedule, as_fraction, phase_ns
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 

@@ -23,9 +23,10 @@ from driftlab.simulator.engine import (
     InstantMailbox,
     Mailbox,
     NetworkConfig,
+    hyperperiod_ns,
     simulate_run,
+    tick_batches,
 )
-from driftlab.simulator.tick_order import hyperperiod_ns, tick_batches
 
 WHOLE = st.integers(1, 9).map(float)
 ANY = st.floats(0.01, 50)

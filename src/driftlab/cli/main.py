@@ -18,13 +18,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import driftlab
-from driftlab.cli import (
-    EXIT_BROKEN_PIPE,
-    EXIT_BUG,
-    EXIT_INTERRUPTED,
-    EXIT_UNUSABLE,
-    flags,
-)
+from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE, flags
 from driftlab.errors import DriftlabError
 from driftlab.freezing import freeze_until_exit
 

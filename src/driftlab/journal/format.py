@@ -35,8 +35,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from driftlab.journal.utc import utc_text
-from driftlab.model.event import Event, Message
-from driftlab.model.payload import payload_text
+from driftlab.model.event import Event, Message, payload_text
 from driftlab.scenario.plan import MachinePlan
 
 VERSION: Final = 1

@@ -23,8 +23,7 @@ from driftlab.model.columns import (
     from_texts,
     starts_of,
 )
-from driftlab.model.event import Event, Message
-from driftlab.model.payload import payload_text
+from driftlab.model.event import Event, Message, payload_text
 
 Members = tuple[int, ...]
 _INTEGER_MAX = 2**63 - 1

@@ -13,8 +13,14 @@ from driftlab.clocks.catalogue import DecodeTimestamp
 from driftlab.clocks.clock import Timestamp
 from driftlab.journal.format import COLUMNS, EMPTY, MORE_COLUMNS, VERSION
 from driftlab.journal.utc import utc_ns
-from driftlab.model.event import Event, Kind, Message
-from driftlab.model.payload import PayloadError, canonical_payload, parse_payload
+from driftlab.model.event import (
+    Event,
+    Kind,
+    Message,
+    PayloadError,
+    canonical_payload,
+    parse_payload,
+)
 
 
 class Instant(NamedTuple):

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from driftlab.clocks.clock import Timestamp
 from driftlab.errors import name_list
-from driftlab.model.event import Event
-from driftlab.model.payload import PayloadError, parse_payload, payload_text, quote
+from driftlab.model.event import Event, PayloadError, parse_payload, payload_text, quote
 
 
 class Send(NamedTuple):

@@ -29,6 +29,7 @@ _MASK: Final = (1 << WORD_BITS) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd: a Weyl sequence of full period
 BLOCK_WORDS: Final = 32  # larger blocks are hardly faster, and take memory for every process
 _LANE_BITS: Final = 2 * WORD_BITS  # a word, and room above it for a product
+_BLOCK_BYTES: Final = BLOCK_WORDS * _LANE_BITS // 8
 _LANES: Final = tuple(1 << lane * _LANE_BITS for lane in range(BLOCK_WORDS))
 _ONE_PER_LANE: Final = sum(_LANES)  # times a word: that word in every lane
 _MASK_PER_LANE: Final = _MASK * _ONE_PER_LANE
@@ -78,9 +79,7 @@ def draw(key: int, tick: int) -> int:
 def draw_block(key: int, first: int) -> list[int]:
     """Return draws number `first` to `first + BLOCK_WORDS - 1`, four times faster than `draw`."""
     words = (((key + first * _GOLDEN) & _MASK) * _ONE_PER_LANE + _STEPS) & _MASK_PER_LANE
-    mixed = mix_lanes(words, _MASK_PER_LANE).to_bytes(
-        2 * WORD_BITS // 8 * BLOCK_WORDS, sys.byteorder
-    )
+    mixed = mix_lanes(words, _MASK_PER_LANE).to_bytes(_BLOCK_BYTES, sys.byteorder)
     return memoryview(mixed).cast("Q").tolist()[::_LANE_STEP]
 
 

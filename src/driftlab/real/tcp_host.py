@@ -17,18 +17,13 @@ from collections.abc import Callable
 from time import monotonic_ns, time_ns
 from typing import NamedTuple
 
-from driftlab.clocks.physical_clock import PhysicalClock
-from driftlab.journal.format import (
-    COMPLETE,
-    column_names,
-    has_more_columns,
-    header_fields,
-)
+from driftlab.journal.format import COMPLETE, column_names, has_more_columns, header_fields
 from driftlab.journal.utc import utc_text
 from driftlab.journal.writer import JournalFile
 from driftlab.machine.effects import Outgoing
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import load_process
+from driftlab.model.schedule import PhysicalClock
 from driftlab.network import wire
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop, request_exact_timers

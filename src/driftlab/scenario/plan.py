@@ -7,9 +7,8 @@ gets its own plan only.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.random_streams import Purpose, draw, stream
-from driftlab.model.schedule import Schedule, phase_ns
+from driftlab.model.schedule import PhysicalClock, Schedule, phase_ns
 
 if TYPE_CHECKING:  # a worker has a plan, and need not load the rest of a scenario
     from driftlab.scenario.scenario import Scenario

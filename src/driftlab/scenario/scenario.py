@@ -10,9 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from driftlab.clocks.catalogue import require_fits
-from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.random_streams import DIE_BITS, Purpose, draw, stream, uniform_below
-from driftlab.model.schedule import as_fraction
+from driftlab.model.schedule import PhysicalClock, as_fraction
 from driftlab.network.latency import Latency
 from driftlab.scenario.topology import UNCONDITIONAL, neighbours
 from driftlab.scenario.validate import (
