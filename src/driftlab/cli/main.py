@@ -25,10 +25,6 @@ from driftlab.freezing import freeze_until_exit
 _COMMAND_WIDTH = 13  # of the longest command, indented; argparse forgets the indentation
 
 
-# Every word of argparse would be looked up on the disk in translations that it does not have.
-vars(argparse)["_"] = lambda text: text
-
-
 class _Formatter(argparse.HelpFormatter):
     """A formatter that finds the terminal's width without what argparse imports for it."""
 

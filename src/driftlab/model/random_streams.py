@@ -20,7 +20,6 @@ mixing, applied to many words that lie side by side in one long integer.
 """
 
 import sys
-from enum import IntEnum
 from typing import Final
 
 WORD_BITS: Final = 64
@@ -37,14 +36,14 @@ _STEPS: Final = sum(((lane + 1) * _GOLDEN & _MASK) * one for lane, one in enumer
 _LANE_STEP: Final = 2 if sys.byteorder == "little" else -2  # to the word of the next lane
 
 
-class Purpose(IntEnum):
+class Purpose:
     """What a draw decides. Two purposes never share a word. The numbers must never change."""
 
-    RATE = 1
-    PHASE = 2
-    DIE = 3
-    LATENCY = 4
-    TOPOLOGY = 5
+    RATE: Final = 1
+    PHASE: Final = 2
+    DIE: Final = 3
+    LATENCY: Final = 4
+    TOPOLOGY: Final = 5
 
 
 def mix(word: int) -> int:
@@ -59,11 +58,11 @@ def mix_lanes(words: int, mask: int) -> int:
     return words ^ (words >> 31 & mask)
 
 
-def stream(seed: int, run: int, process: int, purpose: Purpose) -> int:
+def stream(seed: int, run: int, process: int, purpose: int) -> int:
     """Return the 64-bit key of one stream.
 
     Args: the scenario's seed, the number of the run, the position of the process
-    (whole numbers in 0 .. 2**64 - 1), and what the draws decide.
+    (whole numbers in 0 .. 2**64 - 1), and a `Purpose`: what the draws decide.
     """
     key = mix(_GOLDEN ^ seed)
     for word in (run, process, purpose):

@@ -23,9 +23,7 @@ of them again and again. So the engine freezes them between two batches of ticks
 Limit: a reference cycle that survives a batch is freed only after the run.
 """
 
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from heapq import heappop, heappush
 from math import gcd, lcm
 from operator import itemgetter
 from typing import Final
@@ -103,9 +101,12 @@ class Mailbox:
     returns the messages of the first sender in name order, then those of the next.
     """
 
-    __slots__ = ("_by_arrival", "_last_arrival", "_post_count", "messages")
+    __slots__ = ("_by_arrival", "_last_arrival", "_pop", "_post_count", "_push", "messages")
 
     def __init__(self, *, by_arrival: bool) -> None:
+        from heapq import heappop, heappush  # needed with latencies only
+
+        self._push, self._pop = heappush, heappop
         # A heap of (arrival in ns, position of the sender, number of the post, message).
         self.messages: list[tuple[int, int, int, Message]] = []
         self._by_arrival = by_arrival
@@ -119,13 +120,13 @@ class Mailbox:
             arrival_ns = last_arrival
         self._last_arrival[sender] = arrival_ns
         self._post_count += 1
-        heappush(self.messages, (arrival_ns, sender, self._post_count, message))
+        self._push(self.messages, (arrival_ns, sender, self._post_count, message))
 
     def collect(self, before_ns: int) -> list[Message]:
         """Remove and return what arrives strictly before an instant, in queue order."""
         messages, arrived = self.messages, []
         while messages and messages[0][0] < before_ns:
-            arrived.append(heappop(messages))
+            arrived.append(self._pop(messages))
         if not self._by_arrival:
             arrived.sort(key=_sender)  # stable: each sender's stay in the order of arrival
         return [message for _, _, _, message in arrived]
@@ -224,8 +225,7 @@ def _sorted_ticks(
     for position, schedule in enumerate(schedules):
         ticks += [(due, position) for due in schedule.dues(begins[position], ends[position])]
     ticks.sort(key=itemgetter(0))  # stable: ticks due together stay in the order of positions
-    # Unlike the tuples, arrays are contiguous in memory.
-    return array("q", [due for due, _ in ticks]), array("q", [each for _, each in ticks])
+    return [due for due, _ in ticks], [position for _, position in ticks]
 
 
 def simulate_run(
