@@ -19,9 +19,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-import polars as pl
-
 from driftlab.analysis.restamp import RestampError, zero_timestamp_text
 from driftlab.api.history import History
 from driftlab.api.read import find_journals, read, read_all
@@ -36,6 +33,7 @@ from driftlab.journal.parser import JournalError
 from driftlab.journal.reader import is_journal
 from driftlab.journal.rewrite import RestampedArrival, RestampedEvent, restamp_lines
 from driftlab.journal.run_folder import create_run_folder, discard_run_folder
+from driftlab.lazy import np, pl
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario
 
@@ -216,7 +214,7 @@ def write_restamped(history: History, clock: str, out: str | Path, source: str |
 
 
 def _write_table(history: History, out: Path) -> None:
-    frame: pl.DataFrame = history.events
+    frame = history.events
     try:
         with out.open("xb") as file:
             if out.suffix == ".parquet":
@@ -229,7 +227,7 @@ def _write_table(history: History, out: Path) -> None:
         raise OutputError(f"cannot write {out}: {error.strerror}") from error
 
 
-def _with_joined_lists(frame: pl.DataFrame) -> pl.DataFrame:
+def _with_joined_lists(frame: "pl.DataFrame") -> "pl.DataFrame":
     """Return the frame with each list of names as one text, as in journals: B,C."""
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
     return frame.with_columns(pl.col(lists).list.join(",")) if lists else frame
