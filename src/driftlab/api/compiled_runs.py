@@ -64,7 +64,7 @@ class MetricsTable(Sequence[MachineMetrics]):
     def _metrics(self, place: int) -> MachineMetrics:
         figures, row = self._figures, self._row
         counters = Counters(
-            *(getattr(figures, each).item(row, place) for each in Counters.__slots__)
+            **{count: getattr(figures, count).item(row, place) for count in Counters.__slots__}
         )
         rate = figures.rates.item(row, place)
         return machine_metrics(
