@@ -17,8 +17,8 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from benchmarks.user_processes import Dice, ManyDice
-from driftlab.machine.die_process import EVERY_PEER, INTERNAL, roll
 from driftlab.machine.machine import Machine
+from driftlab.machine.process import EVERY_PEER, INTERNAL, roll
 from driftlab.model.event import Event, Message
 from driftlab.model.random_streams import DIE_BITS, draw
 from driftlab.scenario.plan import MachinePlan, plan_run

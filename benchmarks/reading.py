@@ -21,7 +21,7 @@ import polars as pl
 
 import driftlab
 from benchmarks.tables import NONE, Cell, Table, compare, progress
-from driftlab.api.pack import pack
+from driftlab.api.export import pack
 from driftlab.history.run_reader import run_journals
 from driftlab.journal import reader
 

@@ -8,7 +8,8 @@ from driftlab.api.general_engine import simulate_into
 from driftlab.history.run_reader import RunJournals, run_journals, single_journal
 from driftlab.journal import reader
 from driftlab.journal.files import UnreadLine
-from driftlab.journal.format import Entry, Instant, Note
+from driftlab.journal.format import format_event
+from driftlab.journal.parser import Entry, Instant, Note
 from driftlab.model.event import Event, Message
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
@@ -50,6 +51,11 @@ class Journal(NamedTuple):
 
     def notes_on(self, topic: str) -> list[Note]:
         return self.journal.notes_on(topic)
+
+
+def line_of(entry: Entry, *, more_columns: bool = False) -> str:
+    """Return an entry as a line of a journal."""
+    return format_event(entry.event, *entry.instant, entry.found, more_columns=more_columns)
 
 
 def read_journal(path: Path) -> Journal:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.api.convert import convert
+from driftlab.api.export import convert
 from driftlab.foreign import read_log
 from driftlab.history.trace import Trace
 from tests.executions import edges_of, values

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftlab.clocks import lamport
-from driftlab.machine import die_process
+from driftlab.machine import process
 from driftlab.model import digest, random_streams, schedule
 from driftlab.network import latency
 from driftlab.simulator.compiled import jit_rules
@@ -58,7 +58,7 @@ def test_compiled_latencies_and_phases_are_pythons(word: int, first: int, count:
 def test_a_compiled_roll_of_the_die_is_pythons(word: int, one: int, more: int, peers: int) -> None:
     bounds = (one, min(one + more, 2**40))
     compiled = jit_rules.roll(*map(np.uint64, (word, *bounds, peers)))
-    assert int(np.uint64(compiled).astype(np.int64)) == die_process.roll(word, *bounds, peers)
+    assert int(np.uint64(compiled).astype(np.int64)) == process.roll(word, *bounds, peers)
 
 
 @given(st.integers(0, 2**62), st.integers(0, 2**62))

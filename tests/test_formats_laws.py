@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftlab.api.convert import convert
+from driftlab.api.export import convert
 from driftlab.api.history import History
 from driftlab.errors import DriftlabError
 from driftlab.foreign import Execution, UnwritableError, read_executions, read_log, write_log

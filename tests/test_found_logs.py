@@ -13,8 +13,7 @@ import pytest
 
 import driftlab
 from driftlab.api.check import judge_path
-from driftlab.api.convert import convert
-from driftlab.api.write_restamped import write_restamped
+from driftlab.api.export import convert, write_restamped
 from driftlab.foreign import log_file
 from driftlab.foreign.log_file import LogFile
 from driftlab.journal import files, reader

@@ -10,23 +10,13 @@ from hypothesis import strategies as st
 from driftlab.clocks.vector import VectorTimestamp
 from driftlab.history.run_reader import count_in, run_journals, unread_of
 from driftlab.journal.files import UnreadableError
-from driftlab.journal.format import (
-    COLUMNS,
-    MORE_COLUMNS,
-    Entry,
-    Instant,
-    JournalError,
-    format_entry,
-    format_note,
-    parse_entry,
-    parse_note,
-)
+from driftlab.journal.format import COLUMNS, MORE_COLUMNS, format_note
+from driftlab.journal.parser import Entry, Instant, JournalError, parse_entry, parse_note
 from driftlab.journal.reader import read_header, read_last
 from driftlab.journal.utc import utc_ns, utc_text
 from driftlab.journal.writer import JournalFile, JournalFileError
-from driftlab.model.event import Event, Kind, Message
-from driftlab.model.payload import payload_text
-from tests.journals import read_journal
+from driftlab.model.event import Event, Kind, Message, payload_text
+from tests.journals import line_of, read_journal
 from tests.started import linux_only
 
 names = st.sampled_from(["A", "B", "C", "machine-7", "x_1"])
@@ -72,7 +62,7 @@ def long_entries(draw: st.DrawFn) -> Entry:
 
 @given(long_entries())
 def test_timestamps_payloads_and_what_is_on_record_survive_their_line(one: Entry) -> None:
-    line = format_entry(one, more_columns=True)
+    line = line_of(one, more_columns=True)
     assert len(line.split("\t")) == len(COLUMNS + MORE_COLUMNS)
     assert line.splitlines() == [line[:-1]]
     back = parse_entry("A", line[:-1], lambda name, text: VectorTimestamp.decode(text, 0, 3))
@@ -86,13 +76,13 @@ def test_a_payload_survives_where_there_is_no_further_clock(
     name: str, stamp: int, value: object
 ) -> None:
     message = Message(name, stamp, None, payload_text(value))
-    line = format_entry(entry(1)._replace(found=(message,)), more_columns=True)
+    line = line_of(entry(1)._replace(found=(message,)), more_columns=True)
     assert parse_entry("A", line[:-1]).found == (message,)
 
 
 @given(st.text('0123456789.:,%{}[]"AB-', max_size=12), st.sampled_from([10, 11, 12]))
 def test_a_column_of_nonsense_is_refused_or_read_but_never_crashes(text: str, column: int) -> None:
-    cells = format_entry(entry(1), more_columns=True).rstrip("\n").split("\t")
+    cells = line_of(entry(1), more_columns=True).rstrip("\n").split("\t")
     cells[column] = text or "-"
     with suppress(JournalError):
         parse_entry("A", "\t".join(cells), lambda name, text: VectorTimestamp.decode(text, 0, 3))
@@ -107,9 +97,13 @@ def entry(tick: int) -> Entry:
     return Entry(event, Instant(10**18 + tick, tick, 5), [])
 
 
+def append(journal: JournalFile, one: Entry) -> None:
+    journal.append(one.event, *one.instant, one.found)
+
+
 @given(entries())
 def test_an_event_survives_its_line(one: Entry) -> None:
-    line = format_entry(one)
+    line = line_of(one)
     assert line.endswith("\n")
     assert line.count("\n") == 1
     back = parse_entry("A", line[:-1])
@@ -118,7 +112,7 @@ def test_an_event_survives_its_line(one: Entry) -> None:
 
 @given(entries())
 def test_a_line_has_the_named_columns_and_none_is_empty(one: Entry) -> None:
-    cells = format_entry(one).rstrip("\n").split("\t")
+    cells = line_of(one).rstrip("\n").split("\t")
     assert len(cells) == len(COLUMNS)
     assert all(cells)
 
@@ -160,8 +154,8 @@ def test_a_note_reads_back() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "x", "a\tb", format_entry(entry(1)).rstrip("\n") + "\tmore",
-     format_entry(entry(1)).rstrip("\n").replace("internal", "eternal"),
+    ["", "x", "a\tb", line_of(entry(1)).rstrip("\n") + "\tmore",
+     line_of(entry(1)).rstrip("\n").replace("internal", "eternal"),
      "2023-13-14T22:13:20.123456789Z\t1\t1\t1\tinternal\t-\t-\t-\t1\t0\t-",
      "2023-11-14T22:13:20.123456789Z\t1\t1\t1\tinternal\t-\t-\t-\t1\t0\tB:x"],
 )  # fmt: skip
@@ -174,7 +168,7 @@ def test_what_is_no_event_is_an_error(line: str) -> None:
 def test_a_journal_cut_anywhere_reads_back_to_the_cut(
     tmp_path_factory: pytest.TempPathFactory, cut: int
 ) -> None:
-    lines = [header(), *(format_entry(entry(tick)) for tick in range(4))]
+    lines = [header(), *(line_of(entry(tick)) for tick in range(4))]
     whole = "".join(lines).encode()
     kept = whole[: len(lines[0]) + cut % (len(whole) - len(lines[0]) + 1)]
     path = tmp_path_factory.mktemp("cut") / "A.log"
@@ -187,8 +181,8 @@ def test_a_journal_cut_anywhere_reads_back_to_the_cut(
 
 def test_lines_that_match_nothing_are_counted_by_number(tmp_path: Path) -> None:
     path = tmp_path / "A.log"
-    good = format_entry(entry(0))
-    path.write_text(header() + good + "who wrote this?\n" + "\n" + format_entry(entry(1)))
+    good = line_of(entry(0))
+    path.write_text(header() + good + "who wrote this?\n" + "\n" + line_of(entry(1)))
     journal = read_journal(path)
     assert [unread.line for unread in journal.unread] == [3, 4]
     assert len(journal.entries) == 2
@@ -229,7 +223,7 @@ def test_the_last_entry_is_found_from_the_end_of_a_live_file(
 ) -> None:
     long = entry(7)._replace(found=[Message("B", stamp) for stamp in range(found)])
     path = tmp_path_factory.mktemp("live") / "A.log"
-    path.write_text(header() + format_entry(entry(6)) + format_entry(long) + "x" * cut)
+    path.write_text(header() + line_of(entry(6)) + line_of(long) + "x" * cut)
     last = read_last(path)
     assert last is not None
     assert last.event == long.event
@@ -243,7 +237,7 @@ def test_a_journal_file_is_never_overwritten_and_every_line_is_there_at_once(
     path = tmp_path / "A.log"
     journal = JournalFile(str(path))
     journal.note("header", {"machine": "A", "index": 0, "rate": 6})
-    journal.append(entry(0))
+    append(journal, entry(0))
     assert len(read_journal(path).entries) == 1  # still open, nothing held back
     with pytest.raises(JournalFileError, match="never overwritten"):
         JournalFile(str(path))
@@ -257,10 +251,10 @@ def test_a_line_that_the_disk_cuts_is_an_error_at_once(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
     try:
         with pytest.raises(JournalFileError, match=r"cannot write A\.log: File too large"):
-            journal.append(entry(0))
+            append(journal, entry(0))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert (tmp_path / "A.log").read_text() == format_entry(entry(0))[:20]
+    assert (tmp_path / "A.log").read_text() == line_of(entry(0))[:20]
     journal.close()
 
 
@@ -271,20 +265,20 @@ def test_a_full_disk_is_an_error_with_the_files_name() -> None:
     journal._more_columns = False
     journal._fd = os.open("/dev/full", os.O_WRONLY)
     with pytest.raises(JournalFileError, match="No space left"):
-        journal.append(entry(0))
+        append(journal, entry(0))
     journal.close()
 
 
 @pytest.mark.parametrize("column", [1, 2, 3, 6, 8, 9, 10])
 def test_a_number_of_thousands_of_digits_is_no_event(column: int) -> None:
-    cells = format_entry(entry(1)).rstrip("\n").split("\t")
+    cells = line_of(entry(1)).rstrip("\n").split("\t")
     cells[column] = ("B:" if column == 10 else "") + "9" * 5000
     with pytest.raises(JournalError):
         parse_entry("A", "\t".join(cells))
 
 
 def test_a_message_found_without_the_timestamp_of_its_run_is_no_event() -> None:
-    cells = format_entry(entry(1), more_columns=True).rstrip("\n").split("\t")
+    cells = line_of(entry(1), more_columns=True).rstrip("\n").split("\t")
     for text in ("B:5", "B:5::1"):
         cells[10] = text
         with pytest.raises(JournalError, match="without a timestamp"):
@@ -392,12 +386,12 @@ def test_every_line_is_an_event_a_note_or_unread_with_its_number_and_the_reason(
     path = tmp_path / "A.log"
     path.write_text(
         header()
-        + format_entry(entry(0))
+        + line_of(entry(0))
         + "\n"
         + format_note("incident", {"what": "x"})
-        + format_entry(largest)
-        + format_entry(beyond)
-        + format_entry(entry(4)).replace("\t-\n", "\tZ:1\n")
+        + line_of(largest)
+        + line_of(beyond)
+        + line_of(entry(4)).replace("\t-\n", "\tZ:1\n")
         + "# driftlab-journal 9\n"
         + "torn"
     )
@@ -417,7 +411,7 @@ def test_every_line_is_an_event_a_note_or_unread_with_its_number_and_the_reason(
 def test_a_journal_of_thirteen_columns_has_lost_some_if_there_are_fewer(tmp_path: Path) -> None:
     path = tmp_path / "A.log"
     first = format_note("header", {"machine": "A", "index": 0, "rate": 6, "clock": "lamport"})
-    line = format_entry(entry(0), more_columns=True)
+    line = line_of(entry(0), more_columns=True)
     path.write_text(first + line + line.rsplit("\t", 1)[0] + "\n" + line.replace("\t-\t-\n", "\n"))
     journal = read_journal(path)
     assert len(journal.entries) == 1

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import driftlab
-from driftlab.api.convert import convert
+from driftlab.api.export import convert
 from driftlab.judge.checker import Violation
 from tests.wrong_machines import write_run
 

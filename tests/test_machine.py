@@ -10,13 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftlab.machine.die_process import EVERY_PEER, INTERNAL, Die, roll
 from driftlab.machine.effects import Effects, Outgoing, Record, Send, Step
 from driftlab.machine.machine import Machine, ProcessError, is_process_failure
-from driftlab.machine.process import Process, ProcessContext, RandomStream
+from driftlab.machine.process import (
+    EVERY_PEER,
+    INTERNAL,
+    Die,
+    Process,
+    ProcessContext,
+    RandomStream,
+    roll,
+)
 from driftlab.machine.replay import Input, replay
-from driftlab.model.event import Kind, Message
-from driftlab.model.payload import PAYLOAD_BYTES_MAX
+from driftlab.model.event import PAYLOAD_BYTES_MAX, Kind, Message
 from driftlab.model.random_streams import Purpose, draw, stream, uniform_below
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.api.pack import PackingError, pack
+from driftlab.api.export import PackingError, pack
 from driftlab.history import parquet
 from driftlab.history.parquet import PackError, pack_trace, unpack
 from driftlab.history.trace import ProcessInfo, Trace, UnreadLine

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.errors import NAMES_LISTED_MAX, counted, name_list
-from driftlab.model.payload import (
+from driftlab.model.event import (
     PAYLOAD_BYTES_MAX,
     PayloadError,
     canonical_payload,

@@ -34,8 +34,8 @@ from driftlab.analysis.restamp import (
     timestamps_as_text,
     zero_timestamp_text,
 )
+from driftlab.api.export import OutputError, write_restamped
 from driftlab.api.replay_and_twin import replay_runs
-from driftlab.api.write_restamped import OutputError, write_restamped
 from driftlab.cli.main import main
 from driftlab.cli.restamp import EVENTS_SHOWN
 from driftlab.clocks.catalogue import CLOCKS

@@ -17,7 +17,7 @@ from driftlab.history import run_reader
 from driftlab.history.run_reader import TraceBuilder, assemble
 from driftlab.history.trace import Trace
 from driftlab.journal import files, reader
-from driftlab.journal.format import Entry, Instant, format_entry, format_note
+from driftlab.journal.format import format_event, format_note
 from driftlab.journal.scan_kernel import scan_lines
 from driftlab.journal.utc import utc_ns
 from driftlab.model.event import Event, Kind, Message
@@ -327,9 +327,7 @@ def test_the_fast_way_reads_a_time_as_the_slow_one(
 
 def entry(tick: int, found: int = 0, targets: tuple[str, ...] = ()) -> str:
     event = Event("A", tick, Kind.SEND, None, None, targets, tick + 1, 0)
-    return format_entry(
-        Entry(event, Instant(tick, tick, 0), [Message("B", n) for n in range(found)])
-    )
+    return format_event(event, tick, tick, 0, [Message("B", n) for n in range(found)])
 
 
 HEAD = format_note("header", {"machine": "A", "index": 0, "peers": "B,C,D", "rate": 6})

@@ -1,6 +1,8 @@
 """Scenarios: validation, canonical form, TOML, topologies."""
 
 import pickle
+import re
+import tomllib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from driftlab.journal.run_folder import RunFolderError, join_run_folder
 from driftlab.model.random_streams import DIE_BITS
 from driftlab.scenario.builtin import BUILT_IN
 from driftlab.scenario.plan import plan_run
-from driftlab.scenario.scenario import Scenario, default_name
+from driftlab.scenario.scenario import Scenario, _toml_value, default_name
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX, RateRange, ScenarioError
 
 numbers = st.one_of(st.integers(1, 10**6), st.floats(1e-6, 1e6))
@@ -76,6 +78,12 @@ def test_the_default_is_the_machine_of_the_assignment() -> None:
         "seed": 1, "speed": 1, "phase": "random", "order": "peers", "latency": "none",
         "topology": "mesh", "clock": "lamport", "process": "die",
     }  # fmt: skip
+
+
+def test_a_range_of_rates_differs_from_the_two_rates_that_end_it() -> None:
+    assert Scenario(rates="1..6", machines=2) != Scenario(rates=[1, 6])
+    assert Scenario(rates="1..6") == Scenario(rates=RateRange(1, 6)) != Scenario(rates="1..5")
+    assert hash(Scenario(rates="1..6")) == hash(Scenario(rates=RateRange(1, 6)))
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(1, 10**6))
@@ -287,17 +295,10 @@ def test_what_does_not_fit_together_says_what_is_allowed(keys: dict[str, Any], r
     assert "\n" not in str(error.value)
 
 
+CONTROL_CHARACTERS = [*map(chr, (*range(32), 127)), "\x80", "\u2028", "\\", '"', '\\"', "\\u0041"]
 ALL_KEYS = """\
-rates = [
-    6,
-    3.5,
-    1e-09,
-]
-names = [
-    "A",
-    "B-1",
-    "c_2",
-]
+rates = [6, 3.5, 1e-09]
+names = ["A", "B-1", "c_2"]
 seconds = 60
 runs = 2
 first_run = 7
@@ -311,16 +312,8 @@ latency = "uniform:0.05..0.2"
 topology = "star"
 clock = "hybrid"
 process = "of \\"mine\\".py:Ring"
-offset_ms = [
-    0,
-    -3,
-    0.1,
-]
-skew_ppm = [
-    0,
-    100000,
-    -0.5,
-]
+offset_ms = [0, -3, 0.1]
+skew_ppm = [0, 100000, -0.5]
 
 [latencies]
 "A>B-1" = "lognormal:0.1,0.5"
@@ -338,10 +331,27 @@ def test_the_toml_of_a_scenario_stays_as_it_is() -> None:
 
 
 def test_a_scenario_written_by_an_earlier_version_is_read() -> None:
-    """It wrote each list on one line."""
-    earlier = ALL_KEYS.replace("[\n    ", "[").replace(",\n    ", ", ").replace(",\n]", "]")
-    assert earlier.startswith('rates = [6, 3.5, 1e-09]\nnames = ["A", "B-1", "c_2"]\n')
+    """It wrote each list on several lines."""
+    earlier = re.sub(r"\[(.+, .+)\]", lambda found: f"[\n    {found[1]},\n]", ALL_KEYS)
+    earlier = "\n".join(
+        line.replace(", ", ",\n    ") if line.startswith("    ") else line
+        for line in earlier.splitlines()
+    )
+    assert earlier.startswith("rates = [\n    6,\n    3.5,\n    1e-09,\n]\nnames = [\n")
     assert Scenario.from_toml(earlier) == Scenario.from_toml(ALL_KEYS)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(CONTROL_CHARACTERS))
+def test_any_text_survives_as_a_value_of_toml(text: str) -> None:
+    assert tomllib.loads(f"key = {_toml_value(text)}\n") == {"key": text}
+    assert tomllib.loads(f"key = {_toml_value([text, text])}\n") == {"key": [text, text]}
+    assert tomllib.loads(f"{_toml_value(text)} = 1\n") == {text: 1}
+
+
+@given(st.integers() | st.floats(allow_nan=False, allow_infinity=False))
+def test_any_number_survives_as_a_value_of_toml(number: float) -> None:
+    back = tomllib.loads(f"key = {_toml_value(number)}\n")["key"]
+    assert (back, type(back)) == (number, type(number))
 
 
 @given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1))
@@ -551,10 +561,11 @@ def test_numbers_are_exact_decimals() -> None:
         rates=[0.1, 1], seconds=0.3, offset_ms=[0.0000019, -0.0000019], skew_ppm=[0.0019, 0]
     )
     assert scenario.horizon_ns == 300_000_000
-    assert scenario.physical_clock(0) == (1, 1)  # towards zero, in ns and parts per billion
-    assert scenario.physical_clock(1) == (-1, 0)
+    one, two = scenario.physical_clock(0), scenario.physical_clock(1)
+    assert (one.offset_ns, one.skew_ppb) == (1, 1)  # towards zero, in ns and parts per billion
+    assert (two.offset_ns, two.skew_ppb) == (-1, 0)
     assert Scenario(rates=[6.0, 3]).rates == (6, 3)
-    assert isinstance(Scenario(rates=[6.0, 3]).rates[0], int)
+    assert [type(rate) for rate in Scenario(rates=[6.0, 3]).rates_of(1)] == [int, int]
 
 
 def test_run_numbers_rates_and_expected_ticks_follow_from_the_keys() -> None:
@@ -573,12 +584,14 @@ def test_latencies_are_sampled_in_nanoseconds() -> None:
         latency="uniform:0.05..0.2",
         latencies={"A > B": "fixed:1e-9", "C>A": "exponential:2", "B>C": "lognormal:0.1,0.5"},
     )
-    assert scenario.message_latency == ("uniform", 50_000_000, 200_000_000)
-    assert scenario.channel_latencies() == {
-        (0, 1): ("fixed", 1, 0),
-        (2, 0): ("exponential", 2_000_000_000, 0),
-        (1, 2): ("lognormal", 100_000_000, 500_000),
-    }
+    every = [scenario.message_latency, *scenario.channel_latencies().values()]
+    assert list(scenario.channel_latencies()) == [(0, 1), (2, 0), (1, 2)]
+    assert [(each.kind, each.first, each.second) for each in every] == [
+        ("uniform", 50_000_000, 200_000_000),
+        ("fixed", 1, 0),
+        ("exponential", 2_000_000_000, 0),
+        ("lognormal", 100_000_000, 500_000),
+    ]
     assert scenario.latencies == {
         "A>B": "fixed:1e-9", "C>A": "exponential:2", "B>C": "lognormal:0.1,0.5",
     }  # fmt: skip

@@ -16,8 +16,8 @@ from driftlab.api.general_engine import simulated_trace
 from driftlab.api.replay_and_twin import inputs_of, twin_runs
 from driftlab.api.simulate import simulate_each
 from driftlab.history.run_reader import run_journals
-from driftlab.journal.format import Entry
 from driftlab.journal.journal_columns import arrivals_of
+from driftlab.journal.parser import Entry
 from driftlab.machine.replay import replay
 from driftlab.model.event import Message
 from driftlab.scenario.plan import plan_run

@@ -93,3 +93,17 @@ def test_only_a_process_of_its_own_has_its_garbage_frozen() -> None:
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith(("True", "False"))]
     assert lines == ["True 0", "True True"]
+
+
+def test_argparse_is_imported_without_gettext_and_others_still_get_it() -> None:
+    script = (
+        "import sys; from driftlab.cli.main import parse\n"
+        "print('gettext' in sys.modules, parse(['scenarios']).command)\n"
+        "import gettext; print(gettext.translation.__name__)\n"
+        "parse(['simulate', '--rates'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == ["False", "scenarios", "translation"]
+    assert done.stderr.startswith("driftlab simulate: argument --rates: expected one argument;")

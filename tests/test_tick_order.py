@@ -1,6 +1,8 @@
 """The order of an engine's ticks, against a plain sort of all; mailboxes; the garbage collector."""
 
 import gc
+import subprocess
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
+from driftlab.freezing import freezing
 from driftlab.machine.machine import Machine
 from driftlab.model.event import Event, Message
 from driftlab.model.schedule import Schedule
@@ -20,10 +23,10 @@ from driftlab.simulator.engine import (
     InstantMailbox,
     Mailbox,
     NetworkConfig,
-    gc_frozen,
+    hyperperiod_ns,
     simulate_run,
+    tick_batches,
 )
-from driftlab.simulator.tick_order import hyperperiod_ns, tick_batches
 
 WHOLE = st.integers(1, 9).map(float)
 ANY = st.floats(0.01, 50)
@@ -122,7 +125,7 @@ def test_a_run_stops_before_the_message_that_is_too_many(
 
 
 def test_nothing_is_frozen_after_a_run() -> None:
-    with gc_frozen() as freeze:
+    with freezing() as freeze:
         freeze()
         assert gc.get_freeze_count() > 0
     assert gc.get_freeze_count() == 0
@@ -132,11 +135,44 @@ def test_objects_that_the_caller_has_frozen_stay_frozen() -> None:
     gc.freeze()
     try:
         frozen = gc.get_freeze_count()
-        with gc_frozen() as freeze:
+        with freezing() as freeze:
             freeze()
         assert gc.get_freeze_count() == frozen
     finally:
         gc.unfreeze()
+
+
+def ignore(position: int, event: Event, due_ns: int, messages: Sequence[Message]) -> None:
+    pass
+
+
+@pytest.mark.parametrize(("seconds", "freezes"), [(60, False), (3600, True)])
+def test_only_a_run_of_several_batches_freezes(
+    seconds: int, freezes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(gc, "freeze", lambda: calls.append("freeze"))
+    monkeypatch.setattr(gc, "unfreeze", lambda: calls.append("unfreeze"))
+    plans = plan_run(driftlab.Scenario(rates=[6, 3, 1], seconds=seconds), 1)
+    batches = len(list(tick_batches(plans)))
+    assert (batches > 1) == freezes
+    simulate_run(plans, [Machine(plan) for plan in plans], NetworkConfig(), ignore)
+    assert calls == ["freeze"] * (batches - 1) + ["unfreeze"] * freezes
+
+
+def test_a_process_of_our_own_freezes_what_a_run_keeps_and_leaves_it_frozen() -> None:
+    script = (
+        "import gc, driftlab; from driftlab.freezing import freeze_until_exit\n"
+        "freeze_until_exit(); before = gc.get_freeze_count()\n"
+        "scenario = driftlab.Scenario(rates=[6, 3, 1], seconds=1000)\n"
+        "from driftlab.api.general_engine import simulate_into\n"
+        "kept = []; simulate_into(scenario, 1, lambda *row: kept.append(row))\n"
+        "print(gc.get_freeze_count() - before > len(kept) // 2 > 4096)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "True\n"
 
 
 def posted(mailbox: Mailbox, *posts: tuple[int, int, int]) -> Mailbox:
@@ -186,9 +222,6 @@ def test_progress_counts_every_tick_that_is_over(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(engine, "PROGRESS_TICKS", 5000)
     plans = plan_run(driftlab.Scenario(rates=[1000, 1000], seconds=15), 1)
     reports: list[int] = []
-
-    def ignore(position: int, event: Event, due_ns: int, messages: Sequence[Message]) -> None:
-        pass
 
     simulate_run(plans, [Machine(plan) for plan in plans], NetworkConfig(), ignore, reports.append)
     assert reports == sorted(set(reports))

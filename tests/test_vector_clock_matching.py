@@ -9,15 +9,7 @@ from hypothesis import given, settings
 from driftlab.history.matching.by_vector_clock import ROUNDS_MAX, match_by_vector_clock
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.trace import Trace
-from driftlab.model.columns import (
-    INTERNAL,
-    NOBODY,
-    RECEIVE,
-    SEND,
-    UNKNOWN_KIND,
-    Columns,
-    from_rows,
-)
+from driftlab.model.columns import INTERNAL, NOBODY, RECEIVE, SEND, UNKNOWN_KIND, Columns, from_rows
 from tests.executions import Edge, edges_of, executions, only_vectors
 
 Clock = Mapping[str, int]

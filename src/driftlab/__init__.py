@@ -11,8 +11,8 @@ every machine imports this package too.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from driftlab.api.export import pack
     from driftlab.api.history import History, NoSuchEventError
-    from driftlab.api.pack import pack
     from driftlab.api.read import SeveralRunsError, read, read_all
     from driftlab.api.read_run import read_runs
     from driftlab.api.run import NotRecordedError, ProcessesFailedError, Run, TooManyMessagesError
@@ -64,7 +64,7 @@ _MODULES = {
     "Send": "driftlab.machine.effects",
     "SeveralRunsError": "driftlab.api.read",
     "TooManyMessagesError": "driftlab.api.run",
-    "pack": "driftlab.api.pack",
+    "pack": "driftlab.api.export",
     "read": "driftlab.api.read",
     "read_all": "driftlab.api.read",
     "read_runs": "driftlab.api.read_run",

@@ -72,7 +72,7 @@ class MachineMetrics(NamedTuple):
         return plain
 
 
-class Counters(NamedTuple):
+class Counters:
     """What is counted of the consecutive events of one machine; all zeros if there are none.
 
     internal, send, receive: events of each kind. first_clock, clock: after the
@@ -81,15 +81,39 @@ class Counters(NamedTuple):
     queue_last: of the inbox lengths after each event.
     """
 
-    internal: int = 0
-    send: int = 0
-    receive: int = 0
-    first_clock: int = 0
-    clock: int = 0
-    jump_max: int = 0
-    queue_sum: int = 0
-    queue_max: int = 0
-    queue_last: int = 0
+    __slots__ = (
+        "clock",
+        "first_clock",
+        "internal",
+        "jump_max",
+        "queue_last",
+        "queue_max",
+        "queue_sum",
+        "receive",
+        "send",
+    )
+
+    def __init__(
+        self,
+        internal: int = 0,
+        send: int = 0,
+        receive: int = 0,
+        first_clock: int = 0,
+        clock: int = 0,
+        jump_max: int = 0,
+        queue_sum: int = 0,
+        queue_max: int = 0,
+        queue_last: int = 0,
+    ) -> None:
+        self.internal = internal
+        self.send = send
+        self.receive = receive
+        self.first_clock = first_clock
+        self.clock = clock
+        self.jump_max = jump_max
+        self.queue_sum = queue_sum
+        self.queue_max = queue_max
+        self.queue_last = queue_last
 
     @property
     def ticks(self) -> int:

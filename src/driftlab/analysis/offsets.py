@@ -40,11 +40,10 @@ import numpy as np
 from driftlab.analysis.linear_program import Constraint, LinearProgram
 from driftlab.analysis.restamp import physical_times_ns
 from driftlab.arrays import FloatArray, IntArray
-from driftlab.clocks.physical_clock import PARTS_PER_BILLION
 from driftlab.history.matching.arrivals import match_arrivals
 from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
-from driftlab.model.schedule import as_fraction
+from driftlab.model.schedule import PARTS_PER_BILLION, as_fraction
 from driftlab.scenario.scenario import Scenario
 
 MACHINES_JOINTLY_MAX: Final = 16  # in one linear program; of more, those nearest to the two

@@ -19,8 +19,7 @@ from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import timestamp_decoder
 from driftlab.history.trace import Trace
 from driftlab.model.columns import KINDS, MISSING, SET_FIRST, Arrivals, Columns, text_at
-from driftlab.model.event import Event, Kind, Message
-from driftlab.model.payload import parse_payload
+from driftlab.model.event import Event, Kind, Message, parse_payload
 
 _COMPARED = ("kind", "clock", "sender", "stamp", "queue", "tick")
 

@@ -63,7 +63,9 @@ class MetricsTable(Sequence[MachineMetrics]):
 
     def _metrics(self, place: int) -> MachineMetrics:
         figures, row = self._figures, self._row
-        counters = Counters(*(getattr(figures, each).item(row, place) for each in Counters._fields))
+        counters = Counters(
+            **{count: getattr(figures, count).item(row, place) for count in Counters.__slots__}
+        )
         rate = figures.rates.item(row, place)
         return machine_metrics(
             self._names[place] if self._names else default_name(place),

@@ -20,6 +20,7 @@ from driftlab.analysis.metrics import (
 from driftlab.api.run import Run, stopped
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import create_run_folder, run_folder
+from driftlab.journal.writer import SimulatedJournals
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import DIE, load_process
 from driftlab.model.digest import MachineDigest, digest_of_run
@@ -28,7 +29,6 @@ from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 from driftlab.simulator.engine import NetworkConfig, RunEnd, Sink, simulate_run
-from driftlab.simulator.journals import SimulatedJournals
 
 if TYPE_CHECKING:
     from driftlab.history.simulated import SimulatedEvent

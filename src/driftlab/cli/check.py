@@ -9,7 +9,7 @@ from textwrap import fill
 from driftlab.api.check import LogVerdict, judge_path
 from driftlab.cli import EXIT_VIOLATED
 from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import table
+from driftlab.cli.output import table
 from driftlab.errors import DriftlabError, counted
 from driftlab.judge.checker import RULES, Verdict, Violation, chosen_rules
 

@@ -7,7 +7,7 @@ from typing import Final
 from driftlab.analysis.compare import Compared, Comparison
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import table
+from driftlab.cli.output import table
 from driftlab.errors import counted
 
 NS_PER_MS: Final = 1_000_000

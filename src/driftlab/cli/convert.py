@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from driftlab.api.convert import convert
+from driftlab.api.export import convert
 from driftlab.cli.flags import format_options
 from driftlab.errors import counted
 

@@ -6,9 +6,8 @@ from typing import Any, Final
 
 from driftlab.api.history import Cut
 from driftlab.api.read import read
-from driftlab.cli.event_args import parse_counts, parse_event, parse_number
-from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import table
+from driftlab.cli.flags import format_options, parse_counts, parse_event, parse_number
+from driftlab.cli.output import table
 from driftlab.errors import counted
 from driftlab.lazy import pl
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from driftlab.api.run_real import RunStart
 from driftlab.cli.output import ignore_broken_pipe, make_console
-from driftlab.journal.format import JOURNAL_SUFFIX, Entry
+from driftlab.journal.format import JOURNAL_SUFFIX
+from driftlab.journal.parser import Entry
 from driftlab.journal.reader import read_last
 
 PLAIN_EVERY_SECONDS = 5.0

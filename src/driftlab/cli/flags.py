@@ -1,4 +1,4 @@
-"""The commands, their flags, and the scenario that the flags describe.
+"""The commands, their flags, and what the values of flags describe: a scenario, an event, a number.
 
 A flag of one name means the same in every command. `--help` needs only the
 upper part of this module; what reads files or checks scenarios is imported by
@@ -8,7 +8,7 @@ the functions that use it.
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from driftlab.errors import DriftlabError
 
@@ -82,6 +82,7 @@ SCENARIO_FLAGS: Final = (
         "`arrival` queues messages as they arrive (default: peers)",
     ),
 )
+DIGITS_MAX: Final = 15  # of a number; each such number is exact as a float
 # A flag replaces these keys of a scenario file.
 _REPLACES: Final = {
     "rates": ("machines",),
@@ -91,7 +92,7 @@ _REPLACES: Final = {
 }
 
 
-class Command(NamedTuple):
+class Command:
     """A command of `driftlab`.
 
     add_flags: adds its flags to a parser.
@@ -99,9 +100,14 @@ class Command(NamedTuple):
     example: a command line that shows it.
     """
 
-    add_flags: Callable[[argparse.ArgumentParser], None]
-    summary: str
-    example: str
+    __slots__ = ("add_flags", "example", "summary")
+
+    def __init__(
+        self, add_flags: Callable[[argparse.ArgumentParser], None], summary: str, example: str
+    ) -> None:
+        self.add_flags = add_flags
+        self.summary = summary
+        self.example = example
 
 
 class UnknownScenarioError(DriftlabError):
@@ -519,3 +525,48 @@ def _keys_of_file(file: str) -> dict[str, Any]:
         if os.path.isfile(beside.rpartition(":")[0]):
             keys["process"] = beside
     return keys
+
+
+class WrongArgumentError(DriftlabError):
+    """An argument is not the name of an event, a count or a number."""
+
+
+def parse_event(word: str) -> tuple[str, int]:
+    """Return the event of `A:17`: its process and its number there, from 0.
+
+    Raise WrongArgumentError.
+    """
+    name, _, number = word.rpartition(":")
+    if not name or not _is_whole(number):
+        raise WrongArgumentError(
+            f"{word}: name an event by its process and its number there, like A:17"
+        )
+    return name, int(number)
+
+
+def parse_counts(words: str) -> dict[str, int]:
+    """Return the numbers of events of `A=10,B=7`, by process. Raise WrongArgumentError."""
+    counts: dict[str, int] = {}
+    for word in words.split(","):
+        name, _, number = word.rpartition("=")
+        if not name or not _is_whole(number) or name in counts:
+            raise WrongArgumentError(
+                f"{words}: give each process's number of events, like A=10,B=7"
+            )
+        counts[name] = int(number)
+    return counts
+
+
+def parse_number(word: str, flag: str) -> float:
+    """Return the number that a flag was given. Raise WrongArgumentError."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = float("nan")
+    if not abs(number) < 10**DIGITS_MAX:
+        raise WrongArgumentError(f"{flag} {word}: give a number below 10^{DIGITS_MAX}")
+    return number
+
+
+def _is_whole(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= DIGITS_MAX

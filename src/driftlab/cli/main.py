@@ -18,20 +18,11 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import driftlab
-from driftlab.cli import (
-    EXIT_BROKEN_PIPE,
-    EXIT_BUG,
-    EXIT_INTERRUPTED,
-    EXIT_UNUSABLE,
-    flags,
-)
+from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE, flags
 from driftlab.errors import DriftlabError
+from driftlab.freezing import freeze_until_exit
 
 _COMMAND_WIDTH = 13  # of the longest command, indented; argparse forgets the indentation
-
-
-# Every word of argparse would be looked up on the disk in translations that it does not have.
-vars(argparse)["_"] = lambda text: text
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -151,7 +142,7 @@ def _run(given: Sequence[str], *, is_own_process: bool) -> int:
         raise
     command = import_module(f"driftlab.cli.{options.command}")
     if is_own_process:  # what was imported stays: never search it for garbage
-        gc.freeze()
+        freeze_until_exit()
         gc.enable()
     status: int = command.main(options)
     sys.stdout.flush()

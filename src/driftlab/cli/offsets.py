@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import table
+from driftlab.cli.output import table
 from driftlab.errors import counted
 
 if TYPE_CHECKING:  # SciPy is imported once the log has been read: an error comes at once

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from driftlab.api.pack import Packed, pack
+from driftlab.api.export import Packed, pack
 from driftlab.errors import counted
 
 

@@ -9,12 +9,11 @@ from typing import Any, Final
 import polars as pl
 
 from driftlab.analysis.restamp import count_differing, count_unknown_receives, timestamps_as_text
+from driftlab.api.export import write_restamped
 from driftlab.api.history import History
 from driftlab.api.read import read
-from driftlab.api.write_restamped import write_restamped
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import COMMAND_VARIABLE
-from driftlab.cli.text_table import table
+from driftlab.cli.output import COMMAND_VARIABLE, table
 from driftlab.errors import counted
 
 EVENTS_SHOWN: Final = 12

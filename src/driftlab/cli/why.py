@@ -8,9 +8,8 @@ from typing import Any
 
 from driftlab.api.history import History
 from driftlab.api.read import read
-from driftlab.cli.event_args import parse_event
-from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import table
+from driftlab.cli.flags import format_options, parse_event
+from driftlab.cli.output import table
 from driftlab.model.columns import KINDS, MISSING
 
 

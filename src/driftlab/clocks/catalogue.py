@@ -11,7 +11,7 @@ is kept in addition.
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from driftlab.clocks.clock import Clock, Timestamp, TimestampError
 
@@ -25,7 +25,7 @@ LAMPORT: Final = "lamport"
 DecodeTimestamp = Callable[[str, str], Timestamp]  # (name of the process, text)
 
 
-class ClockKind(NamedTuple):
+class ClockKind:
     """An entry of the catalogue.
 
     module_name, clock_name, timestamp_name: the module of this folder that
@@ -35,12 +35,26 @@ class ClockKind(NamedTuple):
     processes_max: the largest number of processes, None if unlimited.
     """
 
-    module_name: str
-    clock_name: str
-    timestamp_name: str
-    purpose: str
-    is_strong: bool
-    processes_max: int | None
+    __slots__ = (
+        "clock_name", "is_strong", "module_name", "processes_max", "purpose", "timestamp_name",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        module_name: str,
+        clock_name: str,
+        timestamp_name: str,
+        purpose: str,
+        is_strong: bool,
+        processes_max: int | None,
+    ) -> None:
+        self.module_name = module_name
+        self.clock_name = clock_name
+        self.timestamp_name = timestamp_name
+        self.purpose = purpose
+        self.is_strong = is_strong
+        self.processes_max = processes_max
 
     @property
     def clock(self) -> Callable[[int, int], Clock[Any]]:

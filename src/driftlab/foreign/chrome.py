@@ -36,13 +36,7 @@ from driftlab.arrays import IntArray
 from driftlab.foreign.chrome_flows import OURS, Binding, Slice, Thread, link_flows
 from driftlab.foreign.fields import ALIASES, normalized_name
 from driftlab.foreign.log_file import DOCUMENT_CHARS_MAX, LogFile, ReadOptions, Text
-from driftlab.foreign.records import (
-    Records,
-    UnmatchedText,
-    Values,
-    records_of_file,
-    shorten_line,
-)
+from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file, shorten_line
 from driftlab.foreign.text_columns import NONE, TextColumns, only_trace, write_text
 from driftlab.foreign.trace_builder import Execution, build_execution
 from driftlab.history.trace import Trace

@@ -32,15 +32,7 @@ from driftlab.history.trace import ProcessInfo, Trace, UnreadLine
 from driftlab.journal.journal_columns import JournalColumns, columns_of_entries, take_columns
 from driftlab.journal.reader import JournalChunk
 from driftlab.lazy import np, pl
-from driftlab.model.columns import (
-    KINDS,
-    MISSING,
-    NOBODY,
-    Arrivals,
-    Columns,
-    Timestamps,
-    starts_of,
-)
+from driftlab.model.columns import KINDS, MISSING, NOBODY, Arrivals, Columns, Timestamps, starts_of
 
 PACK_SUFFIX: Final = ".parquet"
 PARQUET_MAGIC: Final = b"PAR1"

@@ -21,13 +21,14 @@ from driftlab.arrays import IntArray
 from driftlab.history.tick_repair import in_tick_order, rows_after_gap_since
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.journal.files import UnreadableError, UnreadLine, line_chunks, size_of
-from driftlab.journal.format import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS, Entry, Note
+from driftlab.journal.format import COLUMNS, JOURNAL_SUFFIX, MORE_COLUMNS
 from driftlab.journal.journal_columns import (
     JournalColumns,
     TargetSets,
     columns_of_entries,
     concatenate,
 )
+from driftlab.journal.parser import Entry, Note
 from driftlab.journal.reader import Journal, JournalChunk, read_header, read_journals
 from driftlab.lazy import np
 from driftlab.model.columns import starts_of

@@ -6,11 +6,11 @@ from typing import overload
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.clocks.physical_clock import PARTS_PER_BILLION
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.journal.journal_columns import arrivals_of, columns_of_events
 from driftlab.model.columns import MISSING, NOBODY, Columns, process_major
 from driftlab.model.event import Event, Message
+from driftlab.model.schedule import PARTS_PER_BILLION
 from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
 

@@ -1,4 +1,4 @@
-"""The journal of one machine as text: its lines, written and parsed.
+"""The journal of one machine as text: what its lines are, and how they are written.
 
 A journal is UTF-8 text with one line per event, for a person, for `grep` and
 for a program. Lines that begin with `#` are notes about the machine; line 1 is
@@ -28,19 +28,14 @@ are written as `%20`, `%2C` and `%25`.
 the same events come out. `time` is what the machine's own clock says, which
 the scenario may have set wrong; `due_ns` and `late_ns` are true.
 
-Pure: text in, text out. Writing an entry and parsing the line gives the same entry.
+Pure: values in, text out. `journal/parser.py` reads the lines again.
 """
 
-import re
 from collections.abc import Sequence
-from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from driftlab.clocks.catalogue import DecodeTimestamp
-from driftlab.clocks.clock import Timestamp
-from driftlab.journal.utc import utc_ns, utc_text
-from driftlab.model.event import Event, Kind, Message
-from driftlab.model.payload import PayloadError, canonical_payload, parse_payload, payload_text
+from driftlab.journal.utc import utc_text
+from driftlab.model.event import Event, Message, payload_text
 from driftlab.scenario.plan import MachinePlan
 
 VERSION: Final = 1
@@ -52,33 +47,6 @@ MORE_COLUMNS: Final = ("timestamp", "recorded")
 EMPTY: Final = "-"
 JOURNAL_SUFFIX: Final = ".log"  # of the file NAME.log
 COMPLETE: Final = "complete"  # how a machine ends that has taken every tick
-
-
-class Instant(NamedTuple):
-    """When a tick began.
-
-    time_ns: the machine's own time, nanoseconds since 1970. due_ns: when it was
-    due, nanoseconds after the start. late_ns: how much later it began.
-    """
-
-    time_ns: int
-    due_ns: int
-    late_ns: int
-
-
-class Entry(NamedTuple):
-    """One line of a journal: an event, when it happened, and what its tick found."""
-
-    event: Event
-    instant: Instant
-    found: Sequence[Message]
-
-
-class Note(NamedTuple):
-    """A line about the machine: topic (`header`, `start`, `incident` or `end`) and fields."""
-
-    topic: str
-    fields: dict[str, str]
 
 
 def header_fields(plan: MachinePlan, **more: object) -> dict[str, object]:
@@ -107,29 +75,31 @@ def column_names(plan: MachinePlan) -> str:
     return ",".join(COLUMNS + MORE_COLUMNS if has_more_columns(plan) else COLUMNS)
 
 
-def format_entry(entry: Entry, *, more_columns: bool = False) -> str:
-    """Return the line of one event, with `more_columns` all thirteen."""
-    if more_columns:
-        return _format_long(entry)
-    event, instant, found = entry
-    targets = ",".join(event.targets) or EMPTY
-    stamp = EMPTY if event.stamp is None else event.stamp
-    held = ",".join([f"{message[0]}:{message[1]}" for message in found]) if found else EMPTY
-    return (
-        f"{utc_text(instant.time_ns)}\t{instant.due_ns}\t{instant.late_ns}\t{event.tick}\t"
-        f"{event.kind._value_}\t{event.sender or EMPTY}\t{stamp}\t{targets}\t"
-        f"{event.clock}\t{event.queue}\t{held}\n"
+def format_event(
+    event: Event,
+    time_ns: int,
+    due_ns: int,
+    late_ns: int,
+    found: Sequence[Message],
+    *,
+    more_columns: bool = False,
+) -> str:
+    """Return the line of one event.
+
+    time_ns: the machine's own time, nanoseconds since 1970. due_ns: when its tick was
+    due, nanoseconds after the start. late_ns: how much later it began. found: the
+    messages that it found. more_columns: whether the line has all thirteen columns.
+    """
+    _, tick, kind, sender, stamp, targets, clock, queue, timestamp, recorded = event
+    line = (
+        f"{utc_text(time_ns)}\t{due_ns}\t{late_ns}\t{tick}\t{kind._value_}\t"
+        f"{sender or EMPTY}\t{EMPTY if stamp is None else stamp}\t{','.join(targets) or EMPTY}\t"
+        f"{clock}\t{queue}\t{','.join(map(_format_message, found)) or EMPTY}"
     )
-
-
-def _format_long(entry: Entry) -> str:
-    """Return the line of one event with thirteen columns."""
-    event, _, found = entry
-    short = format_entry(entry._replace(found=()))
-    held = ",".join(map(_format_message, found)) or EMPTY
-    timestamp = EMPTY if event.timestamp is None else event.timestamp.encode()
-    recorded = _escaped(payload_text(event.recorded)) if event.recorded else EMPTY
-    return f"{short[: -len(EMPTY) - 1]}{held}\t{timestamp}\t{recorded}\n"
+    if not more_columns:
+        return line + "\n"
+    timestamp_text = EMPTY if timestamp is None else timestamp.encode()
+    return f"{line}\t{timestamp_text}\t{_escaped(payload_text(recorded)) if recorded else EMPTY}\n"
 
 
 def _format_message(message: Message) -> str:
@@ -155,126 +125,3 @@ def format_note(topic: str, fields: dict[str, object]) -> str:
     title = f"driftlab-journal {VERSION}" if topic == "header" else topic
     words = [f"{key}={value}" for key, value in fields.items()]
     return " ".join(" ".join(["#", title, *words]).splitlines()) + "\n"
-
-
-_CELLS = (
-    r"\S+Z", r"\d+", r"-?\d+", r"\d+", r"internal|send|receive", r"\S+", r"\d+|-", r"\S+",
-    r"\d+", r"\d+", r"\S+", r"\S+", r"\S+",
-)  # fmt: skip
-
-
-@cache
-def _event_pattern() -> re.Pattern[str]:
-    """Return the pattern of an event's line, compiled once, when a journal is read."""
-    cells = [f"({cell})" for cell in _CELLS]
-    further = "".join(f"\t{cell}" for cell in cells[11:])
-    return re.compile("\t".join(cells[:11]) + f"(?:{further})?", re.ASCII)
-
-
-def _misfit(line: str) -> str:
-    """Return why a line is not an event."""
-    cells = line.split("\t")
-    if len(cells) not in (len(COLUMNS), len(COLUMNS + MORE_COLUMNS)):
-        return "expected 11 or 13 columns separated by tabs"
-    for name, pattern, cell in zip(COLUMNS + MORE_COLUMNS, _CELLS, cells, strict=False):
-        if not re.fullmatch(pattern, cell, re.ASCII):
-            return f"the column `{name}` cannot be {cell[:40]!a}"
-    return "expected 11 or 13 columns separated by tabs"
-
-
-class JournalError(Exception):
-    """A line that does not belong in a journal, and why."""
-
-
-def parse_entry(process: str, line: str, decode: DecodeTimestamp | None = None) -> Entry:
-    """Parse the line of one event, without its line end.
-
-    process: whose event it is. decode: reads timestamps, which are ignored if
-    it is None. Raise JournalError if the line is not an event.
-    """
-    match = _event_pattern().fullmatch(line)
-    if match is None:
-        raise JournalError(f"not an event: {_misfit(line)}")
-    time, due, late, tick, kind, sender, stamp, targets, clock, queue, found, *more = match.groups()
-    try:
-        instant = Instant(utc_ns(time), int(due), int(late))
-        event = Event(
-            process,
-            int(tick),
-            Kind(kind),
-            None if sender == EMPTY else sender,
-            None if stamp == EMPTY else int(stamp),
-            () if targets == EMPTY else tuple(targets.split(",")),
-            int(clock),
-            int(queue),
-            *_parse_more(process, more, decode),
-        )
-        return Entry(event, instant, _parse_found(found, decode))
-    except ValueError as error:  # no such time, or a number of thousands of digits
-        raise JournalError(f"not an event: {error}") from None
-
-
-def _parse_more(
-    process: str, more: Sequence[str | None], decode: DecodeTimestamp | None
-) -> tuple[Timestamp | None, tuple[Any, ...]]:
-    timestamp, recorded = (EMPTY if text is None else text for text in more)
-    values = [] if recorded == EMPTY else parse_payload(_parse_payload(recorded))
-    if not isinstance(values, list):
-        raise JournalError("not an event: the column `recorded` is a list of JSON")
-    return None if timestamp == EMPTY else _decoded(process, timestamp, decode), tuple(values)
-
-
-def _decoded(process: str, text: str, decode: DecodeTimestamp | None) -> Timestamp | None:
-    try:
-        return None if decode is None else decode(process, text)
-    except ValueError as error:
-        raise JournalError(f"not an event: {error}") from None
-
-
-def _parse_payload(text: str) -> str:
-    """Return escaped JSON as canonical text. Raise JournalError."""
-    for character in ", %":
-        text = text.replace(f"%{ord(character):02X}", character)
-    try:
-        return canonical_payload(text)
-    except PayloadError as error:
-        raise JournalError(f"not an event: {error}") from None
-
-
-def _parse_found(text: str, decode: DecodeTimestamp | None) -> tuple[Message, ...]:
-    if text == EMPTY:
-        return ()
-    return tuple([_parse_message(item, decode) for item in text.split(",")])
-
-
-def _parse_message(text: str, decode: DecodeTimestamp | None) -> Message:
-    sender, _, rest = text.partition(":")
-    stamp, has_more, rest = rest.partition(":")
-    if not sender or not (stamp.isdigit() and stamp.isascii()):
-        raise JournalError("not an event: the column `found` is SENDER:CLOCK,SENDER:CLOCK…")
-    if not has_more and decode is None:
-        return Message(sender, int(stamp))
-    timestamp, has_payload, payload = rest.partition(":")
-    if decode is not None and not timestamp:
-        raise JournalError(f"not an event: {text} was found without a timestamp")
-    return Message(
-        sender,
-        int(stamp),
-        _decoded(sender, timestamp, decode) if timestamp else None,
-        _parse_payload(payload) if has_payload else None,
-    )
-
-
-def parse_note(line: str) -> Note:
-    """Parse a line that begins with `#`. Raise JournalError if its version is not ours."""
-    topic, _, rest = line.removeprefix("#").strip().partition(" ")
-    if topic == "driftlab-journal":
-        version, _, rest = rest.partition(" ")
-        if version != str(VERSION):
-            raise JournalError(f"journal version {version}; this driftlab reads {VERSION}")
-        topic = "header"
-    words, has_reason, reason = f" {rest}".partition(" reason=")
-    fields = dict(word.split("=", 1) for word in words.split() if "=" in word)
-    if has_reason:
-        fields["reason"] = reason
-    return Note(topic, fields)

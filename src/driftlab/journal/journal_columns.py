@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from driftlab.arrays import AnyArray, IntArray
-from driftlab.journal.format import Entry
+from driftlab.journal.parser import Entry
 from driftlab.lazy import np
 from driftlab.model.columns import (
     KINDS,
@@ -23,8 +23,7 @@ from driftlab.model.columns import (
     from_texts,
     starts_of,
 )
-from driftlab.model.event import Event, Message
-from driftlab.model.payload import payload_text
+from driftlab.model.event import Event, Message, payload_text
 
 Members = tuple[int, ...]
 _INTEGER_MAX = 2**63 - 1

@@ -33,21 +33,14 @@ from driftlab.journal.files import (
     line_chunks,
     size_of,
 )
-from driftlab.journal.format import (
-    COLUMNS,
-    MORE_COLUMNS,
-    Entry,
-    JournalError,
-    Note,
-    parse_entry,
-    parse_note,
-)
+from driftlab.journal.format import COLUMNS, MORE_COLUMNS
 from driftlab.journal.journal_columns import (
     JournalColumns,
     columns_of_entries,
     merge_by_line,
     reject_reason,
 )
+from driftlab.journal.parser import Entry, JournalError, Note, parse_entry, parse_note
 from driftlab.journal.scan_kernel import SET_SLOTS, SETS_MAX, name_table, scan_lines
 from driftlab.lazy import np
 from driftlab.model.columns import Arrivals, Columns, Timestamps

@@ -7,14 +7,8 @@ times, payloads, notes, incidents, lines that could not be read, a torn end.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from driftlab.journal.format import (
-    COLUMNS,
-    EMPTY,
-    MORE_COLUMNS,
-    JournalError,
-    format_note,
-    parse_note,
-)
+from driftlab.journal.format import COLUMNS, EMPTY, MORE_COLUMNS, format_note
+from driftlab.journal.parser import JournalError, parse_note
 
 _STAMP, _CLOCK, _FOUND, _TIMESTAMP = (
     (*COLUMNS, *MORE_COLUMNS).index(name) for name in ("stamp", "clock", "found", "timestamp")

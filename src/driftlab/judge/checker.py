@@ -31,13 +31,7 @@ from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP
 from driftlab.judge.peer_choice import PEER_CHOICE
 from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
-from driftlab.judge.vectors import (
-    MATRIX_MERGE,
-    VECTOR_AHEAD,
-    VECTOR_BACK,
-    VECTOR_MERGE,
-    VECTOR_OWN,
-)
+from driftlab.judge.vectors import MATRIX_MERGE, VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
 from driftlab.model.columns import KINDS, UNKNOWN_KIND
 
 HOLDS: Final = "holds"

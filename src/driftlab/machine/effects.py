@@ -13,8 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from driftlab.clocks.clock import Timestamp
 from driftlab.errors import name_list
-from driftlab.model.event import Event
-from driftlab.model.payload import PayloadError, parse_payload, payload_text, quote
+from driftlab.model.event import Event, PayloadError, parse_payload, payload_text, quote
 
 
 class Send(NamedTuple):
@@ -59,17 +58,11 @@ class InvalidEffectError(ValueError):
     """A process returned something that is not an effect; the message says what."""
 
 
-class ValidatedEffects(NamedTuple):
-    """The effects of one tick.
-
-    targets: all targets, in name order.
-    outgoing: of each message its targets and its payload as JSON text.
-    recorded: the values to record.
-    """
-
-    targets: tuple[str, ...]
-    outgoing: Sequence[tuple[tuple[str, ...], str | None]]
-    recorded: tuple[Any, ...]
+# All targets of a tick, in name order; of each message its targets and its payload as JSON
+# text; the values to record.
+ValidatedEffects = tuple[
+    tuple[str, ...], Sequence[tuple[tuple[str, ...], str | None]], tuple[Any, ...]
+]
 
 
 def validate_effects(
@@ -103,7 +96,7 @@ def validate_effects(
     if len(recorded) > 1:
         _validated_record(Record(recorded))  # the limit holds for all values of an event together
     outgoing = [message for message in outgoing if message[0]]
-    return ValidatedEffects(_combined_targets(outgoing, peers), outgoing, tuple(recorded))
+    return _combined_targets(outgoing, peers), outgoing, tuple(recorded)
 
 
 def validate_send(

@@ -27,7 +27,6 @@ from typing import Any, Final
 from driftlab.clocks.catalogue import additional_clock
 from driftlab.clocks.lamport import merge, step
 from driftlab.errors import DriftlabError
-from driftlab.machine.die_process import Die
 from driftlab.machine.effects import (
     InvalidEffectError,
     Outgoing,
@@ -36,9 +35,8 @@ from driftlab.machine.effects import (
     validate_effects,
     validate_send,
 )
-from driftlab.machine.process import Process, ProcessContext
-from driftlab.model.event import Event, Kind, Message
-from driftlab.model.payload import parse_payload
+from driftlab.machine.process import Die, Process, ProcessContext
+from driftlab.model.event import Event, Kind, Message, parse_payload
 from driftlab.scenario.plan import MachinePlan
 
 ProcessType = Callable[[ProcessContext], Process]

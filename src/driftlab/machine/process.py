@@ -1,19 +1,34 @@
-"""A process: what a machine does at its ticks, and what it can see of its machine.
+"""A process: what a machine does at its ticks, what it can see of its machine, and the die.
 
 A machine calls its process once a tick: `receive` if its inbox holds a message,
 otherwise `idle`. The process returns effects, which are values. It keeps its
 state in itself, and reads its name, peers, clock, time and random numbers from
 `self.machine`. It cannot find out whether it runs for real or in a simulation,
 so the same process runs in both.
+
+The process of the assignment is a die that decides what a tick without a message
+does. With D faces and three machines, face 1 sends to the first peer, face 2 to the
+second, face 3 to both; any other face is an internal event. For any number of
+machines: with probability `send_one` send to one peer, drawn uniformly, with
+probability `send_all` to every peer. One rule covers both, and one draw
+decides: the range below the first bound is divided evenly among the peers,
+which for three machines are faces 1 and 2.
 """
 
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from driftlab.clocks.clock import Timestamp
-from driftlab.machine.effects import Effects
+from driftlab.machine.effects import Effects, Send
 from driftlab.model.event import Message
-from driftlab.model.random_streams import BLOCK_WORDS, draw, draw_block, uniform_below
+from driftlab.model.random_streams import (
+    BLOCK_WORDS,
+    DIE_BITS,
+    WORD_BITS,
+    draw,
+    draw_block,
+    uniform_below,
+)
 
 Option = TypeVar("Option")
 
@@ -35,7 +50,7 @@ class RandomStream:
         self._tick = -_BLOCK_GAP_TICKS - 1  # of the last draw
         self._first = 0  # the first word of that tick
         self._count = 0  # of further words drawn at that tick
-        self._block: tuple[int, ...] = ()
+        self._block: Sequence[int] = ()
         self._block_tick = -BLOCK_WORDS  # the tick of the block's first word
 
     def word(self) -> int:
@@ -136,3 +151,45 @@ class Process:
     def receive(self, message: Message) -> Effects:
         """Return what to do about `message`, which was at the front of the inbox."""
         return None
+
+
+INTERNAL = -2
+EVERY_PEER = -1
+
+_new = tuple.__new__  # creates a Send faster than its constructor
+
+
+def roll(word: int, one_below: int, all_below: int, peers: int) -> int:
+    """Return INTERNAL, EVERY_PEER, or the index of one peer in 0 .. peers - 1.
+
+    Args: a 64-bit random word, the two bounds of `Scenario.die`, and the number
+    of peers.
+    """
+    bits = word >> (WORD_BITS - DIE_BITS)
+    if bits < one_below:
+        return bits * peers // one_below
+    if bits < all_below:
+        return EVERY_PEER
+    return INTERNAL
+
+
+class Die(Process):
+    """Roll a die at every tick without a message; do nothing about a message."""
+
+    def __init__(self, machine: ProcessContext, die: tuple[int, int]) -> None:
+        super().__init__(machine)
+        self._one_below, self._all_below = die
+        self._internal_from = (
+            self._all_below << WORD_BITS - DIE_BITS
+        )  # every word from here on is INTERNAL
+        self._peers = machine.peers
+        self._random = machine.random
+
+    def idle(self) -> Send | None:
+        """Roll the die: send to one peer, to every peer, or to nobody."""
+        word = self._random.word()
+        if word >= self._internal_from:
+            return None
+        peers = self._peers
+        choice = roll(word, self._one_below, self._all_below, len(peers))
+        return _new(Send, (peers if choice == EVERY_PEER else peers[choice], None))

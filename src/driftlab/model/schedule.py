@@ -1,11 +1,15 @@
-"""When each tick is due, in whole nanoseconds.
+"""Time: when each tick is due, and what a machine's own physical clock shows then.
 
-Invariant: tick k of a machine with rate r is due at start + phase + k/r, rounded
-down to a nanosecond. The instant is computed from k, never by adding periods,
-so no error accumulates. Rates and speeds are exact fractions.
+Whole nanoseconds. Invariant: tick k of a machine with rate r is due at start + phase
++ k/r, rounded down to a nanosecond. The instant is computed from k, never by adding
+periods, so no error accumulates. Rates and speeds are exact fractions.
+
+A physical clock may be wrong: it shows the true time plus a fixed offset plus a skew,
+a fraction, in parts per billion, of the time since the start of the run. Journals,
+processes and hybrid clocks see this clock. Ticks do not: they are due in true time.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from driftlab.model.random_streams import mul_high
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 NS_PER_SECOND = 1_000_000_000
 
 
-class Schedule(NamedTuple):
+class Schedule:
     """The due times of one machine's ticks, counted from the common start of the run.
 
     rate_num, rate_den: the rate as a fraction, in ticks per second of scenario
@@ -25,11 +29,16 @@ class Schedule(NamedTuple):
         passes, as a fraction.
     """
 
-    rate_num: int
-    rate_den: int
-    phase_ns: int
-    speed_num: int = 1
-    speed_den: int = 1
+    __slots__ = ("phase_ns", "rate_den", "rate_num", "speed_den", "speed_num")
+
+    def __init__(
+        self, rate_num: int, rate_den: int, phase_ns: int, speed_num: int = 1, speed_den: int = 1
+    ) -> None:
+        self.rate_num = rate_num
+        self.rate_den = rate_den
+        self.phase_ns = phase_ns
+        self.speed_num = speed_num
+        self.speed_den = speed_den
 
     @property
     def speed(self) -> float:
@@ -75,3 +84,29 @@ def as_fraction(number: float) -> "int | Fraction":
     from fractions import Fraction  # slow to import, and not needed for whole numbers
 
     return Fraction(str(number))
+
+
+PARTS_PER_BILLION: Final = 1_000_000_000
+
+
+class PhysicalClock:
+    """A physical clock's error: `offset_ns` at the start, `skew_ppb` nanoseconds per second."""
+
+    __slots__ = ("offset_ns", "skew_ppb")
+
+    def __init__(self, offset_ns: int = 0, skew_ppb: int = 0) -> None:
+        self.offset_ns = offset_ns
+        self.skew_ppb = skew_ppb
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the clock always shows the true time."""
+        return not self.offset_ns and not self.skew_ppb
+
+    def reading_ns(self, time_ns: int, since_start_ns: int) -> int:
+        """Return what the clock shows, in nanoseconds, rounded down.
+
+        Args: the true time, and the time since the start of the run, both in
+        nanoseconds.
+        """
+        return time_ns + self.offset_ns + since_start_ns * self.skew_ppb // PARTS_PER_BILLION

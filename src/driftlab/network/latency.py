@@ -13,7 +13,7 @@ ends at a probability of 2**-25, about 5.4 standard deviations from the mean.
 """
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from driftlab.model.random_streams import WORD_BITS, mul_high, uniform_below
 
@@ -33,7 +33,7 @@ _DIGITS: Final = 40
 _LN2: Final = 2_977_044_472  # ln 2 in units of 2**-32
 
 
-class Latency(NamedTuple):
+class Latency:
     """A latency: its kind and two parameters, whose meaning depends on the kind.
 
     none: no latency.
@@ -44,9 +44,12 @@ class Latency(NamedTuple):
         deviation of the logarithm (sigma) in millionths.
     """
 
-    kind: str = "none"
-    first: int = 0
-    second: int = 0
+    __slots__ = ("first", "kind", "second")
+
+    def __init__(self, kind: str = "none", first: int = 0, second: int = 0) -> None:
+        self.kind = kind
+        self.first = first
+        self.second = second
 
     @property
     def is_drawn(self) -> bool:

@@ -21,8 +21,7 @@ from typing import Final, NamedTuple
 from driftlab.clocks.catalogue import timestamp_decoder
 from driftlab.clocks.clock import TimestampError
 from driftlab.errors import counted
-from driftlab.model.event import Message
-from driftlab.model.payload import PayloadError, canonical_payload
+from driftlab.model.event import Message, PayloadError, canonical_payload
 from driftlab.network import wire
 from driftlab.real.event_loop import READ, EventLoop, make_poller
 from driftlab.real.incidents import Incidents

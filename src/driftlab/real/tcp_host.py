@@ -15,23 +15,15 @@ import os
 import socket
 from collections.abc import Callable
 from time import monotonic_ns, time_ns
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from driftlab.clocks.physical_clock import PhysicalClock
-from driftlab.journal.format import (
-    COMPLETE,
-    Entry,
-    Instant,
-    column_names,
-    has_more_columns,
-    header_fields,
-)
+from driftlab.journal.format import COMPLETE, column_names, has_more_columns, header_fields
 from driftlab.journal.utc import utc_text
 from driftlab.journal.writer import JournalFile
 from driftlab.machine.effects import Outgoing
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import load_process
-from driftlab.model.schedule import Schedule
+from driftlab.model.schedule import PhysicalClock
 from driftlab.network import wire
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop, request_exact_timers
@@ -59,25 +51,13 @@ class WorkerConfig(NamedTuple):
 
     def to_line(self) -> str:
         """Return the configuration as one line of JSON, with its newline."""
-        return json.dumps(self) + "\n"
+        return json.dumps([self.plan.to_dict(), *self[1:]]) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> "WorkerConfig":
         """Return the configuration that `to_line` wrote."""
         plan, addresses, *rest = json.loads(line)
-        return cls(_plan_from_json(plan), tuple(Address(*each) for each in addresses), *rest)
-
-
-def _plan_from_json(values: list[Any]) -> MachinePlan:
-    plan = MachinePlan(*values)
-    return plan._replace(
-        peers=tuple(plan.peers),
-        names=tuple(plan.names),
-        peer_positions=tuple(plan.peer_positions),
-        schedule=Schedule(*plan.schedule),
-        die=(plan.die[0], plan.die[1]),
-        physical=PhysicalClock(*plan.physical),
-    )
+        return cls(MachinePlan.from_dict(plan), tuple(Address(*each) for each in addresses), *rest)
 
 
 class TcpHost:
@@ -99,8 +79,8 @@ class TcpHost:
         plan = config.plan
         self.plan = plan
         self.ticks_taken = 0
-        self._physical = plan.physical._replace(
-            offset_ns=plan.schedule.real_ns(plan.physical.offset_ns)
+        self._physical = PhysicalClock(
+            plan.schedule.real_ns(plan.physical.offset_ns), plan.physical.skew_ppb
         )
         self._loop = loop
         self._machine = Machine(plan, load_process(plan.process))
@@ -165,14 +145,14 @@ class TcpHost:
             if self._loop.stopped:
                 return
             now_ns = physical.reading_ns(time_ns(), began_ns - start_ns)
-            self._tick(tick, Instant(now_ns, due_ns, began_ns - start_ns - due_ns))
+            self._tick(tick, now_ns, due_ns, began_ns - start_ns - due_ns)
             self.ticks_taken = tick + 1
         self.mute_incidents()
 
-    def _tick(self, tick: int, instant: Instant) -> None:
+    def _tick(self, tick: int, now_ns: int, due_ns: int, late_ns: int) -> None:
         found = self._inbound.collect()
-        event, outgoing = self._machine.tick(tick, found, instant.time_ns)
-        self._journal.append(Entry(event, instant, found))
+        event, outgoing = self._machine.tick(tick, found, now_ns)
+        self._journal.append(event, now_ns, due_ns, late_ns, found)
         for message in outgoing:
             self._send(message)
 

@@ -4,18 +4,18 @@ A host needs the plan of a machine and nothing else of the scenario. So a worker
 gets its own plan only.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.random_streams import Purpose, draw, stream
-from driftlab.model.schedule import Schedule, phase_ns
+from driftlab.model.schedule import PhysicalClock, Schedule, phase_ns
 
 if TYPE_CHECKING:  # a worker has a plan, and need not load the rest of a scenario
     from driftlab.scenario.scenario import Scenario
 from driftlab.model.schedule import as_fraction
 
 
-class MachinePlan(NamedTuple):
+class MachinePlan:
     """The plan of one machine in one run.
 
     name, position: its name, and its index in name order, from 0.
@@ -32,27 +32,67 @@ class MachinePlan(NamedTuple):
     physical: the error of its physical clock.
     """
 
-    name: str
-    position: int
-    peers: tuple[str, ...]
-    rate: float
-    schedule: Schedule
-    ticks: int
-    end_ns: int
-    die: tuple[int, int]
-    die_stream: int
-    seed: int
-    run: int
-    names: tuple[str, ...]
-    peer_positions: tuple[int, ...]
-    clock: str = "lamport"
-    process: str = "die"
-    physical: PhysicalClock = PhysicalClock()
+    __slots__ = (
+        "clock", "die", "die_stream", "end_ns", "name", "names", "peer_positions", "peers",
+        "physical", "position", "process", "rate", "run", "schedule", "seed", "ticks",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        position: int,
+        peers: tuple[str, ...],
+        rate: float,
+        schedule: Schedule,
+        ticks: int,
+        end_ns: int,
+        die: tuple[int, int],
+        die_stream: int,
+        seed: int,
+        run: int,
+        names: tuple[str, ...],
+        peer_positions: tuple[int, ...],
+        clock: str,
+        process: str,
+        physical: PhysicalClock,
+    ) -> None:
+        self.name = name
+        self.position = position
+        self.peers = peers
+        self.rate = rate
+        self.schedule = schedule
+        self.ticks = ticks
+        self.end_ns = end_ns
+        self.die = die
+        self.die_stream = die_stream
+        self.seed = seed
+        self.run = run
+        self.names = names
+        self.peer_positions = peer_positions
+        self.clock = clock
+        self.process = process
+        self.physical = physical
 
     @property
     def size(self) -> int:
         """The number of machines."""
         return len(self.names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as values of JSON, from which `from_dict` returns an equal plan."""
+        plain = {key: getattr(self, key) for key in self.__slots__}
+        for key in ("schedule", "physical"):
+            part = plain[key]
+            plain[key] = {name: getattr(part, name) for name in part.__slots__}
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "MachinePlan":
+        """Return the plan that `to_dict` returned, also if JSON made lists of its tuples."""
+        tuples = {key: tuple(plain[key]) for key in ("peers", "names", "peer_positions", "die")}
+        schedule, physical = Schedule(**plain["schedule"]), PhysicalClock(**plain["physical"])
+        return cls(**{**plain, **tuples, "schedule": schedule, "physical": physical})
 
 
 def plan_run(scenario: "Scenario", run: int) -> tuple[MachinePlan, ...]:

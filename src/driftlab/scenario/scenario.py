@@ -10,9 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from driftlab.clocks.catalogue import require_fits
-from driftlab.clocks.physical_clock import PhysicalClock
 from driftlab.model.random_streams import DIE_BITS, Purpose, draw, stream, uniform_below
-from driftlab.model.schedule import as_fraction
+from driftlab.model.schedule import PhysicalClock, as_fraction
 from driftlab.network.latency import Latency
 from driftlab.scenario.topology import UNCONDITIONAL, neighbours
 from driftlab.scenario.validate import (
@@ -26,6 +25,8 @@ from driftlab.scenario.validate import (
 
 _DEFAULT_RATES = RateRange(1, 6)
 _NO_LATENCIES: Mapping[str, str] = MappingProxyType({})
+# TOML forbids these characters in a text; a control character is written by its code.
+_TOML_ESCAPES = {code: f"\\u{code:04X}" for code in (*range(32), 127)} | {34: '\\"', 92: "\\\\"}
 
 
 class Scenario:
@@ -294,7 +295,7 @@ class Scenario:
         """Return the machines' rates in run number `run`, drawn if the scenario has a range."""
         if not isinstance(self.rates, RateRange):
             return self.rates
-        low, high = self.rates
+        low, high = self.rates.low, self.rates.high
         return tuple(
             low + uniform_below(draw(stream(self.seed, run, i, Purpose.RATE), 0), high - low + 1)
             for i in range(self.size)
@@ -330,9 +331,13 @@ class Scenario:
 
     def to_toml(self) -> str:
         """Return the scenario as TOML, from which `from_toml` returns an equal scenario."""
-        import tomli_w  # imported here: most simulations write no TOML
-
-        return tomli_w.dumps(self.to_dict())
+        keys = self.to_dict()
+        latencies = keys.pop("latencies", {})
+        lines = [f"{key} = {_toml_value(value)}" for key, value in keys.items()]
+        if latencies:
+            channels = (f"{_toml_value(key)} = {_toml_value(at)}" for key, at in latencies.items())
+            lines += ["", "[latencies]", *channels]
+        return "\n".join(lines) + "\n"
 
     @classmethod
     def from_toml(cls, text: str) -> "Scenario":
@@ -351,6 +356,13 @@ def keys_from_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise ScenarioError(f"not valid TOML: {error}") from error
+
+
+def _toml_value(value: str | float | list[Any]) -> str:
+    """Return a text, a finite number, or a list of these as TOML on one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    return f'"{value.translate(_TOML_ESCAPES)}"' if isinstance(value, str) else repr(value)
 
 
 def _to_plain(value: Any) -> Any:

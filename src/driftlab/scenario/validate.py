@@ -8,7 +8,7 @@ key, the value and what is allowed.
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.errors import DriftlabError
@@ -42,11 +42,23 @@ class ScenarioError(DriftlabError):
     """A scenario is invalid; the message names the key and what is allowed."""
 
 
-class RateRange(NamedTuple):
+class RateRange:
     """Rates drawn for every run: whole numbers, uniform in low .. high, both included."""
 
-    low: int
-    high: int
+    __slots__ = ("high", "low")
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low = low
+        self.high = high
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RateRange) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __repr__(self) -> str:
+        return f"RateRange({self.low}, {self.high})"
 
     def __str__(self) -> str:
         return f"{self.low}..{self.high}"
@@ -107,7 +119,7 @@ def _one_of(*allowed: str) -> Callable[[str, Any], str]:
 
 def _rates(key: str, value: Any) -> tuple[float, ...] | RateRange:
     if isinstance(value, RateRange):
-        return _rate_range(key, *value)
+        return _rate_range(key, value.low, value.high)
     if isinstance(value, str):
         if ".." in value and (match := re.fullmatch(_RANGE, value)):
             return _rate_range(key, int(match[1]), int(match[2]))

@@ -6,31 +6,40 @@ sent at an instant is found by ticks strictly later, never by another tick of
 that instant. So a scenario gives the same history, bit for bit, whatever the
 order of work.
 
+Nothing that happens in a run changes when a tick is due. So no heap of events is
+needed: the ticks of a batch, all those of an interval of time, are sorted at once.
+If the schedules have a hyperperiod (the least whole number of nanoseconds in
+which each has a whole number of ticks) that is short enough, their order
+repeats: a machine with m ticks in it has tick k + m due exactly one hyperperiod
+after tick k. Then a batch of whole hyperperiods is sorted once and used again
+and again. The ticks after the last whole batch, and those of schedules without
+a short hyperperiod, are sorted batch by batch.
+
 A channel is first in, first out, like a TCP connection. A machine whose process
 fails takes no further tick, as in a real run, and the others go on.
 
 A kept history adds many live objects, and the garbage collector would scan all
-of them again and again. So the engine freezes them after every batch of ticks.
+of them again and again. So the engine freezes them between two batches of ticks.
 Limit: a reference cycle that survives a batch is freed only after the run.
 """
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from heapq import heappop, heappush
+from math import gcd, lcm
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
 
-from driftlab.clocks.physical_clock import PhysicalClock
+from driftlab.freezing import freezing
 from driftlab.machine.effects import Outgoing, Step
 from driftlab.machine.machine import Machine, ProcessError
 from driftlab.model.event import Event, Message
 from driftlab.model.random_streams import Purpose, draw, stream
+from driftlab.model.schedule import NS_PER_SECOND, PhysicalClock, Schedule
 from driftlab.network.latency import Latency
 from driftlab.scenario.plan import MachinePlan
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
-from driftlab.simulator.tick_order import TickBatch, tick_batches
 
+BATCH_TICKS: Final = 4096  # about, in one batch; more if there are many machines:
+BATCH_TICKS_EACH: Final = 4  # at least, for each machine, on average
 PROGRESS_TICKS: Final = 50_000  # at least, between two calls of `on_progress`
 
 _new = tuple.__new__  # creates a Message several times faster than its constructor
@@ -39,8 +48,11 @@ _sender = itemgetter(1)
 # Called with a machine's position, its event, when it was due in ns, and the messages found.
 Sink = Callable[[int, Event, int, Sequence[Message]], None]
 
+# Ticks in order: their due times in ns, and the positions of their machines.
+TickBatch = tuple[Sequence[int], Sequence[int]]
 
-class NetworkConfig(NamedTuple):
+
+class NetworkConfig:
     """How messages travel in a simulated run.
 
     order: the scenario's `order`, "peers" or "arrival".
@@ -48,17 +60,25 @@ class NetworkConfig(NamedTuple):
     channel_latencies: the latencies of single channels, by positions (from, to).
     """
 
-    order: str = "peers"
-    latency: Latency = Latency()
-    channel_latencies: dict[tuple[int, int], Latency] = {}  # noqa: RUF012 - never changed
+    __slots__ = ("channel_latencies", "latency", "order")
+
+    def __init__(
+        self,
+        order: str = "peers",
+        latency: Latency | None = None,
+        channel_latencies: Mapping[tuple[int, int], Latency] | None = None,
+    ) -> None:
+        self.order = order
+        self.latency = latency or Latency()
+        self.channel_latencies = channel_latencies or {}
 
     @property
     def has_latency(self) -> bool:
         """Whether any channel has a latency."""
-        return self.latency != Latency() or bool(self.channel_latencies)
+        return self.latency.kind != "none" or bool(self.channel_latencies)
 
 
-class RunEnd(NamedTuple):
+class RunEnd:
     """How a simulated run ended.
 
     failures: why each failed machine's process failed, by position.
@@ -66,8 +86,11 @@ class RunEnd(NamedTuple):
         None if it took all its ticks.
     """
 
-    failures: dict[int, str]
-    stopped_ns: int | None
+    __slots__ = ("failures", "stopped_ns")
+
+    def __init__(self, failures: Mapping[int, str], stopped_ns: int | None) -> None:
+        self.failures = failures
+        self.stopped_ns = stopped_ns
 
 
 class Mailbox:
@@ -78,9 +101,12 @@ class Mailbox:
     returns the messages of the first sender in name order, then those of the next.
     """
 
-    __slots__ = ("_by_arrival", "_last_arrival", "_post_count", "messages")
+    __slots__ = ("_by_arrival", "_last_arrival", "_pop", "_post_count", "_push", "messages")
 
     def __init__(self, *, by_arrival: bool) -> None:
+        from heapq import heappop, heappush  # needed with latencies only
+
+        self._push, self._pop = heappush, heappop
         # A heap of (arrival in ns, position of the sender, number of the post, message).
         self.messages: list[tuple[int, int, int, Message]] = []
         self._by_arrival = by_arrival
@@ -94,13 +120,13 @@ class Mailbox:
             arrival_ns = last_arrival
         self._last_arrival[sender] = arrival_ns
         self._post_count += 1
-        heappush(self.messages, (arrival_ns, sender, self._post_count, message))
+        self._push(self.messages, (arrival_ns, sender, self._post_count, message))
 
     def collect(self, before_ns: int) -> list[Message]:
         """Remove and return what arrives strictly before an instant, in queue order."""
         messages, arrived = self.messages, []
         while messages and messages[0][0] < before_ns:
-            arrived.append(heappop(messages))
+            arrived.append(self._pop(messages))
         if not self._by_arrival:
             arrived.sort(key=_sender)  # stable: each sender's stay in the order of arrival
         return [message for _, _, _, message in arrived]
@@ -146,6 +172,62 @@ class InstantMailbox:
 AnyMailbox = Mailbox | InstantMailbox
 
 
+def tick_batches(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, TickBatch]]:
+    """Yield the ticks of a run in batches, in order; with each a time to add to its due times.
+
+    `plans` are those of all machines, in the order of their positions. The time
+    is in nanoseconds.
+    """
+    schedules = [plan.schedule for plan in plans]
+    length_ns, counts = _choose_batch_length(schedules)
+    batches = 0
+    if counts:
+        batches = min(plan.ticks // count for plan, count in zip(plans, counts, strict=True))
+    if batches:
+        batch = _sorted_ticks(schedules, [0] * len(plans), counts)
+        for number in range(batches):
+            yield number * length_ns, batch
+    next_ticks = [batches * count for count in counts] or [0] * len(plans)
+    last_ticks = [plan.ticks for plan in plans]
+    while next_ticks != last_ticks:
+        batches += 1
+        ends = [min(plan.ticks, plan.schedule.ticks_before(batches * length_ns)) for plan in plans]
+        yield 0, _sorted_ticks(schedules, next_ticks, ends)
+        next_ticks = ends
+
+
+def _choose_batch_length(schedules: Sequence[Schedule]) -> tuple[int, list[int]]:
+    """Return the length of a batch in ns, and the number of each machine's ticks in it.
+
+    The list of numbers is empty if the hyperperiod is longer than a batch.
+    """
+    ticks_per_ns = sum(each.rate_num / each.rate_den for each in schedules) / NS_PER_SECOND
+    length_ns = max(1, int(max(BATCH_TICKS, BATCH_TICKS_EACH * len(schedules)) / ticks_per_ns))
+    hyperperiod = hyperperiod_ns(schedules)
+    if hyperperiod > length_ns:
+        return length_ns, []
+    length_ns -= length_ns % hyperperiod
+    periods = ((NS_PER_SECOND * each.rate_den, each.rate_num) for each in schedules)
+    return length_ns, [length_ns * rate // period for period, rate in periods]
+
+
+def hyperperiod_ns(schedules: Sequence[Schedule]) -> int:
+    """Return the least number of ns in which each schedule has a whole number of ticks."""
+    periods = ((NS_PER_SECOND * each.rate_den, each.rate_num) for each in schedules)
+    return lcm(*(period // gcd(period, rate) for period, rate in periods))
+
+
+def _sorted_ticks(
+    schedules: Sequence[Schedule], begins: Sequence[int], ends: Sequence[int]
+) -> TickBatch:
+    """Return, for each machine, the ticks from one number to before another, sorted together."""
+    ticks: list[tuple[int, int]] = []
+    for position, schedule in enumerate(schedules):
+        ticks += [(due, position) for due in schedule.dues(begins[position], ends[position])]
+    ticks.sort(key=itemgetter(0))  # stable: ticks due together stay in the order of positions
+    return [due for due, _ in ticks], [position for _, position in ticks]
+
+
 def simulate_run(
     plans: Sequence[MachinePlan],
     machines: Sequence[Machine],
@@ -165,16 +247,17 @@ def simulate_run(
     """
     run = _Run(plans, machines, network, sink)
     ticks_over, next_report = 0, PROGRESS_TICKS
-    with gc_frozen() as freeze:
+    with freezing() as freeze:
         for begin_ns, batch in tick_batches(plans):
+            if ticks_over:  # most runs have one batch, and leave the garbage collector alone
+                freeze()
             stopped_ns = run.run_ticks(begin_ns, batch)
             if stopped_ns is not None or len(run.failures) == len(plans):
                 return RunEnd(run.failures, stopped_ns)
-            ticks_over += len(batch.dues)
+            ticks_over += len(batch[0])
             if on_progress is not None and ticks_over >= next_report:
                 on_progress(ticks_over)
                 next_report = ticks_over + PROGRESS_TICKS
-            freeze()
     return RunEnd(run.failures, None)
 
 
@@ -192,7 +275,7 @@ class _Run:
         self.failures: dict[int, str] = {}
         self._machines = machines
         self._tickers = [
-            _SkewedMachine(machine, plan.physical) if any(plan.physical) else machine
+            machine if plan.physical.is_exact else _SkewedMachine(machine, plan.physical)
             for plan, machine in zip(plans, machines, strict=True)
         ]
         positions = {plan.name: plan.position for plan in plans}
@@ -300,23 +383,3 @@ class _Network:
         if not is_drawn:
             return latency.first
         return latency.sample_ns(draw(draw(self._latency_streams[sender], tick), target))
-
-
-@contextmanager
-def gc_frozen() -> Iterator[Callable[[], None]]:
-    """Yield a function that exempts all present objects from garbage collection until the end.
-
-    If the caller has frozen objects already, it does nothing.
-    """
-    if gc.get_freeze_count():
-        yield lambda: None
-        return
-    try:
-        yield _freeze
-    finally:
-        gc.unfreeze()
-
-
-def _freeze() -> None:
-    gc.collect(0)  # so that the garbage of the last ticks is not kept
-    gc.freeze()

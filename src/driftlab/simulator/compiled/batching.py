@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
-from driftlab.machine.die_process import roll
+from driftlab.machine.process import roll
 from driftlab.model.digest import ALL_PEERS, RECEIVE, SEND
 from driftlab.model.random_streams import DIE_BITS, WORD_BITS, Purpose
 from driftlab.simulator.compiled.calendar_queue import fill

@@ -26,7 +26,7 @@ _FIXED_MAX: Final = 2**63
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _SOURCES: Final = (
     "clocks/lamport.py",
-    "machine/die_process.py",
+    "machine/process.py",
     "model/digest.py",
     "model/random_streams.py",
     "model/schedule.py",

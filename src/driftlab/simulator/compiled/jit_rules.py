@@ -23,7 +23,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from driftlab.clocks import lamport
-from driftlab.machine import die_process
+from driftlab.machine import process
 from driftlab.model import digest, random_streams, schedule
 from driftlab.network import latency
 
@@ -108,4 +108,4 @@ exponential_ns = rule(
 )
 lognormal_ns = rule(latency.lognormal_ns, fixed_mul=fixed_mul, interpolate=interpolate)
 
-roll = rule(die_process.roll)  # INTERNAL and EVERY_PEER as words: the caller makes them signed
+roll = rule(process.roll)  # INTERNAL and EVERY_PEER as words: the caller makes them signed

@@ -216,7 +216,8 @@ def allocate(scenario: Scenario, number: int, *, repeats: bool = True) -> Arena:
     cursors = np.zeros(size, CURSOR)
     machines = np.zeros(size, MACHINE)
     links = _link(scenario, number, machines)
-    low, top = rate_range(scenario) or (0, -1)
+    drawn = rate_range(scenario)
+    low, top = (drawn.low, drawn.high) if drawn else (0, -1)
     if rates := fixed_rates(scenario):
         _set_rates(rates, cursors)
     return Arena(

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.machine.die_process import EVERY_PEER, INTERNAL
+from driftlab.machine.process import EVERY_PEER, INTERNAL
 from driftlab.model import digest
 from driftlab.model.random_streams import Purpose
 from driftlab.model.schedule import NS_PER_SECOND
