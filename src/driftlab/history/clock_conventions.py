@@ -1,0 +1,150 @@
+"""When a log writes its Lamport clocks: after their increment, as we do, or before.
+
+Before the increment, every line shows one less than the clock of its event; before
+the event, every line shows the clock of the event before. In both the messages show
+it: they carry one more than the line of their send. A machine that stamps its
+messages with the clock from before the increment does the opposite (they carry one
+less), or, if it also writes its lines then, the same as the line: neither is taken
+for a convention. Nor is `max(C + 1, stamp)` at a receive, whose messages carry the
+clocks of their sends. So at least one message must carry what no send of its sender
+has, and one more than a send has; then how clocks move at receives must agree.
+
+Limit: without messages that say what they carried nothing shows the difference,
+and there is none to judge.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from driftlab.arrays import BoolArray, IntArray
+from driftlab.errors import counted
+from driftlab.history.matching.send_index import SendIndex
+from driftlab.history.queue_conventions import EXCEPTIONS_SHARE
+from driftlab.history.trace import Trace, processes_of
+from driftlab.lazy import np
+from driftlab.model.columns import MISSING
+
+CLOCK_BEFORE_INCREMENT: Final = "clock-before-increment"
+CLOCK_BEFORE_EVENT: Final = "clock-before-event"
+_CLOCK_MAX: Final = 2**63 - 1
+_WORDS: Final = {
+    CLOCK_BEFORE_INCREMENT: "clocks are written before their increment",
+    CLOCK_BEFORE_EVENT: "clocks are written before their event",
+}
+
+
+class _Steps(NamedTuple):
+    """How many receives show how clocks are written: by the step to them, or from them.
+
+    after, before_increment: that show it by their own clock. before_event: by the next,
+    and not_before_event: that show by it that they are not written so.
+    """
+
+    after: int
+    before_increment: int
+    before_event: int
+    not_before_event: int
+
+    def allow_increment(self) -> bool:
+        """Whether the steps agree that lines stand before the increment."""
+        return self.before_increment >= EXCEPTIONS_SHARE * self.after
+
+    def allow_event(self) -> bool:
+        """Whether the steps show that lines stand before the event."""
+        show = self.before_event > self.before_increment
+        return show and self.before_event >= EXCEPTIONS_SHARE * self.not_before_event
+
+
+def recognize_clocks(trace: Trace) -> Trace:
+    """Return the trace with clocks as they are after their increment, if the log shows how."""
+    of = trace.columns
+    if of.clock is None or of.sender is None or of.stamp is None:
+        return trace
+    receives: IntArray = np.flatnonzero((of.sender >= 0) & (of.stamp != MISSING))
+    if not len(receives):
+        return trace
+    steps = _steps(trace, of.clock, of.stamp, receives)
+    if not (steps.allow_increment() or steps.allow_event()):
+        return trace
+    messages = _messages_one_more(trace, of.sender, of.stamp, receives, steps)
+    if not messages:
+        return trace
+    reason = f"as {messages} of {counted(len(receives), 'message')} " + (
+        "show" if len(receives) > 1 else "shows"
+    )
+    name = CLOCK_BEFORE_EVENT if steps.allow_event() else CLOCK_BEFORE_INCREMENT
+    return _translated(trace, of.clock, name, reason)
+
+
+def assume_clocks(trace: Trace, names: Sequence[str]) -> Trace:
+    """Return the trace with clocks as they are after their increment, by a named convention."""
+    if trace.columns.clock is None:
+        return trace
+    return _translated(trace, trace.columns.clock, names[0], f"--assume {names[0]}")
+
+
+def _translated(trace: Trace, clock: IntArray, name: str, reason: str) -> Trace:
+    if name == CLOCK_BEFORE_EVENT:
+        after, shown = _clocks_of_next(trace, clock), "that of the next line is taken"
+    else:
+        after, shown = _one_more(clock), "1 is added"
+    line = f"{_WORDS[name]} ({reason}); {shown}"
+    return trace.replace(
+        columns=trace.columns._replace(clock=after), assumed=[*trace.assumed, line]
+    )
+
+
+def _one_more(clock: IntArray) -> IntArray:
+    more: IntArray = np.where((clock == MISSING) | (clock == _CLOCK_MAX), clock, clock + 1)
+    return more
+
+
+def _next(trace: Trace, clock: IntArray) -> IntArray:
+    """Return the clock of the event after each one, MISSING where it is not known."""
+    after = np.full_like(clock, MISSING)
+    after[:-1] = clock[1:]
+    lasts = np.concatenate([trace.starts[1:], trace.gaps]) - 1
+    after[lasts[lasts >= 0]] = MISSING
+    return after
+
+
+def _clocks_of_next(trace: Trace, clock: IntArray) -> IntArray:
+    """Return the clock that the next line shows; without one a receive has none."""
+    after, of = _next(trace, clock), trace.columns
+    last = (after == MISSING) & (clock != MISSING)
+    if of.sender is not None:
+        last &= of.sender < 0
+    return np.where(last, _one_more(clock), after)
+
+
+def _steps(trace: Trace, clock: IntArray, stamp: IntArray, receives: IntArray) -> _Steps:
+    """Count the receives whose clock, or the next one, shows when clocks are written."""
+    before = np.concatenate([clock[:1], clock[:-1]])
+    before[trace.starts[:-1][trace.starts[:-1] < len(clock)]] = MISSING
+    before[trace.gaps] = MISSING
+    now, carried, earlier = clock[receives], stamp[receives], before[receives]
+    later = _next(trace, clock)[receives]
+    known: BoolArray = (now != MISSING) & (earlier != MISSING) & (carried > earlier)
+    is_after = known & (now == carried + 1)
+    goes_on = (now != MISSING) & (later != MISSING)
+    return _Steps(
+        int(is_after.sum()),
+        int((known & (now == carried)).sum()),
+        int((goes_on & (carried > now) & (later == carried + 1)).sum()),
+        int((is_after & goes_on & (later != now + 1)).sum()),
+    )
+
+
+def _messages_one_more(
+    trace: Trace, sender: IntArray, stamp: IntArray, receives: IntArray, steps: _Steps
+) -> int:
+    """Return how many messages carry one more than their send shows; 0 if they do not show it."""
+    sends, to = SendIndex(trace), processes_of(trace, receives).astype(np.int32)
+    by, carried = sender[receives], stamp[receives]
+    same, one_more, one_less = (sends.find(by, carried + shift, to) >= 0 for shift in (0, -1, 1))
+    proofs, against = int((one_more & ~same).sum()), int((same & ~one_more).sum())
+    fitting, opposite = int(one_more.sum()), int(one_less.sum())
+    is_shown = steps.before_increment > 0 or steps.before_event > 0
+    if not proofs or proofs < EXCEPTIONS_SHARE * against:
+        return 0
+    return fitting if fitting > opposite or (fitting == opposite and is_shown) else 0
