@@ -7,7 +7,8 @@ messages with the clock from before the increment does the opposite (they carry 
 less), or, if it also writes its lines then, the same as the line: neither is taken
 for a convention. Nor is `max(C + 1, stamp)` at a receive, whose messages carry the
 clocks of their sends. So at least one message must carry what no send of its sender
-has, and one more than a send has; then how clocks move at receives must agree.
+has, and one more than a send has, or an event must have the clock 0, from before the
+first increment; then all messages, and how clocks move at receives, must agree.
 
 Limit: without messages that say what they carried nothing shows the difference,
 and there is none to judge.
@@ -34,25 +35,31 @@ _WORDS: Final = {
 
 
 class _Steps(NamedTuple):
-    """How many receives show how clocks are written: by the step to them, or from them.
+    """How many receives show by the clocks around them how clocks are written.
 
-    after, before_increment: that show it by their own clock. before_event: by the next,
-    and not_before_event: that show by it that they are not written so.
+    increment, event: that fit lines before the increment, or before the event, and not
+    lines after the increment; not_increment, not_event: the other way round.
+    increment_misfits, event_misfits: that do not fit those conventions.
     """
 
-    after: int
-    before_increment: int
-    before_event: int
-    not_before_event: int
+    increment: int
+    not_increment: int
+    event: int
+    not_event: int
+    increment_misfits: int
+    event_misfits: int
 
-    def allow_increment(self) -> bool:
-        """Whether the steps agree that lines stand before the increment."""
-        return self.before_increment >= EXCEPTIONS_SHARE * self.after
+    def convention(self) -> str | None:
+        """Return the convention that the steps agree with, None if they agree with ours alone.
 
-    def allow_event(self) -> bool:
-        """Whether the steps show that lines stand before the event."""
-        show = self.before_event > self.before_increment
-        return show and self.before_event >= EXCEPTIONS_SHARE * self.not_before_event
+        Where they agree with both, these read the same clocks but for the last lines.
+        """
+        may_be_event = self.event > EXCEPTIONS_SHARE * self.not_event
+        if self.increment >= EXCEPTIONS_SHARE * self.not_increment and not (
+            may_be_event and self.event_misfits < self.increment_misfits
+        ):
+            return CLOCK_BEFORE_INCREMENT
+        return CLOCK_BEFORE_EVENT if may_be_event else None
 
 
 def recognize_clocks(trace: Trace) -> Trace:
@@ -64,15 +71,19 @@ def recognize_clocks(trace: Trace) -> Trace:
     if not len(receives):
         return trace
     steps = _steps(trace, of.clock, of.stamp, receives)
-    if not (steps.allow_increment() or steps.allow_event()):
+    name = steps.convention()
+    if name is None:
         return trace
-    messages = _messages_one_more(trace, of.sender, of.stamp, receives, steps)
+    is_shown = steps.increment + steps.event > 0
+    has_0 = bool((of.clock == 0).any())
+    messages = _messages_one_more(
+        trace, of.sender, of.stamp, receives, is_shown=is_shown, has_0=has_0
+    )
     if not messages:
         return trace
     reason = f"as {messages} of {counted(len(receives), 'message')} " + (
         "show" if len(receives) > 1 else "shows"
     )
-    name = CLOCK_BEFORE_EVENT if steps.allow_event() else CLOCK_BEFORE_INCREMENT
     return _translated(trace, of.clock, name, reason)
 
 
@@ -124,27 +135,41 @@ def _steps(trace: Trace, clock: IntArray, stamp: IntArray, receives: IntArray) -
     before[trace.gaps] = MISSING
     now, carried, earlier = clock[receives], stamp[receives], before[receives]
     later = _next(trace, clock)[receives]
-    known: BoolArray = (now != MISSING) & (earlier != MISSING) & (carried > earlier)
-    is_after = known & (now == carried + 1)
-    goes_on = (now != MISSING) & (later != MISSING)
-    return _Steps(
-        int(is_after.sum()),
-        int((known & (now == carried)).sum()),
-        int((goes_on & (carried > now) & (later == carried + 1)).sum()),
-        int((is_after & goes_on & (later != now + 1)).sum()),
+    known: BoolArray = now != MISSING
+    begins = earlier == MISSING  # and may have had any clock before
+    ends = later == MISSING  # what the receive did to the clock is not written
+    after = np.where(begins, now > carried, now == np.maximum(earlier, carried) + 1) & known
+    increment = np.where(begins, now >= carried, now == np.maximum(earlier + 1, carried)) & known
+    event = known & (ends | (later == np.maximum(now, carried) + 1))
+    masks = (
+        increment & ~after,
+        after & ~increment,
+        event & ~after,
+        after & ~event,
+        known & ~increment,
+        known & ~event,
     )
+    return _Steps(*(int(mask.sum()) for mask in masks))
 
 
 def _messages_one_more(
-    trace: Trace, sender: IntArray, stamp: IntArray, receives: IntArray, steps: _Steps
+    trace: Trace,
+    sender: IntArray,
+    stamp: IntArray,
+    receives: IntArray,
+    *,
+    is_shown: bool,
+    has_0: bool,
 ) -> int:
-    """Return how many messages carry one more than their send shows; 0 if they do not show it."""
+    """Return how many messages carry one more than their send shows; 0 if they do not show it.
+
+    is_shown: whether the steps speak for it too. has_0: whether any event has the clock 0.
+    """
     sends, to = SendIndex(trace), processes_of(trace, receives).astype(np.int32)
     by, carried = sender[receives], stamp[receives]
     same, one_more, one_less = (sends.find(by, carried + shift, to) >= 0 for shift in (0, -1, 1))
     proofs, against = int((one_more & ~same).sum()), int((same & ~one_more).sum())
     fitting, opposite = int(one_more.sum()), int(one_less.sum())
-    is_shown = steps.before_increment > 0 or steps.before_event > 0
-    if not proofs or proofs < EXCEPTIONS_SHARE * against:
+    if not (proofs or has_0) or proofs < EXCEPTIONS_SHARE * against:
         return 0
-    return fitting if fitting > opposite or (fitting == opposite and is_shown) else 0
+    return fitting if fitting > opposite or (fitting == opposite and (is_shown or has_0)) else 0

@@ -27,6 +27,7 @@ from driftlab.model.columns import (
     SEND,
     SET_FIRST,
     UNKNOWN_KIND,
+    Columns,
     Timestamps,
 )
 
@@ -83,8 +84,10 @@ def assume_lines(trace: Trace, names: Sequence[str]) -> Trace:
 
 def _groups(trace: Trace) -> list[_Group]:
     """Return the groups of lines that are one send, in the order of their rows."""
-    target = trace.columns.target
-    if target is None or len(trace) < 2:
+    target, clock = trace.columns.target, trace.columns.clock
+    if target is None or len(trace) < 2 or (clock is None and trace.timestamps is None):
+        return []
+    if clock is not None and not (clock[1:] == clock[:-1]).any():
         return []
     sends = _is_only_send(trace)
     single = sends & (target >= 0)
@@ -101,7 +104,7 @@ def _groups(trace: Trace) -> list[_Group]:
     process = trace.process_column()
     for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
         groups += _split(trace, begin, target[begin:end].tolist(), peers[process[begin]])
-    return groups
+    return _without_astray(trace, groups)
 
 
 def _is_only_send(trace: Trace) -> BoolArray:
@@ -139,8 +142,6 @@ def _follows(trace: Trace, may_join: BoolArray, single: BoolArray) -> BoolArray:
     follows[1:] = may_join[1:] & may_join[:-1] & (single[1:] | single[:-1])
     follows[trace.starts[:-1][trace.starts[:-1] < len(trace)]] = False
     follows[trace.gaps] = False
-    if of.clock is not None:
-        follows[1:] &= of.clock[1:] == of.clock[:-1]
     for column in (of.clock, of.tick, of.due_ns):
         if column is not None:
             follows[1:] &= column[1:] == column[:-1]
@@ -265,7 +266,7 @@ def _joined(trace: Trace, groups: Sequence[_Group], how: str) -> Trace:
     ]
     target, kind = of.target.copy(), of.kind.copy()
     target[begins], kind[begins] = codes, SEND
-    columns = of._replace(target=target, kind=kind)
+    columns = _with_one_name(trace, groups)._replace(target=target, kind=kind)
     if of.queue is not None:
         queue = of.queue.copy()
         for last in range(int((ends - begins).max()), 0, -1):  # the last that is known
@@ -274,8 +275,6 @@ def _joined(trace: Trace, groups: Sequence[_Group], how: str) -> Trace:
             known = of.queue[row] != MISSING
             queue[begin[known]] = of.queue[row][known]
         columns = columns._replace(queue=queue)
-    if of.sent is not None and of.received is not None:
-        columns = columns._replace(**_one_name(trace, groups, of.sent, of.received))
     keep = np.ones(rows, bool)
     for later in range(1, int((ends - begins).max())):
         keep[(begins + later)[begins + later < ends]] = False
@@ -315,37 +314,73 @@ def _first_texts(trace: Trace, groups: Sequence[_Group]) -> dict[str, list[str |
     return found
 
 
-def _one_name(
-    trace: Trace, groups: Sequence[_Group], sent: IntArray, received: IntArray
-) -> dict[str, IntArray]:
-    """Return the columns `sent` and `received` with one name for all messages of a group.
+# The names of messages, where each line of a send has another.
 
-    A message that came to another process than its line says gets a name that nobody
-    sent: the event has other targets too, which must not hide that.
+
+class _Names(NamedTuple):
+    """Names of messages of groups that have several, rising: the group and the target of each.
+
+    target: -1 for the line that is no target's own.
     """
-    names: dict[int, tuple[int, int]] = {}  # by name: the name of the event, the target
+
+    name: IntArray
+    group: IntArray
+    target: IntArray
+
+    def find(self, received: IntArray) -> tuple[IntArray, BoolArray]:
+        """Return the place of each name, and whether it is one of them."""
+        place = np.minimum(np.searchsorted(self.name, received), len(self.name) - 1)
+        return place, self.name[place] == received
+
+
+def _names(trace: Trace, groups: Sequence[_Group]) -> _Names | None:
+    """Return the names of the messages of groups with several names, None if there are none."""
+    sent, target = trace.columns.sent, trace.columns.target
+    if sent is None or trace.columns.received is None or target is None:
+        return None
+    found: dict[int, tuple[int, int]] = {}
+    for number, (begin, end, head, _) in enumerate(groups):
+        named = [row for row in range(begin, end) if sent[row] != MISSING]
+        if len({int(sent[row]) for row in named}) > 1:
+            found |= {
+                int(sent[row]): (number, -1 if row == head else int(target[row])) for row in named
+            }
+    if not found:
+        return None
+    names = np.array(sorted(found), np.int64)
+    group, to = np.array([found[name] for name in names.tolist()], np.int64).T
+    return _Names(names, group, to)
+
+
+def _without_astray(trace: Trace, groups: Sequence[_Group]) -> list[_Group]:
+    """Leave out groups of which a message came to another process than its line says.
+
+    As one event with several targets it would hide that.
+    """
+    names, received = _names(trace, groups), trace.columns.received
+    if names is None or received is None:
+        return list(groups)
+    place, is_named = names.find(received)
+    to = names.target[place]
+    astray = is_named & (to >= 0) & (to != trace.process_column())
+    left_out = set(names.group[place[astray]].tolist())
+    return [group for number, group in enumerate(groups) if number not in left_out]
+
+
+def _with_one_name(trace: Trace, groups: Sequence[_Group]) -> Columns:
+    """Return the columns with one name for all messages of a group, that of its first line."""
+    of, sent = trace.columns, trace.columns.sent
+    if sent is None or of.received is None:
+        return of
     sent = sent.copy()
-    target = trace.columns.target
-    assert target is not None
-    for begin, end, head, _ in groups:
-        given = sent[begin:end]
-        known = np.flatnonzero(given != MISSING)
-        if not len(known):
-            continue
-        name = int(given[known[0]])
-        if (given[known] != name).any():
-            for place in known.tolist():
-                to = -1 if begin + place == head else int(target[begin + place])
-                names[int(given[place])] = (name, to)
-        sent[begin] = name
-    if not names:
-        return {"sent": sent}
-    known_names = np.array(sorted(names), np.int64)
-    new_names, to = np.array([names[name] for name in known_names.tolist()], np.int64).T
-    at = np.minimum(np.searchsorted(known_names, received), len(known_names) - 1)
-    is_named = known_names[at] == received
-    astray = is_named & (to[at] >= 0) & (to[at] != trace.process_column())
-    renamed = np.where(is_named, new_names[at], received)
-    free = min(int(sent[sent != MISSING].min()), int(received[received != MISSING].min()), 0)
-    renamed[astray] = free - 1 - np.arange(int(astray.sum()))
-    return {"sent": sent, "received": renamed}
+    first = np.full(len(groups), MISSING, np.int64)
+    for number, (begin, end, _, _) in enumerate(groups):
+        given = sent[begin:end][sent[begin:end] != MISSING]
+        if len(given):
+            first[number] = sent[begin] = given[0]
+    names = _names(trace, groups)
+    received = of.received
+    if names is not None:
+        place, is_named = names.find(received)
+        received = np.where(is_named, first[names.group[place]], received)
+    return of._replace(sent=sent, received=received)

@@ -45,7 +45,10 @@ def recognize_queue(trace: Trace) -> Trace:
     queue = trace.columns.queue
     if queue is None or trace.arrivals is not None:
         return trace
-    fits = _fits(trace, queue)
+    receive = _is_receive(trace)
+    if not receive.any() or _is_only_after(queue, receive):
+        return trace
+    fits = _fits(trace, queue, receive)
     before, after = int(fits.before.sum()), int(fits.after.sum())
     receives = int(fits.receives.sum())
     if not receives:
@@ -89,13 +92,21 @@ def _is_receive(trace: Trace) -> BoolArray:
     return mask if of.sender is None else mask | (of.sender >= 0)
 
 
-def _fits(trace: Trace, queue: IntArray) -> _Fits:
+def _is_only_after(queue: IntArray, receive: BoolArray) -> bool:
+    """Whether a length can only be counted after the take, by a first and quick look.
+
+    Only an event without a receive after a length above 0 can speak for the other way.
+    """
+    idle = ~receive[1:] & (queue[:-1] > 0)
+    return not idle.any() and bool((receive & (queue == 0)).any())
+
+
+def _fits(trace: Trace, queue: IntArray, receive: BoolArray) -> _Fits:
     """Hold every length, and the one before it, against both ways of counting.
 
     Only lines are compared that say whether they received.
     """
     kind = trace.columns.kind
-    receive = _is_receive(trace)
     none = ~receive & ((kind == INTERNAL) | (kind == SEND))
     counted_here = (queue != MISSING) & (receive | none)
     known = np.zeros(len(queue), bool)  # the event before and its length
