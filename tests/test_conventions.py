@@ -22,6 +22,7 @@ from tests.written_logs import (
     CLOCKS,
     LINES,
     QUEUES,
+    VECTOR_PATTERN,
     Convention,
     Line,
     broadcast_first,
@@ -33,6 +34,7 @@ from tests.written_logs import (
     queue_of_receives,
     run_of,
     table_of,
+    vector_lines,
     written,
 )
 
@@ -369,6 +371,43 @@ def test_stamps_from_before_the_increment_are_a_fault_however_lines_are_written(
         assert not verdict.holds, assume
 
 
+# Vector clocks before their increment.
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_vector_clocks_before_their_increment_are_recognized(seed: int, tmp_path: Path) -> None:
+    (tmp_path / "late.log").write_text(vector_lines(tmp_path / "run", early=False, seed=seed))
+    (tmp_path / "early.log").write_text(vector_lines(tmp_path / "run", early=True, seed=seed))
+    late = driftlab.read(tmp_path / "late.log", pattern=[VECTOR_PATTERN])
+    early = driftlab.read(tmp_path / "early.log", pattern=[VECTOR_PATTERN])
+    assert late.trace.timestamp_texts() == early.trace.timestamp_texts()
+    assert not late.trace.assumed
+    assert early.trace.assumed[0].startswith("vector clocks are written before their increment (")
+    assert early.check().holds
+    raw = driftlab.read(tmp_path / "early.log", pattern=[VECTOR_PATTERN], assume="none")
+    assert not raw.check().holds
+
+
+@pytest.mark.parametrize(
+    "fault", ["merges-all-but-one", "takes-over", "goes-back", "gap", "duplicate", "ahead"]
+)
+@pytest.mark.parametrize("assume", [None, "none", "clock-before-increment"])
+@pytest.mark.parametrize("early", [False, True])
+def test_a_wrong_vector_clock_stays_wrong(
+    fault: str, assume: str | None, early: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(vector_lines(tmp_path / "run", fault, early=early, seed=2))
+    assert not driftlab.read(path, pattern=[VECTOR_PATTERN], assume=assume).check().holds
+
+
+def test_a_vector_clock_that_only_begins_at_0_is_left_as_it_is(tmp_path: Path) -> None:
+    """Every entry fits the event that shows the same."""
+    path = tmp_path / "a.log"
+    path.write_text('a {"a":0} x\na {"a":1} x\nb {"b":0} x\nb {"b":1,"a":1} x\nb {"b":2,"a":1} x\n')
+    assert not driftlab.read(path, pattern=[VECTOR_PATTERN]).trace.assumed
+
+
 # A send in several lines.
 
 LINE_PER_TARGET = """
@@ -529,3 +568,10 @@ def test_none_recognizes_nothing_and_what_is_named_is_taken(tmp_path: Path) -> N
             "(--assume line-per-target)"
         ]
     assert not log(tmp_path, LINE_PER_TARGET, assume="none").check().holds
+
+
+def test_a_column_of_targets_without_any_says_nothing_of_the_sends(tmp_path: Path) -> None:
+    events = LINE_PER_TARGET.replace(" - - - b", " - - - -").replace("    a send 2 - - - c\n", "")
+    history = log(tmp_path, events)
+    assert history.check().holds
+    assert history.check().messages == 2

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -143,3 +144,24 @@ def table_of(path: Path, lines: Sequence[Line]) -> Path:
     table.writerows(line._asdict() for line in lines)
     path.write_text(text.getvalue())
     return path
+
+
+VECTOR_PATTERN = r"(?<host>\S*) (?<clock>{.*}) (?<event>.*)"
+
+
+def vector_lines(folder: Path, fault: str = "", *, early: bool, **more: object) -> str:
+    """Run three machines with vector clocks, and return their log for VECTOR_PATTERN.
+
+    early: whether lines are written before the own entry is incremented.
+    """
+    write_run(folder, fault, clock="vector", **more)  # type: ignore[arg-type]
+    lines = []
+    for place, journal in enumerate(sorted(folder.glob("*.log"))):
+        for text in journal.read_text().splitlines():
+            if not text.startswith("#"):
+                *_, timestamp, _ = text.split("\t")
+                entries = [int(number) for number in timestamp.split(".")]
+                entries[place] -= early
+                clock = {name: entry for name, entry in zip("ABC", entries, strict=True) if entry}
+                lines.append(f"{journal.stem} {json.dumps(clock)} tick\n")
+    return "".join(lines)

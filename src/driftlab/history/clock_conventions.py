@@ -22,6 +22,7 @@ from driftlab.errors import counted
 from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.queue_conventions import EXCEPTIONS_SHARE
 from driftlab.history.trace import Trace, processes_of
+from driftlab.history.vector_conventions import recognized_own_events, with_own_events
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING
 
@@ -64,6 +65,14 @@ class _Steps(NamedTuple):
 
 def recognize_clocks(trace: Trace) -> Trace:
     """Return the trace with clocks as they are after their increment, if the log shows how."""
+    found = recognized_own_events(trace)
+    if found is not None:
+        trace, reason = found
+        trace = _with_vectors_said(trace, reason)
+    return _recognize_lamport(trace)
+
+
+def _recognize_lamport(trace: Trace) -> Trace:
     of = trace.columns
     if of.clock is None or of.sender is None or of.stamp is None:
         return trace
@@ -89,9 +98,18 @@ def recognize_clocks(trace: Trace) -> Trace:
 
 def assume_clocks(trace: Trace, names: Sequence[str]) -> Trace:
     """Return the trace with clocks as they are after their increment, by a named convention."""
+    reason = f"--assume {names[0]}"
+    vectors = with_own_events(trace) if names[0] == CLOCK_BEFORE_INCREMENT else None
+    if vectors is not None:
+        trace = _with_vectors_said(vectors, reason)
     if trace.columns.clock is None:
         return trace
-    return _translated(trace, trace.columns.clock, names[0], f"--assume {names[0]}")
+    return _translated(trace, trace.columns.clock, names[0], reason)
+
+
+def _with_vectors_said(trace: Trace, reason: str) -> Trace:
+    line = f"vector clocks are written before their increment ({reason}); 1 is added to own entries"
+    return trace.replace(assumed=[*trace.assumed, line])
 
 
 def _translated(trace: Trace, clock: IntArray, name: str, reason: str) -> Trace:
