@@ -371,6 +371,23 @@ def test_stamps_from_before_the_increment_are_a_fault_however_lines_are_written(
         assert not verdict.holds, assume
 
 
+def test_messages_that_carry_the_clocks_of_sends_do_not_show_lines_before_the_increment(
+    tmp_path: Path,
+) -> None:
+    """A machine that takes max(C + 1, stamp), though each message might be the one before."""
+    wrong = """
+        a send 1 - - - b
+        a send 2 - - - b
+        a send 3 - - - b
+        b internal 1 - - - -
+        b receive 2 - a 2 -
+        b receive 3 - a 3 -
+    """
+    history = log(tmp_path, wrong)
+    assert not history.trace.assumed
+    assert history.check().counts["clock-condition"] == 2
+
+
 # Vector clocks before their increment.
 
 
