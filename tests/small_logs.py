@@ -21,6 +21,7 @@ MAY_HAVE_COME = (
 ARRIVALS_MISSING = "arrivals before this event are missing"
 FOUND_IN_GAP = "the message may have been found where the log has a gap"
 TAKEN_IN_GAP = "the messages in front may have been taken where the log has a gap"
+MAY_HAVE_WAITED = "took no message; one may have waited, or have come before the queue was counted"
 NO_TIMESTAMP = "the event has no timestamp, or events before it are missing"
 
 # A correct run of three machines, to be edited.

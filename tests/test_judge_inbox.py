@@ -9,6 +9,7 @@ from tests.small_logs import (
     ARRIVALS_MISSING,
     FOUND_IN_GAP,
     MAY_HAVE_COME,
+    MAY_HAVE_WAITED,
     SEND_UNKNOWN,
     STEP_UNKNOWN,
     TAKEN_IN_GAP,
@@ -402,17 +403,34 @@ CASES = {
         A 4 internal -
         A 5 internal 0
         B 1 internal 2
+        C 1 receive 0
+        C 2 receive 1
+        C 3 internal 1
+        C 4 internal 0
+        C 5 receive 2
+        C 6 send -
+        C 7 internal 3
     """,
         ),
         violations=[
-            ("one-operation", "A:1", 3, "a receive, because a message was waiting",
-             "a send, no message taken", "A:0 A:1"),
-            ("one-operation", "B:0", 7, "a receive, because a message was waiting",
-             "an internal event, no message taken", "B:0"),
+            ("queue", "C:3", 11, "queue at least 1", "queue 0", "C:2 C:3"),
+            ("one-operation", "C:2", 10, "a receive, because a message was waiting",
+             "an internal event, no message taken", "C:1 C:2"),
+            ("one-operation", "C:5", 13, "a receive, because a message was waiting",
+             "a send, no message taken", "C:4 C:5"),
         ],
         unknown=[
             ("lamport-step", "A:2", STEP_UNKNOWN),
+            ("lamport-step", "C:0", STEP_UNKNOWN),
+            ("lamport-step", "C:1", STEP_UNKNOWN),
+            ("lamport-step", "C:4", STEP_UNKNOWN),
             ("from-nowhere", "A:2", SEND_UNKNOWN),
+            ("from-nowhere", "C:0", SEND_UNKNOWN),
+            ("from-nowhere", "C:1", SEND_UNKNOWN),
+            ("from-nowhere", "C:4", SEND_UNKNOWN),
+            ("one-operation", "A:1", MAY_HAVE_WAITED),
+            ("one-operation", "B:0", MAY_HAVE_WAITED),
+            ("one-operation", "C:6", MAY_HAVE_WAITED),
         ],
         in_flight=None,
     ),

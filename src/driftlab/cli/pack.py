@@ -16,7 +16,7 @@ def main(options: argparse.Namespace) -> int:
         return 0
     for each in packed:
         print(f"{each.path}: {counted(each.events, 'event')}, {counted(each.bytes, 'byte')}")
-        for file, line, reason in each.unread[:1]:
+        for file, line, reason, _ in each.unread[:1]:
             unread = counted(len(each.unread), "line")
             print(f"  {unread} unread, the first: {file} line {line}: {reason}")
     return 0

@@ -308,6 +308,8 @@ class _Builder:
                 codes[key] = self._target_code(fields.target_names(value), sets)
             column[at] = codes[key]
         column[(kind == RECEIVE) & (column == process)] = NO_TARGET  # a receive that names itself
+        if bool((kind == SEND).any()) and not bool((column != NO_TARGET).any()):
+            return None, []  # the log has sends, and a column that is empty
         return column, list(sets)
 
     def _target_code(self, names: Sequence[str] | None, sets: dict[tuple[int, ...], int]) -> int:

@@ -8,13 +8,11 @@ is missing, events are missing: a gap. A line that could not be read is a gap
 only if its tick is missing.
 """
 
-from collections.abc import Sequence
-
 from driftlab.arrays import BoolArray, IntArray
+from driftlab.history.rows import take_rows
 from driftlab.history.trace import Trace, UnreadLine
-from driftlab.journal.journal_columns import take_columns, take_ragged
 from driftlab.lazy import np
-from driftlab.model.columns import Arrivals, Columns, Timestamps, starts_of
+from driftlab.model.columns import Columns
 
 
 def in_tick_order(trace: Trace) -> Trace:
@@ -30,7 +28,8 @@ def in_tick_order(trace: Trace) -> Trace:
     if (tick[1:] <= tick[:-1])[same].any():
         order = np.lexsort((tick, process))  # stable: of one tick the line that comes first
         copies = _copies(trace, process, order)
-        trace = _take(trace, order[~copies], process, _unread_copies(trace, order, copies))
+        unread = [*trace.unread, *_unread_copies(trace, order, copies)]
+        trace = take_rows(trace, order[~copies]).replace(unread=unread)
     trace.gaps = rows_after_gap(trace)
     return trace
 
@@ -97,19 +96,6 @@ def _unread_copies(trace: Trace, order: IntArray, copies: BoolArray) -> list[Unr
         _, first = trace.source_of(int(order[place - 1]))
         unread.append(UnreadLine(file or "", line or 0, f"the same event as in line {first}"))
     return unread
-
-
-def _take(trace: Trace, order: IntArray, process: IntArray, copies: Sequence[UnreadLine]) -> Trace:
-    """Return some rows of a trace, in an order that keeps processes together."""
-    stamps, arrivals = trace.timestamps, trace.arrivals
-    return trace.replace(
-        starts=starts_of(np.bincount(process[order], minlength=trace.processes)),
-        columns=take_columns(trace.columns, order),
-        timestamps=stamps and Timestamps(stamps.clock, *take_ragged(stamps[1:], order)),
-        arrivals=arrivals and Arrivals(*take_ragged(arrivals, order)),
-        texts={name: [texts[row] for row in order.tolist()] for name, texts in trace.texts.items()},
-        unread=[*trace.unread, *copies],
-    )
 
 
 def rows_after_gap_since(last: int, tick: IntArray) -> IntArray:

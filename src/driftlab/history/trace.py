@@ -72,6 +72,8 @@ class Trace:
     assumed: what was assumed to read the log, a line each (see `conventions`).
     strategies: names of the strategies that may match its messages, in their order;
     empty: all that apply (see `matching.match`).
+    unsure_queue i8: rows, rising, of receives of which it is not known whether their
+    queue counts the message that they took (see `queue_conventions`).
     """
 
     __slots__ = (
@@ -91,6 +93,7 @@ class Trace:
         "texts",
         "timestamps",
         "unread",
+        "unsure_queue",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +115,7 @@ class Trace:
         scenario: str | None = None,
         assumed: Sequence[str] = (),
         strategies: Sequence[str] = (),
+        unsure_queue: IntArray | None = None,
     ) -> None:
         self.names = names
         self.starts = starts
@@ -129,6 +133,9 @@ class Trace:
         self.scenario = scenario
         self.assumed = assumed
         self.strategies = strategies
+        self.unsure_queue: IntArray = (
+            np.zeros(0, np.int64) if unsure_queue is None else unsure_queue
+        )
 
     def __len__(self) -> int:
         return int(self.starts[-1])

@@ -17,6 +17,7 @@ from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, UnreadLine
 from driftlab.judge.causality import BEFORE_SENT
+from driftlab.judge.changed_places import changed_places
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.context import Context, Findings, Rule
 from driftlab.judge.fifo_channels import (
@@ -247,6 +248,7 @@ class Verdict:
             rest = f" and {more} more" if more > 0 else ""
             remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
+        remarks += changed_places(self._context, self._found, RULES)
         unused = [name for name in trace.texts if name not in ("event", "recorded")]
         return remarks + ([f"kept as text, not judged: {', '.join(unused)}"] if unused else [])
 

@@ -6,8 +6,9 @@ queue lengths; `one-operation` needs ticks or queue lengths.
 At every tick a machine takes in what its sockets hold, in order, then takes one
 message off the front if there is any, and records the length that is left.
 Where the log says what each tick found, every message is followed. Limit: where
-it does not, a length can only be seen to fall too fast, and a waiting message
-only by a length above 0.
+it does not, a length can only be seen to fall too fast, and a message is known to
+have waited only if the event before left it. One that is counted after an event
+that took none may have come in between; whether it waited is undecided.
 """
 
 from typing import NamedTuple
@@ -188,6 +189,9 @@ def _received_again(context: Context) -> IntArray:
 
 # one-operation.
 
+_TAKEN_IN_GAP = "the messages in front may have been taken where the log has a gap"
+_MAY_HAVE_WAITED = "took no message; one may have waited, or have come before the queue was counted"
+
 
 def _judge_one_operation(context: Context) -> Findings:
     """Judge that a tick is one operation: it takes the message that waits, and only one."""
@@ -226,13 +230,16 @@ def _judge_one_operation(context: Context) -> Findings:
             "one operation, under the name of its kind", _operations(context, row), (row,)
         )
 
+    unknown, reason = skips.undecided, _TAKEN_IN_GAP
+    if context.trace.arrivals is None:
+        unknown, reason = np.flatnonzero(_may_be_idle(context) & ~again & ~mixed), _MAY_HAVE_WAITED
     return findings_by_kind(
         (np.flatnonzero(again), explain_again),
         (np.flatnonzero(idle), explain_idle),
         (taking_several, explain_several),
         (np.flatnonzero(mixed), explain_mixed),
-        unknown=skips.undecided,
-        reason="the messages in front may have been taken where the log has a gap",
+        unknown=unknown,
+        reason=reason,
     )
 
 
@@ -266,16 +273,56 @@ def _kind_name(context: Context, row: int) -> str:
 
 
 def _is_idle(context: Context) -> BoolArray:
-    """Whether a message waited at an event that took none."""
+    """Whether a message waited at an event that took none.
+
+    If none is counted after such an event, that is left to `queue`.
+    """
     queue = context.columns.queue
     if queue is None:
         return np.zeros(len(context), bool)
-    idle: BoolArray = ~context.may_receive & (context.messages.source == NOTHING)
-    idle &= queue != MISSING
+    idle = _takes_none(context)
     if context.trace.arrivals is None:
-        return idle & (queue > 0)
-    lengths = _expected_lengths(context)
-    return idle & (np.minimum(lengths.by_event, lengths.by_sum) > 0)
+        left = _left_before(context)
+        waits = (left > 0) & (queue != 0) & ~_is_left_unsure(context)
+    else:
+        lengths = _expected_lengths(context)
+        waits = (queue != MISSING) & (np.minimum(lengths.by_event, lengths.by_sum) > 0)
+    idle &= waits
+    return idle
+
+
+def _may_be_idle(context: Context) -> BoolArray:
+    """Whether a message may have waited at an event that took none; of a log without arrivals.
+
+    One is counted after it that the event before did not leave, or it is not known
+    whether what that event counted was left.
+    """
+    queue = context.columns.queue
+    if queue is None:
+        return np.zeros(len(context), bool)
+    left = _left_before(context)
+    may_be: BoolArray = ((queue > 0) & (left <= 0)) | _is_left_unsure(context)
+    return _takes_none(context) & may_be
+
+
+def _takes_none(context: Context) -> BoolArray:
+    """Whether an event is known to have received nothing."""
+    none: BoolArray = ~context.may_receive & (context.messages.source == NOTHING)
+    return none
+
+
+def _left_before(context: Context) -> IntArray:
+    """Return the length that the event before each one left, MISSING where it is not known."""
+    left = context.before(required(context.columns.queue), MISSING)
+    left[context.after_gap] = MISSING
+    return left
+
+
+def _is_left_unsure(context: Context) -> BoolArray:
+    """Whether the event before may have counted the message that it took."""
+    unsure = np.zeros(len(context), bool)
+    unsure[context.trace.unsure_queue + 1] = True
+    return unsure
 
 
 # queue: the length of the inbox.
@@ -329,7 +376,7 @@ def _judge_queue(context: Context) -> Findings:
         wrong &= ~_is_short_by_skips(context, expected)
     else:
         before = context.before(queue, MISSING)
-        expected = context.before(queue, 0) - context.may_receive
+        expected = np.maximum(context.before(queue, 0) - context.may_receive, 0)
         wrong = judged & (before != MISSING) & (queue < expected)
     rows = np.flatnonzero(wrong)
     least = "" if is_exact else "at least "

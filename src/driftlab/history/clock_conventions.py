@@ -1,0 +1,193 @@
+"""When a log writes its Lamport clocks: after their increment, as we do, or before.
+
+Before the increment, every line shows one less than the clock of its event; before
+the event, every line shows the clock of the event before. In both the messages show
+it: they carry one more than the line of their send. A machine that stamps its
+messages with the clock from before the increment does the opposite (they carry one
+less), or, if it also writes its lines then, the same as the line: neither is taken
+for a convention. Nor is `max(C + 1, stamp)` at a receive, whose messages carry the
+clocks of their sends. So at least one message must carry what no send of its sender
+has, and one more than a send has, or an event must have the clock 0, from before the
+first increment; then all messages, and how clocks move at receives, must agree.
+
+Limit: without messages that say what they carried nothing shows the difference,
+and there is none to judge.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from driftlab.arrays import BoolArray, IntArray
+from driftlab.errors import counted
+from driftlab.history.matching.send_index import SendIndex
+from driftlab.history.queue_conventions import EXCEPTIONS_SHARE
+from driftlab.history.trace import Trace, processes_of
+from driftlab.history.vector_conventions import recognized_own_events, with_own_events
+from driftlab.lazy import np
+from driftlab.model.columns import MISSING
+
+CLOCK_BEFORE_INCREMENT: Final = "clock-before-increment"
+CLOCK_BEFORE_EVENT: Final = "clock-before-event"
+_CLOCK_MAX: Final = 2**63 - 1
+_WORDS: Final = {
+    CLOCK_BEFORE_INCREMENT: "clocks are written before their increment",
+    CLOCK_BEFORE_EVENT: "clocks are written before their event",
+}
+
+
+class _Steps(NamedTuple):
+    """How many receives show by the clocks around them how clocks are written.
+
+    increment, event: that fit lines before the increment, or before the event, and not
+    lines after the increment; not_increment, not_event: the other way round.
+    increment_misfits, event_misfits: that do not fit those conventions.
+    """
+
+    increment: int
+    not_increment: int
+    event: int
+    not_event: int
+    increment_misfits: int
+    event_misfits: int
+
+    def convention(self) -> str | None:
+        """Return the convention that the steps agree with, None if they agree with ours alone.
+
+        Where they agree with both, these read the same clocks but for the last lines.
+        """
+        may_be_event = self.event > EXCEPTIONS_SHARE * self.not_event
+        if self.increment >= EXCEPTIONS_SHARE * self.not_increment and not (
+            may_be_event and self.event_misfits < self.increment_misfits
+        ):
+            return CLOCK_BEFORE_INCREMENT
+        return CLOCK_BEFORE_EVENT if may_be_event else None
+
+
+def recognize_clocks(trace: Trace) -> Trace:
+    """Return the trace with clocks as they are after their increment, if the log shows how."""
+    found = recognized_own_events(trace)
+    if found is not None:
+        trace, reason = found
+        trace = _with_vectors_said(trace, reason)
+    return _recognize_lamport(trace)
+
+
+def _recognize_lamport(trace: Trace) -> Trace:
+    of = trace.columns
+    if of.clock is None or of.sender is None or of.stamp is None:
+        return trace
+    receives: IntArray = np.flatnonzero((of.sender >= 0) & (of.stamp != MISSING))
+    if not len(receives):
+        return trace
+    steps = _steps(trace, of.clock, of.stamp, receives)
+    name = steps.convention()
+    if name is None:
+        return trace
+    is_shown = steps.increment + steps.event > 0
+    has_0 = bool((of.clock == 0).any())
+    messages = _messages_one_more(
+        trace, of.sender, of.stamp, receives, is_shown=is_shown, has_0=has_0
+    )
+    if not messages:
+        return trace
+    reason = f"as {messages} of {counted(len(receives), 'message')} " + (
+        "show" if len(receives) > 1 else "shows"
+    )
+    return _translated(trace, of.clock, name, reason)
+
+
+def assume_clocks(trace: Trace, names: Sequence[str]) -> Trace:
+    """Return the trace with clocks as they are after their increment, by a named convention."""
+    reason = f"--assume {names[0]}"
+    vectors = with_own_events(trace) if names[0] == CLOCK_BEFORE_INCREMENT else None
+    if vectors is not None:
+        trace = _with_vectors_said(vectors, reason)
+    if trace.columns.clock is None:
+        return trace
+    return _translated(trace, trace.columns.clock, names[0], reason)
+
+
+def _with_vectors_said(trace: Trace, reason: str) -> Trace:
+    line = f"vector clocks are written before their increment ({reason}); 1 is added to own entries"
+    return trace.replace(assumed=[*trace.assumed, line])
+
+
+def _translated(trace: Trace, clock: IntArray, name: str, reason: str) -> Trace:
+    if name == CLOCK_BEFORE_EVENT:
+        after, shown = _clocks_of_next(trace, clock), "that of the next line is taken"
+    else:
+        after, shown = _one_more(clock), "1 is added"
+    line = f"{_WORDS[name]} ({reason}); {shown}"
+    return trace.replace(
+        columns=trace.columns._replace(clock=after), assumed=[*trace.assumed, line]
+    )
+
+
+def _one_more(clock: IntArray) -> IntArray:
+    more: IntArray = np.where((clock == MISSING) | (clock == _CLOCK_MAX), clock, clock + 1)
+    return more
+
+
+def _next(trace: Trace, clock: IntArray) -> IntArray:
+    """Return the clock of the event after each one, MISSING where it is not known."""
+    after = np.full_like(clock, MISSING)
+    after[:-1] = clock[1:]
+    lasts = np.concatenate([trace.starts[1:], trace.gaps]) - 1
+    after[lasts[lasts >= 0]] = MISSING
+    return after
+
+
+def _clocks_of_next(trace: Trace, clock: IntArray) -> IntArray:
+    """Return the clock that the next line shows; without one a receive has none."""
+    after, of = _next(trace, clock), trace.columns
+    last = (after == MISSING) & (clock != MISSING)
+    if of.sender is not None:
+        last &= of.sender < 0
+    return np.where(last, _one_more(clock), after)
+
+
+def _steps(trace: Trace, clock: IntArray, stamp: IntArray, receives: IntArray) -> _Steps:
+    """Count the receives whose clock, or the next one, shows when clocks are written."""
+    before = np.concatenate([clock[:1], clock[:-1]])
+    before[trace.starts[:-1][trace.starts[:-1] < len(clock)]] = MISSING
+    before[trace.gaps] = MISSING
+    now, carried, earlier = clock[receives], stamp[receives], before[receives]
+    later = _next(trace, clock)[receives]
+    known: BoolArray = now != MISSING
+    begins = earlier == MISSING  # and may have had any clock before
+    ends = later == MISSING  # what the receive did to the clock is not written
+    after = np.where(begins, now > carried, now == np.maximum(earlier, carried) + 1) & known
+    increment = np.where(begins, now >= carried, now == np.maximum(earlier + 1, carried)) & known
+    event = known & (ends | (later == np.maximum(now, carried) + 1))
+    masks = (
+        increment & ~after,
+        after & ~increment,
+        event & ~after,
+        after & ~event,
+        known & ~increment,
+        known & ~event,
+    )
+    return _Steps(*(int(mask.sum()) for mask in masks))
+
+
+def _messages_one_more(
+    trace: Trace,
+    sender: IntArray,
+    stamp: IntArray,
+    receives: IntArray,
+    *,
+    is_shown: bool,
+    has_0: bool,
+) -> int:
+    """Return how many messages carry one more than their send shows; 0 if they do not show it.
+
+    is_shown: whether the steps speak for it too. has_0: whether any event has the clock 0.
+    """
+    sends, to = SendIndex(trace), processes_of(trace, receives).astype(np.int32)
+    by, carried = sender[receives], stamp[receives]
+    same, one_more, one_less = (sends.find(by, carried + shift, to) >= 0 for shift in (0, -1, 1))
+    proofs, against = int((one_more & ~same).sum()), int((same & ~one_more).sum())
+    fitting, opposite = int(one_more.sum()), int(one_less.sum())
+    if not (proofs or has_0) or proofs < EXCEPTIONS_SHARE * against:
+        return 0
+    return fitting if fitting > opposite or (fitting == opposite and (is_shown or has_0)) else 0
