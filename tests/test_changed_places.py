@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import driftlab
-from driftlab.api.convert import convert
+from driftlab.api.export import convert
 from driftlab.judge.checker import Verdict
 from tests.small_logs import table
 from tests.written_logs import run_of, table_of
