@@ -125,6 +125,11 @@ def _row_blocks(rows: int, width: int) -> Iterator[IntArray]:
 
 def _lacks_message(context: Context) -> BoolArray:
     """Whether an event received a message whose send, or its timestamp, is not logged."""
+    lacks: BoolArray = context.cached("lacks a timestamped message", _find_lacking)
+    return lacks
+
+
+def _find_lacking(context: Context) -> BoolArray:
     lacks: BoolArray = context.messages.source == UNMATCHED
     lacks[context.messages.extra_receives[context.messages.extra_sends < 0]] = True
     receives, sends = context.pairs
