@@ -113,3 +113,11 @@ def test_a_name_twice_is_no_clock_and_no_invalid_one() -> None:
     with pytest.raises(Exception, match="names A twice") as caught:
         read_clock('{"A":1,"A":2}')
     assert not isinstance(caught.value, InvalidClockError)
+
+
+def test_a_clock_that_is_computed_anew_is_valid(tmp_path: Path) -> None:
+    history = table(tmp_path, "process vector", 'A {"A":1}\nA {"A":-2}\nB {"B":1}')
+    assert not history.check().holds
+    for clock in ("lamport", "vector"):
+        verdict = history.restamp(clock).check()
+        assert "clock-entry" in verdict.not_applied

@@ -89,7 +89,7 @@ def _rates(text: str | None) -> list[float] | None:
 
 
 def _unreadable(reason: str) -> dict[str, object]:
-    nothing: dict[str, object] = {"events": 0, "unknown": 0, "unread": 0}
+    nothing: dict[str, object] = {"events": 0, "judged": 0, "unknown": 0, "unread": 0}
     return {"verdict": "unreadable", **nothing, "violations": [], "counts": {}, "reason": reason}
 
 
