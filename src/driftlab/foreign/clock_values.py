@@ -1,8 +1,9 @@
 """Clocks as logs write them: objects, lists, whole numbers, and numbers with dots.
 
 A *vector clock* is an object of JSON that names each process once, with a whole
-number from 0 to 2^63 - 1; a *Lamport clock* is a whole number. Anything else (a
-name twice, a fraction) is reported by row, and its record is not an event.
+number from 0 to 2^63 - 1; a *Lamport clock* is such a number. A clock with another
+number, or a text in the place of one, is *invalid*: its record is an event without a
+clock. Anything else (a name twice) is reported by row, and its record is no event.
 
 A *list*, `[1, 0]`, has a number per process, by position. It is read only
 where the processes are beyond doubt: every clock of the log is a list, all are as long
@@ -23,14 +24,18 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty, shorten
+from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty, numbers, shorten
 from driftlab.model.columns import MISSING, Timestamps, from_texts, starts_of
 
 ROWS_AT_ONCE: Final = 1_000  # whose objects are held at once: few enough for a cache
+NUMBER_DIGITS_MAX: Final = 4_000  # of a number that is read at all
 DIGITS_MAX: Final = 19  # of a number in a list or in a dotted timestamp
 
 _LARGEST: Final = 2**63 - 1
+_FRACTION: Final = re.compile(r"\s*[+-]?\d{0,4000}\.?\d{1,4000}(?:[eE][+-]?\d{1,4})?\s*")
+_WORD: Final = re.compile(r"\s*[^\W\d_]\w*\s*")
 _WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
+AN_OBJECT: Final = 'an object such as {"A": 1}'
 _ESCAPED: Final = '{\\"'  # how JSON within a string begins
 _DIGITS: Final = re.compile(r"([0-9]+)")
 
@@ -54,28 +59,55 @@ class ClockError(Exception):
     """A value that is not a clock."""
 
 
+class InvalidClockError(ClockError):
+    """A clock that no event can have: an entry that is no whole number from 0 to 2^63 - 1."""
+
+
+class DoubtfulClockError(ClockError):
+    """A fraction or a word: an invalid clock, if other rows of the column have clocks.
+
+    value: what it is; the message says why it is no clock.
+    """
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(f"the clock {shorten(value)} is neither a whole number nor {AN_OBJECT}")
+        self.value = value
+
+
 # Clocks of any kind.
 
 
-def read_clocks(values: Sequence[Any], hosts: Sequence[str], errors: RowErrors) -> Clocks:
+def read_clocks(
+    values: Sequence[Any],
+    hosts: Sequence[str],
+    errors: RowErrors,
+    invalid: RowErrors | None = None,
+) -> Clocks:
     """Read a clock per row.
 
     `hosts`: the rows' processes, by which lists are read. A value that is not a
-    clock is added to `errors`, unless its row has an error already.
+    clock is added to `errors`, unless its row has an error already; one that no event
+    can have to `invalid`, or to `errors` if that is None.
     """
+    invalid = errors if invalid is None else invalid
     lamport = all_whole(values) if values else None
     if lamport is not None:
         none = np.zeros(0, np.int64)
+        clear_negative("clock", lamport, invalid)
         return Clocks(lamport, np.zeros(len(values), np.int64), [], none, none)
     if as_list(next((value for value in values if not is_empty(value)), None)) is not None:
         values = lists_to_entries(values, hosts) or values
     names = Positions()
-    pieces = [_read_rows([], names, errors, 0)]
+    reasons = _Reasons(errors, invalid, {})
+    pieces = [_read_rows([], names, reasons, 0)]
     for first in range(0, len(values), ROWS_AT_ONCE):
         rows = values[first : first + ROWS_AT_ONCE]
         piece = _read_objects(_unescaped(rows), names)
-        pieces.append(_read_rows(rows, names, errors, first) if piece is None else piece)
+        if piece is None:
+            piece = _read_rows(rows, names, reasons, first)
+        pieces.append(piece)
     lamport, lengths, codes, entries = map(np.concatenate, zip(*pieces, strict=True))
+    reasons.settle(int(np.count_nonzero((lamport != MISSING) | (lengths > 0))))
     has_lamport = bool((lamport != MISSING).any())
     return Clocks(lamport if has_lamport else None, lengths, list(names), codes, entries)
 
@@ -136,7 +168,72 @@ def _parse_objects(texts: Sequence[Any]) -> list[dict[str, Any]] | None:
     return objects if is_whole else None
 
 
-def _read_rows(values: Sequence[Any], names: Positions, errors: RowErrors, first: int) -> _Piece:
+class _Reasons(NamedTuple):
+    """Why rows have no clock: it is none, or invalid, or that depends on the other rows.
+
+    doubtful: of each such row the reasons if it is none, and if it is invalid.
+    """
+
+    errors: RowErrors
+    invalid: RowErrors
+    doubtful: dict[int, tuple[str, str]]
+
+    def add(self, row: int, error: ClockError) -> None:
+        """Add a row with the reason why it has no clock."""
+        if isinstance(error, DoubtfulClockError):
+            self.doubtful[row] = (str(error), f"clock {shorten(error.value)}")
+        else:
+            reasons = self.invalid if isinstance(error, InvalidClockError) else self.errors
+            reasons.setdefault(row, str(error))
+
+    def settle(self, clocks: int) -> None:
+        """Decide on fractions and words: among at least as many clocks they are invalid.
+
+        Otherwise the column may hold something else, such as seconds.
+        """
+        for row, (as_none, as_invalid) in self.doubtful.items():
+            if len(self.doubtful) <= clocks:
+                self.invalid.setdefault(row, as_invalid)
+            else:
+                self.errors.setdefault(row, as_none)
+
+
+def read_lamport(
+    name: str, values: Sequence[Any], errors: RowErrors, invalid: RowErrors
+) -> IntArray:
+    """Return the Lamport clocks of the field `name`, i8, MISSING where a row has none.
+
+    What is no whole number of 64 bits is added to `errors`, or to `invalid` if it is
+    a clock that no event can have.
+    """
+    others: RowErrors = {}
+    lamport = numbers(name, values, others)
+    clear_negative(name, lamport, invalid)
+    reasons = _Reasons(errors, invalid, {})
+    for row, reason in others.items():
+        shown = f"{name} {shorten(values[row])}"
+        try:
+            read_clock(values[row])
+        except InvalidClockError:
+            reasons.add(row, InvalidClockError(shown))
+        except DoubtfulClockError:
+            reasons.doubtful[row] = (reason, shown)
+        except ClockError:
+            reasons.add(row, ClockError(reason))
+        else:
+            reasons.add(row, ClockError(reason))  # a vector clock
+    reasons.settle(int(np.count_nonzero(lamport != MISSING)))
+    return lamport
+
+
+def clear_negative(name: str, lamport: IntArray, invalid: RowErrors) -> None:
+    """Replace negative Lamport clocks by MISSING, and add their rows to `invalid`."""
+    for row in np.flatnonzero((lamport < 0) & (lamport != MISSING)).tolist():
+        invalid.setdefault(row, f"{name} {lamport[row]}")
+        lamport[row] = MISSING
+
+
+def _read_rows(values: Sequence[Any], names: Positions, reasons: _Reasons, first: int) -> _Piece:
     """Read clocks of any kind, one by one; `first` is the number of the first row."""
     lamport = np.full(len(values), MISSING, np.int64)
     rows: list[dict[str, int]] = []
@@ -145,7 +242,7 @@ def _read_rows(values: Sequence[Any], names: Positions, errors: RowErrors, first
         try:
             clock = read_clock(value)
         except ClockError as error:
-            errors.setdefault(first + row, str(error))
+            reasons.add(first + row, error)
             continue
         if isinstance(clock, int):
             lamport[row] = clock
@@ -172,25 +269,29 @@ def read_clock(value: Any) -> dict[str, int] | int | None:
             f"the clock {shorten(value)} is neither a whole number nor an object, and a list is "
             "read only if every clock of the log is one, as long as there are processes"
         )
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise DoubtfulClockError(value)
         return _lamport(int(value))
     if not isinstance(value, str):
         raise ClockError(f"the clock {shorten(value)} is neither a whole number nor an object")
     if _WHOLE.fullmatch(value):
         return _lamport(int(value.partition(".")[0]))
+    if _FRACTION.fullmatch(value) or _WORD.fullmatch(value):
+        raise DoubtfulClockError(value)
     return _from_json(value)
 
 
 def _lamport(number: int) -> int:
-    if not MISSING < number <= _LARGEST:
-        raise ClockError(f"the clock {shorten(number)} has more than 64 bits")
+    if not 0 <= number <= _LARGEST:
+        raise InvalidClockError(f"clock {shorten(number)}")
     return number
 
 
 def _from_json(text: str) -> dict[str, int]:
     for form in (text, text.replace('\\"', '"'), text.replace("'", '"')):
         try:
-            value = json.loads(form, object_pairs_hook=_Pairs)
+            value = json.loads(form, object_pairs_hook=_Pairs, parse_int=_int_or_text)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, str):  # JSON within JSON
@@ -198,9 +299,12 @@ def _from_json(text: str) -> dict[str, int]:
         if isinstance(value, _Pairs):
             return _entries(value)
         break
-    raise ClockError(
-        f'the clock {shorten(text)} is neither a whole number nor an object such as {{"A": 1}}'
-    )
+    raise ClockError(f"the clock {shorten(text)} is neither a whole number nor {AN_OBJECT}")
+
+
+def _int_or_text(digits: str) -> int | str:
+    """Return a whole number of JSON; as text if it has more digits than Python reads."""
+    return int(digits) if len(digits) <= NUMBER_DIGITS_MAX else digits
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -208,18 +312,23 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def _entries(pairs: Sequence[tuple[str, Any]]) -> dict[str, int]:
-    clock: dict[str, int] = {}
+    found: dict[str, Any] = {}
     for name, value in pairs:
-        if name in clock:
+        if name in found:
             raise ClockError(f"the clock names {name} twice")
-        if type(value) is not int:
-            raise ClockError(
-                f"the clock's entry for {name}, {shorten(value)}, is not a whole number"
-            )
-        if not 0 <= value <= _LARGEST:
-            raise ClockError(f"the clock's entry for {name}, {shorten(value)}, is not 0 to 2^63-1")
-        clock[name] = value
-    return clock
+        found[name] = int(value) if type(value) is float and value.is_integer() else value
+    if all(isinstance(value, str) and _SIGNED.fullmatch(value) for value in found.values()):
+        found = {name: int(value) for name, value in found.items()}  # a writer of texts alone
+    for name, value in found.items():
+        if type(value) is not int or not 0 <= value <= _LARGEST:
+            raise InvalidClockError(f"entry {name}: {shorten(_as_written(value))}")
+    return found
+
+
+def _as_written(value: Any) -> Any:
+    """Return a value of JSON as JSON writes it; it is shown, so any text will do."""
+    is_plain = value is None or isinstance(value, str | bool)
+    return json.dumps(value, ensure_ascii=False) if is_plain else value
 
 
 def timestamps_in_order(clocks: Clocks, positions: IntArray, order: IntArray) -> Timestamps:
@@ -253,11 +362,21 @@ def format_clock(names: Sequence[str], entries: Sequence[int], values: Sequence[
 _LIST: Final = re.compile(r"\s*(?:\[[0-9\s,;]*\]|\([0-9\s,;]*\)|[0-9]+(?:\s*,\s*[0-9]+)+)\s*")
 
 
+# With numbers that no clock has, negative or with a fraction.
+_SIGNED_LIST: Final = re.compile(r"\s*(?:\[[-+.0-9eE\s,;]*\]|\([-+.0-9eE\s,;]*\))\s*")
+_LIST_ITEMS: Final = re.compile(r"[^\s,;()\[\]]+")
+_SIGNED: Final = re.compile(r"[+-]?[0-9]{1,4000}")
+
+
 def as_list(value: Any) -> list[Any] | None:
     """Return the numbers of a clock that is a list, or text that looks like one; else None."""
     if isinstance(value, list | tuple):
         return list(value)
     match = _LIST.fullmatch(value) if isinstance(value, str) else None
+    if match is None and isinstance(value, str) and _SIGNED_LIST.fullmatch(value):
+        return [
+            int(one) if _SIGNED.fullmatch(one) else one for one in _LIST_ITEMS.findall(value)
+        ] or None
     digits = _DIGITS.findall(match[0]) if match else [""]
     return list(map(int, digits)) if 0 < max(map(len, digits), default=0) <= DIGITS_MAX else None
 
@@ -318,29 +437,44 @@ def is_dotted(values: Sequence[Any]) -> bool:
     return _DOTTED.fullmatch(first) is not None
 
 
-def split_valid(clock: str, values: Sequence[Any]) -> tuple[list[str | None], RowErrors]:
+def split_valid(
+    clock: str, values: Sequence[Any], invalid: RowErrors
+) -> tuple[list[str | None], RowErrors]:
     """Return the dotted timestamps of a column, None where there is none, and the malformed ones.
 
-    `clock`: one of DOTTED_CLOCKS, for the reasons.
+    `clock`: one of DOTTED_CLOCKS, for the reasons. Timestamps that no event can have are
+    added to `invalid`.
     """
     texts: list[str | None] = []
     errors: RowErrors = {}
     for row, value in enumerate(values):
         text = None if is_empty(value) else str(value).strip()
-        if text is not None and not _is_valid(text):
+        if text is not None and _is_invalid(clock, text):
+            invalid.setdefault(row, f"{clock} timestamp {shorten(text)}")
+            text = None
+        elif text is not None and not _is_valid(text):
+            text = None
             errors[row] = (
-                f"the {clock} timestamp {shorten(text)} is not whole numbers separated by dots"
+                f"the {clock} timestamp {shorten(value)} is not whole numbers separated by dots"
             )
-        texts.append(text if row not in errors else None)
+        texts.append(text)
     return texts, errors
+
+
+def _is_invalid(clock: str, text: str) -> bool:
+    """Whether numbers with dots have more than 64 bits or, where they count events, a sign."""
+    if not _DOTTED.fullmatch(text) or ("-" not in text and len(text) < DIGITS_MAX):
+        return False
+    return ("-" in text and clock != "hybrid") or any(
+        len(number.lstrip("0")) > DIGITS_MAX or int(number) > _LARGEST
+        for number in _DIGITS.findall(text)
+    )
 
 
 def _is_valid(text: str) -> bool:
     if not _DOTTED.fullmatch(text):
         return False
-    return len(text) < DIGITS_MAX or all(
-        len(number) <= DIGITS_MAX and int(number) <= _LARGEST for number in _DIGITS.findall(text)
-    )
+    return len(text) < DIGITS_MAX or max(map(len, _DIGITS.findall(text))) <= DIGITS_MAX
 
 
 def wrong_width_rows(
@@ -400,7 +534,7 @@ def clock_of(texts: Sequence[Any], processes: int) -> str:
     Two numbers of two `processes` may be either of two clocks: a hybrid clock's
     first number is a time, and large.
     """
-    valid = [text for text in split_valid("vector", texts)[0] if text is not None]
+    valid = [text for text in split_valid("vector", texts, {})[0] if text is not None]
     if any("/" in text for text in valid):
         return "matrix"
     if all(text.count(".") == 1 for text in valid):

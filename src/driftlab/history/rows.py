@@ -1,7 +1,7 @@
 """Some rows of a trace, in another order: every column, timestamps, arrivals and texts."""
 
 from driftlab.arrays import IntArray
-from driftlab.history.trace import Trace
+from driftlab.history.trace import InvalidClocks, Trace
 from driftlab.journal.journal_columns import take_columns, take_ragged
 from driftlab.lazy import np
 from driftlab.model.columns import Arrivals, Timestamps, starts_of
@@ -23,4 +23,15 @@ def take_rows(trace: Trace, order: IntArray) -> Trace:
         timestamps=stamps and Timestamps(stamps.clock, *take_ragged(stamps[1:], order)),
         arrivals=arrivals and Arrivals(*take_ragged(arrivals, order)),
         texts={name: [texts[row] for row in numbers] for name, texts in trace.texts.items()},
+        invalid_clocks=_with_new_rows(trace.invalid_clocks, order),
+        unsure_queue=np.flatnonzero(np.isin(order, trace.unsure_queue)),
     )
+
+
+def _with_new_rows(invalid: InvalidClocks, order: IntArray) -> InvalidClocks:
+    """Return invalid clocks with the numbers that their rows have in the new order."""
+    if not len(invalid.rows):
+        return invalid
+    text_of = dict(zip(invalid.rows.tolist(), invalid.texts, strict=True))
+    rows = np.flatnonzero(np.isin(order, invalid.rows))
+    return InvalidClocks(rows, [text_of[row] for row in order[rows].tolist()])

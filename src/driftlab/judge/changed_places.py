@@ -79,7 +79,7 @@ def _judged_again(trace: Trace, order: _Order) -> Context:
 
 def _broken_processes(context: Context, rules: Sequence[Rule]) -> set[int]:
     """Return the processes at whose events any of some rules is violated."""
-    rows = [rule.judge(context).rows for rule in rules if rule.applies(context)]
+    rows = [rule.judge(context).rows for rule in rules if rule.questions(context)]
     every = np.concatenate([np.zeros(0, np.int64), *rows])
     return set(context.process[every].tolist())
 
