@@ -8,6 +8,7 @@ which is not the same as that it holds.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final, overload
 
 import numpy as np
@@ -19,6 +20,7 @@ from driftlab.history.trace import Trace, UnreadLine
 from driftlab.judge.causality import BEFORE_SENT
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.context import Context, Findings, Rule
+from driftlab.judge.diagnosis import Fault, diagnose
 from driftlab.judge.fifo_channels import (
     DELIVERED_TWICE,
     FIFO,
@@ -214,6 +216,11 @@ class Verdict:
         """`holds` or `violated`."""
         return HOLDS if self.holds else VIOLATED
 
+    @cached_property
+    def faults(self) -> list[Fault]:
+        """The faults of the programs that wrote the log, by their plain names."""
+        return diagnose(self._context, self._found, RULES)
+
     def unknowns(self, limit: int | None = None) -> Iterator[Unknown]:
         """Yield what is undecided, rule after rule; the first `limit` of each rule."""
         trace = self._context.trace
@@ -287,6 +294,7 @@ class Verdict:
             "unread_lines": [each._asdict() for each in self.unread[:limit]],
             "not_applied": self.not_applied,
             "remarks": self.remarks,
+            "diagnosis": [each.to_dict() for each in self.faults],
         }
 
 
