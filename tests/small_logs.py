@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import driftlab
-from driftlab.judge.checker import Verdict
+from driftlab.judge.checker import VIOLATED, Verdict
 
 SECOND = 10**9
 
@@ -21,7 +21,9 @@ MAY_HAVE_COME = (
 ARRIVALS_MISSING = "arrivals before this event are missing"
 FOUND_IN_GAP = "the message may have been found where the log has a gap"
 TAKEN_IN_GAP = "the messages in front may have been taken where the log has a gap"
-NO_TIMESTAMP = "the event has no timestamp, or events before it are missing"
+MESSAGE_UNKNOWN = "what was received is not known"
+NO_TIMESTAMP = "its timestamp, or one that it follows from, is not known"
+NO_HYBRID = "its timestamp or time, or a timestamp that it follows from, is not known"
 
 # A correct run of three machines, to be edited.
 GOOD: dict[str, Any] = {
@@ -215,4 +217,4 @@ class Case(NamedTuple):
         assert [tuple(each) for each in reported(verdict)] == list(self.violations)
         assert undecided(verdict) == list(self.unknown)
         assert (verdict.in_flight, verdict.remarks) == (self.in_flight, list(self.remarks))
-        assert verdict.holds == (not self.violations)
+        assert (verdict.verdict == VIOLATED) == bool(self.violations)

@@ -163,12 +163,23 @@ def test_receives_that_name_no_message_leave_their_step_unknown(tmp_path: Path) 
     status, document = checked(log)
     assert (status, document["counts"]["lamport-step"]) == (0, 0)
     unknown = {(each["line"], each["rule"]) for each in document["unknowns"]}
-    assert unknown == {(4, "lamport-step"), (4, "from-nowhere")}
+    assert unknown == {(4, "clock-condition"), (4, "lamport-step"), (4, "from-nowhere")}
 
 
 def test_a_log_to_which_no_rule_applies_does_not_hold(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("host,event,colour\nA,starts,red\nA,stops,green\n")
-    status, document = checked(log)
-    assert (status, document["verdict"]) == (2, "unreadable")
-    assert "nothing to judge" in document["reason"]
+    done = command("check", log, "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["verdict"]) == (2, "undecided")
+    assert (document["events"], document["judged"], document["counts"]) == (2, 0, {})
+    assert document["reason"] == (
+        "the log has nothing that a rule judges; kept as text, not judged: colour"
+    )
+    assert done.stderr == f"driftlab: {log}: nothing could be judged: {document['reason']}\n"
+    said = command("check", log)
+    assert (said.returncode, said.stderr) == (2, done.stderr)
+    assert said.stdout.startswith(
+        "undecided: nothing could be judged "
+        "(2 events of 1 process, 0 messages received, 0 lines unread)\n\nhold: none\n"
+    )

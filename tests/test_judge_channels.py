@@ -9,6 +9,7 @@ from tests.small_logs import (
     ARRIVALS_MISSING,
     GOOD,
     MAY_HAVE_COME,
+    MESSAGE_UNKNOWN,
     SEND_UNKNOWN,
     STEP_UNKNOWN,
     TICKS_MISSING,
@@ -295,6 +296,7 @@ CASES = {
             ("from-nowhere", "B:1", SEND_UNKNOWN),
             ("from-nowhere", "B:2", SEND_UNKNOWN),
         ],
+        in_flight=None,
     ),
     "named by an identifier, to another process": Case(
         Csv(
@@ -797,11 +799,12 @@ CASES = {
     """,
         ),
         unknown=[
+            ("clock-condition", "B:2", MESSAGE_UNKNOWN),
             ("lamport-step", "B:2", STEP_UNKNOWN),
             ("from-nowhere", "B:2", SEND_UNKNOWN),
             ("lost-message", "A:1", MAY_HAVE_COME),
         ],
-        in_flight=1,
+        in_flight=None,
     ),
     "lost to a log with a gap": Case(
         Csv(
@@ -1148,6 +1151,7 @@ CASES = {
     """,
         ),
         unknown=[
+            ("clock-condition", "B:0", MESSAGE_UNKNOWN),
             ("lamport-step", "B:0", STEP_UNKNOWN),
             ("from-nowhere", "B:0", SEND_UNKNOWN),
         ],

@@ -8,6 +8,7 @@ import pytest
 from tests.small_logs import (
     GOOD,
     MAY_HAVE_COME,
+    MESSAGE_UNKNOWN,
     SEND_UNKNOWN,
     STEP_UNKNOWN,
     TICKS_MISSING,
@@ -273,10 +274,11 @@ CASES = {
             ("lamport-step", "B:3", 6, "clock 6 + 1 = 7", "clock 8", "B:2 B:3"),
         ],
         unknown=[
+            ("clock-condition", "B:1", MESSAGE_UNKNOWN),
             ("lamport-step", "B:1", STEP_UNKNOWN),
             ("from-nowhere", "B:1", SEND_UNKNOWN),
         ],
-        in_flight=1,
+        in_flight=None,
     ),
     "a receive of a stamp whose send is not there": Case(
         Csv(
@@ -786,6 +788,7 @@ CASES = {
              "A:1 A:2"),
         ],
         unknown=[
+            ("clock-condition", "A:1", MESSAGE_UNKNOWN),
             ("lamport-step", "A:1", STEP_UNKNOWN),
             ("from-nowhere", "A:1", SEND_UNKNOWN),
         ],

@@ -7,7 +7,7 @@ import pytest
 
 from tests.small_logs import (
     ARRIVALS_MISSING,
-    NO_TIMESTAMP,
+    NO_HYBRID,
     SEND_UNKNOWN,
     STEP_UNKNOWN,
     TICKS_MISSING,
@@ -98,7 +98,7 @@ CASES = {
         unknown=[
             ("process-order", "A:2", TICKS_MISSING),
             ("lamport-step", "A:2", STEP_UNKNOWN),
-            ("hybrid-step", "A:2", NO_TIMESTAMP),
+            ("hybrid-step", "A:2", NO_HYBRID),
             ("queue", "A:2", ARRIVALS_MISSING),
         ],
     ),
@@ -182,6 +182,7 @@ CASES = {
         {**hybrid(), "A": "time=5000000000 internal - - - 1 0 - 5000000000.0", "ended": "B"},
         unknown=[
             ("process-order", "A:0", TICKS_MISSING),
+            ("hybrid-step", "B:2", NO_HYBRID),
             ("from-nowhere", "B:2", SEND_UNKNOWN),
         ],
         in_flight=1,
@@ -226,8 +227,9 @@ CASES = {
             ("hybrid-step", "B:1", 7, "(9, 0), from its physical time", "(9, 3)", "B:0 B:1"),
         ],
         unknown=[
-            ("hybrid-step", "B:2", NO_TIMESTAMP),
-            ("hybrid-step", "B:3", NO_TIMESTAMP),
+            ("hybrid-step", "B:2", NO_HYBRID),
+            ("hybrid-step", "B:3", NO_HYBRID),
+            ("hybrid-step", "C:1", NO_HYBRID),
         ],
         in_flight=None,
     ),
@@ -261,8 +263,9 @@ CASES = {
     """,
         ),
         unknown=[
-            ("hybrid-step", "A:0", NO_TIMESTAMP),
-            ("hybrid-step", "A:1", NO_TIMESTAMP),
+            ("hybrid-step", "A:0", NO_HYBRID),
+            ("hybrid-step", "A:1", NO_HYBRID),
+            ("hybrid-step", "C:1", NO_HYBRID),
         ],
     ),
     "a message not merged, from an event that is wrong too": Case(
@@ -294,8 +297,8 @@ CASES = {
     """,
         ),
         unknown=[
-            ("hybrid-step", "A:1", NO_TIMESTAMP),
-            ("hybrid-step", "A:2", NO_TIMESTAMP),
+            ("hybrid-step", "A:1", NO_HYBRID),
+            ("hybrid-step", "A:2", NO_HYBRID),
         ],
         in_flight=None,
     ),
@@ -310,8 +313,8 @@ CASES = {
     """,
         ),
         unknown=[
-            ("hybrid-step", "A:1", NO_TIMESTAMP),
-            ("hybrid-step", "A:2", NO_TIMESTAMP),
+            ("hybrid-step", "A:1", NO_HYBRID),
+            ("hybrid-step", "A:2", NO_HYBRID),
         ],
         in_flight=None,
     ),
@@ -326,7 +329,7 @@ CASES = {
     """,
         ),
         unknown=[
-            ("hybrid-step", "A:1", NO_TIMESTAMP),
+            ("hybrid-step", "A:1", NO_HYBRID),
         ],
         in_flight=None,
     ),

@@ -9,6 +9,7 @@ from tests.small_logs import (
     ARRIVALS_MISSING,
     FOUND_IN_GAP,
     MAY_HAVE_COME,
+    MESSAGE_UNKNOWN,
     SEND_UNKNOWN,
     STEP_UNKNOWN,
     TAKEN_IN_GAP,
@@ -352,9 +353,11 @@ CASES = {
              "B:4"),
         ],
         unknown=[
+            ("clock-condition", "B:4", MESSAGE_UNKNOWN),
             ("lamport-step", "B:4", STEP_UNKNOWN),
             ("from-nowhere", "B:4", SEND_UNKNOWN),
         ],
+        in_flight=None,
     ),
     "a send that is called internal": Case(
         edit(WAITING, "A", ("send - - B 1", "internal - - B 1")),
@@ -411,6 +414,7 @@ CASES = {
              "an internal event, no message taken", "B:0"),
         ],
         unknown=[
+            ("clock-condition", "A:2", MESSAGE_UNKNOWN),
             ("lamport-step", "A:2", STEP_UNKNOWN),
             ("from-nowhere", "A:2", SEND_UNKNOWN),
         ],
@@ -507,6 +511,13 @@ CASES = {
              "an internal event, no message taken", "A:2 A:3"),
         ],
         unknown=[
+            ("clock-condition", "A:0", MESSAGE_UNKNOWN),
+            ("clock-condition", "A:1", MESSAGE_UNKNOWN),
+            ("clock-condition", "A:2", MESSAGE_UNKNOWN),
+            ("clock-condition", "A:4", MESSAGE_UNKNOWN),
+            ("clock-condition", "A:5", MESSAGE_UNKNOWN),
+            ("clock-condition", "B:0", MESSAGE_UNKNOWN),
+            ("clock-condition", "B:1", MESSAGE_UNKNOWN),
             ("lamport-step", "A:0", STEP_UNKNOWN),
             ("lamport-step", "A:1", STEP_UNKNOWN),
             ("lamport-step", "A:2", STEP_UNKNOWN),
@@ -535,6 +546,9 @@ CASES = {
         ),
         unknown=[
             ("process-order", "A:1", TICKS_MISSING),
+            ("clock-condition", "A:0", MESSAGE_UNKNOWN),
+            ("clock-condition", "A:1", MESSAGE_UNKNOWN),
+            ("clock-condition", "A:2", MESSAGE_UNKNOWN),
             ("lamport-step", "A:0", STEP_UNKNOWN),
             ("lamport-step", "A:1", STEP_UNKNOWN),
             ("lamport-step", "A:2", STEP_UNKNOWN),

@@ -280,6 +280,7 @@ CASES = {
         ),
         unknown=[
             ("vector-own", "A:1", NO_TIMESTAMP),
+            ("vector-own", "A:2", NO_TIMESTAMP),
             ("from-nowhere", "B:1", SEND_UNKNOWN),
         ],
         in_flight=None,
@@ -559,6 +560,7 @@ CASES = {
         ),
         unknown=[
             ("vector-own", "A:1", NO_TIMESTAMP),
+            ("vector-own", "A:2", NO_TIMESTAMP),
         ],
         in_flight=None,
     ),

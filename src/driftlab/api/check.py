@@ -6,17 +6,22 @@ from typing import Any
 
 from driftlab.api.read import read_all
 from driftlab.errors import DriftlabError
-from driftlab.judge.checker import HOLDS, VIOLATED, Verdict
+from driftlab.judge.checker import HOLDS, UNDECIDED, VIOLATED, Verdict, chosen_rules
 
 
 class NothingJudgedError(DriftlabError):
-    """No chosen rule applies to the log, so it can neither hold nor be violated."""
+    """No rule was chosen, or no event was read, so nothing could be judged."""
 
 
 class LogVerdict:
     """The verdicts on all runs of a log, and their sums.
 
     verdicts: of each run its name, "" where there is only one, and its verdict.
+    judged, unknown: how many questions were decided, and how many were not; see
+    `Verdict`. unread: how many lines could not be read. messages: how many were
+    received, as the log says, and unnamed_messages: of how many of these it does not
+    say which. counts: of every rule that decided a question in any run how often it is
+    violated. not_applied: rules that had nothing to judge in any.
     """
 
     def __init__(self, verdicts: Sequence[tuple[str, Verdict]]) -> None:
@@ -24,12 +29,14 @@ class LogVerdict:
         each = [verdict for _, verdict in verdicts]
         self.events = sum(verdict.events for verdict in each)
         self.unknown = sum(verdict.unknown for verdict in each)
-        self.unread = sum(len(verdict.unread) for verdict in each)
+        self.judged = sum(verdict.judged for verdict in each)
+        self.unread = sum(verdict.unread_lines for verdict in each)
         self.processes = sum(verdict.processes for verdict in each)
         self.messages = sum(verdict.messages for verdict in each)
+        self.unnamed_messages = sum(verdict.unnamed_messages for verdict in each)
         flights = [verdict.in_flight for verdict in each]
         self.in_flight = None if None in flights else sum(flight or 0 for flight in flights)
-        applied = {name for verdict in each for name in verdict.counts}
+        applied = {name for verdict in each for name in verdict.unknown_counts}
         self.not_applied = [
             name for name in (each[0].not_applied if each else []) if name not in applied
         ]
@@ -41,13 +48,25 @@ class LogVerdict:
 
     @property
     def holds(self) -> bool:
-        """Whether no rule is violated in any run."""
-        return all(verdict.holds for _, verdict in self.verdicts)
+        """Whether something was judged, and no rule is violated in any run."""
+        return self.verdict == HOLDS
 
     @property
     def verdict(self) -> str:
-        """`holds` or `violated`."""
-        return HOLDS if self.holds else VIOLATED
+        """`violated`, `holds`, or `undecided` where nothing could be judged in any run."""
+        if any(self.counts.values()):
+            return VIOLATED
+        return HOLDS if self.judged else UNDECIDED
+
+    @property
+    def reason_undecided(self) -> str:
+        """Why nothing could be judged, in one line."""
+        return self.verdicts[0][1].reason_undecided
+
+    @property
+    def undecided_runs(self) -> list[str]:
+        """The names of the runs of which nothing could be judged."""
+        return [name for name, verdict in self.verdicts if verdict.verdict == UNDECIDED]
 
     def unknown_of(self, rule: str) -> int:
         """Return how many questions of one rule are undecided, in all runs."""
@@ -65,13 +84,16 @@ class LogVerdict:
         return {
             "verdict": self.verdict,
             "events": self.events,
+            "judged": self.judged,
             "unknown": self.unknown,
             "unread": self.unread,
             "counts": self.counts,
             "in_flight": self.in_flight,
             "not_applied": self.not_applied,
             **joined,
+            "assumed": [f"{name}: {line}" for name, run in runs for line in run["assumed"]],
             "remarks": [f"{name}: {remark}" for name, run in runs for remark in run["remarks"]],
+            **({"reason": self.reason_undecided} if self.verdict == UNDECIDED else {}),
             "runs": [
                 {"run": name, **{key: run[key] for key in ("verdict", "events", "counts")}}
                 for name, run in runs
@@ -85,6 +107,7 @@ def judge_path(
     only: Sequence[str] = (),
     without: Sequence[str] = (),
     rates: Sequence[float] | None = None,
+    complete: bool = False,
     **options: Any,
 ) -> LogVerdict:
     """Read a log and judge every run in it.
@@ -92,22 +115,25 @@ def judge_path(
     path: a run folder, a folder of runs, a journal or another tool's log.
     only, without: names of the rules to apply, all if empty, and to leave out.
     rates: ticks per second that the processes were to keep, in the order of
-    their names, where the log does not say. options: those of `read`.
-    Raises DriftlabError if the log cannot be read, or NothingJudgedError if no
-    chosen rule applies to it.
+    their names, where the log does not say. complete: whether the log holds every
+    event, see `History.check`. options: those of `read`.
+    Raises DriftlabError if the log cannot be read, or NothingJudgedError if no rule
+    was chosen, or the log has no event.
     """
+    if not chosen_rules(only, without):
+        raise NothingJudgedError(f"{path}: there is nothing to judge: no rule was chosen")
     histories = read_all(path, **options)
     several = len(histories) > 1
     judged = LogVerdict(
         [
-            (history.name if several else "", each.check(only=only, without=without))
+            (
+                history.name if several else "",
+                each.check(only=only, without=without, complete=complete),
+            )
             for history in histories
             for each in [history if rates is None else history.with_rates(rates)]
         ]
     )
-    if not judged.counts:
-        raise NothingJudgedError(
-            f"{path}: there is nothing to judge: no chosen rule applies "
-            f"({', '.join(judged.not_applied) or 'none was chosen'})"
-        )
+    if judged.verdict == UNDECIDED and not judged.events:
+        raise NothingJudgedError(f"{path}: there is nothing to judge: the log has no event")
     return judged

@@ -242,12 +242,18 @@ class History:
     def _repaired(self) -> RepairedTrace:
         return repair_names(self.trace)
 
-    def check(self, *, only: Sequence[str] = (), without: Sequence[str] = ()) -> Verdict:
+    def check(
+        self, *, only: Sequence[str] = (), without: Sequence[str] = (), complete: bool = False
+    ) -> Verdict:
         """Judge the history by every rule, by `only` some, or by all `without` some.
+
+        complete: whether the log holds every event, so that what only an absent
+        event could explain is a violation.
 
         Raise NoSuchRuleError if a rule has no such name.
         """
-        return judge(self.trace, self._repaired, self.messages, chosen_rules(only, without))
+        rules = chosen_rules(only, without)
+        return judge(self.trace, self._repaired, self.messages, rules, complete=complete)
 
     @cached_property
     def order(self) -> HappenedBefore:

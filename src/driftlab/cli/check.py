@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from textwrap import fill
 
 from driftlab.api.check import LogVerdict, judge_path
-from driftlab.cli import EXIT_VIOLATED
+from driftlab.cli import EXIT_UNUSABLE, EXIT_VIOLATED
 from driftlab.cli.flags import format_options
-from driftlab.cli.text_table import table
+from driftlab.cli.text_table import table, terminal_width
 from driftlab.errors import DriftlabError, counted
-from driftlab.judge.checker import RULES, Verdict, Violation, chosen_rules
+from driftlab.judge.checker import HOLDS, RULES, UNDECIDED, Verdict, Violation, chosen_rules
 
 SHOWN = 3  # violations of each rule, and unread lines, where no limit is given
+WIDTH_MAX = 88  # characters of a line that is a list
 
 
 def main(options: argparse.Namespace) -> int:
@@ -33,7 +34,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         judged = judge_path(
             options.path, only=only, without=without, rates=_rates(options.rates),
-            **format_options(options),
+            complete=options.complete, **format_options(options),
         )  # fmt: skip
     except DriftlabError as error:
         if options.json:
@@ -43,8 +44,29 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps(judged.to_dict(limit), indent=2))
     else:
         _show(judged, SHOWN if limit is None else limit)
+        if options.strict and _open_questions(judged) and judged.holds:
+            print(f"\nstrict: {_open_questions(judged)}")
     sys.stdout.flush()
-    return 0 if judged.holds else EXIT_VIOLATED
+    if judged.verdict == UNDECIDED:
+        print(
+            f"driftlab: {options.path}: nothing could be judged: {judged.reason_undecided}",
+            file=sys.stderr,
+        )
+    return exit_status(judged, strict=options.strict)
+
+
+def exit_status(judged: LogVerdict, *, strict: bool) -> int:
+    """Return the exit status of a verdict; `strict`: a line unread or a question open is 1."""
+    if judged.verdict == UNDECIDED:
+        return EXIT_UNUSABLE
+    return EXIT_VIOLATED if not judged.holds or (strict and _open_questions(judged)) else 0
+
+
+def _open_questions(judged: LogVerdict) -> str:
+    """Return what the verdict leaves open, in words; empty if nothing."""
+    unread = f"{counted(judged.unread, 'line')} unread" if judged.unread else ""
+    unknown = f"{counted(judged.unknown, 'question')} undecided" if judged.unknown else ""
+    return ", ".join(filter(None, (unread, unknown)))
 
 
 def _names(given: Sequence[str]) -> list[str]:
@@ -76,9 +98,9 @@ def _show(judged: LogVerdict, limit: int) -> None:
     print(_title(judged))
     print()
     rows = [
-        (name, str(count) if count else "-", str(judged.unknown_of(name) or "-"))
-        for name, count in judged.counts.items()
-        if count or judged.unknown_of(name)
+        (name, str(judged.counts.get(name) or "-"), str(judged.unknown_of(name) or "-"))
+        for name in RULES
+        if judged.counts.get(name) or judged.unknown_of(name)
     ]
     if rows:
         print(table(("rule", "violations", "undecided"), rows))
@@ -90,27 +112,49 @@ def _show(judged: LogVerdict, limit: int) -> None:
     for name, verdict in judged.verdicts:
         for line in _lines(name, verdict, limit):
             print(line)
+    if judged.verdict == HOLDS:
+        for name in judged.undecided_runs:
+            print(f"\nundecided in {name}: nothing could be judged")
 
 
 def _wrapped(title: str, names: Sequence[str]) -> str:
     indent = " " * len(title)
-    return fill(", ".join(names) or "none", 88, initial_indent=title, subsequent_indent=indent,
+    width = int(min(WIDTH_MAX, terminal_width()))
+    return fill(", ".join(names) or "none", width, initial_indent=title, subsequent_indent=indent,
                 break_on_hyphens=False)  # fmt: skip
 
 
 def _title(judged: LogVerdict) -> str:
-    runs = f"{len(judged.verdicts)} runs, " if len(judged.verdicts) > 1 else ""
-    events = counted(judged.events, "event")
-    processes = counted(judged.processes, "process")
-    flight = judged.in_flight
-    return ", ".join(
-        [
-            f"{judged.verdict}: {runs}{events} of {processes}",
-            f"{counted(judged.messages, 'message')} received",
-            *([f"{flight} in flight"] if flight is not None else []),
-            f"{counted(judged.unread, 'line')} unread",
-        ]
-    )
+    """Return the headline: the verdict, and what it rests on."""
+    runs = counted(len(judged.verdicts), "run") if len(judged.verdicts) > 1 else ""
+    events, processes = counted(judged.events, "event"), counted(judged.processes, "process")
+    unread = f"{counted(judged.unread, 'line')} unread"
+    flight = [] if judged.in_flight is None else [f"{judged.in_flight} in flight"]
+    counts = [_received(judged), *flight]
+    if judged.verdict == HOLDS and judged.unread:
+        counts = [each for each in (runs, processes) if each] + counts
+        line = f"holds for the {events} read; {unread} ({', '.join(counts)})"
+    else:
+        counts = [each for each in (runs, f"{events} of {processes}") if each] + counts
+        what = ", ".join([*counts, unread])
+        is_undecided = judged.verdict == UNDECIDED
+        line = (
+            f"undecided: nothing could be judged ({what})"
+            if is_undecided
+            else (f"{judged.verdict}: {what}")
+        )
+    width = terminal_width()
+    return line if len(line) <= width else fill(line, int(width), break_on_hyphens=False)
+
+
+def _received(judged: LogVerdict) -> str:
+    """Return how many messages were received, and of how many the log does not say which."""
+    received = f"{counted(judged.messages, 'message')} received"
+    unnamed = judged.unnamed_messages
+    if not unnamed:
+        return received
+    verb = "names" if unnamed == 1 else "name"
+    return f"{received} (of which {unnamed} {verb} no message)"
 
 
 def _lines(name: str, verdict: Verdict, limit: int) -> Iterator[str]:
@@ -141,7 +185,8 @@ def _undecided(verdict: Verdict, limit: int, heading: str) -> Iterator[str]:
     """Yield what could not be read, what could not be decided, and the remarks."""
     if verdict.unread:
         yield ""
-        yield f"could not be read{heading}: {counted(len(verdict.unread), 'place')}"
+        places = counted(len(verdict.unread), "place")
+        yield f"could not be read{heading}: {counted(verdict.unread_lines, 'line')} in {places}"
         for each in verdict.unread[:limit]:
             yield f"  {each.file}:{each.line}  {each.reason}"
         yield from _more(len(verdict.unread), limit)
@@ -153,9 +198,10 @@ def _undecided(verdict: Verdict, limit: int, heading: str) -> Iterator[str]:
             yield f"  {where}{one.process}:{one.index}  {one.rule}: {one.reason}"
         if max(verdict.unknown_counts.values()) > limit:
             yield f"  (the first {limit} of each rule; --limit shows more)"
-    if verdict.remarks:
+    lines = [*(f"assumed: {line}" for line in verdict.assumed), *verdict.remarks]
+    if lines:
         yield ""
-        yield from verdict.remarks
+        yield from lines
 
 
 def _more(many: int, limit: int) -> Iterator[str]:

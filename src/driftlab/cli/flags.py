@@ -179,6 +179,14 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         "--rates", metavar="RATES",
         help="expected ticks per second of each process (6,3,1; default: what the log says)",
     )  # fmt: skip
+    group.add_argument(
+        "--complete", action="store_true",
+        help="the log holds every event: what only an absent one could explain is a violation",
+    )  # fmt: skip
+    group.add_argument(
+        "--strict", action="store_true",
+        help="exit status 1 also where a line is unread or a question undecided",
+    )  # fmt: skip
     add_format(parser)
     group = parser.add_argument_group("output")
     group.add_argument(

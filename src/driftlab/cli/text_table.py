@@ -26,7 +26,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) ->
     head_rows = [[head[level] for head in padded] for level in range(height)]
     every = [*head_rows, *filter(None, rows)]
     widths = [max(len(row[column]) for row in every) for column in range(len(heads))]
-    terminal, gap = _terminal_width(), COLUMN_GAP
+    terminal, gap = terminal_width(), COLUMN_GAP
     if sum(widths) + gap * (len(widths) - 1) > terminal:
         gap = 1
         before_last = sum(widths[:-1]) + gap * (len(widths) - 1)
@@ -61,7 +61,7 @@ def _line(row: Sequence[str], widths: Sequence[int], left: int, gap: int) -> str
     return (" " * gap).join(cells).rstrip()
 
 
-def _terminal_width() -> float:
+def terminal_width() -> float:
     """Return the width of the terminal that standard output is, infinity if it is none."""
     with suppress(OSError, ValueError):
         if sys.stdout.isatty():

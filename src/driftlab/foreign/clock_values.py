@@ -1,8 +1,9 @@
 """Clocks as logs write them: objects, lists, whole numbers, and numbers with dots.
 
 A *vector clock* is an object of JSON that names each process once, with a whole
-number from 0 to 2^63 - 1; a *Lamport clock* is a whole number. Anything else (a
-name twice, a fraction) is reported by row, and its record is not an event.
+number from 0 to 2^63 - 1; a *Lamport clock* is such a number. A clock with another
+number, or a text in the place of one, is *invalid*: its record is an event without a
+clock. Anything else (a name twice) is reported by row, and its record is no event.
 
 A *list*, `[1, 0]`, has a number per process, by position. It is read only
 where the processes are beyond doubt: every clock of the log is a list, all are as long
@@ -23,13 +24,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty, shorten
+from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty, numbers, shorten
 from driftlab.model.columns import MISSING, Timestamps, from_texts, starts_of
 
 ROWS_AT_ONCE: Final = 1_000  # whose objects are held at once: few enough for a cache
 DIGITS_MAX: Final = 19  # of a number in a list or in a dotted timestamp
 
 _LARGEST: Final = 2**63 - 1
+_FRACTION: Final = re.compile(r"\s*[+-]?\d{0,4000}\.?\d{1,4000}(?:[eE][+-]?\d{1,4})?\s*")
+_WORD: Final = re.compile(r"\s*[^\W\d_]\w*\s*")
 _WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
 _ESCAPED: Final = '{\\"'  # how JSON within a string begins
 _DIGITS: Final = re.compile(r"([0-9]+)")
@@ -54,28 +57,45 @@ class ClockError(Exception):
     """A value that is not a clock."""
 
 
+class InvalidClockError(ClockError):
+    """A clock that no event can have: an entry that is no whole number from 0 to 2^63 - 1."""
+
+
+class DoubtfulClockError(ClockError):
+    """A fraction or a word: an invalid clock, if other rows of the column have clocks."""
+
+
 # Clocks of any kind.
 
 
-def read_clocks(values: Sequence[Any], hosts: Sequence[str], errors: RowErrors) -> Clocks:
+def read_clocks(
+    values: Sequence[Any], hosts: Sequence[str], errors: RowErrors, invalid: RowErrors
+) -> Clocks:
     """Read a clock per row.
 
     `hosts`: the rows' processes, by which lists are read. A value that is not a
-    clock is added to `errors`, unless its row has an error already.
+    clock is added to `errors`, unless its row has an error already; one that no event
+    can have to `invalid`.
     """
     lamport = all_whole(values) if values else None
     if lamport is not None:
         none = np.zeros(0, np.int64)
+        clear_negative("clock", lamport, invalid)
         return Clocks(lamport, np.zeros(len(values), np.int64), [], none, none)
     if as_list(next((value for value in values if not is_empty(value)), None)) is not None:
         values = lists_to_entries(values, hosts) or values
     names = Positions()
-    pieces = [_read_rows([], names, errors, 0)]
+    doubtful: RowErrors = {}
+    pieces = [_read_rows([], names, _Reasons(errors, invalid, doubtful), 0)]
     for first in range(0, len(values), ROWS_AT_ONCE):
         rows = values[first : first + ROWS_AT_ONCE]
         piece = _read_objects(_unescaped(rows), names)
-        pieces.append(_read_rows(rows, names, errors, first) if piece is None else piece)
+        if piece is None:
+            piece = _read_rows(rows, names, _Reasons(errors, invalid, doubtful), first)
+        pieces.append(piece)
     lamport, lengths, codes, entries = map(np.concatenate, zip(*pieces, strict=True))
+    clocks = np.count_nonzero((lamport != MISSING) | (lengths > 0))
+    _settle(doubtful, int(clocks), errors, invalid)
     has_lamport = bool((lamport != MISSING).any())
     return Clocks(lamport if has_lamport else None, lengths, list(names), codes, entries)
 
@@ -136,7 +156,59 @@ def _parse_objects(texts: Sequence[Any]) -> list[dict[str, Any]] | None:
     return objects if is_whole else None
 
 
-def _read_rows(values: Sequence[Any], names: Positions, errors: RowErrors, first: int) -> _Piece:
+class _Reasons(NamedTuple):
+    """Why rows have no clock: it is none, or invalid, or that depends on the other rows."""
+
+    errors: RowErrors
+    invalid: RowErrors
+    doubtful: RowErrors
+
+
+def _settle(doubtful: RowErrors, clocks: int, errors: RowErrors, invalid: RowErrors) -> None:
+    """Decide on fractions and words: in a column with at least as many clocks they are invalid.
+
+    Otherwise the column may hold something else, such as seconds.
+    """
+    reasons = invalid if len(doubtful) <= clocks else errors
+    for row, reason in doubtful.items():
+        reasons.setdefault(row, reason)
+
+
+def read_lamport(
+    name: str, values: Sequence[Any], errors: RowErrors, invalid: RowErrors
+) -> IntArray:
+    """Return the Lamport clocks of the field `name`, i8, MISSING where a row has none.
+
+    What is no whole number of 64 bits is added to `errors`, or to `invalid` if it is
+    a clock that no event can have.
+    """
+    others: RowErrors = {}
+    lamport = numbers(name, values, others)
+    clear_negative(name, lamport, invalid)
+    doubtful: RowErrors = {}
+    for row, reason in others.items():
+        try:
+            read_clock(values[row])
+        except InvalidClockError:
+            invalid.setdefault(row, f"{name} {shorten(values[row])}")
+        except DoubtfulClockError:
+            doubtful[row] = f"{name} {shorten(values[row])}"
+        except ClockError:
+            errors.setdefault(row, reason)
+        else:
+            errors.setdefault(row, reason)  # a vector clock
+    _settle(doubtful, int(np.count_nonzero(lamport != MISSING)), errors, invalid)
+    return lamport
+
+
+def clear_negative(name: str, lamport: IntArray, invalid: RowErrors) -> None:
+    """Replace negative Lamport clocks by MISSING, and add their rows to `invalid`."""
+    for row in np.flatnonzero((lamport < 0) & (lamport != MISSING)).tolist():
+        invalid.setdefault(row, f"{name} {lamport[row]}")
+        lamport[row] = MISSING
+
+
+def _read_rows(values: Sequence[Any], names: Positions, reasons: _Reasons, first: int) -> _Piece:
     """Read clocks of any kind, one by one; `first` is the number of the first row."""
     lamport = np.full(len(values), MISSING, np.int64)
     rows: list[dict[str, int]] = []
@@ -145,7 +217,7 @@ def _read_rows(values: Sequence[Any], names: Positions, errors: RowErrors, first
         try:
             clock = read_clock(value)
         except ClockError as error:
-            errors.setdefault(first + row, str(error))
+            _reasons_for(error, reasons).setdefault(first + row, str(error))
             continue
         if isinstance(clock, int):
             lamport[row] = clock
@@ -157,6 +229,12 @@ def _read_rows(values: Sequence[Any], names: Positions, errors: RowErrors, first
         np.array([names[name] for row in rows for name in row], np.int64),
         np.array([value for row in rows for value in row.values()], np.int64),
     )
+
+
+def _reasons_for(error: ClockError, reasons: _Reasons) -> RowErrors:
+    if isinstance(error, InvalidClockError):
+        return reasons.invalid
+    return reasons.doubtful if isinstance(error, DoubtfulClockError) else reasons.errors
 
 
 def read_clock(value: Any) -> dict[str, int] | int | None:
@@ -172,18 +250,22 @@ def read_clock(value: Any) -> dict[str, int] | int | None:
             f"the clock {shorten(value)} is neither a whole number nor an object, and a list is "
             "read only if every clock of the log is one, as long as there are processes"
         )
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise DoubtfulClockError(f"clock {shorten(value)}")
         return _lamport(int(value))
     if not isinstance(value, str):
         raise ClockError(f"the clock {shorten(value)} is neither a whole number nor an object")
     if _WHOLE.fullmatch(value):
         return _lamport(int(value.partition(".")[0]))
+    if _FRACTION.fullmatch(value) or _WORD.fullmatch(value):
+        raise DoubtfulClockError(f"clock {shorten(value)}")
     return _from_json(value)
 
 
 def _lamport(number: int) -> int:
-    if not MISSING < number <= _LARGEST:
-        raise ClockError(f"the clock {shorten(number)} has more than 64 bits")
+    if not 0 <= number <= _LARGEST:
+        raise InvalidClockError(f"clock {shorten(number)}")
     return number
 
 
@@ -212,14 +294,17 @@ def _entries(pairs: Sequence[tuple[str, Any]]) -> dict[str, int]:
     for name, value in pairs:
         if name in clock:
             raise ClockError(f"the clock names {name} twice")
-        if type(value) is not int:
-            raise ClockError(
-                f"the clock's entry for {name}, {shorten(value)}, is not a whole number"
-            )
-        if not 0 <= value <= _LARGEST:
-            raise ClockError(f"the clock's entry for {name}, {shorten(value)}, is not 0 to 2^63-1")
         clock[name] = value
+    for name, value in clock.items():
+        if type(value) is not int or not 0 <= value <= _LARGEST:
+            raise InvalidClockError(f"entry {name}: {shorten(_as_written(value))}")
     return clock
+
+
+def _as_written(value: Any) -> Any:
+    """Return a value of JSON as JSON writes it; it is shown, so any text will do."""
+    is_plain = value is None or isinstance(value, str | bool)
+    return json.dumps(value, ensure_ascii=False) if is_plain else value
 
 
 def timestamps_in_order(clocks: Clocks, positions: IntArray, order: IntArray) -> Timestamps:
@@ -253,11 +338,21 @@ def format_clock(names: Sequence[str], entries: Sequence[int], values: Sequence[
 _LIST: Final = re.compile(r"\s*(?:\[[0-9\s,;]*\]|\([0-9\s,;]*\)|[0-9]+(?:\s*,\s*[0-9]+)+)\s*")
 
 
+# With numbers that no clock has, negative or with a fraction.
+_SIGNED_LIST: Final = re.compile(r"\s*(?:\[[-+.0-9eE\s,;]*\]|\([-+.0-9eE\s,;]*\))\s*")
+_LIST_ITEMS: Final = re.compile(r"[^\s,;()\[\]]+")
+_SIGNED: Final = re.compile(r"[+-]?[0-9]{1,4000}")
+
+
 def as_list(value: Any) -> list[Any] | None:
     """Return the numbers of a clock that is a list, or text that looks like one; else None."""
     if isinstance(value, list | tuple):
         return list(value)
     match = _LIST.fullmatch(value) if isinstance(value, str) else None
+    if match is None and isinstance(value, str) and _SIGNED_LIST.fullmatch(value):
+        return [
+            int(one) if _SIGNED.fullmatch(one) else one for one in _LIST_ITEMS.findall(value)
+        ] or None
     digits = _DIGITS.findall(match[0]) if match else [""]
     return list(map(int, digits)) if 0 < max(map(len, digits), default=0) <= DIGITS_MAX else None
 
@@ -318,25 +413,33 @@ def is_dotted(values: Sequence[Any]) -> bool:
     return _DOTTED.fullmatch(first) is not None
 
 
-def split_valid(clock: str, values: Sequence[Any]) -> tuple[list[str | None], RowErrors]:
+def split_valid(
+    clock: str, values: Sequence[Any], invalid: RowErrors
+) -> tuple[list[str | None], RowErrors]:
     """Return the dotted timestamps of a column, None where there is none, and the malformed ones.
 
-    `clock`: one of DOTTED_CLOCKS, for the reasons.
+    `clock`: one of DOTTED_CLOCKS, for the reasons. Timestamps that no event can have are
+    added to `invalid`.
     """
     texts: list[str | None] = []
     errors: RowErrors = {}
     for row, value in enumerate(values):
         text = None if is_empty(value) else str(value).strip()
-        if text is not None and not _is_valid(text):
+        if text is not None and not _DOTTED.fullmatch(text):
+            text = None
             errors[row] = (
-                f"the {clock} timestamp {shorten(text)} is not whole numbers separated by dots"
+                f"the {clock} timestamp {shorten(value)} is not whole numbers separated by dots"
             )
-        texts.append(text if row not in errors else None)
+        elif text is not None and not _is_possible(clock, text):
+            invalid.setdefault(row, f"{clock} timestamp {shorten(text)}")
+            text = None
+        texts.append(text)
     return texts, errors
 
 
-def _is_valid(text: str) -> bool:
-    if not _DOTTED.fullmatch(text):
+def _is_possible(clock: str, text: str) -> bool:
+    """Whether numbers with dots are of 64 bits, and, where they count events, not negative."""
+    if "-" in text and clock != "hybrid":
         return False
     return len(text) < DIGITS_MAX or all(
         len(number) <= DIGITS_MAX and int(number) <= _LARGEST for number in _DIGITS.findall(text)
@@ -400,7 +503,7 @@ def clock_of(texts: Sequence[Any], processes: int) -> str:
     Two numbers of two `processes` may be either of two clocks: a hybrid clock's
     first number is a time, and large.
     """
-    valid = [text for text in split_valid("vector", texts)[0] if text is not None]
+    valid = [text for text in split_valid("vector", texts, {})[0] if text is not None]
     if any("/" in text for text in valid):
         return "matrix"
     if all(text.count(".") == 1 for text in valid):

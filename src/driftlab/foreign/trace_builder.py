@@ -20,6 +20,7 @@ from driftlab.foreign.clock_values import (
     is_dotted,
     read_clocks,
     read_dotted,
+    read_lamport,
     split_valid,
     timestamps_in_order,
     wrong_width_rows,
@@ -33,7 +34,7 @@ from driftlab.foreign.records import (
     align_executions,
     gaps_of,
 )
-from driftlab.history.trace import Trace, UnreadLine
+from driftlab.history.trace import InvalidClocks, Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import (
     EVERY_PEER,
@@ -121,6 +122,7 @@ class _Builder:
         self._options = options
         self._known, self._others = fields.known_fields(records.fields)
         self._errors: fields.RowErrors = {}
+        self._invalid: fields.RowErrors = {}  # clocks that no event can have
         self._positions = fields.Positions()  # of processes
         self._width: int | None = None  # processes with records, where timestamps count them
         self._has_wrong_widths = False
@@ -133,7 +135,7 @@ class _Builder:
     def _build(self) -> Trace:
         hosts = self._hosts()
         numbers: dict[str, IntArray] = {
-            name: fields.numbers(name, self._known[name], self._errors)
+            name: self._numbers(name, self._known[name])
             for name in fields.NUMBERS
             if name in self._known
         }
@@ -156,6 +158,7 @@ class _Builder:
             files=self._records.files,
             unread=self._unread(),
             gaps=gaps_of(self._unmatched(hosts), names, starts, file, line),
+            invalid_clocks=self._invalid_clocks(rows),
             missing_processes=[names[one] for one in np.flatnonzero(np.diff(starts) == 0)],
         )
 
@@ -166,6 +169,11 @@ class _Builder:
             if not host:
                 self._errors[row] = "names no process"
         return hosts
+
+    def _numbers(self, name: str, values: Values) -> IntArray:
+        if name == "lamport":
+            return read_lamport(name, values, self._errors, self._invalid)
+        return fields.numbers(name, values, self._errors)
 
     def _rows_in_order(
         self, hosts: Sequence[str], index: IntArray | None
@@ -191,19 +199,29 @@ class _Builder:
             vectors = None
         lamport = self._known.get("clock")
         if lamport is None:
-            return None if vectors is None else read_clocks(vectors, hosts, self._errors)
-        clocks = read_clocks(lamport, hosts, self._errors)
+            return None if vectors is None else self._read_clocks(vectors, hosts)
+        clocks = self._read_clocks(lamport, hosts)
         if vectors is None:
             return clocks
-        both = read_clocks(vectors, hosts, self._errors)
+        both = self._read_clocks(vectors, hosts)
         return both._replace(lamport=clocks.lamport)
+
+    def _read_clocks(self, values: Values, hosts: Sequence[str]) -> Clocks:
+        return read_clocks(values, hosts, self._errors, self._invalid)
+
+    def _invalid_clocks(self, rows: IntArray) -> InvalidClocks:
+        """Return the clocks that no event can have, of the records `rows`, which are the events."""
+        at = np.flatnonzero(np.isin(rows, np.array(list(self._invalid), np.int64)))
+        return InvalidClocks(at, [self._invalid[row] for row in rows[at].tolist()])
 
     def _dotted(self, clocks: Clocks | None, hosts: Sequence[str]) -> _Dotted | None:
         """Return timestamps of numbers and dots; these count every process that has records."""
         clock = next((clock for clock in DOTTED_CLOCKS if clock in self._known), None)
+        if clock == "vector" and not is_dotted(self._known["vector"]):
+            return None
         if clock is None or (clocks is not None and len(clocks.codes)):
             return None
-        texts, errors = split_valid(clock, self._known[clock])
+        texts, errors = split_valid(clock, self._known[clock], self._invalid)
         if self._width is None:
             self._width = len({self._positions[host] for host in hosts if host})
         self._errors = {**errors, **self._errors}

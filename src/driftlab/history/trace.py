@@ -26,7 +26,7 @@ from driftlab.model.columns import (
     timestamp_texts,
 )
 
-__all__ = ["ProcessInfo", "Trace", "UnreadLine"]
+__all__ = ["InvalidClocks", "ProcessInfo", "Trace", "UnreadLine"]
 
 
 class ProcessInfo(NamedTuple):
@@ -54,6 +54,17 @@ class ProcessInfo(NamedTuple):
     from_start: bool = False
 
 
+class InvalidClocks(NamedTuple):
+    """Clocks that no event can have, such as a negative one, as the log writes them.
+
+    rows i8, rising: of their events, which have no clock in the trace. texts: what is
+    wrong with each.
+    """
+
+    rows: IntArray
+    texts: Sequence[str]
+
+
 class Trace:
     """Every event of a run, and what is known of the log that they were read from.
 
@@ -68,6 +79,7 @@ class Trace:
     files: names of the files that were read. unread: what in them could not be read.
     gaps i8: rows, rising, before which events of the same process are missing.
     missing_processes: names of processes of which there is no log at all.
+    invalid_clocks: the clocks that no event can have.
     scenario: text of TOML, None if there is none.
     assumed: what was assumed to read the log, a line each (see `conventions`).
     strategies: names of the strategies that may match its messages, in their order;
@@ -80,6 +92,7 @@ class Trace:
         "columns",
         "files",
         "gaps",
+        "invalid_clocks",
         "missing_processes",
         "names",
         "peers",
@@ -112,6 +125,7 @@ class Trace:
         scenario: str | None = None,
         assumed: Sequence[str] = (),
         strategies: Sequence[str] = (),
+        invalid_clocks: InvalidClocks | None = None,
     ) -> None:
         self.names = names
         self.starts = starts
@@ -129,6 +143,7 @@ class Trace:
         self.scenario = scenario
         self.assumed = assumed
         self.strategies = strategies
+        self.invalid_clocks = invalid_clocks or InvalidClocks(np.zeros(0, np.int64), ())
 
     def __len__(self) -> int:
         return int(self.starts[-1])

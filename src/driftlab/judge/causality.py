@@ -26,7 +26,6 @@ from driftlab.judge.context import (
     Findings,
     Rule,
     findings_by_kind,
-    has_messages,
 )
 
 START_SKEW_NS_MAX: Final = 1_000_000_000
@@ -124,5 +123,8 @@ def _ordered_events(trace: Trace, messages: Messages) -> int:
 
 
 BEFORE_SENT = Rule(
-    "before-sent", "nothing is received before it was sent", has_messages, _judge_before_sent
+    "before-sent",
+    "nothing is received before it was sent",
+    lambda context: len(context.pairs[0]),
+    _judge_before_sent,
 )

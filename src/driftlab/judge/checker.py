@@ -2,24 +2,26 @@
 
 The checker assumes only program order and the names of messages; every clock is
 checked against them. It finds all violations, and puts each into words
-only when somebody reads it. A rule that had nothing to judge is not applied,
-which is not the same as that it holds.
+only when somebody reads it. A rule that had nothing to judge is not applied, and
+one all of whose questions are undecided has judged nothing: neither is the same as
+that it holds. A history of which nothing could be judged is undecided.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Final, overload
+from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
 
-from driftlab.errors import DriftlabError
-from driftlab.history.matching.messages import Messages
+from driftlab.errors import DriftlabError, counted, name_list
+from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, UnreadLine
 from driftlab.judge.causality import BEFORE_SENT
 from driftlab.judge.clock_condition import CLOCK_CONDITION
-from driftlab.judge.context import Context, Findings, Rule
+from driftlab.judge.clock_entry import CLOCK_ENTRY
+from driftlab.judge.context import Context, Findings, Rule, count_of, messages_received
 from driftlab.judge.diagnosis import Fault, diagnose
 from driftlab.judge.fifo_channels import (
     DELIVERED_TWICE,
@@ -32,6 +34,7 @@ from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
 from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP
 from driftlab.judge.peer_choice import PEER_CHOICE
+from driftlab.judge.physical_time import TIME_BACK, TIME_SKEW
 from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
 from driftlab.judge.vectors import (
     MATRIX_MERGE,
@@ -40,19 +43,22 @@ from driftlab.judge.vectors import (
     VECTOR_MERGE,
     VECTOR_OWN,
 )
-from driftlab.model.columns import KINDS, UNKNOWN_KIND
+from driftlab.model.columns import KINDS, NOBODY, UNKNOWN_KIND
 
 HOLDS: Final = "holds"
 VIOLATED: Final = "violated"
+UNDECIDED: Final = "undecided"  # events were read, and nothing could be judged
 EVENT_CHARACTERS_MAX: Final = 40  # shown of what a log says about an event
 NAMES_SHOWN_MAX: Final = 10  # of processes without a log
 TARGETS_SHOWN_MAX: Final = 5  # of one send
+KEPT_AS_TEXT: Final = "kept as text, not judged"
 
 # Every rule, in the order in which they are reported.
 RULES: Final[dict[str, Rule]] = {
     rule.name: rule
     for rule in (
         PROCESS_ORDER,
+        CLOCK_ENTRY,
         CLOCK_CONDITION,
         LAMPORT_STEP,
         STAMP,
@@ -76,8 +82,12 @@ RULES: Final[dict[str, Rule]] = {
         DUE,
         PACING,
         PEER_CHOICE,
+        TIME_BACK,
+        TIME_SKEW,
     )
 }
+
+NAMED_BY_THE_LOG: Final = ("id", "stamp")  # strategies of matching that assume nothing
 
 
 class NoSuchRuleError(DriftlabError):
@@ -176,45 +186,75 @@ class Violations(Sequence[Violation]):
         )
 
 
+class Judged(NamedTuple):
+    """What one rule found, and how many questions it had to answer (see `Rule`)."""
+
+    questions: int
+    findings: Findings
+
+    @property
+    def decided(self) -> int:
+        """How many of its questions the rule decided; a violation is a decision."""
+        return max(self.questions - len(self.findings.unknown), len(np.unique(self.findings.rows)))
+
+
 class Verdict:
     """What the judge found in one history.
 
-    events, processes: how many there are. messages: how many were received from
-    a send that is logged.
-    counts: of every rule that was applied how often it is violated, 0 included.
+    events, processes: how many there are. messages: how many were received, as the
+    log says. unnamed_messages: of how many of these it does not say which.
+    judged: how many questions were decided, of all rules; judged_counts: of each
+    rule that was applied. What a question is, each rule says: one event, one
+    step, one message or one process.
+    counts: of every rule that decided any how often it is violated, 0 included.
     violations: all of them, put into words as they are read.
     unknown: how many questions gaps in the log leave undecided; `unknowns`
     yields them. unknown_counts: the same for each rule that was applied.
-    unread: the lines of the log that could not be read.
+    unread: the lines of the log that could not be read, and unread_lines: how many.
     is_foreign: whether the log says nothing about its processes, unlike our journals.
-    not_applied: rules that need what the log does not have.
+    not_applied: rules that had nothing to judge.
+    not_whole: why the log is not whole, though it was to be judged as such; else None.
     """
 
     def __init__(
-        self, context: Context, found: dict[str, Findings], not_applied: Sequence[str] = ()
+        self,
+        context: Context,
+        judged: dict[str, Judged],
+        not_applied: Sequence[str] = (),
+        *,
+        not_whole: str | None = None,
     ) -> None:
         self._context = context
-        self._found = found
+        self._found = {name: each.findings for name, each in judged.items()}
         self.not_applied = list(not_applied)
+        self.not_whole = not_whole
         self.is_foreign = not len(context.trace.process_info)
         self.events = len(context)
-        self.counts = {name: len(each.rows) for name, each in found.items()}
-        self.violations = Violations(context, found)
+        self.judged_counts = {name: each.decided for name, each in judged.items()}
+        self.judged = sum(self.judged_counts.values())
+        self.counts = {
+            name: len(each.findings.rows) for name, each in judged.items() if each.decided
+        }
+        self.violations = Violations(context, self._found)
         self.processes = context.trace.processes
-        self.messages = len(context.messages.receives)
-        self.unknown_counts = {name: len(each.unknown) for name, each in found.items()}
+        self.messages = messages_received(context)
+        self.unnamed_messages = count_of(context.names_no_message)
+        self.unknown_counts = {name: len(each.unknown) for name, each in self._found.items()}
         self.unknown = sum(self.unknown_counts.values())
         self.unread: Sequence[UnreadLine] = context.trace.unread
+        self.unread_lines = sum(each.lines for each in self.unread)
 
     @property
     def holds(self) -> bool:
-        """Whether no rule is violated."""
-        return not any(self.counts.values())
+        """Whether something was judged, and no rule is violated."""
+        return self.verdict == HOLDS
 
     @property
     def verdict(self) -> str:
-        """`holds` or `violated`."""
-        return HOLDS if self.holds else VIOLATED
+        """`violated`, `holds`, or `undecided` where nothing could be judged."""
+        if any(self.counts.values()):
+            return VIOLATED
+        return HOLDS if self.judged else UNDECIDED
 
     @cached_property
     def faults(self) -> list[Fault]:
@@ -233,11 +273,15 @@ class Verdict:
         """How many messages were sent and not received, as far as the log says.
 
         Messages to processes without a log are not counted; None where the log
-        does not say which processes events sent to.
+        does not say which processes events sent to, or which messages were received.
         """
         context = self._context
-        if context.columns.target is None:
+        if context.columns.target is None or self.unnamed_messages:
             return None
+        if context.columns.received is None:
+            nobodys = (context.messages.source == UNMATCHED) & (context.messages.sender == NOBODY)
+            if (nobodys & context.is_receive).any():
+                return None
         width = context.trace.processes
         sends, to = context.sent_messages
         receives, received_sends = context.pairs
@@ -246,11 +290,25 @@ class Verdict:
         return int((outstanding & ~context.is_missing[to]).sum())
 
     @property
+    def assumed(self) -> list[str]:
+        """What was assumed to read the log, a line each."""
+        matched_by: Mapping[str, int] = getattr(self._context.messages, "matched_by", {})
+        return [
+            *self._context.trace.assumed,
+            *(
+                f"{counted(count, 'message')} matched by {strategy}"
+                for strategy, count in matched_by.items()
+                if count and strategy not in NAMED_BY_THE_LOG
+            ),
+        ]
+
+    @property
     def remarks(self) -> list[str]:
         """What is not a violation but should be known."""
         trace = self._context.trace
         early = sorted(self._context.messages.stamp_before_send)
-        remarks = [
+        remarks = [] if self.not_whole is None else [f"not judged as complete: {self.not_whole}"]
+        remarks += [
             f"the messages of {trace.names[place]} carry its clock from before the send was counted"
             for place in early
         ]
@@ -261,7 +319,18 @@ class Verdict:
             remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
         unused = [name for name in trace.texts if name not in ("event", "recorded")]
-        return remarks + ([f"kept as text, not judged: {', '.join(unused)}"] if unused else [])
+        return remarks + ([f"{KEPT_AS_TEXT}: {', '.join(unused)}"] if unused else [])
+
+    @property
+    def reason_undecided(self) -> str:
+        """Why nothing could be judged, in one line."""
+        if self._found:
+            questions = counted(self.unknown, "question")
+            return f"{questions} of {', '.join(self._found)}, and none can be decided"
+        is_choice = len(self.not_applied) < len(RULES)
+        why = f"no chosen rule applies ({', '.join(self.not_applied)})"
+        kept = [remark for remark in self.remarks if remark.startswith(KEPT_AS_TEXT)]
+        return "; ".join([why if is_choice else "the log has nothing that a rule judges", *kept])
 
     def _broken(self) -> Iterator[tuple[str, str]]:
         """Yield the processes whose log says that it is not complete, and where it ends."""
@@ -285,16 +354,19 @@ class Verdict:
         return {
             "verdict": self.verdict,
             "events": self.events,
+            "judged": self.judged,
             "unknown": self.unknown,
-            "unread": len(self.unread),
+            "unread": self.unread_lines,
             "violations": listed,
             "counts": self.counts,
             "in_flight": self.in_flight,
             "unknowns": [asdict(each) for each in self.unknowns(limit)],
             "unread_lines": [each._asdict() for each in self.unread[:limit]],
             "not_applied": self.not_applied,
+            "assumed": self.assumed,
             "remarks": self.remarks,
             "diagnosis": [each.to_dict() for each in self.faults],
+            **({"reason": self.reason_undecided} if self.verdict == UNDECIDED else {}),
         }
 
 
@@ -348,13 +420,47 @@ def chosen_rules(only: Sequence[str] = (), without: Sequence[str] = ()) -> list[
 
 
 def judge(
-    original: Trace, repaired: RepairedTrace, messages: Messages, rules: Sequence[Rule]
+    original: Trace,
+    repaired: RepairedTrace,
+    messages: Messages,
+    rules: Sequence[Rule],
+    *,
+    complete: bool = False,
 ) -> Verdict:
     """Check a history against every rule that applies to it.
 
     original: the trace as logged. repaired: the same with the names of its
     messages repaired. messages: those of the repaired one. rules: which to apply.
+    complete: whether the log holds every event, so that what only an absent event
+    could explain is a violation. A log that says itself that it is not is judged
+    as any other.
     """
-    context = Context(repaired, messages, original)
-    found = {rule.name: rule.judge(context) for rule in rules if rule.applies(context)}
-    return Verdict(context, found, [rule.name for rule in rules if rule.name not in found])
+    not_whole = _why_not_whole(original) if complete else None
+    context = Context(repaired, messages, original, is_whole=complete and not_whole is None)
+    asked = {rule.name: rule.questions(context) for rule in rules}
+    judged = {
+        rule.name: Judged(asked[rule.name], rule.judge(context))
+        for rule in rules
+        if asked[rule.name]
+    }
+    not_applied = [rule.name for rule in rules if rule.name not in judged]
+    return Verdict(context, judged, not_applied, not_whole=not_whole)
+
+
+def _why_not_whole(trace: Trace) -> str | None:
+    """Return why a log cannot hold every event, None if it may."""
+    lines = sum(each.lines for each in trace.unread)
+    if lines:
+        verb, pronoun = ("is", "it") if lines == 1 else ("are", "they")
+        return f"{counted(lines, 'line')} {verb} unread, and {pronoun} may hold what is missing"
+    if len(trace.gaps):
+        file, line = trace.source_of(int(trace.gaps[0]))
+        process, number = trace.place(int(trace.gaps[0]))
+        where = f" ({file}:{line})" if file else ""
+        return f"events are missing before {process}:{number}{where}"
+    broken = [
+        name
+        for name, described in zip(trace.names, trace.process_info, strict=False)
+        if not described.ended
+    ]
+    return f"the log of {name_list(broken)} breaks off" if broken else None

@@ -5,8 +5,9 @@ Rule: `clock-condition`. It needs Lamport clocks.
 The condition holds for all pairs of events if it holds for every event and the
 one before it in its process, and for every receive and its send: happened-before
 is the transitive closure of these steps (Lamport 1978). So one look at each
-event is enough. What the rule cannot see: a clock that moves by more than one
-keeps the condition; `lamport-step` judges that.
+event is enough. A receive whose send is not known is judged by its stamp: whoever sent
+the message, the clock of the send was at least that. What the rule cannot see: a
+clock that moves by more than one keeps the condition; `lamport-step` judges that.
 
 `unordered` finds the steps; the rule then blames one event for each, so it also
 has to know what each clock should have been (`lamport_steps`).
@@ -20,8 +21,16 @@ from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.jit import Loop
-from driftlab.judge.context import Context, Explanation, Findings, Rule, findings_by_kind, required
-from driftlab.model.columns import MISSING
+from driftlab.judge.context import (
+    Context,
+    Explanation,
+    Findings,
+    Rule,
+    count_of,
+    findings_by_kind,
+    required,
+)
+from driftlab.model.columns import MISSING, NOBODY
 
 BLOCK_ROWS: Final = 1_000_000  # looked at together, so that room for that many findings is enough
 NOTHING_RECEIVED: Final = -(2**62)  # far below all clocks
@@ -136,14 +145,16 @@ class LamportSteps(NamedTuple):
 
     before i8: the clock of the event before. received i8: the greatest clock
     received, NOTHING_RECEIVED where none was. expected i8: what follows from
-    both. judged: whether that is known. isolated_errors i8: rows, rising, whose
-    clock is wrong though the next event goes on as if it were right.
+    both. judged: whether that is known. lacks_message: whether what was received
+    is not known. isolated_errors i8: rows, rising, whose clock is wrong though the
+    next event goes on as if it were right.
     """
 
     before: IntArray
     received: IntArray
     expected: IntArray
     judged: BoolArray
+    lacks_message: BoolArray
     isolated_errors: IntArray
 
 
@@ -157,8 +168,10 @@ def _find_steps(context: Context) -> LamportSteps:
     clock = required(context.columns.clock)
     before, received = context.before(clock, 0), _received_clock(context, clock)
     expected = np.maximum(before, received) + 1
-    judged: BoolArray = (clock != MISSING) & (before != MISSING) & ~context.starts_late
-    judged &= (context.messages.source != UNMATCHED) | (received != NOTHING_RECEIVED)
+    judged: BoolArray = (clock != MISSING) & (before != MISSING) & ~_begins(context, clock)
+    lacks: BoolArray = (context.messages.source == UNMATCHED) | (context.messages.source >= 0)
+    lacks &= received == NOTHING_RECEIVED
+    judged &= ~lacks
     # The first event of a log is not judged, but the next may show what its clock should be.
     seen = judged | (context.starts_late & (clock != MISSING))
     wrong = np.flatnonzero(seen & ~context.after_gap & (clock != expected))
@@ -168,7 +181,15 @@ def _find_steps(context: Context) -> LamportSteps:
     went_on = clock[after] == np.maximum(expected[wrong], received[after]) + 1
     is_certain = judged[wrong] | (clock[after] <= clock[wrong]) | (clock[wrong] <= received[wrong])
     isolated = wrong[follows & went_on & is_certain & (clock[after] != expected[after])]
-    return LamportSteps(before, received, expected, judged, isolated)
+    return LamportSteps(before, received, expected, judged, lacks, isolated)
+
+
+def _begins(context: Context, clock: IntArray) -> BoolArray:
+    """Whether an event is the first of its log, and its clock is taken as it is.
+
+    Of a whole log only where the clock is below 1: it began with a number of its own.
+    """
+    return context.is_first & (clock < 1) if context.is_whole else context.starts_late
 
 
 def _received_clock(context: Context, clock: IntArray) -> IntArray:
@@ -180,6 +201,7 @@ def _received_clock(context: Context, clock: IntArray) -> IntArray:
     np.maximum.at(received, to[known], clock[sends][known])
     if of.stamp is not None:
         lone = (of.stamp != MISSING) & context.is_receive & (messages.source < 0)
+        lone[to[~known]] = (of.stamp != MISSING)[to[~known]]
         received[lone] = of.stamp[lone]
         received[messages.stamp_per_target] = of.stamp[messages.stamp_per_target]
         # A message with a wrong name carried its stamp, unless the receiver's clock shows
@@ -197,12 +219,14 @@ def _received_clock(context: Context, clock: IntArray) -> IntArray:
 class ConditionViolations(NamedTuple):
     """Rows that break the clock condition; each broken step is in one of the three.
 
-    by_message i8: not above the send of a message. by_program i8: not above the
-    event before. by_next i8: not below the event after, which goes on from what
-    this clock should have been.
+    by_message i8: not above the send of a message. by_stamp i8: not above the clock
+    that a message of an unknown send carried. by_program i8: not above the event
+    before. by_next i8: not below the event after, which goes on from what this
+    clock should have been.
     """
 
     by_message: IntArray
+    by_stamp: IntArray
     by_program: IntArray
     by_next: IntArray
 
@@ -224,8 +248,27 @@ def _find_violations(context: Context) -> ConditionViolations:
         by_message = np.setdiff1d(by_message, misnamed)
     isolated, clock = lamport_steps(context).isolated_errors, required(context.columns.clock)
     by_next = isolated[clock[isolated + 1] <= clock[isolated]]
-    by_program = np.setdiff1d(by_program, np.concatenate([by_message, isolated + 1]))
-    return ConditionViolations(by_message, by_program, by_next)
+    by_stamp = _not_above_stamp_rows(context, clock)
+    blamed = np.concatenate([by_message, by_stamp, isolated + 1])
+    return ConditionViolations(by_message, by_stamp, np.setdiff1d(by_program, blamed), by_next)
+
+
+def _not_above_stamp_rows(context: Context, clock: IntArray) -> IntArray:
+    """Return the receives of unknown sends whose clock is not above that of the send.
+
+    The clock of the send is the stamp, or one more where the sender is known to
+    stamp before it counts; so a receive at or below the stamp is wrong for every sender.
+    """
+    stamp = context.columns.stamp
+    if stamp is None:
+        return np.zeros(0, np.int64)
+    rows = np.flatnonzero((context.messages.source == UNMATCHED) & (stamp != MISSING))
+    early = np.zeros(context.trace.processes + 1, bool)  # the last is NOBODY's
+    early[sorted(context.messages.stamp_before_send)] = True
+    sender = context.messages.sender[rows]
+    sent = stamp[rows] + early[np.where(sender == NOBODY, context.trace.processes, sender)]
+    not_above: IntArray = rows[(clock[rows] != MISSING) & (clock[rows] <= sent)]
+    return not_above
 
 
 def _judge_condition(context: Context) -> Findings:
@@ -233,9 +276,31 @@ def _judge_condition(context: Context) -> Findings:
     found = condition_violations(context)
     return findings_by_kind(
         (found.by_message, lambda row, _: _not_above_send(context, row)),
+        (found.by_stamp, lambda row, _: _not_above_stamp(context, row)),
         (found.by_program, lambda row, _: _not_above_before(context, row)),
         (found.by_next, lambda row, _: _not_below_next(context, row)),
+        unknown=_lacks_message(context),
+        reason="what was received is not known",
     )
+
+
+def _lacks_message(context: Context) -> BoolArray:
+    """Whether an event has a clock, and received a message of which no clock is known."""
+    lacks: BoolArray = lamport_steps(context).lacks_message.copy()
+    lacks &= required(context.columns.clock) != MISSING
+    for rows in condition_violations(context):
+        lacks[rows] = False
+    return lacks
+
+
+def _not_above_stamp(context: Context, row: int) -> Explanation:
+    clock, stamp = required(context.columns.clock), required(context.columns.stamp)
+    sender = int(context.messages.sender[row])
+    if sender in context.messages.stamp_before_send:
+        expected = f"clock above {stamp[row] + 1}, one more than the stamp of its message"
+    else:
+        expected = f"clock above {stamp[row]}, the stamp of its message"
+    return Explanation(expected, f"clock {clock[row]}", (row,))
 
 
 def _not_above_send(context: Context, row: int) -> Explanation:
@@ -288,9 +353,21 @@ def has_clock(context: Context) -> bool:
     return clock is not None and bool((clock != MISSING).any())
 
 
+def _steps_with_clocks(context: Context) -> int:
+    """Return how many steps of happened-before there are between events with Lamport clocks."""
+    if not has_clock(context):
+        return 0
+    has = required(context.columns.clock) != MISSING
+    processes = int(np.count_nonzero(np.bincount(context.process[has])))
+    receives, sends = context.pairs
+    without_send = (context.messages.source == UNMATCHED) | lamport_steps(context).lacks_message
+    by_message = count_of(has[receives] & has[sends]) + count_of(has & without_send)
+    return count_of(has) - processes + by_message
+
+
 CLOCK_CONDITION = Rule(
     "clock-condition",
     "if a happened before b, then C(a) < C(b)",
-    has_clock,
+    _steps_with_clocks,
     _judge_condition,
 )

@@ -56,11 +56,16 @@ class Findings(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A rule: its name, what it requires, the histories to which it applies, how it judges."""
+    """A rule: its name, what it requires, how many questions it asks, how it judges.
+
+    questions: how many things a history has for the rule to judge: events, steps,
+    messages or processes, as the rule says. 0: the rule does not apply. Every
+    violation and every undecided row is the answer to one of them.
+    """
 
     name: str
     says: str
-    applies: "Callable[[Context], bool]"
+    questions: "Callable[[Context], int]"
     judge: "Callable[[Context], Findings]"
 
 
@@ -116,14 +121,24 @@ class Context:
 
     trace: with the names of its messages repaired (see `repaired`).
     original: the trace as it was logged. messages: those of `trace`.
+    is_whole: whether the log is taken to hold every event of every process, so
+    that nothing is explained by an event that is absent.
     """
 
-    def __init__(self, repaired: RepairedTrace, messages: Messages, original: Trace) -> None:
+    def __init__(
+        self,
+        repaired: RepairedTrace,
+        messages: Messages,
+        original: Trace,
+        *,
+        is_whole: bool = False,
+    ) -> None:
         self.repaired = repaired
         self.original = original
         self.trace = trace = repaired.trace
         self.messages = messages
         self.columns = trace.columns
+        self.is_whole = is_whole
         self._results: dict[str, Any] = {}
 
     def cached(self, name: str, compute: "Callable[[Context], Any]") -> Any:
@@ -185,6 +200,8 @@ class Context:
     @cached_property
     def may_start_late(self) -> BoolArray:
         """Of each process whether its log may begin after its first event."""
+        if self.is_whole:
+            return np.zeros(self.trace.processes, bool)
         unknown = np.ones(self.trace.processes, bool)
         unknown[: len(self.trace.process_info)] = [
             not each.from_start for each in self.trace.process_info
@@ -216,13 +233,17 @@ class Context:
     @cached_property
     def may_go_on(self) -> BoolArray:
         """Of each process whether there may have been events after the last of its log."""
+        if self.is_whole:
+            return np.zeros(self.trace.processes, bool)
         if not len(self.trace.process_info):
             return np.ones(self.trace.processes, bool)
         return np.array([not description.ended for description in self.trace.process_info], bool)
 
     @cached_property
     def is_missing(self) -> BoolArray:
-        """Of each process whether there is no log of it at all."""
+        """Of each process whether it may have events, though there is no log of it at all."""
+        if self.is_whole:
+            return np.zeros(self.trace.processes, bool)
         counts = np.diff(self.trace.starts)
         missing = set(self.trace.missing_processes)
         named = np.array([name in missing for name in self.trace.names], bool)
@@ -255,14 +276,27 @@ class Context:
         return mask
 
     @cached_property
-    def has_unnamed_messages(self) -> BoolArray:
-        """Of each process whether it received a message that its log does not name."""
-        of, mask = self.columns, np.zeros(self.trace.processes, bool)
-        nameless = self.is_receive & (self.messages.source < 0)
+    def names_no_message(self) -> BoolArray:
+        """Whether an event received a message that its log does not name, and no send has."""
+        of = self.columns
+        mask = self.is_receive & (self.messages.source < 0)
         for name in (of.stamp, of.received):
             if name is not None:
-                nameless &= name == MISSING
-        mask[self.process[nameless]] = True
+                mask &= name == MISSING
+        return mask
+
+    @cached_property
+    def has_unnamed_messages(self) -> BoolArray:
+        """Of each process whether it received a message that its log does not name."""
+        mask = np.zeros(self.trace.processes, bool)
+        mask[self.process[self.names_no_message]] = True
+        return mask
+
+    @cached_property
+    def has_invalid_clock(self) -> BoolArray:
+        """Whether an event's clock, as it is logged, is one that no event can have."""
+        mask = np.zeros(len(self), bool)
+        mask[self.trace.invalid_clocks.rows] = True
         return mask
 
     @cached_property
@@ -377,9 +411,15 @@ def required(column: IntArray | None) -> IntArray:
     return column
 
 
-def has_messages(context: Context) -> bool:
-    """Whether a history has any message, matched or not."""
-    return bool((context.messages.source != NOTHING).any()) or bool(context.is_receive.any())
+def count_of(mask: BoolArray) -> int:
+    """Return how many entries of a mask are true."""
+    return int(np.count_nonzero(mask))
+
+
+def messages_received(context: Context) -> int:
+    """Return how many messages were received, matched or not."""
+    received = (context.messages.source != NOTHING) | context.is_receive
+    return count_of(received) + len(context.messages.extra_receives)
 
 
 def received_keys(context: Context) -> tuple[IntArray, IntArray]:

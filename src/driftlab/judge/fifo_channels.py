@@ -20,6 +20,7 @@ import numpy as np
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import UNMATCHED, arrival_names, occurrences, receive_names
 from driftlab.history.trace import processes_of
+from driftlab.judge.clock_condition import has_clock, lamport_steps
 from driftlab.judge.context import (
     NO_ROWS,
     Context,
@@ -27,9 +28,10 @@ from driftlab.judge.context import (
     Findings,
     Rule,
     arrived_keys,
+    count_of,
     findings,
     findings_by_kind,
-    has_messages,
+    messages_received,
     received_keys,
     required,
 )
@@ -299,17 +301,21 @@ _MAY_HAVE_COME = (
 
 
 class Losses(NamedTuple):
-    """Messages that never came though later ones on their channel did.
+    """Messages that came, and those that never came though later ones on their channel did.
 
     rows i8: of the sends. to i8: positions of the targets. of_several: whether
     only sends to several targets lose any there. undecided: whether the message
     may have come, or its channel broke.
+    came, came_of_several: how many messages came, and how many of those were sent
+    to several targets.
     """
 
     rows: IntArray
     to: IntArray
     of_several: BoolArray
     undecided: BoolArray
+    came: int
+    came_of_several: int
 
 
 def _losses(context: Context) -> Losses:
@@ -324,15 +330,21 @@ def _find_losses(context: Context) -> Losses:
     what it is sent: of the latter, messages sent to it alone are lost too, sooner or
     later.
     """
-    rows, to = _overtaken_messages(context)
-    single = required(context.columns.target)[rows] >= 0
+    came, (rows, to) = _fates(context)
+    target = required(context.columns.target)
+    single = target[rows] >= 0
     senders = context.process[rows]
     suspect = np.isin(senders, senders[single]) | np.isin(to, to[single])
-    return Losses(rows, to, ~single & ~suspect, _may_have_come(context, rows, to))
+    undecided = _may_have_come(context, rows, to)
+    of_several = count_of(target[came] < 0)
+    return Losses(rows, to, ~single & ~suspect, undecided, len(came), of_several)
 
 
-def _overtaken_messages(context: Context) -> tuple[IntArray, IntArray]:
-    """Return messages that never came though later ones did: rows of the sends, targets."""
+def _fates(context: Context) -> tuple[IntArray, tuple[IntArray, IntArray]]:
+    """Return messages that came, and those that never came though later ones did.
+
+    Of the former the rows of the sends, of the latter these and the targets.
+    """
     rows, to = context.sent_messages
     width = context.trace.processes
     there, sends = _deliveries_with_send(context)
@@ -341,6 +353,7 @@ def _overtaken_messages(context: Context) -> tuple[IntArray, IntArray]:
     came = np.sort(np.concatenate([sends * width + context.process[there], received]))
     sent = rows * width + to
     lost: BoolArray = np.append(came, -1)[np.searchsorted(came, sent)] != sent
+    that_came = rows[~lost]
     if len(context.messages.misdelivered):  # they went elsewhere
         lost &= ~np.isin(rows, context.messages.source[context.messages.misdelivered])
     lost &= ~mixes_operations(context)[rows]  # whether it was sent at all is in question
@@ -348,11 +361,11 @@ def _overtaken_messages(context: Context) -> tuple[IntArray, IntArray]:
     channel = context.process[rows].astype(np.int64) * width + to
     came_on = _deliveries_by_channel(context)
     if not len(came_on.channels):
-        return rows[:0], to[:0]
+        return that_came, (rows[:0], to[:0])
     place = np.minimum(np.searchsorted(came_on.channels, channel), len(came_on.channels) - 1)
     last = came_on.sends[came_on.begins[place + 1] - 1]
     overtaken = (came_on.channels[place] == channel) & (last > rows)
-    return rows[overtaken], to[overtaken]
+    return that_came, (rows[overtaken], to[overtaken])
 
 
 def _deliveries_with_send(context: Context) -> tuple[IntArray, IntArray]:
@@ -423,7 +436,7 @@ def _next_delivered(context: Context, row: int, to: int) -> int:
 
 def _judge_lost_message(context: Context) -> Findings:
     """Judge that no message vanishes from a channel on which later ones arrive."""
-    rows, to, of_several, undecided = _losses(context)
+    rows, to, of_several, undecided, *_ = _losses(context)
     lost = ~of_several & ~undecided
     wrong, receivers = rows[lost], to[lost]
 
@@ -444,7 +457,7 @@ def _judge_send_to_all(context: Context) -> Findings:
     uneven = context.messages.source[context.messages.stamp_per_target]
     has_clock = context.columns.clock is not None
     counted = np.flatnonzero(counts_per_target(context)) if has_clock else NO_ROWS
-    rows, to, of_several, undecided = _losses(context)
+    rows, to, of_several, undecided, *_ = _losses(context)
     lost = of_several & ~undecided
     missed = to[lost]
 
@@ -487,27 +500,69 @@ def _has_targets(context: Context) -> bool:
     return bool((target != NO_TARGET).any())
 
 
+# How much there is to judge.
+
+
+def _messages_that_came(context: Context) -> int:
+    """Return how many messages were received, and how many were found by a tick."""
+    found = 0 if context.trace.arrivals is None else len(context.arrival_rows)
+    return messages_received(context) + found
+
+
+def _named_messages_that_came(context: Context) -> int:
+    """Return how many messages were received, and found, that a name or a send identifies."""
+    found = 0 if context.trace.arrivals is None else len(context.arrival_rows)
+    return len(received_keys(context)[0]) + found
+
+
+def _deliveries(context: Context) -> int:
+    """Return how many messages came whose send is known."""
+    return count_of(context.deliveries[1] >= 0)
+
+
+def _messages_that_may_be_lost(context: Context) -> int:
+    """Return how many messages came, or should have: a later one on their channel came."""
+    if not _has_targets(context):
+        return 0
+    losses = _losses(context)
+    return losses.came + count_of(~losses.of_several)
+
+
+def _sends_to_several(context: Context) -> int:
+    """Return how many sends to several moved a clock, and how many of their messages came."""
+    if not _has_targets(context):
+        return 0
+    losses, counted = _losses(context), 0
+    if has_clock(context):
+        target, judged = required(context.columns.target), lamport_steps(context).judged
+        counted = count_of((target < 0) & (target != NO_TARGET) & judged)
+    return counted + losses.came_of_several + count_of(losses.of_several)
+
+
 FROM_NOWHERE = Rule(
-    "from-nowhere", "every message received was sent", has_messages, _judge_from_nowhere
+    "from-nowhere", "every message received was sent", _messages_that_came, _judge_from_nowhere
 )
 DELIVERED_TWICE = Rule(
-    "delivered-twice", "no message is delivered twice", has_messages, _judge_delivered_twice
+    "delivered-twice",
+    "no message is delivered twice",
+    _named_messages_that_came,
+    _judge_delivered_twice,
 )
 FIFO = Rule(
     "fifo",
     "on a channel messages arrive in the order in which they were sent",
-    has_messages,
+    _deliveries,
     _judge_fifo,
 )
 LOST_MESSAGE = Rule(
     "lost-message",
     "no message vanishes from a channel on which later ones arrive",
-    _has_targets,
+    _messages_that_may_be_lost,
     _judge_lost_message,
 )
 SEND_TO_ALL = Rule(
     "send-to-all",
     "a send to several is one event with one stamp, and reaches every one of them",
-    _has_targets,
+    _sends_to_several,
     _judge_send_to_all,
 )

@@ -26,6 +26,7 @@ from driftlab.judge.context import (
     Explanation,
     Findings,
     Rule,
+    count_of,
     findings,
     is_stamped,
     required,
@@ -59,14 +60,15 @@ class HybridSteps(NamedTuple):
 
     verdict u1: one of the above. times: the timestamps as logged. latest: the
     greatest timestamps that each must exceed, and origin i8 the rows where
-    these are, -1 where there is none. is_unknown: whether the step could not be
-    judged exactly.
+    these are, -1 where there is none. is_exact: whether the step could be judged
+    exactly. is_unknown: whether it could not, though it is not the first of a log.
     """
 
     verdict: IntArray
     times: HybridTimes
     latest: HybridTimes
     origin: IntArray
+    is_exact: BoolArray
     is_unknown: BoolArray
 
 
@@ -85,7 +87,7 @@ def _find_steps(context: Context) -> HybridSteps:
     verdict = np.zeros(len(context), np.uint8)
     known: BoolArray = stamped & (context.has_before | context.is_first) & ~context.after_gap
     known &= context.is_first | np.concatenate([[True], stamped[:-1]])
-    goes_on = np.zeros(len(context), bool)
+    goes_on, exact = np.zeros(len(context), bool), np.zeros(len(context), bool)
     if context.columns.time_ns is not None:
         expected = _expected(context.columns.time_ns, latest)
         exact = known & _is_exact(context, stamped)
@@ -94,7 +96,8 @@ def _find_steps(context: Context) -> HybridSteps:
         goes_on = _clear_after_isolated_error(context, verdict, times, expected)
     verdict[stamped & ~times.is_above(latest) & ~goes_on] = CONDITION
     _clear_misled(context, verdict, origin)
-    return HybridSteps(verdict, times, latest, origin, ~known)
+    unknown = ~known | (~exact & ~context.starts_late)
+    return HybridSteps(verdict, times, latest, origin, exact, unknown)
 
 
 def _latest_known(
@@ -190,7 +193,7 @@ def _judge_hybrid(verdict: int) -> Callable[[Context], Findings]:
             rows,
             lambda number: _explain(context, steps, int(rows[number])),
             steps.is_unknown if verdict == STEP else NO_ROWS,  # reported once
-            "the event has no timestamp, or events before it are missing",
+            "its timestamp or time, or a timestamp that it follows from, is not known",
         )
 
     return judge
@@ -210,30 +213,49 @@ def _explain(context: Context, steps: HybridSteps, row: int) -> Explanation:
     return Explanation(expected, found, witness)
 
 
-def _applies(context: Context) -> bool:
+# How much there is to judge.
+
+
+def _has_hybrid_clock(context: Context) -> bool:
     held = context.trace.timestamps
-    return held is not None and held.clock == "hybrid"
+    return held is not None and held.clock == "hybrid" and bool(len(held.values))
 
 
-def _applies_with_time(context: Context) -> bool:
-    return _applies(context) and context.columns.time_ns is not None
+def _events_after_others(context: Context) -> int:
+    """Return how many events follow on one, in their process or by a message."""
+    if not _has_hybrid_clock(context):
+        return 0
+    held = context.trace.timestamps
+    assert held is not None
+    return count_of(is_stamped(held) & (_steps(context).origin >= 0))
+
+
+def _exact_steps(context: Context) -> int:
+    has_times = _has_hybrid_clock(context) and context.columns.time_ns is not None
+    return count_of(_steps(context).is_exact) if has_times else 0
+
+
+def _all_steps(context: Context) -> int:
+    has_times = _has_hybrid_clock(context) and context.columns.time_ns is not None
+    steps = _steps(context) if has_times else None
+    return 0 if steps is None else count_of(steps.is_exact | steps.is_unknown)
 
 
 HYBRID_CONDITION = Rule(
     "hybrid-condition",
     "if a happened before b, then the timestamp (l, c) of a is less than that of b",
-    _applies,
+    _events_after_others,
     _judge_hybrid(CONDITION),
 )
 HYBRID_BOUND = Rule(
     "hybrid-bound",
     "l is the greatest physical time in the past: never behind the own, never further ahead",
-    _applies_with_time,
+    _exact_steps,
     _judge_hybrid(BOUND),
 )
 HYBRID_STEP = Rule(
     "hybrid-step",
     "c counts up while l stays, and returns to 0 when physical time moves on",
-    _applies_with_time,
+    _all_steps,
     _judge_hybrid(STEP),
 )

@@ -29,6 +29,7 @@ from driftlab.judge.context import (
     Explanation,
     Findings,
     Rule,
+    count_of,
     findings,
     findings_by_kind,
     received_keys,
@@ -354,31 +355,48 @@ def _is_short_by_skips(context: Context, expected: IntArray) -> BoolArray:
     return is_short
 
 
-def _has_queue(context: Context) -> bool:
+# How much there is to judge.
+
+
+def _lengths(context: Context) -> int:
+    """Return how many events say how long the inbox was, and it is known how long it was before."""
     queue = context.columns.queue
-    return queue is not None and bool((queue != MISSING).any())
+    if queue is None or not bool((queue != MISSING).any()):
+        return 0
+    judged = queue != MISSING
+    if context.trace.arrivals is None:
+        judged &= context.before(queue, MISSING) != MISSING
+    return count_of(judged | context.after_gap)
 
 
-def _has_arrivals(context: Context) -> bool:
-    return context.trace.arrivals is not None
+def _messages_taken(context: Context) -> int:
+    """Return how many messages were taken from inboxes of which it is known what they found."""
+    return 0 if context.trace.arrivals is None else len(_inboxes(context).receives)
 
 
-def _has_ticks(context: Context) -> bool:
-    return context.columns.tick is not None or _has_queue(context)
+def _operations_done(context: Context) -> int:
+    """Return how many events say in which tick they were, or took nothing from a known inbox."""
+    tick, queue = context.columns.tick, context.columns.queue
+    asked = np.zeros(len(context), bool)
+    if tick is not None:
+        asked |= tick != MISSING
+    if queue is not None:
+        asked |= ~context.may_receive & (queue != MISSING)
+    return count_of(asked)
 
 
 QUEUE = Rule(
-    "queue", "queue lengths are consistent with arrivals and removals", _has_queue, _judge_queue
+    "queue", "queue lengths are consistent with arrivals and removals", _lengths, _judge_queue
 )
 INBOX_ORDER = Rule(
     "inbox-order",
     "messages are taken from the inbox in the order in which they were found",
-    _has_arrivals,
+    _messages_taken,
     _judge_inbox_order,
 )
 ONE_OPERATION = Rule(
     "one-operation",
     "a tick is one operation, and takes exactly one message if any waits",
-    _has_ticks,
+    _operations_done,
     _judge_one_operation,
 )

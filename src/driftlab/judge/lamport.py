@@ -12,7 +12,6 @@ is taken as it is.
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
-from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.trace import Trace
 from driftlab.judge.clock_condition import (
     NOTHING_RECEIVED,
@@ -25,6 +24,7 @@ from driftlab.judge.context import (
     Explanation,
     Findings,
     Rule,
+    count_of,
     findings,
     findings_by_kind,
     required,
@@ -48,8 +48,6 @@ def _judge_step(context: Context) -> Findings:
     wrong[steps.isolated_errors + 1] = False  # right, though it does not follow from a wrong clock
     for rows in (*condition_violations(context), receives_several(context)):
         wrong[rows] = False
-    unnamed = (context.messages.source == UNMATCHED) & (received == NOTHING_RECEIVED)
-    unknown = (steps.judged & context.after_gap) | (unnamed & (clock != MISSING))
     rows = np.flatnonzero(wrong)
 
     def explain(number: int) -> Explanation:
@@ -66,7 +64,26 @@ def _judge_step(context: Context) -> Findings:
         )
 
     reason = "the event before is missing, or what was received is not known"
-    return findings(rows, explain, unknown, reason)
+    return findings(rows, explain, _undecided_steps(context), reason)
+
+
+def _undecided_steps(context: Context) -> BoolArray:
+    """Whether an event has a clock, and it is not known what that should be.
+
+    An event after one without a clock is not asked about, unless that had one which
+    no event can have.
+    """
+    clock, steps = required(context.columns.clock), lamport_steps(context)
+    unknown: BoolArray = (steps.judged & context.after_gap) | steps.lacks_message
+    unknown[1:] |= context.has_invalid_clock[:-1] & ~context.is_first[1:]
+    unknown &= clock != MISSING
+    return unknown
+
+
+def _steps_asked_about(context: Context) -> int:
+    if not has_clock(context):
+        return 0
+    return count_of(lamport_steps(context).judged | _undecided_steps(context))
 
 
 def counts_per_target(context: Context) -> BoolArray:
@@ -194,19 +211,27 @@ def _explain_unknown_arrival(context: Context, row: int, arrival: int) -> Explan
     )
 
 
-def _has_stamps(context: Context) -> bool:
-    return has_clock(context) and context.columns.stamp is not None
+def _stamps(context: Context) -> int:
+    """Return how many messages were received, or found, under a name that has a send."""
+    stamp = context.columns.stamp
+    if not has_clock(context) or stamp is None:
+        return 0
+    received = count_of((stamp != MISSING) & (context.messages.source >= 0))
+    if context.trace.arrivals is None:
+        return received
+    misnamed = len(context.repaired.misnamed_receives) + len(context.repaired.misnamed_arrivals)
+    return received + count_of(context.arrival_sources >= 0) + misnamed
 
 
 STAMP = Rule(
     "stamp",
     "a message carries the clock of its send, and is found and received with it",
-    _has_stamps,
+    _stamps,
     _judge_stamp,
 )
 LAMPORT_STEP = Rule(
     "lamport-step",
     "a clock moves by exactly 1, at a receive to exactly max(own, stamp) + 1",
-    has_clock,
+    _steps_asked_about,
     _judge_step,
 )

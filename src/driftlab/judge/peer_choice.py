@@ -77,16 +77,23 @@ def chance_bound(total: int, count: int, peers: int) -> float:
     return min(1.0, 2 * peers * exp(-total * divergence))
 
 
-def _applies(context: Context) -> bool:
+def _dice(context: Context) -> int:
+    """Return how many processes are the die of several peers; 0 if none of the first hundred is."""
     described = context.trace.process_info
     if context.columns.target is None or not len(described) or context.trace.processes < 3:
-        return False
-    return any(description.process == "die" for description in described[:PROCESSES_ASKED_MAX])
+        return 0
+    if not any(description.process == "die" for description in described[:PROCESSES_ASKED_MAX]):
+        return 0
+    sent = np.bincount(context.process[required(context.columns.target) >= 0])
+    return sum(
+        described[process].process == "die" and len(context.trace.peers_of(process)) >= 2
+        for process in np.flatnonzero(sent).tolist()
+    )
 
 
 PEER_CHOICE = Rule(
     "peer-choice",
     "messages sent to one peer are shared evenly among all peers",
-    _applies,
+    _dice,
     _judge_peer_choice,
 )

@@ -21,6 +21,7 @@ from driftlab.judge.context import (
     Explanation,
     Findings,
     Rule,
+    count_of,
     findings,
     findings_by_kind,
     required,
@@ -183,11 +184,8 @@ def _achieved_rate(context: Context, process: int, begin: int, end: int) -> floa
     from the first quarter of its ticks to the last by more than is allowed.
     """
     of, description = context.columns, context.description_of(process)
-    if description.rate is None or description.simulated or end - begin < EVENTS_SLOW_MIN:
+    if description.rate is None or not _is_paced(context, process, begin, end):
         return None
-    has_due = of.late_ns is not None and of.due_ns is not None
-    if not has_due and context.has_gaps[process]:
-        return None  # how many ticks are missing is not known
     if end - begin < EVENTS_MIN:
         return _rate_of_few(context, description.rate, begin, end)
     if of.late_ns is None or of.due_ns is None:
@@ -207,9 +205,7 @@ def _rate_of_few(context: Context, rate: float, begin: int, end: int) -> float |
     """
     of = context.columns
     if of.due_ns is None or of.late_ns is None:
-        if of.time_ns is None or (of.time_ns[begin:end] == MISSING).any():
-            return None
-        steps = np.diff(of.time_ns[begin:end])
+        steps = np.diff(required(of.time_ns)[begin:end])
         periods = np.full(len(steps), 1e9 / rate)
     else:
         steps, periods = np.diff(context.begins_ns[begin:end]), np.diff(of.due_ns[begin:end])
@@ -220,38 +216,60 @@ def _rate_of_few(context: Context, rate: float, begin: int, end: int) -> float |
 
 def _rate_without_due_times(context: Context, rate: float, begin: int, end: int) -> float | None:
     """Return the rate of a process by its events' times, if it is not the one to keep."""
-    time = context.columns.time_ns
-    if time is None or (time[begin:end] == MISSING).any():
-        return None
+    time = required(context.columns.time_ns)
     passed, expected = int(time[end - 1] - time[begin]), (end - 1 - begin) / rate * 1e9
     if abs(passed - expected) <= max(DRIFT_NS_MIN, DRIFT_MAX * expected):
         return None
     return (end - 1 - begin) * 1e9 / max(passed, 1)
 
 
-def _has_due_times(context: Context) -> bool:
-    of = context.columns
-    has_columns = of.due_ns is not None and of.tick is not None
-    return has_columns and bool(len(context.trace.process_info))
+def _ticks(context: Context) -> int:
+    """Return how many events say in which tick they were, or whether their log breaks off."""
+    tick = context.columns.tick
+    return 0 if tick is None else count_of((tick != MISSING) | _breaks_off(context))
 
 
-def _has_rates(context: Context) -> bool:
-    """Whether the run was real, and some process is known to have had a rate to keep."""
-    described = context.trace.process_info
-    return (
-        bool(len(described))
-        and not described[0].simulated
-        and any(description.rate for description in described)
+def _due_ticks(context: Context) -> int:
+    """Return how many ticks say when they were due, or how late they began."""
+    of, described = context.columns, context.trace.process_info
+    if of.due_ns is None or of.tick is None or not len(described):
+        return 0
+    if of.late_ns is not None:
+        return len(context)
+    counts = np.diff(context.trace.starts).tolist()
+    return sum(
+        count
+        for description, count in zip(described, counts, strict=True)
+        if description.rate is not None and description.phase_ns is not None
     )
+
+
+def _paced_processes(context: Context) -> int:
+    """Return how many processes of a real run have a rate to keep, and enough times to judge."""
+    return sum(
+        _is_paced(context, process, *context.trace.starts[process : process + 2].tolist())
+        for process in range(len(context.trace.process_info))
+    )
+
+
+def _is_paced(context: Context, process: int, begin: int, end: int) -> bool:
+    """Whether it can be judged if a process, with these rows, kept its rate."""
+    of, description = context.columns, context.description_of(process)
+    if not description.rate or description.simulated or end - begin < EVENTS_SLOW_MIN:
+        return False
+    if of.late_ns is not None and of.due_ns is not None:
+        return True
+    time, has_gaps = of.time_ns, bool(context.has_gaps[process])
+    return time is not None and not has_gaps and not bool((time[begin:end] == MISSING).any())
 
 
 PROCESS_ORDER = Rule(
     "process-order",
     "the events of a process stand in its log in the order of its ticks, which begin in order",
-    lambda context: context.columns.tick is not None,
+    _ticks,
     _judge_process_order,
 )
 DUE = Rule(
-    "due", "tick k is due at phase + k / rate, and begins no earlier", _has_due_times, _judge_due
+    "due", "tick k is due at phase + k / rate, and begins no earlier", _due_ticks, _judge_due
 )
-PACING = Rule("pacing", "a machine keeps its rate", _has_rates, _judge_pacing)
+PACING = Rule("pacing", "a machine keeps its rate", _paced_processes, _judge_pacing)

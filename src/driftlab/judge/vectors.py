@@ -13,7 +13,8 @@ wrote, and a wrong one does not make the later ones wrong.
 A timestamp violates one rule: the first, in the order above, that any of its
 entries breaks. Limit: after an event without a timestamp, or a gap, or where a
 log may begin late, a step is undecided; a message whose send is not logged may
-have carried anything.
+have carried anything. Where the log is taken to be whole, an entry may not be
+greater than the number of events of its process.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from driftlab.judge.context import (
     Explanation,
     Findings,
     Rule,
+    count_of,
     findings,
     is_stamped,
     timestamp_table,
@@ -43,11 +45,13 @@ class VectorSteps(NamedTuple):
     """Of each event what is wrong with its step, one of the above, and in which entry.
 
     verdict u1, entry i8. is_unknown: whether it could not be judged.
+    is_start_known: whether what the step starts from is known, but for messages.
     """
 
     verdict: IntArray
     entry: IntArray
     is_unknown: BoolArray
+    is_start_known: BoolArray
 
 
 class Block(NamedTuple):
@@ -91,8 +95,11 @@ def _steps(context: Context) -> VectorSteps:
 def _find_steps(context: Context) -> VectorSteps:
     """Judge the step of every event."""
     rows, held = len(context), _timestamps(context)
-    steps = VectorSteps(np.zeros(rows, np.uint8), np.zeros(rows, np.int64), np.zeros(rows, bool))
     stamped, lacks_message = is_stamped(held), _lacks_message(context)
+    starts = _is_start_known(context, np.arange(rows), stamped)
+    steps = VectorSteps(
+        np.zeros(rows, np.uint8), np.zeros(rows, np.int64), ~stamped | ~starts, starts
+    )
     for block in _row_blocks(rows, _numbers_per_event(context)):
         _judge_block(context, block, stamped, lacks_message, steps)
     _clear_misled_receives(context, steps)
@@ -137,18 +144,27 @@ def _judge_block(
     now, before, heard = block.now, block.before, block.heard
     own = np.zeros(now.shape, bool)
     own[np.arange(len(rows)), context.process[rows]] = True
-    follows = _is_start_known(context, rows, stamped)
+    starts = steps.is_start_known
+    past = rows[~context.is_first[rows] & (before[own] == 0)] - 1
+    after_uncounted = 1 + _uncounted(context, past[~starts[past]])
+    starts[after_uncounted], steps.is_unknown[after_uncounted] = False, True
+    uncounted = _uncounted(context, rows[stamped[rows] & (now[own] == 0) & ~starts[rows]])
+    steps.is_unknown[uncounted] = False
+    follows = starts[rows]
     known = follows & ~lacks_message[rows]
     # If the own entry once decreased, a message may carry a larger own entry.
     own_is_wrong = (now[own] != before[own] + 1) & (now[own] != heard[own] + 1)
     back: BoolArray = now < before
     ahead: BoolArray = ~own & (now > heard) & known[:, None]
-    miscounted: BoolArray = own & (own_is_wrong & follows)[:, None]
+    is_uncounted = np.isin(rows, uncounted)
+    miscounted: BoolArray = own & ((own_is_wrong & follows) | is_uncounted)[:, None]
+    if context.is_whole:
+        ahead |= ~own & (now > np.diff(context.trace.starts)) & (now > heard)
     if back.any() or miscounted.any() or ahead.any():
         after = _after_wrong_step(context, block, own)
         back &= ~after.is_excused
         ahead &= ~after.was_known
-        miscounted &= ~after.is_excused
+        miscounted &= ~after.is_excused | is_uncounted[:, None]
         blamed = after.was_ahead.any(axis=1)
         _blame(steps, AHEAD, rows[blamed] - 1, after.was_ahead[blamed])
     for verdict, mask in (
@@ -159,8 +175,23 @@ def _judge_block(
     ):
         wrong = mask.any(axis=1) & stamped[rows]
         _blame(steps, verdict, rows[wrong], mask[wrong])
-    starts_late = context.is_first[rows] & context.may_lack_first[context.process[rows]]
-    steps.is_unknown[rows] = ~stamped[rows] | context.after_gap[rows] | starts_late
+
+
+def _uncounted(context: Context, rows: IntArray) -> IntArray:
+    """Return those rows, of some with an own entry of 0, that are certainly wrong.
+
+    The entry counts the event itself, wherever the log begins. Undecided are a
+    timestamp of zeros, which may be a state before the first event, and one after
+    which the process goes on with 1, since it may count from 0.
+    """
+    if not len(rows):
+        return rows
+    after = np.minimum(rows + 1, len(context) - 1)
+    goes_on = (after > rows) & ~context.is_first[after]
+    following = _vector_times(context, after)
+    counts_from_0 = goes_on & (following[np.arange(len(rows)), context.process[after]] == 1)
+    wrong: IntArray = rows[(_vector_times(context, rows) != 0).any(axis=1) & ~counts_from_0]
+    return wrong
 
 
 def _blame(steps: VectorSteps, verdict: int, rows: IntArray, wrong: BoolArray) -> None:
@@ -251,7 +282,7 @@ def _judge_vectors(verdict: int) -> Callable[[Context], Findings]:
             rows,
             lambda number: _explain(context, verdict, int(rows[number])),
             steps.is_unknown if verdict == OWN else NO_ROWS,  # reported once, not by four rules
-            "the event has no timestamp, or events before it are missing",
+            "its timestamp, or one that it follows from, is not known",
         )
 
     return judge
@@ -265,7 +296,7 @@ def _explain(context: Context, verdict: int, row: int) -> Explanation:
     expected = {
         BACK: f"entry {name} at least {before}, its value at the event before",
         MERGE: f"entry {name} at least {received}, which the message carried",
-        OWN: f"own entry {before + 1}",
+        OWN: _expected_own_entry(context, row, now, before),
         AHEAD: f"entry {name} at most {max(before, received)}, the most that was known here",
     }
     sends = np.array([] if verdict == BACK else context.sends_of(row), np.int64)
@@ -273,20 +304,26 @@ def _explain(context: Context, verdict: int, row: int) -> Explanation:
     return Explanation(expected[verdict], f"{name}: {now}", context.step_proof(row, *newest))
 
 
+def _expected_own_entry(context: Context, row: int, now: int, before: int) -> str:
+    """Return what an own entry should be, as far as that is known."""
+    if now == 0 and not _steps(context).is_start_known[row]:
+        return "own entry at least 1: it counts the event itself"
+    return f"own entry {before + 1}"
+
+
 # matrix-merge.
 
 
 def _judge_matrix(context: Context) -> Findings:
     """Judge that the rows of others are the greatest of the event before and of the messages."""
-    held, size = _timestamps(context), context.trace.processes
-    stamped, lacks_message = is_stamped(held), _lacks_message(context)
+    size = context.trace.processes
     wrong: dict[int, int] = {}  # row -> the first wrong entry
     for rows in _row_blocks(len(context), size * size):
         now, expected = _matrices(context, rows)
         others = np.repeat(np.arange(size), size)[None, :] != context.process[rows][:, None]
         mask = others & (now != expected)
-        hit = mask.any(axis=1) & stamped[rows] & _is_start_known(context, rows, stamped)
-        hit &= ~lacks_message[rows] & (_steps(context).verdict[rows] == CORRECT)
+        hit = mask.any(axis=1) & _is_known(context)[rows]
+        hit &= _steps(context).verdict[rows] == CORRECT
         wrong |= dict(zip(rows[hit].tolist(), mask[hit].argmax(axis=1).tolist(), strict=True))
     found = np.array(list(wrong), np.int64)
 
@@ -313,16 +350,42 @@ def _matrices(context: Context, rows: IntArray) -> tuple[IntArray, IntArray]:
     return now, expected
 
 
-def _has_timestamps_of(*clocks: str) -> Callable[[Context], bool]:
-    def applies(context: Context) -> bool:
-        held = context.trace.timestamps
-        return held is not None and held.clock in clocks
+# How much there is to judge.
 
-    return applies
+
+def _is_known(context: Context) -> BoolArray:
+    """Whether all that an event's timestamp follows from is known."""
+    known: BoolArray = _steps(context).is_start_known & ~_lacks_message(context)
+    known &= is_stamped(_timestamps(context))
+    return known
+
+
+def _count(context: Context, verdict: int) -> int:
+    """Return how many events, or for MERGE messages, one of the rules has to judge."""
+    stamped = is_stamped(_timestamps(context))
+    if verdict == BACK:
+        return count_of(stamped[1:] & stamped[:-1] & ~context.is_first[1:])
+    if verdict == MERGE:
+        receives, sends = context.pairs
+        return count_of(stamped[receives] & stamped[sends])
+    return len(stamped) if verdict == OWN else count_of(_is_known(context))
+
+
+def _has_timestamps_of(context: Context, *clocks: str) -> bool:
+    held = context.trace.timestamps
+    return held is not None and held.clock in clocks and bool(len(held.values))
 
 
 def _vector_rule(name: str, says: str, verdict: int) -> Rule:
-    return Rule(name, says, _has_timestamps_of("vector", "matrix"), _judge_vectors(verdict))
+    def questions(context: Context) -> int:
+        has_clock = _has_timestamps_of(context, "vector", "matrix")
+        return _count(context, verdict) if has_clock else 0
+
+    return Rule(name, says, questions, _judge_vectors(verdict))
+
+
+def _matrices_known(context: Context) -> int:
+    return count_of(_is_known(context)) if _has_timestamps_of(context, "matrix") else 0
 
 
 VECTOR_BACK = _vector_rule(
@@ -340,6 +403,6 @@ VECTOR_AHEAD = _vector_rule(
 MATRIX_MERGE = Rule(
     "matrix-merge",
     "the rows of other processes are merged entry by entry",
-    _has_timestamps_of("matrix"),
+    _matrices_known,
     _judge_matrix,
 )
