@@ -65,6 +65,12 @@ class Fault(NamedTuple):
     events: int
     is_named: bool = True
 
+    def joined(self, other: "Fault") -> "Fault":
+        """Return the same fault of two runs as one."""
+        more = [name for name in other.processes if name not in self.processes]
+        events = self.events + other.events
+        return self._replace(processes=(*self.processes, *more), events=events)
+
     def to_dict(self) -> dict[str, Any]:
         """Return it under the names of the JSON interface."""
         return {
