@@ -173,7 +173,15 @@ def test_whole_numbers_may_have_a_point_as_pandas_writes_them(tmp_path: Path, fo
     assert edges_of(trace) == {(("1", 0), ("2", 0)), (("2", 1), ("1", 1))}
 
 
-@pytest.mark.parametrize("column", ["clock", "lamport", "stamp", "queue", "tick"])
+@pytest.mark.parametrize("column", ["clock", "lamport"])
+def test_a_clock_with_a_fraction_is_invalid(tmp_path: Path, column: str) -> None:
+    trace = read_one(put(tmp_path, f"host,{column},kind\nA,1.0,send\nA,1.5,send\nA,2.,send\n"))
+    assert (len(trace), unread(trace)) == (3, [])
+    assert trace.invalid_clocks.texts == [f"{column} 1.5"]
+    assert values(trace, "clock") == [1, MISSING, 2]
+
+
+@pytest.mark.parametrize("column", ["stamp", "queue", "tick"])
 def test_a_number_with_a_fraction_is_reported(tmp_path: Path, column: str) -> None:
     trace = read_one(put(tmp_path, f"host,{column},kind\nA,1.0,send\nA,1.5,send\nA,2.,send\n"))
     assert [line for line, _ in unread(trace)] == [3]
@@ -428,7 +436,7 @@ def test_names_of_messages_that_differ_are_different_names(tmp_path: Path) -> No
         ("{'A':1}", {"A": 1}),
         ("{}", {}),
         (" 7 ", 7),
-        ("-7.00", -7),
+        ("7.00", 7),
         (7.0, 7),
         ("-", None),
         (float("nan"), None),

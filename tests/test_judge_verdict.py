@@ -147,6 +147,18 @@ def test_a_rule_that_decided_nothing_is_not_said_to_hold(
     assert (verdict.verdict, verdict.holds) == (expected, expected == "holds")
 
 
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("columns", ["process event", "process event time_ns lamport queue tick"])
+def test_no_rule_holds_for_a_log_that_has_nothing_for_it(
+    rule: str, columns: str, tmp_path: Path
+) -> None:
+    cells = " ".join(["A", "red", *["-"] * (len(columns.split()) - 2)])
+    verdict = table(tmp_path, columns, cells).check(only=rule)
+    assert (verdict.counts, verdict.unknown_counts, verdict.not_applied) == ({}, {}, [rule])
+    assert (verdict.verdict, verdict.judged, verdict.holds) == ("undecided", 0, False)
+    assert (list(verdict.violations), list(verdict.unknowns())) == ([], [])
+
+
 def test_rules_are_chosen_by_name_in_their_own_order() -> None:
     assert [rule.name for rule in chosen_rules()] == list(RULES)
     assert [rule.name for rule in chosen_rules(["fifo", "stamp"])] == ["stamp", "fifo"]

@@ -291,8 +291,8 @@ def restamp(trace: Trace, messages: Messages, clock: str) -> Trace:
         return _with_lamport_clock(causal)
     if len(trace) <= EVENTS_ONE_BY_ONE_MAX and not len(messages.extra_receives):
         texts = [stamp.encode() for stamp in issue_timestamps(causal, clock)]
-        return trace.replace(timestamps=from_texts(clock, texts))
-    return trace.replace(timestamps=compute_timestamps(causal, clock))
+        return trace.replace(timestamps=from_texts(clock, texts), invalid_clocks=None)
+    return trace.replace(timestamps=compute_timestamps(causal, clock), invalid_clocks=None)
 
 
 def require_computable(trace: Trace, clock: str) -> None:
@@ -361,7 +361,7 @@ def _with_lamport_clock(causal: CausalOrder) -> Trace:
         sources = match_arrivals(trace, causal.messages).source
         stamps = _restamped_stamps(clock, sources, arrivals.stamp, counts=counts)
         arrivals = arrivals._replace(stamp=stamps)
-    return trace.replace(columns=columns, arrivals=arrivals)
+    return trace.replace(columns=columns, arrivals=arrivals, invalid_clocks=None)
 
 
 def _restamped_stamps(

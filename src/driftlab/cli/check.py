@@ -266,7 +266,7 @@ def _show(judged: LogVerdict, limit: int) -> None:
         print(_wrapped("not applied: ", judged.not_applied))
     for name, verdict in judged.verdicts:
         for line in _lines(name, verdict, limit):
-            print(line)
+            print(_fitted(line))
     if judged.verdict == HOLDS:
         for name in judged.undecided_runs:
             print(f"\nundecided in {name}: nothing could be judged")
@@ -298,14 +298,21 @@ def _title(judged: LogVerdict) -> str:
     else:
         counts = [each for each in (runs, f"{events} of {processes}") if each] + counts
         what = ", ".join([*counts, unread])
-        is_undecided = judged.verdict == UNDECIDED
-        line = (
-            f"undecided: nothing could be judged ({what})"
-            if is_undecided
-            else (f"{judged.verdict}: {what}")
-        )
-    width = terminal_width()
-    return line if len(line) <= width else fill(line, int(width), break_on_hyphens=False)
+        line = f"{judged.verdict}: {what}"
+        if judged.verdict == UNDECIDED:
+            line = f"undecided: nothing could be judged ({what})"
+    return _fitted(line)
+
+
+def _fitted(line: str) -> str:
+    """Return a line broken between words if a terminal is too narrow for it."""
+    width, indent = terminal_width(), len(line) - len(line.lstrip())
+    if len(line) <= width:
+        return line
+    return fill(
+        line, int(width), subsequent_indent=" " * (indent + 4 if indent else 0),
+        break_on_hyphens=False, break_long_words=False,
+    )  # fmt: skip
 
 
 def _received(judged: LogVerdict) -> str:

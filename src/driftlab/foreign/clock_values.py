@@ -28,12 +28,14 @@ from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty, n
 from driftlab.model.columns import MISSING, Timestamps, from_texts, starts_of
 
 ROWS_AT_ONCE: Final = 1_000  # whose objects are held at once: few enough for a cache
+NUMBER_DIGITS_MAX: Final = 4_000  # of a number that is read at all
 DIGITS_MAX: Final = 19  # of a number in a list or in a dotted timestamp
 
 _LARGEST: Final = 2**63 - 1
 _FRACTION: Final = re.compile(r"\s*[+-]?\d{0,4000}\.?\d{1,4000}(?:[eE][+-]?\d{1,4})?\s*")
 _WORD: Final = re.compile(r"\s*[^\W\d_]\w*\s*")
 _WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
+AN_OBJECT: Final = 'an object such as {"A": 1}'
 _ESCAPED: Final = '{\\"'  # how JSON within a string begins
 _DIGITS: Final = re.compile(r"([0-9]+)")
 
@@ -62,21 +64,32 @@ class InvalidClockError(ClockError):
 
 
 class DoubtfulClockError(ClockError):
-    """A fraction or a word: an invalid clock, if other rows of the column have clocks."""
+    """A fraction or a word: an invalid clock, if other rows of the column have clocks.
+
+    value: what it is; the message says why it is no clock.
+    """
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(f"the clock {shorten(value)} is neither a whole number nor {AN_OBJECT}")
+        self.value = value
 
 
 # Clocks of any kind.
 
 
 def read_clocks(
-    values: Sequence[Any], hosts: Sequence[str], errors: RowErrors, invalid: RowErrors
+    values: Sequence[Any],
+    hosts: Sequence[str],
+    errors: RowErrors,
+    invalid: RowErrors | None = None,
 ) -> Clocks:
     """Read a clock per row.
 
     `hosts`: the rows' processes, by which lists are read. A value that is not a
     clock is added to `errors`, unless its row has an error already; one that no event
-    can have to `invalid`.
+    can have to `invalid`, or to `errors` if that is None.
     """
+    invalid = errors if invalid is None else invalid
     lamport = all_whole(values) if values else None
     if lamport is not None:
         none = np.zeros(0, np.int64)
@@ -85,17 +98,16 @@ def read_clocks(
     if as_list(next((value for value in values if not is_empty(value)), None)) is not None:
         values = lists_to_entries(values, hosts) or values
     names = Positions()
-    doubtful: RowErrors = {}
-    pieces = [_read_rows([], names, _Reasons(errors, invalid, doubtful), 0)]
+    reasons = _Reasons(errors, invalid, {})
+    pieces = [_read_rows([], names, reasons, 0)]
     for first in range(0, len(values), ROWS_AT_ONCE):
         rows = values[first : first + ROWS_AT_ONCE]
         piece = _read_objects(_unescaped(rows), names)
         if piece is None:
-            piece = _read_rows(rows, names, _Reasons(errors, invalid, doubtful), first)
+            piece = _read_rows(rows, names, reasons, first)
         pieces.append(piece)
     lamport, lengths, codes, entries = map(np.concatenate, zip(*pieces, strict=True))
-    clocks = np.count_nonzero((lamport != MISSING) | (lengths > 0))
-    _settle(doubtful, int(clocks), errors, invalid)
+    reasons.settle(int(np.count_nonzero((lamport != MISSING) | (lengths > 0))))
     has_lamport = bool((lamport != MISSING).any())
     return Clocks(lamport if has_lamport else None, lengths, list(names), codes, entries)
 
@@ -157,21 +169,33 @@ def _parse_objects(texts: Sequence[Any]) -> list[dict[str, Any]] | None:
 
 
 class _Reasons(NamedTuple):
-    """Why rows have no clock: it is none, or invalid, or that depends on the other rows."""
+    """Why rows have no clock: it is none, or invalid, or that depends on the other rows.
+
+    doubtful: of each such row the reasons if it is none, and if it is invalid.
+    """
 
     errors: RowErrors
     invalid: RowErrors
-    doubtful: RowErrors
+    doubtful: dict[int, tuple[str, str]]
 
+    def add(self, row: int, error: ClockError) -> None:
+        """Add a row with the reason why it has no clock."""
+        if isinstance(error, DoubtfulClockError):
+            self.doubtful[row] = (str(error), f"clock {shorten(error.value)}")
+        else:
+            reasons = self.invalid if isinstance(error, InvalidClockError) else self.errors
+            reasons.setdefault(row, str(error))
 
-def _settle(doubtful: RowErrors, clocks: int, errors: RowErrors, invalid: RowErrors) -> None:
-    """Decide on fractions and words: in a column with at least as many clocks they are invalid.
+    def settle(self, clocks: int) -> None:
+        """Decide on fractions and words: among at least as many clocks they are invalid.
 
-    Otherwise the column may hold something else, such as seconds.
-    """
-    reasons = invalid if len(doubtful) <= clocks else errors
-    for row, reason in doubtful.items():
-        reasons.setdefault(row, reason)
+        Otherwise the column may hold something else, such as seconds.
+        """
+        for row, (as_none, as_invalid) in self.doubtful.items():
+            if len(self.doubtful) <= clocks:
+                self.invalid.setdefault(row, as_invalid)
+            else:
+                self.errors.setdefault(row, as_none)
 
 
 def read_lamport(
@@ -185,19 +209,20 @@ def read_lamport(
     others: RowErrors = {}
     lamport = numbers(name, values, others)
     clear_negative(name, lamport, invalid)
-    doubtful: RowErrors = {}
+    reasons = _Reasons(errors, invalid, {})
     for row, reason in others.items():
+        shown = f"{name} {shorten(values[row])}"
         try:
             read_clock(values[row])
         except InvalidClockError:
-            invalid.setdefault(row, f"{name} {shorten(values[row])}")
+            reasons.add(row, InvalidClockError(shown))
         except DoubtfulClockError:
-            doubtful[row] = f"{name} {shorten(values[row])}"
+            reasons.doubtful[row] = (reason, shown)
         except ClockError:
-            errors.setdefault(row, reason)
+            reasons.add(row, ClockError(reason))
         else:
-            errors.setdefault(row, reason)  # a vector clock
-    _settle(doubtful, int(np.count_nonzero(lamport != MISSING)), errors, invalid)
+            reasons.add(row, ClockError(reason))  # a vector clock
+    reasons.settle(int(np.count_nonzero(lamport != MISSING)))
     return lamport
 
 
@@ -217,7 +242,7 @@ def _read_rows(values: Sequence[Any], names: Positions, reasons: _Reasons, first
         try:
             clock = read_clock(value)
         except ClockError as error:
-            _reasons_for(error, reasons).setdefault(first + row, str(error))
+            reasons.add(first + row, error)
             continue
         if isinstance(clock, int):
             lamport[row] = clock
@@ -229,12 +254,6 @@ def _read_rows(values: Sequence[Any], names: Positions, reasons: _Reasons, first
         np.array([names[name] for row in rows for name in row], np.int64),
         np.array([value for row in rows for value in row.values()], np.int64),
     )
-
-
-def _reasons_for(error: ClockError, reasons: _Reasons) -> RowErrors:
-    if isinstance(error, InvalidClockError):
-        return reasons.invalid
-    return reasons.doubtful if isinstance(error, DoubtfulClockError) else reasons.errors
 
 
 def read_clock(value: Any) -> dict[str, int] | int | None:
@@ -252,14 +271,14 @@ def read_clock(value: Any) -> dict[str, int] | int | None:
         )
     if isinstance(value, float):
         if not value.is_integer():
-            raise DoubtfulClockError(f"clock {shorten(value)}")
+            raise DoubtfulClockError(value)
         return _lamport(int(value))
     if not isinstance(value, str):
         raise ClockError(f"the clock {shorten(value)} is neither a whole number nor an object")
     if _WHOLE.fullmatch(value):
         return _lamport(int(value.partition(".")[0]))
     if _FRACTION.fullmatch(value) or _WORD.fullmatch(value):
-        raise DoubtfulClockError(f"clock {shorten(value)}")
+        raise DoubtfulClockError(value)
     return _from_json(value)
 
 
@@ -272,7 +291,7 @@ def _lamport(number: int) -> int:
 def _from_json(text: str) -> dict[str, int]:
     for form in (text, text.replace('\\"', '"'), text.replace("'", '"')):
         try:
-            value = json.loads(form, object_pairs_hook=_Pairs)
+            value = json.loads(form, object_pairs_hook=_Pairs, parse_int=_int_or_text)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, str):  # JSON within JSON
@@ -280,9 +299,12 @@ def _from_json(text: str) -> dict[str, int]:
         if isinstance(value, _Pairs):
             return _entries(value)
         break
-    raise ClockError(
-        f'the clock {shorten(text)} is neither a whole number nor an object such as {{"A": 1}}'
-    )
+    raise ClockError(f"the clock {shorten(text)} is neither a whole number nor {AN_OBJECT}")
+
+
+def _int_or_text(digits: str) -> int | str:
+    """Return a whole number of JSON; as text if it has more digits than Python reads."""
+    return int(digits) if len(digits) <= NUMBER_DIGITS_MAX else digits
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -290,15 +312,17 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def _entries(pairs: Sequence[tuple[str, Any]]) -> dict[str, int]:
-    clock: dict[str, int] = {}
+    found: dict[str, Any] = {}
     for name, value in pairs:
-        if name in clock:
+        if name in found:
             raise ClockError(f"the clock names {name} twice")
-        clock[name] = value
-    for name, value in clock.items():
+        found[name] = int(value) if type(value) is float and value.is_integer() else value
+    if all(isinstance(value, str) and _SIGNED.fullmatch(value) for value in found.values()):
+        found = {name: int(value) for name, value in found.items()}  # a writer of texts alone
+    for name, value in found.items():
         if type(value) is not int or not 0 <= value <= _LARGEST:
             raise InvalidClockError(f"entry {name}: {shorten(_as_written(value))}")
-    return clock
+    return found
 
 
 def _as_written(value: Any) -> Any:
@@ -425,25 +449,32 @@ def split_valid(
     errors: RowErrors = {}
     for row, value in enumerate(values):
         text = None if is_empty(value) else str(value).strip()
-        if text is not None and not _DOTTED.fullmatch(text):
+        if text is not None and _is_invalid(clock, text):
+            invalid.setdefault(row, f"{clock} timestamp {shorten(text)}")
+            text = None
+        elif text is not None and not _is_valid(text):
             text = None
             errors[row] = (
                 f"the {clock} timestamp {shorten(value)} is not whole numbers separated by dots"
             )
-        elif text is not None and not _is_possible(clock, text):
-            invalid.setdefault(row, f"{clock} timestamp {shorten(text)}")
-            text = None
         texts.append(text)
     return texts, errors
 
 
-def _is_possible(clock: str, text: str) -> bool:
-    """Whether numbers with dots are of 64 bits, and, where they count events, not negative."""
-    if "-" in text and clock != "hybrid":
+def _is_invalid(clock: str, text: str) -> bool:
+    """Whether numbers with dots have more than 64 bits or, where they count events, a sign."""
+    if not _DOTTED.fullmatch(text) or ("-" not in text and len(text) < DIGITS_MAX):
         return False
-    return len(text) < DIGITS_MAX or all(
-        len(number) <= DIGITS_MAX and int(number) <= _LARGEST for number in _DIGITS.findall(text)
+    return ("-" in text and clock != "hybrid") or any(
+        len(number.lstrip("0")) > DIGITS_MAX or int(number) > _LARGEST
+        for number in _DIGITS.findall(text)
     )
+
+
+def _is_valid(text: str) -> bool:
+    if not _DOTTED.fullmatch(text):
+        return False
+    return len(text) < DIGITS_MAX or max(map(len, _DIGITS.findall(text))) <= DIGITS_MAX
 
 
 def wrong_width_rows(

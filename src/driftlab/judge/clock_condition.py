@@ -30,7 +30,7 @@ from driftlab.judge.context import (
     findings_by_kind,
     required,
 )
-from driftlab.model.columns import MISSING, NOBODY
+from driftlab.model.columns import MISSING
 
 BLOCK_ROWS: Final = 1_000_000  # looked at together, so that room for that many findings is enough
 NOTHING_RECEIVED: Final = -(2**62)  # far below all clocks
@@ -256,18 +256,14 @@ def _find_violations(context: Context) -> ConditionViolations:
 def _not_above_stamp_rows(context: Context, clock: IntArray) -> IntArray:
     """Return the receives of unknown sends whose clock is not above that of the send.
 
-    The clock of the send is the stamp, or one more where the sender is known to
-    stamp before it counts; so a receive at or below the stamp is wrong for every sender.
+    That is the stamp, or one more where the sender stamps before it counts; so a
+    receive at or below the stamp is wrong whoever sent the message.
     """
     stamp = context.columns.stamp
     if stamp is None:
         return np.zeros(0, np.int64)
     rows = np.flatnonzero((context.messages.source == UNMATCHED) & (stamp != MISSING))
-    early = np.zeros(context.trace.processes + 1, bool)  # the last is NOBODY's
-    early[sorted(context.messages.stamp_before_send)] = True
-    sender = context.messages.sender[rows]
-    sent = stamp[rows] + early[np.where(sender == NOBODY, context.trace.processes, sender)]
-    not_above: IntArray = rows[(clock[rows] != MISSING) & (clock[rows] <= sent)]
+    not_above: IntArray = rows[(clock[rows] != MISSING) & (clock[rows] <= stamp[rows])]
     return not_above
 
 
@@ -295,11 +291,7 @@ def _lacks_message(context: Context) -> BoolArray:
 
 def _not_above_stamp(context: Context, row: int) -> Explanation:
     clock, stamp = required(context.columns.clock), required(context.columns.stamp)
-    sender = int(context.messages.sender[row])
-    if sender in context.messages.stamp_before_send:
-        expected = f"clock above {stamp[row] + 1}, one more than the stamp of its message"
-    else:
-        expected = f"clock above {stamp[row]}, the stamp of its message"
+    expected = f"clock above {stamp[row]}, the stamp of its message"
     return Explanation(expected, f"clock {clock[row]}", (row,))
 
 

@@ -427,6 +427,11 @@ def received_keys(context: Context) -> tuple[IntArray, IntArray]:
 
     A message is identified by its send where that is logged, else by its name.
     """
+    keys: tuple[IntArray, IntArray] = context.cached("received keys", _received_keys)
+    return keys
+
+
+def _received_keys(context: Context) -> tuple[IntArray, IntArray]:
     of = context.columns
     rows: IntArray
     names: IntArray

@@ -37,6 +37,7 @@ from driftlab.judge.context import (
 )
 from driftlab.judge.inbox import mixes_operations
 from driftlab.judge.lamport import counts_per_target
+from driftlab.judge.vectors import counts_unheard_events
 from driftlab.model.columns import MISSING, NO_TARGET, NOBODY, RECEIVE, Arrivals
 
 # from-nowhere.
@@ -51,6 +52,8 @@ def _judge_from_nowhere(context: Context) -> Findings:
     lone = np.flatnonzero(context.messages.source == UNMATCHED)
     extra = context.messages.extra_receives[context.messages.extra_sends < 0]
     rows = np.union1d(lone, extra)
+    if context.messages.implied:  # by an entry that `vector-ahead` reports
+        rows = np.setdiff1d(rows, counts_unheard_events(context))
     undecided = np.array([_may_be_sent(context, row) for row in rows.tolist()], bool)
     arrivals = _arrivals_from_nowhere(context)
 

@@ -14,7 +14,7 @@ written later than what it tells happened: what is within LOG_DELAY_NS_MAX, or w
 the resolution of the times hides, is undecided.
 
 Limits: times of day are taken to have passed midnight where they fall by more than
-half a day. Where many times go back in a process, the log does not stand in the
+eleven hours. Where many times go back in a process, the log does not stand in the
 order of its times; then that is one undecided question. A contradiction that only
 three processes together show is not seen; `driftlab offsets` looks at all.
 """
@@ -36,6 +36,7 @@ from driftlab.judge.context import (
 from driftlab.model.columns import MISSING
 
 DAY_NS: Final = 86_400_000_000_000
+NEXT_DAY_NS: Final = 39_600_000_000_000  # 11 h: a time of day that falls by more passed 12
 DRIFT_MAX: Final = 0.002  # of the offset of two clocks, seconds a second
 LOG_DELAY_NS_MAX: Final = 100_000_000
 TIMES_BACK_MIN: Final = 3  # a process may have so many, whatever its number of events
@@ -72,7 +73,7 @@ def _find_time_steps(context: Context) -> TimeSteps:
     rows, before = timed[1:][follows], timed[:-1][follows]
     back: BoolArray = time[rows] < time[before]
     if back.any():
-        back &= ~((time[before] - time[rows] > DAY_NS // 2) & _is_of_day(time[timed]))
+        back &= ~((time[before] - time[rows] > NEXT_DAY_NS) & _is_of_day(time[timed]))
         back &= ~_began_earlier(context, rows, before)
     of_step = context.process[rows]
     steps = np.bincount(of_step, minlength=context.trace.processes)
@@ -209,12 +210,13 @@ def _times_over_midnight(context: Context) -> IntArray:
     rows = np.flatnonzero(time != MISSING)
     if not _is_of_day(time[rows]):
         return time
-    passed = np.zeros(len(rows), np.int64)
-    passed[1:] = (time[rows[:-1]] - time[rows[1:]] > DAY_NS // 2) & ~context.is_first[rows[1:]]
-    days = np.cumsum(passed)
+    fell = np.zeros(len(rows), np.int64)
+    fell[1:] = (time[rows[:-1]] - time[rows[1:]]) * ~context.is_first[rows[1:]]
+    passed = np.where(fell > DAY_NS // 2, DAY_NS, np.where(fell > NEXT_DAY_NS, DAY_NS // 2, 0))
+    since = np.cumsum(passed)
     first = np.searchsorted(rows, context.trace.starts[context.process[rows]])
     over = time.copy()
-    over[rows] += (days - days[first]) * DAY_NS
+    over[rows] += since - since[first]
     return over
 
 

@@ -125,6 +125,11 @@ def _row_blocks(rows: int, width: int) -> Iterator[IntArray]:
 
 def _lacks_message(context: Context) -> BoolArray:
     """Whether an event received a message whose send, or its timestamp, is not logged."""
+    lacks: BoolArray = context.cached("lacks a timestamped message", _find_lacking)
+    return lacks
+
+
+def _find_lacking(context: Context) -> BoolArray:
     lacks: BoolArray = context.messages.source == UNMATCHED
     lacks[context.messages.extra_receives[context.messages.extra_sends < 0]] = True
     receives, sends = context.pairs
@@ -297,11 +302,27 @@ def _explain(context: Context, verdict: int, row: int) -> Explanation:
         BACK: f"entry {name} at least {before}, its value at the event before",
         MERGE: f"entry {name} at least {received}, which the message carried",
         OWN: _expected_own_entry(context, row, now, before),
-        AHEAD: f"entry {name} at most {max(before, received)}, the most that was known here",
+        AHEAD: _expected_at_most(context, row, now, max(before, received)),
     }
     sends = np.array([] if verdict == BACK else context.sends_of(row), np.int64)
     newest = sends[_vector_times(context, sends)[:, entry] == received][:1].tolist()
     return Explanation(expected[verdict], f"{name}: {now}", context.step_proof(row, *newest))
+
+
+def _expected_at_most(context: Context, row: int, now: int, known: int) -> str:
+    """Return what an entry may be at most, given what was known at its event."""
+    name = context.trace.names[int(_steps(context).entry[row])]
+    events = int(np.diff(context.trace.starts)[int(_steps(context).entry[row])])
+    if context.is_whole and now > events >= known:
+        return f"entry {name} at most {events}, as many events as {name} has"
+    return f"entry {name} at most {known}, the most that was known here"
+
+
+def counts_unheard_events(context: Context) -> IntArray:
+    """Return the rows that `vector-ahead` reports."""
+    if not _has_timestamps_of(context, "vector", "matrix"):
+        return NO_ROWS
+    return np.flatnonzero(_steps(context).verdict == AHEAD)
 
 
 def _expected_own_entry(context: Context, row: int, now: int, before: int) -> str:
