@@ -9,6 +9,7 @@ import pty
 import re
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -355,12 +356,14 @@ def test_standard_input_that_is_closed_is_told() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def is_reading(pid: int) -> bool:
-    """Whether a command has opened the file for its standard input."""
+def kept_bytes(pid: int) -> int:
+    """Return how many bytes of its standard input a command has kept, -1 before it reads."""
     open_files = Path(f"/proc/{pid}/fd")
     with suppress(FileNotFoundError):  # a file that was closed meanwhile
-        return any("<stdin>" in os.readlink(each) for each in open_files.iterdir())
-    return False
+        for each in open_files.iterdir():
+            if os.readlink(each).endswith("<stdin>"):
+                return os.stat(each).st_size
+    return -1
 
 
 def interrupted(given: bytes, *arguments: str) -> tuple[int, str, str]:
@@ -374,7 +377,8 @@ def interrupted(given: bytes, *arguments: str) -> tuple[int, str, str]:
     os.close(reading)
     try:
         os.write(writing, given)
-        eventually(lambda: is_reading(process.pid))
+        eventually(lambda: kept_bytes(process.pid) >= len(given))
+        time.sleep(0.2)  # it opened the file, and waits for more by now
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=60)
     finally:

@@ -19,6 +19,7 @@ from driftlab.judge.checker import UNDECIDED
 UNREADABLE: Final = "unreadable"
 NOT_SUBMISSIONS: Final = (".", "__MACOSX")  # how files begin that nobody handed in
 STATUS_ORDER: Final = (EXIT_INTERRUPTED, EXIT_UNUSABLE, EXIT_VIOLATED, 0)  # the worst first
+REASON_CHARACTERS_MAX: Final = 100  # in a row of the table
 PROGRESS_AFTER_S: Final = 1.0
 
 
@@ -51,8 +52,8 @@ class Result(NamedTuple):
         """Why nothing could be judged, without the path and without what to do about it."""
         if self.judged is not None:
             return self.judged.reason_undecided if self.verdict == UNDECIDED else ""
-        text = self.reason.removeprefix(f"{self.name}: ")
-        return text.partition("; ")[0]
+        text = self.reason.removeprefix(f"{self.name}: ").partition("; ")[0].partition(" … ")[0]
+        return text if len(text) <= REASON_CHARACTERS_MAX else f"{text[:REASON_CHARACTERS_MAX]}…"
 
     def to_dict(self, limit: int | None) -> dict[str, Any]:
         """Return it under the names of the JSON interface, with at most `limit` of each rule."""

@@ -107,6 +107,7 @@ class _Copying:
                 if not block:
                     return False
                 self._file.write(block)
+                self._file.flush()
             self._drain()
             return True
         finally:
