@@ -22,7 +22,7 @@ from driftlab.judge.context import NO_ROWS, Context, Findings, Rule, required
 from driftlab.judge.inbox import mixes_operations
 from driftlab.judge.inbox_faults import inbox_faults
 from driftlab.judge.named_rows import NamedRows, by_process
-from driftlab.judge.peer_choice import CHANCE_MAX, chance_bound
+from driftlab.judge.peer_choice import CHANCE_MAX, PEERS_MAX, chance_bound
 from driftlab.model.columns import EVERY_PEER, INTERNAL, NO_TARGET, RECEIVE, SEND
 
 # What breaks a rule whose violations are all of one kind.
@@ -229,7 +229,9 @@ def _peer_faults(context: Context, found: Mapping[str, Findings]) -> list[NamedR
     of, trace = context.columns, context.trace
     if len(trace.process_info) and any(one.process for one in trace.process_info):
         return []
-    if "peer-choice" in found or of.target is None or of.queue is None or trace.processes < 3:
+    if "peer-choice" in found or of.target is None or of.queue is None:
+        return []
+    if not 3 <= trace.processes <= PEERS_MAX:
         return []
     if not all(bool((of.kind == kind).any()) for kind in (INTERNAL, SEND, RECEIVE)):
         return []
