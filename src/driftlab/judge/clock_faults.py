@@ -254,6 +254,8 @@ def _wrong_steps(context: Context, wrong: IntArray) -> list[NamedRows]:
             fits = step[rows] == count
             if count in (1, MISSING) or count < 0 or fits.mean() < SHARE_MIN:
                 continue
+            if fits.sum() < FEWEST_ODD:
+                continue
             name = f"counts {count} at {what}" if count else f"does not count {what}"
             alike = _rows_of(context, known & mask & (step == count), process)
             rules = ("lamport-step", "clock-condition")
