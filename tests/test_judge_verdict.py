@@ -313,6 +313,7 @@ def test_the_report_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str
         text
         == f"""\
 violated: 6 events of 1 process, 3 messages received (of which 3 name no message), 2 lines unread
+fault: does not count an internal event (A: 2 events)
 
 rule             violations  undecided
 ──────────────────────────────────────

@@ -7,6 +7,7 @@ from typing import Any
 from driftlab.api.read import read_all
 from driftlab.errors import DriftlabError
 from driftlab.judge.checker import HOLDS, UNDECIDED, VIOLATED, Verdict, chosen_rules
+from driftlab.judge.diagnosis import Fault
 
 
 class NothingJudgedError(DriftlabError):
@@ -68,6 +69,17 @@ class LogVerdict:
         """The names of the runs of which nothing could be judged."""
         return [name for name, verdict in self.verdicts if verdict.verdict == UNDECIDED]
 
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults of all runs by their plain names; one that several runs have is one."""
+        joined: dict[str, Fault] = {}
+        for _, verdict in self.verdicts:
+            for fault in verdict.faults:
+                joined[fault.name] = (
+                    joined[fault.name].joined(fault) if fault.name in joined else fault
+                )
+        return list(joined.values())
+
     def unknown_of(self, rule: str) -> int:
         """Return how many questions of one rule are undecided, in all runs."""
         return sum(verdict.unknown_counts.get(rule, 0) for _, verdict in self.verdicts)
@@ -93,6 +105,7 @@ class LogVerdict:
             **joined,
             "assumed": [f"{name}: {line}" for name, run in runs for line in run["assumed"]],
             "remarks": [f"{name}: {remark}" for name, run in runs for remark in run["remarks"]],
+            "diagnosis": [fault.to_dict() for fault in self.faults],
             **({"reason": self.reason_undecided} if self.verdict == UNDECIDED else {}),
             "runs": [
                 {"run": name, **{key: run[key] for key in ("verdict", "events", "counts")}}

@@ -1,24 +1,51 @@
-"""`driftlab check PATH`: judge a log by every rule that applies to it."""
+"""`driftlab check PATH …`: judge logs by every rule that applies to them."""
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from textwrap import fill
+from typing import Final, TypeAlias
 
 from driftlab.api.check import LogVerdict, judge_path
-from driftlab.cli import EXIT_UNUSABLE, EXIT_VIOLATED
+from driftlab.cli import EXIT_INTERRUPTED, EXIT_UNUSABLE, EXIT_VIOLATED
+from driftlab.cli.check_reports import (
+    Report,
+    Wanted,
+    annotations,
+    fault_line,
+    plain,
+    report_on,
+    result_table,
+    summary,
+    write_csv,
+    write_junit,
+)
+from driftlab.cli.check_results import (
+    UNREADABLE,
+    Result,
+    progress,
+    submissions,
+    unread_result,
+    worst_status,
+)
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import table, terminal_width
+from driftlab.cli.standard_input import STANDARD_INPUT, StandardInputError, spooled_input
 from driftlab.errors import DriftlabError, counted
 from driftlab.judge.checker import HOLDS, RULES, UNDECIDED, Verdict, Violation, chosen_rules
 
+Judge: TypeAlias = Callable[..., LogVerdict]
+
+INTERRUPTED: Final = "interrupted: judged what had arrived"
 SHOWN = 3  # violations of each rule, and unread lines, where no limit is given
 WIDTH_MAX = 88  # characters of a line that is a list
 
 
 def main(options: argparse.Namespace) -> int:
-    """Judge a log and return the exit status."""
+    """Judge logs and return the exit status, that of the worst."""
     if options.rules:
         print(
             table(
@@ -26,33 +53,163 @@ def main(options: argparse.Namespace) -> int:
             )
         )
         return 0
-    if options.path is None:
+    if not options.paths:
         raise DriftlabError("check: name a run folder, a journal or a log (or --rules)")
-    limit = _limit(options.limit)
+    judge, wanted = _judge(options), _wanted(options)
+    _require_reports_that_fit(options)
+    if len(options.paths) > 1 or options.submissions:
+        paths = submissions(options.paths) if options.submissions else options.paths
+        return _check_several(options, paths, judge, wanted)
+    return _check_one(options, judge, wanted)
+
+
+def _judge(options: argparse.Namespace) -> Judge:
+    """Return the function that judges a path as the flags say. Raise DriftlabError."""
     only, without = (_names(given) for given in (options.only, options.without))
     chosen_rules(only, without)
+    return partial(
+        judge_path, only=only, without=without, rates=_rates(options.rates),
+        complete=options.complete, **format_options(options),
+    )  # fmt: skip
+
+
+def _wanted(options: argparse.Namespace) -> Wanted:
+    """Return what the flags say of the reports. Raise DriftlabError."""
+    limit = _limit(options.limit)
+    return Wanted(
+        limit, SHOWN if limit is None else limit, options.strict, options.json, options.github,
+        options.junit is not None,
+    )  # fmt: skip
+
+
+def _require_reports_that_fit(options: argparse.Namespace) -> None:
+    """Raise DriftlabError if two flags want all of standard output, or a report replaces a log."""
+    given = {"--quiet": options.quiet, "--json": options.json, "--github": options.github,
+             "--csv -": options.csv == STANDARD_INPUT}  # fmt: skip
+    asked = [flag for flag, is_given in given.items() if is_given]
+    if len(asked) > 1:
+        raise DriftlabError(f"check: {' and '.join(asked[:2])} do not go together; leave one out")
+    for flag, file in (("--csv", options.csv), ("--junit", options.junit)):
+        if file is not None and any(_is_same_file(file, path) for path in options.paths):
+            raise DriftlabError(f"{flag} {file}: is the log to judge; name another file")
+
+
+def _is_same_file(one: str, other: str) -> bool:
     try:
-        judged = judge_path(
-            options.path, only=only, without=without, rates=_rates(options.rates),
-            complete=options.complete, **format_options(options),
-        )  # fmt: skip
-    except DriftlabError as error:
-        if options.json:
-            print(json.dumps(_unreadable(str(error)), indent=2))
-        raise
+        return os.path.isfile(one) and os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
+
+
+def _check_one(options: argparse.Namespace, judge: Judge, wanted: Wanted) -> int:
+    """Judge one path and say all about it."""
+    result = _result(options.paths[0], judge, strict=options.strict)
+    report = report_on(result, wanted)
     if options.json:
-        print(json.dumps(judged.to_dict(limit), indent=2))
-    else:
-        _show(judged, SHOWN if limit is None else limit)
-        if options.strict and _open_questions(judged) and judged.holds:
-            print(f"\nstrict: {_open_questions(judged)}")
+        print(json.dumps(report.document, indent=2))
+    elif result.judged is not None and not options.quiet and options.csv != STANDARD_INPUT:
+        if result.interrupted:
+            print(f"{INTERRUPTED}\n")
+        _show(result.judged, wanted.shown)
+        if options.strict and _open_questions(result.judged) and result.judged.holds:
+            print(f"\nstrict: {_open_questions(result.judged)}")
+    _write_reports(options, [report])
+    if result.judged is None:
+        print(f"driftlab: {result.reason}", file=sys.stderr)
+    elif result.verdict == UNDECIDED:
+        reason = result.short_reason
+        print(f"driftlab: {result.name}: nothing could be judged: {reason}", file=sys.stderr)
+    if result.interrupted:
+        print(f"driftlab: {INTERRUPTED}", file=sys.stderr)
+    return result.status
+
+
+def _check_several(
+    options: argparse.Namespace, paths: Sequence[str], judge: Judge, wanted: Wanted
+) -> int:
+    """Judge several paths, each by itself, and say what was found in a row each."""
+    reports: list[Report] = []
+    interrupted = False
+    try:
+        with progress(len(paths)) as advance:
+            for path in paths:
+                reports.append(_report_on_one_of_several(path, reports, judge, wanted))
+                advance()
+    except KeyboardInterrupt:
+        interrupted = True
+    if options.json:
+        rows = [{"path": report.path, **(report.document or {})} for report in reports]
+        print(json.dumps({"paths": rows, **({"interrupted": True} if interrupted else {})},
+                         indent=2))  # fmt: skip
+    elif not options.quiet and options.csv != STANDARD_INPUT and reports:
+        print(f"{result_table(reports)}\n\n{summary(reports)}")
+    _write_reports(options, reports)
+    _print_not_judged(reports)
+    if interrupted:
+        done = f"{len(reports)} of {counted(len(paths), 'path')} were judged"
+        print(f"driftlab: interrupted: {done}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return worst_status([report.status for report in reports])
+
+
+def _report_on_one_of_several(
+    path: str, reports: Sequence[Report], judge: Judge, wanted: Wanted
+) -> Report:
+    """Return the report on a path; one that was given before is not judged again."""
+    known = next((report for report in reports if report.path == path), None)
+    return known or report_on(_result(path, judge, strict=wanted.strict), wanted)
+
+
+def _print_not_judged(reports: Sequence[Report]) -> None:
+    """Print one line on standard error if paths could not be judged, and why the first not."""
+    lacking = [each for each in reports if each.verdict in (UNREADABLE, UNDECIDED)]
+    if lacking:
+        first = lacking[0]
+        reason = first.reason.removeprefix(f"{first.name}: ")
+        many = f"{len(lacking)} of {counted(len(reports), 'path')} could not be judged; the first: "
+        print(f"driftlab: {many if len(lacking) > 1 else ''}{plain(first.name)}: {plain(reason)}",
+              file=sys.stderr)  # fmt: skip
+
+
+def _result(path: str, judge: Judge, *, strict: bool) -> Result:
+    """Judge one path, whatever it is."""
+    if path != STANDARD_INPUT:
+        try:
+            judged = judge(path)
+        except DriftlabError as error:
+            return unread_result(path, str(error))
+        except OSError as error:
+            if error.filename is None:
+                raise
+            return unread_result(path, f"{path}: {error.strerror}")
+        return Result(path, judged, exit_status(judged, strict=strict))
+    try:
+        with spooled_input() as spooled:
+            try:
+                judged = judge(spooled.path)
+            except DriftlabError as error:
+                return unread_result(path, str(error), spooled)
+            status = exit_status(judged, strict=strict)
+            if spooled.interrupted:
+                status = EXIT_INTERRUPTED
+            return Result(path, judged, status, interrupted=spooled.interrupted)
+    except StandardInputError as error:
+        return unread_result(path, str(error))
+
+
+def _write_reports(options: argparse.Namespace, reports: Sequence[Report]) -> None:
+    """Write the files that were asked for, and print what is for programs."""
+    if options.github:
+        for line in annotations(reports):
+            print(line)
+    if options.csv == STANDARD_INPUT:
+        write_csv(reports, sys.stdout)
+    elif options.csv is not None:
+        with open(options.csv, "w", encoding="utf-8", newline="") as file:
+            write_csv(reports, file)
+    if options.junit is not None:
+        write_junit(reports, options.junit)
     sys.stdout.flush()
-    if judged.verdict == UNDECIDED:
-        print(
-            f"driftlab: {options.path}: nothing could be judged: {judged.reason_undecided}",
-            file=sys.stderr,
-        )
-    return exit_status(judged, strict=options.strict)
 
 
 def exit_status(judged: LogVerdict, *, strict: bool) -> int:
@@ -88,14 +245,12 @@ def _rates(text: str | None) -> list[float] | None:
         raise DriftlabError(f"--rates: {text!r}; expected numbers, as in 6,3,1") from None
 
 
-def _unreadable(reason: str) -> dict[str, object]:
-    nothing: dict[str, object] = {"events": 0, "judged": 0, "unknown": 0, "unread": 0}
-    return {"verdict": "unreadable", **nothing, "violations": [], "counts": {}, "reason": reason}
-
-
 def _show(judged: LogVerdict, limit: int) -> None:
     """Print a table of the rules, the first `limit` violations of each, and what is undecided."""
     print(_title(judged))
+    line = fault_line(judged.faults)
+    if line:
+        print(_filled(line))
     print()
     rows = [
         (name, str(judged.counts.get(name) or "-"), str(judged.unknown_of(name) or "-"))
@@ -122,6 +277,12 @@ def _wrapped(title: str, names: Sequence[str]) -> str:
     width = int(min(WIDTH_MAX, terminal_width()))
     return fill(", ".join(names) or "none", width, initial_indent=title, subsequent_indent=indent,
                 break_on_hyphens=False)  # fmt: skip
+
+
+def _filled(line: str) -> str:
+    """Return a line that is a sentence, wrapped."""
+    width = int(min(WIDTH_MAX, terminal_width()))
+    return fill(line, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _title(judged: LogVerdict) -> str:

@@ -171,7 +171,14 @@ def add_recorded(parser: argparse.ArgumentParser) -> None:
 
 def add_check(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab check`."""
-    parser.add_argument("path", nargs="?", metavar="PATH", help=ANY_LOG)
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH",
+        help=f"{ANY_LOG}; - for standard input; several are judged each by itself",
+    )  # fmt: skip
+    parser.add_argument(
+        "--submissions", action="store_true",
+        help="judge everything that is directly in the folder PATH, each by itself",
+    )  # fmt: skip
     group = parser.add_argument_group("rules")
     group.add_argument("--rules", action="store_true", help="list all rules and judge nothing")
     group.add_argument(
@@ -200,6 +207,18 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         help="show at most N violations of each rule (default: 3, with --json: all)",
     )  # fmt: skip
     add_json(group)
+    group.add_argument(
+        "--quiet", action="store_true", help="print nothing: the exit status says it all"
+    )
+    group.add_argument(
+        "--csv", metavar="FILE", help="also write a row for each path as CSV (-: print only this)"
+    )
+    group.add_argument(
+        "--junit", metavar="FILE", help="also write a test case for each rule as JUnit's XML"
+    )
+    group.add_argument(
+        "--github", action="store_true", help="also print annotations for GitHub Actions"
+    )
 
 
 def add_cut(parser: argparse.ArgumentParser) -> None:

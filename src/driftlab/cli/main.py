@@ -144,7 +144,13 @@ def _run(given: Sequence[str], *, is_own_process: bool) -> int:
     if is_own_process:  # what was imported stays: never search it for garbage
         freeze_until_exit()
         gc.enable()
-    status: int = command.main(options)
+    status: int
+    if getattr(options, "path", None) == "-":  # `check` has several paths, and sees to them
+        from driftlab.cli.standard_input import run_on_input
+
+        status = run_on_input(command.main, options)
+    else:
+        status = command.main(options)
     sys.stdout.flush()
     return status
 

@@ -9,6 +9,7 @@ that it holds. A history of which nothing could be judged is undecided.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
@@ -22,6 +23,7 @@ from driftlab.judge.changed_places import changed_places
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.clock_entry import CLOCK_ENTRY
 from driftlab.judge.context import Context, Findings, Rule, count_of, messages_received
+from driftlab.judge.diagnosis import Fault, diagnose
 from driftlab.judge.fifo_channels import (
     DELIVERED_TWICE,
     FIFO,
@@ -249,6 +251,11 @@ class Verdict:
             return VIOLATED
         return HOLDS if self.judged else UNDECIDED
 
+    @cached_property
+    def faults(self) -> list[Fault]:
+        """The faults of the programs that wrote the log, by their plain names."""
+        return diagnose(self._context, self._found, RULES)
+
     def unknowns(self, limit: int | None = None) -> Iterator[Unknown]:
         """Yield what is undecided, rule after rule; the first `limit` of each rule."""
         trace = self._context.trace
@@ -354,6 +361,7 @@ class Verdict:
             "not_applied": self.not_applied,
             "assumed": self.assumed,
             "remarks": self.remarks,
+            "diagnosis": [each.to_dict() for each in self.faults],
             **({"reason": self.reason_undecided} if self.verdict == UNDECIDED else {}),
         }
 

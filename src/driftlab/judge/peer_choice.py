@@ -49,7 +49,7 @@ def _violations_of(
     counts = np.bincount(to[to >= 0], minlength=processes)[list(peers)]
     total = int(counts.sum())
     most, least = (
-        _chance_bound(total, int(count), len(peers)) for count in (counts.max(), counts.min())
+        chance_bound(total, int(count), len(peers)) for count in (counts.max(), counts.min())
     )
     if min(most, least) < CHANCE_MAX / processes:
         place = int(counts.argmax() if most <= least else counts.argmin())
@@ -62,7 +62,7 @@ def _violations_of(
     return found
 
 
-def _chance_bound(total: int, count: int, peers: int) -> float:
+def chance_bound(total: int, count: int, peers: int) -> float:
     """Return an upper bound of the chance that some peer's count is as far from its share.
 
     Chernoff's bound, exp(-total D(count / total || 1 / peers)), for each of the
