@@ -44,7 +44,7 @@ def test_it_says_what_was_written_and_what_could_not_be_read(
     assert main(["convert", str(log), str(out), "--to", "chrome", "--json"]) == 2
     assert "exists already; give another name, or --overwrite" in capsys.readouterr().err
     assert main(["convert", str(log), str(out), "--to", "chrome", "--json", "--overwrite"]) == 0
-    unread = [{"file": log.name, "line": 3, "reason": "matches nothing: noise"}]
+    unread = [{"file": log.name, "line": 3, "reason": "matches nothing: noise", "lines": 1}]
     assert json.loads(capsys.readouterr().out) == {
         "events": 2, "processes": 2, "executions": 1, "unread": unread, "lost": [],
     }  # fmt: skip

@@ -12,6 +12,7 @@ from driftlab.foreign import (
     Execution,
     UnwritableError,
     govector,
+    layouts,
     log_file,
     read_executions,
     read_log,
@@ -178,7 +179,7 @@ def test_a_record_after_the_first_line_makes_the_header_one_line(
 ) -> None:
     """A record that needs more characters than are looked at is the delimiter's pattern."""
     pattern = r"(?<host>\S+) (?<clock>{.*})\n(?<event>.*)"
-    host = "A" * (shiviz.HEAD_CHARS - len(' {"A":1}\n') + length)
+    host = "A" * (layouts.HEAD_CHARS - len(' {"A":1}\n') + length)
     log = f'{pattern}\n{host} {{"A":1}}\nx\nB {{"B":1}}\ny\n'
     trace = read_one(put(tmp_path, log, "x.log"))
     assert trace.texts["event"] == (["x", "y"] if is_one_line else ["y"])

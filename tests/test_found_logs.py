@@ -18,7 +18,7 @@ from driftlab.api.write_restamped import write_restamped
 from driftlab.foreign import log_file
 from driftlab.foreign.log_file import LogFile
 from driftlab.journal import files, reader
-from driftlab.journal.files import UnreadableError
+from driftlab.journal.files import UnreadableError, UnreadLine
 from tests.executions import values
 from tests.started import driftlab as command
 from tests.started import linux_only
@@ -387,7 +387,7 @@ def test_a_wrong_checksum_is_reported_and_every_line_counts(
     lines = gzipped(run, damage)
     trace = driftlab.read(run).trace
     assert differences(trace, whole) == ["files", "unread"]
-    assert trace.unread == [("A.log.gz", len(lines) + 1, BAD_CHECKSUM)]
+    assert trace.unread == [UnreadLine("A.log.gz", len(lines) + 1, BAD_CHECKSUM)]
 
 
 def test_of_a_gzip_file_damaged_in_the_middle_what_came_before_counts(tmp_path: Path) -> None:
@@ -432,7 +432,7 @@ def test_every_byte_before_damage_is_unpacked_whatever_is_read_at_once(
         monkeypatch.setattr(log_file, "BLOCK_BYTES", size)
         found = LogFile(tmp_path / "x.gz").read_text()
         assert found.text.encode() == text
-        assert found.unread == [(str(tmp_path / "x.gz"), 5001, BAD_CHECKSUM)]
+        assert found.unread == [UnreadLine(str(tmp_path / "x.gz"), 5001, BAD_CHECKSUM)]
 
 
 def test_members_of_gzip_and_zeros_after_them_are_one_text(tmp_path: Path) -> None:

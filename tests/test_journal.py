@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from driftlab.clocks.vector import VectorTimestamp
 from driftlab.history.run_reader import count_in, run_journals, unread_of
-from driftlab.journal.files import UnreadableError
+from driftlab.journal.files import UnreadableError, UnreadLine
 from driftlab.journal.format import (
     COLUMNS,
     MORE_COLUMNS,
@@ -411,7 +411,7 @@ def test_every_line_is_an_event_a_note_or_unread_with_its_number_and_the_reason(
     assert [note.topic for note in journal.notes] == ["incident"]
     assert [one.event.clock for one in journal.entries] == [1, 2**63 - 1]
     assert (journal.torn, journal.length) == (True, 9)
-    assert unread_of(journal.journal)[-1] == ("A.log", 9, "breaks off in the middle")
+    assert unread_of(journal.journal)[-1] == UnreadLine("A.log", 9, "breaks off in the middle")
 
 
 def test_a_journal_of_thirteen_columns_has_lost_some_if_there_are_fewer(tmp_path: Path) -> None:

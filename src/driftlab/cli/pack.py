@@ -16,9 +16,9 @@ def main(options: argparse.Namespace) -> int:
         return 0
     for each in packed:
         print(f"{each.path}: {counted(each.events, 'event')}, {counted(each.bytes, 'byte')}")
-        for file, line, reason in each.unread[:1]:
-            unread = counted(len(each.unread), "line")
-            print(f"  {unread} unread, the first: {file} line {line}: {reason}")
+        for first in each.unread[:1]:
+            unread = counted(sum(one.lines for one in each.unread), "line")
+            print(f"  {unread} unread, the first: {first.file} line {first.line}: {first.reason}")
     return 0
 
 
@@ -28,5 +28,5 @@ def _plain(packed: Packed) -> dict[str, Any]:
         "run": str(packed.source),
         "events": packed.events,
         "bytes": packed.bytes,
-        "unread": len(packed.unread),
+        "unread": sum(one.lines for one in packed.unread),
     }

@@ -24,6 +24,7 @@ from driftlab.foreign.clock_values import (
     timestamps_in_order,
     wrong_width_rows,
 )
+from driftlab.foreign.gaps import Rows, gaps_of
 from driftlab.foreign.log_file import ReadOptions
 from driftlab.foreign.records import (
     LabelledRecords,
@@ -31,8 +32,8 @@ from driftlab.foreign.records import (
     UnmatchedText,
     Values,
     align_executions,
-    gaps_of,
 )
+from driftlab.foreign.unmatched import remarks_on
 from driftlab.history.trace import Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import (
@@ -144,19 +145,25 @@ class _Builder:
         file, line = self._records.file[rows], self._records.lines[rows]
         columns, sets = self._columns(numbers, clocks, rows, process)
         timestamps = self._timestamps(clocks, dotted, rows, width)
+        columns = columns._replace(file=file, line=line)
         starts, _ = process_major(process, len(self._positions))
         names = [fields.escape_zeros(fields.escape_surrogates(name)) for name in self._positions]
+        unmatched = self._unmatched(hosts)
         return Trace(
             names,
             starts,
-            columns._replace(file=file, line=line),
+            columns,
             sets=sets,
             timestamps=timestamps,
             texts=self._texts(rows),
             files=self._records.files,
-            unread=self._unread(),
-            gaps=gaps_of(self._unmatched(hosts), names, starts, file, line),
+            unread=self._unread(unmatched),
+            gaps=gaps_of(unmatched, Rows(names, starts, columns, timestamps)),
             missing_processes=[names[one] for one in np.flatnonzero(np.diff(starts) == 0)],
+            assumed=self._records.assumed,
+            remarks=remarks_on(
+                unmatched, self._records.files, has_delimiter=self._options.delimiter is not None
+            ),
         )
 
     def _hosts(self) -> list[str]:
@@ -195,6 +202,9 @@ class _Builder:
         clocks = read_clocks(lamport, hosts, self._errors)
         if vectors is None:
             return clocks
+        if len(clocks.codes):  # some records have their vector clock in the one field
+            pairs = zip(vectors, lamport, strict=True)
+            vectors = [other if fields.is_empty(own) else own for own, other in pairs]
         both = read_clocks(vectors, hosts, self._errors)
         return both._replace(lamport=clocks.lamport)
 
@@ -250,14 +260,14 @@ class _Builder:
         if "kind" in self._known and bool((kind == UNKNOWN_KIND).any()):
             self._others["kind"] = self._known["kind"]  # words that mean nothing here
         sent, received = self._messages(rows, kind)
-        lamport = None if clocks is None else clocks.lamport
+        lamport = _merged(numbers.get("lamport"), None if clocks is None else clocks.lamport)
 
         def in_order(column: IntArray | None) -> IntArray | None:
             return None if column is None else column[rows]
 
         columns = Columns(
             kind,
-            clock=in_order(numbers.get("lamport", lamport)),
+            clock=in_order(lamport),
             sender=sender,
             stamp=in_order(numbers.get("stamp")),
             target=target,
@@ -359,10 +369,18 @@ class _Builder:
         every = [*self._records.unread, *malformed]
         return sorted(every, key=lambda each: (each.file, each.line))
 
-    def _unread(self) -> list[UnreadLine]:
+    def _unread(self, unmatched: Sequence[UnmatchedText]) -> list[UnreadLine]:
         files = self._records.files
-        every = self._unmatched(["-"] * len(self._records.lines))
-        return [UnreadLine(files[each.file], each.line, each.reason) for each in every]
+        return [
+            UnreadLine(files[each.file], each.line, each.reason, each.lines) for each in unmatched
+        ]
+
+
+def _merged(column: IntArray | None, other: IntArray | None) -> IntArray | None:
+    """Return a column with the values of another where it has none."""
+    if column is None or other is None:
+        return other if column is None else column
+    return np.where(column == MISSING, other, column)
 
 
 def _none_if_missing(column: IntArray) -> IntArray | None:

@@ -254,7 +254,8 @@ class Verdict:
             remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
         unused = [name for name in trace.texts if name not in ("event", "recorded")]
-        return remarks + ([f"kept as text, not judged: {', '.join(unused)}"] if unused else [])
+        remarks += [f"kept as text, not judged: {', '.join(unused)}"] if unused else []
+        return [*remarks, *trace.remarks]
 
     def _broken(self) -> Iterator[tuple[str, str]]:
         """Yield the processes whose log says that it is not complete, and where it ends."""
