@@ -17,7 +17,6 @@ from driftlab.foreign import (
     read_executions,
     read_log,
     registry,
-    shiviz,
     write_log,
 )
 from driftlab.foreign.chrome import ENTRY_MAX, SPAN_NS_MAX

@@ -36,7 +36,6 @@ AMBIGUOUS: Final = (
 )
 
 _COMMENT: Final = re.compile(r"\s*(?:#|//|;|%|--(?!-))")
-_TRUE_END: Final = re.compile(r"\}[ \t]*\n?\Z")  # of a log whose last line is a clock
 
 
 class Layout(NamedTuple):
@@ -90,7 +89,7 @@ def read_by_layout(
     head = text.text.lstrip()[:HEAD_CHARS]
     first = likely_layout(layouts, _without_delimiters(head, delimiter))
     reading = _read(text, first, needed, delimiter)
-    if reading.unread == 0 and not (_TRUE_END.search(text.text) and not first.text_is_above):
+    if reading.unread == 0 and (first.text_is_above or not _ends_with_clock(text.text)):
         return reading.executions
     readings = []
     for layout in layouts:
@@ -118,7 +117,7 @@ def _chosen(text: Text, best: Sequence[_Reading]) -> list[LabelledRecords]:
     above = next((each for each in others if each.layout.text_is_above), None)
     if first.layout.text_is_above or above is None:
         return first.executions
-    if first.unread == 0 and text.text[:1] == "\n" and _TRUE_END.search(text.text):
+    if first.unread == 0 and text.text[:1] == "\n" and _ends_with_clock(text.text):
         return above.executions  # the last clock has no line below, the first a blank one above
     begins = next((line for line in text.text.split("\n") if line and not line.isspace()), "")
     if is_comment(begins):
@@ -128,6 +127,12 @@ def _chosen(text: Text, best: Sequence[_Reading]) -> list[LabelledRecords]:
             *each.records.assumed, AMBIGUOUS.format(text.name)]))
         for each in first.executions
     ]  # fmt: skip
+
+
+def _ends_with_clock(text: str) -> bool:
+    """Whether the last line ends as a clock does, so that no text stands below that clock."""
+    end = text[-HEAD_CHARS:].rstrip(" \t").removesuffix("\n").rstrip(" \t")
+    return end.endswith("}")
 
 
 def _execution_lines(text: str) -> Pattern[str] | None:

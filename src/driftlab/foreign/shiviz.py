@@ -88,10 +88,14 @@ def read_tsviz(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]
 def _read(
     logs: Sequence[LogFile], options: ReadOptions, needed: Sequence[str], layouts: Sequence[Layout]
 ) -> list[Execution]:
-    files = [_executions(log.read_text(), options, needed, layouts) for log in logs]
-    return build_executions(
-        part_at_headings(files) if options.delimiter is None else files, options
-    )
+    files: list[Sequence[LabelledRecords]] = [
+        _executions(log.read_text(), options, needed, layouts) for log in logs
+    ]
+    if options.delimiter is None:
+        files = part_at_headings(files)
+    if not options.patterns and has_header(logs[0].head):
+        options = options._replace(patterns=(_header(logs[0].head)[0],))
+    return build_executions(files, options)
 
 
 def _executions(

@@ -56,6 +56,10 @@ _COLUMN_NAMES: Final = frozenset(
 )  # fmt: skip
 
 
+PATTERNS_SHOWN_MAX: Final = 3  # in a reason
+PATTERN_CHARS_SHOWN: Final = 120  # of each
+
+
 class Execution(NamedTuple):
     """One of the executions that a log holds: its label, which may be empty, and its trace."""
 
@@ -75,7 +79,8 @@ def build_executions(
     aligned = align_executions(files)
     executions = [Execution(label, build_trace(records, options)) for label, records in aligned]
     if not any(len(each.trace) for each in executions):
-        raise UnreadableError(_reason_of_no_event([each.records for each in aligned], executions))
+        records = [each.records for each in aligned]
+        raise UnreadableError(_reason_of_no_event(records, executions, options.patterns))
     return [each for each in executions if len(each.trace) or each.trace.unread]
 
 
@@ -87,7 +92,9 @@ def build_execution(files: Sequence[Records], options: ReadOptions) -> list[Exec
     return build_executions([[LabelledRecords("", records)] for records in files], options)
 
 
-def _reason_of_no_event(records: Sequence[Records], executions: Sequence[Execution]) -> str:
+def _reason_of_no_event(
+    records: Sequence[Records], executions: Sequence[Execution], patterns: Sequence[str]
+) -> str:
     unread = [one for each in executions for one in each.trace.unread]
     if not unread:
         return f"{records[0].files[0] if records else 'the log'}: empty"
@@ -95,6 +102,11 @@ def _reason_of_no_event(records: Sequence[Records], executions: Sequence[Executi
     reason = f"{first.file}: no record could be read; line {first.line}: {first.reason}"
     if any(len(each.lines) for each in records):
         return reason
+    if patterns:
+        are = "pattern is" if len(patterns) == 1 else "patterns are"
+        shown = " and ".join(map(shorten_pattern, patterns[:PATTERNS_SHOWN_MAX]))
+        more = len(patterns) - PATTERNS_SHOWN_MAX
+        reason += f"; the {are} {shown}{f' and {more} more' if more > 0 else ''}"
     return f"{reason}. See docs/formats.md, --format and --pattern"
 
 
@@ -105,6 +117,12 @@ def build_trace(records: Records, options: ReadOptions) -> Trace:
     these processes.
     """
     return _Builder(records, options).build()
+
+
+def shorten_pattern(pattern: str) -> str:
+    """Return a pattern on one line, as a reason shows it."""
+    line = pattern.replace("\n", "\\n")
+    return line if len(line) <= PATTERN_CHARS_SHOWN else f"{line[:PATTERN_CHARS_SHOWN]}…"
 
 
 class _Dotted(NamedTuple):
