@@ -77,12 +77,13 @@ def _unread_between(
 ) -> list[list[UnmatchedText]]:
     """Return what is unread before the first of some lines, and after each, without them."""
     parts: list[list[UnmatchedText]] = [[] for _ in range(len(headings) + 1)]
+    left_out = set(headings)
     for each in unread:
         first, after = np.searchsorted(headings, [each.line, _last_line(each) + 1]).tolist()
         if first == after:
             parts[first].append(each)
             continue
-        for line, text in _without_lines(each, set(headings)):
+        for line, text in _without_lines(each, left_out):
             parts[int(np.searchsorted(headings, line))].append(unmatched_text(line, text))
     return parts
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from driftlab.foreign.delimiters import EXECUTION, part_at_headings
-from driftlab.foreign.layouts import Layout, read_by_layout
+from driftlab.foreign.layouts import ABOVE, BELOW, BESIDE, Layout, read_by_layout
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.records import LabelledRecords, Records
 from driftlab.foreign.text_columns import (
@@ -31,12 +31,18 @@ SUFFIX: Final = "-Log.txt"
 NAME_BYTES_MAX: Final = 240  # of a process whose log's file is named after it
 _CLOCK: Final = r"(?:(?<time_ns>-?\d+) )?(?<host>\S+) (?<clock>{.*})"
 LAYOUTS: Final = (
-    Layout(rf"^{_CLOCK}\n(?<event>.*)$", re.compile(r"(?:-?\d+ )?\S+ \{.*\}\s*$")),
     Layout(
         r"^(?:(?<time_ns>-?\d+) )?(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)",
         re.compile(r"(?:-?\d+ )?\S+ \{[^{}\n]*\} \S"),
+        BESIDE,
     ),
-    Layout(rf"(?<event>(?:^.*)?)$\n{_CLOCK}", re.compile(""), text_is_above=True),
+    Layout(
+        r"^(?:(?<time_ns>-?\d+) )?(?<event>.+) (?<host>\S+) (?<clock>{[^{}\n]*})[ \t]*$",
+        re.compile(r"(?!-?\d+ \S+ \{).*\S \S+ \{[^{}\n]*\}\s*$"),
+        BESIDE,
+    ),
+    Layout(rf"^{_CLOCK}\n(?<event>.*)$", re.compile(r"(?:-?\d+ )?\S+ \{.*\}\s*$"), BELOW),
+    Layout(rf"(?<event>(?:^.*)?)$\n{_CLOCK}", re.compile(""), ABOVE),
 )
 MISSING_HERE: Final = "{}: events are missing here"  # a line that we write, and read as that
 NEEDED: Final = ("host", "clock")

@@ -15,6 +15,7 @@ comment.
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from re import Pattern
 from typing import Final, NamedTuple
 
@@ -29,6 +30,7 @@ from driftlab.foreign.text_log import (
 )
 from driftlab.foreign.unmatched import heading_of
 
+BESIDE, BELOW, ABOVE = "beside", "below", "above"
 HEAD_CHARS: Final = 10_000  # the first record is assumed to lie within these
 AMBIGUOUS: Final = (
     "{}: the text of an event is the line below its clock; with the line above, as many lines "
@@ -39,11 +41,15 @@ _COMMENT: Final = re.compile(r"\s*(?:#|//|;|%|--(?!-))")
 
 
 class Layout(NamedTuple):
-    """A layout: the pattern of its records, and that of a line that such a log begins with."""
+    """A layout.
+
+    pattern: of its records. first_line: of a line that such a log begins with. text:
+    where it stands, BESIDE the clock, BELOW or ABOVE it.
+    """
 
     pattern: str
     first_line: Pattern[str]
-    text_is_above: bool = False
+    text: str
 
 
 class _Reading(NamedTuple):
@@ -56,8 +62,6 @@ class _Reading(NamedTuple):
     @property
     def left(self) -> int:
         """How many lines are not read as what they are: a comment is no event's text."""
-        if not self.layout.text_is_above:
-            return self.unread
         texts = (text for each in self.executions for text in each.records.fields.get("event", ()))
         return self.unread + sum(map(is_comment, filter(None, texts)))
 
@@ -82,6 +86,7 @@ def read_by_layout(
 ) -> list[LabelledRecords]:
     """Return the executions of a file, read by the layout that leaves the fewest lines unread.
 
+    Headings are left unread here: whether they part executions, all files tell.
     layouts: in the order of preference. needed: groups of a record. delimiter: what
     the user says that parts executions; None: as `delimiters` knows them. Raises
     PatternTimeError.
@@ -89,7 +94,7 @@ def read_by_layout(
     head = text.text.lstrip()[:HEAD_CHARS]
     first = likely_layout(layouts, _without_delimiters(head, delimiter))
     reading = _read(text, first, needed, delimiter)
-    if reading.unread == 0 and (first.text_is_above or not _ends_with_clock(text.text)):
+    if reading.unread == 0 and (first.text != BELOW or not _ends_with_clock(text.text)):
         return reading.executions
     readings = []
     for layout in layouts:
@@ -105,17 +110,16 @@ def _read(
 ) -> _Reading:
     pattern = compile_pattern(layout.pattern, needed)
     executions = find_executions(text, [pattern], delimiter or _execution_lines(text.text))
-    if delimiter is None:
-        executions = list(part_at_headings([executions])[0])
-    unread = sum(one.lines for each in executions for one in each.records.unread)
+    parted = part_at_headings([executions])[0] if delimiter is None else executions
+    unread = sum(one.lines for each in parted for one in each.records.unread)
     return _Reading(layout, executions, unread)
 
 
 def _chosen(text: Text, best: Sequence[_Reading]) -> list[LabelledRecords]:
     """Return the first of equally good readings, and say so where the text may stand elsewhere."""
     first, *others = best
-    above = next((each for each in others if each.layout.text_is_above), None)
-    if first.layout.text_is_above or above is None:
+    above = next((each for each in others if each.layout.text == ABOVE), None)
+    if first.layout.text != BELOW or above is None:
         return first.executions
     if first.unread == 0 and text.text[:1] == "\n" and _ends_with_clock(text.text):
         return above.executions  # the last clock has no line below, the first a blank one above
@@ -124,7 +128,7 @@ def _chosen(text: Text, best: Sequence[_Reading]) -> list[LabelledRecords]:
         return first.executions
     return [
         each._replace(records=each.records._replace(assumed=[
-            *each.records.assumed, AMBIGUOUS.format(text.name)]))
+            *each.records.assumed, AMBIGUOUS.format(Path(text.name).name)]))
         for each in first.executions
     ]  # fmt: skip
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from driftlab.foreign.delimiters import part_at_headings
 from driftlab.foreign.fields import field_of
-from driftlab.foreign.layouts import HEAD_CHARS, Layout, read_by_layout
+from driftlab.foreign.layouts import ABOVE, BELOW, BESIDE, HEAD_CHARS, Layout, read_by_layout
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
 from driftlab.foreign.records import LabelledRecords
 from driftlab.foreign.text_columns import (
@@ -38,29 +38,35 @@ FIELDS: Final = frozenset(NEEDED)
 DELIMITER: Final = r"^=== (?<trace>.*) ===$"
 _TEXT_ABOVE: Final = r"(?<event>(?:^.*)?)$\n"  # empty where no line of its own stands above
 LAYOUTS: Final = (
-    Layout(r"(?<!\S)(?<host>\S*) (?<clock>{.*})\n(?<event>.*)", re.compile(r"\S* \{.*\}\s*$")),
-    Layout(r"^(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)", re.compile(r"\S+ \{[^{}\n]*\} \S")),
+    Layout(
+        r"^(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)",
+        re.compile(r"\S+ \{[^{}\n]*\} \S"),
+        BESIDE,
+    ),
     Layout(
         r"^(?<event>.+) (?<host>\S+) (?<clock>{[^{}\n]*})[ \t]*$",
         re.compile(r".*\S \S+ \{[^{}\n]*\}\s*$"),
+        BESIDE,
     ),
-    Layout(_TEXT_ABOVE + r"(?<host>\S*) (?<clock>{.*})", re.compile(""), text_is_above=True),
+    Layout(
+        r"(?<!\S)(?<host>\S*) (?<clock>{.*})\n(?<event>.*)",
+        re.compile(r"\S* \{.*\}\s*$"),
+        BELOW,
+    ),
+    Layout(_TEXT_ABOVE + r"(?<host>\S*) (?<clock>{.*})", re.compile(""), ABOVE),
 )
 TIMED_LAYOUTS: Final = (
     Layout(
         r"^(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})\n(?<event>.*)",
         re.compile(r"-?\d+ \S* \{.*\}\s*$"),
+        BELOW,
     ),
     Layout(
         r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})",
         re.compile(r"-?\d+ "),
-        text_is_above=True,
+        ABOVE,
     ),
-    Layout(
-        _TEXT_ABOVE + r"(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})",
-        re.compile(""),
-        text_is_above=True,
-    ),
+    Layout(_TEXT_ABOVE + r"(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})", re.compile(""), ABOVE),
 )
 
 _HEADER: Final = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")

@@ -11,6 +11,7 @@ first word with a letter, with all digits alike.
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -25,9 +26,7 @@ KINDS_SHOWN_MAX: Final = 5
 _NAME_CHARS_MAX: Final = 200  # of the name in a line that may part executions
 _BEGINNING: Final = re.compile(r"[^A-Za-z\n]*[^\s\d]*")
 _DIGITS: Final = re.compile(r"\d+")
-_HEADING: Final = re.compile(
-    r"[ \t]*(?P<mark>[=\-#*~])(?P=mark)+[ \t]*(?P<name>[^\n]*?\w[^\n]*?)[ \t]*(?P=mark){2,}[ \t]*"
-)
+_MARKS: Final = frozenset("=-#*~")  # that stand around such a name, at least two on each side
 
 
 # Which lines they are.
@@ -100,10 +99,13 @@ def headings_in(unmatched: Sequence[UnmatchedText]) -> Iterator[Heading]:
 
 def heading_of(line: str) -> Heading | None:
     """Return a line as the name of an execution, if it looks like one."""
-    if len(line) > _NAME_CHARS_MAX:
+    line = line.strip()
+    mark = line[:1]
+    if mark not in _MARKS or not line.endswith(mark * 2) or len(line) > _NAME_CHARS_MAX:
         return None
-    found = _HEADING.fullmatch(line)
-    return Heading(0, found["name"].strip(), found["mark"]) if found else None
+    name = line.strip(mark).strip()
+    is_name = line.startswith(mark * 2) and any(map(str.isalnum, name))
+    return Heading(0, name, mark) if is_name else None
 
 
 # What is said of them.
@@ -135,8 +137,8 @@ def remarks_on(
         return remarks
     shown = [kind for kind in kinds[:KINDS_SHOWN_MAX] if kind.lines > 1]
     for kind in shown:
-        place = f"the first {files[kind.file]}:{kind.line}"
-        remarks.append(f"{kind.lines} unread lines like {kind.text}, {place}")
+        place = f"{Path(files[kind.file]).name}:{kind.line}"
+        remarks.append(f"{kind.lines} unread lines like {kind.text}, the first {place}")
     others = kinds[len(shown) :]
     if others:
         lines = sum(kind.lines for kind in others)
