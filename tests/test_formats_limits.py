@@ -137,8 +137,8 @@ def test_what_a_log_begins_with_is_shown_shortened(tmp_path: Path) -> None:
         assert f"x.log: which format is this? It begins with: {'x' * 60} … Say --format" in says
     says = refusal(put(tmp_path, "x" * 61, "x.log"), pattern="^(?<host>y)$")
     assert says.endswith(
-        f"x.log: no record could be read; line 1: matches nothing: {'x' * 60}…. "
-        "See docs/formats.md, --format and --pattern"
+        f"x.log: no record could be read; line 1: matches nothing: {'x' * 60}…; "
+        "the pattern is ^(?<host>y)$. See docs/formats.md, --format and --pattern"
     )
     trace = read_one(put(tmp_path, "x" * 60 + "\ny\n", "x.log"), pattern="^(?<host>y)$")
     assert unread(trace) == [(1, f"matches nothing: {'x' * 60}")]

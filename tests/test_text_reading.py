@@ -113,7 +113,7 @@ TIMED = ["{time} {k}\n{t}", "{time} {t}\n{k}", "{t}\n{time} {k}"]
 
 @pytest.mark.parametrize("layout", TIMED)
 @pytest.mark.parametrize("before", ["", "# times are wall times\n", "\n", "# a\n\n# b\n"])
-@pytest.mark.parametrize("delimiter", ["", "=== {} ===\n"])
+@pytest.mark.parametrize("delimiter", ["", "=== {} ===\n", "=== Execution #{}  ===\n"])
 def test_texts_of_logs_with_times_are_at_their_events_too(
     tmp_path: Path, layout: str, before: str, delimiter: str
 ) -> None:

@@ -42,6 +42,11 @@ LAYOUTS: Final = (
         BESIDE,
     ),
     Layout(rf"^{_CLOCK}\n(?<event>.*)$", re.compile(r"(?:-?\d+ )?\S+ \{.*\}\s*$"), BELOW),
+    Layout(
+        r"^(?<time_ns>-?\d+) (?<event>.*)\n(?<host>\S+) (?<clock>{.*})",
+        re.compile(r"-?\d+ "),
+        ABOVE,
+    ),
     Layout(rf"(?<event>(?:^.*)?)$\n{_CLOCK}", re.compile(""), ABOVE),
 )
 MISSING_HERE: Final = "{}: events are missing here"  # a line that we write, and read as that
