@@ -137,6 +137,8 @@ def test_where_either_reading_leaves_a_line_the_one_that_was_taken_is_said(
     assert unread_lines(trace) == 1
     sure = read_one(tmp_path, f"# {log}")
     assert (sure.texts["event"], list(sure.assumed)) == (["asks", "hears"], [])
+    unsure = read_one(tmp_path, f"# remark\n{log}")
+    assert (unsure.texts["event"], len(unsure.assumed)) == (["asks", "hears"], 1)
 
 
 def test_a_blank_line_may_be_the_text_of_the_first_event(tmp_path: Path) -> None:
@@ -176,6 +178,13 @@ def test_a_reset_of_one_process_after_a_heading_is_not_excused_by_it(tmp_path: P
     )
     (history,) = driftlab.read_all(put(tmp_path, log))
     assert history.check().counts["vector-back"] == 1
+
+
+def test_sections_of_processes_are_not_taken_for_executions(tmp_path: Path) -> None:
+    log = '=== a ===\na {"a":1}\nasks\n=== b ===\nb {"a":1, "b":1}\nis asked\n'
+    (history,) = driftlab.read_all(put(tmp_path, log))
+    assert (len(history), history.check().messages) == (2, 1)
+    assert "2 lines like === a === match nothing: --delimiter?" in history.check().remarks
 
 
 def test_executions_have_headings_and_headings_of_another_form_part_none(tmp_path: Path) -> None:

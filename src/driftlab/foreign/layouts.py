@@ -8,8 +8,7 @@ fewest is taken. A comment taken for an event's text counts as left.
 
 The limit: `text, clock, text, clock, text` is read either way with one line left,
 the first or the last. Then the text is taken from below the clock, as most
-libraries write it, and this is said (`Trace.assumed`), unless the first line is a
-comment.
+libraries write it, and this is said (`Trace.assumed`).
 """
 
 import re
@@ -123,9 +122,6 @@ def _chosen(text: Text, best: Sequence[_Reading]) -> list[LabelledRecords]:
         return first.executions
     if first.unread == 0 and text.text[:1] == "\n" and _ends_with_clock(text.text):
         return above.executions  # the last clock has no line below, the first a blank one above
-    begins = next((line for line in text.text.split("\n") if line and not line.isspace()), "")
-    if is_comment(begins):
-        return first.executions
     return [
         each._replace(records=each.records._replace(assumed=[
             *each.records.assumed, AMBIGUOUS.format(Path(text.name).name)]))
