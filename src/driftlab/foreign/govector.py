@@ -47,7 +47,7 @@ LAYOUTS: Final = (
         re.compile(r"-?\d+ "),
         ABOVE,
     ),
-    Layout(rf"(?<event>(?:^.*)?)$\n{_CLOCK}", re.compile(""), ABOVE),
+    Layout(rf"(?:^|$)(?<event>.*)\n{_CLOCK}", re.compile(""), ABOVE),
 )
 MISSING_HERE: Final = "{}: events are missing here"  # a line that we write, and read as that
 NEEDED: Final = ("host", "clock")

@@ -14,6 +14,7 @@ import gc
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -270,8 +271,8 @@ def _begins_with_json(text: str) -> bool:
 
 
 def _recognized_by_default_patterns(head: str) -> str | None:
-    lines = [line for line in head.split("\n") if line.strip() and not is_comment(line)]
-    text = "\n".join(lines[:LINES_LOOKED_AT])
+    said = (line for line in head.split("\n") if line.strip() and not is_comment(line))
+    text = "\n".join(islice(said, LINES_LOOKED_AT))
     for name, patterns in (
         ("govector", [EXECUTION]),
         ("tsviz", [layout.pattern for layout in shiviz.TIMED_LAYOUTS]),

@@ -36,7 +36,8 @@ NEEDED: Final = ("host", "clock", "event")
 TIMED_NEEDED: Final = ("timestamp", *NEEDED)
 FIELDS: Final = frozenset(NEEDED)
 DELIMITER: Final = r"^=== (?<trace>.*) ===$"
-_TEXT_ABOVE: Final = r"(?<event>(?:^.*)?)$\n"  # empty where no line of its own stands above
+# Empty where no line of its own stands above: it begins at the end of the record before.
+_TEXT_ABOVE: Final = r"(?:^|$)(?<event>.*)\n"
 LAYOUTS: Final = (
     Layout(
         r"^(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)",
@@ -49,7 +50,7 @@ LAYOUTS: Final = (
         BESIDE,
     ),
     Layout(
-        r"(?<!\S)(?<host>\S*) (?<clock>{.*})\n(?<event>.*)",
+        r"(?:^|[ \t])(?<host>\S*) (?<clock>{.*})\n(?<event>.*)",
         re.compile(r"\S* \{.*\}\s*$"),
         BELOW,
     ),

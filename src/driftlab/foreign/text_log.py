@@ -261,7 +261,8 @@ def _find(
                     _add_matches(found, pattern, number, text, low, high)
                 except PatternTimeError as error:
                     raise _with_line(error, found, text, low) from None
-            found.sort()
+            if number:  # those of the first are in order
+                found.sort()
     return _as_columns(patterns, found)
 
 
@@ -297,10 +298,11 @@ def serve() -> None:
 def _add_matches(
     found: list[_Match], pattern: re.Pattern[str], number: int, text: str, low: int, high: int
 ) -> None:
+    add = found.append
     for match in pattern.finditer(text, low, high):
         begin, end = match.span()
         if end > begin:
-            found.append((begin, end, match.groups(), number))
+            add((begin, end, match.groups(), number))
 
 
 def _with_line(
