@@ -224,8 +224,8 @@ def test_malformed_numbers_are_not_events(tmp_path: Path) -> None:
 def test_gaps_are_where_an_event_of_the_process_may_be_missing(tmp_path: Path) -> None:
     log = [
         "A and B will start", 'A {"A":1} x', 'B {"B":1} x', 'C {"C":1} x',
-        "A says something odd", 'A {"A":2} x', 'B {"B":2} x',
-        "anybody", "and more", 'C {"C":2} x', 'A {"A":3} x', "the end", 'D {"D":1} x',
+        "A says something odd", 'A {"A":3} x', 'B {"B":3} x',
+        "anybody", "and more", 'C {"C":3} x', 'A {"A":5} x', "the end", 'D {"D":1} x',
     ]  # fmt: skip
     trace = read_bytes(tmp_path, "\n".join(log).encode())
     assert values(trace, "line") == [2, 6, 11, 3, 7, 4, 10, 13]

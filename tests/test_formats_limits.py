@@ -12,11 +12,11 @@ from driftlab.foreign import (
     Execution,
     UnwritableError,
     govector,
+    layouts,
     log_file,
     read_executions,
     read_log,
     registry,
-    shiviz,
     write_log,
 )
 from driftlab.foreign.chrome import ENTRY_MAX, SPAN_NS_MAX
@@ -137,8 +137,8 @@ def test_what_a_log_begins_with_is_shown_shortened(tmp_path: Path) -> None:
         assert f"x.log: which format is this? It begins with: {'x' * 60} … Say --format" in says
     says = refusal(put(tmp_path, "x" * 61, "x.log"), pattern="^(?<host>y)$")
     assert says.endswith(
-        f"x.log: no record could be read; line 1: matches nothing: {'x' * 60}…. "
-        "See docs/formats.md, --format and --pattern"
+        f"x.log: no record could be read; line 1: matches nothing: {'x' * 60}…; "
+        "the pattern is ^(?<host>y)$. See docs/formats.md, --format and --pattern"
     )
     trace = read_one(put(tmp_path, "x" * 60 + "\ny\n", "x.log"), pattern="^(?<host>y)$")
     assert unread(trace) == [(1, f"matches nothing: {'x' * 60}")]
@@ -178,7 +178,7 @@ def test_a_record_after_the_first_line_makes_the_header_one_line(
 ) -> None:
     """A record that needs more characters than are looked at is the delimiter's pattern."""
     pattern = r"(?<host>\S+) (?<clock>{.*})\n(?<event>.*)"
-    host = "A" * (shiviz.HEAD_CHARS - len(' {"A":1}\n') + length)
+    host = "A" * (layouts.HEAD_CHARS - len(' {"A":1}\n') + length)
     log = f'{pattern}\n{host} {{"A":1}}\nx\nB {{"B":1}}\ny\n'
     trace = read_one(put(tmp_path, log, "x.log"))
     assert trace.texts["event"] == (["x", "y"] if is_one_line else ["y"])

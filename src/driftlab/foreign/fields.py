@@ -6,7 +6,8 @@ be read is reported by row, with the reason; nothing is guessed.
 
 *Kinds of events* are known by words. A plain word (`send`, `RECEIVED`) is looked
 up. Of any other text all words count, however they are joined
-(`Events.MSG_RECV`, `sendMessage`): the kind is known if they name exactly one.
+(`Events.MSG_RECV`, `sendMessage`): the kind is known if they name exactly one. A
+record without a kind of its own may say it in its event's text.
 
 *Times* are whole numbers of a unit, numbers with a decimal point, dates, or times
 of day. One column has one unit: unless the user names it, seconds if any of its
@@ -90,6 +91,11 @@ def normalized_name(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
+_FIELD_OF_NAME: Final = {
+    normalized_name(name): field for field, names in ALIASES.items() for name in (field, *names)
+}
+
+
 def known_fields(fields: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Split fields into those with a meaning here, by their names here, and all others."""
     own_names = {normalized_name(name): name for name in fields}
@@ -101,6 +107,11 @@ def known_fields(fields: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], di
             known[name] = fields[own]
             own_names = {key: each for key, each in own_names.items() if each != own}
     return known, {name: fields[name] for name in own_names.values()}
+
+
+def field_of(name: str) -> str | None:
+    """Return the field that a name stands for, however it is written; None: none of ours."""
+    return _FIELD_OF_NAME.get(normalized_name(name))
 
 
 def shorten(value: Any) -> str:
@@ -289,12 +300,24 @@ def kinds(known: dict[str, list[Any]], rows: int) -> IntArray:
     column = np.full(rows, UNKNOWN_KIND, np.uint8)
     if "kind" in known:
         column[:] = _kinds_of(known["kind"], _kind_of_words)
+        if "event" in known and bool((column == UNKNOWN_KIND).any()):
+            absent = _rows_without(known["kind"], np.flatnonzero(column == UNKNOWN_KIND))
+            texts = [known["event"][row] for row in absent]
+            column[absent] = _kinds_of(texts, _kind_if_alone)
     elif "event" in known:
         column[:] = _kinds_of(known["event"], _kind_if_alone)
     for name, kind in (("internal", INTERNAL), ("send", SEND), ("receive", RECEIVE)):
         if name in known:
             column[[value not in (None, "") for value in known[name]]] = kind
     return column
+
+
+def _rows_without(values: Sequence[Any], rows: IntArray) -> list[int]:
+    """Return those of some rows whose record has no value: its pattern has no such group.
+
+    A value that stands for none, such as `-`, says that there is none.
+    """
+    return [row for row in rows.tolist() if values[row] is None or values[row] == ""]
 
 
 def _kinds_of(texts: Sequence[Any], kind_of: Callable[[str], int]) -> list[int]:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from driftlab.foreign.delimiters import EXECUTION, part_at_headings
+from driftlab.foreign.layouts import ABOVE, BELOW, BESIDE, Layout, read_by_layout
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.records import LabelledRecords, Records
 from driftlab.foreign.text_columns import (
@@ -27,8 +29,28 @@ from driftlab.foreign.trace_builder import Execution, build_executions
 
 SUFFIX: Final = "-Log.txt"
 NAME_BYTES_MAX: Final = 240  # of a process whose log's file is named after it
-PATTERN: Final = r"^(?:(?<time_ns>-?\d+) )?(?<host>\S+) (?<clock>{.*})\n(?<event>.*)$"
-DELIMITER: Final = r"^(?:-?\d+[ \t]*\n)?\s*=== Execution #(?<trace>.*?) *===[ \t]*$"
+_CLOCK: Final = r"(?:(?<time_ns>-?\d+) )?(?<host>\S+) (?<clock>{.*})"
+LAYOUTS: Final = (
+    Layout(
+        r"^(?:(?<time_ns>-?\d+) )?(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)",
+        re.compile(r"(?:-?\d+ )?\S+ \{[^{}\n]*\} \S"),
+        BESIDE,
+    ),
+    Layout(
+        r"^(?:(?<time_ns>-?\d+) )?(?<event>.+) (?<host>\S+) (?<clock>{[^{}\n]*})[ \t]*$",
+        re.compile(r"(?!-?\d+ \S+ \{).*\S \S+ \{[^{}\n]*\}\s*$"),
+        BESIDE,
+    ),
+    Layout(rf"^{_CLOCK}\n(?<event>.*)$", re.compile(r"(?:-?\d+ )?\S+ \{.*\}\s*$"), BELOW),
+    Layout(
+        r"^(?<time_ns>-?\d+) (?<event>.*)\n(?<host>\S+) (?<clock>{.*})",
+        re.compile(r"-?\d+ "),
+        ABOVE,
+    ),
+    Layout(rf"(?:^|$)(?<event>.*)\n{_CLOCK}", re.compile(""), ABOVE),
+)
+MISSING_HERE: Final = "{}: events are missing here"  # a line that we write, and read as that
+NEEDED: Final = ("host", "clock")
 PRIORITY_ROWS: Final = 100  # in which a log that has priorities has one
 
 _PRIORITY: Final = re.compile(r"\[?(DEBUG|INFO|WARNING|ERROR|FATAL)(?:\]\s*|-)")
@@ -39,14 +61,25 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
 
     logs: all files of the log. options: what the user says about the format.
     """
-    sources = options.patterns or (PATTERN,)
-    patterns = [compile_pattern(each, ("host", "clock")) for each in sources]
-    delimiter = compile_pattern(options.delimiter or DELIMITER)
+    delimiter = None if options.delimiter is None else compile_pattern(options.delimiter)
+    patterns = [compile_pattern(each, NEEDED) for each in options.patterns]
     files = []
     for log in logs:
-        found = find_executions(log.read_text(), patterns, delimiter)
-        files.append([LabelledRecords(label, _split_priority(rows)) for label, rows in found])
-    return build_executions(files, options)
+        if patterns:
+            between = delimiter or compile_pattern(EXECUTION)
+            found = find_executions(log.read_text(), patterns, between)
+        else:
+            found = read_by_layout(log.read_text(), LAYOUTS, NEEDED, delimiter)
+        files.append([LabelledRecords(label, _cleaned(rows)) for label, rows in found])
+    return build_executions(files if delimiter else part_at_headings(files), options)
+
+
+def _cleaned(records: Records) -> Records:
+    """Return records with their priorities apart, and with what our own lines say is missing."""
+    hosts = set(records.fields.get("host", ()))
+    names = {MISSING_HERE.format(host): host for host in hosts} if records.unread else {}
+    unread = [each._replace(host=names.get(each.text or "")) for each in records.unread]
+    return _split_priority(records._replace(unread=unread))
 
 
 def _split_priority(records: Records) -> Records:
@@ -136,7 +169,7 @@ def _records(execution: Execution) -> list[tuple[str, list[str]]]:
     rows = zip(times, trace.hosts(), trace.clocks(), trace.events(), strict=True)
     records = []
     for row, (time, host, clock, text) in enumerate(rows):
-        lines = [f"{host}: events are missing here"] if row in gaps else []
-        lines.append(f"{time.lstrip()}{host} {clock}\n{escape_delimiter(DELIMITER, text)}")
+        lines = [MISSING_HERE.format(host)] if row in gaps else []
+        lines.append(f"{time.lstrip()}{host} {clock}\n{escape_delimiter(EXECUTION, text)}")
         records.append((host, lines))
     return records

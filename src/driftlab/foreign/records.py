@@ -1,19 +1,15 @@
 """Records: what every format is read into first, a value per field and record, in file order.
 
 What gave no record is kept as UnmatchedText, with what is known of the process
-whose event it may be, since an event may be missing there.
+whose event it may be, since an event may be missing there (`gaps`).
 
-Two rules live here. *Which executions of several files belong together*:
-those of one label, or, where labels do not decide, those of one position, and
-only if all files have equally many (`align_executions`). *Where an event of a
-process may be missing* (`gaps_of`): text that matched nothing may be an event of
-any process that has events before and after it in the same file; if it begins
-with a process's name, only of that process; in a file of one process, of that.
-A record that cannot be read but names its process is missing there alone.
+*Which executions of several files belong together*: those of one label, or, where
+labels do not decide, those of one position, and only if all files have equally
+many (`align_executions`).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -27,7 +23,6 @@ Values: TypeAlias = list[Any]  # of a field: texts, or values of JSON and Parque
 
 TEXT_CHARS_SHOWN: Final = 60  # of text that gave no record, in its reason
 
-_WORD: Final = re.compile(r"[^\s\"'{}()\[\],;=<>|:]+")
 _TIME_OF_DAY: Final = re.compile(r"\d:\d\d")
 
 
@@ -37,6 +32,7 @@ class UnmatchedText(NamedTuple):
     file: number of the file. line: the first of them, from 1. reason: why they
     gave none. text: what they hold, where it could be any process's event. host:
     the process whose event it is, if that is known. Both None: it is no event.
+    lines: how many there are; blank ones between them do not count.
     """
 
     file: int
@@ -44,6 +40,7 @@ class UnmatchedText(NamedTuple):
     reason: str
     text: str | None = None
     host: str | None = None
+    lines: int = 1
 
 
 class Records(NamedTuple):
@@ -51,7 +48,7 @@ class Records(NamedTuple):
 
     fields: values by the log's own names. lines i8: the line of each record, from
     1. file i4: the file of each record, a position in `files`, which are names.
-    unread: what gave no record.
+    unread: what gave no record. assumed: what was assumed to read them, a line each.
     """
 
     fields: dict[str, Values]
@@ -59,6 +56,7 @@ class Records(NamedTuple):
     file: IntArray
     files: list[str]
     unread: list[UnmatchedText]
+    assumed: Sequence[str] = ()
 
 
 class LabelledRecords(NamedTuple):
@@ -104,7 +102,8 @@ def concatenate_records(parts: Sequence[Records]) -> Records:
         for each in part.unread
     ]
     lines = np.concatenate([part.lines for part in parts])
-    return Records(fields, lines, np.concatenate(numbered), files, unread)
+    assumed = list(dict.fromkeys(line for part in parts for line in part.assumed))
+    return Records(fields, lines, np.concatenate(numbered), files, unread, assumed)
 
 
 # Which executions of several files belong together.
@@ -225,104 +224,3 @@ def _joined(parts: Sequence[LabelledRecords]) -> LabelledRecords:
     records = [each.records for each in parts]
     held = [each for each in records if len(each.lines) or each.unread] or records[:1]
     return LabelledRecords(label, concatenate_records(held))
-
-
-# Where an event of a process may be missing.
-
-
-def gaps_of(
-    unmatched: Sequence[UnmatchedText],
-    names: Sequence[str],
-    starts: IntArray,
-    file: IntArray,
-    line: IntArray,
-) -> IntArray:
-    """Return the rows, rising, before which an event of the same process may be missing, i8.
-
-    `unmatched`: what gave no event. `names`: of the processes, whose rows begin at
-    `starts` i8. `file` i4 and `line` i8: where each row stands.
-    """
-    if not unmatched or not len(line):
-        return np.zeros(0, np.int64)
-    # A place is a file and a line in one number.
-    span = int(max(line.max(), max(each.line for each in unmatched))) + 2
-    places = file.astype(np.int64) * span + line
-    position = {name: number for number, name in enumerate(names)}
-    missing: dict[int, list[int]] = {}  # of each process: where a record of it is missing
-    maybe_missing: dict[int, list[int]] = {}  # and where one may be
-    anybodys: list[int] = []
-    process_of_file = _processes_of_files(starts, file)
-    for each in unmatched:
-        place = each.file * span + each.line
-        if each.host is not None:
-            if each.host in position:
-                missing.setdefault(position[each.host], []).append(place)
-        elif each.text is not None:
-            process = _process_named(each, position, process_of_file)
-            if process is None:
-                anybodys.append(place)
-            else:
-                maybe_missing.setdefault(process, []).append(place)
-    gaps = set(_rows_after_any(anybodys, starts, places, file).tolist())
-    for process, at in missing.items():
-        gaps |= _rows_after(at, process, starts, places, span, needs_before=False)
-    for process, at in maybe_missing.items():
-        gaps |= _rows_after(at, process, starts, places, span, needs_before=True)
-    return np.array(sorted(gaps), np.int64)
-
-
-def _process_named(
-    each: UnmatchedText, position: Mapping[str, int], process_of_file: Mapping[int, int]
-) -> int | None:
-    """Return the process that a text belongs to: its file's, or the one that it begins with.
-
-    A name further on may be a peer's, as in `receive from B`.
-    """
-    if each.file in process_of_file:
-        return process_of_file[each.file]
-    first = _WORD.search(each.text or "")
-    return position.get(first[0]) if first else None
-
-
-def _processes_of_files(starts: IntArray, file: IntArray) -> dict[int, int]:
-    """Return the process of each file all of whose records are one process's."""
-    process = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    found = {}
-    for number in np.unique(file).tolist():
-        inside = np.unique(process[file == number])
-        if len(inside) == 1:
-            found[int(number)] = int(inside[0])
-    return found
-
-
-def _rows_after(
-    missing: Sequence[int], process: int, starts: IntArray, places: IntArray, span: int,
-    *, needs_before: bool,
-) -> set[int]:  # fmt: skip
-    """Return the row of a process that comes next after each place, in the same file.
-
-    `needs_before`: only where a row of it in this file comes before the place too.
-    """
-    low, high = int(starts[process]), int(starts[process + 1])
-    order = np.argsort(places[low:high], kind="stable")
-    own = places[low:high][order]
-    found = set()
-    for place, after in zip(missing, np.searchsorted(own, missing).tolist(), strict=True):
-        file = place // span
-        has_before = after > 0 and own[after - 1] // span == file
-        has_after = after < len(own) and own[after] // span == file
-        if has_after and (has_before or not needs_before):
-            found.add(low + int(order[after]))
-    return found
-
-
-def _rows_after_any(
-    anybodys: Sequence[int], starts: IntArray, places: IntArray, file: IntArray
-) -> IntArray:
-    """Return the rows that such a place separates from the row before, in the same file."""
-    if not anybodys:
-        return np.zeros(0, np.int64)
-    before = np.searchsorted(np.sort(np.array(anybodys, np.int64)), places)
-    is_after = (before[1:] > before[:-1]) & (file[1:] == file[:-1])
-    rows = np.flatnonzero(is_after) + 1
-    return rows[~np.isin(rows, starts)]

@@ -14,6 +14,7 @@ import gc
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +22,9 @@ import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.foreign import chrome, govector, shiviz, table, text_log, tracing
+from driftlab.foreign.delimiters import EXECUTION
 from driftlab.foreign.fields import UNITS
+from driftlab.foreign.layouts import is_comment, likely_layout
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.text_columns import UnwritableError
 from driftlab.foreign.text_log import compile_pattern
@@ -62,6 +65,7 @@ FORMATS: Final[dict[str, Format]] = {
     "text": Format(text_log.read, None, "anything that --pattern describes"),
 }
 FILES_MAX: Final = 10_000  # of a folder
+LINES_LOOKED_AT: Final = 20  # of a log, to see which format it may be
 LINE_CHARS_SHOWN: Final = 60  # of the first line of a log whose format is unknown
 LABELS_CHARS_SHOWN: Final = 200  # of all labels of executions
 _EXPECTED: Final = (
@@ -267,14 +271,14 @@ def _begins_with_json(text: str) -> bool:
 
 
 def _recognized_by_default_patterns(head: str) -> str | None:
-    text = "\n".join(head.strip().split("\n")[:20])
-    for name, pattern in (
-        ("govector", govector.DELIMITER),
-        ("tsviz", shiviz.TIMED_CLOCK_FIRST),
-        ("tsviz", shiviz.TIMED_EVENT_FIRST),
-        ("shiviz", shiviz.default_pattern(text)),
+    said = (line for line in head.split("\n") if line.strip() and not is_comment(line))
+    text = "\n".join(islice(said, LINES_LOOKED_AT))
+    for name, patterns in (
+        ("govector", [EXECUTION]),
+        ("tsviz", [layout.pattern for layout in shiviz.TIMED_LAYOUTS]),
+        ("shiviz", [likely_layout(shiviz.LAYOUTS, text).pattern]),
     ):
-        if compile_pattern(pattern).search(text):
+        if any(compile_pattern(pattern).search(text) for pattern in patterns):
             return name
     return None
 

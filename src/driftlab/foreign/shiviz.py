@@ -2,8 +2,8 @@
 
 A file for the viewer begins with two lines, the pattern of a record and that of
 the delimiter between executions (empty where there is one execution); then comes
-the log. A file without them is read in the forms that vector clock libraries
-write. The format holds what the pattern's groups hold; we write a group for
+the log. A file without them is read in the layouts that vector clock libraries
+write (`layouts`). The format holds what the pattern's groups hold; we write a group for
 every column, so that nothing but line numbers is lost.
 
 TSViz is ShiViz with the physical time of every event, in the group `timestamp`.
@@ -14,9 +14,11 @@ nanoseconds). We write nanoseconds.
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from re import Pattern
 from typing import Final
 
+from driftlab.foreign.delimiters import part_at_headings
+from driftlab.foreign.fields import field_of
+from driftlab.foreign.layouts import ABOVE, BELOW, BESIDE, HEAD_CHARS, Layout, read_by_layout
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
 from driftlab.foreign.records import LabelledRecords
 from driftlab.foreign.text_columns import (
@@ -30,32 +32,51 @@ from driftlab.foreign.text_columns import (
 from driftlab.foreign.text_log import compile_pattern, find, find_executions
 from driftlab.foreign.trace_builder import Execution, build_executions
 
-CLOCK_FIRST: Final = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
-EVENT_FIRST: Final = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
-ON_ONE_LINE: Final = r"^(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)"
-TIMED_CLOCK_FIRST: Final = r"^(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
-TIMED_EVENT_FIRST: Final = r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
 NEEDED: Final = ("host", "clock", "event")
 TIMED_NEEDED: Final = ("timestamp", *NEEDED)
+FIELDS: Final = frozenset(NEEDED)
 DELIMITER: Final = r"^=== (?<trace>.*) ===$"
-HEAD_CHARS: Final = 10_000  # the first record is assumed to lie within these
+# Empty where no line of its own stands above: it begins at the end of the record before.
+_TEXT_ABOVE: Final = r"(?:^|$)(?<event>.*)\n"
+LAYOUTS: Final = (
+    Layout(
+        r"^(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)",
+        re.compile(r"\S+ \{[^{}\n]*\} \S"),
+        BESIDE,
+    ),
+    Layout(
+        r"^(?<event>.+) (?<host>\S+) (?<clock>{[^{}\n]*})[ \t]*$",
+        re.compile(r".*\S \S+ \{[^{}\n]*\}\s*$"),
+        BESIDE,
+    ),
+    Layout(
+        r"(?:^|[ \t])(?<host>\S*) (?<clock>{.*})\n(?<event>.*)",
+        re.compile(r"\S* \{.*\}\s*$"),
+        BELOW,
+    ),
+    Layout(_TEXT_ABOVE + r"(?<host>\S*) (?<clock>{.*})", re.compile(""), ABOVE),
+)
+TIMED_LAYOUTS: Final = (
+    Layout(
+        r"^(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})\n(?<event>.*)",
+        re.compile(r"-?\d+ \S* \{.*\}\s*$"),
+        BELOW,
+    ),
+    Layout(
+        r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})",
+        re.compile(r"-?\d+ "),
+        ABOVE,
+    ),
+    Layout(_TEXT_ABOVE + r"(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})", re.compile(""), ABOVE),
+)
 
-_HEADER: Final = re.compile(r"\(\?P?<(?:host|clock|event)>")
-_CLOCK_LINE: Final = re.compile(r"\S* \{[^\n]*\}\s*$")
-_WHOLE_LINE: Final = re.compile(r"\S+ \{[^{}\n]*\} \S")
+_HEADER: Final = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
 
 
 def has_header(head: str) -> bool:
     """Whether a text begins with the pattern of its records."""
-    return bool(_HEADER.search(head.partition("\n")[0]))
-
-
-def default_pattern(text: str) -> str:
-    """Return the pattern for a log that carries none, by its first line."""
-    first = text.lstrip().partition("\n")[0]
-    if _CLOCK_LINE.match(first):
-        return CLOCK_FIRST
-    return ON_ONE_LINE if _WHOLE_LINE.match(first) else EVENT_FIRST
+    names = _HEADER.findall(head.partition("\n")[0])
+    return not FIELDS.isdisjoint(map(field_of, names))
 
 
 def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
@@ -63,25 +84,30 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
 
     logs: all files of the log. options: what the user says about the format.
     """
-    return _read(logs, options, NEEDED)
+    return _read(logs, options, NEEDED, LAYOUTS)
 
 
 def read_tsviz(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     """Read files as TSViz does. Raises DriftlabError."""
-    head = logs[0].head
-    if not options.patterns and not has_header(head):
-        first = head.lstrip().partition("\n")[0].rstrip()
-        pattern = TIMED_CLOCK_FIRST if first.endswith("}") else TIMED_EVENT_FIRST
-        options = options._replace(patterns=(pattern,))
-    return _read(logs, options, TIMED_NEEDED)
+    return _read(logs, options, TIMED_NEEDED, TIMED_LAYOUTS)
 
 
-def _read(logs: Sequence[LogFile], options: ReadOptions, needed: Sequence[str]) -> list[Execution]:
-    files = [_executions(log.read_text(), options, needed) for log in logs]
+def _read(
+    logs: Sequence[LogFile], options: ReadOptions, needed: Sequence[str], layouts: Sequence[Layout]
+) -> list[Execution]:
+    files: list[Sequence[LabelledRecords]] = [
+        _executions(log.read_text(), options, needed, layouts) for log in logs
+    ]
+    if options.delimiter is None:
+        files = part_at_headings(files)
+    if not options.patterns and has_header(logs[0].head):
+        options = options._replace(patterns=(_header(logs[0].head)[0],))
     return build_executions(files, options)
 
 
-def _executions(text: Text, options: ReadOptions, needed: Sequence[str]) -> list[LabelledRecords]:
+def _executions(
+    text: Text, options: ReadOptions, needed: Sequence[str], layouts: Sequence[Layout]
+) -> list[LabelledRecords]:
     patterns, delimiter, begin = list(options.patterns), options.delimiter, 0
     if has_header(text.text):
         first, second, begin = _header(text.text)
@@ -92,19 +118,9 @@ def _executions(text: Text, options: ReadOptions, needed: Sequence[str]) -> list
         delimiter = delimiter or second
     between = compile_pattern(delimiter) if delimiter else None
     if not patterns:
-        head = text.text.lstrip()[:HEAD_CHARS]
-        patterns = [default_pattern(_without_delimiters(head, between))]
+        return read_by_layout(text, layouts, needed, between)
     compiled = [compile_pattern(pattern, needed) for pattern in patterns]
     return find_executions(text, compiled, between, begin=begin)
-
-
-def _without_delimiters(head: str, delimiter: Pattern[str] | None) -> str:
-    """Return the beginning of a text without the delimiters in it, to see how it is written."""
-    if delimiter is None:
-        return head
-    found = find([delimiter], head)
-    lows, highs = [0, *found.ends], [*found.starts, len(head)]
-    return "".join(head[low:high] for low, high in zip(lows, highs, strict=True))
 
 
 def _header(text: str) -> tuple[str, str, int]:

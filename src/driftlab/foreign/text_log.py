@@ -33,16 +33,12 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 
 from driftlab.errors import DriftlabError
-from driftlab.foreign.fields import KNOWN
+from driftlab.foreign.delimiters import part_at_headings
+from driftlab.foreign.fields import field_of, known_fields
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
-from driftlab.foreign.records import (
-    LabelledRecords,
-    Records,
-    UnmatchedText,
-    records_of_file,
-    shorten_line,
-)
+from driftlab.foreign.records import LabelledRecords, Records, UnmatchedText, records_of_file
 from driftlab.foreign.trace_builder import Execution, build_executions
+from driftlab.foreign.unmatched import unmatched_lines
 from driftlab.journal.files import UnreadableError
 
 PATTERN_CHARS_MAX: Final = 10_000
@@ -100,7 +96,7 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
         find_executions(log.read_text(), patterns, delimiter, default_host=log.process)
         for log in logs
     ]
-    return build_executions(files, options)
+    return build_executions(files if delimiter else part_at_headings(files), options)
 
 
 def find_executions(
@@ -143,35 +139,14 @@ def _find_records(text: Text, patterns: Sequence[re.Pattern[str]], begin: int, e
     """Return the records between two places of a text, and what there matched nothing."""
     found = find(patterns, text.text, begin, end)
     lines = text.lines_of(np.array(found.starts, np.int64))
-    unread = _unmatched(text, found, begin, end)
+    unread = unmatched_lines(text, [begin, *found.ends], [*found.starts, end])
     return records_of_file(text.name, dict(found.groups), lines, unread)
 
 
 def _with_host(records: Records, default: str) -> Records:
-    if "host" in records.fields:
+    if "host" in map(field_of, records.fields):
         return records
     return records._replace(fields={**records.fields, "host": [default] * len(records.lines)})
-
-
-def _unmatched(text: Text, found: PatternMatches, begin: int, end: int) -> list[UnmatchedText]:
-    """Return what stands between the matches and is not blank."""
-    lows = np.array([begin, *found.ends], np.int64)
-    highs = np.array([*found.starts, end], np.int64)
-    unmatched = []
-    for gap in np.flatnonzero(highs - lows > 1).tolist():
-        low, high = int(lows[gap]), int(highs[gap])
-        between = text.text[low:high]
-        inner = between.strip()
-        if inner:
-            line = text.line_of(low + between.index(inner[0]))
-            unmatched.append(UnmatchedText(0, line, _reason(inner), inner))
-    return unmatched
-
-
-def _reason(inner: str) -> str:
-    lines = inner.count("\n") + 1
-    first = shorten_line(inner.partition("\n")[0])
-    return f"matches nothing: {first}" if lines == 1 else f"{lines} lines match nothing: {first} …"
 
 
 class _Delimiter(NamedTuple):
@@ -206,7 +181,8 @@ def compile_pattern(pattern: str, needed: Iterable[str] = ()) -> re.Pattern[str]
             compiled = re.compile(_as_python(pattern), re.MULTILINE)
     except (re.error, RecursionError, OverflowError) as error:
         raise PatternError(f"the pattern {pattern} is not a regular expression: {error}") from None
-    missing = [name for name in needed if name not in compiled.groupindex]
+    fields = {field_of(name) for name in compiled.groupindex}
+    missing = [name for name in needed if fields.isdisjoint(_fields_that_give(name))]
     if missing:
         groups = ", ".join(compiled.groupindex) or "none"
         raise PatternError(
@@ -216,18 +192,30 @@ def compile_pattern(pattern: str, needed: Iterable[str] = ()) -> re.Pattern[str]
     return compiled
 
 
+def _fields_that_give(needed: str) -> set[str | None]:
+    """Return the fields that give what a group of this name would: a time may be `time_ns`."""
+    field = field_of(needed)
+    return (
+        {field, "time_ns"}
+        if field == "time"
+        else {field, "vector"}
+        if field == "clock"
+        else {field}
+    )
+
+
 def require_useful(patterns: Sequence[re.Pattern[str]], *, has_host: bool) -> None:
     """Raise PatternError for patterns that do not say who did what.
 
     `has_host`: whether the files' names can say who.
     """
-    names = {name for pattern in patterns for name in pattern.groupindex}
-    if not names & KNOWN:
+    fields = {field_of(name) for pattern in patterns for name in pattern.groupindex}
+    if fields <= {None}:
         raise PatternError(
             "the pattern has no named group that is known here: at least host, and what else "
             "there is of event, clock, lamport, time, kind, queue, sender, stamp, targets, message"
         )
-    if not has_host and "host" not in names:
+    if not has_host and "host" not in fields:
         raise PatternError(
             "the pattern has no group named host: write (?<host>…) around the process's name, "
             "or give a folder with a file for each process, named after it"
@@ -273,7 +261,8 @@ def _find(
                     _add_matches(found, pattern, number, text, low, high)
                 except PatternTimeError as error:
                     raise _with_line(error, found, text, low) from None
-            found.sort()
+            if number:  # those of the first are in order
+                found.sort()
     return _as_columns(patterns, found)
 
 
@@ -309,10 +298,11 @@ def serve() -> None:
 def _add_matches(
     found: list[_Match], pattern: re.Pattern[str], number: int, text: str, low: int, high: int
 ) -> None:
+    add = found.append
     for match in pattern.finditer(text, low, high):
         begin, end = match.span()
         if end > begin:
-            found.append((begin, end, match.groups(), number))
+            add((begin, end, match.groups(), number))
 
 
 def _with_line(
@@ -337,13 +327,36 @@ def _as_columns(patterns: Sequence[re.Pattern[str]], found: Sequence[_Match]) ->
         places = patterns[0].groupindex
         groups = {name: list(columns[at - 1]) if found else [] for name, at in places.items()}
         return PatternMatches(starts, ends, groups)
-    names = {name for pattern in patterns for name in pattern.groupindex}
-    places_of = [[p.groupindex.get(name, 0) - 1 for p in patterns] for name in names]
+    places_by_name = [_places_by_column(pattern, patterns) for pattern in patterns]
+    names = dict.fromkeys(name for places in places_by_name for name in places)
+    places_of = [[places.get(name, 0) - 1 for places in places_by_name] for name in names]
     groups = {
         name: [one[2][at] if (at := places[one[3]]) >= 0 else None for one in found]
         for name, places in zip(names, places_of, strict=True)
     }
     return PatternMatches(starts, ends, groups)
+
+
+def _places_by_column(
+    pattern: re.Pattern[str], patterns: Sequence[re.Pattern[str]]
+) -> dict[str, int]:
+    """Return the number of each group of a pattern by the column that its values belong to.
+
+    That is its name, or its field where `patterns` call that by several names.
+    """
+    own_names = [_names_by_field(each) for each in patterns]
+    field_of_name = {
+        name: field
+        for field, name in _names_by_field(pattern).items()
+        if len({names[field] for names in own_names if field in names}) > 1
+    }
+    return {field_of_name.get(name, name): at for name, at in pattern.groupindex.items()}
+
+
+def _names_by_field(pattern: re.Pattern[str]) -> dict[str, str]:
+    """Return the group that a pattern has for each field that it gives."""
+    known, _ = known_fields({name: [name] for name in pattern.groupindex})
+    return {field: name for field, (name,) in known.items()}
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from driftlab.foreign.clock_values import (
     timestamps_in_order,
     wrong_width_rows,
 )
+from driftlab.foreign.gaps import Rows, gaps_of
 from driftlab.foreign.log_file import ReadOptions
 from driftlab.foreign.records import (
     LabelledRecords,
@@ -32,8 +33,8 @@ from driftlab.foreign.records import (
     UnmatchedText,
     Values,
     align_executions,
-    gaps_of,
 )
+from driftlab.foreign.unmatched import remarks_on
 from driftlab.history.trace import InvalidClocks, Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import (
@@ -56,6 +57,10 @@ _COLUMN_NAMES: Final = frozenset(
 )  # fmt: skip
 
 
+PATTERNS_SHOWN_MAX: Final = 3  # in a reason
+PATTERN_CHARS_SHOWN: Final = 120  # of each
+
+
 class Execution(NamedTuple):
     """One of the executions that a log holds: its label, which may be empty, and its trace."""
 
@@ -75,7 +80,8 @@ def build_executions(
     aligned = align_executions(files)
     executions = [Execution(label, build_trace(records, options)) for label, records in aligned]
     if not any(len(each.trace) for each in executions):
-        raise UnreadableError(_reason_of_no_event([each.records for each in aligned], executions))
+        records = [each.records for each in aligned]
+        raise UnreadableError(_reason_of_no_event(records, executions, options.patterns))
     return [each for each in executions if len(each.trace) or each.trace.unread]
 
 
@@ -87,7 +93,9 @@ def build_execution(files: Sequence[Records], options: ReadOptions) -> list[Exec
     return build_executions([[LabelledRecords("", records)] for records in files], options)
 
 
-def _reason_of_no_event(records: Sequence[Records], executions: Sequence[Execution]) -> str:
+def _reason_of_no_event(
+    records: Sequence[Records], executions: Sequence[Execution], patterns: Sequence[str]
+) -> str:
     unread = [one for each in executions for one in each.trace.unread]
     if not unread:
         return f"{records[0].files[0] if records else 'the log'}: empty"
@@ -95,6 +103,11 @@ def _reason_of_no_event(records: Sequence[Records], executions: Sequence[Executi
     reason = f"{first.file}: no record could be read; line {first.line}: {first.reason}"
     if any(len(each.lines) for each in records):
         return reason
+    if patterns:
+        are = "pattern is" if len(patterns) == 1 else "patterns are"
+        shown = " and ".join(map(shorten_pattern, patterns[:PATTERNS_SHOWN_MAX]))
+        more = len(patterns) - PATTERNS_SHOWN_MAX
+        reason += f"; the {are} {shown}{f' and {more} more' if more > 0 else ''}"
     return f"{reason}. See docs/formats.md, --format and --pattern"
 
 
@@ -105,6 +118,12 @@ def build_trace(records: Records, options: ReadOptions) -> Trace:
     these processes.
     """
     return _Builder(records, options).build()
+
+
+def shorten_pattern(pattern: str) -> str:
+    """Return a pattern on one line, as a reason shows it."""
+    line = pattern.replace("\n", "\\n")
+    return line if len(line) <= PATTERN_CHARS_SHOWN else f"{line[:PATTERN_CHARS_SHOWN]}…"
 
 
 class _Dotted(NamedTuple):
@@ -146,20 +165,26 @@ class _Builder:
         file, line = self._records.file[rows], self._records.lines[rows]
         columns, sets = self._columns(numbers, clocks, rows, process)
         timestamps = self._timestamps(clocks, dotted, rows, width)
+        columns = columns._replace(file=file, line=line)
         starts, _ = process_major(process, len(self._positions))
         names = [fields.escape_zeros(fields.escape_surrogates(name)) for name in self._positions]
+        unmatched = self._unmatched(hosts)
         return Trace(
             names,
             starts,
-            columns._replace(file=file, line=line),
+            columns,
             sets=sets,
             timestamps=timestamps,
             texts=self._texts(rows),
             files=self._records.files,
-            unread=self._unread(),
-            gaps=gaps_of(self._unmatched(hosts), names, starts, file, line),
+            unread=self._unread(unmatched),
+            gaps=gaps_of(unmatched, Rows(names, starts, columns, timestamps)),
             invalid_clocks=self._invalid_clocks(rows),
             missing_processes=[names[one] for one in np.flatnonzero(np.diff(starts) == 0)],
+            assumed=self._records.assumed,
+            remarks=remarks_on(
+                unmatched, self._records.files, has_delimiter=self._options.delimiter is not None
+            ),
         )
 
     def _hosts(self) -> list[str]:
@@ -203,6 +228,9 @@ class _Builder:
         clocks = self._read_clocks(lamport, hosts)
         if vectors is None:
             return clocks
+        if len(clocks.codes):  # some records have their vector clock in the one field
+            pairs = zip(vectors, lamport, strict=True)
+            vectors = [other if fields.is_empty(own) else own for own, other in pairs]
         both = self._read_clocks(vectors, hosts)
         return both._replace(lamport=clocks.lamport)
 
@@ -268,14 +296,14 @@ class _Builder:
         if "kind" in self._known and bool((kind == UNKNOWN_KIND).any()):
             self._others["kind"] = self._known["kind"]  # words that mean nothing here
         sent, received = self._messages(rows, kind)
-        lamport = None if clocks is None else clocks.lamport
+        lamport = _merged(numbers.get("lamport"), None if clocks is None else clocks.lamport)
 
         def in_order(column: IntArray | None) -> IntArray | None:
             return None if column is None else column[rows]
 
         columns = Columns(
             kind,
-            clock=in_order(numbers.get("lamport", lamport)),
+            clock=in_order(lamport),
             sender=sender,
             stamp=in_order(numbers.get("stamp")),
             target=target,
@@ -379,10 +407,18 @@ class _Builder:
         every = [*self._records.unread, *malformed]
         return sorted(every, key=lambda each: (each.file, each.line))
 
-    def _unread(self) -> list[UnreadLine]:
+    def _unread(self, unmatched: Sequence[UnmatchedText]) -> list[UnreadLine]:
         files = self._records.files
-        every = self._unmatched(["-"] * len(self._records.lines))
-        return [UnreadLine(files[each.file], each.line, each.reason) for each in every]
+        return [
+            UnreadLine(files[each.file], each.line, each.reason, each.lines) for each in unmatched
+        ]
+
+
+def _merged(column: IntArray | None, other: IntArray | None) -> IntArray | None:
+    """Return a column with the values of another where it has none."""
+    if column is None or other is None:
+        return other if column is None else column
+    return np.where(column == MISSING, other, column)
 
 
 def _none_if_missing(column: IntArray) -> IntArray | None:

@@ -82,6 +82,7 @@ class Trace:
     invalid_clocks: the clocks that no event can have.
     scenario: text of TOML, None if there is none.
     assumed: what was assumed to read the log, a line each (see `conventions`).
+    remarks: what was noticed while it was read, a line each.
     strategies: names of the strategies that may match its messages, in their order;
     empty: all that apply (see `matching.match`).
     unsure_queue i8: rows, rising, of receives of which it is not known whether their
@@ -99,6 +100,7 @@ class Trace:
         "names",
         "peers",
         "process_info",
+        "remarks",
         "scenario",
         "sets",
         "starts",
@@ -127,6 +129,7 @@ class Trace:
         missing_processes: Sequence[str] = (),
         scenario: str | None = None,
         assumed: Sequence[str] = (),
+        remarks: Sequence[str] = (),
         strategies: Sequence[str] = (),
         unsure_queue: IntArray | None = None,
         invalid_clocks: InvalidClocks | None = None,
@@ -146,6 +149,7 @@ class Trace:
         self.missing_processes = missing_processes
         self.scenario = scenario
         self.assumed = assumed
+        self.remarks = remarks
         self.strategies = strategies
         self.unsure_queue: IntArray = (
             np.zeros(0, np.int64) if unsure_queue is None else unsure_queue

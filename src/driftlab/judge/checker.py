@@ -315,7 +315,8 @@ class Verdict:
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
         remarks += changed_places(self._context, self._found, RULES)
         unused = [name for name in trace.texts if name not in ("event", "recorded")]
-        return remarks + ([f"{KEPT_AS_TEXT}: {', '.join(unused)}"] if unused else [])
+        remarks += [f"{KEPT_AS_TEXT}: {', '.join(unused)}"] if unused else []
+        return [*remarks, *trace.remarks]
 
     @property
     def reason_undecided(self) -> str:
