@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from driftlab.api.history import History
 from driftlab.api.read import read_all
 from driftlab.errors import DriftlabError
 from driftlab.judge.checker import HOLDS, VIOLATED, Verdict
+
+COLUMNS_SHOWN_MAX = 20  # that are not known, in a message
 
 
 class NothingJudgedError(DriftlabError):
@@ -108,6 +111,19 @@ def judge_path(
     if not judged.counts:
         raise NothingJudgedError(
             f"{path}: there is nothing to judge: no chosen rule applies "
-            f"({', '.join(judged.not_applied) or 'none was chosen'})"
+            f"({', '.join(judged.not_applied) or 'none was chosen'}){_unknown_columns(histories)}"
         )
     return judged
+
+
+def _unknown_columns(histories: Sequence[History]) -> str:
+    """Return the columns that were kept as text, and how to say what one means."""
+    names = {name: None for history in histories for name in history.trace.texts}
+    unknown = [name for name in names if name not in ("event", "recorded")]
+    if not unknown:
+        return ""
+    more = ", …" if len(unknown) > COLUMNS_SHOWN_MAX else ""
+    return (
+        f"; columns that are not known, kept as text: {', '.join(unknown[:COLUMNS_SHOWN_MAX])}"
+        f'{more}; say what one means, as in --field lamport="{unknown[0]}"'
+    )

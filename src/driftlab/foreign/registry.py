@@ -21,10 +21,13 @@ import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.foreign import chrome, govector, shiviz, table, text_log, tracing
-from driftlab.foreign.fields import UNITS
+from driftlab.foreign.fields import field_named, field_of
+from driftlab.foreign.file_names import FOLDER, NAME, compiled
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.text_columns import UnwritableError
 from driftlab.foreign.text_log import compile_pattern
+from driftlab.foreign.time_forms import require_format
+from driftlab.foreign.times import UNITS
 from driftlab.foreign.trace_builder import Execution
 from driftlab.history.parquet import PARQUET_MAGIC
 from driftlab.history.trace import Trace
@@ -98,8 +101,12 @@ def read_executions(
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern or ())
     if time_unit not in (None, *UNITS):
         raise UnreadableError(f"--time-unit {time_unit}: there are {', '.join(UNITS)}")
+    require_format(time_format)
+    if process_from not in (None, NAME, FOLDER):
+        compiled(process_from)
+    named = {field_named(name): own for name, own in (fields or {}).items()}
     options = ReadOptions(
-        patterns, delimiter, encoding, time_unit, time_format, dict(fields or {}), process_from,
+        patterns, delimiter, encoding, time_unit, time_format, named, process_from,
         dict(aliases or {}),
     )  # fmt: skip
     if isinstance(path, LogFile):
@@ -216,15 +223,28 @@ def _recognized(path: Path, logs: Sequence[LogFile], options: ReadOptions) -> st
     if options.patterns and not shiviz.has_header(log.head):
         return "text"
     name = _recognized_by_head(log)
+    if name is None and table.separator_of(log.head, options.fields):
+        name = "csv"  # by the columns that the user names
     if name is None:
         line = log.head.strip().partition("\n")[0][:LINE_CHARS_SHOWN]
         where = f"{path}: no journals here (NAME.log), and {log.path.name}"
         raise UnreadableError(
             f"{log.name if path == log.path else where}: which format is this? "
-            f"It begins with: {line} … "
+            f"It begins with: {line} … {_as_table(log.head)}"
             f"Say --format (convert: --from) {', '.join(FORMATS)}, or --pattern for any other text"
         )
     return name
+
+
+def _as_table(head: str) -> str:
+    """Return what to say if a text is a table whose columns are not known; empty if it is none."""
+    unknown = [name for name in table.columns_of(head) if field_of(name) is None]
+    if not unknown:
+        return ""
+    return (
+        f"If it is a table: columns that are not known are {', '.join(unknown)}; say what they "
+        f'mean, as in --format csv --field lamport="{unknown[-1]}". '
+    )
 
 
 def _reason_of_no_text(log: LogFile) -> str:

@@ -70,6 +70,7 @@ class Trace:
     missing_processes: names of processes of which there is no log at all.
     scenario: text of TOML, None if there is none.
     assumed: what was assumed to read the log, a line each (see `conventions`).
+    remarks: what a reader of the verdict must know of how it was read, a line each.
     strategies: names of the strategies that may match its messages, in their order;
     empty: all that apply (see `matching.match`).
     """
@@ -84,6 +85,7 @@ class Trace:
         "names",
         "peers",
         "process_info",
+        "remarks",
         "scenario",
         "sets",
         "starts",
@@ -111,6 +113,7 @@ class Trace:
         missing_processes: Sequence[str] = (),
         scenario: str | None = None,
         assumed: Sequence[str] = (),
+        remarks: Sequence[str] = (),
         strategies: Sequence[str] = (),
     ) -> None:
         self.names = names
@@ -128,6 +131,7 @@ class Trace:
         self.missing_processes = missing_processes
         self.scenario = scenario
         self.assumed = assumed
+        self.remarks = remarks
         self.strategies = strategies
 
     def __len__(self) -> int:

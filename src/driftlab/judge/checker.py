@@ -13,6 +13,7 @@ from typing import Any, Final, overload
 import numpy as np
 
 from driftlab.errors import DriftlabError
+from driftlab.foreign.file_names import stem_of
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, UnreadLine
@@ -251,10 +252,30 @@ class Verdict:
         if missing:
             more = len(missing) - NAMES_SHOWN_MAX
             rest = f" and {more} more" if more > 0 else ""
-            remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}")
+            files = self._files_for_names()
+            remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}{files}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
         unused = [name for name in trace.texts if name not in ("event", "recorded")]
+        remarks += trace.remarks
         return remarks + ([f"kept as text, not judged: {', '.join(unused)}"] if unused else [])
+
+    def _files_for_names(self) -> str:
+        """Return what files there are, where all processes are called so and nobody calls them so.
+
+        Then the names that have no log may be other names of these.
+        """
+        trace, columns = self._context.trace, self._context.columns
+        files = dict.fromkeys(stem_of(file) for file in trace.files)
+        present = [name for name in trace.names if name not in trace.missing_processes]
+        peers = [column for column in (columns.sender, columns.target) if column is not None]
+        places = {place for column in peers for place in np.unique(column).tolist()}
+        places |= {place for members in trace.sets for place in members}
+        named = {trace.names[place] for place in places if place >= 0}
+        if set(present) != set(files) or named & set(present):
+            return ""
+        more = ", …" if len(files) > NAMES_SHOWN_MAX else ""
+        shown = ", ".join(list(files)[:NAMES_SHOWN_MAX])
+        return f"; the files are {shown}{more} (--process-from or --alias says which is which)"
 
     def _broken(self) -> Iterator[tuple[str, str]]:
         """Yield the processes whose log says that it is not complete, and where it ends."""
