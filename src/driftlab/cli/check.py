@@ -27,6 +27,10 @@ def main(options: argparse.Namespace) -> int:
         return 0
     if options.path is None:
         raise DriftlabError("check: name a run folder, a journal or a log (or --rules)")
+    if options.preview:
+        from driftlab.cli import preview
+
+        return preview.main(options)
     limit = _limit(options.limit)
     only, without = (_names(given) for given in (options.only, options.without))
     chosen_rules(only, without)

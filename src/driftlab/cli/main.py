@@ -130,7 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given, is_own_process=arguments is None)
     except DriftlabError as error:
-        print(f"driftlab: {error}", file=sys.stderr)
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        print(f"driftlab: {error}{notes}", file=sys.stderr)
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -153,9 +154,24 @@ def _run(given: Sequence[str], *, is_own_process: bool) -> int:
     if is_own_process:  # what was imported stays: never search it for garbage
         gc.freeze()
         gc.enable()
-    status: int = command.main(options)
+    reading = getattr(options, "reading", None)
+    try:
+        status: int = command.main(options)
+    except DriftlabError as error:
+        if reading is not None and reading not in str(error):
+            error.add_note(f"read as {reading} says")
+        raise
+    if getattr(options, "save_reading", None) is not None:
+        _save_reading(options)
     sys.stdout.flush()
     return status
+
+
+def _save_reading(options: argparse.Namespace) -> None:
+    """Write how a log was read, once it was."""
+    from driftlab.api.reading import save_reading
+
+    save_reading(options.save_reading, flags.format_options(options))
 
 
 def _report_os_error(error: OSError) -> int:

@@ -26,6 +26,11 @@ def stem_of(file: str | Path) -> str:
     return Path(Path(file).name.removesuffix(GZIP_SUFFIX)).stem
 
 
+def is_note(file: Path) -> bool:
+    """Whether a file is a text beside logs, such as README.md, and no log."""
+    return file.suffix.lower() == ".md" or file.stem.upper() in ("README", "LICENSE")
+
+
 def process_from(where: str, file: str | Path) -> str:
     """Return the process that a file is of.
 

@@ -22,7 +22,7 @@ import numpy as np
 from driftlab.arrays import IntArray
 from driftlab.foreign import chrome, govector, shiviz, table, text_log, tracing
 from driftlab.foreign.fields import field_named, field_of
-from driftlab.foreign.file_names import FOLDER, NAME, compiled
+from driftlab.foreign.file_names import FOLDER, NAME, compiled, is_note, names_folders
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.text_columns import UnwritableError
 from driftlab.foreign.text_log import compile_pattern
@@ -76,7 +76,20 @@ _EXPECTED: Final = (
 # Reading and writing.
 
 
-def read_executions(
+class LogReading(NamedTuple):
+    """A log that was read.
+
+    format: one of FORMATS. files: names of its files. encodings: of their texts; empty
+    where they are no text. executions: all that it holds, or the one that was asked for.
+    """
+
+    format: str
+    files: list[str]
+    encodings: list[str]
+    executions: list[Execution]
+
+
+def read_with_format(
     path: str | Path | LogFile,
     format: str | None = None,
     pattern: str | Sequence[str] | None = None,
@@ -89,7 +102,7 @@ def read_executions(
     fields: Mapping[str, str] | None = None,
     process_from: str | None = None,
     aliases: Mapping[str, str] | None = None,
-) -> list[Execution]:
+) -> LogReading:
     """Read another program's log, a file or a folder of files, with all its executions.
 
     path: of the log, or a file that was opened to see what it is. format: one of
@@ -126,7 +139,16 @@ def read_executions(
     if len(logs) > 1:
         for each in executions:
             require_one_run(path, each.trace, is_described=name == "text")
-    return executions if execution is None else [_chosen(path, executions, str(execution))]
+    if execution is not None:
+        executions = [_chosen(path, executions, str(execution))]
+    is_text = name not in ("parquet",)
+    encodings = sorted({log.encoding for log in logs}) if is_text else []
+    return LogReading(name, [log.path.name for log in logs], encodings, executions)
+
+
+def read_executions(path: str | Path | LogFile, *args: Any, **options: Any) -> list[Execution]:
+    """Read another program's log with all its executions; see `read_with_format`."""
+    return read_with_format(path, *args, **options).executions
 
 
 def read_log(path: str | Path | LogFile, **options: Any) -> list[Trace]:
@@ -178,7 +200,11 @@ def _logs(path: Path, options: ReadOptions, format: str | None = None) -> list[L
             raise UnreadableError(f"{path}: no such file")
         require_regular_file(path)
         return [LogFile(path, options.encoding)]
-    paths = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
+    paths = _files_in(path)
+    if all(map(is_note, paths)):
+        below = [one for one in sorted(path.iterdir()) if one.is_dir() and one.name[0] != "."]
+        deeper = [file for folder in below for file in _files_in(folder)]
+        paths = deeper if names_folders(options.process_from, deeper) else paths
     logs = [LogFile(one, options.encoding) for one in paths]
     if format == "govector" or not (format or options.patterns):
         logs = [log for log in logs if log.plain_name.endswith(govector.SUFFIX)] or logs
@@ -187,6 +213,11 @@ def _logs(path: Path, options: ReadOptions, format: str | None = None) -> list[L
     if len(logs) > FILES_MAX:
         raise UnreadableError(f"{path}: {len(logs):,} files; at most {FILES_MAX:,} are read")
     return logs
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Return the files in a folder that are not hidden, in name order."""
+    return sorted(one for one in folder.iterdir() if one.is_file() and one.name[0] != ".")
 
 
 # Which format a log is in.

@@ -8,8 +8,8 @@ the place of all of them. In one column each value is read by its own form.
 Nothing is guessed: `03/04/2025` is read only where another value of the column shows
 which number is the month, and a zone is UTC, GMT or an offset. What the log does not
 say and is taken as known is listed in `assumed`: the year of syslog's times, and that
-a clock without a date (or without a year) that goes back by more than half of
-its period has passed midnight (or new year).
+a time without a date (or without a year) that goes back by more than half a day (or half a
+year) has passed midnight (or new year).
 
 Values are grouped by *shape*, the text with every digit as 0. Of a group one value is
 taken apart by the forms, and the numbers of all others stand at the same places, so a
@@ -18,6 +18,7 @@ column costs array operations, and not a parser per value.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -459,16 +460,18 @@ def _month_and_day(year: IntArray, day_of_year: IntArray) -> tuple[IntArray, Int
 def _turns(within: IntArray, part: IntArray, period: int) -> IntArray:
     """Return how many periods have passed at each row, counted from the first, i8.
 
-    `within`: the place of each row in its period. A row is in the period in which it is
-    nearest to the row before; the first of a part, to the first of all.
+    `within`: the place of each row in its period. A period has passed where a time goes back
+    by more than half of it; a line that is late, after that, is of the period before. The first
+    row of a part is in the period in which it is nearest to the first row of all.
     """
-    first = np.flatnonzero(np.append(True, part[1:] != part[:-1])) if len(part) else part
-    steps = _steps(np.diff(within, prepend=within[:1]), period)
-    steps[first] = _steps(within[first] - within[:1], period)
-    turned = np.cumsum(steps)
-    begins = np.repeat(first, np.diff(np.append(first, len(within))))
-    counted: IntArray = turned - turned[begins] + steps[begins]
-    return counted
+    turns: IntArray = np.zeros(len(within), np.int64)
+    bounds = [0, *(np.flatnonzero(part[1:] != part[:-1]) + 1).tolist(), len(part)]
+    for low, high in pairwise(bounds):
+        first = _steps(within[low : low + 1] - within[:1], period)
+        steps = _steps(np.diff(within[low:high], prepend=within[low : low + 1]), period)
+        passed = np.cumsum(steps)
+        turns[low:high] = first + passed - np.minimum(np.minimum.accumulate(passed), 0)
+    return turns
 
 
 def _steps(differences: IntArray, period: int) -> IntArray:

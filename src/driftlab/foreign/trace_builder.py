@@ -7,7 +7,6 @@ reported like text that matched nothing.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -66,12 +65,28 @@ _COLUMN_NAMES: Final = frozenset(
 _UNIX_DIGITS: Final = {"s": 11, "ms": 14, "us": 17}  # of a number since 1970
 
 
+class Column(NamedTuple):
+    """A column, a group or a key of a log.
+
+    name: the log's own. field: what it is here, None if it is kept as text. example: its
+    first value, as the log has it; None if it has none.
+    """
+
+    name: str
+    field: str | None
+    example: str | None
+
+
 class Execution(NamedTuple):
-    """One of the executions that a log holds: its label, which may be empty, and its trace."""
+    """One of the executions that a log holds.
+
+    label: may be empty. trace: its events. columns: how those of the log were taken; empty
+    where a trace was not read from a log.
+    """
 
     label: str
     trace: Trace
-    columns: Mapping[str, str] = MappingProxyType({})  # the log's own names of known fields
+    columns: Sequence[Column] = ()
 
 
 def build_executions(
@@ -158,7 +173,7 @@ class _Builder:
         self._records = records
         self._options = options
         wanted = options.fields if records.fields else {}
-        self.columns = fields.own_names(records.fields, wanted, records.files[0])
+        self._own_names = fields.own_names(records.fields, wanted, records.files[0])
         self._known, self._others = fields.known_fields(records.fields, wanted)
         self._aliases = resolved_aliases(options.aliases)
         self.names_seen: set[str] = set()  # every name that the log has for a process
@@ -168,6 +183,15 @@ class _Builder:
         self._positions = fields.Positions()  # of processes
         self._width: int | None = None  # processes with records, where timestamps count them
         self._has_wrong_widths = False
+
+    @property
+    def columns(self) -> list[Column]:
+        """How the log's own fields were taken."""
+        field_of = {own: field for field, own in self._own_names.items()}
+        return [
+            Column(own, field_of.get(own), _first_value(values))
+            for own, values in self._records.fields.items()
+        ]
 
     def build(self) -> Trace:
         """Build the trace; once more without the timestamps that turned out to be malformed."""
@@ -382,7 +406,7 @@ class _Builder:
         """Return the lengths of queues; -1, which no queue has, stands for none."""
         if queue is None or not (queue == -1).any():
             return queue
-        self._assumed.append(f"{self.columns['queue']}: -1 stands for no value")
+        self._assumed.append(f"{self._own_names['queue']}: -1 stands for no value")
         return np.where(queue == -1, MISSING, queue)
 
     def _times(self, time_ns: IntArray | None, hosts: Sequence[str]) -> IntArray | None:
@@ -397,7 +421,7 @@ class _Builder:
             return _none_if_missing(time_ns)
         if "time" not in self._known:
             return None
-        values, column = self._known["time"], self.columns["time"]
+        values, column = self._known["time"], self._own_names["time"]
         unit = self._options.time_unit or _unit_of(column, values)
         found = read_times(values, unit, format, self._parts(hosts))
         if found.failed.any():
@@ -504,6 +528,12 @@ class _Builder:
         files = self._records.files
         every = self._unmatched(["-"] * len(self._records.lines))
         return [UnreadLine(files[each.file], each.line, each.reason) for each in every]
+
+
+def _first_value(values: Sequence[Any]) -> str | None:
+    """Return the first value that is one, as text."""
+    first = next((value for value in values if not fields.is_empty(value)), None)
+    return None if first is None else fields.escape_surrogates(fields.shorten(first))
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:
