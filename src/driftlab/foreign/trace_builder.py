@@ -186,12 +186,14 @@ class _Builder:
 
     @property
     def columns(self) -> list[Column]:
-        """How the log's own fields were taken."""
+        """How the log's own fields were taken, without one that says the process in vain."""
         field_of = {own: field for field, own in self._own_names.items()}
-        return [
+        columns = [
             Column(own, field_of.get(own), _first_value(values))
             for own, values in self._records.fields.items()
         ]
+        by_file = self._options.process_from is not None
+        return [each for each in columns if not (by_file and each.field == "host")]
 
     def build(self) -> Trace:
         """Build the trace; once more without the timestamps that turned out to be malformed."""
