@@ -17,7 +17,7 @@ column costs array operations, and not a parser per value.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -74,13 +74,13 @@ def read_times(
     values: Sequence[Any],
     unit: str | None = None,
     format: str | None = None,
-    parts: IntArray | None = None,
+    parts: Callable[[], IntArray] | None = None,
 ) -> Times:
     """Read the times of a column.
 
     unit: of numbers, one of UNITS; None: nanoseconds, or seconds if any number of the
-    column has a decimal point. format: of texts, as `strptime` takes it. parts: of
-    each row the part of the log (a file, or the rows of a process) in which
+    column has a decimal point. format: of texts, as `strptime` takes it. parts: returns
+    of each row the part of the log (a file, or the rows of a process) in which
     times without a date are taken to go on; None: all are one.
 
     A date counts from 1970, in UTC unless it names a zone; a time of day alone counts from
@@ -151,7 +151,7 @@ class _Reader:
         self._remarks: list[str] = []
         self._left: set[int] = set()  # rows that a remark is about
 
-    def read(self, parts: IntArray | None) -> Times:
+    def read(self, parts: Callable[[], IntArray] | None) -> Times:
         """Read all values; see `read_times`."""
         found: list[_Parts] = []
         numbers: list[_Group] = []
@@ -217,11 +217,13 @@ class _Reader:
 
     # Dates and times of day.
 
-    def _take_dates(self, dates: _Parts, parts: IntArray | None) -> None:
+    def _take_dates(self, dates: _Parts, parts: Callable[[], IntArray] | None) -> None:
         dates = self._with_months(dates.take(dates.is_valid))
         order = np.argsort(dates.rows)
         dates = _Parts._make(column[order] for column in dates)
-        part = np.zeros(len(dates.rows), np.int64) if parts is None else parts[dates.rows]
+        part: IntArray = np.zeros(len(dates.rows), np.int64)
+        if parts is not None and (dates.year == MISSING).any():
+            part = parts()[dates.rows]
         year = self._years(dates, part)
         days, is_date = _days_since_1970(year, dates.month, dates.day)
         has_date = dates.month != MISSING

@@ -425,7 +425,7 @@ class _Builder:
             return None
         values, column = self._known["time"], self._own_names["time"]
         unit = self._options.time_unit or _unit_of(column, values)
-        found = read_times(values, unit, format, self._parts(hosts))
+        found = read_times(values, unit, format, lambda: self._parts(hosts))
         if found.failed.any():
             self._others[column] = values
         self._assumed += [f"{column}: {line}" for line in found.assumed]
