@@ -174,7 +174,8 @@ def test_a_log_to_which_no_rule_applies_does_not_hold(tmp_path: Path) -> None:
     assert (done.returncode, document["verdict"]) == (2, "undecided")
     assert (document["events"], document["judged"], document["counts"]) == (2, 0, {})
     assert document["reason"] == (
-        "the log has nothing that a rule judges; kept as text, not judged: colour"
+        "the log has nothing that a rule judges; kept as text, not judged: colour; "
+        'say what one means, as in --field lamport="colour"'
     )
     assert done.stderr == f"driftlab: {log}: nothing could be judged: {document['reason']}\n"
     said = command("check", log)

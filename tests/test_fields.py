@@ -15,8 +15,8 @@ from driftlab.foreign.fields import (
     known_fields,
     message_numbers,
     target_names,
-    times,
 )
+from driftlab.foreign.times import read_times
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import KINDS, MISSING
@@ -82,23 +82,24 @@ def test_an_event_that_tells_more_than_its_kind_has_none_by_its_text(tmp_path: P
 
 
 def test_one_column_of_times_has_one_unit() -> None:
-    assert times(["1.5", "2", None, "2.5"], None)[0].tolist() == [
+    assert read_times(["1.5", "2", None, "2.5"]).ns.tolist() == [
         SECOND * 3 // 2, 2 * SECOND, MISSING, SECOND * 5 // 2,
     ]  # fmt: skip
-    assert times([1.5, 2, 2.5], None)[0].tolist() == [SECOND * 3 // 2, 2 * SECOND, SECOND * 5 // 2]
-    assert times(["1", "2"], None)[0].tolist() == [1, 2]
-    assert times(["1.5", "2"], "ms")[0].tolist() == [1_500_000, 2_000_000]
-    dated = times(["2025-03-05 10:00:00.5", "2"], None)[0].tolist()
-    assert dated[1] == 2  # the point of a date is of its own seconds
+    assert read_times([1.5, 2, 2.5]).ns.tolist() == [SECOND * 3 // 2, 2 * SECOND, SECOND * 5 // 2]
+    assert read_times(["1", "2"]).ns.tolist() == [1, 2]
+    assert read_times(["1.5", "2"], "ms").ns.tolist() == [1_500_000, 2_000_000]
+    dated = ["2025-03-05 10:00:00.5", "2"]
+    assert read_times(dated, "ns").ns[1] == 2  # the point of a date is of its own seconds
+    assert read_times(dated).failed.tolist() == [False, True]  # nanoseconds or seconds?
 
 
 @given(st.lists(st.integers(-(10**6), 10**6), min_size=1), st.integers(0, 9))
 def test_a_whole_number_is_the_same_time_as_it_is_with_a_point(
     seconds: list[int], zeros: int
 ) -> None:
-    found, failed = times([f"{seconds[0]}.{'0' * zeros}", *map(str, seconds)], None)
-    assert not failed
-    assert found.tolist() == [one * SECOND for one in [seconds[0], *seconds]]
+    found = read_times([f"{seconds[0]}.{'0' * zeros}", *map(str, seconds)])
+    assert not found.failed.any()
+    assert found.ns.tolist() == [one * SECOND for one in [seconds[0], *seconds]]
 
 
 @pytest.mark.parametrize(
@@ -129,9 +130,9 @@ def test_a_whole_number_is_the_same_time_as_it_is_with_a_point(
     ],
 )
 def test_a_time_is_read_or_known_to_be_none(text: str, expected: int | None) -> None:
-    column, failed = times([text], None)
-    assert failed == (expected is None)
-    assert column.tolist() == [MISSING if expected is None else expected]
+    found = read_times([text])
+    assert found.failed.tolist() == [expected is None]
+    assert found.ns.tolist() == [MISSING if expected is None else expected]
 
 
 def test_times_that_cannot_be_read_stay_as_text(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_a_parquet_file_of_one_process_is_read_in_a_folder_only(tmp_path: Path) 
     assert str(error.value) == (
         f"{tmp_path}/a.parquet: no column named host or process (it has clock, note); if the file "
         "is of one process, put the file of each, named after it, into a folder and read that "
-        "with --format parquet"
+        "with --format parquet; or say --process-from name, or --field host=COLUMN"
     )
     trace = read_one(tmp_path)
     assert (list(trace.names), values(trace, "line")) == (["a", "b"], [1, 2, 1, 2])

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from driftlab.api.export import pack
     from driftlab.api.history import History, NoSuchEventError
+    from driftlab.api.preview import preview
     from driftlab.api.read import SeveralRunsError, read, read_all
     from driftlab.api.read_run import read_runs
+    from driftlab.api.reading import load_reading, save_reading
     from driftlab.api.run import NotRecordedError, ProcessesFailedError, Run, TooManyMessagesError
     from driftlab.api.run_real import run
     from driftlab.api.simulate import simulate
@@ -40,11 +42,14 @@ __all__ = [
     "Send",
     "SeveralRunsError",
     "TooManyMessagesError",
+    "load_reading",
     "pack",
+    "preview",
     "read",
     "read_all",
     "read_runs",
     "run",
+    "save_reading",
     "simulate",
 ]
 __version__ = "0.1.0"
@@ -65,10 +70,13 @@ _MODULES = {
     "SeveralRunsError": "driftlab.api.read",
     "TooManyMessagesError": "driftlab.api.run",
     "pack": "driftlab.api.export",
+    "load_reading": "driftlab.api.reading",
+    "preview": "driftlab.api.preview",
     "read": "driftlab.api.read",
     "read_all": "driftlab.api.read",
     "read_runs": "driftlab.api.read_run",
     "run": "driftlab.api.run_real",
+    "save_reading": "driftlab.api.reading",
     "simulate": "driftlab.api.simulate",
 }
 

@@ -9,10 +9,11 @@ run. A path without any run of driftlab's own is a log of another program.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from driftlab.api.history import History
 from driftlab.api.read_run import read_scenario
+from driftlab.api.reading import load_reading, merged_options
 from driftlab.arrays import AnyArray, IntArray
 from driftlab.foreign.log_file import LogFile
 from driftlab.history.conventions import apply_conventions
@@ -29,21 +30,42 @@ from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
 
+if TYPE_CHECKING:
+    from driftlab.foreign.trace_builder import Column
+
 __all__ = ["SeveralRunsError", "find_journals", "read", "read_all"]
 
 NAMES_SHOWN_MAX: Final = 5  # in a message
+DEPTH_MAX: Final = 4  # of folders in folders that are read
 
 
 class SeveralRunsError(UnreadableError):
     """A path that holds several runs, though one was asked for."""
 
 
+class LogForm(NamedTuple):
+    """How the log of another program was read.
+
+    format, files, encodings: see `LogReading`. columns: see `Execution`.
+    """
+
+    format: str
+    files: Sequence[str]
+    encodings: Sequence[str]
+    columns: Sequence["Column"]
+
+
 class RunSource(NamedTuple):
-    """A run that was found: its name, its folder or file, and a function that reads it."""
+    """A run that was found.
+
+    name: of the run. path: its folder or file. read: reads it. form: how its log is
+    read; None for a run of driftlab's own.
+    """
 
     name: str
     path: Path
     read: Callable[[], History]
+    form: LogForm | None = None
 
 
 def read(path: str | Path, **options: Any) -> History:
@@ -53,11 +75,12 @@ def read(path: str | Path, **options: Any) -> History:
     file of `driftlab pack`, or a log of another program. options: how to read
     the latter (see `driftlab.foreign`); `execution`, the number of a run from 1
     or its name, chooses one of several runs; `match` names the strategies that may
-    match messages, `assume` the conventions of the log (see docs/formats.md).
+    match messages, `assume` the conventions of the log (see docs/formats.md); `reading`
+    a file that says all this, which the other options override.
     Raise SeveralRunsError if there are several runs, and DriftlabError if there is
     none that can be read.
     """
-    found = _found(Path(path), options)
+    found = find_sources(path, **options)
     if len(found) > 1:
         raise SeveralRunsError(
             f"{path} holds {len(found)} runs; name one of them, choose one with --execution N or "
@@ -70,14 +93,27 @@ def read(path: str | Path, **options: Any) -> History:
 def read_all(path: str | Path, **options: Any) -> list[History]:
     """Read all runs: those of a folder of runs, or of a log with several executions.
 
-    The parameters are those of `read`. Packed runs in a folder are runs as its
-    run folders are. Raise DriftlabError if there is no run that can be read.
+    A folder without files of its own holds a run, or runs, in each of its folders, which
+    are named after these. The parameters are those of `read`. Packed runs in a folder are
+    runs as its run folders are. Raise DriftlabError if there is no run that can be read, or
+    one of the folders cannot.
     """
-    return [run.read() for run in _found(Path(path), options)]
+    return [run.read() for run in find_sources(path, **options)]
 
 
-def _found(path: Path, options: Mapping[str, Any]) -> list[RunSource]:
-    """Find every run of a log, named after its folder, its file or its execution."""
+def find_sources(path: str | Path, **options: Any) -> list[RunSource]:
+    """Return every run of a log with how it is read; the parameters are those of `read`."""
+    reading = options.pop("reading", None)
+    return _found(
+        Path(path), options if reading is None else merged_options(load_reading(reading), options)
+    )
+
+
+def _found(path: Path, options: Mapping[str, Any], depth: int = 0) -> list[RunSource]:
+    """Find every run of a log, named after its folder, its file or its execution.
+
+    `depth`: how many folders above it are read.
+    """
     require_regular_file(path)
     given = {key: value for key, value in options.items() if value is not None}
     execution = given.pop("execution", None)
@@ -95,10 +131,45 @@ def _found(path: Path, options: Mapping[str, Any]) -> list[RunSource]:
         )
     if runs:
         return runs if execution is None else [_chosen(path, runs, str(execution))]
+    folders = _folders_of_runs(path, given) if depth < DEPTH_MAX else []
+    if folders:
+        below = {**options, "execution": None}
+        runs = [run for folder in folders for run in _found_below(folder, below, depth + 1)]
+        return runs if execution is None else [_chosen(path, runs, str(execution))]
     return [
-        RunSource(name, path, partial(History, trace, name))
-        for name, trace in _foreign(log, options)
+        RunSource(name, path, partial(History, trace, name), form)
+        for name, trace, form in _foreign(log, options)
     ]
+
+
+def _folders_of_runs(path: Path, options: Mapping[str, Any]) -> list[Path]:
+    """Return the folders in a folder that has no log itself and is not one log of several folders.
+
+    Hidden folders, and notes such as README.md, are no logs.
+    """
+    if not path.is_dir():
+        return []
+    from driftlab.foreign.file_names import is_note, names_folders
+
+    visible = [one for one in _entries(path) if one.name[0] != "."]
+    if any(one.is_file() and not is_note(one) for one in visible):
+        return []
+    folders = [one for one in visible if one.is_dir()]
+    files = [file for folder in folders for file in _entries(folder) if file.is_file()]
+    is_one_log = names_folders(options.get("process_from"), files)
+    return folders if any(map(_entries, folders)) and not is_one_log else []
+
+
+def _found_below(folder: Path, options: Mapping[str, Any], depth: int) -> list[RunSource]:
+    """Find every run of one of several folders, named after the folder first."""
+    found = _found(folder, options, depth)
+    if len(found) == 1:
+        return [_renamed(found[0], folder.name)]
+    return [_renamed(run, f"{folder.name}/{run.name}") for run in found]
+
+
+def _renamed(run: RunSource, name: str) -> RunSource:
+    return run._replace(name=name, read=cache(lambda: History(run.read().trace, name)))
 
 
 def _is_ours(log: LogFile) -> bool:
@@ -297,16 +368,16 @@ def _same(one: AnyArray | None, other: AnyArray | None) -> bool:
 # Logs of other programs.
 
 
-def _foreign(log: Path | LogFile, options: Mapping[str, Any]) -> list[tuple[str, Trace]]:
+def _foreign(log: Path | LogFile, options: Mapping[str, Any]) -> list[tuple[str, Trace, LogForm]]:
     """Read a log of another program: its executions, each with its label or its number."""
     if isinstance(log, Path) and log.is_dir():
         _require_files(log)
-    from driftlab.foreign import read_executions
+    from driftlab.foreign.registry import read_with_format
 
     options = dict(options)
     strategies, wanted = options.pop("match", None), options.pop("assume", None)
-    found = read_executions(log, **options)
-    if not found:
+    found = read_with_format(log, **options)
+    if not found.executions:
         name = log if isinstance(log, Path) else log.path
         raise UnreadableError(f"{name}: there is no event in it")
     return [
@@ -316,8 +387,9 @@ def _foreign(log: Path | LogFile, options: Mapping[str, Any]) -> list[tuple[str,
                 _with_file_names(each.trace).replace(strategies=checked_strategies(strategies)),
                 wanted,
             ),
+            LogForm(found.format, found.files, found.encodings, each.columns),
         )
-        for number, each in enumerate(found, 1)
+        for number, each in enumerate(found.executions, 1)
     ]
 
 
@@ -325,7 +397,9 @@ def _require_files(folder: Path) -> None:
     """Raise UnreadableError if a folder has no file that could be a log."""
     if any(path.is_file() and path.name[0] != "." for path in folder.iterdir()):
         return
-    below = [path.name for path in folders_in(folder)]
+    below = [path.name for path in folders_in(folder) if path.name[0] != "."]
+    if any(path.is_file() for name in below for path in _entries(folder / name)):
+        return  # files of one log that are named after their folders
     raise UnreadableError(
         f"{folder}: no journals, packed runs or other logs here, and no run in its folders "
         f"({list_names(below)}); a run folder holds a NAME.log for each machine; name the folder "

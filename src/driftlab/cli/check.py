@@ -33,7 +33,12 @@ from driftlab.cli.check_results import (
 )
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import table, terminal_width
-from driftlab.cli.standard_input import STANDARD_INPUT, StandardInputError, spooled_input
+from driftlab.cli.standard_input import (
+    STANDARD_INPUT,
+    StandardInputError,
+    run_on_input,
+    spooled_input,
+)
 from driftlab.errors import DriftlabError, counted
 from driftlab.judge.checker import HOLDS, RULES, UNDECIDED, Verdict, Violation, chosen_rules
 
@@ -55,12 +60,26 @@ def main(options: argparse.Namespace) -> int:
         return 0
     if not options.paths:
         raise DriftlabError("check: name a run folder, a journal or a log (or --rules)")
+    if options.preview:
+        return _preview(options)
     judge, wanted = _judge(options), _wanted(options)
     _require_reports_that_fit(options)
     if len(options.paths) > 1 or options.submissions:
         paths = submissions(options.paths) if options.submissions else options.paths
         return _check_several(options, paths, judge, wanted)
     return _check_one(options, judge, wanted)
+
+
+def _preview(options: argparse.Namespace) -> int:
+    """Show how one path, or standard input, is read."""
+    from driftlab.cli import preview
+
+    if len(options.paths) > 1 or options.submissions:
+        raise DriftlabError("check --preview: shows how one log is read; name one path")
+    (options.path,) = options.paths
+    if options.path == STANDARD_INPUT:
+        return run_on_input(preview.main, options)
+    return preview.main(options)
 
 
 def _judge(options: argparse.Namespace) -> Judge:
@@ -115,7 +134,10 @@ def _check_one(options: argparse.Namespace, judge: Judge, wanted: Wanted) -> int
             print(f"\nstrict: {_open_questions(result.judged)}")
     _write_reports(options, [report])
     if result.judged is None:
-        print(f"driftlab: {result.reason}", file=sys.stderr)
+        options.save_reading = None  # it read nothing
+        is_said = options.reading is None or options.reading in result.reason
+        how = "" if is_said else f" (read as {options.reading} says)"
+        print(f"driftlab: {result.reason}{how}", file=sys.stderr)
     elif result.verdict == UNDECIDED:
         reason = result.short_reason
         print(f"driftlab: {result.name}: nothing could be judged: {reason}", file=sys.stderr)

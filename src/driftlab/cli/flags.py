@@ -203,6 +203,10 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
     group = parser.add_argument_group("output")
     group.add_argument(
+        "--preview", action="store_true",
+        help="show how the log is read (columns, first events, messages) and judge nothing",
+    )  # fmt: skip
+    group.add_argument(
         "--limit", metavar="N",
         help="show at most N violations of each rule (default: 3, with --json: all)",
     )  # fmt: skip
@@ -310,8 +314,8 @@ def add_format(parser: argparse.ArgumentParser, flag: str = "--format") -> None:
     )  # fmt: skip
     group.add_argument(
         "--process-from", metavar="WHERE",
-        help="take the process from the file's name: `name`, or a regular expression with a "
-        "group, machine_(\\d+) (default: the field host, else the name)",
+        help="take the process from the file: its `name`, its `folder`, or a regular expression "
+        "with a group, machine_(\\d+) (default: the field host, else the name)",
     )  # fmt: skip
     group.add_argument(
         "--alias", metavar="A=B", action="append",
@@ -324,6 +328,14 @@ def add_format(parser: argparse.ArgumentParser, flag: str = "--format") -> None:
     group.add_argument(
         "--assume", metavar="CONVENTION", action="append",
         help="how the log writes things down, or `none` (default: recognized)",
+    )  # fmt: skip
+    group.add_argument(
+        "--reading", metavar="FILE",
+        help="read the log as this file says, but for what other flags say",
+    )  # fmt: skip
+    group.add_argument(
+        "--save-reading", metavar="FILE",
+        help="write what these flags say to a file, for --reading",
     )  # fmt: skip
 
 
@@ -472,6 +484,13 @@ def format_options(options: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(options, name) for name in names}
     given["fields"] = _pairs("--field", options.field)
     given["aliases"] = _pairs("--alias", options.alias)
+    if options.save_reading is not None or options.reading is not None:
+        from driftlab.api.reading import load_reading, merged_options, require_free
+
+        if options.save_reading is not None:
+            require_free(options.save_reading)
+        reading = {} if options.reading is None else load_reading(options.reading)
+        return merged_options(reading, given)
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -121,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given, is_own_process=arguments is None)
     except DriftlabError as error:
-        print(f"driftlab: {error}", file=sys.stderr)
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        print(f"driftlab: {error}{notes}", file=sys.stderr)
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -144,15 +145,30 @@ def _run(given: Sequence[str], *, is_own_process: bool) -> int:
     if is_own_process:  # what was imported stays: never search it for garbage
         freeze_until_exit()
         gc.enable()
+    reading = getattr(options, "reading", None)
     status: int
-    if getattr(options, "path", None) == "-":  # `check` has several paths, and sees to them
-        from driftlab.cli.standard_input import run_on_input
+    try:
+        if getattr(options, "path", None) == "-":  # `check` has several paths, and sees to them
+            from driftlab.cli.standard_input import run_on_input
 
-        status = run_on_input(command.main, options)
-    else:
-        status = command.main(options)
+            status = run_on_input(command.main, options)
+        else:
+            status = command.main(options)
+    except DriftlabError as error:
+        if reading is not None and reading not in str(error):
+            error.add_note(f"read as {reading} says")
+        raise
+    if getattr(options, "save_reading", None) is not None:
+        _save_reading(options)
     sys.stdout.flush()
     return status
+
+
+def _save_reading(options: argparse.Namespace) -> None:
+    """Write how a log was read, once it was."""
+    from driftlab.api.reading import save_reading
+
+    save_reading(options.save_reading, flags.format_options(options))
 
 
 def _report_os_error(error: OSError) -> int:

@@ -8,56 +8,81 @@ be read is reported by row, with the reason; nothing is guessed.
 up. Of any other text all words count, however they are joined
 (`Events.MSG_RECV`, `sendMessage`): the kind is known if they name exactly one. A
 record without a kind of its own may say it in its event's text.
-
-*Times* are whole numbers of a unit, numbers with a decimal point, dates, or times
-of day. One column has one unit: unless the user names it, seconds if any of its
-numbers has a decimal point or an exponent, else nanoseconds. What is not a time
-(such as 24:61:99) stays a text.
 """
 
 import json
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND, UNKNOWN_KIND
 
 RowErrors: TypeAlias = dict[int, str]  # the reason why a row cannot be read, by row
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "host": (
-        "process",
-        "machine",
-        "proc",
-        "node",
-        "process_id",
-        "machine_id",
-        "node_id",
-        "vm",
-        "vm_id",
-        "thread",
-        "pid",
+        "process", "machine", "proc", "node", "process_id", "machine_id", "node_id", "vm", "vm_id",
+        "thread", "pid", "proc_id", "host_id", "thread_id", "virtual_machine",
+        "virtual_machine_id", "server", "server_id", "replica", "replica_id", "worker",
+        "worker_id", "site", "site_id", "computer", "rank",
     ),
     "index": (),
-    "kind": ("type", "event_type", "operation", "op"),
-    "event": ("description", "action", "text"),
+    "kind": (
+        "type", "event_type", "operation", "op", "event_kind", "operation_type", "action_type",
+        "write_type",
+    ),
+    "event": ("description", "action", "text", "event_description"),
     "tick": (),
     "due_ns": (),
     "late_ns": (),
     "time_ns": (),
-    "time": ("timestamp", "system_time", "wall_time", "datetime"),
-    "clock": ("vector_clock", "vc", "logical_clock", "lc"),
-    "lamport": ("lamport_clock", "logical_time"),
-    "queue": ("queue_length", "queue_size", "queue_len", "inbox"),
-    "sender": ("from", "source", "src"),
-    "stamp": ("received_clock", "message_clock", "msg_clock", "msg_ts", "message_timestamp"),
-    "targets": ("target", "to", "receiver", "receivers", "destination", "dest"),
-    "message": ("message_id", "msg_id"),
+    "time": (
+        "timestamp", "system_time", "wall_time", "datetime", "global_time", "real_time",
+        "wall_clock_time", "wall_clock", "physical_time", "physical_clock", "system_clock",
+        "system_clock_time", "sys_time", "global_clock", "global_clock_time", "unix_time",
+        "unix_timestamp", "epoch_time", "epoch", "local_time", "machine_time", "event_time",
+        "log_time", "utc_time", "date_and_time", "elapsed_time", "elapsed",
+    ),
+    "clock": (
+        "vector_clock", "vc", "logical_clock", "lc", "logical_clock_time", "local_logical_clock",
+        "local_logical_clock_time",
+    ),
+    "lamport": (
+        "lamport_clock", "logical_time", "lamport_time", "lamport_clock_time", "lamport_timestamp",
+        "logical_timestamp", "logical_clock_timestamp", "local_logical_time",
+    ),
+    "queue": (
+        "queue_length", "queue_size", "queue_len", "inbox", "message_queue",
+        "message_queue_length", "inbox_length", "network_queue", "network_queue_length",
+        "incoming_queue_length", "messages_in_queue", "remaining_messages", "pending_messages",
+        "messages_left", "queued_messages",
+    ),
+    "sender": (
+        "from", "source", "src", "sender_id", "from_id", "from_process", "from_machine",
+        "from_node", "from_vm", "source_id", "source_process", "source_machine", "sender_process",
+        "sender_machine", "received_from", "message_from", "message_sender", "sent_by",
+    ),
+    "stamp": (
+        "received_clock", "message_clock", "msg_clock", "msg_ts", "message_timestamp",
+        "received_logical_clock", "message_logical_clock", "received_logical_clock_time",
+        "message_logical_clock_time", "sender_clock", "sender_logical_clock",
+        "received_lamport", "message_lamport", "received_stamp", "message_stamp",
+    ),
+    "targets": (
+        "target", "to", "receiver", "receivers", "destination", "dest", "receiver_id", "to_id",
+        "to_process", "to_machine", "to_node", "to_vm", "sent_to", "send_to", "recipient",
+        "recipients", "recipient_id", "dst", "destinations", "destination_id", "target_id",
+        "target_machine", "target_process", "receiver_machine", "receiver_process", "message_to",
+    ),
+    "message": ("message_id", "msg_id", "message_uuid", "mid"),
     "sent": (),
     "received": (),
     "internal": (),
@@ -66,12 +91,13 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "vector": (),
     "matrix": (),
     "hybrid": (),
-}
+}  # fmt: skip
 HOSTS: Final = ("host", *ALIASES["host"])
 KNOWN: Final = frozenset(ALIASES) | {name for names in ALIASES.values() for name in names}
 NUMBERS: Final = ("index", "tick", "due_ns", "late_ns", "time_ns", "lamport", "queue", "stamp")
-UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
-EMPTY: Final = frozenset({None, "", "-", "none", "None", "null", "NULL", "nan", "NaN"})
+EMPTY: Final = frozenset(
+    {None, "", "-", "none", "None", "null", "NULL", "nan", "NaN", "N/A", "n/a", "NA"}
+)
 EVERYBODY: Final = frozenset({"all", "both", "every", "everyone", "everybody", "*", "broadcast"})
 VALUE_CHARS_SHOWN: Final = 40  # of a value, in a reason
 ESCAPED_ZERO: Final = r"\u0000"  # stands for U+0000, which no file of text holds
@@ -91,27 +117,130 @@ def normalized_name(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-_FIELD_OF_NAME: Final = {
-    normalized_name(name): field for field, names in ALIASES.items() for name in (field, *names)
-}
+def known_fields(
+    fields: dict[str, list[Any]], wanted: Mapping[str, str] = MappingProxyType({})
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """Split fields into those with a meaning here, by their names here, and all others.
+
+    wanted: see `own_names`. Raises UnreadableError.
+    """
+    columns = own_names(fields, wanted)
+    own = frozenset(columns.values())
+    known = {name: fields[columns[name]] for name in ALIASES if name in columns}
+    return known, {name: values for name, values in fields.items() if name not in own}
 
 
-def known_fields(fields: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """Split fields into those with a meaning here, by their names here, and all others."""
-    own_names = {normalized_name(name): name for name in fields}
-    known: dict[str, list[Any]] = {}
-    for name, aliases in ALIASES.items():
-        candidates = map(normalized_name, (name, *aliases))
-        own = next((own_names[each] for each in candidates if each in own_names), None)
-        if own is not None:
-            known[name] = fields[own]
-            own_names = {key: each for key, each in own_names.items() if each != own}
-    return known, {name: fields[name] for name in own_names.values()}
+def own_names(
+    fields: Iterable[str], wanted: Mapping[str, str] = MappingProxyType({}), file: str = "the log"
+) -> dict[str, str]:
+    """Return the log's own names of the fields that have a meaning here, by their names here.
+
+    fields: all names of the log. wanted: own names by names here, as the user says; the
+    others are known by ALIASES, the exact name before one of the same words, and that
+    before one that has more in parentheses. file: which has these names. Raises
+    UnreadableError for a name that is not there.
+    """
+    names = list(fields)
+    columns = {name: _own_name(own, name, names, file) for name, own in wanted.items()}
+    exact, in_words = _meanings()
+    for form_of, meanings in ((normalized_name, exact), (_name_words, in_words), (_head, in_words)):
+        found: dict[str, tuple[int, str]] = {}
+        for own in names:
+            field, rank = meanings.get(form_of(own), (None, 0))
+            if field is not None and field not in columns and own not in columns.values():
+                found[field] = min(found.get(field, (rank, own)), (rank, own), key=itemgetter(0))
+        columns |= {field: own for field, (_, own) in found.items()}
+    return columns
 
 
 def field_of(name: str) -> str | None:
     """Return the field that a name stands for, however it is written; None: none of ours."""
-    return _FIELD_OF_NAME.get(normalized_name(name))
+    return next(iter(own_names([name])), None)
+
+
+def _own_name(own: str, name: str, names: Sequence[str], file: str) -> str:
+    """Return the log's name of a field that the user named. Raises UnreadableError."""
+    alike = [each for each in names if normalized_name(each) == normalized_name(own)]
+    if own in names or len(alike) == 1:
+        return own if own in names else alike[0]
+    raise UnreadableError(
+        f"{file}: --field {name}={own}: there is no column {own}; there are {', '.join(names)}"
+    )
+
+
+def field_named(name: str) -> str:
+    """Return the field that a name means, which may be an alias. Raises UnreadableError."""
+    wanted = normalized_name(name)
+    for field, aliases in ALIASES.items():
+        if wanted in map(normalized_name, (field, *aliases)):
+            return field
+    raise UnreadableError(
+        f"--field {name}=…: there is no field {name}; there are {', '.join(ALIASES)}"
+    )
+
+
+# What a heading is made of: `Length of the MsgQueue (after)` is length, message and queue.
+_WORDS_OF_NAME: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
+_FILLERS: Final = frozenset(
+    {"the", "of", "a", "an", "in", "and", "at", "its", "current", "updated", "new", "value"}
+)
+_SAME_WORDS: Final = {
+    "msg": "message", "msgs": "message", "messages": "message", "len": "length", "size": "length",
+    "q": "queue", "clk": "clock", "number": "id", "num": "id", "no": "id", "nr": "id",
+    "name": "id", "proc": "process", "recv": "received", "val": "value", "sys": "system",
+}  # fmt: skip
+_IN_PARENTHESES: Final = re.compile(r"\s*[(\[{]([^)\]}]*)[)\]}]\s*$")
+_OTHER_EVENT: Final = frozenset({"before", "old", "previous", "prior", "sent", "received", "peer"})
+
+
+@cache
+def _meanings() -> tuple[dict[Any, tuple[str, int]], dict[Any, tuple[str, int]]]:
+    """Return fields by the letters and by the words of their names, and which alias each is."""
+    exact: dict[Any, tuple[str, int]] = {}
+    in_words: dict[Any, tuple[str, int]] = {}
+    for field, aliases in ALIASES.items():
+        for rank, name in enumerate((field, *aliases)):
+            exact.setdefault(normalized_name(name), (field, rank))
+            in_words.setdefault(_name_words(name), (field, rank))
+    return exact, in_words
+
+
+def _name_words(name: str) -> frozenset[str]:
+    """Return the words of a name in no order, without those that say nothing."""
+    words = (word.lower() for word in _WORDS_OF_NAME.findall(name))
+    return frozenset(_SAME_WORDS.get(word, word) for word in words if word not in _FILLERS)
+
+
+def _head(name: str) -> frozenset[str]:
+    """Return the words of a name before its unit, or what else it has in parentheses."""
+    unit = unit_of_heading(name)
+    if unit is not None:
+        return _name_words(_UNIT_AT_END.sub("", name))
+    more = _IN_PARENTHESES.search(name)
+    if more is None or _name_words(more[1]) & _OTHER_EVENT:
+        return frozenset()
+    return _name_words(name[: more.start()])
+
+
+# Units in headings: `Time (ms)`, `elapsed_us`, `Global Time [Unix]`.
+_UNITS_OF_WORDS: Final = {
+    **dict.fromkeys(("ns", "nsec", "nanos", "nanosecond", "nanoseconds"), "ns"),
+    **dict.fromkeys(("us", "µs", "μs", "usec", "micros", "microsecond", "microseconds"), "us"),
+    **dict.fromkeys(("ms", "msec", "millis", "millisecond", "milliseconds"), "ms"),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("unix", "epoch", "posix"), "unix"),
+}
+_UNIT_AT_END: Final = re.compile(
+    rf"(?:\s*[(\[{{]\s*(?:in\s+)?|[\s_,]+(?:in[\s_]+)?)(?P<unit>{'|'.join(_UNITS_OF_WORDS)})"
+    r"(?:\s+time(?:stamp)?)?\s*[)\]}]?\s*$",
+    re.IGNORECASE,
+)
+
+
+def unit_of_heading(name: str) -> str | None:
+    """Return the unit that a column's name says: ns, us, ms, s, or unix; None if it says none."""
+    found = _UNIT_AT_END.search(name)
+    return None if found is None else _UNITS_OF_WORDS[found["unit"].lower()]
 
 
 def shorten(value: Any) -> str:
@@ -363,101 +492,3 @@ def _words(text: str) -> set[str]:
 
 def _camel_case_words(run: str) -> list[str]:
     return [word.lower() for word in _CAMEL_CASE.findall(run)]
-
-
-# Times.
-
-FRACTION_DIGITS: Final = 18  # of a number, that count
-
-_NUMBER: Final = re.compile(
-    r"([+-]?)(?=[.,]?\d)(\d{0,25})(?P<point>[.,](\d*))?(?P<exponent>[eE][+-]?\d{1,2})?"
-)
-_DECIMAL: Final = re.compile(r"[+-]?(?=[.,]?\d)\d{0,25}(?:[.,]\d*(?:[eE][+-]?\d+)?|[eE][+-]?\d+)")
-_HALF_OF_DAY: Final = r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?"
-_TIME: Final = r"(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9})\d*)?"
-_DATE_AND_TIME: Final = re.compile(
-    rf"(?P<year>\d{{4}})(?P<by>[-/])(?P<month>\d\d)(?P=by)(?P<day>\d\d)[T ]{_TIME}{_HALF_OF_DAY}"
-    r"\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?"
-)
-_TIME_OF_DAY: Final = re.compile(_TIME + _HALF_OF_DAY)
-
-
-def times(values: Sequence[Any], unit: str | None) -> tuple[IntArray, bool]:
-    """Return times in nanoseconds, i8, MISSING where a row has none, and whether some failed.
-
-    `unit`: of numbers, one of UNITS; None: nanoseconds, or seconds if any number
-    of the column has a decimal point. A date with a time of day counts from 1970,
-    in UTC unless it names a zone; a time of day alone counts from midnight.
-    """
-    if unit in (None, "ns"):
-        plain = all_whole(values)
-        if plain is not None:
-            return plain, False
-    texts = [None if is_empty(value) else str(value).strip() for value in values]
-    factor = UNITS[unit or ("s" if _has_point(texts) else "ns")]
-    column = np.full(len(values), MISSING, np.int64)
-    has_failed = False
-    for row, text in enumerate(texts):
-        if text is not None:
-            instant = _nanoseconds(text, factor)
-            has_failed |= instant is None
-            column[row] = MISSING if instant is None else instant
-    return column, has_failed
-
-
-def _has_point(texts: Sequence[str | None]) -> bool:
-    return any(text is not None and _DECIMAL.fullmatch(text) for text in texts)
-
-
-def _nanoseconds(text: str, factor: int) -> int | None:
-    """Return a time in nanoseconds, None if it is none; a number is of `factor` nanoseconds."""
-    number = _NUMBER.fullmatch(text)
-    if number:
-        return _of_number(number, factor)
-    date = _DATE_AND_TIME.fullmatch(text)
-    if date:
-        return _since_1970(date)
-    time = _TIME_OF_DAY.fullmatch(text)
-    return _since_midnight(time) if time else None
-
-
-def _of_number(number: re.Match[str], factor: int) -> int | None:
-    fraction = (number[4] or "")[:FRACTION_DIGITS]
-    shift = int((number["exponent"] or "e0")[1:]) - len(fraction)
-    found = int(number[2] + fraction) * factor
-    found = found * 10**shift if shift >= 0 else found // 10**-shift
-    return _in_64_bits(-found if number[1] == "-" else found)
-
-
-def _since_1970(date: re.Match[str]) -> int | None:
-    of_day = _since_midnight(date)
-    try:
-        day = datetime(int(date["year"]), int(date["month"]), int(date["day"]), tzinfo=_zone(date))
-    except ValueError:
-        return None
-    since = day - datetime(1970, 1, 1, tzinfo=UTC)
-    seconds = since.days * 86_400 + since.seconds
-    return None if of_day is None else _in_64_bits(seconds * 10**9 + of_day)
-
-
-def _zone(date: re.Match[str]) -> timezone:
-    """Return the zone that a date names. Raises ValueError if there is none."""
-    zone = date["zone"] or "Z"
-    if zone[0] not in "+-":
-        return UTC
-    digits = zone[1:].replace(":", "")
-    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-ahead if zone[0] == "-" else ahead)
-
-
-def _since_midnight(time: re.Match[str]) -> int | None:
-    hour, minute, second = int(time["hour"]), int(time["minute"]), int(time["second"])
-    half = time["half"]
-    if half is not None:
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if half in "Pp" else 0)
-    if hour > 23 or minute > 59 or second > 59:
-        return None
-    fraction = int((time["fraction"] or "0").ljust(9, "0"))
-    return (hour * 3600 + minute * 60 + second) * 10**9 + fraction

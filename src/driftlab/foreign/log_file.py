@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.foreign.file_names import GZIP_SUFFIX, stem_of
 from driftlab.history.trace import UnreadLine
 from driftlab.journal.files import (
     BAD_CHECKSUM,
@@ -41,7 +42,6 @@ LINE_CHARS_MAX: Final = 1 << 20  # of one line, in characters
 DOCUMENT_CHARS_MAX: Final = 1 << 31  # of a file that is one JSON document
 HEAD_BYTES: Final = 1 << 16  # read ahead to recognize the format
 BLOCK_BYTES: Final = 8 << 20  # read at once after that
-GZIP_SUFFIX: Final = ".gz"
 
 _DAMAGES: Final = {
     CUT_OFF: "the gzip file breaks off here; what was before it is read",
@@ -68,7 +68,7 @@ class ReadOptions(NamedTuple):
     time_unit: of whole numbers in the field `time`, one of ns, us, ms and s.
     time_format: of texts in the field `time`, as `strptime` takes it. fields: where
     the log has a field, a column or a path of keys (`vc.map`), by the name that the
-    field has here. process_from: how a file's name gives the process, `name` or a
+    field has here. process_from: how a file's name gives the process, `name`, `folder` or a
     regular expression with a group. aliases: processes by other names that the log
     has for them.
     """
@@ -138,7 +138,7 @@ class LogFile:
     @property
     def process(self) -> str:
         """The process that the file's name stands for: vm_0 of vm_0.log and of vm_0.log.gz."""
-        return Path(self.plain_name).stem
+        return stem_of(self.path)
 
     @cached_property
     def first_bytes(self) -> bytes:

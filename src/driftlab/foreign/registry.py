@@ -23,11 +23,14 @@ import numpy as np
 from driftlab.arrays import IntArray
 from driftlab.foreign import chrome, govector, shiviz, table, text_log, tracing
 from driftlab.foreign.delimiters import EXECUTION
-from driftlab.foreign.fields import UNITS
+from driftlab.foreign.fields import field_named, field_of
+from driftlab.foreign.file_names import FOLDER, NAME, compiled, is_note, names_folders
 from driftlab.foreign.layouts import is_comment, likely_layout
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.text_columns import UnwritableError
 from driftlab.foreign.text_log import compile_pattern
+from driftlab.foreign.time_forms import require_format
+from driftlab.foreign.times import UNITS
 from driftlab.foreign.trace_builder import Execution
 from driftlab.history.parquet import PARQUET_MAGIC
 from driftlab.history.trace import Trace
@@ -77,7 +80,20 @@ _EXPECTED: Final = (
 # Reading and writing.
 
 
-def read_executions(
+class LogReading(NamedTuple):
+    """A log that was read.
+
+    format: one of FORMATS. files: names of its files. encodings: of their texts; empty
+    where they are no text. executions: all that it holds, or the one that was asked for.
+    """
+
+    format: str
+    files: list[str]
+    encodings: list[str]
+    executions: list[Execution]
+
+
+def read_with_format(
     path: str | Path | LogFile,
     format: str | None = None,
     pattern: str | Sequence[str] | None = None,
@@ -90,7 +106,7 @@ def read_executions(
     fields: Mapping[str, str] | None = None,
     process_from: str | None = None,
     aliases: Mapping[str, str] | None = None,
-) -> list[Execution]:
+) -> LogReading:
     """Read another program's log, a file or a folder of files, with all its executions.
 
     path: of the log, or a file that was opened to see what it is. format: one of
@@ -102,8 +118,12 @@ def read_executions(
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern or ())
     if time_unit not in (None, *UNITS):
         raise UnreadableError(f"--time-unit {time_unit}: there are {', '.join(UNITS)}")
+    require_format(time_format)
+    if process_from not in (None, NAME, FOLDER):
+        compiled(process_from)
+    named = {field_named(name): own for name, own in (fields or {}).items()}
     options = ReadOptions(
-        patterns, delimiter, encoding, time_unit, time_format, dict(fields or {}), process_from,
+        patterns, delimiter, encoding, time_unit, time_format, named, process_from,
         dict(aliases or {}),
     )  # fmt: skip
     if isinstance(path, LogFile):
@@ -123,7 +143,16 @@ def read_executions(
     if len(logs) > 1:
         for each in executions:
             require_one_run(path, each.trace, is_described=name == "text")
-    return executions if execution is None else [_chosen(path, executions, str(execution))]
+    if execution is not None:
+        executions = [_chosen(path, executions, str(execution))]
+    is_text = name not in ("parquet",)
+    encodings = sorted({log.encoding for log in logs}) if is_text else []
+    return LogReading(name, [log.path.name for log in logs], encodings, executions)
+
+
+def read_executions(path: str | Path | LogFile, *args: Any, **options: Any) -> list[Execution]:
+    """Read another program's log with all its executions; see `read_with_format`."""
+    return read_with_format(path, *args, **options).executions
 
 
 def read_log(path: str | Path | LogFile, **options: Any) -> list[Trace]:
@@ -175,7 +204,11 @@ def _logs(path: Path, options: ReadOptions, format: str | None = None) -> list[L
             raise UnreadableError(f"{path}: no such file")
         require_regular_file(path)
         return [LogFile(path, options.encoding)]
-    paths = sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
+    paths = _files_in(path)
+    if all(map(is_note, paths)):
+        below = [one for one in sorted(path.iterdir()) if one.is_dir() and one.name[0] != "."]
+        deeper = [file for folder in below for file in _files_in(folder)]
+        paths = deeper if names_folders(options.process_from, deeper) else paths
     logs = [LogFile(one, options.encoding) for one in paths]
     if format == "govector" or not (format or options.patterns):
         logs = [log for log in logs if log.plain_name.endswith(govector.SUFFIX)] or logs
@@ -184,6 +217,11 @@ def _logs(path: Path, options: ReadOptions, format: str | None = None) -> list[L
     if len(logs) > FILES_MAX:
         raise UnreadableError(f"{path}: {len(logs):,} files; at most {FILES_MAX:,} are read")
     return logs
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Return the files in a folder that are not hidden, in name order."""
+    return sorted(one for one in folder.iterdir() if one.is_file() and one.name[0] != ".")
 
 
 # Which format a log is in.
@@ -220,15 +258,28 @@ def _recognized(path: Path, logs: Sequence[LogFile], options: ReadOptions) -> st
     if options.patterns and not shiviz.has_header(log.head):
         return "text"
     name = _recognized_by_head(log)
+    if name is None and table.separator_of(log.head, options.fields):
+        name = "csv"  # by the columns that the user names
     if name is None:
         line = log.head.strip().partition("\n")[0][:LINE_CHARS_SHOWN]
         where = f"{path}: no journals here (NAME.log), and {log.path.name}"
         raise UnreadableError(
             f"{log.name if path == log.path else where}: which format is this? "
-            f"It begins with: {line} … "
+            f"It begins with: {line} … {_as_table(log.head)}"
             f"Say --format (convert: --from) {', '.join(FORMATS)}, or --pattern for any other text"
         )
     return name
+
+
+def _as_table(head: str) -> str:
+    """Return what to say if a text is a table whose columns are not known; empty if it is none."""
+    unknown = [name for name in table.columns_of(head) if field_of(name) is None]
+    if not unknown:
+        return ""
+    return (
+        f"If it is a table: columns that are not known are {', '.join(unknown)}; say what they "
+        f'mean, as in --format csv --field lamport="{unknown[-1]}". '
+    )
 
 
 def _reason_of_no_text(log: LogFile) -> str:

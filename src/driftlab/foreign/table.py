@@ -15,15 +15,16 @@ lines up to the next quote.
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.foreign.clock_values import clock_of
-from driftlab.foreign.fields import ESCAPED_ZERO, HOSTS, KNOWN, normalized_name
+from driftlab.foreign.fields import ESCAPED_ZERO, field_of, normalized_name, own_names
 from driftlab.foreign.log_file import LINE_CHARS_MAX, LogFile, ReadOptions
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
 from driftlab.foreign.text_columns import NONE, TextColumns, UnwritableError, only_trace
@@ -35,22 +36,43 @@ from driftlab.lazy import pl
 from driftlab.model.columns import MISSING
 
 SEPARATORS: Final = ",;\t|"
-_HOSTS: Final = frozenset(map(normalized_name, HOSTS))
-_KNOWN: Final = frozenset(map(normalized_name, KNOWN))
+LINES_COMPARED: Final = 5  # to see whether a text whose columns are not known is a table
+COLUMNS_SHOWN_MAX: Final = 20
+_QUOTE_AND_BLANKS: Final = '" \t\r'
 _OUR_COLUMNS: Final = ["process", "index", "kind"]  # the first ones of our own frames
 
 
 # Reading.
 
 
-def separator_of(head: str) -> str | None:
-    """Return the separator of a table's columns, None if the first line names no columns."""
+def separator_of(head: str, fields: Mapping[str, str] = MappingProxyType({})) -> str | None:
+    """Return the separator of a table's columns, None if the first line names no columns.
+
+    `fields`: columns that the user names, by the field that each is.
+    """
     first = head.lstrip().partition("\n")[0]
     best = max(SEPARATORS, key=first.count)
-    names = {normalized_name(name) for name in first.split(best)}
-    known = names & _KNOWN
-    is_table = known & _HOSTS or 2 * len(known) >= len(names)  # a file may be of one process
+    names = [name.strip(_QUOTE_AND_BLANKS) for name in first.split(best)]
+    known = [meaning for name in names if (meaning := _meaning(name, fields)) is not None]
+    is_table = "host" in known or 2 * len(known) >= len(names)  # a file may be of one process
     return best if is_table and len(known) > 1 else None
+
+
+def columns_of(head: str) -> list[str]:
+    """Return the names of a table's columns if all of the first lines have equally many."""
+    lines = head.strip().split("\n")[:LINES_COMPARED]
+    best = max(SEPARATORS, key=lines[0].count)
+    counts = {line.count(best) for line in lines}
+    names = [name.strip(_QUOTE_AND_BLANKS) for name in lines[0].split(best)]
+    is_table = len(lines) > 1 and len(counts) == 1 and counts != {0}
+    return names if is_table and all(names) and len(names) <= COLUMNS_SHOWN_MAX else []
+
+
+def _meaning(name: str, fields: Mapping[str, str]) -> str | None:
+    """Return the field that a column is, as the user says it or by its name."""
+    plain = normalized_name(name)
+    said = next((field for field, own in fields.items() if normalized_name(own) == plain), None)
+    return said or field_of(name)
 
 
 def read_csv(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
@@ -58,16 +80,16 @@ def read_csv(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
 
     Raises DriftlabError.
     """
-    records = [_read_csv(log, is_one_of_several=len(logs) > 1) for log in logs]
+    records = [_read_csv(log, options, is_one_of_several=len(logs) > 1) for log in logs]
     return build_execution(records, options)
 
 
-def _read_csv(log: LogFile, *, is_one_of_several: bool) -> Records:
+def _read_csv(log: LogFile, options: ReadOptions, *, is_one_of_several: bool) -> Records:
     text = log.read_text()
     first = text.text.lstrip().partition("\n")[0]
     if not first:
         raise UnreadableError(f"{text.name}: empty")
-    separator = separator_of(text.text) or max(SEPARATORS, key=first.count)
+    separator = separator_of(text.text, options.fields) or max(SEPARATORS, key=first.count)
     cells = Cells([], [], [], [UnmatchedText(0, one.line, one.reason, "") for one in text.unread])
     cells.read(text.text, separator)
     if not cells.heads:
@@ -78,7 +100,8 @@ def _read_csv(log: LogFile, *, is_one_of_several: bool) -> Records:
         name: [cell or None for cell in column]
         for name, column in zip(cells.heads, columns, strict=True)
     }
-    fields = _with_process(fields, len(cells.lines), log, "csv", is_one_of_several)
+    is_named = is_one_of_several or options.process_from is not None
+    fields = _with_process(fields, len(cells.lines), log, "csv", options, is_named=is_named)
     return records_of_file(log.name, fields, np.array(cells.lines, np.int64), cells.unread)
 
 
@@ -87,11 +110,12 @@ def read_parquet(logs: Sequence[LogFile], options: ReadOptions) -> list[Executio
 
     Polars opens the files itself.
     """
-    records = [_read_parquet(log, is_one_of_several=len(logs) > 1) for log in logs]
+    is_named = len(logs) > 1 or options.process_from is not None
+    records = [_read_parquet(log, options, is_named=is_named) for log in logs]
     return build_execution(records, options)
 
 
-def _read_parquet(log: LogFile, *, is_one_of_several: bool) -> Records:
+def _read_parquet(log: LogFile, options: ReadOptions, *, is_named: bool) -> Records:
     try:
         frame = pl.read_parquet(log.path)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -99,7 +123,7 @@ def _read_parquet(log: LogFile, *, is_one_of_several: bool) -> Records:
         raise UnreadableError(f"{log.name}: cannot be read as Parquet: {reason}") from None
     fields = {name: _values(frame[name]) for name in frame.columns}
     lines: IntArray = np.arange(1, frame.height + 1)
-    fields = _with_process(fields, frame.height, log, "parquet", is_one_of_several)
+    fields = _with_process(fields, frame.height, log, "parquet", options, is_named=is_named)
     return records_of_file(log.name, fields, lines, [])
 
 
@@ -113,21 +137,28 @@ def _values(column: "pl.Series") -> Values:
 
 
 def _with_process(
-    fields: dict[str, Values], rows: int, log: LogFile, format: str, is_one_of_several: bool
+    fields: dict[str, Values],
+    rows: int,
+    log: LogFile,
+    format: str,
+    options: ReadOptions,
+    *,
+    is_named: bool,
 ) -> dict[str, Values]:
     """Return a table's columns with one for the process, and those of our own frames renamed.
 
-    `rows`: how many there are. Raises UnreadableError where no column and no file
-    name says the process.
+    `rows`: how many there are. `is_named`: whether the file's name may say the process.
+    Raises UnreadableError where nothing does.
     """
     fields = dict(fields)
     heads = list(fields)
-    if not _HOSTS & set(map(normalized_name, heads)):
-        if not is_one_of_several:
+    if "host" not in own_names(fields, options.fields, log.name):
+        if not is_named:
             raise UnreadableError(
                 f"{log.name}: no column named host or process (it has "
                 f"{', '.join(heads) or 'none'}); if the file is of one process, put the file of "
-                f"each, named after it, into a folder and read that with --format {format}"
+                f"each, named after it, into a folder and read that with --format {format}; or "
+                "say --process-from name, or --field host=COLUMN"
             )
         fields["host"] = [log.process] * rows
     if heads[:3] == _OUR_COLUMNS:

@@ -90,10 +90,16 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
             f"{logs[0].name}: describe a line with --pattern '(?<host>\\S+) (?<event>.*)'"
         )
     patterns = [compile_pattern(pattern) for pattern in options.patterns]
-    require_useful(patterns, has_host=len(logs) > 1)
+    is_named = options.process_from is not None or "host" in options.fields
+    require_useful(patterns, has_host=len(logs) > 1 or is_named, named=options.fields.values())
     delimiter = compile_pattern(options.delimiter) if options.delimiter is not None else None
     files = [
-        find_executions(log.read_text(), patterns, delimiter, default_host=log.process)
+        find_executions(
+            log.read_text(),
+            patterns,
+            delimiter,
+            default_host=None if "host" in options.fields else log.process,
+        )
         for log in logs
     ]
     return build_executions(files if delimiter else part_at_headings(files), options)
@@ -105,14 +111,14 @@ def find_executions(
     delimiter: re.Pattern[str] | None,
     *,
     begin: int = 0,
-    default_host: str = "",
+    default_host: str | None = "",
 ) -> list[LabelledRecords]:
     """Return the records before the first delimiter of a file, then those after each.
 
     What is empty is there too; see `align_executions`. `delimiter`: its group
     `trace`, if any, is the label. `begin`: where the log begins in the text.
-    `default_host`: the process of records without a group `host`. Raises
-    PatternTimeError.
+    `default_host`: the process of records without a group `host`; None: another group
+    says it. Raises PatternTimeError.
     """
     try:
         marks = [] if delimiter is None else _find_delimiters(delimiter, text.text, begin)
@@ -143,8 +149,8 @@ def _find_records(text: Text, patterns: Sequence[re.Pattern[str]], begin: int, e
     return records_of_file(text.name, dict(found.groups), lines, unread)
 
 
-def _with_host(records: Records, default: str) -> Records:
-    if "host" in map(field_of, records.fields):
+def _with_host(records: Records, default: str | None) -> Records:
+    if default is None or "host" in map(field_of, records.fields):
         return records
     return records._replace(fields={**records.fields, "host": [default] * len(records.lines)})
 
@@ -204,13 +210,17 @@ def _fields_that_give(needed: str) -> set[str | None]:
     )
 
 
-def require_useful(patterns: Sequence[re.Pattern[str]], *, has_host: bool) -> None:
+def require_useful(
+    patterns: Sequence[re.Pattern[str]], *, has_host: bool, named: Iterable[str] = ()
+) -> None:
     """Raise PatternError for patterns that do not say who did what.
 
-    `has_host`: whether the files' names can say who.
+    `has_host`: whether the files' names, or a group that the user names, can say who.
+    `named`: groups whose meaning the user says.
     """
-    fields = {field_of(name) for pattern in patterns for name in pattern.groupindex}
-    if fields <= {None}:
+    names = {name for pattern in patterns for name in pattern.groupindex}
+    fields = set(map(field_of, names))
+    if fields <= {None} and not names & set(named):
         raise PatternError(
             "the pattern has no named group that is known here: at least host, and what else "
             "there is of event, clock, lamport, time, kind, queue, sender, stamp, targets, message"

@@ -6,7 +6,7 @@ that cannot be an event (its clock is malformed, its process has no name) is
 reported like text that matched nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from driftlab.foreign.clock_values import (
     Clocks,
     WidthError,
     is_dotted,
+    natural_key,
     read_clocks,
     read_dotted,
     read_lamport,
@@ -25,6 +26,7 @@ from driftlab.foreign.clock_values import (
     timestamps_in_order,
     wrong_width_rows,
 )
+from driftlab.foreign.file_names import process_from, stem_of, words_apart
 from driftlab.foreign.gaps import Rows, gaps_of
 from driftlab.foreign.log_file import ReadOptions
 from driftlab.foreign.records import (
@@ -34,6 +36,7 @@ from driftlab.foreign.records import (
     Values,
     align_executions,
 )
+from driftlab.foreign.times import read_times
 from driftlab.foreign.unmatched import remarks_on
 from driftlab.history.trace import InvalidClocks, Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
@@ -51,6 +54,10 @@ from driftlab.model.columns import (
     process_major,
 )
 
+NAMES_SHOWN_MAX: Final = 20  # of processes, in a message
+FILES_SHOWN_MAX: Final = 3  # whose processes are in their names
+NO_NAME: Final = "-1"  # stands for no sender, unless a process is called so
+
 _COLUMN_NAMES: Final = frozenset(
     {"process", "index", "kind", "tick", "due_ns", "late_ns", "time_ns", "clock", "queue",
      "sender", "stamp", "targets", "timestamp", "line"}
@@ -59,13 +66,31 @@ _COLUMN_NAMES: Final = frozenset(
 
 PATTERNS_SHOWN_MAX: Final = 3  # in a reason
 PATTERN_CHARS_SHOWN: Final = 120  # of each
+_UNIX_DIGITS: Final = {"s": 11, "ms": 14, "us": 17}  # of a number since 1970
+
+
+class Column(NamedTuple):
+    """A column, a group or a key of a log.
+
+    name: the log's own. field: what it is here, None if it is kept as text. example: its
+    first value, as the log has it; None if it has none.
+    """
+
+    name: str
+    field: str | None
+    example: str | None
 
 
 class Execution(NamedTuple):
-    """One of the executions that a log holds: its label, which may be empty, and its trace."""
+    """One of the executions that a log holds.
+
+    label: may be empty. trace: its events. columns: how those of the log were taken; empty
+    where a trace was not read from a log.
+    """
 
     label: str
     trace: Trace
+    columns: Sequence[Column] = ()
 
 
 def build_executions(
@@ -78,7 +103,12 @@ def build_executions(
     read, or where it is unclear which executions belong together.
     """
     aligned = align_executions(files)
-    executions = [Execution(label, build_trace(records, options)) for label, records in aligned]
+    builders = [_Builder(records, options) for _, records in aligned]
+    executions = [
+        Execution(each.label, builder.build(), builder.columns)
+        for each, builder in zip(aligned, builders, strict=True)
+    ]
+    _require_aliases(options.aliases, set().union(*(builder.names_seen for builder in builders)))
     if not any(len(each.trace) for each in executions):
         records = [each.records for each in aligned]
         raise UnreadableError(_reason_of_no_event(records, executions, options.patterns))
@@ -111,13 +141,34 @@ def _reason_of_no_event(
     return f"{reason}. See docs/formats.md, --format and --pattern"
 
 
-def build_trace(records: Records, options: ReadOptions) -> Trace:
-    """Return the trace of one execution.
+def _require_aliases(aliases: Mapping[str, str], names: Set[str]) -> None:
+    """Raise UnreadableError where an alias is of a process that is not there, or is none itself.
 
-    `options`: how fields are to be read. Raises UnreadableError where no timestamp can be of
-    these processes.
+    `names`: every name that the log has for a process.
     """
-    return _Builder(records, options).build()
+    for alias, name in aliases.items():
+        there = {*names, *(aliases if name in aliases else ())}
+        missing = next((each for each in (name, alias) if each not in there), None)
+        if missing is not None and not (missing == alias and alias in aliases.values()):
+            known = ", ".join(sorted(names, key=natural_key)[:NAMES_SHOWN_MAX])
+            raise UnreadableError(
+                f"--alias {alias}={name}: no process is called {missing}; there are "
+                f"{known or 'none'}"
+            )
+
+
+def resolved_aliases(aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return the process that each alias stands for in the end. Raises UnreadableError."""
+    resolved = {}
+    for alias, name in aliases.items():
+        seen = {alias}
+        while name in aliases:
+            if name in seen:
+                raise UnreadableError(f"--alias {alias}={aliases[alias]}: goes round in a circle")
+            seen.add(name)
+            name = aliases[name]
+        resolved[alias] = name
+    return resolved
 
 
 def shorten_pattern(pattern: str) -> str:
@@ -139,17 +190,37 @@ class _Builder:
     def __init__(self, records: Records, options: ReadOptions) -> None:
         self._records = records
         self._options = options
-        self._known, self._others = fields.known_fields(records.fields)
+        wanted = options.fields if records.fields else {}
+        self._own_names = fields.own_names(records.fields, wanted, records.files[0])
+        self._known, self._others = fields.known_fields(records.fields, wanted)
+        self._aliases = resolved_aliases(options.aliases)
+        self.names_seen: set[str] = set()  # every name that the log has for a process
+        self._assumed: list[str] = []
+        self._remarks: list[str] = []
         self._errors: fields.RowErrors = {}
         self._invalid: fields.RowErrors = {}  # clocks that no event can have
         self._positions = fields.Positions()  # of processes
         self._width: int | None = None  # processes with records, where timestamps count them
         self._has_wrong_widths = False
 
+    @property
+    def columns(self) -> list[Column]:
+        """How the log's own fields were taken, without one that says the process in vain."""
+        field_of = {own: field for field, own in self._own_names.items()}
+        columns = [
+            Column(own, field_of.get(own), _first_value(values))
+            for own, values in self._records.fields.items()
+        ]
+        by_file = self._options.process_from is not None
+        return [each for each in columns if not (by_file and each.field == "host")]
+
     def build(self) -> Trace:
         """Build the trace; once more without the timestamps that turned out to be malformed."""
         trace = self._build()
-        return self._build() if self._has_wrong_widths else trace
+        if self._has_wrong_widths:
+            self._assumed, self._remarks = [], []
+            trace = self._build()
+        return trace
 
     def _build(self) -> Trace:
         hosts = self._hosts()
@@ -159,11 +230,12 @@ class _Builder:
             if name in self._known
         }
         clocks = self._clocks(hosts)
+        hosts = self._hosts_of_file_names(hosts, clocks)
         dotted = self._dotted(clocks, hosts)
         rows, process = self._rows_in_order(hosts, numbers.get("index"))
         width = len(self._positions) if self._width is None else self._width
         file, line = self._records.file[rows], self._records.lines[rows]
-        columns, sets = self._columns(numbers, clocks, rows, process)
+        columns, sets = self._columns(numbers, clocks, rows, process, hosts)
         timestamps = self._timestamps(clocks, dotted, rows, width)
         columns = columns._replace(file=file, line=line)
         starts, _ = process_major(process, len(self._positions))
@@ -181,19 +253,65 @@ class _Builder:
             gaps=gaps_of(unmatched, Rows(names, starts, columns, timestamps)),
             invalid_clocks=self._invalid_clocks(rows),
             missing_processes=[names[one] for one in np.flatnonzero(np.diff(starts) == 0)],
-            assumed=self._records.assumed,
-            remarks=remarks_on(
-                unmatched, self._records.files, has_delimiter=self._options.delimiter is not None
-            ),
+            assumed=[*self._records.assumed, *self._assumed],
+            remarks=[
+                *self._remarks,
+                *remarks_on(
+                    unmatched,
+                    self._records.files,
+                    has_delimiter=self._options.delimiter is not None,
+                ),
+            ],
         )
 
     def _hosts(self) -> list[str]:
         """Return each record's process."""
-        hosts = fields.hosts(self._known["host"])
+        where = self._options.process_from
+        if where is None:
+            hosts = fields.hosts(self._known["host"])
+        else:
+            of_file = [process_from(where, file) for file in self._records.files]
+            hosts = [of_file[file] for file in self._records.file.tolist()]
         for row, host in enumerate(hosts):
             if not host:
                 self._errors[row] = "names no process"
-        return hosts
+        if not self._aliases:
+            return hosts
+        self.names_seen |= set(hosts)
+        return [self._aliases.get(host, host) for host in hosts]
+
+    def _hosts_of_file_names(self, hosts: list[str], clocks: Clocks | None) -> list[str]:
+        """Return each record's process where it is a word in its file's name; see `file_names`.
+
+        Only where the log says the process by nothing but its file, and no peer is called so.
+        """
+        stems = [stem_of(file) for file in self._records.files]
+        if self._options.process_from is not None or not set(hosts) <= set(stems):
+            return hosts
+        if hosts != [stems[file] for file in self._records.file.tolist()]:
+            return hosts
+        peers = self._peers(clocks)
+        if not peers or any(fields.canonical_host(name, stems) in stems for name in peers):
+            return hosts
+        words = words_apart(stems, peers)
+        if words is None:
+            return hosts
+        shown = [f"{stem} of {word}" for stem, word in words.items()]
+        more = f" and {len(shown) - FILES_SHOWN_MAX} more" if len(shown) > FILES_SHOWN_MAX else ""
+        self._assumed.append(
+            f"the process is in the file's name: {', '.join(shown[:FILES_SHOWN_MAX])}{more}"
+        )
+        return [words[host] for host in hosts]
+
+    def _peers(self, clocks: Clocks | None) -> set[str]:
+        """Return the names that events have for other processes."""
+        peers = set() if clocks is None else set(clocks.names)
+        for value in _distinct(self._known.get("sender", ())):
+            if not fields.is_empty(value):
+                peers.add(str(value).strip())
+        for value in _distinct(self._known.get("targets", ())):
+            peers |= set(fields.target_names(value) or ())
+        return {self._aliases.get(name, name) for name in peers}
 
     def _numbers(self, name: str, values: Values) -> IntArray:
         if name == "lamport":
@@ -218,6 +336,22 @@ class _Builder:
     # Clocks.
 
     def _clocks(self, hosts: Sequence[str]) -> Clocks | None:
+        """Return the clocks of the records, with the names that aliases stand for."""
+        clocks = self._clocks_as_named(hosts)
+        if clocks is None or not self._aliases:
+            return clocks
+        self.names_seen |= set(clocks.names)
+        names = fields.Positions()
+        code_of = [names[self._aliases.get(name, name)] for name in clocks.names]
+        codes = np.array(code_of, np.int64)[clocks.codes]
+        row = np.repeat(np.arange(len(clocks.lengths)), clocks.lengths)
+        order = np.lexsort((codes, row))
+        again = (np.diff(row[order]) == 0) & (np.diff(codes[order]) == 0)
+        for at in np.unique(row[order][1:][again]).tolist():
+            self._errors.setdefault(at, "its clock names a process twice, by its name and an alias")
+        return clocks._replace(names=list(names), codes=codes)
+
+    def _clocks_as_named(self, hosts: Sequence[str]) -> Clocks | None:
         """Return the clocks of the field `clock`, with the vector clocks of a field `vector`."""
         vectors = self._known.get("vector")
         if vectors is not None and is_dotted(vectors):
@@ -280,7 +414,7 @@ class _Builder:
 
     def _columns(
         self, numbers: Mapping[str, IntArray], clocks: Clocks | None, rows: IntArray,
-        process: IntArray,
+        process: IntArray, hosts: Sequence[str],
     ) -> tuple[Columns, list[tuple[int, ...]]]:  # fmt: skip
         """Return the columns but for `file` and `line`, and the sets of targets in `target`."""
         kind = fields.kinds(self._known, len(self._records.lines))[rows]
@@ -307,25 +441,54 @@ class _Builder:
             sender=sender,
             stamp=in_order(numbers.get("stamp")),
             target=target,
-            queue=in_order(numbers.get("queue")),
+            queue=in_order(self._queue(numbers.get("queue"))),
             tick=in_order(numbers.get("tick")),
             due_ns=in_order(numbers.get("due_ns")),
             late_ns=in_order(numbers.get("late_ns")),
-            time_ns=in_order(self._times(numbers.get("time_ns"))),
+            time_ns=in_order(self._times(numbers.get("time_ns"), hosts)),
             sent=sent,
             received=received,
         )
         return columns, sets
 
-    def _times(self, time_ns: IntArray | None) -> IntArray | None:
+    def _queue(self, queue: IntArray | None) -> IntArray | None:
+        """Return the lengths of queues; -1, which no queue has, stands for none."""
+        if queue is None or not (queue == -1).any():
+            return queue
+        self._assumed.append(f"{self._own_names['queue']}: -1 stands for no value")
+        return np.where(queue == -1, MISSING, queue)
+
+    def _times(self, time_ns: IntArray | None, hosts: Sequence[str]) -> IntArray | None:
+        format = self._options.time_format
+        if format is not None and "time" not in self._known and len(self._records.lines):
+            there = ", ".join(self._records.fields)
+            raise UnreadableError(
+                f"{self._records.files[0]}: --time-format {format}: there is no field time; there "
+                f"are {there}; --field time=… says which it is"
+            )
         if time_ns is not None:
             return _none_if_missing(time_ns)
         if "time" not in self._known:
             return None
-        column, has_failed = fields.times(self._known["time"], self._options.time_unit)
-        if has_failed:
-            self._others["time"] = self._known["time"]
-        return _none_if_missing(column)
+        values, column = self._known["time"], self._own_names["time"]
+        unit = self._options.time_unit or _unit_of(column, values)
+        found = read_times(values, unit, format, lambda: self._parts(hosts))
+        if found.failed.any():
+            self._others[column] = values
+        self._assumed += [f"{column}: {line}" for line in found.assumed]
+        self._remarks += [f"{column}: {line}" for line in found.remarks]
+        return _none_if_missing(found.ns)
+
+    def _parts(self, hosts: Sequence[str]) -> IntArray:
+        """Return the part of the log that each record is in: its process, or its file.
+
+        A process where all records of each stand together, as in a table that is sorted
+        by it; else the file.
+        """
+        position = fields.Positions()
+        process = np.fromiter(map(position.__getitem__, hosts), np.int64, len(hosts))
+        is_sorted = np.count_nonzero(np.diff(process)) < len(position)
+        return process if is_sorted else self._records.file
 
     def _sender(self, rows: IntArray, process: IntArray, kind: IntArray) -> IntArray | None:
         if "sender" not in self._known:
@@ -334,7 +497,9 @@ class _Builder:
         column = np.full(len(rows), NOBODY, np.int32)
         for at, row in enumerate(rows.tolist()):
             if not fields.is_empty(values[row]):
-                column[at] = self._position(str(values[row]).strip())
+                name = str(values[row]).strip()
+                if name != NO_NAME or name in self._positions:
+                    column[at] = self._position(name)
         column[(column == process) & (kind != RECEIVE)] = NOBODY  # a send that names itself
         return column
 
@@ -369,6 +534,9 @@ class _Builder:
 
     def _position(self, name: str) -> int:
         """Return the position of a process by a name that a peer has for it."""
+        if self._aliases:
+            self.names_seen.add(name)
+            name = self._aliases.get(name, name)
         return self._positions[fields.canonical_host(name, self._positions)]
 
     def _messages(self, rows: IntArray, kind: IntArray) -> tuple[IntArray | None, IntArray | None]:
@@ -419,6 +587,34 @@ def _merged(column: IntArray | None, other: IntArray | None) -> IntArray | None:
     if column is None or other is None:
         return other if column is None else column
     return np.where(column == MISSING, other, column)
+
+
+def _first_value(values: Sequence[Any]) -> str | None:
+    """Return the first value that is one, as text."""
+    first = next((value for value in values if not fields.is_empty(value)), None)
+    return None if first is None else fields.escape_surrogates(fields.shorten(first))
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    """Return the distinct values; lists, which cannot be told apart so, as they are."""
+    try:
+        return list(set(values))
+    except TypeError:
+        return list(values)
+
+
+def _unit_of(column: str, values: Sequence[Any]) -> str | None:
+    """Return the unit that a column's name says of its numbers.
+
+    Seconds since 1970 (`Global Time (Unix)`) may be milliseconds or less: of today, they have
+    so many more digits.
+    """
+    unit = fields.unit_of_heading(column)
+    if unit != "unix":
+        return unit
+    first = next((str(value) for value in values if not fields.is_empty(value)), "")
+    digits = len(first.strip().partition(".")[0])
+    return next((name for name, most in _UNIX_DIGITS.items() if digits <= most), "ns")
 
 
 def _none_if_missing(column: IntArray) -> IntArray | None:

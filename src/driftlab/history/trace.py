@@ -82,7 +82,7 @@ class Trace:
     invalid_clocks: the clocks that no event can have.
     scenario: text of TOML, None if there is none.
     assumed: what was assumed to read the log, a line each (see `conventions`).
-    remarks: what was noticed while it was read, a line each.
+    remarks: what a reader of the verdict must know of how it was read, a line each.
     strategies: names of the strategies that may match its messages, in their order;
     empty: all that apply (see `matching.match`).
     unsure_queue i8: rows, rising, of receives of which it is not known whether their

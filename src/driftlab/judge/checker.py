@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, overload
 import numpy as np
 
 from driftlab.errors import DriftlabError, counted, name_list
+from driftlab.foreign.file_names import stem_of
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, UnreadLine
@@ -47,6 +48,7 @@ EVENT_CHARACTERS_MAX: Final = 40  # shown of what a log says about an event
 NAMES_SHOWN_MAX: Final = 10  # of processes without a log
 TARGETS_SHOWN_MAX: Final = 5  # of one send
 KEPT_AS_TEXT: Final = "kept as text, not judged"
+_OUR_TEXTS: Final = frozenset({"event", "recorded"})  # columns of text that are understood
 
 # Every rule, in the order in which they are reported.
 RULES: Final[dict[str, Rule]] = {
@@ -311,10 +313,11 @@ class Verdict:
         if missing:
             more = len(missing) - NAMES_SHOWN_MAX
             rest = f" and {more} more" if more > 0 else ""
-            remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}")
+            files = self._files_for_names()
+            remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}{files}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
         remarks += changed_places(self._context, self._found, RULES)
-        unused = [name for name in trace.texts if name not in ("event", "recorded")]
+        unused = [name for name in trace.texts if name not in _OUR_TEXTS]
         remarks += [f"{KEPT_AS_TEXT}: {', '.join(unused)}"] if unused else []
         return [*remarks, *trace.remarks]
 
@@ -327,7 +330,28 @@ class Verdict:
         is_choice = len(self.not_applied) < len(RULES)
         why = f"no chosen rule applies ({', '.join(self.not_applied)})"
         kept = [remark for remark in self.remarks if remark.startswith(KEPT_AS_TEXT)]
+        if kept:
+            column = next(name for name in self._context.trace.texts if name not in _OUR_TEXTS)
+            kept.append(f'say what one means, as in --field lamport="{column}"')
         return "; ".join([why if is_choice else "the log has nothing that a rule judges", *kept])
+
+    def _files_for_names(self) -> str:
+        """Return what files there are, where all processes are called so and nobody calls them so.
+
+        Then the names that have no log may be other names of these.
+        """
+        trace, columns = self._context.trace, self._context.columns
+        files = dict.fromkeys(stem_of(file) for file in trace.files)
+        present = [name for name in trace.names if name not in trace.missing_processes]
+        peers = [column for column in (columns.sender, columns.target) if column is not None]
+        places = {place for column in peers for place in np.unique(column).tolist()}
+        places |= {place for members in trace.sets for place in members}
+        named = {trace.names[place] for place in places if place >= 0}
+        if set(present) != set(files) or named & set(present):
+            return ""
+        more = ", …" if len(files) > NAMES_SHOWN_MAX else ""
+        shown = ", ".join(list(files)[:NAMES_SHOWN_MAX])
+        return f"; the files are {shown}{more} (--process-from or --alias says which is which)"
 
     def _broken(self) -> Iterator[tuple[str, str]]:
         """Yield the processes whose log says that it is not complete, and where it ends."""

@@ -331,13 +331,7 @@ class Scenario:
 
     def to_toml(self) -> str:
         """Return the scenario as TOML, from which `from_toml` returns an equal scenario."""
-        keys = self.to_dict()
-        latencies = keys.pop("latencies", {})
-        lines = [f"{key} = {_toml_value(value)}" for key, value in keys.items()]
-        if latencies:
-            channels = (f"{_toml_value(key)} = {_toml_value(at)}" for key, at in latencies.items())
-            lines += ["", "[latencies]", *channels]
-        return "\n".join(lines) + "\n"
+        return toml_text(self.to_dict())
 
     @classmethod
     def from_toml(cls, text: str) -> "Scenario":
@@ -356,6 +350,21 @@ def keys_from_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise ScenarioError(f"not valid TOML: {error}") from error
+
+
+def toml_text(keys: Mapping[str, Any]) -> str:
+    """Return keys as TOML: texts, finite numbers, lists of these, and tables of them."""
+    tables = {key: table for key, table in keys.items() if isinstance(table, Mapping)}
+    lines = [f"{key} = {_toml_value(value)}" for key, value in keys.items() if key not in tables]
+    for name, table in tables.items():
+        rows = (f"{_toml_key(key)} = {_toml_value(value)}" for key, value in table.items())
+        lines += ["", f"[{name}]", *rows] if table else []
+    return "\n".join(lines) + "\n"
+
+
+def _toml_key(key: str) -> str:
+    is_bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
+    return key if is_bare else _toml_value(key)
 
 
 def _toml_value(value: str | float | list[Any]) -> str:
