@@ -216,7 +216,7 @@ class _Builder:
             if clocks is None or not len(clocks.codes):
                 return None
             positions = np.array([self._positions[name] for name in clocks.names], np.int32)
-            return timestamps_in_order(clocks, positions[clocks.codes], rows)
+            return timestamps_in_order(clocks, positions, rows)
         texts = [dotted.texts[row] for row in rows.tolist()]
         try:
             wrong = wrong_width_rows(dotted.clock, texts, width, len(self._positions))
