@@ -16,7 +16,7 @@ numbers has a decimal point or an exponent, else nanoseconds. What is not a time
 
 import json
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final, TypeAlias
@@ -24,6 +24,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.foreign.packed import Packed, Values
 from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND, UNKNOWN_KIND
 
 RowErrors: TypeAlias = dict[int, str]  # the reason why a row cannot be read, by row
@@ -90,10 +91,10 @@ def normalized_name(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def known_fields(fields: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+def known_fields(fields: Mapping[str, Values]) -> tuple[dict[str, Values], dict[str, Values]]:
     """Split fields into those with a meaning here, by their names here, and all others."""
     own_names = {normalized_name(name): name for name in fields}
-    known: dict[str, list[Any]] = {}
+    known: dict[str, Values] = {}
     for name, aliases in ALIASES.items():
         candidates = map(normalized_name, (name, *aliases))
         own = next((own_names[each] for each in candidates if each in own_names), None)
@@ -153,6 +154,12 @@ def numbers(name: str, values: Sequence[Any], errors: RowErrors) -> IntArray:
 
 def all_whole(values: Sequence[Any]) -> IntArray | None:
     """Return values that all are whole numbers of 64 bits, as numbers or text; else None."""
+    if isinstance(values, Packed):
+        if values.holds_clocks():
+            return None
+        packed = values.integers()
+        if packed is not None:
+            return packed
     if not set(map(type, values)) <= {str, int}:
         return None
     try:
@@ -284,7 +291,7 @@ _LETTERS: Final = re.compile(r"[A-Za-z]+")
 _CAMEL_CASE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-def kinds(known: dict[str, list[Any]], rows: int) -> IntArray:
+def kinds(known: Mapping[str, Values], rows: int) -> IntArray:
     """Return the kind of each event as far as the known fields say, u1; `rows`: their number."""
     column = np.full(rows, UNKNOWN_KIND, np.uint8)
     if "kind" in known:

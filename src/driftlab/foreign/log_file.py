@@ -209,7 +209,8 @@ class LogFile:
         `line_chars_max`: characters that a line may have, LINE_CHARS_MAX if not
         given. Raises UnreadableError where the file is not text at all.
         """
-        pieces, line_ends, unread = [], [np.zeros(0, np.int64)], []
+        pieces, unread = [], []
+        line_ends: list[IntArray] = [np.zeros(0, np.int64)]
         length = 0
         for piece in self.text_pieces(line_chars_max):
             pieces.append(piece.text)

@@ -8,13 +8,15 @@ object).
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
-from typing import Any, Final, overload
+from typing import Any, Final, TypeAlias, overload
 
 import numpy as np
 
 from driftlab.arrays import IntArray
+
+Values: TypeAlias = Sequence[Any]  # of a field: texts, or values of JSON and Parquet
 
 ROWS_AT_ONCE: Final = 2_000  # of a part
 _SHARED_MIN: Final = 4  # rows to a distinct text from which on it is held once
@@ -71,6 +73,11 @@ class Texts(_Part):
         self._ends: IntArray = ends.astype(np.int32) if fits else ends
         self._none: frozenset[int] = frozenset(np.flatnonzero(lengths < 0).tolist())
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether UTF-8 can hold them."""
+        return self._text.isascii() or _is_plain(self._text)
+
     def __len__(self) -> int:
         return len(self._ends) - 1
 
@@ -121,7 +128,7 @@ class VectorClocks(_Part):
 class Packed(Sequence[Any]):
     """The values of one field in one log, part after part."""
 
-    def __init__(self, parts: Sequence[Sequence[Any]] = ()) -> None:
+    def __init__(self, parts: Iterable[Sequence[Any]] = ()) -> None:
         self.parts: list[Sequence[Any]] = []
         self._starts = [0]
         for part in parts:
@@ -133,6 +140,14 @@ class Packed(Sequence[Any]):
             if len(one):
                 self.parts.append(one)
                 self._starts.append(self._starts[-1] + len(one))
+
+    def holds_clocks(self) -> bool:
+        """Whether it has a part of vector clocks."""
+        return any(isinstance(part, VectorClocks) for part in self.parts)
+
+    def are_texts(self) -> bool:
+        """Whether all values are texts that UTF-8 can hold, or None."""
+        return all(_are_texts(part) for part in self.parts)
 
     def integers(self) -> IntArray | None:
         """Return all values, i8, if all are whole numbers of 64 bits; else None."""
@@ -162,6 +177,25 @@ class Packed(Sequence[Any]):
         return chain.from_iterable(self.parts)
 
 
+def _are_texts(part: Sequence[Any]) -> bool:
+    if isinstance(part, Texts):
+        return part.is_plain
+    if isinstance(part, _Part):
+        return False
+    if not set(map(type, part)) <= {str, type(None)}:
+        return False
+    return _is_plain("".join(filter(None, set(part))))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether UTF-8 can hold a text: JSON may hold half a pair of surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Reordered(Sequence[Any]):
     """Cells of a column in another order, each made when it is asked for.
 
@@ -183,6 +217,13 @@ class Reordered(Sequence[Any]):
         if isinstance(row, slice):
             return [self._column[at] for at in self._rows[row].tolist()]
         return self._column[int(self._rows[row])]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
 
     def __iter__(self) -> Iterator[Any]:
         held = list(self._column)

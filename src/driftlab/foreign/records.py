@@ -16,14 +16,15 @@ import re
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.foreign.packed import Packed, Values
 from driftlab.journal.files import UnreadableError
 
-Values: TypeAlias = list[Any]  # of a field: texts, or values of JSON and Parquet
+__all__ = ["Values"]
 
 TEXT_CHARS_SHOWN: Final = 60  # of text that gave no record, in its reason
 
@@ -37,6 +38,7 @@ class UnmatchedText(NamedTuple):
     file: number of the file. line: the first of them, from 1. reason: why they
     gave none. text: what they hold, where it could be any process's event. host:
     the process whose event it is, if that is known. Both None: it is no event.
+    lines: how many there are.
     """
 
     file: int
@@ -44,6 +46,7 @@ class UnmatchedText(NamedTuple):
     reason: str
     text: str | None = None
     host: str | None = None
+    lines: int = 1
 
 
 class Records(NamedTuple):
@@ -91,10 +94,10 @@ def concatenate_records(parts: Sequence[Records]) -> Records:
     names = list(dict.fromkeys(name for part in parts for name in part.fields))
     files = list(dict.fromkeys(name for part in parts for name in part.files))
     number_of = {name: number for number, name in enumerate(files)}
-    fields: dict[str, Values] = {name: [] for name in names}
-    for part in parts:
-        for name in names:
-            fields[name] += part.fields.get(name) or [None] * len(part.lines)
+    fields: dict[str, Values] = {
+        name: Packed(part.fields.get(name) or [None] * len(part.lines) for part in parts)
+        for name in names
+    }
     numbered = [
         np.array([number_of[name] for name in part.files], np.int32)[part.file] for part in parts
     ]

@@ -12,6 +12,7 @@ twice, and read as one they would seem to break every rule.
 
 import gc
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.foreign import chrome, govector, shiviz, table, text_log, tracing
+from driftlab.foreign import chrome, govector, json_log, shiviz, table, text_log, tracing
 from driftlab.foreign.fields import UNITS
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.text_columns import UnwritableError
@@ -57,12 +58,15 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "tracing": Format(tracing.read, tracing.write, "JSON lines of the DistributedClocks tracer"),
     "chrome": Format(chrome.read, chrome.write, "Chrome trace events, which Perfetto opens"),
+    "json": Format(json_log.read, json_log.write, "JSON: an object a line, or an array of them"),
     "csv": Format(table.read_csv, table.write_csv, "a table of text"),
     "parquet": Format(table.read_parquet, table.write_parquet, "a table of Parquet"),
     "text": Format(text_log.read, None, "anything that --pattern describes"),
 }
 FILES_MAX: Final = 10_000  # of a folder
 LINE_CHARS_SHOWN: Final = 60  # of the first line of a log whose format is unknown
+RECOGNIZED_CHARS_MAX: Final = 2_000  # of a line, by which a format without a name is known
+_HOLDS_OBJECTS: Final = re.compile(r"\{|\[\s*\{")  # as JSON that is a log begins
 LABELS_CHARS_SHOWN: Final = 200  # of all labels of executions
 _EXPECTED: Final = (
     "expected a journal or another log; so is the journal of a machine that was killed before "
@@ -243,7 +247,7 @@ def _recognized_by_head(log: LogFile) -> str | None:
         if f'"{chrome.KEY}"' in head or '"ph"' in head:
             return "chrome"
         if _begins_with_json(head):
-            return None
+            return "json" if _HOLDS_OBJECTS.match(head) else None
     if log.plain_name.endswith(govector.SUFFIX):
         return "govector"
     if table.separator_of(head):
@@ -260,14 +264,16 @@ def _begins_with_json(text: str) -> bool:
     try:
         _, end = json.JSONDecoder().raw_decode(text)
     except json.JSONDecodeError as error:
-        return error.pos >= length
+        is_cut = "\n" not in text and error.msg.startswith("Unterminated")
+        return error.pos >= length or is_cut
     except RecursionError:
         return True
     return not text[end:].partition("\n")[0].strip()
 
 
 def _recognized_by_default_patterns(head: str) -> str | None:
-    text = "\n".join(head.strip().split("\n")[:20])
+    lines = head.strip().split("\n")[:20]
+    text = "\n".join(line[:RECOGNIZED_CHARS_MAX] for line in lines)
     for name, pattern in (
         ("govector", govector.DELIMITER),
         ("tsviz", shiviz.TIMED_CLOCK_FIRST),

@@ -7,7 +7,7 @@ reported like text that matched nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from driftlab.foreign.clock_values import (
     wrong_width_rows,
 )
 from driftlab.foreign.log_file import ReadOptions
+from driftlab.foreign.packed import Packed, Reordered
 from driftlab.foreign.records import (
     LabelledRecords,
     Records,
@@ -335,16 +336,15 @@ class _Builder:
         received = np.where((kind == RECEIVE) & (received == MISSING), message, received)
         return _none_if_missing(sent), _none_if_missing(received)
 
-    def _texts(self, rows: IntArray) -> dict[str, list[str | None]]:
+    def _texts(self, rows: IntArray) -> dict[str, Sequence[str | None]]:
         """Return the event's text, and all fields that are none of the columns, as texts."""
         columns = dict(self._others)
         if "event" in self._known:
             columns = {"event": self._known["event"], **columns}
-        order = rows.tolist()
-        texts = {}
+        texts: dict[str, Sequence[str | None]] = {}
         for name, column in columns.items():
             key = f"{name}_text" if name in _COLUMN_NAMES else name
-            texts[fields.escape_surrogates(key)] = _as_texts([column[row] for row in order])
+            texts[fields.escape_surrogates(key)] = _as_texts(column, rows)
         return texts
 
     # What gave no event.
@@ -362,7 +362,7 @@ class _Builder:
     def _unread(self) -> list[UnreadLine]:
         files = self._records.files
         every = self._unmatched(["-"] * len(self._records.lines))
-        return [UnreadLine(files[each.file], each.line, each.reason) for each in every]
+        return [UnreadLine(files[each.file], each.line, each.reason, each.lines) for each in every]
 
 
 def _none_if_missing(column: IntArray) -> IntArray | None:
@@ -370,7 +370,13 @@ def _none_if_missing(column: IntArray) -> IntArray | None:
     return column if bool((column != MISSING).any()) else None
 
 
-def _as_texts(values: Sequence[Any]) -> list[str | None]:
+def _as_texts(column: Values, rows: IntArray) -> Sequence[str | None]:
+    """Return the values of some rows as texts."""
+    if isinstance(column, Packed):
+        if column.are_texts():
+            return Reordered(column, rows)
+        column = list(column)
+    values = [column[row] for row in rows.tolist()]
     texts = [each if each is None or isinstance(each, str) else str(each) for each in values]
     try:
         "".join(filter(None, texts)).encode()
