@@ -14,6 +14,8 @@ from typing import Final, TypeAlias
 
 Pairs: TypeAlias = list[tuple[str, object]]  # names and numbers, also where a name stands twice
 
+DIGITS_MAX: Final = 4_000  # of a number, of which most are too many anyway
+
 _GO: Final = re.compile(r"&?map\[(.*)\]", re.DOTALL)
 _GO_TYPED: Final = re.compile(r"&?map\[[\w.]+\][\w.]+(?=\{)")  # of %#v
 _GO_ENTRY: Final = re.compile(r"(?P<name>[^\n]*?):(?P<value>[-+\w.]+)(?: |$)")
@@ -21,10 +23,10 @@ _WRAPPED: Final = re.compile(r"[A-Za-z_][\w.]*(?:\((?:<[^<>\n]*>, )?(\{[^\n]*\})
 _QUOTED: Final = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
 _NUMBER: Final = re.compile(r"[+-]?\d+")
 _ENTRY: Final = re.compile(
-    rf"\s*(?P<quoted>{_QUOTED})\s*(?P<sign>=>|[:=])\s*(?P<value>[^\s,;]+)\s*"
+    rf"\s*(?P<quoted>{_QUOTED})\s*(?P<sign>=>|[:=])\s*(?P<value>[-+\w.]+)\s*"
     r"|(?P<plain>[^,\"']*)"
 )
-_PLAIN: Final = re.compile(r"\s*(?P<name>\S(?:.*\S)?)\s*(?P<sign>=>|[:=])\s*(?P<value>[^\s:=]+)\s*")
+_PLAIN: Final = re.compile(r"\s*(?P<name>\S(?:.*\S)?)\s*(?P<sign>=>|[:=])\s*(?P<value>[-+\w.]+)\s*")
 _EDN_NAME: Final = r"\"(?:[^\"\\]|\\.)*+\"|:[^\s,;:{}()\[\]\"'=]+|[^\s,;:{}()\[\]\"'=]+"
 _EDN_ENTRY: Final = re.compile(
     rf"[\s,]*(?P<name>{_EDN_NAME})\s+(?P<value>[-+\w.]+)(?=[\s,]|$)(?P<after>[\s,]*)"
@@ -41,7 +43,7 @@ class MapError(Exception):
 def looks_like_map(text: str) -> bool:
     """Whether a text begins as one of the maps read here does, and not as JSON."""
     return text.startswith(("map[", "&map[")) or (
-        text.startswith("{") and not text[1:].lstrip().startswith(('"', "}"))
+        text.startswith("{") and not text[1:].lstrip().startswith(('"', "\\", "}"))
     )
 
 
@@ -120,7 +122,7 @@ def _entries(inner: str) -> Pairs:
             plain = _PLAIN.fullmatch(entry["plain"])
         found = plain or entry
         if entry is None or found is None or (entry["quoted"] is None and plain is None):
-            raise MapError("an entry has no name and number, or a name holds what separates them")
+            raise MapError("an entry has no number")
         if entry.end() < len(inner) and inner[entry.end()] != ",":
             raise MapError("it is not clear where an entry ends")
         name = plain["name"] if plain else _unquoted(entry["quoted"])
@@ -138,7 +140,9 @@ def _entries(inner: str) -> Pairs:
 
 
 def _number(text: str) -> object:
-    return int(text) if _NUMBER.fullmatch(text) and len(text) < 100 else text
+    if len(text) > DIGITS_MAX:
+        raise MapError("a number has too many digits")
+    return int(text) if _NUMBER.fullmatch(text) else text
 
 
 def _unquoted(name: str) -> str:

@@ -14,6 +14,7 @@ counting the keys in the text. Only lines that do not add up are parsed with che
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,8 @@ LINES_TRIED: Final = 5  # after a first line that is no object
 _OF_EVENTS: Final = frozenset(
     {"clock", "lamport", "vector", "time", "time_ns", "message", "sender", "stamp"}
 )  # fields that an object around events does not have
+_OF_LOGS: Final = _OF_EVENTS | {"host", "time", "queue", "targets"}
+_KEY: Final = re.compile(r"\"((?:[^\"\\]|\\.){1,60})\"\s*:")
 _PARSER: Final = json.JSONDecoder(parse_float=str, parse_constant=str)
 _scan: Final[Any] = vars(_PARSER)["scan_once"]  # `decode` without its checks of the ends
 
@@ -68,6 +71,11 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
 
 def _add_records(log: LogFile, columns: RecordColumns) -> list[UnmatchedText]:
     return _add_lines(log, columns) if has_lines(log.head) else _add_document(log, columns)
+
+
+def is_log(head: str) -> bool:
+    """Whether JSON looks like a log, by its beginning: it has a key for who, when or what clock."""
+    return any(field_of(key) in _OF_LOGS for key in _KEY.findall(head))
 
 
 def has_lines(head: str) -> bool:

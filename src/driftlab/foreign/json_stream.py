@@ -7,8 +7,8 @@ ELEMENT_CHARS_MAX characters.
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Collection, Iterator
+from typing import Any, Final, NamedTuple
 
 from driftlab.foreign.log_file import UNDECODED, reason_of_byte
 
@@ -27,6 +27,22 @@ class DamageError(Exception):
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
         self.line = line
+
+
+END: Final = object()  # stands for the end of an object
+
+
+class Member(NamedTuple):
+    """A member of an object.
+
+    line: where it begins, from 1. path: of keys. value: of the member, or END. fault:
+    why the value is rejected, None if it is not.
+    """
+
+    line: int
+    path: tuple[str, ...]
+    value: Any
+    fault: str | None
 
 
 class JsonStream:
@@ -65,6 +81,10 @@ class JsonStream:
             if not self._more():
                 return ""
 
+    def take(self) -> None:
+        """Take the character that is next."""
+        self._place += 1
+
     def value(self) -> Any:
         """Return the value that is next; see `fault`. Raises DamageError."""
         while True:
@@ -76,6 +96,8 @@ class JsonStream:
                     raise DamageError(self.line, self._reason(error, is_long=is_long)) from None
             else:
                 if end < len(self._text) or self._text[end - 1] in '}]"' or not self._more():
+                    if not self._text.isascii():
+                        self._look_for_bytes(end)
                     self._place = end
                     return value
 
@@ -90,6 +112,12 @@ class JsonStream:
             is_key = str(error).startswith("names")
             self.fault = str(error) if is_key else "holds a number of too many digits"
             return value, end
+
+    def _look_for_bytes(self, end: int) -> None:
+        """Reject the value that ends at `end` if it has a byte that could not be decoded."""
+        bad = UNDECODED.search(self._text, self._place, end)
+        if bad:
+            self.fault = reason_of_byte(bad[0])
 
     def try_value(self) -> Any:
         """Return the value that is next without taking it, None if it cannot be parsed."""
@@ -106,15 +134,10 @@ class JsonStream:
         Raises DamageError where the array cannot be read on.
         """
         self._place += 1
-        while (next_one := self.peek()) != "]":
-            if not next_one:
-                raise DamageError(self.line, "breaks off within the array; what is before is read")
-            line, begin = self.line, self._place
+        while self._has_element():
+            line = self.line
             value = self.value()
-            element = self._text[begin : self._place]
-            bad = None if element.isascii() else UNDECODED.search(element)
-            yield line, value, reason_of_byte(bad[0]) if bad else self.fault
-        self._place += 1
+            yield line, value, self.fault
 
     def members(self, path: tuple[str, ...] = ()) -> Iterator[tuple[int, tuple[str, ...], Any]]:
         """Yield the members of the object that is next and of objects in it, with their paths.
@@ -123,14 +146,8 @@ class JsonStream:
         then. Raises DamageError where the object cannot be read on.
         """
         self._place += 1
-        while (next_one := self.peek()) != "}":
-            if not next_one:
-                raise DamageError(self.line, "breaks off; what is before is read")
-            line, key = self.line, self.value()
-            if self.peek() != ":":
-                raise DamageError(self.line, "is not JSON: no colon after a key")
-            self._place += 1
-            inside = (*path, str(key))
+        for line, key in self._keys():
+            inside = (*path, key)
             kind = self.peek()
             if kind == "[" and self._begins_with_object():
                 yield line, inside, self.ARRAY
@@ -138,7 +155,68 @@ class JsonStream:
                 yield from self.members(inside)
             else:
                 yield line, inside, self.value()
+
+    def walk(
+        self, into: Collection[str], leaves: Collection[str], path: tuple[str, ...] = ()
+    ) -> Iterator["Member"]:
+        """Yield the members of the object that is next, and when it ends END.
+
+        Lists of objects under a key of `into` are walked too; of lists under a key of
+        `leaves` each element is yielded. Raises DamageError where the object cannot be
+        read on.
+        """
         self._place += 1
+        for line, key in self._keys():
+            inside = (*path, key)
+            kind = self.peek()
+            if key in into and kind == "{":
+                yield from self.walk(into, leaves, inside)
+            elif key in into and kind == "[":
+                self._place += 1
+                while self._has_element():
+                    if self.peek() == "{":
+                        yield from self.walk(into, leaves, inside)
+                    else:
+                        yield Member(self.line, inside, self.value(), "is not an object")
+            elif key in leaves and kind == "[":
+                for line_of_one, value, fault in self.elements():
+                    yield Member(line_of_one, inside, value, fault)
+            else:
+                yield Member(line, inside, self.value(), self.fault)
+        yield Member(self.line, path, END, None)
+
+    def next_document(self) -> bool:
+        """Go on with the next line that begins with an object; return whether there is one."""
+        while (found := self._text.find("\n{", self._place)) < 0:
+            self._place = max(self._place, len(self._text) - 1)
+            if not self._more():
+                return False
+        self._place = found + 1
+        return True
+
+    def _keys(self) -> Iterator[tuple[int, str]]:
+        """Yield the keys of an object after its brace, each with its line, and take their colons.
+
+        What follows the colon is to be taken before the next.
+        """
+        while (next_one := self.peek()) != "}":
+            if not next_one:
+                raise DamageError(self.line, "breaks off; what is before is read")
+            line, key = self.line, self.value()
+            if self.peek() != ":":
+                raise DamageError(self.line, "is not JSON: no colon after a key")
+            self._place += 1
+            yield line, str(key)
+        self._place += 1
+
+    def _has_element(self) -> bool:
+        """Whether another element of an array is next; if not, take the bracket."""
+        next_one = self.peek()
+        if not next_one:
+            raise DamageError(self.line, "breaks off within the array; what is before is read")
+        if next_one == "]":
+            self._place += 1
+        return next_one != "]"
 
     def _begins_with_object(self) -> bool:
         """Whether an object follows the bracket that is next."""

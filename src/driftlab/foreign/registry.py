@@ -21,7 +21,17 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.foreign import chrome, govector, json_log, shiviz, table, text_log, tracing
+from driftlab.foreign import (
+    chrome,
+    govector,
+    jaeger,
+    json_log,
+    otlp,
+    shiviz,
+    table,
+    text_log,
+    tracing,
+)
 from driftlab.foreign.fields import UNITS
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.text_columns import UnwritableError
@@ -59,10 +69,13 @@ FORMATS: Final[dict[str, Format]] = {
     "tracing": Format(tracing.read, tracing.write, "JSON lines of the DistributedClocks tracer"),
     "chrome": Format(chrome.read, chrome.write, "Chrome trace events, which Perfetto opens"),
     "json": Format(json_log.read, json_log.write, "JSON: an object a line, or an array of them"),
+    "otlp": Format(otlp.read, None, "spans of OpenTelemetry as JSON"),
+    "jaeger": Format(jaeger.read, None, "traces of Jaeger as JSON"),
     "csv": Format(table.read_csv, table.write_csv, "a table of text"),
     "parquet": Format(table.read_parquet, table.write_parquet, "a table of Parquet"),
     "text": Format(text_log.read, None, "anything that --pattern describes"),
 }
+_IN_ORDER_OF_TIME: Final = frozenset({"otlp", "jaeger"})  # whatever file an event stands in
 FILES_MAX: Final = 10_000  # of a folder
 LINE_CHARS_SHOWN: Final = 60  # of the first line of a log whose format is unknown
 RECOGNIZED_CHARS_MAX: Final = 2_000  # of a line, by which a format without a name is known
@@ -122,7 +135,7 @@ def read_executions(
             log.close()
     if len(logs) > 1:
         for each in executions:
-            require_one_run(path, each.trace, is_described=name == "text")
+            require_one_run(path, each.trace, is_described=name in _IN_ORDER_OF_TIME | {"text"})
     return executions if execution is None else [_chosen(path, executions, str(execution))]
 
 
@@ -219,7 +232,7 @@ def _recognized(path: Path, logs: Sequence[LogFile], options: ReadOptions) -> st
         raise UnreadableError(_reason_of_no_text(log))
     if options.patterns and not shiviz.has_header(log.head):
         return "text"
-    name = _recognized_by_head(log)
+    name = _recognized_by_head(log, options)
     if name is None:
         line = log.head.strip().partition("\n")[0][:LINE_CHARS_SHOWN]
         where = f"{path}: no journals here (NAME.log), and {log.path.name}"
@@ -237,7 +250,7 @@ def _reason_of_no_text(log: LogFile) -> str:
     return reasons[0] if reasons else f"{text.name}: empty; {_EXPECTED}"
 
 
-def _recognized_by_head(log: LogFile) -> str | None:
+def _recognized_by_head(log: LogFile, options: ReadOptions) -> str | None:
     head = log.head.lstrip()
     if shiviz.has_header(log.head):
         return "tsviz" if "<timestamp>" in head.partition("\n")[0] else "shiviz"
@@ -246,8 +259,13 @@ def _recognized_by_head(log: LogFile) -> str | None:
             return "tracing"
         if f'"{chrome.KEY}"' in head or '"ph"' in head:
             return "chrome"
+        if any(f'"{key}"' in head for key in otlp.KEYS):
+            return "otlp"
+        if '"spans"' in head and any(f'"{key}"' in head for key in jaeger.KEYS):
+            return "jaeger"
         if _begins_with_json(head):
-            return "json" if _HOLDS_OBJECTS.match(head) else None
+            is_log = bool(options.fields) or json_log.is_log(head)
+            return "json" if is_log and _HOLDS_OBJECTS.match(head) else None
     if log.plain_name.endswith(govector.SUFFIX):
         return "govector"
     if table.separator_of(head):

@@ -72,6 +72,8 @@ class Trace:
     assumed: what was assumed to read the log, a line each (see `conventions`).
     strategies: names of the strategies that may match its messages, in their order;
     empty: all that apply (see `matching.match`).
+    may_overtake: whether messages from one process to another may overtake one another,
+    because each has a connection of its own: then there is no order to judge.
     """
 
     __slots__ = (
@@ -80,6 +82,7 @@ class Trace:
         "columns",
         "files",
         "gaps",
+        "may_overtake",
         "missing_processes",
         "names",
         "peers",
@@ -112,6 +115,7 @@ class Trace:
         scenario: str | None = None,
         assumed: Sequence[str] = (),
         strategies: Sequence[str] = (),
+        may_overtake: bool = False,
     ) -> None:
         self.names = names
         self.starts = starts
@@ -129,6 +133,7 @@ class Trace:
         self.scenario = scenario
         self.assumed = assumed
         self.strategies = strategies
+        self.may_overtake = may_overtake
 
     def __len__(self) -> int:
         return int(self.starts[-1])

@@ -222,6 +222,11 @@ def _repeats(keys: IntArray) -> tuple[IntArray, IntArray]:
 # fifo.
 
 
+def _have_an_order(context: Context) -> bool:
+    """Whether there are messages, and those of one channel keep their order."""
+    return has_messages(context) and not context.trace.may_overtake
+
+
 def _judge_fifo(context: Context) -> Findings:
     """Judge that messages arrive on a channel in the order in which they were sent.
 
@@ -496,7 +501,7 @@ DELIVERED_TWICE = Rule(
 FIFO = Rule(
     "fifo",
     "on a channel messages arrive in the order in which they were sent",
-    has_messages,
+    _have_an_order,
     _judge_fifo,
 )
 LOST_MESSAGE = Rule(
