@@ -76,7 +76,7 @@ def _records(
     log: LogFile, columns: "RecordColumns", unread: list[UnmatchedText],
     names: Mapping[str, str], format: str, *, is_named: bool,
 ) -> Records:  # fmt: skip
-    fields = columns.fields(names)
+    fields = _with_event(columns.fields(names))
     rows = len(columns.lines)
     if "host" not in map(field_of, fields):
         host = columns.process or (log.process if is_named else None)
@@ -89,6 +89,22 @@ def _records(
             )
         fields["host"] = [host] * rows
     return records_of_file(log.name, fields, np.array(columns.lines, np.int64), unread)
+
+
+def _with_event(fields: dict[str, Values]) -> dict[str, Values]:
+    """Return fields with the event's text, which many logs call `msg`, or `message`.
+
+    `message` is the name of a message unless most of its values are several words.
+    """
+    of = {field_of(key): key for key in fields}
+    if "event" in of:
+        return fields
+    own = next((key for key in fields if normalized_name(key) == "msg"), None)
+    if own is None and normalized_name(of.get("message", "")) == "message":
+        texts = [value for value in fields[of["message"]] if isinstance(value, str)]
+        has_words = 2 * sum(" " in text.strip() for text in texts) > len(texts)
+        own = of["message"] if has_words else None
+    return {"event" if key == own else key: column for key, column in fields.items()}
 
 
 def _require_paths(
@@ -172,6 +188,7 @@ class RecordColumns:
                 continue
             is_replaced = key in asked or field_of(key) in asked
             fields[f"{key}_in_log" if is_replaced else key] = column
+        fields = _joined(fields, len(self.lines))
         fields |= {names[path]: column for path, column in self.nested.items() if path in names}
         fields |= self.asked
         for column in fields.values():
@@ -216,6 +233,25 @@ class RecordColumns:
         """Give a column that lacks the last values as many empty ones."""
         if len(column) < rows:
             column.append([None] * (rows - len(column)))
+
+
+def _joined(fields: Mapping[str, Packed], rows: int) -> dict[str, Packed]:
+    """Return fields with one for all keys of one meaning, where no record has two of these."""
+    groups: dict[str, list[str]] = {}
+    for key in fields:
+        groups.setdefault(field_of(key) or key, []).append(key)
+    joined: dict[str, Packed] = {}
+    for name, keys in groups.items():
+        columns = [list(fields[key]) for key in keys] if len(keys) > 1 else []
+        cells: list[Any] = [None] * rows
+        is_clear = len(keys) > 1
+        for column in columns:
+            held = [row for row, value in enumerate(column) if value is not None]
+            is_clear &= all(cells[row] is None for row in held)
+            for row in held:
+                cells[row] = column[row]
+        joined |= {name: Packed([cells])} if is_clear else {key: fields[key] for key in keys}
+    return joined
 
 
 def _columns_of(records: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:

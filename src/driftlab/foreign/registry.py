@@ -23,15 +23,18 @@ import numpy as np
 from driftlab.arrays import IntArray
 from driftlab.foreign import (
     chrome,
+    edn,
     govector,
     jaeger,
     json_log,
+    logfmt,
     otlp,
     shiviz,
+    syslog,
     table,
     text_log,
     tracing,
-)
+)  # fmt: skip
 from driftlab.foreign.fields import UNITS
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.text_columns import UnwritableError
@@ -71,6 +74,9 @@ FORMATS: Final[dict[str, Format]] = {
     "json": Format(json_log.read, json_log.write, "JSON: an object a line, or an array of them"),
     "otlp": Format(otlp.read, None, "spans of OpenTelemetry as JSON"),
     "jaeger": Format(jaeger.read, None, "traces of Jaeger as JSON"),
+    "logfmt": Format(logfmt.read, None, "lines of key=value"),
+    "syslog": Format(syslog.read, None, "lines with the header of RFC 3164 or RFC 5424"),
+    "edn": Format(edn.read, None, "a map of EDN a line, as Jepsen writes them"),
     "csv": Format(table.read_csv, table.write_csv, "a table of text"),
     "parquet": Format(table.read_parquet, table.write_parquet, "a table of Parquet"),
     "text": Format(text_log.read, None, "anything that --pattern describes"),
@@ -270,7 +276,17 @@ def _recognized_by_head(log: LogFile, options: ReadOptions) -> str | None:
         return "govector"
     if table.separator_of(head):
         return "csv"
-    return _recognized_by_default_patterns(head)
+    return _recognized_by_first_line(head) or _recognized_by_default_patterns(head)
+
+
+def _recognized_by_first_line(head: str) -> str | None:
+    """Return the format of lines that each are a record, None if it is none of these."""
+    first = head.partition("\n")[0][:RECOGNIZED_CHARS_MAX]
+    if edn.is_edn(first):
+        return "edn"
+    if syslog.is_syslog(first):
+        return "syslog"
+    return "logfmt" if logfmt.begins_with_pairs(first) else None
 
 
 def _begins_with_json(text: str) -> bool:
