@@ -31,7 +31,9 @@ _EDN_NAME: Final = r"\"(?:[^\"\\]|\\.)*+\"|:[^\s,;:{}()\[\]\"'=]+|[^\s,;:{}()\[\
 _EDN_ENTRY: Final = re.compile(
     rf"[\s,]*(?P<name>{_EDN_NAME})\s+(?P<value>[-+\w.]+)(?=[\s,]|$)(?P<after>[\s,]*)"
 )
-_NUMBER_AND_BLANK: Final = re.compile(r"(?:[:=]|=>)\s*[+-]?\d+\s+\S")  # an entry ends within
+_NUMBER_AND_BLANK: Final = re.compile(
+    r"(?:[:=]|=>)\s*[+-]?\d+(?:\s+|\s*;\s*)\S"
+)  # an entry ends within
 _COMMA_OR_QUOTE: Final = re.compile("[,;\"'=]")
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 

@@ -24,6 +24,7 @@ from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.model.columns import NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
 
+ROWS_AT_ONCE: Final = 50_000  # whose entries are compared with those before
 ROUNDS_MAX: Final = 64  # messages of one event after which the other sources are kept unreduced
 
 
@@ -45,20 +46,23 @@ class _EntryTable:
 
     def __init__(self, timestamps: Timestamps, rows: int, processes: int) -> None:
         self.processes = processes
-        self.row = np.repeat(np.arange(rows), np.diff(timestamps.starts))
-        self.process = timestamps.entries.astype(np.int64)
+        self.starts = timestamps.starts
+        self.row = np.repeat(np.arange(rows, dtype=np.int32), np.diff(timestamps.starts))
+        self.process = timestamps.entries
         self.values = timestamps.values
         self._is_full = len(timestamps.values) == rows * processes
 
     @cached_property
     def _keys(self) -> IntArray:
         """The place of each entry in a full table, rising."""
-        keys: IntArray = self.row * self.processes + self.process
+        keys: IntArray = self.row.astype(np.int64)
+        keys *= self.processes
+        keys += self.process
         return keys
 
     def at(self, row: IntArray, process: IntArray) -> IntArray:
         """Return the entries of some rows for some processes, 0 where there is none."""
-        keys = row * self.processes + process
+        keys = row.astype(np.int64) * self.processes + process
         if self._is_full:
             entries: IntArray = self.values[keys]
             return entries
@@ -98,27 +102,35 @@ def match_by_vector_clock(trace: Trace) -> Messages:
 def _new_entries(trace: Trace, timestamps: Timestamps, table: _EntryTable) -> _NewEntries:
     """Return all entries for other processes that are greater than in the event before."""
     own = trace.process_column().astype(np.int64)
-    before = _stamped_row_before(trace, timestamps)[table.row]
-    known = np.zeros(len(table.values), np.int64)
-    has_before = before >= 0
-    known[has_before] = table.at(before[has_before], table.process[has_before])
-    is_new = (table.values > known) & (table.process != own[table.row])
-    is_new &= _may_be_received(trace, table)
-    row, process, value = (column[is_new] for column in (table.row, table.process, table.values))
+    before = _stamped_row_before(trace, timestamps)
+    found = []
+    for low in range(0, len(trace), ROWS_AT_ONCE):  # few arrays of all entries at once
+        high = min(low + ROWS_AT_ONCE, len(trace))
+        of = slice(int(table.starts[low]), int(table.starts[high]))
+        row, process, value = table.row[of], table.process[of], table.values[of]
+        known = np.zeros(len(row), np.int64)
+        row_before = before[row]
+        has_before = row_before >= 0
+        known[has_before] = table.at(row_before[has_before], process[has_before])
+        is_new = (value > known) & (process != own[row]) & _may_be_received(trace, row, process)
+        found.append(
+            (row[is_new].astype(np.int64), process[is_new].astype(np.int64), value[is_new])
+        )
+    row, process, value = map(np.concatenate, zip(*found, strict=True))
     return _NewEntries(row, process, value, _sources(trace, table, own, process, value))
 
 
-def _may_be_received(trace: Trace, table: _EntryTable) -> BoolArray:
-    """Whether, by what the log says, an event may have received from the process of an entry.
+def _may_be_received(trace: Trace, row: IntArray, process: IntArray) -> BoolArray:
+    """Whether, by what the log says, the event of a row may have received from a process.
 
     An internal event or a send received nothing; an event whose sender the log
     names received only from that one.
     """
     of = trace.columns
-    may_be: BoolArray = ((of.kind == UNKNOWN_KIND) | (of.kind == RECEIVE))[table.row]
+    may_be: BoolArray = ((of.kind == UNKNOWN_KIND) | (of.kind == RECEIVE))[row]
     if of.sender is not None:
-        sender = of.sender[table.row]
-        may_be &= (sender == NOBODY) | (sender == table.process)
+        sender = of.sender[row]
+        may_be &= (sender == NOBODY) | (sender == process)
     return may_be
 
 
