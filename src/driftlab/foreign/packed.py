@@ -125,7 +125,18 @@ class VectorClocks(_Part):
         return {self._listed[code]: value for code, value in zip(codes, values, strict=True)}
 
 
-class Packed(Sequence[Any]):
+class _EqualToLists(Sequence[Any]):
+    """A column that equals a list of the same cells."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
+
+
+class Packed(_EqualToLists):
     """The values of one field in one log, part after part."""
 
     def __init__(self, parts: Iterable[Sequence[Any]] = ()) -> None:
@@ -196,7 +207,7 @@ def _is_plain(text: str) -> bool:
     return True
 
 
-class Reordered(Sequence[Any]):
+class Reordered(_EqualToLists):
     """Cells of a column in another order, each made when it is asked for.
 
     column: the cells. rows i8: which of them, in order.
@@ -217,13 +228,6 @@ class Reordered(Sequence[Any]):
         if isinstance(row, slice):
             return [self._column[at] for at in self._rows[row].tolist()]
         return self._column[int(self._rows[row])]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or isinstance(other, str):
-            return NotImplemented
-        return list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]  # as a list
 
     def __iter__(self) -> Iterator[Any]:
         held = list(self._column)

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from driftlab.arrays import AnyArray, BoolArray, IntArray
+from driftlab.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.model.columns import NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
@@ -47,7 +47,7 @@ class _EntryTable:
     def __init__(self, timestamps: Timestamps, rows: int, processes: int) -> None:
         self.processes = processes
         self.starts = timestamps.starts
-        self.row = np.repeat(np.arange(rows, dtype=np.int32), np.diff(timestamps.starts))
+        self.rows = rows
         self.process = timestamps.entries
         self.values = timestamps.values
         self._is_full = len(timestamps.values) == rows * processes
@@ -55,8 +55,8 @@ class _EntryTable:
     @cached_property
     def _keys(self) -> IntArray:
         """The place of each entry in a full table, rising."""
-        keys: IntArray = self.row.astype(np.int64)
-        keys *= self.processes
+        first = np.arange(self.rows) * self.processes
+        keys: IntArray = np.repeat(first, np.diff(self.starts))
         keys += self.process
         return keys
 
@@ -107,7 +107,8 @@ def _new_entries(trace: Trace, timestamps: Timestamps, table: _EntryTable) -> _N
     for low in range(0, len(trace), ROWS_AT_ONCE):  # few arrays of all entries at once
         high = min(low + ROWS_AT_ONCE, len(trace))
         of = slice(int(table.starts[low]), int(table.starts[high]))
-        row, process, value = table.row[of], table.process[of], table.values[of]
+        row = np.repeat(np.arange(low, high), np.diff(table.starts[low : high + 1]))
+        process, value = table.process[of], table.values[of]
         known = np.zeros(len(row), np.int64)
         row_before = before[row]
         has_before = row_before >= 0
@@ -166,8 +167,7 @@ def _sources(
 
 def _reduce(entries: _NewEntries, table: _EntryTable, timestamps: Timestamps) -> _NewEntries:
     """Remove what an event learned of through another of its sources; sort by row."""
-    sums = np.concatenate([[0.0], np.cumsum(timestamps.values, dtype=np.float64)])
-    weight = sums[timestamps.starts[1:]] - sums[timestamps.starts[:-1]]
+    weight = _sums(timestamps)
     source_weight = np.where(entries.source >= 0, weight[np.maximum(entries.source, 0)], -1.0)
     rest, taken = entries.select(np.lexsort((-source_weight, entries.row))), []
     for _ in range(ROUNDS_MAX):
@@ -183,6 +183,19 @@ def _reduce(entries: _NewEntries, table: _EntryTable, timestamps: Timestamps) ->
         rest = rest.select(known < rest.value)
     reduced = _NewEntries(*(np.concatenate(columns) for columns in zip(*taken, rest, strict=True)))
     return reduced.select(np.argsort(reduced.row, kind="stable"))
+
+
+def _sums(timestamps: Timestamps) -> FloatArray:
+    """Return the sum of each timestamp's entries, f8."""
+    starts = timestamps.starts
+    weight = np.zeros(len(starts) - 1)
+    for low in range(0, len(weight), ROWS_AT_ONCE):
+        high = min(low + ROWS_AT_ONCE, len(weight))
+        values = timestamps.values[starts[low] : starts[high]]
+        sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+        ends = starts[low : high + 1] - starts[low]
+        weight[low:high] = sums[ends[1:]] - sums[ends[:-1]]
+    return weight
 
 
 def _split_first(entries: _NewEntries) -> tuple[_NewEntries, _NewEntries]:
