@@ -1,9 +1,13 @@
 """ShiViz logs: read, matched and judged, from 1,000 events to a million, and as a whole process.
 
+The same events as CSV and as JSON lines are read in turn with them, and the memory
+of `driftlab check` on each is that of a process of its own.
+
 The logs are random executions of eight processes with correct vector clocks. Half
 of the events receive a message, so every clock soon has eight entries.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +26,8 @@ PROCESSES = 8
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 WHOLE = 50_000
 WHOLE_SECONDS_TARGET = 1.0
+PEAK_MB_TARGET = 600
+JSON_RATIO_TARGET = 1.5
 HEADER = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
 
 
@@ -37,6 +43,7 @@ def measure(quick: bool) -> list[Table]:
         logs = [_write(folder, events) for events in sizes]
         curve = [_row(log, events, repetitions) for log, events in zip(logs, sizes, strict=True)]
         whole = _whole(_write(folder, WHOLE), repetitions)
+        forms = _forms(logs[-1], sizes[-1], repetitions)
     return [
         Table(
             "ShiViz logs, read, matched and judged",
@@ -51,6 +58,12 @@ def measure(quick: bool) -> list[Table]:
             f"{repetitions} repetitions, in turn.",
             ("what", "median, s", "least, s", "most, s", "target"),
             whole,
+        ),
+        Table(
+            f"The same {sizes[-1]:,} events in three formats",
+            f"Read in turn, {repetitions} repetitions; `driftlab check` as a process of its own.",
+            ("format", "MB", "read, s", "ratio to ShiViz", "check, peak MB", "target"),
+            forms,
         ),
     ]
 
@@ -89,6 +102,53 @@ def _row(log: Path, events: int, repetitions: int) -> tuple[Cell, ...]:
         matches.append(matched - done)
     parts = [median(each) for each in (reads, matches, judges)]
     return (events, log.stat().st_size / 1e6, *parts, sum(parts) / events * 1e6)
+
+
+def _forms(log: Path, events: int, repetitions: int) -> list[tuple[Cell, ...]]:
+    """Read the same events as ShiViz text, CSV and JSON lines in turn."""
+    logs = [log, *_write_forms(log)]
+    times: list[list[float]] = [[] for _ in logs]
+    for _ in range(repetitions):
+        for each, path in zip(times, logs, strict=True):
+            begun = perf_counter()
+            read_log(path)
+            each.append(perf_counter() - begun)
+    progress(f"shiviz: memory of {events:,} events")
+    rows: list[tuple[Cell, ...]] = []
+    for name, path, each in zip(("ShiViz", "CSV", "JSON lines"), logs, times, strict=True):
+        ratio = median(one / other for one, other in zip(each, times[0], strict=True))
+        memory = _peak_mb([sys.executable, "-m", "driftlab", "check", str(path)])
+        target = f"below {PEAK_MB_TARGET} MB; JSON lines at most {JSON_RATIO_TARGET}"
+        rows.append((name, path.stat().st_size / 1e6, median(each), ratio, memory, target))
+    return rows
+
+
+def _write_forms(log: Path) -> list[Path]:
+    """Write the events of a log as CSV and as JSON lines; return the paths."""
+    table, lines = log.with_suffix(".csv"), log.with_suffix(".jsonl")
+    with (
+        log.open(encoding="utf-8") as file,
+        table.open("w", encoding="utf-8") as csv,
+        lines.open("w", encoding="utf-8") as jsonl,
+    ):
+        csv.write("host,clock,event\n")
+        for _ in range(3):
+            next(file)
+        for head, text in zip(file, file, strict=True):
+            host, _, clock = head.rstrip().partition(" ")
+            quoted = clock.replace('"', '""')
+            csv.write(f'{host},"{quoted}",{text}')
+            jsonl.write(f'{{"host": "{host}", "clock": {clock}, "event": "{text.rstrip()}"}}\n')
+    return [table, lines]
+
+
+def _peak_mb(command: list[str]) -> float:
+    """Return the most memory that a command held, in MB, as the system counts it."""
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=[
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+    ])  # fmt: skip
+    _, _, usage = os.wait4(pid, 0)
+    return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def _whole(log: Path, repetitions: int) -> list[tuple[Cell, ...]]:

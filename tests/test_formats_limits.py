@@ -330,16 +330,16 @@ def test_a_line_of_names_is_a_tables(head: str, separator: str | None) -> None:
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_row_of_several_lines_is_followed_through_so_many_columns(more: int) -> None:
     row = "," * (EXTRA_COLUMNS_MAX + more) + '"two\nlines"\n'
-    cells = Cells([], [], [], [])
+    cells = Cells([])
     cells.read(f"x\n{row}y\n", ",")
     reasons = [(one.line, one.reason) for one in cells.unread]
     if more:
         closed = "is not a row: a quote opens and does not close"
         assert reasons == [(2, closed), (3, "has 1 columns, not 1")][:1]
-        assert cells.rows[-1] == ["y"]
+        assert cells.fields()["x"][-1] == "y"
     else:
         assert reasons == [(2, "has 101 columns, not 1")]
-        assert (cells.rows, cells.lines) == ([["y"]], [4])
+        assert (list(cells.fields()["x"]), list(cells.lines)) == (["y"], [4])
 
 
 # GoVector.

@@ -68,6 +68,10 @@ def test_the_names_of_columns_must_close_their_quotes(tmp_path: Path) -> None:
         read_log(put(tmp_path, 'host,clock,"event\nA,1,x\n'), format="csv")
 
 
+def rows_of(cells: Cells) -> list[list[str]]:
+    return [[cell or "" for cell in row] for row in zip(*cells.fields().values(), strict=True)]
+
+
 @given(
     rows=st.lists(st.tuples(st.text('a",\n', max_size=6), st.text('b"\n', max_size=6)), min_size=1),
     slip=st.integers(0),
@@ -77,24 +81,24 @@ def test_cells_read_back_and_an_unclosed_quote_costs_no_row_before_it(
     rows: list[tuple[str, str]], slip: int
 ) -> None:
     written = ["x,y\n", *('"{}","{}"\n'.format(*(c.replace('"', '""') for c in r)) for r in rows)]
-    whole = Cells([], [], [], [])
+    whole = Cells([])
     whole.read("".join(written), ",")
     kept = [list(row) for row in rows if any(row)]
-    assert (whole.rows, whole.unread) == (kept, [])
+    assert (rows_of(whole), whole.unread) == (kept, [])
     place = slip % len(rows) + 1
-    broken = Cells([], [], [], [])
+    broken = Cells([])
     broken.read("".join([*written[:place], '"slip\n', *written[place:]]), ",")
     before = [list(row) for row in rows[: place - 1] if any(row)]
-    assert broken.rows[: len(before)] == before
-    assert broken.unread or broken.rows != kept
+    assert rows_of(broken)[: len(before)] == before
+    assert broken.unread or rows_of(broken) != kept
 
 
 @pytest.mark.parametrize("line", ['x","z', '"', '"""', 'x"y,"z', ',"', '"""",""""'])
 def test_many_unclosed_quotes_are_read_in_linear_time(line: str) -> None:
     """The lines that a row is followed through are few; else this would take an hour."""
-    cells = Cells([], [], [], [])
+    cells = Cells([])
     cells.read("a,b\n" + f"{line}\n" * 30_000, ",")
-    assert len(cells.unread) + len(cells.rows) > 5_000
+    assert len(cells.unread) + len(cells.lines) > 5_000
 
 
 @pytest.mark.parametrize(

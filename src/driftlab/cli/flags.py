@@ -279,8 +279,8 @@ def add_format(parser: argparse.ArgumentParser, flag: str = "--format") -> None:
     group = parser.add_argument_group("logs of other programs")
     group.add_argument(
         flag, dest="format", metavar="FORMAT",
-        help="shiviz, tsviz, govector, tracing, chrome, csv, parquet or text (default: detected "
-        "from the name and the first lines)",
+        help="shiviz, tsviz, govector, tracing, chrome, json, otlp, jaeger, logfmt, syslog, edn, "
+        "csv, parquet or text (default: detected from the name and the first lines)",
     )  # fmt: skip
     group.add_argument(
         "--pattern", metavar="REGEX", action="append",
@@ -345,7 +345,7 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT", help="file to write (govector: a file or a folder)")
     parser.add_argument(
         "--to", metavar="FORMAT", required=True,
-        help="shiviz, tsviz, govector, tracing, chrome, csv or parquet",
+        help="shiviz, tsviz, govector, tracing, chrome, json, csv or parquet",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     add_format(parser, "--from")

@@ -1,7 +1,8 @@
 """Clocks as logs write them: objects, lists, whole numbers, and numbers with dots.
 
 A *vector clock* is an object of JSON that names each process once, with a whole
-number from 0 to 2^63 - 1; a *Lamport clock* is such a number. A clock with another
+number from 0 to 2^63 - 1, or a map as another language prints it (see clock_maps); a
+*Lamport clock* is such a number. A clock with another
 number, or a text in the place of one, is *invalid*: its record is an event without a
 clock. Anything else (a name twice) is reported by row, and its record is no event.
 
@@ -17,18 +18,21 @@ write them: vector, matrix and hybrid.
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.foreign.clock_maps import MapError, looks_like_map, read_map
 from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty, numbers, shorten
+from driftlab.foreign.packed import Packed, VectorClocks
 from driftlab.model.columns import MISSING, Timestamps, from_texts, starts_of
 
 ROWS_AT_ONCE: Final = 1_000  # whose objects are held at once: few enough for a cache
 NUMBER_DIGITS_MAX: Final = 4_000  # of a number that is read at all
+ROWS_SORTED_AT_ONCE: Final = 50_000  # of timestamps that are put in order
 DIGITS_MAX: Final = 19  # of a number in a list or in a dotted timestamp
 
 _LARGEST: Final = 2**63 - 1
@@ -44,8 +48,8 @@ class Clocks(NamedTuple):
     """The clocks of rows.
 
     lamport i8: MISSING where the row has no whole number; None where no row has.
-    lengths i8: how many entries each row's vector clock has. codes, values i8: the
-    entries of all rows, one after the other; a code is a position in `names`.
+    lengths i4: how many entries each row's vector clock has. codes i4, values i4 or
+    i8: the entries of all rows, one after the other; a code is a position in `names`.
     """
 
     lamport: IntArray | None
@@ -90,7 +94,7 @@ def read_clocks(
     can have to `invalid`, or to `errors` if that is None.
     """
     invalid = errors if invalid is None else invalid
-    lamport = all_whole(values) if values else None
+    lamport = all_whole(values) if len(values) else None
     if lamport is not None:
         none = np.zeros(0, np.int64)
         clear_negative("clock", lamport, invalid)
@@ -100,16 +104,50 @@ def read_clocks(
     names = Positions()
     reasons = _Reasons(errors, invalid, {})
     pieces = [_read_rows([], names, reasons, 0)]
-    for first in range(0, len(values), ROWS_AT_ONCE):
-        rows = values[first : first + ROWS_AT_ONCE]
-        piece = _read_objects(_unescaped(rows), names)
-        if piece is None:
-            piece = _read_rows(rows, names, reasons, first)
-        pieces.append(piece)
+    first = 0
+    for part in values.parts if isinstance(values, Packed) else [values]:
+        if isinstance(part, VectorClocks):
+            pieces.append(_renamed(part, names))
+        else:
+            pieces += _read_part(part, names, reasons, first)
+        first += len(part)
     lamport, lengths, codes, entries = map(np.concatenate, zip(*pieces, strict=True))
     reasons.settle(int(np.count_nonzero((lamport != MISSING) | (lengths > 0))))
     has_lamport = bool((lamport != MISSING).any())
     return Clocks(lamport if has_lamport else None, lengths, list(names), codes, entries)
+
+
+def pack_clocks(values: Sequence[Any], names: Positions) -> VectorClocks | None:
+    """Return rows that all are vector clocks as JSON has them, packed; None if one is not.
+
+    `names`: of the processes in the column; may get more. An object stands for the
+    text of one in which no name stands twice.
+    """
+    piece = _read_objects(_unescaped(values), names) if len(values) else None
+    if piece is None:
+        return None
+    return VectorClocks(names, piece.lengths, piece.codes, piece.values)
+
+
+def _renamed(part: VectorClocks, names: Positions) -> "_Piece":
+    """Return packed clocks with the positions of their names in `names`."""
+    held = list(part.names)
+    used = np.unique(part.codes).tolist()
+    position = np.zeros(len(held), np.int32)
+    for code in used:
+        position[code] = names[held[code]]
+    lamport = np.full(len(part), MISSING, np.int64)
+    return _Piece(lamport, part.lengths, position[part.codes], part.values)
+
+
+def _read_part(
+    values: Sequence[Any], names: Positions, reasons: "_Reasons", row: int
+) -> Iterator["_Piece"]:
+    """Yield the clocks of some rows, the first of which is `row`."""
+    for first in range(0, len(values), ROWS_AT_ONCE):
+        rows = values[first : first + ROWS_AT_ONCE]
+        piece = _read_objects(_unescaped(rows), names)
+        yield _read_rows(rows, names, reasons, row + first) if piece is None else piece
 
 
 class _Piece(NamedTuple):
@@ -135,14 +173,16 @@ def _unescaped(values: Sequence[Any]) -> Sequence[Any]:
 
 def _read_objects(texts: Sequence[Any], names: Positions) -> _Piece | None:
     """Read rows that all are vector clocks as nearly every log has them; None if one is not."""
-    objects = _parse_objects(texts)
-    if objects is None:
+    are_objects = isinstance(texts[0], dict)
+    objects = texts if are_objects else _parse_objects(texts)
+    if objects is None or set(map(type, objects)) != {dict}:
         return None
-    lengths = np.fromiter(map(len, objects), np.int64, len(objects))
+    lengths = np.fromiter(map(len, objects), np.int32, len(objects))
     values = list(chain.from_iterable(map(dict.values, objects)))
-    entries = sum(text.count('":') for text in texts)  # more than values if a name stands twice
-    if entries != len(values) or not lengths.all() or set(map(type, values)) != {int}:
+    if not lengths.all() or set(map(type, values)) != {int}:
         return None
+    if not are_objects and sum(text.count('":') for text in texts) != len(values):
+        return None  # a name stands twice
     try:
         column = np.array(values, np.int64)
     except OverflowError:
@@ -150,7 +190,9 @@ def _read_objects(texts: Sequence[Any], names: Positions) -> _Piece | None:
     if column.min() < 0:
         return None
     positions = map(names.__getitem__, chain.from_iterable(objects))
-    codes = np.fromiter(positions, np.int64, len(values))
+    codes = np.fromiter(positions, np.int32, len(values))
+    if column.max() < 2**31:
+        column = column.astype(np.int32)
     return _Piece(np.full(len(texts), MISSING), lengths, codes, column)
 
 
@@ -250,8 +292,8 @@ def _read_rows(values: Sequence[Any], names: Positions, reasons: _Reasons, first
             rows[row] = clock
     return _Piece(
         lamport,
-        np.array(list(map(len, rows)), np.int64),
-        np.array([names[name] for row in rows for name in row], np.int64),
+        np.array(list(map(len, rows)), np.int32),
+        np.array([names[name] for row in rows for name in row], np.int32),
         np.array([value for row in rows for value in row.values()], np.int64),
     )
 
@@ -279,7 +321,7 @@ def read_clock(value: Any) -> dict[str, int] | int | None:
         return _lamport(int(value.partition(".")[0]))
     if _FRACTION.fullmatch(value) or _WORD.fullmatch(value):
         raise DoubtfulClockError(value)
-    return _from_json(value)
+    return _from_map(value) if looks_like_map(value.strip()) else _from_json(value)
 
 
 def _lamport(number: int) -> int:
@@ -289,7 +331,7 @@ def _lamport(number: int) -> int:
 
 
 def _from_json(text: str) -> dict[str, int]:
-    for form in (text, text.replace('\\"', '"'), text.replace("'", '"')):
+    for form in (text, text.replace('\\"', '"')):
         try:
             value = json.loads(form, object_pairs_hook=_Pairs, parse_int=_int_or_text)
         except (ValueError, RecursionError):
@@ -299,12 +341,23 @@ def _from_json(text: str) -> dict[str, int]:
         if isinstance(value, _Pairs):
             return _entries(value)
         break
-    raise ClockError(f"the clock {shorten(text)} is neither a whole number nor {AN_OBJECT}")
+    return _from_map(text)
 
 
 def _int_or_text(digits: str) -> int | str:
     """Return a whole number of JSON; as text if it has more digits than Python reads."""
     return int(digits) if len(digits) <= NUMBER_DIGITS_MAX else digits
+
+
+def _from_map(text: str) -> dict[str, int]:
+    """Read a vector clock as languages print maps."""
+    try:
+        pairs = read_map(text)
+    except MapError as error:
+        raise ClockError(
+            f"the clock {shorten(text)} is neither a whole number nor {AN_OBJECT}: {error}"
+        ) from None
+    return _entries(pairs)
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -334,21 +387,25 @@ def _as_written(value: Any) -> Any:
 def timestamps_in_order(clocks: Clocks, positions: IntArray, order: IntArray) -> Timestamps:
     """Return the vector timestamps of some rows.
 
-    `positions` i4: the process of each entry. `order` i8: the rows, in the order
+    `positions` i4: the process of each name of the clocks. `order` i8: the rows, in the order
     in which the timestamps are to stand.
     """
-    first = starts_of(clocks.lengths)
+    first = starts_of(clocks.lengths)[:-1][order]
     lengths = clocks.lengths[order]
     starts = starts_of(lengths)
-    taken = np.arange(starts[-1]) + np.repeat(first[:-1][order] - starts[:-1], lengths)
-    entries, values = positions[taken], clocks.values[taken]
-    row = np.repeat(np.arange(len(order)), lengths)
-    if len(entries) > 1:
-        key = row * (int(entries.max()) + 1) + entries
+    entries, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.int64)
+    for low in range(0, len(order), ROWS_SORTED_AT_ONCE):  # few arrays of all entries at once
+        high = min(low + ROWS_SORTED_AT_ONCE, len(order))
+        place = slice(starts[low], starts[high])
+        row = np.repeat(np.arange(high - low), lengths[low:high])
+        taken = np.arange(len(row)) + (first[low:high] - (starts[low:high] - starts[low]))[row]
+        entries[place], values[place] = positions[clocks.codes[taken]], clocks.values[taken]
+        key = row * len(positions) + entries[place]
         if (key[1:] < key[:-1]).any():
             sorting = np.argsort(key, kind="stable")
-            entries, values = entries[sorting], values[sorting]
-    return Timestamps("vector", starts, entries.astype(np.int32), values)
+            entries[place] = entries[place][sorting]
+            values[place] = values[place][sorting]
+    return Timestamps("vector", starts, entries, values)
 
 
 def format_clock(names: Sequence[str], entries: Sequence[int], values: Sequence[int]) -> str:
@@ -409,7 +466,8 @@ def lists_to_entries(clocks: Sequence[Any], hosts: Sequence[str]) -> list[Any] |
 def _is_clock(value: Any) -> bool:
     """Whether a value that is not a list may be a clock of another form."""
     if isinstance(value, str):
-        return value.lstrip()[:1] == "{" or value.strip().isdecimal()
+        text = value.strip()
+        return text[:1] == "{" or text.isdecimal() or looks_like_map(text)
     return isinstance(value, dict | int | float) and not is_empty(value)
 
 
@@ -432,6 +490,8 @@ class WidthError(Exception):
 
 def is_dotted(values: Sequence[Any]) -> bool:
     """Whether the first clock in a column is a dotted timestamp."""
+    if isinstance(values, Packed) and isinstance(next(iter(values.parts), None), VectorClocks):
+        return False
     texts = (value.strip() for value in values if isinstance(value, str))
     first = next((text for text in texts if text[:1] in _CLOCK_BEGINNINGS), "{")
     return _DOTTED.fullmatch(first) is not None

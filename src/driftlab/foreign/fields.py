@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.foreign.packed import Packed, Values
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND, UNKNOWN_KIND
 
@@ -118,8 +119,8 @@ def normalized_name(name: str) -> str:
 
 
 def known_fields(
-    fields: dict[str, list[Any]], wanted: Mapping[str, str] = MappingProxyType({})
-) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    fields: Mapping[str, Values], wanted: Mapping[str, str] = MappingProxyType({})
+) -> tuple[dict[str, Values], dict[str, Values]]:
     """Split fields into those with a meaning here, by their names here, and all others.
 
     wanted: see `own_names`. Raises UnreadableError.
@@ -153,6 +154,7 @@ def own_names(
     return columns
 
 
+@lru_cache(maxsize=10_000)
 def field_of(name: str) -> str | None:
     """Return the field that a name stands for, however it is written; None: none of ours."""
     return next(iter(own_names([name])), None)
@@ -207,7 +209,9 @@ def _meanings() -> tuple[dict[Any, tuple[str, int]], dict[Any, tuple[str, int]]]
 
 def _name_words(name: str) -> frozenset[str]:
     """Return the words of a name in no order, without those that say nothing."""
-    words = (word.lower() for word in _WORDS_OF_NAME.findall(name))
+    words = [word.lower() for word in _WORDS_OF_NAME.findall(name)]
+    if words == ["q"]:  # alone it may be anything
+        return frozenset(words)
     return frozenset(_SAME_WORDS.get(word, word) for word in words if word not in _FILLERS)
 
 
@@ -293,6 +297,12 @@ def numbers(name: str, values: Sequence[Any], errors: RowErrors) -> IntArray:
 
 def all_whole(values: Sequence[Any]) -> IntArray | None:
     """Return values that all are whole numbers of 64 bits, as numbers or text; else None."""
+    if isinstance(values, Packed):
+        if values.holds_clocks():
+            return None
+        packed = values.integers()
+        if packed is not None:
+            return packed
     if not set(map(type, values)) <= {str, int}:
         return None
     try:
@@ -424,7 +434,7 @@ _LETTERS: Final = re.compile(r"[A-Za-z]+")
 _CAMEL_CASE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-def kinds(known: dict[str, list[Any]], rows: int) -> IntArray:
+def kinds(known: Mapping[str, Values], rows: int) -> IntArray:
     """Return the kind of each event as far as the known fields say, u1; `rows`: their number."""
     column = np.full(rows, UNKNOWN_KIND, np.uint8)
     if "kind" in known:

@@ -14,6 +14,7 @@ it is; the text as a whole is held in memory.
 """
 
 import codecs
+import io
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -57,7 +58,7 @@ _BYTE_ORDER_MARKS: Final = (
 )
 _CHARACTER_BYTES: Final = {"utf-16": 2, "utf-32": 4}  # of encodings without an order of bytes
 _NOT_FOR_FILES: Final = frozenset({"idna", "punycode", "undefined"})  # Python's, of single names
-_UNDECODED: Final = re.compile("[\udc80-\udcff]")
+UNDECODED: Final = re.compile("[\udc80-\udcff]")  # a byte, where it could not be decoded
 
 
 class ReadOptions(NamedTuple):
@@ -81,6 +82,24 @@ class ReadOptions(NamedTuple):
     fields: Mapping[str, str] = MappingProxyType({})
     process_from: str | None = None
     aliases: Mapping[str, str] = MappingProxyType({})
+
+
+class TextPiece(NamedTuple):
+    """Whole lines of a file, each with its `\\n` but for the file's last.
+
+    first: the number of the first one, from 1. text: the lines. unread: those that
+    could not be decoded or are too long, empty in `text`.
+    """
+
+    first: int
+    text: str
+    unread: list[UnreadLine]
+
+    def numbered_lines(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines that are not blank, with their numbers."""
+        for number, line in enumerate(self.text.split("\n"), self.first):
+            if line and not line.isspace():
+                yield number, line
 
 
 class Text(NamedTuple):
@@ -190,22 +209,67 @@ class LogFile:
         `line_chars_max`: characters that a line may have, LINE_CHARS_MAX if not
         given. Raises UnreadableError where the file is not text at all.
         """
+        pieces, unread = [], []
+        line_ends: list[IntArray] = [np.zeros(0, np.int64)]
+        length = 0
+        for piece in self.text_pieces(line_chars_max):
+            pieces.append(piece.text)
+            line_ends.append(_line_ends(piece.text) + length)
+            unread += piece.unread
+            length += len(piece.text)
+        text = "".join(pieces)
+        return Text(self.name, text, self.encoding, unread, np.concatenate(line_ends))
+
+    def text_pieces(self, line_chars_max: int | None = None) -> Iterator[TextPiece]:
+        """Decode the file, which can be done once, and yield its lines, many at a time.
+
+        `line_chars_max`: as of `read_text`. Raises UnreadableError where the file is not
+        text at all.
+        """
         if self._is_read:
             raise RuntimeError(f"{self.name}: was read already")
         lines = _LineDecoder(self.name, self.encoding, line_chars_max or LINE_CHARS_MAX)
         try:
             for block in self._remaining_blocks():
                 lines.add(block)
+                yield lines.take()
             if self._damage:
                 lines.break_off(self._damage)
             else:
                 lines.end()
+            yield lines.take()
         except UnicodeError:
-            raise UnreadableError(
-                f"{self.name}: cannot be read as {self.encoding} text; name its encoding with "
-                "--encoding"
-            ) from None
-        return lines.text()
+            raise self._no_text() from None
+
+    def stream(self) -> Iterator[str]:
+        """Decode the file, which can be done once, and yield its text as it comes.
+
+        Lines end in `\\n`; a byte that cannot be decoded is a surrogate from U+DC80 on.
+        Raises UnreadableError where the file is not text at all; `damage` is known
+        at the end.
+        """
+        if self._is_read:
+            raise RuntimeError(f"{self.name}: was read already")
+        errors = "surrogateescape" if self.encoding == "utf-8" else "strict"
+        decoder = codecs.getincrementaldecoder(self.encoding)(errors)
+        newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
+        try:
+            for block in self._remaining_blocks():
+                yield newlines.decode(block)
+            yield newlines.decode(b"", final=not self.damage)
+        except UnicodeError:
+            raise self._no_text() from None
+
+    @property
+    def damage(self) -> str | None:
+        """Why the file ends before its end, if it does; known when it was read."""
+        return self._damage
+
+    def _no_text(self) -> UnreadableError:
+        return UnreadableError(
+            f"{self.name}: cannot be read as {self.encoding} text; name its encoding with "
+            "--encoding"
+        )
 
     def close(self) -> None:
         """Close the file, if it is open."""
@@ -297,6 +361,7 @@ class _LineDecoder:
         self._open = ""  # the beginning of a line that has not ended yet
         self._dropped = 0  # characters dropped of a line that is too long and has not ended
         self._line = 1  # the number of that line
+        self._first = 1  # the number of the first line that was not taken yet
         self._pieces: list[str] = []
         self._unread: list[UnreadLine] = []
 
@@ -333,9 +398,16 @@ class _LineDecoder:
         self._open, self._dropped = "", 0
         self._unread.append(UnreadLine(self._name, self._line, reason))
 
-    def text(self) -> Text:
-        """Return the text; lines that are too long or hold undecodable bytes are empty in it."""
+    def take(self) -> TextPiece:
+        """Return the lines that have ended since the last call, and at the end the last one.
+
+        Lines that are too long or hold undecodable bytes are empty in it.
+        """
         text, unread = "".join(self._pieces), self._unread
+        first, self._first = self._first, self._line
+        self._pieces, self._unread = [], []
+        if len(text) <= self._limit and text.isascii():
+            return TextPiece(first, text, unread)
         line_ends = _line_ends(text)
         ends = np.append(line_ends, len(text))
         starts = np.append(0, line_ends + 1)
@@ -344,19 +416,16 @@ class _LineDecoder:
             for line in np.flatnonzero(ends - starts > self._limit)
         }
         if not text.isascii():
-            for undecoded in _UNDECODED.finditer(text):
+            for undecoded in UNDECODED.finditer(text):
                 line = int(np.searchsorted(line_ends, undecoded.start()))
-                bad.setdefault(line, _reason_of_byte(undecoded[0]))
-        if not bad:
-            return Text(self._name, text, self._encoding, unread, line_ends)
+                bad.setdefault(line, reason_of_byte(undecoded[0]))
         pieces, done = [], 0
         for line in sorted(bad):
             pieces.append(text[done : int(starts[line])])
             done = int(ends[line])
-            unread.append(UnreadLine(self._name, line + 1, bad[line]))
+            unread.append(UnreadLine(self._name, first + line, bad[line]))
         unread.sort(key=lambda each: each.line)
-        text = "".join([*pieces, text[done:]])
-        return Text(self._name, text, self._encoding, unread, _line_ends(text))
+        return TextPiece(first, "".join([*pieces, text[done:]]) if bad else text, unread)
 
     def _report_dropped(self) -> None:
         reason = _too_long(self._dropped, self._limit)
@@ -368,7 +437,8 @@ def _too_long(length: int, limit: int) -> str:
     return f"a line of {length:,} characters; at most {limit:,} are read"
 
 
-def _reason_of_byte(escaped: str) -> str:
+def reason_of_byte(escaped: str) -> str:
+    """Return why a text with a byte that could not be decoded, now a surrogate, is not read."""
     byte = ord(escaped) - 0xDC00
     return f"byte 0x{byte:02X} is not UTF-8; if the file is in another encoding, say --encoding"
 

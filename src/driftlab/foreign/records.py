@@ -12,14 +12,15 @@ import re
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.foreign.packed import Packed, Values
 from driftlab.journal.files import UnreadableError
 
-Values: TypeAlias = list[Any]  # of a field: texts, or values of JSON and Parquet
+__all__ = ["Values"]
 
 TEXT_CHARS_SHOWN: Final = 60  # of text that gave no record, in its reason
 
@@ -89,10 +90,10 @@ def concatenate_records(parts: Sequence[Records]) -> Records:
     names = list(dict.fromkeys(name for part in parts for name in part.fields))
     files = list(dict.fromkeys(name for part in parts for name in part.files))
     number_of = {name: number for number, name in enumerate(files)}
-    fields: dict[str, Values] = {name: [] for name in names}
-    for part in parts:
-        for name in names:
-            fields[name] += part.fields.get(name) or [None] * len(part.lines)
+    fields: dict[str, Values] = {
+        name: Packed(part.fields.get(name) or [None] * len(part.lines) for part in parts)
+        for name in names
+    }
     numbered = [
         np.array([number_of[name] for name in part.files], np.int32)[part.file] for part in parts
     ]

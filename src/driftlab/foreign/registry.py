@@ -12,6 +12,7 @@ twice, and read as one they would seem to break every rule.
 
 import gc
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -21,7 +22,20 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.foreign import chrome, govector, shiviz, table, text_log, tracing
+from driftlab.foreign import (
+    chrome,
+    edn,
+    govector,
+    jaeger,
+    json_log,
+    logfmt,
+    otlp,
+    shiviz,
+    syslog,
+    table,
+    text_log,
+    tracing,
+)  # fmt: skip
 from driftlab.foreign.delimiters import EXECUTION
 from driftlab.foreign.fields import field_named, field_of
 from driftlab.foreign.file_names import FOLDER, NAME, compiled, is_note, names_folders
@@ -63,13 +77,22 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "tracing": Format(tracing.read, tracing.write, "JSON lines of the DistributedClocks tracer"),
     "chrome": Format(chrome.read, chrome.write, "Chrome trace events, which Perfetto opens"),
+    "json": Format(json_log.read, json_log.write, "JSON: an object a line, or an array of them"),
+    "otlp": Format(otlp.read, None, "spans of OpenTelemetry as JSON"),
+    "jaeger": Format(jaeger.read, None, "traces of Jaeger as JSON"),
+    "logfmt": Format(logfmt.read, None, "lines of key=value"),
+    "syslog": Format(syslog.read, None, "lines with the header of RFC 3164 or RFC 5424"),
+    "edn": Format(edn.read, None, "a map of EDN a line, as Jepsen writes them"),
     "csv": Format(table.read_csv, table.write_csv, "a table of text"),
     "parquet": Format(table.read_parquet, table.write_parquet, "a table of Parquet"),
     "text": Format(text_log.read, None, "anything that --pattern describes"),
 }
+_IN_ORDER_OF_TIME: Final = frozenset({"otlp", "jaeger"})  # whatever file an event stands in
 FILES_MAX: Final = 10_000  # of a folder
 LINES_LOOKED_AT: Final = 20  # of a log, to see which format it may be
 LINE_CHARS_SHOWN: Final = 60  # of the first line of a log whose format is unknown
+RECOGNIZED_CHARS_MAX: Final = 2_000  # of a line, by which a format without a name is known
+_HOLDS_OBJECTS: Final = re.compile(r"\{|\[\s*\{")  # as JSON that is a log begins
 LABELS_CHARS_SHOWN: Final = 200  # of all labels of executions
 _EXPECTED: Final = (
     "expected a journal or another log; so is the journal of a machine that was killed before "
@@ -142,7 +165,7 @@ def read_with_format(
             log.close()
     if len(logs) > 1:
         for each in executions:
-            require_one_run(path, each.trace, is_described=name == "text")
+            require_one_run(path, each.trace, is_described=name in _IN_ORDER_OF_TIME | {"text"})
     if execution is not None:
         executions = [_chosen(path, executions, str(execution))]
     is_text = name not in ("parquet",)
@@ -257,7 +280,7 @@ def _recognized(path: Path, logs: Sequence[LogFile], options: ReadOptions) -> st
         raise UnreadableError(_reason_of_no_text(log))
     if options.patterns and not shiviz.has_header(log.head):
         return "text"
-    name = _recognized_by_head(log)
+    name = _recognized_by_head(log, options)
     if name is None and table.separator_of(log.head, options.fields):
         name = "csv"  # by the columns that the user names
     if name is None:
@@ -288,7 +311,7 @@ def _reason_of_no_text(log: LogFile) -> str:
     return reasons[0] if reasons else f"{text.name}: empty; {_EXPECTED}"
 
 
-def _recognized_by_head(log: LogFile) -> str | None:
+def _recognized_by_head(log: LogFile, options: ReadOptions) -> str | None:
     head = log.head.lstrip()
     if shiviz.has_header(log.head):
         return "tsviz" if "<timestamp>" in head.partition("\n")[0] else "shiviz"
@@ -297,13 +320,28 @@ def _recognized_by_head(log: LogFile) -> str | None:
             return "tracing"
         if f'"{chrome.KEY}"' in head or '"ph"' in head:
             return "chrome"
+        if any(f'"{key}"' in head for key in otlp.KEYS):
+            return "otlp"
+        if '"spans"' in head and any(f'"{key}"' in head for key in jaeger.KEYS):
+            return "jaeger"
         if _begins_with_json(head):
-            return None
+            is_log = bool(options.fields) or json_log.is_log(head)
+            return "json" if is_log and _HOLDS_OBJECTS.match(head) else None
     if log.plain_name.endswith(govector.SUFFIX):
         return "govector"
     if table.separator_of(head):
         return "csv"
-    return _recognized_by_default_patterns(head)
+    return _recognized_by_first_line(head) or _recognized_by_default_patterns(head)
+
+
+def _recognized_by_first_line(head: str) -> str | None:
+    """Return the format of lines that each are a record, None if it is none of these."""
+    first = head.partition("\n")[0][:RECOGNIZED_CHARS_MAX]
+    if edn.is_edn(first):
+        return "edn"
+    if syslog.is_syslog(first):
+        return "syslog"
+    return "logfmt" if logfmt.begins_with_pairs(first) else None
 
 
 def _begins_with_json(text: str) -> bool:
@@ -315,7 +353,8 @@ def _begins_with_json(text: str) -> bool:
     try:
         _, end = json.JSONDecoder().raw_decode(text)
     except json.JSONDecodeError as error:
-        return error.pos >= length
+        is_cut = "\n" not in text and error.msg.startswith("Unterminated")
+        return error.pos >= length or is_cut
     except RecursionError:
         return True
     return not text[end:].partition("\n")[0].strip()
@@ -323,7 +362,7 @@ def _begins_with_json(text: str) -> bool:
 
 def _recognized_by_default_patterns(head: str) -> str | None:
     said = (line for line in head.split("\n") if line.strip() and not is_comment(line))
-    text = "\n".join(islice(said, LINES_LOOKED_AT))
+    text = "\n".join(line[:RECOGNIZED_CHARS_MAX] for line in islice(said, LINES_LOOKED_AT))
     for name, patterns in (
         ("govector", [EXECUTION]),
         ("tsviz", [layout.pattern for layout in shiviz.TIMED_LAYOUTS]),

@@ -133,7 +133,7 @@ def _header(text: str) -> tuple[str, str, int]:
 def _is_record(pattern: str, text: str, place: int) -> bool:
     """Whether a record begins at a place; a delimiter is a pattern itself, and not a record."""
     found = find([compile_pattern(pattern)], text, place, min(len(text), place + HEAD_CHARS))
-    return found.starts[:1] == [place]
+    return list(found.starts[:1]) == [place]
 
 
 def write(executions: Sequence[Execution], path: Path) -> None:

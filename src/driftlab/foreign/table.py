@@ -13,12 +13,12 @@ lines up to the next quote.
 """
 
 import csv
-import io
 import re
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from driftlab.arrays import IntArray
 from driftlab.foreign.clock_values import clock_of
 from driftlab.foreign.fields import ESCAPED_ZERO, field_of, normalized_name, own_names
 from driftlab.foreign.log_file import LINE_CHARS_MAX, LogFile, ReadOptions
+from driftlab.foreign.packing import FieldPacker
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
 from driftlab.foreign.text_columns import NONE, TextColumns, UnwritableError, only_trace
 from driftlab.foreign.trace_builder import Execution, build_execution
@@ -86,20 +87,17 @@ def read_csv(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
 
 def _read_csv(log: LogFile, options: ReadOptions, *, is_one_of_several: bool) -> Records:
     text = log.read_text()
-    first = text.text.lstrip().partition("\n")[0]
+    head = text.text.lstrip()[:LINE_CHARS_MAX]
+    first = head.partition("\n")[0]
     if not first:
         raise UnreadableError(f"{text.name}: empty")
-    separator = separator_of(text.text, options.fields) or max(SEPARATORS, key=first.count)
-    cells = Cells([], [], [], [UnmatchedText(0, one.line, one.reason, "") for one in text.unread])
+    separator = separator_of(head, options.fields) or max(SEPARATORS, key=first.count)
+    cells = Cells([UnmatchedText(0, one.line, one.reason, "") for one in text.unread])
     cells.read(text.text, separator)
     if not cells.heads:
         reason = cells.unread[-1].reason if cells.unread else "is empty"
         raise UnreadableError(f"{text.name}: the line that names the columns {reason}")
-    columns = list(zip(*cells.rows, strict=True)) if cells.rows else [()] * len(cells.heads)
-    fields: dict[str, Values] = {
-        name: [cell or None for cell in column]
-        for name, column in zip(cells.heads, columns, strict=True)
-    }
+    fields = cells.fields()
     is_named = is_one_of_several or options.process_from is not None
     fields = _with_process(fields, len(cells.lines), log, "csv", options, is_named=is_named)
     return records_of_file(log.name, fields, np.array(cells.lines, np.int64), cells.unread)
@@ -228,13 +226,18 @@ EXTRA_COLUMNS_MAX: Final = 100  # that a row is followed through for the end of 
 _QUOTED: Final = re.compile(r'"(?:[^"]++|"")*+"')
 
 
-class Cells(NamedTuple):
-    """heads: names of the columns. rows, and their lines, from 1. unread: what is not a row."""
+class Cells:
+    """heads: names of the columns. lines: of the rows, from 1. unread: what is not a row."""
 
-    heads: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-    unread: list[UnmatchedText]
+    def __init__(self, unread: list[UnmatchedText]) -> None:
+        self.heads: list[str] = []
+        self.lines = array("q")
+        self.unread = unread
+        self._packer = FieldPacker([])
+
+    def fields(self) -> dict[str, Values]:
+        """Return the columns by name, None where a cell is empty."""
+        return self._packer.fields()
 
     def read(self, text: str, separator: str) -> None:
         """Take in the rows of a text; there are no heads if their own row cannot be read.
@@ -264,11 +267,12 @@ class Cells(NamedTuple):
             for name in row:  # one that stands twice gets a number
                 again = f"{name.strip()}_{len(self.heads) + 1}"
                 self.heads.append(again if name.strip() in self.heads else name.strip())
+            self._packer = FieldPacker(self.heads)
         elif len(row) != len(self.heads):
             reason = f"has {len(row)} columns, not {len(self.heads)}"
             self.unread.append(UnmatchedText(0, line, reason, " ".join(row)))
         else:
-            self.rows.append(row)
+            self._packer.add([cell or None for cell in row])
             self.lines.append(line)
 
 
@@ -284,7 +288,7 @@ class _RowLines:
 
     def __init__(self, text: str, separator: str) -> None:
         self._text = text
-        self._lines = io.StringIO(text, newline="")
+        self._next = 0  # where the line begins that is given next, in the text
         self._separator = separator
         self._plain = re.compile(f"[^{re.escape(separator)}\\n]*")
         self._place = 0  # of the row, in the text
@@ -306,7 +310,11 @@ class _RowLines:
     def __next__(self) -> str:
         if self._given == 1 and not self._are_quotes_closed():
             raise _UnclosedError("a quote opens and does not close")
-        self.last = next(self._lines)
+        if self._next >= len(self._text):
+            raise StopIteration
+        end = self._text.find("\n", self._next) + 1 or len(self._text)
+        self.last = self._text[self._next : end]
+        self._next = end
         self._given += 1
         self._length += len(self.last)
         return self.last

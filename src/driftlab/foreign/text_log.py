@@ -24,8 +24,9 @@ import signal
 import sys
 import threading
 import warnings
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final, NamedTuple, TypeAlias
@@ -36,7 +37,14 @@ from driftlab.errors import DriftlabError
 from driftlab.foreign.delimiters import part_at_headings
 from driftlab.foreign.fields import field_of, known_fields
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
-from driftlab.foreign.records import LabelledRecords, Records, UnmatchedText, records_of_file
+from driftlab.foreign.packed import Values
+from driftlab.foreign.packing import FieldPacker
+from driftlab.foreign.records import (
+    LabelledRecords,
+    Records,
+    UnmatchedText,
+    records_of_file,
+)
 from driftlab.foreign.trace_builder import Execution, build_executions
 from driftlab.foreign.unmatched import unmatched_lines
 from driftlab.journal.files import UnreadableError
@@ -71,9 +79,9 @@ class PatternTimeError(UnreadableError):
 class PatternMatches(NamedTuple):
     """The matches of patterns, in the order of the text: where they are, and groups by name."""
 
-    starts: list[int]
-    ends: list[int]
-    groups: dict[str, list[str | None]]
+    starts: Sequence[int]
+    ends: Sequence[int]
+    groups: Mapping[str, Values]
 
 
 # Reading a log by patterns.
@@ -263,6 +271,8 @@ def find(
 def _find(
     patterns: Sequence[re.Pattern[str]], text: str, begin: int, end: int, seconds: float
 ) -> PatternMatches:
+    if len(patterns) == 1:
+        return _find_one(patterns[0], text, begin, end, seconds)
     found: list[_Match] = []
     with time_limited(found, end - begin, seconds):
         for number, pattern in enumerate(patterns):
@@ -274,6 +284,50 @@ def _find(
             if number:  # those of the first are in order
                 found.sort()
     return _as_columns(patterns, found)
+
+
+class _PackedMatches:
+    """The matches of one pattern, packed as they come: starts, ends and groups."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self.starts = array("q")
+        self.ends = array("q")
+        self._places = pattern.groupindex
+        names = {at: name for name, at in self._places.items()}
+        self._packer = FieldPacker([names.get(at + 1, "") for at in range(pattern.groups)])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def add(self, begin: int, end: int, groups: tuple[str | None, ...]) -> None:
+        """Add a match."""
+        self.starts.append(begin)
+        self.ends.append(end)
+        self._packer.add(groups)
+
+    def columns(self) -> PatternMatches:
+        """Return all matches."""
+        groups = self._packer.fields()
+        groups.pop("", None)
+        return PatternMatches(self.starts, self.ends, groups)
+
+
+def _find_one(
+    pattern: re.Pattern[str], text: str, begin: int, end: int, seconds: float
+) -> PatternMatches:
+    """Find the records of one pattern, which are packed while the next are looked for."""
+    found = _PackedMatches(pattern)
+    with time_limited(found, end - begin, seconds):
+        try:
+            for match in pattern.finditer(text, begin, end):
+                low, high = match.span()
+                if high > low:
+                    found.add(low, high, match.groups())
+        except PatternTimeError as error:
+            after = found.ends[-1] if found.ends else begin
+            line = text.count("\n", 0, after) + 1
+            raise PatternTimeError(f"the pattern, after line {line}: {error}") from None
+    return found.columns()
 
 
 def _find_in_child(
@@ -299,7 +353,9 @@ def serve() -> None:
     sources, text, begin, end, seconds = json.load(sys.stdin)
     patterns = [compile_pattern(source) for source in sources]
     try:
-        answer: object = _find(patterns, text, begin, end, seconds)
+        found = _find(patterns, text, begin, end, seconds)
+        groups = {name: list(column) for name, column in found.groups.items()}
+        answer: object = [list(found.starts), list(found.ends), groups]
     except PatternTimeError as error:
         answer = str(error)
     json.dump(answer, sys.stdout)
@@ -332,11 +388,6 @@ def _gaps_between(found: Sequence[_Match], begin: int, end: int) -> list[tuple[i
 
 def _as_columns(patterns: Sequence[re.Pattern[str]], found: Sequence[_Match]) -> PatternMatches:
     starts, ends = [one[0] for one in found], [one[1] for one in found]
-    if len(patterns) == 1:
-        columns = list(zip(*(one[2] for one in found), strict=True))
-        places = patterns[0].groupindex
-        groups = {name: list(columns[at - 1]) if found else [] for name, at in places.items()}
-        return PatternMatches(starts, ends, groups)
     places_by_name = [_places_by_column(pattern, patterns) for pattern in patterns]
     names = dict.fromkeys(name for places in places_by_name for name in places)
     places_of = [[places.get(name, 0) - 1 for places in places_by_name] for name in names]

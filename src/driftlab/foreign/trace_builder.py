@@ -29,6 +29,7 @@ from driftlab.foreign.clock_values import (
 from driftlab.foreign.file_names import process_from, stem_of, words_apart
 from driftlab.foreign.gaps import Rows, gaps_of
 from driftlab.foreign.log_file import ReadOptions
+from driftlab.foreign.packed import Packed, Reordered
 from driftlab.foreign.records import (
     LabelledRecords,
     Records,
@@ -396,7 +397,7 @@ class _Builder:
             if clocks is None or not len(clocks.codes):
                 return None
             positions = np.array([self._positions[name] for name in clocks.names], np.int32)
-            return timestamps_in_order(clocks, positions[clocks.codes], rows)
+            return timestamps_in_order(clocks, positions, rows)
         texts = [dotted.texts[row] for row in rows.tolist()]
         try:
             wrong = wrong_width_rows(dotted.clock, texts, width, len(self._positions))
@@ -551,16 +552,15 @@ class _Builder:
         received = np.where((kind == RECEIVE) & (received == MISSING), message, received)
         return _none_if_missing(sent), _none_if_missing(received)
 
-    def _texts(self, rows: IntArray) -> dict[str, list[str | None]]:
+    def _texts(self, rows: IntArray) -> dict[str, Sequence[str | None]]:
         """Return the event's text, and all fields that are none of the columns, as texts."""
         columns = dict(self._others)
         if "event" in self._known:
             columns = {"event": self._known["event"], **columns}
-        order = rows.tolist()
-        texts = {}
+        texts: dict[str, Sequence[str | None]] = {}
         for name, column in columns.items():
             key = f"{name}_text" if name in _COLUMN_NAMES else name
-            texts[fields.escape_surrogates(key)] = _as_texts([column[row] for row in order])
+            texts[fields.escape_surrogates(key)] = _as_texts(column, rows)
         return texts
 
     # What gave no event.
@@ -622,7 +622,13 @@ def _none_if_missing(column: IntArray) -> IntArray | None:
     return column if bool((column != MISSING).any()) else None
 
 
-def _as_texts(values: Sequence[Any]) -> list[str | None]:
+def _as_texts(column: Values, rows: IntArray) -> Sequence[str | None]:
+    """Return the values of some rows as texts."""
+    if isinstance(column, Packed):
+        if column.are_texts():
+            return Reordered(column, rows)
+        column = list(column)
+    values = [column[row] for row in rows.tolist()]
     texts = [each if each is None or isinstance(each, str) else str(each) for each in values]
     try:
         "".join(filter(None, texts)).encode()

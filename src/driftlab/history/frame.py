@@ -45,7 +45,7 @@ def frame_of(trace: Trace) -> "pl.DataFrame":
     if trace.timestamps is not None:
         frame["timestamp"] = pl.Series(trace.timestamp_texts(), dtype=pl.String)
     for key, texts in trace.texts.items():
-        frame[key] = pl.Series(texts, dtype=pl.String)
+        frame[key] = pl.Series(list(texts), dtype=pl.String)
     if columns.line is not None:
         frame["line"] = with_nulls(columns.line)
     return pl.DataFrame(frame)

@@ -87,6 +87,8 @@ class Trace:
     empty: all that apply (see `matching.match`).
     unsure_queue i8: rows, rising, of receives of which it is not known whether their
     queue counts the message that they took (see `queue_conventions`).
+    may_overtake: whether messages from one process to another may overtake one another,
+    because each has a connection of its own: then there is no order to judge.
     """
 
     __slots__ = (
@@ -96,6 +98,7 @@ class Trace:
         "files",
         "gaps",
         "invalid_clocks",
+        "may_overtake",
         "missing_processes",
         "names",
         "peers",
@@ -133,6 +136,7 @@ class Trace:
         strategies: Sequence[str] = (),
         unsure_queue: IntArray | None = None,
         invalid_clocks: InvalidClocks | None = None,
+        may_overtake: bool = False,
     ) -> None:
         self.names = names
         self.starts = starts
@@ -155,6 +159,7 @@ class Trace:
             np.zeros(0, np.int64) if unsure_queue is None else unsure_queue
         )
         self.invalid_clocks = invalid_clocks or InvalidClocks(np.zeros(0, np.int64), ())
+        self.may_overtake = may_overtake
 
     def __len__(self) -> int:
         return int(self.starts[-1])

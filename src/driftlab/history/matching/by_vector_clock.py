@@ -19,11 +19,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from driftlab.arrays import AnyArray, BoolArray, IntArray
+from driftlab.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.model.columns import NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
 
+ROWS_AT_ONCE: Final = 50_000  # whose entries are compared with those before
 ROUNDS_MAX: Final = 64  # messages of one event after which the other sources are kept unreduced
 
 
@@ -45,20 +46,23 @@ class _EntryTable:
 
     def __init__(self, timestamps: Timestamps, rows: int, processes: int) -> None:
         self.processes = processes
-        self.row = np.repeat(np.arange(rows), np.diff(timestamps.starts))
-        self.process = timestamps.entries.astype(np.int64)
+        self.starts = timestamps.starts
+        self.rows = rows
+        self.process = timestamps.entries
         self.values = timestamps.values
         self._is_full = len(timestamps.values) == rows * processes
 
     @cached_property
     def _keys(self) -> IntArray:
         """The place of each entry in a full table, rising."""
-        keys: IntArray = self.row * self.processes + self.process
+        first = np.arange(self.rows) * self.processes
+        keys: IntArray = np.repeat(first, np.diff(self.starts))
+        keys += self.process
         return keys
 
     def at(self, row: IntArray, process: IntArray) -> IntArray:
         """Return the entries of some rows for some processes, 0 where there is none."""
-        keys = row * self.processes + process
+        keys = row.astype(np.int64) * self.processes + process
         if self._is_full:
             entries: IntArray = self.values[keys]
             return entries
@@ -98,27 +102,36 @@ def match_by_vector_clock(trace: Trace) -> Messages:
 def _new_entries(trace: Trace, timestamps: Timestamps, table: _EntryTable) -> _NewEntries:
     """Return all entries for other processes that are greater than in the event before."""
     own = trace.process_column().astype(np.int64)
-    before = _stamped_row_before(trace, timestamps)[table.row]
-    known = np.zeros(len(table.values), np.int64)
-    has_before = before >= 0
-    known[has_before] = table.at(before[has_before], table.process[has_before])
-    is_new = (table.values > known) & (table.process != own[table.row])
-    is_new &= _may_be_received(trace, table)
-    row, process, value = (column[is_new] for column in (table.row, table.process, table.values))
+    before = _stamped_row_before(trace, timestamps)
+    found = []
+    for low in range(0, len(trace), ROWS_AT_ONCE):  # few arrays of all entries at once
+        high = min(low + ROWS_AT_ONCE, len(trace))
+        of = slice(int(table.starts[low]), int(table.starts[high]))
+        row = np.repeat(np.arange(low, high), np.diff(table.starts[low : high + 1]))
+        process, value = table.process[of], table.values[of]
+        known = np.zeros(len(row), np.int64)
+        row_before = before[row]
+        has_before = row_before >= 0
+        known[has_before] = table.at(row_before[has_before], process[has_before])
+        is_new = (value > known) & (process != own[row]) & _may_be_received(trace, row, process)
+        found.append(
+            (row[is_new].astype(np.int64), process[is_new].astype(np.int64), value[is_new])
+        )
+    row, process, value = map(np.concatenate, zip(*found, strict=True))
     return _NewEntries(row, process, value, _sources(trace, table, own, process, value))
 
 
-def _may_be_received(trace: Trace, table: _EntryTable) -> BoolArray:
-    """Whether, by what the log says, an event may have received from the process of an entry.
+def _may_be_received(trace: Trace, row: IntArray, process: IntArray) -> BoolArray:
+    """Whether, by what the log says, the event of a row may have received from a process.
 
     An internal event or a send received nothing; an event whose sender the log
     names received only from that one.
     """
     of = trace.columns
-    may_be: BoolArray = ((of.kind == UNKNOWN_KIND) | (of.kind == RECEIVE))[table.row]
+    may_be: BoolArray = ((of.kind == UNKNOWN_KIND) | (of.kind == RECEIVE))[row]
     if of.sender is not None:
-        sender = of.sender[table.row]
-        may_be &= (sender == NOBODY) | (sender == table.process)
+        sender = of.sender[row]
+        may_be &= (sender == NOBODY) | (sender == process)
     return may_be
 
 
@@ -154,8 +167,7 @@ def _sources(
 
 def _reduce(entries: _NewEntries, table: _EntryTable, timestamps: Timestamps) -> _NewEntries:
     """Remove what an event learned of through another of its sources; sort by row."""
-    sums = np.concatenate([[0.0], np.cumsum(timestamps.values, dtype=np.float64)])
-    weight = sums[timestamps.starts[1:]] - sums[timestamps.starts[:-1]]
+    weight = _sums(timestamps)
     source_weight = np.where(entries.source >= 0, weight[np.maximum(entries.source, 0)], -1.0)
     rest, taken = entries.select(np.lexsort((-source_weight, entries.row))), []
     for _ in range(ROUNDS_MAX):
@@ -171,6 +183,19 @@ def _reduce(entries: _NewEntries, table: _EntryTable, timestamps: Timestamps) ->
         rest = rest.select(known < rest.value)
     reduced = _NewEntries(*(np.concatenate(columns) for columns in zip(*taken, rest, strict=True)))
     return reduced.select(np.argsort(reduced.row, kind="stable"))
+
+
+def _sums(timestamps: Timestamps) -> FloatArray:
+    """Return the sum of each timestamp's entries, f8."""
+    starts = timestamps.starts
+    weight = np.zeros(len(starts) - 1)
+    for low in range(0, len(weight), ROWS_AT_ONCE):
+        high = min(low + ROWS_AT_ONCE, len(weight))
+        values = timestamps.values[starts[low] : starts[high]]
+        sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+        ends = starts[low : high + 1] - starts[low]
+        weight[low:high] = sums[ends[1:]] - sums[ends[:-1]]
+    return weight
 
 
 def _split_first(entries: _NewEntries) -> tuple[_NewEntries, _NewEntries]:

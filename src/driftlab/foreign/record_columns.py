@@ -1,0 +1,316 @@
+"""Records with keys, as columns: what JSON, logfmt, syslog and EDN logs are read into.
+
+A record is a mapping from keys to values, which may be nested. Its keys are fields
+as the columns of a table are. A field may also be named by a path of keys,
+`vc.map`, which the user says (`ReadOptions.fields`); a record without it has no
+such field. A key inside a nested object that is the name of a field is taken for it
+where the log has one such path, and no key of that meaning outside; where it has
+several, none is taken.
+
+Records come a few thousand at a time and are packed at once (see packed): a million
+of them are never held as mappings.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+
+from driftlab.foreign.clock_values import pack_clocks
+from driftlab.foreign.fields import Positions, field_of, normalized_name
+from driftlab.foreign.log_file import LogFile, ReadOptions
+from driftlab.foreign.packed import Packed, Pool
+from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
+from driftlab.foreign.trace_builder import Execution, build_execution
+from driftlab.journal.files import UnreadableError
+
+DEPTH_MAX: Final = 6  # of nested objects that are searched for fields
+PATHS_SHOWN_MAX: Final = 40  # in a message
+RECORDS_SEARCHED: Final = 1_000  # of a file, for the paths that a message lists
+
+_CLOCKS: Final = frozenset({"clock", "lamport", "vector"})
+_NESTED: Final = _CLOCKS | {"matrix", "hybrid", "targets"}  # fields whose values may be nested
+_MARKS: Final = frozenset({"internal", "send", "receive"})  # that say the kind by being there
+_ABSENT: Final = object()
+
+Record = Mapping[str, Any]
+Reader = Callable[[LogFile, "RecordColumns"], list[UnmatchedText]]
+
+
+def read_records(
+    logs: Sequence[LogFile], options: ReadOptions, read: Reader, format: str
+) -> list[Execution]:
+    """Read the files of one log whose records have keys.
+
+    `read`: adds the records of one file to its columns, and returns what gave none.
+    `format`: its name, for messages. Without a key for the process, each file is of
+    the process that its name says. Raises UnreadableError where no record has a path
+    of keys that `options` names, or nothing says the process.
+    """
+    columns = []
+    unread = []
+    for log in logs:
+        columns.append(RecordColumns(options.fields))
+        unread.append(read(log, columns[-1]))
+    _require_paths(logs[0], columns, options.fields)
+    names = _taken_paths(columns)
+    is_named = len(logs) > 1 or options.process_from is not None
+    records = [
+        _records(log, each, gaps, names, format, is_named=is_named)
+        for log, each, gaps in zip(logs, columns, unread, strict=True)
+    ]
+    return build_execution(records, options._replace(fields={}))
+
+
+def _records(
+    log: LogFile, columns: "RecordColumns", unread: list[UnmatchedText],
+    names: Mapping[str, str], format: str, *, is_named: bool,
+) -> Records:  # fmt: skip
+    fields = _with_event(columns.fields(names))
+    rows = len(columns.lines)
+    if "host" not in map(field_of, fields):
+        host = columns.process or (log.process if is_named else None)
+        if host is None and rows:
+            raise UnreadableError(
+                f"{log.name}: no key named host or process (there are "
+                f"{_listed(columns.paths) or 'none'}); name it with --field host=KEY.PATH, or put "
+                f"the file of each process, named after it, into a folder and read that with "
+                f"--format {format}"
+            )
+        fields["host"] = [host] * rows
+    return records_of_file(log.name, fields, np.array(columns.lines, np.int64), unread)
+
+
+def _with_event(fields: dict[str, Values]) -> dict[str, Values]:
+    """Return fields with the event's text, which many logs call `msg`, or `message`.
+
+    `message` is the name of a message unless most of its values are several words.
+    """
+    of = {field_of(key): key for key in fields}
+    if "event" in of:
+        return fields
+    own = next((key for key in fields if normalized_name(key) == "msg"), None)
+    if own is None and normalized_name(of.get("message", "")) == "message":
+        texts = [value for value in fields[of["message"]] if isinstance(value, str)]
+        has_words = 2 * sum(" " in text.strip() for text in texts) > len(texts)
+        own = of["message"] if has_words else None
+    return {"event" if key == own else key: column for key, column in fields.items()}
+
+
+def _require_paths(
+    log: LogFile, columns: Sequence["RecordColumns"], wanted: Mapping[str, str]
+) -> None:
+    """Raise UnreadableError for a path that no record has, with those that there are."""
+    if not any(len(each.lines) for each in columns):
+        return
+    for name, path in wanted.items():
+        if not any(name in each.asked for each in columns):
+            paths = list(dict.fromkeys(chain.from_iterable(each.paths for each in columns)))
+            raise UnreadableError(
+                f"{log.name}: --field {name}={path}: no record has {path}; there are "
+                f"{_listed(paths)}"
+            )
+
+
+def _listed(paths: Sequence[str] | Mapping[str, None]) -> str:
+    shown = ", ".join(list(paths)[:PATHS_SHOWN_MAX])
+    more = len(paths) - PATHS_SHOWN_MAX
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _taken_paths(columns: Sequence["RecordColumns"]) -> dict[str, str]:
+    """Return the field of each nested path that is taken for one; see the module."""
+    plain = {field_of(key) for each in columns for key in each.keys}
+    plain |= {name for each in columns for name in each.asked}
+    paths: dict[str, list[str]] = {}
+    for path in dict.fromkeys(path for each in columns for path in each.nested):
+        paths.setdefault(_field_at(path), []).append(path)
+    return {
+        found[0]: name for name, found in paths.items() if len(found) == 1 and name not in plain
+    }
+
+
+class RecordColumns:
+    """The records of one file as columns.
+
+    lines: of each record, from 1. keys, nested, asked: the columns of keys, of paths
+    inside nested values whose last key is the name of a field, and of the fields that
+    the user names the path of. paths: all paths of keys, as far as they were searched.
+    process: whose records these are, if the file says it outside of them.
+    """
+
+    def __init__(self, wanted: Mapping[str, str]) -> None:
+        self.lines: list[int] = []
+        self.keys: dict[str, Packed] = {}
+        self.nested: dict[str, Packed] = {}
+        self.asked: dict[str, Packed] = {}
+        self.paths: dict[str, None] = {}
+        self.process: str | None = None
+        self._wanted = wanted
+        self._pool = Pool()
+        self._names: dict[str, Positions] = {}
+        self._forms: dict[tuple[str, ...], None] = {}
+
+    def add(self, records: Sequence[dict[str, Any]], lines: Sequence[int]) -> None:
+        """Add records, each with its line; best a few thousand at once."""
+        if not records:
+            return
+        if len(self.lines) < RECORDS_SEARCHED:
+            for record in records[: RECORDS_SEARCHED - len(self.lines)]:
+                _note_paths(record, "", self.paths, DEPTH_MAX)
+        for name, path in self._wanted.items():
+            keys = path.split(".")
+            values = [_value_at(record, keys) for record in records]
+            if any(value is not _ABSENT for value in values):
+                held = [None if value is _ABSENT else value for value in values]
+                self._put(self.asked, name, held, (field_of(name) or name))
+        for key, column in _columns_of(records).items():
+            self._add_column(key, column)
+        self.lines += lines
+
+    def fields(self, names: Mapping[str, str]) -> dict[str, Values]:
+        """Return the columns by name. `names`: the field of each nested path that is taken."""
+        fields: dict[str, Packed] = {}
+        asked = {(field_of(name) or name) for name in self.asked}
+        used = set(self._wanted.values())
+        for key, column in self.keys.items():
+            if key in used:
+                continue
+            is_replaced = key in asked or field_of(key) in asked
+            fields[f"{key}_in_log" if is_replaced else key] = column
+        fields = _joined(fields, len(self.lines))
+        fields |= {names[path]: column for path, column in self.nested.items() if path in names}
+        fields |= self.asked
+        for column in fields.values():
+            self._fill(column, len(self.lines))
+        return dict(fields)
+
+    def _add_column(self, key: str, values: Sequence[Any]) -> None:
+        field = field_of(key) or key
+        is_packed = self._put(self.keys, key, values, field)
+        if is_packed or dict not in set(map(type, values)):
+            return
+        if field in _CLOCKS and _are_clocks(values):
+            return
+        nested: dict[str, list[Any]] = {}
+        for row, value in enumerate(values):
+            if isinstance(value, dict):
+                _find_fields(value, key, row, len(values), nested, DEPTH_MAX)
+        for path, found in nested.items():
+            self._put(self.nested, path, found, _field_at(path))
+
+    def _put(
+        self, columns: dict[str, Packed], name: str, values: Sequence[Any], field: str
+    ) -> bool:
+        """Add the values of a column; return whether all are vector clocks.
+
+        `field`: what it means, or its name.
+        """
+        column = columns.setdefault(name, Packed())
+        self._fill(column, len(self.lines))
+        types = set(map(type, values))
+        if field in _CLOCKS and types <= {dict, str}:
+            packed = pack_clocks(values, self._names.setdefault(name, Positions()))
+            if packed is not None:
+                column.append(packed)
+                return True
+        if types & {dict, list, bool}:
+            values = [_plain(value, field) for value in values]
+        column.append(self._pool.pack(values))
+        return False
+
+    def _fill(self, column: Packed, rows: int) -> None:
+        """Give a column that lacks the last values as many empty ones."""
+        if len(column) < rows:
+            column.append([None] * (rows - len(column)))
+
+
+def _joined(fields: Mapping[str, Packed], rows: int) -> dict[str, Packed]:
+    """Return fields with one for all keys of one meaning, where no record has two of these."""
+    groups: dict[str, list[str]] = {}
+    for key in fields:
+        groups.setdefault(field_of(key) or key, []).append(key)
+    joined: dict[str, Packed] = {}
+    for name, keys in groups.items():
+        columns = [list(fields[key]) for key in keys] if len(keys) > 1 else []
+        cells: list[Any] = [None] * rows
+        is_clear = len(keys) > 1
+        for column in columns:
+            held = [row for row, value in enumerate(column) if value is not None]
+            is_clear &= all(cells[row] is None for row in held)
+            for row in held:
+                cells[row] = column[row]
+        joined |= {name: Packed([cells])} if is_clear else {key: fields[key] for key in keys}
+    return joined
+
+
+def _columns_of(records: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
+    """Return the values of every key, None where a record lacks it."""
+    first = tuple(records[0])
+    if all(map(first.__eq__, map(tuple, records))):
+        return dict(zip(first, zip(*map(dict.values, records), strict=True), strict=True))
+    keys = dict.fromkeys(chain.from_iterable(records))
+    return {key: [record.get(key) for record in records] for key in keys}
+
+
+def _are_clocks(values: Sequence[Any]) -> bool:
+    """Whether no value is an object of anything but numbers and texts."""
+    return not any(
+        isinstance(value, dict) and any(isinstance(one, dict | list) for one in value.values())
+        for value in values
+    )
+
+
+def _find_fields(
+    value: Mapping[str, Any], path: str, row: int, rows: int, found: dict[str, list[Any]],
+    depth: int,
+) -> None:  # fmt: skip
+    """Note every value in a nested one whose key is the name of a field, by its path."""
+    for key, inner in value.items():
+        name = field_of(key)
+        if name is not None:
+            at = f"{path}.{key}"
+            if at not in found:
+                found[at] = [None] * rows
+            found[at][row] = inner
+        if depth and isinstance(inner, dict) and not (name in _CLOCKS and _are_clocks([inner])):
+            _find_fields(inner, f"{path}.{key}", row, rows, found, depth - 1)
+
+
+def _note_paths(value: Mapping[str, Any], path: str, paths: dict[str, None], depth: int) -> None:
+    for key, inner in value.items():
+        paths[path + key] = None
+        if depth and isinstance(inner, dict):
+            _note_paths(inner, f"{path}{key}.", paths, depth - 1)
+
+
+def _field_at(path: str) -> str:
+    """Return the field that the last key of a path is the name of."""
+    return field_of(path.rpartition(".")[2]) or ""
+
+
+def _value_at(value: Any, keys: Sequence[str]) -> Any:
+    """Return what stands at a path of keys, _ABSENT if nothing does; a key may have dots in it."""
+    for count in range(1, len(keys) + 1):
+        key = ".".join(keys[:count])
+        inner = _ABSENT
+        if isinstance(value, dict):
+            inner = value.get(key, _ABSENT)
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            inner = value[int(key)]
+        if inner is not _ABSENT and count < len(keys):
+            inner = _value_at(inner, keys[count:])
+        if inner is not _ABSENT:
+            return inner
+    return _ABSENT
+
+
+def _plain(value: Any, field: str) -> Any:
+    """Return a nested value as text of JSON, where the field has no use for it as it is."""
+    if field in _MARKS and not value:
+        return None  # false, or an empty list
+    if field in _NESTED or not isinstance(value, dict | list | bool):
+        return value
+    return json.dumps(value, ensure_ascii=False)
