@@ -226,9 +226,9 @@ def _judge_fifo(context: Context) -> Findings:
     """Judge that messages arrive on a channel in the order in which they were sent.
 
     Left to other rules: what came a second time, and what was found late but
-    received in its turn.
+    received in its turn. Not judged is what was matched by assuming this order.
     """
-    rows, sends = context.deliveries
+    rows, sends = _ordered_deliveries(context)
     channel, order = _by_channel(context, rows, sends)
     source = sends[order]
     latest = _running_max(channel[order], source)
@@ -247,6 +247,22 @@ def _judge_fifo(context: Context) -> Findings:
         )
 
     return findings(wrong, explain)
+
+
+def _ordered_deliveries(context: Context) -> tuple[IntArray, IntArray]:
+    """Return the deliveries whose order is not one that their matching assumed."""
+    rows, sends = context.deliveries
+    if len(context.messages.assumed_order):
+        known = ~np.isin(rows, context.messages.assumed_order)
+        rows, sends = rows[known], sends[known]
+    return rows, sends
+
+
+def _has_order(context: Context) -> bool:
+    """Whether a history has messages, not all of them matched by assuming their order."""
+    if not len(context.messages.assumed_order):
+        return has_messages(context)
+    return bool((_ordered_deliveries(context)[1] >= 0).any())
 
 
 def _is_left_to_others(context: Context, late: IntArray, overtaking: IntArray) -> BoolArray:
@@ -496,7 +512,7 @@ DELIVERED_TWICE = Rule(
 FIFO = Rule(
     "fifo",
     "on a channel messages arrive in the order in which they were sent",
-    has_messages,
+    _has_order,
     _judge_fifo,
 )
 LOST_MESSAGE = Rule(

@@ -49,6 +49,7 @@ def _judge_step(context: Context) -> Findings:
     for rows in (*condition_violations(context), receives_several(context)):
         wrong[rows] = False
     unnamed = (context.messages.source == UNMATCHED) & (received == NOTHING_RECEIVED)
+    unnamed[context.messages.carried_unknown] = True
     unknown = (steps.judged & context.after_gap) | (unnamed & (clock != MISSING))
     rows = np.flatnonzero(wrong)
 
