@@ -23,7 +23,7 @@ from driftlab.history.matching.messages import (
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.matching.send_index import sent_messages
 from driftlab.history.trace import ProcessInfo, Trace
-from driftlab.model.columns import MISSING, RECEIVE, UNKNOWN_KIND, Timestamps
+from driftlab.model.columns import MISSING, NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
 
 NO_ROWS: IntArray = np.zeros(0, np.int64)
 _UNDESCRIBED = ProcessInfo()
@@ -260,9 +260,10 @@ class Context:
         """Of each process whether it received a message that its log does not name."""
         of, mask = self.columns, np.zeros(self.trace.processes, bool)
         nameless = self.is_receive & (self.messages.source < 0)
-        for name in (of.stamp, of.received):
-            if name is not None:
-                nameless &= name == MISSING
+        if of.stamp is not None:  # which names a message together with its sender
+            nameless &= (of.stamp == MISSING) | (self.messages.sender == NOBODY)
+        if of.received is not None:
+            nameless &= of.received == MISSING
         mask[self.process[nameless]] = True
         return mask
 

@@ -27,7 +27,7 @@ import numpy as np
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.acyclic import leaves_order
 from driftlab.history.matching.by_vector_clock import EntryTable, stamped_row_before
-from driftlab.history.matching.clock_evidence import Accepted, accepted, excess
+from driftlab.history.matching.clock_evidence import Accepted, accepted, speak_against
 from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.matching.send_index import sent_messages, untargeted_sends
@@ -226,9 +226,11 @@ def _places(matching: Matching, ends: _Ends, sends: _Sends) -> IntArray:
     left_over = end_send - first_send - (end - first) - shift_before
     known = np.where(is_tail, left_over >= 0, shift_after == shift_before)
     known &= ends.has_order[ends.channel] & ~is_named
-    accepts, known = _agreed_by_clocks(matching.trace, ends, place, known)
-    last_shown = _set_by_message(ends, accepts, known)[ends.channel]
     may_be_lost = is_tail & ~_are_in_flight(matching, ends, sends, left_over)
+    may_repeat = np.zeros(len(ends.codes), bool)
+    may_repeat[ends.channel[may_be_lost]] = True
+    accepts, known = _agreed_by_clocks(matching.trace, ends, place, known, may_repeat)
+    last_shown = _set_by_message(ends, accepts, known)[ends.channel]
     known &= ~may_be_lost | (every <= last_shown)
     may_hide = _may_hide_receives(matching)[ends.codes % matching.trace.processes]
     known &= ~may_hide[ends.channel] | (left_over == 0)
@@ -236,10 +238,11 @@ def _places(matching: Matching, ends: _Ends, sends: _Sends) -> IntArray:
 
 
 def _agreed_by_clocks(
-    trace: Trace, ends: _Ends, place: IntArray, known: BoolArray
+    trace: Trace, ends: _Ends, place: IntArray, known: BoolArray, may_repeat: BoolArray
 ) -> tuple[list[Accepted], BoolArray]:
     """Leave out the channels against whose order a clock speaks.
 
+    may_repeat: of each channel whether a message may have been delivered on it twice.
     Return what the receives accept by each clock, and whether their place is known.
     """
     accepts = []
@@ -250,15 +253,12 @@ def _agreed_by_clocks(
         receive = receive._replace(is_unknown=receive.is_unknown | lacks[ends.channel])
         accepts.append(receive)
         at = np.flatnonzero(known)
-        chosen = receive.at(at)
-        free = np.ones(len(sent), bool)
+        free = ~lacks[ends.send_channel]
         free[ends.sent_at[ends.sent_at != OPEN]] = False
-        free &= ~lacks[ends.send_channel]
-        more = excess(
-            sent[place[at]], ends.channel[at], chosen, sent[free], ends.send_channel[free]
+        against = speak_against(
+            place[at], ends.channel[at], receive.at(at), sent, ends.send_channel, free, may_repeat
         )
-        more = np.append(more, np.zeros(len(ends.codes) - len(more), np.int64))
-        known = known & (more[ends.channel] <= 0)
+        known = known & ~against[ends.channel]
     return accepts, known
 
 

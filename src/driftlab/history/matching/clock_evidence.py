@@ -4,21 +4,26 @@ The assumed order may be wrong: messages may have been lost on the way, or
 reordered. A receive's own clock shows which sends fit it, whoever wrote the log:
 a step that goes beyond the event before was caused by a send with exactly that
 value, any other step by a send with at most the value known before. So every
-receive accepts an interval of values. The order *contradicts* as many receives as
-do not accept the send that they were given; `excess` compares that with the
-least that any other assignment of the channel's sends contradicts (the greatest
-matching of intervals and points, found by earliest deadline: Glover 1967). Where
-another assignment contradicts less, the clocks speak against the order. Where none
-does, the order explains as much as can be explained, and what it contradicts is
-wrong however the messages are matched.
+receive accepts an interval of values. The order *contradicts* the receives that
+do not accept the send that they were given.
+
+The clocks speak against the order if another assignment of the channel's sends
+contradicts fewer receives (the greatest matching of intervals and points, found by
+earliest deadline: Glover 1967), and so few that their clocks may be single errors.
+A receive that accepts no send at all has a wrong clock in any case, and keeps the
+send that it was given. Where a message may have been delivered twice, several
+receives may take one send. Where no other assignment is better, what the order
+contradicts is wrong however the messages are matched.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import paired_positions
+
+SINGLE_ERRORS_SHARE: Final = 0.1  # of a channel's receives; more wrong clocks are a wrong program
 
 
 class Accepted(NamedTuple):
@@ -48,40 +53,52 @@ def accepted(before: IntArray, after: IntArray, has_before: BoolArray, has: Bool
     return Accepted(after, has_before & (after > before) & ~is_unknown, is_unknown)
 
 
-def excess(
-    given: IntArray, channel: IntArray, accepts: Accepted, sent: IntArray, sent_channel: IntArray
-) -> IntArray:
-    """Return for each channel how many receives its order contradicts beyond what it must.
+def speak_against(
+    place: IntArray,
+    channel: IntArray,
+    accepts: Accepted,
+    sent: IntArray,
+    sent_channel: IntArray,
+    is_free: BoolArray,
+    may_repeat: BoolArray,
+) -> BoolArray:
+    """Whether clocks speak against the order of each of some channels.
 
-    given i8: the value of the send that each receive was given; channel i8: numbers
-    of channels, rising, for each receive. sent i8, sent_channel i8: the values of
-    all sends that the receives of a channel may have taken, and their channels.
+    place i8: where in `sent` the send of each receive stands; channel i8: of each
+    receive the number of its channel. sent i8, sent_channel i8: the values and the
+    channels of sends; is_free: whether receives of the channel may have taken them.
+    may_repeat: of each channel whether several receives may have taken the same send.
     """
-    channels = 1 + int(max(channel.max(initial=-1), sent_channel.max(initial=-1)))
-    judged = ~accepts.is_unknown
-    fits = np.where(accepts.is_exact, given == accepts.value, given <= accepts.value)
-    contradicted = np.bincount(channel[judged & ~fits], minlength=channels)
+    channels = len(may_repeat)
+    judged, given = ~accepts.is_unknown, sent[place]
     values = np.unique(sent)
     width = len(values) + 1
-    sent_key = sent_channel * width + np.searchsorted(values, sent)
+    key = sent_channel * width + np.searchsorted(values, sent)
+    low = channel * width + np.searchsorted(values, accepts.value)
+    limit = channel * width + np.searchsorted(values, accepts.value, "right")
+    low = np.where(accepts.is_exact, low, channel * width)
+    free = np.sort(key[is_free])
+    has_any = np.searchsorted(free, limit) > np.searchsorted(free, low)
 
-    exact = np.flatnonzero(judged & accepts.is_exact)
-    rank = np.minimum(np.searchsorted(values, accepts.value[exact]), max(len(values) - 1, 0))
-    is_sent = (
-        np.zeros(len(exact), bool) if not len(values) else values[rank] == accepts.value[exact]
-    )
-    paired = paired_positions(channel[exact[is_sent]] * width + rank[is_sent], sent_key)
-    matched = np.bincount(channel[exact[is_sent]][paired >= 0], minlength=channels)
+    searching = judged & has_any
+    is_free = is_free.copy()
+    is_free[place[~searching]] = False
+    exact = np.flatnonzero(searching & accepts.is_exact)
+    free_at = np.flatnonzero(is_free)
+    paired = paired_positions(low[exact], key[free_at])
+    matched = np.bincount(channel[exact[paired >= 0]], minlength=channels)
+    is_free[free_at[paired[paired >= 0]]] = False
+    bounded = np.flatnonzero(searching & ~accepts.is_exact)
+    matched += _greatest_matching(limit[bounded], np.sort(key[is_free]), width, channels)
 
-    left = np.ones(len(sent), bool)
-    left[paired[paired >= 0]] = False
-    bounded = np.flatnonzero(judged & ~accepts.is_exact)
-    matched += _greatest_matching(
-        channel[bounded] * width + np.searchsorted(values, accepts.value[bounded], "right"),
-        np.sort(sent_key[left]), width, channels,
-    )  # fmt: skip
-    least = np.bincount(channel[judged], minlength=channels) - matched
-    return contradicted - least
+    fits = np.where(accepts.is_exact, given == accepts.value, given <= accepts.value)
+    contradicted = np.bincount(channel[judged & ~fits], minlength=channels)
+    count = np.bincount(channel[judged], minlength=channels)
+    hopeless = np.bincount(channel[judged & ~has_any], minlength=channels)
+    least = np.where(may_repeat, hopeless, count - matched)
+    single_errors = np.maximum(1, (SINGLE_ERRORS_SHARE * count).astype(np.int64))
+    against: BoolArray = (contradicted > least) & (least <= single_errors)
+    return against
 
 
 def _greatest_matching(limits: IntArray, sent: IntArray, width: int, channels: int) -> IntArray:
