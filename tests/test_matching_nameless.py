@@ -22,7 +22,7 @@ from driftlab.history.matching.match import (
 )
 from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.trace import Trace
-from driftlab.model.columns import KINDS, MISSING, NO_TARGET, NOBODY, SEND, from_rows
+from driftlab.model.columns import KINDS, MISSING, NO_TARGET, NOBODY, RECEIVE, SEND, from_rows
 from tests.hand_made_traces import Event, log, receive, send, sources_of, step
 from tests.small_logs import table
 from tests.wrong_machines import write_run
@@ -226,7 +226,7 @@ def stamps_alone(*rows: Event, more: Mapping[str, Sequence[Event]] | None = None
 
 
 def carried(clock: int, stamp: int) -> Event:
-    return Event(clock, KINDS.index("receive"), stamp=stamp)
+    return Event(clock, RECEIVE, stamp=stamp)
 
 
 def test_a_stamp_of_two_senders_is_nobodys() -> None:
@@ -274,7 +274,7 @@ def test_stamps_that_are_no_clocks_of_sends_match_nothing_but_the_clock_before()
 
 
 def nameless(clock: int, sender: str = "A") -> Event:
-    return Event(clock, KINDS.index("receive"), sender=sender)
+    return Event(clock, RECEIVE, sender=sender)
 
 
 def test_more_receives_than_sends_or_a_gap_match_nothing() -> None:
@@ -312,6 +312,40 @@ def test_a_receive_whose_clock_was_set_by_its_message_shows_its_send() -> None:
     assert sources_of(trace, match(trace)) == {"B1": "A0", "B2": "A1", "B5": "?"}
     trace = log({"A": sends, "B": [step(1), nameless(10), nameless(11)]}, from_start=None)
     assert set(sources_of(trace, match(trace)).values()) == {"?"}  # A0 was lost
+
+
+def test_sends_left_over_of_which_one_may_have_come_are_not_in_flight() -> None:
+    """The clock of the last send is wrong: it is below the receiver's last."""
+    trace = log({"A": [send(1, "B"), send(9, "B"), send(2, "B")], "B": [step(4), nameless(5)]},
+                from_start=None)  # fmt: skip
+    assert sources_of(trace, match(trace)) == {"B1": "?"}
+
+
+def test_a_message_that_came_twice_is_no_wrong_clock() -> None:
+    sends = [send(clock, "B") for clock in (5, 20, 40, 60, 80)]
+    trace = log({"A": sends, "B": [step(1), nameless(6), nameless(7), nameless(21), nameless(22)]},
+                from_start=None)  # fmt: skip
+    assert set(sources_of(trace, match(trace)).values()) == {"?"}
+    assert {each.process for each in driftlab.History(trace).check().violations} == {"A"}
+
+
+def test_between_two_named_messages_the_counts_must_agree() -> None:
+    sends = [send(clock, "B") for clock in range(1, 6)]
+    named = [receive(10, "A", 1), nameless(11), receive(12, "A", 4), nameless(13)]
+    trace = log({"A": sends, "B": named}, from_start=None)
+    assert sources_of(trace, match(trace)) == {"B0": "A0", "B1": "?", "B2": "A3", "B3": "A4"}
+    named.insert(1, nameless(11))
+    trace = log({"A": sends, "B": named}, from_start=None)
+    assert list(sources_of(trace, match(trace)).values()) == ["A0", "A1", "A2", "A3", "A4"]
+
+
+def test_a_channel_whose_named_messages_are_out_of_order_keeps_none() -> None:
+    events = [receive(10, "A", 2), receive(11, "A", 1), receive(12, "A", 3), nameless(13)]
+    trace = log({"A": [send(clock, "B") for clock in range(1, 5)], "B": events}, from_start=None)
+    assert list(sources_of(trace, match(trace)).values()) == ["A1", "A0", "A2", "?"]
+    events[:2] = receive(10, "A", 1), receive(11, "A", 2)
+    trace = log({"A": [send(clock, "B") for clock in range(1, 5)], "B": events}, from_start=None)
+    assert list(sources_of(trace, match(trace)).values()) == ["A0", "A1", "A2", "A3"]
 
 
 def test_an_order_that_closes_a_cycle_is_not_taken() -> None:
@@ -431,21 +465,25 @@ def test_no_right_machine_is_blamed_and_no_wrong_one_is_cleared(
                 assert verdict.unknown or not verdict.holds
 
 
-def test_two_programs_without_stamps_are_told_apart(tmp_path: Path) -> None:
-    """A right one, all of whose receives are right, and one that takes max(c + 1, m)."""
-    right = driftlab.read(write_run(tmp_path / "right", "", rates=(6, 5, 4))).trace
-    wrong = driftlab.read(write_run(tmp_path / "wrong", "max-of-next", rates=(6, 5, 4))).trace
-    history = as_table(tmp_path / "right.csv", right, "stamp")
-    assert history.messages.matched_by["position"] == int((right.columns.kind == 2).sum())
-    assert history.check().holds
-    assert history.check().unknown == 0
-    history = as_table(tmp_path / "wrong.csv", wrong, "stamp")
-    counts = history.check().counts
-    assert counts["clock-condition"] > 50
-    assert counts["lamport-step"] == 0
-    whole = as_table(tmp_path / "whole.csv", wrong).check()
-    rows = {each.row for each in history.check().violations}
-    assert rows <= {each.row for each in whole.violations}
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [("", ""), ("max-of-next", "clock-condition"), ("max-only", "clock-condition"),
+     ("adds-two", "lamport-step"), ("stamps-before", "clock-condition")],
+)  # fmt: skip
+@pytest.mark.parametrize("wrong", ["A", "ABC"])
+def test_programs_without_stamps_are_told_apart(
+    tmp_path: Path, fault: str, rule: str, wrong: str
+) -> None:
+    """Every receive of a right one is right, and what a wrong one does is wrong."""
+    trace = driftlab.read(write_run(tmp_path / "run", fault, rates=(6, 5, 4), wrong=wrong)).trace
+    history = as_table(tmp_path / "log.csv", trace, "stamp")
+    assert history.messages.matched_by["position"] == int((trace.columns.kind == RECEIVE).sum())
+    verdict = history.check()
+    assert verdict.unknown == 0
+    assert [name for name, count in verdict.counts.items() if count] == ([rule] if rule else [])
+    whole = as_table(tmp_path / "whole.csv", trace).check()
+    rows = {each.row for each in verdict.violations}
+    assert rows == {each.row for each in whole.violations if each.rule == rule}
 
 
 # Logs as they are found, and the flag.

@@ -32,7 +32,7 @@ from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.matching.send_index import sent_messages, untargeted_sends
 from driftlab.history.trace import Trace, processes_of, processes_with_gaps
-from driftlab.model.columns import MISSING, NOBODY, RECEIVE, SEND, UNKNOWN_KIND
+from driftlab.model.columns import MISSING, NOBODY, SEND, UNKNOWN_KIND
 
 OPEN = -1  # in `sent_at`: a receive that is to be matched
 
@@ -232,8 +232,6 @@ def _places(matching: Matching, ends: _Ends, sends: _Sends) -> IntArray:
     accepts, known = _agreed_by_clocks(matching.trace, ends, place, known, may_repeat)
     last_shown = _set_by_message(ends, accepts, known)[ends.channel]
     known &= ~may_be_lost | (every <= last_shown)
-    may_hide = _may_hide_receives(matching)[ends.codes % matching.trace.processes]
-    known &= ~may_hide[ends.channel] | (left_over == 0)
     return np.where(known, place, -1)
 
 
@@ -329,21 +327,6 @@ def _are_in_flight(
         waiting = np.bincount(sends.to, minlength=width) - received
         in_flight |= (queue[lasts] == waiting)[to]
     return in_flight
-
-
-def _may_hide_receives(matching: Matching) -> BoolArray:
-    """Of each process whether events whose kind its log does not say may have received something.
-
-    Where other events of the process name their senders, those that do not received nothing.
-    """
-    trace, of = matching.trace, matching.trace.columns
-    process = trace.process_column()
-    unknown, names_senders = np.zeros(trace.processes, bool), np.zeros(trace.processes, bool)
-    unknown[process[of.kind == UNKNOWN_KIND]] = True
-    if of.sender is not None:
-        names_senders[process[(of.kind == RECEIVE) & (of.sender != NOBODY)]] = True
-    may_be: BoolArray = unknown & ~names_senders
-    return may_be
 
 
 def _is_miscounted(matching: Matching, sends: IntArray) -> BoolArray:

@@ -8,12 +8,13 @@ receive accepts an interval of values. The order *contradicts* the receives that
 do not accept the send that they were given.
 
 The clocks speak against the order if another assignment of the channel's sends
-contradicts fewer receives (the greatest matching of intervals and points, found by
-earliest deadline: Glover 1967), and so few that their clocks may be single errors.
-A receive that accepts no send at all has a wrong clock in any case, and keeps the
-send that it was given. Where a message may have been delivered twice, several
-receives may take one send. Where no other assignment is better, what the order
-contradicts is wrong however the messages are matched.
+explains them (the greatest matching of intervals and points, found by earliest
+deadline: Glover 1967). A receive that accepts no send
+at all has a wrong clock in any case, and keeps the send that it was given; such
+receives must be few, as single errors are, and none of the others may be
+contradicted. Where a message may have been delivered twice, several receives may
+take one send. Where no other assignment explains the clocks, they are wrong however
+the messages are matched.
 """
 
 from typing import Final, NamedTuple
@@ -95,9 +96,10 @@ def speak_against(
     contradicted = np.bincount(channel[judged & ~fits], minlength=channels)
     count = np.bincount(channel[judged], minlength=channels)
     hopeless = np.bincount(channel[judged & ~has_any], minlength=channels)
-    least = np.where(may_repeat, hopeless, count - matched)
+    rest = np.where(may_repeat, 0, count - matched - hopeless)
     single_errors = np.maximum(1, (SINGLE_ERRORS_SHARE * count).astype(np.int64))
-    against: BoolArray = (contradicted > least) & (least <= single_errors)
+    explains = (rest == 0) & (hopeless <= single_errors)
+    against: BoolArray = (contradicted > hopeless) & explains
     return against
 
 
