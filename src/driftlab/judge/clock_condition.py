@@ -226,7 +226,7 @@ def _find_violations(context: Context) -> ConditionViolations:
     for rows in (
         messages.stamp_per_target, messages.matched_by_position, messages.carried_unknown
     ):  # fmt: skip
-        by_message = np.setdiff1d(by_message, rows)
+        by_message = np.setdiff1d(by_message, rows) if len(rows) else by_message
     isolated, clock = lamport_steps(context).isolated_errors, required(context.columns.clock)
     by_next = isolated[clock[isolated + 1] <= clock[isolated]]
     by_program = np.setdiff1d(by_program, np.concatenate([by_message, isolated + 1]))

@@ -87,14 +87,14 @@ def match_by_vector_clock(matching: Matching) -> None:
             return
         implied = implied_messages(trace)
         rows = rows[implied.source[rows] >= 0]
+        matching.take(rows, implied.source[rows])
     else:
         implied = implied_messages(trace)
         rows = np.flatnonzero(matching.source < 0)
-        matching.source[rows] = implied.source[rows]
+        matching.replace(rows, implied.source[rows])
         found_any = bool((implied.source[rows] >= 0).any())
         matching.implied = implied.implied and (found_any or len(rows) == len(trace))
         matching.name_senders(rows, implied.sender[rows])
-    matching.take(rows, implied.source[rows])
     extra = np.isin(implied.extra_receives, rows)
     matching.extra_receives = implied.extra_receives[extra]
     matching.extra_sends = implied.extra_sends[extra]

@@ -79,9 +79,11 @@ def match_by_stamp(matching: Matching) -> None:
     if of.sender is None or of.stamp is None or of.clock is None:
         return
     rows = matching.unmatched()
-    rows = rows[(of.sender[rows] != NOBODY) & (of.stamp[rows] != MISSING)]
-    if not len(rows):
+    is_named = (of.sender[rows] != NOBODY) & (of.stamp[rows] != MISSING)
+    if not is_named.any():
         return
+    if not is_named.all():
+        rows = rows[is_named]
     receives = NamedReceives(matching.trace, rows)
     for strategy in NAMED_MESSAGE_STRATEGIES:
         strategy.match(receives)
@@ -122,9 +124,9 @@ def match(trace: Trace) -> Messages:
     matching = Matching(trace, chosen)
     for name in chosen:
         if name in by_name:
-            before = matching.count()
+            before = matching.matched
             by_name[name].match(matching)
-            if found := matching.count() - before:
+            if found := matching.matched - before:
                 matching.matched_by[name] = matching.matched_by.get(name, 0) + found
     return matching.messages()
 

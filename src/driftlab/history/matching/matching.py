@@ -22,7 +22,7 @@ class Matching:
     """The sends found so far; `messages` returns them.
 
     trace: whose messages are matched. strategies: names of those that may match.
-    The other attributes are those of `Messages`.
+    matched: how many receives are. The other attributes are those of `Messages`.
     """
 
     def __init__(self, trace: Trace, strategies: Sequence[str]) -> None:
@@ -34,7 +34,11 @@ class Matching:
             received |= of.sender != NOBODY
         if of.received is not None:
             received |= of.received != MISSING
-        self.source: IntArray = np.where(received, UNMATCHED, NOTHING)
+        self._receives = np.flatnonzero(received)
+        self._unmatched = len(self._receives)
+        self.source: IntArray = np.full(len(trace), NOTHING, np.int64)
+        self.source[self._receives] = UNMATCHED
+        self.matched = 0
         self._sender = of.sender
         self.extra_receives = self.extra_sends = NO_ROWS
         self.stamp_before_send: frozenset[int] = frozenset()
@@ -50,10 +54,6 @@ class Matching:
             self._sender = np.full(len(self.trace), NOBODY, np.int32)
         return self._sender
 
-    def count(self) -> int:
-        """Return how many receives are matched."""
-        return int(np.count_nonzero(self.source >= 0))
-
     def uses(self, *names: str) -> bool:
         """Whether any of some strategies may match."""
         return any(name in self.strategies for name in names)
@@ -66,7 +66,10 @@ class Matching:
 
     def unmatched(self) -> IntArray:
         """Return the rows whose send is not found, rising, but for those that an id names."""
-        rows = np.flatnonzero(self.source == UNMATCHED)
+        if not self._unmatched:
+            return NO_ROWS
+        is_new = self._unmatched == len(self._receives)
+        rows = self._receives if is_new else np.flatnonzero(self.source == UNMATCHED)
         received = self.trace.columns.received
         if self.names_by_id and received is not None and len(rows):
             rows = rows[received[rows] == MISSING]
@@ -80,16 +83,25 @@ class Matching:
         return rows
 
     def take(self, rows: IntArray, sends: IntArray) -> None:
-        """Match receives with sends, where `sends` is not negative.
+        """Match unmatched receives with sends, where `sends` is not negative.
 
         rows: of the receives. sends: of each the row of its send.
         """
         found = sends >= 0
         if not found.all():
             rows, sends = rows[found], sends[found]
+        self.matched += len(rows)
+        self._unmatched -= len(rows)
         self.source[rows] = sends
         if (self.sender[rows] == NOBODY).any():
             self.name_senders(rows, processes_of(self.trace, sends))
+
+    def replace(self, rows: IntArray, sources: IntArray) -> None:
+        """Say what some events received: a send, UNMATCHED or NOTHING."""
+        self.matched += int(np.count_nonzero(sources >= 0))
+        self.source[rows] = sources
+        self._receives = np.flatnonzero(self.source == UNMATCHED)
+        self._unmatched = len(self._receives)
 
     def name_senders(self, rows: IntArray, senders: IntArray) -> None:
         """Say who sent what some events received, where the log does not."""

@@ -23,13 +23,14 @@ def sent_messages(trace: Trace) -> tuple[IntArray, IntArray]:
 
     trace: one that has the targets of its events.
     """
-    target, process = trace.columns.target, trace.process_column()
+    target = trace.columns.target
     assert target is not None
     single = np.flatnonzero(target >= 0)
     several = np.flatnonzero((target < 0) & (target != NO_TARGET))
     rows, to = [single], [target[single].astype(np.int64)]
     # Few processes send to few sets: each combination is expanded once.
-    codes = target[several].astype(np.int64) * trace.processes + process[several]
+    process = processes_of(trace, several)
+    codes = target[several].astype(np.int64) * trace.processes + process
     order = np.argsort(codes, kind="stable")
     for group in np.split(several[order], np.flatnonzero(np.diff(codes[order])) + 1):
         if len(group):
