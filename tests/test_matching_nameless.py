@@ -329,6 +329,17 @@ def test_a_message_that_came_twice_is_no_wrong_clock() -> None:
     assert {each.process for each in driftlab.History(trace).check().violations} == {"A"}
 
 
+def test_a_receive_of_a_send_that_is_not_logged_shifts_none_of_those_after_it() -> None:
+    """A's line with clock 20 is lost: no right clock of B is held against it."""
+    sends = [send(clock, "B") for clock in (5, 40, 60, 80)]
+    events = [step(1), nameless(6), nameless(21), nameless(41), nameless(61)]
+    trace = log({"A": sends, "B": events}, from_start=None)
+    assert set(sources_of(trace, match(trace)).values()) == {"?"}
+    sends.insert(1, step(20))  # the clock is another event's: B's is wrong
+    trace = log({"A": sends, "B": events}, from_start=None)
+    assert list(sources_of(trace, match(trace)).values()) == ["A0", "A2", "A3", "A4"]
+
+
 def test_between_two_named_messages_the_counts_must_agree() -> None:
     sends = [send(clock, "B") for clock in range(1, 6)]
     named = [receive(10, "A", 1), nameless(11), receive(12, "A", 4), nameless(13)]
@@ -368,10 +379,11 @@ def test_a_sender_that_is_not_named_is_the_only_one_there_can_be() -> None:
 
 
 def test_what_a_miscounted_send_carried_is_not_known() -> None:
-    """A counts once for each target: its message to B carried 2, and B is right."""
-    trace = log({"A": [step(1), send(3, "B", "C")], "B": [step(1), nameless(3)],
-                 "C": [nameless(4)]}, from_start=None)  # fmt: skip
-    assert sources_of(trace, match(trace)) == {"B1": "A1", "C0": "A1"}
+    """A counts once for each target: its first message to B carried 2, and B is right."""
+    trace = log({"A": [step(1), send(3, "B", "C"), step(4), send(5, "B")],
+                 "B": [step(1), nameless(3), nameless(6)], "C": [nameless(4)]},
+                from_start=None)  # fmt: skip
+    assert sources_of(trace, match(trace)) == {"B1": "A1", "B2": "A3", "C0": "A1"}
     verdict = driftlab.History(trace).check()
     assert {each.process for each in verdict.violations} == {"A"}
     assert verdict.unknown_counts["lamport-step"] == 2

@@ -253,9 +253,12 @@ def _agreed_by_clocks(
         at = np.flatnonzero(known)
         free = ~lacks[ends.send_channel]
         free[ends.sent_at[ends.sent_at != OPEN]] = False
+        chosen = receive.at(at)
+        senders = ends.codes[ends.channel[at]] // trace.processes
         against = speak_against(
-            place[at], ends.channel[at], receive.at(at), sent, ends.send_channel, free, may_repeat
-        )
+            place[at], ends.channel[at], chosen, sent, ends.send_channel, free, may_repeat,
+            _is_unlogged(trace, value, senders, chosen.value),
+        )  # fmt: skip
         known = known & ~against[ends.channel]
     return accepts, known
 
@@ -284,6 +287,20 @@ def _clocks(trace: Trace, ends: _Ends) -> list[tuple[IntArray, Accepted]]:
         receives = accepted(before, table.at(rows, sender), follows, is_stamped[rows])
         clocks.append((np.where(is_stamped, own, MISSING), receives))
     return clocks
+
+
+def _is_unlogged(trace: Trace, column: IntArray, process: IntArray, values: IntArray) -> BoolArray:
+    """Whether no event of each process has the value beside it, but one may be missing that had.
+
+    column: the value of each event, rising in a process. A value above that of the
+    process's last event is none that is missing before it.
+    """
+    ranks, rank = np.unique(column, return_inverse=True)
+    keys = np.unique(trace.process_column().astype(np.int64) * len(ranks) + rank)
+    place = np.minimum(np.searchsorted(ranks, values), len(ranks) - 1)
+    is_of_event = (ranks[place] == values) & np.isin(process * len(ranks) + place, keys)
+    unlogged: BoolArray = ~is_of_event & (values < column[trace.starts[1:] - 1][process])
+    return unlogged
 
 
 def _set_by_message(ends: _Ends, accepts: list[Accepted], known: BoolArray) -> IntArray:

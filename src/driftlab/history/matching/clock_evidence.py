@@ -13,8 +13,9 @@ deadline: Glover 1967). A receive that accepts no send
 at all has a wrong clock in any case, and keeps the send that it was given; such
 receives must be few, as single errors are, and none of the others may be
 contradicted. Where a message may have been delivered twice, several receives may
-take one send. Where no other assignment explains the clocks, they are wrong however
-the messages are matched.
+take one send. Where no event of the sender has the value, its send may be missing
+from the log; then the receives after it took earlier sends. Where no other
+assignment explains the clocks, they are wrong however the messages are matched.
 """
 
 from typing import Final, NamedTuple
@@ -62,6 +63,7 @@ def speak_against(
     sent_channel: IntArray,
     is_free: BoolArray,
     may_repeat: BoolArray,
+    is_unlogged: BoolArray,
 ) -> BoolArray:
     """Whether clocks speak against the order of each of some channels.
 
@@ -69,6 +71,8 @@ def speak_against(
     receive the number of its channel. sent i8, sent_channel i8: the values and the
     channels of sends; is_free: whether receives of the channel may have taken them.
     may_repeat: of each channel whether several receives may have taken the same send.
+    is_unlogged: of each receive whether the send with the value that it would accept may
+    be missing from its sender's log.
     """
     channels = len(may_repeat)
     judged, given = ~accepts.is_unknown, sent[place]
@@ -100,6 +104,21 @@ def speak_against(
     single_errors = np.maximum(1, (SINGLE_ERRORS_SHARE * count).astype(np.int64))
     explains = (rest == 0) & (hopeless <= single_errors)
     against: BoolArray = (contradicted > hopeless) & explains
+
+    # Or the receives that accept no send took messages whose sends are not logged.
+    unsent = judged & ~has_any & accepts.is_exact & is_unlogged
+    before: IntArray = np.cumsum(unsent) - unsent
+    earlier: IntArray = before - before[np.searchsorted(channel, channel)]
+    shifted = sent[np.maximum(place - earlier, 0)]
+    misfit = searching & ~np.where(
+        accepts.is_exact, shifted == accepts.value, shifted <= accepts.value
+    )
+    unsent_in = np.bincount(channel[unsent], minlength=channels)
+    against |= (
+        (unsent_in > 0)
+        & (np.bincount(channel[misfit], minlength=channels) == 0)
+        & (hopeless - unsent_in <= single_errors)
+    )
     return against
 
 
