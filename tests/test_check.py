@@ -159,7 +159,11 @@ def test_a_students_log_is_judged_through_a_pattern(tmp_path: Path) -> None:
 def test_receives_that_name_no_message_leave_their_step_unknown(tmp_path: Path) -> None:
     """The log that the assignment asks for: system time, queue length, clock, and no sender."""
     log = tmp_path / "log.csv"
-    log.write_text("host,kind,clock,queue\nA,send,1,0\nB,internal,1,0\nB,receive,3,0\nB,send,4,0\n")
+    lines = "host,kind,clock,queue\nA,send,1,0\nB,internal,1,0\nB,receive,3,0\nB,send,4,0\n"
+    log.write_text(lines)
+    status, document = checked(log)  # only A can have sent it
+    assert (status, document["counts"]["lamport-step"]) == (1, 1)
+    log.write_text(lines + "C,send,2,0\n")
     status, document = checked(log)
     assert (status, document["counts"]["lamport-step"]) == (0, 0)
     unknown = {(each["line"], each["rule"]) for each in document["unknowns"]}

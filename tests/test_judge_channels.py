@@ -796,6 +796,7 @@ CASES = {
         B 2 receive A 1 -
         B 3 receive - - -
         B 4 receive A 3 -
+        C 1 send - - B
     """,
         ),
         unknown=[
@@ -805,6 +806,20 @@ CASES = {
             ("lost-message", "A:1", MAY_HAVE_COME),
         ],
         in_flight=None,
+    ),
+    "received without a name between two that have one": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 send - - B
+        A 2 send - - B
+        A 3 send - - B
+        B 1 internal - - -
+        B 2 receive A 1 -
+        B 3 receive - - -
+        B 4 receive A 3 -
+    """,
+        ),
     ),
     "lost to a log with a gap": Case(
         Csv(

@@ -268,6 +268,7 @@ CASES = {
         B 5 receive - - -
         B 6 internal - - -
         B 8 internal - - -
+        C 1 send - - B
     """,
         ),
         violations=[
@@ -279,6 +280,20 @@ CASES = {
             ("from-nowhere", "B:1", SEND_UNKNOWN),
         ],
         in_flight=None,
+    ),
+    "a receive that can have taken one message alone": Case(
+        Csv(
+            SENDS,
+            """
+        A 1 send - - B
+        B 1 internal - - -
+        B 5 receive - - -
+        B 6 internal - - -
+    """,
+        ),
+        violations=[
+            ("lamport-step", "B:1", 4, "clock max(1, 1) + 1 = 2", "clock 5", "B:0 A:0 B:1"),
+        ],
     ),
     "a receive of a stamp whose send is not there": Case(
         Csv(

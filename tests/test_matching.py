@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from driftlab.history.matching import arrivals as arrivals_module
-from driftlab.history.matching import by_channel_position, by_stamp, repair, send_index
+from driftlab.history.matching import by_stamp, channel_repair, repair, send_index
 from driftlab.history.matching.arrivals import match_arrivals
 from driftlab.history.matching.match import NAMED_MESSAGE_STRATEGIES, STRATEGIES, match
 from driftlab.history.matching.messages import (
@@ -43,7 +43,9 @@ def matched(trace: Trace, **expected: Any) -> dict[str, str]:
 
 
 def test_the_strategies_stand_in_the_order_that_the_documentation_says() -> None:
-    assert [each.name for each in STRATEGIES] == ["id", "stamp", "vector clock", "none"]
+    assert [each.name for each in STRATEGIES] == [
+        "id", "stamp", "unique-stamp", "position", "vector-clock"
+    ]  # fmt: skip
     assert [each.name for each in NAMED_MESSAGE_STRATEGIES] == [
         "stamp", "stamp before send", "stamp after send", "stamp per target", "miscounted send",
         "channel position", "misdelivered",
@@ -70,7 +72,8 @@ def test_ids_go_before_stamps_and_stamps_before_vector_clocks() -> None:
     assert matched(trace) == {"B0": "A2"}
     assert matched(without(trace, "sent")) == {"B0": "A1"}
     assert matched(without(trace, "received")) == {"B0": "A1"}
-    for column in ("sender", "stamp", "clock"):
+    assert matched(without(trace, "sent", "sender")) == {"B0": "A1"}  # its stamp is A's alone
+    for column in ("stamp", "clock"):
         assert matched(without(trace, "sent", column)) == {"B0": "A0"}
     assert match(without(trace, "sent", "clock")).implied
     assert not match(trace).implied
@@ -554,9 +557,9 @@ def test_up_to_a_limit_unmatched_receives_are_matched_by_position(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stamps = (1, 77, 66, 4, 5)
-    monkeypatch.setattr(by_channel_position, "UNMATCHED_MAX", 2)
+    monkeypatch.setattr(channel_repair, "UNMATCHED_MAX", 2)
     assert matched(channel(*stamps), matched_by_position=["B1", "B2"])["B1"] == "A1"
-    monkeypatch.setattr(by_channel_position, "UNMATCHED_MAX", 1)
+    monkeypatch.setattr(channel_repair, "UNMATCHED_MAX", 1)
     assert matched(channel(*stamps))["B1"] == "?"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from driftlab.history.matching.by_vector_clock import ROUNDS_MAX, match_by_vector_clock
+from driftlab.history.matching.by_vector_clock import ROUNDS_MAX, implied_messages
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.trace import Trace
 from driftlab.model.columns import INTERNAL, NOBODY, RECEIVE, SEND, UNKNOWN_KIND, Columns, from_rows
@@ -55,7 +55,7 @@ def test_what_is_heard_of_through_another_is_no_message() -> None:
         B=[{"A": 1, "B": 1}],
         C=[{"A": 1, "B": 1, "C": 1}],
     )
-    messages = match_by_vector_clock(trace)
+    messages = implied_messages(trace)
     assert messages.source.tolist() == [NOTHING, 0, 1]
     assert messages.sender.tolist() == [-1, 0, 1]
     assert len(messages.extra_receives) == 0
@@ -67,7 +67,7 @@ def test_what_is_heard_of_through_the_first_row_is_no_message_either() -> None:
 
 
 def test_of_two_messages_from_nowhere_one_is_noted() -> None:
-    messages = match_by_vector_clock(log(A=[], B=[], C=[{"A": 1, "B": 1, "C": 1}]))
+    messages = implied_messages(log(A=[], B=[], C=[{"A": 1, "B": 1, "C": 1}]))
     assert messages.source.tolist() == [UNMATCHED]
     assert len(messages.extra_receives) == len(messages.extra_sends) == 0
 
@@ -79,18 +79,18 @@ def test_one_event_may_hear_of_several_that_know_nothing_of_each_other() -> None
 
 def test_an_entry_that_counts_no_event_is_unmatched() -> None:
     trace = log(A=[{"A": 1}], B=[{"A": 5, "B": 1}, {"A": 5, "B": 2}])
-    messages = match_by_vector_clock(trace)
+    messages = implied_messages(trace)
     assert messages.source.tolist() == [NOTHING, UNMATCHED, NOTHING]
     assert messages.sender.tolist() == [-1, 0, -1]
 
 
 def test_an_event_alone_may_have_heard_of_what_is_not_there() -> None:
-    assert match_by_vector_clock(log(A=[{"A": 1, "B": 1}], B=[])).source.tolist() == [UNMATCHED]
+    assert implied_messages(log(A=[{"A": 1, "B": 1}], B=[])).source.tolist() == [UNMATCHED]
 
 
 def test_the_messages_beside_an_unmatched_one_are_kept() -> None:
     trace = log(A=[{"A": 1}], B=[{"B": 1}], C=[{"A": 1, "B": 7, "C": 1}])
-    messages = match_by_vector_clock(trace)
+    messages = implied_messages(trace)
     assert messages.source.tolist() == [NOTHING, NOTHING, UNMATCHED]
     assert (messages.extra_receives.tolist(), messages.extra_sends.tolist()) == ([2], [0])
 
@@ -149,13 +149,13 @@ def test_an_event_that_the_log_calls_a_send_received_nothing() -> None:
     trace = log(A=[{"A": 1}], B=[{"A": 1, "B": 1}], C=[{"C": 1}])
     for kind, source in ((INTERNAL, NOTHING), (SEND, NOTHING), (RECEIVE, 0), (UNKNOWN_KIND, 0)):
         trace.columns.kind[1] = kind
-        assert match_by_vector_clock(trace).source.tolist() == [NOTHING, source, NOTHING]
+        assert implied_messages(trace).source.tolist() == [NOTHING, source, NOTHING]
     for sender, source in ((0, 0), (2, NOTHING), (NOBODY, 0)):
         trace.columns = trace.columns._replace(sender=np.array([NOBODY, sender, NOBODY]))
-        assert match_by_vector_clock(trace).source[1] == source
+        assert implied_messages(trace).source[1] == source
 
 
 def test_no_timestamps_imply_nothing() -> None:
     empty = Trace(["A"], np.array([0, 0]), Columns(np.zeros(0, np.uint8)))
-    assert len(match_by_vector_clock(empty).source) == 0
-    assert not match_by_vector_clock(empty).implied
+    assert len(implied_messages(empty).source) == 0
+    assert not implied_messages(empty).implied

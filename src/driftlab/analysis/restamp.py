@@ -381,7 +381,9 @@ def restamped_messages(messages: Messages, clock: str) -> Messages:
     if clock != "lamport":
         return messages
     return messages._replace(
-        stamp_before_send=frozenset(), stamp_per_target=messages.extra_receives[:0]
+        stamp_before_send=frozenset(),
+        stamp_per_target=messages.extra_receives[:0],
+        carried_unknown=messages.extra_receives[:0],
     )
 
 

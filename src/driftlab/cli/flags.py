@@ -323,7 +323,8 @@ def add_format(parser: argparse.ArgumentParser, flag: str = "--format") -> None:
     )  # fmt: skip
     group.add_argument(
         "--match", metavar="WAYS",
-        help="how to match messages, in this order (default: all that apply)",
+        help="how to match receives with sends, in this order: id, stamp, unique-stamp, position, "
+        "vector-clock, or none (default: all that apply, in this order)",
     )  # fmt: skip
     group.add_argument(
         "--assume", metavar="CONVENTION", action="append",

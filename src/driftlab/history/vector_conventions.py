@@ -12,7 +12,7 @@ import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.matching.by_vector_clock import match_by_vector_clock
+from driftlab.history.matching.by_vector_clock import implied_messages
 from driftlab.history.queue_conventions import EXCEPTIONS_SHARE
 from driftlab.history.trace import Trace
 from driftlab.model.columns import Timestamps, starts_of
@@ -71,7 +71,7 @@ def _fitting(trace: Trace) -> tuple[int, int]:
 
     One fits if its receive knows all that its send knew.
     """
-    messages, held = match_by_vector_clock(trace), trace.timestamps
+    messages, held = implied_messages(trace), trace.timestamps
     assert held is not None
     receives = np.concatenate([messages.receives, messages.extra_receives])
     sends = np.concatenate([messages.source[messages.receives], messages.extra_sends])

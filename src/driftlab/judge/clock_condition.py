@@ -171,6 +171,7 @@ def _find_steps(context: Context) -> LamportSteps:
     judged: BoolArray = (clock != MISSING) & (before != MISSING) & ~_begins(context, clock)
     lacks: BoolArray = (context.messages.source == UNMATCHED) | (context.messages.source >= 0)
     lacks &= received == NOTHING_RECEIVED
+    lacks[context.messages.carried_unknown] = True
     judged &= ~lacks
     # The first event of a log is not judged, but the next may show what its clock should be.
     seen = judged | (context.starts_late & (clock != MISSING))
@@ -235,8 +236,9 @@ def condition_violations(context: Context) -> ConditionViolations:
     """Return the rows that break the clock condition.
 
     Left to other rules: an event whose messages carry different stamps
-    (`send-to-all`), and a message whose name is not the clock of its send
-    (`stamp`); neither is held against the clock of the send.
+    (`send-to-all`), a message whose name is not the clock of its send (`stamp`),
+    and one without a name whose send has a wrong clock; none is held against the
+    clock of the send.
     """
     found: ConditionViolations = context.cached("condition violations", _find_violations)
     return found
@@ -244,8 +246,11 @@ def condition_violations(context: Context) -> ConditionViolations:
 
 def _find_violations(context: Context) -> ConditionViolations:
     by_program, by_message = unordered(context.trace, context.messages)
-    for misnamed in (context.messages.stamp_per_target, context.messages.matched_by_position):
-        by_message = np.setdiff1d(by_message, misnamed)
+    messages = context.messages
+    for rows in (
+        messages.stamp_per_target, messages.matched_by_position, messages.carried_unknown
+    ):  # fmt: skip
+        by_message = np.setdiff1d(by_message, rows) if len(rows) else by_message
     isolated, clock = lamport_steps(context).isolated_errors, required(context.columns.clock)
     by_next = isolated[clock[isolated + 1] <= clock[isolated]]
     by_stamp = _not_above_stamp_rows(context, clock)

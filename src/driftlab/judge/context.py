@@ -21,8 +21,9 @@ from driftlab.history.matching.messages import (
     receive_names,
 )
 from driftlab.history.matching.repair import RepairedTrace
+from driftlab.history.matching.send_index import sent_messages
 from driftlab.history.trace import ProcessInfo, Trace
-from driftlab.model.columns import MISSING, NO_TARGET, RECEIVE, UNKNOWN_KIND, Timestamps
+from driftlab.model.columns import MISSING, NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
 
 NO_ROWS: IntArray = np.zeros(0, np.int64)
 _UNDESCRIBED = ProcessInfo()
@@ -280,9 +281,10 @@ class Context:
         """Whether an event received a message that its log does not name, and no send has."""
         of = self.columns
         mask = self.is_receive & (self.messages.source < 0)
-        for name in (of.stamp, of.received):
-            if name is not None:
-                mask &= name == MISSING
+        if of.stamp is not None:  # which names a message together with its sender
+            mask &= (of.stamp == MISSING) | (self.messages.sender == NOBODY)
+        if of.received is not None:
+            mask &= of.received == MISSING
         return mask
 
     @cached_property
@@ -369,19 +371,7 @@ class Context:
 
         Only where the log says which processes events sent to.
         """
-        target = required(self.columns.target)
-        single = np.flatnonzero(target >= 0)
-        several = np.flatnonzero((target < 0) & (target != NO_TARGET))
-        rows, to = [single], [target[single].astype(np.int64)]
-        # Few processes send to few sets: each combination is expanded once.
-        codes = target[several].astype(np.int64) * self.trace.processes + self.process[several]
-        order = np.argsort(codes, kind="stable")
-        for group in np.split(several[order], np.flatnonzero(np.diff(codes[order])) + 1):
-            if len(group):
-                members = self.trace.targets_of(int(group[0]))
-                rows.append(np.repeat(group, len(members)))
-                to.append(np.tile(np.array(members, np.int64), len(group)))
-        return np.concatenate(rows), np.concatenate(to)
+        return sent_messages(self.trace)
 
     # Words.
 

@@ -228,17 +228,20 @@ def _repeats(keys: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _deliveries_in_order(context: Context) -> int:
-    """Return how many messages were delivered on channels that keep their order."""
-    return 0 if context.trace.may_overtake else _deliveries(context)
+    """Return how many deliveries are on channels that keep their order, by more than assumption."""
+    if context.trace.may_overtake:
+        return 0
+    assumed = len(context.messages.assumed_order)
+    return max(0, _deliveries(context) - assumed)
 
 
 def _judge_fifo(context: Context) -> Findings:
     """Judge that messages arrive on a channel in the order in which they were sent.
 
     Left to other rules: what came a second time, and what was found late but
-    received in its turn.
+    received in its turn. Not judged is what was matched by assuming this order.
     """
-    rows, sends = context.deliveries
+    rows, sends = _ordered_deliveries(context)
     channel, order = _by_channel(context, rows, sends)
     source = sends[order]
     latest = _running_max(channel[order], source)
@@ -257,6 +260,15 @@ def _judge_fifo(context: Context) -> Findings:
         )
 
     return findings(wrong, explain)
+
+
+def _ordered_deliveries(context: Context) -> tuple[IntArray, IntArray]:
+    """Return the deliveries whose order is not one that their matching assumed."""
+    rows, sends = context.deliveries
+    if len(context.messages.assumed_order):
+        known = ~np.isin(rows, context.messages.assumed_order)
+        rows, sends = rows[known], sends[known]
+    return rows, sends
 
 
 def _is_left_to_others(context: Context, late: IntArray, overtaking: IntArray) -> BoolArray:

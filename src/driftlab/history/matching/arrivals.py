@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.history.matching.by_channel_position import (
+from driftlab.history.matching.channel_repair import (
     UNMATCHED_MAX,
     channel_sends,
     channels_without_gaps,

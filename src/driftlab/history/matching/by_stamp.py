@@ -23,12 +23,6 @@ SHIFTED_SHARE_MIN: Final = 0.9  # of a sender's messages that must fit a shifted
 TARGETS_TRIED_MAX: Final = 64  # targets of an event whose messages carry different stamps
 
 
-def has_stamps(trace: Trace) -> bool:
-    """Whether the log names received messages by (sender, stamp) and has Lamport clocks."""
-    of = trace.columns
-    return of.sender is not None and of.stamp is not None and of.clock is not None
-
-
 def match_stamps(receives: NamedReceives) -> None:
     """Match each receive with the send whose clock is its stamp."""
     receives.source[:] = receives.sends.find(receives.sender, receives.stamp, receives.to)

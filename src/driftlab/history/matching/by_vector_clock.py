@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.model.columns import NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
@@ -41,7 +42,7 @@ class _NewEntries(NamedTuple):
         return _NewEntries(*(column[chosen] for column in self))
 
 
-class _EntryTable:
+class EntryTable:
     """Looks up entries of timestamps by row and process."""
 
     def __init__(self, timestamps: Timestamps, rows: int, processes: int) -> None:
@@ -72,12 +73,38 @@ class _EntryTable:
         return np.where(self._keys[places] == keys, self.values[places], 0)
 
 
-def has_vector_clock(trace: Trace) -> bool:
-    """Whether the events have vector timestamps."""
-    return trace.timestamps is not None and trace.timestamps.clock == "vector"
+def match_by_vector_clock(matching: Matching) -> None:
+    """Match the receives left over with the messages that vector timestamps imply.
+
+    Where the log names messages, these are receives that name none. Where it does
+    not, they are all events that may have received something, and an event that
+    learned nothing received nothing that matters.
+    """
+    trace = matching.trace
+    if trace.timestamps is None or trace.timestamps.clock != "vector":
+        return
+    of = trace.columns
+    has_stamps = of.sender is not None and of.stamp is not None and of.clock is not None
+    if matching.names_by_id or (has_stamps and matching.uses("stamp")):
+        rows = matching.nameless()
+        if not len(rows):
+            return
+        implied = implied_messages(trace)
+        rows = rows[implied.source[rows] >= 0]
+        matching.take(rows, implied.source[rows])
+    else:
+        implied = implied_messages(trace)
+        rows = np.flatnonzero(matching.source < 0)
+        matching.replace(rows, implied.source[rows])
+        found_any = bool((implied.source[rows] >= 0).any())
+        matching.implied = implied.implied and (found_any or len(rows) == len(trace))
+        matching.name_senders(rows, implied.sender[rows])
+    extra = np.isin(implied.extra_receives, rows)
+    matching.extra_receives = implied.extra_receives[extra]
+    matching.extra_sends = implied.extra_sends[extra]
 
 
-def match_by_vector_clock(trace: Trace) -> Messages:
+def implied_messages(trace: Trace) -> Messages:
     """Return the messages that vector timestamps imply.
 
     `source` is UNMATCHED where an event learned of one that is not in the trace.
@@ -91,7 +118,7 @@ def match_by_vector_clock(trace: Trace) -> Messages:
     timestamps = trace.timestamps
     if timestamps is None or timestamps.clock != "vector" or not len(timestamps.values):
         return Messages(source, sender, nothing, nothing)
-    table = _EntryTable(timestamps, rows, trace.processes)
+    table = EntryTable(timestamps, rows, trace.processes)
     messages = _reduce(_new_entries(trace, timestamps, table), table, timestamps)
     first, extra = _split_first(messages)
     source[first.row] = first.source
@@ -99,10 +126,10 @@ def match_by_vector_clock(trace: Trace) -> Messages:
     return Messages(source, sender, extra.row, extra.source, implied=True)
 
 
-def _new_entries(trace: Trace, timestamps: Timestamps, table: _EntryTable) -> _NewEntries:
+def _new_entries(trace: Trace, timestamps: Timestamps, table: EntryTable) -> _NewEntries:
     """Return all entries for other processes that are greater than in the event before."""
     own = trace.process_column().astype(np.int64)
-    before = _stamped_row_before(trace, timestamps)
+    before = stamped_row_before(trace, timestamps)
     found = []
     for low in range(0, len(trace), ROWS_AT_ONCE):  # few arrays of all entries at once
         high = min(low + ROWS_AT_ONCE, len(trace))
@@ -135,7 +162,7 @@ def _may_be_received(trace: Trace, row: IntArray, process: IntArray) -> BoolArra
     return may_be
 
 
-def _stamped_row_before(trace: Trace, timestamps: Timestamps) -> IntArray:
+def stamped_row_before(trace: Trace, timestamps: Timestamps) -> IntArray:
     """Return for each row the last one before it in its process with a timestamp; else -1."""
     rows = np.arange(len(trace))
     stamped = np.where(np.diff(timestamps.starts) > 0, rows, -1)
@@ -144,7 +171,7 @@ def _stamped_row_before(trace: Trace, timestamps: Timestamps) -> IntArray:
 
 
 def _sources(
-    trace: Trace, table: _EntryTable, own: IntArray, process: IntArray, value: IntArray
+    trace: Trace, table: EntryTable, own: IntArray, process: IntArray, value: IntArray
 ) -> IntArray:
     """Return the rows of the events that entries count, UNMATCHED where there is none.
 
@@ -165,7 +192,7 @@ def _sources(
     return np.where(is_own_entry & (keys[place] == wanted), order[place], UNMATCHED)
 
 
-def _reduce(entries: _NewEntries, table: _EntryTable, timestamps: Timestamps) -> _NewEntries:
+def _reduce(entries: _NewEntries, table: EntryTable, timestamps: Timestamps) -> _NewEntries:
     """Remove what an event learned of through another of its sources; sort by row."""
     weight = _sums(timestamps)
     source_weight = np.where(entries.source >= 0, weight[np.maximum(entries.source, 0)], -1.0)

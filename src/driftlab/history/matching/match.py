@@ -1,22 +1,20 @@
-"""Message matching: which strategy applies, and in which order.
+"""Message matching: which strategies there are, and in which order they apply.
 
-Program order and matched messages are all that happened-before is made from.
-The strategy for a log is the first of STRATEGIES that has what it needs there.
-Where a log names messages by (sender, stamp), the strategies of
-NAMED_MESSAGE_STRATEGIES apply one after the other, each to the receives that
-the ones before left unmatched; what the last one leaves stays UNMATCHED.
+Program order and matched messages are all that happened-before is made from. The
+strategies of STRATEGIES apply one after the other, each to the receives that the
+ones before left unmatched; what the last one leaves stays UNMATCHED. A trace may
+name those that are to be used (`Trace.strategies`), in an order of its own. Within
+`stamp`, where a receive names its message by (sender, stamp), those of
+NAMED_MESSAGE_STRATEGIES apply in the same way.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-import numpy as np
-
-from driftlab.errors import DriftlabError
-from driftlab.history.matching.by_channel_position import match_by_channel_position
-from driftlab.history.matching.by_id import has_message_ids, match_by_id
+from driftlab.errors import DriftlabError, counted
+from driftlab.history.matching.by_id import match_by_id
+from driftlab.history.matching.by_position import match_by_position
 from driftlab.history.matching.by_stamp import (
-    has_stamps,
     match_miscounted_sends,
     match_misdelivered,
     match_stamps,
@@ -24,11 +22,16 @@ from driftlab.history.matching.by_stamp import (
     match_stamps_before_send,
     match_stamps_per_target,
 )
-from driftlab.history.matching.by_vector_clock import has_vector_clock, match_by_vector_clock
-from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
+from driftlab.history.matching.by_unique_stamp import match_by_unique_stamp
+from driftlab.history.matching.by_vector_clock import match_by_vector_clock
+from driftlab.history.matching.channel_repair import match_by_channel_position
+from driftlab.history.matching.matching import Matching
+from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.named_receives import NamedReceives
 from driftlab.history.trace import Trace
-from driftlab.model.columns import NOBODY, RECEIVE
+from driftlab.model.columns import MISSING, NOBODY
+
+NO_MATCHING: Final = "none"
 
 
 class NoSuchStrategyError(DriftlabError):
@@ -43,11 +46,15 @@ class NamedMessageStrategy(NamedTuple):
 
 
 class Strategy(NamedTuple):
-    """A way to match the messages of a log, and a test whether the log supports it."""
+    """A way to match messages.
+
+    match: matches receives that are unmatched yet, as far as the log supports it.
+    how: what it matches by, for people, if a receive does not name its message; else "".
+    """
 
     name: str
-    applies: Callable[[Trace], bool]
-    match: Callable[[Trace], Messages]
+    match: Callable[[Matching], None]
+    how: str = ""
 
 
 NAMED_MESSAGE_STRATEGIES: Final = (
@@ -66,43 +73,69 @@ NAMED_MESSAGE_STRATEGIES: Final = (
 )
 
 
-def match_named_messages(trace: Trace) -> Messages:
+def match_by_stamp(matching: Matching) -> None:
     """Match receives that name their message by (sender, stamp)."""
-    receives = NamedReceives(trace)
+    of = matching.trace.columns
+    if of.sender is None or of.stamp is None or of.clock is None:
+        return
+    rows = matching.unmatched()
+    is_named = (of.sender[rows] != NOBODY) & (of.stamp[rows] != MISSING)
+    if not is_named.any():
+        return
+    if not is_named.all():
+        rows = rows[is_named]
+    receives = NamedReceives(matching.trace, rows)
     for strategy in NAMED_MESSAGE_STRATEGIES:
         strategy.match(receives)
-    return receives.messages()
+    receives.write(matching)
 
 
-def leave_unmatched(trace: Trace) -> Messages:
-    """Match nothing: every receive is UNMATCHED."""
-    of, nothing = trace.columns, np.zeros(0, np.int64)
-    source = np.where(of.kind == RECEIVE, UNMATCHED, NOTHING)
-    sender = np.full(len(trace), NOBODY, np.int32) if of.sender is None else of.sender
-    return Messages(source, sender, nothing, nothing)
-
-
+# In the order in which they apply: first what names a message, then what implies it.
 STRATEGIES: Final = (
-    Strategy("id", has_message_ids, match_by_id),
-    Strategy("stamp", has_stamps, match_named_messages),
-    Strategy("vector clock", has_vector_clock, match_by_vector_clock),
-    Strategy("none", lambda _: True, leave_unmatched),
+    Strategy("id", match_by_id),
+    Strategy("stamp", match_by_stamp),
+    Strategy("unique-stamp", match_by_unique_stamp, "a stamp that only one process can have sent"),
+    Strategy("position", match_by_position, "their order on the channel"),
+    Strategy("vector-clock", match_by_vector_clock, "the vector clocks"),
 )
 
 
 def checked_strategies(names: Sequence[str] | str | None) -> tuple[str, ...]:
     """Return names of strategies, given as a list or separated by commas, in that order.
 
-    Raises NoSuchStrategyError.
+    `none` alone is the name of no matching. Raises NoSuchStrategyError.
     """
     given = names.split(",") if isinstance(names, str) else names or ()
-    for name in given:
-        if name not in {strategy.name for strategy in STRATEGIES}:
-            known = ", ".join(strategy.name for strategy in STRATEGIES)
-            raise NoSuchStrategyError(f"--match {name}: there are {known}")
-    return tuple(given)
+    wanted = tuple(name.strip() for name in given)
+    known = [strategy.name for strategy in STRATEGIES]
+    for name in wanted:
+        if name not in known and wanted != (NO_MATCHING,):
+            if name == NO_MATCHING:
+                raise NoSuchStrategyError("--match none: stands alone, it is no matching at all")
+            ways = ", ".join([*known, NO_MATCHING])
+            raise NoSuchStrategyError(f"--match {name or repr(name)}: there are {ways}")
+    return wanted
 
 
 def match(trace: Trace) -> Messages:
-    """Match the receives of a trace with its sends, by the first strategy that applies."""
-    return next(each for each in STRATEGIES if each.applies(trace)).match(trace)
+    """Match the receives of a trace with its sends, by `trace.strategies` or all there are."""
+    chosen = tuple(trace.strategies) or tuple(strategy.name for strategy in STRATEGIES)
+    by_name = {strategy.name: strategy for strategy in STRATEGIES}
+    matching = Matching(trace, chosen)
+    for name in chosen:
+        if name in by_name:
+            before = matching.matched
+            by_name[name].match(matching)
+            if found := matching.matched - before:
+                matching.matched_by[name] = matching.matched_by.get(name, 0) + found
+    return matching.messages()
+
+
+def assumed_lines(messages: Messages) -> list[str]:
+    """Return how receives that do not name their message were matched, a line for each way."""
+    return [
+        f"{counted(count, 'receive')} matched by {strategy.how} (--match)"
+        for strategy in STRATEGIES
+        for count in [messages.matched_by.get(strategy.name, 0)]
+        if strategy.how and count
+    ]

@@ -8,6 +8,8 @@ In a wrong log a name may repeat: then the k-th receive of a name takes the k-th
 arrival of that name.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ NOTHING: Final = -1  # in `source`: the event received no message
 UNMATCHED: Final = -2  # in `source`: it received a message whose send is not in the trace
 
 _NO_ROWS: Final = np.zeros(0, np.int64)
+_NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class Messages(NamedTuple):
@@ -39,9 +42,15 @@ class Messages(NamedTuple):
     clock of its send for another reason: one of the two is wrong, and the
     message was matched by its position on the channel or by the clock that its
     send should have had.
-    implied: whether the log names no messages, and these are the ones that its
-    vector timestamps imply.
+    implied: whether messages that the log does not name are those that its
+    vector timestamps imply; a message that told nothing new is not among them.
     misdelivered i8: rows of receives of a message that was sent to another process.
+    assumed_order i8: rows of receives matched by their order on a channel that is
+    assumed to keep the order of its messages.
+    carried_unknown i8: rows of receives that do not say what their message carried,
+    and whose send has a wrong clock.
+    matched_by: how many receives each strategy matched, by its name, in the order
+    in which they were applied.
     """
 
     source: IntArray
@@ -53,6 +62,9 @@ class Messages(NamedTuple):
     matched_by_position: IntArray = _NO_ROWS
     implied: bool = False
     misdelivered: IntArray = _NO_ROWS
+    assumed_order: IntArray = _NO_ROWS
+    carried_unknown: IntArray = _NO_ROWS
+    matched_by: Mapping[str, int] = _NO_COUNTS
 
     @property
     def receives(self) -> IntArray:

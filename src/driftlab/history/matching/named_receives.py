@@ -7,14 +7,14 @@ the receives that the ones before left unmatched.
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
-from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
+from driftlab.history.matching.matching import NO_ROWS, Matching
+from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.trace import Trace, processes_of
-from driftlab.model.columns import MISSING, NOBODY, RECEIVE
 
 
 class NamedReceives:
-    """The receives of a trace with the columns sender, stamp and clock, in the order of their rows.
+    """Receives of a trace with the columns sender, stamp and clock, in the order of their rows.
 
     rows i8; sender i4, stamp i8: the names; to i4: the receiving processes.
     source i8: the row of each one's send, UNMATCHED as long as none was found.
@@ -25,20 +25,19 @@ class NamedReceives:
     for another reason.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, rows: IntArray) -> None:
         of = trace.columns
         assert of.sender is not None
         assert of.stamp is not None
         self.trace = trace
-        self.rows: IntArray = np.flatnonzero((of.sender != NOBODY) & (of.stamp != MISSING))
-        self.sender = of.sender[self.rows]
-        self.stamp = of.stamp[self.rows]
-        self.to = processes_of(trace, self.rows).astype(np.int32)
-        self.source: IntArray = np.full(len(self.rows), UNMATCHED, np.int64)
+        self.rows = rows
+        self.sender = of.sender[rows]
+        self.stamp = of.stamp[rows]
+        self.to = processes_of(trace, rows).astype(np.int32)
+        self.source: IntArray = np.full(len(rows), UNMATCHED, np.int64)
         self.sends = SendIndex(trace)
         self.stamp_before_send: set[int] = set()
-        self.stamp_per_target: IntArray = np.zeros(0, np.int64)
-        self.misdelivered: IntArray = np.zeros(0, np.int64)
+        self.stamp_per_target = self.misdelivered = NO_ROWS
         self.other_stamp: list[IntArray] = []
 
     def unmatched(self) -> IntArray:
@@ -52,20 +51,18 @@ class NamedReceives:
         taken = self.source[matched] * width + self.to[matched]
         return ~np.isin(sends * width + to, taken)
 
-    def messages(self) -> Messages:
-        """Return what was matched; a receive that does not name its message is UNMATCHED."""
-        of = self.trace.columns
-        assert of.sender is not None
-        source = np.full(len(self.trace), NOTHING, np.int64)
-        source[self.rows] = self.source
-        source[(of.sender != NOBODY) & (of.stamp == MISSING)] = UNMATCHED
-        source[(of.kind == RECEIVE) & (of.sender == NOBODY)] = UNMATCHED
-        nothing = np.zeros(0, np.int64)
-        other_stamp = np.unique(np.concatenate([nothing, *self.other_stamp]))
-        return Messages(
-            source, of.sender, nothing, nothing,
-            stamp_before_send=frozenset(self.stamp_before_send),
-            stamp_per_target=self.rows[self.stamp_per_target],
-            matched_by_position=self.rows[other_stamp],
-            misdelivered=self.rows[self.misdelivered],
-        )  # fmt: skip
+    def write(self, matching: Matching) -> None:
+        """Write down the sends that were found, but for those that have another receive."""
+        if (matching.source >= 0).any():
+            is_found = self.source >= 0
+            is_found[is_found] = matching.is_free(self.source[is_found], self.to[is_found])
+            self.source[~is_found] = UNMATCHED
+        found = self.source != UNMATCHED
+        other_stamp = np.unique(np.concatenate([NO_ROWS, *self.other_stamp]))
+        matching.take(self.rows, self.source)
+        matching.stamp_before_send |= self.stamp_before_send
+        matching.stamp_per_target, matching.matched_by_position, misdelivered = (
+            self.rows[places[found[places]]]
+            for places in (self.stamp_per_target, other_stamp, self.misdelivered)
+        )
+        matching.misdelivered = np.union1d(matching.misdelivered, misdelivered)

@@ -1,4 +1,4 @@
-"""Looks up the send with a given sender, clock and receiver."""
+"""What was sent: every message to each of its targets, and the send with a certain name."""
 
 import numpy as np
 
@@ -16,6 +16,44 @@ from driftlab.model.columns import (
 )
 
 KEYS_END = 2**62  # keys stay below it, so that their arithmetic fits into 64 bits
+
+
+def sent_messages(trace: Trace) -> tuple[IntArray, IntArray]:
+    """Return every message that the log says was sent: rows of the sends, positions of the targets.
+
+    trace: one that has the targets of its events.
+    """
+    target = trace.columns.target
+    assert target is not None
+    single = np.flatnonzero(target >= 0)
+    several = np.flatnonzero((target < 0) & (target != NO_TARGET))
+    rows, to = [single], [target[single].astype(np.int64)]
+    # Few processes send to few sets: each combination is expanded once.
+    process = processes_of(trace, several)
+    codes = target[several].astype(np.int64) * trace.processes + process
+    order = np.argsort(codes, kind="stable")
+    for group in np.split(several[order], np.flatnonzero(np.diff(codes[order])) + 1):
+        if len(group):
+            members = trace.targets_of(int(group[0]))
+            rows.append(np.repeat(group, len(members)))
+            to.append(np.tile(np.array(members, np.int64), len(group)))
+    return np.concatenate(rows), np.concatenate(to)
+
+
+def untargeted_sends(trace: Trace) -> IntArray:
+    """Return the rows of events that sent, or may have, to a process that the log does not name.
+
+    An event of unknown kind may have sent something, unless its process has sends
+    whose targets are named: there an event without a target sent nothing.
+    """
+    kind, target = trace.columns.kind, trace.columns.target
+    may_send: BoolArray = (kind == SEND) | (kind == UNKNOWN_KIND)
+    if target is None:
+        return np.flatnonzero(may_send)
+    process, names_targets = trace.process_column(), np.zeros(trace.processes, bool)
+    names_targets[process[target != NO_TARGET]] = True
+    may_send &= (kind == SEND) | ~names_targets[process]
+    return np.flatnonzero(may_send & (target == NO_TARGET))
 
 
 class Recipients:

@@ -1,9 +1,10 @@
-"""Matching by position: the k-th message of a channel is the k-th that its receiver took.
+"""Repair of names by the order on a channel: what a wrong name of one message must have been.
 
-Channels keep the order of messages. If between two matched messages of a
-channel as many receives have no send as sends have no receive, these belong to
-each other in their order: a name of the message is wrong, at its send or at its
-receive. Where the log of either process has gaps, this cannot be concluded.
+These are messages with names; those without are matched in `by_position`. If
+between two matched messages of a channel as many receives have no send as sends
+have no receive, these belong to each other in their order: a name of the message
+is wrong, at its send or at its receive. Where the log of either process has gaps,
+this cannot be concluded.
 """
 
 from collections.abc import Iterator

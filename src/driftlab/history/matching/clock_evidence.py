@@ -1,0 +1,143 @@
+"""What clocks say for and against matching the messages of a channel in their order.
+
+The assumed order may be wrong: messages may have been lost on the way, or
+reordered. A receive's own clock shows which sends fit it, whoever wrote the log:
+a step that goes beyond the event before was caused by a send with exactly that
+value, any other step by a send with at most the value known before. So every
+receive accepts an interval of values. The order *contradicts* the receives that
+do not accept the send that they were given.
+
+The clocks speak against the order if another assignment of the channel's sends
+explains them (the greatest matching of intervals and points, found by earliest
+deadline: Glover 1967). A receive that accepts no send
+at all has a wrong clock in any case, and keeps the send that it was given; such
+receives must be few, as single errors are, and none of the others may be
+contradicted. Where a message may have been delivered twice, several receives may
+take one send. Where no event of the sender has the value, its send may be missing
+from the log; then the receives after it took earlier sends. Where no other
+assignment explains the clocks, they are wrong however the messages are matched.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from driftlab.arrays import BoolArray, IntArray
+from driftlab.history.matching.messages import paired_positions
+
+SINGLE_ERRORS_SHARE: Final = 0.1  # of a channel's receives; more wrong clocks are a wrong program
+
+
+class Accepted(NamedTuple):
+    """Which values of a send each of some receives accepts.
+
+    value i8: exactly this one where `is_exact`, else this one or less.
+    is_unknown: whether the receive accepts anything, because its clock says nothing.
+    """
+
+    value: IntArray
+    is_exact: BoolArray
+    is_unknown: BoolArray
+
+    def at(self, places: IntArray) -> "Accepted":
+        """Return what some of the receives accept."""
+        return Accepted(self.value[places], self.is_exact[places], self.is_unknown[places])
+
+
+def accepted(before: IntArray, after: IntArray, has_before: BoolArray, has: BoolArray) -> Accepted:
+    """Return what receives accept.
+
+    before, after i8: the value known before the message, and the least value that
+    its send must have had to lead to what was known after it. has_before, has:
+    whether these are known. A value that decreased says nothing: it is wrong in any case.
+    """
+    is_unknown = ~has | (has_before & (after < before))
+    return Accepted(after, has_before & (after > before) & ~is_unknown, is_unknown)
+
+
+def speak_against(
+    place: IntArray,
+    channel: IntArray,
+    accepts: Accepted,
+    sent: IntArray,
+    sent_channel: IntArray,
+    is_free: BoolArray,
+    may_repeat: BoolArray,
+    is_unlogged: BoolArray,
+) -> BoolArray:
+    """Whether clocks speak against the order of each of some channels.
+
+    place i8: where in `sent` the send of each receive stands; channel i8: of each
+    receive the number of its channel. sent i8, sent_channel i8: the values and the
+    channels of sends; is_free: whether receives of the channel may have taken them.
+    may_repeat: of each channel whether several receives may have taken the same send.
+    is_unlogged: of each receive whether the send with the value that it would accept may
+    be missing from its sender's log.
+    """
+    channels = len(may_repeat)
+    judged, given = ~accepts.is_unknown, sent[place]
+    values = np.unique(sent)
+    width = len(values) + 1
+    key = sent_channel * width + np.searchsorted(values, sent)
+    low = channel * width + np.searchsorted(values, accepts.value)
+    limit = channel * width + np.searchsorted(values, accepts.value, "right")
+    low = np.where(accepts.is_exact, low, channel * width)
+    free = np.sort(key[is_free])
+    has_any = np.searchsorted(free, limit) > np.searchsorted(free, low)
+
+    searching = judged & has_any
+    is_free = is_free.copy()
+    is_free[place[~searching]] = False
+    exact = np.flatnonzero(searching & accepts.is_exact)
+    free_at = np.flatnonzero(is_free)
+    paired = paired_positions(low[exact], key[free_at])
+    matched = np.bincount(channel[exact[paired >= 0]], minlength=channels)
+    is_free[free_at[paired[paired >= 0]]] = False
+    bounded = np.flatnonzero(searching & ~accepts.is_exact)
+    matched += _greatest_matching(limit[bounded], np.sort(key[is_free]), width, channels)
+
+    fits = np.where(accepts.is_exact, given == accepts.value, given <= accepts.value)
+    contradicted = np.bincount(channel[judged & ~fits], minlength=channels)
+    count = np.bincount(channel[judged], minlength=channels)
+    hopeless = np.bincount(channel[judged & ~has_any], minlength=channels)
+    rest = np.where(may_repeat, 0, count - matched - hopeless)
+    single_errors = np.maximum(1, (SINGLE_ERRORS_SHARE * count).astype(np.int64))
+    explains = (rest == 0) & (hopeless <= single_errors)
+    against: BoolArray = (contradicted > hopeless) & explains
+
+    # Or the receives that accept no send took messages whose sends are not logged.
+    unsent = judged & ~has_any & accepts.is_exact & is_unlogged
+    before: IntArray = np.cumsum(unsent) - unsent
+    earlier: IntArray = before - before[np.searchsorted(channel, channel)]
+    shifted = sent[np.maximum(place - earlier, 0)]
+    misfit = searching & ~np.where(
+        accepts.is_exact, shifted == accepts.value, shifted <= accepts.value
+    )
+    unsent_in = np.bincount(channel[unsent], minlength=channels)
+    against |= (
+        (unsent_in > 0)
+        & (np.bincount(channel[misfit], minlength=channels) == 0)
+        & (hopeless - unsent_in <= single_errors)
+    )
+    return against
+
+
+def _greatest_matching(limits: IntArray, sent: IntArray, width: int, channels: int) -> IntArray:
+    """Return for each channel how many receives can take a send each below their limits.
+
+    limits: channel * width + how many distinct values a receive accepts. sent: channel *
+    width + rank of the value, rising.
+    """
+    count = np.zeros(channels, np.int64)
+    if not len(limits):
+        return count
+    limits = np.sort(limits)
+    channel = np.minimum(limits // width, channels - 1)
+    begins = np.flatnonzero(np.append(True, channel[1:] != channel[:-1]))
+    sizes = np.diff(np.append(begins, len(limits)))
+    within = np.arange(len(limits)) - np.repeat(begins, sizes)
+    available = np.searchsorted(sent, limits) - np.searchsorted(sent, channel * width)
+    # After k + 1 receives, in the order of their limits, at most `available` sends are taken.
+    spare = np.minimum.reduceat(available - within, begins) - 1
+    count[channel[begins]] = sizes + np.minimum(spare, 0)
+    return count
