@@ -123,7 +123,10 @@ def pack_clocks(values: Sequence[Any], names: Positions) -> VectorClocks | None:
     `names`: of the processes in the column; may get more. An object stands for the
     text of one in which no name stands twice.
     """
-    piece = _read_objects(_unescaped(values), names) if len(values) else None
+    first = values[0] if len(values) else None
+    if not isinstance(first, str) or not first.startswith("{"):
+        return None
+    piece = _read_objects(_unescaped(values), names)
     if piece is None:
         return None
     return VectorClocks(names, piece.lengths, piece.codes, piece.values)

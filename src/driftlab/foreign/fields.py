@@ -281,7 +281,10 @@ def numbers(name: str, values: Sequence[Any], errors: RowErrors) -> IntArray:
 
     A value that is not a whole number of 64 bits is added to `errors`.
     """
-    plain = all_whole(values)
+    is_packed = isinstance(values, Packed) and values.integers() is None
+    plain = None if is_packed else all_whole(values)
+    if plain is None:
+        plain = _whole_or_empty(values)
     if plain is not None:
         return plain
     column = np.full(len(values), MISSING, np.int64)
@@ -303,12 +306,36 @@ def all_whole(values: Sequence[Any]) -> IntArray | None:
         packed = values.integers()
         if packed is not None:
             return packed
-    if not set(map(type, values)) <= {str, int}:
+        if not values.may_be_whole():
+            return None
+    held = list(values)
+    if not set(map(type, held)) <= {str, int}:
         return None
     try:
-        return np.array(list(map(int, values)), np.int64)
+        return np.array(list(map(int, held)), np.int64)
     except (ValueError, OverflowError):
         return None
+
+
+def _whole_or_empty(values: Sequence[Any]) -> IntArray | None:
+    """Return values that all are whole numbers of 64 bits, or empty: MISSING; else None."""
+    held = list(values)
+    if not set(map(type, held)) <= {str, int, type(None)}:
+        return None
+    filled = held
+    if not EMPTY.isdisjoint(held):
+        filled = [value for value in held if value not in EMPTY]
+    try:
+        found = np.array(list(map(int, filled)), np.int64)
+    except (ValueError, OverflowError):
+        return None
+    if bool((found == MISSING).any()):
+        return None
+    if len(filled) == len(held):
+        return found
+    column = np.full(len(held), MISSING, np.int64)
+    column[[value not in EMPTY for value in held]] = found
+    return column
 
 
 def _whole(value: Any) -> int | None:

@@ -88,12 +88,14 @@ class TextPiece(NamedTuple):
     """Whole lines of a file, each with its `\\n` but for the file's last.
 
     first: the number of the first one, from 1. text: the lines. unread: those that
-    could not be decoded or are too long, empty in `text`.
+    could not be decoded or are too long, empty in `text`. line_ends i8: where in `text`
+    the line ends are, None if that is not known yet.
     """
 
     first: int
     text: str
     unread: list[UnreadLine]
+    line_ends: IntArray | None = None
 
     def numbered_lines(self) -> Iterator[tuple[int, str]]:
         """Yield the lines that are not blank, with their numbers."""
@@ -214,7 +216,8 @@ class LogFile:
         length = 0
         for piece in self.text_pieces(line_chars_max):
             pieces.append(piece.text)
-            line_ends.append(_line_ends(piece.text) + length)
+            ends = _line_ends(piece.text) if piece.line_ends is None else piece.line_ends
+            line_ends.append(ends + length)
             unread += piece.unread
             length += len(piece.text)
         text = "".join(pieces)
@@ -419,13 +422,15 @@ class _LineDecoder:
             for undecoded in UNDECODED.finditer(text):
                 line = int(np.searchsorted(line_ends, undecoded.start()))
                 bad.setdefault(line, reason_of_byte(undecoded[0]))
+        if not bad:
+            return TextPiece(first, text, unread, line_ends)
         pieces, done = [], 0
         for line in sorted(bad):
             pieces.append(text[done : int(starts[line])])
             done = int(ends[line])
             unread.append(UnreadLine(self._name, first + line, bad[line]))
         unread.sort(key=lambda each: each.line)
-        return TextPiece(first, "".join([*pieces, text[done:]]) if bad else text, unread)
+        return TextPiece(first, "".join([*pieces, text[done:]]), unread)
 
     def _report_dropped(self) -> None:
         reason = _too_long(self._dropped, self._limit)

@@ -63,15 +63,24 @@ class Integers(_Part):
 
 
 class Texts(_Part):
-    """Texts, end to end in one; None has the length -1."""
+    """Texts, joined by line ends in one; None is empty there."""
 
     def __init__(self, values: Sequence[str | None]) -> None:
-        lengths = np.array([-1 if each is None else len(each) for each in values], np.int64)
-        self._text = "".join(filter(None, values))
-        ends = np.concatenate([[0], np.cumsum(np.maximum(lengths, 0))])
-        fits = len(self._text) < 2**31
+        plain = [each or "" for each in values]
+        self._text = "\n".join(plain)
+        lengths = np.fromiter(map(len, plain), np.int64, len(plain))
+        ends = np.concatenate([[0], np.cumsum(lengths + 1)])
+        fits = len(self._text) < 2**31 - 1
         self._ends: IntArray = ends.astype(np.int32) if fits else ends
-        self._none: frozenset[int] = frozenset(np.flatnonzero(lengths < 0).tolist())
+        self._none: frozenset[int] = frozenset(
+            [row for row, each in enumerate(values) if each is None] if None in values else ()
+        )
+        self._is_split = self._text.count("\n") == len(plain) - 1  # no text has a line end
+
+    @property
+    def has_all(self) -> bool:
+        """Whether no text is None."""
+        return not self._none
 
     @property
     def is_plain(self) -> bool:
@@ -84,11 +93,15 @@ class Texts(_Part):
     def _cell(self, row: int) -> str | None:
         if row in self._none:
             return None
-        return self._text[self._ends[row] : self._ends[row + 1]]
+        return self._text[self._ends[row] : self._ends[row + 1] - 1]
 
     def __iter__(self) -> Iterator[str | None]:
         text = self._text
-        cells: list[str | None] = [text[a:b] for a, b in pairwise(self._ends.tolist())]
+        cells: list[str | None] = []
+        if self._is_split:
+            cells += text.split("\n")
+        else:
+            cells += [text[a : b - 1] for a, b in pairwise(self._ends.tolist())]
         for row in self._none:
             cells[row] = None
         return iter(cells)
@@ -155,6 +168,13 @@ class Packed(_EqualToLists):
     def holds_clocks(self) -> bool:
         """Whether it has a part of vector clocks."""
         return any(isinstance(part, VectorClocks) for part in self.parts)
+
+    def may_be_whole(self) -> bool:
+        """Whether its parts can be whole numbers, or texts of them, and no cell is None."""
+        return all(
+            part.has_all if isinstance(part, Texts) else not isinstance(part, VectorClocks)
+            for part in self.parts
+        )
 
     def are_texts(self) -> bool:
         """Whether all values are texts that UTF-8 can hold, or None."""

@@ -1,6 +1,6 @@
 """Packs the fields of a table's rows, or of a pattern's matches, as they come; see packed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from driftlab.foreign.clock_values import pack_clocks
@@ -29,6 +29,12 @@ class FieldPacker:
         if len(self._rows) >= ROWS_AT_ONCE:
             self._pack()
 
+    def add_columns(self, columns: Iterable[Sequence[Any]]) -> None:
+        """Add some rows, at most a few thousand, given as columns: a part of their own."""
+        for column, names, values in zip(self._columns, self._clocks, columns, strict=True):
+            packed = None if names is None else pack_clocks(values, names)
+            column.append(self._pool.pack(values) if packed is None else packed)
+
     def fields(self) -> dict[str, Values]:
         """Return the columns by name."""
         self._pack()
@@ -37,9 +43,5 @@ class FieldPacker:
     def _pack(self) -> None:
         if not self._rows:
             return
-        for column, names, values in zip(
-            self._columns, self._clocks, zip(*self._rows, strict=True), strict=True
-        ):
-            packed = None if names is None else pack_clocks(values, names)
-            column.append(self._pool.pack(values) if packed is None else packed)
+        self.add_columns(zip(*self._rows, strict=True))
         self._rows = []

@@ -13,9 +13,10 @@ lines up to the next quote.
 """
 
 import csv
+import io
 import re
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -26,6 +27,7 @@ from driftlab.arrays import IntArray
 from driftlab.foreign.clock_values import clock_of
 from driftlab.foreign.fields import ESCAPED_ZERO, field_of, normalized_name, own_names
 from driftlab.foreign.log_file import LINE_CHARS_MAX, LogFile, ReadOptions
+from driftlab.foreign.packed import ROWS_AT_ONCE
 from driftlab.foreign.packing import FieldPacker
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
 from driftlab.foreign.text_columns import NONE, TextColumns, UnwritableError, only_trace
@@ -221,6 +223,7 @@ def _frame(trace: Trace, format: str) -> "pl.DataFrame":
 
 # The cells of a table of text.
 
+BLOCK_CHARS: Final = 1 << 18  # of lines that are cut apart together
 EXTRA_COLUMNS_MAX: Final = 100  # that a row is followed through for the end of its quotes
 
 _QUOTED: Final = re.compile(r'"(?:[^"]++|"")*+"')
@@ -234,10 +237,18 @@ class Cells:
         self.lines = array("q")
         self.unread = unread
         self._packer = FieldPacker([])
+        self._rows: list[list[str]] = []  # that are not packed yet
 
     def fields(self) -> dict[str, Values]:
         """Return the columns by name, None where a cell is empty."""
+        self._pack()
         return self._packer.fields()
+
+    def _pack(self) -> None:
+        if self._rows:
+            columns = zip(*self._rows, strict=True)
+            self._packer.add_columns([cell or None for cell in column] for column in columns)
+            self._rows.clear()
 
     def read(self, text: str, separator: str) -> None:
         """Take in the rows of a text; there are no heads if their own row cannot be read.
@@ -247,8 +258,9 @@ class Cells:
         csv.field_size_limit(LINE_CHARS_MAX)
         lines = _RowLines(text, separator)
         reader = csv.reader(lines, delimiter=separator)
+        rows, width = self._rows, 0
         while True:
-            lines.begin_row(len(self.heads))
+            lines.begin_row(width)
             try:
                 row = next(reader)
             except StopIteration:
@@ -259,21 +271,25 @@ class Cells:
                 if not self.heads:
                     return
             else:
-                if any(row):
-                    self._add(lines.line, row)
+                if width and len(row) == width and any(row):
+                    rows.append(row)
+                    self.lines.append(lines.line)
+                    if len(rows) == ROWS_AT_ONCE:
+                        self._pack()
+                elif any(row):
+                    self._add_other(lines.line, row)
+                    width = len(self.heads)
 
-    def _add(self, line: int, row: list[str]) -> None:
+    def _add_other(self, line: int, row: list[str]) -> None:
+        """Take in the row of the heads, or one that has not as many cells."""
         if not self.heads:
             for name in row:  # one that stands twice gets a number
                 again = f"{name.strip()}_{len(self.heads) + 1}"
                 self.heads.append(again if name.strip() in self.heads else name.strip())
             self._packer = FieldPacker(self.heads)
-        elif len(row) != len(self.heads):
+        else:
             reason = f"has {len(row)} columns, not {len(self.heads)}"
             self.unread.append(UnmatchedText(0, line, reason, " ".join(row)))
-        else:
-            self._packer.add([cell or None for cell in row])
-            self.lines.append(line)
 
 
 class _UnclosedError(Exception):
@@ -288,7 +304,8 @@ class _RowLines:
 
     def __init__(self, text: str, separator: str) -> None:
         self._text = text
-        self._next = 0  # where the line begins that is given next, in the text
+        self._next = 0  # where the block of lines begins that is read next, in the text
+        self._block: Iterator[str] = iter(())
         self._separator = separator
         self._plain = re.compile(f"[^{re.escape(separator)}\\n]*")
         self._place = 0  # of the row, in the text
@@ -310,14 +327,19 @@ class _RowLines:
     def __next__(self) -> str:
         if self._given == 1 and not self._are_quotes_closed():
             raise _UnclosedError("a quote opens and does not close")
-        if self._next >= len(self._text):
-            raise StopIteration
-        end = self._text.find("\n", self._next) + 1 or len(self._text)
-        self.last = self._text[self._next : end]
-        self._next = end
+        self.last = next(self._block, "") or self._first_of_next_block()
         self._given += 1
         self._length += len(self.last)
         return self.last
+
+    def _first_of_next_block(self) -> str:
+        """Go on with the next lines, a block at a time: a copy of all would be as long again."""
+        begin = self._next
+        if begin >= len(self._text):
+            raise StopIteration
+        self._next = self._text.find("\n", begin + BLOCK_CHARS) + 1 or len(self._text)
+        self._block = io.StringIO(self._text[begin : self._next], newline="")
+        return next(self._block)
 
     def _are_quotes_closed(self) -> bool:
         """Whether every quote of the row closes, and at the end of a cell."""

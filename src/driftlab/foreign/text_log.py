@@ -37,7 +37,7 @@ from driftlab.errors import DriftlabError
 from driftlab.foreign.delimiters import part_at_headings
 from driftlab.foreign.fields import field_of, known_fields
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
-from driftlab.foreign.packed import Values
+from driftlab.foreign.packed import ROWS_AT_ONCE, Values
 from driftlab.foreign.packing import FieldPacker
 from driftlab.foreign.records import (
     LabelledRecords,
@@ -296,14 +296,11 @@ class _PackedMatches:
         names = {at: name for name, at in self._places.items()}
         self._packer = FieldPacker([names.get(at + 1, "") for at in range(pattern.groups)])
 
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def add(self, begin: int, end: int, groups: tuple[str | None, ...]) -> None:
-        """Add a match."""
-        self.starts.append(begin)
-        self.ends.append(end)
-        self._packer.add(groups)
+    def pack(self, groups: list[tuple[str | None, ...]]) -> None:
+        """Add the groups of some matches, whose starts and ends were added; empties the list."""
+        if groups:
+            self._packer.add_columns(zip(*groups, strict=True))
+            groups.clear()
 
     def columns(self) -> PatternMatches:
         """Return all matches."""
@@ -317,16 +314,22 @@ def _find_one(
 ) -> PatternMatches:
     """Find the records of one pattern, which are packed while the next are looked for."""
     found = _PackedMatches(pattern)
-    with time_limited(found, end - begin, seconds):
+    starts, ends, groups = found.starts, found.ends, list[tuple[str | None, ...]]()
+    with time_limited(starts, end - begin, seconds):
         try:
             for match in pattern.finditer(text, begin, end):
                 low, high = match.span()
                 if high > low:
-                    found.add(low, high, match.groups())
+                    starts.append(low)
+                    ends.append(high)
+                    groups.append(match.groups())
+                    if len(groups) == ROWS_AT_ONCE:
+                        found.pack(groups)
         except PatternTimeError as error:
             after = found.ends[-1] if found.ends else begin
             line = text.count("\n", 0, after) + 1
             raise PatternTimeError(f"the pattern, after line {line}: {error}") from None
+    found.pack(groups)
     return found.columns()
 
 

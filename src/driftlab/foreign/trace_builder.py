@@ -6,7 +6,7 @@ that cannot be an event (its clock is malformed, its process has no name) is
 reported like text that matched nothing.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -494,31 +494,28 @@ class _Builder:
     def _sender(self, rows: IntArray, process: IntArray, kind: IntArray) -> IntArray | None:
         if "sender" not in self._known:
             return None
-        values = self._known["sender"]
-        column = np.full(len(rows), NOBODY, np.int32)
-        for at, row in enumerate(rows.tolist()):
-            if not fields.is_empty(values[row]):
-                name = str(values[row]).strip()
-                if name != NO_NAME or name in self._positions:
-                    column[at] = self._position(name)
+        column = _coded(self._known["sender"], rows, self._sender_code)
         column[(column == process) & (kind != RECEIVE)] = NOBODY  # a send that names itself
         return column
+
+    def _sender_code(self, value: Any) -> int:
+        """Return the position of the sender that a value names, NOBODY for none."""
+        name = "" if fields.is_empty(value) else str(value).strip()
+        if not name or (name == NO_NAME and name not in self._positions):
+            return NOBODY
+        return self._position(name)
 
     def _target(
         self, rows: IntArray, process: IntArray, kind: IntArray
     ) -> tuple[IntArray | None, list[tuple[int, ...]]]:
         if "targets" not in self._known:
             return None, []
-        values = self._known["targets"]
         sets: dict[tuple[int, ...], int] = {}
-        codes: dict[str, int] = {}
-        column = np.full(len(rows), NO_TARGET, np.int32)
-        for at, row in enumerate(rows.tolist()):
-            value = values[row]
-            key = value if isinstance(value, str) else repr(value)
-            if key not in codes:
-                codes[key] = self._target_code(fields.target_names(value), sets)
-            column[at] = codes[key]
+        column = _coded(
+            self._known["targets"],
+            rows,
+            lambda value: self._target_code(fields.target_names(value), sets),
+        )
         column[(kind == RECEIVE) & (column == process)] = NO_TARGET  # a receive that names itself
         if bool((kind == SEND).any()) and not bool((column != NO_TARGET).any()):
             return None, []  # the log has sends, and a column that is empty
@@ -580,6 +577,30 @@ class _Builder:
         return [
             UnreadLine(files[each.file], each.line, each.reason, each.lines) for each in unmatched
         ]
+
+
+class _Codes(dict[Any, int]):
+    """The code of each value, asked for once."""
+
+    def __init__(self, code_of: Callable[[Any], int]) -> None:
+        super().__init__()
+        self._code_of = code_of
+
+    def __missing__(self, value: Any) -> int:
+        self[value] = code = self._code_of(value)
+        return code
+
+
+def _coded(values: Values, rows: IntArray, code_of: Callable[[Any], int]) -> IntArray:
+    """Return the codes of some rows' values, i4; equal values have one code, asked for once."""
+    held, codes = list(values), _Codes(code_of)
+    in_order = [held[row] for row in rows.tolist()]
+    try:
+        return np.fromiter(map(codes.__getitem__, in_order), np.int32, len(rows))
+    except TypeError:  # lists of JSON, which are no keys
+        texts = [value if isinstance(value, str) else repr(value) for value in in_order]
+        code_of_text = {text: code_of(value) for text, value in zip(texts, in_order, strict=True)}
+        return np.array([code_of_text[text] for text in texts], np.int32)
 
 
 def _merged(column: IntArray | None, other: IntArray | None) -> IntArray | None:
