@@ -35,16 +35,11 @@ import numpy as np
 
 from driftlab.errors import DriftlabError
 from driftlab.foreign.delimiters import part_at_headings
+from driftlab.foreign.field_packer import FieldPacker
 from driftlab.foreign.fields import field_of, known_fields
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
 from driftlab.foreign.packed import Values
-from driftlab.foreign.packing import FieldPacker
-from driftlab.foreign.records import (
-    LabelledRecords,
-    Records,
-    UnmatchedText,
-    records_of_file,
-)
+from driftlab.foreign.records import LabelledRecords, Records, UnmatchedText, records_of_file
 from driftlab.foreign.trace_builder import Execution, build_executions
 from driftlab.foreign.unmatched import unmatched_lines
 from driftlab.journal.files import UnreadableError
