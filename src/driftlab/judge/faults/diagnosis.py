@@ -3,7 +3,7 @@
 A rule says which event is wrong; a diagnosis says what the program does wrong. Each
 known fault predicts an event from its neighbours: a machine that takes `max(C, stamp)`
 at a receive has that clock there and no other. A fault is named where what it predicts
-is found, at nearly every event that can show it (`clock_faults`, `inbox_faults`).
+is found, at nearly every event that can show it (`faults.clocks`, `faults.inbox`).
 
 The invariant: a log that breaks no rule has no fault, but for a choice of peers that
 chance does not explain (`peer_faults`; the rule `peer-choice` needs a journal). What
