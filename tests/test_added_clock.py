@@ -165,6 +165,8 @@ def test_an_added_clock_passes_through_every_file(
     assert stamps_of(table, clock) == issued
     command("convert", table, again, "--to", "csv")
     assert stamps_of(again, clock) == issued
+    clocks = command("compare", table)["clocks"]  # it is read as a clock, not as a text
+    assert [row["differ"] for row in clocks if row["clock"] == clock] == [None, 0]
 
     events = {command("check", path)["events"] for path in (run, packed, table)}
     assert events == {len(issued)}
@@ -193,6 +195,7 @@ def test_an_added_clock_is_compared_with_the_others(
     assert logged["differ"] == 0
     assert [row["wrong"] for row in rows] == [0, 0]
     assert computed["bytes"] == logged["bytes"]
+    assert computed["hidden"] == logged["hidden"]
     assert (computed["hidden"] == 0) == (clock != "plausible")
 
 
