@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import driftlab
+from driftlab.errors import DriftlabError
 
 PACKAGE = Path(driftlab.__file__).parent
 
@@ -197,6 +198,29 @@ def test_an_added_clock_is_compared_with_the_others(
     assert computed["bytes"] == logged["bytes"]
     assert computed["hidden"] == logged["hidden"]
     assert (computed["hidden"] == 0) == (clock != "plausible")
+
+
+def test_a_driftlab_without_the_clock_says_so(command: Command, tmp_path: Path) -> None:
+    run, packed = tmp_path / "run", tmp_path / "run.parquet"
+    command("simulate", "--seconds", "5", "--clock", "plausible", "--out", run)
+    command("pack", run, "--out", packed)
+    (run / "scenario.toml").unlink()
+    for path in (run, packed):
+        with pytest.raises(DriftlabError, match=r"plausible.* lamport, vector, matrix, hybrid"):
+            driftlab.read(path)
+
+
+def test_an_event_that_received_several_messages_is_beyond_a_clocks_class(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text('a {"a":1}\nx\nb {"b":1}\nx\nc {"a":1,"b":1,"c":1}\nx\n')
+    history = driftlab.read(log)
+    assert len(history.messages.extra_receives) == 1
+    assert history.restamp("matrix").trace.timestamps is not None
+    monkeypatch.setattr("driftlab.analysis.restamp.COLUMN_RULES", ())
+    with pytest.raises(DriftlabError, match=r"matrix clock cannot be .* several messages"):
+        history.restamp("matrix")
 
 
 def test_real_machines_keep_an_added_clock(command: Command, tmp_path: Path) -> None:
