@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from driftlab.api.general_engine import simulate_into
+from driftlab.api.simulate_one import simulate_into
 from driftlab.history.run_reader import RunJournals, run_journals, single_journal
 from driftlab.journal import reader
 from driftlab.journal.files import UnreadLine

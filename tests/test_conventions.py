@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.history.conventions import CONVENTIONS, NoSuchConventionError
+from driftlab.history.conventions.recognize import CONVENTIONS, NoSuchConventionError
 from driftlab.history.trace import Trace
 from driftlab.model.columns import MISSING
 from tests.small_logs import MAY_HAVE_WAITED, table, undecided

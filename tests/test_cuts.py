@@ -242,7 +242,7 @@ def history(folder: Path) -> History:
 
 
 def test_the_order_is_that_of_the_recorded_vector_timestamps(history: History) -> None:
-    """The strong clock condition: clock and oracle know nothing of each other."""
+    """The strong clock condition: the index is computed without the clock."""
     stamps = [tuple(map(int, one.split("."))) for one in history.events["timestamp"]]
     for first in range(0, len(history), 7):
         for second in range(0, len(history), 5):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import driftlab
-from driftlab.api import compiled_runs, general_engine, parallel
+from driftlab.api import compiled_runs, parallel, simulate_one
 from driftlab.api import simulate as api_simulate
 from driftlab.api.engine_choice import Engine
 from driftlab.api.parallel import split_into_shares
@@ -163,7 +163,7 @@ OVERLOADED = driftlab.Scenario(rates=[500, 500, 1], seconds=60, send_one=1, seed
 def test_more_messages_than_may_wait_end_a_run_clearly_at_the_same_tick_in_either_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (engine, general_engine, compiled_runs):
+    for module in (engine, simulate_one, compiled_runs):
         monkeypatch.setattr(module, "WAITING_MESSAGES_MAX", 700)
     stopped: dict[Engine, Run] = {}
     engines: tuple[Engine, ...] = ("general", "compiled")

@@ -9,6 +9,7 @@ from driftlab.errors import DriftlabError
 from driftlab.foreign import read_log
 from driftlab.foreign.clock_values import ClockError, read_clock
 from driftlab.history.trace import Trace
+from driftlab.model.columns import MISSING
 
 
 def read(path: Path, text: str, **options: object) -> Trace:
@@ -121,15 +122,44 @@ def test_both_headers_of_syslog_give_host_and_time(tmp_path: Path) -> None:
     )
     trace = read(tmp_path / "x.log", text)
     assert trace.names == ["a", "b"]
-    assert trace.timestamp_texts() == ["1.0", "1.1", "1.2", "1.3", "1.4"]
-    assert list(trace.texts["event"]) == ["sends", "hears", "said", "walks on", None]
+    assert trace.timestamp_texts() == ["1.0", "1.1", "1.2", "1.3", "1.4", None]
+    assert list(trace.texts["event"]) == ["sends", "hears", "said", "walks on", None, "x"]
     times = trace.columns.time_ns
     assert times is not None
     assert [time - int(times[0]) for time in times[:4].tolist()] == [
         0, 2_000_000_000, 3_003_000_000, 4_000_000_000
     ]  # fmt: skip
-    assert [line for line, _ in reasons(trace)] == [6, 7]
+    assert times[4:].tolist() == [MISSING, MISSING]
+    assert trace.texts["time"][5] == "Feb 31 00:00:01"
+    assert [line for line, _ in reasons(trace)] == [7]
     assert trace.texts["q"][2] == 'a"]'
+
+
+HEADER_TIMES = {
+    "without a year": ["Mar  4 15:20:27", "Mar  4 15:20:28.25", "Mar  4 15:20:29"],
+    "over new year": ["Dec 31 23:59:59", "Jan  1 00:00:01", "Dec 31 23:59:58", "Jan  1 00:00:02"],
+    "with a 29th of February": ["Feb 28 23:59:59", "Feb 29 00:00:00", "Mar  1 00:00:00"],
+    "beside a year": ["Dec 31 23:59:59", "2024-01-01T00:00:00Z", "Jan  1 00:00:01"],
+    "of RFC 5424": ["2025-03-04T15:20:27.003Z", "2025-03-04T16:20:28.5+01:00"],
+    "that cannot be": ["Mar  4 15:20:27", "Feb 31 00:00:01", "Mar  4 15:20:29"],
+}
+
+
+@pytest.mark.parametrize("times", HEADER_TIMES.values(), ids=HEADER_TIMES)
+@pytest.mark.parametrize("pattern", [(), (r"(?P<event>walks)",)], ids=["read", "by a pattern"])
+def test_a_header_says_the_time_that_the_same_text_says_in_a_column(
+    tmp_path: Path, times: list[str], pattern: tuple[str, ...]
+) -> None:
+    log, table = tmp_path / "x.log", tmp_path / "x.csv"
+    log.write_text("".join(f"{time} a app: walks\n" for time in times))
+    table.write_text("process,time,event\n" + "".join(f"a,{time},walks\n" for time in times))
+    of_log = driftlab.read(log, format="syslog", pattern=pattern).trace
+    of_table = driftlab.read(table, format="csv").trace
+    assert of_log.columns.time_ns is not None
+    assert of_table.columns.time_ns is not None
+    assert of_log.columns.time_ns.tolist() == of_table.columns.time_ns.tolist()
+    assert (of_log.assumed, of_log.remarks) == (of_table.assumed, of_table.remarks)
+    assert bool(of_log.assumed) == any("T" not in time for time in times)
 
 
 def test_patterns_are_of_the_message_after_the_header(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.analysis.real_vs_simulated import compare_runs, first_divergence
-from driftlab.api.general_engine import simulated_trace
 from driftlab.api.replay_and_twin import inputs_of, twin_runs
 from driftlab.api.simulate import simulate_each
+from driftlab.api.simulate_one import simulated_trace
 from driftlab.history.run_reader import run_journals
 from driftlab.journal.journal_columns import arrivals_of
 from driftlab.journal.parser import Entry

@@ -15,8 +15,8 @@ from driftlab.analysis.metrics import (
     fastest,
     lateness_of,
 )
-from driftlab.api.general_engine import EventCounter
 from driftlab.api.read_run import metrics_of_trace
+from driftlab.api.simulate_one import EventCounter
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.journal.journal_columns import columns_of_entries, concatenate
 from driftlab.journal.parser import Entry, Instant

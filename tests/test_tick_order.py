@@ -165,7 +165,7 @@ def test_a_process_of_our_own_freezes_what_a_run_keeps_and_leaves_it_frozen() ->
         "import gc, driftlab; from driftlab.freezing import freeze_until_exit\n"
         "freeze_until_exit(); before = gc.get_freeze_count()\n"
         "scenario = driftlab.Scenario(rates=[6, 3, 1], seconds=1000)\n"
-        "from driftlab.api.general_engine import simulate_into\n"
+        "from driftlab.api.simulate_one import simulate_into\n"
         "kept = []; simulate_into(scenario, 1, lambda *row: kept.append(row))\n"
         "print(gc.get_freeze_count() - before > len(kept) // 2 > 4096)\n"
     )

@@ -1,7 +1,7 @@
 """All clocks side by side over one history: what each costs, and what it gets wrong.
 
-Four clocks are computed from happened-before (see `restamp`); beside them stand
-the machines' physical clocks, and the clocks that the log has, as they are. For
+The clocks of the catalogue are computed from happened-before (see `restamp`); beside them
+stand the machines' physical clocks, and the clocks that the log has, as they are. For
 each clock:
 
 - the pairs that it orders wrongly: a happened before b, but the clock does not say
@@ -31,11 +31,13 @@ between them (see docs/wire.md), so its size is a sum. No text is made.
 
 from collections.abc import Callable, Iterator
 from math import sqrt
+from operator import lt
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from driftlab.analysis.restamp import (
+    COLUMN_RULES,
     CausalOrder,
     RestampError,
     causal_order,
@@ -43,16 +45,26 @@ from driftlab.analysis.restamp import (
     differing_rows,
     hybrid_clocks,
     last_known_rows,
+    numbers_per_timestamp,
     physical_times_ns,
     recompute_lamport,
     require_computable,
     vector_clocks,
 )
 from driftlab.arrays import BoolArray, IntArray
+from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.jit import Loop
-from driftlab.model.columns import EVERY_PEER, MISSING, NO_TARGET, SET_FIRST, Timestamps, starts_of
+from driftlab.model.columns import (
+    EVERY_PEER,
+    MISSING,
+    NO_TARGET,
+    SET_FIRST,
+    Timestamps,
+    starts_of,
+    timestamp_texts,
+)
 from driftlab.model.random_streams import mix
 
 PHYSICAL: Final = "physical"
@@ -345,7 +357,7 @@ def logged_sizes(held: Timestamps, processes: int) -> IntArray:
 
     held: the timestamps. processes: how many the run has.
     """
-    width = {"vector": processes, "matrix": processes**2}.get(held.clock, 2)
+    width = numbers_per_timestamp(held.clock, processes)
     count = np.diff(held.starts)
     total = starts_of(decimal_sizes(held.values))
     size = total[held.starts[1:]] - total[held.starts[:-1]] + (width - count) + width - 1
@@ -452,10 +464,26 @@ def _compare_all(history: _ComparedHistory) -> Iterator[Compared]:
         yield _compare_hybrid(history, *hybrid_clocks(history.order.causal, history.times_ns))
         sizes = decimal_sizes(history.times_ns)
         yield _compare_scalar(history, PHYSICAL, history.times_ns, sizes)
+    for clock in CLOCKS:
+        if clock not in (LAMPORT, *COLUMN_RULES):
+            yield _compare_by_class(history, clock)
     if trace.columns.clock is not None:
         yield _compare_logged_lamport(history, trace.columns.clock, lamport)
     if trace.timestamps is not None:
         yield _compare_logged(history, trace.timestamps)
+
+
+def _compare_by_class(history: _ComparedHistory, clock: str) -> Compared:
+    """Compare a clock that has no rule over columns, as its class issues it."""
+    try:
+        require_computable(history.trace, clock)
+        held = compute_timestamps(history.order.causal, clock)
+    except RestampError as error:
+        return Compared(clock, why_not=str(error))
+    precedes = _class_order(history.trace, held)
+    counts = count_pairwise(history.order, np.arange(len(history.trace)), precedes)
+    sizes = logged_sizes(held, history.trace.processes)
+    return _from_counts(history, counts)._replace(clock=clock, bytes=history.bytes(sizes))
 
 
 def _compare_scalar(
@@ -542,10 +570,11 @@ def _compare_logged(history: _ComparedHistory, held: Timestamps) -> Compared:
         else:
             precedes = _scalar_order(_ranks(physical, counter))
             found = _from_counts(history, count_pairwise(history.order, known, precedes))
-    elif differ == 0:
+    elif differ == 0 and CLOCKS[held.clock].is_strong:
         found = history.flawless()
     else:
-        precedes = _vector_order(history.trace, held)
+        is_vector = held.clock in ("vector", "matrix")
+        precedes = (_vector_order if is_vector else _class_order)(history.trace, held)
         found = _from_counts(history, count_pairwise(history.order, known, precedes))
     return found._replace(
         clock=held.clock,
@@ -575,6 +604,17 @@ def _entry_column(held: Timestamps, entry: int) -> IntArray:
     mine = held.entries == entry
     column[row[mine]] = held.values[mine]
     return column
+
+
+def _class_order(trace: Trace, held: Timestamps) -> Precedes:
+    """Return the order that the timestamps' own class defines, for a clock of any kind."""
+    decode, processes = CLOCKS[held.clock].timestamp.decode, trace.processes
+    texts = timestamp_texts(held, processes)
+    stamps = np.empty(len(texts), object)
+    for row, (text, process) in enumerate(zip(texts, trace.process_column().tolist(), strict=True)):
+        stamps[row] = None if text is None else decode(text, process, processes)
+    precedes = np.frompyfunc(lt, 2, 1)
+    return lambda a, b: np.asarray(precedes(stamps[a], stamps[b]), bool)
 
 
 def _vector_order(trace: Trace, held: Timestamps) -> Precedes:

@@ -28,7 +28,11 @@ class Jumps(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """Inbox length after each event, in messages."""
+    """Inbox length after each event, in messages.
+
+    A queue is saturated, and grows without end, if more messages come than its machine
+    has ticks: then `last` is about `max`.
+    """
 
     mean: float
     max: int

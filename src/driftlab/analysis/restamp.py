@@ -41,6 +41,7 @@ from driftlab.jit import Loop
 from driftlab.model.columns import MISSING, Timestamps, from_texts, starts_of, text_at
 
 EVENTS_ONE_BY_ONE_MAX: Final = 10_000  # longer histories are computed over columns
+COLUMN_RULES: Final = ("vector", "matrix", "hybrid")  # clocks that are computed over columns
 NUMBERS_MAX: Final = 2_000_000_000  # in all timestamps together; each takes 12 bytes
 ZERO_STAMP: Final = 0  # below every Lamport clock
 
@@ -206,10 +207,17 @@ def matrix_clocks(trace: Trace, vectors: IntArray) -> IntArray:
 
 
 def compute_timestamps(causal: CausalOrder, clock: str) -> Timestamps:
-    """Return the timestamps of the vector, matrix or hybrid clock, by its rule over columns.
+    """Return the timestamps of a clock: by its rule over columns, or by its class if it has none.
 
-    Raise RestampError if the hybrid clock lacks physical times.
+    Raise RestampError if the clock lacks physical times, or has no rule over columns and
+    an event received several messages.
     """
+    if clock not in COLUMN_RULES:
+        if len(causal.messages.extra_receives):
+            raise RestampError(
+                f"the {clock} clock cannot be computed where an event received several messages"
+            )
+        return timestamps_by_class(causal, clock)
     if clock == "hybrid":
         parts = hybrid_clocks(causal, physical_times_ns(causal.trace))
         return _dense_timestamps(clock, np.stack(parts, axis=1))
@@ -229,6 +237,11 @@ def _dense_timestamps(clock: str, numbers: IntArray) -> Timestamps:
     )
 
 
+def timestamps_by_class(causal: CausalOrder, clock: str) -> Timestamps:
+    """Return the timestamps that the class of a clock issues; see `issue_timestamps`."""
+    return from_texts(clock, [stamp.encode() for stamp in issue_timestamps(causal, clock)])
+
+
 def issue_timestamps(causal: CausalOrder, clock: str) -> list[Any]:
     """Return the timestamp of every event, issued by the clocks that machines run.
 
@@ -238,7 +251,7 @@ def issue_timestamps(causal: CausalOrder, clock: str) -> list[Any]:
     trace, (starts, sends) = causal.trace, causal.sources
     make, processes = CLOCKS[clock].clock, trace.processes
     clocks = [make(position, processes) for position in range(processes)]
-    now_ns = physical_times_ns(trace).tolist() if clock == "hybrid" else [0] * len(trace)
+    now_ns = physical_times_ns(trace).tolist() if CLOCKS[clock].reads_time else [0] * len(trace)
     process = trace.process_column().tolist()
     counts, begins = np.diff(starts).tolist(), starts.tolist()
     stamps: list[Any] = [None] * len(trace)  # each clock has a class of timestamps of its own
@@ -290,9 +303,10 @@ def restamp(trace: Trace, messages: Messages, clock: str) -> Trace:
     if clock == "lamport":
         return _with_lamport_clock(causal)
     if len(trace) <= EVENTS_ONE_BY_ONE_MAX and not len(messages.extra_receives):
-        texts = [stamp.encode() for stamp in issue_timestamps(causal, clock)]
-        return trace.replace(timestamps=from_texts(clock, texts), invalid_clocks=None)
-    return trace.replace(timestamps=compute_timestamps(causal, clock), invalid_clocks=None)
+        stamps = timestamps_by_class(causal, clock)
+    else:
+        stamps = compute_timestamps(causal, clock)
+    return trace.replace(timestamps=stamps, invalid_clocks=None)
 
 
 def require_computable(trace: Trace, clock: str) -> None:
@@ -301,7 +315,7 @@ def require_computable(trace: Trace, clock: str) -> None:
         require_fits(clock, trace.processes)
     except ValueError as error:
         raise RestampError(str(error)) from None
-    if clock == "hybrid":
+    if CLOCKS[clock].reads_time:
         physical_times_ns(trace)
     numbers = len(trace) * numbers_per_timestamp(clock, trace.processes)
     if numbers > NUMBERS_MAX:
@@ -316,15 +330,15 @@ def numbers_per_timestamp(clock: str, processes: int) -> int:
 
     clock: the name of the clock. processes: how many the run has.
     """
-    return {"vector": processes, "matrix": processes**2, "hybrid": 2}.get(clock, 1)
+    return CLOCKS[clock].width(processes)
 
 
 def zero_timestamp_text(clock: str, processes: int) -> str:
     """Return the text of a timestamp below every event's; receiving it changes no clock."""
-    if clock == "hybrid":
-        return f"{-ENTRY_MAX}.0"
-    row = ".".join(["0"] * processes)
-    return row if clock == "vector" else "/".join([row] * processes)
+    kind = CLOCKS[clock]
+    rows, width = kind.shape(processes)
+    lowest = -ENTRY_MAX if kind.reads_time else 0
+    return "/".join([".".join(map(str, [lowest] + [0] * (width - 1)))] * rows)
 
 
 def recompute_lamport(causal: CausalOrder) -> tuple[IntArray, bool]:

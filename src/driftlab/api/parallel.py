@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from driftlab.api.engine_choice import choose_engine
-from driftlab.api.general_engine import simulate_one
 from driftlab.api.run import Run
+from driftlab.api.simulate_one import simulate_one
 from driftlab.errors import DriftlabError
 from driftlab.scenario.scenario import Scenario
 

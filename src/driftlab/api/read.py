@@ -16,7 +16,7 @@ from driftlab.api.read_run import read_scenario
 from driftlab.api.reading import load_reading, merged_options
 from driftlab.arrays import AnyArray, IntArray
 from driftlab.foreign.log_file import LogFile
-from driftlab.history.conventions import apply_conventions
+from driftlab.history.conventions.recognize import apply_conventions
 from driftlab.history.matching.match import checked_strategies
 from driftlab.history.parquet import PACK_SUFFIX, PARQUET_MAGIC, is_packed, unpack
 from driftlab.history.run_reader import RunJournals, journal_paths, run_journals, single_journal

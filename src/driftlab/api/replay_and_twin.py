@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from driftlab.analysis.real_vs_simulated import MachineTwin, compare_runs
-from driftlab.api.general_engine import simulated_trace, stdout_to_stderr
 from driftlab.api.read_run import find_run, find_run_folders
+from driftlab.api.simulate_one import simulated_trace, stdout_to_stderr
 from driftlab.history.run_reader import BREAKS_OFF, RunRecord
 from driftlab.journal.files import UnreadLine
 from driftlab.machine.process_loader import DIE, load_process

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from driftlab.api.engine_choice import choose_engine, general_s, worker_count
-from driftlab.api.general_engine import make_machines, simulate_one
 from driftlab.api.run import Run, raise_failures
+from driftlab.api.simulate_one import make_machines, simulate_one
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import create_run_folder
 from driftlab.machine.process_loader import (

@@ -17,7 +17,7 @@ from driftlab.cli.output import table, terminal_width
 from driftlab.cli.standard_input import STANDARD_INPUT
 from driftlab.errors import counted
 from driftlab.judge.checker import RULES, UNDECIDED, Verdict, Violation
-from driftlab.judge.diagnosis import Fault
+from driftlab.judge.faults.diagnosis import Fault
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -1,4 +1,4 @@
-"""`driftlab machine NAME`: run one machine, so that a mesh can span terminals and hosts."""
+"""`driftlab machine NAME`: run one machine, so that a mesh can span terminals and computers."""
 
 import argparse
 import hashlib
@@ -42,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
         names = missing or [plan.name]
         raise MachineError(f"no address for {name_list(names)}; give --at {names[0]}=HOST:PORT")
     for peer in plan.peers:
-        addresses[peer].resolve()  # report an unknown host before anything starts
+        addresses[peer].resolve()  # report an unknown computer before anything starts
     start_at_ns = _start_at(options.start_at)
     run_id = _run_id(options.run_id, scenario)
     listener = listen(here, backlog=len(plan.peers) + 64)

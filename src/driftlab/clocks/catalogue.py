@@ -1,8 +1,12 @@
 """The catalogue of clocks, by name, and the clock that a run keeps in addition to Lamport's.
 
-To add a clock, write one module in this folder and one entry in `CLOCKS`. The
-module of a clock is imported only when a run uses it, so that a worker starts
-without the others.
+To add a clock, write one module in this folder and one entry in `CLOCKS`. What
+readers and writers need to know of it is in its entry. The module of a clock is
+imported only when a run uses it, so that a worker starts without the others.
+
+The limit: an added clock is computed afterwards event by event, by its class, and is
+held against no rule of its own. Computing over columns (`analysis/restamp.py`), rules
+(`judge/`) and the help of `--clock` (`cli/flags.py`) are written for a clock by name.
 
 Every machine keeps a Lamport clock, because the Lamport clock and the sender
 name a message. A run whose clock is `lamport` keeps no other; any other clock
@@ -22,6 +26,7 @@ MATRIX_PROCESSES_MAX: Final = 50  # 50 x 50 entries: 50,000 characters
 
 LAMPORT: Final = "lamport"
 
+Shape = Callable[[int], tuple[int, int]]  # processes -> (rows, numbers in each)
 DecodeTimestamp = Callable[[str, str], Timestamp]  # (name of the process, text)
 
 
@@ -31,12 +36,19 @@ class ClockKind:
     module_name, clock_name, timestamp_name: the module of this folder that
         defines the clock, and the names of its two classes.
     purpose: one line for people.
+    shape: given the number of processes, how many rows a timestamp has, and how many
+        numbers each row. Its text has dots between numbers and slashes between rows,
+        and `decode` accepts any numbers from 0 to ENTRY_MAX.
     is_strong: whether the clock satisfies the strong clock condition.
+    counts_events: whether number j of a row counts events of process j, one by one.
+        If there are several rows, row i is what process i is known to know.
+    reads_time: whether it reads the machine's physical clock.
     processes_max: the largest number of processes, None if unlimited.
     """
 
     __slots__ = (
-        "clock_name", "is_strong", "module_name", "processes_max", "purpose", "timestamp_name",
+        "clock_name", "counts_events", "is_strong", "module_name", "processes_max", "purpose",
+        "reads_time", "shape", "timestamp_name",
     )  # fmt: skip
 
     def __init__(
@@ -46,15 +58,26 @@ class ClockKind:
         clock_name: str,
         timestamp_name: str,
         purpose: str,
+        shape: Shape,
         is_strong: bool,
+        counts_events: bool,
+        reads_time: bool,
         processes_max: int | None,
     ) -> None:
         self.module_name = module_name
         self.clock_name = clock_name
         self.timestamp_name = timestamp_name
         self.purpose = purpose
+        self.shape = shape
         self.is_strong = is_strong
+        self.counts_events = counts_events
+        self.reads_time = reads_time
         self.processes_max = processes_max
+
+    def width(self, processes: int) -> int:
+        """Return how many numbers a timestamp of a run of so many processes has."""
+        rows, numbers = self.shape(processes)
+        return rows * numbers
 
     @property
     def clock(self) -> Callable[[int, int], Clock[Any]]:
@@ -78,7 +101,10 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         clock_name="LamportClock",
         timestamp_name="LamportTimestamp",
         purpose="one number: agrees with happened-before, does not show concurrency",
+        shape=lambda processes: (1, 1),
         is_strong=False,
+        counts_events=False,
+        reads_time=False,
         processes_max=None,
     ),
     "vector": ClockKind(
@@ -86,7 +112,10 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         clock_name="VectorClock",
         timestamp_name="VectorTimestamp",
         purpose="a number for each process: decides happened-before and concurrency exactly",
+        shape=lambda processes: (1, processes),
         is_strong=True,
+        counts_events=True,
+        reads_time=False,
         processes_max=VECTOR_PROCESSES_MAX,
     ),
     "matrix": ClockKind(
@@ -94,7 +123,10 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         clock_name="MatrixClock",
         timestamp_name="MatrixTimestamp",
         purpose="a vector for each process: also bounds what every process knows",
+        shape=lambda processes: (processes, processes),
         is_strong=True,
+        counts_events=True,
+        reads_time=False,
         processes_max=MATRIX_PROCESSES_MAX,
     ),
     "hybrid": ClockKind(
@@ -102,7 +134,10 @@ CLOCKS: Final[dict[str, ClockKind]] = {
         clock_name="HybridClock",
         timestamp_name="HybridTimestamp",
         purpose="physical time and a counter: agrees with happened-before, stays close to time",
+        shape=lambda processes: (1, 2),
         is_strong=False,
+        counts_events=False,
+        reads_time=True,
         processes_max=None,
     ),
 }

@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.clock_maps import MapError, looks_like_map, read_map
 from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty, numbers, shorten
 from driftlab.foreign.packed import Packed, VectorClocks
@@ -476,7 +477,6 @@ def _is_clock(value: Any) -> bool:
 
 # Dotted timestamps.
 
-DOTTED_CLOCKS: Final = ("vector", "matrix", "hybrid")
 HYBRID_NS_MIN: Final = 10**12  # of two numbers, the first is a time from here on
 
 _DOTTED: Final = re.compile(r"-?[0-9]+(?:[./]-?[0-9]+)*")
@@ -505,7 +505,7 @@ def split_valid(
 ) -> tuple[list[str | None], RowErrors]:
     """Return the dotted timestamps of a column, None where there is none, and the malformed ones.
 
-    `clock`: one of DOTTED_CLOCKS, for the reasons. Timestamps that no event can have are
+    `clock`: its name, for the reasons. Timestamps that no event can have are
     added to `invalid`.
     """
     texts: list[str | None] = []
@@ -528,7 +528,7 @@ def _is_invalid(clock: str, text: str) -> bool:
     """Whether numbers with dots have more than 64 bits or, where they count events, a sign."""
     if not _DOTTED.fullmatch(text) or ("-" not in text and len(text) < DIGITS_MAX):
         return False
-    return ("-" in text and clock != "hybrid") or any(
+    return ("-" in text and CLOCKS[clock].counts_events) or any(
         len(number.lstrip("0")) > DIGITS_MAX or int(number) > _LARGEST
         for number in _DIGITS.findall(text)
     )
@@ -552,7 +552,7 @@ def wrong_width_rows(
     widths = [None if text is None else _count_of_numbers(text) for text in texts]
     rows_of = Counter(width for width in widths if width is not None)
     fitting = max(
-        (_width(clock, with_events), _width(clock, processes)), key=lambda width: rows_of[width]
+        map(CLOCKS[clock].width, (with_events, processes)), key=lambda width: rows_of[width]
     )
     if len(rows_of) < 2 and (not rows_of or fitting in rows_of):
         return {}
@@ -580,7 +580,7 @@ def read_dotted(
     """
     first = next((text for text in texts if text is not None), None)
     order = list(range(with_events))
-    if first is not None and _count_of_numbers(first) != _width(clock, with_events):
+    if first is not None and _count_of_numbers(first) != CLOCKS[clock].width(with_events):
         order = sorted(range(len(names)), key=lambda place: (len(names[place]), names[place]))
         if [one for one in order if one < with_events] != [*range(with_events)]:
             raise WidthError(
@@ -592,10 +592,11 @@ def read_dotted(
 
 
 def clock_of(texts: Sequence[Any], processes: int) -> str:
-    """Return which clock wrote a table's column `timestamp`, one of DOTTED_CLOCKS, by its form.
+    """Return which clock wrote a table's column `timestamp`, by its form.
 
-    Two numbers of two `processes` may be either of two clocks: a hybrid clock's
-    first number is a time, and large.
+    That is `vector`, `matrix` or `hybrid`; no other clock is known by its form. Two
+    numbers of two `processes` may be either of two clocks: a hybrid clock's first
+    number is a time, and large.
     """
     valid = [text for text in split_valid("vector", texts, {})[0] if text is not None]
     if any("/" in text for text in valid):
@@ -610,17 +611,13 @@ def _count_of_numbers(text: str) -> int:
     return 1 + text.count(".") + text.count("/")
 
 
-def _width(clock: str, processes: int) -> int:
-    """Return how many numbers a timestamp of a clock has."""
-    return {"vector": processes, "matrix": processes**2, "hybrid": 2}[clock]
-
-
 def _renumbered(held: Timestamps, order: Sequence[int], processes: int) -> Timestamps:
     """Number the entries by positions; `order`: the position of each process that they count."""
-    if held.clock == "hybrid" or (len(order) == processes and list(order) == sorted(order)):
+    kind = CLOCKS[held.clock]
+    if not kind.counts_events or (len(order) == processes and list(order) == sorted(order)):
         return held
     position, counted = np.array(order, np.int64), held.entries.astype(np.int64)
-    if held.clock == "matrix":
+    if kind.shape(processes)[0] > 1:
         entries = position[counted // len(order)] * processes + position[counted % len(order)]
     else:
         entries = position[counted]

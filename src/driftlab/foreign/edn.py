@@ -45,7 +45,7 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
 
     logs: all files of the log. options: what the user says about the format.
     """
-    return read_records(logs, options, line_reader(lambda: _record), "edn")
+    return read_records(logs, options, line_reader(_record), "edn")
 
 
 def _record(line: str) -> dict[str, Any] | str:

@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.foreign.packed import Packed, Values
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND, UNKNOWN_KIND
@@ -89,9 +90,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "internal": (),
     "send": (),
     "receive": (),
-    "vector": (),
-    "matrix": (),
-    "hybrid": (),
+    **{clock: () for clock in CLOCKS if clock != LAMPORT},
 }  # fmt: skip
 HOSTS: Final = ("host", *ALIASES["host"])
 KNOWN: Final = frozenset(ALIASES) | {name for names in ALIASES.values() for name in names}

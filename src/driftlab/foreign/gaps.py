@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
+from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.records import UnmatchedText
 from driftlab.model.columns import MISSING, NOBODY, RECEIVE, Columns, Timestamps
 
@@ -197,10 +198,11 @@ def _own_entries(rows: Rows) -> IntArray | None:
     None where the timestamps do not count events.
     """
     held = rows.timestamps
-    if held is None or held.clock not in ("vector", "matrix"):
+    if held is None or not CLOCKS[held.clock].counts_events:
         return None
     process = rows.process
-    entry = process * (len(rows.names) + 1) if held.clock == "matrix" else process
+    has_rows = CLOCKS[held.clock].shape(len(rows.names))[0] > 1
+    entry = process * (len(rows.names) + 1) if has_rows else process
     row = np.repeat(np.arange(len(process)), np.diff(held.starts))
     is_own = held.entries == entry[row]
     found = np.full(len(process), MISSING, np.int64)

@@ -21,12 +21,7 @@ from typing import Final, NamedTuple
 from driftlab.foreign.delimiters import EXECUTION, EXECUTION_WORDS, part_at_headings
 from driftlab.foreign.log_file import Text
 from driftlab.foreign.records import LabelledRecords
-from driftlab.foreign.text_log import (
-    PatternTimeError,
-    compile_pattern,
-    find,
-    find_executions,
-)
+from driftlab.foreign.text_log import PatternTimeError, compile_pattern, find, find_executions
 from driftlab.foreign.unmatched import heading_of
 
 BESIDE, BELOW, ABOVE = "beside", "below", "above"

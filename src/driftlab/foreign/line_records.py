@@ -11,15 +11,13 @@ from driftlab.foreign.records import UnmatchedText
 ParseLine: TypeAlias = Callable[[str], dict[str, Any] | str]
 
 
-def line_reader(parser_of_file: Callable[[], ParseLine]) -> Reader:
+def line_reader(parse: ParseLine) -> Reader:
     """Return a reader of files whose lines are records.
 
-    `parser_of_file`: gives, for each file, the function that returns the record in a
-    line, or why the line is none.
+    `parse`: returns the record in a line, or why the line is none.
     """
 
     def read(log: LogFile, columns: RecordColumns) -> list[UnmatchedText]:
-        parse = parser_of_file()
         unread: list[UnmatchedText] = []
         records: list[dict[str, Any]] = []
         lines: list[int] = []

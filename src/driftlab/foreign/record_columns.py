@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.clock_values import pack_clocks
 from driftlab.foreign.fields import Positions, field_of, normalized_name
 from driftlab.foreign.log_file import LogFile, ReadOptions
@@ -31,7 +32,7 @@ PATHS_SHOWN_MAX: Final = 40  # in a message
 RECORDS_SEARCHED: Final = 1_000  # of a file, for the paths that a message lists
 
 _CLOCKS: Final = frozenset({"clock", "lamport", "vector"})
-_NESTED: Final = _CLOCKS | {"matrix", "hybrid", "targets"}  # fields whose values may be nested
+_NESTED: Final = _CLOCKS | set(CLOCKS) | {"targets"}  # fields whose values may be nested
 _MARKS: Final = frozenset({"internal", "send", "receive"})  # that say the kind by being there
 _ABSENT: Final = object()
 

@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.foreign import (
+from driftlab.foreign import (  # fmt: skip
     chrome,
     edn,
     govector,
@@ -35,7 +35,7 @@ from driftlab.foreign import (
     table,
     text_log,
     tracing,
-)  # fmt: skip
+)
 from driftlab.foreign.delimiters import EXECUTION
 from driftlab.foreign.fields import field_named, field_of
 from driftlab.foreign.file_names import FOLDER, NAME, compiled, is_note, names_folders

@@ -7,20 +7,18 @@ The host is the process. The message after the header may be an object of JSON, 
 as in logfmt, or words, with a vector clock at their end; a pattern may say what is in
 it. What the message says comes before what the header says.
 
-A time without a year is counted from the year 1972, which has a 29th of February; after
-December comes the next.
+The header's time is a text here, and read like any other column of times (see `times`).
 """
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
 from driftlab.foreign.clock_values import ClockError, read_clock
-from driftlab.foreign.fields import field_of, shorten
+from driftlab.foreign.fields import field_of
 from driftlab.foreign.json_log import parse_object
 from driftlab.foreign.line_records import line_reader
 from driftlab.foreign.log_file import LogFile, ReadOptions
@@ -30,19 +28,16 @@ from driftlab.foreign.records import UnmatchedText, shorten_line
 from driftlab.foreign.text_log import compile_pattern, find
 from driftlab.foreign.trace_builder import Execution
 
-YEAR: Final = 1972  # of times without one
-
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # fmt: skip
+_MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _ISO: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _OLD: Final = re.compile(
-    r"(?:<\d{1,3}>)?(?:(?P<month>[A-Z][a-z]{2}) {1,2}(?P<day>\d{1,2}) (?P<clock>\d\d:\d\d:\d\d)"
-    rf"(?P<fraction>\.\d+)?|(?P<iso>{_ISO})) (?P<host>\S+) "
+    rf"(?:<\d{{1,3}}>)?(?P<time>{_MONTH} {{1,2}}\d{{1,2}} \d\d:\d\d:\d\d(?:\.\d+)?|{_ISO}) "
+    r"(?P<host>\S+) "
     r"(?P<app>[^\s:\[\]]{1,200})(?:\[(?P<procid>[^\]\s]{1,200})\])?: ?(?P<message>.*)",
     re.DOTALL,
 )
 _NEW: Final = re.compile(
-    rf"<\d{{1,3}}>\d{{1,2}} (?P<iso>{_ISO}|-) (?P<host>\S+) (?P<app>\S+) (?P<procid>\S+) "
+    rf"<\d{{1,3}}>\d{{1,2}} (?P<time>{_ISO}|-) (?P<host>\S+) (?P<app>\S+) (?P<procid>\S+) "
     r"(?P<msgid>\S+) (?P<data>-|(?:\[(?:[^\]\"\\]|\\.|\"(?:[^\"\\]|\\.)*+\")*+\])+)"
     r"(?: (?:\ufeff)?(?P<message>.*))?",
     re.DOTALL,
@@ -66,106 +61,64 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
     patterns = [compile_pattern(pattern) for pattern in options.patterns]
     if patterns:
         return read_records(logs, options, partial(_read_by_patterns, patterns), "syslog")
-    return read_records(logs, options, line_reader(lambda: _Lines().record), "syslog")
+    return read_records(logs, options, line_reader(_record), "syslog")
 
 
 def _read_by_patterns(
     patterns: Sequence[re.Pattern[str]], log: LogFile, columns: RecordColumns
 ) -> list[UnmatchedText]:
     """Read a file by patterns of its messages, which are searched all at once."""
-    lines = _Lines()
     messages: list[str] = []
-    heads: list[tuple[int, dict[str, str | None], int | None]] = []
+    heads: list[tuple[int, dict[str, str | None]]] = []
     unread: list[UnmatchedText] = []
     for piece in log.text_pieces():
         unread += [UnmatchedText(0, one.line, one.reason, "") for one in piece.unread]
         for number, line in piece.numbered_lines():
-            head = lines.head(line)
+            head = _head(line)
             if isinstance(head, str):
                 unread.append(UnmatchedText(0, number, head, line))
             else:
-                messages.append(head[0]["message"] or "")
-                heads.append((number, *head))
+                messages.append(head["message"] or "")
+                heads.append((number, head))
     found = find(patterns, "\n".join(messages))
     ends = np.cumsum([len(each) + 1 for each in messages])
     matches = dict(zip(np.searchsorted(ends, found.starts, "right").tolist(),
                        range(len(found.starts)), strict=True))  # fmt: skip
-    for row, (number, parts, time) in enumerate(heads):
+    for row, (number, parts) in enumerate(heads):
         if row in matches:
             groups = {name: column[matches[row]] for name, column in found.groups.items()}
             said = {name: value for name, value in groups.items() if value is not None}
-            columns.add([_with_head(parts, time, said)], [number])
+            columns.add([_with_head(parts, said)], [number])
         else:
             reason = f"matches nothing: {shorten_line(messages[row])}"
             unread.append(UnmatchedText(0, number, reason, host=parts["host"]))
     return unread
 
 
-class _Lines:
-    """The lines of one file, whose times without a year follow one another."""
-
-    def __init__(self) -> None:
-        self._year = YEAR
-        self._month = 0
-
-    def record(self, line: str) -> dict[str, Any] | str:
-        """Return the fields of a line, or why it is no record."""
-        head = self.head(line)
-        if isinstance(head, str):
-            return head
-        parts, time = head
-        return _with_head(parts, time, _said((parts["message"] or "").rstrip()))
-
-    def head(self, line: str) -> tuple[dict[str, str | None], int | None] | str:
-        """Return the parts of a line and its time in nanoseconds, or why it is no record."""
-        header = _NEW.fullmatch(line) or _OLD.fullmatch(line)
-        if header is None:
-            return f"has no header of syslog: {shorten_line(line.strip())}"
-        parts = header.groupdict()
-        time = self._time(parts)
-        return time if isinstance(time, str) else (parts, time)
-
-    def _time(self, parts: dict[str, str | None]) -> int | str | None:
-        """Return the time in nanoseconds, None if there is none, or why it cannot be."""
-        iso, month = parts.get("iso"), parts.get("month")
-        if iso == "-":
-            return None
-        try:
-            if iso is not None:
-                whole, _, rest = iso.partition(".")
-                digits = re.match(r"\d*", rest)
-                fraction = digits[0] if digits else ""
-                at = datetime.fromisoformat(whole + rest[len(fraction) :])
-            else:
-                number = _MONTHS.index(month or "") + 1
-                self._year += (self._month > 10 and number < 3) - (
-                    0 < self._month < 3 and number > 10
-                )
-                self._month = number
-                fraction = (parts["fraction"] or "")[1:]
-                at = datetime.fromisoformat(
-                    f"{self._year}-{number:02}-{int(parts['day'] or 0):02}T{parts['clock']}"
-                )
-        except ValueError:
-            given = iso or f"{month} {parts['day']} {parts['clock']}"
-            return f"its time cannot be: {shorten(given)}"
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        since = at - datetime(1970, 1, 1, tzinfo=UTC)
-        seconds = since.days * 86_400 + since.seconds
-        return seconds * 10**9 + int(fraction[:9].ljust(9, "0"))
+def _record(line: str) -> dict[str, Any] | str:
+    """Return the fields of a line, or why it is no record."""
+    head = _head(line)
+    if isinstance(head, str):
+        return head
+    return _with_head(head, _said((head["message"] or "").rstrip()))
 
 
-def _with_head(
-    parts: dict[str, str | None], time: int | None, said: dict[str, Any]
-) -> dict[str, Any]:
+def _head(line: str) -> dict[str, str | None] | str:
+    """Return the parts of a line's header, and its message, or why it is no record."""
+    header = _NEW.fullmatch(line) or _OLD.fullmatch(line)
+    if header is None:
+        return f"has no header of syslog: {shorten_line(line.strip())}"
+    return header.groupdict()
+
+
+def _with_head(parts: dict[str, str | None], said: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a line: what its message says, its structured data, and its header."""
     data = parts.get("data") or "-"
     fields = {**({} if data == "-" else _parameters(data)), **said}
     known = set(map(field_of, fields))
-    head = {"host": parts["host"], "time_ns": time, "app": parts["app"],
-            "procid": parts["procid"], "msgid": parts.get("msgid")}  # fmt: skip
+    head = {key: parts.get(key) for key in ("host", "time", "app", "procid", "msgid")}
     for key, value in head.items():
-        is_said = key in fields or key in known or (key == "time_ns" and "time" in known)
+        is_said = key in fields or key in known or (key == "time" and "time_ns" in known)
         if value not in (None, "-"):
             fields[f"syslog_{key}" if is_said else key] = value
     return fields

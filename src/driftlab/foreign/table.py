@@ -25,10 +25,10 @@ import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.foreign.clock_values import clock_of
+from driftlab.foreign.field_packer import FieldPacker
 from driftlab.foreign.fields import ESCAPED_ZERO, field_of, normalized_name, own_names
 from driftlab.foreign.log_file import LINE_CHARS_MAX, LogFile, ReadOptions
 from driftlab.foreign.packed import ROWS_AT_ONCE
-from driftlab.foreign.packing import FieldPacker
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
 from driftlab.foreign.text_columns import NONE, TextColumns, UnwritableError, only_trace
 from driftlab.foreign.trace_builder import Execution, build_execution

@@ -35,10 +35,10 @@ import numpy as np
 
 from driftlab.errors import DriftlabError
 from driftlab.foreign.delimiters import part_at_headings
+from driftlab.foreign.field_packer import FieldPacker
 from driftlab.foreign.fields import field_of, known_fields
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
 from driftlab.foreign.packed import ROWS_AT_ONCE, Values
-from driftlab.foreign.packing import FieldPacker
 from driftlab.foreign.records import (
     LabelledRecords,
     Records,

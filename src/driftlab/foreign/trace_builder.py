@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.foreign import fields
 from driftlab.foreign.clock_values import (
-    DOTTED_CLOCKS,
     Clocks,
     WidthError,
     is_dotted,
@@ -379,7 +379,7 @@ class _Builder:
 
     def _dotted(self, clocks: Clocks | None, hosts: Sequence[str]) -> _Dotted | None:
         """Return timestamps of numbers and dots; these count every process that has records."""
-        clock = next((clock for clock in DOTTED_CLOCKS if clock in self._known), None)
+        clock = next((clock for clock in CLOCKS if clock in self._known and clock != LAMPORT), None)
         if clock == "vector" and not is_dotted(self._known["vector"]):
             return None
         if clock is None or (clocks is not None and len(clocks.codes)):

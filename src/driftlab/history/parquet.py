@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.arrays import IntArray
+from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.errors import DriftlabError
 from driftlab.history.frame import as_index, target_lists, with_nulls
 from driftlab.history.run_reader import RunMetadata, TraceBuilder
@@ -130,12 +131,11 @@ def pack_chunks(
     are. Raise PackError if the file exists or cannot be written, and
     UnreadableError if a journal cannot be read.
     """
-    size = len(builder.names)
     schema = FileSchema(
         names=builder.names,
         columns=frozenset(Columns._fields) - {"file", "sent", "received"},
         texts={"recorded": "recorded"},
-        width={"lamport": None, "hybrid": 2, "vector": size, "matrix": size * size}[clock],
+        width=None if clock == LAMPORT else CLOCKS[clock].width(len(builder.names)),
         has_arrivals=True,
         peers_of=lambda process: (),
         sets=lambda: builder.sets.members,
@@ -359,6 +359,11 @@ def unpack(path: Path) -> Trace:
         if document["version"] != VERSION:
             raise PackError(
                 f"{path}: packed in version {document['version']}; this driftlab reads {VERSION}"
+            )
+        if document["clock"] not in (None, *CLOCKS):
+            raise PackError(
+                f"{path}: has timestamps of the clock {document['clock']!r}, which is not known; "
+                f"there are {', '.join(CLOCKS)}"
             )
         columns = _FileColumns(path)
         trace = Trace(

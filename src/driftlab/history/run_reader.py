@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from driftlab.arrays import IntArray
+from driftlab.clocks.catalogue import CLOCKS
 from driftlab.history.tick_repair import in_tick_order, rows_after_gap_since
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.journal.files import UnreadableError, UnreadLine, line_chunks, size_of
@@ -351,7 +352,7 @@ def names_of(where: Path, journals: Mapping[Path, Header]) -> list[str]:
     first = [placed[place] for place in sorted(placed)]
     is_mesh = len(set(mesh)) == len(mesh) and set(mesh) == known and _fits(mesh, placed)
     names = mesh if is_mesh else first + sorted(known - set(first))
-    if _clock(journals) in ("vector", "matrix"):
+    if CLOCKS[_clock(journals)].counts_events:
         counted = {_processes_counted(path) for path in journals} - {None}
         if not (is_mesh or _fits(names, placed)) or counted - {len(names)}:
             raise UnreadableError(

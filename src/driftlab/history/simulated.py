@@ -6,6 +6,7 @@ from typing import overload
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.clocks.catalogue import CLOCKS
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.journal.journal_columns import arrivals_of, columns_of_events
 from driftlab.model.columns import MISSING, NOBODY, Columns, process_major
@@ -123,7 +124,7 @@ def _positions(
 
 def _times(scenario: Scenario, process: IntArray, due_ns: IntArray) -> IntArray | None:
     """Return the readings of the machines' own clocks; None if those were right and nobody asks."""
-    needed = any(scenario.offset_ms) or any(scenario.skew_ppm) or scenario.clock == "hybrid"
+    needed = any(scenario.offset_ms) or any(scenario.skew_ppm) or CLOCKS[scenario.clock].reads_time
     if not needed or not scenario.size:
         return None
     clocks = [scenario.physical_clock(place) for place in range(scenario.size)]

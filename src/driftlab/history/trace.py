@@ -86,7 +86,7 @@ class Trace:
     strategies: names of the strategies that may match its messages, in their order;
     empty: all that apply (see `matching.match`).
     unsure_queue i8: rows, rising, of receives of which it is not known whether their
-    queue counts the message that they took (see `queue_conventions`).
+    queue counts the message that they took (see `conventions.queue`).
     may_overtake: whether messages from one process to another may overtake one another,
     because each has a connection of its own: then there is no order to judge.
     """

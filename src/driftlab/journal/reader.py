@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.arrays import AnyArray, ByteArray, IntArray
-from driftlab.clocks.catalogue import CLOCKS, DecodeTimestamp, timestamp_decoder
+from driftlab.clocks.catalogue import CLOCKS, LAMPORT, DecodeTimestamp, timestamp_decoder
 from driftlab.journal.files import (
     CHUNK_BYTES,
     LINE_BYTES_MAX,
@@ -209,12 +209,9 @@ def line_schema(names: Sequence[str], clock: str) -> LineSchema:
     """
     places = {name: place for place, name in enumerate(names)}
     size = len(names)
-    width, group = {
-        "lamport": (0, 1), "vector": (size, size), "matrix": (size * size, size), "hybrid": (2, 2)
-    }[clock]  # fmt: skip
-    return LineSchema(
-        places, clock, timestamp_decoder(clock, places, size), width, group, name_table(names)
-    )
+    rows, group = (0, 1) if clock == LAMPORT else CLOCKS[clock].shape(size)
+    decode = timestamp_decoder(clock, places, size)
+    return LineSchema(places, clock, decode, rows * group, group, name_table(names))
 
 
 def read_journals(

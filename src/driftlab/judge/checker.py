@@ -24,7 +24,7 @@ from driftlab.judge.changed_places import changed_places
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.clock_entry import CLOCK_ENTRY
 from driftlab.judge.context import Context, Findings, Rule, count_of, messages_received
-from driftlab.judge.diagnosis import Fault, diagnose
+from driftlab.judge.faults.diagnosis import Fault, diagnose
 from driftlab.judge.fifo_channels import (
     DELIVERED_TWICE,
     FIFO,

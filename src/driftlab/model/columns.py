@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from driftlab.arrays import IntArray
+from driftlab.clocks.catalogue import CLOCKS
 from driftlab.lazy import np
 
 KINDS: Final = ("internal", "send", "receive", "unsaid")  # the numbers of the column `kind`
@@ -62,8 +63,9 @@ class Columns(NamedTuple):
 class Timestamps(NamedTuple):
     """The timestamps of one additional clock; row i has the entries starts[i]:starts[i + 1].
 
-    clock: `vector` (one entry per process), `matrix` (entry row * processes + column)
-    or `hybrid` (entry 0 physical nanoseconds, entry 1 the counter).
+    clock: its name in the catalogue. Entries are the numbers of its text from left to
+    right: of `vector` one per process, of `matrix` entry row * processes + column, of
+    `hybrid` entry 0 physical nanoseconds and entry 1 the counter.
     starts i8, entries i4 (rising within a row), values i8. An event without
     entries has no timestamp; an absent entry is 0.
     """
@@ -111,17 +113,17 @@ def timestamp_texts(held: Timestamps, processes: int) -> list[str | None]:
 
     held: the timestamps of a run. processes: how many the run has.
     """
-    width = _width(held.clock, processes)
+    rows, width = CLOCKS[held.clock].shape(processes)
     starts, entries, values = (each.tolist() for each in held[1:])
     texts: list[str | None] = []
     for begin, end in pairwise(starts):
         if begin == end:
             texts.append(None)
             continue
-        numbers = [0] * width
+        numbers = [0] * (rows * width)
         for place in range(begin, end):
             numbers[entries[place]] = values[place]
-        texts.append(_text(held.clock, numbers, processes))
+        texts.append(_text(numbers, width))
     return texts
 
 
@@ -133,21 +135,18 @@ def text_at(held: Timestamps, row: int, processes: int) -> str | None:
     begin, end = int(held.starts[row]), int(held.starts[row + 1])
     if begin == end:
         return None
-    numbers = [0] * _width(held.clock, processes)
+    rows, width = CLOCKS[held.clock].shape(processes)
+    numbers = [0] * (rows * width)
     for entry, value in zip(held.entries[begin:end], held.values[begin:end], strict=True):
         numbers[entry] = int(value)
-    return _text(held.clock, numbers, processes)
+    return _text(numbers, width)
 
 
-def _width(clock: str, processes: int) -> int:
-    """Return how many numbers a timestamp of a run of so many processes has."""
-    return {"vector": processes, "matrix": processes**2, "hybrid": 2}[clock]
-
-
-def _text(clock: str, numbers: Sequence[int], processes: int) -> str:
-    if clock != "matrix":
+def _text(numbers: Sequence[int], width: int) -> str:
+    """Return numbers as the text of a timestamp with `width` of them in a row."""
+    if len(numbers) == width:
         return ".".join(map(str, numbers))
-    rows = (numbers[row * processes : (row + 1) * processes] for row in range(processes))
+    rows = (numbers[begin : begin + width] for begin in range(0, len(numbers), width))
     return "/".join(".".join(map(str, row)) for row in rows)
 
 

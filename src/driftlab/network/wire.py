@@ -1,7 +1,8 @@
 """The wire protocol without I/O: bytes to frames, and the two kinds of text that frames carry.
 
 A frame is a 4-byte big-endian length and that many bytes of UTF-8. The first
-frame of a connection introduces the dialling machine: `Iam <name> <run id>`.
+frame of a connection is the handshake, which introduces the dialling machine:
+`Iam <name> <run id>`.
 Every later frame is a message: `Hello <target(s)> <logical clock>`, as in
 `Hello B 17` or `Hello B,C 17`. A run with an additional clock appends its
 timestamp, as in `Hello B 17 3.9.17`; a message with a payload appends that as

@@ -1,7 +1,7 @@
-"""Inbound connections: accepting them, introductions, and reading messages.
+"""Inbound connections: accepting them, the handshake, and reading messages.
 
-A connection is unidentified until its first frame introduces the dialling
-machine. From then on it is the connection of one peer. A connection that
+A connection is unidentified until the handshake, its first frame, introduces the
+dialling machine. From then on it is the connection of one peer. A connection that
 violates the protocol is closed, the reason is recorded, and the machine goes on.
 
 At a tick the sockets are read, each once: what has arrived is taken, at most

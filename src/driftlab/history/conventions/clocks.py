@@ -19,10 +19,10 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
+from driftlab.history.conventions.queue import EXCEPTIONS_SHARE
+from driftlab.history.conventions.vectors import recognized_own_events, with_own_events
 from driftlab.history.matching.send_index import SendIndex
-from driftlab.history.queue_conventions import EXCEPTIONS_SHARE
 from driftlab.history.trace import Trace, processes_of
-from driftlab.history.vector_conventions import recognized_own_events, with_own_events
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING
 

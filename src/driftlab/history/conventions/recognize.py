@@ -14,19 +14,19 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from driftlab.errors import DriftlabError
-from driftlab.history.clock_conventions import (
+from driftlab.history.conventions.clocks import (
     CLOCK_BEFORE_EVENT,
     CLOCK_BEFORE_INCREMENT,
     assume_clocks,
     recognize_clocks,
 )
-from driftlab.history.line_conventions import (
+from driftlab.history.conventions.lines import (
     BROADCAST_LINE,
     LINE_PER_TARGET,
     assume_lines,
     recognize_lines,
 )
-from driftlab.history.queue_conventions import QUEUE_BEFORE_TAKE, assume_queue, recognize_queue
+from driftlab.history.conventions.queue import QUEUE_BEFORE_TAKE, assume_queue, recognize_queue
 from driftlab.history.trace import Trace
 
 

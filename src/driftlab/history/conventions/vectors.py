@@ -12,8 +12,8 @@ import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
+from driftlab.history.conventions.queue import EXCEPTIONS_SHARE
 from driftlab.history.matching.by_vector_clock import implied_messages
-from driftlab.history.queue_conventions import EXCEPTIONS_SHARE
 from driftlab.history.trace import Trace
 from driftlab.model.columns import Timestamps, starts_of
 

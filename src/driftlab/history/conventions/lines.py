@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.queue_conventions import EXCEPTIONS_SHARE
+from driftlab.history.conventions.queue import EXCEPTIONS_SHARE
 from driftlab.history.rows import take_rows
 from driftlab.history.trace import Trace
 from driftlab.lazy import np

@@ -1,0 +1,1 @@
+"""Conventions: how a log writes down what happened, recognized and translated into ours."""

@@ -1,0 +1,1 @@
+"""The known faults of programs: which of them explain the violations of a log."""
