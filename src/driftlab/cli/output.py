@@ -223,6 +223,12 @@ def ignore_broken_pipe(stream: IO[str]) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def print_assumed(lines: Sequence[str]) -> None:
+    """Print what was assumed to read a log, a line each, below a blank one; or nothing."""
+    if lines:
+        print("", *(f"assumed: {line}" for line in lines), sep="\n")
+
+
 COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
 WRAPPED_MIN = 20  # characters: a narrower column is not wrapped
 
