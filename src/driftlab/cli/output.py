@@ -230,6 +230,7 @@ def print_assumed(lines: Sequence[str]) -> None:
 
 
 COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
+PAGE_WIDTH = 100  # characters, where nothing says how wide the page is
 WRAPPED_MIN = 20  # characters: a narrower column is not wrapped
 
 
@@ -282,6 +283,15 @@ def _line(row: Sequence[str], widths: Sequence[int], left: int, gap: int) -> str
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
     return (" " * gap).join(cells).rstrip()
+
+
+def page_width() -> int:
+    """Return how wide a text may be: as the terminal, as COLUMNS says, or PAGE_WIDTH."""
+    width = terminal_width()
+    if width < inf:
+        return int(width)
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and 0 < len(columns) < 5 else PAGE_WIDTH
 
 
 def terminal_width() -> float:
