@@ -43,9 +43,8 @@ def lines_of_runs(runs: Sequence[tuple[str, Iterable[str]]]) -> list[str]:
             named.setdefault(line, []).append(name)
     if len(runs) < 2:
         return list(named)
+    every = "both runs" if len(runs) == 2 else f"all {len(runs)} runs"
     return [
-        f"all {len(runs)} runs: {line}"
-        if len(names) == len(runs)
-        else f"{name_list(names)}: {line}"
+        f"{every if len(names) == len(runs) else name_list(names)}: {line}"
         for line, names in named.items()
     ]

@@ -112,7 +112,7 @@ def _step_table(steps: Sequence[dict[str, Any]], *, is_ours: bool) -> str:
     about: kinds and Lamport clocks.
     """
     links = ["", *(_link(*pair) for pair in pairwise(steps))]
-    day = _common_day(steps)
+    day = _day_of_all(steps)
     cells = {
         "": links,
         "event": [f"{step['process']}:{step['index']}" for step in steps],
@@ -182,7 +182,7 @@ def _clock(step: dict[str, Any]) -> str:
     return " ".join(shown) + (" …" if len(shown) < len(words) else "")
 
 
-def _common_day(steps: Sequence[dict[str, Any]]) -> str:
+def _day_of_all(steps: Sequence[dict[str, Any]]) -> str:
     """Return the day of all steps that have a time, if it is one and the same; else empty."""
     times = [step["time_ns"] for step in steps if step["time_ns"] is not None]
     days = {_time(time, "")[:10] for time in times if time >= SINCE_1970_MIN}
