@@ -147,3 +147,14 @@ def test_a_log_that_holds_as_far_as_it_is_decided(
     said = printed(capsys, "check", path, "--only", "clock-condition")
     assert said.startswith("holds: ")
     assert "\nhold, but for what is undecided: clock-condition\n" in said
+
+
+def test_long_names_of_files_are_cut_before_texts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    path = tmp_path / ("a-very-long-name-of-a-log-" * 3 + ".txt")
+    path.write_text(LOG)
+    said = printed(capsys, "why", path, "alpha:0", "beta:1", "--pattern", PATTERN)
+    assert max(map(len, said.splitlines())) <= 80
+    assert ".txt:1 " in said

@@ -15,12 +15,14 @@ from driftlab.api.history import History
 from driftlab.api.read import read
 from driftlab.arrays import IntArray
 from driftlab.cli.flags import format_options, parse_event
-from driftlab.cli.output import COLUMN_GAP, WRAPPED_MIN, page_width, print_assumed, table
+from driftlab.cli.output import COLUMN_GAP, page_width, print_assumed, table
 from driftlab.history.matching.match import assumed_lines
 from driftlab.model.columns import KINDS, MISSING
 
 HEADS: Final = ("", "event", "kind", "clock", "time", "where", "text")
 TO_THE_RIGHT: Final = ("clock", "time", "where")  # columns that are aligned there
+TEXT_MIN: Final = 16  # characters a line of the column of texts
+PLACE_MIN: Final = 5  # of a place in a file, and the head of its column
 CLOCK_CHARS_MAX: Final = 24  # shown of a vector clock
 SINCE_1970_MIN: Final = 10**17  # nanoseconds from which on a time is taken to count from 1970
 
@@ -125,7 +127,7 @@ def _step_table(steps: Sequence[dict[str, Any]], *, is_ours: bool) -> str:
     held = [head for head in HEADS if head in ("", "event") or any(cells[head])]
     columns = [_column(head, cells[head], day) for head in held]
     if held[-1] == "text":
-        columns = _wrapped(columns, page_width())
+        columns = _wrapped(columns, page_width(), is_placed="where" in held)
     heads = [
         "\n".join(line.rjust(len(column[0])) for line in _head(head, day))
         if _is_to_the_right(head, column)
@@ -153,10 +155,18 @@ def _is_to_the_right(head: str, cells: Sequence[str]) -> bool:
     return head in TO_THE_RIGHT and not is_vector
 
 
-def _wrapped(columns: Sequence[Sequence[str]], page: int) -> list[list[str]]:
-    """Return columns of which the last is wrapped, so that a row may take several lines."""
-    before = sum(max(4, *map(len, column)) + COLUMN_GAP for column in columns[:-1])
-    width = max(WRAPPED_MIN, page - before)
+def _wrapped(columns: Sequence[Sequence[str]], page: int, *, is_placed: bool) -> list[list[str]]:
+    """Return columns of which the last is wrapped, so that a row may take several lines.
+
+    Where too little is left for it, the beginnings of places in files are cut.
+    """
+    widths = [max(PLACE_MIN, *map(len, column)) for column in columns]
+    width = page - sum(each + COLUMN_GAP for each in widths[:-1])
+    if width < TEXT_MIN and is_placed:
+        most = max(PLACE_MIN, widths[-2] - (TEXT_MIN - width))
+        cut = [cell if len(cell) <= most else f"…{cell[1 - most :]}" for cell in columns[-2]]
+        columns = [*columns[:-2], cut, columns[-1]]
+    width = max(TEXT_MIN, width)
     rows = []
     for *cells, text in zip(*columns, strict=True):
         first, *more = wrap(text, width) or [""]
