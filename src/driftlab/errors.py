@@ -40,7 +40,7 @@ def lines_of_runs(runs: Sequence[tuple[str, Iterable[str]]]) -> list[str]:
     named: dict[str, list[str]] = {}
     for name, lines in runs:
         for line in dict.fromkeys(lines):
-            named.setdefault(line, []).append(name)
+            named.setdefault(line, []).append(f"run {name}" if name.isdecimal() else name)
     if len(runs) < 2:
         return list(named)
     every = "both runs" if len(runs) == 2 else f"all {len(runs)} runs"

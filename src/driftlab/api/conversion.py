@@ -152,13 +152,13 @@ def _lost_messages(history: History, trace: Trace, to: str, *, is_computed: bool
         into = "an event" if extra == 1 else "events"
         yield f"{counted(extra, 'message')} into {into} that received another one too"
     elif to in TABLES and len(messages.extra_receives) and trace is history.trace:
-        yield "names of messages: events received several, and only the vector clocks hold all"
+        yield "names of messages: one event received several, which only the vector clocks hold"
     if to == "chrome":
         yield from _lost_names(history.trace, trace)
     is_matched = (back.source >= 0) | (messages.source >= 0)
     otherwise = int(np.count_nonzero((back.source != messages.source) & is_matched))
     if otherwise:
-        yield f"the send of {counted(otherwise, 'receive')}: read again, it will be another or none"
+        yield f"the send of {counted(otherwise, 'receive')}: read again, it is matched otherwise"
 
 
 def _lost_names(logged: Trace, trace: Trace) -> Iterator[str]:
