@@ -494,3 +494,26 @@ def test_what_is_not_a_trace_is_reported_with_its_reason(
     with pytest.raises(driftlab.DriftlabError) as error:
         read_log(path, format="chrome")
     assert f"x.json: no record could be read; line 1: {reason}" in str(error.value)
+
+
+def test_flows_at_the_end_of_a_slice_are_said_to_count_at_its_beginning(tmp_path: Path) -> None:
+    """What began within the slice, before the message left, is not before the message."""
+    elements = [
+        {"ph": "X", "name": "serves", "pid": 1, "tid": 1, "ts": 0, "dur": 100},
+        {"ph": "X", "name": "computes", "pid": 1, "tid": 1, "ts": 10, "dur": 20},
+        {"ph": "X", "name": "hears", "pid": 1, "tid": 2, "ts": 200, "dur": 9},
+        {"ph": "s", "id": 1, "pid": 1, "tid": 1, "ts": 90},
+        {"ph": "f", "id": 1, "pid": 1, "tid": 2, "ts": 203, "bp": "e"},
+    ]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(elements))
+    history = driftlab.read(path)
+    line = (
+        "1 flow event in a slice, after others of its thread began, counts as of the slice's "
+        "beginning"
+    )
+    assert history.assumed == [line]
+    assert convert(path, tmp_path / "x.csv", "csv").assumed == [line]
+    elements[3]["ts"] = 5
+    path.write_text(json.dumps(elements))
+    assert driftlab.read(path).assumed == []

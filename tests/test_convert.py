@@ -39,6 +39,7 @@ def test_it_says_what_was_written_and_what_could_not_be_read(
     assert main(["convert", str(log), str(out), "--to", "chrome"]) == 0
     assert capsys.readouterr().out == (
         f"2 events of 2 processes: {out}\nunread     {log.name}:3 matches nothing: noise\n"
+        "assumed    1 receive matched by the vector clocks (--match)\nlost       1 unread line\n"
     )
     assert edges_of(read_log(out)[0]) == ASKED
     assert main(["convert", str(log), str(out), "--to", "chrome", "--json"]) == 2
@@ -46,7 +47,8 @@ def test_it_says_what_was_written_and_what_could_not_be_read(
     assert main(["convert", str(log), str(out), "--to", "chrome", "--json", "--overwrite"]) == 0
     unread = [{"file": log.name, "line": 3, "reason": "matches nothing: noise", "lines": 1}]
     assert json.loads(capsys.readouterr().out) == {
-        "events": 2, "processes": 2, "executions": 1, "unread": unread, "lost": [],
+        "events": 2, "processes": 2, "executions": 1, "unread": unread,
+        "lost": ["1 unread line"], "assumed": ["1 receive matched by the vector clocks (--match)"],
     }  # fmt: skip
 
 

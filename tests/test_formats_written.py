@@ -38,29 +38,21 @@ def trace() -> Trace:
 
 
 WRITTEN = {
-    "shiviz": r"""(?<host>\S*) (?<clock>{.*}) (?<kind>\S*) (?<lamport>\S*) (?<tick>\S*) (?<time_ns>\S*) (?<queue>\S*) (?<stamp>\S*) (?<sent>\S*) (?<received>\S*) (?<sender>\S*) (?<targets>\S*)\n(?<event>.*)
+    "shiviz": r"""(?<host>\S*) (?<clock>{.*}) (?<kind>\S*) (?<lamport>\S*) (?<tick>\S*) (?<time_ns>\S*) (?<queue>\S*) (?<stamp>\S*) (?<sent>\S*) (?<received>\S*) (?<sender>\S*) (?<targets>\S*)\t(?<note>[^\t\n]*)\n(?<event>.*)
 
 
-A {"A":1} send 1 0 1000 0 - 7 - - B
-as\nks
-A {"A":2} internal 2 1 3000 0 - - - - -
-
-B {"A":1, "B":1} receive 2 0 2500 1 1 - 7 A -
-is asked
-B {} - - 1 - - - - - - -
-
+A {"A":1} send 1 0 1000 0 - 7 - - B""" "\tn\n" r"""as\nks
+A {"A":2} internal 2 1 3000 0 - - - - -""" "\t\n" r"""
+B {"A":1, "B":1} receive 2 0 2500 1 1 - 7 A -""" "\t\n" r"""is asked
+B {} - - 1 - - - - - - -""" "\t\n" r"""
 """,  # noqa: E501
-    "tsviz": r"""(?<timestamp>-?\d*) (?<host>\S*) (?<clock>{.*}) (?<kind>\S*) (?<lamport>\S*) (?<tick>\S*) (?<queue>\S*) (?<stamp>\S*) (?<sent>\S*) (?<received>\S*) (?<sender>\S*) (?<targets>\S*)\n(?<event>.*)
+    "tsviz": r"""(?<timestamp>-?\d*) (?<host>\S*) (?<clock>{.*}) (?<kind>\S*) (?<lamport>\S*) (?<tick>\S*) (?<queue>\S*) (?<stamp>\S*) (?<sent>\S*) (?<received>\S*) (?<sender>\S*) (?<targets>\S*)\t(?<note>[^\t\n]*)\n(?<event>.*)
 
 
-1000 A {"A":1} send 1 0 0 - 7 - - B
-as\nks
-3000 A {"A":2} internal 2 1 0 - - - - -
-
-2500 B {"A":1, "B":1} receive 2 0 1 1 - 7 A -
-is asked
- B {} - - 1 - - - - - -
-
+1000 A {"A":1} send 1 0 0 - 7 - - B""" "\tn\n" r"""as\nks
+3000 A {"A":2} internal 2 1 0 - - - - -""" "\t\n" r"""
+2500 B {"A":1, "B":1} receive 2 0 1 1 - 7 A -""" "\t\n" r"""is asked
+ B {} - - 1 - - - - - -""" "\t\n" r"""
 """,  # noqa: E501
     "govector": r"""1000 A {"A":1}
 as\nks
@@ -122,12 +114,16 @@ LINES = {
     "parquet": [1, 2, 3, 4],
 }
 EVENTS: dict[str, list[str | None]] = {
+    "shiviz": ["as\\nks", "", "is asked", ""],
+    "tsviz": ["as\\nks", "", "is asked", ""],
     "tracing": ["as\nks", None, "is asked", None],
     "chrome": ["as\nks", None, "is asked", ""],
     "csv": ["as\nks", None, "is asked", None],
     "parquet": ["as\nks", None, "is asked", ""],
 }
 NOTES: dict[str, list[str | None]] = {
+    "shiviz": ["n", "", "", ""],
+    "tsviz": ["n", "", "", ""],
     "tracing": ["n", None, None, None],
     "chrome": ["n", None, None, ""],
     "csv": ["n", None, None, None],

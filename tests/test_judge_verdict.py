@@ -411,7 +411,7 @@ clock-condition: if a happened before b, then C(a) < C(b); violated once in two
 undecided in two: 1 question
   A.log:6  A:3  process-order: {TICKS_MISSING}
 
-the log of A breaks off at A:3
+two: the log of A breaks off at A:3
 """
     )
     both = judge_path(tmp_path)

@@ -5,7 +5,7 @@ is allowed. The command line prints it and exits with status 2. Any other
 exception that escapes is a bug in driftlab and keeps its traceback.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 NAMES_LISTED_MAX: Final = 12
@@ -30,3 +30,21 @@ def name_list(names: Sequence[str]) -> str:
     if len(names) <= NAMES_LISTED_MAX:
         return ", ".join(names)
     return ", ".join([*names[: NAMES_LISTED_MAX - 1], f"… ({len(names)} in all)"])
+
+
+def lines_of_runs(runs: Sequence[tuple[str, Iterable[str]]]) -> list[str]:
+    """Return what is said of several runs, each line once, with the runs of which it is said.
+
+    runs: the name of each, and its lines. Of one run, lines are what they are.
+    """
+    named: dict[str, list[str]] = {}
+    for name, lines in runs:
+        for line in dict.fromkeys(lines):
+            named.setdefault(line, []).append(f"run {name}" if name.isdecimal() else name)
+    if len(runs) < 2:
+        return list(named)
+    every = "both runs" if len(runs) == 2 else f"all {len(runs)} runs"
+    return [
+        f"{every if len(names) == len(runs) else name_list(names)}: {line}"
+        for line, names in named.items()
+    ]

@@ -3,9 +3,7 @@
 `pack` writes a run into one Parquet file, journals of any length in bounded memory.
 
 `convert` writes a log in another tool's format. What the format needs and the log
-does not have is computed: vector timestamps from the log's messages, where it has
-none; for Chrome's traces names of messages, from the sends that its receives were
-matched with.
+does not have is computed from its messages (see `driftlab.api.conversion`).
 
 `write_restamped` writes a history with another clock. A history that was read from
 journals becomes a run folder again, with the clock in its journals and its scenario,
@@ -20,9 +18,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.analysis.restamp import RestampError, zero_timestamp_text
+from driftlab.api.conversion import prepare
 from driftlab.api.history import History
 from driftlab.api.read import find_journals, read, read_all
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, lines_of_runs
 from driftlab.foreign import Execution, UnwritableError, write_log
 from driftlab.history.matching.arrivals import match_arrivals
 from driftlab.history.parquet import PACK_SUFFIX, pack_chunks, pack_trace, require_new
@@ -109,17 +108,19 @@ def _pack_other(path: Path, out: Path) -> Packed:
     return Packed(out, path, len(trace), out.stat().st_size, trace.unread)
 
 
-_NEED_VECTORS: Final = ("shiviz", "tsviz", "govector", "tracing")
-
-
 class Converted(NamedTuple):
-    """What was written, what could not be read, and what the format cannot hold."""
+    """What was written, what could not be read, and what the format cannot hold.
+
+    assumed: what was assumed to read the log and to match its messages. lost: what of
+    the log is not in what was written. Both a line each.
+    """
 
     events: int
     processes: int
     executions: int
     unread: list[UnreadLine]
     lost: list[str]
+    assumed: list[str]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -140,11 +141,13 @@ def convert(
         raise UnwritableError(f"{out}: is the input; give another name")
     if out.is_file() and not overwrite:
         raise UnwritableError(f"{out}: exists already; give another name, or --overwrite")
-    executions, lost = [], []
+    executions: list[Execution] = []
+    lost, assumed = [], []
     for history in read_all(path, **options):
-        trace, missing = _prepared(history, to)
-        executions.append(Execution(history.name, trace))
-        lost += missing
+        prepared = prepare(history, to)
+        executions.append(Execution(history.name, prepared.trace))
+        lost.append((history.name, prepared.lost))
+        assumed.append((history.name, history.assumed))
     if len(executions) == 1:
         executions = [executions[0]._replace(label="")]
     write_log(executions, out, to)
@@ -154,38 +157,9 @@ def convert(
         len({name for trace in traces for name in trace.names}),
         len(traces),
         [one for trace in traces for one in trace.unread],
-        lost,
+        lines_of_runs(lost),
+        lines_of_runs(assumed),
     )
-
-
-def _prepared(history: History, to: str) -> tuple[Trace, list[str]]:
-    """Return the trace with what a format needs, and what is lost of it."""
-    if to == "chrome":
-        return _with_named_messages(history)
-    held = history.trace.timestamps
-    if to not in _NEED_VECTORS or (held is not None and held.clock == "vector"):
-        return history.trace, []
-    lost = [] if held is None else [f"the {held.clock} timestamps; vector ones are computed"]
-    return history.restamp("vector").trace, lost
-
-
-def _with_named_messages(history: History) -> tuple[Trace, list[str]]:
-    """Return the trace with its messages named by the row of the send, and what is lost."""
-    messages, trace = history.messages, history.trace
-    receives = messages.receives
-    sent = np.full(len(trace), MISSING, np.int64)
-    received = np.full(len(trace), MISSING, np.int64)
-    received[receives] = messages.source[receives]
-    sent[messages.source[receives]] = messages.source[receives]
-    named = trace.replace(columns=trace.columns._replace(sent=sent, received=received))
-    extra = len(messages.extra_receives)
-    if not extra:
-        return named, []
-    is_one = extra == 1
-    return named, [
-        f"{extra} {'message' if is_one else 'messages'} into {'an event' if is_one else 'events'} "
-        "that received another one too"
-    ]
 
 
 TABLE_SUFFIXES: Final = (".parquet", ".csv")

@@ -18,7 +18,7 @@ from driftlab.history.causal_paths import MessageLinks
 from driftlab.history.cuts import NoSuchCutError
 from driftlab.history.frame import frame_of
 from driftlab.history.happened_before import HappenedBefore
-from driftlab.history.matching.match import match
+from driftlab.history.matching.match import assumed_lines, match
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace, repair_names
 from driftlab.history.trace import Trace, processes_of
@@ -237,6 +237,11 @@ class History:
         if self._known_messages is not None:
             return self._known_messages
         return match(self._repaired.trace)
+
+    @property
+    def assumed(self) -> list[str]:
+        """What was assumed to read the log and to match its messages, a line each."""
+        return [*self.trace.assumed, *assumed_lines(self.messages)]
 
     @cached_property
     def _repaired(self) -> RepairedTrace:

@@ -146,7 +146,7 @@ def _preview_of(run: RunSource) -> RunPreview:
         {KINDS[number]: count for number, count in enumerate(counts) if count},
         receives,
         receives - unmatched,
-        dict(getattr(messages, "matched_by", {})),
+        dict(messages.matched_by),
         list(trace.assumed),
         _remarks(trace),
         sum(one.lines for one in trace.unread),

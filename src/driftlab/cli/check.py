@@ -39,7 +39,7 @@ from driftlab.cli.standard_input import (
     run_on_input,
     spooled_input,
 )
-from driftlab.errors import DriftlabError, counted
+from driftlab.errors import DriftlabError, counted, lines_of_runs
 from driftlab.judge.checker import HOLDS, RULES, UNDECIDED, Verdict, Violation, chosen_rules
 
 Judge: TypeAlias = Callable[..., LogVerdict]
@@ -283,12 +283,18 @@ def _show(judged: LogVerdict, limit: int) -> None:
         print(table(("rule", "violations", "undecided"), rows))
         print()
     named = {name for name, *_ in rows}
-    print(_wrapped("hold: ", [name for name in judged.counts if name not in named]))
+    held = [name for name in judged.counts if name not in named]
+    if held or judged.verdict != HOLDS or not named:
+        print(_wrapped("hold: ", held))
+    else:  # it holds, and yet no rule has decided every question
+        print(_wrapped("hold, but for what is undecided: ", list(judged.counts)))
     if judged.is_foreign and judged.not_applied:
         print(_wrapped("not applied: ", judged.not_applied))
     for name, verdict in judged.verdicts:
         for line in _lines(name, verdict, limit):
             print(_fitted(line))
+    for line in _remarks(judged):
+        print(_fitted(line))
     if judged.verdict == HOLDS:
         for name in judged.undecided_runs:
             print(f"\nundecided in {name}: nothing could be judged")
@@ -332,7 +338,7 @@ def _fitted(line: str) -> str:
     if len(line) <= width:
         return line
     return fill(
-        line, int(width), subsequent_indent=" " * (indent + 4 if indent else 0),
+        line, int(width), subsequent_indent=" " * (indent + 4 if indent else 2),
         break_on_hyphens=False, break_long_words=False,
     )  # fmt: skip
 
@@ -372,7 +378,7 @@ def _violation_lines(violation: Violation) -> Iterator[str]:
 
 
 def _undecided(verdict: Verdict, limit: int, heading: str) -> Iterator[str]:
-    """Yield what could not be read, what could not be decided, and the remarks."""
+    """Yield what could not be read, and what could not be decided."""
     if verdict.unread:
         yield ""
         places = counted(len(verdict.unread), "place")
@@ -388,7 +394,14 @@ def _undecided(verdict: Verdict, limit: int, heading: str) -> Iterator[str]:
             yield f"  {where}{one.process}:{one.index}  {one.rule}: {one.reason}"
         if max(verdict.unknown_counts.values()) > limit:
             yield f"  (the first {limit} of each rule; --limit shows more)"
-    lines = [*(f"assumed: {line}" for line in verdict.assumed), *verdict.remarks]
+
+
+def _remarks(judged: LogVerdict) -> Iterator[str]:
+    """Yield what was assumed and what should be known, what is said of several runs once."""
+    runs = judged.verdicts
+    assumed = lines_of_runs([(name, verdict.assumed) for name, verdict in runs])
+    lines = [f"assumed: {line}" for line in assumed]
+    lines += lines_of_runs([(name, verdict.remarks) for name, verdict in runs])
     if lines:
         yield ""
         yield from lines

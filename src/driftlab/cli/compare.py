@@ -7,7 +7,7 @@ from typing import Final
 from driftlab.analysis.compare import Compared, Comparison
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import table
+from driftlab.cli.output import print_assumed, table
 from driftlab.errors import counted
 
 NS_PER_MS: Final = 1_000_000
@@ -15,11 +15,13 @@ NS_PER_MS: Final = 1_000_000
 
 def main(options: argparse.Namespace) -> int:
     """Print what each clock costs and what it gets wrong; return the exit status."""
-    comparison = read(options.path, **format_options(options)).compare()
+    history = read(options.path, **format_options(options))
+    comparison = history.compare()
     if options.json:
-        print(json.dumps(comparison.to_dict(), indent=2))
+        print(json.dumps(comparison.to_dict() | {"assumed": history.assumed}, indent=2))
     else:
         _show(comparison)
+        print_assumed(history.assumed)
     return 0
 
 

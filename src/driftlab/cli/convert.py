@@ -25,6 +25,8 @@ def main(options: argparse.Namespace) -> int:
         print(f"unread     {one.file}:{one.line} {one.reason}")
     if len(done.unread) > 5:
         print(f"unread     … and {len(done.unread) - 5} more")
+    for line in done.assumed:
+        print(f"assumed    {line}")
     for line in done.lost:
         print(f"lost       {line}")
     return 0

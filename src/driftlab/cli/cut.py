@@ -7,7 +7,7 @@ from typing import Any, Final
 from driftlab.api.history import Cut
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options, parse_counts, parse_event, parse_number
-from driftlab.cli.output import table
+from driftlab.cli.output import print_assumed, table
 from driftlab.errors import counted
 from driftlab.lazy import pl
 
@@ -18,14 +18,16 @@ MESSAGES_SHOWN_MAX: Final = 20  # of each kind, in the text for people
 def main(options: argparse.Namespace) -> int:
     """Show a cut of a recorded run and return the exit status."""
     arguments = _cut_arguments(options)
-    cut = read(options.path, **format_options(options)).cut(**arguments)
+    history = read(options.path, **format_options(options))
+    cut = history.cut(**arguments)
     if options.json:
-        print(json.dumps(_document(cut), indent=2))
+        print(json.dumps(_document(cut) | {"assumed": history.assumed}, indent=2))
         return 0
     print(table(("process", "events", "clock", "queue"), _process_rows(cut)))
     print(f"\n{_verdict(cut)}")
     print(*_message_lines(cut.violations, "received inside, sent outside"), sep="\n")
     print(*_message_lines(cut.in_flight, "in flight"), sep="\n")
+    print_assumed(history.assumed)
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import table
+from driftlab.cli.output import print_assumed, table
 from driftlab.errors import counted
 
 if TYPE_CHECKING:  # SciPy is imported once the log has been read: an error comes at once
@@ -18,11 +18,13 @@ MESSAGES_SHOWN_MAX: Final = 4  # of those that contradict each other
 
 def main(options: argparse.Namespace) -> int:
     """Print the bounds of every machine's offset and skew; return the exit status."""
-    offsets = read(options.path, **format_options(options)).offsets()
+    history = read(options.path, **format_options(options))
+    offsets = history.offsets()
     if options.json:
-        print(json.dumps(offsets.to_dict(), indent=2))
+        print(json.dumps(offsets.to_dict() | {"assumed": history.assumed}, indent=2))
     else:
         _show(offsets)
+        print_assumed(history.assumed)
     return 0
 
 

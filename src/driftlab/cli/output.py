@@ -223,7 +223,14 @@ def ignore_broken_pipe(stream: IO[str]) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def print_assumed(lines: Sequence[str]) -> None:
+    """Print what was assumed to read a log, a line each, below a blank one; or nothing."""
+    if lines:
+        print("", *(f"assumed: {line}" for line in lines), sep="\n")
+
+
 COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
+PAGE_WIDTH = 100  # characters, where nothing says how wide the page is
 WRAPPED_MIN = 20  # characters: a narrower column is not wrapped
 
 
@@ -276,6 +283,15 @@ def _line(row: Sequence[str], widths: Sequence[int], left: int, gap: int) -> str
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
     return (" " * gap).join(cells).rstrip()
+
+
+def page_width() -> int:
+    """Return how wide a text may be: as the terminal, as COLUMNS says, or PAGE_WIDTH."""
+    width = terminal_width()
+    if width < inf:
+        return int(width)
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and 0 < len(columns) < 5 else PAGE_WIDTH
 
 
 def terminal_width() -> float:

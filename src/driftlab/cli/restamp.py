@@ -32,6 +32,7 @@ def main(options: argparse.Namespace) -> int:
         "holes": len(history.trace.gaps),
         "differ": count_differing(logged.trace, history.trace, options.clock),
         "out": options.out,
+        "assumed": logged.assumed,
         "first": _first_events(history, options.clock),
     }
     if options.json:
@@ -81,7 +82,7 @@ def _show(options: argparse.Namespace, report: dict[str, Any]) -> None:
 
 
 def _remarks(options: argparse.Namespace, report: dict[str, Any]) -> list[str]:
-    lines = []
+    lines = [f"assumed    {line}" for line in report["assumed"]]
     if report["differ"] is not None:
         lines.append(f"differ     {report['differ']} of {report['events']} from what was logged")
     if report["unknown"]:

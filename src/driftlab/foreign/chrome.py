@@ -33,6 +33,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.errors import counted
 from driftlab.foreign.chrome_flows import OURS, Binding, Slice, Thread, link_flows
 from driftlab.foreign.fields import ALIASES, normalized_name
 from driftlab.foreign.log_file import DOCUMENT_CHARS_MAX, LogFile, ReadOptions, Text
@@ -95,7 +96,15 @@ def _records(log: LogFile) -> Records:
     unread += elements.unread
     unread += [UnmatchedText(0, text.line_of(place), reason) for place, reason in links.unread]
     places = np.array([one.place for one in elements.slices], np.int64)
-    return records_of_file(text.name, fields, text.lines_of(places), unread)
+    records = records_of_file(text.name, fields, text.lines_of(places), unread)
+    if not links.late:
+        return records
+    verb = "counts" if links.late == 1 else "count"
+    line = (
+        f"{counted(links.late, 'flow event')} in a slice, after others of its thread began, "
+        f"{verb} as of the slice's beginning"
+    )
+    return records._replace(assumed=[line])
 
 
 def _classified(text: Text) -> _Elements:

@@ -217,12 +217,14 @@ class FlowLinks(NamedTuple):
     """Every slice's rank in its thread, and the names of the messages it sent and received.
 
     unread: flow events that could not be used, where they stand and why.
+    late: how many flow events stand in their slice after others of its thread began.
     """
 
     ranks: list[int]
     sent: list[int | None]
     received: list[int | None]
     unread: list[tuple[int, str]]
+    late: int = 0
 
 
 def link_flows(
@@ -243,8 +245,10 @@ def link_flows(
         for rank, number in enumerate(stack.slices):
             links.ranks[number] = rank
     chains: dict[_Key, list[_Step]] = {}
+    late = 0
     for flow in flows:
-        key, around = _key(flow), _slice_of(stacks.get(flow["thread"]), flow)
+        own = stacks.get(flow["thread"])
+        key, around = _key(flow), _slice_of(own, flow)
         if key is None:
             links.unread.append((flow["place"], "is a flow event without an id"))
         elif around is None:
@@ -252,11 +256,17 @@ def link_flows(
         else:
             step = (flow["time"], flow["place"], _PHASES[flow["ph"]], around)
             chains.setdefault(key, []).append(step)
+            late += own is not None and _is_late(own, slices[around].time, flow["time"])
     for binding in bindings:
         _bind(links, chains, binding)
     messages = [each for chain in chains.values() for each in _messages_of(chain, links.unread)]
     _assign_messages(links, messages, slices)
-    return links
+    return links._replace(late=late)
+
+
+def _is_late(stack: SliceStack, begin: int, time: int) -> bool:
+    """Whether other slices begin after one that begins at `begin`, and up to a flow event."""
+    return bisect_right(stack.times, time) > bisect_right(stack.times, begin)
 
 
 def _slice_of(stack: SliceStack | None, flow: dict[str, Any]) -> int | None:

@@ -153,14 +153,16 @@ def _lines(executions: Sequence[Execution], format: str, *, is_timed: bool = Fal
     """Return the lines of a log with its header; `is_timed`: each record begins with its time."""
     traces = [TextColumns(each.trace, format) for each in executions]
     columns = list(dict.fromkeys(key for each in traces for key in each.extra(is_timed)))
+    others = list(dict.fromkeys(key for each in traces for key in each.groups()))
     groups = " ".join(["(?<host>\\S*) (?<clock>{.*})", *(f"(?<{key}>\\S*)" for key in columns)])
+    groups += "".join(f"\\t(?<{key}>[^\\t\\n]*)" for key in others)
     time = "(?<timestamp>-?\\d*) " if is_timed else ""
     has_several = len(executions) > 1
     lines = [f"{time}{groups}\\n(?<event>.*)", DELIMITER if has_several else "", ""]
     for number, (each, execution) in enumerate(zip(traces, executions, strict=True), 1):
         if has_several:
             lines.append(f"=== {one_line(execution.label) or number} ===")
-        records = _records(each, columns, is_timed=is_timed)
+        records = _records(each, columns, others, is_timed=is_timed)
         lines += map(_without_delimiter, records) if has_several else records
     return lines
 
@@ -171,13 +173,20 @@ def _without_delimiter(record: str) -> str:
     return f"{head}\n{escape_delimiter(DELIMITER, text)}"
 
 
-def _records(trace: TextColumns, columns: Sequence[str], *, is_timed: bool) -> list[str]:
+def _records(
+    trace: TextColumns, columns: Sequence[str], others: Sequence[str], *, is_timed: bool
+) -> list[str]:
+    """Return each event's record: its columns between blanks, its `others`, texts, after tabs."""
     hosts, clocks, texts = trace.hosts(), trace.clocks(), trace.events()
     extra = trace.extra(is_timed)
     nothing = [NONE] * len(hosts)
     held = [extra.get(key, nothing) for key in columns]
     times = [f"{time} " for time in trace.times()] if is_timed else [""] * len(hosts)
     more = [" ".join(["", *row]) for row in zip(*held, strict=True)] if held else [""] * len(hosts)
+    groups = trace.groups()
+    tabbed = [groups.get(key, [""] * len(hosts)) for key in others]
+    if tabbed:
+        more = ["\t".join(row) for row in zip(more, *tabbed, strict=True)]
     return [
         f"{time}{host} {clock}{rest}\n{text}"
         for time, host, clock, rest, text in zip(times, hosts, clocks, more, texts, strict=True)

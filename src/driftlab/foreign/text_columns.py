@@ -12,7 +12,7 @@ import numpy as np
 from driftlab.arrays import IntArray
 from driftlab.errors import DriftlabError
 from driftlab.foreign.clock_values import format_clock
-from driftlab.foreign.fields import EMPTY, EVERYBODY, escape_zeros
+from driftlab.foreign.fields import EMPTY, EVERYBODY, escape_zeros, field_of
 from driftlab.foreign.trace_builder import Execution
 from driftlab.history.trace import Trace
 from driftlab.model.columns import (
@@ -28,6 +28,7 @@ from driftlab.model.columns import (
 NONE: Final = "-"  # stands for a value that a row does not have
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_GROUP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNFIT: Final = re.compile(r"[\s,;+|\[\]\"'{}]")
 
 
@@ -129,6 +130,17 @@ class TextColumns:
         names = {"sender": self.senders(), "targets": self.targets()}
         return columns | {key: texts for key, texts in names.items() if texts}
 
+    def groups(self) -> dict[str, list[str]]:
+        """Return the other texts that can be groups of a pattern, with neither tab nor line end.
+
+        A text that a row does not have is empty.
+        """
+        return {
+            key: [one_line(text or "").replace("\t", "\\t") for text in texts]
+            for key, texts in self._trace.texts.items()
+            if key != "event" and can_be_group(key)
+        }
+
     def senders(self) -> list[str]:
         """Return each event's sender, NONE where it has none; empty where the log has none."""
         column = self._trace.columns.sender
@@ -170,6 +182,11 @@ def only_trace(executions: Sequence[Execution], format: str) -> Trace:
     if len(executions) > 1:
         raise UnwritableError(f"{format}: holds one execution; choose one with --execution")
     return executions[0].trace
+
+
+def can_be_group(name: str) -> bool:
+    """Whether a column of text can be a group of a pattern, and is none of our fields there."""
+    return _GROUP.fullmatch(name) is not None and field_of(name) is None
 
 
 def one_line(text: str) -> str:

@@ -7,7 +7,7 @@ one all of whose questions are undecided has judged nothing: neither is the same
 that it holds. A history of which nothing could be judged is undecided.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple, overload
@@ -16,6 +16,7 @@ import numpy as np
 
 from driftlab.errors import DriftlabError, counted, name_list
 from driftlab.foreign.file_names import stem_of
+from driftlab.history.matching.match import assumed_lines
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, UnreadLine
@@ -83,8 +84,6 @@ RULES: Final[dict[str, Rule]] = {
         TIME_SKEW,
     )
 }
-
-NAMED_BY_THE_LOG: Final = ("id", "stamp")  # strategies of matching that assume nothing
 
 
 class NoSuchRuleError(DriftlabError):
@@ -289,15 +288,7 @@ class Verdict:
     @property
     def assumed(self) -> list[str]:
         """What was assumed to read the log, a line each."""
-        matched_by: Mapping[str, int] = getattr(self._context.messages, "matched_by", {})
-        return [
-            *self._context.trace.assumed,
-            *(
-                f"{counted(count, 'message')} matched by {strategy}"
-                for strategy, count in matched_by.items()
-                if count and strategy not in NAMED_BY_THE_LOG
-            ),
-        ]
+        return [*self._context.trace.assumed, *assumed_lines(self._context.messages)]
 
     @property
     def remarks(self) -> list[str]:

@@ -56,7 +56,10 @@ def recognize_queue(trace: Trace) -> Trace:
     if not before:
         if after or (fits.receives & fits.misfits_before).any():
             return trace
-        both = f"queue lengths may count the message that is taken or not: {_all_of(receives)} fit"
+        fit = "fits" if receives == 1 else "fit"
+        both = (
+            f"queue lengths may count the message that is taken or not: {_all_of(receives)} {fit}"
+        )
         return _with_line(trace, f"{both} both ways")
     if before < EXCEPTIONS_SHARE * after:
         return _mixed(trace, fits)

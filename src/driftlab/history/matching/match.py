@@ -11,6 +11,8 @@ NAMED_MESSAGE_STRATEGIES apply in the same way.
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from driftlab.errors import DriftlabError, counted
 from driftlab.history.matching.by_id import match_by_id
 from driftlab.history.matching.by_position import match_by_position
@@ -124,18 +126,36 @@ def match(trace: Trace) -> Messages:
     matching = Matching(trace, chosen)
     for name in chosen:
         if name in by_name:
-            before = matching.matched
-            by_name[name].match(matching)
-            if found := matching.matched - before:
-                matching.matched_by[name] = matching.matched_by.get(name, 0) + found
+            _apply(by_name[name], matching)
     return matching.messages()
 
 
-def assumed_lines(messages: Messages) -> list[str]:
-    """Return how receives that do not name their message were matched, a line for each way."""
-    return [
-        f"{counted(count, 'receive')} matched by {strategy.how} (--match)"
-        for strategy in STRATEGIES
-        for count in [messages.matched_by.get(strategy.name, 0)]
-        if strategy.how and count
-    ]
+def _apply(strategy: Strategy, matching: Matching) -> None:
+    """Match what one strategy can match, and note how much, or which receives, that is."""
+    before = matching.matched
+    source = matching.source.copy() if strategy.how else None
+    strategy.match(matching)
+    found = matching.matched - before
+    if not found:
+        return
+    name = strategy.name
+    matching.matched_by[name] = matching.matched_by.get(name, 0) + found
+    if source is not None:
+        rows = np.flatnonzero((source < 0) & (matching.source >= 0))
+        matching.assumed_by[name] = np.union1d(matching.assumed_by.get(name, rows[:0]), rows)
+
+
+def assumed_lines(messages: Messages, rows: Sequence[int] | None = None) -> list[str]:
+    """Return how receives that do not name their message were matched, a line for each way.
+
+    rows: only of the receives among these.
+    """
+    lines = []
+    for strategy in STRATEGIES:
+        count = messages.matched_by.get(strategy.name, 0)
+        if strategy.how and count and rows is not None:
+            count = int(np.isin(messages.assumed_by[strategy.name], rows).sum())
+        if strategy.how and count:
+            how = strategy.how.replace("their ", "its ") if count == 1 else strategy.how
+            lines.append(f"{counted(count, 'receive')} matched by {how} (--match)")
+    return lines

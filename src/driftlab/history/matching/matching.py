@@ -46,6 +46,7 @@ class Matching:
         self.assumed_order = self.carried_unknown = NO_ROWS
         self.implied = False
         self.matched_by: dict[str, int] = {}
+        self.assumed_by: dict[str, IntArray] = {}
 
     @property
     def sender(self) -> IntArray:
@@ -134,4 +135,5 @@ class Matching:
             assumed_order=self.assumed_order,
             carried_unknown=self.carried_unknown,
             matched_by=self.matched_by,
+            assumed_by=self.assumed_by,
         )  # fmt: skip

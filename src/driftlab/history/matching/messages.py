@@ -23,6 +23,7 @@ UNMATCHED: Final = -2  # in `source`: it received a message whose send is not in
 
 _NO_ROWS: Final = np.zeros(0, np.int64)
 _NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
+_NO_STRATEGIES: Final[Mapping[str, IntArray]] = MappingProxyType({})
 
 
 class Messages(NamedTuple):
@@ -51,6 +52,8 @@ class Messages(NamedTuple):
     and whose send has a wrong clock.
     matched_by: how many receives each strategy matched, by its name, in the order
     in which they were applied.
+    assumed_by: of each strategy that assumes something, rows i8 of the receives that
+    it matched, by its name.
     """
 
     source: IntArray
@@ -65,6 +68,7 @@ class Messages(NamedTuple):
     assumed_order: IntArray = _NO_ROWS
     carried_unknown: IntArray = _NO_ROWS
     matched_by: Mapping[str, int] = _NO_COUNTS
+    assumed_by: Mapping[str, IntArray] = _NO_STRATEGIES
 
     @property
     def receives(self) -> IntArray:
