@@ -328,7 +328,9 @@ def add_format(parser: argparse.ArgumentParser, flag: str = "--format") -> None:
     )  # fmt: skip
     group.add_argument(
         "--assume", metavar="CONVENTION", action="append",
-        help="how the log writes things down, or `none` (default: recognized)",
+        help="how the log writes things down: line-per-target, broadcast-line, "
+        "clock-before-increment, clock-before-event, queue-before-take, line-per-event, "
+        "clock-after-increment, queue-after-take, or `none` (default: recognized)",
     )  # fmt: skip
     group.add_argument(
         "--reading", metavar="FILE",
