@@ -618,10 +618,8 @@ CASES = {
     """,
         ),
         violations=[
-            ("fifo", "B:2", 8, "the message of A:0 before that of A:2, which was sent later",
-             "the message of A:0 after that of A:2", "A:0 A:2 B:2"),
-            ("fifo", "B:4", 10, "the message of A:1 before that of A:2, which was sent later",
-             "the message of A:1 after that of A:2", "A:1 A:2 B:4"),
+            ("fifo", "B:1", 7, "the message of A:0 before that of A:2, which was sent later",
+             "the message of A:0 after that of A:2", "A:0 A:2 B:1"),
         ],
     ),
     "found out of order, taken as found": Case(

@@ -13,7 +13,11 @@ COLUMNS = ("process", "kind", "lamport", "queue", "sender", "stamp", "targets")
 
 
 class Line(NamedTuple):
-    """One line of a log, its cells as text; "" where it has none."""
+    """One line of a log, its cells as text; "" where it has none.
+
+    vector: its vector clock as JSON. time: ns. message: the name of its message, if the
+    log gives it one. place: which event it is of, None if of none.
+    """
 
     process: str
     kind: str
@@ -22,6 +26,10 @@ class Line(NamedTuple):
     sender: str = ""
     stamp: str = ""
     targets: str = ""
+    vector: str = ""
+    time: str = ""
+    message: str = ""
+    place: tuple[str, int] | None = None
 
 
 def run_of(folder: Path, fault: str = "", **more: object) -> list[Line]:
@@ -35,7 +43,7 @@ def run_of(folder: Path, fault: str = "", **more: object) -> list[Line]:
                 cells = [
                     "" if cell == "-" else cell for cell in (clock, queue, sender, stamp, targets)
                 ]
-                lines.append(Line(journal.stem, kind, *cells))
+                lines.append(Line(journal.stem, kind, *cells))  # type: ignore[arg-type]
     return lines
 
 
@@ -74,6 +82,16 @@ def clock_before_event(lines: Sequence[Line]) -> list[Line]:
     for line in lines:
         written.append(line._replace(lamport=last.get(line.process, "0")))
         last[line.process] = line.lamport
+    return written
+
+
+def own_entry_before_event(lines: Sequence[Line]) -> list[Line]:
+    """Write each vector clock before its own entry is incremented."""
+    written = []
+    for line in lines:
+        clock = json.loads(line.vector)
+        clock[line.process] -= 1
+        written.append(line._replace(vector=json.dumps(clock)))
     return written
 
 

@@ -396,6 +396,7 @@ def timestamps_in_order(clocks: Clocks, positions: IntArray, order: IntArray) ->
     """
     first = starts_of(clocks.lengths)[:-1][order]
     lengths = clocks.lengths[order]
+    width = int(positions.max(initial=-1)) + 1  # more than names, where clocks leave some out
     starts = starts_of(lengths)
     entries, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.int64)
     for low in range(0, len(order), ROWS_SORTED_AT_ONCE):  # few arrays of all entries at once
@@ -404,7 +405,7 @@ def timestamps_in_order(clocks: Clocks, positions: IntArray, order: IntArray) ->
         row = np.repeat(np.arange(high - low), lengths[low:high])
         taken = np.arange(len(row)) + (first[low:high] - (starts[low:high] - starts[low]))[row]
         entries[place], values[place] = positions[clocks.codes[taken]], clocks.values[taken]
-        key = row * len(positions) + entries[place]
+        key = row * width + entries[place]
         if (key[1:] < key[:-1]).any():
             sorting = np.argsort(key, kind="stable")
             entries[place] = entries[place][sorting]

@@ -54,7 +54,7 @@ LAYOUTS: Final = (
         re.compile(r"\S* \{.*\}\s*$"),
         BELOW,
     ),
-    Layout(_TEXT_ABOVE + r"(?<host>\S*) (?<clock>{.*})", re.compile(""), ABOVE),
+    Layout(_TEXT_ABOVE + r"(?<host>\S*) (?<clock>{.*})[ \t]*$", re.compile(""), ABOVE),
 )
 TIMED_LAYOUTS: Final = (
     Layout(
@@ -63,11 +63,15 @@ TIMED_LAYOUTS: Final = (
         BELOW,
     ),
     Layout(
-        r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})",
+        r"^(?<timestamp>-?\d+) (?<event>.*)\n(?<host>\S*) (?<clock>{.*})[ \t]*$",
         re.compile(r"-?\d+ "),
         ABOVE,
     ),
-    Layout(_TEXT_ABOVE + r"(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})", re.compile(""), ABOVE),
+    Layout(
+        _TEXT_ABOVE + r"(?<timestamp>-?\d+) (?<host>\S*) (?<clock>{.*})[ \t]*$",
+        re.compile(""),
+        ABOVE,
+    ),
 )
 
 _HEADER: Final = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")

@@ -7,7 +7,7 @@ events, with an explanation of each that is written only when somebody reads it.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.model.columns import MISSING, NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
 
 NO_ROWS: IntArray = np.zeros(0, np.int64)
+UNSAID_SHARE_MAX: Final = 0.1  # of events, of which a log does not say what they are
 _UNDESCRIBED = ProcessInfo()
 
 
@@ -269,11 +270,16 @@ class Context:
 
     @cached_property
     def may_receive(self) -> BoolArray:
-        """Whether an event received a message, or may have, since the log does not say."""
+        """Whether an event received a message, or may have, since the log does not say.
+
+        Where messages are named, an event without one received none, whatever it is; but
+        in a log that says what nearly every event is, one that does not may be a receive.
+        """
         of = self.columns
+        unsaid: BoolArray = of.kind == UNKNOWN_KIND
         if of.sender is not None or of.received is not None:
-            return self.is_receive
-        mask: BoolArray = self.is_receive | (of.kind == UNKNOWN_KIND)
+            unsaid &= bool(unsaid.sum() <= UNSAID_SHARE_MAX * len(unsaid))
+        mask: BoolArray = self.is_receive | unsaid
         return mask
 
     @cached_property

@@ -13,6 +13,8 @@ receive that names no message) leaves its question undecided, and so does a
 channel that broke.
 """
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -238,28 +240,89 @@ def _deliveries_in_order(context: Context) -> int:
 def _judge_fifo(context: Context) -> Findings:
     """Judge that messages arrive on a channel in the order in which they were sent.
 
-    Left to other rules: what came a second time, and what was found late but
-    received in its turn. Not judged is what was matched by assuming this order.
+    Of each channel as few messages are reported as explain its order: all others come
+    in the order in which they were sent. So one message that comes far too early does not
+    accuse each of those that it overtook. Left to other rules: what came a second time, and
+    what was found late but received in its turn. Not judged is what was matched by assuming
+    this order.
     """
     rows, sends = _ordered_deliveries(context)
     channel, order = _by_channel(context, rows, sends)
-    source = sends[order]
-    latest = _running_max(channel[order], source)
-    late = np.flatnonzero(source < latest)
+    misplaced = _misplaced(channel[order], sends[order])
     if context.trace.arrivals is not None:
-        late = late[~_is_left_to_others(context, order[late], latest[late])]
-    wrong, late_sends, overtaking = rows[order[late]], source[late], latest[late]
+        left = _is_left_to_others(context, order[misplaced.place], misplaced)
+        misplaced = Misplaced(*(each[~left] for each in misplaced))
+    wrong = rows[order[misplaced.place]]
 
     def explain(number: int) -> Explanation:
-        mine, other = int(late_sends[number]), int(overtaking[number])
-        late_name, other_name = context.event_name(mine), context.event_name(other)
+        mine, other = int(misplaced.before[number]), int(misplaced.after[number])
+        early_name, late_name = context.event_name(mine), context.event_name(other)
         return Explanation(
-            f"the message of {late_name} before that of {other_name}, which was sent later",
-            f"the message of {late_name} after that of {other_name}",
+            f"the message of {early_name} before that of {late_name}, which was sent later",
+            f"the message of {early_name} after that of {late_name}",
             (mine, other, int(wrong[number])),
         )
 
     return findings(wrong, explain)
+
+
+class Misplaced(NamedTuple):
+    """Deliveries that do not come in the order of their sends.
+
+    place i8: of each delivery, rising. before, after i8: rows of two sends, one of which is
+    its own, in the order in which they were sent; their messages came the other way round.
+    """
+
+    place: IntArray
+    before: IntArray
+    after: IntArray
+
+
+def _misplaced(channel: IntArray, sends: IntArray) -> Misplaced:
+    """Return the fewest deliveries without which each channel keeps its order.
+
+    channel: of each delivery, equal ones adjacent. sends: the row of its send.
+    """
+    latest = _running_max(channel, sends)
+    broken = np.unique(channel[sends < latest])
+    place: list[int] = []
+    before: list[int] = []
+    after: list[int] = []
+    for begin, end in zip(
+        np.searchsorted(channel, broken).tolist(),
+        np.searchsorted(channel, broken, side="right").tolist(),
+        strict=True,
+    ):
+        own = sends[begin:end]
+        soonest = np.minimum.accumulate(own[::-1])[::-1]  # the first send of what is still to come
+        for at in _out_of_order(own.tolist()):
+            mine, other = int(own[at]), int(latest[begin + at])
+            place.append(begin + at)
+            before.append(mine if mine < other else int(soonest[at]))
+            after.append(max(mine, other))
+    return Misplaced(*(np.array(each, np.int64) for each in (place, before, after)))
+
+
+def _out_of_order(values: Sequence[int]) -> list[int]:
+    """Return the places of the fewest values without which the others never fall.
+
+    Where there is a choice the value that stands first is kept. The longest subsequence
+    that never falls is found by patience sorting (Fredman 1975), from the end.
+    """
+    ends: list[int] = []  # of each length, minus the first value of the best subsequence
+    last: list[int] = []  # and its place
+    after = [-1] * len(values)
+    for place in range(len(values) - 1, -1, -1):
+        length = bisect_right(ends, -values[place])
+        after[place] = last[length - 1] if length else -1
+        ends[length : length + 1] = [-values[place]]
+        last[length : length + 1] = [place]
+    kept = set()
+    place = last[-1] if last else -1
+    while place >= 0:
+        kept.add(place)
+        place = after[place]
+    return [place for place in range(len(values)) if place not in kept]
 
 
 def _ordered_deliveries(context: Context) -> tuple[IntArray, IntArray]:
@@ -271,16 +334,18 @@ def _ordered_deliveries(context: Context) -> tuple[IntArray, IntArray]:
     return rows, sends
 
 
-def _is_left_to_others(context: Context, late: IntArray, overtaking: IntArray) -> BoolArray:
-    """Whether a late arrival came before, or was received before the message that overtook it.
+def _is_left_to_others(context: Context, late: IntArray, misplaced: Misplaced) -> BoolArray:
+    """Whether an arrival came before, or its message was received in its turn.
 
-    late: numbers of arrivals. overtaking: rows of the sends that overtook them.
+    late: numbers of the arrivals.
     """
     again = occurrences(arrived_keys(context))[late] > 0
-    sends, to = context.arrival_sources[late], context.process[context.arrival_rows[late]]
+    to = context.process[context.arrival_rows[late]]
     in_turn = [
         0 <= _first_receive(context, mine, place) < _first_receive(context, other, place)
-        for mine, other, place in zip(sends.tolist(), overtaking.tolist(), to.tolist(), strict=True)
+        for mine, other, place in zip(
+            misplaced.before.tolist(), misplaced.after.tolist(), to.tolist(), strict=True
+        )
     ]
     left: BoolArray = again | np.array(in_turn, bool)
     return left
@@ -418,7 +483,14 @@ def _deliveries_by_channel(context: Context) -> ChannelDeliveries:
 
 
 def _group_deliveries(context: Context) -> ChannelDeliveries:
+    """Group deliveries by channels, but for those that `fifo` reports as out of order.
+
+    What was sent before such a one need not have come before it.
+    """
     there, sends = _deliveries_with_send(context)
+    channel, order = _by_channel(context, there, sends)
+    misplaced = order[_misplaced(channel[order], sends[order]).place]
+    there, sends = np.delete(there, misplaced), np.delete(sends, misplaced)
     senders = context.process[sends].astype(np.int64)
     channel = senders * context.trace.processes + context.process[there]
     order = np.lexsort((sends, channel))

@@ -97,12 +97,15 @@ def _find_steps(context: Context) -> VectorSteps:
     rows, held = len(context), _timestamps(context)
     stamped, lacks_message = is_stamped(held), _lacks_message(context)
     starts = _is_start_known(context, np.arange(rows), stamped)
+    starts &= ~_is_called_otherwise(context)[context.process]
     steps = VectorSteps(
         np.zeros(rows, np.uint8), np.zeros(rows, np.int64), ~stamped | ~starts, starts
     )
     for block in _row_blocks(rows, _numbers_per_event(context)):
         _judge_block(context, block, stamped, lacks_message, steps)
     _clear_misled_receives(context, steps)
+    called_otherwise = _is_called_otherwise(context)[context.process]
+    steps.verdict[called_otherwise], steps.is_unknown[called_otherwise] = CORRECT, True
     return steps
 
 
@@ -134,6 +137,8 @@ def _find_lacking(context: Context) -> BoolArray:
     lacks[context.messages.extra_receives[context.messages.extra_sends < 0]] = True
     receives, sends = context.pairs
     lacks[receives[~is_stamped(_timestamps(context))[sends]]] = True
+    if context.columns.received is not None:  # an event of an unknown kind may have received
+        lacks |= context.may_receive & ~context.is_receive & (context.messages.source < 0)
     return lacks
 
 
@@ -153,7 +158,8 @@ def _judge_block(
     past = rows[~context.is_first[rows] & (before[own] == 0)] - 1
     after_uncounted = 1 + _uncounted(context, past[~starts[past]])
     starts[after_uncounted], steps.is_unknown[after_uncounted] = False, True
-    uncounted = _uncounted(context, rows[stamped[rows] & (now[own] == 0) & ~starts[rows]])
+    may_count = stamped[rows] & ~_is_called_otherwise(context)[context.process[rows]]
+    uncounted = _uncounted(context, rows[may_count & (now[own] == 0) & ~starts[rows]])
     steps.is_unknown[uncounted] = False
     follows = starts[rows]
     known = follows & ~lacks_message[rows]
@@ -180,6 +186,24 @@ def _judge_block(
     ):
         wrong = mask.any(axis=1) & stamped[rows]
         _blame(steps, verdict, rows[wrong], mask[wrong])
+
+
+def _is_called_otherwise(context: Context) -> BoolArray:
+    """Whether timestamps may know a process by another name than its events have.
+
+    No timestamp counts an event of it, but some count events of processes that have none.
+    """
+    mask: BoolArray = context.cached("called otherwise", _find_called_otherwise)
+    return mask
+
+
+def _find_called_otherwise(context: Context) -> BoolArray:
+    held, counts = _timestamps(context), np.diff(context.trace.starts)
+    is_counted = np.zeros(len(counts), bool)
+    if not context.is_whole and held.clock == "vector":
+        is_counted[np.unique(held.entries[held.values > 0])] = True
+    may_be = bool((is_counted & (counts == 0)).any())
+    return ~is_counted & may_be
 
 
 def _uncounted(context: Context, rows: IntArray) -> IntArray:

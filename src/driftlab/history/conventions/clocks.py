@@ -19,12 +19,12 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.conventions.queue import EXCEPTIONS_SHARE
+from driftlab.history.conventions.queue import outweigh
 from driftlab.history.conventions.vectors import recognized_own_events, with_own_events
 from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.trace import Trace, processes_of
 from driftlab.lazy import np
-from driftlab.model.columns import MISSING
+from driftlab.model.columns import MISSING, RECEIVE, UNKNOWN_KIND
 
 CLOCK_BEFORE_INCREMENT: Final = "clock-before-increment"
 CLOCK_BEFORE_EVENT: Final = "clock-before-event"
@@ -55,8 +55,8 @@ class _Steps(NamedTuple):
 
         Where they agree with both, these read the same clocks but for the last lines.
         """
-        may_be_event = self.event > EXCEPTIONS_SHARE * self.not_event
-        if self.increment >= EXCEPTIONS_SHARE * self.not_increment and not (
+        may_be_event = self.event > 0 and outweigh(self.event, self.not_event)
+        if outweigh(self.increment, self.not_increment) and not (
             may_be_event and self.event_misfits < self.increment_misfits
         ):
             return CLOCK_BEFORE_INCREMENT
@@ -158,7 +158,11 @@ def _steps(trace: Trace, clock: IntArray, stamp: IntArray, receives: IntArray) -
     ends = later == MISSING  # what the receive did to the clock is not written
     after = np.where(begins, now > carried, now == np.maximum(earlier, carried) + 1) & known
     increment = np.where(begins, now >= carried, now == np.maximum(earlier + 1, carried)) & known
-    event = known & (ends | (later == np.maximum(now, carried) + 1))
+    # Before the event a line shows what the event before left: one more, if that was no receive.
+    was_step = np.zeros(len(clock), bool)
+    was_step[1:] = ~_may_have_received(trace)[:-1]
+    is_own = begins | ~was_step[receives] | (now == earlier + 1)
+    event = known & is_own & (ends | (later == np.maximum(now, carried) + 1))
     masks = (
         increment & ~after,
         after & ~increment,
@@ -168,6 +172,13 @@ def _steps(trace: Trace, clock: IntArray, stamp: IntArray, receives: IntArray) -
         known & ~event,
     )
     return _Steps(*(int(mask.sum()) for mask in masks))
+
+
+def _may_have_received(trace: Trace) -> BoolArray:
+    """Whether an event received a message, as the log says, or does not say what it is."""
+    of = trace.columns
+    mask: BoolArray = (of.kind == RECEIVE) | (of.kind == UNKNOWN_KIND)
+    return mask if of.sender is None else mask | (of.sender >= 0)
 
 
 def _messages_one_more(
@@ -188,6 +199,6 @@ def _messages_one_more(
     same, one_more, one_less = (sends.find(by, carried + shift, to) >= 0 for shift in (0, -1, 1))
     proofs, against = int((one_more & ~same).sum()), int((same & ~one_more).sum())
     fitting, opposite = int(one_more.sum()), int(one_less.sum())
-    if not (proofs or has_0) or proofs < EXCEPTIONS_SHARE * against:
+    if not (proofs or has_0) or not outweigh(proofs, against):
         return 0
     return fitting if fitting > opposite or (fitting == opposite and (is_shown or has_0)) else 0

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.conventions.queue import EXCEPTIONS_SHARE
+from driftlab.history.conventions.queue import outweigh
 from driftlab.history.rows import take_rows
 from driftlab.history.trace import Trace
 from driftlab.lazy import np
@@ -57,9 +57,8 @@ def recognize_lines(trace: Trace) -> Trace:
         return trace
     target = trace.columns.target
     assert target is not None
-    heads = sum(1 for group in groups if group.head >= 0 and target[group.head] != NO_TARGET)
-    whole = int(((target == EVERY_PEER) | (target <= SET_FIRST)).sum()) - heads
-    if len(groups) < EXCEPTIONS_SHARE * whole:
+    whole = _whole_sends(trace, groups, target)
+    if not outweigh(len(groups), whole):
         line = (
             f"{counted(whole, 'send')} to several processes {'are' if whole > 1 else 'is'} one "
             f"line, {len(groups)} more may be written as a line for each target: these are taken "
@@ -67,6 +66,25 @@ def recognize_lines(trace: Trace) -> Trace:
         )
         return trace.replace(assumed=[*trace.assumed, line])
     return _joined(trace, groups, "")
+
+
+def _whole_sends(trace: Trace, groups: Sequence[_Group], target: IntArray) -> int:
+    """Return how many lines are a send to several processes by themselves.
+
+    A line beside one that sends to one of the same processes is none: it may be the line
+    for all of a send of which another line is damaged.
+    """
+    is_whole: BoolArray = (target == EVERY_PEER) | (target <= SET_FIRST)
+    is_whole[[group.head for group in groups if group.head >= 0]] = False
+    inside = np.zeros(len(trace), bool)
+    process = trace.process_column()
+    for row in np.flatnonzero(is_whole).tolist():
+        members = trace.targets_of(row)
+        inside[row] = any(
+            0 <= other < len(trace) and process[other] == process[row] and target[other] in members
+            for other in (row - 1, row + 1)
+        )
+    return int((is_whole & ~inside).sum())
 
 
 def assume_lines(trace: Trace, names: Sequence[str]) -> Trace:
@@ -236,8 +254,10 @@ def _is_head_of(
         return False
     if target <= SET_FIRST:
         return set(members) == set(trace.sets[SET_FIRST - target])
-    if set(members) == set(peers):
-        return True
+    has_log = np.diff(trace.starts) > 0
+    logged = {peer for peer in peers if has_log[peer]}
+    if (logged or set(peers)) <= set(members) <= set(peers):
+        return True  # a process without a log may be none, but for a damaged line
     is_any_send = target == NO_TARGET and trace.columns.kind[row] == SEND
     return bool(is_any_send) and len(members) > 1
 
@@ -345,6 +365,11 @@ def _names(trace: Trace, groups: Sequence[_Group]) -> _Names | None:
             found |= {
                 int(sent[row]): (number, -1 if row == head else int(target[row])) for row in named
             }
+    inside = np.zeros(len(trace), bool)
+    for begin, end, _, _ in groups:
+        inside[begin:end] = True
+    for name in np.unique(sent[~inside]).tolist():
+        found.pop(name, None)  # another event's too: whose message has it is not known
     if not found:
         return None
     names = np.array(sorted(found), np.int64)

@@ -23,6 +23,13 @@ from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND
 
 QUEUE_BEFORE_TAKE: Final = "queue-before-take"
 EXCEPTIONS_SHARE: Final = 10  # a convention is taken if this many lines speak for it to one against
+OUTWEIGH_ONE_MIN: Final = 3  # so many outweigh the only one against: it may be damaged
+
+
+def outweigh(speak_for: int, against: int) -> bool:
+    """Whether the lines that speak for a convention outweigh those against it."""
+    is_single = against == 1 and speak_for >= OUTWEIGH_ONE_MIN
+    return speak_for >= EXCEPTIONS_SHARE * against or is_single
 
 
 class _Fits(NamedTuple):
@@ -61,7 +68,7 @@ def recognize_queue(trace: Trace) -> Trace:
             f"queue lengths may count the message that is taken or not: {_all_of(receives)} {fit}"
         )
         return _with_line(trace, f"{both} both ways")
-    if before < EXCEPTIONS_SHARE * after:
+    if not outweigh(before, after):
         return _mixed(trace, fits)
     if not fits.proofs.any():
         unsure = np.flatnonzero(fits.before) - 1

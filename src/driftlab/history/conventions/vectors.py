@@ -14,7 +14,8 @@ from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
 from driftlab.history.conventions.queue import EXCEPTIONS_SHARE
 from driftlab.history.matching.by_vector_clock import implied_messages
-from driftlab.history.trace import Trace
+from driftlab.history.matching.match import match
+from driftlab.history.trace import Trace, processes_of
 from driftlab.model.columns import Timestamps, starts_of
 
 
@@ -42,49 +43,101 @@ def with_own_events(trace: Trace) -> Trace | None:
 def recognized_own_events(trace: Trace) -> tuple[Trace, str] | None:
     """Return the trace with one more in each own entry, and what shows it; None if nothing does."""
     held = trace.timestamps
-    if held is None or held.clock != "vector" or not _begins_at_0(trace, held):
+    if held is None or held.clock != "vector" or not _most_begin_at_0(trace, held):
         return None
     shifted = with_own_events(trace)
     if shifted is None:
         return None
-    (fit, now), (fit_shifted, then) = _fitting(trace), _fitting(shifted)
-    if now - fit <= EXCEPTIONS_SHARE * (then - fit_shifted):
+    named, ours, theirs = _named_messages(trace, held)
+    if named:
+        fit, misfits, misfits_now = theirs, named - theirs, named - ours
+        then = named
+    else:
+        (fit_now, now), (fit, then) = _fitting(trace), _fitting(shifted)
+        misfits, misfits_now = then - fit, now - fit_now
+    if misfits_now <= misfits or misfits * EXCEPTIONS_SHARE > then:
         return None
     return (
         shifted,
-        f"as {fit_shifted} of {counted(then, 'message')} {'show' if then > 1 else 'shows'}",
+        f"as {fit} of {counted(then, 'message')} {'show' if then > 1 else 'shows'}",
     )
 
 
-def _begins_at_0(trace: Trace, held: Timestamps) -> bool:
-    """Whether no process has counted itself in the first line of its log."""
+def _most_begin_at_0(trace: Trace, held: Timestamps) -> bool:
+    """Whether at least half of the processes have not counted themselves in their first line.
+
+    Not all need, since a first line may be missing. One that no clock ever counts is called
+    otherwise there, and says nothing.
+    """
+    begins = counts = 0
+    counted_ever = np.zeros(trace.processes, bool)
+    counted_ever[held.entries[held.values > 0]] = True
     for process, first in enumerate(trace.starts[:-1].tolist()):
-        if first < trace.starts[process + 1]:
+        if counted_ever[process] and first < trace.starts[process + 1]:
             part = slice(int(held.starts[first]), int(held.starts[first + 1]))
-            if (held.values[part][held.entries[part] == process] != 0).any():
-                return False
-    return True
+            counts += 1
+            begins += not (held.values[part][held.entries[part] == process] != 0).any()
+    return counts > 0 and 2 * begins >= counts
+
+
+def _named_messages(trace: Trace, held: Timestamps) -> tuple[int, int, int]:
+    """Return how many messages that the log names show how own entries are written.
+
+    These are the ones of which the receiver newly knows the send, or the event after it.
+    Beside their number, how many show that entries count their own event, and how many that
+    they do not.
+    """
+    of = trace.columns
+    if of.received is None and (of.stamp is None or of.sender is None):
+        return 0, 0, 0
+    messages = match(trace.replace(strategies=("id", "stamp")))
+    receives = messages.receives[messages.source[messages.receives] >= 0]
+    receives = receives[receives > 0]
+    sends = messages.source[receives]
+    sender = processes_of(trace, sends)
+    sent = _entries_at(trace, held, sends, sender)
+    known = _entries_at(trace, held, receives, sender)
+    before = _entries_at(trace, held, receives - 1, sender)
+    before[processes_of(trace, receives - 1) != processes_of(trace, receives)] = 0
+    has_clock = held.starts[receives + 1] > held.starts[receives]
+    is_new = (known > before) & has_clock & (before <= sent)
+    ours, theirs = is_new & (known == sent), is_new & (known == sent + 1)
+    return int((ours | theirs).sum()), int(ours.sum()), int(theirs.sum())
 
 
 def _fitting(trace: Trace) -> tuple[int, int]:
     """Return how many messages the clocks imply that fit their sends, and how many in all.
 
-    One fits if its receive knows all that its send knew.
+    One fits if its receive knows all that its send knew, and its send does not know it.
+    What was sent by events that are not logged is not counted, but what was by one that
+    is, and says that it sent nothing.
     """
     messages, held = implied_messages(trace), trace.timestamps
     assert held is not None
     receives = np.concatenate([messages.receives, messages.extra_receives])
     sends = np.concatenate([messages.source[messages.receives], messages.extra_sends])
-    every = int((messages.sender >= 0).sum()) + len(messages.extra_receives)
+    receives, sends = receives[sends >= 0], sends[sends >= 0]
     counts = np.diff(held.starts)[sends]
     ends = np.cumsum(counts)
     offset = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
     place = np.repeat(held.starts[sends], counts) + offset
     pair = np.repeat(np.arange(len(sends)), counts)
     known = _entries_at(trace, held, receives[pair], held.entries[place])
-    fits: BoolArray = np.ones(len(sends), bool)
+    receiver = processes_of(trace, receives)
+    own = _entries_at(trace, held, receives, receiver)
+    told = _entries_at(trace, held, sends, receiver)
+    fits: BoolArray = (told < own) | (own == 0)
     fits[pair[known < held.values[place]]] = False
-    return int(fits.sum()), every
+    unsent = np.flatnonzero((messages.source < 0) & (messages.sender >= 0))
+    sender = messages.sender[unsent].astype(np.int64)
+    lasts = trace.starts[1:] - 1
+    most = np.where(np.diff(trace.starts) > 0, _own_entries(trace, held)[lasts], 0)
+    is_logged = _entries_at(trace, held, unsent, sender) <= most[sender]
+    return int(fits.sum()), len(sends) + int(is_logged.sum())
+
+
+def _own_entries(trace: Trace, held: Timestamps) -> IntArray:
+    return _entries_at(trace, held, np.arange(len(trace)), trace.process_column().astype(np.int64))
 
 
 def _entries_at(trace: Trace, held: Timestamps, rows: IntArray, entries: IntArray) -> IntArray:

@@ -23,7 +23,15 @@ from driftlab.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.trace import Trace
-from driftlab.model.columns import NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
+from driftlab.model.columns import (
+    INTERNAL,
+    MISSING,
+    NO_TARGET,
+    NOBODY,
+    RECEIVE,
+    UNKNOWN_KIND,
+    Timestamps,
+)
 
 ROWS_AT_ONCE: Final = 50_000  # whose entries are compared with those before
 ROUNDS_MAX: Final = 64  # messages of one event after which the other sources are kept unreduced
@@ -175,7 +183,8 @@ def _sources(
 ) -> IntArray:
     """Return the rows of the events that entries count, UNMATCHED where there is none.
 
-    They are the first events of `process` whose own entry is `value`.
+    They are the first events of `process` whose own entry is `value`. One that is said to be
+    internal told nobody.
 
     own: the process of each row.
     """
@@ -189,7 +198,15 @@ def _sources(
     is_own_entry = ranks[wanted_rank] == value
     wanted = process * (len(ranks) + 1) + wanted_rank
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(is_own_entry & (keys[place] == wanted), order[place], UNMATCHED)
+    found = np.where(is_own_entry & (keys[place] == wanted), order[place], UNMATCHED)
+    of = trace.columns
+    told_nobody = of.kind == INTERNAL
+    if of.target is not None:
+        told_nobody &= of.target == NO_TARGET
+    if of.sent is not None:
+        told_nobody &= of.sent == MISSING
+    found[(found >= 0) & told_nobody[np.maximum(found, 0)]] = UNMATCHED
+    return found
 
 
 def _reduce(entries: _NewEntries, table: EntryTable, timestamps: Timestamps) -> _NewEntries:

@@ -12,10 +12,12 @@ explains them (the greatest matching of intervals and points, found by earliest
 deadline: Glover 1967). A receive that accepts no send
 at all has a wrong clock in any case, and keeps the send that it was given; such
 receives must be few, as single errors are, and none of the others may be
-contradicted. Where a message may have been delivered twice, several receives may
-take one send. Where no event of the sender has the value, its send may be missing
-from the log; then the receives after it took earlier sends. Where no other
-assignment explains the clocks, they are wrong however the messages are matched.
+contradicted. One receive may take any send that is left over, or none, if the order
+contradicts half of the others: its line may be damaged. Where a message may have been
+delivered twice, several receives may take one send. Where no event of the sender has
+the value, its send may be missing from the log; then the receives after it took
+earlier sends. Where no other assignment explains the clocks, they are wrong however
+the messages are matched.
 """
 
 from typing import Final, NamedTuple
@@ -26,6 +28,7 @@ from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import paired_positions
 
 SINGLE_ERRORS_SHARE: Final = 0.1  # of a channel's receives; more wrong clocks are a wrong program
+CONTRADICTED_MIN: Final = 5  # receives, so many that one line that is damaged explains more
 
 
 class Accepted(NamedTuple):
@@ -86,16 +89,21 @@ def speak_against(
     has_any = np.searchsorted(free, limit) > np.searchsorted(free, low)
 
     searching = judged & has_any
-    is_free = is_free.copy()
-    is_free[place[~searching]] = False
     exact = np.flatnonzero(searching & accepts.is_exact)
-    free_at = np.flatnonzero(is_free)
-    paired = paired_positions(low[exact], key[free_at])
-    matched = np.bincount(channel[exact[paired >= 0]], minlength=channels)
-    is_free[free_at[paired[paired >= 0]]] = False
     bounded = np.flatnonzero(searching & ~accepts.is_exact)
-    matched += _greatest_matching(limit[bounded], np.sort(key[is_free]), width, channels)
 
+    def most_matched(is_free: BoolArray) -> IntArray:
+        """Return of each channel how many receives can take a send each that they accept."""
+        is_free = is_free.copy()
+        free_at = np.flatnonzero(is_free)
+        paired = paired_positions(low[exact], key[free_at])
+        matched: IntArray = np.bincount(channel[exact[paired >= 0]], minlength=channels)
+        is_free[free_at[paired[paired >= 0]]] = False
+        return matched + _greatest_matching(limit[bounded], np.sort(key[is_free]), width, channels)
+
+    is_left = is_free.copy()
+    is_left[place[~searching]] = False
+    matched = most_matched(is_left)
     fits = np.where(accepts.is_exact, given == accepts.value, given <= accepts.value)
     contradicted = np.bincount(channel[judged & ~fits], minlength=channels)
     count = np.bincount(channel[judged], minlength=channels)
@@ -104,6 +112,12 @@ def speak_against(
     single_errors = np.maximum(1, (SINGLE_ERRORS_SHARE * count).astype(np.int64))
     explains = (rest == 0) & (hopeless <= single_errors)
     against: BoolArray = (contradicted > hopeless) & explains
+    # Or all receives but one, whose line is damaged, or stands elsewhere, may have taken others.
+    every = np.bincount(channel, minlength=channels)
+    several = (contradicted >= CONTRADICTED_MIN) & (2 * contradicted >= every)
+    if (several & ~against).any():
+        misfits = every - most_matched(is_free)
+        against |= several & (misfits == 1)
 
     # Or the receives that accept no send took messages whose sends are not logged.
     unsent = judged & ~has_any & accepts.is_exact & is_unlogged
