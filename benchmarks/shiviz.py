@@ -7,7 +7,6 @@ The logs are random executions of eight processes with correct vector clocks. Ha
 of the events receive a message, so every clock soon has eight entries.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -143,12 +142,19 @@ def _write_forms(log: Path) -> list[Path]:
 
 
 def _peak_mb(command: list[str]) -> float:
-    """Return the most memory that a command held, in MB, as the system counts it."""
-    pid = os.posix_spawn(command[0], command, os.environ, file_actions=[
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
-    ])  # fmt: skip
-    _, _, usage = os.wait4(pid, 0)
-    return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    """Return the most memory that a command held, in MB, as the system counts it.
+
+    A small process starts it: a child begins with the peak of its parent.
+    """
+    code = (
+        "import resource, subprocess, sys; "
+        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True
+    )
+    return int(done.stdout) / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def _whole(log: Path, repetitions: int) -> list[tuple[Cell, ...]]:

@@ -125,7 +125,7 @@ def pack_clocks(values: Sequence[Any], names: Positions) -> VectorClocks | None:
     text of one in which no name stands twice.
     """
     first = values[0] if len(values) else None
-    if not isinstance(first, str) or not first.startswith("{"):
+    if not isinstance(first, dict) and not (isinstance(first, str) and first.startswith("{")):
         return None
     piece = _read_objects(_unescaped(values), names)
     if piece is None:
@@ -210,8 +210,7 @@ def _parse_objects(texts: Sequence[Any]) -> list[dict[str, Any]] | None:
     objects = [one[0] for one in scanned]
     if set(map(type, objects)) != {dict}:
         return None
-    is_whole = all(one[1] == len(text) for one, text in zip(scanned, texts, strict=True))
-    return objects if is_whole else None
+    return objects if [one[1] for one in scanned] == [*map(len, texts)] else None
 
 
 class _Reasons(NamedTuple):

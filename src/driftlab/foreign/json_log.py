@@ -155,7 +155,7 @@ def _records_of_lines(lines: Sequence[str]) -> list[dict[str, Any]] | None:
     records = [one[0] for one in scanned]
     if set(map(type, records)) != {dict}:
         return None
-    if not all(one[1] == len(line) for one, line in zip(scanned, lines, strict=True)):
+    if [one[1] for one in scanned] != [*map(len, lines)]:
         return None
     text = "".join(lines)
     if " :" in text or "\t:" in text:
