@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("real", "simulator"),
     ("history",),
     ("foreign",),
+    ("theory",),
     ("judge", "analysis"),
     ("api",),
     ("cli",),

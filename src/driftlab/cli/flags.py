@@ -163,6 +163,22 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_predict(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab predict`."""
+    add_scenario(parser, seed="1")
+    group = parser.add_argument_group("prediction")
+    group.add_argument(
+        "--quick", action="store_true",
+        help="closed forms alone, at once (default: chains where they stay small)",
+    )  # fmt: skip
+    group.add_argument(
+        "--against", metavar="RUN",
+        help="folder of a run, or of several, whose scenario to predict and whose figures to "
+        "show beside the prediction",
+    )  # fmt: skip
+    add_json(group)
+
+
 def add_recorded(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab stats`, `replay` and `twin`, which read run folders."""
     parser.add_argument("run", metavar="RUN", help="folder of a run, or of several runs")
@@ -413,6 +429,11 @@ COMMANDS: Final = {
         add_simulate,
         "run the same machines in a deterministic simulator",
         "driftlab simulate --rates 6,3,1 --runs 1000",
+    ),
+    "predict": Command(
+        add_predict,
+        "say what theory expects of a scenario: queues, clocks, jumps",
+        "driftlab predict --rates 6,3,1",
     ),
     "check": Command(
         add_check,

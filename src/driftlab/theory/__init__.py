@@ -1,0 +1,1 @@
+"""What theory says about a run before anything runs: queues, clock rates, jumps."""

@@ -1,0 +1,285 @@
+"""What theory predicts of a scenario, machine by machine, with the method of every figure.
+
+Applies to the die of the assignment in a mesh without latency, any number of
+machines. Every figure names its method, and METHODS says how far off that is known
+to be. What is not known is None.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from driftlab.errors import DriftlabError
+from driftlab.theory.clock_chain import TooManyStatesError, clock_rate
+from driftlab.theory.formulas import (
+    Die,
+    Inflow,
+    classify,
+    clock_rate_bounds,
+    free_ticks,
+    inflow,
+    live_machines,
+    mean_queue,
+    pair_rate,
+    queue_spread,
+    saturated_clock_rate,
+    saturated_clock_spread,
+    saturated_jumps,
+    stable_queue,
+)
+
+if TYPE_CHECKING:
+    from driftlab.scenario.scenario import Scenario
+    from driftlab.theory.queue_chain import QueueLengths
+
+LARGEST_OF_MIN: Final = 2  # jumps of a machine before the largest of them is predicted
+
+# Of every method: what it is, and its known error.
+METHODS: Final = {
+    "flow": "flow balance; exact in the long run",
+    "identity": "the rise of the clock over the number of events; exact",
+    "fastest": "the fastest machine's own ticks, since no other has half its rate; exact",
+    "clock-chain": "Markov chain over the lags of the clocks; error at most 0.4 %",
+    "pair": "closed form of the two fastest machines; at most 1.5 % off for two live machines, "
+    "too low by up to 12 % for more",
+    "delay": "the clock of messages that waited; error at most 0.4 % above a load of 1.1",
+    "queue-chain": "Markov chain over the queue lengths; exact but for the phases",
+    "brownian": "reflected Brownian motion; the mean after 60 s is at most 2.2 messages off",
+    "brownian-stable": "its limit in the long run; at most 1 message off below a load of 0.9",
+    "geometric": "geometric jumps; exact with one sender, with two the spread is up to 29 % low",
+}
+
+
+class NoTheoryError(DriftlabError):
+    """A scenario that the theory does not cover; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePrediction:
+    """What theory predicts of one machine; None where it is not known.
+
+    queue: `stable`, `critical` or `diverges`. load: messages that arrive, if it is
+    silent, over its rate. queue_per_second: growth, 0 where it does not diverge.
+    queue_mean: in the long run. queue_last, clock_last: mean and standard deviation
+    after the run, over runs. clock_per_second. drift_per_second: against the fastest
+    machine. utilisation: share of its ticks that receive. events: shares of the kinds.
+    jump: mean, standard deviation, quantiles, and the mean of a run's largest.
+    method: the method of each figure, a key of METHODS.
+    """
+
+    name: str
+    rate: float
+    queue: str
+    load: float
+    queue_per_second: float
+    queue_mean: float | None
+    queue_last: dict[str, float]
+    clock_per_second: float
+    clock_last: dict[str, float | None]
+    drift_per_second: float
+    utilisation: float
+    events: dict[str, float]
+    jump: dict[str, float | None]
+    method: dict[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it under the names of the JSON interface."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What theory predicts of a scenario.
+
+    machines: of each machine. clock_rate: of the live machines, a second; bounds: it
+    lies between these. seconds: of a run. remarks: what limits the prediction.
+    """
+
+    machines: tuple[MachinePrediction, ...]
+    clock_rate: float
+    bounds: tuple[float, float]
+    seconds: float
+    remarks: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it under the names of the JSON interface."""
+        used = {method for machine in self.machines for method in machine.method.values()}
+        return {
+            "machines": [machine.to_dict() for machine in self.machines],
+            "clock_rate": self.clock_rate,
+            "clock_rate_bounds": list(self.bounds),
+            "seconds": self.seconds,
+            "methods": {name: text for name, text in METHODS.items() if name in used},
+            "remarks": list(self.remarks),
+        }
+
+
+def predict(scenario: "Scenario", *, quick: bool = False) -> Prediction:
+    """Predict a scenario's queues, clocks and jumps.
+
+    quick: by closed forms alone, at once; else by chains where they stay small, within
+    seconds. Raises NoTheoryError if the theory does not cover the scenario.
+    """
+    _require_covered(scenario)
+    rates = [float(rate) for rate in scenario.rates_of(scenario.first_run)]
+    die, aligned = _die_of(scenario), scenario.phase == "aligned"
+    remarks = []
+    rate, method = _clock_rate(rates, die, aligned=aligned, quick=quick)
+    if method == "pair" and len(live_machines(rates, die.to_peer(len(rates)))) > 2:
+        remarks.append(
+            "the clock rate is that of the two fastest machines alone"
+            + (": leave out --quick for a better one" if quick else ", since more are too many")
+        )
+    if aligned and method == "pair":
+        remarks.append("closed forms are of free phases; aligned ones make slower clocks")
+    lengths = None if quick else _queue_lengths(rates, die, scenario.seconds, aligned=aligned)
+    machines = _machines(scenario, rates, die, rate, method, lengths)
+    return Prediction(
+        tuple(machines), rate, clock_rate_bounds(rates), float(scenario.seconds), tuple(remarks)
+    )
+
+
+def _require_covered(scenario: "Scenario") -> None:
+    for key, plain, reason in (
+        ("process", "die", "the theory is of the die"),
+        ("topology", "mesh", "the theory is of a mesh"),
+        ("latency", "none", "the theory is of messages without latency"),
+    ):
+        if getattr(scenario, key) != plain:
+            raise NoTheoryError(f"{key} {getattr(scenario, key)}: not known; {reason}")
+    if scenario.latencies:
+        raise NoTheoryError("latencies: not known; the theory is of messages without latency")
+    if len(set(map(tuple, (scenario.rates_of(run) for run in _few(scenario))))) > 1:
+        raise NoTheoryError(
+            "rates differ from run to run; give the rates of one run, as in --rates 6,3,1"
+        )
+
+
+def _few(scenario: "Scenario") -> range:
+    """Return the numbers of some runs, enough to see whether rates are drawn."""
+    return range(scenario.first_run, scenario.first_run + 20)
+
+
+def _die_of(scenario: "Scenario") -> Die:
+    if scenario.faces is not None:
+        return Die(2 / scenario.faces, 1 / scenario.faces)
+    return Die(float(scenario.send_one or 0), float(scenario.send_all or 0))
+
+
+def _clock_rate(
+    rates: Sequence[float], die: Die, *, aligned: bool, quick: bool
+) -> tuple[float, str]:
+    """Return the clock rate of the live machines, and by which method."""
+    fast = sorted((rates[i] for i in live_machines(rates, die.to_peer(len(rates)))), reverse=True)
+    if len(fast) < 2 or fast[0] >= 2 * fast[1]:
+        return fast[0], "fastest"
+    if not quick:
+        try:
+            return clock_rate(rates, die, aligned=aligned).rate, "clock-chain"
+        except TooManyStatesError:
+            pass
+    return pair_rate(fast[0], fast[1], die.to_peer(len(rates))), "pair"
+
+
+def _queue_lengths(
+    rates: Sequence[float], die: Die, seconds: float, *, aligned: bool
+) -> "list[QueueLengths] | None":
+    """Return the exact distributions of the queues, None where they would be too large."""
+    from driftlab.theory.queue_chain import TooLargeError, queue_lengths  # loads NumPy
+
+    try:
+        return queue_lengths(rates, die, seconds, aligned=aligned)
+    except TooLargeError:
+        return None
+
+
+def _machines(
+    scenario: "Scenario",
+    rates: Sequence[float],
+    die: Die,
+    clock: float,
+    clock_method: str,
+    lengths: "list[QueueLengths] | None",
+) -> list[MachinePrediction]:
+    free = free_ticks(rates, die.to_peer(len(rates)))
+    own = [_clock_per_second(rates, die, i, clock) for i in range(len(rates))]
+    fastest = own[rates.index(max(rates))]
+    return [
+        _machine(
+            name, rates[i], scenario.seconds, inflow(rates, die, i), free[i], die, clock, own[i],
+            fastest, clock_method, None if lengths is None else lengths[i],
+        )
+        for i, name in enumerate(scenario.machine_names())
+    ]  # fmt: skip
+
+
+def _clock_per_second(rates: Sequence[float], die: Die, machine: int, clock: float) -> float:
+    flow = inflow(rates, die, machine)
+    if flow.load <= 1:
+        return clock
+    return saturated_clock_rate(clock, rates[machine], flow.rate)
+
+
+def _machine(
+    name: str,
+    rate: float,
+    seconds: float,
+    flow: Inflow,
+    free: float,
+    die: Die,
+    clock: float,
+    own_clock: float,
+    fastest_clock: float,
+    clock_method: str,
+    lengths: "QueueLengths | None",
+) -> MachinePrediction:
+    kind, is_full = classify(flow.load), flow.load > 1
+    utilisation = 1 - free / rate if lengths is None else lengths.receives
+    last = (
+        {"mean": mean_queue(flow, rate, seconds), "sd": queue_spread(flow, rate, seconds)}
+        if lengths is None
+        else {
+            "mean": lengths.last_mean,
+            "sd": lengths.last_sd,
+            "q05": float(lengths.quantile(0.05)),
+            "q95": float(lengths.quantile(0.95)),
+        }
+    )
+    jump: dict[str, float | None] = {"mean": own_clock / rate, "sd": None, "max": None}
+    if is_full:
+        jumps, count = saturated_jumps(clock, flow.rate), rate * seconds
+        jump |= {
+            "sd": jumps.sd,
+            "q95": float(jumps.quantile(0.95)),
+            "q99": float(jumps.quantile(0.99)),
+            "max": jumps.largest(count) if count >= LARGEST_OF_MIN else None,
+        }
+    sent = (1 - utilisation) * (die.send_one + die.send_all)
+    return MachinePrediction(
+        name=name,
+        rate=rate,
+        queue=kind,
+        load=flow.load,
+        queue_per_second=max(0.0, flow.rate - rate),
+        queue_mean=stable_queue(flow) if kind == "stable" else None,
+        queue_last=last,
+        clock_per_second=own_clock,
+        clock_last={
+            "mean": own_clock * seconds,
+            "sd": saturated_clock_spread(clock, rate, flow, seconds) if is_full else None,
+        },
+        drift_per_second=own_clock - fastest_clock,
+        utilisation=utilisation,
+        events={"internal": 1 - utilisation - sent, "send": sent, "receive": utilisation},
+        jump=jump,
+        method={
+            "queue": "flow",
+            "queue_per_second": "flow",
+            **({"queue_mean": "brownian-stable"} if kind == "stable" else {}),
+            "queue_last": "brownian" if lengths is None else "queue-chain",
+            "clock_per_second": "delay" if is_full else clock_method,
+            "utilisation": "flow" if lengths is None else "queue-chain",
+            "jump.mean": "identity",
+            **({"jump.sd": "geometric", "jump.max": "geometric"} if is_full else {}),
+        },
+    )
