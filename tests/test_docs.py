@@ -24,6 +24,7 @@ def shell(command: str, folder: Path) -> str:
     """Run a command as a reader would, and return what it prints."""
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": programs, "LC_ALL": "C"}
+    environment.pop("COLUMNS", None)  # as wide as the pages show
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=folder,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab import Scenario
+from driftlab import Run, Scenario
 from driftlab.theory.clock_chain import TooManyStatesError, clock_rate
 from driftlab.theory.formulas import (
     Die,
@@ -38,6 +38,12 @@ PROBABILITIES = st.floats(0, 1)
 
 def faces(number: int) -> Die:
     return Die(2 / number, 1 / number)
+
+
+def simulated(scenario: Scenario) -> list[Run]:
+    runs = driftlab.simulate(scenario)
+    assert isinstance(runs, list)
+    return runs
 
 
 # Flow.
@@ -94,7 +100,7 @@ def test_critical_triples(rates: tuple[int, int, int]) -> None:
 def test_the_second_machine_saturates_and_then_sends_nothing() -> None:
     assert free_ticks([6, 1, 1], 0.2)[1:] == [0, 0]
     assert isclose(inflow([6, 1, 1], faces(10), 2).rate, 0.2 * 6)  # not q (r1 + r2)/(1 + q)
-    runs = driftlab.simulate(Scenario(rates=[6, 1, 1], seconds=4000, runs=100))
+    runs = simulated(Scenario(rates=[6, 1, 1], seconds=4000, runs=100))
     grown = np.mean([run.machines[2].queue.last for run in runs]) / 4000
     assert isclose(grown, 0.2, rel_tol=0.03)
 
@@ -141,13 +147,14 @@ def test_the_stable_queue_is_the_limit_of_the_transient_one() -> None:
 def test_the_queue_chain_is_what_the_simulator_does(
     rates: tuple[int, ...], number: int, aligned: bool
 ) -> None:
+    is_three = len(rates) == 3
     scenario = Scenario(
-        rates=list(rates), faces=number if len(rates) == 3 else None,
-        **({} if len(rates) == 3 else {"send_one": 0.3, "send_all": 0.1}),
+        rates=list(rates), faces=number if is_three else None,
+        send_one=None if is_three else 0.3, send_all=None if is_three else 0.1,
         seconds=60, runs=1000, seed=5, phase="aligned" if aligned else "random",
     )  # fmt: skip
     die = faces(number) if len(rates) == 3 else Die(0.3, 0.1)
-    runs = driftlab.simulate(scenario)
+    runs = simulated(scenario)
     predicted = queue_lengths(rates, die, 60, aligned=aligned)
     for machine, queue in enumerate(predicted):
         last = np.array([run.machines[machine].queue.last for run in runs])
@@ -209,7 +216,7 @@ def test_the_chain_predicts_the_clocks_of_the_simulator(
     rates: tuple[int, ...], number: int, phase: str
 ) -> None:
     scenario = Scenario(rates=list(rates), faces=number, seconds=2000, runs=40, seed=3, phase=phase)
-    runs = driftlab.simulate(scenario)
+    runs = simulated(scenario)
     measured = np.mean([max(m.clock for m in run.machines) for run in runs]) / 2000
     predicted = clock_rate(rates, faces(number), aligned=phase == "aligned").rate
     assert isclose(predicted, measured, rel_tol=0.006)

@@ -7,7 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from driftlab.cli.flags import chosen_scenario
-from driftlab.cli.text_table import table
+from driftlab.cli.output import table
 from driftlab.errors import counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
