@@ -554,10 +554,11 @@ def timed_sends(
     ids: str = "own",
     words: str = "sending to",
 ) -> str:
-    """Return events of `a`, every 100 units or so: sends to b and c with one clock.
+    """Return events of `a`, every `step` units or so: sends to b and c with one clock.
 
-    step: the usual distance instead of 100. gaps: how far the second line of each is after the first. ids: "own" of each line,
-    "same" of both, "mixed": the first send has one, the others two. words: of second lines.
+    gaps: how far the second line of each is after the first, in units. unit: in ns.
+    ids: "own" of each line, "same" of both, "mixed": the first send has one, the others
+    two. words: of second lines.
     """
     lines, time, clock = [], 1000, 0
     for number, gap in enumerate(gaps):
