@@ -546,6 +546,102 @@ def test_lines_without_lamport_clocks_are_joined_by_their_vector_clocks(tmp_path
     assert not log(tmp_path, events, "process kind targets clock", assume="none").check().holds
 
 
+def timed_sends(
+    gaps: Sequence[int],
+    *,
+    unit: int = 1,
+    step: int = 100,
+    ids: str = "own",
+    words: str = "sending to",
+) -> str:
+    """Return events of `a`, every `step` units or so: sends to b and c with one clock.
+
+    gaps: how far the second line of each is after the first, in units. unit: in ns.
+    ids: "own" of each line, "same" of both, "mixed": the first send has one, the others
+    two. words: of second lines.
+    """
+    lines, time, clock = [], 1000, 0
+    for number, gap in enumerate(gaps):
+        same = ids == "same" or (ids == "mixed" and number == 0)
+        first, second = f"m{2 * number}", f"m{2 * number + (not same)}"
+        for kind in ("internal", "internal", "send"):
+            time, clock = time + step - step // 10 + step * 7 // 100 * (clock % 4), clock + 1
+            if kind == "internal":
+                lines.append(f"a internal {clock} {time * unit} - - works")
+        lines.append(f"a send {clock} {time * unit} b {first} sending~to~b")
+        text = f"{words} c".replace(" ", "~")
+        lines.append(f"a send {clock} {(time + gap) * unit} c {second} {text}")
+        for receiver, name in (("b", first), ("c", second)):
+            stamp = time + gap + 20
+            lines.append(f"{receiver} receive {clock + 1} {stamp * unit} - {name} gets")
+        time += gap
+    return "\n".join(lines)
+
+
+TIMED = "process kind lamport time targets message event"
+
+
+@pytest.mark.parametrize("ids", ["own", "same"])
+@pytest.mark.parametrize("unit", [1000, 1_000_000])
+@pytest.mark.parametrize(
+    "gaps",
+    [[0], [1], [5], [0, 1, 5, 3], [30, 35, 40, 45, 20], [40, 30, 20, 35, 40, 33, 22, 11, 2, 80]],
+)  # fmt: skip
+def test_lines_of_one_send_are_near_in_time_and_one_event(
+    gaps: list[int], unit: int, ids: str, tmp_path: Path
+) -> None:
+    history = log(tmp_path, timed_sends(gaps, unit=unit, ids=ids), TIMED)
+    assert history.check().holds
+    assert len(history.trace.assumed) == 1
+    assert history.trace.assumed[0].startswith(f"{len(gaps)} send")
+
+
+@pytest.mark.parametrize("ids", ["own", "same"])
+@pytest.mark.parametrize("gaps", [[80], [95, 110], [60, 150, 400], [90] * 10, [80, 3, 90, 130]])
+def test_a_second_send_that_is_not_counted_is_reported_where_times_tell(
+    gaps: list[int], ids: str, tmp_path: Path
+) -> None:
+    events = timed_sends(gaps, unit=1000, ids=ids)
+    history = log(tmp_path, events, TIMED)
+    rules = [each.rule for each in history.check().violations if each.rule == "clock-condition"]
+    assert len(rules) == len(gaps)
+    assert "joins such lines" in history.trace.assumed[0]
+    assert log(tmp_path, events, TIMED, assume="line-per-target").check().holds
+
+
+def test_one_send_that_is_not_counted_is_reported_among_sends_that_are_near(
+    tmp_path: Path,
+) -> None:
+    history = log(tmp_path, timed_sends([1, 2, 90, 3], unit=1000), TIMED)
+    violations = history.check().violations
+    assert [each.rule for each in violations] == ["clock-condition"]
+    assert "3 sends are written as a line for each target" in history.trace.assumed[1]
+
+
+def test_times_in_whole_units_may_differ_by_one(tmp_path: Path) -> None:
+    """Unless no other send has both lines in one unit."""
+    some = log(tmp_path, timed_sends([0, 1, 0], unit=10**9, step=5), TIMED)
+    assert some.check().holds
+    alone = log(tmp_path, timed_sends([1, 1], unit=10**9, step=5), TIMED)
+    assert not alone.check().holds
+
+
+def test_another_message_is_another_send_where_the_log_names_each_send_once(
+    tmp_path: Path,
+) -> None:
+    columns = TIMED.replace("time", "note")
+    named = log(tmp_path, timed_sends([0, 0], ids="mixed"), columns)
+    assert [each.rule for each in named.check().violations] == ["clock-condition"]
+    assert log(tmp_path, timed_sends([0, 0], ids="own"), columns).check().holds
+    assert log(tmp_path, timed_sends([0, 0], ids="same"), columns).check().holds
+
+
+def test_other_words_are_another_send(tmp_path: Path) -> None:
+    columns = TIMED.replace("time", "note")
+    history = log(tmp_path, timed_sends([0, 0], words="retry to"), columns)
+    assert [each.rule for each in history.check().violations] == ["clock-condition"] * 2
+
+
 def test_gaps_stay_where_they_were(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text(
         "a send 1 b\na send 1 c\n%\na internal 3\na send 4 b\na send 4 c\na what 5\n"

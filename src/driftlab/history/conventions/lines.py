@@ -5,9 +5,10 @@ different processes are one send to all of these; a line beside them that is sen
 just these, or to nobody in particular, is the same broadcast written once more. Our
 own logs write one line. A machine that counts twice for one send shows two clocks,
 and one that sends to the same process twice does not have different ones: neither is
-taken for a convention. What was sent to each process stays as it was.
+taken for a convention. Nor are lines that are apart (see `apart`): a machine that
+does not count its second send writes those. What was sent to each process stays as it was.
 
-Limit: a machine that does not count its second send at all writes the same lines.
+Limit: where neither times nor names tell, such a machine writes the same lines.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
+from driftlab.history.conventions.apart import find_apart
 from driftlab.history.conventions.queue import outweigh
 from driftlab.history.rows import take_rows
 from driftlab.history.trace import Trace
@@ -52,15 +54,33 @@ class _Group(NamedTuple):
 
 def recognize_lines(trace: Trace) -> Trace:
     """Return the trace with one row for each send, if the log does not also have such rows."""
-    groups = _groups(trace)
+    follows = _may_join(trace)
+    groups = _groups(trace, follows)
     if not groups:
         return trace
     target = trace.columns.target
     assert target is not None
+    later = [row for group in groups for row in range(group.begin + 1, group.end)]
+    apart = find_apart(trace, np.array(later, np.int64), follows, target >= 0)
+    if len(apart):
+        follows[apart] = False
+        groups = _groups(trace, follows)
+        joined = sum(group.end - group.begin - 1 for group in groups)
+        if joined < len(apart):
+            groups, joined = [], 0  # that a few lines are near is then likely a coincidence
+        own = len(later) - joined
+        line = (
+            f"{counted(own, 'line')} with the clock of the send before {_is_are(own)} taken as "
+            f"{counted(own, 'event')}, as times, messages or words show "
+            f"(--assume {LINE_PER_TARGET} joins such lines)"
+        )
+        trace = trace.replace(assumed=[*trace.assumed, line])
+    if not groups:
+        return trace
     whole = _whole_sends(trace, groups, target)
     if not outweigh(len(groups), whole):
         line = (
-            f"{counted(whole, 'send')} to several processes {'are' if whole > 1 else 'is'} one "
+            f"{counted(whole, 'send')} to several processes {_is_are(whole)} one "
             f"line, {len(groups)} more may be written as a line for each target: these are taken "
             f"as events of their own (--assume {LINE_PER_TARGET} joins them)"
         )
@@ -91,7 +111,7 @@ def assume_lines(trace: Trace, names: Sequence[str]) -> Trace:
     """Return the trace with one row for each send that is written by the conventions named."""
     groups = [
         group
-        for group in _groups(trace)
+        for group in _groups(trace, _may_join(trace))
         if (LINE_PER_TARGET if group.head < 0 else BROADCAST_LINE) in names
     ]
     return _joined(trace, groups, f" (--assume {','.join(names)})") if groups else trace
@@ -100,18 +120,28 @@ def assume_lines(trace: Trace, names: Sequence[str]) -> Trace:
 # Which lines are one send.
 
 
-def _groups(trace: Trace) -> list[_Group]:
-    """Return the groups of lines that are one send, in the order of their rows."""
+def _may_join(trace: Trace) -> BoolArray:
+    """Whether each line may be of the same event as the line before it, by kind and clock."""
+    none: BoolArray = np.zeros(len(trace), bool)
     target, clock = trace.columns.target, trace.columns.clock
     if target is None or len(trace) < 2 or (clock is None and trace.timestamps is None):
-        return []
+        return none
     if clock is not None and not (clock[1:] == clock[:-1]).any():
-        return []
+        return none
     sends = _is_only_send(trace)
     single = sends & (target >= 0)
     follows = _follows(trace, single | (sends & (target < 0)), single)
     _without_other_heads(trace, follows, target)
-    if not follows.any():
+    return follows
+
+
+def _groups(trace: Trace, follows: BoolArray) -> list[_Group]:
+    """Return the groups of lines that are one send, in the order of their rows.
+
+    follows: whether each line may be of the same event as the line before it.
+    """
+    target = trace.columns.target
+    if target is None or not follows.any():
         return []
     begins = np.flatnonzero(follows & ~np.concatenate([[False], follows[:-1]])) - 1
     ends = np.flatnonzero(~follows & np.concatenate([[False], follows[:-1]]))
@@ -315,11 +345,14 @@ def _said(groups: Sequence[_Group], how: str) -> Iterator[str]:
     ):
         if mine:
             lines = sum(group.end - group.begin for group in mine)
-            is_are = "are" if len(mine) > 1 else "is"
             yield (
-                f"{counted(len(mine), 'send')} {is_are} written as {words}: "
+                f"{counted(len(mine), 'send')} {_is_are(len(mine))} written as {words}: "
                 f"{lines} lines are {counted(len(mine), 'event')}{how}"
             )
+
+
+def _is_are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _first_texts(trace: Trace, groups: Sequence[_Group]) -> dict[str, list[str | None]]:
