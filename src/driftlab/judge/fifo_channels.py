@@ -133,7 +133,7 @@ def _address(context: Context, row: int) -> str:
 
 def _may_be_sent(context: Context, row: int) -> bool:
     """Whether an unmatched message may have been sent, by an event that is logged or is not."""
-    if not _has_name(context, row):
+    if not _has_name(context, row) or context.is_not_to_match[row]:
         return True
     sender = int(context.messages.sender[row])
     if sender == NOBODY:
@@ -388,16 +388,20 @@ _MAY_HAVE_COME = (
 class Losses(NamedTuple):
     """Messages that came, and those that never came though later ones on their channel did.
 
-    rows i8: of the sends. to i8: positions of the targets. of_several: whether
-    only sends to several targets lose any there. undecided: whether the message
-    may have come, or its channel broke.
+    Among the latter are those of which the log leaves open whether they came.
+
+    rows i8: of the sends. to i8: positions of the targets.
+    for_lost_message, for_send_to_all: which rule each is a question of; only where
+    receives name no message it is one of both. undecided: whether the message may
+    have come, or its channel broke.
     came, came_of_several: how many messages came, and how many of those were sent
     to several targets.
     """
 
     rows: IntArray
     to: IntArray
-    of_several: BoolArray
+    for_lost_message: BoolArray
+    for_send_to_all: BoolArray
     undecided: BoolArray
     came: int
     came_of_several: int
@@ -413,22 +417,44 @@ def _find_losses(context: Context) -> Losses:
 
     A sender that does not send to all is distinguished from a receiver that loses
     what it is sent: of the latter, messages sent to it alone are lost too, sooner or
-    later.
+    later. Where receives name no message, that cannot be told either.
     """
-    came, (rows, to) = _fates(context)
+    came, absent, (rows, to) = _fates(context)
     target = required(context.columns.target)
     single = target[rows] >= 0
     senders = context.process[rows]
     suspect = np.isin(senders, senders[single]) | np.isin(to, to[single])
     undecided = _may_have_come(context, rows, to)
-    of_several = count_of(target[came] < 0)
-    return Losses(rows, to, ~single & ~suspect, undecided, len(came), of_several)
+    open_rows, open_to = _may_be_unnamed(context, *absent)
+    new = ~np.isin(_message_keys(context, open_rows, open_to), _message_keys(context, rows, to))
+    is_open = np.concatenate([context.has_unnamed_messages[to], np.ones(count_of(new), bool)])
+    suspect = np.concatenate([suspect, np.zeros(count_of(new), bool)])
+    undecided = np.concatenate([undecided, np.ones(count_of(new), bool)])
+    rows, to = np.concatenate([rows, open_rows[new]]), np.concatenate([to, open_to[new]])
+    several = target[rows] < 0
+    return Losses(
+        rows,
+        to,
+        for_lost_message=~several | suspect | is_open,
+        for_send_to_all=several & (~suspect | is_open),
+        undecided=undecided,
+        came=len(came),
+        came_of_several=count_of(target[came] < 0),
+    )
 
 
-def _fates(context: Context) -> tuple[IntArray, tuple[IntArray, IntArray]]:
-    """Return messages that came, and those that never came though later ones did.
+def _message_keys(context: Context, rows: IntArray, to: IntArray) -> IntArray:
+    """Return a number for each message, given the rows of the sends and their targets."""
+    return rows * context.trace.processes + to
 
-    Of the former the rows of the sends, of the latter these and the targets.
+
+def _fates(
+    context: Context,
+) -> tuple[IntArray, tuple[IntArray, IntArray], tuple[IntArray, IntArray]]:
+    """Return messages that came, those not known to have come, and of these the overtaken.
+
+    Of the first the rows of the sends, of the others these and the targets. Overtaken are
+    those after which a later message of the same channel came.
     """
     rows, to = context.sent_messages
     width = context.trace.processes
@@ -446,11 +472,35 @@ def _fates(context: Context) -> tuple[IntArray, tuple[IntArray, IntArray]]:
     channel = context.process[rows].astype(np.int64) * width + to
     came_on = _deliveries_by_channel(context)
     if not len(came_on.channels):
-        return that_came, (rows[:0], to[:0])
+        return that_came, (rows, to), (rows[:0], to[:0])
     place = np.minimum(np.searchsorted(came_on.channels, channel), len(came_on.channels) - 1)
     last = came_on.sends[came_on.begins[place + 1] - 1]
     overtaken = (came_on.channels[place] == channel) & (last > rows)
-    return that_came, (rows[overtaken], to[overtaken])
+    return that_came, (rows, to), (rows[overtaken], to[overtaken])
+
+
+def _may_be_unnamed(context: Context, rows: IntArray, to: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the messages that receives which name none may have received, or overtaken.
+
+    rows: of sends whose messages are not known to have come. to: their targets. The last
+    message of a channel is not among those returned: nothing can have overtaken it.
+    """
+    unnamed = np.flatnonzero(context.names_no_message)
+    if not len(unnamed):
+        return NO_ROWS, NO_ROWS
+    width = context.trace.processes
+    senders, receivers = context.messages.sender[unnamed], context.process[unnamed]
+    channel = context.process[rows].astype(np.int64) * width + to
+    mask = np.isin(channel, senders.astype(np.int64) * width + receivers)
+    mask |= np.isin(to, receivers[senders == NOBODY])
+    sent, sent_to = context.sent_messages
+    channels, place = np.unique(
+        context.process[sent].astype(np.int64) * width + sent_to, return_inverse=True
+    )
+    last = np.zeros(len(channels), np.int64)
+    np.maximum.at(last, place, sent)
+    mask &= rows < last[np.searchsorted(channels, channel)]
+    return rows[mask], to[mask]
 
 
 def _deliveries_with_send(context: Context) -> tuple[IntArray, IntArray]:
@@ -528,8 +578,8 @@ def _next_delivered(context: Context, row: int, to: int) -> int:
 
 def _judge_lost_message(context: Context) -> Findings:
     """Judge that no message vanishes from a channel on which later ones arrive."""
-    rows, to, of_several, undecided, *_ = _losses(context)
-    lost = ~of_several & ~undecided
+    rows, to, judged, _, undecided, *_ = _losses(context)
+    lost = judged & ~undecided
     wrong, receivers = rows[lost], to[lost]
 
     def explain(number: int) -> Explanation:
@@ -541,7 +591,7 @@ def _judge_lost_message(context: Context) -> Findings:
             (row, later),
         )
 
-    return findings(wrong, explain, rows[~of_several & undecided], _MAY_HAVE_COME)
+    return findings(wrong, explain, rows[judged & undecided], _MAY_HAVE_COME)
 
 
 def _judge_send_to_all(context: Context) -> Findings:
@@ -549,8 +599,8 @@ def _judge_send_to_all(context: Context) -> Findings:
     uneven = context.messages.source[context.messages.stamp_per_target]
     has_clock = context.columns.clock is not None
     counted = np.flatnonzero(counts_per_target(context)) if has_clock else NO_ROWS
-    rows, to, of_several, undecided, *_ = _losses(context)
-    lost = of_several & ~undecided
+    rows, to, _, judged, undecided, *_ = _losses(context)
+    lost = judged & ~undecided
     missed = to[lost]
 
     def explain_lost(row: int, number: int) -> Explanation:
@@ -564,7 +614,7 @@ def _judge_send_to_all(context: Context) -> Findings:
     return findings_by_kind(
         (np.union1d(uneven, counted), lambda row, _: _explain_several_steps(context, row)),
         (rows[lost], explain_lost),
-        unknown=rows[of_several & undecided],
+        unknown=rows[judged & undecided],
         reason=_MAY_HAVE_COME,
     )
 
@@ -617,7 +667,7 @@ def _messages_that_may_be_lost(context: Context) -> int:
     if not _has_targets(context):
         return 0
     losses = _losses(context)
-    return losses.came + count_of(~losses.of_several)
+    return losses.came + count_of(losses.for_lost_message)
 
 
 def _sends_to_several(context: Context) -> int:
@@ -628,7 +678,7 @@ def _sends_to_several(context: Context) -> int:
     if has_clock(context):
         target, judged = required(context.columns.target), lamport_steps(context).judged
         counted = count_of((target < 0) & (target != NO_TARGET) & judged)
-    return counted + losses.came_of_several + count_of(losses.of_several)
+    return counted + losses.came_of_several + count_of(losses.for_send_to_all)
 
 
 FROM_NOWHERE = Rule(
