@@ -419,18 +419,15 @@ def _find_losses(context: Context) -> Losses:
     what it is sent: of the latter, messages sent to it alone are lost too, sooner or
     later. Where receives name no message, that cannot be told either.
     """
-    came, absent, (rows, to) = _fates(context)
-    target = required(context.columns.target)
-    single = target[rows] >= 0
-    senders = context.process[rows]
+    came, rows, to, overtaken = _fates(context)
+    kept = overtaken | _may_be_unnamed(context, rows, to)
+    rows, to, overtaken = rows[kept], to[kept], overtaken[kept]
+    target, senders = required(context.columns.target), context.process[rows]
+    single = overtaken & (target[rows] >= 0)
     suspect = np.isin(senders, senders[single]) | np.isin(to, to[single])
-    undecided = _may_have_come(context, rows, to)
-    open_rows, open_to = _may_be_unnamed(context, *absent)
-    new = ~np.isin(_message_keys(context, open_rows, open_to), _message_keys(context, rows, to))
-    is_open = np.concatenate([context.has_unnamed_messages[to], np.ones(count_of(new), bool)])
-    suspect = np.concatenate([suspect, np.zeros(count_of(new), bool)])
-    undecided = np.concatenate([undecided, np.ones(count_of(new), bool)])
-    rows, to = np.concatenate([rows, open_rows[new]]), np.concatenate([to, open_to[new]])
+    undecided = ~overtaken
+    undecided[overtaken] = _may_have_come(context, rows[overtaken], to[overtaken])
+    is_open = ~overtaken | context.has_unnamed_messages[to]
     several = target[rows] < 0
     return Losses(
         rows,
@@ -443,18 +440,11 @@ def _find_losses(context: Context) -> Losses:
     )
 
 
-def _message_keys(context: Context, rows: IntArray, to: IntArray) -> IntArray:
-    """Return a number for each message, given the rows of the sends and their targets."""
-    return rows * context.trace.processes + to
+def _fates(context: Context) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
+    """Return messages that came, and those not known to have come.
 
-
-def _fates(
-    context: Context,
-) -> tuple[IntArray, tuple[IntArray, IntArray], tuple[IntArray, IntArray]]:
-    """Return messages that came, those not known to have come, and of these the overtaken.
-
-    Of the first the rows of the sends, of the others these and the targets. Overtaken are
-    those after which a later message of the same channel came.
+    Of the former the rows of the sends; of the latter these, the targets, and whether a
+    later message of the same channel came.
     """
     rows, to = context.sent_messages
     width = context.trace.processes
@@ -472,26 +462,26 @@ def _fates(
     channel = context.process[rows].astype(np.int64) * width + to
     came_on = _deliveries_by_channel(context)
     if not len(came_on.channels):
-        return that_came, (rows, to), (rows[:0], to[:0])
+        return that_came, rows, to, np.zeros(len(rows), bool)
     place = np.minimum(np.searchsorted(came_on.channels, channel), len(came_on.channels) - 1)
     last = came_on.sends[came_on.begins[place + 1] - 1]
-    overtaken = (came_on.channels[place] == channel) & (last > rows)
-    return that_came, (rows, to), (rows[overtaken], to[overtaken])
+    overtaken: BoolArray = (came_on.channels[place] == channel) & (last > rows)
+    return that_came, rows, to, overtaken
 
 
-def _may_be_unnamed(context: Context, rows: IntArray, to: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the messages that receives which name none may have received, or overtaken.
+def _may_be_unnamed(context: Context, rows: IntArray, to: IntArray) -> BoolArray:
+    """Whether receives that name no message may have received messages, or later ones.
 
-    rows: of sends whose messages are not known to have come. to: their targets. The last
-    message of a channel is not among those returned: nothing can have overtaken it.
+    rows: of the sends of messages that are not known to have come. to: their targets.
+    Of the last message of a channel that is not asked: no later one can have come.
     """
     unnamed = np.flatnonzero(context.names_no_message)
     if not len(unnamed):
-        return NO_ROWS, NO_ROWS
+        return np.zeros(len(rows), bool)
     width = context.trace.processes
     senders, receivers = context.messages.sender[unnamed], context.process[unnamed]
     channel = context.process[rows].astype(np.int64) * width + to
-    mask = np.isin(channel, senders.astype(np.int64) * width + receivers)
+    mask: BoolArray = np.isin(channel, senders.astype(np.int64) * width + receivers)
     mask |= np.isin(to, receivers[senders == NOBODY])
     sent, sent_to = context.sent_messages
     channels, place = np.unique(
@@ -500,7 +490,7 @@ def _may_be_unnamed(context: Context, rows: IntArray, to: IntArray) -> tuple[Int
     last = np.zeros(len(channels), np.int64)
     np.maximum.at(last, place, sent)
     mask &= rows < last[np.searchsorted(channels, channel)]
-    return rows[mask], to[mask]
+    return mask
 
 
 def _deliveries_with_send(context: Context) -> tuple[IntArray, IntArray]:
