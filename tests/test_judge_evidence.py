@@ -94,6 +94,128 @@ def test_one_receive_that_names_its_message_is_judged_beside_one_that_does_not(
     assert table(tmp_path, SENDS, whole).check().in_flight == 0
 
 
+STAMPED = """
+    a 1 send - - b
+    a 2 send - - b
+    b 2 receive a 1 -
+    b 3 receive a 2 -
+    b 4 send - - a
+    a 5 receive b 4 -
+"""
+STAMPED_BY_NOBODY = STAMPED.replace("receive a", "receive -").replace("receive b", "receive -")
+BY_ID = "process kind sent received targets"
+IDENTIFIED = """
+    a send 1 - b
+    a send 2 - b
+    b receive - 1 -
+    b receive - 2 -
+"""
+BY_SENDER = "process clock kind sender targets"
+ORDERED = """
+    a 1 send - b
+    a 2 send - b
+    b 2 receive a -
+    b 3 receive a -
+"""
+NOT_MATCHED = [
+    *((SENDS, STAMPED, ways) for ways in ("none", "id", "unique-stamp", "vector-clock")),
+    *((SENDS, STAMPED_BY_NOBODY, ways) for ways in ("none", "id", "stamp")),
+    *((BY_ID, IDENTIFIED, ways) for ways in ("none", "stamp", "vector-clock")),
+    *((BY_SENDER, ORDERED, ways) for ways in ("none", "stamp", "vector-clock")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(("columns", "log", "ways"), NOT_MATCHED)
+def test_receives_left_out_of_the_matching_are_undecided(
+    columns: str, log: str, ways: str, whole: bool, tmp_path: Path
+) -> None:
+    """A right log is not violated by `--match`, and no fault is named; a part stays open."""
+    history = table(tmp_path, columns, log, match=ways)
+    verdict = history.check(complete=whole)
+    assert not any(verdict.counts.values())
+    assert not verdict.faults
+    receives = log.count("receive")
+    assert verdict.unknown_counts["from-nowhere"] == receives
+    assert (verdict.unnamed_messages, verdict.in_flight) == (receives, None)
+    assert verdict.unknown_counts["lost-message"] == 1  # the last of a channel is not lost
+    assert table(tmp_path, columns, log).check(complete=whole).in_flight == 0
+
+
+def test_names_that_may_not_be_used_do_not_make_two_messages_one(tmp_path: Path) -> None:
+    again = STAMPED.replace("b 3 receive a 2 -", "b 3 receive a 1 -")
+    assert table(tmp_path, SENDS, again).check().counts["delivered-twice"] == 1
+    verdict = table(tmp_path, SENDS, again, match="none").check()
+    assert "delivered-twice" in verdict.not_applied
+    assert not any(verdict.counts.values())
+
+
+@pytest.mark.parametrize("ways", [None, "stamp", "id,stamp", "stamp,position"])
+def test_receives_that_were_to_be_matched_are_judged(ways: str | None, tmp_path: Path) -> None:
+    """Of the strategies that are chosen, one goes by the name that the receive has."""
+    invented = STAMPED.replace("a 5 receive b 4 -", "a 8 receive b 7 -")
+    verdict = table(tmp_path, SENDS, invented, match=ways).check(complete=True)
+    assert verdict.counts["from-nowhere"] == 1
+    assert any("nobody sent" in fault.name for fault in verdict.faults)
+    lost = STAMPED.replace("b 2 receive a 1 -", "b 1 internal - - -")
+    verdict = table(tmp_path, SENDS, lost, match=ways).check()
+    assert (verdict.counts["lost-message"], verdict.unknown_counts["lost-message"]) == (1, 0)
+
+
+MAYBE_LOST = """
+    a 1 send - {0}
+    a 2 send - {0}
+    a 3 send - {0}
+    b 5 receive a -
+    b 6 receive a -
+    c 1 internal - -
+"""
+
+
+@pytest.mark.parametrize(
+    ("to", "undecided_rules"),
+    [("b", {"lost-message": 2}), ("b,c", {"lost-message": 2, "send-to-all": 2})],
+)
+def test_what_receives_without_a_name_may_have_received_is_not_said_to_be_lost_or_not(
+    to: str, undecided_rules: dict[str, int], tmp_path: Path
+) -> None:
+    """Each message but the last of the channel may be the one of three that never came."""
+    verdict = table(tmp_path, BY_SENDER, MAYBE_LOST.format(to)).check()
+    assert verdict.unnamed_messages == 2
+    for rule in ("lost-message", "send-to-all"):
+        assert verdict.counts.get(rule, 0) == 0
+        assert verdict.unknown_counts.get(rule, 0) == undecided_rules.get(rule, 0)
+    whole = MAYBE_LOST.format(to).replace("b 5", "b 4 receive a -\nb 5")
+    verdict = table(tmp_path, BY_SENDER, whole).check()
+    assert verdict.unnamed_messages == 0
+    assert verdict.unknown_counts.get("lost-message", 0) == 0
+
+
+@pytest.mark.parametrize(("to", "rule"), [("b", "lost-message"), ("b,c", "send-to-all")])
+def test_a_log_that_names_its_messages_says_which_are_lost(
+    to: str, rule: str, tmp_path: Path
+) -> None:
+    """Receives without a name at another process, or from another sender, excuse nothing."""
+    log = f"""
+        a 1 send - - {to}
+        a 2 send - - {to}
+        a 3 send - - {to}
+        b 1 internal - - -
+        b 3 receive a 2 -
+        b 4 receive a 3 -
+        b 5 send - - d
+        b 6 send - - d
+        d 9 receive b - -
+    """
+    if "c" in to:
+        log += "c 1 internal - - -\nc 2 receive a 1 -\nc 3 receive a 2 -\nc 4 receive a 3 -"
+    verdict = table(tmp_path, SENDS, log).check()
+    assert [each[:2] for each in reported(verdict)] == [(rule, "a:0")]
+    open_events = [event for name, event, _ in undecided(verdict) if name == "lost-message"]
+    assert open_events == ["b:3"]
+    assert verdict.unknown_counts.get("send-to-all", 0) == 0
+
+
 # The headline.
 
 

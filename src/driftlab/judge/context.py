@@ -284,14 +284,46 @@ class Context:
 
     @cached_property
     def names_no_message(self) -> BoolArray:
-        """Whether an event received a message that its log does not name, and no send has."""
+        """Whether an event received a message that its log does not name, and no send has.
+
+        A name that may not be used to match messages (`--match`) names none.
+        """
         of = self.columns
-        mask = self.is_receive & (self.messages.source < 0)
+        unmatched = self.is_receive & (self.messages.source < 0)
+        mask = unmatched.copy()
         if of.stamp is not None:  # which names a message together with its sender
             mask &= (of.stamp == MISSING) | (self.messages.sender == NOBODY)
         if of.received is not None:
             mask &= of.received == MISSING
-        return mask
+        return mask | (unmatched & self.is_not_to_match)
+
+    @cached_property
+    def is_not_to_match(self) -> BoolArray:
+        """Whether a receive was left out of the matching, by the strategies that were chosen.
+
+        A receive that has names is left out if no chosen strategy goes by any of them; one
+        without, if a strategy that could have matched it was not chosen. That no send
+        matches it says nothing then.
+        """
+        of, chosen = self.columns, self.trace.strategies
+        if not chosen:
+            return np.zeros(len(self), bool)
+        has_name, is_used = np.zeros(len(self), bool), np.zeros(len(self), bool)
+        if of.received is not None:
+            has_id = of.received != MISSING
+            has_name |= has_id
+            is_used |= has_id & ("id" in chosen)
+        if of.stamp is not None:
+            has_stamp = of.stamp != MISSING
+            has_name |= has_stamp
+            has_sender = np.zeros(len(self), bool) if of.sender is None else of.sender != NOBODY
+            by_stamp = (has_sender & ("stamp" in chosen)) | (
+                ~has_sender & ("unique-stamp" in chosen)
+            )
+            is_used |= has_stamp & by_stamp
+        needed = {"position"} if self.trace.timestamps is None else {"position", "vector-clock"}
+        left_out: BoolArray = np.where(has_name, ~is_used, not needed <= set(chosen))
+        return self.is_receive & left_out
 
     @cached_property
     def has_unnamed_messages(self) -> BoolArray:
@@ -421,7 +453,8 @@ def messages_received(context: Context) -> int:
 def received_keys(context: Context) -> tuple[IntArray, IntArray]:
     """Return the rows that received, and a number for each message at its receiver.
 
-    A message is identified by its send where that is logged, else by its name.
+    A message is identified by its send where that is logged, else by its name, if that
+    may be used (`--match`).
     """
     keys: tuple[IntArray, IntArray] = context.cached("received keys", _received_keys)
     return keys
@@ -439,6 +472,8 @@ def _received_keys(context: Context) -> tuple[IntArray, IntArray]:
         return NO_ROWS, NO_ROWS
     else:
         rows, names = receive_names(context.trace)
+    known = ~(context.is_not_to_match[rows] & (context.messages.source[rows] < 0))
+    rows, names = rows[known], names[known]
     return rows, _keys(context, names, context.messages.source[rows], context.process[rows])
 
 

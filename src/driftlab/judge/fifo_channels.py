@@ -133,7 +133,7 @@ def _address(context: Context, row: int) -> str:
 
 def _may_be_sent(context: Context, row: int) -> bool:
     """Whether an unmatched message may have been sent, by an event that is logged or is not."""
-    if not _has_name(context, row):
+    if not _has_name(context, row) or context.is_not_to_match[row]:
         return True
     sender = int(context.messages.sender[row])
     if sender == NOBODY:
@@ -388,16 +388,20 @@ _MAY_HAVE_COME = (
 class Losses(NamedTuple):
     """Messages that came, and those that never came though later ones on their channel did.
 
-    rows i8: of the sends. to i8: positions of the targets. of_several: whether
-    only sends to several targets lose any there. undecided: whether the message
-    may have come, or its channel broke.
+    Among the latter are those of which the log leaves open whether they came.
+
+    rows i8: of the sends. to i8: positions of the targets.
+    for_lost_message, for_send_to_all: which rule each is a question of; only where
+    receives name no message it is one of both. undecided: whether the message may
+    have come, or its channel broke.
     came, came_of_several: how many messages came, and how many of those were sent
     to several targets.
     """
 
     rows: IntArray
     to: IntArray
-    of_several: BoolArray
+    for_lost_message: BoolArray
+    for_send_to_all: BoolArray
     undecided: BoolArray
     came: int
     came_of_several: int
@@ -413,22 +417,34 @@ def _find_losses(context: Context) -> Losses:
 
     A sender that does not send to all is distinguished from a receiver that loses
     what it is sent: of the latter, messages sent to it alone are lost too, sooner or
-    later.
+    later. Where receives name no message, that cannot be told either.
     """
-    came, (rows, to) = _fates(context)
-    target = required(context.columns.target)
-    single = target[rows] >= 0
-    senders = context.process[rows]
+    came, rows, to, overtaken = _fates(context)
+    kept = overtaken | _may_be_unnamed(context, rows, to)
+    rows, to, overtaken = rows[kept], to[kept], overtaken[kept]
+    target, senders = required(context.columns.target), context.process[rows]
+    single = overtaken & (target[rows] >= 0)
     suspect = np.isin(senders, senders[single]) | np.isin(to, to[single])
-    undecided = _may_have_come(context, rows, to)
-    of_several = count_of(target[came] < 0)
-    return Losses(rows, to, ~single & ~suspect, undecided, len(came), of_several)
+    undecided = ~overtaken
+    undecided[overtaken] = _may_have_come(context, rows[overtaken], to[overtaken])
+    is_open = ~overtaken | context.has_unnamed_messages[to]
+    several = target[rows] < 0
+    return Losses(
+        rows,
+        to,
+        for_lost_message=~several | suspect | is_open,
+        for_send_to_all=several & (~suspect | is_open),
+        undecided=undecided,
+        came=len(came),
+        came_of_several=count_of(target[came] < 0),
+    )
 
 
-def _fates(context: Context) -> tuple[IntArray, tuple[IntArray, IntArray]]:
-    """Return messages that came, and those that never came though later ones did.
+def _fates(context: Context) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
+    """Return messages that came, and those not known to have come.
 
-    Of the former the rows of the sends, of the latter these and the targets.
+    Of the former the rows of the sends; of the latter these, the targets, and whether a
+    later message of the same channel came.
     """
     rows, to = context.sent_messages
     width = context.trace.processes
@@ -446,11 +462,35 @@ def _fates(context: Context) -> tuple[IntArray, tuple[IntArray, IntArray]]:
     channel = context.process[rows].astype(np.int64) * width + to
     came_on = _deliveries_by_channel(context)
     if not len(came_on.channels):
-        return that_came, (rows[:0], to[:0])
+        return that_came, rows, to, np.zeros(len(rows), bool)
     place = np.minimum(np.searchsorted(came_on.channels, channel), len(came_on.channels) - 1)
     last = came_on.sends[came_on.begins[place + 1] - 1]
-    overtaken = (came_on.channels[place] == channel) & (last > rows)
-    return that_came, (rows[overtaken], to[overtaken])
+    overtaken: BoolArray = (came_on.channels[place] == channel) & (last > rows)
+    return that_came, rows, to, overtaken
+
+
+def _may_be_unnamed(context: Context, rows: IntArray, to: IntArray) -> BoolArray:
+    """Whether receives that name no message may have received messages, or later ones.
+
+    rows: of the sends of messages that are not known to have come. to: their targets.
+    Of the last message of a channel that is not asked: no later one can have come.
+    """
+    unnamed = np.flatnonzero(context.names_no_message)
+    if not len(unnamed):
+        return np.zeros(len(rows), bool)
+    width = context.trace.processes
+    senders, receivers = context.messages.sender[unnamed], context.process[unnamed]
+    channel = context.process[rows].astype(np.int64) * width + to
+    mask: BoolArray = np.isin(channel, senders.astype(np.int64) * width + receivers)
+    mask |= np.isin(to, receivers[senders == NOBODY])
+    sent, sent_to = context.sent_messages
+    channels, place = np.unique(
+        context.process[sent].astype(np.int64) * width + sent_to, return_inverse=True
+    )
+    last = np.zeros(len(channels), np.int64)
+    np.maximum.at(last, place, sent)
+    mask &= rows < last[np.searchsorted(channels, channel)]
+    return mask
 
 
 def _deliveries_with_send(context: Context) -> tuple[IntArray, IntArray]:
@@ -528,8 +568,8 @@ def _next_delivered(context: Context, row: int, to: int) -> int:
 
 def _judge_lost_message(context: Context) -> Findings:
     """Judge that no message vanishes from a channel on which later ones arrive."""
-    rows, to, of_several, undecided, *_ = _losses(context)
-    lost = ~of_several & ~undecided
+    rows, to, judged, _, undecided, *_ = _losses(context)
+    lost = judged & ~undecided
     wrong, receivers = rows[lost], to[lost]
 
     def explain(number: int) -> Explanation:
@@ -541,7 +581,7 @@ def _judge_lost_message(context: Context) -> Findings:
             (row, later),
         )
 
-    return findings(wrong, explain, rows[~of_several & undecided], _MAY_HAVE_COME)
+    return findings(wrong, explain, rows[judged & undecided], _MAY_HAVE_COME)
 
 
 def _judge_send_to_all(context: Context) -> Findings:
@@ -549,8 +589,8 @@ def _judge_send_to_all(context: Context) -> Findings:
     uneven = context.messages.source[context.messages.stamp_per_target]
     has_clock = context.columns.clock is not None
     counted = np.flatnonzero(counts_per_target(context)) if has_clock else NO_ROWS
-    rows, to, of_several, undecided, *_ = _losses(context)
-    lost = of_several & ~undecided
+    rows, to, _, judged, undecided, *_ = _losses(context)
+    lost = judged & ~undecided
     missed = to[lost]
 
     def explain_lost(row: int, number: int) -> Explanation:
@@ -564,7 +604,7 @@ def _judge_send_to_all(context: Context) -> Findings:
     return findings_by_kind(
         (np.union1d(uneven, counted), lambda row, _: _explain_several_steps(context, row)),
         (rows[lost], explain_lost),
-        unknown=rows[of_several & undecided],
+        unknown=rows[judged & undecided],
         reason=_MAY_HAVE_COME,
     )
 
@@ -617,7 +657,7 @@ def _messages_that_may_be_lost(context: Context) -> int:
     if not _has_targets(context):
         return 0
     losses = _losses(context)
-    return losses.came + count_of(~losses.of_several)
+    return losses.came + count_of(losses.for_lost_message)
 
 
 def _sends_to_several(context: Context) -> int:
@@ -628,7 +668,7 @@ def _sends_to_several(context: Context) -> int:
     if has_clock(context):
         target, judged = required(context.columns.target), lamport_steps(context).judged
         counted = count_of((target < 0) & (target != NO_TARGET) & judged)
-    return counted + losses.came_of_several + count_of(losses.of_several)
+    return counted + losses.came_of_several + count_of(losses.for_send_to_all)
 
 
 FROM_NOWHERE = Rule(
