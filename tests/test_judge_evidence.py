@@ -287,9 +287,9 @@ def test_on_a_terminal_no_word_is_broken(
     table(tmp_path, SENDS, log)
     _, text = check(capsys, tmp_path / "log.csv")
     top, *_ = text.split("\n\n")
-    assert " ".join(top.split("\n")).startswith("holds for the 28 events read; 28 lines unread (")
+    assert " ".join(top.split()).startswith("holds for the 28 events read; 28 lines unread (")
     assert max(map(len, top.split("\n"))) <= width
-    lists = text[text.index("hold: ") : text.index("\n\ncould")]
+    lists = text[text.index("hold, but ") : text.index("\n\ncould")]
     assert max(map(len, lists.split("\n"))) <= min(width, 88)
 
 

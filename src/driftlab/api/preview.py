@@ -29,6 +29,7 @@ _MEANINGS: Final = {
     "sender": "who sent what was received",
     "stamp": "the clock that it carried",
     "targets": "who is sent to",
+    "sender, targets": "who sent it, or who is sent to",
     "message": "the message's name",
     "sent": "the name of the message sent",
     "received": "the name of the message received",
@@ -47,7 +48,8 @@ class ColumnPreview:
     """A column of a log.
 
     name: the log's own. field: what it is here, None if it is kept as text. meaning: the same
-    in words. example: its first value, None if it has none.
+    in words. A column of peers is both, `sender, targets`. example: its first value, None
+    if it has none.
     """
 
     name: str

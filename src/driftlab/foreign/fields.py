@@ -84,6 +84,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "recipients", "recipient_id", "dst", "destinations", "destination_id", "target_id",
         "target_machine", "target_process", "receiver_machine", "receiver_process", "message_to",
     ),
+    "peer": ("partner", "remote", "other"),  # of a send its targets, of a receive its sender
     "message": ("message_id", "msg_id", "message_uuid", "mid"),
     "sent": (),
     "received": (),
@@ -94,6 +95,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 HOSTS: Final = ("host", *ALIASES["host"])
 KNOWN: Final = frozenset(ALIASES) | {name for names in ALIASES.values() for name in names}
+PEERS: Final = frozenset({"sender", "targets"})
 NUMBERS: Final = ("index", "tick", "due_ns", "late_ns", "time_ns", "lamport", "queue", "stamp")
 EMPTY: Final = frozenset(
     {None, "", "-", "none", "None", "null", "NULL", "nan", "NaN", "N/A", "n/a", "NA"}
@@ -137,20 +139,34 @@ def own_names(
 
     fields: all names of the log. wanted: own names by names here, as the user says; the
     others are known by ALIASES, the exact name before one of the same words, and that
-    before one that has more in parentheses. file: which has these names. Raises
+    before one that has more in parentheses. file: which has these names. A column
+    that is both sender and targets is `peer`; there is none beside either of them. Raises
     UnreadableError for a name that is not there.
     """
     names = list(fields)
-    columns = {name: _own_name(own, name, names, file) for name, own in wanted.items()}
+    columns = joined_peer({name: _own_name(own, name, names, file) for name, own in wanted.items()})
+    is_peer_wanted = "peer" in columns
     exact, in_words = _meanings()
     for form_of, meanings in ((normalized_name, exact), (_name_words, in_words), (_head, in_words)):
         found: dict[str, tuple[int, str]] = {}
         for own in names:
             field, rank = meanings.get(form_of(own), (None, 0))
+            if is_peer_wanted and field in PEERS:
+                continue
             if field is not None and field not in columns and own not in columns.values():
                 found[field] = min(found.get(field, (rank, own)), (rank, own), key=itemgetter(0))
         columns |= {field: own for field, (_, own) in found.items()}
+    if not is_peer_wanted and not PEERS.isdisjoint(columns):
+        columns.pop("peer", None)
     return columns
+
+
+def joined_peer(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return columns by field, with `peer` for one that is both the sender and the targets."""
+    sender, targets = wanted.get("sender"), wanted.get("targets")
+    if sender is None or sender != targets:
+        return dict(wanted)
+    return {"peer": sender} | {name: own for name, own in wanted.items() if name not in PEERS}
 
 
 @lru_cache(maxsize=10_000)

@@ -20,7 +20,7 @@ import numpy as np
 
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.clock_values import pack_clocks
-from driftlab.foreign.fields import Positions, field_of, normalized_name
+from driftlab.foreign.fields import PEERS, Positions, field_of, joined_peer, normalized_name
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.packed import Packed, Pool
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
@@ -50,12 +50,13 @@ def read_records(
     the process that its name says. Raises UnreadableError where no record has a path
     of keys that `options` names, or nothing says the process.
     """
+    wanted = joined_peer(options.fields)
     columns = []
     unread = []
     for log in logs:
-        columns.append(RecordColumns(options.fields))
+        columns.append(RecordColumns(wanted))
         unread.append(read(log, columns[-1]))
-    _require_paths(logs[0], columns, options.fields)
+    _require_paths(logs[0], columns, wanted)
     names = _taken_paths(columns)
     is_named = len(logs) > 1 or options.process_from is not None
     records = [
@@ -125,6 +126,7 @@ def _taken_paths(columns: Sequence["RecordColumns"]) -> dict[str, str]:
     """Return the field of each nested path that is taken for one; see the module."""
     plain = {field_of(key) for each in columns for key in each.keys}
     plain |= {name for each in columns for name in each.asked}
+    plain |= PEERS if "peer" in plain else frozenset()
     paths: dict[str, list[str]] = {}
     for path in dict.fromkeys(path for each in columns for path in each.nested):
         paths.setdefault(_field_at(path), []).append(path)
@@ -175,6 +177,7 @@ class RecordColumns:
         """Return the columns by name. `names`: the field of each nested path that is taken."""
         fields: dict[str, Packed] = {}
         asked = {(field_of(name) or name) for name in self.asked}
+        asked |= PEERS if "peer" in asked else frozenset()
         used = set(self._wanted.values())
         for key, column in self.keys.items():
             if key in used:

@@ -30,6 +30,7 @@ from driftlab.foreign.file_names import process_from, stem_of, words_apart
 from driftlab.foreign.gaps import Rows, gaps_of
 from driftlab.foreign.log_file import ReadOptions
 from driftlab.foreign.packed import Packed, Reordered
+from driftlab.foreign.peer_column import split_by_kind
 from driftlab.foreign.records import (
     LabelledRecords,
     Records,
@@ -73,8 +74,9 @@ _UNIX_DIGITS: Final = {"s": 11, "ms": 14, "us": 17}  # of a number since 1970
 class Column(NamedTuple):
     """A column, a group or a key of a log.
 
-    name: the log's own. field: what it is here, None if it is kept as text. example: its
-    first value, as the log has it; None if it has none.
+    name: the log's own. field: what it is here, None if it is kept as text; a column of
+    peers is `sender, targets`, as far as it is both. example: its first value, as the log
+    has it; None if it has none.
     """
 
     name: str
@@ -194,6 +196,8 @@ class _Builder:
         wanted = options.fields if records.fields else {}
         self._own_names = fields.own_names(records.fields, wanted, records.files[0])
         self._known, self._others = fields.known_fields(records.fields, wanted)
+        self._kinds = fields.kinds(self._known, len(records.lines))
+        self._take_peers()
         self._aliases = resolved_aliases(options.aliases)
         self.names_seen: set[str] = set()  # every name that the log has for a process
         self._assumed: list[str] = []
@@ -207,13 +211,27 @@ class _Builder:
     @property
     def columns(self) -> list[Column]:
         """How the log's own fields were taken, without one that says the process in vain."""
-        field_of = {own: field for field, own in self._own_names.items()}
+        field_of: dict[str, str] = {}
+        for field, own in self._own_names.items():
+            field_of[own] = f"{field_of[own]}, {field}" if own in field_of else field
         columns = [
             Column(own, field_of.get(own), _first_value(values))
             for own, values in self._records.fields.items()
         ]
         by_file = self._options.process_from is not None
         return [each for each in columns if not (by_file and each.field == "host")]
+
+    def _take_peers(self) -> None:
+        """Split a column of peers into senders, targets, and what stays text."""
+        if "peer" not in self._known:
+            return
+        own = self._own_names.pop("peer")
+        split = split_by_kind(self._known.pop("peer"), self._kinds, self._known)
+        for name, values in (("sender", split.sender), ("targets", split.targets)):
+            if values is not None:
+                self._known[name], self._own_names[name] = values, own
+        if split.text is not None or own not in self._own_names.values():
+            self._others[own] = self._records.fields[own] if split.text is None else split.text
 
     def build(self) -> Trace:
         """Build the trace; once more without the timestamps that turned out to be malformed."""
@@ -418,8 +436,8 @@ class _Builder:
         process: IntArray, hosts: Sequence[str],
     ) -> tuple[Columns, list[tuple[int, ...]]]:  # fmt: skip
         """Return the columns but for `file` and `line`, and the sets of targets in `target`."""
-        kind = fields.kinds(self._known, len(self._records.lines))[rows]
-        sender = self._sender(rows, process, kind)
+        kind = self._kinds[rows]
+        sender = self._sender(rows, process, kind, numbers.get("stamp"))
         target, sets = self._target(rows, process, kind)
         is_unknown = kind == UNKNOWN_KIND
         if sender is not None:
@@ -491,11 +509,26 @@ class _Builder:
         is_sorted = np.count_nonzero(np.diff(process)) < len(position)
         return process if is_sorted else self._records.file
 
-    def _sender(self, rows: IntArray, process: IntArray, kind: IntArray) -> IntArray | None:
+    def _sender(
+        self, rows: IntArray, process: IntArray, kind: IntArray, stamp: IntArray | None
+    ) -> IntArray | None:
+        """Return the sender of what each event received, None where the log has no such field.
+
+        A send received nothing unless it says what: a sender alone does not make it a receive.
+        """
         if "sender" not in self._known:
             return None
         column = _coded(self._known["sender"], rows, self._sender_code)
         column[(column == process) & (kind != RECEIVE)] = NOBODY  # a send that names itself
+        is_mere_send = (kind == SEND) & (column != NOBODY)
+        if stamp is not None:
+            is_mere_send &= stamp[rows] == MISSING
+        if "received" in self._known and bool(is_mere_send.any()):
+            received = self._known["received"]
+            is_mere_send &= np.array([fields.is_empty(value) for value in received], bool)[rows]
+        if bool(is_mere_send.any()):
+            column[is_mere_send] = NOBODY
+            self._others[self._own_names["sender"]] = self._known["sender"]
         return column
 
     def _sender_code(self, value: Any) -> int:

@@ -32,6 +32,7 @@ from driftlab.judge.fifo_channels import (
     FROM_NOWHERE,
     LOST_MESSAGE,
     SEND_TO_ALL,
+    losses_of,
 )
 from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
 from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE
@@ -266,8 +267,9 @@ class Verdict:
 
     @property
     def in_flight(self) -> int | None:
-        """How many messages were sent and not received, as far as the log says.
+        """How many messages were sent and may still come, as far as the log says.
 
+        A message is lost, not in flight, if a later one on its channel was received.
         Messages to processes without a log are not counted; None where the log
         does not say which processes events sent to, or which messages were received.
         """
@@ -282,7 +284,9 @@ class Verdict:
         sends, to = context.sent_messages
         receives, received_sends = context.pairs
         received = received_sends * width + context.process[receives]
-        outstanding = ~np.isin(sends * width + to, received)
+        overtaken = losses_of(context)
+        settled = np.append(received, overtaken.rows * width + overtaken.to)
+        outstanding = ~np.isin(sends * width + to, settled)
         return int((outstanding & ~context.is_missing[to]).sum())
 
     @property

@@ -7,10 +7,9 @@ A channel is one direction between two processes. It is judged by what arrived,
 where the log says what each tick found, else by what was received.
 
 A message that never came is in flight as long as nothing sent after it on the
-same channel has come; after that it is lost. Limit: a send or a receive that may
-be missing from a log (gaps, a late start, a log that breaks off or is missing, a
-receive that names no message) leaves its question undecided, and so does a
-channel that broke.
+same channel has come; after that it is lost. Limit: a send or a receive that may be
+missing from a log (gaps, a late start, a log that breaks off or is missing, a receive
+that names no message) leaves its question undecided, and so does a broken channel.
 """
 
 from bisect import bisect_right
@@ -407,7 +406,8 @@ class Losses(NamedTuple):
     came_of_several: int
 
 
-def _losses(context: Context) -> Losses:
+def losses_of(context: Context) -> Losses:
+    """Return the messages that later ones of their channel overtook; needs targets."""
     losses: Losses = context.cached("losses", _find_losses)
     return losses
 
@@ -568,7 +568,7 @@ def _next_delivered(context: Context, row: int, to: int) -> int:
 
 def _judge_lost_message(context: Context) -> Findings:
     """Judge that no message vanishes from a channel on which later ones arrive."""
-    rows, to, judged, _, undecided, *_ = _losses(context)
+    rows, to, judged, _, undecided, *_ = losses_of(context)
     lost = judged & ~undecided
     wrong, receivers = rows[lost], to[lost]
 
@@ -589,7 +589,7 @@ def _judge_send_to_all(context: Context) -> Findings:
     uneven = context.messages.source[context.messages.stamp_per_target]
     has_clock = context.columns.clock is not None
     counted = np.flatnonzero(counts_per_target(context)) if has_clock else NO_ROWS
-    rows, to, _, judged, undecided, *_ = _losses(context)
+    rows, to, _, judged, undecided, *_ = losses_of(context)
     lost = judged & ~undecided
     missed = to[lost]
 
@@ -656,7 +656,7 @@ def _messages_that_may_be_lost(context: Context) -> int:
     """Return how many messages came, or should have: a later one on their channel came."""
     if not _has_targets(context):
         return 0
-    losses = _losses(context)
+    losses = losses_of(context)
     return losses.came + count_of(losses.for_lost_message)
 
 
@@ -664,7 +664,7 @@ def _sends_to_several(context: Context) -> int:
     """Return how many sends to several moved a clock, and how many of their messages came."""
     if not _has_targets(context):
         return 0
-    losses, counted = _losses(context), 0
+    losses, counted = losses_of(context), 0
     if has_clock(context):
         target, judged = required(context.columns.target), lamport_steps(context).judged
         counted = count_of((target < 0) & (target != NO_TARGET) & judged)

@@ -191,7 +191,9 @@ def _judge_block(
 def _is_called_otherwise(context: Context) -> BoolArray:
     """Whether timestamps may know a process by another name than its events have.
 
-    No timestamp counts an event of it, but some count events of processes that have none.
+    No timestamp counts an event of it, but those of its events count one more event each
+    time of a process that has none: that is its other name. Where one process is called
+    otherwise, another of which only one event is known may be too.
     """
     mask: BoolArray = context.cached("called otherwise", _find_called_otherwise)
     return mask
@@ -202,8 +204,16 @@ def _find_called_otherwise(context: Context) -> BoolArray:
     is_counted = np.zeros(len(counts), bool)
     if not context.is_whole and held.clock == "vector":
         is_counted[np.unique(held.entries[held.values > 0])] = True
-    may_be = bool((is_counted & (counts == 0)).any())
-    return ~is_counted & may_be
+    nameless = np.flatnonzero(is_counted & (counts == 0))
+    found = np.zeros(len(counts), bool)
+    if not len(nameless):
+        return found
+    for process in np.flatnonzero(~is_counted & (counts > 1)).tolist():
+        rows = np.arange(*context.trace.starts[process : process + 2])
+        times = timestamp_table(held, rows[is_stamped(held)[rows]], len(counts))[:, nameless]
+        found[process] = len(times) > 1 and bool((np.diff(times, axis=0) > 0).all(axis=0).any())
+    found |= ~is_counted & (counts == 1) & bool(found.any())
+    return found
 
 
 def _uncounted(context: Context, rows: IntArray) -> IntArray:
