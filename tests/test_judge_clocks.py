@@ -160,7 +160,7 @@ CASES = {
         unknown=[
             ("lost-message", "A:0", MAY_HAVE_COME),
         ],
-        in_flight=1,
+        in_flight=0,
     ),
     "a step of two": Case(
         edit(

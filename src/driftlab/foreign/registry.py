@@ -329,16 +329,16 @@ def _recognized_by_head(log: LogFile, options: ReadOptions) -> str | None:
             return "json" if is_log and _HOLDS_OBJECTS.match(head) else None
     if log.plain_name.endswith(govector.SUFFIX):
         return "govector"
-    if table.separator_of(head):
-        return "csv"
     return _recognized_by_first_line(head) or _recognized_by_default_patterns(head)
 
 
 def _recognized_by_first_line(head: str) -> str | None:
     """Return the format of lines that each are a record, None if it is none of these."""
     first = head.partition("\n")[0][:RECOGNIZED_CHARS_MAX]
-    if edn.is_edn(first):
+    if edn.is_edn(first):  # whose commas part pairs, and no columns
         return "edn"
+    if table.separator_of(head):
+        return "csv"
     if syslog.is_syslog(first):
         return "syslog"
     return "logfmt" if logfmt.begins_with_pairs(first) else None
