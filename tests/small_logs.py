@@ -157,7 +157,7 @@ def _journal_line(number: int, text: str, rate: float) -> str:
 def table(folder: Path, columns: str, events: str, **options: Any) -> driftlab.History:
     """Write a log as CSV, and read it.
 
-    columns: their names, separated by blanks. events: one a line, the cells parted
+    columns: their names, separated by blanks. events: one a line, the cells split
     by blanks, `-` where one is empty.
     """
     folder.mkdir(exist_ok=True)

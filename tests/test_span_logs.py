@@ -170,8 +170,8 @@ def test_documents_a_line_and_files_a_service_are_one_log(tmp_path: Path) -> Non
     (folder / "cart.json").write_text(json.dumps(otlp(CALL[2:])))
     (folder / "front.json").write_text(json.dumps(otlp(CALL[:1]), indent=1))
     (folder / "front2.json").write_text(json.dumps(otlp(CALL[1:2])))
-    (parted,) = read_log(folder)
-    assert len(messages(whole)) == len(messages(parted)) == 2
+    (split,) = read_log(folder)
+    assert len(messages(whole)) == len(messages(split)) == 2
     damaged = read(tmp_path / "y.json", text.replace('"work"', '"wo', 1))
     assert (len(damaged), len(damaged.unread)) == (4, 1)
 

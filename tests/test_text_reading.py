@@ -232,7 +232,7 @@ def test_headings_part_what_a_pattern_describes_if_lamport_clocks_begin_anew(
     assert [(each.label, texts_of(each)["a"]) for each in found] == [
         ("one", ["x", "y"]), ("two", ["z"]),
     ]  # fmt: skip
-    assert "part executions" in found[0].trace.assumed[0]
+    assert "separate executions" in found[0].trace.assumed[0]
     (whole,) = read_executions(put(tmp_path, log), pattern=r"^(?<host>\w) \d (?<event>.*)")
     assert unread_lines(whole.trace) == 2  # no clock tells
 

@@ -136,7 +136,7 @@ def test_what_is_said_of_several_runs_names_them(
     said = printed(capsys, "check", path, "--only", "vector-merge")
     assert f"assumed: calm: {ASSUMED}\n" in said
     assert "assumed: storm: 2 receives matched by the vector clocks (--match)\n" in said
-    assert said.count("assumed: both runs: lines like === calm === part executions") == 1
+    assert said.count("assumed: both runs: lines like === calm === separate executions") == 1
 
 
 def test_a_log_that_holds_as_far_as_it_is_decided(

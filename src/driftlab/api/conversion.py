@@ -80,7 +80,7 @@ def _as_read(trace: Trace, to: str) -> Messages:
 def _differing(back: Messages, messages: Messages) -> int:
     """Return in how many events or messages two matchings of the same events differ.
 
-    A receive that told nothing new, by its vector clock, may be one without a message
+    A receive that brought nothing new, by its vector clock, may be one without a message
     where messages have names: what the judge could decide is then open, and not wrong.
     """
     told_nothing = (messages.source == NOTHING) & (back.source == UNMATCHED)

@@ -2,7 +2,7 @@
 
 `=== Execution #1 ===`, as GoVector writes it, always does. Any other line of the form
 `=== name ===` (or with `-`, `#`, `*`, `~`) may as well be a heading within one
-execution. So such lines part executions only if they match nothing else, and every
+execution. So such lines separate executions only if they match nothing else, and every
 process that has events on both sides begins to count anew after each of them: its
 first clock there is not above its last one before. That cannot be one execution, in
 which clocks rise. Of several files all must have the same names.
@@ -27,10 +27,10 @@ EXECUTION_WORDS: Final = "=== Execution #"  # in each of these lines
 File = Sequence[LabelledRecords]
 
 
-def part_at_headings(files: Sequence[File]) -> list[File]:
-    """Return the executions of each file, parted at lines like `=== name ===` where they do.
+def split_at_headings(files: Sequence[File]) -> list[File]:
+    """Return the executions of each file, split at lines like `=== name ===` where they do.
 
-    `files`: the executions of each; only a file that is one can be parted.
+    `files`: the executions of each; only a file that is one can be split.
     """
     headings = [
         list(headings_in(file[0].records.unread)) if len(file) == 1 else [] for file in files
@@ -38,16 +38,16 @@ def part_at_headings(files: Sequence[File]) -> list[File]:
     marks = dict.fromkeys(each.mark for every in headings for each in every)
     for chosen in ([*marks], *([mark] for mark in marks)) if marks else ():
         of_files = [[each for each in every if each.mark in chosen] for every in headings]
-        parted = [
-            _parted(file[0].records, every) if every else file
+        split = [
+            _split(file[0].records, every) if every else file
             for file, every in zip(files, of_files, strict=True)
         ]
-        if _are_executions(parted):
-            return parted
+        if _are_executions(split):
+            return split
     return list(files)
 
 
-def _parted(records: Records, headings: Sequence[Heading]) -> File:
+def _split(records: Records, headings: Sequence[Heading]) -> File:
     """Return the records of one file before its first heading, and those after each."""
     lines = [each.line for each in headings]
     cuts = np.searchsorted(records.lines, lines).tolist()
@@ -55,7 +55,9 @@ def _parted(records: Records, headings: Sequence[Heading]) -> File:
     unread = _unread_between(records.unread, lines)
     assumed = list(records.assumed)
     if sum(high > low for low, high in bounds) > 1:
-        assumed.append(f"lines like {_shown(headings[0])} part executions: clocks begin anew there")
+        assumed.append(
+            f"lines like {_shown(headings[0])} separate executions: clocks begin anew there"
+        )
     parts = []
     for label, (low, high), left in zip(
         ["", *(each.name for each in headings)], bounds, unread, strict=True

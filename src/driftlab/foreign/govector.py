@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from driftlab.foreign.delimiters import EXECUTION, part_at_headings
+from driftlab.foreign.delimiters import EXECUTION, split_at_headings
 from driftlab.foreign.layouts import ABOVE, BELOW, BESIDE, Layout, read_by_layout
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.records import LabelledRecords, Records
@@ -71,7 +71,7 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
         else:
             found = read_by_layout(log.read_text(), LAYOUTS, NEEDED, delimiter)
         files.append([LabelledRecords(label, _cleaned(rows)) for label, rows in found])
-    return build_executions(files if delimiter else part_at_headings(files), options)
+    return build_executions(files if delimiter else split_at_headings(files), options)
 
 
 def _cleaned(records: Records) -> Records:

@@ -18,7 +18,7 @@ from pathlib import Path
 from re import Pattern
 from typing import Final, NamedTuple
 
-from driftlab.foreign.delimiters import EXECUTION, EXECUTION_WORDS, part_at_headings
+from driftlab.foreign.delimiters import EXECUTION, EXECUTION_WORDS, split_at_headings
 from driftlab.foreign.log_file import Text
 from driftlab.foreign.records import LabelledRecords
 from driftlab.foreign.text_log import PatternTimeError, compile_pattern, find, find_executions
@@ -80,7 +80,7 @@ def read_by_layout(
 ) -> list[LabelledRecords]:
     """Return the executions of a file, read by the layout that leaves the fewest lines unread.
 
-    Headings are left unread here: whether they part executions, all files tell.
+    Headings are left unread here: only all files together show whether they separate executions.
     layouts: in the order of preference. needed: groups of a record. delimiter: what
     the user says that parts executions; None: as `delimiters` knows them. Raises
     PatternTimeError.
@@ -104,8 +104,8 @@ def _read(
 ) -> _Reading:
     pattern = compile_pattern(layout.pattern, needed)
     executions = find_executions(text, [pattern], delimiter or _execution_lines(text.text))
-    parted = part_at_headings([executions])[0] if delimiter is None else executions
-    unread = sum(one.lines for each in parted for one in each.records.unread)
+    split = split_at_headings([executions])[0] if delimiter is None else executions
+    unread = sum(one.lines for each in split for one in each.records.unread)
     return _Reading(layout, executions, unread)
 
 
@@ -131,7 +131,7 @@ def _ends_with_clock(text: str) -> bool:
 
 
 def _execution_lines(text: str) -> Pattern[str] | None:
-    """Return the pattern of the lines that part executions, None if the text has none."""
+    """Return the pattern of the lines that separate executions, None if the text has none."""
     return compile_pattern(EXECUTION) if EXECUTION_WORDS in text else None
 
 

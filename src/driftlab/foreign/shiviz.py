@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from driftlab.foreign.delimiters import part_at_headings
+from driftlab.foreign.delimiters import split_at_headings
 from driftlab.foreign.fields import field_of
 from driftlab.foreign.layouts import ABOVE, BELOW, BESIDE, HEAD_CHARS, Layout, read_by_layout
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
@@ -103,7 +103,7 @@ def _read(
         _executions(log.read_text(), options, needed, layouts) for log in logs
     ]
     if options.delimiter is None:
-        files = part_at_headings(files)
+        files = split_at_headings(files)
     if not options.patterns and has_header(logs[0].head):
         options = options._replace(patterns=(_header(logs[0].head)[0],))
     return build_executions(files, options)

@@ -34,7 +34,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 
 from driftlab.errors import DriftlabError
-from driftlab.foreign.delimiters import part_at_headings
+from driftlab.foreign.delimiters import split_at_headings
 from driftlab.foreign.field_packer import FieldPacker
 from driftlab.foreign.fields import field_of, known_fields
 from driftlab.foreign.log_file import LogFile, ReadOptions, Text
@@ -110,7 +110,7 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
         )
         for log in logs
     ]
-    return build_executions(files if delimiter else part_at_headings(files), options)
+    return build_executions(files if delimiter else split_at_headings(files), options)
 
 
 def find_executions(

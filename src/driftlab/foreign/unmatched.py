@@ -23,7 +23,7 @@ from driftlab.foreign.records import UnmatchedText, shorten_line
 LISTED_MAX: Final = 3  # so few unmatched lines are seen in the list of unread lines
 KINDS_SHOWN_MAX: Final = 5
 
-_NAME_CHARS_MAX: Final = 200  # of the name in a line that may part executions
+_NAME_CHARS_MAX: Final = 200  # of the name in a line that may separate executions
 _BEGINNING: Final = re.compile(r"[^A-Za-z\n]*[^\s\d]*")
 _DIGITS: Final = re.compile(r"\d+")
 _MARKS: Final = frozenset("=-#*~")  # that stand around such a name, at least two on each side

@@ -44,7 +44,7 @@ class Messages(NamedTuple):
     message was matched by its position on the channel or by the clock that its
     send should have had.
     implied: whether messages that the log does not name are those that its
-    vector timestamps imply; a message that told nothing new is not among them.
+    vector timestamps imply; a message that brought nothing new is not among them.
     misdelivered i8: rows of receives of a message that was sent to another process.
     assumed_order i8: rows of receives matched by their order on a channel that is
     assumed to keep the order of its messages.
