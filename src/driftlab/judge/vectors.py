@@ -193,8 +193,8 @@ def _is_called_otherwise(context: Context) -> BoolArray:
     """Whether timestamps may know a process by another name than its events have.
 
     No timestamp counts an event of it, but those of its events count more and more events
-    of a process that has none (but for single damaged ones): that is its other name. Where one process is called
-    otherwise, another of which only one event is known may be too.
+    of a process that has none (but for single damaged ones): that is its other name. Where
+    one process is called otherwise, another of which only one event is known may be too.
     """
     mask: BoolArray = context.cached("called otherwise", _find_called_otherwise)
     return mask
