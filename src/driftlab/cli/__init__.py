@@ -25,7 +25,7 @@ def _import_argparse() -> None:
     before = sys.modules.get("gettext")
     sys.modules["gettext"] = untranslated
     try:
-        import argparse  # noqa: F401
+        import argparse  # noqa: F401 - imported for its effect: later imports find it
     finally:
         if before is None:
             del sys.modules["gettext"]

@@ -59,8 +59,8 @@ def _record(line: str) -> dict[str, Any] | str:
     if not isinstance(value, dict):
         return f"is not a map of EDN: {shorten(line)}"
     if "event" not in value and "f" in value and "type" in value:
-        told = (value["f"], value["type"], value.get("value"))
-        value["event"] = " ".join(str(one) for one in told if one is not None)
+        parts = (value["f"], value["type"], value.get("value"))
+        value["event"] = " ".join(str(one) for one in parts if one is not None)
     return value
 
 

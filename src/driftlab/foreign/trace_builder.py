@@ -650,7 +650,7 @@ def _first_value(values: Sequence[Any]) -> str | None:
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:
-    """Return the distinct values; lists, which cannot be told apart so, as they are."""
+    """Return the distinct values; lists, which cannot be hashed, as they are."""
     try:
         return list(set(values))
     except TypeError:

@@ -417,7 +417,7 @@ def _find_losses(context: Context) -> Losses:
 
     A sender that does not send to all is distinguished from a receiver that loses
     what it is sent: of the latter, messages sent to it alone are lost too, sooner or
-    later. Where receives name no message, that cannot be told either.
+    later. Where receives name no message, that cannot be known either.
     """
     came, rows, to, overtaken = _fates(context)
     kept = overtaken | _may_be_unnamed(context, rows, to)

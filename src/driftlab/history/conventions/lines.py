@@ -152,7 +152,7 @@ def _groups(trace: Trace, follows: BoolArray) -> list[_Group]:
     process = trace.process_column()
     for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
         groups += _split(trace, begin, target[begin:end].tolist(), peers[process[begin]])
-    return _without_astray(trace, groups)
+    return _without_misdirected(trace, groups)
 
 
 def _is_only_send(trace: Trace) -> BoolArray:
@@ -410,7 +410,7 @@ def _names(trace: Trace, groups: Sequence[_Group]) -> _Names | None:
     return _Names(names, group, to)
 
 
-def _without_astray(trace: Trace, groups: Sequence[_Group]) -> list[_Group]:
+def _without_misdirected(trace: Trace, groups: Sequence[_Group]) -> list[_Group]:
     """Leave out groups of which a message came to another process than its line says.
 
     As one event with several targets it would hide that.
@@ -420,8 +420,8 @@ def _without_astray(trace: Trace, groups: Sequence[_Group]) -> list[_Group]:
         return list(groups)
     place, is_named = names.find(received)
     to = names.target[place]
-    astray = is_named & (to >= 0) & (to != trace.process_column())
-    left_out = set(names.group[place[astray]].tolist())
+    elsewhere = is_named & (to >= 0) & (to != trace.process_column())
+    left_out = set(names.group[place[elsewhere]].tolist())
     return [group for number, group in enumerate(groups) if number not in left_out]
 
 

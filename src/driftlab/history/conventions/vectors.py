@@ -125,8 +125,8 @@ def _fitting(trace: Trace) -> tuple[int, int]:
     known = _entries_at(trace, held, receives[pair], held.entries[place])
     receiver = processes_of(trace, receives)
     own = _entries_at(trace, held, receives, receiver)
-    told = _entries_at(trace, held, sends, receiver)
-    fits: BoolArray = (told < own) | (own == 0)
+    carried = _entries_at(trace, held, sends, receiver)
+    fits: BoolArray = (carried < own) | (own == 0)
     fits[pair[known < held.values[place]]] = False
     unsent = np.flatnonzero((messages.source < 0) & (messages.sender >= 0))
     sender = messages.sender[unsent].astype(np.int64)

@@ -184,7 +184,7 @@ def _sources(
     """Return the rows of the events that entries count, UNMATCHED where there is none.
 
     They are the first events of `process` whose own entry is `value`. One that is said to be
-    internal told nobody.
+    internal sent nothing.
 
     own: the process of each row.
     """

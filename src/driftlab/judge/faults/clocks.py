@@ -184,7 +184,7 @@ def _mistake(clock: IntArray, before: IntArray, carried: IntArray) -> tuple[str,
     right = np.maximum(before, carried)
     is_off = clock != right + 1
     more = _commonest((clock - right)[is_off])
-    adding: Mistake = lambda own, stamp: np.maximum(own, stamp) + more  # noqa: E731
+    adding: Mistake = lambda own, stamp: np.maximum(own, stamp) + more  # noqa: E731 - its type says what it is
     followed: dict[str, tuple[Mistake, int]] = {}
     for name, rule in (*_MISTAKES, *([(f"adds {more} at a receive", adding)] if more > 1 else [])):
         predicted = rule(before, carried)

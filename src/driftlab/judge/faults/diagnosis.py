@@ -7,7 +7,7 @@ is found, at nearly every event that can show it (`faults.clocks`, `faults.inbox
 
 The invariant: a log that breaks no rule has no fault, but for a choice of peers that
 chance does not explain (`peer_faults`; the rule `peer-choice` needs a journal). What
-violations remain are told by the sentence of their rule. Limit: two faults that write
+violations remain are described by the sentence of their rule. Limit: two faults that write
 the same log are one name, which says both.
 """
 
