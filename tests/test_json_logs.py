@@ -251,7 +251,7 @@ def test_msg_is_the_text_of_an_event(tmp_path: Path) -> None:
 def test_json_is_written_and_reads_back(tmp_path: Path) -> None:
     scenario = driftlab.Scenario(rates=[6, 3, 1], seconds=20, seed=4)
     run = driftlab.simulate(scenario, record="all")
-    assert not isinstance(run, list)
+    assert isinstance(run, driftlab.Run)
     history = run.history
     path = tmp_path / "x.jsonl"
     write_log([Execution("", history.trace)], path, "json")

@@ -52,7 +52,7 @@ scenarios = st.integers(2, 4).flatmap(
 
 def history_of(scenario: driftlab.Scenario) -> History:
     run = driftlab.simulate(scenario, record="all")
-    assert not isinstance(run, list)
+    assert isinstance(run, driftlab.Run)
     return run.history
 
 

@@ -188,7 +188,7 @@ def test_a_compiled_loop_does_what_the_plain_one_does(name: str) -> None:
 @given(scenarios)
 def test_a_run_restamped_with_its_clock_is_what_it_recorded(scenario: driftlab.Scenario) -> None:
     run = driftlab.simulate(scenario, record="all")
-    assert not isinstance(run, list)
+    assert isinstance(run, driftlab.Run)
     history = run.history
     assert texts(history.restamp(scenario.clock).trace) == texts(history.trace)
 
@@ -197,7 +197,7 @@ def test_a_run_restamped_with_its_clock_is_what_it_recorded(scenario: driftlab.S
 @given(scenarios, st.sampled_from(list(CLOCKS)))
 def test_restamping_twice_is_restamping_once(scenario: driftlab.Scenario, clock: str) -> None:
     run = driftlab.simulate(scenario, record="all")
-    assert not isinstance(run, list)
+    assert isinstance(run, driftlab.Run)
     once = run.history.restamp(clock)
     again = driftlab.History(once.trace).restamp(clock)  # its messages matched anew
     assert texts(again.trace) == texts(once.trace)
@@ -659,7 +659,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(folder: Path, tmp_path: Pa
         write_restamped(history, "vector", folder, folder)
     assert (folder / "A.log").read_bytes() == before
     run = driftlab.simulate(driftlab.Scenario(seconds=5), record="all")
-    assert not isinstance(run, list)
+    assert isinstance(run, driftlab.Run)
     with pytest.raises(RestampError, match=r"--out new\.parquet"):
         write_restamped(run.history.restamp("vector"), "vector", tmp_path / "new", folder)
     assert not (tmp_path / "new").exists()

@@ -118,7 +118,7 @@ def test_a_run_is_repeated_from_its_folder_with_the_same_random_numbers(tmp_path
 def test_each_of_several_runs_has_its_own_random_numbers_and_folder(tmp_path: Path) -> None:
     scenario = driftlab.Scenario(rates="1..9", seconds=1, seed=2, runs=3, speed=4)
     runs = driftlab.run(scenario, tmp_path / "runs")
-    assert isinstance(runs, list)
+    assert isinstance(runs, driftlab.Runs)
     assert [run.scenario.first_run for run in runs] == [1, 2, 3]
     assert len({run.scenario.rates for run in runs}) == 3
     scenario_again, runs_again = driftlab.read_runs(tmp_path / "runs")

@@ -195,7 +195,7 @@ REFERENCE = {
 def test_four_hundred_runs_agree_with_theory(rates: tuple[int, int, int]) -> None:
     """Within four standard errors, those of the table counted too, and its rounding."""
     runs = driftlab.simulate(driftlab.Scenario(rates=rates, seconds=60, runs=400, seed=5))
-    assert isinstance(runs, list)
+    assert isinstance(runs, driftlab.Runs)
     clocks, deviation, queue = REFERENCE[rates]
     error = 4 * deviation * (2 / 400) ** 0.5 + 0.5
     for position, mean in enumerate(clocks):
@@ -308,7 +308,7 @@ def test_of_many_runs_the_table_shows_means(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if "±" in line}
     runs = driftlab.simulate(driftlab.Scenario(rates=[6, 3, 1], runs=50, seed=1))
-    assert isinstance(runs, list)
+    assert isinstance(runs, driftlab.Runs)
     mean = sum(run.machines[2].clock for run in runs) / 50
     assert rows["C"][1] == "1"
     assert rows["C"][3] == f"{mean:.1f}"

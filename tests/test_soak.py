@@ -73,7 +73,7 @@ def test_real_runs_scatter_around_the_reference_values(
     """
     scenario = driftlab.Scenario(rates=rates, seconds=60, speed=60, runs=30, seed=8)
     runs = driftlab.run(scenario, tmp_path / "runs")
-    assert isinstance(runs, list)
+    assert isinstance(runs, driftlab.Runs)
     means, deviation = REFERENCE[rates]
     for position, mean in enumerate(means):
         clocks = [run.machines[position].clock for run in runs]

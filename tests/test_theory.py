@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab import Run, Scenario
+from driftlab import Scenario
 from driftlab.theory.clock_chain import TooManyStatesError, clock_rate
 from driftlab.theory.formulas import (
     Die,
@@ -40,9 +40,9 @@ def faces(number: int) -> Die:
     return Die(2 / number, 1 / number)
 
 
-def simulated(scenario: Scenario) -> list[Run]:
+def simulated(scenario: Scenario) -> driftlab.Runs:
     runs = driftlab.simulate(scenario)
-    assert isinstance(runs, list)
+    assert isinstance(runs, driftlab.Runs)
     return runs
 
 

@@ -25,7 +25,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("foreign",),
     ("theory",),
     ("judge", "analysis"),
+    ("figures",),
     ("api",),
+    ("study",),
+    ("report",),
     ("cli",),
     ("__init__", "__main__"),
 )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from driftlab.api.reading import load_reading, save_reading
     from driftlab.api.run import NotRecordedError, ProcessesFailedError, Run, TooManyMessagesError
     from driftlab.api.run_real import run
-    from driftlab.api.simulate import simulate
+    from driftlab.api.runs import Runs
+    from driftlab.api.simulate import simulate, simulate_run, simulate_runs
     from driftlab.errors import DriftlabError
     from driftlab.machine.effects import Record, Send
     from driftlab.machine.process import Process
@@ -37,6 +38,7 @@ __all__ = [
     "ProcessesFailedError",
     "Record",
     "Run",
+    "Runs",
     "Scenario",
     "ScenarioError",
     "Send",
@@ -51,6 +53,8 @@ __all__ = [
     "run",
     "save_reading",
     "simulate",
+    "simulate_run",
+    "simulate_runs",
 ]
 __version__ = "0.1.0"
 
@@ -64,6 +68,7 @@ _MODULES = {
     "ProcessesFailedError": "driftlab.api.run",
     "Record": "driftlab.machine.effects",
     "Run": "driftlab.api.run",
+    "Runs": "driftlab.api.runs",
     "Scenario": "driftlab.scenario.scenario",
     "ScenarioError": "driftlab.scenario.validate",
     "Send": "driftlab.machine.effects",
@@ -78,6 +83,8 @@ _MODULES = {
     "run": "driftlab.api.run_real",
     "save_reading": "driftlab.api.reading",
     "simulate": "driftlab.api.simulate",
+    "simulate_run": "driftlab.api.simulate",
+    "simulate_runs": "driftlab.api.simulate",
 }
 
 

@@ -48,7 +48,11 @@ class Lateness(NamedTuple):
 
 
 class MachineMetrics(NamedTuple):
-    """The metrics of one machine of one run. Rates are in ticks per second of scenario time."""
+    """The metrics of one machine of one run. Rates are in ticks per second of scenario time.
+
+    late_ticks: how many ticks began more than a period late. It and lateness_us are None
+    if nothing can be late.
+    """
 
     name: str
     rate: float
@@ -59,6 +63,7 @@ class MachineMetrics(NamedTuple):
     queue: Queue
     drift: int
     lateness_us: Lateness | None
+    late_ticks: int | None = None
 
     @property
     def ticks(self) -> int:
@@ -72,7 +77,7 @@ class MachineMetrics(NamedTuple):
             if plain[key] is not None:
                 plain[key] = plain[key]._asdict()
         if self.lateness_us is None:
-            del plain["lateness_us"]
+            del plain["lateness_us"], plain["late_ticks"]
         return plain
 
 
@@ -182,13 +187,14 @@ def machine_metrics(
     fastest_clock: int,
     speed: float = 1.0,
     lateness_us: Lateness | None = None,
+    late_ticks: int | None = None,
 ) -> MachineMetrics:
     """Derive the metrics of one machine from its counters.
 
     rate: ticks per second of scenario time that it was to keep. between_ns:
     real time from its first tick to its last. seconds: scenario time that the
     run takes. fastest_clock: the last clock of the fastest machine. speed:
-    scenario time per real time. lateness_us: None if nothing can be late.
+    scenario time per real time. lateness_us, late_ticks: None if nothing can be late.
     """
     ticks = counters.ticks
     if ticks < 2:
@@ -209,6 +215,7 @@ def machine_metrics(
         ),
         drift=counters.clock - fastest_clock,
         lateness_us=lateness_us,
+        late_ticks=late_ticks,
     )  # fmt: skip
 
 

@@ -7,10 +7,16 @@ arrays; a `Run` or a `MachineMetrics` is made when it is asked for, and not kept
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, overload
 
+import numpy as np
+
 from driftlab.analysis.metrics import Counters, MachineMetrics, machine_metrics
 from driftlab.api.history import History
 from driftlab.api.run import Run, UniformMapping, stopped
+from driftlab.api.runs import RunBlock, block_schema
+from driftlab.arrays import FloatArray, IntArray
 from driftlab.history.simulated import trace_of_columns
+from driftlab.journal.format import COMPLETE
+from driftlab.lazy import pl
 from driftlab.model.columns import Columns
 from driftlab.model.schedule import NS_PER_SECOND, as_fraction
 from driftlab.scenario.scenario import Scenario, default_name
@@ -90,7 +96,98 @@ def _between_ns(ticks: int, rate: float) -> int:
     return (ticks - 1) * NS_PER_SECOND * whole.denominator // whole.numerator if ticks else 0
 
 
-def simulate_compiled(scenario: Scenario, workers: int, on_progress: OnProgress) -> Iterator[Run]:
+class CompiledRuns(RunBlock):
+    """Runs that stay the engine's arrays; each is made a `Run` when it is asked for.
+
+    numbers: of the runs, one for each row of the figures.
+    """
+
+    __slots__ = ("_figures", "_numbers", "_scenario")
+
+    def __init__(self, scenario: Scenario, numbers: Sequence[int], figures: Figures) -> None:
+        self._scenario = scenario
+        self._numbers = numbers
+        self._figures = figures
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Run]: ...
+
+    def __getitem__(self, place: int | slice) -> Run | list[Run]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        row = range(len(self))[place]
+        return _run(self._scenario, self._numbers[row], self._figures, row, None)
+
+    def incomplete(self) -> list[Run]:
+        """Return the runs that ended because too many messages waited."""
+        return [self[row] for row in np.flatnonzero(self._figures.stopped_ns >= 0).tolist()]
+
+    def frame(self) -> "pl.DataFrame":
+        """Return the metrics of the runs, see `Runs.frame`, without the rank."""
+        figures, scenario = self._figures, self._scenario
+        runs, machines = figures.clock.shape
+        ticks = figures.internal + figures.send + figures.receive
+        fastest_clock = figures.clock[np.arange(runs), figures.rates.argmax(axis=1)]
+        columns = {
+            "rate": figures.rates,
+            "achieved_rate": _achieved_rates(figures.rates, ticks, scenario.seconds),
+            "events_internal": figures.internal,
+            "events_send": figures.send,
+            "events_receive": figures.receive,
+            "clock": figures.clock,
+            "jump_mean": (figures.clock - figures.first_clock) / np.maximum(ticks - 1, 1),
+            "jump_max": figures.jump_max,
+            "queue_mean": figures.queue_sum / np.maximum(ticks, 1),
+            "queue_max": figures.queue_max,
+            "queue_last": figures.queue_last,
+            "drift": figures.clock - fastest_clock[:, None],
+        }
+        names = pl.Series(list(scenario.machine_names()), dtype=pl.String)
+        at = np.tile(np.arange(machines, dtype=np.uint32), runs)
+        frame = pl.DataFrame(
+            {
+                "run": np.repeat(np.asarray(self._numbers, dtype=np.int64), machines),
+                "name": names.gather(pl.Series(at)),
+                **{name: np.ascontiguousarray(table).ravel() for name, table in columns.items()},
+            }
+        )
+        stopped_ns = figures.stopped_ns.tolist() if (figures.stopped_ns >= 0).any() else None
+        ends: pl.Expr | pl.Series = pl.lit(COMPLETE)
+        if stopped_ns is not None:
+            each = [COMPLETE if at_ns < 0 else _stopped(at_ns) for at_ns in stopped_ns]
+            ends = pl.Series(each).gather(np.repeat(np.arange(runs, dtype=np.uint32), machines))
+        nothing = {
+            name: pl.lit(None, dtype=kind)
+            for name, kind in block_schema().items()
+            if name not in (*frame.columns, "end")
+        }
+        frame = frame.with_columns(end=ends, **nothing)
+        return frame.select(pl.col(name).cast(kind) for name, kind in block_schema().items())
+
+
+def _achieved_rates(rates: FloatArray, ticks: IntArray, seconds: float) -> FloatArray:
+    """Return what `machine_metrics` computes of each machine, for a table of them."""
+    achieved = ticks / seconds
+    for rate in np.unique(rates).tolist():
+        of_rate = (rates == rate) & (ticks > 1)
+        counts, which = np.unique(ticks[of_rate], return_inverse=True)  # few are different
+        values = [
+            (count - 1) * NS_PER_SECOND / max(_between_ns(count, rate), 1)
+            for count in counts.tolist()
+        ]
+        achieved[of_rate] = np.asarray(values)[which] if values else ()
+    return achieved
+
+
+def simulate_compiled(
+    scenario: Scenario, workers: int, on_progress: OnProgress
+) -> Iterator[CompiledRuns]:
     """Simulate the runs of a scenario and yield them in order, CELLS_AT_ONCE at a time.
 
     workers: how many cores to use. on_progress: called periodically.
@@ -107,7 +204,7 @@ def simulate_compiled(scenario: Scenario, workers: int, on_progress: OnProgress)
             waiting_max=WAITING_MESSAGES_MAX,
         )
         done += sum(int(table.sum()) for table in (figures.internal, figures.send, figures.receive))
-        yield from runs_of(scenario, some, figures)
+        yield CompiledRuns(scenario, some, figures)
 
 
 def _beyond(done: int, on_progress: OnProgress) -> Callable[[int, int], None]:
@@ -115,10 +212,8 @@ def _beyond(done: int, on_progress: OnProgress) -> Callable[[int, int], None]:
     return lambda ticks, _: on_progress(done + ticks)
 
 
-def runs_of(scenario: Scenario, numbers: Sequence[int], figures: Figures) -> Iterator[Run]:
-    """Yield the runs with these numbers, one for each row of the figures."""
-    for row, number in enumerate(numbers):
-        yield _run(scenario, number, figures, row, None)
+def _stopped(at_ns: int) -> str:
+    return stopped(at_ns, WAITING_MESSAGES_MAX)
 
 
 def record_compiled(scenario: Scenario, on_progress: OnProgress) -> Iterator[Run]:
@@ -152,7 +247,7 @@ def _run(
     scenario: Scenario, number: int, figures: Figures, row: int, history: History | None
 ) -> Run:
     at_ns = int(figures.stopped_ns[row])
-    ends = None if at_ns < 0 else UniformMapping(scenario, stopped(at_ns, WAITING_MESSAGES_MAX))
+    ends = None if at_ns < 0 else UniformMapping(scenario, _stopped(at_ns))
     machines = MetricsTable(figures, row, scenario)
     digest = int(figures.digest[row])
     return Run(scenario, number, machines, ends=ends, digest=digest, history=history)

@@ -60,18 +60,17 @@ def simulate_share(
     return [simulate_one(scenario, number, out) for number in numbers]
 
 
-def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> Iterator[Run]:
-    """Yield the runs of a share from the result of `simulate_share`."""
+def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> Sequence[Run]:
+    """Return the runs of a share from the result of `simulate_share`."""
     if isinstance(result, list):
-        yield from result
-        return
-    from driftlab.api.compiled_runs import runs_of
+        return result
+    from driftlab.api.compiled_runs import CompiledRuns
 
-    yield from runs_of(scenario, numbers, result)
+    return CompiledRuns(scenario, numbers, result)
 
 
-def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[Run]:
-    """Simulate with the general engine on several processes; yield the runs in order.
+def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[Sequence[Run]]:
+    """Simulate with the general engine on several processes; yield the shares in order.
 
     workers: how many processes. out: the folder below which journals are written; None
     writes none. Raise WorkersLostError if a process dies.
@@ -87,8 +86,7 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
     try:
         with _interrupts_ignored(), _main_hidden():  # for the processes that start here
             results = pool.map(work, shares)
-        for result in results:
-            yield from result
+        yield from results
     except BrokenProcessPool:
         raise WorkersLostError(
             "an operating-system process that simulates has died; did a process of yours end it?"
@@ -129,8 +127,8 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def on_dask(scenario: Scenario, address: str) -> Iterator[Run]:
-    """Simulate on the workers of the Dask cluster at `address`; yield the runs in order.
+def on_dask(scenario: Scenario, address: str) -> Iterator[Sequence[Run]]:
+    """Simulate on the workers of the Dask cluster at `address`; yield the shares in order.
 
     The shares of a worker that is lost are simulated again by another. Raises
     DaskError.
@@ -146,7 +144,7 @@ def on_dask(scenario: Scenario, address: str) -> Iterator[Run]:
         for place, numbers in enumerate(shares):
             result = _result(futures[place])
             futures[place].release()
-            yield from runs_from_share(scenario, numbers, result)
+            yield runs_from_share(scenario, numbers, result)
     finally:
         client.close()
 

@@ -13,6 +13,7 @@ from driftlab.analysis.metrics import (
     machine_metrics,
 )
 from driftlab.api.run import Run
+from driftlab.api.runs import Runs
 from driftlab.history.run_reader import (
     SUFFIXES,
     RunJournals,
@@ -27,6 +28,7 @@ from driftlab.journal.reader import Journal
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
 from driftlab.lazy import np
 from driftlab.model.columns import RECEIVE, SEND
+from driftlab.model.schedule import NS_PER_SECOND
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
 
@@ -34,14 +36,14 @@ NO_JOURNAL = "no journal"  # how a machine ended whose journal is not in the fol
 CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
 
 
-def read_runs(path: str | Path) -> tuple[Scenario, list[Run]]:
+def read_runs(path: str | Path) -> tuple[Scenario, Runs]:
     """Read a run folder, or a folder of runs, back from the disk.
 
     Return the scenario and its runs. Raise DriftlabError if there is no
     scenario, or a run's journals cannot be read.
     """
     scenario, folders = find_run_folders(path)
-    return scenario, [read_run(folder) for folder in folders]
+    return scenario, Runs(scenario, [[read_run(folder) for folder in folders]])
 
 
 def find_run_folders(path: str | Path) -> tuple[Scenario, list[Path]]:
@@ -163,6 +165,7 @@ def metrics_of_trace(
             fastest_clock=fastest_clock,
             speed=1.0 if info.simulated else speed,
             lateness_us=None if info.simulated else _lateness(trace, process),
+            late_ticks=None if info.simulated else _late_ticks(trace, process, rate * speed),
         )
         for process, info, rate, count in zip(processes, known, rates, counters, strict=True)
     )
@@ -192,6 +195,13 @@ def _between_ns(trace: Trace, process: int) -> int:
         int(columns.due_ns[row]) + int(columns.late_ns[row]) for row in (rows.start, rows.stop - 1)
     )
     return last - first
+
+
+def _late_ticks(trace: Trace, process: int, rate: float) -> int:
+    """Return how many ticks began more than a period late. rate: a second of real time."""
+    assert trace.columns.late_ns is not None
+    late_ns = trace.columns.late_ns[trace.rows_of(process)]
+    return int(np.count_nonzero(late_ns * rate > NS_PER_SECOND)) if rate else 0
 
 
 def _lateness(trace: Trace, process: int) -> Lateness | None:

@@ -203,9 +203,12 @@ class TooManyMessagesError(NotWholeError):
     """Runs that ended because too many messages waited; `runs` has them up to there."""
 
 
-def raise_failures(runs: Iterable[Run]) -> None:
-    """Raise NotWholeError if a process of the user failed, or too many messages waited."""
-    kept = list(runs)
+def raise_failures(runs: Sequence[Run], incomplete: Iterable[Run]) -> None:
+    """Raise NotWholeError if a process of the user failed, or too many messages waited.
+
+    incomplete: those of the runs in which a machine did not take every tick.
+    """
+    kept = list(incomplete)
     failures = [
         f"{name}: {end}"
         for run in kept
@@ -214,7 +217,7 @@ def raise_failures(runs: Iterable[Run]) -> None:
         if is_process_failure(end)
     ]
     if failures:
-        raise ProcessesFailedError(failures, kept)
+        raise ProcessesFailedError(failures, runs)
     full = [end for run in kept for end in set(run.ends.values()) if end.startswith(_STOPPED)]
     if full:
-        raise TooManyMessagesError(full, kept)
+        raise TooManyMessagesError(full, runs)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from driftlab.api.read_run import read_run
 from driftlab.api.run import Run, raise_failures
+from driftlab.api.runs import Runs
 from driftlab.journal.run_folder import (
     RunFolderError,
     create_run_folder,
@@ -35,20 +36,20 @@ class RunStart(NamedTuple):
 OnBeat = Callable[[RunStart, int], None]
 
 
-def run(scenario: Scenario, out: str | Path | None = None) -> Run | list[Run]:
+def run(scenario: Scenario, out: str | Path | None = None) -> Run | Runs:
     """Run a scenario for real: every machine a process, every message over TCP.
 
     out: the folder for the journals, which must not hold a run already; by
-    default a new one below `runs`. Return the run, or a list of them if the
-    scenario asks for more than one. Raise DriftlabError if it cannot be run;
+    default a new one below `runs`. Return the run, or `Runs` if the scenario asks
+    for more than one. Raise DriftlabError if it cannot be run;
     ProcessesFailedError, after everything else is done, if a process of the
     user failed.
     """
     forbid_reentrant_run()
     require_real(scenario)
     scenario = with_absolute_process_path(scenario)
-    runs = list(run_each(scenario, Path(out or fresh_folder())))
-    raise_failures(runs)
+    runs = Runs(scenario, [list(run_each(scenario, Path(out or fresh_folder())))])
+    raise_failures(runs, runs.incomplete())
     return runs[0] if scenario.runs == 1 else runs
 
 

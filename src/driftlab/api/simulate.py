@@ -1,10 +1,12 @@
 """Simulate a scenario, one run or millions, with the engine that is the fastest for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from driftlab.api.engine_choice import choose_engine, general_s, worker_count
 from driftlab.api.run import Run, raise_failures
+from driftlab.api.runs import Runs
 from driftlab.api.simulate_one import make_machines, simulate_one
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import create_run_folder
@@ -32,7 +34,7 @@ def simulate(
     workers: int | None = None,
     dask: str | None = None,
     on_progress: OnProgress | None = None,
-) -> Run | list[Run]:
+) -> Run | Runs:
     """Run the same machines in a deterministic simulator, as fast as it can.
 
     Args:
@@ -43,19 +45,54 @@ def simulate(
         dask: the address of a Dask scheduler whose workers simulate instead.
         on_progress: called periodically with the ticks done and expected.
 
-    Returns the run, or a list of runs if the scenario has more than one. Raises
-    DriftlabError: ProcessesFailedError, after everything else is done, if the
-    user's process has failed in a run.
+    Returns the run, or the runs if the scenario has more than one; `simulate_run` and
+    `simulate_runs` always return the one or the other. Raises DriftlabError:
+    ProcessesFailedError, after everything else is done, if the user's process has failed
+    in a run.
+    """
+    runs = simulate_runs(
+        scenario, record=record, out=out, workers=workers, dask=dask, on_progress=on_progress
+    )
+    return runs[0] if scenario.runs == 1 else runs
+
+
+def simulate_run(
+    scenario: Scenario, *, record: Record = "summary", out: "str | Path | None" = None
+) -> Run:
+    """Simulate one run and return it; raise DriftlabError if the scenario has several.
+
+    The parameters are those of `simulate`.
+    """
+    _require_scenario(scenario)
+    if scenario.runs != 1:
+        raise DriftlabError(
+            f"simulate_run: the scenario has {scenario.runs} runs; "
+            "use simulate_runs, or scenario.replace(runs=1)"
+        )
+    return simulate_runs(scenario, record=record, out=out)[0]
+
+
+def simulate_runs(
+    scenario: Scenario,
+    *,
+    record: Record = "summary",
+    out: "str | Path | None" = None,
+    workers: int | None = None,
+    dask: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> Runs:
+    """Simulate all runs of a scenario, be it one or millions, and return them as `Runs`.
+
+    The parameters, and what it raises, are those of `simulate`.
     """
     if record not in ("all", "summary"):
         raise DriftlabError(f"record: {record!r} is not known; allowed: all or summary")
-    runs = list(
-        simulate_each(
-            scenario, out, keep=record == "all", workers=workers, dask=dask, on_progress=on_progress
-        )
+    blocks = simulate_blocks(
+        scenario, out, keep=record == "all", workers=workers, dask=dask, on_progress=on_progress
     )
-    raise_failures(runs)
-    return runs[0] if scenario.runs == 1 else runs
+    runs = Runs(scenario, blocks)
+    raise_failures(runs, runs.incomplete())
+    return runs
 
 
 def simulate_each(
@@ -64,12 +101,29 @@ def simulate_each(
     *,
     keep: bool = False,
     workers: int | None = None,
+    on_progress: OnProgress | None = None,
+    dask: str | None = None,
+) -> Iterator[Run]:
+    """Yield the simulated runs of a scenario in order; see `simulate_blocks`."""
+    blocks = simulate_blocks(
+        scenario, out, keep=keep, workers=workers, dask=dask, on_progress=on_progress
+    )
+    return chain.from_iterable(blocks)
+
+
+def simulate_blocks(
+    scenario: Scenario,
+    out: "str | Path | None" = None,
+    *,
+    keep: bool = False,
+    workers: int | None = None,
     dask: str | None = None,
     on_progress: OnProgress | None = None,
-) -> Iterator[Run]:
-    """Yield the simulated runs of a scenario in order, each with its history if `keep`.
+) -> Iterator[Sequence[Run]]:
+    """Yield the simulated runs of a scenario in order, some at a time, for `Runs`.
 
-    The other parameters are those of `simulate`. Raises DriftlabError.
+    keep: whether each run has its history. The other parameters are those of `simulate`.
+    Raises DriftlabError.
     """
     forbid_reentrant_run()
     _require_scenario(scenario)
@@ -120,13 +174,13 @@ class _Progress:
         self._done = 0
         self._on_progress = on_progress
 
-    def count(self, runs: Iterator[Run]) -> Iterator[Run]:
-        """Yield the runs, and report each."""
-        for run in runs:
+    def count(self, blocks: Iterable[Sequence[Run]]) -> Iterator[Sequence[Run]]:
+        """Yield the runs, and report each block of them."""
+        for block in blocks:
             if self._on_progress is not None:
-                self._done += run.ticks
+                self._done += sum(run.ticks for run in block)
                 self.report(0)
-            yield run
+            yield block
 
     def report(self, ticks: int) -> None:
         """Report the progress, with these ticks of the current run."""
@@ -134,17 +188,19 @@ class _Progress:
             self._on_progress(self._done + ticks, max(self._total, self._done + ticks))
 
 
-def _compiled(scenario: Scenario, keep: bool, workers: int, progress: _Progress) -> Iterator[Run]:
+def _compiled(
+    scenario: Scenario, keep: bool, workers: int, progress: _Progress
+) -> Iterator[Sequence[Run]]:
     from driftlab.api.compiled_runs import record_compiled, simulate_compiled
 
     if keep:
-        return record_compiled(scenario, progress.report)
+        return ([run] for run in record_compiled(scenario, progress.report))
     return simulate_compiled(scenario, workers, progress.report)
 
 
 def _one_by_one(
     scenario: Scenario, folder: str | None, keep: bool, on_ticks: Callable[[int], None]
-) -> Iterator[Run]:
+) -> Iterator[Sequence[Run]]:
     """Simulate one run after the other with the general engine, in this process."""
     for number in scenario.run_numbers:
-        yield simulate_one(scenario, number, folder, on_ticks, keep=keep)
+        yield [simulate_one(scenario, number, folder, on_ticks, keep=keep)]

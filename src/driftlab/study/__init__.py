@@ -1,0 +1,1 @@
+"""Many runs with a question: sweeps over a grid, studies, and claims."""
