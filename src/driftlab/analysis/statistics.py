@@ -1,0 +1,140 @@
+"""Estimates with their intervals: of means over runs, of shares, of growth within a run.
+
+Every interval is two-sided and covers LEVEL unless said. An interval that the data
+cannot give (of one value, say) is None, never a guess.
+"""
+
+from collections.abc import Callable, Sequence
+from math import sqrt
+from typing import Any, Final, NamedTuple
+
+from driftlab.arrays import FloatArray
+from driftlab.lazy import np
+
+LEVEL: Final = 0.95
+BLOCKS: Final = 10  # of a run, whose growths are taken as independent
+RESAMPLES: Final = 2_000  # of a bootstrap
+BOOTSTRAP_SEED: Final = 1  # the same data give the same interval
+
+
+class Estimate(NamedTuple):
+    """An estimate and its interval; low and high are None where the data give none."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def ci95(self) -> list[float] | None:
+        """The interval under the name of the JSON interface."""
+        return None if self.low is None or self.high is None else [self.low, self.high]
+
+    def excludes(self, value: float) -> bool:
+        """Whether the interval is known and does not hold a value."""
+        return self.low is not None and self.high is not None and not self.low <= value <= self.high
+
+    def within(self, low: float, high: float) -> bool:
+        """Whether the interval is known and lies inside other bounds."""
+        return (
+            self.low is not None and self.high is not None and low <= self.low <= self.high <= high
+        )
+
+
+def mean_estimate(values: Sequence[float] | FloatArray, level: float = LEVEL) -> Estimate:
+    """Return the mean of independent values with Student's interval.
+
+    values: at least one; of one value there is no interval.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    mean, count = float(sample.mean()), len(sample)
+    if count < 2:
+        return Estimate(mean, None, None)
+    half = _student(count - 1, level) * float(sample.std(ddof=1)) / sqrt(count)
+    return Estimate(mean, mean - half, mean + half)
+
+
+def share_estimate(successes: int, count: int, level: float = LEVEL) -> Estimate:
+    """Return a share of independent trials with Wilson's interval (Wilson 1927).
+
+    It holds near 0 and 1 too: of no success in n trials the upper bound is about 3.8/n.
+    count: of the trials, at least one.
+    """
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + level) / 2))
+    share, weight = successes / count, z * z / count
+    middle = (share + weight / 2) / (1 + weight)
+    half = z / (1 + weight) * sqrt(share * (1 - share) / count + weight / (4 * count))
+    return Estimate(share, max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share)))
+
+
+def bootstrap_estimate(
+    statistic: Callable[..., Any],
+    *samples: Sequence[float] | FloatArray,
+    paired: bool = False,
+    level: float = LEVEL,
+) -> Estimate:
+    """Return a statistic of samples with its bootstrap interval (BCa, Efron 1987).
+
+    statistic: of arrays, along `axis`. samples: a value a run each; paired: whether the
+    values at one place belong together. Where all resamples agree, as of equal values,
+    the interval is that one value; of fewer than two values there is none.
+    """
+    from scipy.stats import bootstrap
+
+    arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
+    value = float(statistic(*arrays, axis=-1))
+    if min(map(len, arrays)) < 2:
+        return Estimate(value, None, None)
+    if all(len(array) and bool((array == array[0]).all()) for array in arrays):
+        return Estimate(value, value, value)
+    with np.errstate(all="ignore"):
+        found = bootstrap(
+            arrays,
+            statistic,
+            n_resamples=RESAMPLES,
+            paired=paired,
+            vectorized=True,
+            confidence_level=level,
+            method="BCa",
+            rng=np.random.default_rng(BOOTSTRAP_SEED),
+        ).confidence_interval
+    low, high = float(found.low), float(found.high)
+    if np.isnan(low) or np.isnan(high):
+        return Estimate(value, None, None)
+    return Estimate(value, low, high)
+
+
+def mean_difference(
+    first: Sequence[float] | FloatArray, second: Sequence[float] | FloatArray
+) -> Estimate:
+    """Return the mean of second - first with its interval, for values that are paired."""
+    return mean_estimate(np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64))
+
+
+def growth_estimate(
+    times: Sequence[float] | FloatArray,
+    values: Sequence[float] | FloatArray,
+    begin: float,
+    end: float,
+) -> Estimate:
+    """Return how fast a step function grows, per unit of time, with its interval.
+
+    The run is cut into BLOCKS of equal length, whose growths count as independent: true
+    of a queue that diverges, whose increments are, and wider than needed for one that is
+    stable. A regression line would take its errors for independent, which they are not.
+    times: of the values, rising; values: from each time on. begin, end: of the run.
+    Before the first time the first value holds.
+    """
+    instants = np.asarray(times, dtype=np.float64)
+    levels = np.asarray(values, dtype=np.float64)
+    edges = np.linspace(begin, end, BLOCKS + 1)
+    at = np.maximum(np.searchsorted(instants, edges, side="right") - 1, 0)
+    growths = np.diff(levels[at]) * (BLOCKS / (end - begin))
+    return mean_estimate(growths)
+
+
+def _student(freedom: int, level: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + level) / 2))
