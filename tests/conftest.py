@@ -1,11 +1,17 @@
 """The laws' settings, and a cache in which everything is compiled before tests are timed."""
 
+import os
 import sys
 
 import pytest
 from hypothesis import settings
 
 from tests.warm_up import use_own_cache, warm_up
+
+# Coverage is measured in the processes that these tests start, and in the tests' own. Starting
+# it takes longer than most processes run, and hundreds of others run the same lines.
+COVERS_PROCESSES = {"test_run", "test_cli", "test_launcher"}
+PROCESS_COVERAGE = "COVERAGE_PROCESS_CONFIG"  # the variable by which coverage reaches a process
 
 settings.register_profile("driftlab", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("driftlab")
@@ -16,3 +22,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Compile before the first test begins, where one of the tests may run something compiled."""
     if session.items and "driftlab.jit" in sys.modules:
         warm_up()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Measure the processes of a test, or do not."""
+    if _process_coverage is not None:
+        if item.path.stem in COVERS_PROCESSES:
+            os.environ[PROCESS_COVERAGE] = _process_coverage
+        else:
+            os.environ.pop(PROCESS_COVERAGE, None)
+
+
+_process_coverage = os.environ.get(PROCESS_COVERAGE)

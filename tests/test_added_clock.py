@@ -115,7 +115,6 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
         catalogue.write(ENTRIES)
     environment = {**os.environ, "PYTHONPATH": str(root)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment.pop("COVERAGE_PROCESS_CONFIG", None)  # the copy is not what is covered
 
     def run(*arguments: str | Path) -> dict[str, Any]:
         done = subprocess.run(
