@@ -1,0 +1,258 @@
+"""The runs that claims are judged by: simulated ones, and real ones from their journals.
+
+Each condition differs from the standard one in what a claim asks about alone: its runs
+have the same seed and the same numbers, so the same uniform draws decide their rates,
+phases and dice, and a difference between two conditions is the condition's.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from driftlab.api.engine_choice import choose_engine
+from driftlab.api.read_run import find_run, find_run_folders
+from driftlab.api.run_real import OnBeat, run_each
+from driftlab.api.simulate import simulate_blocks
+from driftlab.errors import DriftlabError
+from driftlab.history.trace import Trace
+from driftlab.journal.run_folder import run_folder
+from driftlab.model.columns import NOBODY
+from driftlab.model.random_streams import DIE_BITS
+from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import RateRange
+from driftlab.study.claims.events import MACHINES, EventTable, RunEvents
+from driftlab.theory.formulas import Die, inflow
+
+RUNS: Final = 600  # of the standard condition
+RUNS_REAL: Final = 5  # as the assignment asks
+RATES: Final = range(1, 7)
+STANDARD, NARROW, FEW_INTERNAL, BOTH, ARRIVAL, EQUAL, EQUAL_ALIGNED, EQUAL_LATE, ALIGNED_LATE = (
+    "standard", "narrow-rates", "few-internal", "both", "arrival-order", "equal-rates",
+    "equal-aligned", "equal-latency", "equal-aligned-latency",
+)  # fmt: skip
+
+OnDone = Callable[[int], None]  # called with how many more runs are recorded
+
+
+class Condition(NamedTuple):
+    """A condition: the keys of its scenario that differ from the standard one.
+
+    share: of the standard number of runs. equal: whether all rates are equal, and each
+    of RATES has its part of the runs.
+    """
+
+    keys: dict[str, Any]
+    share: float = 1.0
+    equal: bool = False
+
+    def scenarios(self, runs: int, **more: Any) -> Iterator[Scenario]:
+        """Yield the scenarios that together have the runs of the condition."""
+        count = max(1, round(runs * self.share))
+        if not self.equal:
+            yield Scenario(**self.keys, runs=count, **more)
+            return
+        ends = [count * place // len(RATES) for place in range(len(RATES) + 1)]
+        for rate, first, end in zip(RATES, ends, ends[1:], strict=False):
+            if end > first:
+                rates = [rate] * MACHINES
+                keys = {**self.keys, "rates": rates, "runs": end - first, "first_run": first + 1}
+                yield Scenario(**keys, **more)
+
+
+_LATENCY: Final = "exponential:0.1"
+CONDITIONS: Final = {
+    STANDARD: Condition({}),
+    NARROW: Condition({"rates": "3..4"}, 2 / 3),
+    FEW_INTERNAL: Condition({"faces": 5}, 2 / 3),
+    BOTH: Condition({"rates": "3..4", "faces": 5}, 2 / 3),
+    ARRIVAL: Condition({"order": "arrival"}),
+    EQUAL: Condition({}, equal=True),
+    EQUAL_ALIGNED: Condition({"phase": "aligned"}, equal=True),
+    EQUAL_LATE: Condition({"latency": _LATENCY}, equal=True),
+    ALIGNED_LATE: Condition({"phase": "aligned", "latency": _LATENCY}, equal=True),
+}
+SIMULATED_ONLY: Final = (EQUAL_LATE, ALIGNED_LATE)  # real machines have the latency they have
+
+
+class NoSuchRunsError(DriftlabError):
+    """A run that says nothing of the claims: not three machines, another process."""
+
+
+# Simulated.
+
+
+def simulate_conditions(
+    names: Iterable[str], runs: int, on_done: OnDone
+) -> dict[str, EventTable]:
+    """Simulate conditions and return the events of each.
+
+    runs: of the standard condition. on_done: called with the number of runs just done.
+    """
+    wanted = {name: list(CONDITIONS[name].scenarios(runs)) for name in names}
+    every = sum(scenario.runs for some in wanted.values() for scenario in some)
+    compiled = choose_engine(Scenario(runs=max(every, 1)), 1, history=True) == "compiled"
+    record = _record_compiled if compiled else _record_general
+    return {
+        name: EventTable([run for scenario in some for run in _told(record(scenario), on_done)])
+        for name, some in wanted.items()
+    }
+
+
+def _told(runs: Iterable[RunEvents], on_done: OnDone) -> Iterator[RunEvents]:
+    for run in runs:
+        on_done(1)
+        yield run
+
+
+def _record_compiled(scenario: Scenario) -> Iterator[RunEvents]:
+    """Yield the runs of a scenario, without a trace for each: it would take five times as long."""
+    from driftlab.simulator.compiled.engine import record_run
+
+    for number in scenario.run_numbers:
+        kept, figures = record_run(scenario, number)
+        rates = tuple(figures.rates[0].tolist())
+        yield RunEvents(
+            number, rates, _loads(rates, scenario.die), kept.process, kept.kind, kept.clock,
+            kept.sender, kept.stamp, kept.queue, kept.due_ns,
+        )  # fmt: skip
+
+
+def _record_general(scenario: Scenario) -> Iterator[RunEvents]:
+    for block in simulate_blocks(scenario, keep=True, workers=1):
+        for run in block:
+            yield _of_trace(run.scenario, run.history.trace)
+
+
+@cache
+def _loads(rates: tuple[float, ...], bounds: tuple[int, int]) -> tuple[float, ...]:
+    """Return the load of each machine's queue. bounds: the die, see `Scenario.die`."""
+    one, every = bounds
+    die = Die(one / 2**DIE_BITS, (every - one) / 2**DIE_BITS)
+    return tuple(inflow(rates, die, place).load for place in range(len(rates)))
+
+
+def _of_trace(scenario: Scenario, trace: Trace) -> RunEvents:
+    """Return the events of a recorded run. Raise NoSuchRunsError if a machine has none."""
+    columns = trace.columns
+    if columns.clock is None or columns.queue is None or columns.due_ns is None:
+        raise NoSuchRunsError("the journals lack clocks, queues or times")
+    assert columns.sender is not None
+    assert columns.stamp is not None
+    for name, begin, end in zip(trace.names, trace.starts, trace.starts[1:], strict=False):
+        if begin == end:
+            raise NoSuchRunsError(f"machine {name} has no events")
+    late_ns = 0 if columns.late_ns is None else columns.late_ns
+    speed = 1.0 if trace.process_info[0].simulated else scenario.speed
+    rates = tuple(map(float, scenario.rates_of(scenario.first_run)))
+    is_first = np.zeros(len(trace), np.bool_)
+    is_first[trace.gaps] = True
+    return RunEvents(
+        scenario.first_run,
+        rates,
+        _loads(rates, scenario.die),
+        trace.process_column(),
+        columns.kind,
+        columns.clock,
+        columns.sender,
+        np.where(columns.sender == NOBODY, 0, columns.stamp),
+        columns.queue,
+        ((columns.due_ns + late_ns) * speed).astype(np.int64),
+        is_first,
+    )
+
+
+# Real.
+
+
+def run_conditions(
+    names: Iterable[str], runs: int, speed: float, out: Path, on_beat: OnBeat
+) -> dict[str, EventTable]:
+    """Run conditions with real machines; their journals stay, a folder a condition.
+
+    runs: of each condition. out: a folder for them. on_beat: see `run_each`. Conditions
+    that only a simulator has are left out. Raise DriftlabError, KeyboardInterrupt if
+    a run was interrupted.
+    """
+    tables = {}
+    for name in names:
+        if name in SIMULATED_ONLY:
+            continue
+        done: list[RunEvents] = []
+        condition = CONDITIONS[name]._replace(share=1.0)
+        for scenario in condition.scenarios(runs, speed=speed):
+            where = out / (f"{name}-{scenario.first_run}" if condition.equal else name)
+            for run in run_each(scenario, where, on_beat):
+                if run.interrupted:
+                    raise KeyboardInterrupt
+                folder = Path(run_folder(where, scenario, run.number))
+                done.append(_read(folder))
+        tables[name] = EventTable(done)
+    return tables
+
+
+def read_conditions(paths: Sequence[str]) -> dict[str, EventTable]:
+    """Read run folders, or folders of runs, and tell their conditions by their scenarios.
+
+    A run whose rates are equal counts for the standard condition, too: there its rates
+    may have been drawn. Raise DriftlabError if a path is no run, or none of the claims'.
+    """
+    found: dict[str, list[RunEvents]] = {}
+    for path in paths:
+        scenario, folders = find_run_folders(path)
+        try:
+            names = conditions_of(scenario)
+            for folder in folders:
+                run = _read(folder)
+                for name in names:
+                    of = found.setdefault(name, [])
+                    of.append(run._replace(number=_number(run.number, of)))
+        except NoSuchRunsError as error:
+            raise NoSuchRunsError(f"{path}: {error}") from None
+    return {name: EventTable(runs) for name, runs in found.items()}
+
+
+def _number(number: int, others: Sequence[RunEvents]) -> int:
+    """Return the number of a run, another one where one with its number was given before."""
+    taken = {each.number for each in others}
+    return number if number not in taken else -len(others)
+
+
+def conditions_of(scenario: Scenario) -> list[str]:
+    """Return the conditions that runs of a scenario count for. Raise NoSuchRunsError."""
+    if scenario.size != MACHINES or scenario.process != "die" or scenario.topology != "mesh":
+        raise NoSuchRunsError(
+            "the claims are about three machines that all send to each other and roll the die; "
+            f"this has {scenario.size} machines, topology {scenario.topology}, "
+            f"process {scenario.process}"
+        )
+    narrow = _is_narrow(scenario.rates)
+    equal = not isinstance(scenario.rates, RateRange) and len(set(scenario.rates)) == 1
+    aligned, arrival = scenario.phase == "aligned", scenario.order == "arrival"
+    if scenario.faces not in (5, 10) or (aligned and not equal):
+        raise NoSuchRunsError(
+            "no claim is about this scenario: the claims are about dice of 10 and 5 faces, and "
+            "about aligned phases where all rates are equal"
+        )
+    few = scenario.faces == 5
+    if arrival:
+        return [] if narrow or few or aligned else [ARRIVAL]
+    if equal and not few:
+        return [EQUAL_ALIGNED] if aligned else [EQUAL, STANDARD]
+    if few:
+        return [BOTH] if narrow else [FEW_INTERNAL]
+    return [NARROW] if narrow else [STANDARD]
+
+
+def _is_narrow(rates: tuple[float, ...] | RateRange) -> bool:
+    """Whether rates were drawn from, or lie in, the narrow range of the assignment."""
+    if isinstance(rates, RateRange):
+        return (rates.low, rates.high) == (3, 4)
+    return set(rates) == {3, 4}
+
+
+def _read(folder: Path) -> RunEvents:
+    scenario, journals = find_run(folder)
+    return _of_trace(scenario, journals.read().trace)

@@ -1,0 +1,246 @@
+"""The decision rules of the claims: from counts and estimates to a verdict.
+
+A *law* (always, never) holds with no exception among enough events; a *possibility* (may
+happen) holds if it happened. A *comparison* holds if the interval over runs excludes
+equality; an *equality* if the interval lies inside a margin. What fails as a whole may
+hold under a condition, which is then part of the verdict. Too little data leave a
+question undecided: no rule takes the absence of evidence for evidence.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from driftlab.analysis.statistics import Estimate, bootstrap_estimate
+from driftlab.arrays import AnyArray, FloatArray, IntArray
+
+EXCEPTIONS_MAX: Final = 0.01  # the share of exceptions that a law must exclude
+FREQUENCY_MARGIN: Final = 0.05  # relative: within it frequencies count as equal
+CLOCK_MARGIN: Final = 0.01  # relative
+QUEUE_MARGIN: Final = 0.5  # messages
+NOTHING: Final = Estimate(float("nan"), None, None)
+
+
+class Verdict(StrEnum):
+    """What the data say of a claim."""
+
+    HOLDS = "holds"
+    HOLDS_IF = "holds-if"
+    DOES_NOT_HOLD = "does-not-hold"
+    UNDECIDED = "undecided"
+
+
+class Finding(NamedTuple):
+    """What was found of a claim.
+
+    estimate: its statistic. figure: the statistic in a few words. text: sentences with
+    the figures. runs: how many runs they are of. condition: under which it holds.
+    """
+
+    verdict: Verdict
+    estimate: Estimate
+    figure: str
+    text: str
+    runs: int
+    condition: str = ""
+
+
+# Rules.
+
+
+def law(exceptions: IntArray, events: IntArray) -> Verdict:
+    """Judge that something always or never happens.
+
+    exceptions, events: how many each run has. It holds with no exception if the rule
+    of three (at 95 % the share of exceptions is below 3/n) puts them below EXCEPTIONS_MAX.
+    """
+    if exceptions.sum():
+        return Verdict.DOES_NOT_HOLD
+    return Verdict.HOLDS if _are_enough(int(events.sum())) else Verdict.UNDECIDED
+
+
+def possibility(cases: IntArray, events: IntArray) -> Verdict:
+    """Judge that something may happen; a law says that it never does."""
+    opposite = {Verdict.HOLDS: Verdict.DOES_NOT_HOLD, Verdict.DOES_NOT_HOLD: Verdict.HOLDS}
+    verdict = law(cases, events)
+    return opposite.get(verdict, verdict)
+
+
+def comparison(estimate: Estimate, equal: float = 0.0, *, below: bool = False) -> Verdict:
+    """Judge that a figure is above a value, or below it; neither excluded: undecided."""
+    if not estimate.excludes(equal):
+        return Verdict.UNDECIDED
+    return Verdict.HOLDS if (estimate.value < equal) == below else Verdict.DOES_NOT_HOLD
+
+
+def equality(estimate: Estimate, equal: float, margin: float) -> Verdict:
+    """Judge that a figure is a value, give or take a margin; across its edge: undecided."""
+    if estimate.within(equal - margin, equal + margin):
+        return Verdict.HOLDS
+    if estimate.low is None or estimate.high is None:
+        return Verdict.UNDECIDED
+    outside = estimate.low > equal + margin or estimate.high < equal - margin
+    return Verdict.DOES_NOT_HOLD if outside else Verdict.UNDECIDED
+
+
+def every(verdicts: Iterable[Verdict]) -> Verdict:
+    """Judge that all of several statements hold."""
+    found = set(verdicts)
+    for worst in (Verdict.DOES_NOT_HOLD, Verdict.UNDECIDED, Verdict.HOLDS_IF):
+        if worst in found:
+            return worst
+    return Verdict.HOLDS
+
+
+def under(verdict: Verdict, conditions: Sequence[tuple[str, Verdict]]) -> tuple[Verdict, str]:
+    """Return the verdict of a claim, and the condition if it holds only under one.
+
+    verdict: of the claim as a whole. conditions: the weakest first, each with the verdict
+    on the claim under it; the first under which it holds is the one that is named. Only
+    a claim that is known not to hold as a whole needs one.
+    """
+    if verdict is Verdict.DOES_NOT_HOLD:
+        for condition, judged in conditions:
+            if judged is Verdict.HOLDS:
+                return Verdict.HOLDS_IF, condition
+    return verdict, ""
+
+
+def _are_enough(events: int) -> bool:
+    return events > 0 and 3 / events < EXCEPTIONS_MAX
+
+
+# Estimates over runs.
+
+
+def share(part: IntArray | FloatArray, whole: IntArray | FloatArray) -> Estimate:
+    """Return the share of events that are so, and its interval over runs.
+
+    part, whole: of each run. Where none is so, or none is not, the bound is that of the
+    rule of three.
+    """
+    total = float(whole.sum())
+    if not total:
+        return NOTHING
+    if not part.sum():
+        return Estimate(0.0, 0.0, min(1.0, 3 / total))
+    if part.sum() == total:
+        return Estimate(1.0, max(0.0, 1 - 3 / total), 1.0)
+    return average(part, whole)
+
+
+def average(total: IntArray | FloatArray, count: IntArray | FloatArray) -> Estimate:
+    """Return the mean of values of which each run has some, and its interval over runs.
+
+    total, count: of the values of each run.
+    """
+    has = count > 0
+    if not has.any():
+        return NOTHING
+    return bootstrap_estimate(_ratio, total[has], count[has], paired=True)
+
+
+def share_difference(
+    part: IntArray, whole: IntArray, base_part: IntArray, base_whole: IntArray
+) -> Estimate:
+    """Return by how much a share is above another one of the same runs."""
+    if not whole.sum() or not base_whole.sum():
+        return NOTHING
+    return bootstrap_estimate(
+        _difference_of_ratios, part, whole, base_part, base_whole, paired=True
+    )
+
+
+def ratio(
+    part: FloatArray | IntArray,
+    whole: FloatArray | IntArray,
+    base_part: FloatArray | IntArray,
+    base_whole: FloatArray | IntArray,
+) -> Estimate:
+    """Return part/whole over base_part/base_whole, sums over runs that are paired."""
+    if not whole.sum() or not base_part.sum():
+        return NOTHING
+    return bootstrap_estimate(_ratio_of_ratios, part, whole, base_part, base_whole, paired=True)
+
+
+def mean(values: FloatArray | IntArray) -> Estimate:
+    """Return the mean over runs with its bootstrap interval."""
+    return bootstrap_estimate(np.mean, values) if len(values) else NOTHING
+
+
+def rank_correlation(first: AnyArray, second: AnyArray) -> Estimate:
+    """Return Spearman's correlation with its bootstrap interval over runs.
+
+    first, second: shape (runs, values of a run). The ranks are those of the whole sample,
+    so that a resample of runs needs sums alone.
+    """
+    if len(first) < 2:
+        return NOTHING
+    x, y = (_centred_ranks(values) for values in (first, second))
+    sums = (np.full(len(x), x.shape[1]), x.sum(1), y.sum(1), (x * x).sum(1), (y * y).sum(1))
+    if not sums[3].sum() or not sums[4].sum():
+        return NOTHING  # all alike
+    return bootstrap_estimate(_correlation, *sums, (x * y).sum(1), paired=True)
+
+
+def excess_of_pairs(first: FloatArray, second: FloatArray, chosen: AnyArray) -> Estimate:
+    """Return how much more often two runs are ordered alike by two figures than reversed.
+
+    first, second: a figure each of every run. chosen: shape (runs, runs), the pairs of
+    interest. The share of pairs ordered alike less that of reversed ones, of pairs that
+    differ in the first; its interval is over runs, not over pairs.
+    """
+    order = np.sign(first[:, None] - first[None, :]) * chosen
+    agree = order * np.sign(second[:, None] - second[None, :])
+    differ = np.abs(order)
+    if not differ.sum():
+        return NOTHING
+
+    def statistic(runs: FloatArray, axis: int) -> FloatArray:
+        weights = _weights(runs.astype(np.int64), len(first))
+        parts = [((weights @ table) * weights).sum(-1) for table in (agree, differ)]
+        return np.asarray(parts[0] / parts[1])
+
+    return bootstrap_estimate(statistic, np.arange(len(first)))
+
+
+def _weights(runs: IntArray, count: int) -> FloatArray:
+    """Return how often each of `count` runs is in each row of a table of runs."""
+    rows = runs.reshape(-1, runs.shape[-1])
+    places = rows + count * np.arange(len(rows))[:, None]
+    counts = np.bincount(places.ravel(), minlength=count * len(rows))
+    return counts.reshape(*runs.shape[:-1], count).astype(np.float64)
+
+
+def _ratio(part: FloatArray, whole: FloatArray, axis: int) -> FloatArray:
+    return np.asarray(part.sum(axis) / whole.sum(axis))
+
+
+def _ratio_of_ratios(
+    part: FloatArray, whole: FloatArray, base_part: FloatArray, base_whole: FloatArray, axis: int
+) -> FloatArray:
+    return _ratio(part, whole, axis) / _ratio(base_part, base_whole, axis)
+
+
+def _difference_of_ratios(
+    part: FloatArray, whole: FloatArray, base_part: FloatArray, base_whole: FloatArray, axis: int
+) -> FloatArray:
+    return _ratio(part, whole, axis) - _ratio(base_part, base_whole, axis)
+
+
+def _correlation(
+    n: FloatArray, x: FloatArray, y: FloatArray, xx: FloatArray, yy: FloatArray, xy: FloatArray,
+    axis: int,
+) -> FloatArray:  # fmt: skip
+    n, x, y, xx, yy, xy = (each.sum(axis) for each in (n, x, y, xx, yy, xy))
+    spread = np.sqrt((xx - x * x / n) * (yy - y * y / n))
+    return np.asarray((xy - x * y / n) / spread)
+
+
+def _centred_ranks(values: AnyArray) -> FloatArray:
+    from scipy.stats import rankdata
+
+    ranks = np.asarray(rankdata(values.ravel()), np.float64).reshape(values.shape)
+    return ranks - ranks.mean()
