@@ -42,12 +42,13 @@ class RunEvents(NamedTuple):
     queue: IntArray
     time_ns: IntArray
     is_first: BoolArray | None = None
+    late_ticks: int = 0
 
 
 class EventTable:
     """The events of all runs of one condition.
 
-    numbers: of the runs. rates, loads f8, shape (runs, 3): by rank. position, shape
+    numbers: of the runs. late_ticks: of all runs. rates, loads f8, shape (runs, 3): by rank. position, shape
     (runs, 3): in name order, of each rank. run, rank, kind, clock, sender (a rank),
     stamp, queue, time_ns: of each row.
     """
@@ -55,6 +56,7 @@ class EventTable:
     def __init__(self, runs: Sequence[RunEvents]) -> None:
         """Put the events of at least one run into one table; every machine has events."""
         self.numbers = [each.number for each in runs]
+        self.late_ticks = sum(each.late_ticks for each in runs)
         asked = np.array([each.rates for each in runs], np.float64)
         self.position: IntArray = np.argsort(-asked, axis=1, kind="stable")
         self.rates: FloatArray = np.take_along_axis(asked, self.position, axis=1)
@@ -93,7 +95,8 @@ class EventTable:
     @cached_property
     def tick(self) -> IntArray:
         """The number of each event among the recorded ones of its machine, from 0."""
-        return np.arange(len(self)) - self.starts[self._group]
+        numbers: IntArray = np.arange(len(self)) - self.starts[self._group]
+        return numbers
 
     @cached_property
     def row_rates(self) -> FloatArray:
@@ -110,12 +113,13 @@ class EventTable:
     def starts(self) -> IntArray:
         """Where the rows of each run and rank begin, and the end: row = run * 3 + rank."""
         counts = np.bincount(self._group, minlength=self.runs * MACHINES)
-        return np.r_[0, np.cumsum(counts)]
+        starts: IntArray = np.r_[0, np.cumsum(counts)]
+        return starts
 
     @cached_property
     def jump(self) -> IntArray:
         """By how much each event raised the clock; 1 of a first event, which has no jump."""
-        jump = np.diff(self.clock, prepend=0)
+        jump: IntArray = np.diff(self.clock, prepend=0)
         jump[self.is_first] = 1
         return jump
 
@@ -127,7 +131,8 @@ class EventTable:
     @cached_property
     def receives(self) -> BoolArray:
         """Whether an event is a receive that has an event before it."""
-        return (self.kind == RECEIVE) & ~self.is_first
+        receives: BoolArray = (self.kind == RECEIVE) & ~self.is_first
+        return receives
 
     @cached_property
     def rate(self) -> FloatArray:
@@ -170,7 +175,8 @@ class EventTable:
 
     def sum_by_run(self, values: FloatArray | IntArray, wanted: BoolArray) -> FloatArray:
         """Return the sum of a column over the wanted events of each run."""
-        return np.bincount(self.run[wanted], weights=values[wanted], minlength=self.runs)
+        sums = np.bincount(self.run[wanted], weights=values[wanted], minlength=self.runs)
+        return sums.astype(np.float64)
 
     def count_by_machine(self, wanted: BoolArray) -> IntArray:
         """Return how many wanted events each machine has, shape (runs, 3)."""

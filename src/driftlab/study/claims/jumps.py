@@ -5,6 +5,7 @@ receive, or had emptied its queue, means that the next message has not waited.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from driftlab.study.claims.rules import (
     Finding,
     Verdict,
     comparison,
+    every,
     law,
     rank_correlation,
     share,
@@ -55,10 +57,16 @@ def _judged(
     verdict, condition = under(judged, [(name, found[0]) for name, found in tried])
     estimate = share(count - broken if not never else broken, count)
     text = [f"{percent(estimate)} of {what}."]
-    text += [f"Exceptions if {name}: {of(each[1], each[2])}." for name, each in tried]
+    text += [_tried(name, *each) for name, each in tried]
     return Finding(
         verdict, estimate, f"{percent(estimate)} jump", " ".join(text), table.runs, condition
     )
+
+
+def _tried(condition: str, verdict: Verdict, broken: IntArray, count: IntArray) -> str:
+    """Return what was found under a condition, as a sentence."""
+    few = ", too few to decide" if verdict is Verdict.UNDECIDED else ""
+    return f"Exceptions if {condition}: {of(broken, count)}{few}."
 
 
 def jump_needs_higher_stamp(table: EventTable) -> Finding:
@@ -94,7 +102,8 @@ def higher_because_faster(table: EventTable) -> Finding:
     far, far_off = table.jumps & apart, table.sender_rate <= table.rate
     condition = "each machine is at least twice as fast as the next"
     off, among = table.count_by_run(far & far_off), table.count_by_run(far)
-    verdict, named = under(law(jumps - faster, jumps), [(condition, law(off, among))])
+    judged = law(off, among)
+    verdict, named = under(law(jumps - faster, jumps), [(condition, judged)])
     estimate = share(faster, jumps)
     return Finding(
         verdict,
@@ -102,7 +111,7 @@ def higher_because_faster(table: EventTable) -> Finding:
         f"{percent(estimate)} faster",
         f"The sender was faster at {percent(estimate)} of the jumps, as fast at "
         f"{percent(share(equal, jumps))} and slower at {percent(share(slower, jumps))}: it "
-        f"passed on a clock that it had received. Exceptions if {condition}: {of(off, among)}.",
+        f"passed on a clock that it had received. {_tried(condition, judged, off, among)}",
         table.runs,
         named,
     )
@@ -118,18 +127,20 @@ def rate_difference_drives_jumps(table: EventTable) -> Finding:
     average = ((table.last(table.clock) - firsts) / np.maximum(events - 1, 1))[:, 1:]
     by_difference = [rank_correlation(difference, each) for each in (average, largest)]
     by_ratio = [rank_correlation(ratio, each) for each in (average, largest)]
-    verdicts = [comparison(each) for each in by_difference]
-    verdict = verdicts[0] if verdicts[0] == verdicts[1] else Verdict.UNDECIDED
     mean, top = by_difference
+    judged = [comparison(each) for each in (top, mean)]
+    conditions = [("of the largest jump", judged[0]), ("of the mean jump", judged[1])]
+    verdict, condition = under(every(judged), conditions)
     return Finding(
         verdict,
         top,
-        f"rank correlation {number(top)}",
+        f"correlation {number(top)}",
         f"Rank correlation of r1 - r with the largest jump of P2 and P3: {number(top)}; with "
         f"their mean jump: {number(mean)}. Of the ratio r1/r: {number(by_ratio[1])} and "
         f"{number(by_ratio[0])}. The mean is no finding of its own: it is the rise of the "
         "clock over the number of events.",
         table.runs,
+        condition,
     )
 
 
@@ -139,7 +150,8 @@ def rate_difference_drives_jumps(table: EventTable) -> Finding:
 
 def _not_waited(table: EventTable) -> BoolArray:
     """Whether the event before was no receive, so that a message came after it."""
-    return (table.kind[table.before] != RECEIVE) & (table.tick >= FIRST_TICKS)
+    fresh: BoolArray = (table.kind[table.before] != RECEIVE) & (table.tick >= FIRST_TICKS)
+    return fresh
 
 
 FRESH: Final = (
@@ -169,7 +181,7 @@ def message_from_faster_jumps(table: EventTable) -> Finding:
     alone = share(table.count_by_run(fastest & table.jumps), table.count_by_run(fastest))
     return finding._replace(
         text=f"{finding.text} Of the fastest machine's own messages, which nothing excuses: "
-        f"{percent(alone)}; the others had waited, or came to a clock that was ahead."
+        f"{percent(alone)}; the others came to a clock that was level or ahead."
     )
 
 
@@ -216,7 +228,7 @@ def p2_shielded_by_recent_p1(table: EventTable) -> Finding:
     edges = (0.0, 0.5, RECENT_S, 2.0, LONG_AGO_S, np.inf)
     by_age = [
         (low, high, parts(events & (age_ns > low * 1e9) & (age_ns <= high * 1e9)))
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
     ]
     recent, old = parts(events & (age_ns <= RECENT_S * 1e9)), by_age[-1][2]
     gap = share_difference(*old, *recent)
@@ -231,7 +243,7 @@ def p2_shielded_by_recent_p1(table: EventTable) -> Finding:
         f"{percent(gap)} more often",
         f"P2's messages that move P3, by the age of P1's last one: {shares}. "
         f"More than {LONG_AGO_S:g} s against at most {RECENT_S:g} s: {percent(gap)} more "
-        "often, but never always.",
+        "often.",
         table.runs,
         named,
     )
@@ -326,7 +338,7 @@ def equal_rates_no_jumps(
     return Finding(
         verdict,
         estimate,
-        f"{percent(estimate)} jump if free",
+        f"{percent(estimate)} jump",
         f"Share of events that jump: {shares}.",
         sum(each[3] for each in counts),
         condition,
@@ -334,6 +346,6 @@ def equal_rates_no_jumps(
 
 
 def _equal_counts(table: EventTable) -> tuple[IntArray, IntArray]:
-    rates = table.row_rates
-    rows = ~table.is_first & (rates[0] == rates[2])
+    equal = table.rates[:, P1] == table.rates[:, P3]
+    rows = ~table.is_first & equal[table.run]
     return table.count_by_run(rows & table.jumps), table.count_by_run(rows)

@@ -5,14 +5,14 @@ have the same seed and the same numbers, so the same uniform draws decide their 
 phases and dice, and a difference between two conditions is the condition's.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.api.engine_choice import choose_engine
+from driftlab.api.engine_choice import choose_engine, general_s
 from driftlab.api.read_run import find_run, find_run_folders
 from driftlab.api.run_real import OnBeat, run_each
 from driftlab.api.simulate import simulate_blocks
@@ -21,6 +21,7 @@ from driftlab.history.trace import Trace
 from driftlab.journal.run_folder import run_folder
 from driftlab.model.columns import NOBODY
 from driftlab.model.random_streams import DIE_BITS
+from driftlab.model.schedule import NS_PER_SECOND
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import RateRange
 from driftlab.study.claims.events import MACHINES, EventTable, RunEvents
@@ -34,7 +35,7 @@ STANDARD, NARROW, FEW_INTERNAL, BOTH, ARRIVAL, EQUAL, EQUAL_ALIGNED, EQUAL_LATE,
     "equal-aligned", "equal-latency", "equal-aligned-latency",
 )  # fmt: skip
 
-OnDone = Callable[[int], None]  # called with how many more runs are recorded
+GENERAL_MAX_S: Final = 5.0  # of the general engine, before another one is compiled
 
 
 class Condition(NamedTuple):
@@ -85,26 +86,48 @@ class NoSuchRunsError(DriftlabError):
 
 
 def simulate_conditions(
-    names: Iterable[str], runs: int, on_done: OnDone
+    wanted: Mapping[str, Sequence[Scenario]], on_run: Callable[[], None]
 ) -> dict[str, EventTable]:
-    """Simulate conditions and return the events of each.
+    """Simulate the scenarios of conditions and return the events of each condition.
 
-    runs: of the standard condition. on_done: called with the number of runs just done.
+    on_run: called after each run.
     """
-    wanted = {name: list(CONDITIONS[name].scenarios(runs)) for name in names}
-    every = sum(scenario.runs for some in wanted.values() for scenario in some)
-    compiled = choose_engine(Scenario(runs=max(every, 1)), 1, history=True) == "compiled"
-    record = _record_compiled if compiled else _record_general
-    return {
-        name: EventTable([run for scenario in some for run in _told(record(scenario), on_done)])
-        for name, some in wanted.items()
-    }
+    record = _record_compiled if is_compiled_for(wanted) else _record_general
+    tables = {}
+    for name, scenarios in wanted.items():
+        done: list[RunEvents] = []
+        for scenario in scenarios:
+            for run in record(scenario):
+                done.append(run)
+                on_run()
+        tables[name] = EventTable(done)
+    return tables
 
 
-def _told(runs: Iterable[RunEvents], on_done: OnDone) -> Iterator[RunEvents]:
-    for run in runs:
-        on_done(1)
-        yield run
+def scenarios_of(names: Iterable[str], runs: int) -> dict[str, list[Scenario]]:
+    """Return the scenarios of conditions. runs: of the standard condition."""
+    return {name: list(CONDITIONS[name].scenarios(runs)) for name in names}
+
+
+def is_compiled_for(wanted: Mapping[str, Sequence[Scenario]]) -> bool:
+    """Whether the compiled engine simulates the conditions.
+
+    It is compiled for them if the general engine would take GENERAL_MAX_S or more: the
+    command is likely to be repeated.
+    """
+    runs = sum(scenario.runs for some in wanted.values() for scenario in some)
+    whole = Scenario(runs=max(runs, 1))
+    is_best = choose_engine(whole, 1, history=True) == "compiled"
+    return is_best or general_s(whole, history=True) >= GENERAL_MAX_S
+
+
+def must_compile(wanted: Mapping[str, Sequence[Scenario]]) -> bool:
+    """Whether the compiled engine would first have to be compiled for the conditions."""
+    from driftlab.simulator.compiled.eligibility import is_compiled
+
+    return is_compiled_for(wanted) and not all(
+        is_compiled(some[0], history=True) for some in wanted.values()
+    )
 
 
 def _record_compiled(scenario: Scenario) -> Iterator[RunEvents]:
@@ -144,16 +167,18 @@ def _of_trace(scenario: Scenario, trace: Trace) -> RunEvents:
     for name, begin, end in zip(trace.names, trace.starts, trace.starts[1:], strict=False):
         if begin == end:
             raise NoSuchRunsError(f"machine {name} has no events")
-    late_ns = 0 if columns.late_ns is None else columns.late_ns
+    late_ns = np.zeros(len(trace), np.int64) if columns.late_ns is None else columns.late_ns
     speed = 1.0 if trace.process_info[0].simulated else scenario.speed
     rates = tuple(map(float, scenario.rates_of(scenario.first_run)))
+    process = trace.process_column()
+    period_ns = NS_PER_SECOND / (np.array(rates) * speed)
     is_first = np.zeros(len(trace), np.bool_)
     is_first[trace.gaps] = True
     return RunEvents(
         scenario.first_run,
         rates,
         _loads(rates, scenario.die),
-        trace.process_column(),
+        process,
         columns.kind,
         columns.clock,
         columns.sender,
@@ -161,6 +186,7 @@ def _of_trace(scenario: Scenario, trace: Trace) -> RunEvents:
         columns.queue,
         ((columns.due_ns + late_ns) * speed).astype(np.int64),
         is_first,
+        int(np.count_nonzero(late_ns > period_ns[process])),
     )
 
 
@@ -254,5 +280,9 @@ def _is_narrow(rates: tuple[float, ...] | RateRange) -> bool:
 
 
 def _read(folder: Path) -> RunEvents:
+    """Return the events of a real run. Raise DriftlabError."""
     scenario, journals = find_run(folder)
-    return _of_trace(scenario, journals.read().trace)
+    trace = journals.read().trace
+    if any(each.simulated for each in trace.process_info):
+        raise NoSuchRunsError("this run was simulated, and --real judges by real ones")
+    return _of_trace(scenario, trace)

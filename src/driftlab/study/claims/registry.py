@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.api.run_real import OnBeat
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, counted
 from driftlab.study.claims import jumps, order, variations
 from driftlab.study.claims.events import EventTable
 from driftlab.study.claims.recording import (
@@ -20,12 +21,15 @@ from driftlab.study.claims.recording import (
     NARROW,
     RUNS,
     STANDARD,
-    OnDone,
+    must_compile,
     read_conditions,
     run_conditions,
+    scenarios_of,
     simulate_conditions,
 )
 from driftlab.study.claims.rules import NOTHING, Finding, Verdict
+
+OnProgress = Callable[[int, int], None]  # called with the work done and that there is
 
 
 class NoSuchClaimError(DriftlabError):
@@ -87,9 +91,13 @@ CLAIMS: Final = (
         "P2's message moves P3's clock, unless P1's came recently",
         jumps.p2_shielded_by_recent_p1,
     ),
-    Claim("p2-jumps-at-p1", "P2 jumps at P1's messages", jumps.p2_jumps_at_p1),
-    Claim("fastest-never-jumps", "the fastest machine has no jumps", jumps.fastest_never_jumps),
-    Claim("p3-never-jumps", "P3 has no jumps", jumps.p3_never_jumps),
+    Claim("p2-jumps-at-p1", "P2 jumps at P1's messages (labels corrected)", jumps.p2_jumps_at_p1),
+    Claim(
+        "fastest-never-jumps",
+        "the fastest machine has no jumps (labels corrected)",
+        jumps.fastest_never_jumps,
+    ),
+    Claim("p3-never-jumps", "P3 has no jumps (as written)", jumps.p3_never_jumps),
     Claim(
         "equal-rates-no-jumps",
         "with equal rates there are no jumps",
@@ -222,7 +230,7 @@ def judge_claims(
     *,
     runs: int = RUNS,
     real: Sequence[str] = (),
-    on_done: OnDone = lambda runs: None,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> list[ClaimVerdict]:
     """Judge claims by simulated runs, or by recorded real ones.
 
@@ -230,7 +238,8 @@ def judge_claims(
         ids: which claims; all if none is named.
         runs: how many standard runs to simulate; each variation has two thirds as many.
         real: folders of real runs to judge by, instead of simulating.
-        on_done: called with the number of runs that were just simulated.
+        on_progress: called with the runs simulated and claims judged, weighted by their
+            time, and how many there are.
 
     Raises DriftlabError.
     """
@@ -239,7 +248,17 @@ def judge_claims(
         return judge_tables(claims, read_conditions(real), real=True)
     if runs < 1:
         raise DriftlabError(f"runs: {runs} is not allowed; from 1")
-    return judge_tables(claims, simulate_conditions(conditions_needed(claims), runs, on_done))
+    wanted = scenarios_of(conditions_needed(claims), runs)
+    count = sum(scenario.runs for some in wanted.values() for scenario in some)
+    each = max(1, runs // 6)  # a claim takes about as long as these runs
+    done = accumulate(repeat(1))
+    total = count + len(claims) * each
+    tables = simulate_conditions(wanted, lambda: on_progress(next(done), total))
+    judged = []
+    for place, claim in enumerate(claims, 1):
+        judged += judge_tables([claim], tables)
+        on_progress(count + place * each, total)
+    return judged
 
 
 def judge_claims_now(
@@ -253,6 +272,11 @@ def judge_claims_now(
     claims = claims_named(ids)
     tables = run_conditions(conditions_needed(claims), runs, speed, out, on_beat)
     return judge_tables(claims, tables, real=True)
+
+
+def must_compile_for(ids: Sequence[str], runs: int) -> bool:
+    """Whether simulating for claims would first have to compile the engine."""
+    return must_compile(scenarios_of(conditions_needed(claims_named(ids)), runs))
 
 
 def judge_tables(
@@ -270,7 +294,13 @@ def _find(claim: Claim, tables: Mapping[str, EventTable], *, real: bool) -> Find
     given = [tables.get(name) for name in (*claim.needs, *claim.uses)]
     if claim.judge is order.tcp_reorders_one_sender:
         return claim.judge(*given, real=real)
-    return claim.judge(*given)
+    found = claim.judge(*given)
+    late = sum(table.late_ticks for table in given if table is not None)
+    if not late:
+        return found
+    ticks = counted(late, "tick")
+    warning = f"Late: {ticks} began more than a period late; lower --speed."
+    return found._replace(text=f"{found.text} {warning}")
 
 
 def _verdict(claim: Claim, found: Finding) -> ClaimVerdict:

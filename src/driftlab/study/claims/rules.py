@@ -7,19 +7,21 @@ hold under a condition, which is then part of the verdict. Too little data leave
 question undecided: no rule takes the absence of evidence for evidence.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.analysis.statistics import Estimate, bootstrap_estimate
+from driftlab.analysis.statistics import Estimate, bootstrap_estimate, mean_estimate
 from driftlab.arrays import AnyArray, FloatArray, IntArray
 
 EXCEPTIONS_MAX: Final = 0.01  # the share of exceptions that a law must exclude
 FREQUENCY_MARGIN: Final = 0.05  # relative: within it frequencies count as equal
 CLOCK_MARGIN: Final = 0.01  # relative
 QUEUE_MARGIN: Final = 0.5  # messages
+FEW_RUNS: Final = 20  # below this an interval is the jackknife's
+RUNS_MIN: Final = 3  # below this there is none
 NOTHING: Final = Estimate(float("nan"), None, None)
 
 
@@ -139,7 +141,7 @@ def average(total: IntArray | FloatArray, count: IntArray | FloatArray) -> Estim
     has = count > 0
     if not has.any():
         return NOTHING
-    return bootstrap_estimate(_ratio, total[has], count[has], paired=True)
+    return _over_runs(_ratio, total[has], count[has])
 
 
 def share_difference(
@@ -148,9 +150,7 @@ def share_difference(
     """Return by how much a share is above another one of the same runs."""
     if not whole.sum() or not base_whole.sum():
         return NOTHING
-    return bootstrap_estimate(
-        _difference_of_ratios, part, whole, base_part, base_whole, paired=True
-    )
+    return _over_runs(_difference_of_ratios, part, whole, base_part, base_whole)
 
 
 def ratio(
@@ -162,12 +162,12 @@ def ratio(
     """Return part/whole over base_part/base_whole, sums over runs that are paired."""
     if not whole.sum() or not base_part.sum():
         return NOTHING
-    return bootstrap_estimate(_ratio_of_ratios, part, whole, base_part, base_whole, paired=True)
+    return _over_runs(_ratio_of_ratios, part, whole, base_part, base_whole)
 
 
 def mean(values: FloatArray | IntArray) -> Estimate:
     """Return the mean over runs with its bootstrap interval."""
-    return bootstrap_estimate(np.mean, values) if len(values) else NOTHING
+    return _over_runs(np.mean, values) if len(values) else NOTHING
 
 
 def rank_correlation(first: AnyArray, second: AnyArray) -> Estimate:
@@ -182,7 +182,7 @@ def rank_correlation(first: AnyArray, second: AnyArray) -> Estimate:
     sums = (np.full(len(x), x.shape[1]), x.sum(1), y.sum(1), (x * x).sum(1), (y * y).sum(1))
     if not sums[3].sum() or not sums[4].sum():
         return NOTHING  # all alike
-    return bootstrap_estimate(_correlation, *sums, (x * y).sum(1), paired=True)
+    return _over_runs(_correlation, *sums, (x * y).sum(1))
 
 
 def excess_of_pairs(first: FloatArray, second: FloatArray, chosen: AnyArray) -> Estimate:
@@ -192,18 +192,42 @@ def excess_of_pairs(first: FloatArray, second: FloatArray, chosen: AnyArray) -> 
     interest. The share of pairs ordered alike less that of reversed ones, of pairs that
     differ in the first; its interval is over runs, not over pairs.
     """
-    order = np.sign(first[:, None] - first[None, :]) * chosen
-    agree = order * np.sign(second[:, None] - second[None, :])
+    order = (np.sign(first[:, None] - first[None, :]) * chosen).astype(np.float32)
+    agree = order * np.sign(second[:, None] - second[None, :]).astype(np.float32)
     differ = np.abs(order)
     if not differ.sum():
         return NOTHING
 
     def statistic(runs: FloatArray, axis: int) -> FloatArray:
         weights = _weights(runs.astype(np.int64), len(first))
-        parts = [((weights @ table) * weights).sum(-1) for table in (agree, differ)]
+        parts = [
+            ((weights @ table) * weights).sum(-1, dtype=np.float64) for table in (agree, differ)
+        ]
         return np.asarray(parts[0] / parts[1])
 
-    return bootstrap_estimate(statistic, np.arange(len(first)))
+    return _over_runs(statistic, np.arange(len(first)))
+
+
+def _over_runs(statistic: Callable[..., Any], *samples: AnyArray) -> Estimate:
+    """Return a statistic with its interval over runs: the bootstrap's, or of few the jackknife's.
+
+    samples: a value a run each. Resampled from few runs, a bootstrap's interval is too
+    narrow; the jackknife's pseudo-values (Tukey 1958) have Student's interval.
+    """
+    values = [sample.astype(np.float64) for sample in samples]
+    count = len(values[0])
+    if count >= FEW_RUNS:
+        return bootstrap_estimate(statistic, *values, paired=len(values) > 1)
+    value = float(statistic(*values, axis=-1))
+    if count < RUNS_MIN:
+        return Estimate(value, None, None)
+    left = np.array([np.delete(np.arange(count), run) for run in range(count)])
+    with np.errstate(all="ignore"):
+        without = np.asarray(statistic(*(each[left] for each in values), axis=-1))
+    found = mean_estimate(count * value - (count - 1) * without)
+    if not np.isfinite([found.low or 0.0, found.high or 0.0]).all():
+        return Estimate(value, None, None)
+    return Estimate(value, found.low, found.high)
 
 
 def _weights(runs: IntArray, count: int) -> FloatArray:
@@ -211,7 +235,7 @@ def _weights(runs: IntArray, count: int) -> FloatArray:
     rows = runs.reshape(-1, runs.shape[-1])
     places = rows + count * np.arange(len(rows))[:, None]
     counts = np.bincount(places.ravel(), minlength=count * len(rows))
-    return counts.reshape(*runs.shape[:-1], count).astype(np.float64)
+    return counts.reshape(*runs.shape[:-1], count).astype(np.float32)
 
 
 def _ratio(part: FloatArray, whole: FloatArray, axis: int) -> FloatArray:
@@ -234,7 +258,7 @@ def _correlation(
     n: FloatArray, x: FloatArray, y: FloatArray, xx: FloatArray, yy: FloatArray, xy: FloatArray,
     axis: int,
 ) -> FloatArray:  # fmt: skip
-    n, x, y, xx, yy, xy = (each.sum(axis) for each in (n, x, y, xx, yy, xy))
+    n, x, y, xx, yy, xy = (np.asarray(each.sum(axis)) for each in (n, x, y, xx, yy, xy))
     spread = np.sqrt((xx - x * x / n) * (yy - y * y / n))
     return np.asarray((xy - x * y / n) / spread)
 
@@ -242,5 +266,6 @@ def _correlation(
 def _centred_ranks(values: AnyArray) -> FloatArray:
     from scipy.stats import rankdata
 
-    ranks = np.asarray(rankdata(values.ravel()), np.float64).reshape(values.shape)
-    return ranks - ranks.mean()
+    ranks: FloatArray = np.asarray(rankdata(values.ravel()), np.float64).reshape(values.shape)
+    centred: FloatArray = ranks - ranks.mean()
+    return centred

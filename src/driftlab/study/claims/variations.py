@@ -48,23 +48,23 @@ def faster_rate_higher_clock(table: EventTable) -> Finding:
     clocks, rates, loads = table.last(table.clock), table.rates, table.loads
     behind = 1 - clocks[:, 1:] / clocks[:, :1]
     slower = rates[:, 1:] < rates[:, :1]
-    in_stable = slower & (loads < 1 - CRITICAL_SHARE).all(axis=1)[:, None]
+    in_stable = slower & (loads.max(axis=1, keepdims=True) < 1 - CRITICAL_SHARE)
     in_diverging = slower & (loads[:, 1:] > 1 + CRITICAL_SHARE)
     stable, diverging = _of_chosen(behind, in_stable), _of_chosen(behind, in_diverging)
     judged = [comparison(stable), comparison(diverging)]
     named = ("no queue diverges", "the slower machine's queue diverges")
     verdict, condition = under(every(judged), list(zip(named, judged, strict=True)))
-    halfway, end = (
-        number(_of_chosen(_ticks_behind(table, part), in_stable), 1) for part in (0.5, 1.0)
-    )
+    lags = [_ticks_behind(table, part) for part in (0.5, 1.0)]
+    end, later = (_of_chosen(each, in_stable) for each in (lags[1], lags[1] - lags[0]))
     return Finding(
         verdict,
         stable,
         f"behind by {percent(stable, 2)}",
-        f"The last clock of a slower machine is behind the fastest's by {percent(stable, 2)} "
-        f"where no queue diverges, by {percent(diverging)} where its own queue does. In the "
-        f"first case it lags by {end} at the end and by {halfway} at half time: stable "
-        "machines' clocks rise alike, so a higher rate makes no faster clock there.",
+        "How far the last clock of a slower machine is behind the fastest's: where no queue "
+        f"diverges {percent(stable, 2)}, where its own does {percent(diverging)}. In the "
+        f"first case that is a lag of {number(end, 1)}, of which the second half of the run "
+        f"brought {signed(later)}: where stable, does a higher rate make a clock faster, or "
+        "only keep it nearer?",
         table.runs,
         condition,
     )
@@ -105,7 +105,7 @@ def bigger_difference_bigger_queue(table: EventTable) -> Finding:
     return Finding(
         verdict,
         tendency,
-        f"rank correlation {number(tendency)}",
+        f"correlation {number(tendency)}",
         f"Rank correlation of the slowest machine's largest queue with r1 - r3: "
         f"{number(tendency)}, with (r1 + r2)/r3: {number(by_ratio)}. Pairs of runs in the "
         f"reversed order: {100 * reversed_pairs[0]:.1f} % by the difference, "
@@ -196,7 +196,7 @@ def _smaller_jumps(standard: EventTable, other: EventTable, varied: str) -> Find
     return Finding(
         verdict,
         average_size,
-        f"{number(average_size)} times the size",
+        f"{number(average_size)} times",
         f"With {varied} the mean jump above 1 is {number(average_size)} times as large, the "
         f"largest of a run {number(top)} times. The mean over all events, {number(identity)} "
         "times, is the rise of the clock over the number of events.",
@@ -257,14 +257,17 @@ def both_variations_either_way(standard: EventTable, both: EventTable) -> Findin
     larger, smaller = share((largest > 0).astype(int), one), share((largest < 0).astype(int), one)
     judged = [comparison(each, FREQUENCY_MARGIN) for each in (larger, smaller)]
     mine, _ = paired_rows(standard, both)
-    loads = standard.loads[mine].max(axis=1)
-    stable, diverging = mean(largest[loads <= 1]), mean(largest[loads > 1])
+    diverges = standard.loads[mine].max(axis=1) > 1
+    by_kind = [
+        f"{signed(mean(largest[rows]))} messages where {what} under the standard rates"
+        for rows, what in ((diverges, "a queue diverges"), (~diverges, "none diverges"))
+        if rows.any()
+    ]
     return Finding(
         every(judged),
         larger,
         f"{percent(larger)} larger",
         f"With both the largest queue of a run is larger in {percent(larger)} and smaller in "
-        f"{percent(smaller)} of the runs: where a queue diverges under the standard rates it "
-        f"differs by {signed(diverging)} messages, elsewhere by {signed(stable)}.",
+        f"{percent(smaller)} of the runs. Mean difference: {'; '.join(by_kind)}.",
         runs,
     )
