@@ -184,7 +184,7 @@ def add_claims(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ids", nargs="*", metavar="ID", help="explain only these claims")
     parser.add_argument(
         "--runs", metavar="N",
-        help="simulate N standard runs, and two thirds of them of each variation (default: 600); "
+        help="simulate N standard runs, and two thirds of them of each variation (default: 1000); "
         "with --real, run N of each condition (default: 5)",
     )  # fmt: skip
     parser.add_argument(

@@ -48,9 +48,9 @@ class RunEvents(NamedTuple):
 class EventTable:
     """The events of all runs of one condition.
 
-    numbers: of the runs. late_ticks: of all runs. rates, loads f8, shape (runs, 3): by rank. position, shape
-    (runs, 3): in name order, of each rank. run, rank, kind, clock, sender (a rank),
-    stamp, queue, time_ns: of each row.
+    numbers: of the runs. late_ticks: of all of them. rates, loads f8, shape (runs, 3): by
+    rank. position, shape (runs, 3): in name order, of each rank. run, rank, kind, clock,
+    sender (a rank), stamp, queue, time_ns: of each row.
     """
 
     def __init__(self, runs: Sequence[RunEvents]) -> None:

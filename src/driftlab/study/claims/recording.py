@@ -27,7 +27,7 @@ from driftlab.scenario.validate import RateRange
 from driftlab.study.claims.events import MACHINES, EventTable, RunEvents
 from driftlab.theory.formulas import Die, inflow
 
-RUNS: Final = 600  # of the standard condition
+RUNS: Final = 1000  # of the standard condition; of fewer some conditions have too few events
 RUNS_REAL: Final = 5  # as the assignment asks
 RATES: Final = range(1, 7)
 STANDARD, NARROW, FEW_INTERNAL, BOTH, ARRIVAL, EQUAL, EQUAL_ALIGNED, EQUAL_LATE, ALIGNED_LATE = (

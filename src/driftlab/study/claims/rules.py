@@ -70,11 +70,19 @@ def possibility(cases: IntArray, events: IntArray) -> Verdict:
     return opposite.get(verdict, verdict)
 
 
-def comparison(estimate: Estimate, equal: float = 0.0, *, below: bool = False) -> Verdict:
-    """Judge that a figure is above a value, or below it; neither excluded: undecided."""
-    if not estimate.excludes(equal):
-        return Verdict.UNDECIDED
-    return Verdict.HOLDS if (estimate.value < equal) == below else Verdict.DOES_NOT_HOLD
+def comparison(
+    estimate: Estimate, equal: float = 0.0, *, below: bool = False, margin: float = 0.0
+) -> Verdict:
+    """Judge that a figure is above a value, or below it.
+
+    It does not hold if the interval lies on the other side, or holds the value and lies
+    within the margin around it; an interval that holds the value and more is undecided.
+    """
+    if estimate.excludes(equal):
+        return Verdict.HOLDS if (estimate.value < equal) == below else Verdict.DOES_NOT_HOLD
+    if estimate.within(equal - margin, equal + margin):
+        return Verdict.DOES_NOT_HOLD
+    return Verdict.UNDECIDED
 
 
 def equality(estimate: Estimate, equal: float, margin: float) -> Verdict:

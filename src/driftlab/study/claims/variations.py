@@ -12,7 +12,9 @@ from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import BoolArray, FloatArray, IntArray
 from driftlab.study.claims.events import P1, P3, EventTable
 from driftlab.study.claims.rules import (
+    CLOCK_MARGIN,
     FREQUENCY_MARGIN,
+    QUEUE_MARGIN,
     Finding,
     Verdict,
     average,
@@ -51,7 +53,7 @@ def faster_rate_higher_clock(table: EventTable) -> Finding:
     in_stable = slower & (loads.max(axis=1, keepdims=True) < 1 - CRITICAL_SHARE)
     in_diverging = slower & (loads[:, 1:] > 1 + CRITICAL_SHARE)
     stable, diverging = _of_chosen(behind, in_stable), _of_chosen(behind, in_diverging)
-    judged = [comparison(stable), comparison(diverging)]
+    judged = [comparison(each, margin=CLOCK_MARGIN) for each in (stable, diverging)]
     named = ("no queue diverges", "the slower machine's queue diverges")
     verdict, condition = under(every(judged), list(zip(named, judged, strict=True)))
     lags = [_ticks_behind(table, part) for part in (0.5, 1.0)]
@@ -59,7 +61,7 @@ def faster_rate_higher_clock(table: EventTable) -> Finding:
     return Finding(
         verdict,
         stable,
-        f"behind by {percent(stable, 2)}",
+        f"lag {percent(stable, 2)}",
         "How far the last clock of a slower machine is behind the fastest's: where no queue "
         f"diverges {percent(stable, 2)}, where its own does {percent(diverging)}. In the "
         f"first case that is a lag of {number(end, 1)}, of which the second half of the run "
@@ -105,7 +107,7 @@ def bigger_difference_bigger_queue(table: EventTable) -> Finding:
     return Finding(
         verdict,
         tendency,
-        f"correlation {number(tendency)}",
+        f"rank corr. {number(tendency)}",
         f"Rank correlation of the slowest machine's largest queue with r1 - r3: "
         f"{number(tendency)}, with (r1 + r2)/r3: {number(by_ratio)}. Pairs of runs in the "
         f"reversed order: {100 * reversed_pairs[0]:.1f} % by the difference, "
@@ -154,7 +156,8 @@ def less_internal_more_jumps(standard: EventTable, few: EventTable) -> Finding:
     """Judge that fewer internal events make jumps more frequent."""
     estimate, text, runs = _frequency(standard, few)
     text = f"With five faces {text}: {number(estimate)} times as many."
-    return Finding(comparison(estimate, 1.0), estimate, f"{number(estimate)} times", text, runs)
+    verdict = comparison(estimate, 1.0, margin=FREQUENCY_MARGIN)
+    return Finding(verdict, estimate, f"{number(estimate)} times", text, runs)
 
 
 def narrow_rates_smaller_jumps(standard: EventTable, narrow: EventTable) -> Finding:
@@ -190,7 +193,9 @@ def _smaller_jumps(standard: EventTable, other: EventTable, varied: str) -> Find
     average_size = ratio(*sizes[1], *sizes[0])
     top = ratio(tops[1], ones, tops[0], ones)
     identity = ratio(*every_event[1], *every_event[0])
-    judged = [comparison(each, 1.0, below=True) for each in (average_size, top)]
+    judged = [
+        comparison(each, 1.0, below=True, margin=FREQUENCY_MARGIN) for each in (average_size, top)
+    ]
     conditions = [("of their mean size", judged[0]), ("of the largest of a run", judged[1])]
     verdict, condition = under(every(judged), conditions)
     return Finding(
@@ -219,7 +224,7 @@ def _queues(standard: EventTable, other: EventTable, varied: str, *, below: bool
     """Judge the difference of the largest and of the last queue, of a run's longest ones."""
     largest, last, runs = _queue_differences(standard, other)
     top, end = mean(largest), mean(last)
-    judged = [comparison(each, 0.0, below=below) for each in (top, end)]
+    judged = [comparison(each, 0.0, below=below, margin=QUEUE_MARGIN) for each in (top, end)]
     conditions = [("of the largest queue", judged[0]), ("of the last queue", judged[1])]
     verdict, condition = under(every(judged), conditions)
     return Finding(

@@ -6,7 +6,6 @@ from typing import Final
 from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import IntArray
 
-
 UNKNOWN: Final = "unknown"  # a figure that the data do not give
 
 
