@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftlab import Scenario, simulate
+from driftlab import Scenario, run, simulate
 from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import AnyArray, BoolArray
 from driftlab.cli.main import main
@@ -21,7 +21,7 @@ from driftlab.study.claims.recording import (
     NoSuchRunsError,
     _record_compiled,
     _record_general,
-    conditions_of,
+    condition_of,
     simulate_conditions,
 )
 from driftlab.study.claims.registry import CLAIMS
@@ -37,6 +37,7 @@ from driftlab.study.claims.rules import (
     share,
     under,
 )
+from driftlab.study.claims.variations import paired_rows
 
 HOLDS, HOLDS_IF, NOT, UNDECIDED = Verdict
 RUNS = 120
@@ -119,14 +120,14 @@ def test_pairs_and_ranks_tell_order_from_reversal() -> None:
 
 def test_ranks_are_by_rate_and_a_message_knows_its_send() -> None:
     """A (rate 1) and C (rate 3) tick; B (rate 3) is before C in name order."""
-    run = RunEvents(
-        number=7, rates=(1, 3, 3), loads=(1.5, 0, 0.1),
+    events = RunEvents(
+        seed=1, number=7, rates=(1, 3, 3), loads=(1.5, 0, 0.1),
         process=np.array([0, 1, 1, 2, 0]), kind=np.array([0, 1, 0, 2, 2]),
         clock=np.array([1, 1, 2, 2, 3]), sender=np.array([-1, -1, -1, 1, 1]),
         stamp=np.array([0, 0, 0, 1, 1]), queue=np.array([0, 0, 0, 0, 4]),
         time_ns=np.array([1, 2, 3, 4, 9]) * 10**8,
     )  # fmt: skip
-    table = EventTable([run, run._replace(number=8)])
+    table = EventTable([events, events._replace(number=8)])
     assert table.rates.tolist() == [[3, 3, 1]] * 2
     assert table.loads[0].tolist() == [0, 0.1, 1.5]
     assert table.position[0].tolist() == [1, 2, 0]
@@ -433,46 +434,23 @@ def test_every_claim_is_shown_to_come_out_in_three_ways_or_more() -> None:
 
 # What the simulated system really does.
 
-VERDICTS = {
-    "jump-needs-higher-stamp": HOLDS,
-    "higher-because-faster": NOT,
-    "faster-rate-higher-clock": HOLDS,
-    "rate-difference-drives-jumps": HOLDS,
-    "message-from-faster-jumps": HOLDS_IF,
-    "p3-jumps-after-internal": NOT,  # holds-if with 1,000 runs: of these the condition has too few
-    "p3-jumps-p1-after-p2": NOT,
-    "p2-shielded-by-recent-p1": HOLDS_IF,
-    "p2-jumps-at-p1": HOLDS_IF,
-    "fastest-never-jumps": HOLDS_IF,
-    "p3-never-jumps": NOT,
-    "equal-rates-no-jumps": HOLDS_IF,
-    "bigger-difference-bigger-queue": HOLDS_IF,
-    "narrow-rates-same-frequency": NOT,
-    "less-internal-more-jumps": HOLDS,
-    "narrow-rates-smaller-jumps": HOLDS,
-    "less-internal-smaller-jumps": HOLDS,
-    "narrow-rates-shorter-queue": HOLDS,
-    "less-internal-longer-queue": HOLDS,
-    "both-variations-either-way": HOLDS,
-    "draining-reorders": HOLDS,
-    "tcp-reorders-one-sender": NOT,
-    "physical-clocks-needed": HOLDS_IF,
-    "drain-order-is-as-good": HOLDS,
-    "stamps-order-one-sender": HOLDS_IF,
-}
+PAGE = Path(__file__).parent.parent / "docs" / "claims.md"
 
 
-def test_the_verdicts_on_the_simulated_system() -> None:
+def test_the_page_shows_the_verdicts_on_the_simulated_system() -> None:
+    """Down to the figures; and the progress that is reported ends with all work done."""
     steps: list[tuple[int, int]] = []
-    judged = judge_claims(runs=200, on_progress=lambda done, total: steps.append((done, total)))
-    assert {each.id: each.verdict for each in judged} == VERDICTS
+    judged = judge_claims(on_progress=lambda done, total: steps.append((done, total)))
+    shown = PAGE.read_text().split("```")[3].splitlines()
+    table, conditions = shown[3:28], " ".join(" ".join(shown[29:]).split())
+    assert [line.split(maxsplit=2) for line in table] == [
+        [each.id, each.verdict, each.figure] for each in judged
+    ]
+    for each in judged:
+        assert (each.verdict == "holds-if") == (each.condition is not None)
+        assert each.condition is None or f"{each.id} holds if {each.condition}" in conditions
     assert steps[-1][0] == steps[-1][1] == max(steps)[0]
-    assert {each.runs for each in judged} == {200, 133, 800}
-    fastest = next(each for each in judged if each.id == "fastest-never-jumps")
-    assert fastest.condition == "r1 >= 2 r2"
-    assert fastest.statistic is not None
-    assert fastest.ci95 is not None
-    assert 0.09 < fastest.ci95[0] < fastest.statistic < fastest.ci95[1] < 0.15
+    assert {each.runs for each in judged} == {1000, 667, 4000}
 
 
 def test_both_engines_record_the_same_events() -> None:
@@ -487,28 +465,28 @@ def test_a_variation_has_the_draws_of_the_standard_condition() -> None:
     standard, narrow = simulated(runs=60), simulated("narrow-rates", 60)
     drawn = {tuple(pair) for pair in np.c_[standard.rates[:40].ravel(), narrow.rates.ravel()]}
     assert all((rate > 3) == (other > 3) for rate, other in drawn)
-    assert narrow.numbers == list(range(1, 41))
+    assert narrow.names == [(1, number) for number in range(1, 41)]
 
 
 # Real runs, and the command.
 
 
 @pytest.mark.parametrize(
-    ("keys", "names"),
+    ("keys", "name"),
     [
-        ({"rates": "1..6"}, ["standard"]),
-        ({"rates": [6, 3, 1]}, ["standard"]),
-        ({"rates": "3..4"}, ["narrow-rates"]),
-        ({"rates": [4, 3, 3]}, ["narrow-rates"]),
-        ({"rates": [4, 3, 3], "faces": 5}, ["both"]),
-        ({"rates": [6, 3, 1], "faces": 5}, ["few-internal"]),
-        ({"rates": [2, 2, 2]}, ["equal-rates", "standard"]),
-        ({"rates": [2, 2, 2], "phase": "aligned"}, ["equal-aligned"]),
-        ({"order": "arrival"}, ["arrival-order"]),
+        ({"rates": "1..6"}, "standard"),
+        ({"rates": [6, 3, 1]}, "standard"),
+        ({"rates": "3..4"}, "narrow-rates"),
+        ({"rates": [4, 3, 3]}, "narrow-rates"),
+        ({"rates": [4, 3, 3], "faces": 5}, "both"),
+        ({"rates": [6, 3, 1], "faces": 5}, "few-internal"),
+        ({"rates": [2, 2, 2]}, "equal-rates"),
+        ({"rates": [2, 2, 2], "phase": "aligned"}, "equal-aligned"),
+        ({"order": "arrival"}, "arrival-order"),
     ],
 )
-def test_a_real_run_is_told_by_its_scenario(keys: dict[str, object], names: list[str]) -> None:
-    assert conditions_of(Scenario.from_dict(keys)) == names
+def test_a_real_run_is_told_by_its_scenario(keys: dict[str, object], name: str) -> None:
+    assert condition_of(Scenario.from_dict(keys)) == name
 
 
 @pytest.mark.parametrize(
@@ -522,7 +500,7 @@ def test_a_real_run_is_told_by_its_scenario(keys: dict[str, object], names: list
 )
 def test_a_run_that_no_claim_is_about_is_refused(keys: dict[str, object], word: str) -> None:
     with pytest.raises(NoSuchRunsError, match=word):
-        conditions_of(Scenario.from_dict(keys))
+        condition_of(Scenario.from_dict(keys))
 
 
 def test_claims_are_judged_by_real_runs_now_and_later(
@@ -541,6 +519,33 @@ def test_claims_are_judged_by_real_runs_now_and_later(
     assert later[2]["verdict"] == "undecided"  # no runs with narrow rates were given
     assert later[2]["statistic"] is later[2]["ci95"] is None
     assert main(["claims", *ids[:2], "--real", *flags]) == 2  # the folder is taken
+    assert main(["claims", "--real", str(out / "standard"), str(out / "standard")]) == 2
+    assert "given before" in capfd.readouterr().err
+
+
+def test_runs_are_paired_by_seed_and_number_else_in_order() -> None:
+    runs = simulated(runs=6)
+    other, third = copy(runs), copy(runs)
+    other.names = [(1, 4), (1, 9), (1, 2), (1, 8), (1, 7), (1, 1)]
+    assert [each.tolist() for each in paired_rows(runs, other)] == [[0, 1, 3], [5, 2, 0]]
+    third.names = [(2, number) for number in range(1, 7)]
+    assert [each.tolist() for each in paired_rows(runs, third)] == [[*range(6)]] * 2
+
+
+def test_real_runs_of_different_lengths_are_judged_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+    for seconds in (5, 6):
+        folders.append(str(tmp_path / f"run-{seconds}"))
+        run(Scenario(rates=[3, 2, 1], seconds=seconds, speed=60), out=folders[-1])
+    assert main(["claims", "--real", *folders]) == 2
+    assert "5 s and 6 s" in capsys.readouterr().err
+    journal = tmp_path / "run-5" / "B.log"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(lines[:-3]))  # as of a machine that was killed
+    assert main(["claims", "--real", folders[0]]) == 2
+    assert "machine B did not reach the end" in capsys.readouterr().err
 
 
 def test_a_simulated_run_is_no_real_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

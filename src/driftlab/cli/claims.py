@@ -47,10 +47,13 @@ def main(options: argparse.Namespace) -> int:
         return 0
     if not ids:
         print(_table(judged))
+        print()
     if ids or options.verbose:
         print(*(_explained(each) for each in judged), sep="\n\n")
     else:
         print(_conditions(judged))
+    if late := max(each.late_ticks for each in judged):
+        print(f"\nlate: {counted(late, 'tick')} began more than a period late; lower --speed")
     if folder is not None:
         print(f"\nlogs       {folder}/")
     return 0
@@ -134,7 +137,7 @@ def _conditions(judged: Sequence[ClaimVerdict]) -> str:
     summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     runs = max(each.runs for each in judged)
     lines += [
-        *([""] if len(lines) > 1 else []),
+        *([""] if lines else []),
         _filled(
             f"{counted(len(judged), 'claim')} (at most {counted(runs, 'run')} each): {summary}. "
             "P1, P2 and P3 are the fastest, the middle and the slowest machine of a run. "

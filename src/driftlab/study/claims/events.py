@@ -31,6 +31,7 @@ class RunEvents(NamedTuple):
     was before an event (None: of a complete log).
     """
 
+    seed: int
     number: int
     rates: Sequence[float]
     loads: Sequence[float]
@@ -48,14 +49,14 @@ class RunEvents(NamedTuple):
 class EventTable:
     """The events of all runs of one condition.
 
-    numbers: of the runs. late_ticks: of all of them. rates, loads f8, shape (runs, 3): by
-    rank. position, shape (runs, 3): in name order, of each rank. run, rank, kind, clock,
-    sender (a rank), stamp, queue, time_ns: of each row.
+    names: the seed and the number of each run. late_ticks: of all of them. rates, loads
+    f8, shape (runs, 3): by rank. position, shape (runs, 3): in name order, of each rank.
+    run, rank, kind, clock, sender (a rank), stamp, queue, time_ns: of each row.
     """
 
     def __init__(self, runs: Sequence[RunEvents]) -> None:
         """Put the events of at least one run into one table; every machine has events."""
-        self.numbers = [each.number for each in runs]
+        self.names = [(each.seed, each.number) for each in runs]
         self.late_ticks = sum(each.late_ticks for each in runs)
         asked = np.array([each.rates for each in runs], np.float64)
         self.position: IntArray = np.argsort(-asked, axis=1, kind="stable")
@@ -90,7 +91,7 @@ class EventTable:
     @property
     def runs(self) -> int:
         """How many runs there are."""
-        return len(self.numbers)
+        return len(self.names)
 
     @cached_property
     def tick(self) -> IntArray:

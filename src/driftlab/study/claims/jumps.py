@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.model.columns import INTERNAL, RECEIVE
 from driftlab.study.claims.events import P1, P2, P3, EventTable
@@ -17,6 +18,7 @@ from driftlab.study.claims.rules import (
     FREQUENCY_MARGIN,
     Finding,
     Verdict,
+    average,
     comparison,
     every,
     law,
@@ -337,10 +339,17 @@ def equal_rates_no_jumps(
         verdict,
         estimate,
         f"{percent(estimate)} jump",
-        f"Share of events that jump: {shares}.",
+        f"Share of events that jump: {shares}. The mean jump with free phases is "
+        f"{number(_mean_jump(free), 3)}: so much faster than their ticks the clocks rise.",
         sum(each[3] for each in counts),
         condition,
     )
+
+
+def _mean_jump(table: EventTable) -> Estimate:
+    """Return the mean of all jumps where all rates are equal."""
+    equal = ~table.is_first & (table.rates[:, P1] == table.rates[:, P3])[table.run]
+    return average(table.sum_by_run(table.jump, equal), table.count_by_run(equal))
 
 
 def _equal_counts(table: EventTable) -> tuple[IntArray, IntArray]:

@@ -138,6 +138,7 @@ def _record_compiled(scenario: Scenario) -> Iterator[RunEvents]:
         kept, figures = record_run(scenario, number)
         rates = tuple(figures.rates[0].tolist())
         yield RunEvents(
+            scenario.seed,
             number, rates, _loads(rates, scenario.die), kept.process, kept.kind, kept.clock,
             kept.sender, kept.stamp, kept.queue, kept.due_ns,
         )  # fmt: skip
@@ -175,6 +176,7 @@ def _of_trace(scenario: Scenario, trace: Trace) -> RunEvents:
     is_first = np.zeros(len(trace), np.bool_)
     is_first[trace.gaps] = True
     return RunEvents(
+        scenario.seed,
         scenario.first_run,
         rates,
         _loads(rates, scenario.die),
@@ -222,54 +224,63 @@ def run_conditions(
 def read_conditions(paths: Sequence[str]) -> dict[str, EventTable]:
     """Read run folders, or folders of runs, and tell their conditions by their scenarios.
 
-    A run whose rates are equal counts for the standard condition, too: there its rates
-    may have been drawn. Raise DriftlabError if a path is no run, or none of the claims'.
+    Raise DriftlabError if a path is no run, none of the claims', or given twice, or
+    runs are not of one length: queues that grow would differ by that.
     """
     found: dict[str, list[RunEvents]] = {}
+    seen: set[Path] = set()
+    seconds: set[float] = set()
     for path in paths:
         scenario, folders = find_run_folders(path)
         try:
-            names = conditions_of(scenario)
+            name = condition_of(scenario)
+            seconds.add(scenario.seconds)
+            if len(seconds) > 1:
+                lengths = " and ".join(f"{each:g} s" for each in sorted(seconds))
+                raise NoSuchRunsError(f"there are runs of {lengths}; judge them apart")
             for folder in folders:
-                run = _read(folder)
-                for name in names:
-                    of = found.setdefault(name, [])
-                    of.append(run._replace(number=_number(run.number, of)))
+                if folder.resolve() in seen:
+                    raise NoSuchRunsError("this run was given before")
+                seen.add(folder.resolve())
+                found.setdefault(name, []).append(_read(folder))
         except NoSuchRunsError as error:
             raise NoSuchRunsError(f"{path}: {error}") from None
     return {name: EventTable(runs) for name, runs in found.items()}
 
 
-def _number(number: int, others: Sequence[RunEvents]) -> int:
-    """Return the number of a run, another one where one with its number was given before."""
-    taken = {each.number for each in others}
-    return number if number not in taken else -len(others)
+def condition_of(scenario: Scenario) -> str:
+    """Return the condition that runs of a scenario count for. Raise NoSuchRunsError.
 
-
-def conditions_of(scenario: Scenario) -> list[str]:
-    """Return the conditions that runs of a scenario count for. Raise NoSuchRunsError."""
+    Equal rates that were asked for are a condition of their own; where they were drawn,
+    from a range, the run is one of those of the range.
+    """
     if scenario.size != MACHINES or scenario.process != "die" or scenario.topology != "mesh":
         raise NoSuchRunsError(
             "the claims are about three machines that all send to each other and roll the die; "
             f"this has {scenario.size} machines, topology {scenario.topology}, "
             f"process {scenario.process}"
         )
-    narrow = _is_narrow(scenario.rates)
-    equal = not isinstance(scenario.rates, RateRange) and len(set(scenario.rates)) == 1
-    aligned, arrival = scenario.phase == "aligned", scenario.order == "arrival"
-    if scenario.faces not in (5, 10) or (aligned and not equal):
-        raise NoSuchRunsError(
-            "no claim is about this scenario: the claims are about dice of 10 and 5 faces, and "
-            "about aligned phases where all rates are equal"
-        )
-    few = scenario.faces == 5
-    if arrival:
-        return [] if narrow or few or aligned else [ARRIVAL]
-    if equal and not few:
-        return [EQUAL_ALIGNED] if aligned else [EQUAL, STANDARD]
-    if few:
-        return [BOTH] if narrow else [FEW_INTERNAL]
-    return [NARROW] if narrow else [STANDARD]
+    for name, fits in (
+        (EQUAL, _is_equal(scenario.rates)),
+        (EQUAL_ALIGNED, _is_equal(scenario.rates)),
+        (NARROW, _is_narrow(scenario.rates)),
+        (BOTH, _is_narrow(scenario.rates)),
+        (STANDARD, True),
+        (FEW_INTERNAL, True),
+        (ARRIVAL, True),
+    ):
+        keys = {"faces": 10, "phase": "random", "order": "peers", **CONDITIONS[name].keys}
+        keys.pop("rates", None)
+        if fits and all(getattr(scenario, key) == value for key, value in keys.items()):
+            return name
+    raise NoSuchRunsError(
+        "no claim is about this scenario: the claims are about dice of 10 and 5 faces, about "
+        "the order of arrival, and, where all rates are equal, about aligned phases"
+    )
+
+
+def _is_equal(rates: tuple[float, ...] | RateRange) -> bool:
+    return not isinstance(rates, RateRange) and len(set(rates)) == 1
 
 
 def _is_narrow(rates: tuple[float, ...] | RateRange) -> bool:
@@ -285,4 +296,9 @@ def _read(folder: Path) -> RunEvents:
     trace = journals.read().trace
     if any(each.simulated for each in trace.process_info):
         raise NoSuchRunsError("this run was simulated, and --real judges by real ones")
+    lost = [
+        name for name, each in zip(trace.names, trace.process_info, strict=True) if not each.ended
+    ]
+    if lost:
+        raise NoSuchRunsError(f"machine {lost[0]} did not reach the end of the run")
     return _of_trace(scenario, trace)

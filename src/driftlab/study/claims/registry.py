@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.api.run_real import OnBeat
-from driftlab.errors import DriftlabError, counted
+from driftlab.errors import DriftlabError
 from driftlab.study.claims import jumps, order, variations
 from driftlab.study.claims.events import EventTable
 from driftlab.study.claims.recording import (
@@ -190,7 +190,8 @@ class ClaimVerdict:
     verdict: `holds`, `holds-if` (then `condition` says what if), `does-not-hold` or
     `undecided`. statistic, ci95: the figure that it rests on and its 95 % interval over
     runs; None where the data give none. figure: the same in a few words. text: sentences
-    with all figures. runs: how many there were.
+    with all figures. runs: how many there were. late_ticks: how many ticks of real runs
+    began more than a period late, which makes them another experiment.
     """
 
     id: str
@@ -202,6 +203,7 @@ class ClaimVerdict:
     condition: str | None
     figure: str
     text: str
+    late_ticks: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return it under the names of the JSON interface."""
@@ -283,7 +285,12 @@ def judge_tables(
     claims: Sequence[Claim], tables: Mapping[str, EventTable], *, real: bool = False
 ) -> list[ClaimVerdict]:
     """Judge claims by the events of each condition; one that lacks its runs is undecided."""
-    return [_verdict(claim, _find(claim, tables, real=real)) for claim in claims]
+    judged = []
+    for claim in claims:
+        used = [tables[name] for name in (*claim.needs, *claim.uses) if name in tables]
+        late = sum(table.late_ticks for table in used)
+        judged.append(_verdict(claim, _find(claim, tables, real=real), late))
+    return judged
 
 
 def _find(claim: Claim, tables: Mapping[str, EventTable], *, real: bool) -> Finding:
@@ -294,16 +301,10 @@ def _find(claim: Claim, tables: Mapping[str, EventTable], *, real: bool) -> Find
     given = [tables.get(name) for name in (*claim.needs, *claim.uses)]
     if claim.judge is order.tcp_reorders_one_sender:
         return claim.judge(*given, real=real)
-    found = claim.judge(*given)
-    late = sum(table.late_ticks for table in given if table is not None)
-    if not late:
-        return found
-    ticks = counted(late, "tick")
-    warning = f"Late: {ticks} began more than a period late; lower --speed."
-    return found._replace(text=f"{found.text} {warning}")
+    return claim.judge(*given)
 
 
-def _verdict(claim: Claim, found: Finding) -> ClaimVerdict:
+def _verdict(claim: Claim, found: Finding, late_ticks: int) -> ClaimVerdict:
     value = found.estimate.value
     return ClaimVerdict(
         claim.id,
@@ -315,4 +316,5 @@ def _verdict(claim: Claim, found: Finding) -> ClaimVerdict:
         found.condition or None,
         found.figure,
         found.text,
+        late_ticks,
     )

@@ -138,7 +138,14 @@ def share(part: IntArray | FloatArray, whole: IntArray | FloatArray) -> Estimate
         return Estimate(0.0, 0.0, min(1.0, 3 / total))
     if part.sum() == total:
         return Estimate(1.0, max(0.0, 1 - 3 / total), 1.0)
-    return average(part, whole)
+    return _clipped(average(part, whole), 0.0, 1.0)
+
+
+def _clipped(estimate: Estimate, low: float, high: float) -> Estimate:
+    """Return an estimate whose interval ends where the figure does; the jackknife's may not."""
+    if estimate.low is None or estimate.high is None:
+        return estimate
+    return Estimate(estimate.value, max(estimate.low, low), min(estimate.high, high))
 
 
 def average(total: IntArray | FloatArray, count: IntArray | FloatArray) -> Estimate:
@@ -190,7 +197,7 @@ def rank_correlation(first: AnyArray, second: AnyArray) -> Estimate:
     sums = (np.full(len(x), x.shape[1]), x.sum(1), y.sum(1), (x * x).sum(1), (y * y).sum(1))
     if not sums[3].sum() or not sums[4].sum():
         return NOTHING  # all alike
-    return _over_runs(_correlation, *sums, (x * y).sum(1))
+    return _clipped(_over_runs(_correlation, *sums, (x * y).sum(1)), -1.0, 1.0)
 
 
 def excess_of_pairs(first: FloatArray, second: FloatArray, chosen: AnyArray) -> Estimate:
@@ -213,7 +220,7 @@ def excess_of_pairs(first: FloatArray, second: FloatArray, chosen: AnyArray) -> 
         ]
         return np.asarray(parts[0] / parts[1])
 
-    return _over_runs(statistic, np.arange(len(first)))
+    return _clipped(_over_runs(statistic, np.arange(len(first))), -1.0, 1.0)
 
 
 def _over_runs(statistic: Callable[..., Any], *samples: AnyArray) -> Estimate:

@@ -33,9 +33,17 @@ from driftlab.theory.formulas import CRITICAL_SHARE
 
 
 def paired_rows(first: EventTable, second: EventTable) -> tuple[IntArray, IntArray]:
-    """Return the rows of the runs that two tables share, by their numbers."""
-    _, rows, others = np.intersect1d(first.numbers, second.numbers, return_indices=True)
-    return rows, others
+    """Return the rows of the runs that belong together: those of one seed and number.
+
+    If there are none, runs are paired in their order: independent runs, a noisier
+    difference.
+    """
+    places = {name: row for row, name in enumerate(second.names)}
+    shared = [(row, places[name]) for row, name in enumerate(first.names) if name in places]
+    if not shared:
+        shared = [(row, row) for row in range(min(first.runs, second.runs))]
+    rows = np.array(shared, np.int64)
+    return rows[:, 0], rows[:, 1]
 
 
 # Rates, clocks and queues.
@@ -264,7 +272,7 @@ def both_variations_either_way(standard: EventTable, both: EventTable) -> Findin
     mine, _ = paired_rows(standard, both)
     diverges = standard.loads[mine].max(axis=1) > 1
     by_kind = [
-        f"{signed(mean(largest[rows]))} messages where {what} under the standard rates"
+        f"{signed(mean(largest[rows]))} where {what} without them"
         for rows, what in ((diverges, "a queue diverges"), (~diverges, "none diverges"))
         if rows.any()
     ]
@@ -273,6 +281,6 @@ def both_variations_either_way(standard: EventTable, both: EventTable) -> Findin
         larger,
         f"{percent(larger)} larger",
         f"With both the largest queue of a run is larger in {percent(larger)} and smaller in "
-        f"{percent(smaller)} of the runs. Mean difference: {'; '.join(by_kind)}.",
+        f"{percent(smaller)} of the runs. Mean difference in messages: {'; '.join(by_kind)}.",
         runs,
     )
