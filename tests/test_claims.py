@@ -22,6 +22,7 @@ from driftlab.study.claims.recording import (
     _record_compiled,
     _record_general,
     condition_of,
+    read_conditions,
     simulate_conditions,
 )
 from driftlab.study.claims.registry import CLAIMS
@@ -107,7 +108,8 @@ def test_of_few_runs_the_interval_is_wider_and_of_two_there_is_none() -> None:
 
 def test_pairs_and_ranks_tell_order_from_reversal() -> None:
     values = np.random.default_rng(1).random(40)
-    assert excess_of_pairs(values, values**3, np.ones((40, 40))).value == pytest.approx(1)
+    alike = excess_of_pairs(values, values**3, np.ones((40, 40)))
+    assert alike == pytest.approx((1, 1, 1))  # an interval, though no resample differs
     assert excess_of_pairs(values, -values, np.ones((40, 40))).value == pytest.approx(-1)
     assert rank_correlation(values[:, None], np.exp(values)[:, None]).value == pytest.approx(1)
     other = np.random.default_rng(2).random(40)
@@ -134,6 +136,7 @@ def test_ranks_are_by_rate_and_a_message_knows_its_send() -> None:
     assert table.rank[:5].tolist() == [0, 0, 1, 2, 2]
     assert table.sent[:5].tolist() == [NONE, NONE, 0, NONE, 0]
     assert table.sent[5:].tolist() == [NONE, NONE, 5, NONE, 5]
+    assert changed(table, stamp=table.stamp + 50).sent.tolist() == [NONE] * 10  # of no send
     assert table.age_s[[2, 4]].tolist() == [0.2, pytest.approx(0.7)]
     assert table.jump.tolist() == [1, 1, 1, 1, 2] * 2
     assert table.is_first.tolist() == [True, False, True, True, False] * 2
@@ -241,6 +244,19 @@ def swapped(table: EventTable) -> EventTable:
     stamp = table.stamp.copy()
     stamp[list(pair)] = stamp[list(reversed(pair))]
     return changed(table, stamp=stamp)
+
+
+def level(table: EventTable) -> EventTable:
+    """One receive has the clock of the send that it received."""
+    row = int(np.flatnonzero(table.jumps)[50])  # its clock stays above that of the event before
+    clock = table.clock.copy()
+    clock[row] = table.stamp[row]
+    return changed(table, clock=clock)
+
+
+def peak(table: EventTable, largest: int, last: int) -> EventTable:
+    is_last = np.r_[table.is_first[1:], True]
+    return changed(table, queue=np.where(is_last, last, np.where(table.tick == 5, largest, 0)))
 
 
 def by_time(table: EventTable) -> EventTable:
@@ -373,6 +389,7 @@ OUTCOMES: dict[str, dict[Verdict, Tables]] = {
     },
     "narrow-rates-shorter-queue": {
         HOLDS: lambda: [simulated(), simulated("narrow-rates")],
+        HOLDS_IF: lambda: [peak(simulated(), 20, 0), peak(simulated(), 10, 3)],
         NOT: lambda: twice(simulated()),
         UNDECIDED: lambda: [few(), longer(few(), np.array([-9, 9]))],
     },
@@ -425,6 +442,13 @@ def test_a_claim_comes_out_as_its_events_say(name: str, verdict: Verdict) -> Non
     assert found.verdict is verdict, found.text
     assert bool(found.condition) == (verdict is HOLDS_IF)
     assert len(found.figure) <= 33  # the table fits 80 columns
+
+
+def test_messages_of_one_name_are_not_out_of_order_but_level_clocks_are_against_causality() -> None:
+    table = simulated()
+    doubled = changed(table, stamp=np.where(table.stamp > 0, table.stamp // 2 + 1, 0))
+    assert BY_ID["tcp-reorders-one-sender"].judge(doubled).verdict is NOT
+    assert BY_ID["physical-clocks-needed"].judge(level(table)).verdict is HOLDS
 
 
 def test_every_claim_is_shown_to_come_out_in_three_ways_or_more() -> None:
@@ -539,6 +563,8 @@ def test_real_runs_of_different_lengths_are_judged_apart(
     for seconds in (5, 6):
         folders.append(str(tmp_path / f"run-{seconds}"))
         run(Scenario(rates=[3, 2, 1], seconds=seconds, speed=60), out=folders[-1])
+    events = read_conditions(folders[:1])["standard"]
+    assert 4.5e9 < events.time_ns.max() < 8e9  # scenario time, whatever the speed
     assert main(["claims", "--real", *folders]) == 2
     assert "5 s and 6 s" in capsys.readouterr().err
     journal = tmp_path / "run-5" / "B.log"
