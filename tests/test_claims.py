@@ -587,18 +587,24 @@ def test_a_simulated_run_is_no_real_one(tmp_path: Path, capsys: pytest.CaptureFi
         (["--runs", "0"], "--runs 0"),
         (["--runs", "2.5"], "--runs 2.5"),
         (["--speed", "9"], "--real"),
+        (["--real", "--speed", "0"], "speed"),
         (["--real", "nowhere"], "nowhere"),
         (["--real", "nowhere", "--runs", "3"], "--runs"),
     ],
 )
 def test_a_command_that_cannot_be_done_says_why(
-    arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    word: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["claims", *arguments]) == 2
     printed = capsys.readouterr()
-    assert word in printed.err
-    assert printed.err.count("\n") == 1
+    assert word in printed.err.splitlines()[-1]
     assert not printed.out
+    assert not list(tmp_path.glob("runs/*"))
 
 
 def test_the_table_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,15 +4,15 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
 
-from driftlab.api.run_real import OnBeat
 from driftlab.cli import output
 from driftlab.cli.flags import parse_number
 from driftlab.errors import DriftlabError, counted
-from driftlab.journal.run_folder import fresh_folder
+from driftlab.journal.run_folder import fresh_folder, remove_if_empty
+from driftlab.scenario.scenario import Scenario
 from driftlab.study.claims.recording import RUNS, RUNS_REAL
 from driftlab.study.claims.registry import (
     CLAIMS,
@@ -26,6 +26,7 @@ from driftlab.study.claims.registry import (
 
 LINE_MAX = 79  # characters of a line of text
 SPEED_REAL = 60.0  # a minute of scenario time in a second
+START_S = 0.5  # to start and read a run
 
 
 def main(options: argparse.Namespace) -> int:
@@ -41,7 +42,12 @@ def main(options: argparse.Namespace) -> int:
         judged = _simulated(ids, _count(options.runs, RUNS))
     else:
         folder = Path(options.out or fresh_folder())
-        judged = _run_now(options, ids, folder)
+        try:
+            judged = _run_now(options, ids, folder)
+        except BaseException:
+            if not options.out:
+                remove_if_empty(folder)
+            raise
     if options.json:
         print(json.dumps({"claims": [each.to_dict() for each in judged]}, indent=2))
         return 0
@@ -107,16 +113,20 @@ def _bar() -> Iterator[OnProgress]:
 
 
 def _run_now(options: argparse.Namespace, ids: Sequence[str], folder: Path) -> list[ClaimVerdict]:
-    runs = _count(options.runs, RUNS_REAL)
-    speed = SPEED_REAL if options.speed is None else parse_number(options.speed, "--speed")
-    with _display(runs) as on_beat:
-        return judge_claims_now(ids, runs=runs, speed=speed, out=folder, on_beat=on_beat)
-
-
-def _display(runs: int) -> AbstractContextManager[OnBeat]:
     from driftlab.cli.display import Display
 
-    return Display(range(1, runs + 1))
+    runs = _count(options.runs, RUNS_REAL)
+    speed = SPEED_REAL if options.speed is None else parse_number(options.speed, "--speed")
+    each_s = runs * (Scenario().seconds / speed + START_S) if speed > 0 else 0.0
+
+    def announce(name: str, place: int, count: int) -> None:
+        left = f"about {each_s * (count - place + 1):.0f} s left"
+        print(f"condition {place} of {count}, {name}: {left}", file=sys.stderr)
+
+    with Display(range(1, runs + 1)) as on_beat:
+        return judge_claims_now(
+            ids, runs=runs, speed=speed, out=folder, on_beat=on_beat, on_condition=announce
+        )
 
 
 # What is printed.

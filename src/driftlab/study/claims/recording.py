@@ -196,18 +196,24 @@ def _of_trace(scenario: Scenario, trace: Trace) -> RunEvents:
 
 
 def run_conditions(
-    names: Iterable[str], runs: int, speed: float, out: Path, on_beat: OnBeat
+    names: Iterable[str],
+    runs: int,
+    speed: float,
+    out: Path,
+    on_beat: OnBeat,
+    on_condition: Callable[[str, int, int], None],
 ) -> dict[str, EventTable]:
     """Run conditions with real machines; their journals stay, a folder a condition.
 
-    runs: of each condition. out: a folder for them. on_beat: see `run_each`. Conditions
-    that only a simulator has are left out. Raise DriftlabError, KeyboardInterrupt if
-    a run was interrupted.
+    runs: of each condition. out: a folder for them. on_beat: see `run_each`.
+    on_condition: called before each with its name, its place and how many there are.
+    Conditions that only a simulator has are left out. Raise DriftlabError,
+    KeyboardInterrupt if a run was interrupted.
     """
+    wanted = [name for name in names if name not in SIMULATED_ONLY]
     tables = {}
-    for name in names:
-        if name in SIMULATED_ONLY:
-            continue
+    for place, name in enumerate(wanted, 1):
+        on_condition(name, place, len(wanted))
         done: list[RunEvents] = []
         condition = CONDITIONS[name]._replace(share=1.0)
         for scenario in condition.scenarios(runs, speed=speed):
@@ -215,8 +221,7 @@ def run_conditions(
             for run in run_each(scenario, where, on_beat):
                 if run.interrupted:
                     raise KeyboardInterrupt
-                folder = Path(run_folder(where, scenario, run.number))
-                done.append(_read(folder))
+                done.append(_read(Path(run_folder(where, scenario, run.number))))
         tables[name] = EventTable(done)
     return tables
 

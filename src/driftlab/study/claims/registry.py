@@ -264,15 +264,22 @@ def judge_claims(
 
 
 def judge_claims_now(
-    ids: Sequence[str], *, runs: int, speed: float, out: Path, on_beat: OnBeat
+    ids: Sequence[str],
+    *,
+    runs: int,
+    speed: float,
+    out: Path,
+    on_beat: OnBeat,
+    on_condition: Callable[[str, int, int], None],
 ) -> list[ClaimVerdict]:
     """Judge claims by real machines that are run for them.
 
-    runs: of each condition. speed: how many times faster than real time. out: where the
-    journals stay. Raises DriftlabError.
+    speed: how many times faster than real time. out: where the journals stay. The other
+    parameters, and what it raises, are those of `run_conditions`.
     """
     claims = claims_named(ids)
-    tables = run_conditions(conditions_needed(claims), runs, speed, out, on_beat)
+    names = conditions_needed(claims)
+    tables = run_conditions(names, runs, speed, out, on_beat, on_condition)
     return judge_tables(claims, tables, real=True)
 
 
