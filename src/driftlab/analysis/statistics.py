@@ -7,6 +7,7 @@ cannot give (of one value, say) is None, never a guess.
 from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import Any, Final, NamedTuple
+from warnings import catch_warnings, simplefilter
 
 from driftlab.arrays import FloatArray
 from driftlab.lazy import np
@@ -78,7 +79,8 @@ def bootstrap_estimate(
 
     statistic: of arrays, along `axis`. samples: a value a run each; paired: whether the
     values at one place belong together. Where all resamples agree, as of equal values,
-    the interval is that one value; of fewer than two values there is none.
+    the interval is that one value; of fewer than two values there is none. Where BCa has
+    none, since a statistic is at its bound in most resamples, it is the percentiles'.
     """
     from scipy.stats import bootstrap
 
@@ -88,7 +90,8 @@ def bootstrap_estimate(
         return Estimate(value, None, None)
     if all(len(array) and bool((array == array[0]).all()) for array in arrays):
         return Estimate(value, value, value)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), catch_warnings():
+        simplefilter("ignore")  # of degenerate samples, which the percentiles are for
         found = bootstrap(
             arrays,
             statistic,
@@ -98,8 +101,11 @@ def bootstrap_estimate(
             confidence_level=level,
             method="BCa",
             rng=np.random.default_rng(BOOTSTRAP_SEED),
-        ).confidence_interval
-    low, high = float(found.low), float(found.high)
+        )
+        low, high = map(float, found.confidence_interval)
+        if np.isnan(low) or np.isnan(high):
+            edges = ((1 - level) / 2, (1 + level) / 2)
+            low, high = map(float, np.quantile(found.bootstrap_distribution, edges))
     if np.isnan(low) or np.isnan(high):
         return Estimate(value, None, None)
     return Estimate(value, low, high)

@@ -179,6 +179,24 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
     add_json(group)
 
 
+def add_claims(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab claims`."""
+    parser.add_argument("ids", nargs="*", metavar="ID", help="explain only these claims")
+    parser.add_argument(
+        "--runs", metavar="N",
+        help="simulate N standard runs, and two thirds of them of each variation (default: 1000); "
+        "with --real, run N of each condition (default: 5)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--real", nargs="*", metavar="RUN",
+        help="judge by real runs: these folders, or runs made now, one condition after the other",
+    )  # fmt: skip
+    parser.add_argument("--speed", metavar="X", help="of runs made now (default: 60)")
+    parser.add_argument("--out", metavar="DIR", help="folder for them (default: below runs/)")
+    parser.add_argument("--verbose", action="store_true", help="explain every verdict")
+    add_json(parser)
+
+
 def add_recorded(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab stats`, `replay` and `twin`, which read run folders."""
     parser.add_argument("run", metavar="RUN", help="folder of a run, or of several runs")
@@ -434,6 +452,11 @@ COMMANDS: Final = {
         add_predict,
         "say what theory expects of a scenario: queues, clocks, jumps",
         "driftlab predict --rates 6,3,1",
+    ),
+    "claims": Command(
+        add_claims,
+        "judge statements about clocks, jumps and queues by many runs",
+        "driftlab claims fastest-never-jumps",
     ),
     "check": Command(
         add_check,
