@@ -419,6 +419,24 @@ def add_restamp(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab report`."""
+    parser.add_argument(
+        "path", metavar="PATH",
+        help="folder of a run, of several runs or of a study, a sweep's Parquet file, a packed "
+        "run, or the log of another program",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="folder for the report (default: NAME-report)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true",
+        help="replace an earlier report in FOLDER; a changed report.md is kept as report.old.md",
+    )  # fmt: skip
+    add_format(parser)
+    add_json(parser)
+
+
 COMMANDS: Final = {
     "run": Command(
         add_run,
@@ -444,6 +462,11 @@ COMMANDS: Final = {
         add_recorded,
         "show the figures of a recorded run",
         "driftlab stats runs/20261123-140000",
+    ),
+    "report": Command(
+        add_report,
+        "write a lab report: text, figures, tables, questions",
+        "driftlab report runs/20261123-140000 --out report",
     ),
     "cut": Command(
         add_cut,

@@ -1,0 +1,309 @@
+"""The report about runs: of one scenario, or of several, each told by itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from driftlab import __version__
+from driftlab.errors import counted, name_list
+from driftlab.journal.format import COMPLETE
+from driftlab.report import findings
+from driftlab.report.document import Document, Section, Table, measures_table, theory_table
+from driftlab.report.findings import Finding, find
+from driftlab.report.measures import Subject
+from driftlab.report.measuring import measures_of_run, subjects_of_runs, with_predictions
+from driftlab.report.pictures import Pictures, pictures_of_runs
+from driftlab.report.predictions import expected_of
+from driftlab.report.sources import Group, RecordedRun, read_groups
+from driftlab.report.wording import number
+from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import RateRange
+
+JUDGED_MAX: Final = 20  # runs whose clocks are judged
+RATES: Final = (
+    ("ticks", "ticks"),
+    ("achieved_rate", "ticks a second"),
+    ("achieved_share", "of the asked rate"),
+    ("lateness_us_p50", "median lateness, µs"),
+    ("lateness_us_max", "largest lateness, µs"),
+    ("late_ticks", "ticks late"),
+)
+CLOCKS: Final = (
+    ("clock", "last clock"),
+    ("clock_per_second", "clock a second"),
+    ("drift", "last drift"),
+    ("drift_per_second", "drift a second"),
+)
+JUMPS: Final = (
+    ("jump_mean", "mean jump"),
+    ("jump_sd", "standard deviation"),
+    ("jump_q95", "95 % quantile"),
+    ("jump_max", "largest jump"),
+)
+QUEUES: Final = (
+    ("queue_growth", "growth a second"),
+    ("queue_mean", "mean queue"),
+    ("queue_max", "largest queue"),
+    ("queue_last", "last queue"),
+)
+EVENTS: Final = (
+    ("events_internal", "internal"),
+    ("events_send", "send"),
+    ("events_receive", "receive"),
+    ("utilisation", "share of receives"),
+)
+PREDICTED: Final = (
+    ("clock_per_second", "clock a second"),
+    ("drift_per_second", "drift a second"),
+    ("queue_growth", "queue growth a second"),
+    ("queue_last", "last queue"),
+    ("utilisation", "share of receives"),
+    ("jump_mean", "mean jump"),
+    ("jump_max", "largest jump"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReport:
+    """The parts of a report about the runs of one scenario."""
+
+    warnings: Sequence[Finding]
+    sections: Sequence[Section]
+    absent: Sequence[str] = field(default=())
+
+
+def report_on_runs(path: str | Path, **options: Any) -> Document:
+    """Return the report about all runs at a path; the options are those of `driftlab.read`.
+
+    Raises DriftlabError if there is no run that can be read.
+    """
+    groups = read_groups(path, **options)
+    parts = [_group_report(group, number, len(groups)) for number, group in enumerate(groups, 1)]
+    sections = [section for part in parts for section in part.sections]
+    scenario = groups[0].scenario if len(groups) == 1 else None
+    return Document(
+        title=_title(groups),
+        introduction=_introduction(groups),
+        warnings=[one for part in parts for one in part.warnings],
+        sections=sections,
+        origin=_origin(path, groups),
+        scenario=None if scenario is None else scenario.to_toml(),
+        figures_absent=list(dict.fromkeys(one for part in parts for one in part.absent)),
+    )
+
+
+def _group_report(group: Group, place: int, of: int) -> GroupReport:
+    measured = [measures_of_run(run.history.trace, run.scenario) for run in group.runs]
+    numbers = [run.scenario.first_run for run in group.runs if run.scenario is not None]
+    expected, no_theory = expected_of(group.scenario, numbers)
+    subjects = with_predictions(subjects_of_runs(measured), expected)
+    prefix = f"scenario-{place}-" if of > 1 else ""
+    pictures = pictures_of_runs(group, subjects, prefix)
+    warnings = _warnings(group, subjects)
+    absent = [*pictures.absent, *([] if no_theory is None else [no_theory])]
+    sections = [
+        section for section in _sections(subjects, group, pictures, prefix) if not section.is_empty
+    ]
+    if of > 1:
+        heading = f"Scenario {place}: {describe(group.scenario, len(group.runs))}"
+        sections = [Section(heading, level=2, introduction=_names(group)), *_deeper(sections)]
+    return GroupReport(warnings, sections, absent)
+
+
+def _deeper(sections: Sequence[Section]) -> list[Section]:
+    return [
+        Section(
+            one.heading, one.findings, one.figures, one.tables, one.questions, one.introduction, 3
+        )
+        for one in sections
+    ]
+
+
+def _warnings(group: Group, subjects: Sequence[Subject]) -> list[Finding]:
+    stopped = [
+        (f"{name} (run {run.name})" if len(group.runs) > 1 else name, how)
+        for run in group.runs
+        for name, how in run.ends.items()
+        if how != COMPLETE
+    ]
+    unread = sum(one.lines for run in group.runs for one in run.history.trace.unread)
+    return [
+        *findings.ends(stopped),
+        *find(findings.WARNINGS, subjects),
+        *([] if (line := findings.unread(unread)) is None else [line]),
+    ]
+
+
+def _sections(
+    subjects: Sequence[Subject], group: Group, pictures: Pictures, prefix: str
+) -> list[Section]:
+    first = "rank" if subjects[0].is_rank else "machine"
+
+    def table(name: str, title: str, columns: Sequence[tuple[str, str]]) -> list[Table]:
+        made = measures_table(prefix + name, title, first, subjects, columns)
+        return [] if made is None else [made]
+
+    theory = theory_table(prefix + "theory", subjects, PREDICTED)
+    return [
+        Section(
+            "The clocks, judged", findings=_judged(group.runs), questions=()
+        ),
+        Section(
+            "Rates", find(findings.PACING, subjects), pictures.named("lateness"),
+            table("rates", "Ticks and lateness", RATES), questions_about_rates(subjects),
+        ),
+        Section(
+            "Drift", find(findings.DRIFT, subjects),
+            pictures.named("clock", "drift", "drift-real"),
+            table("clocks", "Clocks and drift", CLOCKS), questions_about_drift(subjects),
+        ),
+        Section(
+            "Jumps", find(findings.JUMPS, subjects), pictures.named("jumps", "jump-histogram"),
+            table("jumps", "Jumps of the clocks", JUMPS), questions_about_jumps(subjects),
+        ),
+        Section(
+            "Queues", find(findings.QUEUES, subjects), pictures.named("queue"),
+            table("queues", "Messages that wait", QUEUES), questions_about_queues(subjects),
+        ),
+        Section(
+            "What the ticks were used for", find(findings.EVENTS, subjects),
+            pictures.named("events"),
+            table("events", "Events by kind", EVENTS), (),
+        ),
+        Section(
+            "Beside theory", (), pictures.named("prediction"),
+            [] if theory is None else [theory], questions_about_theory(subjects),
+        ),
+    ]  # fmt: skip
+
+
+def _judged(runs: Sequence[RecordedRun]) -> list[Finding]:
+    """Judge the clocks of the runs, of many the first."""
+    verdicts = [run.check() for run in runs[:JUDGED_MAX]]
+    violated = {name for verdict in verdicts for name, count in verdict.counts.items() if count}
+    rules = {name for verdict in verdicts for name in verdict.counts}
+    finding = findings.verdict(
+        sum(verdict.judged for verdict in verdicts), len(rules), sorted(violated)
+    )
+    return [] if finding is None else [finding]
+
+
+# Questions: where the reader must think for herself.
+
+
+def questions_about_rates(subjects: Sequence[Subject]) -> list[str]:
+    """Ask about pacing where a machine did not keep its rate."""
+    if findings.find((findings.late, findings.rate_missed), subjects):
+        return [
+            "How must a program wait for its next tick so that the time of its work does not add "
+            "to the period?"
+        ]
+    return []
+
+
+def questions_about_drift(subjects: Sequence[Subject]) -> list[str]:
+    """Ask about drift that was shown, or about clocks that keep up."""
+    kinds = {one.kind for one in find((findings.drift,), subjects)}
+    asked = []
+    if "drift" in kinds:
+        asked.append(
+            "A message carries the sender's clock to the receiver. Why do messages not keep every "
+            "clock up here, and what would the drift be after ten minutes?"
+        )
+    if "drift-not-shown" in kinds:
+        asked.append(
+            "Which messages keep a slower machine's clock up with a faster one's, although it "
+            "takes fewer ticks?"
+        )
+    return asked
+
+
+def questions_about_jumps(subjects: Sequence[Subject]) -> list[str]:
+    """Ask about jumps where there are any."""
+    if any(one.kind == "jumps" for one in find((findings.jumps,), subjects)):
+        return [
+            "Which machine jumps furthest, and is it for want of messages or because its messages "
+            "are old when it takes them?"
+        ]
+    return []
+
+
+def questions_about_queues(subjects: Sequence[Subject]) -> list[str]:
+    """Ask about a queue that grows, or about what would make one grow."""
+    kinds = {one.kind for one in find((findings.queue_growth,), subjects)}
+    if "queue-grows" in kinds:
+        return [
+            "Why would the mean of a growing queue over time be no property of the system? Which "
+            "change of one rate, or of the die, would stop the growth?"
+        ]
+    if "queue-not-shown-to-grow" in kinds:
+        return ["How much slower must the slowest machine be before its queue grows without end?"]
+    return []
+
+
+def questions_about_theory(subjects: Sequence[Subject]) -> list[str]:
+    """Ask about the comparison with theory where there is one."""
+    if not any(each.predicted for each in subjects):
+        return []
+    if all(each.runs == 1 for each in subjects):
+        return ["One run is one draw: which of these figures would you expect to see again?"]
+    return ["Which differences from theory would remain with ten times as many runs?"]
+
+
+# Words about the whole.
+
+
+def describe(scenario: Scenario | None, runs: int) -> str:
+    """Return a scenario in a few words."""
+    if scenario is None:
+        return "the log of another program"
+    rates = scenario.rates
+    drawn = isinstance(rates, RateRange)
+    asked = (
+        f"rates drawn from {rates}" if drawn
+        else f"rates {', '.join(number(rate) for rate in scenario.rates_of(scenario.first_run))}"
+    )  # fmt: skip
+    many = f", {runs} runs" if runs > 1 else ""
+    return f"{scenario.machines} machines, {asked}, {number(scenario.seconds)} s{many}"
+
+
+def _title(groups: Sequence[Group]) -> str:
+    if len(groups) > 1:
+        return f"Lab report: runs of {len(groups)} scenarios"
+    return f"Lab report: {describe(groups[0].scenario, len(groups[0].runs))}"
+
+
+def _introduction(groups: Sequence[Group]) -> str:
+    runs = sum(len(group.runs) for group in groups)
+    if len(groups) > 1:
+        return (
+            f"{counted(runs, 'run')} of {len(groups)} scenarios, each scenario reported by itself: "
+            "runs of different scenarios are never averaged together."
+        )
+    if runs == 1:
+        return (
+            "One run. An interval here is of a growth within this run; of what another run would "
+            "show, one run says nothing."
+        )
+    return (
+        f"{runs} runs of one scenario. Figures are means over runs with 95 % intervals, unless "
+        "they are called otherwise."
+    )
+
+
+def _names(group: Group) -> str:
+    return f"Runs: {name_list([run.name for run in group.runs])}."
+
+
+def _origin(path: str | Path, groups: Sequence[Group]) -> list[tuple[str, str]]:
+    events = sum(len(run.history) for group in groups for run in group.runs)
+    rows = [
+        ("Data", Path(path).name or str(path)),
+        ("Events", str(events)),
+        ("Made by", f"driftlab {__version__}"),
+    ]
+    assumed = [line for group in groups for run in group.runs for line in run.history.assumed]
+    if assumed:
+        rows.append(("Assumed to read the logs", "; ".join(dict.fromkeys(assumed))))
+    return rows
