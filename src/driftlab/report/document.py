@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from driftlab.figures.figure import Figure
 
 
+Columns = Sequence[tuple[str, str]]  # of a table: the name of a measure, and its head
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table of a report.
@@ -82,8 +85,8 @@ class Document:
 
 
 def measures_table(
-    name: str, title: str, first: str, subjects: Sequence[Subject], columns: Sequence[tuple[str, str]]
-) -> Table | None:  # fmt: skip
+    name: str, title: str, first: str, subjects: Sequence[Subject], columns: Columns
+) -> Table | None:
     """Return a table with a row a subject and a column a measure; None if none has any.
 
     first: head of the first column. columns: the name of a measure and its head. In the
@@ -103,14 +106,14 @@ def measures_table(
             if part == "value" or any(value is not None for value in values):
                 frame[key + suffix] = list(values)
     rows = tuple(
-        (each.name, *(_cell(each.get(key)) for key, _ in present)) for each in subjects
+        (each.name, *(cell_text(each.get(key)) for key, _ in present)) for each in subjects
     )  # fmt: skip
     heads = (first, *(head for _, head in present))
     return Table(name, title, heads, rows, pl.DataFrame(frame, strict=False))
 
 
-def theory_table(name: str, subjects: Sequence[Subject], columns: Sequence[tuple[str, str]]) -> Table | None:  # fmt: skip
-    """Return a table of what was measured beside what theory expects; None if it expects nothing."""
+def theory_table(name: str, subjects: Sequence[Subject], columns: Columns) -> Table | None:
+    """Return a table of measurement beside theory; None if theory expects nothing."""
     found = [
         (each, head, measure, expected)
         for each in subjects
@@ -140,10 +143,11 @@ def theory_table(name: str, subjects: Sequence[Subject], columns: Sequence[tuple
 
 
 def _holds(measure: Measure, expected: float) -> str:
-    if not measure.has_interval:
+    if not measure.has_interval or measure.is_constant:
         return "no interval"
     return "no" if measure.excludes(expected) else "yes"
 
 
-def _cell(measure: Measure | None) -> str:
-    return "–" if measure is None else measure_text(measure)
+def cell_text(measure: Measure | None) -> str:
+    """Return a measure as a cell of a table; a dash where there is none."""
+    return "\N{EN DASH}" if measure is None else measure_text(measure)

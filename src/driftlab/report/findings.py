@@ -23,6 +23,8 @@ from driftlab.report.wording import (
 )
 
 RATE_TOLERANCE: Final = 0.005  # share of the asked rate that is taken as kept
+SPOILED: Final = 0.01  # share of late ticks from which on a run is another experiment
+SUBJECTS_TOLD_MAX: Final = 12  # machines of which sentences tell; tables have all
 
 
 class Finding(NamedTuple):
@@ -40,19 +42,21 @@ class Finding(NamedTuple):
 Finder = Callable[[Subject], Finding | None]
 
 
-def interval(measure: Measure, runs: int, *, within_run: bool = False) -> str:
+def interval(
+    measure: Measure, runs: int, *, within_run: bool = False, of_what: str = "runs"
+) -> str:
     """Return an interval in brackets with what it is of; empty where there is none.
 
-    within_run: whether of one run the interval comes from its parts.
+    within_run: whether of one run the interval comes from its parts. of_what: what there
+    are so many of, runs or pairs of them.
     """
-    if not measure.has_interval:
+    if not measure.has_interval or (runs == 1 and not within_run):
         return ""
-    if runs > 1:
-        source = f"over {counted(runs, 'run')}"
-    elif within_run:
-        source = f"from {BLOCKS} parts of this run"
-    else:
-        return ""
+    if measure.is_constant:
+        return (
+            f" (in each of {runs} {of_what})" if runs > 1 else f" (in each of {BLOCKS} parts of it)"
+        )
+    source = f"over {runs} {of_what}" if runs > 1 else f"from {BLOCKS} parts of this run"
     return f" (95 % interval {bounds_text(measure)}, {source})"
 
 
@@ -66,18 +70,21 @@ def mean_of(subject: Subject) -> str:
 
 def late(subject: Subject) -> Finding | None:
     """Say that ticks began more than a period late, and what that means."""
-    ticks = subject.get("late_ticks")
-    if ticks is None:
+    late_ticks, ticks = subject.get("late_ticks"), subject.get("ticks")
+    if late_ticks is None or ticks is None or late_ticks.value < 1:
         return None
-    count = round(ticks.value * subject.runs)
-    if not count:
-        return None
+    share = late_ticks.value / max(ticks.value * subject.runs, 1)
     where = f" in {subject.runs} runs" if subject.runs > 1 else ""
+    another = (
+        " What follows are the figures of another experiment than the one that was asked for."
+        if share >= SPOILED
+        else ""
+    )
     return Finding(
         "late",
-        f"late: {counted(count, 'tick')} of {subject.label}{where} began more than a period late; "
-        "lower --speed or the number of machines. What follows are the figures of another "
-        "experiment than the one that was asked for.",
+        f"late: {counted(round(late_ticks.value), 'tick')} of {subject.label}{where} "
+        f"({percent(share)} % of them) began more than a period late; "
+        f"lower --speed or the number of machines.{another}",
         is_warning=True,
     )
 
@@ -105,26 +112,23 @@ def rate_missed(subject: Subject) -> Finding | None:
     )
 
 
-def rate_kept(subject: Subject) -> Finding | None:
-    """Say that a machine kept its rate."""
-    share = subject.get("achieved_share")
-    if share is None or abs(share.value - 1) > RATE_TOLERANCE:
+def rates_kept(subjects: Sequence[Subject]) -> Finding | None:
+    """Say which machines kept their rates, and within how much."""
+    kept = [
+        (each, share)
+        for each in subjects
+        if (share := each.get("achieved_share")) is not None
+        and abs(share.value - 1) <= RATE_TOLERANCE
+    ]
+    if not kept:
         return None
-    rate, asked = subject.get("achieved_rate"), subject.rate
-    if rate is None or asked is None:
-        return Finding(
-            "rate-kept",
-            sentence(
-                f"{subject.label} kept its rate: {mean_of(subject)}{percent(share.value)} % of "
-                "the ticks a second that were asked for."
-            ),
-        )
+    who = "Every machine" if len(kept) == len(subjects) else joined([s.label for s, _ in kept])
+    listed = [f"{each.label} {percent(share.value)} %" for each, share in kept]
+    verb = "kept its rate" if len(kept) in (1, len(subjects)) else "kept their rates"
+    average = "on average " if kept[0][0].runs > 1 else ""
     return Finding(
-        "rate-kept",
-        sentence(
-            f"{subject.label} kept its rate: {mean_of(subject)}{number(rate.value, 3)} ticks a "
-            f"second, asked {number(asked)}."
-        ),
+        "rates-kept",
+        sentence(f"{who} {verb}: {average}{joined(listed)} of the ticks a second that were asked."),
     )
 
 
@@ -142,17 +146,23 @@ def rate_unknown(subject: Subject) -> Finding | None:
     )
 
 
-def lateness(subject: Subject) -> Finding | None:
-    """Say how late ticks began."""
-    median, most = subject.get("lateness_us_p50"), subject.get("lateness_us_max")
-    if median is None or most is None:
+def lateness(subjects: Sequence[Subject]) -> Finding | None:
+    """Say how late ticks began: the median of the latest machine, and the latest tick."""
+    known = [
+        (median.value, most.value if most.greatest is None else most.greatest, each)
+        for each in subjects
+        if (median := each.get("lateness_us_p50")) is not None
+        and (most := each.get("lateness_us_max")) is not None
+    ]
+    if not known:
         return None
-    greatest = most.value if most.greatest is None else most.greatest
+    median, _, who = max(known, key=lambda one: one[0])
+    _, most_us, latest = max(known, key=lambda one: one[1])
+    averaged = " (mean of the runs' medians)" if who.runs > 1 else ""
     return Finding(
         "lateness",
-        f"Of {subject.label} half the ticks began within {number(median.value)} µs of their due "
-        f"time{' (mean of the medians)' if subject.runs > 1 else ''}, the latest "
-        f"{number(greatest)} µs after.",
+        f"Half the ticks of every machine began within {number(median)} µs of their due "
+        f"time{averaged}; the latest of all, a tick of {latest.label}, {number(most_us)} µs after.",
     )
 
 
@@ -166,7 +176,7 @@ def drift(subject: Subject) -> Finding | None:
         return None
     other = subject.reference_label
     expected = subject.expected("drift_per_second")
-    theory = "" if expected is None else f" Theory expects {number(expected)} a second."
+    theory = _expected_drift(expected)
     if not slope.has_interval:
         return Finding(
             "drift-without-interval",
@@ -187,7 +197,6 @@ def drift(subject: Subject) -> Finding | None:
     size = slope if slope.value > 0 else slope.negated()
     about = interval(size, subject.runs, within_run=True)
     direction = "gained on" if slope.value > 0 else "fell behind"
-    theory = _expected_drift(expected)
     return Finding(
         "drift",
         sentence(
@@ -201,7 +210,7 @@ def _expected_drift(expected: float | None) -> str:
     if expected is None:
         return ""
     if round(expected, 2) == 0:
-        return f" Theory expects none in the long run ({number(expected)} a second)."
+        return " Theory expects none in the long run."
     word = "ahead" if expected > 0 else "behind"
     return f" Theory expects it to get {number(abs(expected), 2)} a second {word}."
 
@@ -230,16 +239,17 @@ def last_drift(subject: Subject) -> Finding | None:
 # Jumps.
 
 
-def mean_jump(subject: Subject) -> Finding | None:
-    """Say what the mean jump is: an identity."""
-    mean = subject.get("jump_mean")
-    if mean is None:
+def mean_jumps(subjects: Sequence[Subject]) -> Finding | None:
+    """Say what mean jumps are: identities."""
+    known = [(each, mean) for each in subjects if (mean := each.get("jump_mean")) is not None]
+    if not known:
         return None
+    listed = joined([f"{each.label} {number(mean.value, 2)}" for each, mean in known])
+    many = "The mean jump is an identity" if len(known) == 1 else "The mean jumps are identities"
     return Finding(
-        "mean-jump",
-        f"The mean jump of {subject.label} is {number(mean.value, 2)}. That is an identity, the "
-        "rise of the clock over the number of events, and says nothing that the clock and the "
-        "rate do not.",
+        "mean-jumps",
+        f"{many} ({listed}): the rise of a clock over the number of its events. They say nothing "
+        "that clocks and rates do not; the spread and the largest jump do.",
     )
 
 
@@ -258,7 +268,7 @@ def jumps(subject: Subject) -> Finding | None:
         )
     deviation = "" if spread is None else f" (standard deviation {number(spread.value, 2)})"
     if subject.runs == 1:
-        q95 = subject.get("jump_q95")
+        q95 = subject.get("jump_p95")
         usual = "" if q95 is None else f", 95 % of its jumps were at most {number(q95.value)}"
         text = f"largest jump of {subject.label} was {number(most.value)}{usual}{deviation}."
         return Finding("jumps", f"The {text}")
@@ -277,7 +287,7 @@ def jumps(subject: Subject) -> Finding | None:
 
 def queue_growth(subject: Subject) -> Finding | None:
     """Say whether a queue grows, how fast, and what theory expects."""
-    growth = subject.get("queue_growth")
+    growth = subject.get("queue_per_second")
     if growth is None:
         return None
     theory = queue_theory(subject)
@@ -309,7 +319,7 @@ def queue_growth(subject: Subject) -> Finding | None:
 
 def queue_theory(subject: Subject) -> str:
     """Return what theory expects of a queue, as a sentence that follows another; may be empty."""
-    kind, rate = subject.predicted.get("queue"), subject.expected("queue_growth")
+    kind, rate = subject.predicted.get("queue"), subject.expected("queue_per_second")
     if kind == "diverges" and rate is not None:
         return f" Theory: it diverges, by {number(rate, 2)} a second in the long run."
     if kind == "critical":
@@ -321,10 +331,10 @@ def queue_theory(subject: Subject) -> str:
 
 def queue_surprise(subject: Subject) -> Finding | None:
     """Say that a queue did not do what theory expects of it."""
-    growth, kind = subject.get("queue_growth"), subject.predicted.get("queue")
+    growth, kind = subject.get("queue_per_second"), subject.predicted.get("queue")
     if growth is None or not growth.has_interval or kind not in ("stable", "diverges"):
         return None
-    expected = subject.expected("queue_growth") or 0.0
+    expected = subject.expected("queue_per_second") or 0.0
     if kind == "stable" and growth.excludes(0) and growth.value > 0:
         return Finding(
             "queue-surprise",
@@ -352,8 +362,12 @@ def last_queue(subject: Subject) -> Finding | None:
         return None
     greatest = most.value if most.greatest is None else most.greatest
     expected = subject.expected("queue_last")
-    theory = "" if expected is None else f" Theory expects {number(expected, 1)} at the end."
+    theory = "" if expected is None else f" Theory expects {number(expected, 2)} at the end."
     of_all = " in any run" if subject.runs > 1 else ""
+    if greatest == 0:
+        return Finding(
+            "last-queue", f"No message waited at {subject.label} after any of its ticks.{theory}"
+        )
     return Finding(
         "last-queue",
         f"At the end {value_text(last)} {_messages(last)} waited {mean_of(subject)}at "
@@ -365,6 +379,22 @@ def last_queue(subject: Subject) -> Finding | None:
 def _messages(measure: Measure) -> str:
     one = measure.value == 1 and measure_decimals(measure) is None
     return "message" if one else "messages"
+
+
+def queues_diverged(subject: Subject) -> Finding | None:
+    """Say in how many runs a rank's queue grew, where rates were drawn."""
+    grew = subject.get("queue_grew")
+    if grew is None or not subject.is_rank:
+        return None
+    expected = subject.expected("queue_diverges_in")
+    theory = "" if expected is None else (
+        f" Theory: it diverges in {number(expected)} of them, by their rates."
+    )  # fmt: skip
+    return Finding(
+        "queues-diverged",
+        f"In {number(grew.value)} of {subject.runs} runs the queue of {subject.label} grew (the "
+        f"interval of its growth within the run excludes 0).{theory}",
+    )
 
 
 # Utilisation and kinds of events.
@@ -413,22 +443,31 @@ def nothing_recorded(subject: Subject) -> Finding | None:
     )
 
 
-PACING: Final[tuple[Finder, ...]] = (rate_missed, rate_kept, rate_unknown, lateness)
+GroupFinder = Callable[[Sequence[Subject]], Finding | None]
+
+PACING: Final[tuple[Finder, ...]] = (rate_missed, rate_unknown)
 DRIFT: Final[tuple[Finder, ...]] = (drift, last_drift)
-JUMPS: Final[tuple[Finder, ...]] = (jumps, mean_jump)
-QUEUES: Final[tuple[Finder, ...]] = (queue_growth, queue_surprise, last_queue)
+JUMPS: Final[tuple[Finder, ...]] = (jumps,)
+QUEUES: Final[tuple[Finder, ...]] = (queue_growth, queue_surprise, last_queue, queues_diverged)
 EVENTS: Final[tuple[Finder, ...]] = (utilisation, saturated)
 WARNINGS: Final[tuple[Finder, ...]] = (late, rate_missed, nothing_recorded)
 
 
-def find(finders: Sequence[Finder], subjects: Sequence[Subject]) -> list[Finding]:
-    """Return what the finders find, subject after subject."""
-    return [
-        finding
-        for subject in subjects
-        for finder in finders
-        if (finding := finder(subject)) is not None
-    ]
+def find(
+    finders: Sequence[Finder], subjects: Sequence[Subject], *together: GroupFinder
+) -> list[Finding]:
+    """Return what the finders find, subject after subject, then of all together.
+
+    Of more than SUBJECTS_TOLD_MAX subjects only the first are told of.
+    """
+    told = subjects[:SUBJECTS_TOLD_MAX]
+    found = [finder(subject) for subject in told for finder in finders]
+    found += [finder(told) for finder in together]
+    kept = [finding for finding in found if finding is not None]
+    if len(told) < len(subjects) and kept:
+        more = f"Told of the first {len(told)} of {len(subjects)} machines; the tables have all."
+        kept.append(Finding("more", more))
+    return kept
 
 
 # Of all machines together.

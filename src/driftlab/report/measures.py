@@ -31,6 +31,11 @@ class Measure(NamedTuple):
         """Whether the data give an interval."""
         return self.low is not None and self.high is not None
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the interval is one value, as of runs that all show the same."""
+        return self.has_interval and self.low == self.high
+
     def excludes(self, value: float) -> bool:
         """Whether the interval is known and does not hold a value."""
         return Estimate(self.value, self.low, self.high).excludes(value)

@@ -6,18 +6,19 @@ Student's interval; growths too are then of the runs, not of their parts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.analysis.statistics import Estimate, growth_estimate, mean_estimate
-from driftlab.lazy import np
-from driftlab.model.columns import MISSING, RECEIVE
+from driftlab.analysis.run_statistics import STATISTICS_COLUMNS, run_statistics
+from driftlab.analysis.statistics import Estimate, mean_estimate
 from driftlab.report.measures import Measure, Subject, rank_names
 
 if TYPE_CHECKING:
     from driftlab.history.trace import Trace
-    from driftlab.scenario.scenario import Scenario
 
-TOTALS = frozenset({"late_ticks"})  # added up over runs
+TOTALS: Final = frozenset({"late_ticks", "queue_grew"})  # added up over runs
+NO_MEASURES: Final = frozenset({"name", "rank"})
+SHARES: Final = frozenset({"utilisation"})
+SIGNED: Final = frozenset({"queue_per_second", "drift", "drift_per_second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,109 +33,27 @@ class MachineMeasures:
     values: Mapping[str, Estimate]
 
 
-def measures_of_run(trace: "Trace", scenario: "Scenario | None") -> list[MachineMeasures]:
-    """Return what each machine of a recorded run did, as far as its log says.
+def measures_of_run(trace: "Trace") -> tuple[list[MachineMeasures], list[str]]:
+    """Return what each machine of a recorded run did, and what its log does not allow.
 
-    scenario: of the run, None where it is not known.
+    trace: of the run.
     """
-    seconds = None if scenario is None else float(scenario.seconds)
-    speed = 1.0 if scenario is None else float(scenario.speed)
-    timed = [_times(trace, process, speed) for process in range(trace.processes)]
-    end = seconds or max(
-        (float(times[-1]) for times in timed if times is not None and len(times)), default=0.0
-    )
-    rates = [info.rate for info in trace.process_info] or [None] * trace.processes
-    found = [
-        MachineMeasures(
-            name,
-            rates[p] if p < len(rates) else None,
-            _measures(trace, p, timed[p], end, rates[p] if p < len(rates) else None, speed),
-        )
-        for p, name in enumerate(trace.names)
-    ]
-    fastest = _fastest(found)
-    place = next(p for p, each in enumerate(found) if each.name == fastest)
-    for p, each in enumerate(found):
-        _add_drift(each.values, trace, p, place, timed, end)
-    return found
+    found = run_statistics(trace)
+    return [_of_row(row) for row in found.machines], found.reasons
 
 
-def _times(trace: "Trace", process: int, speed: float):
-    rows, columns = trace.rows_of(process), trace.columns
-    simulated = bool(trace.process_info) and trace.process_info[process].simulated
-    if columns.due_ns is not None and columns.late_ns is not None:
-        return (columns.due_ns[rows] + columns.late_ns[rows]) / 1e9 * (1.0 if simulated else speed)
-    if columns.time_ns is None or (columns.time_ns == MISSING).any():
-        return None
-    return (columns.time_ns[rows] - columns.time_ns.min()) / 1e9
-
-
-def _measures(trace, process, times, end, rate, speed):
-    rows, columns = trace.rows_of(process), trace.columns
-    kind = columns.kind[rows]
-    ticks = len(kind)
-    values = {"ticks": float(ticks)}
-    for name, code in (("internal", 0), ("send", 1), ("receive", 2)):
-        values["events_" + name] = float(np.count_nonzero(kind == code))
-    if ticks:
-        values["utilisation"] = float(np.mean(kind == RECEIVE))
-    estimates = {}
-    if times is not None and ticks > 1 and times[-1] > times[0]:
-        values["achieved_rate"] = (ticks - 1) / float(times[-1] - times[0])
-        if rate:
-            values["achieved_share"] = values["achieved_rate"] / rate
-    if columns.clock is not None and ticks:
-        clock = columns.clock[rows]
-        values["clock"] = float(clock[-1])
-        if ticks > 1:
-            jumps = np.diff(clock)
-            values |= {
-                "jump_mean": float(jumps.mean()),
-                "jump_sd": float(jumps.std()),
-                "jump_q95": float(np.quantile(jumps, 0.95)),
-                "jump_max": float(jumps.max()),
-            }
-            if times is not None:
-                estimates["clock_per_second"] = growth_estimate(times, clock, 0, end)
-    if columns.queue is not None and ticks and not (columns.queue[rows] == MISSING).any():
-        queue = columns.queue[rows]
-        values |= {
-            "queue_mean": float(queue.mean()),
-            "queue_max": float(queue.max()),
-            "queue_last": float(queue[-1]),
-        }
-        if times is not None and ticks > 1:
-            estimates["queue_growth"] = growth_estimate(times, queue, 0, end)
-    simulated = bool(trace.process_info) and trace.process_info[process].simulated
-    if columns.late_ns is not None and not simulated and ticks:
-        late = columns.late_ns[rows]
-        values |= {
-            "lateness_us_p50": float(np.median(late)) / 1e3,
-            "lateness_us_p99": float(np.quantile(late, 0.99)) / 1e3,
-            "lateness_us_max": float(late.max()) / 1e3,
-        }
-        if rate:
-            values["late_ticks"] = float(np.count_nonzero(late * rate * speed > 1e9))
-    return {**{key: Estimate(value, None, None) for key, value in values.items()}, **estimates}
-
-
-def _add_drift(values, trace, process, fastest, timed, end):
-    columns = trace.columns
-    own, other = trace.rows_of(process), trace.rows_of(fastest)
-    if columns.clock is None or not len(columns.clock[own]) or not len(columns.clock[other]):
-        return
-    values["drift"] = Estimate(float(columns.clock[own][-1] - columns.clock[other][-1]), None, None)
-    a, b = timed[process], timed[fastest]
-    if a is None or b is None or len(a) < 2 or len(b) < 2:
-        return
-    times = np.union1d(a, b)
-
-    def at(t, c):
-        return np.append(0, c)[np.searchsorted(t, times, side="right")]
-
-    values["drift_per_second"] = growth_estimate(
-        times, at(a, columns.clock[own]) - at(b, columns.clock[other]), 0, end
-    )
+def _of_row(row: Mapping[str, Any]) -> MachineMeasures:
+    """Return the measures of a row of statistics; what is null there is absent here."""
+    values = {
+        key: Estimate(float(row[key]), row.get(f"{key}_low"), row.get(f"{key}_high"))
+        for key in STATISTICS_COLUMNS
+        if key not in NO_MEASURES and not key.endswith(("_low", "_high")) and row[key] is not None
+    }
+    kinds = [row[f"events_{kind}"] for kind in ("internal", "send", "receive", "unsaid")]
+    values["ticks"] = Estimate(float(sum(each or 0 for each in kinds)), None, None)
+    if row["rate"] and row["achieved_rate"] is not None and values["ticks"].value > 1:
+        values["achieved_share"] = Estimate(row["achieved_rate"] / row["rate"], None, None)
+    return MachineMeasures(row["name"], row["rate"], values)
 
 
 def subjects_of_run(machines: Sequence[MachineMeasures]) -> list[Subject]:
@@ -201,11 +120,20 @@ def _value(machine: MachineMeasures, measure: str) -> float:
 def _over_runs(values: Sequence[Mapping[str, Estimate]]) -> dict[str, Measure]:
     """Return the measures that every run has, over the runs."""
     shared = [key for key in values[0] if all(key in run for run in values)]
-    return {key: over_runs(key, [run[key].value for run in values]) for key in shared}
+    found = {key: over_runs(key, [run[key].value for run in values]) for key in shared}
+    growths = [run["queue_per_second"] for run in values if "queue_per_second" in run]
+    if len(growths) == len(values):
+        grew = [float(each.excludes(0) and each.value > 0) for each in growths]
+        found["queue_grew"] = over_runs("queue_grew", grew)
+    return found
 
 
 def over_runs(measure: str, values: Sequence[float]) -> Measure:
     """Return a measure over runs: its mean with interval and extremes, or its total."""
     if measure in TOTALS:
         return Measure(float(sum(values)), least=min(values), greatest=max(values))
-    return Measure(*mean_estimate(values), least=min(values), greatest=max(values))
+    mean, low, high = mean_estimate(values)
+    if low is not None and high is not None:  # an interval ends where no value can be
+        low = low if measure in SIGNED else max(low, 0.0)
+        high = min(high, 1.0) if measure in SHARES else high
+    return Measure(mean, low, high, min(values), max(values))

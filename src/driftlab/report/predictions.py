@@ -69,7 +69,7 @@ def _mean(runs: Iterable[Mapping[str, float | str]]) -> dict[str, float | str]:
 def _of_machine(machine: MachinePrediction) -> dict[str, float | str]:
     expected: dict[str, float | str | None] = {
         "queue": machine.queue,
-        "queue_growth": float(machine.queue_per_second),
+        "queue_per_second": float(machine.queue_per_second),
         "queue_last": float(machine.queue_last["mean"]),
         "clock_per_second": float(machine.clock_per_second),
         "clock": machine.clock_last["mean"],

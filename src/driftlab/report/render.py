@@ -19,6 +19,7 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 # What Markdown would take for markup. An underscore inside a word is none.
 _MARKUP: Final = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|^(?=[#+=>-])")
 _LIST_NUMBER: Final = re.compile(r"^(\d+)([.)])(?=\s|$)")
+_NUMBER: Final = re.compile("[\N{MINUS SIGN}\N{EN DASH}]|\\d")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _SVG_ID: Final = re.compile(r'\bid="([^"<>]+)"')
 
@@ -105,6 +106,5 @@ def inline_svg(text: str, name: str) -> str:
 def _is_numeric_columns(table: Table) -> list[bool]:
     """Return of each column whether it holds numbers, which are set to the right."""
     return [
-        all(re.match("^[\N{MINUS SIGN}–]?[0-9]*", row[place]).end() > 0 for row in table.rows)  # type: ignore[union-attr]
-        for place in range(len(table.heads))
+        all(_NUMBER.match(row[place]) for row in table.rows) for place in range(len(table.heads))
     ]

@@ -8,11 +8,25 @@ from typing import Any, Final
 from driftlab import __version__
 from driftlab.errors import counted, name_list
 from driftlab.journal.format import COMPLETE
+from driftlab.lazy import pl
 from driftlab.report import findings
-from driftlab.report.document import Document, Section, Table, measures_table, theory_table
+from driftlab.report.document import (
+    Columns,
+    Document,
+    Section,
+    Table,
+    cell_text,
+    measures_table,
+    theory_table,
+)
 from driftlab.report.findings import Finding, find
-from driftlab.report.measures import Subject
-from driftlab.report.measuring import measures_of_run, subjects_of_runs, with_predictions
+from driftlab.report.measures import Measure, Subject
+from driftlab.report.measuring import (
+    MachineMeasures,
+    measures_of_run,
+    subjects_of_runs,
+    with_predictions,
+)
 from driftlab.report.pictures import Pictures, pictures_of_runs
 from driftlab.report.predictions import expected_of
 from driftlab.report.sources import Group, RecordedRun, read_groups
@@ -21,10 +35,12 @@ from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import RateRange
 
 JUDGED_MAX: Final = 20  # runs whose clocks are judged
+RUNS_SHOWN_MAX: Final = 10  # in the table of single runs; its CSV file has all
 RATES: Final = (
     ("ticks", "ticks"),
-    ("achieved_rate", "ticks a second"),
-    ("achieved_share", "of the asked rate"),
+    ("rate", "asked a second"),
+    ("achieved_rate", "got a second"),
+    ("achieved_share", "got / asked"),
     ("lateness_us_p50", "median lateness, µs"),
     ("lateness_us_max", "largest lateness, µs"),
     ("late_ticks", "ticks late"),
@@ -38,14 +54,15 @@ CLOCKS: Final = (
 JUMPS: Final = (
     ("jump_mean", "mean jump"),
     ("jump_sd", "standard deviation"),
-    ("jump_q95", "95 % quantile"),
+    ("jump_p95", "95 % quantile"),
     ("jump_max", "largest jump"),
 )
 QUEUES: Final = (
-    ("queue_growth", "growth a second"),
+    ("queue_per_second", "growth a second"),
     ("queue_mean", "mean queue"),
     ("queue_max", "largest queue"),
     ("queue_last", "last queue"),
+    ("queue_grew", "runs in which it grew"),
 )
 EVENTS: Final = (
     ("events_internal", "internal"),
@@ -53,10 +70,19 @@ EVENTS: Final = (
     ("events_receive", "receive"),
     ("utilisation", "share of receives"),
 )
+OF_A_RUN: Final = (
+    ("rate", "asked a second"),
+    ("achieved_rate", "got a second"),
+    ("clock", "last clock"),
+    ("drift_per_second", "drift a second"),
+    ("jump_max", "largest jump"),
+    ("queue_last", "last queue"),
+    ("queue_per_second", "queue growth a second"),
+)
 PREDICTED: Final = (
     ("clock_per_second", "clock a second"),
     ("drift_per_second", "drift a second"),
-    ("queue_growth", "queue growth a second"),
+    ("queue_per_second", "queue growth a second"),
     ("queue_last", "last queue"),
     ("utilisation", "share of receives"),
     ("jump_mean", "mean jump"),
@@ -94,16 +120,20 @@ def report_on_runs(path: str | Path, **options: Any) -> Document:
 
 
 def _group_report(group: Group, place: int, of: int) -> GroupReport:
-    measured = [measures_of_run(run.history.trace, run.scenario) for run in group.runs]
+    found = [measures_of_run(run.history.trace) for run in group.runs]
+    measured = [machines for machines, _ in found]
+    reasons = dict.fromkeys(reason for _, lines in found for reason in lines)
     numbers = [run.scenario.first_run for run in group.runs if run.scenario is not None]
     expected, no_theory = expected_of(group.scenario, numbers)
     subjects = with_predictions(subjects_of_runs(measured), expected)
     prefix = f"scenario-{place}-" if of > 1 else ""
     pictures = pictures_of_runs(group, subjects, prefix)
     warnings = _warnings(group, subjects)
-    absent = [*pictures.absent, *([] if no_theory is None else [no_theory])]
+    absent = [*reasons, *pictures.absent, *([] if no_theory is None else [no_theory])]
     sections = [
-        section for section in _sections(subjects, group, pictures, prefix) if not section.is_empty
+        section
+        for section in _sections(subjects, group, measured, pictures, prefix)
+        if not section.is_empty
     ]
     if of > 1:
         heading = f"Scenario {place}: {describe(group.scenario, len(group.runs))}"
@@ -136,21 +166,27 @@ def _warnings(group: Group, subjects: Sequence[Subject]) -> list[Finding]:
 
 
 def _sections(
-    subjects: Sequence[Subject], group: Group, pictures: Pictures, prefix: str
+    subjects: Sequence[Subject],
+    group: Group,
+    measured: Sequence[Sequence[MachineMeasures]],
+    pictures: Pictures,
+    prefix: str,
 ) -> list[Section]:
     first = "rank" if subjects[0].is_rank else "machine"
 
-    def table(name: str, title: str, columns: Sequence[tuple[str, str]]) -> list[Table]:
+    def table(name: str, title: str, columns: Columns) -> list[Table]:
         made = measures_table(prefix + name, title, first, subjects, columns)
         return [] if made is None else [made]
 
     theory = theory_table(prefix + "theory", subjects, PREDICTED)
     return [
         Section(
-            "The clocks, judged", findings=_judged(group.runs), questions=()
+            "What was run", tables=_runs_table(group, measured, prefix),
+            introduction=what_was_run(group.scenario, simulated=group.is_simulated),
         ),
+        Section("The clocks, judged", findings=_judged(group.runs)),
         Section(
-            "Rates", find(findings.PACING, subjects), pictures.named("lateness"),
+            "Rates", find(findings.PACING, subjects, findings.rates_kept, findings.lateness), pictures.named("lateness"),
             table("rates", "Ticks and lateness", RATES), questions_about_rates(subjects),
         ),
         Section(
@@ -159,7 +195,7 @@ def _sections(
             table("clocks", "Clocks and drift", CLOCKS), questions_about_drift(subjects),
         ),
         Section(
-            "Jumps", find(findings.JUMPS, subjects), pictures.named("jumps", "jump-histogram"),
+            "Jumps", find(findings.JUMPS, subjects, findings.mean_jumps), pictures.named("jumps", "jump-histogram"),
             table("jumps", "Jumps of the clocks", JUMPS), questions_about_jumps(subjects),
         ),
         Section(
@@ -187,6 +223,47 @@ def _judged(runs: Sequence[RecordedRun]) -> list[Finding]:
         sum(verdict.judged for verdict in verdicts), len(rules), sorted(violated)
     )
     return [] if finding is None else [finding]
+
+
+def _runs_table(
+    group: Group, measured: Sequence[Sequence[MachineMeasures]], prefix: str
+) -> list[Table]:
+    """Return the table of the single runs, a row a machine, if there are several."""
+    if len(group.runs) < 2:
+        return []
+    rows = [
+        (run, machine) for run, each in zip(group.runs, measured, strict=True) for machine in each
+    ]
+    keys = [key for key, _ in OF_A_RUN if any(key in machine.values for _, machine in rows)]
+    heads = dict(OF_A_RUN)
+    cells = [
+        [None if (one := machine.values.get(key)) is None else Measure(*one) for key in keys]
+        for _, machine in rows
+    ]
+    columns: dict[str, list[object]] = {
+        "run": [run.name for run, _ in rows],
+        "machine": [machine.name for _, machine in rows],
+    }
+    for place, key in enumerate(keys):
+        of_key = [row[place] for row in cells]
+        columns[key] = [None if one is None else one.value for one in of_key]
+        if any(one is not None and one.has_interval for one in of_key):
+            columns[f"{key}_low"] = [None if one is None else one.low for one in of_key]
+            columns[f"{key}_high"] = [None if one is None else one.high for one in of_key]
+    shown = len(group.runs[0].history.names) * RUNS_SHOWN_MAX
+    printed = tuple(
+        (run.name, machine.name, *map(cell_text, row))
+        for (run, machine), row in zip(rows[:shown], cells[:shown], strict=True)
+    )
+    title = "The single runs" + (
+        f", the first {RUNS_SHOWN_MAX} of {len(group.runs)}" if len(rows) > shown else ""
+    )
+    return [
+        Table(
+            f"{prefix}runs", title, ("run", "machine", *(heads[key] for key in keys)), printed,
+            pl.DataFrame(columns, strict=False),
+        )
+    ]  # fmt: skip
 
 
 # Questions: where the reader must think for herself.
@@ -265,7 +342,46 @@ def describe(scenario: Scenario | None, runs: int) -> str:
         else f"rates {', '.join(number(rate) for rate in scenario.rates_of(scenario.first_run))}"
     )  # fmt: skip
     many = f", {runs} runs" if runs > 1 else ""
-    return f"{scenario.machines} machines, {asked}, {number(scenario.seconds)} s{many}"
+    return f"{counted(scenario.size, 'machine')}, {asked}, {number(scenario.seconds)} s{many}"
+
+
+def what_was_run(scenario: Scenario | None, *, simulated: bool) -> str:
+    """Return how the machines of a scenario work and were run; empty where nobody knows."""
+    if scenario is None:
+        return ""
+    if simulated:
+        how = "The machines were simulated: ticks begin exactly when they are due."
+    else:
+        speed = "" if scenario.speed == 1 else f", {number(scenario.speed)} times as fast as said"
+        how = f"Each machine was a process of its own, connected to its peers over TCP{speed}."
+    if scenario.process != "die":
+        return f"{how} At every tick a machine ran one step of the process {scenario.process}."
+    phases = (
+        "at a random point of its first period" if scenario.phase == "random" else "at the start"
+    )
+    return (
+        f"{how} At every tick a machine first took in what had arrived, then did one operation: "
+        f"with messages in its queue it received the first of them; otherwise {_die(scenario)}. "
+        f"Every operation was one event of its Lamport clock. Each machine's first tick was "
+        f"{phases}."
+    )
+
+
+def _die(scenario: Scenario) -> str:
+    if scenario.faces is not None and scenario.size == 3:
+        return (
+            f"it rolled a die of {scenario.faces} faces, of which two sent to one peer, one to "
+            "both, and the others made an internal event"
+        )
+    if scenario.faces is not None:
+        return (
+            f"it rolled a die of {scenario.faces} faces, of which two sent to one peer, one to "
+            "all, and the others made an internal event"
+        )
+    return (
+        f"it sent to one peer with probability {scenario.send_one:g}, to all with probability "
+        f"{scenario.send_all:g}, and otherwise made an internal event"
+    )
 
 
 def _title(groups: Sequence[Group]) -> str:
@@ -286,9 +402,16 @@ def _introduction(groups: Sequence[Group]) -> str:
             "One run. An interval here is of a growth within this run; of what another run would "
             "show, one run says nothing."
         )
+    scenario = groups[0].scenario
+    drawn = (
+        " Rates were drawn for every run: machines are told by rank of speed, and an interval "
+        "includes what differs because the rates do."
+        if scenario is not None and isinstance(scenario.rates, RateRange)
+        else ""
+    )
     return (
         f"{runs} runs of one scenario. Figures are means over runs with 95 % intervals, unless "
-        "they are called otherwise."
+        f"they are called otherwise.{drawn}"
     )
 
 

@@ -47,6 +47,11 @@ class Group:
     scenario: Scenario | None
     runs: Sequence[RecordedRun]
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the log of a run says that its time was simulated."""
+        return any(info.simulated for run in self.runs for info in run.history.trace.process_info)
+
 
 def read_groups(path: str | Path, **options: Any) -> list[Group]:
     """Read all runs at a path; the options are those of `driftlab.read`.

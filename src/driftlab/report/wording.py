@@ -1,5 +1,6 @@
 """How a report writes numbers and intervals: the same in sentences and in tables."""
 
+from collections.abc import Sequence
 from math import floor, isfinite, log10
 from typing import Final
 
@@ -14,7 +15,8 @@ def decimals_for(value: float, digits: int) -> int:
     """Return with how many decimals a value shows so many digits; whole numbers show all."""
     if value == 0 or not isfinite(value):
         return 0
-    return min(DECIMALS_MAX, max(0, digits - 1 - floor(log10(abs(value)))))
+    rounded = float(f"{abs(value):.{digits - 1}e}")  # 0.9996 is 1.00 with three digits
+    return min(DECIMALS_MAX, max(0, digits - 1 - floor(log10(rounded))))
 
 
 def number(value: float, decimals: int | None = None) -> str:
@@ -48,13 +50,14 @@ def bounds_text(measure: Measure) -> str:
 
 def measure_text(measure: Measure) -> str:
     """Return a measure as a table shows it: its value, and its interval in brackets."""
-    bounds = bounds_text(measure)
+    bounds = "" if measure.is_constant else bounds_text(measure)
     return value_text(measure) + (f" ({bounds})" if bounds else "")
 
 
 def percent(share: float) -> str:
-    """Return a share in percent, with one decimal, as a number."""
-    return number(100 * share, 1)
+    """Return a share in percent as a number: one decimal, or more where it is small."""
+    value = 100 * share
+    return number(value, max(1, min(decimals_for(value, 2), 3)))
 
 
 def sentence(text: str) -> str:
@@ -62,6 +65,6 @@ def sentence(text: str) -> str:
     return text[0].upper() + text[1:] if text.startswith("the ") else text
 
 
-def joined(parts: list[str]) -> str:
+def joined(parts: Sequence[str]) -> str:
     """Return parts as an enumeration: `a, b and c`."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
