@@ -49,7 +49,7 @@ class Section:
     @property
     def is_empty(self) -> bool:
         """Whether it has nothing to say or to show."""
-        return not (self.findings or self.figures or self.tables)
+        return not (self.introduction or self.findings or self.figures or self.tables)
 
 
 @dataclass(frozen=True, slots=True)

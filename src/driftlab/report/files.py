@@ -13,6 +13,7 @@ from typing import Final
 
 from driftlab.errors import DriftlabError
 from driftlab.report.document import Document
+from driftlab.report.pictures import all_page_svgs
 from driftlab.report.render import html_of, markdown_of
 
 HTML_FILE: Final = "report.html"
@@ -59,13 +60,13 @@ def write_report(document: Document, out: str | Path, *, overwrite: bool = False
 
 def _write(document: Document, folder: Path) -> None:
     figures = document.figures
-    if figures:
-        from driftlab.figures.output import save, svg
-    svgs = {figure.name: svg(figure) for figure in figures}
-    (folder / HTML_FILE).write_text(html_of(document, svgs, {}), encoding="utf-8")
+    wide, narrow = all_page_svgs(figures)
+    (folder / HTML_FILE).write_text(html_of(document, wide, narrow), encoding="utf-8")
     (folder / MARKDOWN_FILE).write_text(markdown_of(document), encoding="utf-8")
     (folder / FIGURES_FOLDER).mkdir()
     (folder / TABLES_FOLDER).mkdir()
+    if figures:
+        from driftlab.figures.output import save  # loads what draws
     for figure in figures:
         for suffix in (".svg", ".png", ".pdf"):
             save([figure], folder / FIGURES_FOLDER / f"{figure.name}{suffix}")

@@ -1,14 +1,20 @@
-"""The figures of a report, and why some are absent."""
+"""The figures of a report: which there are, why some are absent, and how they stand in a page.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+In the page a figure has its title and caption as text of the page, so the picture has
+neither; and there is a narrow picture of it for phones, whose letters are as large.
+"""
 
-from driftlab.report.measures import Subject
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
 from driftlab.report.sources import Group
 
 if TYPE_CHECKING:
     from driftlab.figures.figure import Figure
+
+NARROW: Final = 300  # pixels between the axes on a phone
+NARROW_LABELS: Final = 180  # pixels of a line of a legend's or an axis's text there
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +29,62 @@ class Pictures:
         return [self.figures[name] for name in names if name in self.figures]
 
 
-def pictures_of_runs(group: Group, subjects: Sequence[Subject], prefix: str) -> Pictures:
-    return Pictures()
+def pictures_of_runs(group: Group, prefix: str = "") -> Pictures:
+    """Return the figures of the runs of one scenario; prefix: of their file names."""
+    from driftlab.figures.figure import NoDataError
+    from driftlab.figures.run_columns import RunColumns
+    from driftlab.figures.run_figures import draw_runs
+
+    columns = [
+        RunColumns(run.history.trace, run.scenario, number=number)
+        for number, run in enumerate(group.runs, 1)
+    ]
+    try:
+        drawn = draw_runs(columns)
+    except NoDataError as error:
+        return Pictures(absent=[str(error)])
+    named = {figure.name: replace(figure, name=prefix + figure.name) for figure in drawn.figures}
+    return Pictures(named, drawn.left_out)
+
+
+def page_svgs(figure: "Figure") -> tuple[str, str]:
+    """Return a figure as it stands in a page: as SVG without its title, wide and for phones."""
+    import vl_convert
+    from driftlab.figures.output import spec_of
+
+    spec = _untitled(spec_of([figure]))
+    return vl_convert.vegalite_to_svg(spec), vl_convert.vegalite_to_svg(_narrowed(spec))
+
+
+def _untitled(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a specification without title and background, which are the page's."""
+    config = {**spec.get("config", {}), "background": "transparent", "padding": 4, "aria": False}
+    return {**{key: value for key, value in spec.items() if key != "title"}, "config": config}
+
+
+def _narrowed(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a specification whose views are no wider than a phone."""
+    narrow = {key: _narrow(key, value) for key, value in spec.items() if key != "datasets"}
+    if "datasets" in spec:
+        narrow["datasets"] = spec["datasets"]
+    config = narrow["config"]
+    axis = {**config.get("axis", {}), "labelLimit": NARROW_LABELS, "titleLimit": NARROW}
+    return {**narrow, "config": {**config, "axis": axis}}
+
+
+def _narrow(key: str, value: Any) -> Any:
+    if key == "width" and isinstance(value, int | float) and value > NARROW:
+        return NARROW
+    if isinstance(value, dict):
+        return {name: _narrow(name, inner) for name, inner in value.items() if name != "values"} | (
+            {"values": value["values"]} if "values" in value else {}
+        )
+    if isinstance(value, list):
+        return [_narrow(key, inner) for inner in value]
+    return value
+
+
+def all_page_svgs(figures: "Iterable[Figure]") -> tuple[dict[str, str], dict[str, str]]:
+    """Return the wide and the narrow pictures of figures, by their names."""
+    pairs = {figure.name: page_svgs(figure) for figure in figures}
+    return {k: wide for k, (wide, _) in pairs.items()}, {k: n for k, (_, n) in pairs.items()}

@@ -127,7 +127,7 @@ def _group_report(group: Group, place: int, of: int) -> GroupReport:
     expected, no_theory = expected_of(group.scenario, numbers)
     subjects = with_predictions(subjects_of_runs(measured), expected)
     prefix = f"scenario-{place}-" if of > 1 else ""
-    pictures = pictures_of_runs(group, subjects, prefix)
+    pictures = pictures_of_runs(group, prefix)
     warnings = _warnings(group, subjects)
     absent = [*reasons, *pictures.absent, *([] if no_theory is None else [no_theory])]
     sections = [
@@ -352,7 +352,7 @@ def what_was_run(scenario: Scenario | None, *, simulated: bool) -> str:
     if simulated:
         how = "The machines were simulated: ticks begin exactly when they are due."
     else:
-        speed = "" if scenario.speed == 1 else f", {number(scenario.speed)} times as fast as said"
+        speed = "" if scenario.speed == 1 else f", at {number(scenario.speed)} times real time"
         how = f"Each machine was a process of its own, connected to its peers over TCP{speed}."
     if scenario.process != "die":
         return f"{how} At every tick a machine ran one step of the process {scenario.process}."
