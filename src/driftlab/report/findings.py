@@ -156,12 +156,12 @@ def lateness(subjects: Sequence[Subject]) -> Finding | None:
     ]
     if not known:
         return None
-    median, _, who = max(known, key=lambda one: one[0])
+    median_us, _, who = max(known, key=lambda one: one[0])
     _, most_us, latest = max(known, key=lambda one: one[1])
     averaged = " (mean of the runs' medians)" if who.runs > 1 else ""
     return Finding(
         "lateness",
-        f"Half the ticks of every machine began within {number(median)} µs of their due "
+        f"Half the ticks of every machine began within {number(median_us)} µs of their due "
         f"time{averaged}; the latest of all, a tick of {latest.label}, {number(most_us)} µs after.",
     )
 
@@ -221,10 +221,9 @@ def last_drift(subject: Subject) -> Finding | None:
     if last is None or subject.is_reference:
         return None
     if last.value == 0 and not last.has_interval:
-        size = "stood at the same value as"
         return Finding(
             "last-drift",
-            sentence(f"{subject.label}'s last clock {size} that of {subject.reference_label}."),
+            sentence(f"{subject.label}'s last clock was that of {subject.reference_label}."),
         )
     size, word = (last, "above") if last.value > 0 else (last.negated(), "below")
     return Finding(
