@@ -29,6 +29,7 @@ from driftlab.model.columns import MISSING
 if TYPE_CHECKING:
     from driftlab.analysis.compare import Comparison
     from driftlab.analysis.offsets import Offsets
+    from driftlab.api.plot import Plots
 
 EventName = int | str | tuple[str, int]
 CUT_ARGUMENTS = "counts, at_ns, clock, containing, before"
@@ -224,6 +225,14 @@ class History:
         from driftlab.analysis.offsets import estimate_offsets
 
         return estimate_offsets(self.trace, self.messages)
+
+    @property
+    def plot(self) -> "Plots":
+        """The figures of the history as charts of Altair: `history.plot.queues()`."""
+        from driftlab.api.plot import Plots
+        from driftlab.figures.run_columns import RunColumns
+
+        return Plots(lambda: [RunColumns(self.trace)])
 
     @cached_property
     def events(self) -> "pl.DataFrame":

@@ -9,11 +9,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from driftlab.api.run import Run
 from driftlab.lazy import pl
 from driftlab.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from driftlab.api.plot import Plots
 
 # Columns of `Runs.frame` and their types: the keys of the JSON interface, with `_` for `.`.
 FRAME_COLUMNS = {
@@ -117,6 +120,20 @@ class Runs(Sequence[Run]):
         frame = pl.concat(kept)
         rank = pl.col("rate").rank("ordinal", descending=True).over("run").cast(pl.Int64)
         return frame.with_columns(rank.alias("rank")).select(list(FRAME_COLUMNS))
+
+    @property
+    def plot(self) -> "Plots":
+        """The figures of the runs as charts of Altair: `runs.plot.queues()`."""
+        from driftlab.api.plot import Plots  # which loads Polars
+        from driftlab.figures.run_columns import RunColumns
+
+        return Plots(
+            lambda: [
+                RunColumns(run.history.trace, run.scenario, number=run.number) for run in self
+            ],
+            self[0].scenario if len(self) else None,
+            lambda: [run.machines for run in self],
+        )
 
     def incomplete(self) -> list[Run]:
         """Return the runs in which a machine did not take every tick."""
