@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from driftlab.analysis.compare import Comparison
     from driftlab.analysis.offsets import Offsets
     from driftlab.analysis.run_statistics import RunStatistics
+    from driftlab.api.plot import Plots
 
 EventName = int | str | tuple[str, int]
 CUT_ARGUMENTS = "counts, at_ns, clock, containing, before"
@@ -258,6 +259,14 @@ class History:
         from driftlab.analysis.drift import drift_slopes
 
         return drift_slopes(self.trace)
+
+    @property
+    def plot(self) -> "Plots":
+        """The figures of the history as charts of Altair: `history.plot.queues()`."""
+        from driftlab.api.plot import Plots
+        from driftlab.figures.run_columns import RunColumns
+
+        return Plots(lambda: [RunColumns(self.trace)])
 
     @cached_property
     def events(self) -> "pl.DataFrame":

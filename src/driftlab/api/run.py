@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from driftlab.api.history import History
+    from driftlab.api.plot import Plots
 
 Value = TypeVar("Value")
 
@@ -184,6 +185,18 @@ class Run:
         """Give the run its history, and return it."""
         self._history = history
         return self
+
+    @property
+    def plot(self) -> "Plots":
+        """The figures of the run as charts of Altair: `run.plot.queues()`."""
+        from driftlab.api.plot import Plots  # which loads Polars
+        from driftlab.figures.run_columns import RunColumns
+
+        return Plots(
+            lambda: [RunColumns(self.history.trace, self.scenario, number=self.number)],
+            self.scenario,
+            lambda: [self.machines],
+        )
 
     @property
     def ticks(self) -> int:

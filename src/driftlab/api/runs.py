@@ -9,12 +9,15 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from driftlab.api.run import Run
 from driftlab.lazy import pl
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import RateRange
+
+if TYPE_CHECKING:
+    from driftlab.api.plot import Plots
 
 # Columns of `Runs.frame` and their types: the keys of the JSON interface, with `_` for `.`.
 FRAME_COLUMNS = {
@@ -126,6 +129,20 @@ class Runs(Sequence[Run]):
         from driftlab.analysis.over_runs import over_runs
 
         return over_runs(self.frame, by_of(self.scenario))
+
+    @property
+    def plot(self) -> "Plots":
+        """The figures of the runs as charts of Altair: `runs.plot.queues()`."""
+        from driftlab.api.plot import Plots  # which loads Polars
+        from driftlab.figures.run_columns import RunColumns
+
+        return Plots(
+            lambda: [
+                RunColumns(run.history.trace, run.scenario, number=run.number) for run in self
+            ],
+            self[0].scenario if len(self) else None,
+            lambda: [run.machines for run in self],
+        )
 
     def incomplete(self) -> list[Run]:
         """Return the runs in which a machine did not take every tick."""

@@ -437,6 +437,29 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def add_plot(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab plot`."""
+    parser.add_argument(
+        "path", metavar="PATH",
+        help=f"{ANY_LOG}; or folder of several runs, sweep (Parquet), or folder of a study",
+    )  # fmt: skip
+    parser.add_argument(
+        "figures", nargs="*", metavar="FIGURE",
+        help="of runs: clock, drift, drift-real (against real time), jumps, jump-histogram, queue, "
+        "lateness, events, prediction; of sweeps and studies: phase, comparison, prediction "
+        "(default: all that can be drawn)",
+    )  # fmt: skip
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--out", metavar="FILE",
+        help="file to write: .svg, .png, .pdf, or .html, which is interactive and works offline "
+        "(default: an SVG file in the working folder, named after PATH)",
+    )  # fmt: skip
+    group.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
+    add_json(group)
+    add_format(parser)
+
+
 COMMANDS: Final = {
     "run": Command(
         add_run,
@@ -462,6 +485,11 @@ COMMANDS: Final = {
         add_recorded,
         "show the figures of a recorded run",
         "driftlab stats runs/20261123-140000",
+    ),
+    "plot": Command(
+        add_plot,
+        "draw clocks, drift, jumps and queues, and what theory predicts",
+        "driftlab plot runs/20261123-140000 queue --out queue.svg",
     ),
     "report": Command(
         add_report,

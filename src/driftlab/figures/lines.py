@@ -1,0 +1,201 @@
+"""Lines over time: a line a machine and run, of which the extremes of every pixel are drawn."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from driftlab.figures.extremes import columns_for, extreme_rows
+from driftlab.figures.figure import HEIGHT, ROWS_MAX, WIDTH, NoDataError
+from driftlab.figures.palette import machine_colour, machine_dash
+from driftlab.figures.run_columns import Points, RunColumns
+from driftlab.figures.wording import same_rates
+from driftlab.lazy import np, pl
+
+if TYPE_CHECKING:
+    import altair as alt
+
+RUNS_DRAWN_MAX: Final = 8
+MACHINES_DRAWN_MAX: Final = 12  # half of them those with the highest values, half the lowest
+ROWS_FOR_THEORY: Final = 700  # of ROWS_MAX, left for what is predicted
+
+
+class Line(NamedTuple):
+    """The points of one machine in one run.
+
+    label: of the machine, the same in all runs. position: of its colour. run: its number.
+    """
+
+    label: str
+    position: int
+    run: int
+    points: Points
+
+
+PointsOf = Callable[[RunColumns, int], "Points | None"]
+
+
+def lines_of(name: str, runs: Sequence[RunColumns], points_of: PointsOf) -> list[Line]:
+    """Return a line for every machine of the first RUNS_DRAWN_MAX runs.
+
+    points_of: gives the points of a machine of a run, None for no line. Raise NoDataError,
+    which begins with the name of the figure, if no line has a point.
+    """
+    by_rank = not same_rates(runs)
+    found = []
+    for run in runs[:RUNS_DRAWN_MAX]:
+        for process, (label, position) in enumerate(labels_of(run, by_rank=by_rank)):
+            points = points_of(run, process)
+            if points is not None and len(points.places):
+                found.append(Line(label, position, run.number, points))
+    if not found:
+        raise NoDataError(f"{name}: the log has no events of which it can be drawn")
+    return found
+
+
+def labels_of(run: RunColumns, *, by_rank: bool) -> list[tuple[str, int]]:
+    """Return the label of each machine and the position of its colour.
+
+    by_rank: whether machines are called by their rank of speed, because their rates differ
+    from run to run.
+    """
+    if not by_rank or run.rates is None:
+        return [(name, place) for place, name in enumerate(run.names)]
+    order = np.argsort([-rate for rate in run.rates], kind="stable")
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order))
+    return [(rank_label(rank, len(order)), rank) for rank in ranks.tolist()]
+
+
+def rank_label(rank: int, machines: int) -> str:
+    """Return what a machine is called by its rank of speed, from 0 for the fastest."""
+    if rank == 0:
+        return "fastest"
+    if rank == machines - 1:
+        return "slowest"
+    return "middle" if machines == 3 else f"fastest but {rank}"
+
+
+def drawn_lines(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines of at most MACHINES_DRAWN_MAX machines: of the highest and lowest values."""
+    highest: dict[str, float] = {}
+    lowest: dict[str, float] = {}
+    for line in lines:
+        values = line.points.values
+        highest[line.label] = max(float(values.max()), highest.get(line.label, -np.inf))
+        lowest[line.label] = min(float(values.min()), lowest.get(line.label, np.inf))
+    if len(highest) <= MACHINES_DRAWN_MAX:
+        return list(lines)
+    half = MACHINES_DRAWN_MAX // 2
+    chosen = set(sorted(highest, key=lambda label: -highest[label])[:half])
+    rest = (label for label in sorted(lowest, key=lambda label: lowest[label]))
+    chosen.update([label for label in rest if label not in chosen][: MACHINES_DRAWN_MAX - half])
+    return [line for line in lines if line.label in chosen]
+
+
+def line_frame(lines: Sequence[Line]) -> "pl.DataFrame":
+    """Return what is drawn of lines: machine, run, place along the axis, and value."""
+    columns = columns_for(len(lines), WIDTH, ROWS_MAX - ROWS_FOR_THEORY)
+    parts = []
+    for line in lines:
+        places, values = line.points
+        rows = extreme_rows(places, values, columns)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "machine": pl.repeat(line.label, len(rows), eager=True, dtype=pl.String),
+                    "run": pl.repeat(line.run, len(rows), eager=True, dtype=pl.Int64),
+                    "place": places[rows],
+                    "value": values[rows],
+                },
+                schema_overrides={"place": pl.Float64, "value": pl.Float64},
+            )
+        )
+    return pl.concat(parts)
+
+
+def labels_in_order(lines: Sequence[Line]) -> list[str]:
+    """Return the labels of the machines of lines, each once, in the order of their colours."""
+    return list(dict.fromkeys(line.label for line in sorted(lines, key=lambda line: line.position)))
+
+
+def left_out(runs: Sequence[RunColumns], drawn: Sequence[Line]) -> str:
+    """Return a sentence on the runs and machines that are not drawn, empty if there are none."""
+    words = []
+    machines = len({line.label for line in drawn})
+    if len(runs) > RUNS_DRAWN_MAX:
+        words.append(f"the first {RUNS_DRAWN_MAX} of {len(runs)} runs")
+    if machines < len(runs[0].names) and machines == MACHINES_DRAWN_MAX:
+        words.append(
+            f"{machines} of {len(runs[0].names)} machines, those with the highest and lowest values"
+        )
+    return f" Drawn: {'; '.join(words)}." if words else ""
+
+
+def machine_encodings(lines: Sequence[Line]) -> dict[str, Any]:
+    """Return the encodings of an Altair chart that tell machines and runs apart."""
+    import altair as alt
+
+    labels = {line.label: line.position for line in sorted(lines, key=lambda line: line.position)}
+    colour = alt.Color(
+        "machine:N",
+        scale=alt.Scale(domain=list(labels), range=[machine_colour(p) for p in labels.values()]),
+        legend=alt.Legend(
+            title=None,
+            orient="top",
+            symbolType="square",
+            symbolOpacity=1,
+            symbolSize=140,
+            symbolStrokeWidth=0,
+        )
+        if len(labels) > 1
+        else None,
+    )
+    encodings: dict[str, Any] = {"color": colour}
+    if max(labels.values()) >= 8:
+        encodings["strokeDash"] = alt.StrokeDash(
+            "machine:N",
+            scale=alt.Scale(domain=list(labels), range=[machine_dash(p) for p in labels.values()]),
+            legend=None,
+        )
+    if len({line.run for line in lines}) > 1:
+        encodings["detail"] = "run:N"
+    return encodings
+
+
+def place_scale(lines: Sequence[Line]) -> "alt.Scale":
+    """Return the scale of the time axis, from 0 where the lines begin near it."""
+    import altair as alt
+
+    first = min(float(line.points.places[0]) for line in lines)
+    last = max(float(line.points.places[-1]) for line in lines)
+    return alt.Scale(domain=[0 if 0 < first < 0.1 * last else first, last], nice=False)
+
+
+def line_chart(
+    frame: "pl.DataFrame",
+    lines: Sequence[Line],
+    *,
+    x: str,
+    y: str,
+    interpolate: str = "step-after",
+    y_scale: "alt.Scale | None" = None,
+) -> "alt.Chart":
+    """Return the chart of lines; x and y are the titles of the axes."""
+    import altair as alt
+
+    several = len({line.run for line in lines}) > 1
+    tooltip = ["machine:N", alt.Tooltip("place:Q", title=x), alt.Tooltip("value:Q", title=y)]
+    return (
+        alt.Chart(frame, width=WIDTH, height=HEIGHT)
+        .mark_line(
+            interpolate=interpolate,  # type: ignore[arg-type]
+            strokeWidth=1.2 if several else 1.8,
+            opacity=0.75 if several else 1.0,
+            clip=True,
+        )
+        .encode(
+            x=alt.X("place:Q", title=x, scale=place_scale(lines)),
+            y=alt.Y("value:Q", title=y, scale=y_scale or alt.Scale()),
+            tooltip=[*tooltip, *(["run:N"] if several else [])],
+            **machine_encodings(lines),
+        )
+    )
