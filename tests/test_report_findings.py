@@ -11,6 +11,7 @@ from driftlab.report.measures import Measure, Subject, rank_names
 from driftlab.report.wording import measure_text, number
 
 UNSURE, SURE = Measure(0.1, -0.2, 0.4), Measure(0.52, 0.41, 0.63)
+SATURATED = {"utilisation": Measure(0.967), "events_send": Measure(1), "ticks": Measure(60)}
 
 
 def subject(measures: Mapping[str, Measure | float], **about: object) -> Subject:
@@ -121,7 +122,9 @@ def test_late_ticks_are_a_warning_and_many_make_another_experiment() -> None:
         "late: 1 tick of C (0.28 % of them) began more than a period late; lower --speed or the "
         "number of machines."
     )
-    assert many.text.startswith("late: 49 ticks of C (13.6 % of them) began more than a period late")
+    assert many.text.startswith(
+        "late: 49 ticks of C (13.6 % of them) began more than a period late"
+    )
     assert "another experiment" in many.text
     assert findings.late(subject({"late_ticks": 0, "ticks": 360})) is None
 
@@ -138,7 +141,7 @@ def test_a_rate_that_was_not_kept_is_a_warning_and_one_that_was_is_not() -> None
     assert findings.rate_missed(kept) is None
     together = findings.rates_kept([kept, subject({"achieved_share": 0.9}, name="B")])
     assert together is not None
-    assert together.text.startswith("C kept its rate: C 100.1 %")
+    assert together.text.startswith("C kept its rate: 100.1 %")
     assert findings.rates_kept([subject({"achieved_share": 0.9})]) is None
 
 
@@ -146,7 +149,7 @@ def test_the_mean_jump_is_called_an_identity_and_the_largest_is_told() -> None:
     one = subject({"jump_mean": 3.85, "jump_max": 17, "jump_sd": 3.6, "jump_p95": 11})
     identity = findings.mean_jumps([one])
     assert identity is not None
-    assert identity.text.startswith("The mean jump is an identity (C 3.85)")
+    assert identity.text.startswith("The mean jump (C 3.85) is an identity")
     assert findings.mean_jumps([subject({})]) is None
     assert said(findings.jumps, one.measures) == (
         "The largest jump of C was 17, 95 % of its jumps were at most 11 (standard deviation 3.60)."
@@ -170,8 +173,10 @@ def test_ranks_are_told_by_rank_where_rates_are_drawn() -> None:
 
 
 def test_utilisation_is_in_percent_and_a_saturated_machine_is_told() -> None:
-    assert said(findings.utilisation, {"utilisation": 0.967}) == "C received at 96.7 % of its ticks."
-    assert "few free ticks" in said(findings.saturated, {"utilisation": 0.967, "events_send": 1})
+    assert (
+        said(findings.utilisation, {"utilisation": 0.967}) == "C received in 96.7 % of its events."
+    )
+    assert "1 was a send" in said(findings.saturated, SATURATED)
     assert findings.saturated(subject({"utilisation": 0.5, "events_send": 1})) is None
 
 

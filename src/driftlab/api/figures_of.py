@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from driftlab.api.read import RunSource, SeveralRunsError, find_sources, list_names
 from driftlab.errors import DriftlabError

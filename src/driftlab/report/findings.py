@@ -24,6 +24,8 @@ from driftlab.report.wording import (
 
 RATE_TOLERANCE: Final = 0.005  # share of the asked rate that is taken as kept
 SPOILED: Final = 0.01  # share of late ticks from which on a run is another experiment
+SATURATED: Final = 0.9  # share of receives from which on a machine does little else
+EVENTS_MIN: Final = 10  # before such a share is worth a word
 SUBJECTS_TOLD_MAX: Final = 12  # machines of which sentences tell; tables have all
 
 
@@ -124,6 +126,8 @@ def rates_kept(subjects: Sequence[Subject]) -> Finding | None:
         return None
     who = "Every machine" if len(kept) == len(subjects) else joined([s.label for s, _ in kept])
     listed = [f"{each.label} {percent(share.value)} %" for each, share in kept]
+    if len(kept) == 1:
+        listed = [f"{percent(kept[0][1].value)} %"]
     verb = "kept its rate" if len(kept) in (1, len(subjects)) else "kept their rates"
     average = "on average " if kept[0][0].runs > 1 else ""
     return Finding(
@@ -244,11 +248,14 @@ def mean_jumps(subjects: Sequence[Subject]) -> Finding | None:
     if not known:
         return None
     listed = joined([f"{each.label} {number(mean.value, 2)}" for each, mean in known])
-    many = "The mean jump is an identity" if len(known) == 1 else "The mean jumps are identities"
+    if len(known) == 1:
+        head, rest = f"The mean jump ({listed}) is an identity", "It says"
+    else:
+        head, rest = f"The mean jumps ({listed}) are identities", "They say"
     return Finding(
         "mean-jumps",
-        f"{many} ({listed}): the rise of a clock over the number of its events. They say nothing "
-        "that clocks and rates do not; the spread and the largest jump do.",
+        f"{head}: the rise of a clock over the number of its events. {rest} nothing that clocks "
+        "and rates do not; the spread and the largest jump do.",
     )
 
 
@@ -400,9 +407,9 @@ def queues_diverged(subject: Subject) -> Finding | None:
 
 
 def utilisation(subject: Subject) -> Finding | None:
-    """Say at which share of its ticks a machine received."""
-    share = subject.get("utilisation")
-    if share is None:
+    """Say in which share of its events a machine received."""
+    share, events = subject.get("utilisation"), subject.get("ticks")
+    if share is None or (events is not None and events.value < 2):
         return None
     in_percent = Measure(*(None if one is None else 100 * one for one in share))  # type: ignore[arg-type]
     expected = subject.expected("utilisation")
@@ -411,7 +418,7 @@ def utilisation(subject: Subject) -> Finding | None:
     return Finding(
         "utilisation",
         sentence(
-            f"{subject.label} received at {mean_of(subject)}{value} % of its ticks"
+            f"{subject.label} received in {mean_of(subject)}{value} % of its events"
             f"{interval(in_percent, subject.runs)}.{theory}"
         ),
     )
@@ -420,12 +427,16 @@ def utilisation(subject: Subject) -> Finding | None:
 def saturated(subject: Subject) -> Finding | None:
     """Say that a machine that only receives sends nothing."""
     share, sends = subject.get("utilisation"), subject.get("events_send")
-    if share is None or sends is None or share.value < 0.9:
+    events = subject.get("ticks")
+    if share is None or sends is None or events is None:
+        return None
+    if share.value < SATURATED or events.value < EVENTS_MIN:
         return None
     return Finding(
         "saturated",
-        f"That left {subject.label} few free ticks: it sent at {mean_of(subject)}"
-        f"{value_text(sends)} of them{interval(sends, subject.runs)}.",
+        f"That left {subject.label} few events of its own choice: {mean_of(subject)}"
+        f"{value_text(sends)} {'was a send' if sends.value == 1 else 'were sends'}"
+        f"{interval(sends, subject.runs)}.",
     )
 
 

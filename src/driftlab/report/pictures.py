@@ -50,6 +50,7 @@ def pictures_of_runs(group: Group, prefix: str = "") -> Pictures:
 def page_svgs(figure: "Figure") -> tuple[str, str]:
     """Return a figure as it stands in a page: as SVG without its title, wide and for phones."""
     import vl_convert
+
     from driftlab.figures.output import spec_of
 
     spec = _untitled(spec_of([figure]))

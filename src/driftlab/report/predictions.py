@@ -20,14 +20,14 @@ def expected_of(
     quick: by closed forms alone.
     """
     if scenario is None:
-        return {}, "predictions: the log does not say which scenario it is of"
+        return {}, "prediction: the log does not say which scenario it is of"
     try:
         if not isinstance(scenario.rates, RateRange):
             prediction = predict(scenario, quick=quick)
             return {each.name: _of_machine(each) for each in prediction.machines}, None
         return _of_ranks(_each_run(scenario, run_numbers)), None
     except NoTheoryError as error:
-        return {}, f"predictions: {error}"
+        return {}, f"prediction: {error}"
 
 
 def _each_run(scenario: Scenario, run_numbers: Sequence[int]) -> list[Prediction]:

@@ -30,14 +30,14 @@ from driftlab.report.measuring import (
 from driftlab.report.pictures import Pictures, pictures_of_runs
 from driftlab.report.predictions import expected_of
 from driftlab.report.sources import Group, RecordedRun, read_groups
-from driftlab.report.wording import number
+from driftlab.report.wording import number, rate_text
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import RateRange
 
 JUDGED_MAX: Final = 20  # runs whose clocks are judged
 RUNS_SHOWN_MAX: Final = 10  # in the table of single runs; its CSV file has all
 RATES: Final = (
-    ("ticks", "ticks"),
+    ("ticks", "events"),
     ("rate", "asked a second"),
     ("achieved_rate", "got a second"),
     ("achieved_share", "got / asked"),
@@ -129,7 +129,7 @@ def _group_report(group: Group, place: int, of: int) -> GroupReport:
     prefix = f"scenario-{place}-" if of > 1 else ""
     pictures = pictures_of_runs(group, prefix)
     warnings = _warnings(group, subjects)
-    absent = [*reasons, *pictures.absent, *([] if no_theory is None else [no_theory])]
+    absent = _each_once([*reasons, *pictures.absent, *([] if no_theory is None else [no_theory])])
     sections = [
         section
         for section in _sections(subjects, group, measured, pictures, prefix)
@@ -139,6 +139,18 @@ def _group_report(group: Group, place: int, of: int) -> GroupReport:
         heading = f"Scenario {place}: {describe(group.scenario, len(group.runs))}"
         sections = [Section(heading, level=2, introduction=_names(group)), *_deeper(sections)]
     return GroupReport(warnings, sections, absent)
+
+
+def _each_once(reasons: Sequence[str]) -> list[str]:
+    """Return reasons, `what, what: why`, without those that earlier ones give already."""
+    kept: list[str] = []
+    said: list[str] = []
+    for reason in reasons:
+        names = reason.partition(":")[0].split(", ")
+        if not all(any(name.startswith(one) for one in said) for name in names):
+            kept.append(reason)
+        said += names
+    return kept
 
 
 def _deeper(sections: Sequence[Section]) -> list[Section]:
@@ -187,7 +199,7 @@ def _sections(
         Section("The clocks, judged", findings=_judged(group.runs)),
         Section(
             "Rates", find(findings.PACING, subjects, findings.rates_kept, findings.lateness), pictures.named("lateness"),
-            table("rates", "Ticks and lateness", RATES), questions_about_rates(subjects),
+            table("rates", "Rates and lateness", RATES), questions_about_rates(subjects),
         ),
         Section(
             "Drift", find(findings.DRIFT, subjects),
@@ -339,7 +351,7 @@ def describe(scenario: Scenario | None, runs: int) -> str:
     drawn = isinstance(rates, RateRange)
     asked = (
         f"rates drawn from {rates}" if drawn
-        else f"rates {', '.join(number(rate) for rate in scenario.rates_of(scenario.first_run))}"
+        else f"rates {', '.join(rate_text(rate) for rate in scenario.rates_of(scenario.first_run))}"
     )  # fmt: skip
     many = f", {runs} runs" if runs > 1 else ""
     return f"{counted(scenario.size, 'machine')}, {asked}, {number(scenario.seconds)} s{many}"

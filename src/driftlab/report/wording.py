@@ -54,6 +54,11 @@ def measure_text(measure: Measure) -> str:
     return value_text(measure) + (f" ({bounds})" if bounds else "")
 
 
+def rate_text(rate: float) -> str:
+    """Return a rate that somebody gave, as it was given."""
+    return f"{rate:g}"
+
+
 def percent(share: float) -> str:
     """Return a share in percent as a number: one decimal, or more where it is small."""
     value = 100 * share
