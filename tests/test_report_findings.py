@@ -44,7 +44,8 @@ def test_a_queue_is_said_to_grow_only_if_its_interval_excludes_0() -> None:
         "this run)."
     )
     assert said(findings.queue_growth, {"queue_per_second": UNSURE}).startswith(
-        "C's queue is not shown to grow: 0.10 messages a second (95 % interval −0.20 to 0.40"
+        "C's queue is not shown to grow: 0.10 messages a second "
+        "(95 % interval \N{MINUS SIGN}0.20 to 0.40"
     )
     shrinking = Measure(-0.5, -0.6, -0.4)
     assert "not shown to grow" in said(findings.queue_growth, {"queue_per_second": shrinking})
@@ -207,7 +208,7 @@ def test_of_many_machines_the_first_are_told_and_that_is_said() -> None:
 def test_numbers_show_what_their_interval_supports() -> None:
     assert number(0.99961) == "1.00"
     assert number(-0.0001, 2) == "0.00"
-    assert number(-2.5, 1) == "−2.5"
+    assert number(-2.5, 1) == "\N{MINUS SIGN}2.5"
     assert measure_text(Measure(31.234, 24.1, 38.3)) == "31.2 (24.1 to 38.3)"
     assert measure_text(Measure(0.5234, 0.412, 0.634)) == "0.52 (0.41 to 0.63)"
     assert measure_text(Measure(3.0, 3.0, 3.0)) == "3"

@@ -104,7 +104,11 @@ def report_on_runs(path: str | Path, **options: Any) -> Document:
 
     Raises DriftlabError if there is no run that can be read.
     """
-    groups = read_groups(path, **options)
+    return report_on_groups(read_groups(path, **options), Path(path).name or str(path))
+
+
+def report_on_groups(groups: Sequence[Group], name: str) -> Document:
+    """Return the report about groups of runs; name: of where they come from."""
     parts = [_group_report(group, number, len(groups)) for number, group in enumerate(groups, 1)]
     sections = [section for part in parts for section in part.sections]
     scenario = groups[0].scenario if len(groups) == 1 else None
@@ -113,7 +117,7 @@ def report_on_runs(path: str | Path, **options: Any) -> Document:
         introduction=_introduction(groups),
         warnings=[one for part in parts for one in part.warnings],
         sections=sections,
-        origin=_origin(path, groups),
+        origin=_origin(name, groups),
         scenario=None if scenario is None else scenario.to_toml(),
         figures_absent=list(dict.fromkeys(one for part in parts for one in part.absent)),
     )
@@ -191,43 +195,59 @@ def _sections(
         return [] if made is None else [made]
 
     theory = theory_table(prefix + "theory", subjects, PREDICTED)
+    rates = find(findings.PACING, subjects, findings.rates_kept, findings.lateness)
     return [
         Section(
-            "What was run", tables=_runs_table(group, measured, prefix),
+            "What was run",
+            tables=_runs_table(group, measured, prefix),
             introduction=what_was_run(group.scenario, simulated=group.is_simulated),
         ),
-        Section("The clocks, judged", findings=_judged(group.runs)),
+        Section("The clocks, judged", _judged(group.runs)),
         Section(
-            "Rates", find(findings.PACING, subjects, findings.rates_kept, findings.lateness), pictures.named("lateness"),
-            table("rates", "Rates and lateness", RATES), questions_about_rates(subjects),
+            "Rates",
+            rates,
+            pictures.named("lateness"),
+            table("rates", "Rates and lateness", RATES),
+            questions_about_rates(subjects),
         ),
         Section(
-            "Drift", find(findings.DRIFT, subjects),
+            "Drift",
+            find(findings.DRIFT, subjects),
             pictures.named("clock", "drift", "drift-real"),
-            table("clocks", "Clocks and drift", CLOCKS), questions_about_drift(subjects),
+            table("clocks", "Clocks and drift", CLOCKS),
+            questions_about_drift(subjects),
         ),
         Section(
-            "Jumps", find(findings.JUMPS, subjects, findings.mean_jumps), pictures.named("jumps", "jump-histogram"),
-            table("jumps", "Jumps of the clocks", JUMPS), questions_about_jumps(subjects),
+            "Jumps",
+            find(findings.JUMPS, subjects, findings.mean_jumps),
+            pictures.named("jumps", "jump-histogram"),
+            table("jumps", "Jumps of the clocks", JUMPS),
+            questions_about_jumps(subjects),
         ),
         Section(
-            "Queues", find(findings.QUEUES, subjects), pictures.named("queue"),
-            table("queues", "Messages that wait", QUEUES), questions_about_queues(subjects),
+            "Queues",
+            find(findings.QUEUES, subjects),
+            pictures.named("queue"),
+            table("queues", "Messages that wait", QUEUES),
+            questions_about_queues(subjects),
         ),
         Section(
-            "What the ticks were used for", find(findings.EVENTS, subjects),
+            "What the ticks were used for",
+            find(findings.EVENTS, subjects),
             pictures.named("events"),
-            table("events", "Events by kind", EVENTS), (),
+            table("events", "Events by kind", EVENTS),
         ),
         Section(
-            "Beside theory", (), pictures.named("prediction"),
-            [] if theory is None else [theory], questions_about_theory(subjects),
+            "Beside theory",
+            figures=pictures.named("prediction"),
+            tables=[] if theory is None else [theory],
+            questions=questions_about_theory(subjects),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _judged(runs: Sequence[RecordedRun]) -> list[Finding]:
-    """Judge the clocks of the runs, of many the first."""
+    """Judge the clocks of the runs, of many those of the first."""
     verdicts = [run.check() for run in runs[:JUDGED_MAX]]
     violated = {name for verdict in verdicts for name, count in verdict.counts.items() if count}
     rules = {name for verdict in verdicts for name in verdict.counts}
@@ -431,10 +451,10 @@ def _names(group: Group) -> str:
     return f"Runs: {name_list([run.name for run in group.runs])}."
 
 
-def _origin(path: str | Path, groups: Sequence[Group]) -> list[tuple[str, str]]:
+def _origin(name: str, groups: Sequence[Group]) -> list[tuple[str, str]]:
     events = sum(len(run.history) for group in groups for run in group.runs)
     rows = [
-        ("Data", Path(path).name or str(path)),
+        ("Data", name),
         ("Events", str(events)),
         ("Made by", f"driftlab {__version__}"),
     ]

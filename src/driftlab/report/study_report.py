@@ -185,13 +185,15 @@ def _spoiled(study: Conditions) -> list[Finding]:
         known = frame.filter((pl.col("rate") > 0) & pl.col("achieved_rate").is_not_null())
         off = ((known["achieved_rate"] / known["rate"]) - 1).abs()
         slow = int((off > RATE_TOLERANCE).sum()) if len(off) and not study.simulated else 0
+        worst = off.max() if slow else 0.0
+        assert isinstance(worst, float)
         if slow:
             found.append(
                 Finding(
                     "rate-missed",
                     f"{name}: in {slow} of {len(known)} cases a machine did not keep its rate "
-                    f"within {percent(RATE_TOLERANCE)} %; the worst was {percent(float(off.max()))} "  # type: ignore[arg-type]
-                    "% off.",
+                    f"within {percent(RATE_TOLERANCE)} %; the worst was "
+                    f"{percent(worst)} % off.",
                     is_warning=True,
                 )
             )

@@ -330,6 +330,8 @@ def _boundary_table(cells: Sequence[QueueCell]) -> list[Table]:
     for die in dict.fromkeys(each.die for each in cells):
         of_die = [each for each in cells if each.die == die]
         slowest = [each for each in of_die if each.is_slowest]
+        stable = [each.ratio for each in slowest if each.measured == "stable"]
+        diverging = [each.ratio for each in slowest if each.measured == "diverges"]
         made.append(
             {
                 "die": die,
@@ -338,10 +340,8 @@ def _boundary_table(cells: Sequence[QueueCell]) -> list[Table]:
                 "stable": sum(each.measured == "stable" for each in of_die),
                 "undecided": sum(each.measured == "undecided" for each in of_die),
                 "critical_by_theory": sum(each.kind == "critical" for each in of_die),
-                "stable_up_to": max((e.ratio for e in slowest if e.measured == "stable"), default=None),
-                "diverges_from": min(
-                    (e.ratio for e in slowest if e.measured == "diverges"), default=None
-                ),
+                "stable_up_to": max(stable, default=None),
+                "diverges_from": min(diverging, default=None),
                 "boundary": slowest[0].boundary,
             }
         )  # fmt: skip
