@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import Any, Final, NamedTuple
 
+from driftlab.analysis.student import student_95
 from driftlab.arrays import FloatArray
 from driftlab.lazy import np
 
@@ -135,6 +136,8 @@ def growth_estimate(
 
 
 def _student(freedom: int, level: float) -> float:
+    if level == LEVEL:
+        return student_95(freedom)
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + level) / 2))

@@ -12,7 +12,7 @@ import numpy as np
 from driftlab.analysis.metrics import Counters, MachineMetrics, machine_metrics
 from driftlab.api.history import History
 from driftlab.api.run import Run, UniformMapping, stopped
-from driftlab.api.runs import RunBlock, block_schema
+from driftlab.api.runs import RunBlock, frame_schema, with_ranks
 from driftlab.arrays import FloatArray, IntArray
 from driftlab.history.simulated import trace_of_columns
 from driftlab.journal.format import COMPLETE
@@ -129,7 +129,7 @@ class CompiledRuns(RunBlock):
         return [self[row] for row in np.flatnonzero(self._figures.stopped_ns >= 0).tolist()]
 
     def frame(self) -> "pl.DataFrame":
-        """Return the metrics of the runs, see `Runs.frame`, without the rank."""
+        """Return the metrics of the runs, see `Runs.frame`."""
         figures, scenario = self._figures, self._scenario
         runs, machines = figures.clock.shape
         ticks = figures.internal + figures.send + figures.receive
@@ -164,11 +164,11 @@ class CompiledRuns(RunBlock):
             ends = pl.Series(each).gather(np.repeat(np.arange(runs, dtype=np.uint32), machines))
         nothing = {
             name: pl.lit(None, dtype=kind)
-            for name, kind in block_schema().items()
+            for name, kind in frame_schema().items()
             if name not in (*frame.columns, "end")
         }
-        frame = frame.with_columns(end=ends, **nothing)
-        return frame.select(pl.col(name).cast(kind) for name, kind in block_schema().items())
+        frame = with_ranks(frame.with_columns(end=ends, **nothing))
+        return frame.select(pl.col(name).cast(kind) for name, kind in frame_schema().items())
 
 
 def _achieved_rates(rates: FloatArray, ticks: IntArray, seconds: float) -> FloatArray:

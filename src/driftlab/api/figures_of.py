@@ -1,8 +1,8 @@
-"""The figures of what is at a path: a run, several runs, another program's log, a sweep, a study."""
+"""The figures of what is at a path: runs, another program's log, a sweep, a study."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from driftlab.api.read import RunSource, SeveralRunsError, find_sources, list_names
 from driftlab.errors import DriftlabError

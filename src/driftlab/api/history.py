@@ -29,6 +29,7 @@ from driftlab.model.columns import MISSING
 if TYPE_CHECKING:
     from driftlab.analysis.compare import Comparison
     from driftlab.analysis.offsets import Offsets
+    from driftlab.analysis.run_statistics import RunStatistics
     from driftlab.api.plot import Plots
 
 EventName = int | str | tuple[str, int]
@@ -233,6 +234,39 @@ class History:
         from driftlab.figures.run_columns import RunColumns
 
         return Plots(lambda: [RunColumns(self.trace)])
+
+    def stats(self) -> "pl.DataFrame":
+        """Return the statistics of each machine as a frame; docs/figures.md has the columns.
+
+        What the log does not say is null; `stats_reasons` says why.
+        """
+        return self._statistics.frame()
+
+    @property
+    def stats_reasons(self) -> list[str]:
+        """Why some of `stats` are null, and what limits others, a line each."""
+        return list(self._statistics.reasons)
+
+    @cached_property
+    def _statistics(self) -> "RunStatistics":
+        from driftlab.analysis.run_statistics import run_statistics
+
+        return run_statistics(self.trace)
+
+    def drifts(self, instants: int | None = None) -> "pl.DataFrame":
+        """Return the drift of every pair of machines over time: machine, reference, time, drift.
+
+        instants: how many, evenly spaced; by default 241. See `driftlab.analysis.drift`.
+        """
+        from driftlab.analysis.drift import INSTANTS, drift_over_time
+
+        return drift_over_time(self.trace, instants=INSTANTS if instants is None else instants)
+
+    def drift_slopes(self) -> "pl.DataFrame":
+        """Return how fast every pair of machines drifts apart, with 95 % intervals."""
+        from driftlab.analysis.drift import drift_slopes
+
+        return drift_slopes(self.trace)
 
     @cached_property
     def events(self) -> "pl.DataFrame":

@@ -3,15 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from driftlab.analysis.metrics import (
-    Counters,
-    Lateness,
-    MachineMetrics,
-    count_events,
-    fastest,
-    lateness_of,
-    machine_metrics,
-)
+from driftlab.analysis.run_statistics import metrics_of_trace
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
 from driftlab.history.run_reader import (
@@ -22,13 +14,9 @@ from driftlab.history.run_reader import (
     run_journals,
     single_journal,
 )
-from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
-from driftlab.lazy import np
-from driftlab.model.columns import RECEIVE, SEND
-from driftlab.model.schedule import NS_PER_SECOND
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
 
@@ -135,76 +123,3 @@ def _incidents(journal: Journal) -> int:
     """Count incidents as the last line does, which knows of more than are recorded."""
     counted = count_in(_end(journal), "incidents")
     return len(journal.notes_on("incident")) if counted is None else counted
-
-
-# Metrics.
-
-
-def metrics_of_trace(
-    trace: Trace, processes: Sequence[int], *, seconds: float, speed: float
-) -> tuple[MachineMetrics, ...]:
-    """Return the metrics of recorded machines; the trace must have all columns of a journal.
-
-    processes: positions of the machines wanted; the fastest of them is that of
-    their drift. seconds: scenario time that the run takes. speed: scenario time
-    per real time, of those that were not simulated.
-    """
-    if not processes:
-        return ()
-    known = [trace.process_info[process] for process in processes]
-    rates = [float(each.rate or 0) for each in known]
-    counters = [_count_process(trace, process) for process in processes]
-    fastest_clock = counters[fastest(rates)].clock
-    return tuple(
-        machine_metrics(
-            trace.names[process],
-            rate,
-            count,
-            between_ns=_between_ns(trace, process),
-            seconds=seconds,
-            fastest_clock=fastest_clock,
-            speed=1.0 if info.simulated else speed,
-            lateness_us=None if info.simulated else _lateness(trace, process),
-            late_ticks=None if info.simulated else _late_ticks(trace, process, rate * speed),
-        )
-        for process, info, rate, count in zip(processes, known, rates, counters, strict=True)
-    )
-
-
-def _count_process(trace: Trace, process: int) -> Counters:
-    rows, columns = trace.rows_of(process), trace.columns
-    assert columns.clock is not None
-    assert columns.queue is not None
-    return count_events(
-        columns.kind[rows].tolist(),
-        columns.clock[rows].tolist(),
-        columns.queue[rows].tolist(),
-        send=SEND,
-        receive=RECEIVE,
-    )
-
-
-def _between_ns(trace: Trace, process: int) -> int:
-    """Return the real time between the starts of a process's first and last tick."""
-    rows, columns = trace.rows_of(process), trace.columns
-    assert columns.due_ns is not None
-    assert columns.late_ns is not None
-    if rows.start == rows.stop:
-        return 0
-    first, last = (
-        int(columns.due_ns[row]) + int(columns.late_ns[row]) for row in (rows.start, rows.stop - 1)
-    )
-    return last - first
-
-
-def _late_ticks(trace: Trace, process: int, rate: float) -> int:
-    """Return how many ticks began more than a period late. rate: a second of real time."""
-    assert trace.columns.late_ns is not None
-    late_ns = trace.columns.late_ns[trace.rows_of(process)]
-    return int(np.count_nonzero(late_ns * rate > NS_PER_SECOND)) if rate else 0
-
-
-def _lateness(trace: Trace, process: int) -> Lateness | None:
-    assert trace.columns.late_ns is not None
-    late_ns: list[int] = np.sort(trace.columns.late_ns[trace.rows_of(process)]).tolist()
-    return lateness_of(late_ns)

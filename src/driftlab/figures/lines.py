@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from driftlab.analysis.over_runs import rank_name
 from driftlab.figures.extremes import columns_for, extreme_rows
 from driftlab.figures.figure import HEIGHT, ROWS_MAX, WIDTH, NoDataError
 from driftlab.figures.palette import machine_colour, machine_dash
@@ -22,12 +23,15 @@ class Line(NamedTuple):
     """The points of one machine in one run.
 
     label: of the machine, the same in all runs. position: of its colour. run: its number.
+    columns, process: where the points are from.
     """
 
     label: str
     position: int
     run: int
     points: Points
+    columns: RunColumns
+    process: int
 
 
 PointsOf = Callable[[RunColumns, int], "Points | None"]
@@ -45,7 +49,7 @@ def lines_of(name: str, runs: Sequence[RunColumns], points_of: PointsOf) -> list
         for process, (label, position) in enumerate(labels_of(run, by_rank=by_rank)):
             points = points_of(run, process)
             if points is not None and len(points.places):
-                found.append(Line(label, position, run.number, points))
+                found.append(Line(label, position, run.number, points, run, process))
     if not found:
         raise NoDataError(f"{name}: the log has no events of which it can be drawn")
     return found
@@ -59,19 +63,11 @@ def labels_of(run: RunColumns, *, by_rank: bool) -> list[tuple[str, int]]:
     """
     if not by_rank or run.rates is None:
         return [(name, place) for place, name in enumerate(run.names)]
-    order = np.argsort([-rate for rate in run.rates], kind="stable")
-    ranks = np.empty(len(order), np.int64)
-    ranks[order] = np.arange(len(order))
-    return [(rank_label(rank, len(order)), rank) for rank in ranks.tolist()]
-
-
-def rank_label(rank: int, machines: int) -> str:
-    """Return what a machine is called by its rank of speed, from 0 for the fastest."""
-    if rank == 0:
-        return "fastest"
-    if rank == machines - 1:
-        return "slowest"
-    return "middle" if machines == 3 else f"fastest but {rank}"
+    ranks = {process: rank for rank, process in enumerate(run.speed_order)}
+    return [
+        (rank_name(ranks[process] + 1, len(ranks)), ranks[process])
+        for process in range(len(run.names))
+    ]
 
 
 def drawn_lines(lines: Sequence[Line]) -> list[Line]:
@@ -167,6 +163,9 @@ def place_scale(lines: Sequence[Line]) -> "alt.Scale":
 
     first = min(float(line.points.places[0]) for line in lines)
     last = max(float(line.points.places[-1]) for line in lines)
+    columns = lines[0].columns
+    if columns.scenario is not None and columns.has_times and not columns.own_clocks:
+        last = max(last, float(columns.scenario.seconds))
     return alt.Scale(domain=[0 if 0 < first < 0.1 * last else first, last], nice=False)
 
 
@@ -184,7 +183,7 @@ def line_chart(
 
     several = len({line.run for line in lines}) > 1
     tooltip = ["machine:N", alt.Tooltip("place:Q", title=x), alt.Tooltip("value:Q", title=y)]
-    return (
+    chart: alt.Chart = (
         alt.Chart(frame, width=WIDTH, height=HEIGHT)
         .mark_line(
             interpolate=interpolate,  # type: ignore[arg-type]
@@ -199,3 +198,4 @@ def line_chart(
             **machine_encodings(lines),
         )
     )
+    return chart
