@@ -14,6 +14,8 @@ from driftlab.lazy import np, pl
 if TYPE_CHECKING:
     import altair as alt
 
+ROWS_OF_MACHINES_MAX: Final = 6  # that stand below one another, each with axes of its own
+WIDTHS: Final = (4.0, 2.6, 1.4)  # of lines that cover one another, the first ones below
 RUNS_DRAWN_MAX: Final = 8
 MACHINES_DRAWN_MAX: Final = 12  # half of them those with the highest values, half the lowest
 ROWS_FOR_THEORY: Final = 700  # of ROWS_MAX, left for what is predicted
@@ -126,8 +128,11 @@ def left_out(runs: Sequence[RunColumns], drawn: Sequence[Line]) -> str:
     return f" Drawn: {'; '.join(words)}." if words else ""
 
 
-def machine_encodings(lines: Sequence[Line]) -> dict[str, Any]:
-    """Return the encodings of an Altair chart that tell machines and runs apart."""
+def machine_encodings(lines: Sequence[Line], *, filled: bool = False) -> dict[str, Any]:
+    """Return the encodings of an Altair chart that tell machines and runs apart.
+
+    filled: whether marks are filled, as bars are, and not lines.
+    """
     import altair as alt
 
     labels = {line.label: line.position for line in sorted(lines, key=lambda line: line.position)}
@@ -137,10 +142,10 @@ def machine_encodings(lines: Sequence[Line]) -> dict[str, Any]:
         legend=alt.Legend(
             title=None,
             orient="top",
-            symbolType="square",
+            symbolType="square" if filled else "stroke",
             symbolOpacity=1,
-            symbolSize=140,
-            symbolStrokeWidth=0,
+            symbolSize=150,
+            symbolStrokeWidth=0 if filled else 5,
         )
         if len(labels) > 1
         else None,
@@ -155,6 +160,23 @@ def machine_encodings(lines: Sequence[Line]) -> dict[str, Any]:
     if len({line.run for line in lines}) > 1:
         encodings["detail"] = "run:N"
     return encodings
+
+
+def in_rows(chart: Any, lines: Sequence[Line], *, same_scale: bool) -> Any:
+    """Return a chart with a row for each machine, where these are few; else as it is.
+
+    same_scale: whether all rows have the same vertical axis.
+    """
+    import altair as alt
+
+    labels = labels_in_order(lines)
+    if len(labels) > ROWS_OF_MACHINES_MAX:
+        return chart
+    rows = chart.properties(height=max(70, HEIGHT // len(labels))).facet(
+        row=alt.Row("machine:N", sort=labels, title=None, header=alt.Header(labels=False)),
+        spacing=18,
+    )
+    return rows if same_scale else rows.resolve_scale(y="independent")
 
 
 def place_scale(lines: Sequence[Line]) -> "alt.Scale":
@@ -177,8 +199,12 @@ def line_chart(
     y: str,
     interpolate: str = "step-after",
     y_scale: "alt.Scale | None" = None,
+    whole: bool = True,
 ) -> "alt.Chart":
-    """Return the chart of lines; x and y are the titles of the axes."""
+    """Return the chart of lines; x and y are the titles of the axes.
+
+    whole: whether values are whole numbers.
+    """
     import altair as alt
 
     several = len({line.run for line in lines}) > 1
@@ -193,7 +219,12 @@ def line_chart(
         )
         .encode(
             x=alt.X("place:Q", title=x, scale=place_scale(lines)),
-            y=alt.Y("value:Q", title=y, scale=y_scale or alt.Scale()),
+            y=alt.Y(
+                "value:Q",
+                title=y,
+                scale=y_scale or alt.Scale(),
+                axis=alt.Axis(tickMinStep=1 if whole else alt.Undefined),
+            ),
             tooltip=[*tooltip, *(["run:N"] if several else [])],
             **machine_encodings(lines),
         )

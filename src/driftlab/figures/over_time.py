@@ -8,13 +8,17 @@ from driftlab.analysis.statistics import Estimate, mean_estimate
 from driftlab.arrays import IntArray
 from driftlab.figures.figure import Figure, NoDataError, number, rate_text, signed, titled
 from driftlab.figures.lines import (
+    ROWS_OF_MACHINES_MAX,
+    WIDTHS,
     Line,
     drawn_lines,
+    in_rows,
     labels_in_order,
     left_out,
     line_chart,
     line_frame,
     lines_of,
+    machine_encodings,
 )
 from driftlab.figures.palette import INK
 from driftlab.figures.run_columns import NS_PER_MS, Points, RunColumns
@@ -25,8 +29,8 @@ from driftlab.lazy import np, pl
 if TYPE_CHECKING:
     from driftlab.theory.prediction import MachinePrediction
 
-ROWS_OF_MACHINES_MAX: Final = 6  # that stand below one another, each with axes of its own
 LATE_SHOWN_MIN_MS: Final = 0.001  # on a logarithmic axis
+QUEUE_SHOWN_MIN: Final = 4.0  # messages that the vertical axis goes up to
 SAME_SHARE: Final = 0.02  # rates that differ by less are said to be one
 NO_CLOCKS: Final = "the log has no Lamport clocks (driftlab restamp computes them)"
 NO_TIMES: Final = "the log has no times, so clocks cannot be compared at one instant"
@@ -34,11 +38,21 @@ NO_TIMES: Final = "the log has no times, so clocks cannot be compared at one ins
 
 def clock_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the clock of every machine over time."""
+    import altair as alt
+
     require(runs, "clock", "clock", NO_CLOCKS)
     lines = lines_of("clock", runs, lambda run, p: run.points(p, column_of(run, "clock")))
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
     chart = line_chart(frame, drawn, x=runs[0].axis, y="Lamport clock")
+    labels = labels_in_order(drawn)
+    if len(labels) <= len(WIDTHS) and len(runs) == 1:  # clocks that rise together cover one another
+        chart = chart.encode(
+            strokeWidth=alt.StrokeWidth(
+                "machine:N", legend=None,
+                scale=alt.Scale(domain=labels, range=list(WIDTHS[: len(labels)])),
+            )
+        )  # fmt: skip
     slopes = slopes_by_machine(lines)
     title = _clock_title(slopes, runs)
     caption = f"Clock after every event. {about_runs(runs)}{left_out(runs, drawn)}"
@@ -79,9 +93,8 @@ def drift_figure(runs: Sequence[RunColumns]) -> Figure:
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
     reference = _reference(runs)
-    chart = line_chart(
-        frame, drawn, x=runs[0].axis, y=f"clock less that of {reference}, ticks",
-    )  # fmt: skip
+    y = f"clock less {reference}'s" if same_rates(runs) else "clock less the fastest's"
+    chart = in_rows(line_chart(frame, drawn, x=runs[0].axis, y=y), drawn, same_scale=False)
     slopes = growths_of(lines, lambda run, p: run.drift_slopes().get(p))
     title = _drift_title(slopes, lines, runs, reference)
     caption = (
@@ -148,7 +161,7 @@ def drift_real_figure(runs: Sequence[RunColumns]) -> Figure:
     axis = f"clock less {number(rate)} ticks a second" if same_rates(runs) else (
         "clock less the ticks of the fastest machine"
     )  # fmt: skip
-    chart = line_chart(frame, drawn, x=runs[0].axis, y=axis)
+    chart = line_chart(frame, drawn, x=runs[0].axis, y=axis, whole=False)
     slopes = growths_of(lines, _real_drift)
     title = _real_title(slopes, rate, same=same_rates(runs))
     caption = (
@@ -196,16 +209,16 @@ def jumps_figure(runs: Sequence[RunColumns]) -> Figure:
     lines = lines_of("jumps", runs, lambda run, p: run.jumps(p, column_of(run, "clock")))
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
-    order = labels_in_order(drawn)
-    count = len(order)
     chart: Any = line_chart(frame, drawn, x=runs[0].axis, y="jump, ticks")
-    if count > ROWS_OF_MACHINES_MAX:
+    if len(labels_in_order(drawn)) > ROWS_OF_MACHINES_MAX:
         chart = chart.mark_point(filled=True)
     else:
-        chart = chart.mark_bar(width=2).encode(y2=alt.datum(0))
-        chart = chart.properties(height=max(70, 300 // count)).facet(
-            row=alt.Row("machine:N", sort=order, title=None, header=alt.Header(labels=False)),
-            spacing=8,
+        chart = in_rows(
+            chart.mark_bar(width=2).encode(
+                y2=alt.datum(0), color=machine_encodings(drawn, filled=True)["color"]
+            ),
+            drawn,
+            same_scale=True,
         )
     title = largest_jump_title(lines, runs)
     caption = (
@@ -233,6 +246,8 @@ def largest_jump_title(lines: Sequence[Line], runs: Sequence[RunColumns]) -> str
 
 def queue_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the queue of every machine over time, with the predicted growth."""
+    import altair as alt
+
     require(runs, "queue", "queue", "the log has no queue lengths")
     lines = lines_of("queue", runs, lambda run, p: run.points(p, column_of(run, "queue")))
     drawn = drawn_lines(lines)
@@ -241,6 +256,10 @@ def queue_figure(runs: Sequence[RunColumns]) -> Figure:
     growths = growths_of(lines, lambda run, p: run.growth(p, run.column("queue")))
     growing = [label for label, each in growths.items() if each.excludes(0) and each.value > 0]
     predictions = _growing_predictions(runs)
+    if not predictions and not growing:  # short queues cover one another
+        top = max(QUEUE_SHOWN_MIN, float(frame["value"].to_numpy().max()))
+        chart = chart.encode(y=alt.Y("value:Q", title="messages", scale=alt.Scale(domainMax=top)))
+        chart = in_rows(chart, drawn, same_scale=True)
     if predictions:
         chart = _predicted_queues(runs, predictions, drawn) + chart
         frame = pl.concat([frame.with_columns(what=pl.lit("measured")),
@@ -288,8 +307,6 @@ def _predicted_queues(
 ) -> Any:
     """Return the chart of predicted queues: a range, and a dashed line in the middle."""
     import altair as alt
-
-    from driftlab.figures.lines import machine_encodings
 
     colour = machine_encodings(drawn)["color"]
     base = alt.Chart(_curves(runs, predictions))
@@ -356,7 +373,9 @@ def lateness_figure(runs: Sequence[RunColumns]) -> Figure:
     chart = line_chart(
         frame, drawn, x=runs[0].axis, y="lateness, ms",
         y_scale=alt.Scale(type="log", domain=[_power(lowest, floor), _power(highest, ceil)]),
+        whole=False,
     ).mark_point(filled=True, size=14, opacity=0.8, clip=True)  # fmt: skip
+    chart = chart.encode(color=machine_encodings(drawn, filled=True)["color"])
     ticks = sum(run.late_ticks for run in runs)
     title = (
         f"Half of the ticks began at most {number(float(np.quantile(late, 0.5)), 2)} ms late, "

@@ -11,6 +11,7 @@ from driftlab.figures.run_columns import RunColumns
 if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
 
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 SLOW_LINES_MAX: Final = 3
 
 
@@ -36,8 +37,8 @@ def about_scenario(scenario: "Scenario", *, with_rates: bool = True) -> str:
     if scenario.process != "die":
         words.append(f"process {scenario.process.rpartition('/')[2]}")
     elif scenario.faces is not None:
-        words.append(f"a die of {scenario.faces} faces")
-    words.append(f"{number(float(scenario.seconds))} s")
+        words.append(f"a die of {scenario.faces}{NO_BREAK}faces")
+    words.append(f"{number(float(scenario.seconds))}{NO_BREAK}s")
     if scenario.phase == "aligned":
         words.append("aligned phases")
     return ", ".join(words)
