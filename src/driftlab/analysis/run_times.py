@@ -111,6 +111,11 @@ class RunTimes:
             found[at < 0] = 0.0
         return found
 
+    def seconds_of(self, process: int) -> FloatArray:
+        """Return when each event of a process was, seconds of scenario time after the start."""
+        seconds: FloatArray = (self.of(process) - self._origin_ns) * (self.speed / NS_PER_SECOND)
+        return seconds
+
     def growth(self, process: int, column: IntArray | None) -> Growth:
         """Return how fast a column of a process grows a second, with its interval."""
         end_s = self.end_s(process) if self.are_known else 0.0

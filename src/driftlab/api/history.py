@@ -227,6 +227,14 @@ class History:
 
         return estimate_offsets(self.trace, self.messages)
 
+    @property
+    def plot(self) -> "Plots":
+        """The figures of the history as charts of Altair: `history.plot.queues()`."""
+        from driftlab.api.plot import Plots
+        from driftlab.figures.run_columns import RunColumns
+
+        return Plots(lambda: [RunColumns(self.trace)])
+
     def stats(self) -> "pl.DataFrame":
         """Return the statistics of each machine as a frame; docs/figures.md has the columns.
 
@@ -259,14 +267,6 @@ class History:
         from driftlab.analysis.drift import drift_slopes
 
         return drift_slopes(self.trace)
-
-    @property
-    def plot(self) -> "Plots":
-        """The figures of the history as charts of Altair: `history.plot.queues()`."""
-        from driftlab.api.plot import Plots
-        from driftlab.figures.run_columns import RunColumns
-
-        return Plots(lambda: [RunColumns(self.trace)])
 
     @cached_property
     def events(self) -> "pl.DataFrame":

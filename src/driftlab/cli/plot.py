@@ -4,11 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from driftlab.api.figures_of import figures_of
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import page_width
 from driftlab.errors import DriftlabError
 from driftlab.figures.output import save, suffix_of
+from driftlab.study.figures_of import figures_of
 
 ALIASES = {"clocks": "clock", "queues": "queue", "histogram": "jump-histogram"}
 

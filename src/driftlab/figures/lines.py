@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from driftlab.analysis.over_runs import rank_name
 from driftlab.figures.extremes import columns_for, extreme_rows
 from driftlab.figures.figure import HEIGHT, ROWS_MAX, WIDTH, NoDataError
 from driftlab.figures.palette import machine_colour, machine_dash
@@ -13,6 +14,8 @@ from driftlab.lazy import np, pl
 if TYPE_CHECKING:
     import altair as alt
 
+ROWS_OF_MACHINES_MAX: Final = 6  # that stand below one another, each with axes of its own
+WIDTHS: Final = (4.0, 2.6, 1.4)  # of lines that cover one another, the first ones below
 RUNS_DRAWN_MAX: Final = 8
 MACHINES_DRAWN_MAX: Final = 12  # half of them those with the highest values, half the lowest
 ROWS_FOR_THEORY: Final = 700  # of ROWS_MAX, left for what is predicted
@@ -22,12 +25,15 @@ class Line(NamedTuple):
     """The points of one machine in one run.
 
     label: of the machine, the same in all runs. position: of its colour. run: its number.
+    columns, process: where the points are from.
     """
 
     label: str
     position: int
     run: int
     points: Points
+    columns: RunColumns
+    process: int
 
 
 PointsOf = Callable[[RunColumns, int], "Points | None"]
@@ -45,7 +51,7 @@ def lines_of(name: str, runs: Sequence[RunColumns], points_of: PointsOf) -> list
         for process, (label, position) in enumerate(labels_of(run, by_rank=by_rank)):
             points = points_of(run, process)
             if points is not None and len(points.places):
-                found.append(Line(label, position, run.number, points))
+                found.append(Line(label, position, run.number, points, run, process))
     if not found:
         raise NoDataError(f"{name}: the log has no events of which it can be drawn")
     return found
@@ -59,19 +65,11 @@ def labels_of(run: RunColumns, *, by_rank: bool) -> list[tuple[str, int]]:
     """
     if not by_rank or run.rates is None:
         return [(name, place) for place, name in enumerate(run.names)]
-    order = np.argsort([-rate for rate in run.rates], kind="stable")
-    ranks = np.empty(len(order), np.int64)
-    ranks[order] = np.arange(len(order))
-    return [(rank_label(rank, len(order)), rank) for rank in ranks.tolist()]
-
-
-def rank_label(rank: int, machines: int) -> str:
-    """Return what a machine is called by its rank of speed, from 0 for the fastest."""
-    if rank == 0:
-        return "fastest"
-    if rank == machines - 1:
-        return "slowest"
-    return "middle" if machines == 3 else f"fastest but {rank}"
+    ranks = {process: rank for rank, process in enumerate(run.speed_order)}
+    return [
+        (rank_name(ranks[process] + 1, len(ranks)), ranks[process])
+        for process in range(len(run.names))
+    ]
 
 
 def drawn_lines(lines: Sequence[Line]) -> list[Line]:
@@ -130,8 +128,11 @@ def left_out(runs: Sequence[RunColumns], drawn: Sequence[Line]) -> str:
     return f" Drawn: {'; '.join(words)}." if words else ""
 
 
-def machine_encodings(lines: Sequence[Line]) -> dict[str, Any]:
-    """Return the encodings of an Altair chart that tell machines and runs apart."""
+def machine_encodings(lines: Sequence[Line], *, filled: bool = False) -> dict[str, Any]:
+    """Return the encodings of an Altair chart that tell machines and runs apart.
+
+    filled: whether marks are filled, as bars are, and not lines.
+    """
     import altair as alt
 
     labels = {line.label: line.position for line in sorted(lines, key=lambda line: line.position)}
@@ -141,10 +142,10 @@ def machine_encodings(lines: Sequence[Line]) -> dict[str, Any]:
         legend=alt.Legend(
             title=None,
             orient="top",
-            symbolType="square",
+            symbolType="square" if filled else "stroke",
             symbolOpacity=1,
-            symbolSize=140,
-            symbolStrokeWidth=0,
+            symbolSize=150,
+            symbolStrokeWidth=0 if filled else 5,
         )
         if len(labels) > 1
         else None,
@@ -161,12 +162,32 @@ def machine_encodings(lines: Sequence[Line]) -> dict[str, Any]:
     return encodings
 
 
+def in_rows(chart: Any, lines: Sequence[Line], *, same_scale: bool) -> Any:
+    """Return a chart with a row for each machine, where these are few; else as it is.
+
+    same_scale: whether all rows have the same vertical axis.
+    """
+    import altair as alt
+
+    labels = labels_in_order(lines)
+    if len(labels) > ROWS_OF_MACHINES_MAX:
+        return chart
+    rows = chart.properties(height=max(70, HEIGHT // len(labels))).facet(
+        row=alt.Row("machine:N", sort=labels, title=None, header=alt.Header(labels=False)),
+        spacing=18,
+    )
+    return rows if same_scale else rows.resolve_scale(y="independent")
+
+
 def place_scale(lines: Sequence[Line]) -> "alt.Scale":
     """Return the scale of the time axis, from 0 where the lines begin near it."""
     import altair as alt
 
     first = min(float(line.points.places[0]) for line in lines)
     last = max(float(line.points.places[-1]) for line in lines)
+    columns = lines[0].columns
+    if columns.scenario is not None and columns.has_times and not columns.own_clocks:
+        last = max(last, float(columns.scenario.seconds))
     return alt.Scale(domain=[0 if 0 < first < 0.1 * last else first, last], nice=False)
 
 
@@ -178,13 +199,17 @@ def line_chart(
     y: str,
     interpolate: str = "step-after",
     y_scale: "alt.Scale | None" = None,
+    whole: bool = True,
 ) -> "alt.Chart":
-    """Return the chart of lines; x and y are the titles of the axes."""
+    """Return the chart of lines; x and y are the titles of the axes.
+
+    whole: whether values are whole numbers.
+    """
     import altair as alt
 
     several = len({line.run for line in lines}) > 1
     tooltip = ["machine:N", alt.Tooltip("place:Q", title=x), alt.Tooltip("value:Q", title=y)]
-    return (
+    chart: alt.Chart = (
         alt.Chart(frame, width=WIDTH, height=HEIGHT)
         .mark_line(
             interpolate=interpolate,  # type: ignore[arg-type]
@@ -194,8 +219,14 @@ def line_chart(
         )
         .encode(
             x=alt.X("place:Q", title=x, scale=place_scale(lines)),
-            y=alt.Y("value:Q", title=y, scale=y_scale or alt.Scale()),
+            y=alt.Y(
+                "value:Q",
+                title=y,
+                scale=y_scale or alt.Scale(),
+                axis=alt.Axis(tickMinStep=1 if whole else alt.Undefined),
+            ),
             tooltip=[*tooltip, *(["run:N"] if several else [])],
             **machine_encodings(lines),
         )
     )
+    return chart

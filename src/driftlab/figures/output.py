@@ -184,7 +184,8 @@ def javascript() -> str:
     import vl_convert
 
     folder = cache_folder()
-    name = f"vega-{vl_convert.__version__}-{vl_convert.get_vega_version()}.js"
+    library: Any = vl_convert  # its types lack what it has
+    name = f"vega-{library.__version__}-{library.get_vega_version()}.js"
     path = None if folder is None else Path(folder) / name
     if path is not None:
         try:
@@ -193,7 +194,7 @@ def javascript() -> str:
             kept = ""
         if kept.endswith(_END):
             return kept
-    bundle = vl_convert.javascript_bundle().replace("</script", "<\\/script") + _END
+    bundle = str(library.javascript_bundle()).replace("</script", "<\\/script") + _END
     if path is not None:
         _keep(path, bundle)
     return bundle

@@ -1,20 +1,24 @@
 """Figures over time: clocks, drift, jumps, queues and lateness of the machines of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.analysis.metrics import fastest
-from driftlab.analysis.statistics import Estimate, growth_estimate, mean_estimate
+from driftlab.analysis.statistics import Estimate, mean_estimate
 from driftlab.arrays import IntArray
 from driftlab.figures.figure import Figure, NoDataError, number, rate_text, signed, titled
 from driftlab.figures.lines import (
+    ROWS_OF_MACHINES_MAX,
+    WIDTHS,
     Line,
     drawn_lines,
+    in_rows,
     labels_in_order,
     left_out,
     line_chart,
     line_frame,
     lines_of,
+    machine_encodings,
 )
 from driftlab.figures.palette import INK
 from driftlab.figures.run_columns import NS_PER_MS, Points, RunColumns
@@ -25,7 +29,8 @@ from driftlab.lazy import np, pl
 if TYPE_CHECKING:
     from driftlab.theory.prediction import MachinePrediction
 
-ROWS_OF_MACHINES_MAX: Final = 6  # that stand below one another, each with axes of its own
+LATE_SHOWN_MIN_MS: Final = 0.001  # on a logarithmic axis
+QUEUE_SHOWN_MIN: Final = 4.0  # messages that the vertical axis goes up to
 SAME_SHARE: Final = 0.02  # rates that differ by less are said to be one
 NO_CLOCKS: Final = "the log has no Lamport clocks (driftlab restamp computes them)"
 NO_TIMES: Final = "the log has no times, so clocks cannot be compared at one instant"
@@ -33,11 +38,21 @@ NO_TIMES: Final = "the log has no times, so clocks cannot be compared at one ins
 
 def clock_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the clock of every machine over time."""
+    import altair as alt
+
     require(runs, "clock", "clock", NO_CLOCKS)
     lines = lines_of("clock", runs, lambda run, p: run.points(p, column_of(run, "clock")))
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
     chart = line_chart(frame, drawn, x=runs[0].axis, y="Lamport clock")
+    labels = labels_in_order(drawn)
+    if len(labels) <= len(WIDTHS) and len(runs) == 1:  # clocks that rise together cover one another
+        chart = chart.encode(
+            strokeWidth=alt.StrokeWidth(
+                "machine:N", legend=None,
+                scale=alt.Scale(domain=labels, range=list(WIDTHS[: len(labels)])),
+            )
+        )  # fmt: skip
     slopes = slopes_by_machine(lines)
     title = _clock_title(slopes, runs)
     caption = f"Clock after every event. {about_runs(runs)}{left_out(runs, drawn)}"
@@ -45,7 +60,7 @@ def clock_figure(runs: Sequence[RunColumns]) -> Figure:
 
 
 def _clock_title(slopes: dict[str, float], runs: Sequence[RunColumns]) -> str:
-    unit = "a second" if runs[0].times is not None else "an event"
+    unit = "a second" if runs[0].has_times else "an event"
     groups: list[tuple[float, list[str]]] = []
     for label, slope in sorted(slopes.items(), key=lambda item: -item[1]):
         if groups and abs(groups[-1][0] - slope) <= SAME_SHARE * abs(groups[-1][0]):
@@ -53,7 +68,7 @@ def _clock_title(slopes: dict[str, float], runs: Sequence[RunColumns]) -> str:
         else:
             groups.append((slope, [label]))
     prediction = prediction_of(runs)
-    parts = []
+    parts: list[str] = []
     for slope, labels in groups[:3]:
         machine = machine_of(prediction, labels[0])
         theory = "" if machine is None else f" (theory: {rate_text(machine.clock_per_second)})"
@@ -78,10 +93,9 @@ def drift_figure(runs: Sequence[RunColumns]) -> Figure:
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
     reference = _reference(runs)
-    chart = line_chart(
-        frame, drawn, x=runs[0].axis, y=f"clock less that of {reference}, ticks",
-    )  # fmt: skip
-    slopes = _growths(lines, runs)
+    y = f"clock less {reference}'s" if same_rates(runs) else "clock less the fastest's"
+    chart = in_rows(line_chart(frame, drawn, x=runs[0].axis, y=y), drawn, same_scale=False)
+    slopes = growths_of(lines, lambda run, p: run.drift_slopes().get(p))
     title = _drift_title(slopes, lines, runs, reference)
     caption = (
         f"Difference of the clocks at the same instant. {_interval_words(slopes, lines)}"
@@ -92,7 +106,7 @@ def drift_figure(runs: Sequence[RunColumns]) -> Figure:
 
 def _drift_of(run: RunColumns, process: int) -> Points | None:
     """Return the drift of a machine at each of its events and those of the fastest one."""
-    first = _fastest(run)
+    first = run.speed_order[0]
     if process == first:
         return None
     own, other = (run.points(p, column_of(run, "clock")) for p in (process, first))
@@ -104,13 +118,8 @@ def _drift_of(run: RunColumns, process: int) -> Points | None:
     return Points(places[both], own.values[here[both] - 1] - other.values[there[both] - 1])
 
 
-def _fastest(run: RunColumns) -> int:
-    """Return the fastest machine: the highest rate, or where that is not known the most events."""
-    return fastest(run.rates or np.diff(run.trace.starts).tolist())
-
-
 def _reference(runs: Sequence[RunColumns]) -> str:
-    return runs[0].names[_fastest(runs[0])] if same_rates(runs) else "the fastest machine"
+    return runs[0].names[runs[0].speed_order[0]] if same_rates(runs) else "the fastest machine"
 
 
 def _drift_title(
@@ -129,8 +138,9 @@ def _drift_title(
         )
     furthest = min(lines, key=lambda line: float(line.points.values.min()))
     behind = -int(furthest.points.values.min())
+    always = "keeps falling" if len(runs) == 1 else "falls in all runs"
     return (
-        f"No machine keeps falling behind {reference}: {whom(furthest.label)} is at most "
+        f"No machine {always} behind {reference}: {whom(furthest.label)} is at most "
         f"{number(behind)} ticks behind"
     )
 
@@ -151,8 +161,8 @@ def drift_real_figure(runs: Sequence[RunColumns]) -> Figure:
     axis = f"clock less {number(rate)} ticks a second" if same_rates(runs) else (
         "clock less the ticks of the fastest machine"
     )  # fmt: skip
-    chart = line_chart(frame, drawn, x=runs[0].axis, y=axis)
-    slopes = _growths(lines, runs)
+    chart = line_chart(frame, drawn, x=runs[0].axis, y=axis, whole=False)
+    slopes = growths_of(lines, _real_drift)
     title = _real_title(slopes, rate, same=same_rates(runs))
     caption = (
         "Lamport clocks against real time, counted at the rate of the fastest machine. "
@@ -166,12 +176,15 @@ def _top_rate(run: RunColumns) -> float:
     """Return the rate of the fastest machine: as asked, or where that is not known as it was."""
     if run.rates is not None:
         return max(run.rates)
-    process = _fastest(run)
-    assert run.times is not None
-    own = run.times[run.trace.rows_of(process)]
-    own = own[~np.isnan(own)]
-    span = float(np.ptp(own)) if len(own) else 0.0
-    return (len(own) - 1) / span if span > 0 else 1.0
+    return run.achieved_rate(run.speed_order[0]) or 1.0
+
+
+def _real_drift(run: RunColumns, process: int) -> Estimate | None:
+    """Return how fast a clock rises beyond the rate of the fastest machine."""
+    growth, rate = run.growth(process, run.column("clock")), _top_rate(run)
+    if growth is None or growth.low is None or growth.high is None:
+        return None if growth is None else Estimate(growth.value - rate, None, None)
+    return Estimate(growth.value - rate, growth.low - rate, growth.high - rate)
 
 
 def _real_title(slopes: dict[str, Estimate], rate: float, *, same: bool) -> str:
@@ -181,7 +194,8 @@ def _real_title(slopes: dict[str, Estimate], rate: float, *, same: bool) -> str:
     head = f"Clocks rise as fast as {of_rate}"
     if slopes[top].excludes(0) and slopes[top].value > 0:
         share = f", by {number(100 * slopes[top].value / rate, 2)} %" if same else ""
-        head = f"{whose(top)} clock rises faster than {of_rate}{share}"
+        pace = "it ticks" if top == "fastest" else of_rate
+        head = f"{whose(top)} clock rises faster than {pace}{share}"
     if slopes[low].excludes(0) and slopes[low].value < 0:
         head = f"{head}; {whose(low)} falls behind by {rate_text(-slopes[low].value)} a second"
     return sentence(head)
@@ -195,16 +209,16 @@ def jumps_figure(runs: Sequence[RunColumns]) -> Figure:
     lines = lines_of("jumps", runs, lambda run, p: run.jumps(p, column_of(run, "clock")))
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
-    order = labels_in_order(drawn)
-    count = len(order)
     chart: Any = line_chart(frame, drawn, x=runs[0].axis, y="jump, ticks")
-    if count > ROWS_OF_MACHINES_MAX:
+    if len(labels_in_order(drawn)) > ROWS_OF_MACHINES_MAX:
         chart = chart.mark_point(filled=True)
     else:
-        chart = chart.mark_bar(width=2).encode(y2=alt.datum(0))
-        chart = chart.properties(height=max(70, 300 // count)).facet(
-            row=alt.Row("machine:N", sort=order, title=None, header=alt.Header(labels=False)),
-            spacing=8,
+        chart = in_rows(
+            chart.mark_bar(width=2).encode(
+                y2=alt.datum(0), color=machine_encodings(drawn, filled=True)["color"]
+            ),
+            drawn,
+            same_scale=True,
         )
     title = largest_jump_title(lines, runs)
     caption = (
@@ -232,14 +246,20 @@ def largest_jump_title(lines: Sequence[Line], runs: Sequence[RunColumns]) -> str
 
 def queue_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the queue of every machine over time, with the predicted growth."""
+    import altair as alt
+
     require(runs, "queue", "queue", "the log has no queue lengths")
     lines = lines_of("queue", runs, lambda run, p: run.points(p, column_of(run, "queue")))
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
     chart: Any = line_chart(frame, drawn, x=runs[0].axis, y="queue, messages")
-    growths = _growths(lines, runs) if runs[0].times is not None else {}
+    growths = growths_of(lines, lambda run, p: run.growth(p, run.column("queue")))
     growing = [label for label, each in growths.items() if each.excludes(0) and each.value > 0]
     predictions = _growing_predictions(runs)
+    if not predictions and not growing:  # short queues cover one another
+        top = max(QUEUE_SHOWN_MIN, float(frame["value"].to_numpy().max()))
+        chart = chart.encode(y=alt.Y("value:Q", title="messages", scale=alt.Scale(domainMax=top)))
+        chart = in_rows(chart, drawn, same_scale=True)
     if predictions:
         chart = _predicted_queues(runs, predictions, drawn) + chart
         frame = pl.concat([frame.with_columns(what=pl.lit("measured")),
@@ -257,7 +277,7 @@ def queue_figure(runs: Sequence[RunColumns]) -> Figure:
 def _growing_predictions(runs: Sequence[RunColumns]) -> "list[MachinePrediction]":
     """Return the machines whose queues are predicted to grow, critical ones among them."""
     prediction = prediction_of(runs)
-    if prediction is None or not runs[0].has_due_times:
+    if prediction is None or not runs[0].has_times:
         return []
     return [machine for machine in prediction.machines if machine.queue != "stable"][:4]
 
@@ -288,8 +308,6 @@ def _predicted_queues(
     """Return the chart of predicted queues: a range, and a dashed line in the middle."""
     import altair as alt
 
-    from driftlab.figures.lines import machine_encodings
-
     colour = machine_encodings(drawn)["color"]
     base = alt.Chart(_curves(runs, predictions))
     band = base.mark_area(opacity=0.15, interpolate="monotone").encode(
@@ -316,7 +334,8 @@ def _queue_title(
         holds = (
             f"the longest, {whose(longest.label)}, has at most {top}" if top else "all stay empty"
         )
-        return f"No queue grows steadily: {holds}{theory}"
+        grows = "grows" if len(runs) == 1 else "grows in all runs"
+        return f"No queue {grows}: {holds}{theory}"
     label = max(growing, key=lambda each: growths[each].value)
     machine = machine_of(prediction_of(runs), label)
     theory = "" if machine is None else (
@@ -347,11 +366,16 @@ def lateness_figure(runs: Sequence[RunColumns]) -> Figure:
     lines = lines_of("lateness", runs, points_of)
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
-    chart = line_chart(
-        frame, drawn, x=runs[0].axis, y="lateness, ms (logarithmic)",
-        y_scale=alt.Scale(type="log", nice=False),
-    ).mark_point(filled=True, size=14, opacity=0.8, clip=True)  # fmt: skip
     late = np.concatenate([line.points.values for line in lines])
+    if float(late.max()) <= LATE_SHOWN_MIN_MS:
+        raise NoDataError("lateness: no tick was late")
+    lowest, highest = float(late.min()), float(late.max())
+    chart = line_chart(
+        frame, drawn, x=runs[0].axis, y="lateness, ms",
+        y_scale=alt.Scale(type="log", domain=[_power(lowest, floor), _power(highest, ceil)]),
+        whole=False,
+    ).mark_point(filled=True, size=14, opacity=0.8, clip=True)  # fmt: skip
+    chart = chart.encode(color=machine_encodings(drawn, filled=True)["color"])
     ticks = sum(run.late_ticks for run in runs)
     title = (
         f"Half of the ticks began at most {number(float(np.quantile(late, 0.5)), 2)} ms late, "
@@ -365,7 +389,9 @@ def lateness_figure(runs: Sequence[RunColumns]) -> Figure:
     return Figure("lateness", title, caption, titled(chart, title, caption), frame)
 
 
-LATE_SHOWN_MIN_MS: Final = 0.001  # on a logarithmic axis
+def _power(value: float, rounded: Callable[[float], int]) -> float:
+    """Return a power of ten near a value; rounded: its exponent."""
+    return float(10.0 ** rounded(log10(value)))
 
 
 # What several figures use.
@@ -382,60 +408,59 @@ def slopes_by_machine(lines: Sequence[Line]) -> dict[str, float]:
     return {label: sum(each) / len(each) for label, each in slopes.items()}
 
 
-def _growths(lines: Sequence[Line], runs: Sequence[RunColumns]) -> dict[str, Estimate]:
-    """Return how fast each machine's values grow a second, with its interval.
+def growths_of(
+    lines: Sequence[Line], growth: Callable[[RunColumns, int], Estimate | None]
+) -> dict[str, Estimate]:
+    """Return how fast a value of each machine grows a second, with its interval.
 
-    Of one run from its growth block by block, of several from the growth of each.
+    growth: of a machine in one run, from parts of the run. Of several runs the growths
+    themselves give the interval.
     """
     by_machine: dict[str, list[Estimate]] = {}
-    scenario = runs[0].scenario
     for line in lines:
-        places, values = line.points
-        end = float(places[-1])
-        if scenario is not None and runs[0].has_due_times:
-            end = max(end, float(scenario.seconds))
-        if len(places) < 2 or end <= 0:
-            continue
-        estimate = growth_estimate(places, values, float(min(0.0, places[0])), end)
-        by_machine.setdefault(line.label, []).append(estimate)
+        estimate = growth(line.columns, line.process)
+        if estimate is not None:
+            by_machine.setdefault(line.label, []).append(estimate)
     return {
         label: found[0] if len(found) == 1 else mean_estimate([each.value for each in found])
-        for label, found in by_machine.items()
+        for label in labels_in_order(lines)
+        if (found := by_machine.get(label))
     }
 
 
 def _interval_words(slopes: dict[str, Estimate], lines: Sequence[Line]) -> str:
     """Return the growths with their intervals in a sentence, empty if there are none."""
     known = [
-        f"{label} {signed(each.value)} ({signed(each.low or 0)} to {signed(each.high or 0)})"
+        f"{label} {signed(each.value)} ({signed(each.low)} to {signed(each.high)})"
         for label, each in slopes.items()
-        if each.ci95 is not None
+        if each.low is not None and each.high is not None
     ]
     if not known or len(known) > 6:
         return ""
     many = len({line.run for line in lines}) > 1
-    means = "mean over the runs" if many else "from ten parts of the run"
-    return f"A second, with 95 % interval ({means}): {', '.join(known)}. "
+    means = f"of {len({line.run for line in lines})} runs" if many else "from ten parts of the run"
+    return f"Change a second, with its 95 % interval {means}: {', '.join(known)}. "
 
 
 def _own_clocks(runs: Sequence[RunColumns]) -> str:
-    return "" if runs[0].has_due_times else " Times are those of the machines' own clocks."
+    own = runs[0].own_clocks
+    return " Times are those of the machines' own clocks, which may differ." if own else ""
 
 
 def column_of(run: RunColumns, key: str) -> IntArray:
     """Return a column that is there; see `require`."""
-    column = run.values(key)
+    column = run.column(key)
     assert column is not None
     return column
 
 
 def require(runs: Sequence[RunColumns], name: str, key: str, reason: str) -> None:
     """Raise NoDataError if a run lacks the column that a figure is of."""
-    if any(run.values(key) is None for run in runs):
+    if any(run.column(key) is None for run in runs):
         raise NoDataError(f"{name}: {reason}")
 
 
 def require_times(runs: Sequence[RunColumns], name: str) -> None:
     """Raise NoDataError if a run has no times."""
-    if any(run.times is None for run in runs):
+    if not all(run.has_times for run in runs):
         raise NoDataError(f"{name}: {NO_TIMES}")

@@ -38,7 +38,7 @@ def prediction_figure(runs: Sequence[RunColumns]) -> Figure:
     if not same_rates(runs):
         raise NoDataError("prediction: the rates differ from run to run")
     for key in ("clock", "queue"):
-        if any(run.values(key) is None for run in runs):
+        if any(run.column(key) is None for run in runs):
             raise NoDataError(f"prediction: the log has no {key} to compare")
     return prediction_of_metrics(
         scenario.for_run(scenario.first_run), [run.metrics() for run in runs], about_runs(runs)
@@ -77,7 +77,8 @@ def prediction_of_metrics(
         rows.append(
             {
                 "figure": each.figure, "machine": each.machine, "predicted": each.predicted,
-                "low": each.predicted - each.allowed, "high": each.predicted + each.allowed,
+                "low": max(0.0, each.predicted - each.allowed),
+                "high": each.predicted + each.allowed,
                 "measured": each.measured, "measured_low": estimate.low,
                 "measured_high": estimate.high, "agrees": each.agrees,
             }

@@ -1,20 +1,22 @@
-"""What figures need of a recorded run: times, clocks, queues, kinds and lateness of each machine.
+"""What figures need of a recorded run: times, clocks, queues and lateness of each machine.
 
-Times are seconds of scenario time since the start, where the log says when ticks were
-due; else those of the machines' own clocks, since the first of them; else there are none.
-A value that a log does not have is left out with its row.
+Times are seconds of scenario time since the start (see `analysis.run_times`); where a log
+has none, events stand in their order. A value that a log does not have is left out.
 """
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from driftlab.analysis.metrics import Counters, MachineMetrics, fastest, machine_metrics
-from driftlab.arrays import BoolArray, FloatArray, IntArray
+from driftlab.analysis.drift import machine_slopes
+from driftlab.analysis.metrics import MachineMetrics, slow_line
+from driftlab.analysis.run_statistics import late_ticks, metrics_of_trace
+from driftlab.analysis.run_times import RunTimes, said_of, speed_order
+from driftlab.analysis.statistics import Estimate
+from driftlab.arrays import FloatArray, IntArray
 from driftlab.errors import DriftlabError
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.lazy import np
-from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND
-from driftlab.model.schedule import NS_PER_SECOND
+from driftlab.model.columns import MISSING
 
 if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
@@ -44,6 +46,9 @@ class RunColumns:
         if number is None:
             number = 1 if self.scenario is None else self.scenario.first_run
         self.number = number
+        seconds = None if self.scenario is None else float(self.scenario.seconds)
+        self._times = RunTimes(trace, seconds, None)
+        self._places: dict[int, IntArray | FloatArray] = {}
 
     @property
     def names(self) -> list[str]:
@@ -52,8 +57,7 @@ class RunColumns:
 
     def about(self, process: int) -> ProcessInfo:
         """Return what the log says about a machine."""
-        known = self.trace.process_info
-        return known[process] if len(known) else ProcessInfo()
+        return said_of(self.trace, process)
 
     @cached_property
     def rates(self) -> "list[float] | None":
@@ -62,66 +66,83 @@ class RunColumns:
         return None if None in rates or not rates else [float(rate or 0) for rate in rates]
 
     @cached_property
-    def has_due_times(self) -> bool:
-        """Whether the log says when ticks were due, so that all times are of one clock."""
-        due = self.trace.columns.due_ns
-        return due is not None and len(due) > 0 and not bool((due == MISSING).all())
+    def speed_order(self) -> list[int]:
+        """The machines from the fastest to the slowest, where need be by how often they acted."""
+        machines = range(self.trace.processes)
+        known = [self.about(process).rate for process in machines]
+        order = speed_order(known, [self._times.achieved_rate(process) for process in machines])
+        return order or sorted(machines, key=lambda process: -self._times.events(process))
 
     @cached_property
-    def times(self) -> "FloatArray | None":
-        """The time of every row, NaN where it is missing; None if the log has none."""
-        columns = self.trace.columns
-        if self.has_due_times:
-            assert columns.due_ns is not None
-            times = _seconds(columns.due_ns)
-            if columns.late_ns is not None:
-                times += np.nan_to_num(_seconds(columns.late_ns))
-            for process in range(self.trace.processes):
-                about = self.about(process)
-                if not about.simulated and about.speed != 1:
-                    times[self.trace.rows_of(process)] *= about.speed
-            return times
-        own = columns.time_ns
-        if own is None or not len(own) or bool((own == MISSING).all()):
-            return None
-        first = int(own[own != MISSING].min())  # whole numbers: floats lose the nanoseconds
-        return _seconds(np.where(own == MISSING, MISSING, own - first))
+    def has_times(self) -> bool:
+        """Whether the log says when its events were."""
+        return self._times.are_known and any(
+            column is not None and len(column) > 0 and not bool((column == MISSING).all())
+            for column in (self.trace.columns.due_ns, self.trace.columns.time_ns)
+        )
+
+    @property
+    def own_clocks(self) -> bool:
+        """Whether the times are those of the machines' own clocks."""
+        return self._times.own_clocks
 
     @property
     def axis(self) -> str:
         """What the time axis shows."""
-        if self.times is None:
+        if not self.has_times:
             return "event of the machine (the log has no times)"
-        return "time, s" if self.has_due_times else "time of the machines' own clocks, s"
+        return "time of the machines' own clocks, s" if self.own_clocks else "time, s"
 
-    def values(self, key: str) -> "IntArray | None":
+    def column(self, key: str) -> "IntArray | None":
         """Return a column of whole numbers, None if the log has none of it."""
         column: IntArray | None = getattr(self.trace.columns, key)
         if column is None or not len(column) or bool((column == MISSING).all()):
             return None
         return column
 
+    def places(self, process: int) -> IntArray | FloatArray:
+        """Return when each event of a machine was, in seconds, or its number if nobody knows."""
+        if process not in self._places:
+            self._places[process] = (
+                self._times.seconds_of(process)
+                if self.has_times
+                else np.arange(self._times.events(process))
+            )
+        return self._places[process]
+
     def points(self, process: int, column: IntArray) -> Points:
-        """Return a column of one machine against time, or against the number of the event."""
-        rows = self.trace.rows_of(process)
-        values = column[rows]
-        places: IntArray | FloatArray = (
-            np.arange(len(values)) if self.times is None else self.times[rows]
-        )
-        return _sorted(places, values, values != MISSING)
+        """Return a column of one machine over time."""
+        values, places = column[self.trace.rows_of(process)], self.places(process)
+        known = values != MISSING
+        return Points(places, values) if known.all() else Points(places[known], values[known])
 
     def jumps(self, process: int, clock: IntArray) -> Points:
         """Return the jump at every event that has one before it, with no events missing between."""
         rows = self.trace.rows_of(process)
         values = clock[rows]
-        places: IntArray | FloatArray = (
-            np.arange(len(values)) if self.times is None else self.times[rows]
-        )
         known = (values[1:] != MISSING) & (values[:-1] != MISSING)
         gaps = self.trace.gaps
-        inside = gaps[(gaps > rows.start) & (gaps < rows.stop)] - rows.start - 1
-        known[inside] = False
-        return _sorted(places[1:], np.where(known, values[1:] - values[:-1], 0), known)
+        known[gaps[(gaps > rows.start) & (gaps < rows.stop)] - rows.start - 1] = False
+        jumps = values[1:][known] - values[:-1][known]
+        return Points(self.places(process)[1:][known], jumps)
+
+    def growth(self, process: int, column: IntArray | None) -> Estimate | None:
+        """Return how fast a column of a machine grows a second, as `driftlab stats` does."""
+        value, low, high = self._times.growth(process, column)
+        return None if value is None else Estimate(value, low, high)
+
+    def drift_slopes(self) -> dict[int, Estimate]:
+        """Return how fast each machine drifts from the fastest, as `driftlab stats` does."""
+        slopes = machine_slopes(self._times, self.speed_order)
+        return {
+            process: Estimate(value, low, high)
+            for process, (value, low, high) in slopes.items()
+            if value is not None and process != self.speed_order[0]
+        }
+
+    def achieved_rate(self, process: int) -> float | None:
+        """Return the events per second of a machine, None if the log does not say."""
+        return self._times.achieved_rate(process) if self.has_times else None
 
     @cached_property
     def is_simulated(self) -> bool:
@@ -131,44 +152,33 @@ class RunColumns:
     @cached_property
     def late_ticks(self) -> int:
         """How many ticks of a real run began more than a period late."""
-        late, rates = self.values("late_ns"), self.rates
-        if late is None or rates is None or self.is_simulated:
-            return 0
-        return sum(
-            int(np.count_nonzero(late[self.trace.rows_of(p)] * (rate * self.about(p).speed)
-                                 > NS_PER_SECOND))
-            for p, rate in enumerate(rates)
-        )  # fmt: skip
+        late = 0
+        for process, rate in enumerate(self.rates or ()):
+            late += late_ticks(self.trace, process, rate * self.about(process).speed) or 0
+        return late
 
-    def metrics(self) -> list[MachineMetrics]:
-        """Return the metrics of the machines, of a log with clocks, queues and due times."""
-        rates, times = self.rates, self.times
-        assert rates is not None
-        assert times is not None
-        counters = [self._counters(process) for process in range(self.trace.processes)]
-        fastest_clock = counters[fastest(rates)].clock
-        seconds = 1.0 if self.scenario is None else float(self.scenario.seconds)
-        between = [times[self.trace.rows_of(p)] for p in range(self.trace.processes)]
-        return [
-            machine_metrics(
-                name, rate, counters[p], seconds=seconds, fastest_clock=fastest_clock,
-                between_ns=round(np.ptp(between[p]) * NS_PER_SECOND) if len(between[p]) else 0,
-            )
-            for p, (name, rate) in enumerate(zip(self.names, rates, strict=True))
-        ]  # fmt: skip
+    def slow_lines(self) -> list[str]:
+        """Return a line for every real machine that missed the rate that it was to keep."""
+        if self.is_simulated or self.rates is None or not self.has_times:
+            return []
+        lines = []
+        for process, (name, rate) in enumerate(zip(self.names, self.rates, strict=True)):
+            achieved, ticks = self.achieved_rate(process), self._times.events(process)
+            line = None if achieved is None else slow_line(name, rate, achieved, ticks)
+            lines += [] if line is None else [line]
+        return lines
 
-    def _counters(self, process: int) -> Counters:
-        rows, columns = self.trace.rows_of(process), self.trace.columns
-        assert columns.clock is not None
-        assert columns.queue is not None
-        kind, clock, queue = columns.kind[rows], columns.clock[rows], columns.queue[rows]
-        if not len(clock):
-            return Counters()
-        return Counters(
-            *(int(np.count_nonzero(kind == each)) for each in (INTERNAL, SEND, RECEIVE)),
-            int(clock[0]), int(clock[-1]), int(np.diff(clock).max(initial=0)),
-            int(queue.sum()), int(queue.max()), int(queue[-1]),
-        )  # fmt: skip
+    def metrics(self) -> tuple[MachineMetrics, ...]:
+        """Return the metrics of the machines of a run of driftlab's own."""
+        trace, seconds = self.trace, 1.0
+        if self.scenario is not None:
+            seconds = float(self.scenario.seconds)
+        if trace.columns.late_ns is None:  # simulated: nothing is late
+            late = np.zeros(len(trace), np.int64)
+            trace = trace.replace(columns=trace.columns._replace(late_ns=late))
+        return metrics_of_trace(
+            trace, range(trace.processes), seconds=seconds, speed=self._times.speed
+        )
 
 
 def _own_scenario(trace: Trace) -> "Scenario | None":
@@ -178,28 +188,5 @@ def _own_scenario(trace: Trace) -> "Scenario | None":
 
     try:
         return Scenario.from_toml(trace.scenario)
-    except (
-        DriftlabError
-    ):  # a file of its own that no longer fits: the events are drawn all the same
+    except DriftlabError:  # it is no longer valid here: the events are drawn all the same
         return None
-
-
-def _seconds(column: IntArray) -> FloatArray:
-    """Return nanoseconds as seconds, NaN where they are missing."""
-    seconds = column / NS_PER_SECOND
-    seconds[column == MISSING] = np.nan
-    return seconds
-
-
-def _sorted(
-    places: IntArray | FloatArray, values: IntArray | FloatArray, known: BoolArray
-) -> Points:
-    """Return the points that are known, by rising places: a machine's own clock may step back."""
-    if places.dtype.kind == "f":
-        known = known & ~np.isnan(places)
-    if not known.all():
-        places, values = places[known], values[known]
-    if len(places) > 1 and bool((places[1:] < places[:-1]).any()):
-        order = np.argsort(places, kind="stable")
-        places, values = places[order], values[order]
-    return Points(places, values)

@@ -39,7 +39,7 @@ def jump_histogram_figure(runs: Sequence[RunColumns]) -> Figure:
     frame = _histogram(lines, low, high, width)
     expected = _geometric(runs, low, high, width)
     labels = labels_in_order(lines)
-    encodings = machine_encodings(lines)
+    encodings = machine_encodings(lines, filled=True)
     encodings.pop("detail", None)
     # A zero of the axis in the middle of the first bin would be a line through it.
     x = alt.X("jump:Q", title="jump, ticks" + (f" (bins of {width})" if width > 1 else ""),
@@ -71,7 +71,7 @@ def jump_histogram_figure(runs: Sequence[RunColumns]) -> Figure:
         width=WIDTH, height=max(80, 320 // len(labels)), data=data
     ).facet(
         row=alt.Row("machine:N", sort=labels, title=None, header=alt.Header(labels=False)),
-        spacing=8,
+        spacing=18,
     ).resolve_scale(y="independent")  # fmt: skip
     title = _histogram_title(every)
     theory = (

@@ -1,16 +1,18 @@
 """What figures say in words: how many runs of what are shown, and what spoils them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from driftlab.errors import counted, name_list
+from driftlab.analysis.metrics import late_line
+from driftlab.errors import counted
 from driftlab.figures.figure import number
 from driftlab.figures.run_columns import RunColumns
 
 if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
 
-RATE_TOLERANCE = 0.02  # share by which an achieved rate may differ without a word
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
+SLOW_LINES_MAX: Final = 3
 
 
 def about_runs(runs: Sequence[RunColumns]) -> str:
@@ -28,15 +30,15 @@ def about_scenario(scenario: "Scenario", *, with_rates: bool = True) -> str:
     """Return a scenario in a few words: rates, die, length."""
     words = []
     if with_rates and scenario.size <= 8:
-        rates = ", ".join(number(float(rate)) for rate in scenario.rates_of(scenario.first_run))
+        rates = ",".join(number(float(rate)) for rate in scenario.rates_of(scenario.first_run))
         words.append(f"{counted(scenario.size, 'machine')} with rates {rates}")
     else:
         words.append(counted(scenario.size, "machine") + ("" if with_rates else ", rates drawn"))
     if scenario.process != "die":
         words.append(f"process {scenario.process.rpartition('/')[2]}")
     elif scenario.faces is not None:
-        words.append(f"a die of {scenario.faces} faces")
-    words.append(f"{number(float(scenario.seconds))} s")
+        words.append(f"a die of {scenario.faces}{NO_BREAK}faces")
+    words.append(f"{number(float(scenario.seconds))}{NO_BREAK}s")
     if scenario.phase == "aligned":
         words.append("aligned phases")
     return ", ".join(words)
@@ -48,30 +50,14 @@ def same_rates(runs: Sequence[RunColumns]) -> bool:
 
 
 def _remarks(runs: Sequence[RunColumns]) -> list[str]:
-    late = sum(run.late_ticks for run in runs)
-    lines = []
-    if late:
-        ticks = counted(late, "tick began", "ticks began")
-        lines.append(f"Late: {ticks} more than a period late; lower --speed or run fewer machines")
-    slow = [text for run in runs for text in _slow_machines(run)]
-    if slow:
-        lines.append(f"Not at the rate asked for: {name_list(slow)}")
-    return lines
-
-
-def _slow_machines(run: RunColumns) -> list[str]:
-    """Return each machine whose rate differs from the one that it was to keep, with both."""
-    times, rates = run.times, run.rates
-    if run.is_simulated or rates is None or times is None or not run.has_due_times:
-        return []
-    found = []
-    for process, (name, rate) in enumerate(zip(run.names, rates, strict=True)):
-        own = times[run.trace.rows_of(process)]
-        if len(own) > 1 and own[-1] > own[0]:
-            achieved = (len(own) - 1) / float(own[-1] - own[0])
-            if abs(achieved - rate) > RATE_TOLERANCE * rate:
-                found.append(f"{name} {number(achieved)} of {number(rate)} ticks a second")
-    return found
+    """Return what a reader must know of runs that were late or slow."""
+    late = late_line(sum(run.late_ticks for run in runs))
+    lines = [] if late is None else [late]
+    slow = [line for run in runs for line in run.slow_lines()]
+    lines += slow[:SLOW_LINES_MAX]
+    if len(slow) > SLOW_LINES_MAX:
+        lines.append(f"and {len(slow) - SLOW_LINES_MAX} more that missed their rates")
+    return [line[0].upper() + line[1:] for line in lines]
 
 
 def joined(words: Sequence[str]) -> str:
@@ -83,7 +69,9 @@ def joined(words: Sequence[str]) -> str:
 
 def whom(label: str) -> str:
     """Return a machine's label within a sentence: a name, or `the fastest machine`."""
-    is_rank = label in ("fastest", "middle", "slowest") or label.startswith("fastest but ")
+    is_rank = label in ("fastest", "middle", "slowest")
+    if label.startswith("rank "):
+        return f"the machine of {label}"
     return f"the {label} machine" if is_rank else label
 
 

@@ -1,13 +1,24 @@
-"""The figures of what is at a path: a run, several runs, another program's log, a sweep, a study."""
+"""The figures of what is at a path: runs, another program's log, a sweep, a study."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from driftlab.api.read import RunSource, SeveralRunsError, find_sources, list_names
 from driftlab.errors import DriftlabError
+from driftlab.figures.frame_figures import draw_frame
 from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.run_figures import Drawn, draw_runs
+from driftlab.history.parquet import PARQUET_MAGIC, is_packed
+from driftlab.journal.files import UnreadableError, begins_with
+from driftlab.scenario.scenario import Scenario
+
+SWEEP_KEY: Final = "driftlab-sweep"  # of the description in the metadata of a sweep's file
+STUDY_FILE: Final = "study.toml"
+STUDY_RUNS: Final = "runs.parquet"
 
 
 class DifferentScenariosError(DriftlabError):
@@ -23,7 +34,23 @@ def figures_of(path: str | Path, names: Sequence[str] | None = None, **options: 
     Raise NoDataError if a named figure has no data, and DriftlabError if nothing at the
     path can be read.
     """
+    place = Path(path)
+    if place.is_dir() and (place / STUDY_FILE).is_file() and (place / STUDY_RUNS).is_file():
+        return draw_frame(_table(place / STUDY_RUNS), None, names)
+    if place.is_file() and begins_with(place, PARQUET_MAGIC) and not is_packed(place):
+        description = pl.read_parquet_metadata(place).get(SWEEP_KEY)
+        if description is not None:
+            scenario = Scenario.from_dict(json.loads(description)["scenario"])
+            return draw_frame(_table(place), scenario, names)
     return draw_runs(columns_of(find_sources(path, **options), path), names)
+
+
+def _table(path: Path) -> pl.DataFrame:
+    """Read a table. Raise UnreadableError if it is damaged."""
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UnreadableError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
 
 
 def columns_of(sources: Sequence[RunSource], path: str | Path) -> list[RunColumns]:
