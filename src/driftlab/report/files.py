@@ -13,7 +13,7 @@ from typing import Final
 
 from driftlab.errors import DriftlabError
 from driftlab.report.document import Document
-from driftlab.report.pictures import all_page_svgs
+from driftlab.report.pictures import all_page_svgs, figure_files
 from driftlab.report.render import html_of, markdown_of
 
 HTML_FILE: Final = "report.html"
@@ -65,11 +65,9 @@ def _write(document: Document, folder: Path) -> None:
     (folder / MARKDOWN_FILE).write_text(markdown_of(document), encoding="utf-8")
     (folder / FIGURES_FOLDER).mkdir()
     (folder / TABLES_FOLDER).mkdir()
-    if figures:
-        from driftlab.figures.output import save  # loads what draws
     for figure in figures:
-        for suffix in (".svg", ".png", ".pdf"):
-            save([figure], folder / FIGURES_FOLDER / f"{figure.name}{suffix}")
+        for suffix, content in figure_files(figure).items():
+            (folder / FIGURES_FOLDER / f"{figure.name}{suffix}").write_bytes(content)
         figure.data.write_csv(folder / TABLES_FOLDER / f"figure-{figure.name}.csv")
     for table in document.tables:
         table.frame.write_csv(folder / TABLES_FOLDER / f"{table.name}.csv")

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from driftlab.report.sources import Group
+from driftlab.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from driftlab.figures.figure import Figure
 
 NARROW: Final = 300  # pixels between the axes on a phone
@@ -47,6 +50,35 @@ def pictures_of_runs(group: Group, prefix: str = "") -> Pictures:
     return Pictures(named, drawn.left_out)
 
 
+def pictures_of_frame(frame: "pl.DataFrame", scenario: Scenario | None) -> Pictures:
+    """Return the figures of the frame of a sweep or a study.
+
+    scenario: what all cells or conditions have in common, None where that is not known.
+    """
+    from driftlab.figures.figure import NoDataError
+    from driftlab.figures.frame_figures import draw_frame
+
+    try:
+        drawn = draw_frame(frame, scenario)
+    except NoDataError as error:
+        return Pictures(absent=[str(error)])
+    return Pictures({figure.name: figure for figure in drawn.figures}, drawn.left_out)
+
+
+def figure_files(figure: "Figure") -> dict[str, bytes]:
+    """Return the files of a figure by their suffixes: it is laid out once, for all of them."""
+    import vl_convert
+
+    from driftlab.figures.output import PNG_SCALE, svg
+
+    text = svg(figure)
+    return {
+        ".svg": text.encode(),
+        ".png": vl_convert.svg_to_png(text, scale=PNG_SCALE),
+        ".pdf": vl_convert.svg_to_pdf(text),
+    }
+
+
 def page_svgs(figure: "Figure") -> tuple[str, str]:
     """Return a figure as it stands in a page: as SVG without its title, wide and for phones."""
     import vl_convert
@@ -65,21 +97,24 @@ def _untitled(spec: dict[str, Any]) -> dict[str, Any]:
 
 def _narrowed(spec: dict[str, Any]) -> dict[str, Any]:
     """Return a specification whose views are no wider than a phone."""
-    narrow = {key: _narrow(key, value) for key, value in spec.items() if key != "datasets"}
-    if "datasets" in spec:
-        narrow["datasets"] = spec["datasets"]
+    data = {"datasets": spec["datasets"]} if "datasets" in spec else {}
+    narrow = {**_narrow("", {k: v for k, v in spec.items() if k != "datasets"}), **data}
     config = narrow["config"]
     axis = {**config.get("axis", {}), "labelLimit": NARROW_LABELS, "titleLimit": NARROW}
     return {**narrow, "config": {**config, "axis": axis}}
 
 
 def _narrow(key: str, value: Any) -> Any:
+    """Return a part of a specification made narrow: what stood beside one another goes below."""
     if key == "width" and isinstance(value, int | float) and value > NARROW:
         return NARROW
+    if key == "columns" and isinstance(value, int):
+        return 1
+    if key == "values":  # the data
+        return value
     if isinstance(value, dict):
-        return {name: _narrow(name, inner) for name, inner in value.items() if name != "values"} | (
-            {"values": value["values"]} if "values" in value else {}
-        )
+        below = {"hconcat": "vconcat"}
+        return {below.get(name, name): _narrow(name, inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_narrow(key, inner) for inner in value]
     return value

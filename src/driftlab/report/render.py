@@ -19,7 +19,8 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 # What Markdown would take for markup. An underscore inside a word is none.
 _MARKUP: Final = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|^(?=[#+=>-])")
 _LIST_NUMBER: Final = re.compile(r"^(\d+)([.)])(?=\s|$)")
-_NUMBER: Final = re.compile("[\N{MINUS SIGN}\N{EN DASH}]|\\d")
+# A number as `wording.py` writes it, perhaps with its interval, or a dash for none.
+_NUMBER: Final = re.compile("\N{MINUS SIGN}?\\d+(\\.\\d+)?( \\(.* to .*\\))?|\N{EN DASH}")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _SVG_ID: Final = re.compile(r'\bid="([^"<>]+)"')
 
@@ -106,5 +107,6 @@ def inline_svg(text: str, name: str) -> str:
 def _is_numeric_columns(table: Table) -> list[bool]:
     """Return of each column whether it holds numbers, which are set to the right."""
     return [
-        all(_NUMBER.match(row[place]) for row in table.rows) for place in range(len(table.heads))
+        all(_NUMBER.fullmatch(row[place]) for row in table.rows)
+        for place in range(len(table.heads))
     ]

@@ -4,8 +4,8 @@ The first condition is the one that the others are compared with.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 from driftlab import __version__
 from driftlab.errors import counted
@@ -25,12 +25,10 @@ from driftlab.report.differences import (
 from driftlab.report.document import Document, Section
 from driftlab.report.findings import RATE_TOLERANCE, SPOILED, Finding
 from driftlab.report.measures import label_of, rank_names
+from driftlab.report.pictures import pictures_of_frame
 from driftlab.report.wording import percent
 from driftlab.scenario.scenario import Scenario
 from driftlab.theory.formulas import Die, classify, inflow
-
-if TYPE_CHECKING:
-    from driftlab.figures.figure import Figure
 
 PAIRS_TOLD_MAX: Final = 60  # differences of one condition that sentences tell
 
@@ -42,7 +40,6 @@ class Conditions:
     name, question: of the study. scenarios: of every condition by its name, the first one
     that with which the others are compared. frame: a row a condition, run and machine,
     with the columns of `Runs.frame`. simulated: whether nothing could be late.
-    figures: of the study. absent: why others could not be drawn.
     """
 
     name: str
@@ -50,13 +47,12 @@ class Conditions:
     scenarios: Mapping[str, Scenario]
     frame: "pl.DataFrame"
     simulated: bool
-    figures: "Sequence[Figure]" = ()
-    absent: Sequence[str] = field(default=())
 
 
 def report_on_conditions(study: Conditions) -> Document:
     """Return the report about a study."""
     baseline, *others = study.scenarios
+    pictures = pictures_of_frame(study.frame, None)
     differences = differences_of(study.frame, baseline, others)
     by_condition = {name: [d for d in differences if d.condition == name] for name in others}
     table = differences_table(differences)
@@ -70,7 +66,7 @@ def report_on_conditions(study: Conditions) -> Document:
         Section(
             "The conditions",
             overview,
-            study.figures,
+            pictures.named("comparison", "prediction", "phase"),
             [means_table(study.frame, dict.fromkeys(study.scenarios, ""))],
             introduction="; ".join(
                 f"{name}: {words}" for name, words in describe_conditions(study.scenarios).items()
@@ -96,7 +92,7 @@ def report_on_conditions(study: Conditions) -> Document:
         ],
         origin=_origin(study),
         scenario=study.scenarios[baseline].to_toml(),
-        figures_absent=study.absent,
+        figures_absent=pictures.absent,
     )
 
 

@@ -7,9 +7,9 @@ undecided otherwise. Near the boundary and after a short time that cannot be oth
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import pi, sqrt
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from driftlab import __version__
 from driftlab.errors import counted
@@ -17,12 +17,10 @@ from driftlab.lazy import pl
 from driftlab.report.document import Document, Section, Table
 from driftlab.report.findings import Finding
 from driftlab.report.measures import Measure
+from driftlab.report.pictures import pictures_of_frame
 from driftlab.report.wording import joined, measure_text, number
 from driftlab.scenario.scenario import Scenario
 from driftlab.theory.formulas import Die, classify, inflow
-
-if TYPE_CHECKING:
-    from driftlab.figures.figure import Figure
 
 ROWS_SHOWN_MAX: Final = 40  # of a table of cells; its CSV file has all
 NAMED_MAX: Final = 8  # cells that a sentence names
@@ -43,8 +41,6 @@ class Sweep:
     base: Scenario
     frame: "pl.DataFrame"
     version: str
-    figures: "Sequence[Figure]" = ()
-    absent: Sequence[str] = field(default=())
 
     @property
     def fields(self) -> list[str]:
@@ -90,16 +86,17 @@ class QueueCell:
 def report_on_cells(sweep: Sweep) -> Document:
     """Return the report about a sweep."""
     cells, no_theory = queue_cells(sweep)
+    pictures = pictures_of_frame(sweep.frame, sweep.base)
     sections = [
         Section(
             "Where queues diverge",
             [each for each in (agreement(cells), misfits(cells), undecided(cells)) if each],
-            sweep.figures,
+            pictures.named("phase"),
             _tables(cells),
             _questions(cells),
         ),
         Section("At the boundary", boundaries(cells), tables=_boundary_table(cells)),
-        Section("The cells", tables=[cells_table(sweep)]),
+        Section("The cells", (), pictures.named("prediction", "comparison"), [cells_table(sweep)]),
     ]
     runs = int(sweep.frame["runs"].max() or 0)  # type: ignore[arg-type]
     count = sweep.frame["cell"].n_unique()
@@ -118,7 +115,7 @@ def report_on_cells(sweep: Sweep) -> Document:
             ("Made by", f"driftlab {__version__}"),
         ],
         scenario=sweep.base.to_toml(),
-        figures_absent=[*sweep.absent, *([] if no_theory is None else [no_theory])],
+        figures_absent=[*pictures.absent, *([] if no_theory is None else [no_theory])],
     )
 
 
