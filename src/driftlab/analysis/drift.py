@@ -5,14 +5,14 @@ the same instant of real time. It ends where the first of both ended. Its slope 
 interval because the growths of equal parts of a run count as independent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from driftlab.analysis.run_times import (
     NO_GROWTH,
     Growth,
     RunTimes,
-    edges_to,
+    edges_of,
     growth_between,
     said_of,
     speed_order,
@@ -25,6 +25,7 @@ INSTANTS: Final = 241  # at which drift is given, unless said: four a second of 
 PAIRED_MAX: Final = 20  # machines, of which every pair has a drift; of more, those with the fastest
 SLOPE_COLUMNS: Final = ("drift_per_second", "drift_per_second_low", "drift_per_second_high")
 
+Span = tuple[float, float]  # of time, in seconds
 Pair = tuple[int, int]  # positions: a machine, and its reference, the faster of both
 
 
@@ -57,13 +58,15 @@ def drift_over_time(
     schema = {"machine": pl.String, "reference": pl.String, "time": pl.Float64, "drift": pl.Int64}
     frames = [pl.DataFrame(schema=schema)]
     if order and clock is not None and times.are_known:
-        ends = {place: times.end_s(place) for place in order}
-        grid = np.linspace(0.0, max(ends.values()), instants)
+        spans = {place: times.span_s(place) for place in order}
+        begins, ends = zip(*spans.values(), strict=True)
+        grid = np.linspace(min(begins), max(ends), instants)
         clocks = {place: times.values_at(place, clock, grid) for place in order}
         for machine, reference in pairs_of(order):
             one, other = clocks[machine], clocks[reference]
             if one is not None and other is not None:
-                inside = grid <= min(ends[machine], ends[reference])
+                begin, end = _both(spans[machine], spans[reference])
+                inside = (grid >= begin) & (grid <= end)
                 columns = {
                     "machine": trace.names[machine],
                     "reference": trace.names[reference],
@@ -115,25 +118,34 @@ def pair_slopes(times: RunTimes, pairs: Sequence[Pair]) -> list[Growth]:
     if clock is None or not times.are_known:
         return [NO_GROWTH] * len(pairs)
     machines = sorted({place for pair in pairs for place in pair})
-    ends = {place: times.end_s(place) for place in machines}
-    wanted = {min(ends[one], ends[other]) for one, other in pairs}
-    edges = {end: edges_to(end) for end in wanted if end > 0}
-    clocks: dict[tuple[int, float], FloatArray | None] = {
-        (place, end): times.values_at(place, clock, edges[end])
-        for place in machines
-        for end in edges
-        if end <= ends[place]
-    }
-    slopes = []
-    for one, other in pairs:
-        end = min(ends[one], ends[other])
-        first, second = clocks.get((one, end)), clocks.get((other, end))
-        slope: Growth = NO_GROWTH
-        if first is not None and second is not None:
-            events = min(times.events(one), times.events(other))
-            slope = growth_between(edges[end], first - second, events)
-        slopes.append(slope)
-    return slopes
+    spans = {place: times.span_s(place) for place in machines}
+    shared = {pair: _both(spans[pair[0]], spans[pair[1]]) for pair in pairs}
+    edges = {span: edges_of(span) for span in shared.values() if span[0] < span[1]}
+    clocks: dict[tuple[int, Span], FloatArray | None] = {}
+    for place in machines:  # all that is asked of one, since its times are made for it
+        wanted = {shared[pair] for pair in pairs if place in pair}
+        for span in wanted & edges.keys():
+            clocks[place, span] = times.values_at(place, clock, edges[span])
+    return [_slope(times, pair, edges.get(span), clocks, span) for pair, span in shared.items()]
+
+
+def _slope(
+    times: RunTimes,
+    pair: Pair,
+    edges: FloatArray | None,
+    clocks: Mapping[tuple[int, Span], FloatArray | None],
+    span: Span,
+) -> Growth:
+    one, other = pair
+    first, second = clocks.get((one, span)), clocks.get((other, span))
+    if edges is None or first is None or second is None:
+        return NO_GROWTH
+    return growth_between(edges, first - second, min(times.events(one), times.events(other)))
+
+
+def _both(one: Span, other: Span) -> Span:
+    """Return when two machines are both known to have gone on."""
+    return max(one[0], other[0]), min(one[1], other[1])
 
 
 def _order(times: RunTimes) -> list[int] | None:

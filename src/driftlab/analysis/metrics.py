@@ -10,7 +10,7 @@ machine. Drift is a machine's last clock less that of the fastest machine (the
 highest rate; of equals, the first in name order). Lateness is in real time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from operator import sub
 from typing import Any, Final, NamedTuple
@@ -19,6 +19,7 @@ from driftlab.errors import counted
 from driftlab.model.schedule import NS_PER_SECOND
 
 _NS_PER_US: Final = 1e3
+SLOW_LISTED_MAX: Final = 4  # machines of a run
 SLOW_SHARE: Final = 0.01  # of its rate, by which a machine may miss it in silence
 
 
@@ -257,6 +258,43 @@ def slow_line(name: str, rate: float, achieved: float, ticks: int) -> str | None
     return (
         f"{word}: {name} took {achieved:.4g} ticks per second where {rate:g} were asked, "
         f"{abs(share):.1%} too {'few' if share < 0 else 'many'}"
+    )
+
+
+def pacing_lines(machines: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what a reader must know of the pacing of a run, a line each; none if it was kept.
+
+    machines: the figures of each, under the names of the columns of `Runs.frame`.
+    """
+    kept = list(machines)
+    late = late_line(sum(machine["late_ticks"] or 0 for machine in kept))
+    slow = [_slow_line_of(machine) for machine in kept]
+    lines = [line for line in slow if line is not None]
+    if len(lines) > SLOW_LISTED_MAX:
+        more = counted(len(lines) - SLOW_LISTED_MAX, "more machine")
+        lines[SLOW_LISTED_MAX:] = [f"… and {more} missed their rates"]
+    return [*([late] if late else []), *lines]
+
+
+def _slow_line_of(machine: Mapping[str, Any]) -> str | None:
+    kinds = (machine[f"events_{kind}"] or 0 for kind in ("internal", "send", "receive"))
+    rate, achieved = machine["rate"], machine["achieved_rate"]
+    if rate is None or achieved is None:
+        return None
+    return slow_line(machine["name"], rate, achieved, sum(kinds))
+
+
+def pacing_lines_of(machines: Iterable[MachineMetrics]) -> list[str]:
+    """Return what `pacing_lines` does, of metrics."""
+    return pacing_lines(
+        {
+            "name": machine.name,
+            "rate": machine.rate,
+            "achieved_rate": machine.achieved_rate,
+            "late_ticks": machine.late_ticks,
+            **{f"events_{kind}": count for kind, count in machine.events.items()},
+        }
+        for machine in machines
     )
 
 

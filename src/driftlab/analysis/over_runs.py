@@ -29,8 +29,8 @@ def over_runs(frame: "pl.DataFrame", by: By) -> "pl.DataFrame":
     interval, `mean_low` and `mean_high`, null of one run; `sd` of one run; `min` and `max`
     of the runs; `runs`, how many have this figure.
     """
-    whole = whole_runs(frame)
-    figures = [name for name in frame.columns if name not in NO_FIGURES]
+    whole = _with_utilisation(whole_runs(frame))
+    figures = [name for name in whole.columns if name not in NO_FIGURES]
     wide = whole.group_by(by, maintain_order=True).agg(
         expression.alias(f"{name} {part}")
         for name in figures
@@ -53,6 +53,14 @@ def over_runs(frame: "pl.DataFrame", by: By) -> "pl.DataFrame":
         mean_low=pl.col("mean") - pl.col("half"), mean_high=pl.col("mean") + pl.col("half"),
         sd="sd", min="min", max="max", runs="runs",
     )  # fmt: skip
+
+
+def _with_utilisation(frame: "pl.DataFrame") -> "pl.DataFrame":
+    if "utilisation" in frame.columns:
+        return frame
+    events = pl.sum_horizontal(f"events_{kind}" for kind in ("internal", "send", "receive"))
+    share = pl.when(events > 0).then(pl.col("events_receive") / events)
+    return frame.with_columns(share.alias("utilisation"))
 
 
 def _parts(name: str) -> "dict[str, pl.Expr]":
@@ -97,21 +105,22 @@ def rank_name(rank: int, machines: int) -> str:
     return "middle" if machines == 3 else f"rank {rank}"
 
 
-def over_runs_document(summary: "pl.DataFrame", integers: "set[str]") -> dict[str, Any]:
-    """Return a summary under the names of the JSON interface: machine, figure, its values.
-
-    integers: the figures whose smallest and largest value are whole numbers.
-    """
+def over_runs_document(summary: "pl.DataFrame") -> dict[str, Any]:
+    """Return a summary under the names of the JSON interface: machine, figure, its values."""
     document: dict[str, dict[str, Any]] = {}
     for row in summary.iter_rows(named=True):
-        figure, low, high = row["figure"], row["mean_low"], row["mean_high"]
-        whole = int if figure in integers else float
-        document.setdefault(row["machine"], {})[figure] = {
+        low, high = row["mean_low"], row["mean_high"]
+        document.setdefault(row["machine"], {})[row["figure"]] = {
             "mean": row["mean"],
             "ci95": None if low is None else [low, high],
             "sd": row["sd"],
-            "min": whole(row["min"]),
-            "max": whole(row["max"]),
+            "min": _number(row["min"]),
+            "max": _number(row["max"]),
             "runs": row["runs"],
         }
     return document
+
+
+def _number(value: float) -> float:
+    """Return a whole number as such: most figures count something."""
+    return int(value) if value.is_integer() else value

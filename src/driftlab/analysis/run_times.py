@@ -80,15 +80,20 @@ class RunTimes:
             return None
         return achieved_rate(events, between_ns, self._seconds or 1.0, self.speed)
 
-    def end_s(self, process: int) -> float:
-        """Return until when a process is known to have gone on: a period after its last event."""
+    def span_s(self, process: int) -> tuple[float, float]:
+        """Return from when to when a process is known to have gone on, in seconds.
+
+        A process whose log begins with it began at 0, and went on for a period after its
+        last event; of another only what lies between its events is known.
+        """
         edges = self._first_and_last(process)
         if edges is None:
-            return 0.0
-        rate = self.achieved_rate(process)
-        end_s = (edges[1] - self._origin_ns) * self.speed / NS_PER_SECOND
-        end_s += 1 / rate if rate and edges[1] > edges[0] else 0.0
-        return end_s if self._seconds is None else min(end_s, self._seconds)
+            return 0.0, 0.0
+        begin_s, end_s = ((edge - self._origin_ns) * self.speed / NS_PER_SECOND for edge in edges)
+        if said_of(self.trace, process).from_start:
+            rate = self.achieved_rate(process)
+            begin_s, end_s = 0.0, end_s + (1 / rate if rate and end_s > begin_s else 0.0)
+        return begin_s, end_s if self._seconds is None else min(end_s, self._seconds)
 
     def values_at(
         self, process: int, column: IntArray, instants_s: FloatArray
@@ -118,10 +123,10 @@ class RunTimes:
 
     def growth(self, process: int, column: IntArray | None) -> Growth:
         """Return how fast a column of a process grows a second, with its interval."""
-        end_s = self.end_s(process) if self.are_known else 0.0
-        if column is None or end_s <= 0:
+        span = self.span_s(process)
+        if column is None or not self.are_known or span[0] >= span[1]:
             return NO_GROWTH
-        edges = edges_to(end_s)
+        edges = edges_of(span)
         return growth_between(edges, self.values_at(process, column, edges), self.events(process))
 
     def events(self, process: int) -> int:
@@ -130,9 +135,9 @@ class RunTimes:
         return int(rows.stop - rows.start)
 
 
-def edges_to(end_s: float) -> FloatArray:
+def edges_of(span: tuple[float, float]) -> FloatArray:
     """Return the edges of the blocks that `growth_estimate` takes as independent."""
-    edges: FloatArray = np.linspace(0.0, end_s, BLOCKS + 1)
+    edges: FloatArray = np.linspace(*span, BLOCKS + 1)
     return edges
 
 
@@ -143,7 +148,7 @@ def growth_between(edges: FloatArray, values: FloatArray | None, events: int) ->
     """
     if values is None or events < 2:
         return NO_GROWTH
-    found = growth_estimate(edges, values, 0.0, float(edges[-1]))
+    found = growth_estimate(edges, values, float(edges[0]), float(edges[-1]))
     return found if events >= BLOCKS else (found.value, None, None)
 
 

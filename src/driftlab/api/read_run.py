@@ -14,6 +14,7 @@ from driftlab.history.run_reader import (
     run_journals,
     single_journal,
 )
+from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
@@ -68,11 +69,18 @@ def find_run(folder: Path) -> tuple[Scenario, RunJournals]:
 
 def read_run(folder: Path) -> Run:
     """Read the folder of one run. Raise DriftlabError if its journals cannot be read."""
+    run, _ = read_run_with_trace(folder)
+    return run
+
+
+def read_run_with_trace(folder: Path) -> tuple[Run, Trace]:
+    """Read the folder of one run, and return its events too. Raise DriftlabError."""
     scenario, journals = find_run(folder)
-    run = _describe(scenario, folder, journals.read())
+    record = journals.read()
+    run = _describe(scenario, folder, record)
     missing = [name for name in scenario.machine_names() if name not in run.ends]
     run.ends = {**run.ends, **dict.fromkeys(missing, NO_JOURNAL)}
-    return run
+    return run, record.trace
 
 
 def read_own_journal(scenario: Scenario, path: Path) -> Run:

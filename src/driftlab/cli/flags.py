@@ -180,9 +180,29 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
 
 
 def add_recorded(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of `driftlab stats`, `replay` and `twin`, which read run folders."""
+    """Add the flags of `driftlab replay` and `twin`, which read run folders."""
     parser.add_argument("run", metavar="RUN", help="folder of a run, or of several runs")
     add_json(parser)
+
+
+def add_stats(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab stats`."""
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH",
+        help=f"{ANY_LOG}, or a folder of runs; runs of different scenarios are kept apart",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rates", metavar="RATES",
+        help="ticks per second that each process was to take (6,3,1; default: what the log says)",
+    )  # fmt: skip
+    add_format(parser)
+    group = parser.add_argument_group("output")
+    add_json(group)
+    group.add_argument(
+        "--csv", metavar="FILE",
+        help="also write a row for each run and machine as CSV (-: print only this)",
+    )  # fmt: skip
+    group.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -482,8 +502,8 @@ COMMANDS: Final = {
         "driftlab check runs/20261123-140000",
     ),
     "stats": Command(
-        add_recorded,
-        "show the figures of a recorded run",
+        add_stats,
+        "show the statistics of recorded runs and of other logs",
         "driftlab stats runs/20261123-140000",
     ),
     "plot": Command(
@@ -687,6 +707,14 @@ def parse_number(word: str, flag: str) -> float:
     if not abs(number) < 10**DIGITS_MAX:
         raise WrongArgumentError(f"{flag} {word}: give a number below 10^{DIGITS_MAX}")
     return number
+
+
+def parse_rates(text: str | None) -> list[float] | None:
+    """Return the rates of `6,3,1`, None if none are given. Raise DriftlabError."""
+    try:
+        return None if text is None else [float(rate) for rate in text.split(",")]
+    except ValueError:
+        raise DriftlabError(f"--rates: {text!r}; expected numbers, as in 6,3,1") from None
 
 
 def _is_whole(word: str) -> bool:
