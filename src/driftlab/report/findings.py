@@ -499,6 +499,19 @@ def ends(stopped: Sequence[tuple[str, str]]) -> list[Finding]:
     ]
 
 
+def left_out(runs: int, of: int) -> Finding | None:
+    """Say that runs which are not whole are in no mean."""
+    if not runs:
+        return None
+    verb = "is" if runs == 1 else "are"
+    return Finding(
+        "left-out",
+        f"{runs} of {of} runs {verb} incomplete and left out of figures and means; the table of "
+        "single runs has them.",
+        is_warning=True,
+    )
+
+
 def unread(lines: int) -> Finding | None:
     """Say that lines of the logs could not be read."""
     if not lines:

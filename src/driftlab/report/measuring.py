@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from driftlab.analysis.run_statistics import STATISTICS_COLUMNS, run_statistics
 from driftlab.analysis.statistics import Estimate, mean_estimate
+from driftlab.api.recorded_stats import SAME_RATE
 from driftlab.report.measures import Measure, Subject, rank_names
 
 if TYPE_CHECKING:
@@ -78,13 +79,12 @@ def subjects_of_runs(runs: Sequence[Sequence[MachineMeasures]]) -> list[Subject]
     """
     if len(runs) == 1:
         return subjects_of_run(runs[0])
-    asked = {tuple((each.name, each.rate) for each in run) for run in runs}
-    if len(asked) == 1:
+    if _are_alike(runs):
         names, sorted_runs, is_rank = [each.name for each in runs[0]], list(runs), False
     else:
         size = min(map(len, runs))
         names, is_rank = list(rank_names(size)), True
-        sorted_runs = [sorted(run, key=lambda each: -(each.rate or 0)) for run in runs]
+        sorted_runs = [sorted(run, key=lambda each: -_speed(each)) for run in runs]
     reference = names[0] if is_rank else _fastest(runs[0])
     return [
         Subject(
@@ -99,6 +99,18 @@ def subjects_of_runs(runs: Sequence[Sequence[MachineMeasures]]) -> list[Subject]
     ]
 
 
+def _are_alike(runs: Sequence[Sequence[MachineMeasures]]) -> bool:
+    """Whether each machine has the same rate in all runs; where none was asked, about the same."""
+    asked = {tuple((each.name, each.rate) for each in run) for run in runs}
+    if len(asked) > 1:
+        return False
+    return all(
+        same[0].rate is not None
+        or max(map(_speed, same)) <= (1 + SAME_RATE) * min(map(_speed, same))
+        for same in zip(*runs, strict=True)
+    )
+
+
 def with_predictions(
     subjects: Sequence[Subject], predicted: Mapping[str, Mapping[str, float | str]]
 ) -> list[Subject]:
@@ -108,13 +120,14 @@ def with_predictions(
 
 def _fastest(machines: Sequence[MachineMeasures]) -> str | None:
     """Return the name of the machine against which drift is measured."""
-    speeds = [each.rate or _value(each, "achieved_rate") for each in machines]
+    speeds = [_speed(each) for each in machines]
     return machines[speeds.index(max(speeds))].name if machines else None
 
 
-def _value(machine: MachineMeasures, measure: str) -> float:
-    found = machine.values.get(measure)
-    return 0.0 if found is None else found.value
+def _speed(machine: MachineMeasures) -> float:
+    """Return the rate that was asked for, else the one that was achieved, else 0."""
+    achieved = machine.values.get("achieved_rate")
+    return machine.rate or (0.0 if achieved is None else achieved.value)
 
 
 def _over_runs(values: Sequence[Mapping[str, Estimate]]) -> dict[str, Measure]:

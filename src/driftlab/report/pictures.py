@@ -40,7 +40,7 @@ def pictures_of_runs(group: Group, prefix: str = "") -> Pictures:
 
     columns = [
         RunColumns(run.history.trace, run.scenario, number=number)
-        for number, run in enumerate(group.runs, 1)
+        for number, run in enumerate(group.averaged, 1)
     ]
     try:
         drawn = draw_runs(columns)

@@ -127,9 +127,11 @@ def _group_report(group: Group, place: int, of: int) -> GroupReport:
     found = [measures_of_run(run.history.trace) for run in group.runs]
     measured = [machines for machines, _ in found]
     reasons = dict.fromkeys(reason for _, lines in found for reason in lines)
-    numbers = [run.scenario.first_run for run in group.runs if run.scenario is not None]
+    averaged = set(map(id, group.averaged))
+    told = [each for each, run in zip(measured, group.runs, strict=True) if id(run) in averaged]
+    numbers = [run.scenario.first_run for run in group.averaged if run.scenario is not None]
     expected, no_theory = expected_of(group.scenario, numbers)
-    subjects = with_predictions(subjects_of_runs(measured), expected)
+    subjects = with_predictions(subjects_of_runs(told), expected)
     prefix = f"scenario-{place}-" if of > 1 else ""
     pictures = pictures_of_runs(group, prefix)
     warnings = _warnings(group, subjects)
@@ -174,8 +176,10 @@ def _warnings(group: Group, subjects: Sequence[Subject]) -> list[Finding]:
         if how != COMPLETE
     ]
     unread = sum(one.lines for run in group.runs for one in run.history.trace.unread)
+    left_out = findings.left_out(len(group.runs) - len(group.averaged), len(group.runs))
     return [
         *findings.ends(stopped),
+        *([] if left_out is None else [left_out]),
         *find(findings.WARNINGS, subjects),
         *([] if (line := findings.unread(unread)) is None else [line]),
     ]

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from driftlab.api.history import History
 from driftlab.api.read import RunSource, find_sources
-from driftlab.api.read_run import CUT_OFF, NO_JOURNAL, read_run
+from driftlab.api.read_run import CUT_OFF, NO_JOURNAL, read_run, read_scenario
+from driftlab.api.recorded_stats import REPEATED_KEYS
+from driftlab.errors import DriftlabError
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import SCENARIO_FILE
 from driftlab.scenario.scenario import Scenario
@@ -26,14 +28,26 @@ if TYPE_CHECKING:
 class RecordedRun:
     """One run that was read.
 
-    scenario: of this run alone, None where it is not known. ends: how each machine ended,
-    by name; empty for the log of another program.
+    scenario: of this run alone, None where it is not known. base: of all runs that it is
+    one of, itself where it is the only one. ends: how each machine ended, by name; empty
+    for the log of another program.
     """
 
     name: str
     history: History
     scenario: Scenario | None
     ends: Mapping[str, str]
+    base: Scenario | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every machine took every tick, as far as the log says."""
+        return all(end == COMPLETE for end in self.ends.values())
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the log says that its time was simulated."""
+        return any(info.simulated for info in self.history.trace.process_info)
 
     def check(self) -> "Verdict":
         """Judge the run's clocks."""
@@ -49,8 +63,14 @@ class Group:
 
     @property
     def is_simulated(self) -> bool:
-        """Whether the log of a run says that its time was simulated."""
-        return any(info.simulated for run in self.runs for info in run.history.trace.process_info)
+        """Whether their time was simulated."""
+        return any(run.is_simulated for run in self.runs)
+
+    @property
+    def averaged(self) -> Sequence[RecordedRun]:
+        """The runs of which figures are told: the whole ones; if there is none, the first."""
+        whole = [run for run in self.runs if run.is_whole]
+        return whole or self.runs[:1]
 
 
 def read_groups(path: str | Path, **options: Any) -> list[Group]:
@@ -58,24 +78,18 @@ def read_groups(path: str | Path, **options: Any) -> list[Group]:
 
     Raises DriftlabError if there is no run that can be read.
     """
-    sources = find_sources(path, **options)
-    base = _base_scenario(Path(path))
     groups: dict[object, list[RecordedRun]] = {}
-    scenarios: dict[object, Scenario | None] = {}
-    for source in sources:
+    for source in find_sources(path, **options):
         run = _recorded(source)
-        key = _key(run, base)
-        groups.setdefault(key, []).append(run)
-        scenarios.setdefault(key, base if key == "base" else run.scenario)
-    return [Group(scenarios[key], runs) for key, runs in groups.items()]
+        groups.setdefault(_key(run), []).append(run)
+    return [Group(runs[0].base, runs) for runs in groups.values()]
 
 
-def _base_scenario(path: Path) -> Scenario | None:
-    """Return the scenario of a folder of runs, None where there is none."""
-    file = path / SCENARIO_FILE
-    if not file.is_file():
-        return None
-    return _scenario_of(file.read_text(encoding="utf-8"))
+def _recorded(source: RunSource) -> RecordedRun:
+    history = source.read()
+    alone = _scenario_of(history.trace.scenario)
+    base = None if alone is None else _base(source.path, alone)
+    return RecordedRun(source.name, history, alone, _ends(source, history), base)
 
 
 def _scenario_of(text: str | None) -> Scenario | None:
@@ -87,10 +101,20 @@ def _scenario_of(text: str | None) -> Scenario | None:
         return None  # of a newer version, say: the log is read all the same
 
 
-def _recorded(source: RunSource) -> RecordedRun:
-    history = source.read()
-    trace = history.trace
-    return RecordedRun(source.name, history, _scenario_of(trace.scenario), _ends(source, history))
+def _base(path: Path, alone: Scenario) -> Scenario:
+    """Return the scenario that a run is one of several of, itself if there is no other.
+
+    path: its folder or file, beside which the scenario is.
+    """
+    above = path.parent / SCENARIO_FILE
+    if not above.is_file():
+        return alone
+    try:
+        base = read_scenario(above)
+    except DriftlabError:  # whatever it is, it is not needed to read the run
+        return alone
+    is_one = alone.first_run in base.run_numbers and base.for_run(alone.first_run) == alone
+    return base if base.runs > 1 and is_one else alone
 
 
 def _ends(source: RunSource, history: History) -> dict[str, str]:
@@ -107,10 +131,11 @@ def _ends(source: RunSource, history: History) -> dict[str, str]:
     return ends | dict.fromkeys(trace.missing_processes, NO_JOURNAL)
 
 
-def _key(run: RecordedRun, base: Scenario | None) -> object:
+def _key(run: RecordedRun) -> object:
     """Return what is equal for runs of one scenario, and for no others."""
-    if base is not None:
-        return "base"
-    if run.scenario is None:
-        return run.name  # nobody knows whether another log is of the same experiment
-    return str(run.scenario.replace(seed=1, first_run=1).to_dict())
+    if run.base is None:  # executions of one log, of the same processes
+        return tuple(run.history.names)
+    keys = {key: value for key, value in run.base.to_dict().items() if key not in REPEATED_KEYS}
+    if run.is_simulated:
+        keys.pop("speed")
+    return str(sorted(keys.items())), run.is_simulated
