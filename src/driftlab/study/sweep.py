@@ -23,7 +23,7 @@ import driftlab
 from driftlab.api.engine_choice import LOADING_MIN_S, general_s, needs_compiling
 from driftlab.api.runs import Runs
 from driftlab.api.simulate_one import simulate_one
-from driftlab.errors import DriftlabError, counted
+from driftlab.errors import DriftlabError
 from driftlab.machine.process_loader import (
     forbid_reentrant_run,
     load_process,
@@ -408,19 +408,3 @@ def _next(
     done, _ = wait(pending, return_when=FIRST_COMPLETED)
     for future in done:
         yield pending.pop(future), future.result()
-
-
-def told(summary: SweepSummary, out: Path | None) -> list[str]:
-    """Return lines about what a sweep did that its rows do not show."""
-    lines = []
-    if summary.found:
-        lines.append(f"resumed    {counted(summary.found, 'cell')} were finished before")
-    if summary.damaged:
-        lines.append(
-            f"damaged    {counted(summary.damaged, 'part')}, whose cells were simulated again"
-        )
-    if summary.incomplete:
-        lines.append(
-            f"incomplete {counted(summary.incomplete, 'run')}, in which a machine stopped early"
-        )
-    return lines
