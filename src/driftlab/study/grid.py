@@ -66,12 +66,6 @@ class Grid:
             raise GridError("nothing to sweep; name a field and its values, as in faces=3,4,10")
         if len(self) > CELLS_MAX:
             raise GridError(f"{len(self)} cells; at most {CELLS_MAX:,} can be swept at once")
-        keys = base.to_dict()
-        for name in self.fields:
-            for replaced in _REPLACES.get(name, ()):
-                if replaced not in self.fields:
-                    keys.pop(replaced, None)
-        self._keys = keys
 
     def __len__(self) -> int:
         return prod(map(len, self.fields.values()))
@@ -81,7 +75,7 @@ class Grid:
         for number, values in enumerate(product(*self.fields.values())):
             changes = dict(zip(self.fields, values, strict=True))
             try:
-                scenario = Scenario.from_dict({**self._keys, **changes})
+                scenario = Scenario.from_dict(changed_keys(self.base, changes))
             except ScenarioError as error:
                 told = ", ".join(f"{name}={shown(value)}" for name, value in changes.items())
                 raise ScenarioError(f"{told}: {error}") from None
@@ -101,6 +95,19 @@ def shown(value: Any) -> str | float:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={text}" for key, text in value.items())
     return ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)
+
+
+def changed_keys(base: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a scenario with some changed, and without those that these replace.
+
+    A die replaces probabilities, for example, and rates the number of machines, unless they
+    are a range from which each is drawn.
+    """
+    replaced = {each for name in changes for each in _REPLACES.get(name, ())}
+    keys = {key: value for key, value in base.to_dict().items() if key not in replaced}
+    if ".." in str(changes.get("rates", "")):
+        keys["machines"] = base.size
+    return keys | dict(changes)
 
 
 def parse_over(texts: Iterable[str]) -> dict[str, str]:
