@@ -13,7 +13,7 @@ from driftlab.analysis.metrics import Counters, MachineMetrics, machine_metrics
 from driftlab.api.history import History
 from driftlab.api.run import Run, UniformMapping, stopped
 from driftlab.api.runs import RunBlock, frame_schema, with_ranks
-from driftlab.arrays import FloatArray, IntArray
+from driftlab.arrays import AnyArray, FloatArray, IntArray
 from driftlab.history.simulated import trace_of_columns
 from driftlab.journal.format import COMPLETE
 from driftlab.lazy import pl
@@ -132,22 +132,7 @@ class CompiledRuns(RunBlock):
         """Return the metrics of the runs, see `Runs.frame`."""
         figures, scenario = self._figures, self._scenario
         runs, machines = figures.clock.shape
-        ticks = figures.internal + figures.send + figures.receive
-        fastest_clock = figures.clock[np.arange(runs), figures.rates.argmax(axis=1)]
-        columns = {
-            "rate": figures.rates,
-            "achieved_rate": _achieved_rates(figures.rates, ticks, scenario.seconds),
-            "events_internal": figures.internal,
-            "events_send": figures.send,
-            "events_receive": figures.receive,
-            "clock": figures.clock,
-            "jump_mean": (figures.clock - figures.first_clock) / np.maximum(ticks - 1, 1),
-            "jump_max": figures.jump_max,
-            "queue_mean": figures.queue_sum / np.maximum(ticks, 1),
-            "queue_max": figures.queue_max,
-            "queue_last": figures.queue_last,
-            "drift": figures.clock - fastest_clock[:, None],
-        }
+        columns = metric_tables(figures, scenario.seconds)
         names = pl.Series(list(scenario.machine_names()), dtype=pl.String)
         at = np.tile(np.arange(machines, dtype=np.uint32), runs)
         frame = pl.DataFrame(
@@ -169,6 +154,30 @@ class CompiledRuns(RunBlock):
         }
         frame = with_ranks(frame.with_columns(end=ends, **nothing))
         return frame.select(pl.col(name).cast(kind) for name, kind in frame_schema().items())
+
+
+def metric_tables(figures: Figures, seconds: float) -> dict[str, AnyArray]:
+    """Return the metrics of runs of so many seconds under the names of `Runs.frame`.
+
+    Each is a table of shape (runs, machines).
+    """
+    runs = len(figures.clock)
+    ticks = figures.internal + figures.send + figures.receive
+    fastest_clock = figures.clock[np.arange(runs), figures.rates.argmax(axis=1)]
+    return {
+        "rate": figures.rates,
+        "achieved_rate": _achieved_rates(figures.rates, ticks, seconds),
+        "events_internal": figures.internal,
+        "events_send": figures.send,
+        "events_receive": figures.receive,
+        "clock": figures.clock,
+        "jump_mean": (figures.clock - figures.first_clock) / np.maximum(ticks - 1, 1),
+        "jump_max": figures.jump_max,
+        "queue_mean": figures.queue_sum / np.maximum(ticks, 1),
+        "queue_max": figures.queue_max,
+        "queue_last": figures.queue_last,
+        "drift": figures.clock - fastest_clock[:, None],
+    }
 
 
 def _achieved_rates(rates: FloatArray, ticks: IntArray, seconds: float) -> FloatArray:

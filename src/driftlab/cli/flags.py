@@ -26,7 +26,7 @@ SCENARIO_FLAGS: Final = (
     ("--machines", "N", "number of machines (default: 3, or the number of rates or names)"),
     ("--names", "NAMES", "machine names, in the order of the rates (default: A,B,C,…)"),
     ("--seconds", "S", "length of a run, in seconds of scenario time (default: 60)"),
-    ("--runs", "R", "number of runs (default: 1)"),
+    ("--runs", "R", "number of runs (default: {runs})"),
     (
         "--first-run",
         "K",
@@ -114,8 +114,13 @@ class UnknownScenarioError(DriftlabError):
     """A scenario that is neither a file nor built in."""
 
 
-def add_scenario(parser: argparse.ArgumentParser, seed: str = "a new one, which is shown") -> None:
-    """Add the scenario and the flags that change it; `seed` describes the default seed."""
+def add_scenario(
+    parser: argparse.ArgumentParser, seed: str = "a new one, which is shown", runs: int = 1
+) -> None:
+    """Add the scenario and the flags that change it.
+
+    seed: describes the default seed. runs: the default number of runs.
+    """
     parser.add_argument(
         "scenario",
         nargs="?",
@@ -125,7 +130,7 @@ def add_scenario(parser: argparse.ArgumentParser, seed: str = "a new one, which 
     )
     group = parser.add_argument_group("scenario (flags override the file)")
     for name, metavar, text in SCENARIO_FLAGS:
-        group.add_argument(name, metavar=metavar, help=text.format(seed=seed))
+        group.add_argument(name, metavar=metavar, help=text.format(seed=seed, runs=runs))
 
 
 def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -480,6 +485,64 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
+def add_sweep(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab sweep`."""
+    group = parser.add_argument_group("grid")
+    group.add_argument(
+        "--over", metavar="FIELD=VALUES", action="append", required=True,
+        help="field of the scenario and its values (faces=3,4,10; faces=3..6; phase=random,aligned;"
+        " rates=1..6,1..6,3: every combination; several lists or texts separated by `;`); may be "
+        "given several times, for a grid",
+    )  # fmt: skip
+    group.add_argument(
+        "--workers", metavar="N", help="cores to use (default: all); the result is the same"
+    )
+    group.add_argument(
+        "--dask", metavar="ADDRESS",
+        help="spread the cells over the workers of a Dask scheduler (default: over all cores)",
+    )  # fmt: skip
+    add_scenario(parser, seed="1", runs=1000)
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--out", metavar="FILE", required=True,
+        help="Parquet file to write; killed, the same command goes on from finished cells",
+    )  # fmt: skip
+    group.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    add_json(group)
+    group.add_argument("--quiet", action="store_true", help="print nothing")
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab study`."""
+    parser.add_argument(
+        "study", nargs="?", metavar="NAME|FILE",
+        help="a built-in study, or a TOML file that describes one",
+    )  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="list the built-in studies")
+    parser.add_argument(
+        "--print", action="store_true", help="print the file of the study, to copy and change"
+    )
+    group = parser.add_argument_group("runs")
+    group.add_argument(
+        "--simulated", action="store_true",
+        help="simulate, within seconds (default: real machines run, as long as it takes)",
+    )  # fmt: skip
+    group.add_argument(
+        "--runs", metavar="N", help="runs of each condition (default: what the study says)"
+    )
+    group.add_argument("--seed", metavar="S", help="seed of all conditions (default: 1)")
+    group.add_argument("--speed", metavar="X", help="run X times faster than real time")
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--out", metavar="FOLDER",
+        help="folder to write; interrupted, the same command goes on from finished runs "
+        "(default: a new one below studies/)",
+    )  # fmt: skip
+    group.add_argument("--overwrite", action="store_true", help="replace the study in FOLDER")
+    add_json(group)
+    group.add_argument("--quiet", action="store_true", help="print only the folder")
+
+
 COMMANDS: Final = {
     "run": Command(
         add_run,
@@ -495,6 +558,16 @@ COMMANDS: Final = {
         add_predict,
         "say what theory expects of a scenario: queues, clocks, jumps",
         "driftlab predict --rates 6,3,1",
+    ),
+    "sweep": Command(
+        add_sweep,
+        "simulate every cell of a grid of scenarios",
+        "driftlab sweep --over rates=1..6,1..6,1..6 --over faces=4,10 --out phase.parquet",
+    ),
+    "study": Command(
+        add_study,
+        "answer a question by conditions that are compared",
+        "driftlab study assignment --simulated",
     ),
     "check": Command(
         add_check,
