@@ -4,13 +4,12 @@ A measure is a value and, where the data give one, its 95 % interval. Nothing is
 rounded here. Sentences and tables take their numbers from the same measures.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from driftlab.analysis.over_runs import rank_name
 from driftlab.analysis.statistics import Estimate
-
-RANKS: Final = {1: ("only",), 2: ("fastest", "slowest"), 3: ("fastest", "middle", "slowest")}
 
 
 class Measure(NamedTuple):
@@ -97,18 +96,11 @@ class Subject:
 
 def label_of(name: str, *, is_rank: bool) -> str:
     """Return how a sentence calls a machine or a rank."""
-    return f"the {name} machine" if is_rank else name
+    if not is_rank:
+        return name
+    return f"the machine of {name}" if name.startswith("rank ") else f"the {name} machine"
 
 
-def rank_names(machines: int) -> Sequence[str]:
+def rank_names(machines: int) -> list[str]:
     """Return the names of the ranks of speed, the fastest first."""
-    if machines in RANKS:
-        return RANKS[machines]
-    middle = [f"{_ordinal(rank)} fastest" for rank in range(2, machines)]
-    return ["fastest", *middle, "slowest"]
-
-
-def _ordinal(number: int) -> str:
-    if 10 <= number % 100 <= 20:
-        return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+    return [rank_name(rank, machines) for rank in range(1, machines + 1)]

@@ -50,19 +50,24 @@ def pictures_of_runs(group: Group, prefix: str = "") -> Pictures:
     return Pictures(named, drawn.left_out)
 
 
-def pictures_of_frame(frame: "pl.DataFrame", scenario: Scenario | None) -> Pictures:
+def pictures_of_frame(
+    frame: "pl.DataFrame", scenario: Scenario | None, names: Sequence[str]
+) -> Pictures:
     """Return the figures of the frame of a sweep or a study.
 
     scenario: what all cells or conditions have in common, None where that is not known.
+    names: of the figures to draw where there are data.
     """
     from driftlab.figures.figure import NoDataError
     from driftlab.figures.frame_figures import draw_frame
 
-    try:
-        drawn = draw_frame(frame, scenario)
-    except NoDataError as error:
-        return Pictures(absent=[str(error)])
-    return Pictures({figure.name: figure for figure in drawn.figures}, drawn.left_out)
+    figures, absent = {}, []
+    for name in names:
+        try:
+            figures[name] = draw_frame(frame, scenario, [name]).figures[0]
+        except NoDataError as error:
+            absent.append(str(error))
+    return Pictures(figures, absent)
 
 
 def figure_files(figure: "Figure") -> dict[str, bytes]:

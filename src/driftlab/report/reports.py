@@ -1,18 +1,17 @@
 """The report about whatever is at a path: runs, a study, a sweep."""
 
-import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from driftlab.errors import DriftlabError
-from driftlab.journal.files import UnreadableError
+from driftlab.history.parquet import is_packed
 from driftlab.lazy import pl
 from driftlab.report.document import Document
 from driftlab.report.run_report import report_on_runs
+from driftlab.report.study_report import report_on_study
 from driftlab.report.sweep_report import Sweep, report_on_cells
 from driftlab.scenario.scenario import Scenario
-
-SWEEP_KEY: Final = "driftlab-sweep"  # of the metadata of a sweep's file
+from driftlab.study.study import STUDY_FILE, load_study_result
+from driftlab.study.sweep_parts import read_description
 
 
 def report_on(path: str | Path, **options: Any) -> Document:
@@ -22,24 +21,18 @@ def report_on(path: str | Path, **options: Any) -> Document:
     DriftlabError if there is nothing that can be read.
     """
     place = Path(path)
-    sweep = read_sweep(place)
+    if (place / STUDY_FILE).is_file():
+        return report_on_study(load_study_result(place))
+    sweep = _sweep_at(place)
     if sweep is not None:
         return report_on_cells(sweep)
     return report_on_runs(path, **options)
 
 
-def read_sweep(path: Path) -> Sweep | None:
-    """Return the sweep in a file, None if there is none. Raises DriftlabError if it is damaged."""
-    if path.suffix != ".parquet" or not path.is_file():
+def _sweep_at(path: Path) -> Sweep | None:
+    """Return the sweep in a file, None if it is none. Raises DriftlabError if it is damaged."""
+    if path.suffix != ".parquet" or not path.is_file() or is_packed(path):
         return None
-    try:
-        text = pl.read_parquet_metadata(path).get(SWEEP_KEY)
-        if text is None:
-            return None
-        about = json.loads(text)
-        return Sweep(
-            path.name, Scenario.from_toml(about["scenario"]), pl.read_parquet(path),
-            str(about["version"]),
-        )  # fmt: skip
-    except (pl.exceptions.PolarsError, ValueError, KeyError, OSError, DriftlabError) as error:
-        raise UnreadableError(f"{path}: no sweep that can be read ({error})") from error
+    about = read_description(path)
+    frame = pl.read_parquet(path)
+    return Sweep(path.name, Scenario.from_toml(about["scenario"]), frame, str(about["version"]))

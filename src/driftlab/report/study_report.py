@@ -4,7 +4,6 @@ The first condition is the one that the others are compared with.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from driftlab import __version__
@@ -13,97 +12,118 @@ from driftlab.journal.format import COMPLETE
 from driftlab.lazy import pl
 from driftlab.report import findings
 from driftlab.report.differences import (
-    Difference,
     chance,
-    differences_of,
     differences_table,
     differs,
     identical,
     means_table,
     not_shown,
 )
-from driftlab.report.document import Document, Section
+from driftlab.report.document import Document, Section, Table
 from driftlab.report.findings import RATE_TOLERANCE, SPOILED, Finding
 from driftlab.report.measures import label_of, rank_names
 from driftlab.report.pictures import pictures_of_frame
-from driftlab.report.wording import percent
+from driftlab.report.sweep_report import Sweep, report_on_cells
+from driftlab.report.wording import number, percent
 from driftlab.scenario.scenario import Scenario
+from driftlab.study.differences import Difference
+from driftlab.study.study import StudyResult
 from driftlab.theory.formulas import Die, classify, inflow
 
 PAIRS_TOLD_MAX: Final = 60  # differences of one condition that sentences tell
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What a study found.
-
-    name, question: of the study. scenarios: of every condition by its name, the first one
-    that with which the others are compared. frame: a row a condition, run and machine,
-    with the columns of `Runs.frame`. simulated: whether nothing could be late.
-    """
-
-    name: str
-    question: str
-    scenarios: Mapping[str, Scenario]
-    frame: "pl.DataFrame"
-    simulated: bool
-
-
-def report_on_conditions(study: Conditions) -> Document:
-    """Return the report about a study."""
-    baseline, *others = study.scenarios
-    pictures = pictures_of_frame(study.frame, None)
-    differences = differences_of(study.frame, baseline, others)
-    by_condition = {name: [d for d in differences if d.condition == name] for name in others}
-    table = differences_table(differences)
-    overview = [
-        finding
-        for name, scenario in study.scenarios.items()
-        for finding in (_queues_by_theory(name, scenario, study.frame),)
-        if finding is not None
-    ]
-    sections = [
-        Section(
-            "The conditions",
-            overview,
-            pictures.named("comparison", "prediction", "phase"),
-            [means_table(study.frame, dict.fromkeys(study.scenarios, ""))],
-            introduction="; ".join(
-                f"{name}: {words}" for name, words in describe_conditions(study.scenarios).items()
-            )
-            + ". Runs of the same number are paired: they have the same random draws.",
-        ),
-        *(
-            Section(
-                f"{name} compared with {baseline}", _told(found), questions=_questions(found)
-            )
-            for name, found in by_condition.items()
-        ),
-        Section("All differences", tables=[] if table is None else [table]),
-    ]  # fmt: skip
-    known = [each for each in [chance(differences)] if each is not None]
+def report_on_study(result: StudyResult) -> Document:
+    """Return the report about what a study found."""
+    scenarios, frame = result.scenarios, result.frame
+    sections = _condition_sections(result) if frame.height else []
+    grid = None if result.sweep is None or not result.sweep.height else report_on_cells(
+        Sweep(f"grid of {result.study.name}", result.study.base, result.sweep, result.version)
+    )  # fmt: skip
+    if grid is not None:
+        sections += [Section("The grid", introduction=grid.introduction), *grid.sections]
+    pictures = pictures_of_frame(frame, None, COMPARED) if frame.height else None
+    first = next(iter(scenarios.values()), result.study.base)
     return Document(
-        title=f"Lab report: {study.name}",
-        introduction=study.question,
-        warnings=[*_spoiled(study), *_broken(study.frame)],
-        sections=[
-            *(one for one in sections if not one.is_empty),
-            *([Section("How sure this is", known)] if known else []),
+        title=f"Lab report: {result.study.name}",
+        introduction=result.study.question,
+        warnings=[*_spoiled(result), *_broken(frame), *([] if grid is None else grid.warnings)],
+        sections=[section for section in sections if not section.is_empty],
+        origin=_origin(result),
+        scenario=first.to_toml(),
+        figures_absent=[
+            *([] if pictures is None else pictures.absent),
+            *([] if grid is None else grid.figures_absent),
         ],
-        origin=_origin(study),
-        scenario=study.scenarios[baseline].to_toml(),
-        figures_absent=pictures.absent,
     )
 
 
-def _told(differences: Sequence[Difference]) -> list[Finding]:
-    told = [finding for each in differences if (finding := differs(each)) is not None]
-    rest = [one for one in (identical(differences), not_shown(differences)) if one is not None]
+COMPARED: Final = ("comparison",)  # figures of conditions
+
+
+def _condition_sections(result: StudyResult) -> list[Section]:
+    scenarios, frame, differences = result.scenarios, result.frame, result.differences
+    baseline, *others = scenarios
+    ranks = rank_names(max(each.size for each in scenarios.values()))
+    pictures = pictures_of_frame(frame, None, COMPARED)
+    by_theory = [_queues_by_theory(name, each, frame) for name, each in scenarios.items()]
+    words = "; ".join(f"{name}: {text}" for name, text in describe_conditions(scenarios).items())
+    sections = [
+        Section(
+            "The conditions",
+            [each for each in by_theory if each is not None],
+            pictures.named(*COMPARED),
+            [means_table(frame, result.study.compare), *_clock_costs(result)],
+            introduction=f"{words}. Runs of the same number are paired: they have the same random "
+            "draws, so a difference is of the condition.",
+        )
+    ]
+    for name in others:
+        found = [each for each in differences if each.condition == name]
+        sections.append(
+            Section(
+                f"{name} compared with {baseline}", _told(found, ranks), questions=_questions(found)
+            )
+        )
+    table = differences_table(differences, ranks)
+    sure = chance(differences)
+    sections.append(
+        Section(
+            "All differences",
+            [] if sure is None else [sure],
+            tables=[] if table is None else [table],
+        )
+    )
+    return sections
+
+
+def _clock_costs(result: StudyResult) -> list[Table]:
+    """Return what each clock costs and hides, if the study asks for it."""
+    frame = result.tables.get("clocks")
+    if frame is None:
+        return []
+    rows = tuple(tuple(map(_cell, row)) for row in frame.rows())
+    heads = tuple(name.replace("_", " ") for name in frame.columns)
+    return [Table("clocks", "What each clock costs and hides, in one run", heads, rows, frame)]
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number(value)
+    return "" if value is None else str(value)
+
+
+def _told(differences: Sequence[Difference], ranks: Sequence[str]) -> list[Finding]:
+    told = [finding for each in differences if (finding := differs(each, ranks)) is not None]
+    others = identical(differences, ranks), not_shown(differences, ranks)
+    rest = [one for one in others if one is not None]
     return [*told[:PAIRS_TOLD_MAX], *rest]
 
 
 def _questions(differences: Sequence[Difference]) -> list[str]:
-    shown = {each.column for each in differences if each.is_shown}
+    shown = {each.metric for each in differences if each.is_shown}
     asked = []
     if "queue_last" in shown or "queue_max" in shown:
         asked.append(
@@ -156,11 +176,11 @@ def _queues_by_theory(name: str, scenario: Scenario, frame: "pl.DataFrame") -> F
     )
 
 
-def _spoiled(study: Conditions) -> list[Finding]:
+def _spoiled(result: StudyResult) -> list[Finding]:
     """Say which conditions' real runs were late, or ran at other rates than asked."""
     found = []
-    for name in study.scenarios:
-        frame = study.frame.filter(pl.col("condition") == name)
+    for name in result.scenarios:
+        frame = result.frame.filter(pl.col("condition") == name)
         late = int(frame["late_ticks"].fill_null(0).sum())
         if late:
             ticks = int(frame.select(pl.sum_horizontal("^events_.*$").sum()).item())
@@ -180,7 +200,7 @@ def _spoiled(study: Conditions) -> list[Finding]:
             )
         known = frame.filter((pl.col("rate") > 0) & pl.col("achieved_rate").is_not_null())
         off = ((known["achieved_rate"] / known["rate"]) - 1).abs()
-        slow = int((off > RATE_TOLERANCE).sum()) if len(off) and not study.simulated else 0
+        slow = int((off > RATE_TOLERANCE).sum()) if len(off) and not result.simulated else 0
         worst = off.max() if slow else 0.0
         assert isinstance(worst, float)
         if slow:
@@ -234,12 +254,14 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _origin(study: Conditions) -> list[tuple[str, str]]:
-    runs = study.frame.select(pl.struct("condition", "run").n_unique()).item()
-    kind = "simulated run" if study.simulated else "run of real machines"
-    plural = "simulated runs" if study.simulated else "runs of real machines"
+def _origin(result: StudyResult) -> list[tuple[str, str]]:
+    runs = result.frame.n_unique(["condition", "run"]) if result.frame.height else 0
+    kind = "simulated run" if result.simulated else "run of real machines"
+    plural = "simulated runs" if result.simulated else "runs of real machines"
+    conditions = counted(len(result.scenarios), "condition")
     return [
-        ("Study", study.name),
-        ("Runs", f"{counted(runs, kind, plural)}, {len(study.scenarios)} conditions"),
+        ("Study", result.study.name),
+        ("Runs", f"{counted(runs, kind, plural)}, {conditions}"),
+        ("Run by", f"driftlab {result.version}"),
         ("Made by", f"driftlab {__version__}"),
     ]

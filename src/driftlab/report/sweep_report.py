@@ -86,7 +86,7 @@ class QueueCell:
 def report_on_cells(sweep: Sweep) -> Document:
     """Return the report about a sweep."""
     cells, no_theory = queue_cells(sweep)
-    pictures = pictures_of_frame(sweep.frame, sweep.base)
+    pictures = pictures_of_frame(sweep.frame, sweep.base, ("phase", "prediction"))
     sections = [
         Section(
             "Where queues diverge",
@@ -96,7 +96,7 @@ def report_on_cells(sweep: Sweep) -> Document:
             _questions(cells),
         ),
         Section("At the boundary", boundaries(cells), tables=_boundary_table(cells)),
-        Section("The cells", (), pictures.named("prediction", "comparison"), [cells_table(sweep)]),
+        Section("The cells", (), pictures.named("prediction"), [cells_table(sweep)]),
     ]
     runs = int(sweep.frame["runs"].max() or 0)  # type: ignore[arg-type]
     count = sweep.frame["cell"].n_unique()
