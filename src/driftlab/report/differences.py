@@ -16,7 +16,11 @@ from driftlab.report.measures import Measure, label_of, rank_names
 from driftlab.report.wording import joined, measure_text, sentence, value_text
 from driftlab.study.differences import LABELS, Difference, differences_frame, means_frame
 
-SHORTER: Final = ("queue_mean", "queue_max", "queue_last")  # shorter or longer, not lower
+# How less and more of a metric are called, where not lower and higher.
+LESS_MORE: Final = {
+    **dict.fromkeys(("queue_mean", "queue_max", "queue_last"), ("shorter", "longer")),
+    **dict.fromkeys(("jump_mean", "jump_max"), ("smaller", "larger")),
+}
 CHANCE: Final = 0.05  # of an interval to exclude 0 though nothing differs
 
 
@@ -37,7 +41,7 @@ def differs(difference: Difference, ranks: Sequence[str]) -> Finding | None:
     measure = measure_of(difference)
     is_more = measure.value > 0
     size = measure if is_more else measure.negated()
-    less_more = ("shorter", "longer") if difference.metric in SHORTER else ("lower", "higher")
+    less_more = LESS_MORE.get(difference.metric, ("lower", "higher"))
     return Finding(
         "differs",
         sentence(
