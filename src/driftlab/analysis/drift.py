@@ -125,7 +125,7 @@ def pair_slopes(times: RunTimes, pairs: Sequence[Pair]) -> list[Growth]:
     for place in machines:  # all that is asked of one, since its times are made for it
         wanted = {shared[pair] for pair in pairs if place in pair}
         for span in wanted & edges.keys():
-            clocks[place, span] = times.values_at(place, clock, edges[span])
+            clocks[place, span] = times.values_at_edges(place, clock, edges[span])
     return [_slope(times, pair, edges.get(span), clocks, span) for pair, span in shared.items()]
 
 
