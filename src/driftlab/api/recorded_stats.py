@@ -39,7 +39,7 @@ class RecordedRun(NamedTuple):
     rates perhaps drawn; None of a log that does not say. number: of the run. run: its
     metrics and how its machines ended, None of a log of another program. is_simulated:
     None if nobody knows. statistics: of its machines. slopes: of the drift of each pair.
-    assumed: what was assumed to read it, a line each.
+    assumed: what was assumed to read it, a line each. unread: lines that could not be read.
     """
 
     path: str
@@ -51,6 +51,7 @@ class RecordedRun(NamedTuple):
     statistics: RunStatistics
     slopes: "pl.DataFrame"
     assumed: Sequence[str] = ()
+    unread: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -60,7 +61,10 @@ class RecordedRun(NamedTuple):
     def remarks(self) -> list[str]:
         """Return what a reader of its figures must know besides, a line each."""
         rows = self.statistics.machines
-        return [*pacing_lines(rows), *self.statistics.reasons]
+        unread = []
+        if self.unread:
+            unread = [f"{counted(self.unread, 'line')} could not be read; see driftlab check"]
+        return [*unread, *pacing_lines(rows), *self.statistics.reasons]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it under the names of the JSON interface."""
@@ -179,6 +183,7 @@ def _of_trace(
     return RecordedRun(
         path, name, base, 1 if alone is None else alone.first_run, run, is_simulated,
         run_statistics(trace), drift_slopes(trace), assumed,
+        sum(each.lines for each in trace.unread),
     )  # fmt: skip
 
 
