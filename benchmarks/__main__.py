@@ -25,6 +25,7 @@ from benchmarks import (
     shiviz,
     simulator,
     start,
+    statistics,
 )
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
@@ -41,6 +42,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "general-engine": {"general": general.measure},
     "history": {"history": history.measure},
     "reading": {"reading": reading.measure},
+    "statistics": {"statistics": statistics.measure},
     "others-logs": {"shiviz": shiviz.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
 }

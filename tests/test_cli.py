@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import pty
+import re
 import resource
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_stats_print_what_the_run_printed(tmp_path: Path) -> None:
     assert again.returncode == 0
     assert is_part(document(printed.stdout), document(again.stdout))
     table = driftlab("stats", tmp_path / "run").stdout
-    assert [line.split()[:2] for line in table.splitlines() if "60" in line.split()] == [
+    assert [line.split()[:2] for line in table.splitlines() if re.match(r"\d .* 60 ", line)] == [
         ["1", "A"],
         ["2", "A"],
     ]

@@ -88,7 +88,11 @@ def drift_slopes(
     """
     times = RunTimes(trace, seconds, speed)
     pairs = pairs_of(_order(times) or [])
-    slopes = pair_slopes(times, pairs)
+    return slopes_frame(trace, pairs, pair_slopes(times, pairs))
+
+
+def slopes_frame(trace: Trace, pairs: Sequence[Pair], slopes: Sequence[Growth]) -> "pl.DataFrame":
+    """Return the slopes of some pairs as `drift_slopes` does."""
     return pl.DataFrame(
         {
             "machine": [trace.names[machine] for machine, _ in pairs],
@@ -99,17 +103,6 @@ def drift_slopes(
             "machine": pl.String, "reference": pl.String, **dict.fromkeys(SLOPE_COLUMNS, pl.Float64)
         },
     )  # fmt: skip
-
-
-def machine_slopes(times: RunTimes, order: Sequence[int] | None) -> dict[int, Growth]:
-    """Return how fast each machine drifts from the fastest; nothing if nobody knows which it is.
-
-    order: the machines from the fastest to the slowest, None if it is not known.
-    """
-    if not order:
-        return {}
-    pairs = [(place, order[0]) for place in order]
-    return dict(zip(order, pair_slopes(times, pairs), strict=True))
 
 
 def pair_slopes(times: RunTimes, pairs: Sequence[Pair]) -> list[Growth]:
@@ -125,7 +118,7 @@ def pair_slopes(times: RunTimes, pairs: Sequence[Pair]) -> list[Growth]:
     for place in machines:  # all that is asked of one, since its times are made for it
         wanted = {shared[pair] for pair in pairs if place in pair}
         for span in wanted & edges.keys():
-            clocks[place, span] = times.values_at(place, clock, edges[span])
+            clocks[place, span] = times.values_at_edges(place, clock, edges[span])
     return [_slope(times, pair, edges.get(span), clocks, span) for pair, span in shared.items()]
 
 

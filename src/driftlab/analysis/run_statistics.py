@@ -5,11 +5,11 @@ Rates, growths and drifts are per second of scenario time. The limit: events tha
 does not have are not there, so no jump is counted across a gap.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from driftlab.analysis.distribution import SHARES, Distribution, Tally, quantiles
-from driftlab.analysis.drift import machine_slopes
+from driftlab.analysis.drift import pair_slopes, pairs_of, slopes_frame
 from driftlab.analysis.metrics import (
     Counters,
     Jumps,
@@ -28,6 +28,7 @@ from driftlab.model.schedule import NS_PER_SECOND
 
 ROWS_AT_ONCE: Final = 1 << 18  # that are counted together: their copies stay in the caches
 NS_PER_US: Final = 1e3
+STANDS_STILL: Final = (0.0, 0.0, 0.0)  # how fast a machine drifts from itself
 
 _QUANTILES: Final = tuple(SHARES)
 _ESTIMATED: Final = ("", "_low", "_high")
@@ -74,11 +75,13 @@ class RunStatistics(NamedTuple):
     """The statistics of the machines of a run.
 
     machines: a dictionary each, with the keys STATISTICS_COLUMNS. reasons: why there are
-    no values of some, and what limits others, a line each.
+    no values of some, and what limits others, a line each. slopes: how fast every pair of
+    machines drifts apart, see `drift.drift_slopes`.
     """
 
     machines: list[dict[str, Any]]
     reasons: list[str]
+    slopes: "pl.DataFrame"
 
     def frame(self) -> "pl.DataFrame":
         """Return them as a frame, a row a machine."""
@@ -104,23 +107,34 @@ def statistics_of(
 
 
 def run_statistics(
-    trace: Trace, *, seconds: float | None = None, speed: float | None = None
+    trace: Trace,
+    *,
+    seconds: float | None = None,
+    speed: float | None = None,
+    counted: Mapping[int, Counted] | None = None,
 ) -> RunStatistics:
     """Return the statistics of a run, and the reasons why some are not there.
 
-    The parameters are those of `statistics_of`.
+    counted: of processes whose events are counted already, by position. The other
+    parameters are those of `statistics_of`.
     """
     times = RunTimes(trace, seconds, speed)
-    counted = [count_process(trace, process) for process in range(trace.processes)]
-    rows = [_machine_row(trace, times, process, each) for process, each in enumerate(counted)]
+    machines, known = range(trace.processes), counted or {}
+    counts = [known.get(place) or count_process(trace, place) for place in machines]
+    rows = [_machine_row(trace, times, place, counts[place]) for place in machines]
     order = speed_order([row["rate"] for row in rows], [row["achieved_rate"] for row in rows])
-    slopes = machine_slopes(times, order)
-    for process, row in enumerate(rows):
+    pairs = pairs_of(order or [])
+    slopes = dict(zip(pairs, pair_slopes(times, pairs), strict=True))
+    for place, row in enumerate(rows):
+        slope: Growth = NO_GROWTH
         if order:
-            row["rank"] = order.index(process) + 1
-            row["drift"] = _difference(counted[process].clock, counted[order[0]].clock)
-        row |= _estimate("drift_per_second", slopes.get(process, NO_GROWTH))
-    return RunStatistics(rows, _reasons(trace, times, counted, order))
+            row["rank"] = order.index(place) + 1
+            row["drift"] = _difference(counts[place].clock, counts[order[0]].clock)
+            is_first = place == order[0] and row["clock_per_second"] is not None
+            slope = STANDS_STILL if is_first else slopes.get((place, order[0]), NO_GROWTH)
+        row |= _estimate("drift_per_second", slope)
+    reasons = _reasons(trace, times, counts, order)
+    return RunStatistics(rows, reasons, slopes_frame(trace, pairs, list(slopes.values())))
 
 
 def _difference(one: int | None, other: int | None) -> int | None:
@@ -333,22 +347,29 @@ def statistics_of_metrics(machines: Iterable[MachineMetrics]) -> "pl.DataFrame":
 
 
 def metrics_of_trace(
-    trace: Trace, processes: Sequence[int], *, seconds: float, speed: float
+    trace: Trace,
+    processes: Sequence[int],
+    *,
+    seconds: float,
+    speed: float,
+    counted: Mapping[int, Counted] | None = None,
 ) -> tuple[MachineMetrics, ...]:
     """Return the metrics of recorded machines; the trace must have all columns of a journal.
 
     processes: positions of the machines wanted; the fastest of them is that of
     their drift. seconds: scenario time that the run takes. speed: scenario time
-    per real time, of those that were not simulated.
+    per real time, of those that were not simulated. counted: of processes whose events
+    are counted already.
     """
     if not processes:
         return ()
+    known = counted or {}
     rates = [float(said_of(trace, process).rate or 0) for process in processes]
-    counted = [count_process(trace, process) for process in processes]
-    fastest_clock = counted[fastest(rates)].clock or 0
+    counts = [known.get(process) or count_process(trace, process) for process in processes]
+    fastest_clock = counts[fastest(rates)].clock or 0
     return tuple(
         _metrics(trace, process, rate, each, fastest_clock, seconds, speed)
-        for process, rate, each in zip(processes, rates, counted, strict=True)
+        for process, rate, each in zip(processes, rates, counts, strict=True)
     )
 
 

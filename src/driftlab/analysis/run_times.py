@@ -127,7 +127,21 @@ class RunTimes:
         if column is None or not self.are_known or span[0] >= span[1]:
             return NO_GROWTH
         edges = edges_of(span)
-        return growth_between(edges, self.values_at(process, column, edges), self.events(process))
+        values = self.values_at_edges(process, column, edges)
+        return growth_between(edges, values, self.events(process))
+
+    def values_at_edges(
+        self, process: int, column: IntArray, edges_s: FloatArray
+    ) -> FloatArray | None:
+        """Return a column of a process at the edges of blocks, the first before any event.
+
+        A process whose log begins with it had nothing before, though its first tick may
+        have been due at that very instant.
+        """
+        values = self.values_at(process, column, edges_s)
+        if values is not None and edges_s[0] <= 0 and said_of(self.trace, process).from_start:
+            values[0] = 0.0
+        return values
 
     def events(self, process: int) -> int:
         """Return how many events a process has."""

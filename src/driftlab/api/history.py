@@ -264,9 +264,7 @@ class History:
 
     def drift_slopes(self) -> "pl.DataFrame":
         """Return how fast every pair of machines drifts apart, with 95 % intervals."""
-        from driftlab.analysis.drift import drift_slopes
-
-        return drift_slopes(self.trace)
+        return self._statistics.slopes
 
     @cached_property
     def events(self) -> "pl.DataFrame":

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from driftlab.analysis.run_statistics import metrics_of_trace
+from driftlab.analysis.run_statistics import Counted, count_process, metrics_of_trace
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
 from driftlab.history.run_reader import (
@@ -69,39 +70,49 @@ def find_run(folder: Path) -> tuple[Scenario, RunJournals]:
 
 def read_run(folder: Path) -> Run:
     """Read the folder of one run. Raise DriftlabError if its journals cannot be read."""
-    run, _ = read_run_with_trace(folder)
-    return run
+    return read_run_with_events(folder).run
 
 
-def read_run_with_trace(folder: Path) -> tuple[Run, Trace]:
+class RunWithEvents(NamedTuple):
+    """A run and its events, and what is counted of each process that has a journal."""
+
+    run: Run
+    trace: Trace
+    counted: dict[int, Counted]
+
+
+def read_run_with_events(folder: Path) -> RunWithEvents:
     """Read the folder of one run, and return its events too. Raise DriftlabError."""
     scenario, journals = find_run(folder)
-    record = journals.read()
-    run = _describe(scenario, folder, record)
-    missing = [name for name in scenario.machine_names() if name not in run.ends]
-    run.ends = {**run.ends, **dict.fromkeys(missing, NO_JOURNAL)}
-    return run, record.trace
+    found = _describe(scenario, folder, journals.read())
+    missing = [name for name in scenario.machine_names() if name not in found.run.ends]
+    found.run.ends = {**found.run.ends, **dict.fromkeys(missing, NO_JOURNAL)}
+    return found
 
 
 def read_own_journal(scenario: Scenario, path: Path) -> Run:
     """Read the journal of one machine of a run. Raise DriftlabError if it cannot be read."""
-    return _describe(scenario, path.parent, single_journal(path, scenario).read())
+    return _describe(scenario, path.parent, single_journal(path, scenario).read()).run
 
 
-def _describe(scenario: Scenario, folder: Path, record: RunRecord) -> Run:
+def _describe(scenario: Scenario, folder: Path, record: RunRecord) -> RunWithEvents:
     trace, journals = record.trace, [each for each in record.journals if each is not None]
     processes = [place for place, each in enumerate(record.journals) if each is not None]
     ends = {journal.machine: _end(journal) for journal in journals}
-    return Run(
+    counted = {process: count_process(trace, process) for process in processes}
+    run = Run(
         scenario,
         scenario.first_run,
-        metrics_of_trace(trace, processes, seconds=scenario.seconds, speed=scenario.speed),
+        metrics_of_trace(
+            trace, processes, seconds=scenario.seconds, speed=scenario.speed, counted=counted
+        ),
         folder=str(folder),
         ends={name: end.get("reason", CUT_OFF) for name, end in ends.items()},
         incidents={journal.machine: _incidents(journal) for journal in journals},
         undelivered={name: count_in(end, "undelivered") or 0 for name, end in ends.items()},
         unread=_unread(record, journals),
     )
+    return RunWithEvents(run, trace, counted)
 
 
 def _unread(record: RunRecord, journals: Sequence[Journal]) -> dict[str, int]:

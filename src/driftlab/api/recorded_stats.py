@@ -10,12 +10,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from driftlab.analysis.drift import drift_slopes
 from driftlab.analysis.metrics import pacing_lines
 from driftlab.analysis.over_runs import By, over_runs
 from driftlab.analysis.run_statistics import RunStatistics, run_statistics
 from driftlab.api.read import RunSource, find_sources
-from driftlab.api.read_run import read_run_with_trace, read_scenario
+from driftlab.api.read_run import read_run_with_events, read_scenario
 from driftlab.api.run import Run
 from driftlab.api.runs import by_of
 from driftlab.errors import DriftlabError, counted
@@ -38,8 +37,8 @@ class RecordedRun(NamedTuple):
     path: where it was found. name: of the run there. scenario: that it is a run of, its
     rates perhaps drawn; None of a log that does not say. number: of the run. run: its
     metrics and how its machines ended, None of a log of another program. is_simulated:
-    None if nobody knows. statistics: of its machines. slopes: of the drift of each pair.
-    assumed: what was assumed to read it, a line each.
+    None if nobody knows. statistics: of its machines.
+    assumed: what was assumed to read it, a line each. unread: lines that could not be read.
     """
 
     path: str
@@ -49,8 +48,8 @@ class RecordedRun(NamedTuple):
     run: Run | None
     is_simulated: bool | None
     statistics: RunStatistics
-    slopes: "pl.DataFrame"
     assumed: Sequence[str] = ()
+    unread: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -60,7 +59,10 @@ class RecordedRun(NamedTuple):
     def remarks(self) -> list[str]:
         """Return what a reader of its figures must know besides, a line each."""
         rows = self.statistics.machines
-        return [*pacing_lines(rows), *self.statistics.reasons]
+        unread = []
+        if self.unread:
+            unread = [f"{counted(self.unread, 'line')} could not be read; see driftlab check"]
+        return [*unread, *pacing_lines(rows), *self.statistics.reasons]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it under the names of the JSON interface."""
@@ -76,7 +78,7 @@ class RecordedRun(NamedTuple):
             "path": self.path,
             "name": self.name,
             "machines": machines,
-            "drift": [_slope(row) for row in self.slopes.iter_rows(named=True)],
+            "drift": [_slope(row) for row in self.statistics.slopes.iter_rows(named=True)],
             "remarks": self.remarks(),
             "assumed": list(self.assumed),
         }
@@ -135,21 +137,24 @@ def recorded_runs(path: str, **options: Any) -> Iterator[RecordedRun]:
     Raise DriftlabError if there is none that can be read.
     """
     rates = options.pop("rates", None)
-    for source in find_sources(path, **options):
-        yield _recorded(path, source, rates)
+    sources = find_sources(path, **options)[::-1]
+    while sources:  # a source that was read holds its events: let go of each
+        yield _recorded(path, sources.pop(), rates)
 
 
 def _recorded(path: str, source: RunSource, rates: Sequence[float] | None) -> RecordedRun:
     is_folder = source.form is None and source.path.is_dir() and not Path(path).is_file()
     if is_folder and (source.path / SCENARIO_FILE).exists():
-        run, trace = read_run_with_trace(source.path)
+        run, trace, counted = read_run_with_events(source.path)
+        statistics = run_statistics(trace, counted=counted)
         base = _base(source.path, run.scenario)
-        return _of_trace(str(source.path), source.name, trace, run, base)
+        return _of_trace(str(source.path), source.name, trace, statistics, run, base)
     history = source.read()
     if rates is not None:
         history = history.with_rates(rates)
     if source.form is not None:
-        return _of_trace(path, source.name, history.trace, assumed=history.trace.assumed)
+        trace = history.trace
+        return _of_trace(path, source.name, trace, run_statistics(trace), assumed=trace.assumed)
     return _of_packed(source, history)
 
 
@@ -162,13 +167,15 @@ def _of_packed(source: RunSource, history: "History") -> RecordedRun:
         except ScenarioError:  # somebody edited it
             scenario = None
     base = None if scenario is None else _base(source.path, scenario)
-    return _of_trace(str(source.path), source.name, history.trace, None, base, scenario)
+    statistics = run_statistics(history.trace)
+    return _of_trace(str(source.path), source.name, history.trace, statistics, None, base, scenario)
 
 
 def _of_trace(
     path: str,
     name: str,
     trace: Trace,
+    statistics: RunStatistics,
     run: Run | None = None,
     base: Scenario | None = None,
     scenario: Scenario | None = None,
@@ -178,7 +185,8 @@ def _of_trace(
     is_simulated = trace.process_info[0].simulated if len(trace.process_info) else None
     return RecordedRun(
         path, name, base, 1 if alone is None else alone.first_run, run, is_simulated,
-        run_statistics(trace), drift_slopes(trace), assumed,
+        statistics, assumed,
+        sum(each.lines for each in trace.unread),
     )  # fmt: skip
 
 

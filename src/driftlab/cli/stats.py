@@ -151,7 +151,11 @@ def _show(group: Group) -> None:
 
 def _show_one(run: RecordedRun) -> None:
     rows = run.statistics.machines
-    tables = (growth_table(rows), distribution_table(rows), drift_table(run.slopes, rows))
+    tables = (
+        growth_table(rows),
+        distribution_table(rows),
+        drift_table(run.statistics.slopes, rows),
+    )
     for text in filter(None, tables):
         print(f"{text}\n")
 
