@@ -24,7 +24,8 @@ def draw_frame(
 ) -> Drawn:
     """Return the figures of the frame of a sweep or a study, and why some cannot be drawn.
 
-    frame: see `figures.frames`. scenario: what all cells or conditions have in common, if it is known.
+    frame: see `figures.frames`. scenario: what all cells or conditions have in common; None if
+    nobody knows.
     names: keys of FRAME_FIGURES; those without data raise NoDataError, without names they
     are left out.
     """

@@ -17,9 +17,9 @@ from driftlab.figures.figure import (
     Figure,
     NoDataError,
     number,
-    titled,
 )
 from driftlab.figures.palette import FAINT, INK, PHASE_COLOURS, machine_colour
+from driftlab.figures.spec import Spec, category, colours, hint, quantity
 from driftlab.figures.wording import about_scenario, sentence, whose
 from driftlab.lazy import np, pl
 from driftlab.theory.formulas import CRITICAL_SHARE, Die, classify, inflow, mean_queue
@@ -54,8 +54,6 @@ def phase_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None) -> F
     have dice in a column of that name. scenario: what the sweep did not change.
     Raise NoDataError if a cell has drawn rates, or no die.
     """
-    import altair as alt
-
     if scenario is None:
         raise NoDataError("phase: the table does not say of which scenario it is")
     cells = phase_cells(frame, scenario)
@@ -66,47 +64,51 @@ def phase_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None) -> F
     others = " + ".join(f"r{k}" for k in range(1, machines))
     ratio = f"({others})/r{machines}" if machines > 2 else "r1/r2"
     axis = f"{ratio}, rates of the machines, fastest first"
-    x = alt.X("ratio:Q", title=axis)
     dice = sorted(cells["faces"].unique().to_list())
-    y = alt.Y(
-        "place:Q", title="faces of the die",
-        scale=alt.Scale(domain=[dice[0] - 1, dice[-1] + 1], nice=False),
-        axis=alt.Axis(values=dice, grid=False),
+    x = quantity("ratio", axis)
+    y = quantity(
+        "place", "faces of the die",
+        scale={"domain": [dice[0] - 1, dice[-1] + 1], "nice": False},
+        axis={"values": dice, "grid": False},
     )  # fmt: skip
-    scale = alt.Scale(domain=list(PHASES), range=[PHASE_COLOURS[phase] for phase in PHASES])
-    legend = alt.Legend(title=None, orient="top", symbolOpacity=1, symbolSize=90)
-    marks = (
-        alt.Chart(points, width=WIDTH, height=HEIGHT + 60)
-        .mark_point(filled=True, size=34, opacity=0.85)
-        .encode(
-            x=x,
-            y=y,
-            color=alt.Color("measured:N", scale=scale, legend=legend),
-            shape=alt.Shape(
-                "measured:N", legend=legend,
-                scale=alt.Scale(domain=list(PHASES), range=list(SHAPES)),
-            ),
-            tooltip=["rates:N", "faces:Q", alt.Tooltip("load:Q", format=".2f"), "measured:N",
-                     "predicted:N"],
-        )
-    )  # fmt: skip
-    boundary = alt.Chart(_boundary(machines, dice))
-    band = boundary.mark_area(color="#BBBBBB", opacity=0.35).encode(
-        y=y, x=alt.X("low:Q", title=axis), x2="high:Q"
-    )
-    edge = boundary.mark_line(color=INK, strokeDash=[6, 4]).encode(
-        y=y, x="ratio:Q", order="place:Q"
-    )
-    chart = band + edge + marks
+    legend = {"title": None, "orient": "top", "symbolSize": 90}
+    phases, palette = list(PHASES), [PHASE_COLOURS[phase] for phase in PHASES]
+    boundary = {"data": {"values": _boundary(machines, dice).to_dicts()}}
+    layers: list[Spec] = [
+        {
+            **boundary,
+            "mark": {"type": "area", "color": "#BBBBBB", "opacity": 0.35},
+            "encoding": {"y": y, "x": quantity("low", axis), "x2": {"field": "high"}},
+        },
+        {
+            **boundary,
+            "mark": {"type": "line", "color": INK, "strokeDash": [6, 4]},
+            "encoding": {"y": y, "x": x, "order": quantity("place")},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 34, "opacity": 0.85},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": category("measured", **colours(phases, palette, legend)),
+                "shape": category(
+                    "measured", legend=legend, scale={"domain": phases, "range": list(SHAPES)}
+                ),
+                "tooltip": hint("rates", "measured", "predicted", faces="d", load=".2f"),
+            },
+        },
+    ]
+    chart: Spec = {"width": WIDTH, "height": HEIGHT + 60, "layer": layers}
     title = _phase_title(cells, decided, wrong)
     runs = _runs_of(frame)
     caption = (
         "The queue of the slowest machine, by messages that arrive over its ticks (measured): "
         f"critical within {100 * CRITICAL_SHARE:.0f} % of 1. Dashed: the predicted boundary; grey: "
-        f"critical by prediction; cells that are neither by both are clear. {counted(len(cells), 'cell')}{runs}, "
+        f"critical by prediction; cells that are neither by both are clear. "
+        f"{counted(len(cells), 'cell')}{runs}, "
         f"{number(float(scenario.seconds))} s each; cells of one place are spread a little."
     )
-    return Figure("phase", title, caption, titled(chart, title, caption), points)
+    return Figure("phase", title, caption, chart, points)
 
 
 def _phase_title(cells: "pl.DataFrame", decided: "pl.DataFrame", wrong: "pl.DataFrame") -> str:
@@ -119,21 +121,22 @@ def _phase_title(cells: "pl.DataFrame", decided: "pl.DataFrame", wrong: "pl.Data
     return f"{head}; {len(wrong)} of {len(decided)} clear cells are not as predicted"
 
 
-def phase_cells(frame: "pl.DataFrame", scenario: "Scenario") -> "pl.DataFrame":
+def phase_cells(frame: "pl.DataFrame", scenario: "Scenario", name: str = "phase") -> "pl.DataFrame":
     """Return a row a cell: rates, ratio, faces, the load measured and predicted, both phases.
 
-    The parameters are those of `phase_figure`. The measured load is the messages that came,
-    taken or waiting, over the ticks: 1 where just as many come as can be taken.
+    name: of the figure that needs them; the others are those of `phase_figure`. The measured
+    load is the messages that came, taken or waiting, over the ticks: 1 where just as many
+    come as can be taken.
     """
-    keys = cell_keys(frame)
+    keys = cell_keys(frame, name)
     for key in ("rate", "events_receive", "events_send", "events_internal", "queue_last"):
         if key not in frame.columns:
-            raise NoDataError(f"phase: the table has no column {key}")
+            raise NoDataError(f"{name}: the table has no column {key}")
     if _has_drawn_rates(frame, keys):
-        raise NoDataError("phase: the rates were drawn; sweep over rates to have cells of each")
+        raise NoDataError(f"{name}: the rates were drawn; sweep over rates to have cells of each")
     faces = pl.col("over_faces") if "over_faces" in keys else pl.lit(scenario.faces)
     if "over_faces" not in keys and scenario.faces is None:
-        raise NoDataError("phase: the axis is of the faces of the die, and there is no die")
+        raise NoDataError(f"{name}: the axis is of the faces of the die, and there is no die")
     ticks = pl.col("events_receive") + pl.col("events_send") + pl.col("events_internal")
     # A study has a row a run: its cells are means over them.
     machine = [*keys, *(["name"] if "name" in frame.columns else ["rank"])]
@@ -152,7 +155,7 @@ def phase_cells(frame: "pl.DataFrame", scenario: "Scenario") -> "pl.DataFrame":
         / pl.col("ticks").last(),
     )
     if cells["machines"].n_unique() > 1 or int(cells["machines"][0]) < 2:
-        raise NoDataError("phase: the cells must all have the same number of machines, 2 or more")
+        raise NoDataError(f"{name}: the cells must all have the same number of machines, 2 or more")
     loads = [
         inflow(rates, Die(2 / faces, 1 / faces), len(rates) - 1).load
         for rates, faces in zip(
@@ -167,16 +170,16 @@ def phase_cells(frame: "pl.DataFrame", scenario: "Scenario") -> "pl.DataFrame":
     ).drop("every_rate")
 
 
-def cell_keys(frame: "pl.DataFrame") -> list[str]:
+def cell_keys(frame: "pl.DataFrame", figure: str) -> list[str]:
     """Return the columns that tell cells or conditions apart."""
     keys = [name for name in frame.columns if name.startswith("over_") or name == "condition"]
     if not keys:
-        raise NoDataError("phase: the table is of one scenario, and a diagram is of many")
+        raise NoDataError(f"{figure}: the table is of one scenario, and a diagram is of many")
     return keys
 
 
 def _has_drawn_rates(frame: "pl.DataFrame", keys: Sequence[str]) -> bool:
-    """Whether the machines of a cell have other rates in other runs, or no names for that reason."""
+    """Whether the machines of a cell have other rates in other runs, and so no names."""
     if "name" not in frame.columns:
         return False
     rates = frame.group_by(*keys, "name").agg(pl.col("rate").n_unique())
@@ -226,8 +229,6 @@ def sweep_prediction_figure(frame: "pl.DataFrame", scenario: "Scenario | None" =
 
     The parameters are those of `phase_figure`.
     """
-    import altair as alt
-
     if scenario is None:
         raise NoDataError("prediction: the table does not say of which scenario it is")
     data = _last_queues(frame, scenario)
@@ -235,29 +236,30 @@ def sweep_prediction_figure(frame: "pl.DataFrame", scenario: "Scenario | None" =
     if len(data) > ROWS_MAX:
         data = data.sort(pl.col("difference").abs(), descending=True).head(ROWS_MAX)
     top = max(1.0, float(data.select(pl.max_horizontal("predicted", "measured").max()).item()))
-    scale = alt.Scale(type="symlog", constant=1, domain=[0, top])
-    axis = alt.Axis(values=[0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000])
+    scale = {"type": "symlog", "constant": 1, "domain": [0, top]}
+    axis = {"values": [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000]}
     ranks = sorted(data["rank"].unique().to_list())
-    machines = max(ranks)
-    labels = [rank_name(rank, machines) for rank in ranks]
-    points = (
-        alt.Chart(data, width=WIDTH, height=HEIGHT + 60)
-        .mark_point(filled=True, size=22, opacity=0.7)
-        .encode(
-            x=alt.X("predicted:Q", title="predicted last queue, messages", scale=scale, axis=axis),
-            y=alt.Y("measured:Q", title="measured, mean over the runs", scale=scale, axis=axis),
-            color=alt.Color(
-                "machine:N", legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
-                scale=alt.Scale(domain=labels, range=[machine_colour(rank - 1) for rank in ranks]),
-            ),
-            tooltip=["machine:N", "rates:N", "faces:Q", "predicted:Q", "measured:Q"],
-        )
-    )  # fmt: skip
-    line = (
-        alt.Chart(pl.DataFrame({"predicted": [0.0, top], "measured": [0.0, top]}))
-        .mark_line(color=FAINT, strokeDash=[6, 4])
-        .encode(x="predicted:Q", y="measured:Q")
-    )
+    labels = [rank_name(rank, max(ranks)) for rank in ranks]
+    x = quantity("predicted", "predicted last queue, messages", scale=scale, axis=axis)
+    y = quantity("measured", "measured, mean over the runs", scale=scale, axis=axis)
+    ends = [{"predicted": 0, "measured": 0}, {"predicted": top, "measured": top}]
+    layers: list[Spec] = [
+        {
+            "data": {"values": ends},
+            "mark": {"type": "line", "color": FAINT, "strokeDash": [6, 4]},
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 22, "opacity": 0.7},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": category("machine", **_rank_colours(ranks, labels)),
+                "tooltip": hint("machine", "rates", faces="d", predicted=".4~g", measured=".4~g"),
+            },
+        },
+    ]
+    chart: Spec = {"width": WIDTH, "height": HEIGHT + 60, "layer": layers}
     title = (
         f"Mean queues are at most {number(abs(worst['difference']), 2)} messages from theory "
         f"({worst['faces']:g} faces, rates {worst['rates']})"
@@ -267,12 +269,13 @@ def sweep_prediction_figure(frame: "pl.DataFrame", scenario: "Scenario | None" =
         f"Dashed: equality. {counted(len(data), 'machine')}{_runs_of(frame)}, "
         f"{number(float(scenario.seconds))} s each."
     )
-    return Figure("prediction", title, caption, titled(line + points, title, caption), data)
+    return Figure("prediction", title, caption, chart, data)
 
 
 def _last_queues(frame: "pl.DataFrame", scenario: "Scenario") -> "pl.DataFrame":
-    cells = phase_cells(frame, scenario).select("rates", "faces", *cell_keys(frame))
-    joined = frame.join(cells, on=cell_keys(frame), how="inner", nulls_equal=True)
+    keys = cell_keys(frame, "prediction")
+    cells = phase_cells(frame, scenario, "prediction").select("rates", "faces", *keys)
+    joined = frame.join(cells, on=keys, how="inner", nulls_equal=True)
     seconds = float(scenario.seconds)
     kept: dict[tuple[str, float], list[float]] = {}
     for text, faces in cells.select("rates", "faces").unique().iter_rows():
@@ -281,8 +284,8 @@ def _last_queues(frame: "pl.DataFrame", scenario: "Scenario") -> "pl.DataFrame":
         kept[text, faces] = [
             mean_queue(flow, rate, seconds) for flow, rate in zip(flows, rates, strict=True)
         ]
-    keys = joined.select("rates", "faces", "rank").iter_rows()
-    predicted = [kept[text, faces][rank - 1] for text, faces, rank in keys]
+    machine_keys = joined.select("rates", "faces", "rank").iter_rows()
+    predicted = [kept[text, faces][rank - 1] for text, faces, rank in machine_keys]
     machines = int(joined["rank"].to_numpy().max())
     return joined.select(
         "rates",
@@ -294,6 +297,10 @@ def _last_queues(frame: "pl.DataFrame", scenario: "Scenario") -> "pl.DataFrame":
     ).with_columns(difference=pl.col("measured") - pl.col("predicted"))
 
 
+def _rank_colours(ranks: Sequence[int], labels: list[str]) -> Spec:
+    return colours(labels, [machine_colour(rank - 1) for rank in ranks], {})
+
+
 # Conditions beside one another.
 
 
@@ -303,8 +310,6 @@ def comparison_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None)
     frame: a row a run and machine, with `condition`, the first one being compared with.
     Runs of one number are pairs: their differences are of the condition.
     """
-    import altair as alt
-
     if "condition" not in frame.columns:
         raise NoDataError("comparison: the table has no conditions")
     conditions = frame["condition"].unique(maintain_order=True).to_list()[:CONDITIONS_MAX]
@@ -317,11 +322,10 @@ def comparison_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None)
     shown = ranks if len(ranks) <= 6 else [ranks[0], ranks[len(ranks) // 2], ranks[-1]]
     data = _means(frame, conditions, shown, machines)
     panels = [
-        _condition_panel(data.filter(pl.col("figure") == key), axis, conditions, shown, machines)
+        _condition_panel(key, axis, conditions, shown, machines)
         for key, (axis, _) in COMPARED.items()
-        if len(data.filter(pl.col("figure") == key))
     ]
-    chart = alt.concat(*panels, columns=2, spacing=24)
+    chart: Spec = {"concat": panels, "columns": 2, "spacing": 24}
     title = _difference_title(frame, conditions, shown, machines)
     runs = [int(frame.filter(pl.col("condition") == each)["run"].n_unique()) for each in conditions]
     many = counted(runs[0], "run") if len(set(runs)) == 1 else f"{min(runs)} to {max(runs)} runs"
@@ -330,7 +334,7 @@ def comparison_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None)
         f"Means over {many} of each condition with their 95 % intervals, by rank of speed in each "
         f"run. Differences are of pairs of runs with the same draws.{about}"
     )
-    return Figure("comparison", title, caption, titled(chart, title, caption), data)
+    return Figure("comparison", title, caption, chart, data)
 
 
 def _means(
@@ -357,27 +361,34 @@ def _means(
 
 
 def _condition_panel(
-    data: "pl.DataFrame", axis: str, conditions: Sequence[str], ranks: Sequence[int], machines: int
-) -> Any:
-    import altair as alt
-
+    figure: str, axis: str, conditions: list[str], ranks: Sequence[int], machines: int
+) -> Spec:
+    """Return the chart of one figure: conditions below one another, machines beside."""
     labels = [rank_name(rank, machines) for rank in ranks]
-    base = alt.Chart(data, width=270, height=max(80, 16 * len(conditions) * len(ranks)))
-    y = alt.Y("condition:N", sort=list(conditions), title=None)
-    offset = alt.YOffset("machine:N", sort=labels)
-    colour = alt.Color(
-        "machine:N", legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
-        scale=alt.Scale(domain=labels, range=[machine_colour(rank - 1) for rank in ranks]),
-    )  # fmt: skip
-    interval = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", title=axis), x2="high:Q", y=y, yOffset=offset, color=colour
-    )
-    dots = base.mark_point(filled=True, size=45, opacity=1).encode(
-        x=alt.X("mean:Q", title=axis, scale=alt.Scale(zero=False)),
-        y=y, yOffset=offset, color=colour,
-        tooltip=["condition:N", "machine:N", "mean:Q", "low:Q", "high:Q", "runs:Q"],
-    )  # fmt: skip
-    return interval + dots
+    common = {
+        "y": category("condition", sort=conditions),
+        "yOffset": category("machine", sort=labels),
+        "color": category("machine", **_rank_colours(ranks, labels)),
+    }
+    tooltip = hint("condition", "machine", mean=".5~g", low=".5~g", high=".5~g", runs="d")
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rule", "strokeWidth": 2},
+            "encoding": {"x": quantity("low", axis), "x2": {"field": "high"}, **common},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
+            "encoding": {
+                "x": quantity("mean", axis, scale={"zero": False}), "tooltip": tooltip, **common
+            },
+        },
+    ]  # fmt: skip
+    return {
+        "width": 270,
+        "height": max(80, 16 * len(conditions) * len(ranks)),
+        "transform": [{"filter": f"datum.figure === '{figure}'"}],
+        "layer": layers,
+    }
 
 
 def _difference_title(

@@ -1,18 +1,16 @@
 """Lines over time: a line a machine and run, of which the extremes of every pixel are drawn."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from driftlab.analysis.over_runs import rank_name
 from driftlab.figures.extremes import columns_for, extreme_rows
 from driftlab.figures.figure import HEIGHT, ROWS_MAX, WIDTH, NoDataError
-from driftlab.figures.palette import machine_colour, machine_dash
+from driftlab.figures.palette import OKABE_ITO, machine_colour, machine_dash
 from driftlab.figures.run_columns import Points, RunColumns
+from driftlab.figures.spec import Spec, category, colours, hint, quantity, rows_of_machines
 from driftlab.figures.wording import same_rates
 from driftlab.lazy import np, pl
-
-if TYPE_CHECKING:
-    import altair as alt
 
 ROWS_OF_MACHINES_MAX: Final = 6  # that stand below one another, each with axes of its own
 WIDTHS: Final = (4.0, 2.6, 1.4)  # of lines that cover one another, the first ones below
@@ -128,105 +126,79 @@ def left_out(runs: Sequence[RunColumns], drawn: Sequence[Line]) -> str:
     return f" Drawn: {'; '.join(words)}." if words else ""
 
 
-def machine_encodings(lines: Sequence[Line], *, filled: bool = False) -> dict[str, Any]:
-    """Return the encodings of an Altair chart that tell machines and runs apart.
+def machine_encodings(lines: Sequence[Line], *, filled: bool = False) -> Spec:
+    """Return the encodings that tell machines and runs apart.
 
     filled: whether marks are filled, as bars are, and not lines.
     """
-    import altair as alt
-
-    labels = {line.label: line.position for line in sorted(lines, key=lambda line: line.position)}
-    colour = alt.Color(
-        "machine:N",
-        scale=alt.Scale(domain=list(labels), range=[machine_colour(p) for p in labels.values()]),
-        legend=alt.Legend(
-            title=None,
-            orient="top",
-            symbolType="square" if filled else "stroke",
-            symbolOpacity=1,
-            symbolSize=150,
-            symbolStrokeWidth=0 if filled else 5,
-        )
-        if len(labels) > 1
-        else None,
-    )
-    encodings: dict[str, Any] = {"color": colour}
-    if max(labels.values()) >= 8:
-        encodings["strokeDash"] = alt.StrokeDash(
-            "machine:N",
-            scale=alt.Scale(domain=list(labels), range=[machine_dash(p) for p in labels.values()]),
-            legend=None,
+    positions = {line.label: line.position for line in lines}
+    labels = labels_in_order(lines)
+    symbol = {
+        "symbolType": "square" if filled else "stroke",
+        "symbolSize": 150,
+        "symbolStrokeWidth": 0 if filled else 5,
+    }
+    values = [machine_colour(positions[label]) for label in labels]
+    encodings: Spec = {
+        "color": category("machine", **colours(labels, values, symbol if len(labels) > 1 else None))
+    }
+    if max(positions.values()) >= len(OKABE_ITO):
+        dashes = [machine_dash(positions[label]) for label in labels]
+        encodings["strokeDash"] = category(
+            "machine", scale={"domain": labels, "range": dashes}, legend=None
         )
     if len({line.run for line in lines}) > 1:
-        encodings["detail"] = "run:N"
+        encodings["detail"] = {"field": "run", "type": "nominal"}
     return encodings
 
 
-def in_rows(chart: Any, lines: Sequence[Line], *, same_scale: bool) -> Any:
+def in_rows(chart: Spec, lines: Sequence[Line], *, same_scale: bool) -> Spec:
     """Return a chart with a row for each machine, where these are few; else as it is.
 
     same_scale: whether all rows have the same vertical axis.
     """
-    import altair as alt
-
     labels = labels_in_order(lines)
     if len(labels) > ROWS_OF_MACHINES_MAX:
         return chart
-    rows = chart.properties(height=max(70, HEIGHT // len(labels))).facet(
-        row=alt.Row("machine:N", sort=labels, title=None, header=alt.Header(labels=False)),
-        spacing=18,
-    )
-    return rows if same_scale else rows.resolve_scale(y="independent")
+    return rows_of_machines(chart, labels, HEIGHT, same_scale=same_scale)
 
 
-def place_scale(lines: Sequence[Line]) -> "alt.Scale":
-    """Return the scale of the time axis, from 0 where the lines begin near it."""
-    import altair as alt
-
+def place_axis(lines: Sequence[Line]) -> Spec:
+    """Return the encoding of the time axis, from 0 where the lines begin near it."""
     first = min(float(line.points.places[0]) for line in lines)
     last = max(float(line.points.places[-1]) for line in lines)
     columns = lines[0].columns
     if columns.scenario is not None and columns.has_times and not columns.own_clocks:
         last = max(last, float(columns.scenario.seconds))
-    return alt.Scale(domain=[0 if 0 < first < 0.1 * last else first, last], nice=False)
+    begin = 0 if 0 < first < 0.1 * last else first
+    return quantity("place", columns.axis, scale={"domain": [begin, last], "nice": False})
 
 
-def line_chart(
-    frame: "pl.DataFrame",
-    lines: Sequence[Line],
-    *,
-    x: str,
-    y: str,
-    interpolate: str = "step-after",
-    y_scale: "alt.Scale | None" = None,
-    whole: bool = True,
-) -> "alt.Chart":
-    """Return the chart of lines; x and y are the titles of the axes.
+def line_chart(lines: Sequence[Line], y: str, *, whole: bool = True) -> Spec:
+    """Return the chart of lines.
 
-    whole: whether values are whole numbers.
+    y: the title of the vertical axis. whole: whether values are whole numbers.
     """
-    import altair as alt
-
     several = len({line.run for line in lines}) > 1
-    tooltip = ["machine:N", alt.Tooltip("place:Q", title=x), alt.Tooltip("value:Q", title=y)]
-    chart: alt.Chart = (
-        alt.Chart(frame, width=WIDTH, height=HEIGHT)
-        .mark_line(
-            interpolate=interpolate,  # type: ignore[arg-type]
-            strokeWidth=1.2 if several else 1.8,
-            opacity=0.75 if several else 1.0,
-            clip=True,
-        )
-        .encode(
-            x=alt.X("place:Q", title=x, scale=place_scale(lines)),
-            y=alt.Y(
-                "value:Q",
-                title=y,
-                scale=y_scale or alt.Scale(),
-                axis=alt.Axis(tickMinStep=1 if whole else alt.Undefined),
-            ),
-            tooltip=[*tooltip, *(["run:N"] if several else [])],
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "mark": {
+            "type": "line",
+            "interpolate": "step-after",
+            "strokeWidth": 1.2 if several else 1.8,
+            "opacity": 0.75 if several else 1,
+            "clip": True,
+        },
+        "encoding": {
+            "x": place_axis(lines),
+            "y": quantity("value", y, **({"axis": {"tickMinStep": 1}} if whole else {})),
+            "tooltip": hint("machine", *(["run"] if several else []), place=".4~f", value=".6~f"),
             **machine_encodings(lines),
-        )
-    )
-    return chart
+        },
+    }
+
+
+def with_mark(chart: Spec, mark: Spec, **encodings: Any) -> Spec:
+    """Return a chart with another mark, and some encodings changed."""
+    return {**chart, "mark": mark, "encoding": {**chart["encoding"], **encodings}}

@@ -12,31 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from driftlab.errors import DriftlabError
-from driftlab.figures.figure import Figure
-from driftlab.figures.palette import FAINT, GRID, INK
+from driftlab.figures.figure import THEME, Figure
+from driftlab.figures.spec import SCHEMA, Spec, zoomable
 from driftlab.jit import cache_folder
 
 SUFFIXES: Final = (".svg", ".png", ".pdf", ".html")
 PNG_SCALE: Final = 2
-FONT: Final = "Helvetica, Arial, sans-serif"
-CONFIG: Final[dict[str, Any]] = {
-    "background": "white",
-    "font": FONT,
-    "padding": 14,
-    "view": {"stroke": None},
-    "axis": {
-        "labelFontSize": 13, "titleFontSize": 14, "titleFontWeight": "normal", "labelColor": INK,
-        "titleColor": INK, "gridColor": GRID, "domainColor": FAINT, "tickColor": FAINT,
-        "titlePadding": 8,
-    },
-    "legend": {"labelFontSize": 14, "titleFontSize": 14, "labelColor": INK, "offset": 6},
-    "header": {"labelFontSize": 14, "labelColor": INK},
-    "title": {
-        "anchor": "start", "frame": "bounds", "fontSize": 17, "fontWeight": "bold", "color": INK,
-        "subtitleFontSize": 12.5, "subtitleColor": FAINT, "subtitlePadding": 5, "offset": 14,
-        "lineHeight": 21, "subtitleLineHeight": 16,
-    },
-}  # fmt: skip
 
 
 class UnknownSuffixError(DriftlabError):
@@ -93,30 +74,20 @@ def png(figure: Figure) -> bytes:
     return render([figure], ".png")
 
 
-def spec_of(figures: Sequence[Figure]) -> dict[str, Any]:
+def spec_of(figures: Sequence[Figure]) -> Spec:
     """Return the Vega-Lite specification of figures, below one another."""
-    specs = [_plain(figure.chart) for figure in figures]
-    if len(specs) == 1:
-        return {**specs[0], "config": CONFIG}
-    datasets: dict[str, Any] = {}
-    for spec in specs:
-        datasets |= spec.pop("datasets", {})
-        spec.pop("$schema", None)
-        spec.pop("config", None)
+    if len(figures) == 1:
+        return figures[0].whole_spec()
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "vconcat": specs,
-        "datasets": datasets,
+        "$schema": SCHEMA,
+        "vconcat": [figure.part() for figure in figures],
+        "datasets": {figure.name: figure.data.to_dicts() for figure in figures},
         "spacing": 48,
-        "resolve": {"scale": {"color": "independent", "strokeDash": "independent"}},
-        "config": CONFIG,
+        "resolve": {
+            "scale": {"color": "independent", "strokeDash": "independent", "shape": "independent"}
+        },
+        "config": THEME,
     }
-
-
-def _plain(chart: Any) -> dict[str, Any]:
-    """Return a chart's specification; that it is valid is tested, not checked each time."""
-    spec: dict[str, Any] = chart.to_dict(validate=False)
-    return spec
 
 
 def html(figures: Sequence[Figure]) -> str:
@@ -126,7 +97,7 @@ def html(figures: Sequence[Figure]) -> str:
     """
     blocks, calls = [], []
     for place, figure in enumerate(figures):
-        spec = {**_plain(_interactive(figure.chart)), "config": CONFIG}
+        spec = figure.whole_spec(zoomable(figure.spec))
         blocks.append(
             f'<figure><div id="figure{place}"></div>'
             f"<figcaption>{escape(figure.title)}</figcaption></figure>"
@@ -163,14 +134,6 @@ figcaption {{ position: absolute; left: -10000px; }}
 </body>
 </html>
 """
-
-
-def _interactive(chart: Any) -> Any:
-    """Return a chart that zooms, where Vega-Lite can."""
-    try:
-        return chart.interactive()
-    except (AttributeError, ValueError, TypeError):  # charts beside one another
-        return chart
 
 
 def _script_json(document: Any) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from math import ceil, floor, log10
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from driftlab.analysis.statistics import Estimate, mean_estimate
 from driftlab.arrays import IntArray
-from driftlab.figures.figure import Figure, NoDataError, number, rate_text, signed, titled
+from driftlab.figures.figure import Figure, NoDataError, number, rate_text, signed
 from driftlab.figures.lines import (
     ROWS_OF_MACHINES_MAX,
     WIDTHS,
@@ -19,9 +19,11 @@ from driftlab.figures.lines import (
     line_frame,
     lines_of,
     machine_encodings,
+    with_mark,
 )
 from driftlab.figures.palette import INK
 from driftlab.figures.run_columns import NS_PER_MS, Points, RunColumns
+from driftlab.figures.spec import Spec, category, quantity
 from driftlab.figures.theory_of_runs import machine_of, prediction_of, queue_curve
 from driftlab.figures.wording import about_runs, joined, same_rates, sentence, whom, whose
 from driftlab.lazy import np, pl
@@ -38,25 +40,19 @@ NO_TIMES: Final = "the log has no times, so clocks cannot be compared at one ins
 
 def clock_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the clock of every machine over time."""
-    import altair as alt
-
     require(runs, "clock", "clock", NO_CLOCKS)
     lines = lines_of("clock", runs, lambda run, p: run.points(p, column_of(run, "clock")))
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
-    chart = line_chart(frame, drawn, x=runs[0].axis, y="Lamport clock")
+    chart = line_chart(drawn, "Lamport clock")
     labels = labels_in_order(drawn)
     if len(labels) <= len(WIDTHS) and len(runs) == 1:  # clocks that rise together cover one another
-        chart = chart.encode(
-            strokeWidth=alt.StrokeWidth(
-                "machine:N", legend=None,
-                scale=alt.Scale(domain=labels, range=list(WIDTHS[: len(labels)])),
-            )
-        )  # fmt: skip
+        scale = {"domain": labels, "range": list(WIDTHS[: len(labels)])}
+        chart["encoding"]["strokeWidth"] = category("machine", scale=scale, legend=None)
     slopes = slopes_by_machine(lines)
     title = _clock_title(slopes, runs)
     caption = f"Clock after every event. {about_runs(runs)}{left_out(runs, drawn)}"
-    return Figure("clock", title, caption, titled(chart, title, caption), frame)
+    return Figure("clock", title, caption, chart, frame)
 
 
 def _clock_title(slopes: dict[str, float], runs: Sequence[RunColumns]) -> str:
@@ -94,14 +90,14 @@ def drift_figure(runs: Sequence[RunColumns]) -> Figure:
     frame = line_frame(drawn)
     reference = _reference(runs)
     y = f"clock less {reference}'s" if same_rates(runs) else "clock less the fastest's"
-    chart = in_rows(line_chart(frame, drawn, x=runs[0].axis, y=y), drawn, same_scale=False)
+    chart = in_rows(line_chart(drawn, y), drawn, same_scale=False)
     slopes = growths_of(lines, lambda run, p: run.drift_slopes().get(p))
     title = _drift_title(slopes, lines, runs, reference)
     caption = (
         f"Difference of the clocks at the same instant. {_interval_words(slopes, lines)}"
         f"{about_runs(runs)}{_own_clocks(runs)}{left_out(runs, drawn)}"
     )
-    return Figure("drift", title, caption, titled(chart, title, caption), frame)
+    return Figure("drift", title, caption, chart, frame)
 
 
 def _drift_of(run: RunColumns, process: int) -> Points | None:
@@ -161,7 +157,7 @@ def drift_real_figure(runs: Sequence[RunColumns]) -> Figure:
     axis = f"clock less {number(rate)} ticks a second" if same_rates(runs) else (
         "clock less the ticks of the fastest machine"
     )  # fmt: skip
-    chart = line_chart(frame, drawn, x=runs[0].axis, y=axis, whole=False)
+    chart = line_chart(drawn, axis, whole=False)
     slopes = growths_of(lines, _real_drift)
     title = _real_title(slopes, rate, same=same_rates(runs))
     caption = (
@@ -169,7 +165,7 @@ def drift_real_figure(runs: Sequence[RunColumns]) -> Figure:
         f"{_interval_words(slopes, lines)}{about_runs(runs)}{_own_clocks(runs)}"
         f"{left_out(runs, drawn)}"
     )
-    return Figure("drift-real", title, caption, titled(chart, title, caption), frame)
+    return Figure("drift-real", title, caption, chart, frame)
 
 
 def _top_rate(run: RunColumns) -> float:
@@ -203,29 +199,23 @@ def _real_title(slopes: dict[str, Estimate], rate: float, *, same: bool) -> str:
 
 def jumps_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the jump of the clock at every event over time, machine by machine."""
-    import altair as alt
-
     require(runs, "jumps", "clock", NO_CLOCKS)
     lines = lines_of("jumps", runs, lambda run, p: run.jumps(p, column_of(run, "clock")))
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
-    chart: Any = line_chart(frame, drawn, x=runs[0].axis, y="jump, ticks")
+    chart = line_chart(drawn, "jump, ticks")
+    colour = machine_encodings(drawn, filled=True)["color"]
     if len(labels_in_order(drawn)) > ROWS_OF_MACHINES_MAX:
-        chart = chart.mark_point(filled=True)
+        chart = with_mark(chart, {"type": "point", "filled": True}, color=colour)
     else:
-        chart = in_rows(
-            chart.mark_bar(width=2).encode(
-                y2=alt.datum(0), color=machine_encodings(drawn, filled=True)["color"]
-            ),
-            drawn,
-            same_scale=True,
-        )
+        bars = with_mark(chart, {"type": "bar", "width": 2}, color=colour, y2={"datum": 0})
+        chart = in_rows(bars, drawn, same_scale=True)
     title = largest_jump_title(lines, runs)
     caption = (
         "Jump: the clock after an event less that after the machine's event before; 1 if nothing "
         f"newer was received. {about_runs(runs)}{left_out(runs, drawn)}"
     )
-    return Figure("jumps", title, caption, titled(chart, title, caption), frame)
+    return Figure("jumps", title, caption, chart, frame)
 
 
 def largest_jump_title(lines: Sequence[Line], runs: Sequence[RunColumns]) -> str:
@@ -246,22 +236,20 @@ def largest_jump_title(lines: Sequence[Line], runs: Sequence[RunColumns]) -> str
 
 def queue_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the queue of every machine over time, with the predicted growth."""
-    import altair as alt
-
     require(runs, "queue", "queue", "the log has no queue lengths")
     lines = lines_of("queue", runs, lambda run, p: run.points(p, column_of(run, "queue")))
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
-    chart: Any = line_chart(frame, drawn, x=runs[0].axis, y="queue, messages")
+    chart = line_chart(drawn, "queue, messages")
     growths = growths_of(lines, lambda run, p: run.growth(p, run.column("queue")))
     growing = [label for label, each in growths.items() if each.excludes(0) and each.value > 0]
     predictions = _growing_predictions(runs)
     if not predictions and not growing:  # short queues cover one another
         top = max(QUEUE_SHOWN_MIN, float(frame["value"].to_numpy().max()))
-        chart = chart.encode(y=alt.Y("value:Q", title="messages", scale=alt.Scale(domainMax=top)))
+        chart["encoding"]["y"] = quantity("value", "messages", scale={"domainMax": top})
         chart = in_rows(chart, drawn, same_scale=True)
     if predictions:
-        chart = _predicted_queues(runs, predictions, drawn) + chart
+        chart = _with_predictions(chart)
         frame = pl.concat([frame.with_columns(what=pl.lit("measured")),
                            _curves(runs, predictions)], how="diagonal")  # fmt: skip
     title = _queue_title(lines, runs, growths, growing, predictions)
@@ -271,7 +259,7 @@ def queue_figure(runs: Sequence[RunColumns]) -> Figure:
         f"Messages in the inbox after every event. {band}{words}{about_runs(runs)}"
         f"{left_out(runs, drawn)}"
     )
-    return Figure("queue", title, caption, titled(chart, title, caption), frame)
+    return Figure("queue", title, caption, chart, frame)
 
 
 def _growing_predictions(runs: Sequence[RunColumns]) -> "list[MachinePrediction]":
@@ -302,21 +290,27 @@ def _curves(
     return pl.concat(parts)
 
 
-def _predicted_queues(
-    runs: Sequence[RunColumns], predictions: "Sequence[MachinePrediction]", drawn: Sequence[Line]
-) -> Any:
-    """Return the chart of predicted queues: a range, and a dashed line in the middle."""
-    import altair as alt
-
-    colour = machine_encodings(drawn)["color"]
-    base = alt.Chart(_curves(runs, predictions))
-    band = base.mark_area(opacity=0.15, interpolate="monotone").encode(
-        x="place:Q", y="low:Q", y2="high:Q", color=colour
-    )
-    mean = base.mark_line(strokeDash=[6, 4], strokeWidth=1.5, color=INK).encode(
-        x="place:Q", y="value:Q", detail="machine:N"
-    )
-    return band + mean
+def _with_predictions(chart: Spec) -> Spec:
+    """Return the chart of queues above the predicted ones: a range, a dashed line in it."""
+    x, y = chart["encoding"]["x"], chart["encoding"]["y"]
+    predicted = [{"filter": "datum.what === 'predicted'"}]
+    band = {
+        "transform": predicted,
+        "mark": {"type": "area", "opacity": 0.15, "interpolate": "monotone"},
+        "encoding": {
+            "x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"},
+            "color": chart["encoding"]["color"],
+        },
+    }  # fmt: skip
+    mean = {
+        "transform": predicted,
+        "mark": {"type": "line", "strokeDash": [6, 4], "strokeWidth": 1.5, "color": INK},
+        "encoding": {"x": x, "y": y, "detail": {"field": "machine", "type": "nominal"}},
+    }
+    outer = {key: chart[key] for key in ("width", "height")}
+    inner = {key: value for key, value in chart.items() if key not in outer}
+    measured = {**inner, "transform": [{"filter": "datum.what === 'measured'"}]}
+    return {**outer, "layer": [band, mean, measured]}
 
 
 def _queue_title(
@@ -353,8 +347,6 @@ def _queue_title(
 
 def lateness_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw how much later than due every tick of real machines began."""
-    import altair as alt
-
     if any(run.is_simulated for run in runs):
         raise NoDataError("lateness: simulated machines are never late")
     require(runs, "lateness", "late_ns", "the log does not say when ticks were due")
@@ -370,12 +362,13 @@ def lateness_figure(runs: Sequence[RunColumns]) -> Figure:
     if float(late.max()) <= LATE_SHOWN_MIN_MS:
         raise NoDataError("lateness: no tick was late")
     lowest, highest = float(late.min()), float(late.max())
-    chart = line_chart(
-        frame, drawn, x=runs[0].axis, y="lateness, ms",
-        y_scale=alt.Scale(type="log", domain=[_power(lowest, floor), _power(highest, ceil)]),
-        whole=False,
-    ).mark_point(filled=True, size=14, opacity=0.8, clip=True)  # fmt: skip
-    chart = chart.encode(color=machine_encodings(drawn, filled=True)["color"])
+    scale = {"type": "log", "domain": [_power(lowest, floor), _power(highest, ceil)]}
+    chart = with_mark(
+        line_chart(drawn, "lateness, ms"),
+        {"type": "point", "filled": True, "size": 14, "opacity": 0.8, "clip": True},
+        y=quantity("value", "lateness, ms", scale=scale),
+        color=machine_encodings(drawn, filled=True)["color"],
+    )
     ticks = sum(run.late_ticks for run in runs)
     title = (
         f"Half of the ticks began at most {number(float(np.quantile(late, 0.5)), 2)} ms late, "
@@ -386,7 +379,7 @@ def lateness_figure(runs: Sequence[RunColumns]) -> Figure:
         "How much later than due each tick began, in real time. "
         f"{about_runs(runs)}{left_out(runs, drawn)}"
     )
-    return Figure("lateness", title, caption, titled(chart, title, caption), frame)
+    return Figure("lateness", title, caption, chart, frame)
 
 
 def _power(value: float, rounded: Callable[[float], int]) -> float:

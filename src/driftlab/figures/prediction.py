@@ -8,9 +8,10 @@ from driftlab.analysis.against_theory import compare_with_theory
 from driftlab.analysis.metrics import MachineMetrics
 from driftlab.analysis.statistics import mean_estimate
 from driftlab.errors import counted
-from driftlab.figures.figure import Figure, NoDataError, titled
+from driftlab.figures.figure import Figure, NoDataError
 from driftlab.figures.palette import INK, machine_colour
 from driftlab.figures.run_columns import RunColumns
+from driftlab.figures.spec import Spec, category, colours, hint, quantity
 from driftlab.figures.theory_of_runs import predicted
 from driftlab.figures.wording import about_runs, about_scenario, joined, same_rates
 from driftlab.lazy import pl
@@ -53,8 +54,6 @@ def prediction_of_metrics(
     scenario: of one run. runs: of each the metrics of its machines, in their order.
     about: which runs they are, in words. Raise NoDataError if theory does not cover them.
     """
-    import altair as alt
-
     try:
         prediction = predicted(scenario)
     except NoTheoryError as error:
@@ -86,11 +85,8 @@ def prediction_of_metrics(
     frame = pl.DataFrame(
         rows, schema_overrides={"measured_low": pl.Float64, "measured_high": pl.Float64}
     )
-    panels = [
-        _panel(frame.filter(pl.col("figure") == name), axis, names, is_first=not place)
-        for place, (name, axis) in enumerate(FIGURES.items())
-    ]
-    chart = alt.concat(*panels, columns=2, spacing=24)
+    panels = [_panel(name, axis, names) for name, axis in FIGURES.items()]
+    chart: Spec = {"concat": panels, "columns": 2, "spacing": 24}
     wrong = frame.filter(~pl.col("agrees"))
     title = (
         f"Measurement and theory agree in all {counted(len(frame), 'figure')}"
@@ -104,7 +100,7 @@ def prediction_of_metrics(
         f"Dots: measured{interval}, crosses where it differs. Diamonds: predicted; bars: what "
         f"chance and the method's error allow (all but one figure in a thousand). {about}"
     )
-    return Figure("prediction", title, caption, titled(chart, title, caption), frame)
+    return Figure("prediction", title, caption, chart, frame)
 
 
 def _is_rough(figure: TheoryFigure, saturated: set[str]) -> bool:
@@ -112,30 +108,48 @@ def _is_rough(figure: TheoryFigure, saturated: set[str]) -> bool:
     return figure.figure == "receives" and figure.machine in saturated
 
 
-def _panel(frame: "pl.DataFrame", axis: str, names: Sequence[str], *, is_first: bool) -> Any:
+def _panel(figure: str, axis: str, names: list[str]) -> Spec:
     """Return the chart of one figure: a row a machine."""
-    import altair as alt
+    y = category("machine", sort=names)
+    palette = [machine_colour(place) for place in range(len(names))]
+    colour = category("machine", **colours(names, palette, None))
 
-    height = max(70, 26 * len(names))
-    base = alt.Chart(frame, width=270, height=height)
-    y = alt.Y("machine:N", sort=list(names), title=None)
-    colour = alt.Color(
-        "machine:N", legend=None,
-        scale=alt.Scale(domain=list(names),
-                        range=[machine_colour(place) for place in range(len(names))]),
-    )  # fmt: skip
-    x = alt.X("predicted:Q", title=axis, scale=alt.Scale(zero=False),
-              axis=alt.Axis(tickCount=4, labelOverlap=True))  # fmt: skip
-    allowed = base.mark_bar(height=9, color="#DDDDDD").encode(
-        x=alt.X("low:Q", title=axis), x2="high:Q", y=y
-    )
-    expected = base.mark_point(shape="diamond", size=70, filled=False, color=INK).encode(x=x, y=y)
-    interval = base.mark_rule(strokeWidth=2).encode(
-        x="measured_low:Q", x2="measured_high:Q", y=y, color=colour
-    )
-    dots = base.mark_point(filled=True, size=45, opacity=1).encode(
-        x="measured:Q", y=y, color=colour,
-        shape=alt.condition("datum.agrees", alt.value("circle"), alt.value("cross")),
-        tooltip=["machine:N", "measured:Q", "predicted:Q", "low:Q", "high:Q"],
-    )  # fmt: skip
-    return alt.layer(allowed, expected, interval, dots)
+    def x(field: str) -> Spec:
+        return quantity(field, axis, scale={"zero": False}, axis={"tickCount": 4})
+
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "bar", "height": 9, "color": "#DDDDDD"},
+            "encoding": {"x": x("low"), "x2": {"field": "high"}, "y": y},
+        },
+        {
+            "mark": {"type": "point", "shape": "diamond", "size": 70, "color": INK},
+            "encoding": {"x": x("predicted"), "y": y},
+        },
+        {
+            "mark": {"type": "rule", "strokeWidth": 2},
+            "encoding": {
+                "x": x("measured_low"), "x2": {"field": "measured_high"}, "y": y, "color": colour
+            },
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
+            "encoding": {
+                "x": x("measured"),
+                "y": y,
+                "color": colour,
+                "shape": {
+                    "condition": {"test": "datum.agrees", "value": "circle"}, "value": "cross"
+                },
+                "tooltip": hint(
+                    "machine", measured=".5~g", predicted=".5~g", low=".5~g", high=".5~g"
+                ),
+            },
+        },
+    ]  # fmt: skip
+    return {
+        "width": 270,
+        "height": max(70, 26 * len(names)),
+        "transform": [{"filter": f"datum.figure === '{figure}'"}],
+        "layer": layers,
+    }

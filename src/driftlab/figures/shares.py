@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from driftlab.errors import counted
-from driftlab.figures.figure import WIDTH, Figure, number, titled
+from driftlab.figures.figure import HEIGHT, WIDTH, Figure, number
 from driftlab.figures.lines import (
     Line,
     drawn_lines,
@@ -17,6 +17,7 @@ from driftlab.figures.lines import (
 from driftlab.figures.over_time import NO_CLOCKS, column_of, require
 from driftlab.figures.palette import INK, KIND_COLOURS
 from driftlab.figures.run_columns import RunColumns
+from driftlab.figures.spec import Spec, category, colours, hint, quantity, rows_of_machines
 from driftlab.figures.theory_of_runs import machine_of, prediction_of
 from driftlab.figures.wording import about_runs, same_rates, sentence, whom, whose
 from driftlab.lazy import np, pl
@@ -28,8 +29,6 @@ MACHINES_IN_BARS_MAX: Final = 24
 
 def jump_histogram_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the share of every size of a jump, machine by machine."""
-    import altair as alt
-
     require(runs, "jump-histogram", "clock", NO_CLOCKS)
     every = lines_of("jump-histogram", runs, lambda run, p: run.jumps(p, column_of(run, "clock")))
     lines = drawn_lines(every)
@@ -42,37 +41,34 @@ def jump_histogram_figure(runs: Sequence[RunColumns]) -> Figure:
     encodings = machine_encodings(lines, filled=True)
     encodings.pop("detail", None)
     # A zero of the axis in the middle of the first bin would be a line through it.
-    x = alt.X("jump:Q", title="jump, ticks" + (f" (bins of {width})" if width > 1 else ""),
-              scale=alt.Scale(domain=[low - 0.5, high + 0.5], nice=False),
-              axis=alt.Axis(tickMinStep=1))  # fmt: skip
-    bars = (
-        alt.Chart()
-        .mark_bar(size=max(2, min(40, 0.8 * WIDTH * width / (high - low + 1))))
-        .encode(
-            x=x,
-            y=alt.Y("share:Q", title="share of events", axis=alt.Axis(format="%", tickCount=4)),
-            tooltip=["machine:N", "jump:Q", alt.Tooltip("share:Q", format=".2%"), "events:Q"],
+    x = quantity(
+        "jump", "jump, ticks" + (f" (bins of {width})" if width > 1 else ""),
+        scale={"domain": [low - 0.5, high + 0.5], "nice": False}, axis={"tickMinStep": 1},
+    )  # fmt: skip
+    axis = {"format": "%", "tickCount": 4}
+    bar = max(2.0, min(40.0, 0.8 * WIDTH * width / (high - low + 1)))
+    bars: Spec = {
+        "mark": {"type": "bar", "size": bar},
+        "encoding": {
+            "x": x,
+            "y": quantity("share", "share of events", axis=axis),
+            "tooltip": hint("machine", jump=".6~f", share=".2%", events="d"),
             **encodings,
-        )
-    )
-    chart: Any = bars
+        },
+    }
+    layers = [bars]
     data = frame
     if len(expected):
         data = pl.concat([frame, expected], how="diagonal")
-        marks = (
-            alt.Chart()
-            .mark_point(shape="diamond", filled=False, color=INK, size=30, strokeWidth=1.2)
-            .encode(x=x, y="predicted:Q")
+        mark = {"type": "point", "shape": "diamond", "filled": False, "color": INK, "size": 30}
+        layers.append(
+            {
+                "mark": {**mark, "strokeWidth": 1.2},
+                "encoding": {"x": x, "y": quantity("predicted", "share of events", axis=axis)},
+            }
         )
-        chart = alt.layer(bars, marks)
-    else:
-        chart = alt.layer(bars)
-    chart = chart.properties(
-        width=WIDTH, height=max(80, 320 // len(labels)), data=data
-    ).facet(
-        row=alt.Row("machine:N", sort=labels, title=None, header=alt.Header(labels=False)),
-        spacing=18,
-    ).resolve_scale(y="independent")  # fmt: skip
+    inner = {"width": WIDTH, "layer": layers}
+    chart = rows_of_machines(inner, labels, HEIGHT, same_scale=False)
     title = _histogram_title(every)
     theory = (
         "Diamonds: geometric jumps, as theory predicts of a saturated machine (exact with one "
@@ -84,7 +80,7 @@ def jump_histogram_figure(runs: Sequence[RunColumns]) -> Figure:
         "Share of the events by the difference between their clock and that of the event before. "
         f"{theory}{about_runs(runs)}{left_out(runs, lines)}"
     )
-    return Figure("jump-histogram", title, caption, titled(chart, title, caption), data)
+    return Figure("jump-histogram", title, caption, chart, data)
 
 
 def _histogram(lines: Sequence[Line], low: int, high: int, width: int) -> "pl.DataFrame":
@@ -146,8 +142,6 @@ def _histogram_title(lines: Sequence[Line]) -> str:
 
 def events_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the share of every kind of event, machine by machine."""
-    import altair as alt
-
     counts, positions = _kinds(runs)
     labels = sorted(counts, key=lambda label: positions[label])[:MACHINES_IN_BARS_MAX]
     prediction = prediction_of(runs)
@@ -170,30 +164,40 @@ def events_figure(runs: Sequence[RunColumns]) -> Figure:
             begin += share
     frame = pl.DataFrame(rows, schema_overrides={"predicted": pl.Float64})
     kinds = [kind for kind in KINDS if kind in frame["kind"].unique()]
-    base = alt.Chart(frame, width=WIDTH, height=max(120, 44 * len(labels)))
-    y = alt.Y("machine:N", sort=labels, title=None)
-    bars = base.mark_bar().encode(
-        x=alt.X("from:Q", title="share of events", axis=alt.Axis(format="%"),
-                scale=alt.Scale(domain=[0, 1])),
-        x2="to:Q",
-        y=y,
-        color=alt.Color("kind:N", sort=kinds, legend=alt.Legend(title=None, orient="top"),
-                        scale=alt.Scale(domain=kinds, range=[KIND_COLOURS[k] for k in kinds])),
-        tooltip=["machine:N", "kind:N", "events:Q", alt.Tooltip("share:Q", format=".1%"),
-                 alt.Tooltip("predicted:Q", format=".1%")],
-    )  # fmt: skip
-    wide = base.transform_filter("datum.share > 0.06").transform_calculate(
-        middle="(datum.from + datum.to) / 2"
-    )
-    texts = wide.mark_text(fontSize=13).encode(
-        x="middle:Q", y=y, text=alt.Text("share:Q", format=".0%"),
-        color=alt.condition("datum.kind == 'receive'", alt.value("white"), alt.value(INK)),
-    )  # fmt: skip
+    y = category("machine", sort=labels)
+    bars: Spec = {
+        "mark": "bar",
+        "encoding": {
+            "x": quantity("from", "share of events", axis={"format": "%"},
+                          scale={"domain": [0, 1]}),
+            "x2": {"field": "to"},
+            "y": y,
+            "color": category("kind", sort=kinds,
+                              **colours(kinds, [KIND_COLOURS[kind] for kind in kinds], {})),
+            "tooltip": hint("machine", "kind", events="d", share=".1%", predicted=".1%"),
+        },
+    }  # fmt: skip
+    texts: Spec = {
+        "transform": [
+            {"filter": "datum.share > 0.06"},
+            {"calculate": "(datum.from + datum.to) / 2", "as": "middle"},
+        ],
+        "mark": {"type": "text", "fontSize": 13},
+        "encoding": {
+            "x": quantity("middle", "share of events"),
+            "y": y,
+            "text": {"field": "share", "type": "quantitative", "format": ".0%"},
+            "color": {
+                "condition": {"test": "datum.kind == 'receive'", "value": "white"}, "value": INK
+            },
+        },
+    }  # fmt: skip
+    chart = {"width": WIDTH, "height": max(120, 44 * len(labels)), "layer": [bars, texts]}
     title = _events_title(frame, prediction is not None)
     many = f" The first {len(labels)} of {len(counts)} machines." if len(labels) < len(
         counts) else ""  # fmt: skip
     caption = f"What the machines did in each event. {about_runs(runs)}{many}"
-    return Figure("events", title, caption, titled(bars + texts, title, caption), frame)
+    return Figure("events", title, caption, chart, frame)
 
 
 def _kinds(runs: Sequence[RunColumns]) -> tuple[dict[str, Any], dict[str, int]]:

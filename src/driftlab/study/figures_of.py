@@ -40,7 +40,7 @@ def figures_of(path: str | Path, names: Sequence[str] | None = None, **options: 
     if place.is_file() and begins_with(place, PARQUET_MAGIC) and not is_packed(place):
         description = pl.read_parquet_metadata(place).get(SWEEP_KEY)
         if description is not None:
-            scenario = Scenario.from_dict(json.loads(description)["scenario"])
+            scenario = Scenario.from_toml(json.loads(description)["scenario"])
             return draw_frame(_table(place), scenario, names)
     return draw_runs(columns_of(find_sources(path, **options), path), names)
 
