@@ -25,6 +25,7 @@ from benchmarks import (
     shiviz,
     simulator,
     start,
+    sweep,
 )
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
@@ -43,6 +44,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "reading": {"reading": reading.measure},
     "others-logs": {"shiviz": shiviz.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
+    "study": {"sweep": sweep.measure},
 }
 
 
