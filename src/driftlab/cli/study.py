@@ -168,7 +168,7 @@ def _blocks(result: StudyResult) -> list[str]:
     )  # fmt: skip
     head = f"{counted(len(result.scenarios), 'condition')}, {counted(runs, *kinds)} each"
     means = means_of(result.frame, result.study.compare)
-    blocks = [f"{head}; means over runs ± half of the 95 % interval"]
+    blocks = [fill(f"{head}; means over runs ± half of the 95 % interval", page_width() - 1)]
     blocks += _means_tables(means, list(result.scenarios), machines)
     if result.differences:
         blocks += _differences(result.differences, machines)
