@@ -26,6 +26,7 @@ from benchmarks import (
     simulator,
     start,
     statistics,
+    sweep,
 )
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
@@ -45,6 +46,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "statistics": {"statistics": statistics.measure},
     "others-logs": {"shiviz": shiviz.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
+    "study": {"sweep": sweep.measure},
 }
 
 

@@ -5,24 +5,30 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import count
+from math import floor, log10
 from pathlib import Path
 from textwrap import fill
 from time import gmtime, strftime
-from typing import Final
+from typing import Any, Final
 
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE
 from driftlab.cli.output import COMMAND_VARIABLE, page_width, table
 from driftlab.cli.progress import Progress
 from driftlab.errors import DriftlabError, counted
+from driftlab.lazy import pl
 from driftlab.scenario.validate import CHECKS
 from driftlab.study.differences import LABELS, Difference, Mean, is_zero, means_of, rank_name
 from driftlab.study.study import STUDY_FILE, StudyResult, run_study
 from driftlab.study.study_file import Study, load_study, studies
 
 STUDIES_FOLDER: Final = "studies"
+REPORT_FOLDER: Final = "report"
 CHANCE: Final = 0.05  # that an interval excludes 0 though there is no difference
 RANKS_SHOWN_MAX: Final = 5
+DIGITS_MAX: Final = 6  # after the point
 
 
 def main(options: argparse.Namespace) -> int:
@@ -54,13 +60,27 @@ def main(options: argparse.Namespace) -> int:
                 raise
             print(f"driftlab: interrupted{kept}", file=sys.stderr)
             return EXIT_INTERRUPTED
+    report = _report(folder)
     if options.json:
-        print(json.dumps(result.to_dict(), indent=2))
+        print(json.dumps(result.to_dict() | {"report": report}, indent=2))
     elif options.quiet:
         print(folder)
     else:
         _print(result)
+        if report:
+            print(f"report     {report}")
     return EXIT_NOT_WHOLE if any(end != "complete" for end in result.frame["end"]) else 0
+
+
+def _report(folder: Path) -> str | None:
+    """Write the report about a study below its folder, if there is a package that can."""
+    if find_spec("driftlab.report.reports") is None:
+        return None
+    reports: Any = import_module("driftlab.report.reports")
+    files: Any = import_module("driftlab.report.files")
+    out = folder / REPORT_FOLDER
+    files.write_report(reports.report_on(folder), out, overwrite=True)
+    return str(out)
 
 
 def _list(*, as_json: bool) -> int:
@@ -148,11 +168,28 @@ def _blocks(result: StudyResult) -> list[str]:
     )  # fmt: skip
     head = f"{counted(len(result.scenarios), 'condition')}, {counted(runs, *kinds)} each"
     means = means_of(result.frame, result.study.compare)
-    blocks = [f"{head}; means over runs ± half of the 95 % interval"]
+    blocks = [fill(f"{head}; means over runs ± half of the 95 % interval", page_width() - 1)]
     blocks += _means_tables(means, list(result.scenarios), machines)
     if result.differences:
         blocks += _differences(result.differences, machines)
+    if "clocks" in result.tables:
+        blocks.append(_clocks(result.tables["clocks"]))
     return blocks
+
+
+def _clocks(compared: "pl.DataFrame") -> str:
+    """Return what every clock costs and hides, over the first run of the first condition."""
+    rows = [
+        [
+            row["clock"],
+            "-" if row["wrong_pairs"] is None else str(row["wrong_pairs"]),
+            "-" if row["hidden_share"] is None else f"{row['hidden_share']:.1%}",
+            "-" if row["message_bytes_mean"] is None else f"{row['message_bytes_mean']:.1f}",
+        ]
+        for row in compared.filter(~pl.col("logged")).iter_rows(named=True)
+    ]
+    heads = ["clock", "pairs\nwrongly ordered", "concurrency\nhidden", "bytes\na message"]
+    return f"all clocks over one run ({compared['events'][0]} events)\n\n{table(heads, rows)}"
 
 
 def _means_tables(means: Sequence[Mean], conditions: Sequence[str], machines: int) -> list[str]:
@@ -226,6 +263,8 @@ def _mean(mean: Mean) -> str:
 def _number(value: float, scale: float) -> str:
     """Return a number with the digits that a figure of this scale can support."""
     digits = 0 if scale >= 100 else 1 if scale >= 3 else 2
+    if 0 < scale < 0.03:
+        digits = min(DIGITS_MAX, 1 - floor(log10(scale)))
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text
 

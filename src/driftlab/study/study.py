@@ -114,13 +114,15 @@ class StudyResult:
         if late.height:
             ticks, runs = int(late["late_ticks"].sum()), late.n_unique(["condition", "run"])
             lines.append(
-                f"late: {counted(ticks, 'tick')} of {counted(runs, 'run')} began more than a "
-                "period late; lower --speed or the number of machines"
+                f"late: {counted(ticks, 'tick')} began more than a period late, in "
+                f"{counted(runs, 'run')}; lower --speed or the number of machines"
             )
         cut = self.frame.filter(pl.col("end") != "complete")
         if cut.height:
             runs, reason = cut.n_unique(["condition", "run"]), cut["end"][0]
-            lines.append(f"incomplete: {counted(runs, 'run')} ({reason})")
+            lines.append(
+                f"incomplete: {counted(runs, 'run')}, in the means all the same ({reason})"
+            )
         return lines
 
     def to_dict(self) -> dict[str, Any]:
