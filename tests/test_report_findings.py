@@ -131,19 +131,25 @@ def test_late_ticks_are_a_warning_and_many_make_another_experiment() -> None:
 
 
 def test_a_rate_that_was_not_kept_is_a_warning_and_one_that_was_is_not() -> None:
-    slow = findings.rate_missed(subject({"achieved_rate": 0.9, "achieved_share": 0.9}))
+    missed = {"achieved_rate": 0.9, "achieved_share": 0.9, "rate_missed": 1}
+    slow = findings.rate_missed(subject(missed))
     assert slow is not None
     assert slow.is_warning
     assert slow.text.startswith("C ran 10.0 % slower than asked: 0.900 ticks a second instead of 1")
-    fast = findings.rate_missed(subject({"achieved_share": 1.02}))
-    assert fast is not None
-    assert "2.0 % faster" in fast.text
-    kept = subject({"achieved_rate": 1.001, "achieved_share": 1.001})
+    assert "2.0 % faster" in said(findings.rate_missed, {"achieved_share": 1.02, "rate_missed": 1})
+    kept = subject({"achieved_rate": 1.001, "achieved_share": 1.001, "rate_missed": 0})
     assert findings.rate_missed(kept) is None
-    together = findings.rates_kept([kept, subject({"achieved_share": 0.9}, name="B")])
+    together = findings.rates_kept([kept, subject(missed, name="B")])
     assert together is not None
     assert together.text.startswith("C kept its rate: 100.1 %")
-    assert findings.rates_kept([subject({"achieved_share": 0.9})]) is None
+    assert findings.rates_kept([subject(missed)]) is None
+
+
+def test_a_rate_missed_in_one_run_is_not_hidden_by_the_mean_of_several() -> None:
+    measures = {"achieved_share": Measure(0.999, 0.98, 1.01, 0.93, 1.02), "rate_missed": Measure(1)}
+    text = said(findings.rate_missed, measures, runs=5)
+    assert text.startswith("In 1 of 5 runs C missed its rate, at most by running 7.0 % slower")
+    assert findings.rates_kept([subject(measures, runs=5)]) is None
 
 
 def test_the_mean_jump_is_called_an_identity_and_the_largest_is_told() -> None:
@@ -153,7 +159,8 @@ def test_the_mean_jump_is_called_an_identity_and_the_largest_is_told() -> None:
     assert identity.text.startswith("The mean jump (C 3.85) is an identity")
     assert findings.mean_jumps([subject({})]) is None
     assert said(findings.jumps, one.measures) == (
-        "The largest jump of C was 17, 95 % of its jumps were at most 11 (standard deviation 3.60)."
+        "The largest jump of C was 17, 95 % of its jumps were at most 11; the standard deviation "
+        "of its jumps 3.60."
     )
     assert "never rose by more than 1" in said(findings.jumps, {"jump_max": 1})
     several = {"jump_max": Measure(14.0, 12.8, 15.2, 12, 19)}

@@ -18,11 +18,11 @@ from driftlab.report.wording import (
     measure_decimals,
     number,
     percent,
+    rate_text,
     sentence,
     value_text,
 )
 
-RATE_TOLERANCE: Final = 0.005  # share of the asked rate that is taken as kept
 SPOILED: Final = 0.01  # share of late ticks from which on a run is another experiment
 SATURATED: Final = 0.9  # share of receives from which on a machine does little else
 EVENTS_MIN: Final = 10  # before such a share is worth a word
@@ -92,26 +92,32 @@ def late(subject: Subject) -> Finding | None:
 
 
 def rate_missed(subject: Subject) -> Finding | None:
-    """Say that a machine did not keep the rate that was asked for."""
-    share = subject.get("achieved_share")
-    if share is None or abs(share.value - 1) <= RATE_TOLERANCE:
+    """Say that a machine did not keep the rate that was asked for, by more than SLOW_SHARE."""
+    missed, share = subject.get("rate_missed"), subject.get("achieved_share")
+    if missed is None or share is None or not missed.value:
         return None
-    if share.has_interval and not share.excludes(1):
-        return None
-    word = "slower" if share.value < 1 else "faster"
-    off = percent(abs(share.value - 1))
-    rate, asked = subject.get("achieved_rate"), subject.rate
-    got = "" if rate is None or asked is None else (
-        f": {mean_of(subject)}{number(rate.value, 3)} ticks a second instead of {number(asked)}"
-    )  # fmt: skip
-    return Finding(
-        "rate-missed",
-        sentence(
-            f"{subject.label} ran {off} % {word} than asked{got}. Its figures are those of a "
-            f"{word} machine: compare them with what theory expects of the rate that it achieved."
-        ),
-        is_warning=True,
+    known = [one for one in (share.value, share.least, share.greatest) if one is not None]
+    worst = max(known, key=lambda one: abs(one - 1))
+    word = "slower" if worst < 1 else "faster"
+    off = f"{percent(abs(worst - 1))} % {word} than asked"
+    advice = (
+        f"Its figures are those of a {word} machine: compare them with what theory expects of the "
+        "rate that it achieved."
     )
+    if subject.runs > 1:
+        text = (
+            f"in {number(missed.value)} of {subject.runs} runs {subject.label} missed its rate, at "
+            f"most by running {off}. {advice}"
+        )
+        return Finding("rate-missed", text[0].upper() + text[1:], is_warning=True)
+    rate, asked = subject.get("achieved_rate"), subject.rate
+    got = (
+        ""
+        if rate is None or asked is None
+        else f": {number(rate.value, 3)} ticks a second instead of {rate_text(asked)}"
+    )
+    text = sentence(f"{subject.label} ran {off}{got}. {advice}")
+    return Finding("rate-missed", text, is_warning=True)
 
 
 def rates_kept(subjects: Sequence[Subject]) -> Finding | None:
@@ -120,7 +126,8 @@ def rates_kept(subjects: Sequence[Subject]) -> Finding | None:
         (each, share)
         for each in subjects
         if (share := each.get("achieved_share")) is not None
-        and abs(share.value - 1) <= RATE_TOLERANCE
+        and (missed := each.get("rate_missed")) is not None
+        and not missed.value
     ]
     if not kept:
         return None
@@ -272,7 +279,11 @@ def jumps(subject: Subject) -> Finding | None:
                 "received was ahead of it."
             ),
         )
-    deviation = "" if spread is None else f" (standard deviation {number(spread.value, 2)})"
+    deviation = (
+        ""
+        if spread is None
+        else f"; the standard deviation of its jumps {mean_of(subject)}{number(spread.value, 2)}"
+    )
     if subject.runs == 1:
         q95 = subject.get("jump_p95")
         usual = "" if q95 is None else f", 95 % of its jumps were at most {number(q95.value)}"

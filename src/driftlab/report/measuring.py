@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from driftlab.analysis.metrics import slow_line
 from driftlab.analysis.run_statistics import STATISTICS_COLUMNS, run_statistics
 from driftlab.analysis.statistics import Estimate, mean_estimate
 from driftlab.api.recorded_stats import SAME_RATE
@@ -16,7 +17,7 @@ from driftlab.report.measures import Measure, Subject, rank_names
 if TYPE_CHECKING:
     from driftlab.history.trace import Trace
 
-TOTALS: Final = frozenset({"late_ticks", "queue_grew"})  # added up over runs
+TOTALS: Final = frozenset({"late_ticks", "queue_grew", "rate_missed"})  # added up over runs
 NO_MEASURES: Final = frozenset({"name", "rank"})
 SHARES: Final = frozenset({"utilisation"})
 SIGNED: Final = frozenset({"queue_per_second", "drift", "drift_per_second"})
@@ -54,6 +55,9 @@ def _of_row(row: Mapping[str, Any]) -> MachineMeasures:
     values["ticks"] = Estimate(float(sum(each or 0 for each in kinds)), None, None)
     if row["rate"] and row["achieved_rate"] is not None and values["ticks"].value > 1:
         values["achieved_share"] = Estimate(row["achieved_rate"] / row["rate"], None, None)
+        events = int(values["ticks"].value)
+        missed = slow_line(row["name"], row["rate"], row["achieved_rate"], events) is not None
+        values["rate_missed"] = Estimate(float(missed), None, None)
     return MachineMeasures(row["name"], row["rate"], values)
 
 

@@ -44,6 +44,7 @@ RATES: Final = (
     ("lateness_us_p50", "median lateness, µs"),
     ("lateness_us_max", "largest lateness, µs"),
     ("late_ticks", "ticks late"),
+    ("rate_missed", "runs off its rate"),
 )
 CLOCKS: Final = (
     ("clock", "last clock"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from driftlab import __version__
+from driftlab.analysis.metrics import SLOW_SHARE
 from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
 from driftlab.lazy import pl
@@ -20,7 +21,7 @@ from driftlab.report.differences import (
     not_shown,
 )
 from driftlab.report.document import Document, Section, Table
-from driftlab.report.findings import RATE_TOLERANCE, SPOILED, Finding
+from driftlab.report.findings import SPOILED, Finding
 from driftlab.report.measures import label_of, rank_names
 from driftlab.report.pictures import pictures_of_frame
 from driftlab.report.sweep_report import Sweep, report_on_cells
@@ -200,7 +201,7 @@ def _spoiled(result: StudyResult) -> list[Finding]:
             )
         known = frame.filter((pl.col("rate") > 0) & pl.col("achieved_rate").is_not_null())
         off = ((known["achieved_rate"] / known["rate"]) - 1).abs()
-        slow = int((off > RATE_TOLERANCE).sum()) if len(off) and not result.simulated else 0
+        slow = int((off > SLOW_SHARE).sum()) if len(off) and not result.simulated else 0
         worst = off.max() if slow else 0.0
         assert isinstance(worst, float)
         if slow:
@@ -208,7 +209,7 @@ def _spoiled(result: StudyResult) -> list[Finding]:
                 Finding(
                     "rate-missed",
                     f"{name}: in {slow} of {len(known)} cases a machine did not keep its rate "
-                    f"within {percent(RATE_TOLERANCE)} %; the worst was "
+                    f"within {percent(SLOW_SHARE)} %; the worst was "
                     f"{percent(worst)} % off.",
                     is_warning=True,
                 )
