@@ -209,6 +209,23 @@ def test_a_broken_run_names_the_machines_that_broke(runs: Path, tmp_path: Path) 
     assert "(cut off)" in markdown_of(document)
 
 
+def test_a_run_that_is_not_whole_is_in_no_mean_but_in_the_table_of_runs(
+    runs: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "four"
+    shutil.copytree(runs / "four", broken)
+    journal = broken / "run-2" / "B.log"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:40]))
+    document = report_on(broken)
+    warned = [finding.text for finding in document.warnings]
+    assert any(text.startswith("1 of 4 runs is incomplete and left out") for text in warned)
+    assert any("B (run run-2) did not take every tick" in text for text in warned)
+    tables = {table.name: table.frame for table in document.tables}
+    assert tables["clocks"]["runs"].to_list() == [3, 3, 3]
+    assert tables["runs"]["run"].n_unique() == 4
+    assert any("over 3 runs" in text for text in texts(document))
+
+
 def test_a_machine_without_events_and_one_with_a_single_event(tmp_path: Path) -> None:
     scenario = Scenario(rates=[0.01, 0.1, 6], seconds=10, phase="aligned", seed=4)
     driftlab.simulate(scenario, out=tmp_path / "run")

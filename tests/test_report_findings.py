@@ -85,6 +85,8 @@ def test_an_interval_names_what_it_is_of_and_one_run_has_none_over_runs() -> Non
     assert "31.0 messages waited on average at C (95 % interval 24.0 to 38.0, over 5 runs)" in many
     one = said(findings.last_queue, {"queue_last": 31, "queue_max": 33})
     assert "interval" not in one
+    measures["queue_last"] = Measure(31.0, 24.0, 38.0)
+    assert "interval" not in said(findings.last_queue, measures, runs=1)
     assert "on average" not in one
     assert "at most 33 waited" in one
 
