@@ -25,7 +25,7 @@ from driftlab.report.findings import SPOILED, Finding
 from driftlab.report.measures import label_of, rank_names
 from driftlab.report.pictures import pictures_of_frame
 from driftlab.report.sweep_report import Sweep, report_on_cells
-from driftlab.report.wording import number, percent
+from driftlab.report.wording import joined, number, percent
 from driftlab.scenario.scenario import Scenario
 from driftlab.study.differences import Difference
 from driftlab.study.study import StudyResult
@@ -136,6 +136,8 @@ def _questions(differences: Sequence[Difference]) -> list[str]:
             "Do the jumps differ because messages come more often, or because they are older when "
             "they are taken?"
         )
+    if differences and all(each.identical for each in differences):
+        return ["Why does this condition change nothing here? What would it have to change?"]
     if differences and not shown:
         asked.append("How many runs would it take to show a difference that you would care about?")
     return asked
@@ -160,21 +162,25 @@ def _queues_by_theory(name: str, scenario: Scenario, frame: "pl.DataFrame") -> F
         else Die(float(scenario.send_one or 0), float(scenario.send_all or 0))
     )
     names = rank_names(scenario.size)
-    counts = [
-        sum(classify(inflow(run, die, place).load) == "diverges" for run in rates)
-        for place in range(scenario.size)
-    ]
-    listed = [
-        f"{label_of(names[place], is_rank=True)}'s in {count}"
-        for place, count in enumerate(counts)
-        if count
+    kinds = [
+        [classify(inflow(run, die, place).load) for run in rates] for place in range(scenario.size)
     ]
     of = f"{len(rates)} runs" if len(rates) > 1 else "its one run"
-    if not listed:
-        return Finding("queues-by-theory", f"{name}: by theory no queue diverges in any of {of}.")
-    return Finding(
-        "queues-by-theory", f"{name}: by theory a queue diverges, {', '.join(listed)} of {of}."
+
+    def listed(kind: str) -> str:
+        counts = {name: each.count(kind) for name, each in zip(names, kinds, strict=True)}
+        return joined(
+            [f"{label_of(n, is_rank=True)}'s in {count}" for n, count in counts.items() if count]
+        )
+
+    diverging, critical = listed("diverges"), listed("critical")
+    text = (
+        f"{name}: by theory a queue diverges, {diverging} of {of}"
+        if diverging
+        else f"{name}: by theory no queue diverges in any of {of}"
     )
+    more = f"; within 10 % of the boundary is {critical}" if critical else ""
+    return Finding("queues-by-theory", f"{text}{more}.")
 
 
 def _spoiled(result: StudyResult) -> list[Finding]:

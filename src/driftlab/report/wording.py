@@ -71,5 +71,5 @@ def sentence(text: str) -> str:
 
 
 def joined(parts: Sequence[str]) -> str:
-    """Return parts as an enumeration: `a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    """Return parts as an enumeration, `a, b and c`; empty of none."""
+    return "".join(parts) if len(parts) < 2 else f"{', '.join(parts[:-1])} and {parts[-1]}"
