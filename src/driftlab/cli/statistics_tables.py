@@ -88,7 +88,14 @@ def _signless(value: float) -> str:
 def distribution_table(rows: Sequence[Row]) -> str:
     """Return the distributions of jumps, queues and lateness of each machine; empty if none."""
     titles = {"jump": "jump", "queue": "queue", "lateness_us": "late, ms"}
-    heads = ("", "machine", "mean", "sd", *(f"{share:.0%}" for share in SHARES.values()), "max")
+    heads = (
+        "",
+        "machine",
+        "mean",
+        "sd",
+        *(f"{share * 100:.0f} %" for share in SHARES.values()),
+        "max",
+    )
     body: list[list[str]] = []
     for figure, title in titles.items():
         known = [row for row in rows[:MACHINES_LISTED_MAX] if row[f"{figure}_max"] is not None]
