@@ -12,7 +12,7 @@ import numpy as np
 from driftlab.analysis.metrics import Counters, MachineMetrics, machine_metrics
 from driftlab.api.history import History
 from driftlab.api.run import Run, UniformMapping, stopped
-from driftlab.api.runs import RunBlock, frame_schema, with_ranks
+from driftlab.api.runs import RunBlock, frame_schema
 from driftlab.arrays import FloatArray, IntArray
 from driftlab.history.simulated import trace_of_columns
 from driftlab.journal.format import COMPLETE
@@ -135,6 +135,7 @@ class CompiledRuns(RunBlock):
         ticks = figures.internal + figures.send + figures.receive
         fastest_clock = figures.clock[np.arange(runs), figures.rates.argmax(axis=1)]
         columns = {
+            "rank": _ranks(figures.rates),
             "rate": figures.rates,
             "achieved_rate": _achieved_rates(figures.rates, ticks, scenario.seconds),
             "events_internal": figures.internal,
@@ -167,8 +168,16 @@ class CompiledRuns(RunBlock):
             for name, kind in frame_schema().items()
             if name not in (*frame.columns, "end")
         }
-        frame = with_ranks(frame.with_columns(end=ends, **nothing))
+        frame = frame.with_columns(end=ends, **nothing)
         return frame.select(pl.col(name).cast(kind) for name, kind in frame_schema().items())
+
+
+def _ranks(rates: FloatArray) -> IntArray:
+    """Return the rank of each machine in its run; of equals, the first in name order."""
+    ranks = np.empty(rates.shape, np.int64)
+    order = np.argsort(-rates, axis=1, kind="stable")
+    np.put_along_axis(ranks, order, np.arange(1, rates.shape[1] + 1)[None, :], axis=1)
+    return ranks
 
 
 def _achieved_rates(rates: FloatArray, ticks: IntArray, seconds: float) -> FloatArray:
