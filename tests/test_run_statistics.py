@@ -280,7 +280,7 @@ def test_lateness_and_missed_rates_are_said() -> None:
     assert late_line(1) is not None
     assert "1 tick began" in str(late_line(1))
     assert slow_line("A", 6, 5.7, 342) == (
-        "slow: A took 5.7 ticks per second where 6 were asked, 5.0% too few"
+        "slow: A took 5.7 ticks per second where 6 were asked, 5.0 % too few"
     )
     assert slow_line("A", 6, 5.99, 360) is None
     assert slow_line("A", 6, 5.7, 10) is None  # half a tick: chance

@@ -257,7 +257,7 @@ def slow_line(name: str, rate: float, achieved: float, ticks: int) -> str | None
     word = "slow" if share < 0 else "fast"
     return (
         f"{word}: {name} took {achieved:.4g} ticks per second where {rate:g} were asked, "
-        f"{abs(share):.1%} too {'few' if share < 0 else 'many'}"
+        f"{abs(share) * 100:.1f} % too {'few' if share < 0 else 'many'}"
     )
 
 

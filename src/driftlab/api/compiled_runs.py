@@ -12,7 +12,7 @@ import numpy as np
 from driftlab.analysis.metrics import Counters, MachineMetrics, machine_metrics
 from driftlab.api.history import History
 from driftlab.api.run import Run, UniformMapping, stopped
-from driftlab.api.runs import RunBlock, frame_schema, with_ranks
+from driftlab.api.runs import RunBlock, frame_schema
 from driftlab.arrays import AnyArray, FloatArray, IntArray
 from driftlab.history.simulated import trace_of_columns
 from driftlab.journal.format import COMPLETE
@@ -132,7 +132,7 @@ class CompiledRuns(RunBlock):
         """Return the metrics of the runs, see `Runs.frame`."""
         figures, scenario = self._figures, self._scenario
         runs, machines = figures.clock.shape
-        columns = metric_tables(figures, scenario.seconds)
+        columns = {"rank": _ranks(figures.rates), **metric_tables(figures, scenario.seconds)}
         names = pl.Series(list(scenario.machine_names()), dtype=pl.String)
         at = np.tile(np.arange(machines, dtype=np.uint32), runs)
         frame = pl.DataFrame(
@@ -152,7 +152,7 @@ class CompiledRuns(RunBlock):
             for name, kind in frame_schema().items()
             if name not in (*frame.columns, "end")
         }
-        frame = with_ranks(frame.with_columns(end=ends, **nothing))
+        frame = frame.with_columns(end=ends, **nothing)
         return frame.select(pl.col(name).cast(kind) for name, kind in frame_schema().items())
 
 
@@ -178,6 +178,14 @@ def metric_tables(figures: Figures, seconds: float) -> dict[str, AnyArray]:
         "queue_last": figures.queue_last,
         "drift": figures.clock - fastest_clock[:, None],
     }
+
+
+def _ranks(rates: FloatArray) -> IntArray:
+    """Return the rank of each machine in its run; of equals, the first in name order."""
+    ranks = np.empty(rates.shape, np.int64)
+    order = np.argsort(-rates, axis=1, kind="stable")
+    np.put_along_axis(ranks, order, np.arange(1, rates.shape[1] + 1)[None, :], axis=1)
+    return ranks
 
 
 def _achieved_rates(rates: FloatArray, ticks: IntArray, seconds: float) -> FloatArray:

@@ -225,16 +225,16 @@ class Group(NamedTuple):
         """The runs in which every machine took every tick."""
         return [run for run in self.runs if run.is_whole]
 
+    def frame(self) -> "pl.DataFrame":
+        """Return the statistics of the whole runs, a row a run and machine; there must be one."""
+        return pl.concat(
+            run.statistics.frame().with_columns(pl.lit(number).alias("run"))
+            for number, run in enumerate(self.whole)
+        )
+
     def over_runs(self) -> "pl.DataFrame | None":
         """Return the mean and the range of every figure; None unless two runs are whole."""
-        whole = self.whole
-        if len(whole) < 2:
-            return None
-        frames = [
-            run.statistics.frame().with_columns(pl.lit(number).alias("run"))
-            for number, run in enumerate(whole)
-        ]
-        return over_runs(pl.concat(frames), self.by())
+        return over_runs(self.frame(), self.by()) if len(self.whole) > 1 else None
 
     def by(self) -> By:
         """Return by what the machines of the runs are put together: `name`, or `rank` of speed."""

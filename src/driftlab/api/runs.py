@@ -51,7 +51,7 @@ class RunBlock(Sequence[Run]):
 
     @abstractmethod
     def frame(self) -> "pl.DataFrame":
-        """Return the metrics of the runs: FRAME_COLUMNS, the ranks by `with_ranks`."""
+        """Return the metrics of the runs: FRAME_COLUMNS."""
 
     @abstractmethod
     def incomplete(self) -> Iterable[Run]:
@@ -208,12 +208,6 @@ def _ranks(runs: Sequence[Run]) -> list[object]:
         rank_of = {names[place]: rank for rank, place in enumerate(order, 1)}
         ranks += [rank_of.get(machine.name) for machine in run.machines]
     return ranks
-
-
-def with_ranks(frame: "pl.DataFrame") -> "pl.DataFrame":
-    """Return a frame of whole runs with the rank of each machine in its run."""
-    rank = pl.col("rate").rank("ordinal", descending=True).over("run")
-    return frame.with_columns(rank.cast(pl.Int64).alias("rank")).select(list(FRAME_COLUMNS))
 
 
 def frame_schema() -> "dict[str, pl.DataType]":

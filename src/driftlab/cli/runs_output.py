@@ -41,7 +41,7 @@ def print_runs(runs: Runs) -> None:
     if len(runs) > 1:
         from driftlab.cli.statistics_tables import print_over_runs  # imports Polars
 
-        print_over_runs(runs.stats(), by_of(runs.scenario))
+        print_over_runs(runs.frame, by_of(runs.scenario))
         print()
     lines = [
         f"run {run.number}, {line}" if len(runs) > 1 else line

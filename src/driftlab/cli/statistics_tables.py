@@ -1,10 +1,11 @@
 """Tables of statistics: of the machines of a run, of its distributions, and over runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import floor, log10
 from typing import TYPE_CHECKING, Any, Final
 
 from driftlab.analysis.distribution import SHARES
+from driftlab.analysis.over_runs import over_runs, whole_runs
 from driftlab.cli.output import MACHINES_LISTED_MAX, milliseconds, table, wrapped
 from driftlab.errors import counted
 
@@ -29,7 +30,7 @@ SUMMARY_FIGURES: Final = {
     "queue_per_second": ("queue grows, /s", 3),
     "late_ticks": ("late ticks", 1),
 }
-MAXIMA: Final = ("jump_max", "queue_max")
+_NEEDED: Final = ("run", "name", "rank", "end", "events_internal", "events_send", "events_receive")
 Row = Mapping[str, Any]
 
 
@@ -79,16 +80,23 @@ def _estimate(row: Row, name: str) -> str:
     return f"{_signless(value)}{interval}"
 
 
-def _signless(value: float) -> str:
-    """Return a number to three digits after the point, without a sign if these are zero."""
-    text = f"{value:.3f}"
+def _signless(value: float, digits: int = 3) -> str:
+    """Return a number to some digits after the point, without a sign if these are zero."""
+    text = f"{value:.{digits}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
 
 def distribution_table(rows: Sequence[Row]) -> str:
     """Return the distributions of jumps, queues and lateness of each machine; empty if none."""
     titles = {"jump": "jump", "queue": "queue", "lateness_us": "late, ms"}
-    heads = ("", "machine", "mean", "sd", *(f"{share:.0%}" for share in SHARES.values()), "max")
+    heads = (
+        "",
+        "machine",
+        "mean",
+        "sd",
+        *(f"{share * 100:.0f} %" for share in SHARES.values()),
+        "max",
+    )
     body: list[list[str]] = []
     for figure, title in titles.items():
         known = [row for row in rows[:MACHINES_LISTED_MAX] if row[f"{figure}_max"] is not None]
@@ -129,50 +137,58 @@ def drift_table(slopes: "pl.DataFrame", rows: Sequence[Row]) -> str:
     return table(heads, body, left=2) if body else ""
 
 
-def print_over_runs(summary: "pl.DataFrame", by: "By") -> None:
+def print_over_runs(frame: "pl.DataFrame", by: "By") -> None:
     """Print the mean and the range of the figures of each machine over runs.
 
-    summary: see `analysis.over_runs`; without rows nothing is printed. by: what puts
-    machines of different runs together.
+    frame: a row a run and machine, as `Runs.frame`; if no run is whole nothing is printed.
+    by: what puts machines of different runs together.
     """
+    shown, more = _machines_shown(whole_runs(frame), by)
+    figures = [name for name in frame.columns if name in SUMMARY_FIGURES or name in _NEEDED]
+    summary = over_runs(shown.select(figures), by)
     if summary.is_empty():
         return
-    machines = summary["machine"].unique(maintain_order=True).to_list()
-    shown = machines[:SUMMARY_MACHINES_MAX]
-    if by == "rank" and len(machines) > SUMMARY_MACHINES_MAX:
-        shown = [*machines[: SUMMARY_MACHINES_MAX - 1], machines[-1]]
-    rows = {(row["figure"], row["machine"]): row for row in summary.iter_rows(named=True)
-            if row["machine"] in set(shown) and row["figure"] in SUMMARY_FIGURES}  # fmt: skip
     words = "by rank of speed, since rates are drawn" if by == "rank" else "by machine"
     print(f"over {counted(max(summary['runs']), 'run')}, {words}\n")
     heads = ("", "machine", "mean", "± of the mean\n(95 %)", "sd of\na run", "min", "max")
     body: list[list[str]] = []
-    is_real = not summary.filter(figure="late_ticks").is_empty()
     for figure, (title, digits) in SUMMARY_FIGURES.items():
-        found = [rows[figure, machine] for machine in shown if (figure, machine) in rows]
-        if _is_shown(figure, found, by, is_real=is_real):
+        rows = summary.filter(figure=figure).to_dicts()
+        if rows and _says_anything(figure, rows, summary, by):
             body += [[]] if body else []
-            body += _summary_rows(title, digits, found)
+            body += _summary_rows(title, digits, rows)
     print(table(heads, body, left=2))
     notes = [
         "largest jump, longest queue: mean is the mean of the runs' maxima, max the maximum of "
         "all runs"
     ]
-    if len(machines) > len(shown):
-        notes.append(f"… and {counted(len(machines) - len(shown), 'more machine')}; see --json")
+    if more:
+        notes.append(f"… and {counted(more, 'more machine')}; see --json")
     print("", *map(wrapped, notes), sep="\n")
 
 
-def _is_shown(figure: str, rows: Iterable[Row], by: "By", *, is_real: bool) -> bool:
-    """Whether a figure of some machines says anything."""
-    kept = list(rows)
-    if figure == "rate":
-        return by == "rank" and bool(kept)
-    if figure == "achieved_rate" and by == "rank" and not is_real:
-        return False  # as drawn
+def _machines_shown(frame: "pl.DataFrame", by: "By") -> "tuple[pl.DataFrame, int]":
+    """Return the rows of the machines that a summary shows, and how many others there are."""
+    machines = frame[by].unique(maintain_order=True)
+    if by == "rank":
+        machines = machines.sort()  # the last, the slowest, is always shown
+        kept = [*machines[: SUMMARY_MACHINES_MAX - 1], *machines[-1:]]
+    else:
+        kept = machines[:SUMMARY_MACHINES_MAX].to_list()
+    if len(machines) <= SUMMARY_MACHINES_MAX:
+        return frame, 0
+    return frame.filter(frame[by].is_in(kept)), len(machines) - len(kept)
+
+
+def _says_anything(figure: str, rows: Sequence[Row], summary: "pl.DataFrame", by: "By") -> bool:
+    """Whether a figure of some machines is worth its rows."""
     if figure == "late_ticks":
-        return any(row["max"] for row in kept)
-    return bool(kept)
+        return any(row["max"] for row in rows)
+    if figure == "rate":
+        return by == "rank"
+    known = set(summary["figure"])
+    is_as_drawn = by == "rank" and "rate" in known and "late_ticks" not in known
+    return figure != "achieved_rate" or not is_as_drawn
 
 
 def _summary_rows(title: str, digits: int, rows: Sequence[Row]) -> list[list[str]]:
@@ -187,7 +203,7 @@ def _summary_rows(title: str, digits: int, rows: Sequence[Row]) -> list[list[str
         [
             title,
             row["machine"],
-            f"{row['mean']:.{fine}f}",
+            _signless(row["mean"], fine),
             _text(half, f".{fine}f"),
             _text(row["sd"], f".{digits}f"),
             _end(row["min"], digits),

@@ -138,9 +138,8 @@ def _show(group: Group) -> None:
         print()
     if len(group.runs) == 1:
         _show_one(group.runs[0])
-    summary = group.over_runs()
-    if summary is not None:
-        print_over_runs(summary, group.by())
+    if len(group.whole) > 1:
+        print_over_runs(group.frame(), group.by())
         print()
     lines = group.remarks()
     for name, run in zip(_names(group.runs), group.runs, strict=True):
