@@ -192,10 +192,17 @@ def on_dask(scenario: Scenario, address: str) -> Iterator[Sequence[Run]]:
 
 
 def _result(future: Any) -> Any:
+    with dask_errors():
+        return future.result()
+
+
+@contextmanager
+def dask_errors() -> Iterator[None]:
+    """Turn what goes wrong on a worker into DaskError."""
     from distributed import KilledWorker
 
     try:
-        return future.result()
+        yield
     except KilledWorker as error:
         raise DaskError(f"dask: workers die of a share: {_one_line(error)}") from None
     except DriftlabError as error:
