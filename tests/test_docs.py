@@ -107,6 +107,22 @@ def test_the_pages_of_the_judge_can_be_followed_from_top_to_bottom(
     assert outputs == examples
 
 
+def test_the_page_of_studies_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
+    printed, outputs = "", 0
+    for language, text in blocks_of("studies.md"):
+        if language == "python":
+            first, _, _ = text.partition("\n")
+            (tmp_path / first.removeprefix("# ")).write_text(text)
+        elif language == "sh":
+            printed = shell(f"{{ {text.strip()}; }} 2>&1", tmp_path)
+        elif language == "toml":
+            assert (tmp_path / "mine.toml").read_text() == text
+        else:
+            assert printed.startswith(text)
+            outputs += 1
+    assert outputs == 5
+
+
 def test_the_page_of_formats_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
     printed = ""
     outputs = 0

@@ -7,6 +7,7 @@ so it does not matter which worker simulates it, in what order, or how often.
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING, Any, Final
 
 from driftlab.api.engine_choice import choose_engine
@@ -92,16 +93,11 @@ def process_pool(workers: int) -> "Iterator[ProcessPoolExecutor]":
 
     Raise WorkersLostError if a process dies.
     """
-    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent
-    )
+    pool = ProcessPoolExecutor(workers, _Context(), initializer=_end_with_parent)
     try:
-        with _interrupts_ignored(), _main_hidden():  # for the processes that start here
-            pool.submit(int)
         yield pool
     except BrokenProcessPool:
         raise WorkersLostError(
@@ -109,6 +105,21 @@ def process_pool(workers: int) -> "Iterator[ProcessPoolExecutor]":
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class _Process(SpawnProcess):
+    """A process that ignores Ctrl-C, and does not import the user's script."""
+
+    def start(self) -> None:
+        """Start the process; a pool does so when a task finds none idle."""
+        with _interrupts_ignored(), _main_hidden():
+            super().start()
+
+
+class _Context(SpawnContext):
+    """The context of processes of this kind."""
+
+    Process = _Process
 
 
 def _end_with_parent() -> None:
@@ -181,10 +192,17 @@ def on_dask(scenario: Scenario, address: str) -> Iterator[Sequence[Run]]:
 
 
 def _result(future: Any) -> Any:
+    with dask_errors():
+        return future.result()
+
+
+@contextmanager
+def dask_errors() -> Iterator[None]:
+    """Turn what goes wrong on a worker into DaskError."""
     from distributed import KilledWorker
 
     try:
-        return future.result()
+        yield
     except KilledWorker as error:
         raise DaskError(f"dask: workers die of a share: {_one_line(error)}") from None
     except DriftlabError as error:

@@ -359,14 +359,15 @@ def _executors(units: Sequence[Unit], workers: int | None, dask: str | None) -> 
 
     None where this thread does it, since there is too little to start anybody.
     """
-    from driftlab.api.parallel import dask_client, process_pool
+    from driftlab.api.parallel import dask_client, dask_errors, process_pool
 
     if dask is not None:
         client = dask_client(dask)
         try:
             slots = max(1, sum(client.nthreads().values()))
             pool = client.get_executor(pure=False, retries=DASK_RETRIES)
-            yield _Pools(lambda unit: pool, UNITS_AHEAD * slots)
+            with dask_errors():
+                yield _Pools(lambda unit: pool, UNITS_AHEAD * slots)
         finally:
             client.close()
         return
