@@ -7,7 +7,7 @@ has none, events stand in their order. A value that a log does not have is left 
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from driftlab.analysis.drift import machine_slopes
+from driftlab.analysis.drift import pair_slopes
 from driftlab.analysis.metrics import MachineMetrics, slow_line
 from driftlab.analysis.run_statistics import late_ticks, metrics_of_trace
 from driftlab.analysis.run_times import RunTimes, said_of, speed_order
@@ -133,7 +133,9 @@ class RunColumns:
 
     def drift_slopes(self) -> dict[int, Estimate]:
         """Return how fast each machine drifts from the fastest, as `driftlab stats` does."""
-        slopes = machine_slopes(self._times, self.speed_order)
+        order = self.speed_order
+        pairs = [(process, order[0]) for process in order]
+        slopes = dict(zip(order, pair_slopes(self._times, pairs), strict=True))
         return {
             process: Estimate(value, low, high)
             for process, (value, low, high) in slopes.items()
