@@ -21,6 +21,7 @@ from benchmarks import (
     messages,
     minute,
     pacing,
+    plots,
     reading,
     shiviz,
     simulator,
@@ -41,6 +42,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "general-engine": {"general": general.measure},
     "history": {"history": history.measure},
     "reading": {"reading": reading.measure},
+    "plots": {"plots": plots.measure},
     "others-logs": {"shiviz": shiviz.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
 }
