@@ -218,6 +218,26 @@ class Run:
     def __repr__(self) -> str:
         return f"Run(number={self.number}, {len(self.machines)} machines, folder={self._folder!r})"
 
+    def _repr_html_(self) -> str:
+        from driftlab.api.notebook import shown
+
+        plot = self.plot
+        return shown(
+            f"run {self.number}" + (f" in {self._folder}" if self._folder else ""),
+            (
+                "machine", "rate", "got", "internal", "send", "receive", "clock", "largest jump",
+                "longest queue", "last queue", "drift",
+            ),
+            (
+                (
+                    each.name, each.rate, each.achieved_rate, *each.events.values(), each.clock,
+                    each.jump.max, each.queue.max, each.queue.last, each.drift,
+                )
+                for each in self.machines
+            ),
+            [lambda: plot.figure("queue"), lambda: plot.figure("prediction")],
+        )  # fmt: skip
+
     def _values(self) -> tuple[object, ...]:
         tables = (self.ends, self.incidents, self.undelivered, self.unread)
         plain = [dict(table.items()) for table in tables]

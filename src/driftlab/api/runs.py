@@ -19,6 +19,7 @@ from driftlab.scenario.validate import RateRange
 if TYPE_CHECKING:
     from driftlab.api.plot import Plots
 
+SHOWN_FIGURES = ("clock", "drift", "jump_max", "queue_last")  # in a notebook
 # Columns of `Runs.frame` and their types: the keys of the JSON interface, with `_` for `.`.
 FRAME_COLUMNS = {
     "run": "Int64",
@@ -130,6 +131,30 @@ class Runs(Sequence[Run]):
 
         return over_runs(self.frame, by_of(self.scenario))
 
+    def _summary_rows(self) -> list[tuple[object, ...]]:
+        """Return the rows of the table that a notebook shows: the figures of the assignment."""
+        stats = self.stats().filter(pl.col("figure").is_in(SHOWN_FIGURES))
+        columns = ("machine", "figure", "mean", "mean_low", "mean_high", "min", "max")
+        return list(stats.select(columns).iter_rows())
+
+    def _repr_html_(self) -> str:
+        from driftlab.api.notebook import shown
+        from driftlab.figures.frames import means_figure
+
+        plot = self.plot
+        return shown(
+            f"{len(self)} runs; means with their 95 % intervals",
+            ("machine", "figure", "mean", "from", "to", "smallest", "largest"),
+            self._summary_rows() if len(self) else (),
+            [
+                lambda: plot.figure("queue"),
+                lambda: plot.figure("prediction"),
+                lambda: means_figure(self.frame),
+            ]
+            if len(self)
+            else (),
+        )
+
     @property
     def plot(self) -> "Plots":
         """The figures of the runs as charts of Altair: `runs.plot.queues()`."""
@@ -140,7 +165,7 @@ class Runs(Sequence[Run]):
             lambda: [
                 RunColumns(run.history.trace, run.scenario, number=run.number) for run in self
             ],
-            self[0].scenario if len(self) else None,
+            self.scenario,  # not of one run: where rates are drawn there is no one prediction
             lambda: [run.machines for run in self],
         )
 

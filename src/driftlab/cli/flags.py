@@ -484,7 +484,7 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--out", metavar="FILE",
         help="file to write: .svg, .png, .pdf, or .html, which is interactive and works offline "
-        "(default: an SVG file in the working folder, named after PATH)",
+        "(default: in the working folder, named after PATH: SVG of one figure, HTML of several)",
     )  # fmt: skip
     group.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
     add_json(group)

@@ -7,7 +7,7 @@ from pathlib import Path
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import page_width
 from driftlab.errors import DriftlabError
-from driftlab.figures.output import save, suffix_of
+from driftlab.figures.output import save, suffix_of, warm_up
 from driftlab.study.figures_of import figures_of
 
 ALIASES = {"clocks": "clock", "queues": "queue", "histogram": "jump-histogram"}
@@ -21,13 +21,15 @@ def main(options: argparse.Namespace) -> int:
     """Draw the figures, write them to a file and return the exit status."""
     names = [ALIASES.get(name, name) for name in options.figures]
     path = Path(options.out or _default_name(options.path, names))
-    suffix_of(path)
+    suffix = suffix_of(path)
     if path.exists() and not options.overwrite:
         raise FileExistsAlreadyError(
             f"{path} exists; give another name with --out, or --overwrite to replace it"
         )
     if not path.parent.is_dir():
         raise DriftlabError(f"{path}: there is no folder {path.parent}")
+    warm_up(suffix)
+
     drawn = figures_of(options.path, names or None, **format_options(options))
     save(drawn.figures, path)
     if options.json:
@@ -66,8 +68,11 @@ def _wrapped(head: str, text: str) -> str:
 
 
 def _default_name(path: str, names: list[str]) -> str:
-    """Return the name of a file in the working folder: what is drawn, and which figures."""
+    """Return the name of a file in the working folder: what is drawn, and which figures.
+
+    One figure is a picture; several are a page.
+    """
     stem = "log" if path == "-" else Path(path).resolve().name
     for suffix in (".gz", ".parquet", ".log", ".csv", ".json", ".jsonl", ".txt"):
         stem = stem.removesuffix(suffix)
-    return "-".join([stem or "run", *names]) + ".svg"
+    return "-".join([stem or "run", *names]) + (".svg" if len(names) == 1 else ".html")

@@ -67,8 +67,12 @@ class Figure:
         """The figure as a chart of Altair, with its title, its caption and its data."""
         import altair as alt
 
-        chart: alt.TopLevelMixin = alt.Chart.from_dict(self.whole_spec(), validate=False)
-        return chart
+        spec = self.whole_spec()
+        datasets = spec.pop("datasets")  # which would be searched for mistakes, row by row
+        chart: Any = alt.Chart.from_dict(spec)
+        chart.datasets = datasets
+        whole: alt.TopLevelMixin = chart
+        return whole
 
     def whole_spec(self, spec: Spec | None = None) -> Spec:
         """Return the specification with title, data and theme.

@@ -41,6 +41,7 @@ COMPARED: Final = {
     "queue_max": ("longest queue, messages", "longest queue"),
     "receives": ("share of receives", "share of receives"),
 }
+RANKS_MAX: Final = 6
 CONDITIONS_MAX: Final = 12
 
 
@@ -315,11 +316,9 @@ def comparison_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None)
     conditions = frame["condition"].unique(maintain_order=True).to_list()[:CONDITIONS_MAX]
     if len(conditions) < 2:
         raise NoDataError("comparison: there is one condition, and nothing to compare it with")
-    ticks = pl.col("events_internal") + pl.col("events_send") + pl.col("events_receive")
-    frame = frame.with_columns(receives=pl.col("events_receive") / ticks)
+    frame = comparable(frame)
     machines = int(frame["rank"].to_numpy().max())
-    ranks = [rank for rank in sorted(frame["rank"].unique().to_list()) if rank <= machines]
-    shown = ranks if len(ranks) <= 6 else [ranks[0], ranks[len(ranks) // 2], ranks[-1]]
+    shown = shown_ranks(frame)
     data = _means(frame, conditions, shown, machines)
     panels = [
         _condition_panel(key, axis, conditions, shown, machines)
@@ -329,12 +328,48 @@ def comparison_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None)
     title = _difference_title(frame, conditions, shown, machines)
     runs = [int(frame.filter(pl.col("condition") == each)["run"].n_unique()) for each in conditions]
     many = counted(runs[0], "run") if len(set(runs)) == 1 else f"{min(runs)} to {max(runs)} runs"
-    about = "" if scenario is None else f" {about_scenario(scenario, with_rates=False)}."
+    about = "" if scenario is None else f" Base: {about_scenario(scenario, with_rates=False)}."
     caption = (
         f"Means over {many} of each condition with their 95 % intervals, by rank of speed in each "
         f"run. Differences are of pairs of runs with the same draws.{about}"
     )
     return Figure("comparison", title, caption, chart, data)
+
+
+def means_figure(frame: "pl.DataFrame") -> Figure:
+    """Draw the means of many runs of one scenario with 95 % intervals, by rank of speed.
+
+    frame: a row a run and machine.
+    """
+    one = comparable(frame).with_columns(condition=pl.lit("all runs"))
+    machines = int(one["rank"].to_numpy().max())
+    ranks = shown_ranks(one)
+    data = _means(one, ["all runs"], ranks, machines)
+    panels = [
+        _condition_panel(key, axis, ["all runs"], ranks, machines)
+        for key, (axis, _) in COMPARED.items()
+    ]
+    queue = data.filter((pl.col("figure") == "queue_last") & (pl.col("rank") == ranks[-1]))
+    mean, low, high = queue.select("mean", "low", "high").row(0)
+    interval = "" if low is None else f" ({number(low)} to {number(high)})"
+    label = whose(rank_name(ranks[-1], machines))
+    title = sentence(f"{label} last queue is {number(mean)} messages on average{interval}")
+    runs = counted(frame["run"].n_unique(), "run")
+    caption = f"Means over {runs} with their 95 % intervals, by rank of speed in each run."
+    chart: Spec = {"concat": panels, "columns": 2, "spacing": 24}
+    return Figure("means", title, caption, chart, data)
+
+
+def comparable(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Return a frame of runs with the share of receives."""
+    ticks = pl.col("events_internal") + pl.col("events_send") + pl.col("events_receive")
+    return frame.with_columns(receives=pl.col("events_receive") / ticks)
+
+
+def shown_ranks(frame: "pl.DataFrame") -> list[int]:
+    """Return the ranks that are drawn: all of few machines, else the first, middle and last."""
+    ranks: list[int] = sorted(frame["rank"].unique().to_list())
+    return ranks if len(ranks) <= RANKS_MAX else [ranks[0], ranks[len(ranks) // 2], ranks[-1]]
 
 
 def _means(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from driftlab.errors import counted
-from driftlab.figures.figure import HEIGHT, WIDTH, Figure, number
+from driftlab.figures.figure import HEIGHT, WIDTH, Figure, NoDataError, number
 from driftlab.figures.lines import (
     Line,
     drawn_lines,
@@ -143,6 +143,8 @@ def _histogram_title(lines: Sequence[Line]) -> str:
 def events_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the share of every kind of event, machine by machine."""
     counts, positions = _kinds(runs)
+    if not counts:
+        raise NoDataError("events: there is no event")
     labels = sorted(counts, key=lambda label: positions[label])[:MACHINES_IN_BARS_MAX]
     prediction = prediction_of(runs)
     rows: list[dict[str, Any]] = []

@@ -9,7 +9,8 @@ import polars as pl
 
 from driftlab.api.read import RunSource, SeveralRunsError, find_sources, list_names
 from driftlab.errors import DriftlabError
-from driftlab.figures.frame_figures import draw_frame
+from driftlab.figures.figure import Figure, NoDataError
+from driftlab.figures.frame_figures import FRAME_FIGURES, draw_frame
 from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.run_figures import Drawn, draw_runs
 from driftlab.history.parquet import PARQUET_MAGIC, is_packed
@@ -17,6 +18,8 @@ from driftlab.journal.files import UnreadableError, begins_with
 from driftlab.scenario.scenario import Scenario
 
 SWEEP_KEY: Final = "driftlab-sweep"  # of the description in the metadata of a sweep's file
+STUDY_KEY: Final = "driftlab-study"  # the same of a study's runs
+STUDY_GRID: Final = "grid.parquet"
 STUDY_FILE: Final = "study.toml"
 STUDY_RUNS: Final = "runs.parquet"
 
@@ -36,20 +39,53 @@ def figures_of(path: str | Path, names: Sequence[str] | None = None, **options: 
     """
     place = Path(path)
     if place.is_dir() and (place / STUDY_FILE).is_file() and (place / STUDY_RUNS).is_file():
-        return draw_frame(_table(place / STUDY_RUNS), None, names)
-    if place.is_file() and begins_with(place, PARQUET_MAGIC) and not is_packed(place):
-        description = pl.read_parquet_metadata(place).get(SWEEP_KEY)
-        if description is not None:
-            scenario = Scenario.from_toml(json.loads(description)["scenario"])
-            return draw_frame(_table(place), scenario, names)
+        return _of_study(place, names)
+    if _is_sweep(place):
+        return draw_frame(*_sweep(place), names)
     return draw_runs(columns_of(find_sources(path, **options), path), names)
 
 
-def _table(path: Path) -> pl.DataFrame:
-    """Read a table. Raise UnreadableError if it is damaged."""
+def _is_sweep(path: Path) -> bool:
+    is_table = path.is_file() and begins_with(path, PARQUET_MAGIC) and not is_packed(path)
+    return is_table and SWEEP_KEY in pl.read_parquet_metadata(path)
+
+
+def _of_study(folder: Path, names: Sequence[str] | None) -> Drawn:
+    """Return the figures of a study: its conditions, and its grid if it has one."""
+    grid = folder / STUDY_GRID
+    frame, about = _table(folder / STUDY_RUNS, STUDY_KEY)
+    scenarios = [Scenario.from_toml(text) for text in about.get("scenarios", {}).values()]
+    if not grid.is_file():
+        return draw_frame(frame, scenarios[0] if scenarios else None, names)
+    figures: list[Figure] = []
+    left_out: list[str] = []
+    for name in names or FRAME_FIGURES:
+        table, scenario = (
+            (frame, scenarios[0] if scenarios else None) if name == "comparison" else _sweep(grid)
+        )
+        try:
+            figures += draw_frame(table, scenario, [name]).figures
+        except NoDataError as error:
+            if names:
+                raise
+            left_out.append(str(error))
+    if not figures:
+        raise NoDataError("; ".join(left_out))
+    return Drawn(figures, left_out)
+
+
+def _sweep(path: Path) -> tuple[pl.DataFrame, Scenario]:
+    """Read a sweep: its table, and the scenario that it did not change."""
+    frame, about = _table(path, SWEEP_KEY)
+    return frame, Scenario.from_toml(about["scenario"])
+
+
+def _table(path: Path, key: str) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Read a table and what its file says of it. Raise UnreadableError if it is damaged."""
     try:
-        return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        about = json.loads(pl.read_parquet_metadata(path).get(key, "{}"))
+        return pl.read_parquet(path), about
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise UnreadableError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
 
 
