@@ -21,10 +21,13 @@ from benchmarks import (
     messages,
     minute,
     pacing,
+    plots,
     reading,
     shiviz,
     simulator,
     start,
+    statistics,
+    sweep,
 )
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
@@ -41,8 +44,11 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "general-engine": {"general": general.measure},
     "history": {"history": history.measure},
     "reading": {"reading": reading.measure},
+    "statistics": {"statistics": statistics.measure},
+    "plots": {"plots": plots.measure},
     "others-logs": {"shiviz": shiviz.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
+    "study": {"sweep": sweep.measure},
 }
 
 

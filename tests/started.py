@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,15 @@ def driftlab(
         capture_output=True, text=True, timeout=100, cwd=cwd, preexec_fn=prepare, check=False,
         env=bare if prepare else None,
     )  # fmt: skip
+
+
+def is_part(one: Any, other: Any) -> bool:
+    """Whether a JSON document has all that another says, and perhaps more in its tables."""
+    if isinstance(one, dict):
+        return all(key in other and is_part(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_part, one, other))
+    return bool(one == other)
 
 
 @contextmanager

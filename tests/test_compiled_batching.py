@@ -11,7 +11,7 @@ from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 from driftlab.simulator.compiled import batching
 from driftlab.simulator.compiled.batching import can_batch, run_batches
 from driftlab.simulator.compiled.eligibility import BATCH_RUNS_MIN
-from driftlab.simulator.compiled.engine import Figures, simulate_runs
+from driftlab.simulator.compiled.engine import Figures, simulate_dice, simulate_runs
 from driftlab.simulator.compiled.memory_layout import allocate, empty, precomputed_phases
 from tests.test_compiled_engine import CHANCES, equal, general
 
@@ -67,10 +67,10 @@ def test_a_batched_run_is_that_of_the_general_engine(order: str) -> None:
         assert digests[number - 1] == general(scenario, number).digest()
 
 
-@pytest.mark.parametrize("seconds", [90, 130, 600])
+@pytest.mark.parametrize("seconds", [90, 130, 600, 1100])
 def test_a_run_whose_queue_outgrows_its_ring_is_simulated_again(seconds: float) -> None:
     scenario = Scenario(rates=[6, 3, 1], seconds=seconds, runs=400, seed=2)
-    assert share_batched(scenario) < 1
+    assert (share_batched(scenario) > 0.7) == (seconds <= 600)  # a queue of 300 fits large rings
     assert equal(simulate_runs(scenario), alone(scenario))
 
 
@@ -137,11 +137,11 @@ def test_batches_are_given_up_where_most_runs_outgrow_their_rings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(batching, "SLICE_TICKS", 1)  # a batch each
-    long = Scenario(rates=[6, 3, 1], seconds=600, runs=300, seed=2)
+    long = Scenario(rates=[6, 3, 1], seconds=3000, runs=300, seed=2)
     arena, figures = allocate(long, 1), empty(long.run_numbers, 3)
     phases = precomputed_phases(long, arena.cursors, figures.numbers)
     done = np.zeros(300, np.bool_)
-    assert len(list(run_batches(arena, phases, figures, done))) == 1
+    assert len(list(run_batches(arena, phases, figures, done))) == 2  # small rings, and large
     assert not done.any()
     short = Scenario(rates=[6, 3, 1], seconds=30, runs=300, seed=2)
     arena = allocate(short, 1)
@@ -185,3 +185,32 @@ def test_a_ring_that_is_full_to_its_last_place_is_not_trusted() -> None:
         if int(figures.digest[row]) != general(scenario.for_run(row + 1), row + 1).digest()
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("rates", [[6, 3, 1], [4, 4, 1], [6.1234567, 3, 1], "1..3"])
+def test_runs_of_several_dice_together_are_those_of_each_alone(rates: object) -> None:
+    """Also those that fit small rings, large ones and none, and those without a batch."""
+    keys = {"rates": rates, "seconds": 200, "seed": 3, "runs": 200}
+    one = [Scenario.from_dict({**keys, "faces": faces}) for faces in (3, 4, 10)]
+    scenarios = [*one, Scenario.from_dict({**keys, "send_one": 1})]
+    numbers = range(11, 211)
+    together = simulate_dice(scenarios, numbers, cores=2)
+    for scenario, figures in zip(scenarios, together, strict=True):
+        assert equal(figures, simulate_runs(scenario, numbers, cores=1))
+
+
+def test_dice_of_machines_that_no_batch_takes_are_simulated_one_by_one() -> None:
+    scenarios = [Scenario(rates=[6, 3, 2, 1], faces=faces, runs=70) for faces in (4, 10)]
+    for scenario, figures in zip(scenarios, simulate_dice(scenarios, range(1, 71)), strict=True):
+        assert equal(figures, simulate_runs(scenario))
+
+
+def test_a_queue_that_is_expected_to_grow_gets_large_rings_at_once() -> None:
+    """What is expected costs time only: what comes out is the same."""
+    bounds = np.array([batching._bounds(*Scenario(faces=faces).die) for faces in (10, 3)])
+    figures = empty([1, 1, 2, 2], 3)
+    for seconds, expected in ((60, [False, True] * 2), (600, [True, True] * 2)):
+        scenario = Scenario(rates=[6, 3, 1], seconds=seconds)
+        figures.rates[:] = (6, 3, 1)
+        found = batching._is_to_outgrow(allocate(scenario, 1), figures, bounds)
+        assert found.tolist() == expected

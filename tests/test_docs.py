@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from driftlab.analysis.run_statistics import STATISTICS_COLUMNS
 from driftlab.cli.flags import COMMANDS
 
 ROOT = Path(__file__).parent.parent
@@ -89,7 +90,9 @@ def test_the_page_of_histories_can_be_followed_from_top_to_bottom(tmp_path: Path
     assert outputs == 2
 
 
-@pytest.mark.parametrize(("page", "examples"), [("checking.md", 6), ("order.md", 6)])
+@pytest.mark.parametrize(
+    ("page", "examples"), [("checking.md", 6), ("order.md", 6), ("plots.md", 2)]
+)
 def test_the_pages_of_the_judge_can_be_followed_from_top_to_bottom(
     page: str, examples: int, tmp_path: Path
 ) -> None:
@@ -106,6 +109,22 @@ def test_the_pages_of_the_judge_can_be_followed_from_top_to_bottom(
     assert outputs == examples
 
 
+def test_the_page_of_studies_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
+    printed, outputs = "", 0
+    for language, text in blocks_of("studies.md"):
+        if language == "python":
+            first, _, _ = text.partition("\n")
+            (tmp_path / first.removeprefix("# ")).write_text(text)
+        elif language == "sh":
+            printed = shell(f"{{ {text.strip()}; }} 2>&1", tmp_path)
+        elif language == "toml":
+            assert (tmp_path / "mine.toml").read_text() == text
+        else:
+            assert printed.startswith(text)
+            outputs += 1
+    assert outputs == 5
+
+
 def test_the_page_of_formats_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
     printed = ""
     outputs = 0
@@ -116,6 +135,30 @@ def test_the_page_of_formats_can_be_followed_from_top_to_bottom(tmp_path: Path) 
             assert printed == text
             outputs += 1
     assert outputs == 16
+
+
+def test_the_page_of_metrics_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:
+    printed, outputs = "", 0
+    for language, text in blocks_of("figures.md"):
+        if language == "python":
+            first, _, _ = text.partition("\n")
+            (tmp_path / first.removeprefix("# ")).write_text(text)
+        elif language == "sh":
+            printed = shell(text, tmp_path)
+        else:
+            assert printed.removeprefix("minute\n") == text  # --quiet prints the folder alone
+            outputs += 1
+    assert outputs == 4
+
+
+def test_the_page_of_metrics_defines_every_statistic() -> None:
+    page = (DOCS / "figures.md").read_text()
+    stems = {name.removesuffix("_low").removesuffix("_high") for name in STATISTICS_COLUMNS}
+    quantiles = re.compile(r"_p\d+$")
+    for name in stems - {name for name in stems if quantiles.search(name)}:
+        figure, _, part = name.partition("_")
+        inside = figure in ("jump", "queue", "events", "lateness")
+        assert f"`{figure}.{part}`" in page or f"`{figure if inside else name}" in page, name
 
 
 def test_the_page_of_restamping_shows_what_its_examples_print(tmp_path: Path) -> None:

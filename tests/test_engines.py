@@ -197,6 +197,14 @@ def cluster() -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_dask_cluster_sweeps_to_the_same_rows(cluster: Any) -> None:
+    over: dict[str, list[Any]] = {"clock": ["lamport", "vector"], "faces": [4, 10]}
+    base = driftlab.Scenario(rates=[6, 3, 1], seconds=10)
+    there = driftlab.sweep(base, over, 40, dask=cluster.scheduler_address)
+    assert there.equals(driftlab.sweep(base, over, 40))
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("process", ["die", "chatter"])
 def test_a_dask_cluster_gives_the_same_runs(cluster: Any, process: str) -> None:
     scenario = SMALL.replace(runs=40)

@@ -15,7 +15,7 @@ from driftlab.analysis.metrics import (
     fastest,
     lateness_of,
 )
-from driftlab.api.read_run import metrics_of_trace
+from driftlab.analysis.run_statistics import metrics_of_trace
 from driftlab.api.simulate_one import EventCounter
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.journal.journal_columns import columns_of_entries, concatenate

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from driftlab.model.event import Message
     from driftlab.scenario.scenario import Scenario
     from driftlab.scenario.validate import ScenarioError
+    from driftlab.study.sweep import sweep
 
 __all__ = [
     "DriftlabError",
@@ -55,6 +56,7 @@ __all__ = [
     "simulate",
     "simulate_run",
     "simulate_runs",
+    "sweep",
 ]
 __version__ = "0.1.0"
 
@@ -85,6 +87,7 @@ _MODULES = {
     "simulate": "driftlab.api.simulate",
     "simulate_run": "driftlab.api.simulate",
     "simulate_runs": "driftlab.api.simulate",
+    "sweep": "driftlab.study.sweep",
 }
 
 

@@ -23,6 +23,14 @@ _SUFFIX: Final = ".nbc"
 _CHECKSUM_BYTES: Final = hashlib.sha256().digest_size
 
 
+def cache_folder() -> str | None:
+    """Return the folder of driftlab's caches; None if this user has no place for caches."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # then the XDG standard wants it to be ignored
+        base = "" if os.environ.get("HOME") == "" else os.path.expanduser("~/.cache")
+    return os.path.join(base, "driftlab") if os.path.isabs(base) else None
+
+
 class CompileCache:
     """The machine code compiled from some source files, in a folder of its own.
 
@@ -43,16 +51,14 @@ class CompileCache:
     @cached_property
     def folder(self) -> str | None:
         """The folder, which need not exist; None if this user has no place for caches."""
-        base = os.environ.get("XDG_CACHE_HOME", "")
-        if not os.path.isabs(base):  # then the XDG standard wants it to be ignored
-            base = "" if os.environ.get("HOME") == "" else os.path.expanduser("~/.cache")
-        if not os.path.isabs(base):
+        base = cache_folder()
+        if base is None:
             return None
         digest = hashlib.sha256()
         for path in self.sources:
             with open(path, "rb") as source:
                 digest.update(hashlib.sha256(source.read()).digest())
-        return os.path.join(base, "driftlab", f"{self._name}-{digest.hexdigest()[:16]}")
+        return os.path.join(base, f"{self._name}-{digest.hexdigest()[:16]}")
 
     def has(self, label: str) -> bool:
         """Whether the machine code with this label (see `label`) is kept. Imports no compiler."""

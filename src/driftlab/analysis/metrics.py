@@ -10,14 +10,17 @@ machine. Drift is a machine's last clock less that of the fastest machine (the
 highest rate; of equals, the first in name order). Lateness is in real time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from operator import sub
 from typing import Any, Final, NamedTuple
 
+from driftlab.errors import counted
 from driftlab.model.schedule import NS_PER_SECOND
 
 _NS_PER_US: Final = 1e3
+SLOW_LISTED_MAX: Final = 4  # machines of a run
+SLOW_SHARE: Final = 0.01  # of its rate, by which a machine may miss it in silence
 
 
 class Jumps(NamedTuple):
@@ -197,14 +200,10 @@ def machine_metrics(
     scenario time per real time. lateness_us, late_ticks: None if nothing can be late.
     """
     ticks = counters.ticks
-    if ticks < 2:
-        achieved_rate = ticks / seconds
-    else:
-        achieved_rate = (ticks - 1) * NS_PER_SECOND / (max(between_ns, 1) * speed)
     return MachineMetrics(
         name=name,
         rate=float(rate),
-        achieved_rate=achieved_rate,
+        achieved_rate=achieved_rate(ticks, between_ns, seconds, speed),
         events={
             "internal": counters.internal, "send": counters.send, "receive": counters.receive
         },
@@ -217,6 +216,86 @@ def machine_metrics(
         lateness_us=lateness_us,
         late_ticks=late_ticks,
     )  # fmt: skip
+
+
+def achieved_rate(ticks: int, between_ns: int, seconds: float, speed: float = 1.0) -> float:
+    """Return the ticks per second of scenario time that a machine reached.
+
+    between_ns: real time from its first tick to its last. seconds: scenario time that the
+    run takes, which counts where there are no two ticks. speed: scenario time per real time.
+    """
+    if ticks < 2:
+        return ticks / seconds
+    return (ticks - 1) * NS_PER_SECOND / (max(between_ns, 1) * speed)
+
+
+def late_line(late_ticks: int | None) -> str | None:
+    """Return what a reader must know of a run whose ticks began late; None if they did not.
+
+    late_ticks: how many ticks of all machines began more than a period late. Such a run
+    is not that of its scenario: its figures are those of slower machines.
+    """
+    if not late_ticks:
+        return None
+    return (
+        f"late: {counted(late_ticks, 'tick')} began more than a period late; "
+        "lower --speed or the number of machines"
+    )
+
+
+def slow_line(name: str, rate: float, achieved: float, ticks: int) -> str | None:
+    """Return what to say of a machine that missed its rate; None if it kept it.
+
+    It missed it by more than SLOW_SHARE and by more than a whole tick of the run.
+    rate, achieved: ticks per second, asked and reached. ticks: that it took.
+    """
+    if ticks < 2 or not rate:
+        return None
+    share = achieved / rate - 1
+    if abs(share) <= SLOW_SHARE or abs(share) * ticks <= 1:
+        return None
+    word = "slow" if share < 0 else "fast"
+    return (
+        f"{word}: {name} took {achieved:.4g} ticks per second where {rate:g} were asked, "
+        f"{abs(share) * 100:.1f} % too {'few' if share < 0 else 'many'}"
+    )
+
+
+def pacing_lines(machines: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what a reader must know of the pacing of a run, a line each; none if it was kept.
+
+    machines: the figures of each, under the names of the columns of `Runs.frame`.
+    """
+    kept = list(machines)
+    late = late_line(sum(machine["late_ticks"] or 0 for machine in kept))
+    slow = [_slow_line_of(machine) for machine in kept]
+    lines = [line for line in slow if line is not None]
+    if len(lines) > SLOW_LISTED_MAX:
+        more = counted(len(lines) - SLOW_LISTED_MAX, "more machine")
+        lines[SLOW_LISTED_MAX:] = [f"… and {more} missed their rates"]
+    return [*([late] if late else []), *lines]
+
+
+def _slow_line_of(machine: Mapping[str, Any]) -> str | None:
+    kinds = (machine[f"events_{kind}"] or 0 for kind in ("internal", "send", "receive"))
+    rate, achieved = machine["rate"], machine["achieved_rate"]
+    if rate is None or achieved is None:
+        return None
+    return slow_line(machine["name"], rate, achieved, sum(kinds))
+
+
+def pacing_lines_of(machines: Iterable[MachineMetrics]) -> list[str]:
+    """Return what `pacing_lines` does, of metrics."""
+    return pacing_lines(
+        {
+            "name": machine.name,
+            "rate": machine.rate,
+            "achieved_rate": machine.achieved_rate,
+            "late_ticks": machine.late_ticks,
+            **{f"events_{kind}": count for kind, count in machine.events.items()},
+        }
+        for machine in machines
+    )
 
 
 def fastest(rates: Iterable[float]) -> int:

@@ -9,6 +9,7 @@ from math import sqrt
 from typing import Any, Final, NamedTuple
 from warnings import catch_warnings, simplefilter
 
+from driftlab.analysis.student import student_95
 from driftlab.arrays import FloatArray
 from driftlab.lazy import np
 
@@ -50,7 +51,7 @@ def mean_estimate(values: Sequence[float] | FloatArray, level: float = LEVEL) ->
     mean, count = float(sample.mean()), len(sample)
     if count < 2:
         return Estimate(mean, None, None)
-    half = _student(count - 1, level) * float(sample.std(ddof=1)) / sqrt(count)
+    half = mean_factor(count, level) * float(sample.std(ddof=1))
     return Estimate(mean, mean - half, mean + half)
 
 
@@ -140,7 +141,13 @@ def growth_estimate(
     return mean_estimate(growths)
 
 
-def _student(freedom: int, level: float) -> float:
+def mean_factor(count: int, level: float = LEVEL) -> float:
+    """Return how many standard deviations a mean's interval reaches to either side.
+
+    count: of the independent values, at least two.
+    """
+    if level == LEVEL:
+        return student_95(count - 1) / sqrt(count)
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, (1 + level) / 2))
+    return float(stdtrit(count - 1, (1 + level) / 2)) / sqrt(count)

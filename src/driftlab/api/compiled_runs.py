@@ -12,8 +12,8 @@ import numpy as np
 from driftlab.analysis.metrics import Counters, MachineMetrics, machine_metrics
 from driftlab.api.history import History
 from driftlab.api.run import Run, UniformMapping, stopped
-from driftlab.api.runs import RunBlock, block_schema
-from driftlab.arrays import FloatArray, IntArray
+from driftlab.api.runs import RunBlock, frame_schema
+from driftlab.arrays import AnyArray, FloatArray, IntArray
 from driftlab.history.simulated import trace_of_columns
 from driftlab.journal.format import COMPLETE
 from driftlab.lazy import pl
@@ -129,25 +129,10 @@ class CompiledRuns(RunBlock):
         return [self[row] for row in np.flatnonzero(self._figures.stopped_ns >= 0).tolist()]
 
     def frame(self) -> "pl.DataFrame":
-        """Return the metrics of the runs, see `Runs.frame`, without the rank."""
+        """Return the metrics of the runs, see `Runs.frame`."""
         figures, scenario = self._figures, self._scenario
         runs, machines = figures.clock.shape
-        ticks = figures.internal + figures.send + figures.receive
-        fastest_clock = figures.clock[np.arange(runs), figures.rates.argmax(axis=1)]
-        columns = {
-            "rate": figures.rates,
-            "achieved_rate": _achieved_rates(figures.rates, ticks, scenario.seconds),
-            "events_internal": figures.internal,
-            "events_send": figures.send,
-            "events_receive": figures.receive,
-            "clock": figures.clock,
-            "jump_mean": (figures.clock - figures.first_clock) / np.maximum(ticks - 1, 1),
-            "jump_max": figures.jump_max,
-            "queue_mean": figures.queue_sum / np.maximum(ticks, 1),
-            "queue_max": figures.queue_max,
-            "queue_last": figures.queue_last,
-            "drift": figures.clock - fastest_clock[:, None],
-        }
+        columns = {"rank": _ranks(figures.rates), **metric_tables(figures, scenario.seconds)}
         names = pl.Series(list(scenario.machine_names()), dtype=pl.String)
         at = np.tile(np.arange(machines, dtype=np.uint32), runs)
         frame = pl.DataFrame(
@@ -164,11 +149,43 @@ class CompiledRuns(RunBlock):
             ends = pl.Series(each).gather(np.repeat(np.arange(runs, dtype=np.uint32), machines))
         nothing = {
             name: pl.lit(None, dtype=kind)
-            for name, kind in block_schema().items()
+            for name, kind in frame_schema().items()
             if name not in (*frame.columns, "end")
         }
         frame = frame.with_columns(end=ends, **nothing)
-        return frame.select(pl.col(name).cast(kind) for name, kind in block_schema().items())
+        return frame.select(pl.col(name).cast(kind) for name, kind in frame_schema().items())
+
+
+def metric_tables(figures: Figures, seconds: float) -> dict[str, AnyArray]:
+    """Return the metrics of runs of so many seconds under the names of `Runs.frame`.
+
+    Each is a table of shape (runs, machines).
+    """
+    runs = len(figures.clock)
+    ticks = figures.internal + figures.send + figures.receive
+    fastest_clock = figures.clock[np.arange(runs), figures.rates.argmax(axis=1)]
+    return {
+        "rate": figures.rates,
+        "achieved_rate": _achieved_rates(figures.rates, ticks, seconds),
+        "events_internal": figures.internal,
+        "events_send": figures.send,
+        "events_receive": figures.receive,
+        "clock": figures.clock,
+        "jump_mean": (figures.clock - figures.first_clock) / np.maximum(ticks - 1, 1),
+        "jump_max": figures.jump_max,
+        "queue_mean": figures.queue_sum / np.maximum(ticks, 1),
+        "queue_max": figures.queue_max,
+        "queue_last": figures.queue_last,
+        "drift": figures.clock - fastest_clock[:, None],
+    }
+
+
+def _ranks(rates: FloatArray) -> IntArray:
+    """Return the rank of each machine in its run; of equals, the first in name order."""
+    ranks = np.empty(rates.shape, np.int64)
+    order = np.argsort(-rates, axis=1, kind="stable")
+    np.put_along_axis(ranks, order, np.arange(1, rates.shape[1] + 1)[None, :], axis=1)
+    return ranks
 
 
 def _achieved_rates(rates: FloatArray, ticks: IntArray, seconds: float) -> FloatArray:

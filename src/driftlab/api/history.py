@@ -6,7 +6,7 @@ there, `("A", 17)` or `"A:17"`. Nothing is computed before it is asked for.
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -22,13 +22,15 @@ from driftlab.history.matching.match import assumed_lines, match
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace, repair_names
 from driftlab.history.trace import Trace, processes_of
-from driftlab.judge.checker import Verdict, chosen_rules, judge
 from driftlab.lazy import pl
 from driftlab.model.columns import MISSING
 
 if TYPE_CHECKING:
     from driftlab.analysis.compare import Comparison
     from driftlab.analysis.offsets import Offsets
+    from driftlab.analysis.run_statistics import RunStatistics
+    from driftlab.api.plot import Plots
+    from driftlab.judge.checker import Verdict
 
 EventName = int | str | tuple[str, int]
 CUT_ARGUMENTS = "counts, at_ns, clock, containing, before"
@@ -225,11 +227,78 @@ class History:
 
         return estimate_offsets(self.trace, self.messages)
 
+    @property
+    def plot(self) -> "Plots":
+        """The figures of the history as charts of Altair: `history.plot.queues()`."""
+        from driftlab.api.plot import Plots
+        from driftlab.figures.run_columns import RunColumns
+
+        return Plots(lambda: [RunColumns(self.trace)])
+
+    def stats(self) -> "pl.DataFrame":
+        """Return the statistics of each machine as a frame; docs/figures.md has the columns.
+
+        What the log does not say is null; `stats_reasons` says why.
+        """
+        return self._statistics.frame()
+
+    @property
+    def stats_reasons(self) -> list[str]:
+        """Why some of `stats` are null, and what limits others, a line each."""
+        return list(self._statistics.reasons)
+
+    @cached_property
+    def _statistics(self) -> "RunStatistics":
+        from driftlab.analysis.run_statistics import run_statistics
+
+        return run_statistics(self.trace)
+
+    def drifts(self, instants: int | None = None) -> "pl.DataFrame":
+        """Return the drift of every pair of machines over time: machine, reference, time, drift.
+
+        instants: how many, evenly spaced; by default 241. See `driftlab.analysis.drift`.
+        """
+        from driftlab.analysis.drift import INSTANTS, drift_over_time
+
+        return drift_over_time(self.trace, instants=INSTANTS if instants is None else instants)
+
+    def drift_slopes(self) -> "pl.DataFrame":
+        """Return how fast every pair of machines drifts apart, with 95 % intervals."""
+        return self._statistics.slopes
+
+    def _repr_html_(self) -> str:
+        from driftlab.api.notebook import shown
+
+        plot, trace = self.plot, self.trace
+        named = f"{self.name}: " if self.name else ""
+        rows = [trace.rows_of(process) for process in range(trace.processes)]
+        last = [self._last_values(each) for each in rows]
+        return shown(
+            f"{named}{len(self)} events of {trace.processes} processes",
+            ("process", "events", "last clock", "last queue"),
+            (
+                (name, each.stop - each.start, *values)
+                for name, each, values in zip(self.names, rows, last, strict=True)
+            ),
+            [partial(plot.figure, name) for name in ("queue", "clock", "events")],
+        )
+
+    def _last_values(self, rows: slice) -> list[int | None]:
+        """Return the clock and the queue after the last of some rows, None where not known."""
+        found: list[int | None] = []
+        for column in (self.trace.columns.clock, self.trace.columns.queue):
+            value = (
+                None if column is None or rows.stop == rows.start else int(column[rows.stop - 1])
+            )
+            found.append(None if value == MISSING else value)
+        return found
+
     @cached_property
     def events(self) -> "pl.DataFrame":
         """The events as a Polars frame; see `driftlab.history.frame`."""
-        frame: pl.DataFrame = frame_of(self.trace)
-        return frame
+        from driftlab.api.event_frame import EventFrame
+
+        return EventFrame(frame_of(self.trace))
 
     @cached_property
     def messages(self) -> Messages:
@@ -249,7 +318,7 @@ class History:
 
     def check(
         self, *, only: Sequence[str] = (), without: Sequence[str] = (), complete: bool = False
-    ) -> Verdict:
+    ) -> "Verdict":
         """Judge the history by every rule, by `only` some, or by all `without` some.
 
         complete: whether the log holds every event, so that what only an absent
@@ -257,6 +326,8 @@ class History:
 
         Raise NoSuchRuleError if a rule has no such name.
         """
+        from driftlab.judge.checker import chosen_rules, judge
+
         rules = chosen_rules(only, without)
         return judge(self.trace, self._repaired, self.messages, rules, complete=complete)
 

@@ -7,13 +7,17 @@ so it does not matter which worker simulates it, in what order, or how often.
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import TYPE_CHECKING, Any, Final
 
 from driftlab.api.engine_choice import choose_engine
 from driftlab.api.run import Run
 from driftlab.api.simulate_one import simulate_one
 from driftlab.errors import DriftlabError
 from driftlab.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 SHARE_TICKS_COMPILED: Final = 50_000_000  # half a second of work
 SHARE_TICKS: Final = 50_000  # a sixth of a second of work
@@ -75,24 +79,62 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
     workers: how many processes. out: the folder below which journals are written; None
     writes none. Raise WorkersLostError if a process dies.
     """
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
     from functools import partial
 
     shares = split_into_shares(scenario, workers, compiled=False)
     work = partial(simulate_share, scenario, compiled=False, out=out)
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    with process_pool(workers) as pool:
+        yield from pool.map(work, shares)
+
+
+@contextmanager
+def process_pool(workers: int) -> "Iterator[ProcessPoolExecutor]":
+    """Yield a pool of so many processes, which end with this one, however it ends.
+
+    Raise WorkersLostError if a process dies.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    pool = ProcessPoolExecutor(workers, _Context(), initializer=_end_with_parent)
     try:
-        with _interrupts_ignored(), _main_hidden():  # for the processes that start here
-            results = pool.map(work, shares)
-        yield from results
+        yield pool
     except BrokenProcessPool:
         raise WorkersLostError(
             "an operating-system process that simulates has died; did a process of yours end it?"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class _Process(SpawnProcess):
+    """A process that ignores Ctrl-C, and does not import the user's script."""
+
+    def start(self) -> None:
+        """Start the process; a pool does so when a task finds none idle."""
+        with _interrupts_ignored(), _main_hidden():
+            super().start()
+
+
+class _Context(SpawnContext):
+    """The context of processes of this kind."""
+
+    Process = _Process
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, were it killed."""
+    import os
+    from multiprocessing import parent_process
+    from threading import Thread
+
+    def wait() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 @contextmanager
@@ -133,7 +175,7 @@ def on_dask(scenario: Scenario, address: str) -> Iterator[Sequence[Run]]:
     The shares of a worker that is lost are simulated again by another. Raises
     DaskError.
     """
-    client = _client(address)
+    client = dask_client(address)
     try:
         workers = max(1, sum(client.nthreads().values()))
         compiled = choose_engine(scenario, workers) == "compiled"
@@ -150,10 +192,17 @@ def on_dask(scenario: Scenario, address: str) -> Iterator[Sequence[Run]]:
 
 
 def _result(future: Any) -> Any:
+    with dask_errors():
+        return future.result()
+
+
+@contextmanager
+def dask_errors() -> Iterator[None]:
+    """Turn what goes wrong on a worker into DaskError."""
     from distributed import KilledWorker
 
     try:
-        return future.result()
+        yield
     except KilledWorker as error:
         raise DaskError(f"dask: workers die of a share: {_one_line(error)}") from None
     except DriftlabError as error:
@@ -164,7 +213,8 @@ def _on_worker(numbers: range, *, scenario: Scenario, compiled: bool) -> Any:
     return simulate_share(scenario, numbers, compiled=compiled)
 
 
-def _client(address: str) -> Any:
+def dask_client(address: str) -> Any:
+    """Return a client of the Dask scheduler at `address`. Raise DaskError."""
     import socket
 
     try:

@@ -2,16 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from driftlab.analysis.metrics import (
-    Counters,
-    Lateness,
-    MachineMetrics,
-    count_events,
-    fastest,
-    lateness_of,
-    machine_metrics,
-)
+from driftlab.analysis.run_statistics import Counted, count_process, metrics_of_trace
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
 from driftlab.history.run_reader import (
@@ -26,9 +19,6 @@ from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
-from driftlab.lazy import np
-from driftlab.model.columns import RECEIVE, SEND
-from driftlab.model.schedule import NS_PER_SECOND
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
 
@@ -80,32 +70,49 @@ def find_run(folder: Path) -> tuple[Scenario, RunJournals]:
 
 def read_run(folder: Path) -> Run:
     """Read the folder of one run. Raise DriftlabError if its journals cannot be read."""
+    return read_run_with_events(folder).run
+
+
+class RunWithEvents(NamedTuple):
+    """A run and its events, and what is counted of each process that has a journal."""
+
+    run: Run
+    trace: Trace
+    counted: dict[int, Counted]
+
+
+def read_run_with_events(folder: Path) -> RunWithEvents:
+    """Read the folder of one run, and return its events too. Raise DriftlabError."""
     scenario, journals = find_run(folder)
-    run = _describe(scenario, folder, journals.read())
-    missing = [name for name in scenario.machine_names() if name not in run.ends]
-    run.ends = {**run.ends, **dict.fromkeys(missing, NO_JOURNAL)}
-    return run
+    found = _describe(scenario, folder, journals.read())
+    missing = [name for name in scenario.machine_names() if name not in found.run.ends]
+    found.run.ends = {**found.run.ends, **dict.fromkeys(missing, NO_JOURNAL)}
+    return found
 
 
 def read_own_journal(scenario: Scenario, path: Path) -> Run:
     """Read the journal of one machine of a run. Raise DriftlabError if it cannot be read."""
-    return _describe(scenario, path.parent, single_journal(path, scenario).read())
+    return _describe(scenario, path.parent, single_journal(path, scenario).read()).run
 
 
-def _describe(scenario: Scenario, folder: Path, record: RunRecord) -> Run:
+def _describe(scenario: Scenario, folder: Path, record: RunRecord) -> RunWithEvents:
     trace, journals = record.trace, [each for each in record.journals if each is not None]
     processes = [place for place, each in enumerate(record.journals) if each is not None]
     ends = {journal.machine: _end(journal) for journal in journals}
-    return Run(
+    counted = {process: count_process(trace, process) for process in processes}
+    run = Run(
         scenario,
         scenario.first_run,
-        metrics_of_trace(trace, processes, seconds=scenario.seconds, speed=scenario.speed),
+        metrics_of_trace(
+            trace, processes, seconds=scenario.seconds, speed=scenario.speed, counted=counted
+        ),
         folder=str(folder),
         ends={name: end.get("reason", CUT_OFF) for name, end in ends.items()},
         incidents={journal.machine: _incidents(journal) for journal in journals},
         undelivered={name: count_in(end, "undelivered") or 0 for name, end in ends.items()},
         unread=_unread(record, journals),
     )
+    return RunWithEvents(run, trace, counted)
 
 
 def _unread(record: RunRecord, journals: Sequence[Journal]) -> dict[str, int]:
@@ -135,76 +142,3 @@ def _incidents(journal: Journal) -> int:
     """Count incidents as the last line does, which knows of more than are recorded."""
     counted = count_in(_end(journal), "incidents")
     return len(journal.notes_on("incident")) if counted is None else counted
-
-
-# Metrics.
-
-
-def metrics_of_trace(
-    trace: Trace, processes: Sequence[int], *, seconds: float, speed: float
-) -> tuple[MachineMetrics, ...]:
-    """Return the metrics of recorded machines; the trace must have all columns of a journal.
-
-    processes: positions of the machines wanted; the fastest of them is that of
-    their drift. seconds: scenario time that the run takes. speed: scenario time
-    per real time, of those that were not simulated.
-    """
-    if not processes:
-        return ()
-    known = [trace.process_info[process] for process in processes]
-    rates = [float(each.rate or 0) for each in known]
-    counters = [_count_process(trace, process) for process in processes]
-    fastest_clock = counters[fastest(rates)].clock
-    return tuple(
-        machine_metrics(
-            trace.names[process],
-            rate,
-            count,
-            between_ns=_between_ns(trace, process),
-            seconds=seconds,
-            fastest_clock=fastest_clock,
-            speed=1.0 if info.simulated else speed,
-            lateness_us=None if info.simulated else _lateness(trace, process),
-            late_ticks=None if info.simulated else _late_ticks(trace, process, rate * speed),
-        )
-        for process, info, rate, count in zip(processes, known, rates, counters, strict=True)
-    )
-
-
-def _count_process(trace: Trace, process: int) -> Counters:
-    rows, columns = trace.rows_of(process), trace.columns
-    assert columns.clock is not None
-    assert columns.queue is not None
-    return count_events(
-        columns.kind[rows].tolist(),
-        columns.clock[rows].tolist(),
-        columns.queue[rows].tolist(),
-        send=SEND,
-        receive=RECEIVE,
-    )
-
-
-def _between_ns(trace: Trace, process: int) -> int:
-    """Return the real time between the starts of a process's first and last tick."""
-    rows, columns = trace.rows_of(process), trace.columns
-    assert columns.due_ns is not None
-    assert columns.late_ns is not None
-    if rows.start == rows.stop:
-        return 0
-    first, last = (
-        int(columns.due_ns[row]) + int(columns.late_ns[row]) for row in (rows.start, rows.stop - 1)
-    )
-    return last - first
-
-
-def _late_ticks(trace: Trace, process: int, rate: float) -> int:
-    """Return how many ticks began more than a period late. rate: a second of real time."""
-    assert trace.columns.late_ns is not None
-    late_ns = trace.columns.late_ns[trace.rows_of(process)]
-    return int(np.count_nonzero(late_ns * rate > NS_PER_SECOND)) if rate else 0
-
-
-def _lateness(trace: Trace, process: int) -> Lateness | None:
-    assert trace.columns.late_ns is not None
-    late_ns: list[int] = np.sort(trace.columns.late_ns[trace.rows_of(process)]).tolist()
-    return lateness_of(late_ns)

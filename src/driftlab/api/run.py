@@ -12,7 +12,10 @@ from driftlab.scenario.scenario import Scenario
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import polars as pl
+
     from driftlab.api.history import History
+    from driftlab.api.plot import Plots
 
 Value = TypeVar("Value")
 
@@ -76,7 +79,7 @@ class Run:
     unread: how many lines of its journal could not be read.
     interrupted: whether a person ended the run.
     digest: of all events of a simulated run of the die, else None.
-    history: every event, if it was recorded. Raises NotRecordedError.
+    history: every event, if it was recorded, in memory or in journals.
     folder: where the journals are, None if none were written.
     """
 
@@ -133,18 +136,67 @@ class Run:
 
     @property
     def history(self) -> "History":
-        """Every event of the run. Raise NotRecordedError if it was not recorded."""
+        """Every event of the run; of a run with journals, read from them when first asked for.
+
+        Raise NotRecordedError if there are none, and UnreadableError if they are gone.
+        """
         if self._history is None:
-            raise NotRecordedError(
-                'no history was kept in memory; simulate with record="all", '
-                "or read the journals, if there are any"
-            )
+            self._history = self._read_history()
         return self._history
+
+    def _read_history(self) -> "History":
+        if self._folder is None:
+            raise NotRecordedError(
+                "no history was kept in memory, and no journals were written; simulate with "
+                'record="all" or out="FOLDER"'
+            )
+        from pathlib import Path
+
+        from driftlab.api.history import History  # loads numpy and the judge
+        from driftlab.history.run_reader import run_journals
+
+        folder = Path(self._folder)
+        return History(run_journals(folder, self.scenario).trace(), folder.name)
+
+    def stats(self) -> "pl.DataFrame":
+        """Return the statistics of the run, a row a machine; docs/figures.md has the columns.
+
+        They come from the history. Of a run that kept only its metrics, the others are null.
+        """
+        if self.is_recorded:
+            return self.history.stats()
+        from driftlab.analysis.run_statistics import statistics_of_metrics
+
+        return statistics_of_metrics(self.machines)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the run has a history, in memory or in journals."""
+        return self._history is not None or self._folder is not None
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Return what is pickled: not a history that is in the journals, too."""
+        state = {name: getattr(self, name) for name in self.__slots__}
+        if self._folder is not None:
+            state["_history"] = None
+        return None, state
 
     def with_history(self, history: "History") -> "Run":
         """Give the run its history, and return it."""
         self._history = history
         return self
+
+    @property
+    def plot(self) -> "Plots":
+        """The figures of the run as charts of Altair: `run.plot.queues()`."""
+        from driftlab.api.plot import Plots  # which loads Polars
+        from driftlab.figures.run_columns import RunColumns
+
+        return Plots(
+            lambda: [RunColumns(self.history.trace, self.scenario, number=self.number)],
+            self.scenario,
+            lambda: [self.machines],
+        )
 
     @property
     def ticks(self) -> int:
@@ -165,6 +217,26 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run(number={self.number}, {len(self.machines)} machines, folder={self._folder!r})"
+
+    def _repr_html_(self) -> str:
+        from driftlab.api.notebook import shown
+
+        plot = self.plot
+        return shown(
+            f"run {self.number}" + (f" in {self._folder}" if self._folder else ""),
+            (
+                "machine", "rate", "got", "internal", "send", "receive", "clock", "largest jump",
+                "longest queue", "last queue", "drift",
+            ),
+            (
+                (
+                    each.name, each.rate, each.achieved_rate, *each.events.values(), each.clock,
+                    each.jump.max, each.queue.max, each.queue.last, each.drift,
+                )
+                for each in self.machines
+            ),
+            [lambda: plot.figure("queue"), lambda: plot.figure("prediction")],
+        )  # fmt: skip
 
     def _values(self) -> tuple[object, ...]:
         tables = (self.ends, self.incidents, self.undelivered, self.unread)

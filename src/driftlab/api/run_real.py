@@ -68,7 +68,7 @@ def run_each(
         create_run_folder(out, scenario)
     for number in scenario.run_numbers:
         try:
-            done = _run_one(scenario, out, number, on_beat)
+            done = run_one(scenario, out, number, on_beat)
         except (LaunchError, WorkerBugError, RunFolderError):
             if number == scenario.first_run and scenario.runs > 1:
                 discard_run_folder(out)  # nothing of it is recorded
@@ -90,7 +90,11 @@ def require_real(scenario: Scenario) -> None:
     load_process(scenario.process)
 
 
-def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
+def run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
+    """Run one run of a scenario and return it; the parameters are those of `run_each`.
+
+    number: of the run, whose folder is below `out`, unless it is the only one.
+    """
     alone = scenario.for_run(number)
     start = RunStart(Path(run_folder(out, scenario, number)), alone)
     create_run_folder(start.folder, alone)

@@ -9,12 +9,17 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from driftlab.api.run import Run
 from driftlab.lazy import pl
 from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import RateRange
 
+if TYPE_CHECKING:
+    from driftlab.api.plot import Plots
+
+SHOWN_FIGURES = ("clock", "drift", "jump_max", "queue_last")  # in a notebook
 # Columns of `Runs.frame` and their types: the keys of the JSON interface, with `_` for `.`.
 FRAME_COLUMNS = {
     "run": "Int64",
@@ -47,7 +52,7 @@ class RunBlock(Sequence[Run]):
 
     @abstractmethod
     def frame(self) -> "pl.DataFrame":
-        """Return the metrics of the runs: FRAME_COLUMNS, without the rank."""
+        """Return the metrics of the runs: FRAME_COLUMNS."""
 
     @abstractmethod
     def incomplete(self) -> Iterable[Run]:
@@ -114,9 +119,55 @@ class Runs(Sequence[Run]):
                 objects += block
         if objects or not kept:
             kept.append(_frame_of(objects))
-        frame = pl.concat(kept)
-        rank = pl.col("rate").rank("ordinal", descending=True).over("run").cast(pl.Int64)
-        return frame.with_columns(rank.alias("rank")).select(list(FRAME_COLUMNS))
+        return pl.concat(kept)
+
+    def stats(self) -> "pl.DataFrame":
+        """Return the mean and the range of every figure over the runs.
+
+        A row a machine and figure, see `driftlab.analysis.over_runs`: by name, or by rank of
+        speed (`fastest`, `middle`, `slowest`) where the scenario draws the rates.
+        """
+        from driftlab.analysis.over_runs import over_runs
+
+        return over_runs(self.frame, by_of(self.scenario))
+
+    def _summary_rows(self) -> list[tuple[object, ...]]:
+        """Return the rows of the table that a notebook shows: the figures of the assignment."""
+        stats = self.stats().filter(pl.col("figure").is_in(SHOWN_FIGURES))
+        columns = ("machine", "figure", "mean", "mean_low", "mean_high", "min", "max")
+        return list(stats.select(columns).iter_rows())
+
+    def _repr_html_(self) -> str:
+        from driftlab.api.notebook import shown
+        from driftlab.figures.frames import means_figure
+
+        plot = self.plot
+        return shown(
+            f"{len(self)} runs; means with their 95 % intervals",
+            ("machine", "figure", "mean", "from", "to", "smallest", "largest"),
+            self._summary_rows() if len(self) else (),
+            [
+                lambda: plot.figure("queue"),
+                lambda: plot.figure("prediction"),
+                lambda: means_figure(self.frame),
+            ]
+            if len(self)
+            else (),
+        )
+
+    @property
+    def plot(self) -> "Plots":
+        """The figures of the runs as charts of Altair: `runs.plot.queues()`."""
+        from driftlab.api.plot import Plots  # which loads Polars
+        from driftlab.figures.run_columns import RunColumns
+
+        return Plots(
+            lambda: [
+                RunColumns(run.history.trace, run.scenario, number=run.number) for run in self
+            ],
+            self.scenario,  # not of one run: where rates are drawn there is no one prediction
+            lambda: [run.machines for run in self],
+        )
 
     def incomplete(self) -> list[Run]:
         """Return the runs in which a machine did not take every tick."""
@@ -128,6 +179,18 @@ class Runs(Sequence[Run]):
                 found += [run for run in block if not run.is_whole]
         return found
 
+    def noteworthy(self) -> list[Run]:
+        """Return every run of which there may be something to say besides its figures."""
+        found: list[Run] = []
+        for block in self._blocks:
+            found += block.incomplete() if isinstance(block, RunBlock) else block
+        return found
+
+
+def by_of(scenario: Scenario) -> Literal["name", "rank"]:
+    """Return by what machines of several runs are put together: `rank` where rates are drawn."""
+    return "rank" if isinstance(scenario.rates, RateRange) else "name"
+
 
 def _frame_of(runs: Sequence[Run]) -> "pl.DataFrame":
     """Return the metrics of some runs, column by column."""
@@ -137,6 +200,7 @@ def _frame_of(runs: Sequence[Run]) -> "pl.DataFrame":
     columns: dict[str, list[object]] = {
         "run": [run.number for run, _ in pairs],
         "name": [machine.name for machine in machines],
+        "rank": _ranks(runs),
         "rate": [machine.rate for machine in machines],
         "achieved_rate": [machine.achieved_rate for machine in machines],
         **{
@@ -156,9 +220,21 @@ def _frame_of(runs: Sequence[Run]) -> "pl.DataFrame":
         "late_ticks": [machine.late_ticks for machine in machines],
         "end": [run.ends.get(machine.name) for run, machine in pairs],
     }
-    return pl.DataFrame(columns, schema=block_schema())
+    return pl.DataFrame(columns, schema=frame_schema())
 
 
-def block_schema() -> "dict[str, pl.DataType]":
-    """Return the columns of a block's frame and their types."""
-    return {name: getattr(pl, kind)() for name, kind in FRAME_COLUMNS.items() if name != "rank"}
+def _ranks(runs: Sequence[Run]) -> list[object]:
+    """Return the rank of every machine among all of its run, those without a journal too."""
+    ranks: list[object] = []
+    for run in runs:
+        names = run.scenario.machine_names()
+        rates = run.scenario.rates_of(run.number)
+        order = sorted(range(len(names)), key=lambda place: -rates[place])
+        rank_of = {names[place]: rank for rank, place in enumerate(order, 1)}
+        ranks += [rank_of.get(machine.name) for machine in run.machines]
+    return ranks
+
+
+def frame_schema() -> "dict[str, pl.DataType]":
+    """Return the columns of a frame of runs and their types."""
+    return {name: getattr(pl, kind)() for name, kind in FRAME_COLUMNS.items()}

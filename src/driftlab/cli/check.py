@@ -31,7 +31,7 @@ from driftlab.cli.check_results import (
     unread_result,
     worst_status,
 )
-from driftlab.cli.flags import format_options
+from driftlab.cli.flags import format_options, parse_rates
 from driftlab.cli.output import table, terminal_width
 from driftlab.cli.standard_input import (
     STANDARD_INPUT,
@@ -87,7 +87,7 @@ def _judge(options: argparse.Namespace) -> Judge:
     only, without = (_names(given) for given in (options.only, options.without))
     chosen_rules(only, without)
     return partial(
-        judge_path, only=only, without=without, rates=_rates(options.rates),
+        judge_path, only=only, without=without, rates=parse_rates(options.rates),
         complete=options.complete, **format_options(options),
     )  # fmt: skip
 
@@ -258,13 +258,6 @@ def _limit(text: str | None) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise DriftlabError(f"--limit: {text!r} is not a whole number of at least 0")
     return int(text)
-
-
-def _rates(text: str | None) -> list[float] | None:
-    try:
-        return None if text is None else [float(rate) for rate in text.split(",")]
-    except ValueError:
-        raise DriftlabError(f"--rates: {text!r}; expected numbers, as in 6,3,1") from None
 
 
 def _show(judged: LogVerdict, limit: int) -> None:

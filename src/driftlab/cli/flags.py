@@ -10,6 +10,12 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from driftlab.cli.study_flags import (
+    add_grid,
+    add_study_output,
+    add_study_runs,
+    add_sweep_output,
+)
 from driftlab.errors import DriftlabError
 
 if TYPE_CHECKING:
@@ -26,7 +32,7 @@ SCENARIO_FLAGS: Final = (
     ("--machines", "N", "number of machines (default: 3, or the number of rates or names)"),
     ("--names", "NAMES", "machine names, in the order of the rates (default: A,B,C,…)"),
     ("--seconds", "S", "length of a run, in seconds of scenario time (default: 60)"),
-    ("--runs", "R", "number of runs (default: 1)"),
+    ("--runs", "R", "number of runs (default: {runs})"),
     (
         "--first-run",
         "K",
@@ -114,8 +120,13 @@ class UnknownScenarioError(DriftlabError):
     """A scenario that is neither a file nor built in."""
 
 
-def add_scenario(parser: argparse.ArgumentParser, seed: str = "a new one, which is shown") -> None:
-    """Add the scenario and the flags that change it; `seed` describes the default seed."""
+def add_scenario(
+    parser: argparse.ArgumentParser, seed: str = "a new one, which is shown", runs: int = 1
+) -> None:
+    """Add the scenario and the flags that change it.
+
+    seed: describes the default seed. runs: the default number of runs.
+    """
     parser.add_argument(
         "scenario",
         nargs="?",
@@ -125,7 +136,7 @@ def add_scenario(parser: argparse.ArgumentParser, seed: str = "a new one, which 
     )
     group = parser.add_argument_group("scenario (flags override the file)")
     for name, metavar, text in SCENARIO_FLAGS:
-        group.add_argument(name, metavar=metavar, help=text.format(seed=seed))
+        group.add_argument(name, metavar=metavar, help=text.format(seed=seed, runs=runs))
 
 
 def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -198,9 +209,29 @@ def add_claims(parser: argparse.ArgumentParser) -> None:
 
 
 def add_recorded(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of `driftlab stats`, `replay` and `twin`, which read run folders."""
+    """Add the flags of `driftlab replay` and `twin`, which read run folders."""
     parser.add_argument("run", metavar="RUN", help="folder of a run, or of several runs")
     add_json(parser)
+
+
+def add_stats(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab stats`."""
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH",
+        help=f"{ANY_LOG}, or a folder of runs; runs of different scenarios are kept apart",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rates", metavar="RATES",
+        help="ticks per second that each process was to take (6,3,1; default: what the log says)",
+    )  # fmt: skip
+    add_format(parser)
+    group = parser.add_argument_group("output")
+    add_json(group)
+    group.add_argument(
+        "--csv", metavar="FILE",
+        help="also write a row for each run and machine as CSV (-: print only this)",
+    )  # fmt: skip
+    group.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -437,6 +468,60 @@ def add_restamp(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab report`."""
+    parser.add_argument(
+        "path", metavar="PATH",
+        help="folder of a run, of several runs or of a study, a sweep's Parquet file, a packed "
+        "run, or the log of another program",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="folder for the report (default: NAME-report)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true",
+        help="replace an earlier report in FOLDER; a changed report.md is kept as report.old.md",
+    )  # fmt: skip
+    add_format(parser)
+    add_json(parser)
+
+
+def add_plot(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab plot`."""
+    parser.add_argument(
+        "path", metavar="PATH",
+        help=f"{ANY_LOG}; or folder of several runs, sweep (Parquet), or folder of a study",
+    )  # fmt: skip
+    parser.add_argument(
+        "figures", nargs="*", metavar="FIGURE",
+        help="of runs: clock, drift, drift-real (against real time), jumps, jump-histogram, queue, "
+        "lateness, events, prediction; of sweeps and studies: phase, comparison, prediction "
+        "(default: all that can be drawn)",
+    )  # fmt: skip
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--out", metavar="FILE",
+        help="file to write: .svg, .png, .pdf, or .html, which is interactive and works offline "
+        "(default: in the working folder, named after PATH: SVG of one figure, HTML of several)",
+    )  # fmt: skip
+    group.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
+    add_json(group)
+    add_format(parser)
+
+
+def add_sweep(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab sweep`."""
+    add_grid(parser)
+    add_scenario(parser, seed="1", runs=1000)
+    add_json(add_sweep_output(parser))
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab study`."""
+    add_study_runs(parser)
+    add_json(add_study_output(parser))
+
+
 COMMANDS: Final = {
     "run": Command(
         add_run,
@@ -458,15 +543,35 @@ COMMANDS: Final = {
         "judge statements about clocks, jumps and queues by many runs",
         "driftlab claims fastest-never-jumps",
     ),
+    "sweep": Command(
+        add_sweep,
+        "simulate every cell of a grid of scenarios",
+        "driftlab sweep --over rates=1..6,1..6,1..6 --over faces=4,10 --out phase.parquet",
+    ),
+    "study": Command(
+        add_study,
+        "answer a question by conditions that are compared",
+        "driftlab study assignment --simulated",
+    ),
     "check": Command(
         add_check,
         "judge the clocks in a log and explain every violation",
         "driftlab check runs/20261123-140000",
     ),
     "stats": Command(
-        add_recorded,
-        "show the figures of a recorded run",
+        add_stats,
+        "show the statistics of recorded runs and of other logs",
         "driftlab stats runs/20261123-140000",
+    ),
+    "plot": Command(
+        add_plot,
+        "draw clocks, drift, jumps and queues, and what theory predicts",
+        "driftlab plot runs/20261123-140000 queue --out queue.svg",
+    ),
+    "report": Command(
+        add_report,
+        "write a lab report: text, figures, tables, questions",
+        "driftlab report runs/20261123-140000 --out report",
     ),
     "cut": Command(
         add_cut,
@@ -659,6 +764,14 @@ def parse_number(word: str, flag: str) -> float:
     if not abs(number) < 10**DIGITS_MAX:
         raise WrongArgumentError(f"{flag} {word}: give a number below 10^{DIGITS_MAX}")
     return number
+
+
+def parse_rates(text: str | None) -> list[float] | None:
+    """Return the rates of `6,3,1`, None if none are given. Raise DriftlabError."""
+    try:
+        return None if text is None else [float(rate) for rate in text.split(",")]
+    except ValueError:
+        raise DriftlabError(f"--rates: {text!r}; expected numbers, as in 6,3,1") from None
 
 
 def _is_whole(word: str) -> bool:

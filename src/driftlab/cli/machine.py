@@ -9,7 +9,8 @@ from time import time_ns
 
 from driftlab.api.read_run import read_own_journal
 from driftlab.api.run_real import require_real
-from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
+from driftlab.api.runs import Runs
+from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError, name_list
 from driftlab.journal.format import JOURNAL_SUFFIX
@@ -76,7 +77,7 @@ def main(options: argparse.Namespace) -> int:
     finally:
         leave_run_folder(folder)  # removes the folder if no machine has started
     if not options.quiet and Path(config.journal).exists():
-        output.print_runs([read_own_journal(scenario, Path(config.journal))])
+        runs_output.print_runs(Runs(scenario, [[read_own_journal(scenario, Path(config.journal))]]))
     return 0 if whole else EXIT_INTERRUPTED
 
 

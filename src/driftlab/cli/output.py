@@ -2,204 +2,34 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from math import fsum, inf, sqrt
+from math import inf
 from typing import IO, TYPE_CHECKING
-
-from driftlab.analysis.metrics import MachineMetrics
-from driftlab.api.run import Run
-from driftlab.errors import counted
-from driftlab.journal.format import COMPLETE
-from driftlab.journal.run_folder import Folder
-from driftlab.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 COMMAND_VARIABLE = "DRIFTLAB_COMMAND"  # how the user calls driftlab, where not by that name
-RUNS_LISTED_MAX = 20  # the table of more runs shows means
 MACHINES_LISTED_MAX = 50  # of each run
-REMARKS_MAX = 40  # lines below a table
 
 
-def print_json(scenario: Scenario, runs: Sequence[Run]) -> None:
-    """Print the JSON document of `run`, `simulate` and `stats`."""
-    import json  # not needed for tables
+def wrapped(line: str) -> str:
+    """Return a line broken between words if a terminal is too narrow for it."""
+    width = terminal_width()
+    if len(line) <= width:
+        return line
+    from textwrap import fill  # few lines need it
 
-    document = {"scenario": scenario.to_dict(), "runs": [run.to_dict() for run in runs]}
-    print(json.dumps(document, indent=2))
-
-
-def print_runs(runs: Sequence[Run]) -> None:
-    """Print a table of the machines of every run, and remarks on what went wrong below it."""
-    print(_table_of_runs(runs) if len(runs) <= RUNS_LISTED_MAX else _table_of_means(runs))
-    lines = [
-        f"run {run.number}, {line}" if len(runs) > 1 else line
-        for run in runs
-        for line in remarks(run)
-    ]
-    print()
-    if len(lines) > REMARKS_MAX:
-        more = counted(len(lines) - REMARKS_MAX, "more line")
-        lines[REMARKS_MAX:] = [f"… and {more} like these"]
-    if lines:
-        print(*lines, "", sep="\n")
+    return fill(line, int(width), subsequent_indent="  ", break_on_hyphens=False,
+                break_long_words=False)  # fmt: skip
 
 
-def _table_of_means(runs: Sequence[Run]) -> str:
-    """Return one row for each machine: means and standard deviations over the runs."""
-    heads = (
-        "machine", "rate", "share of\nreceives", "last clock\nmean ± sd", "jump, mean\nmean/max",
-        "last queue\nmean ± sd", "drift\nmean ± sd",
-    )  # fmt: skip
-    machines = zip(*(run.machines[:MACHINES_LISTED_MAX] for run in runs), strict=True)
-    return f"{counted(len(runs), 'run')}\n\n" + table(
-        heads, [_row_of_means(same) for same in machines]
-    )
-
-
-def _row_of_means(machines: Sequence[MachineMetrics]) -> list[str]:
-    rates = {machine.rate for machine in machines}
-    return [
-        machines[0].name,
-        f"{rates.pop():g}" if len(rates) == 1 else "drawn",
-        f"{fmean(m.events['receive'] / max(m.ticks, 1) for m in machines):.2f}",
-        _mean_and_deviation([machine.clock for machine in machines]),
-        f"{fmean(m.jump.mean for m in machines):.2f}/{fmean(m.jump.max for m in machines):.0f}",
-        _mean_and_deviation([machine.queue.last for machine in machines]),
-        _mean_and_deviation([machine.drift for machine in machines]),
-    ]
-
-
-def fmean(values: Iterable[float]) -> float:
-    """Return the mean; importing `statistics` for it would take longer than the figures."""
-    numbers = list(values)
-    return fsum(numbers) / len(numbers)
-
-
-def _mean_and_deviation(values: Sequence[float]) -> str:
-    mean = fmean(values)
-    deviation = sqrt(fmean((value - mean) ** 2 for value in values))
-    return f"{mean:.1f} ± {deviation:.1f}"
-
-
-def _table_of_runs(runs: Sequence[Run]) -> str:
-    many = len(runs) > 1
-    heads = [
-        *(["run", "name"] if many else ["machine"]),
-        "rate\nasked", "\ngot", "events\nint/send/recv", "\nclock", "jump\nmean/max",
-        "queue\nmax/last", "drift", "lateness, ms\np50/p99/max",
-    ]  # fmt: skip
-    rows: list[list[str]] = []
-    for run in runs:
-        rows += [[]] if rows else []
-        rows += [[*([str(run.number)] if many else []), *row] for row in _rows(run)]
-    return table(heads, rows, left=1 + many)
-
-
-def _rows(run: Run) -> list[list[str]]:
-    return [
-        [
-            machine.name,
-            f"{machine.rate:g}",
-            f"{machine.achieved_rate:.4g}",
-            "/".join(str(count) for count in machine.events.values()),
-            str(machine.clock),
-            f"{machine.jump.mean:.2f}/{machine.jump.max}",
-            f"{machine.queue.max}/{machine.queue.last}",
-            str(machine.drift),
-            "/".join(map(_milliseconds, machine.lateness_us)) if machine.lateness_us else "-",
-        ]
-        for machine in run.machines[:MACHINES_LISTED_MAX]
-    ]
-
-
-def _milliseconds(microseconds: float) -> str:
+def milliseconds(microseconds: float) -> str:
     """Return milliseconds with three digits, or more in front of the point, as text."""
     late = microseconds / 1e3
     digits = 2 if abs(late) < 9.995 else 1 if abs(late) < 99.95 else 0
     return f"{late:.{digits}f}"
-
-
-def remarks(run: Run) -> list[str]:
-    """Return a line for everything about a run that a reader of its table must know."""
-    lines = []
-    if len(run.machines) > MACHINES_LISTED_MAX:
-        more = counted(len(run.machines) - MACHINES_LISTED_MAX, "more machine")
-        lines.append(f"… and {more}; see --json")
-    if not run.is_whole:
-        lines += _early_ends(run)
-    lines += [
-        f"{name}: {counted(count, 'incident')}; see: grep incident {run.folder_name}/{name}.log"
-        for name, count in _nonzero(run.incidents)
-    ]
-    lines += [
-        f"{name}: {counted(count, 'message was', 'messages were')} not delivered"
-        for name, count in _nonzero(run.undelivered)
-    ]
-    lines += [
-        f"{name}: {counted(count, 'line')} of {run.folder_name}/{name}.log could not be read"
-        for name, count in _nonzero(run.unread)
-    ]
-    return lines
-
-
-def _early_ends(run: Run) -> list[str]:
-    """Return why machines did not take every tick: a line each, or one if very many ended alike."""
-    if len(run.ends) > MACHINES_LISTED_MAX and len(set(run.ends.values())) == 1:
-        return [f"all machines: {end}" for end in set(run.ends.values())]
-    ticks = {machine.name: machine.ticks for machine in run.machines}
-    return [
-        f"{name}: {end}, after {counted(ticks.get(name, 0), 'tick')}"
-        for name, end in run.ends.items()
-        if end != COMPLETE
-    ]
-
-
-def _nonzero(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return list(filter(lambda item: item[1], counts.items())) if any(counts.values()) else []
-
-
-def print_next(scenario: Scenario, folder: Folder, runs: Sequence[Run], verb: str = "run") -> None:
-    """Print where the logs are and what to do next, as commands that can be copied.
-
-    folder: the one of all runs. verb: the command that repeats them, `run` or `simulate`.
-    """
-    one, command = runs[0], os.environ.get(COMMAND_VARIABLE, "driftlab")
-    logs = f"{one.folder_name}/" if len(runs) == 1 else f"{folder}/run-*/"
-    last = f"{one.folder_name}/{one.machines[-1].name}.log"
-    few = len(one.machines) <= 4
-    shown = one.machines if few else [*one.machines[:2], one.machines[-1]]
-    names = [f"{machine.name}.log" for machine in shown]
-    listed = names if few else [*names[:2], "…", names[-1]]
-    print_seed(scenario)
-    print(f"logs       {logs}  ({', '.join(listed)})")
-    print(f"repeat     {command} {verb} {_quote(f'{folder}/scenario.toml')}")
-    print(f"figures    {command} stats {_quote(str(folder))}")
-    print(f"messages   grep receive {_quote(last)} | head")
-
-
-def print_seed(scenario: Scenario) -> None:
-    """Print the seed, which repeats every random draw."""
-    print(f"seed       {scenario.seed}")
-
-
-def print_if_lost(runs: Sequence[Run]) -> None:
-    """Print one line on standard error if not every machine took every tick."""
-    lost = [run for run in runs if not run.is_whole]
-    if lost:
-        name, end = next((name, end) for name, end in lost[0].ends.items() if end != COMPLETE)
-        more = f" ({len(lost)} of {len(runs)} runs are incomplete)" if len(runs) > 1 else ""
-        print(f"driftlab: {name}: {end}{more}", file=sys.stderr)
-
-
-def _quote(path: str) -> str:
-    if path.replace("/", "").replace("-", "").replace("_", "").replace(".", "").isalnum():
-        return path
-    from shlex import quote  # few paths need it
-
-    return quote(path)
 
 
 def make_console(stream: IO[str]) -> "Console":
@@ -256,7 +86,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) ->
         before_last = sum(widths[:-1]) + gap * (len(widths) - 1)
         if left == len(heads) and WRAPPED_MIN <= terminal - before_last < widths[-1]:
             widths[-1] = int(terminal) - before_last
-            rows = [line for row in rows for line in _wrapped(row, widths[-1])]
+            rows = [line for row in rows for line in _wrapped_row(row, widths[-1])]
     rule = "─" * (sum(widths) + gap * (len(widths) - 1))
     return "\n".join(
         [
@@ -267,7 +97,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) ->
     )
 
 
-def _wrapped(row: Sequence[str], width: int) -> list[list[str]]:
+def _wrapped_row(row: Sequence[str], width: int) -> list[list[str]]:
     """Return a row as rows of which the last cell has at most `width` characters."""
     from textwrap import wrap  # few tables need it
 

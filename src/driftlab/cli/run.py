@@ -6,7 +6,8 @@ from pathlib import Path
 
 from driftlab.api.run import Run
 from driftlab.api.run_real import OnBeat, require_real, run_each
-from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
+from driftlab.api.runs import Runs
+from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
@@ -31,28 +32,29 @@ def main(options: argparse.Namespace) -> int:
         interrupted = True
     except DriftlabError:
         if runs:
-            _show(options, scenario, folder, runs)
+            _show(options, folder, Runs(scenario, [runs]))
         elif not options.out:
             remove_if_empty(folder)
         raise
     if not runs:
         remove_if_empty(folder)
         return EXIT_INTERRUPTED
-    _show(options, scenario, folder, runs)
+    _show(options, folder, Runs(scenario, [runs]))
     if interrupted or runs[-1].interrupted:
         return EXIT_INTERRUPTED
     return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
 
 
-def _show(options: argparse.Namespace, scenario: Scenario, folder: Path, runs: list[Run]) -> None:
+def _show(options: argparse.Namespace, folder: Path, runs: Runs) -> None:
+    scenario = runs.scenario
     if options.json:
-        output.print_json(scenario, runs)
+        runs_output.print_json(scenario, runs)
     elif options.quiet:
         print(folder)
-        output.print_if_lost(runs)
+        runs_output.print_if_lost(runs)
     else:
-        output.print_runs(runs)
-        output.print_next(scenario, folder, runs)
+        runs_output.print_runs(runs)
+        runs_output.print_next(scenario, folder, runs)
 
 
 def _display(options: argparse.Namespace, scenario: Scenario) -> AbstractContextManager[OnBeat]:

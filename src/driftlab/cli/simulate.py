@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
-from driftlab.api.simulate import OnProgress, simulate_each
-from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
+from driftlab.api.runs import Runs
+from driftlab.api.simulate import OnProgress, simulate_blocks
+from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.output import make_console
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import load_process
@@ -27,42 +29,44 @@ def main(options: argparse.Namespace) -> int:
     scenario = chosen_scenario(options, fresh_seed=True)
     load_process(scenario.process)
     folder = _folder(options, scenario)
-    runs: list[Run] = []
+    blocks: list[Sequence[Run]] = []
     interrupted = False
     try:
         with _progress(options, scenario) as on_progress:
-            for run in simulate_each(scenario, folder, dask=options.dask, on_progress=on_progress):
-                runs.append(run)  # noqa: PERF402 - an interrupt keeps the runs so far
+            simulated = simulate_blocks(
+                scenario, folder, dask=options.dask, on_progress=on_progress
+            )
+            for block in simulated:
+                blocks.append(block)  # noqa: PERF402 - an interrupt keeps the runs so far
     except KeyboardInterrupt:
         interrupted = True
-        of = f"{len(runs)} of {scenario.runs} runs are whole"
+        of = f"{sum(map(len, blocks))} of {scenario.runs} runs are whole"
         print(f"driftlab: interrupted; {of}{f', in {folder}' if folder else ''}", file=sys.stderr)
     except BaseException:
         if folder and not options.out:
             remove_if_empty(folder)
         raise
-    if runs or options.json:
+    runs = Runs(scenario, blocks)
+    if len(runs) or options.json:
         _show(options, scenario, folder, runs)
     if interrupted:
         return EXIT_INTERRUPTED
-    return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
+    return EXIT_NOT_WHOLE if runs.incomplete() else 0
 
 
-def _show(
-    options: argparse.Namespace, scenario: Scenario, folder: str | None, runs: Sequence[Run]
-) -> None:
+def _show(options: argparse.Namespace, scenario: Scenario, folder: str | None, runs: Runs) -> None:
     if options.json:
-        output.print_json(scenario, runs)
+        runs_output.print_json(scenario, runs)
     elif options.quiet:
         if folder:
             print(folder)
-        output.print_if_lost(runs)
+        runs_output.print_if_lost(runs)
     else:
-        output.print_runs(runs)
+        runs_output.print_runs(runs)
         if folder:
-            output.print_next(scenario, folder, runs, "simulate")
+            runs_output.print_next(scenario, folder, runs, "simulate")
         else:
-            output.print_seed(scenario)
+            runs_output.print_seed(scenario)
             if not options.record:
                 why = _too_much(scenario) or "a cluster keeps figures only"
                 print(f"logs       none: {why}; use --out DIR to write them")
@@ -108,7 +112,7 @@ def _bar(scenario: Scenario) -> Iterator[OnProgress]:
 
     columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
                TextColumn("{task.completed:,.0f} of {task.total:,.0f} ticks"))  # fmt: skip
-    with Progress(*columns, console=output.make_console(sys.stderr), transient=True) as bar:
+    with Progress(*columns, console=make_console(sys.stderr), transient=True) as bar:
         task = bar.add_task("simulating", total=scenario.expected_ticks)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

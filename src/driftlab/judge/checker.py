@@ -253,6 +253,19 @@ class Verdict:
             return VIOLATED
         return HOLDS if self.judged else UNDECIDED
 
+    def _repr_html_(self) -> str:
+        from driftlab.judge.verdict_html import WITNESSES_MAX, verdict_html
+
+        first = self.violations[:WITNESSES_MAX]
+        return verdict_html(
+            f"{self.verdict}: {counted(self.events, 'event')}, "
+            f"{counted(self.judged, 'question')} decided, {self.unknown} undecided, "
+            f"{counted(self.unread_lines, 'line')} unread",
+            self.judged_counts,
+            self.counts,
+            [f"{each.rule}: expected {each.expected}, found {each.found}" for each in first],
+        )
+
     @cached_property
     def faults(self) -> list[Fault]:
         """The faults of the programs that wrote the log, by their plain names."""

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from driftlab.arrays import AnyArray, IntArray
+from driftlab.arrays import AnyArray, BoolArray, IntArray
 from driftlab.errors import DriftlabError
 from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
@@ -48,7 +48,15 @@ SHARE_TICKS_MIN: Final = 600_000  # fewer are done before another core has start
 
 Progress = Callable[[int, int], None]
 
-__all__ = ["EventColumns", "Figures", "Recorded", "incompatibility", "record_run", "simulate_runs"]
+__all__ = [
+    "EventColumns",
+    "Figures",
+    "Recorded",
+    "incompatibility",
+    "record_run",
+    "simulate_dice",
+    "simulate_runs",
+]
 
 
 class NotCompiledError(DriftlabError):
@@ -87,10 +95,44 @@ def simulate_runs(
     numbers = scenario.run_numbers if numbers is None else numbers
     figures = empty(numbers, scenario.size)
     figures.rates[:] = fixed_rates(scenario) or 0
-    job = _Job(scenario, figures, waiting_max, repeats)
-    shares = list(_shares(scenario, len(figures.numbers), cores or os.cpu_count() or 1))
+    _simulate(_Job(scenario, figures, waiting_max, repeats), cores or 0, on_progress)
+    return figures
+
+
+def simulate_dice(
+    scenarios: Sequence[Scenario],
+    numbers: Sequence[int],
+    *,
+    cores: int | None = None,
+    waiting_max: int = WAITING_MESSAGES_MAX,
+) -> list[Figures]:
+    """Simulate the same runs of scenarios that differ in nothing but the die, together.
+
+    A run has the same ticks with each die, so that more runs share the order of their
+    ticks and fill batches (see `batching`). The results are those of `simulate_runs` of
+    each scenario. The parameters are those of `simulate_runs`. Raises NotCompiledError.
+    """
+    scenario, dice = scenarios[0], tuple(each.die for each in scenarios)
+    _require_compatible(scenario)
+    rows = [number for number in numbers for _ in dice]
+    figures = empty(rows, scenario.size)
+    figures.rates[:] = fixed_rates(scenario) or 0
+    _simulate(_Job(scenario, figures, waiting_max, repeats=True, dice=dice), cores or 0, None)
+    return [
+        figures.of_rows(np.arange(die, len(figures.numbers), len(dice))) for die in range(len(dice))
+    ]
+
+
+def _simulate(job: "_Job", cores: int, on_progress: Progress | None) -> None:
+    """Simulate the runs of a job on some cores, 0 for all."""
+    scenario, rows = job.scenario, len(job.figures.numbers)
+    runs = rows // len(job.dice)
+    shares = [
+        range(share.start * len(job.dice), share.stop * len(job.dice))
+        for share in _shares(scenario, runs, cores or os.cpu_count() or 1)
+    ]
     workers = min(len(shares), cores or os.cpu_count() or 1)
-    total = scenario.expected_ticks * len(figures.numbers) // scenario.runs
+    total = scenario.expected_ticks * rows // scenario.runs
     if workers <= 1:
         core = _Core(job)
         for share in shares:
@@ -98,7 +140,6 @@ def simulate_runs(
                 _report(on_progress, job, total)
     else:
         _run_on_threads(job, shares, workers, on_progress, total)
-    return figures
 
 
 def record_run(
@@ -133,7 +174,10 @@ def _require_compatible(scenario: Scenario) -> None:
 
 
 class _Job:
-    """Runs to be simulated, and how far they are."""
+    """Runs to be simulated, and how far they are.
+
+    dice: the bounds of several dice, each run having a row of the figures for each.
+    """
 
     def __init__(
         self,
@@ -142,8 +186,10 @@ class _Job:
         waiting_max: int,
         repeats: bool,
         history: EventColumns | None = None,
+        dice: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.scenario = scenario
+        self.dice = dice or (scenario.die,)
         self.figures = figures
         self.history = history
         self.waiting_max = waiting_max
@@ -173,21 +219,39 @@ class _Core:
         phases = precomputed_phases(job.scenario, arena.cursors, own.numbers)
         job.ticks[share.start] = 0
         if job.history is not None or not can_batch(arena, len(share), job.waiting_max):
-            yield from self._one_by_one(share.start, arena, phases, own)
+            yield from self._die_by_die(share.start, arena, phases, own, None)
             return
         done = np.zeros(len(share), np.bool_)
-        for ticks in run_batches(arena, phases, own, done):
+        for ticks in run_batches(
+            arena, phases, own, done, dice=job.dice, waiting_max=job.waiting_max
+        ):
             job.ticks[share.start] += ticks
             yield
             if job.stop.is_set():
                 return
         if not done.all():
-            left = own.of_rows(~done)
-            phases = phases[~done] if len(phases) > 1 else phases
-            yield from self._one_by_one(share.start, arena, phases, left)
-            for table, part in zip(own, left, strict=True):
-                table[~done] = part
+            yield from self._die_by_die(share.start, arena, phases, own, done)
         job.ticks[share.start] = _ticks_of(own, len(share), arena)
+
+    def _die_by_die(
+        self, key: int, arena: Arena, phases: IntArray, own: Figures, done: BoolArray | None
+    ) -> Iterator[None]:
+        """Simulate the runs that are not done, those of one die after those of another."""
+        dice = self._job.dice
+        if done is None and len(dice) == 1:
+            yield from self._one_by_one(key, arena, phases, own)
+            return
+        for die, bounds in enumerate(dice):
+            rows = np.arange(die, len(own.numbers), len(dice))
+            rows = rows if done is None else rows[~done[rows]]
+            if not len(rows):
+                continue
+            arena.run["one_below"], arena.run["all_below"] = bounds
+            left = own.of_rows(rows)
+            some = phases[rows] if len(phases) > 1 else phases
+            yield from self._one_by_one(key, arena, some, left)
+            for table, part in zip(own, left, strict=True):
+                table[rows] = part
 
     def _one_by_one(self, key: int, arena: Arena, phases: IntArray, own: Figures) -> Iterator[None]:
         job, row = self._job, 0

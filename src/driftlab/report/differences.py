@@ -1,0 +1,140 @@
+"""What differs between the conditions of a study, in sentences and tables.
+
+The differences are those of `study/differences.py`: paired by run. Only what the interval
+tells from 0 is said to differ; the rest is said to be not shown, which is not the same as
+equal.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from driftlab.errors import counted
+from driftlab.lazy import pl
+from driftlab.report.document import Table
+from driftlab.report.findings import Finding, interval
+from driftlab.report.measures import Measure, label_of, rank_names
+from driftlab.report.wording import joined, measure_text, sentence, value_text
+from driftlab.study.differences import LABELS, Difference, differences_frame, means_frame
+
+# How less and more of a metric are called, where not lower and higher.
+LESS_MORE: Final = {
+    **dict.fromkeys(("queue_mean", "queue_max", "queue_last"), ("shorter", "longer")),
+    **dict.fromkeys(("jump_mean", "jump_max"), ("smaller", "larger")),
+}
+CHANCE: Final = 0.05  # of an interval to exclude 0 though nothing differs
+
+
+def measure_of(difference: Difference) -> Measure:
+    """Return a difference as a measure."""
+    return Measure(*difference.estimate)
+
+
+def _named(difference: Difference, ranks: Sequence[str]) -> str:
+    label = label_of(ranks[difference.rank - 1], is_rank=True)
+    return f"{LABELS[difference.metric]} of {label}"
+
+
+def differs(difference: Difference, ranks: Sequence[str]) -> Finding | None:
+    """Say a difference that was shown. ranks: the names of the ranks of speed."""
+    if not difference.is_shown:
+        return None
+    measure = measure_of(difference)
+    is_more = measure.value > 0
+    size = measure if is_more else measure.negated()
+    less_more = LESS_MORE.get(difference.metric, ("lower", "higher"))
+    return Finding(
+        "differs",
+        sentence(
+            f"the {_named(difference, ranks)} is {value_text(size)} {less_more[is_more]} than with "
+            f"{difference.baseline}{interval(size, difference.pairs, of_what='pairs')}."
+        ),
+    )
+
+
+def identical(differences: Sequence[Difference], ranks: Sequence[str]) -> Finding | None:
+    """Say which figures are the same in every pair of several runs."""
+    same = [each for each in differences if each.identical and each.pairs > 1]
+    if not same:
+        return None
+    pairs = same[0].pairs
+    if len(same) == len(differences):
+        return Finding("identical", f"Every figure is the same in each of {pairs} pairs of runs.")
+    listed = joined([_named(each, ranks) for each in same])
+    return Finding("identical", f"The same in each of {pairs} pairs of runs: {listed}.")
+
+
+def not_shown(differences: Sequence[Difference], ranks: Sequence[str]) -> Finding | None:
+    """Say which differences were not shown."""
+    hidden = [
+        each
+        for each in differences
+        if not each.is_shown and not (each.identical and each.pairs > 1)
+    ]
+    if not hidden:
+        return None
+    if all(each.pairs < 2 for each in hidden):
+        return Finding(
+            "not-shown",
+            "One run of each condition gives no interval: no difference is shown, whatever the "
+            "single figures are.",
+        )
+    listed = "; ".join(
+        f"{_named(each, ranks)}, {measure_text(measure_of(each))}" for each in hidden
+    )
+    return Finding(
+        "not-shown",
+        f"Not shown to differ (their intervals hold 0), which does not mean equal: {listed}.",
+    )
+
+
+def chance(differences: Sequence[Difference]) -> Finding | None:
+    """Say how many intervals were looked at, and what chance does to so many."""
+    count = sum(each.estimate.ci95 is not None and not each.identical for each in differences)
+    if count < 2:
+        return None
+    return Finding(
+        "chance",
+        f"{counted(count, 'interval')} of 95 % were looked at: even if nothing differed, about "
+        f"{max(1, round(CHANCE * count))} of them would exclude 0 by chance.",
+    )
+
+
+def differences_table(differences: Sequence[Difference], ranks: Sequence[str]) -> Table | None:
+    """Return all differences as a table, None if there are none."""
+    if not differences:
+        return None
+    rows = tuple(
+        (
+            each.condition, ranks[each.rank - 1], LABELS[each.metric],
+            measure_text(measure_of(each)),
+            "same" if each.identical else "yes" if each.is_shown else "not shown",
+        )
+        for each in differences
+    )  # fmt: skip
+    title = f"Differences from {differences[0].baseline}, paired by run (95 % intervals)"
+    heads = ("condition", "rank", "figure", "difference", "differs")
+    return Table("differences", title, heads, rows, differences_frame(differences))
+
+
+def means_table(frame: "pl.DataFrame", metrics: Sequence[str]) -> Table:
+    """Return the means of every condition by rank of speed, with their intervals.
+
+    frame: a row a condition, run and machine.
+    """
+    means = means_frame(frame, metrics)
+    ranks = rank_names(int(frame["rank"].max() or 0))  # type: ignore[arg-type]
+    rows = tuple(
+        (
+            str(row["condition"]), ranks[row["rank"] - 1],
+            *(measure_text(_mean(row, metric)) for metric in metrics),
+        )
+        for row in means.to_dicts()
+    )  # fmt: skip
+    heads = ("condition", "rank", *(LABELS[metric] for metric in metrics))
+    title = "Means over runs by rank of speed (95 % intervals)"
+    return Table("conditions", title, heads, rows, means)
+
+
+def _mean(row: Mapping[str, float], metric: str) -> Measure:
+    parts = ("mean", "ci95_low", "ci95_high", "min", "max")
+    return Measure(*(row[f"{metric}_{part}"] for part in parts))

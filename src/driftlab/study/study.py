@@ -1,0 +1,324 @@
+"""A study is carried out, and what it found is written to a folder and read back.
+
+The folder has `study.toml`, the study itself; `runs.parquet`, a row a condition, run and
+machine; `tables/`, as CSV; `grid.parquet`, the sweep of a study with a grid; and of real
+runs `runs/`, a folder a condition. Real runs are written as they end, so an interrupted
+study keeps them and goes on from there; all other files are written at the end, each
+whole or not at all.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+import driftlab
+from driftlab.api.read_run import read_runs
+from driftlab.api.run import Run
+from driftlab.api.runs import Runs
+from driftlab.api.simulate import simulate_runs
+from driftlab.errors import DriftlabError, counted
+from driftlab.journal.files import read_text
+from driftlab.scenario.scenario import Scenario
+from driftlab.study.clock_table import clock_table
+from driftlab.study.differences import (
+    Difference,
+    differences_frame,
+    differences_of,
+    means_frame,
+)
+from driftlab.study.grid import Grid
+from driftlab.study.real_conditions import (
+    RUNS_FOLDER,
+    RealProgress,
+    condition_folder,
+    run_conditions,
+)
+from driftlab.study.study_file import Study, parse_study
+from driftlab.study.sweep import describe, run_sweep
+from driftlab.study.sweep_parts import read_description, write_durably, write_sweep
+
+STUDY_FILE: Final = "study.toml"
+RUNS_FILE: Final = "runs.parquet"
+GRID_FILE: Final = "grid.parquet"
+TABLES_FOLDER: Final = "tables"
+STUDY_KEY: Final = "driftlab-study"
+
+OnProgress = Callable[[float, str], None]  # called with the share that is done, and what it is
+
+
+class StudyFolderError(DriftlabError):
+    """A folder that cannot hold a study, or holds none."""
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study found.
+
+    study: what was asked. simulated: whether no real machine ran. frame: a row a
+    condition, run and machine: `condition`, then the columns of `Runs.frame`. sweep: the
+    rows of its grid, None if it has none. folder: where it is, None if nowhere. version:
+    of the driftlab that made it.
+    """
+
+    study: Study
+    simulated: bool
+    frame: pl.DataFrame
+    sweep: pl.DataFrame | None
+    folder: Path | None
+    version: str
+
+    @property
+    def scenarios(self) -> dict[str, Scenario]:
+        """The scenario of every condition."""
+        return self.study.scenarios(simulated=self.simulated)
+
+    @cached_property
+    def conditions(self) -> dict[str, Runs]:
+        """The runs of every condition; simulated ones are simulated again, the same."""
+        if self.simulated or self.folder is None:
+            return {name: simulate_runs(each) for name, each in self.scenarios.items()}
+        return {name: read_runs(condition_folder(self.folder, name))[1] for name in self.scenarios}
+
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """The paired differences of every condition from the first."""
+        return differences_of(self.frame, self.study.compare)
+
+    @cached_property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The tables of the study by name, those that have data."""
+        make: dict[str, Callable[[], pl.DataFrame | None]] = {
+            "conditions": lambda: means_frame(self.frame, self.study.compare),
+            "differences": lambda: differences_frame(self.differences),
+            "grid": lambda: self.sweep,
+            "clocks": lambda: clock_table(self.scenarios, self._first_run_folder()),
+        }
+        made = {name: make[name]() for name in self.study.tables}
+        return {name: table for name, table in made.items() if table is not None and table.height}
+
+    def _first_run_folder(self) -> Path | None:
+        """Return the folder of the first condition's real runs, None if they are simulated."""
+        if self.simulated or self.folder is None or not self.scenarios:
+            return None
+        return condition_folder(self.folder, next(iter(self.scenarios)))
+
+    def remarks(self) -> list[str]:
+        """Return a line for everything that a reader of the figures must know."""
+        lines = []
+        late = self.frame.filter(pl.col("late_ticks") > 0)
+        if late.height:
+            ticks, runs = int(late["late_ticks"].sum()), late.n_unique(["condition", "run"])
+            lines.append(
+                f"late: {counted(ticks, 'tick')} began more than a period late, in "
+                f"{counted(runs, 'run')}; lower --speed or the number of machines"
+            )
+        cut = self.frame.filter(pl.col("end") != "complete")
+        if cut.height:
+            runs, reason = cut.n_unique(["condition", "run"]), cut["end"][0]
+            lines.append(
+                f"incomplete: {counted(runs, 'run')}, in the means all the same ({reason})"
+            )
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values under the names of the JSON interface."""
+        return {
+            "study": self.study.name,
+            "question": self.study.question,
+            "simulated": self.simulated,
+            "version": self.version,
+            "folder": None if self.folder is None else str(self.folder),
+            "scenarios": {name: each.to_dict() for name, each in self.scenarios.items()},
+            "conditions": means_frame(self.frame, self.study.compare).to_dicts(),
+            "differences": [
+                {
+                    "condition": each.condition, "baseline": each.baseline, "rank": each.rank,
+                    "metric": each.metric, "pairs": each.pairs, "mean": each.estimate.value,
+                    "ci95": each.estimate.ci95, "shown": each.is_shown,
+                }
+                for each in self.differences
+            ],
+            "grid_cells": 0 if self.sweep is None else self.sweep["cell"].n_unique(),
+            "remarks": self.remarks(),
+        }  # fmt: skip
+
+
+def run_study(
+    study: Study,
+    *,
+    simulated: bool = False,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+) -> StudyResult:
+    """Carry out a study, write it to a folder and return what it found.
+
+    Args:
+        simulated: whether to simulate, instead of running real machines.
+        out: the folder to write; simulated runs need none. An interrupted study of real
+            machines goes on there, from the runs that are whole.
+        overwrite: whether to replace the study that the folder holds.
+        on_progress: called with the share that is done, and what it is, as text.
+
+    Raises DriftlabError if it cannot be run, or the folder holds another study, and
+    KeyboardInterrupt if a person ends it.
+    """
+    progress = on_progress or (lambda share, text: None)
+    folder = None if out is None else Path(out)
+    if folder is None and not simulated:
+        raise StudyFolderError("a study of real machines needs a folder (out)")
+    if folder is not None:
+        _claim(folder, study, simulated=simulated, overwrite=overwrite)
+    scenarios = study.scenarios(simulated=simulated)
+    runs: Mapping[str, Runs] = {}
+    if simulated:
+        runs = _simulated(scenarios, progress)
+    elif scenarios and folder is not None:
+        runs = _real(scenarios, folder, progress)
+    result = StudyResult(
+        study, simulated, _frame_of(runs), _swept(study, progress) if simulated else None, folder,
+        driftlab.__version__,
+    )  # fmt: skip
+    result.__dict__["conditions"] = dict(runs)  # no need to read or simulate them again
+    if folder is not None:
+        _save(result, folder)
+    return result
+
+
+def _simulated(scenarios: Mapping[str, Scenario], progress: OnProgress) -> dict[str, Runs]:
+    total = sum(each.expected_ticks for each in scenarios.values()) or 1
+    done, runs = 0, {}
+    for name, scenario in scenarios.items():
+
+        def show(ticks: int, _: int, name: str = name, done: int = done) -> None:
+            progress((done + ticks) / total, f"condition {name}")
+
+        runs[name] = simulate_runs(scenario, on_progress=show)
+        done += scenario.expected_ticks
+    return runs
+
+
+def _real(scenarios: Mapping[str, Scenario], folder: Path, progress: OnProgress) -> dict[str, Runs]:
+    def show(now: RealProgress) -> None:
+        share = now.seconds / max(now.seconds + now.seconds_left, 1e-9)
+        progress(share, f"run {now.done + 1} of {now.runs} ({now.condition}, {now.number})")
+
+    found: dict[str, list[Run]] = run_conditions(scenarios, folder, show)
+    return {name: Runs(scenarios[name], [runs]) for name, runs in found.items()}
+
+
+def _swept(study: Study, progress: OnProgress) -> pl.DataFrame | None:
+    if not study.grid:
+        return None
+    grid = _grid_of(study)
+    frame, _ = run_sweep(
+        grid, None,
+        on_progress=lambda now: progress(
+            now.ticks / max(now.ticks_expected, 1), f"{now.done} of {now.cells} cells"
+        ),
+    )  # fmt: skip
+    return frame
+
+
+def _grid_of(study: Study) -> Grid:
+    fields = {
+        name: values if isinstance(values, str | list) else [values]
+        for name, values in study.grid.items()
+    }
+    return Grid(study.base.replace(runs=study.simulated_runs), fields)
+
+
+def _frame_of(runs: Mapping[str, Runs]) -> pl.DataFrame:
+    frames = [
+        each.frame.select(pl.lit(name).alias("condition"), pl.all()) for name, each in runs.items()
+    ]
+    if not frames:
+        return Runs(Scenario(), []).frame.select(
+            pl.lit(None, pl.String).alias("condition"), pl.all()
+        )
+    return pl.concat(frames)
+
+
+# The folder.
+
+
+def _claim(folder: Path, study: Study, *, simulated: bool, overwrite: bool) -> None:
+    """Make the folder of a study, or go on with it. Raise StudyFolderError if it is taken."""
+    path = folder / STUDY_FILE
+    if path.exists():
+        is_same = read_text(path) == study.text
+        if overwrite:
+            _clear(folder)
+        elif (folder / RUNS_FILE).exists():
+            raise StudyFolderError(
+                f"{folder} holds a finished study; name another --out, or replace it with "
+                "--overwrite"
+            )
+        elif not is_same or (simulated and (folder / RUNS_FOLDER).exists()):
+            raise StudyFolderError(
+                f"{folder} holds another study that is not finished; name another --out, or "
+                "replace it with --overwrite"
+            )
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StudyFolderError(f"{folder} exists and holds no study; name another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_durably(path, study.text.encode())
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a study has written in its folder, and nothing else."""
+    from shutil import rmtree
+
+    for name in (STUDY_FILE, RUNS_FILE, GRID_FILE):
+        (folder / name).unlink(missing_ok=True)
+    for table in (folder / TABLES_FOLDER).glob("*.csv"):
+        table.unlink()
+    if (folder / RUNS_FOLDER).is_dir():
+        rmtree(folder / RUNS_FOLDER)
+
+
+def _save(result: StudyResult, folder: Path) -> None:
+    import io
+
+    (folder / TABLES_FOLDER).mkdir(exist_ok=True)
+    for name, table in result.tables.items():
+        write_durably(folder / TABLES_FOLDER / f"{name}.csv", table.write_csv().encode())
+    if result.sweep is not None:
+        write_sweep(result.sweep, folder / GRID_FILE, describe(_grid_of(result.study)))
+    about = {
+        "version": result.version,
+        "study": result.study.name,
+        "simulated": result.simulated,
+        "scenarios": {name: each.to_toml() for name, each in result.scenarios.items()},
+    }
+    buffer = io.BytesIO()
+    result.frame.write_parquet(buffer, metadata={STUDY_KEY: json.dumps(about, ensure_ascii=False)})
+    write_durably(folder / RUNS_FILE, buffer.getvalue())  # last: with it the study is finished
+
+
+def load_study_result(folder: str | Path) -> StudyResult:
+    """Read what a study found back from its folder.
+
+    Raises StudyFolderError if there is no finished study.
+    """
+    at = Path(folder)
+    path = at / RUNS_FILE
+    if not (at / STUDY_FILE).exists():
+        raise StudyFolderError(f"{at}: no study; there is no {STUDY_FILE}")
+    if not path.exists():
+        raise StudyFolderError(f"{at}: the study is not finished; run it again to go on")
+    try:
+        about = json.loads(pl.read_parquet_metadata(path)[STUDY_KEY])
+        frame = pl.read_parquet(path)
+    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+        reason = " ".join(str(error).split())
+        raise StudyFolderError(f"{path}: cannot be read: {reason}") from None
+    study = parse_study(read_text(at / STUDY_FILE), about["study"], str(at / STUDY_FILE))
+    grid = at / GRID_FILE
+    swept = pl.read_parquet(grid) if grid.exists() and read_description(grid) else None
+    return StudyResult(study, about["simulated"], frame, swept, at, about["version"])

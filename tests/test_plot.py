@@ -1,0 +1,210 @@
+"""`driftlab plot`, and figures in notebooks: files, exit statuses, reasons, and no network."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import driftlab
+from driftlab import Scenario
+from driftlab.api.event_frame import MissingLibraryError
+from driftlab.cli.main import main
+from driftlab.figures.figure import NoDataError
+from driftlab.study.figures_of import STUDY_KEY, SWEEP_KEY, figures_of
+from tests.test_figures import study_frame, sweep_frame
+
+PAGE_MAX = 200_000  # bytes that a notebook gets of one object
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a run, three runs, packed runs, logs, a sweep and a study."""
+    at = tmp_path_factory.mktemp("plot")
+    short = Scenario(rates=[6, 3, 1], seconds=20, seed=1)
+    driftlab.simulate(short, out=at / "run")
+    driftlab.simulate(short.replace(runs=3), out=at / "three")
+    driftlab.pack(at / "run", at / "packed.parquet")
+    (at / "mixed").mkdir()
+    for faces in (3, 10):
+        driftlab.simulate(short.replace(faces=faces), out=at / "mixed" / f"run-{faces}")
+    (at / "own.txt").write_text(
+        "".join(f"{second};{name};{second * rate}\n" for second in range(1, 30)
+                for name, rate in (("p", 3), ("q", 1)))
+    )  # fmt: skip
+    about = json.dumps({"scenario": Scenario(rates=[6, 3, 1]).to_toml()})
+    sweep_frame().write_parquet(at / "sweep.parquet", metadata={SWEEP_KEY: about})
+    (at / "study").mkdir()
+    (at / "study" / "study.toml").write_text('question = "?"\n')
+    scenarios = {"base": Scenario(rates="1..6", seconds=20).to_toml()}
+    study_frame(4).write_parquet(
+        at / "study" / "runs.parquet", metadata={STUDY_KEY: json.dumps({"scenarios": scenarios})}
+    )
+    return at
+
+
+def plot(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    status = main(["plot", *map(str, arguments)])
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def test_a_run_is_drawn_into_a_page_and_one_figure_into_a_picture(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = plot(capsys, folder / "run")
+    assert status == 0
+    assert out.splitlines()[-1].split() == ["written", "run.html"]
+    assert "left out        lateness: simulated machines are never late" in out
+    assert "vegaEmbed" in (tmp_path / "run.html").read_text()
+    status, out, _ = plot(capsys, folder / "packed.parquet", "queues")
+    assert out.splitlines()[-1].split() == ["written", "packed-queue.svg"]
+    assert (tmp_path / "packed-queue.svg").read_text().startswith("<svg")
+    assert "queue           C's queue" in out
+
+
+def test_json_lists_what_was_written(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "x.svg"
+    status, out, _ = plot(capsys, folder / "three", "--out", file, "--json")
+    document = json.loads(out)
+    assert (status, document["files"]) == (0, [str(file)])
+    assert [each["name"] for each in document["figures"]][:2] == ["clock", "drift"]
+    assert "3 simulated runs" in document["figures"][0]["caption"]
+    assert document["left_out"] == ["lateness: simulated machines are never late"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("run", "lateness"), "lateness: simulated machines are never late"),
+        (("run", "pie"), "pie: no figure of a run; there are clock"),
+        (("sweep.parquet", "pie"), "there are phase, comparison, prediction"),
+        (("sweep.parquet", "comparison"), "comparison: the table has no conditions"),
+        (("mixed",), "are runs of different scenarios"),
+        (("nowhere",), "no such file"),
+    ],
+)
+def test_what_cannot_be_drawn_is_status_2_and_writes_nothing(
+    arguments: tuple[str, ...],
+    reason: str,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path, *names = arguments
+    status, out, err = plot(capsys, folder / path, *names, "--out", tmp_path / "x.html")
+    assert (status, out) == (2, "")
+    assert reason in err
+    assert len(err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_exists_is_kept_unless_it_is_to_be_replaced(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "x.svg"
+    file.write_text("mine")
+    status, _, err = plot(capsys, folder / "run", "events", "--out", file)
+    assert (status, file.read_text()) == (2, "mine")
+    assert "--overwrite" in err
+    assert plot(capsys, folder / "run", "events", "--out", file, "--overwrite")[0] == 0
+    assert file.read_text().startswith("<svg")
+    assert plot(capsys, folder / "run", "--out", tmp_path / "x.gif")[0] == 2
+    status, _, err = plot(capsys, folder / "run", "--out", tmp_path / "no" / "x.svg")
+    assert (status, "there is no folder" in err) == (2, True)
+
+
+def test_another_programs_log_is_drawn_as_its_flags_say(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pattern = r"(?<time>\d+);(?<host>\w+);(?<clock>\d+)"
+    status, out, _ = plot(
+        capsys, folder / "own.txt", "--pattern", pattern, "--time-unit", "s", "--out",
+        tmp_path / "x.html", "--json",
+    )  # fmt: skip
+    document = json.loads(out)
+    assert status == 0
+    titles = {each["name"]: each["title"] for each in document["figures"]}
+    assert titles["clock"] == "p's clock rises by 3.00 a second, q's by 1.00"
+    assert "queue: the log has no queue lengths" in document["left_out"]
+
+
+def test_sweeps_and_studies_are_drawn(folder: Path) -> None:
+    names = [figure.name for figure in figures_of(folder / "sweep.parquet").figures]
+    assert names == ["phase", "prediction"]
+    study = figures_of(folder / "study")
+    assert [figure.name for figure in study.figures] == ["comparison"]
+    assert "rates drawn" in study.figures[0].caption
+
+
+def test_run_plot_gives_charts_of_altair() -> None:
+    import altair as alt
+
+    scenario = Scenario(rates=[6, 3, 1], seconds=20, seed=1)
+    run = driftlab.simulate_run(scenario, record="all")
+    assert isinstance(run.plot.queues(), alt.LayerChart)
+    assert isinstance(run.history.plot.clocks(), alt.Chart)
+    for chart in (run.plot.drift("real time"), run.plot.jumps(histogram=True), run.plot.events()):
+        assert isinstance(chart, alt.TopLevelMixin)
+    with pytest.raises(NoDataError, match="never late"):
+        run.plot.lateness()
+    with pytest.raises(ValueError, match="real time"):
+        run.plot.drift("nothing")  # type: ignore[arg-type]
+    runs = driftlab.simulate_runs(scenario.replace(runs=30))
+    assert isinstance(runs.plot.prediction(), alt.ConcatChart)
+    drawn = driftlab.simulate_runs(Scenario(rates="1..6", seconds=5, runs=30, seed=1))
+    with pytest.raises(NoDataError, match="rates differ"):
+        drawn.plot.prediction()
+
+
+def test_notebooks_show_a_table_and_a_figure_without_a_network() -> None:
+    scenario = Scenario(rates=[6, 3, 1], seconds=60, seed=1)
+    run = driftlab.simulate_run(scenario, record="all")
+    shown: list[Any] = [
+        run,
+        driftlab.simulate_run(scenario),
+        driftlab.simulate_runs(scenario.replace(runs=5), record="all"),
+        driftlab.simulate_runs(scenario.replace(runs=50)),
+        driftlab.simulate_runs(Scenario(rates="1..6", seconds=5, runs=30, seed=1)),
+        run.history,
+        driftlab.History(run.history.trace.replace(names=["<b>", "B", "C"])),
+        run.history.check(),
+    ]
+    for each in shown:
+        page = each._repr_html_()
+        assert len(page) < PAGE_MAX
+        assert "<table" in page
+        assert "data:image/svg+xml" in page or "<svg" in page
+        assert "http" not in page
+        assert "<b>" not in page
+
+
+def test_a_violated_verdict_shows_what_is_violated() -> None:
+    history = driftlab.simulate_run(Scenario(rates=[6, 3], seconds=5), record="all").history
+    clock = history.trace.columns.clock
+    assert clock is not None
+    clock = clock.copy()
+    clock[4] = 1
+    broken = history.trace.replace(columns=history.trace.columns._replace(clock=clock))
+    page = driftlab.History(broken).check()._repr_html_()
+    assert page.count("<li>") > 0
+    assert 'aria-label="0 of' in page
+    assert "violated: " in page
+
+
+def test_events_to_pandas_works_or_says_what_to_install() -> None:
+    events = driftlab.simulate_run(Scenario(rates=[6, 3], seconds=2), record="all").history.events
+    assert isinstance(events, pl.DataFrame)
+    if find_spec("pandas") and find_spec("pyarrow"):
+        assert len(events.to_pandas()) == len(events)
+    else:
+        with pytest.raises(MissingLibraryError, match="pip install pandas pyarrow"):
+            events.to_pandas()
