@@ -89,7 +89,9 @@ def test_the_page_of_histories_can_be_followed_from_top_to_bottom(tmp_path: Path
     assert outputs == 2
 
 
-@pytest.mark.parametrize(("page", "examples"), [("checking.md", 6), ("order.md", 6), ("plots.md", 2)])
+@pytest.mark.parametrize(
+    ("page", "examples"), [("checking.md", 6), ("order.md", 6), ("plots.md", 2)]
+)
 def test_the_pages_of_the_judge_can_be_followed_from_top_to_bottom(
     page: str, examples: int, tmp_path: Path
 ) -> None:
