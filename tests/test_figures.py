@@ -23,7 +23,7 @@ from driftlab.figures.palette import OKABE_ITO, machine_colours
 from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.run_figures import RUN_FIGURES, draw_runs, run_figures
 from driftlab.history.trace import ProcessInfo, Trace
-from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, Columns
+from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, UNKNOWN_KIND, Columns
 
 SECOND = 10**9
 DIVERGING = Scenario(rates=[6, 3, 1], seconds=60, seed=1)
@@ -249,6 +249,17 @@ def test_without_times_events_stand_in_their_order() -> None:
     assert axes == ["event of the machine (the log has no times)"]
     with pytest.raises(NoDataError, match="drift: the log has no times"):
         run_figures(trace, names=["drift"])
+
+
+def test_kinds_that_a_log_does_not_say_are_not_counted_as_none() -> None:
+    trace = made([np.arange(1, 9)])
+    unsaid = np.full(8, UNKNOWN_KIND, np.uint8)
+    columns = trace.columns
+    with pytest.raises(NoDataError, match="does not say what kinds"):
+        run_figures(trace.replace(columns=columns._replace(kind=unsaid)), names=["events"])
+    unsaid[0] = INTERNAL
+    [figure] = run_figures(trace.replace(columns=columns._replace(kind=unsaid)), names=["events"])
+    assert figure.title == "Of 8 events none is said to receive a message"
 
 
 def test_other_reasons() -> None:

@@ -137,6 +137,15 @@ def test_another_programs_log_is_drawn_as_its_flags_say(
     assert "queue: the log has no queue lengths" in document["left_out"]
 
 
+def test_flags_may_stand_among_the_names_of_figures(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "x.svg"
+    status, out, _ = plot(capsys, folder / "run", "clock", "--out", file, "events", "--json")
+    assert status == 0
+    assert [each["name"] for each in json.loads(out)["figures"]] == ["clock", "events"]
+
+
 def test_sweeps_and_studies_are_drawn(folder: Path) -> None:
     names = [figure.name for figure in figures_of(folder / "sweep.parquet").figures]
     assert names == ["phase", "prediction"]

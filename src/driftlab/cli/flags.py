@@ -493,7 +493,7 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
         help=f"{ANY_LOG}; or folder of several runs, sweep (Parquet), or folder of a study",
     )  # fmt: skip
     parser.add_argument(
-        "figures", nargs="*", metavar="FIGURE",
+        "figures", nargs="*", default=[], metavar="FIGURE",
         help="of runs: clock, drift, drift-real (against real time), jumps, jump-histogram, queue, "
         "lateness, events, prediction; of sweeps and studies: phase, comparison, prediction "
         "(default: all that can be drawn)",

@@ -96,7 +96,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     name = arguments[0] if arguments else None
     if name not in flags.COMMANDS:
         return build_parser().parse_args(arguments)
-    return _command_parser(name).parse_args(arguments[1:])
+    parser = _command_parser(name)
+    if any(action.nargs == "*" for action in parser._get_positional_actions()):
+        return parser.parse_intermixed_args(arguments[1:])  # flags may stand among several names
+    return parser.parse_args(arguments[1:])
 
 
 def _values_joined(arguments: Sequence[str]) -> list[str]:

@@ -409,12 +409,15 @@ def _condition_panel(
     layers: list[Spec] = [
         {
             "mark": {"type": "rule", "strokeWidth": 2},
-            "encoding": {"x": quantity("low", axis), "x2": {"field": "high"}, **common},
+            "encoding": {
+                "x": quantity("low", axis, axis={"tickCount": 5}), "x2": {"field": "high"},
+                **common,
+            },
         },
         {
             "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
             "encoding": {
-                "x": quantity("mean", axis, scale={"zero": False}), "tooltip": tooltip, **common
+                "x": quantity("mean", axis, scale={"zero": False}, axis={"tickCount": 5}), "tooltip": tooltip, **common
             },
         },
     ]  # fmt: skip

@@ -108,7 +108,8 @@ def _drift_of(run: RunColumns, process: int) -> Points | None:
     own, other = (run.points(p, column_of(run, "clock")) for p in (process, first))
     if not len(own.places) or not len(other.places):
         return None
-    places = np.union1d(own.places, other.places)
+    places = np.concatenate([own.places, other.places])
+    places.sort(kind="stable")  # which merges what is sorted
     here, there = (np.searchsorted(each.places, places, side="right") for each in (own, other))
     both = (here > 0) & (there > 0)  # before its first event a machine has no clock in the log
     return Points(places[both], own.values[here[both] - 1] - other.values[there[both] - 1])
@@ -328,8 +329,13 @@ def _queue_title(
         holds = (
             f"the longest, {whose(longest.label)}, has at most {top}" if top else "all stay empty"
         )
-        grows = "grows" if len(runs) == 1 else "grows in all runs"
-        return f"No queue {grows}: {holds}{theory}"
+        grown = {line.run for line in lines if _grows(line)} if len(runs) > 1 else set()
+        if grown:
+            number_of = f"{len(grown)} of {len({line.run for line in lines})} runs"
+            return sentence(
+                f"{whose(longest.label)} queue grows to at most {top}; in {number_of} one grows"
+            )
+        return f"No queue grows: {holds}{theory}"
     label = max(growing, key=lambda each: growths[each].value)
     machine = machine_of(prediction_of(runs), label)
     theory = "" if machine is None else (
@@ -343,6 +349,12 @@ def _queue_title(
         f"{whose(label)} queue grows by {rate_text(growths[label].value)} messages a second"
         f"{theory}{more}"
     )
+
+
+def _grows(line: Line) -> bool:
+    """Whether the queue of a machine grows in one run by more than chance."""
+    growth = line.columns.growth(line.process, line.columns.column("queue"))
+    return growth is not None and growth.excludes(0) and growth.value > 0
 
 
 def lateness_figure(runs: Sequence[RunColumns]) -> Figure:

@@ -21,7 +21,7 @@ from driftlab.figures.spec import Spec, category, colours, hint, quantity, rows_
 from driftlab.figures.theory_of_runs import machine_of, prediction_of
 from driftlab.figures.wording import about_runs, same_rates, sentence, whom, whose
 from driftlab.lazy import np, pl
-from driftlab.model.columns import KINDS
+from driftlab.model.columns import KINDS, UNKNOWN_KIND
 
 BINS_MAX: Final = 60
 MACHINES_IN_BARS_MAX: Final = 24
@@ -145,6 +145,8 @@ def events_figure(runs: Sequence[RunColumns]) -> Figure:
     counts, positions = _kinds(runs)
     if not counts:
         raise NoDataError("events: there is no event")
+    if all(int(each[:UNKNOWN_KIND].sum()) == 0 for each in counts.values()):
+        raise NoDataError("events: the log does not say what kinds its events are of")
     labels = sorted(counts, key=lambda label: positions[label])[:MACHINES_IN_BARS_MAX]
     prediction = prediction_of(runs)
     rows: list[dict[str, Any]] = []
@@ -220,7 +222,10 @@ def _kinds(runs: Sequence[RunColumns]) -> tuple[dict[str, Any], dict[str, int]]:
 def _events_title(frame: "pl.DataFrame", has_theory: bool) -> str:
     receives = frame.filter(pl.col("kind") == "receive").sort("share", descending=True)
     if not len(receives):
-        return f"No message was received among {counted(int(frame['events'].sum()), 'event')}"
+        events = counted(int(frame["events"].sum()), "event")
+        if "unsaid" in frame["kind"]:
+            return f"Of {events} none is said to receive a message"
+        return f"No message was received among {events}"
     first = receives.row(0, named=True)
     theory = (
         f" (theory: {100 * first['predicted']:.0f} %)"
