@@ -20,7 +20,7 @@ import numpy as np
 
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.clock_values import pack_clocks
-from driftlab.foreign.fields import PEERS, Positions, field_of, joined_peer, normalized_name
+from driftlab.foreign.fields import IN_LOG, PEERS, Positions, field_of, joined_peer, normalized_name
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.packed import Packed, Pool
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
@@ -179,11 +179,16 @@ class RecordColumns:
         asked = {(field_of(name) or name) for name in self.asked}
         asked |= PEERS if "peer" in asked else frozenset()
         used = set(self._wanted.values())
+        has_event = "event" in {*map(field_of, self.keys), *asked}
         for key, column in self.keys.items():
             if key in used:
                 continue
             is_replaced = key in asked or field_of(key) in asked
-            fields[f"{key}_in_log" if is_replaced else key] = column
+            if is_replaced and field_of(key) == "message" and not has_event:
+                fields["event"] = column  # the other column of messages is what it says
+                has_event = True
+            else:
+                fields[f"{key}{IN_LOG}" if is_replaced else key] = column
         fields = _joined(fields, len(self.lines))
         fields |= {names[path]: column for path, column in self.nested.items() if path in names}
         fields |= self.asked

@@ -30,6 +30,7 @@ NONE: Final = "-"  # stands for a value that a row does not have
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _GROUP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNFIT: Final = re.compile(r"[\s,;+|\[\]\"'{}]")
+_UNFIT_IN_LIST: Final = re.compile(rf"{_UNFIT.pattern}|[&()<>]")
 
 
 class UnwritableError(DriftlabError):
@@ -173,8 +174,10 @@ class TextColumns:
     def _list(self, names: Sequence[str]) -> str:
         if not names:
             return NONE
-        is_plain = not any(_UNFIT.search(name) or name in EVERYBODY for name in names)
-        return ",".join(names) if is_plain else json.dumps(names, ensure_ascii=False)
+        is_plain = not any(_UNFIT_IN_LIST.search(name) or name in EVERYBODY for name in names)
+        if is_plain:
+            return ",".join(names)
+        return json.dumps(names, ensure_ascii=False, separators=(",", ":"))
 
 
 def only_trace(executions: Sequence[Execution], format: str) -> Trace:

@@ -312,7 +312,7 @@ class Verdict:
             remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}{files}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
         remarks += changed_places(self._context, self._found, RULES)
-        unused = [name for name in trace.texts if name not in _OUR_TEXTS]
+        unused = _texts_kept(trace)
         remarks += [f"{KEPT_AS_TEXT}: {', '.join(unused)}"] if unused else []
         return [*remarks, *trace.remarks]
 
@@ -326,8 +326,9 @@ class Verdict:
         why = f"no chosen rule applies ({', '.join(self.not_applied)})"
         kept = [remark for remark in self.remarks if remark.startswith(KEPT_AS_TEXT)]
         if kept:
-            column = next(name for name in self._context.trace.texts if name not in _OUR_TEXTS)
-            kept.append(f'say what one means, as in --field lamport="{column}"')
+            from driftlab.foreign.fields import how_to_name
+
+            kept.append(f"say what one means: {how_to_name(_texts_kept(self._context.trace))}")
         return "; ".join([why if is_choice else "the log has nothing that a rule judges", *kept])
 
     def _files_for_names(self) -> str:
@@ -461,6 +462,16 @@ def judge(
     }
     not_applied = [rule.name for rule in rules if rule.name not in judged]
     return Verdict(context, judged, not_applied, not_whole=not_whole)
+
+
+def _texts_kept(trace: Trace) -> list[str]:
+    """Return the log's names of the columns that are kept as text, and are not understood."""
+    unused = [name for name in trace.texts if name not in _OUR_TEXTS]
+    if not unused:
+        return []
+    from driftlab.foreign.fields import name_in_log  # logs of driftlab's own have no such columns
+
+    return list(map(name_in_log, unused))
 
 
 def _why_not_whole(trace: Trace) -> str | None:
