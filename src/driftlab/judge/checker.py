@@ -27,19 +27,18 @@ from driftlab.judge.clock_entry import CLOCK_ENTRY
 from driftlab.judge.context import Context, Findings, Rule, count_of, messages_received
 from driftlab.judge.faults.diagnosis import Fault, diagnose
 from driftlab.judge.fifo_channels import (
-    DELIVERED_TWICE,
     FIFO,
     FROM_NOWHERE,
-    LOST_MESSAGE,
     SEND_TO_ALL,
     losses_of,
 )
 from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
-from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE
+from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE, assumed_of_queues
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP
 from driftlab.judge.peer_choice import PEER_CHOICE
 from driftlab.judge.physical_time import TIME_BACK, TIME_SKEW
 from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
+from driftlab.judge.unsaid_kinds import DELIVERED_TWICE, LOST_MESSAGE
 from driftlab.judge.vectors import MATRIX_MERGE, VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
 from driftlab.model.columns import KINDS, NOBODY, UNKNOWN_KIND
 
@@ -292,7 +291,10 @@ class Verdict:
     @property
     def assumed(self) -> list[str]:
         """What was assumed to read the log, a line each."""
-        return [*self._context.trace.assumed, *assumed_lines(self._context.messages)]
+        lines = [*self._context.trace.assumed, *assumed_lines(self._context.messages)]
+        return lines + (
+            assumed_of_queues(self._context) if ONE_OPERATION.name in self._found else []
+        )
 
     @property
     def remarks(self) -> list[str]:
