@@ -85,6 +85,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "message": ("message_id", "msg_id", "message_uuid", "mid"),
     "sent": (),
     "received": (),
+    "matched_by": (),  # by which assumption the message received is named; see assumed_names
     "internal": (),
     "send": (),
     "receive": (),

@@ -16,6 +16,7 @@ from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.foreign import fields
 from driftlab.foreign.aliases import new_names, require_aliases, resolved_aliases
+from driftlab.foreign.assumed_names import MATCHED_BY, without_assumed
 from driftlab.foreign.cells import (
     as_texts,
     coded,
@@ -599,6 +600,10 @@ class _Builder:
         message, sent, received = (column[rows] for column in named)
         sent = np.where((kind != RECEIVE) & (sent == MISSING), message, sent)
         received = np.where((kind == RECEIVE) & (received == MISSING), message, received)
+        if MATCHED_BY in self._known:
+            marks = self._known[MATCHED_BY]
+            assumed = np.array([not fields.is_empty(mark) for mark in marks], bool)[rows]
+            sent, received = without_assumed(sent, received, assumed)
         return none_if_missing(sent), none_if_missing(received)
 
     def _texts(self, rows: IntArray) -> dict[str, Sequence[str | None]]:

@@ -292,9 +292,9 @@ class Verdict:
     def assumed(self) -> list[str]:
         """What was assumed to read the log, a line each."""
         lines = [*self._context.trace.assumed, *assumed_lines(self._context.messages)]
-        return lines + (
-            assumed_of_queues(self._context) if ONE_OPERATION.name in self._found else []
-        )
+        if ONE_OPERATION.name in self._found:
+            lines += assumed_of_queues(self._context)
+        return lines
 
     @property
     def remarks(self) -> list[str]:
