@@ -52,11 +52,13 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "clock": (
         "vector_clock", "vc", "logical_clock", "lc", "logical_clock_time", "local_logical_clock",
-        "local_logical_clock_time",
+        "local_logical_clock_time", "vclock", "vclk", "vec_clock", "vec", "vector_time",
+        "vector_timestamp", "vts", "vt",
     ),
     "lamport": (
         "lamport_clock", "logical_time", "lamport_time", "lamport_clock_time", "lamport_timestamp",
-        "logical_timestamp", "logical_clock_timestamp", "local_logical_time",
+        "logical_timestamp", "logical_clock_timestamp", "local_logical_time", "lamport_ts", "lts",
+        "logical_ts", "lclock", "l_clock", "lclk", "scalar_clock", "scalar_time", "lamport_counter",
     ),
     "queue": (
         "queue_length", "queue_size", "queue_len", "inbox", "message_queue",

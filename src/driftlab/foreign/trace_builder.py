@@ -51,6 +51,7 @@ from driftlab.foreign.records import (
     align_executions,
 )
 from driftlab.foreign.times import read_times
+from driftlab.foreign.unclear_columns import meaning_of
 from driftlab.foreign.unmatched import remarks_on
 from driftlab.history.trace import InvalidClocks, Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
@@ -173,6 +174,8 @@ class _Builder:
         wanted = options.fields if records.fields else {}
         self._own_names = fields.own_names(records.fields, wanted, records.files[0])
         self._known, self._others = fields.known_fields(records.fields, wanted)
+        self._unclear: list[str] = []  # what to say of columns whose meaning is not clear
+        self._take_unclear_columns()
         self._aliases = resolved_aliases(options.aliases)
         self.names_seen: set[str] = set()  # every name that the log has for a process
         self._assumed: list[str] = []
@@ -205,6 +208,17 @@ class _Builder:
     def texts_seen(self) -> "Counter[str]":
         """What events say in the place of their kinds, and how often, if words are to be found."""
         return texts_of(self._known) if self.words.given else Counter()
+
+    def _take_unclear_columns(self) -> None:
+        """Take columns such as `ts` as what their values show."""
+        process = self._known.get("host") or self._records.file.tolist()
+        for own in list(self._others):
+            meaning = meaning_of(own, self._others[own], self._known, process)
+            if meaning is not None and meaning.field is not None:
+                self._known[meaning.field] = self._others.pop(own)
+                self._own_names[meaning.field] = own
+            elif meaning is not None and meaning.remark:
+                self._unclear.append(meaning.remark)
 
     def _kinds_by_message(self) -> Roles | None:
         """Take the kinds that names of messages show, and return what shows them."""
@@ -275,6 +289,7 @@ class _Builder:
             assumed=[*self._records.assumed, *self._assumed],
             remarks=[
                 *self._remarks,
+                *self._unclear,
                 *new_names(self._aliases, self.names_seen),
                 *remarks_on(
                     unmatched,
