@@ -31,7 +31,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "process", "machine", "proc", "node", "process_id", "machine_id", "node_id", "vm", "vm_id",
         "thread", "pid", "proc_id", "host_id", "thread_id", "virtual_machine",
         "virtual_machine_id", "server", "server_id", "replica", "replica_id", "worker",
-        "worker_id", "site", "site_id", "computer", "rank",
+        "worker_id", "site", "site_id", "computer", "rank", "hostname",
     ),
     "index": (),
     "kind": (
@@ -110,6 +110,9 @@ _NO_HOSTS: Final = frozenset({"", "None"})  # names that stand for no process
 _SEPARATORS: Final = re.compile(r"[\s,;+|&\[\]\"']+")
 _BRACKETS: Final = re.compile(r"#?\{(.*)\}|\((.*)\)|<(.*)>", re.DOTALL)
 _CONJUNCTIONS: Final = frozenset({"and", "und", "et"})
+PROCESS_WORDS: Final = frozenset(
+    {"machine", "process", "proc", "node", "vm", "server", "replica", "peer", "worker", "host"}
+)  # before a name, which they do not belong to if the log calls the process without
 _EVERYBODY_WORDS: Final = EVERYBODY | {
     "to", "the", "of", "other", "others", "else", "peers", "nodes", "machines", "processes",
     "replicas", "servers", "members", "vms", "peer", "node", "machine", "process",
@@ -472,6 +475,12 @@ class TargetNames:
         names = "|".join(map(re.escape, sorted(compound, key=len, reverse=True)))
         self._compound = re.compile(rf"(?<![^\W_])(?:{names})(?![^\W_])") if names else None
 
+    def name(self, text: str) -> str:
+        """Return the process that a text names: `1` of `Machine 1`, if only that is known."""
+        first, _, rest = text.partition(" ")
+        is_word = first.lower() in PROCESS_WORDS and text not in self._known
+        return rest.strip() if is_word and rest.strip() in self._known else text
+
     def names(self, value: Any) -> list[str] | None:
         """Return the processes that a value names, in its order; None for all."""
         if is_empty(value):
@@ -496,6 +505,8 @@ class TargetNames:
             at = match.end()
         found += _SEPARATORS.split(text[at:])
         names = [name for name in found if name]
+        if not self._known.isdisjoint(names):  # as in `Machine 1 and Machine 2`
+            names = [n for n in names if n in self._known or n.lower() not in PROCESS_WORDS]
         if len(names) < 3:  # of two names, `and` may be one
             return names
         return [name for name in names if name in self._known or name not in _CONJUNCTIONS]

@@ -21,13 +21,14 @@ import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.errors import counted
-from driftlab.foreign.fields import is_empty, shorten
+from driftlab.foreign.fields import is_empty, normalized_name, shorten
 from driftlab.foreign.packed import Values
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import INTERNAL, KINDS, RECEIVE, SEND, UNKNOWN_KIND
 
 EVENT_CHARS_MAX: Final = 24  # of an event's own text, if it may be no more than its kind
 WORDS_SHOWN_MAX: Final = 8  # in a message
+MESSAGE_REPEATED_MIN: Final = 8  # times, on average, from which on texts are no names of messages
 WORDS_MAX: Final = 30  # different texts of events from which on they are no words for kinds
 
 _KIND_OF_WORD: Final = {
@@ -176,6 +177,21 @@ def _by_own_words(texts: Values, words: OwnWords) -> IntArray:
             kind = known[key] = words.kind_of(text)
         found.append(kind)
     return np.array(found, np.uint8)
+
+
+def says_what_happened(name: str, values: Values) -> bool:
+    """Whether a column called `message` has texts of events, and no names of messages.
+
+    Most are several words, or words for kinds, or so few that each stands for many events.
+    """
+    if normalized_name(name) not in ("message", "msg"):
+        return False
+    said = Counter(str(value).strip() for value in values if not is_empty(value))
+    many = said.total()
+    several_words = sum(count for text, count in said.items() if " " in text)
+    kinds_said = sum(count for text, count in said.items() if _kind_if_alone(text) != UNKNOWN_KIND)
+    is_of_few = len(said) <= WORDS_MAX and many >= MESSAGE_REPEATED_MIN * len(said)
+    return 2 * several_words > many or 2 * kinds_said > many or (many > 0 and is_of_few)
 
 
 def unsaid_words(known: Mapping[str, Values], unsaid: IntArray) -> dict[str, int]:

@@ -36,6 +36,7 @@ from driftlab.foreign import (  # fmt: skip
     text_log,
     tracing,
 )
+from driftlab.foreign.clock_values import ClockError, read_clock
 from driftlab.foreign.delimiters import EXECUTION
 from driftlab.foreign.fields import field_named, field_of, how_to_name
 from driftlab.foreign.file_names import FOLDER, NAME, compiled, is_note, names_folders
@@ -90,9 +91,11 @@ FORMATS: Final[dict[str, Format]] = {
 }
 _IN_ORDER_OF_TIME: Final = frozenset({"otlp", "jaeger"})  # whatever file an event stands in
 FILES_MAX: Final = 10_000  # of a folder
+OWN_CLOCKS_MIN: Final = 0.8  # of the first clocks, where nothing says how they are laid out
 LINES_LOOKED_AT: Final = 20  # of a log, to see which format it may be
 LINE_CHARS_SHOWN: Final = 60  # of the first line of a log whose format is unknown
 RECOGNIZED_CHARS_MAX: Final = 2_000  # of a line, by which a format without a name is known
+_TIME_OF_DAY: Final = re.compile(r"\d:\d\d")  # in no line of headings
 _HOLDS_OBJECTS: Final = re.compile(r"\{|\[\s*\{")  # as JSON that is a log begins
 LABELS_CHARS_SHOWN: Final = 200  # of all labels of executions
 _EXPECTED: Final = (
@@ -313,7 +316,7 @@ def _recognized(path: Path, logs: Sequence[LogFile], options: ReadOptions) -> st
 def _as_table(head: str) -> str:
     """Return what to say if a text is a table whose columns are not known; empty if it is none."""
     unknown = [name for name in table.columns_of(head) if field_of(name) is None]
-    if not unknown:
+    if not unknown or _TIME_OF_DAY.search(head.partition("\n")[0]):
         return ""
     return (
         f"If it is a table: columns that are not known are {', '.join(unknown)}; say what they "
@@ -385,8 +388,29 @@ def _recognized_by_default_patterns(head: str) -> str | None:
         ("shiviz", [likely_layout(shiviz.LAYOUTS, text).pattern]),
     ):
         if any(compile_pattern(pattern).search(text) for pattern in patterns):
-            return name
+            return name if name == "govector" or _are_own_clocks(patterns, text) else None
     return None
+
+
+def _are_own_clocks(patterns: Sequence[str], text: str) -> bool:
+    """Whether the word before a clock is its process: nearly all count it, and count on.
+
+    Else it is what an event says last.
+    """
+    counted: dict[str, int] = {}
+    records = own = 0
+    for pattern in patterns:
+        for match in compile_pattern(pattern).finditer(text):
+            host = match["host"]
+            try:
+                clock = read_clock(match["clock"])
+            except ClockError:
+                continue
+            if isinstance(clock, dict) and host:
+                records += 1
+                own += clock.get(host, 0) > counted.get(host, 0)
+                counted[host] = clock.get(host, 0)
+    return OWN_CLOCKS_MIN * records <= own
 
 
 # Whether the files of a folder are logs of one run.

@@ -39,7 +39,15 @@ from driftlab.foreign.clock_values import (
 )
 from driftlab.foreign.file_names import process_from, stem_of, words_apart
 from driftlab.foreign.gaps import Rows, gaps_of
-from driftlab.foreign.kinds import OwnWords, hint, kinds, require_found, texts_of, unsaid_words
+from driftlab.foreign.kinds import (
+    OwnWords,
+    hint,
+    kinds,
+    require_found,
+    says_what_happened,
+    texts_of,
+    unsaid_words,
+)
 from driftlab.foreign.kinds_by_message import Roles, roles_of
 from driftlab.foreign.log_file import ReadOptions
 from driftlab.foreign.peer_column import split_by_kind
@@ -174,6 +182,7 @@ class _Builder:
         wanted = options.fields if records.fields else {}
         self._own_names = fields.own_names(records.fields, wanted, records.files[0])
         self._known, self._others = fields.known_fields(records.fields, wanted)
+        self._take_text_of_messages()
         self._unclear: list[str] = []  # what to say of columns whose meaning is not clear
         self._take_unclear_columns()
         self._aliases = resolved_aliases(options.aliases)
@@ -208,6 +217,14 @@ class _Builder:
     def texts_seen(self) -> "Counter[str]":
         """What events say in the place of their kinds, and how often, if words are to be found."""
         return texts_of(self._known) if self.words.given else Counter()
+
+    def _take_text_of_messages(self) -> None:
+        """Take a column `message` as the text of events if its values name no messages."""
+        own = self._own_names.get("message", "")
+        is_free = "event" not in self._known and "message" not in self._options.fields
+        if is_free and own and says_what_happened(own, self._known["message"]):
+            self._known["event"] = self._known.pop("message")
+            self._own_names["event"] = self._own_names.pop("message")
 
     def _take_unclear_columns(self) -> None:
         """Take columns such as `ts` as what their values show."""
@@ -570,6 +587,8 @@ class _Builder:
         name = "" if fields.is_empty(value) else str(value).strip()
         if not name or (name == NO_NAME and name not in self._positions):
             return NOBODY
+        if " " in name:
+            name = fields.TargetNames((*self._positions, *self._aliases)).name(name)
         return self._position(name)
 
     def _target(
