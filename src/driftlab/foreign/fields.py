@@ -101,7 +101,7 @@ EMPTY: Final = frozenset(
     {None, "", "-", "none", "None", "null", "NULL", "nan", "NaN", "N/A", "n/a", "NA"}
 )
 EVERYBODY: Final = frozenset({"all", "both", "every", "everyone", "everybody", "*", "broadcast"})
-NEAR_MIN: Final = 0.8  # how alike two names are, for one to be suggested for the other
+NEAR_MIN: Final = 0.85  # how alike two names are, for one to be suggested for the other
 NEAR_LETTERS_MIN: Final = 4
 VALUE_CHARS_SHOWN: Final = 40  # of a value, in a reason
 ESCAPED_ZERO: Final = r"\u0000"  # stands for U+0000, which no file of text holds
