@@ -195,10 +195,10 @@ def test_texts_in_a_column_of_messages_are_no_names_of_messages(tmp_path: Path) 
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         verdict = driftlab.read(path).check()
         assert (verdict.holds, verdict.unknown) == (True, 0)
-    lines = [
+    journal = [
         {"_HOSTNAME": a, "MESSAGE": kind, "peer": b, "lc": clock} for a, kind, b, _, clock in RIGHT
     ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path.write_text("".join(json.dumps(line) + "\n" for line in journal))
     assert driftlab.read(path).check().counts["lost-message"] == 0
 
 
@@ -251,7 +251,7 @@ def test_two_groups_of_targets_in_one_pattern_are_joined(tmp_path: Path) -> None
     assert [history.trace.targets_of(row) for row in range(2)] == [(1, 2), (2,)]
     assert history.check().holds
     lines = path.read_text().splitlines()
-    del lines[2]
+    lines[2] = "c 1 to a"
     path.write_text("\n".join(lines) + "\n")  # c got the second, not the first
     assert driftlab.read(path, pattern=patterns).check().counts["send-to-all"] == 1
 
