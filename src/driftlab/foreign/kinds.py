@@ -205,7 +205,8 @@ def unsaid_words(known: Mapping[str, Values], unsaid: IntArray) -> dict[str, int
             column = list(known[name])
             held = [column[row] for row in unsaid.tolist()]
             said = Counter(str(value).strip() for value in held if not is_empty(value))
-            if said and len(said) <= WORDS_MAX and len(said) < max(2, len(held)):
+            is_repeated = name == "kind" or len(said) < len(held)
+            if said and len(said) <= WORDS_MAX and is_repeated:
                 return dict(said.most_common())
     return {}
 
