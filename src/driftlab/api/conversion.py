@@ -179,6 +179,13 @@ def _lost_messages(history: History, trace: Trace, to: str, *, is_computed: bool
         )
     if to == "chrome":
         yield from _lost_names(history.trace, trace)
+    ordered = np.setdiff1d(messages.assumed_order, back.assumed_order)
+    ordered = ordered[back.source[ordered] >= 0]
+    if len(ordered):
+        yield (
+            f"that {counted(len(ordered), 'receive was', 'receives were')} matched by the order on "
+            "the channel, which is judged once this is read back"
+        )
     is_matched = (back.source >= 0) | (messages.source >= 0)
     otherwise = int(np.count_nonzero((back.source != messages.source) & is_matched))
     if otherwise:

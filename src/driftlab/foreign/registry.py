@@ -408,9 +408,10 @@ def _are_own_clocks(patterns: Sequence[str], text: str) -> bool:
                 continue
             if isinstance(clock, dict) and host:
                 count = clock.get(host, 0)
-                records += 1
-                own += count == 1 or count > counted.get(host, 0)  # 1 in each execution
-                counted[host] = count
+                if host in counted:
+                    records += 1
+                    own += (count <= 1 and host in clock) or count > counted[host]
+                counted[host] = count  # which may begin with 0, and again in each execution
     return OWN_CLOCKS_MIN * records <= own
 
 

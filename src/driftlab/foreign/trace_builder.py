@@ -519,7 +519,8 @@ class _Builder:
         columns = [self._known[name] for name in ("message",) if name in self._known]
         if self._peer_column in self._others:
             columns.append(self._others[self._peer_column])
-        return any(not fields.is_empty(column[row]) for column in columns for row in unsaid)
+        rows = unsaid.tolist()
+        return any(not fields.is_empty(held[row]) for held in map(list, columns) for row in rows)
 
     def _queue(self, queue: IntArray | None) -> IntArray | None:
         """Return the lengths of queues; -1, which no queue has, stands for none."""
