@@ -13,6 +13,7 @@ import pytest
 
 import driftlab
 from driftlab.errors import DriftlabError
+from driftlab.foreign.clock_values import ClockError, read_clock
 from driftlab.foreign.fields import ALIASES, TargetNames, near_field
 from driftlab.foreign.kinds import PAIRS, kinds
 from driftlab.foreign.unclear_columns import meaning_of
@@ -378,6 +379,25 @@ def test_a_word_before_a_clock_is_a_process_only_if_the_clock_counts_it(tmp_path
     assert "which format is this?" in refused(path)
     pattern = r"^INFO -- (?<host>\w): (?<event>.*) (?<clock>\{.*\})$"
     assert driftlab.read(path, pattern=[pattern]).check().holds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Map(a -> 1, b -> 2)", "HashMap(a -> 1, b -> 2)", "%{a: 1, b: 2}", '%{"a" => 1, "b" => 2}',
+        "[a:1, b:2]", '["a": 1, "b": 2]', "VC(a=1, b=2)", "<a:1, b:2>", "(a:1, b:2)",
+        "[{a,1},{b,2}]", "[{a, 1}, {b, 2}]", '[("a",1),("b",2)]', 'fromList [("a",1),("b",2)]',
+        "{{a, 1}, {b, 2}}", "[['a', 1], ['b', 2]]", "#{a => 1, b => 2}", "{a->1, b->2}",
+    ],
+)  # fmt: skip
+def test_maps_of_other_languages_are_vector_clocks(text: str) -> None:
+    assert read_clock(text) == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("text", ["[{a,1},{b}]", "[{a,1} x]", "Map(a -> 1, b)", "f(x)", "[a b]"])
+def test_what_is_no_map_is_no_clock(text: str) -> None:
+    with pytest.raises(ClockError):
+        read_clock(text)
 
 
 # Headings, comments, files and names.
