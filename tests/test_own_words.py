@@ -400,6 +400,12 @@ def test_what_is_no_map_is_no_clock(text: str) -> None:
         read_clock(text)
 
 
+def test_a_process_that_does_not_count_itself_is_judged_and_not_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.write_text("".join(f'a {{"a":1}}\nevent {n}\nb {{"b":{n + 1}}}\nx\n' for n in range(8)))
+    assert driftlab.read(path).check().counts["vector-own"] == 7
+
+
 # Headings, comments, files and names.
 
 

@@ -387,32 +387,39 @@ def _recognized_by_default_patterns(head: str) -> str | None:
         ("tsviz", [layout.pattern for layout in shiviz.TIMED_LAYOUTS]),
         ("shiviz", [likely_layout(shiviz.LAYOUTS, text).pattern]),
     ):
-        if any(compile_pattern(pattern).search(text) for pattern in patterns):
-            return name if name == "govector" or _are_own_clocks(patterns, text) else None
+        if name == "govector":
+            is_found = any(compile_pattern(pattern).search(text) for pattern in patterns)
+        else:
+            is_found = any(_are_own_clocks(pattern, text) for pattern in patterns)
+        if is_found:
+            return name
     return None
 
 
-def _are_own_clocks(patterns: Sequence[str], text: str) -> bool:
-    """Whether the word before a clock is its process: nearly all count it, and count on.
+def _are_own_clocks(pattern: str, text: str) -> bool:
+    """Whether a pattern matches, and the word before a clock is its process.
 
-    Else it is what an event says last.
+    Where it begins the line, or only a time stands before it, it is. Where a text does,
+    it may be what that says last; it is the process if nearly all clocks count it, and
+    count on.
     """
     counted: dict[str, int] = {}
-    records = own = 0
-    for pattern in patterns:
-        for match in compile_pattern(pattern).finditer(text):
-            host = match["host"]
-            try:
-                clock = read_clock(match["clock"])
-            except ClockError:
-                continue
-            if isinstance(clock, dict) and host:
-                count = clock.get(host, 0)
-                if host in counted:
-                    records += 1
-                    own += (count <= 1 and host in clock) or count > counted[host]
-                counted[host] = count  # which may begin with 0, and again in each execution
-    return OWN_CLOCKS_MIN * records <= own
+    matches = records = own = 0
+    for match in compile_pattern(pattern).finditer(text):
+        matches += 1
+        host = match["host"]
+        try:
+            clock = read_clock(match["clock"])
+        except ClockError:
+            continue
+        if isinstance(clock, dict) and host:
+            count, place = clock.get(host, 0), match.start("host")
+            begin = text[text.rfind("\n", 0, place) + 1 : place]
+            if host in counted and begin.strip(" \t-0123456789"):
+                records += 1
+                own += (count <= 1 and host in clock) or count > counted[host]
+            counted[host] = count  # which may begin with 0, and again in each execution
+    return matches > 0 and OWN_CLOCKS_MIN * records <= own
 
 
 # Whether the files of a folder are logs of one run.
