@@ -179,7 +179,8 @@ def test_a_log_to_which_no_rule_applies_does_not_hold(tmp_path: Path) -> None:
     assert (document["events"], document["judged"], document["counts"]) == (2, 0, {})
     assert document["reason"] == (
         "the log has nothing that a rule judges; kept as text, not judged: colour; "
-        'say what one means, as in --field lamport="colour"'
+        "say what one means: --field NAME=COLUMN, where NAME is host, kind, lamport, clock, time, "
+        "sender, targets, …"
     )
     assert done.stderr == f"driftlab: {log}: nothing could be judged: {document['reason']}\n"
     said = command("check", log)

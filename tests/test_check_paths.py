@@ -95,7 +95,10 @@ def test_one_path_is_judged_as_ever(logs: Path) -> None:
     assert "fault" not in command("check", logs / "right.csv").stdout
 
 
-def test_what_was_handed_in_is_judged_folder_by_folder_and_file_by_file(logs: Path) -> None:
+def test_what_was_handed_in_is_judged_folder_by_folder_and_file_by_file(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     (logs / ".hidden").write_text("x")
     (logs / "__MACOSX").mkdir()
     status, document = checked("--submissions", logs)
@@ -104,11 +107,25 @@ def test_what_was_handed_in_is_judged_folder_by_folder_and_file_by_file(logs: Pa
     assert verdicts == {"junk": "unreadable", "right.csv": "holds", "run": "violated",
                         "wrong.csv": "violated"}  # fmt: skip
     said = command("check", "--submissions", logs).stdout
-    assert re.search(r"wrong\.csv +violated +\d+  max\(C, stamp\) at a receive", said)
-    assert re.search(r"run +violated +\d+  stamps messages before the increment", said)
+    assert re.search(r"wrong\.csv +violated +\d+ +max\(C, stamp\) at a receive", said)
+    assert re.search(r"run +violated +\d+ +stamps messages before the increment", said)
     (logs / "empty").mkdir()
     status, document = checked("--submissions", logs / "empty", logs / "right.csv")
     assert [row["verdict"] for row in document["paths"]] == ["unreadable", "holds"]
+
+
+def test_a_table_in_a_pipe_fits_a_page_and_names_faults_as_a_verdict_does(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    table = command("check", *sorted(path.name for path in logs.iterdir()), cwd=logs).stdout
+    assert max(map(len, table.splitlines())) <= 80
+    said = " ".join(line[table.index("faults, or") :] for line in table.splitlines())
+    for name in ("wrong.csv", "run"):
+        verdict = " ".join(command("check", logs / name).stdout.partition("\n\n")[0].split())
+        faults = verdict.partition(" fault: ")[2] or verdict.partition(" faults: ")[2]
+        assert faults
+        assert faults in " ".join(said.split())
 
 
 def test_names_with_line_ends_and_commas_keep_their_rows(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -141,15 +142,42 @@ def test_events_and_messages_read_back_or_are_said_to_be_lost(
 
 @pytest.mark.parametrize("to", ["csv", "parquet", "json", "chrome"])
 @pytest.mark.parametrize("kind", ["stamps alone", "order", "vectors", "kinds and vectors"])
-def test_messages_that_were_matched_are_named(tmp_path: Path, kind: str, to: str) -> None:
+def test_messages_that_were_matched_are_named_and_marked(
+    tmp_path: Path, kind: str, to: str
+) -> None:
+    """Other tools see them; read back, they are matched again by what was assumed."""
     path, options = written(tmp_path, kind)
     before = driftlab.read(path, **options)
     done, after = converted(path, to, options)
-    by_id = History(after.trace.replace(strategies=["id"]))
     matched = {each for each in messages_of(before) if each[0] is not None}
     assert matched
-    assert {each for each in messages_of(by_id) if each[0] is not None} == matched
+    assert len(marked_messages(tmp_path, to)) == len(matched)
     assert done.assumed == before.assumed != []
+    by_id = History(after.trace.replace(strategies=["id"]))
+    assert not any(each[0] for each in messages_of(by_id))
+    assert {each for each in messages_of(after) if each[0] is not None} == matched
+    assert after.assumed == before.assumed
+    judged = [history.check() for history in (before, after)]
+    assert judged[0].counts == judged[1].counts  # nothing is judged that was not before
+    assert judged[0].unknown_counts == judged[1].unknown_counts
+
+
+def marked_messages(folder: Path, to: str) -> set[str]:
+    """Return the names of messages in a converted log that are marked as assumed."""
+    path = folder / OUT.get(to, "x.log")
+    if to == "chrome":
+        flows = [one for one in json.loads(path.read_text())["traceEvents"] if one["ph"] in "sf"]
+        assert all(one["cat"] == "driftlab.assumed" for one in flows)
+        begun, ended = ({one["id"] for one in flows if one["ph"] == phase} for phase in "sf")
+        assert begun == ended
+        return ended
+    if to == "json":
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+    else:
+        rows = (pl.read_csv(path) if to == "csv" else pl.read_parquet(path)).to_dicts()
+    marked = {row["received"] for row in rows if row.get("matched_by") is not None}
+    assert marked <= {row.get("sent") for row in rows}
+    return marked
 
 
 @pytest.mark.parametrize("to", WRITABLE)
@@ -195,7 +223,11 @@ def test_what_a_format_does_not_hold_is_counted(tmp_path: Path) -> None:
 
 def test_more_of_what_is_lost(tmp_path: Path) -> None:
     for kind, to, line in (
-        ("several messages", "chrome", "1 message into an event that received another one too"),
+        (
+            "several messages",
+            "chrome",
+            "the arrow of 1 message into an event that received another",
+        ),
         ("an id of nowhere", "chrome", "the message's name of 2 events: its other end"),
         ("wrong clocks", "csv", "1 clock that no event can have"),
         ("hybrid", "shiviz", "the hybrid timestamps; vector ones are computed"),

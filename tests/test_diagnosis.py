@@ -236,6 +236,25 @@ def test_every_violation_counts_for_a_fault(tmp_path: Path) -> None:
     assert (found.rule, found.processes, found.events) == ("clock-condition", ("A",), 1)
 
 
+@pytest.mark.parametrize("lost", [(4,), (4, 40), (12, 31, 50)])
+def test_single_losses_of_sends_to_several_have_one_name(
+    lost: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Each is a violation of `send-to-all`, which does not get a name of its own."""
+    rows = ["process,kind,lamport,sender,stamp,targets"]
+    sends = [f"a,send,{number + 1},,,b c" for number in range(60)]
+    for name in "bc":
+        clock = 0
+        for stamp in range(1, 61):
+            if not (name == "b" and stamp in lost):
+                clock = max(clock, stamp) + 1
+                rows.append(f"{name},receive,{clock},a,{stamp},")
+    rows[1:1] = [f"{name},internal,1,,," for name in "bc"]
+    (tmp_path / "log.csv").write_text("\n".join([*rows, *sends]) + "\n")
+    (found,) = faults(driftlab.read(tmp_path / "log.csv"))
+    assert (found.name, found.processes, found.events) == ("loses messages", ("b",), len(lost))
+
+
 @pytest.mark.parametrize("share", [2, 3, 8])
 def test_a_program_that_is_no_die_has_no_wrong_die(share: int, tmp_path: Path) -> None:
     """Servers that tell one partner most things alone, and everybody the rest."""

@@ -21,7 +21,8 @@ from driftlab.foreign import (
 )
 from driftlab.foreign.chrome import ENTRY_MAX, SPAN_NS_MAX
 from driftlab.foreign.clock_values import ROWS_AT_ONCE, clock_of, read_clocks
-from driftlab.foreign.fields import kinds, numbers
+from driftlab.foreign.fields import numbers
+from driftlab.foreign.kinds import kinds
 from driftlab.foreign.log_file import BLOCK_BYTES, HEAD_BYTES, LINE_CHARS_MAX, LogFile
 from driftlab.foreign.table import EXTRA_COLUMNS_MAX, Cells, separator_of
 from driftlab.foreign.text_log import PATTERN_CHARS_MAX, PatternError, compile_pattern

@@ -51,6 +51,43 @@ def test_times_of_day_pass_midnight(
     assert driftlab.read(tmp_path / "log.csv").check().counts["time-back"] == count
 
 
+@pytest.mark.parametrize(
+    ("clock_times", "undecided"),
+    [
+        (("20:00:00", "20:00:01", "10:00:00"), 1),  # 14 hours of silence, or 10 back
+        (("20:00:00", "18:59:59", "19:00:00"), 1),
+        (("20:00:00", "19:00:01", "19:00:02"), 0),  # less than an hour back
+        (("23:59:59", "00:00:01", "08:00:00", "06:00:00"), 1),  # also after midnight
+        (("2025-03-05 20:00:00", "2025-03-05 10:00:00"), 0),  # dates say the day
+    ],
+)
+def test_a_time_of_day_that_falls_by_hours_may_be_of_the_next_day(
+    clock_times: tuple[str, ...], undecided: int, tmp_path: Path
+) -> None:
+    rows = "".join(f"A,{time},{number}\n" for number, time in enumerate(clock_times, 1))
+    (tmp_path / "log.csv").write_text("process,time,lamport\n" + rows)
+    verdict = driftlab.read(tmp_path / "log.csv").check()
+    assert verdict.unknown_counts["time-back"] == undecided
+    assert verdict.counts.get("time-back", 0) == (0 if undecided else 1)
+    for question in verdict.unknowns():
+        assert (
+            question.reason == "it went back, or is a time of the next day: the times have no date"
+        )
+
+
+def test_messages_after_hours_of_silence_have_no_offset_to_contradict(tmp_path: Path) -> None:
+    """B sleeps from 20:00 to 10:00 of the next day, and its times have no date."""
+    (tmp_path / "log.csv").write_text(
+        "process,time,kind,message\n"
+        "A,20:00:00,send,1\nA,20:00:02,receive,2\nA,23:00:00,internal,\n"
+        "A,10:00:00,send,3\nA,10:00:02,receive,4\n"
+        "B,20:00:01,receive,1\nB,20:00:01,send,2\nB,10:00:01,receive,3\nB,10:00:01,send,4\n"
+    )
+    verdict = driftlab.read(tmp_path / "log.csv").check()
+    assert verdict.holds
+    assert verdict.unknown_counts["time-back"] == 1
+
+
 @pytest.mark.parametrize("order", ["newest first", "by another key"])
 def test_a_log_in_another_order_is_one_question_and_not_thousands_of_violations(
     order: str, tmp_path: Path

@@ -313,7 +313,8 @@ def test_the_report_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str
         text
         == f"""\
 violated: 6 events of 1 process, 3 messages received (of which 3 name no message), 2 lines unread
-fault: does not count an internal event (A: 2 events)
+faults: does not count an internal event (A: 2 events); breaks clock-condition: if a
+  happened before b, then C(a) < C(b) (A: 1 event)
 
 rule             violations  undecided
 ──────────────────────────────────────
@@ -355,6 +356,7 @@ def test_the_report_says_once_and_shows_none(
     status, text = said(capsys, path, "--limit", "0", "--only", "clock-condition")
     assert (status, text) == (1, """\
 violated: 3 events of 2 processes, 1 message received (of which 1 names no message), 0 lines unread
+fault: breaks clock-condition: if a happened before b, then C(a) < C(b) (A: 1 event)
 
 rule             violations  undecided
 ──────────────────────────────────────
@@ -391,6 +393,7 @@ def test_the_report_on_several_runs(tmp_path: Path, capsys: pytest.CaptureFixtur
         text
         == f"""\
 violated: 2 runs, 23 events of 6 processes, 7 messages received, 1 in flight, 0 lines unread
+fault: breaks clock-condition: if a happened before b, then C(a) < C(b) (B: 1 event)
 
 rule             violations  undecided
 ──────────────────────────────────────

@@ -398,7 +398,7 @@ def test_a_clock_that_names_a_process_by_both_names_is_unread(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("aliases", "says"),
     [
-        ({"process_1": "nobody"}, "no process is called nobody; there are A, B"),
+        ({"process_1": "nobody"}, "no process is called process_1; there are A, B"),
         ({"nobody": "A"}, "no process is called nobody; there are A, B"),
         ({"A": "B", "B": "A"}, "goes round in a circle"),
     ],

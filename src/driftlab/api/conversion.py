@@ -1,9 +1,10 @@
 """What a log becomes in another format: its arrows, its clocks, and what is lost of it.
 
 A log names its messages, or they were matched by what implies them. What is written
-reads back with the same messages: where it would not, each matched message gets a
-name, in the columns `sent` and `received` or as a flow. Vector clocks that a format
-needs and a log does not have are computed from its messages.
+reads back with the same messages: where it would not, and in tables, each matched message
+gets a name, in the columns `sent` and `received` or as a flow. What was assumed stays so:
+such a name is marked, in `matched_by`, and is none when it is read back. Vector clocks
+that a format needs and a log does not have are computed from its messages.
 
 Everything of the events that the format cannot hold is counted, a line each: nothing
 is left out in silence. A vector clock that implies several messages into one event
@@ -19,6 +20,7 @@ import numpy as np
 from driftlab.api.history import History
 from driftlab.arrays import IntArray
 from driftlab.errors import counted, name_list
+from driftlab.foreign.assumed_names import MATCHED_BY, unmarked
 from driftlab.foreign.text_columns import can_be_group
 from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.trace import Trace
@@ -65,12 +67,26 @@ def _named_as_needed(trace: Trace, messages: Messages, to: str) -> Trace:
     differing = _differing(_as_read(trace, to), messages)
     if not differing and not (to in TABLES and is_implied):
         return trace
-    named = _with_names(trace, messages)
-    return named if _differing(_as_read(named, to), messages) <= differing else trace
+    if to in TABLES and len(messages.extra_receives) and not differing:
+        return trace
+    named = _marked(_with_names(trace, messages), messages)
+    differing_named = _differing(_as_read(named, to), messages)
+    is_better = differing_named < differing or (to in TABLES and differing_named == differing)
+    return named if is_better else trace
+
+
+def _marked(trace: Trace, messages: Messages) -> Trace:
+    """Return the trace with a mark at each receive whose message is assumed."""
+    marks: list[str | None] = [None] * len(trace)
+    for strategy, rows in messages.assumed_by.items():
+        for row in rows.tolist():
+            marks[row] = strategy
+    return trace.replace(texts={**trace.texts, MATCHED_BY: marks}) if any(marks) else trace
 
 
 def _as_read(trace: Trace, to: str) -> Messages:
     """Return the messages that are matched where what is written of a trace is read."""
+    trace = unmarked(trace)
     columns = trace.columns
     if to == "govector":
         columns = Columns(np.full(len(trace), UNKNOWN_KIND, np.uint8))
@@ -102,7 +118,9 @@ def _with_flows(trace: Trace, messages: Messages) -> Trace:
     received = np.full(len(trace), MISSING, np.int64)
     received[receives] = messages.source[receives]
     sent[messages.source[receives]] = messages.source[receives]
-    return trace.replace(columns=trace.columns._replace(sent=sent, received=received))
+    return _marked(
+        trace.replace(columns=trace.columns._replace(sent=sent, received=received)), messages
+    )
 
 
 def _with_names(trace: Trace, messages: Messages) -> Trace:
@@ -153,8 +171,21 @@ def _lost_messages(history: History, trace: Trace, to: str, *, is_computed: bool
         yield f"{counted(extra, 'message')} into {into} that received another one too"
     elif to in TABLES and len(messages.extra_receives) and trace is history.trace:
         yield "names of messages: one event received several, which only the vector clocks hold"
+    elif to == "chrome" and len(messages.extra_receives):
+        arrows = "the arrow" if len(messages.extra_receives) == 1 else "the arrows"
+        yield (
+            f"{arrows} of {counted(len(messages.extra_receives), 'message')} into an event that "
+            "received another one too; the vector clocks hold them"
+        )
     if to == "chrome":
         yield from _lost_names(history.trace, trace)
+    ordered = np.setdiff1d(messages.assumed_order, back.assumed_order)
+    ordered = ordered[back.source[ordered] >= 0]
+    if len(ordered):
+        yield (
+            f"that {counted(len(ordered), 'receive was', 'receives were')} matched by the order on "
+            "the channel, which is judged once this is read back"
+        )
     is_matched = (back.source >= 0) | (messages.source >= 0)
     otherwise = int(np.count_nonzero((back.source != messages.source) & is_matched))
     if otherwise:

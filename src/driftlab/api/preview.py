@@ -33,6 +33,7 @@ _MEANINGS: Final = {
     "message": "the message's name",
     "sent": "the name of the message sent",
     "received": "the name of the message received",
+    "matched_by": "by what its message was matched",
     "index": "the order of events",
     "tick": "the tick",
     "due_ns": "when the tick was due",

@@ -16,9 +16,10 @@ from driftlab.scenario.scenario import toml_text
 _TEXTS: Final = (
     "format", "delimiter", "execution", "encoding", "time_unit", "time_format", "process_from",
 )  # fmt: skip
-_LISTS: Final = ("pattern", "match", "assume")  # texts, or one text
-_TABLES: Final = ("fields", "aliases")  # texts by name
-KEYS: Final = (*_TEXTS, *_LISTS, *_TABLES)
+_LISTS: Final = ("pattern", "match", "assume", "comment")  # texts, or one text
+_NUMBERS: Final = ("skip_lines",)  # whole numbers
+_TABLES: Final = ("fields", "aliases", "kinds")  # texts by name
+KEYS: Final = (*_TEXTS, *_LISTS, *_NUMBERS, *_TABLES)
 _HEAD: Final = "# How a log is read: driftlab check LOG --reading FILE\n\n"
 
 
@@ -52,6 +53,9 @@ def _wrong_type(key: str, value: Any) -> str | None:
     if key in _TABLES:
         is_table = isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
         return None if is_table else 'a table of texts, such as {lamport = "Logical clock time"}'
+    if key in _NUMBERS:
+        is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        return None if is_number else "a whole number of at least 0"
     is_list = isinstance(value, list) and all(isinstance(one, str) for one in value)
     if isinstance(value, str) or (key in _LISTS and is_list):
         return None
@@ -67,7 +71,8 @@ def save_reading(file: str | Path, options: Mapping[str, Any]) -> None:
     given = {key: options[key] for key in KEYS if options.get(key)}
     plain = {key: dict(value) if key in _TABLES else value for key, value in given.items()}
     listed = {
-        key: value if isinstance(value, dict | str) else [*value] for key, value in plain.items()
+        key: value if isinstance(value, dict | str | int) else [*value]
+        for key, value in plain.items()
     }
     try:
         Path(file).write_text(_HEAD + toml_text(listed), encoding="utf-8")

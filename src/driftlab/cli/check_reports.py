@@ -13,7 +13,7 @@ from math import inf
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from driftlab.cli.check_results import UNREADABLE, Result
-from driftlab.cli.output import table, terminal_width
+from driftlab.cli.output import page_width, table, terminal_width
 from driftlab.cli.standard_input import STANDARD_INPUT
 from driftlab.errors import counted
 from driftlab.judge.checker import RULES, UNDECIDED, Verdict, Violation
@@ -26,7 +26,8 @@ T = TypeVar("T")
 Annotation: TypeAlias = tuple[dict[str, str], str, str]  # where it is, its title, its text
 
 ANNOTATIONS_MAX: Final = 10  # of each level: GitHub shows no more of one step
-PATH_SHARE: Final = 3  # of a terminal's width, one in so many parts is for the path
+TABLE_WIDTH: Final = 80  # of the table of several paths, where nothing says how wide a page is
+PATH_SHARE: Final = 3  # of a table's width, one in so many parts is for the path
 PATH_CHARACTERS_MIN: Final = 16
 CSV_COLUMNS: Final = (
     "path", "verdict", "events", "processes", "messages", "violations", "undecided", "unread",
@@ -130,10 +131,14 @@ def fault_text(fault: Fault) -> str:
     return f"{fault.name} ({', '.join(fault.processes)}: {counted(fault.events, 'event')})"
 
 
+def faults_text(faults: Sequence[Fault]) -> str:
+    """Return all faults in one line, as a verdict and the table of several paths have them."""
+    return "; ".join(map(fault_text, faults))
+
+
 def fault_line(faults: Sequence[Fault]) -> str:
-    """Return the line of a verdict that names its faults, empty if none has a plain name."""
-    named = [fault_text(fault) for fault in faults if fault.is_named]
-    return f"{'fault' if len(named) == 1 else 'faults'}: {'; '.join(named)}" if named else ""
+    """Return the line of a verdict that names its faults, empty if there is none."""
+    return f"{'fault' if len(faults) == 1 else 'faults'}: {faults_text(faults)}" if faults else ""
 
 
 def _findings(result: Result) -> str:
@@ -141,7 +146,7 @@ def _findings(result: Result) -> str:
     if result.judged is None or result.verdict == UNDECIDED:
         return plain(result.short_reason)
     judged = result.judged
-    found = [f"{fault.name} ({fault.events})" for fault in judged.faults]
+    found = [faults_text(judged.faults)] if judged.faults else []
     open_questions = [
         *([f"{counted(judged.unread, 'line')} unread"] if judged.unread else []),
         *([f"{counted(judged.unknown, 'question')} undecided"] if judged.unknown else []),
@@ -153,15 +158,20 @@ def _findings(result: Result) -> str:
 
 
 def result_table(reports: Sequence[Report]) -> str:
-    """Return a row for each path: read or not, what it rests on, and what is wrong."""
-    width = terminal_width()
-    longest = None if width == inf else max(PATH_CHARACTERS_MIN, int(width / PATH_SHARE))
+    """Return a row for each path: read or not, what it rests on, and what is wrong.
+
+    It is as wide as the terminal, or as COLUMNS says, else TABLE_WIDTH; but a path is cut
+    only for a terminal, since elsewhere a program may read it.
+    """
+    width = page_width(TABLE_WIDTH)
+    longest = None if terminal_width() == inf else max(PATH_CHARACTERS_MIN, width // PATH_SHARE)
     wide = max([len("events"), *(len(report.row[2]) for report in reports)])
     rows = [
         (_shortened(path, longest), verdict, events.rjust(wide), found)
         for path, verdict, events, found in (report.row for report in reports)
     ]
-    return table(("path", "verdict", "events".rjust(wide), "faults, or why not"), rows, left=4)
+    return table(("path", "verdict", "events".rjust(wide), "faults, or why not"), rows, left=4,
+                 width=width)  # fmt: skip
 
 
 def _row(result: Result) -> tuple[str, str, str, str]:
@@ -197,7 +207,7 @@ def _csv_row(result: Result) -> tuple[str | int, ...]:
     return (
         path, result.verdict, judged.events, judged.processes, judged.messages,
         sum(judged.counts.values()), judged.unknown, judged.unread,
-        "; ".join(fault_text(fault) for fault in judged.faults), _text(result.short_reason),
+        faults_text(judged.faults), _text(result.short_reason),
     )  # fmt: skip
 
 

@@ -378,13 +378,24 @@ def add_format(parser: argparse.ArgumentParser, flag: str = "--format") -> None:
         help="column, or path of keys in JSON, that holds a field: clock=vc.map, host=meta.node",
     )  # fmt: skip
     group.add_argument(
+        "--kind", metavar="WORD=KIND", action="append",
+        help="what a word of the log says of an event: tx=send, rx=receive, tick=internal",
+    )  # fmt: skip
+    group.add_argument(
         "--process-from", metavar="WHERE",
         help="take the process from the file: its `name`, its `folder`, or a regular expression "
         "with a group, machine_(\\d+) (default: the field host, else the name)",
     )  # fmt: skip
     group.add_argument(
         "--alias", metavar="A=B", action="append",
-        help="the log also calls process B by the name A",
+        help="the log also calls process B by the name A; or call process A by a new name B",
+    )  # fmt: skip
+    group.add_argument(
+        "--skip-lines", metavar="N", help="leave out the first N lines of each file: headings"
+    )
+    group.add_argument(
+        "--comment", metavar="BEGINNING", action="append",
+        help="leave out the lines that begin so: --comment '#'",
     )  # fmt: skip
     group.add_argument(
         "--match", metavar="WAYS",
@@ -631,9 +642,11 @@ def format_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the flags of `add_format` say, as arguments of `driftlab.read`."""
     names = (
         "format", "pattern", "delimiter", "execution", "encoding", "time_unit", "time_format",
-        "process_from", "match", "assume",
+        "process_from", "match", "assume", "comment",
     )  # fmt: skip
     given = {name: getattr(options, name) for name in names}
+    given["kinds"] = _kinds(options.kind)
+    given["skip_lines"] = _count("--skip-lines", options.skip_lines)
     given["fields"] = _pairs("--field", options.field)
     given["aliases"] = _pairs("--alias", options.alias)
     if options.save_reading is not None or options.reading is not None:
@@ -652,6 +665,20 @@ def _pairs(flag: str, given: Sequence[str] | None) -> dict[str, str] | None:
         if not all(text.partition("=")):
             raise DriftlabError(f"{flag} {text}: expected two names joined by =, as in A=B")
     return None if given is None else dict(text.split("=", 1) for text in given)
+
+
+def _kinds(given: Sequence[str] | None) -> dict[str, str] | None:
+    """Return what `--kind WORD=KIND` says, by the text before the last `=`: a word may be `=>`."""
+    for text in given or ():
+        if not all(text.rpartition("=")):
+            raise DriftlabError(f"--kind {text}: expected a word and a kind, as in tx=send")
+    return None if given is None else dict(text.rsplit("=", 1) for text in given)
+
+
+def _count(flag: str, given: str | None) -> int | None:
+    if given is not None and not _is_whole(given):
+        raise DriftlabError(f"{flag} {given}: give a whole number of at least 0")
+    return None if given is None else int(given)
 
 
 def chosen_scenario(options: argparse.Namespace, *, fresh_seed: bool) -> "Scenario":

@@ -103,11 +103,20 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _values_joined(arguments: Sequence[str]) -> list[str]:
-    """Join a flag and a negative value that follows it, which argparse would take for a flag."""
+    """Join a flag and a value that begins with a dash, which argparse would take for a flag.
+
+    That is a negative number, or the word of a log that `--kind` has: `-->=send`.
+    """
     joined: list[str] = []
     for argument in arguments:
         is_negative = len(argument) > 1 and argument[0] == "-" and argument[1] in "0123456789."
-        if is_negative and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+        is_word = bool(joined) and joined[-1] == "--kind" and argument[:1] == "-"
+        if (
+            (is_negative or is_word)
+            and joined
+            and joined[-1].startswith("--")
+            and "=" not in joined[-1]
+        ):
             joined[-1] += f"={argument}"
         else:
             joined.append(argument)

@@ -64,15 +64,22 @@ PAGE_WIDTH = 100  # characters, where nothing says how wide the page is
 WRAPPED_MIN = 20  # characters: a narrower column is not wrapped
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+def table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: int = 1,
+    *,
+    width: float | None = None,
+) -> str:
     """Return a table as text.
 
     heads: the head of each column, of one line or several, aligned at the bottom.
     rows: their cells, as many as heads; an empty row is a blank line.
     left: how many of the first columns are aligned to the left.
 
-    If standard output is a terminal that is too narrow, columns move closer together,
-    and the last one is wrapped if it is aligned to the left.
+    width: that the table may have, None: that of the terminal, if standard output is one.
+    Where it is too narrow, columns move closer together, and the last one is wrapped if it
+    is aligned to the left.
     """
     lines = [head.split("\n") for head in heads]
     height = max(map(len, lines))
@@ -80,7 +87,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) ->
     head_rows = [[head[level] for head in padded] for level in range(height)]
     every = [*head_rows, *filter(None, rows)]
     widths = [max(len(row[column]) for row in every) for column in range(len(heads))]
-    terminal, gap = terminal_width(), COLUMN_GAP
+    terminal, gap = terminal_width() if width is None else width, COLUMN_GAP
     if sum(widths) + gap * (len(widths) - 1) > terminal:
         gap = 1
         before_last = sum(widths[:-1]) + gap * (len(widths) - 1)
@@ -115,13 +122,13 @@ def _line(row: Sequence[str], widths: Sequence[int], left: int, gap: int) -> str
     return (" " * gap).join(cells).rstrip()
 
 
-def page_width() -> int:
-    """Return how wide a text may be: as the terminal, as COLUMNS says, or PAGE_WIDTH."""
+def page_width(default: int = PAGE_WIDTH) -> int:
+    """Return how wide a text may be: as the terminal, as COLUMNS says, or `default`."""
     width = terminal_width()
     if width < inf:
         return int(width)
     columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isdecimal() and 0 < len(columns) < 5 else PAGE_WIDTH
+    return int(columns) if columns.isdecimal() and 0 < len(columns) < 5 else default
 
 
 def terminal_width() -> float:

@@ -34,6 +34,7 @@ import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.errors import counted
+from driftlab.foreign.assumed_names import MATCHED_BY, marked_rows
 from driftlab.foreign.chrome_flows import OURS, Binding, Slice, Thread, link_flows
 from driftlab.foreign.fields import ALIASES, normalized_name
 from driftlab.foreign.log_file import DOCUMENT_CHARS_MAX, LogFile, ReadOptions, Text
@@ -56,6 +57,8 @@ _CLOCKS: Final = {
 } | {"vector": "clock"}
 _PID: Final = 1
 _FLOW: Final = {"cat": "message", "name": "message", "pid": _PID}
+ASSUMED: Final = "driftlab.assumed"  # category of our flows whose messages no log names
+_ASSUMED_FLOW: Final = {**_FLOW, "cat": ASSUMED}
 
 
 # Reading.
@@ -135,7 +138,8 @@ def _add_element(elements: _Elements, place: int, element: Any) -> str | None:
                 elements.bindings.append(Binding(len(elements.slices), place, time, element))
             elements.slices.append(_slice(element))
         else:
-            (elements.ends if phase == "E" else elements.flows).append(element)
+            if element.get("cat") != ASSUMED:  # which are matched again when they are read
+                (elements.ends if phase == "E" else elements.flows).append(element)
     elif phase not in _OTHER_PHASES:
         return f"is of phase {phase[:8]}, which is not read"
     elif phase == "M":
@@ -308,7 +312,11 @@ def _elements_of(trace: Trace) -> list[dict[str, Any]]:
     begins, lengths = _spread(trace)
     threads = (trace.process_column() + 1).tolist()
     columns = _columns(trace, texts)
-    others = {key: column for key, column in trace.texts.items() if key not in columns}
+    others = {
+        key: column
+        for key, column in trace.texts.items()
+        if key not in columns and key != MATCHED_BY
+    }
     elements: list[dict[str, Any]] = [
         {"ph": "M", "name": "process_name", "pid": _PID, "args": {"name": "driftlab"}}
     ]
@@ -336,6 +344,7 @@ def _columns(trace: Trace, texts: TextColumns) -> dict[str, Sequence[Any]]:
     columns: dict[str, Sequence[Any]] = dict(texts.extra())
     columns.pop("sent", None)
     columns.pop("received", None)
+    columns.pop(MATCHED_BY, None)  # the category of the flow says it
     if trace.timestamps is not None and trace.timestamps.clock == "vector":
         columns["vector"] = [None if c == "{}" else json.loads(c) for c in texts.clocks()]
     elif trace.timestamps is not None:
@@ -350,13 +359,15 @@ def _flows_of(trace: Trace, threads: Sequence[int], begins: Sequence[int]) -> li
         return []
     sends = {name: row for row, name in enumerate(of.sent.tolist()) if name != MISSING}
     flows: list[dict[str, Any]] = []
+    assumed = marked_rows(trace).tolist()
     for receive, name in enumerate(of.received.tolist()):
         send = sends.get(name) if name != MISSING else None
         if send is not None:
+            flow = _ASSUMED_FLOW if assumed[receive] else _FLOW
             for phase, row in (("s", send), ("f", receive)):
                 binding_point = {"bp": "e"} if phase == "f" else {}
                 flows.append(
-                    {"ph": phase, **_FLOW, "tid": threads[row], "id": receive + 1,
+                    {"ph": phase, **flow, "tid": threads[row], "id": receive + 1,
                      "ts": _microseconds(begins[row]), **binding_point}
                 )  # fmt: skip
     return flows

@@ -1,6 +1,7 @@
-"""Vector clocks as programming languages print maps: Go, Java, Python, Ruby, Clojure.
+"""Vector clocks as programming languages print maps: Go, Java, Python, Ruby, Scala, Erlang.
 
     map[a:1 b:2]    {a=1, b=2}    {'a': 1, 'b': 2}    {:a 1, :b 2}    {a: 1, b: 2}
+    Map(a -> 1, b -> 2)    %{a: 1, b: 2}    VC(a=1, b=2)    [{a,1},{b,2}]    [("a",1),("b",2)]
 
 A name may hold whatever the form can tell from its own signs: in `map[10.0.0.1:80:3]`
 the last colon is the one before the number. A text that can be read in two ways, or
@@ -23,10 +24,20 @@ _WRAPPED: Final = re.compile(r"[A-Za-z_][\w.]*(?:\((?:<[^<>\n]*>, )?(\{[^\n]*\})
 _QUOTED: Final = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
 _NUMBER: Final = re.compile(r"[+-]?\d+")
 _ENTRY: Final = re.compile(
-    rf"\s*(?P<quoted>{_QUOTED})\s*(?P<sign>=>|[:=])\s*(?P<value>[-+\w.]+)\s*"
+    rf"\s*(?P<quoted>{_QUOTED})\s*(?P<sign>=>|->|[:=])\s*(?P<value>[-+\w.]+)\s*"
     r"|(?P<plain>[^,\"']*)"
 )
-_PLAIN: Final = re.compile(r"\s*(?P<name>\S(?:.*\S)?)\s*(?P<sign>=>|[:=])\s*(?P<value>[-+\w.]+)\s*")
+_PLAIN: Final = re.compile(
+    r"\s*(?P<name>\S(?:.*\S)?)\s*(?P<sign>=>|->|[:=])\s*(?P<value>[-+\w.]+)\s*"
+)
+# What other brackets hold: Scala's Map(…), Elixir's %{…}, Groovy's […], a class's name and fields.
+_IN_BRACKETS: Final = re.compile(
+    r"[%#]?(?:[A-Za-z_][\w.:]*\s*)?(?:\[(.*)\]|\((.*)\)|\{(.*)\}|<(.*)>)", re.DOTALL
+)
+_TUPLE: Final = re.compile(
+    rf"\s*(?:[({{\[])\s*(?P<name>{_QUOTED}|[^\s,;:=()\[\]{{}}\"']+)\s*,"
+    r"\s*(?P<value>[-+\w.]+)\s*[)}\]]\s*(?P<after>[,;]|$|(?=[({\[]))"
+)
 _EDN_NAME: Final = r"\"(?:[^\"\\]|\\.)*+\"|:[^\s,;:{}()\[\]\"'=]+|[^\s,;:{}()\[\]\"'=]+"
 _EDN_ENTRY: Final = re.compile(
     rf"[\s,]*(?P<name>{_EDN_NAME})\s+(?P<value>[-+\w.]+)(?=[\s,]|$)(?P<after>[\s,]*)"
@@ -65,8 +76,10 @@ def read_map(text: str) -> Pairs:
     if wrapped:
         text = wrapped[1] or wrapped[2]
     if not (text.startswith("{") and text.endswith("}") and len(text) > 1):
-        raise MapError("it is no map of names to numbers")
+        return _other_entries(text)
     inner = text[1:-1]
+    if inner.lstrip().startswith(("{", "(", "[")):
+        return _other_entries(text)
     if not inner.strip():
         return []
     edn = _edn_entries(inner)
@@ -75,6 +88,30 @@ def read_map(text: str) -> Pairs:
     # Go prints structs as {a:1 b:2}, with blanks alone between entries.
     is_struct = _NUMBER_AND_BLANK.search(inner) and not _COMMA_OR_QUOTE.search(inner)
     return _go_entries(inner) if is_struct else _entries(inner)
+
+
+def _other_entries(text: str) -> Pairs:
+    """Return the entries of a map in other brackets, or of a list of pairs."""
+    found = _IN_BRACKETS.fullmatch(text)
+    if found is None:
+        raise MapError("it is no map of names to numbers")
+    inner = next((each for each in found.groups() if each is not None), "")
+    pairs: Pairs = []
+    place = 0
+    while place < len(inner):
+        entry = _TUPLE.match(inner, place)
+        if entry is None:
+            break
+        name = entry["name"]
+        pairs.append((_unquoted(name) if name[0] in "\"'" else name, _number(entry["value"])))
+        place = entry.end()
+    if place < len(inner) and pairs:
+        raise MapError("it is not clear where an entry ends")
+    if pairs:
+        return pairs
+    if not re.search(r"=>|->|[:=]", inner):
+        raise MapError("it is no map of names to numbers")
+    return _entries(inner)
 
 
 def _go_entries(inner: str) -> Pairs:

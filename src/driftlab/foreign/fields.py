@@ -2,18 +2,15 @@
 
 A field has one name here; logs call it as they like (ALIASES). A value is text,
 or a number, a list or an object where the format has such. A value that cannot
-be read is reported by row, with the reason; nothing is guessed.
-
-*Kinds of events* are known by words. A plain word (`send`, `RECEIVED`) is looked
-up. Of any other text all words count, however they are joined
-(`Events.MSG_RECV`, `sendMessage`): the kind is known if they name exactly one. A
-record without a kind of its own may say it in its event's text.
+be read is reported by row, with the reason; nothing is guessed. What kinds of events are
+called is in `kinds`.
 """
 
 import json
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from functools import cache, lru_cache
 from operator import itemgetter
 from types import MappingProxyType
@@ -25,7 +22,7 @@ from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.foreign.packed import Packed, Values
 from driftlab.journal.files import UnreadableError
-from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND, UNKNOWN_KIND
+from driftlab.model.columns import MISSING
 
 RowErrors: TypeAlias = dict[int, str]  # the reason why a row cannot be read, by row
 
@@ -34,7 +31,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "process", "machine", "proc", "node", "process_id", "machine_id", "node_id", "vm", "vm_id",
         "thread", "pid", "proc_id", "host_id", "thread_id", "virtual_machine",
         "virtual_machine_id", "server", "server_id", "replica", "replica_id", "worker",
-        "worker_id", "site", "site_id", "computer", "rank",
+        "worker_id", "site", "site_id", "computer", "rank", "hostname",
     ),
     "index": (),
     "kind": (
@@ -55,11 +52,13 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "clock": (
         "vector_clock", "vc", "logical_clock", "lc", "logical_clock_time", "local_logical_clock",
-        "local_logical_clock_time",
+        "local_logical_clock_time", "vclock", "vclk", "vec_clock", "vec", "vector_time",
+        "vector_timestamp", "vts", "vt",
     ),
     "lamport": (
         "lamport_clock", "logical_time", "lamport_time", "lamport_clock_time", "lamport_timestamp",
-        "logical_timestamp", "logical_clock_timestamp", "local_logical_time",
+        "logical_timestamp", "logical_clock_timestamp", "local_logical_time", "lamport_ts", "lts",
+        "logical_ts", "lclock", "l_clock", "lclk", "scalar_clock", "scalar_time", "lamport_counter",
     ),
     "queue": (
         "queue_length", "queue_size", "queue_len", "inbox", "message_queue",
@@ -88,6 +87,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "message": ("message_id", "msg_id", "message_uuid", "mid"),
     "sent": (),
     "received": (),
+    "matched_by": (),  # by which assumption the message received is named; see assumed_names
     "internal": (),
     "send": (),
     "receive": (),
@@ -101,11 +101,22 @@ EMPTY: Final = frozenset(
     {None, "", "-", "none", "None", "null", "NULL", "nan", "NaN", "N/A", "n/a", "NA"}
 )
 EVERYBODY: Final = frozenset({"all", "both", "every", "everyone", "everybody", "*", "broadcast"})
+NEAR_MIN: Final = 0.85  # how alike two names are, for one to be suggested for the other
+NEAR_LETTERS_MIN: Final = 4
 VALUE_CHARS_SHOWN: Final = 40  # of a value, in a reason
 ESCAPED_ZERO: Final = r"\u0000"  # stands for U+0000, which no file of text holds
 
 _NO_HOSTS: Final = frozenset({"", "None"})  # names that stand for no process
-_SEPARATORS: Final = re.compile(r"[\s,;+|\[\]\"']+")
+_SEPARATORS: Final = re.compile(r"[\s,;+|&\[\]\"']+")
+_BRACKETS: Final = re.compile(r"#?\{(.*)\}|\((.*)\)|<(.*)>", re.DOTALL)
+_CONJUNCTIONS: Final = frozenset({"and", "und", "et"})
+PROCESS_WORDS: Final = frozenset(
+    {"machine", "process", "proc", "node", "vm", "server", "replica", "peer", "worker", "host"}
+)  # before a name, which they do not belong to if the log calls the process without
+_EVERYBODY_WORDS: Final = EVERYBODY | {
+    "to", "the", "of", "other", "others", "else", "peers", "nodes", "machines", "processes",
+    "replicas", "servers", "members", "vms", "peer", "node", "machine", "process",
+}  # fmt: skip
 _WHOLE_WITH_POINT: Final = re.compile(
     r"[+-]?[0-9]{1,4000}\.0*"
 )  # as pandas writes a whole number in a column with gaps
@@ -169,6 +180,26 @@ def joined_peer(wanted: Mapping[str, str]) -> dict[str, str]:
     return {"peer": sender} | {name: own for name, own in wanted.items() if name not in PEERS}
 
 
+# Columns that are kept as text beside others of their name: `kind` beside the kinds.
+_OUR_COLUMNS: Final = frozenset(
+    {"process", "index", "kind", "tick", "due_ns", "late_ns", "time_ns", "clock", "queue",
+     "sender", "stamp", "targets", "timestamp", "line"}
+)  # fmt: skip
+_TEXT: Final = "_text"
+IN_LOG: Final = "_in_log"  # after the name of a column whose field is another column
+
+
+def key_of_text(name: str) -> str:
+    """Return the name under which a trace keeps the texts of a log's column."""
+    return f"{name}{_TEXT}" if name in _OUR_COLUMNS else name
+
+
+def name_in_log(key: str) -> str:
+    """Return the name that a log has for a column, by the one that is given it here."""
+    plain = key.removesuffix(_TEXT)
+    return plain if plain in _OUR_COLUMNS else key.removesuffix(IN_LOG)
+
+
 @lru_cache(maxsize=10_000)
 def field_of(name: str) -> str | None:
     """Return the field that a name stands for, however it is written; None: none of ours."""
@@ -180,9 +211,34 @@ def _own_name(own: str, name: str, names: Sequence[str], file: str) -> str:
     alike = [each for each in names if normalized_name(each) == normalized_name(own)]
     if own in names or len(alike) == 1:
         return own if own in names else alike[0]
+    near = get_close_matches(own, names, 1, NEAR_MIN)
+    meant = f" (did you mean {near[0]}?)" if near else ""
     raise UnreadableError(
-        f"{file}: --field {name}={own}: there is no column {own}; there are {', '.join(names)}"
+        f"{file}: --field {name}={own}: there is no column {own}{meant}; there are "
+        f"{', '.join(names)}"
     )
+
+
+def near_field(name: str) -> str | None:
+    """Return the field one of whose names is nearly that of a column; None if none is."""
+    plain = normalized_name(name)
+    names = {normalized_name(alias): field for alias, field in _every_alias()}
+    near = get_close_matches(plain, names, 1, NEAR_MIN) if len(plain) >= NEAR_LETTERS_MIN else []
+    return names[near[0]] if near else None
+
+
+def how_to_name(columns: Sequence[str]) -> str:
+    """Return how the user says what columns mean: by one that is nearly known, if one is."""
+    for column in columns:
+        field = near_field(column)
+        if field is not None:
+            shown = column if column.isidentifier() else f'"{column}"'
+            return f"--field {field}={shown}"
+    return "--field NAME=COLUMN, where NAME is host, kind, lamport, clock, time, sender, targets, …"
+
+
+def _every_alias() -> Iterable[tuple[str, str]]:
+    return ((name, field) for field, names in ALIASES.items() for name in (field, *names))
 
 
 def field_named(name: str) -> str:
@@ -407,19 +463,71 @@ def canonical_host(name: str, names: Container[str]) -> str:
     return other if other in names and other.removesuffix(".0").isdecimal() else name
 
 
+class TargetNames:
+    """Reads the names of the processes that events send to.
+
+    known: names of processes of the log, which may hold what separates names: `R&D`.
+    """
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._known = frozenset(known)
+        compound = [name for name in self._known if _SEPARATORS.search(name)]
+        names = "|".join(map(re.escape, sorted(compound, key=len, reverse=True)))
+        self._compound = re.compile(rf"(?<![^\W_])(?:{names})(?![^\W_])") if names else None
+
+    def name(self, text: str) -> str:
+        """Return the process that a text names: `1` of `Machine 1`, if only that is known."""
+        first, _, rest = text.partition(" ")
+        is_word = first.lower() in PROCESS_WORDS and text not in self._known
+        return rest.strip() if is_word and rest.strip() in self._known else text
+
+    def names(self, value: Any) -> list[str] | None:
+        """Return the processes that a value names, in its order; None for all."""
+        if is_empty(value):
+            return []
+        if isinstance(value, str):
+            text = value.strip()
+            if text in self._known:
+                return [text]
+            if _says_everybody(text):
+                return None
+            with suppress(ValueError, RecursionError):
+                value = json.loads(text) if text.startswith("[") else value
+        if isinstance(value, str):
+            return self._split(_in_brackets(text))
+        return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+
+    def _split(self, text: str) -> list[str]:
+        found: list[str] = []
+        at = 0
+        for match in self._compound.finditer(text) if self._compound else ():
+            found += [*_SEPARATORS.split(text[at : match.start()]), match[0]]
+            at = match.end()
+        found += _SEPARATORS.split(text[at:])
+        names = [name for name in found if name]
+        if not self._known.isdisjoint(names):  # as in `Machine 1 and Machine 2`
+            names = [n for n in names if n in self._known or n.lower() not in PROCESS_WORDS]
+        if len(names) < 3:  # of two names, `and` may be one
+            return names
+        return [name for name in names if name in self._known or name not in _CONJUNCTIONS]
+
+
+def _in_brackets(text: str) -> str:
+    """Return what a text has in its brackets, if these are around all of it."""
+    found = _BRACKETS.fullmatch(text)
+    return next(filter(None, found.groups()), "") if found else text
+
+
+def _says_everybody(text: str) -> bool:
+    words = text.lower().split()
+    if len(words) > 1:
+        return _EVERYBODY_WORDS.issuperset(words) and not EVERYBODY.isdisjoint(words)
+    return text.lower() in EVERYBODY
+
+
 def target_names(value: Any) -> list[str] | None:
-    """Return the processes that a value names, in its order; None for all."""
-    if is_empty(value):
-        return []
-    if isinstance(value, str):
-        if value.strip().lower() in EVERYBODY:
-            return None
-        with suppress(ValueError, RecursionError):
-            value = json.loads(value) if value.lstrip().startswith("[") else value
-    if isinstance(value, str):
-        names = [name for name in _SEPARATORS.split(value) if name]
-        return [name for name in names if name != "and"] if len(names) > 2 else names
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    """Return the processes that a value names; see `TargetNames`."""
+    return TargetNames().names(value)
 
 
 def message_numbers(columns: Sequence[Sequence[Any]]) -> list[IntArray]:
@@ -449,98 +557,3 @@ def _is_plain_number(text: str) -> bool:
     """Whether a name is a whole number as Python writes it, so that it may stand for itself."""
     number = _whole(text)
     return number is not None and str(number) == text
-
-
-# Kinds of events.
-
-EVENT_CHARS_MAX: Final = 24  # of an event's own text, if it may be no more than its kind
-
-_KIND_OF_WORD: Final = {
-    **dict.fromkeys(("internal", "local", "int"), INTERNAL),
-    **dict.fromkeys(("send", "sent", "sending", "sends"), SEND),
-    **dict.fromkeys(
-        ("receive", "received", "receiving", "receives", "recv", "recvd", "rcv", "rcvd",
-         "recieve", "recieved", "got", "deliver", "delivered"), RECEIVE,
-    ),
-}  # fmt: skip
-_BROADCAST: Final = "broadcast"  # a send, unless another word says that it was received
-_NEUTRAL_WORDS: Final = frozenset(
-    {"message", "messages", "msg", "msgs", "event", "events", "type", "kind"}
-)
-_KIND_OF_TEXT: Final = {
-    form: kind
-    for word, kind in {**_KIND_OF_WORD, _BROADCAST: SEND}.items()
-    for form in (word, word.capitalize(), word.upper())
-}
-_LETTERS: Final = re.compile(r"[A-Za-z]+")
-_CAMEL_CASE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-
-
-def kinds(known: Mapping[str, Values], rows: int) -> IntArray:
-    """Return the kind of each event as far as the known fields say, u1; `rows`: their number."""
-    column = np.full(rows, UNKNOWN_KIND, np.uint8)
-    if "kind" in known:
-        column[:] = _kinds_of(known["kind"], _kind_of_words)
-        if "event" in known and bool((column == UNKNOWN_KIND).any()):
-            absent = _rows_without(known["kind"], np.flatnonzero(column == UNKNOWN_KIND))
-            texts = [known["event"][row] for row in absent]
-            column[absent] = _kinds_of(texts, _kind_if_alone)
-    elif "event" in known:
-        column[:] = _kinds_of(known["event"], _kind_if_alone)
-    for name, kind in (("internal", INTERNAL), ("send", SEND), ("receive", RECEIVE)):
-        if name in known:
-            column[[value not in (None, "") for value in known[name]]] = kind
-    return column
-
-
-def _rows_without(values: Sequence[Any], rows: IntArray) -> list[int]:
-    """Return those of some rows whose record has no value: its pattern has no such group.
-
-    A value that stands for none, such as `-`, says that there is none.
-    """
-    return [row for row in rows.tolist() if values[row] is None or values[row] == ""]
-
-
-def _kinds_of(texts: Sequence[Any], kind_of: Callable[[str], int]) -> list[int]:
-    """Return the kind of each text; `kind_of` is asked once for a text that is not one word."""
-    known = dict(_KIND_OF_TEXT)
-    found = []
-    for text in texts:
-        kind = known.get(text) if isinstance(text, str) else UNKNOWN_KIND
-        if kind is None:
-            kind = kind_of(text)
-            if kind != UNKNOWN_KIND:  # there are few such texts, and many others
-                known[text] = kind
-        found.append(kind)
-    return found
-
-
-def _kind_of_words(text: str) -> int:
-    """Return the one kind that the words of a text name, else UNKNOWN_KIND."""
-    words = _words(text)
-    named = {_KIND_OF_WORD[word] for word in words if word in _KIND_OF_WORD}
-    if not named and _BROADCAST in words:
-        return SEND
-    return named.pop() if len(named) == 1 else UNKNOWN_KIND
-
-
-def _kind_if_alone(text: str) -> int:
-    """Return the kind that an event's own text names, if it says nothing else."""
-    if len(text) > EVENT_CHARS_MAX or text.count(" ") > 1 or not text[-1:].isalpha():
-        return UNKNOWN_KIND
-    is_alone = all(
-        word in _KIND_OF_WORD or word in _NEUTRAL_WORDS or word == _BROADCAST
-        for run in _LETTERS.findall(text)
-        for word in (_camel_case_words(run) if run.lower() not in _KIND_OF_WORD else ())
-    )
-    return _kind_of_words(text) if is_alone else UNKNOWN_KIND
-
-
-def _words(text: str) -> set[str]:
-    """Return the runs of letters in a text, and the words that camelCase joins, in lower case."""
-    runs = _LETTERS.findall(text)
-    return {run.lower() for run in runs} | {word for run in runs for word in _camel_case_words(run)}
-
-
-def _camel_case_words(run: str) -> list[str]:
-    return [word.lower() for word in _CAMEL_CASE.findall(run)]

@@ -35,14 +35,16 @@ def process_from(where: str, file: str | Path) -> str:
     """Return the process that a file is of.
 
     where: NAME, FOLDER, or a regular expression, whose group (or, without one, whose match) in
-    the file's name or else in its folder's is the process. Raises UnreadableError.
+    the file's name without its suffix, else with it, else in its folder's is the process.
+    Raises UnreadableError.
     """
     path = Path(file)
     folder = path.absolute().parent.name
     if where in (NAME, FOLDER):
         return stem_of(path) if where == NAME else folder
     pattern = compiled(where)
-    match = pattern.search(path.name) or pattern.search(folder)
+    places = (stem_of(path), path.name, folder)
+    match = next(filter(None, map(pattern.search, places)), None)
     if match is None:
         raise UnreadableError(
             f"{file}: --process-from {where} matches neither the file's name nor its folder's"
@@ -60,9 +62,8 @@ def names_folders(where: str | None, files: Sequence[Path]) -> bool:
     if where == FOLDER:
         return True
     pattern = compiled(where)
-    return not any(pattern.search(file.name) for file in files) and all(
-        pattern.search(file.absolute().parent.name) for file in files
-    )
+    in_names = (pattern.search(name) for file in files for name in (file.name, stem_of(file)))
+    return not any(in_names) and all(pattern.search(file.absolute().parent.name) for file in files)
 
 
 def compiled(where: str) -> re.Pattern[str]:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from driftlab.foreign.assumed_names import MATCHED_BY
 from driftlab.foreign.fields import field_of, shorten
 from driftlab.foreign.json_stream import DamageError, JsonStream
 from driftlab.foreign.log_file import LogFile, ReadOptions
@@ -317,12 +318,13 @@ def _lines(trace: Trace) -> Iterator[str]:
     elif trace.timestamps is not None:
         columns[trace.timestamps.clock] = trace.timestamp_texts()
     columns |= {key: each for key, each in trace.texts.items() if key not in columns}
+    texts_of_log = trace.texts.keys() - {MATCHED_BY}
     are_numbers = frozenset(columns) & _NUMBERS
     for row in zip(*columns.values(), strict=True):
         record = {
             key: int(value) if key in are_numbers else value
             for key, value in zip(columns, row, strict=True)
-            if value is not None and not (value == NONE and key not in trace.texts)
+            if value is not None and not (value == NONE and key not in texts_of_log)
         }
         yield json.dumps(record, ensure_ascii=False)
 

@@ -71,7 +71,9 @@ class ReadOptions(NamedTuple):
     the log has a field, a column or a path of keys (`vc.map`), by the name that the
     field has here. process_from: how a file's name gives the process, `name`, `folder` or a
     regular expression with a group. aliases: processes by other names that the log
-    has for them.
+    has for them. kinds: the kinds that the log's own words stand for, by these words.
+    skip_lines: how many lines at the beginning of each file are none of the log. comments:
+    what lines begin with that are none of it either.
     """
 
     patterns: Sequence[str] = ()
@@ -82,6 +84,9 @@ class ReadOptions(NamedTuple):
     fields: Mapping[str, str] = MappingProxyType({})
     process_from: str | None = None
     aliases: Mapping[str, str] = MappingProxyType({})
+    kinds: Mapping[str, str] = MappingProxyType({})
+    skip_lines: int = 0
+    comments: Sequence[str] = ()
 
 
 class TextPiece(NamedTuple):
@@ -138,10 +143,18 @@ class LogFile:
 
     path: of the file. name: the path as messages show it. encoding_asked: the
     encoding that the user named, if any. is_gzipped: whether gzip compressed it,
-    known once it is open.
+    known once it is open. skip_lines, comments: as in ReadOptions; lines that are left out
+    are empty.
     """
 
-    def __init__(self, path: Path, encoding: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        encoding: str | None = None,
+        skip_lines: int = 0,
+        comments: Sequence[str] = (),
+    ) -> None:
+        self._left_out = LinesLeftOut(skip_lines, comments)
         self.path = path
         self.name = str(path)
         self.encoding_asked = encoding
@@ -198,6 +211,7 @@ class LogFile:
         """
         decoder = codecs.getincrementaldecoder(self.encoding)("replace")
         head = _with_plain_line_ends(decoder.decode(self.first_bytes[self._mark_bytes :]))
+        head = LinesLeftOut(*self._left_out.given).without(head)
         if head.strip():
             return head
         head = decoder.decode(b"".join(self._ahead)[len(self.first_bytes) :]).lstrip()
@@ -235,12 +249,12 @@ class LogFile:
         try:
             for block in self._remaining_blocks():
                 lines.add(block)
-                yield lines.take()
+                yield self._left_out.from_piece(lines.take())
             if self._damage:
                 lines.break_off(self._damage)
             else:
                 lines.end()
-            yield lines.take()
+            yield self._left_out.from_piece(lines.take())
         except UnicodeError:
             raise self._no_text() from None
 
@@ -258,8 +272,8 @@ class LogFile:
         newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
         try:
             for block in self._remaining_blocks():
-                yield newlines.decode(block)
-            yield newlines.decode(b"", final=not self.damage)
+                yield self._left_out.without(newlines.decode(block))
+            yield self._left_out.without(newlines.decode(b"", final=not self.damage))
         except UnicodeError:
             raise self._no_text() from None
 
@@ -311,6 +325,47 @@ class LogFile:
             raise UnreadableError(f"{self.name}: {error.strerror}") from error
         except GunzipError as error:
             self._damage = _DAMAGES[error.kind]
+
+
+class LinesLeftOut:
+    """Leaves lines out of a text that comes piece by piece: they become empty.
+
+    skip_lines: the first so many. comments: those that begin with one of these, blanks
+    aside. A comment whose beginning is cut by a piece's end is left in, and reported.
+    """
+
+    def __init__(self, skip_lines: int = 0, comments: Sequence[str] = ()) -> None:
+        self.given = skip_lines, comments
+        self._comments = tuple(filter(None, comments))
+        self._left = skip_lines
+        self._is_begun = False  # whether a piece ended within a line
+        self._is_dropped = False  # and that line is left out
+
+    def without(self, text: str) -> str:
+        """Return the next piece of the text, with empty lines for those that are left out."""
+        if not text or not (self._left or self._comments or self._is_dropped):
+            return text
+        lines = text.split("\n")
+        for at, line in enumerate(lines):
+            if at or not self._is_begun:
+                self._is_dropped = self._left > 0 or bool(
+                    self._comments and line.lstrip().startswith(self._comments)
+                )
+            if self._is_dropped:
+                lines[at] = ""
+            if at < len(lines) - 1:
+                self._left = max(0, self._left - 1)
+        self._is_begun = text[-1] != "\n"
+        return "\n".join(lines)
+
+    def from_piece(self, piece: TextPiece) -> TextPiece:
+        """Return a piece of whole lines without those, nor what was wrong with them."""
+        if not (self._left or self._comments):
+            return piece
+        skipped = piece.first + self._left
+        text = self.without(piece.text)
+        unread = [one for one in piece.unread if one.line >= skipped]
+        return TextPiece(piece.first, text, unread)
 
 
 def _codec_name(encoding: str) -> str:

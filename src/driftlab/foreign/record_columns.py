@@ -20,7 +20,7 @@ import numpy as np
 
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.clock_values import pack_clocks
-from driftlab.foreign.fields import PEERS, Positions, field_of, joined_peer, normalized_name
+from driftlab.foreign.fields import IN_LOG, PEERS, Positions, field_of, joined_peer, normalized_name
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.packed import Packed, Pool
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
@@ -33,6 +33,7 @@ RECORDS_SEARCHED: Final = 1_000  # of a file, for the paths that a message lists
 
 _CLOCKS: Final = frozenset({"clock", "lamport", "vector"})
 _NESTED: Final = _CLOCKS | set(CLOCKS) | {"targets"}  # fields whose values may be nested
+_THREADS: Final = frozenset({"thread", "threadid", "pid"})
 _MARKS: Final = frozenset({"internal", "send", "receive"})  # that say the kind by being there
 _ABSENT: Final = object()
 
@@ -63,7 +64,8 @@ def read_records(
         _records(log, each, gaps, names, format, is_named=is_named)
         for log, each, gaps in zip(logs, columns, unread, strict=True)
     ]
-    return build_execution(records, options._replace(fields={}))
+    said = {"message": "message"} if "message" in wanted else {}
+    return build_execution(records, options._replace(fields=said))
 
 
 def _records(
@@ -124,15 +126,28 @@ def _listed(paths: Sequence[str] | Mapping[str, None]) -> str:
 
 def _taken_paths(columns: Sequence["RecordColumns"]) -> dict[str, str]:
     """Return the field of each nested path that is taken for one; see the module."""
-    plain = {field_of(key) for each in columns for key in each.keys}
+    nested = dict.fromkeys(path for each in columns for path in each.nested)
+    has_host_within = any(_field_at(path) == "host" and not _is_thread(path) for path in nested)
+    plain = {
+        field_of(key)
+        for each in columns
+        for key in each.keys
+        if not (has_host_within and _is_thread(key))
+    }
     plain |= {name for each in columns for name in each.asked}
     plain |= PEERS if "peer" in plain else frozenset()
     paths: dict[str, list[str]] = {}
-    for path in dict.fromkeys(path for each in columns for path in each.nested):
-        paths.setdefault(_field_at(path), []).append(path)
+    for path in nested:
+        if not (has_host_within and _is_thread(path)):
+            paths.setdefault(_field_at(path), []).append(path)
     return {
         found[0]: name for name, found in paths.items() if len(found) == 1 and name not in plain
     }
+
+
+def _is_thread(path: str) -> bool:
+    """Whether a key names a thread, which is a process only if nothing else is."""
+    return normalized_name(path.rpartition(".")[2]) in _THREADS
 
 
 class RecordColumns:
@@ -179,11 +194,16 @@ class RecordColumns:
         asked = {(field_of(name) or name) for name in self.asked}
         asked |= PEERS if "peer" in asked else frozenset()
         used = set(self._wanted.values())
+        has_event = "event" in {*map(field_of, self.keys), *asked}
         for key, column in self.keys.items():
             if key in used:
                 continue
             is_replaced = key in asked or field_of(key) in asked
-            fields[f"{key}_in_log" if is_replaced else key] = column
+            if is_replaced and field_of(key) == "message" and not has_event:
+                fields["event"] = column  # the other column of messages is what it says
+                has_event = True
+            else:
+                fields[f"{key}{IN_LOG}" if is_replaced else key] = column
         fields = _joined(fields, len(self.lines))
         fields |= {names[path]: column for path, column in self.nested.items() if path in names}
         fields |= self.asked

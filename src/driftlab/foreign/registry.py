@@ -36,9 +36,11 @@ from driftlab.foreign import (  # fmt: skip
     text_log,
     tracing,
 )
+from driftlab.foreign.clock_values import ClockError, read_clock
 from driftlab.foreign.delimiters import EXECUTION
-from driftlab.foreign.fields import field_named, field_of
+from driftlab.foreign.fields import field_named, field_of, how_to_name
 from driftlab.foreign.file_names import FOLDER, NAME, compiled, is_note, names_folders
+from driftlab.foreign.kinds import OwnWords
 from driftlab.foreign.layouts import is_comment, likely_layout
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.text_columns import UnwritableError
@@ -89,9 +91,11 @@ FORMATS: Final[dict[str, Format]] = {
 }
 _IN_ORDER_OF_TIME: Final = frozenset({"otlp", "jaeger"})  # whatever file an event stands in
 FILES_MAX: Final = 10_000  # of a folder
+OWN_CLOCKS_MIN: Final = 0.8  # of the first clocks, where nothing says how they are laid out
 LINES_LOOKED_AT: Final = 20  # of a log, to see which format it may be
 LINE_CHARS_SHOWN: Final = 60  # of the first line of a log whose format is unknown
 RECOGNIZED_CHARS_MAX: Final = 2_000  # of a line, by which a format without a name is known
+_TIME_OF_DAY: Final = re.compile(r"\d:\d\d")  # in no line of headings
 _HOLDS_OBJECTS: Final = re.compile(r"\{|\[\s*\{")  # as JSON that is a log begins
 LABELS_CHARS_SHOWN: Final = 200  # of all labels of executions
 _EXPECTED: Final = (
@@ -129,14 +133,17 @@ def read_with_format(
     fields: Mapping[str, str] | None = None,
     process_from: str | None = None,
     aliases: Mapping[str, str] | None = None,
+    kinds: Mapping[str, str] | None = None,
+    skip_lines: int | None = None,
+    comment: str | Sequence[str] | None = None,
 ) -> LogReading:
     """Read another program's log, a file or a folder of files, with all its executions.
 
     path: of the log, or a file that was opened to see what it is. format: one of
     FORMATS; None: recognized by the file's name and its first lines. pattern,
-    delimiter, encoding, time_unit, time_format, fields, process_from, aliases: see
-    ReadOptions. execution: only the one of this label, or of this number from 1.
-    Raises DriftlabError, which says what to try.
+    delimiter, encoding, time_unit, time_format, fields, process_from, aliases, kinds,
+    skip_lines, comment: see ReadOptions. execution: only the one of this label, or of this
+    number from 1. Raises DriftlabError, which says what to try.
     """
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern or ())
     if time_unit not in (None, *UNITS):
@@ -147,8 +154,10 @@ def read_with_format(
     named = {field_named(name): own for name, own in (fields or {}).items()}
     options = ReadOptions(
         patterns, delimiter, encoding, time_unit, time_format, named, process_from,
-        dict(aliases or {}),
+        dict(aliases or {}), dict(kinds or {}), _lines_to_skip(skip_lines),
+        (comment,) if isinstance(comment, str) else tuple(comment or ()),
     )  # fmt: skip
+    OwnWords(options.kinds)  # which must be kinds
     if isinstance(path, LogFile):
         logs, path = [path], path.path
     else:
@@ -171,6 +180,12 @@ def read_with_format(
     is_text = name not in ("parquet",)
     encodings = sorted({log.encoding for log in logs}) if is_text else []
     return LogReading(name, [log.path.name for log in logs], encodings, executions)
+
+
+def _lines_to_skip(given: int | None) -> int:
+    if given is not None and given < 0:
+        raise UnreadableError(f"--skip-lines {given}: give a whole number of at least 0")
+    return given or 0
 
 
 def read_executions(path: str | Path | LogFile, *args: Any, **options: Any) -> list[Execution]:
@@ -226,13 +241,13 @@ def _logs(path: Path, options: ReadOptions, format: str | None = None) -> list[L
         if not exists(path):
             raise UnreadableError(f"{path}: no such file")
         require_regular_file(path)
-        return [LogFile(path, options.encoding)]
+        return [_log_file(path, options)]
     paths = _files_in(path)
     if all(map(is_note, paths)):
         below = [one for one in sorted(path.iterdir()) if one.is_dir() and one.name[0] != "."]
         deeper = [file for folder in below for file in _files_in(folder)]
         paths = deeper if names_folders(options.process_from, deeper) else paths
-    logs = [LogFile(one, options.encoding) for one in paths]
+    logs = [_log_file(one, options) for one in paths]
     if format == "govector" or not (format or options.patterns):
         logs = [log for log in logs if log.plain_name.endswith(govector.SUFFIX)] or logs
     if not logs:
@@ -240,6 +255,10 @@ def _logs(path: Path, options: ReadOptions, format: str | None = None) -> list[L
     if len(logs) > FILES_MAX:
         raise UnreadableError(f"{path}: {len(logs):,} files; at most {FILES_MAX:,} are read")
     return logs
+
+
+def _log_file(path: Path, options: ReadOptions) -> LogFile:
+    return LogFile(path, options.encoding, options.skip_lines, options.comments)
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -297,11 +316,11 @@ def _recognized(path: Path, logs: Sequence[LogFile], options: ReadOptions) -> st
 def _as_table(head: str) -> str:
     """Return what to say if a text is a table whose columns are not known; empty if it is none."""
     unknown = [name for name in table.columns_of(head) if field_of(name) is None]
-    if not unknown:
+    if not unknown or _TIME_OF_DAY.search(head.partition("\n")[0]):
         return ""
     return (
         f"If it is a table: columns that are not known are {', '.join(unknown)}; say what they "
-        f'mean, as in --format csv --field lamport="{unknown[-1]}". '
+        f"mean: --format csv {how_to_name(unknown)}. "
     )
 
 
@@ -368,9 +387,39 @@ def _recognized_by_default_patterns(head: str) -> str | None:
         ("tsviz", [layout.pattern for layout in shiviz.TIMED_LAYOUTS]),
         ("shiviz", [likely_layout(shiviz.LAYOUTS, text).pattern]),
     ):
-        if any(compile_pattern(pattern).search(text) for pattern in patterns):
+        if name == "govector":
+            is_found = any(compile_pattern(pattern).search(text) for pattern in patterns)
+        else:
+            is_found = any(_are_own_clocks(pattern, text) for pattern in patterns)
+        if is_found:
             return name
     return None
+
+
+def _are_own_clocks(pattern: str, text: str) -> bool:
+    """Whether a pattern matches, and the word before a clock is its process.
+
+    Where it begins the line, or only a time stands before it, it is. Where a text does,
+    it may be what that says last; it is the process if nearly all clocks count it, and
+    count on.
+    """
+    counted: dict[str, int] = {}
+    matches = records = own = 0
+    for match in compile_pattern(pattern).finditer(text):
+        matches += 1
+        host = match["host"]
+        try:
+            clock = read_clock(match["clock"])
+        except ClockError:
+            continue
+        if isinstance(clock, dict) and host:
+            count, place = clock.get(host, 0), match.start("host")
+            begin = text[text.rfind("\n", 0, place) + 1 : place]
+            if host in counted and begin.strip(" \t-0123456789"):
+                records += 1
+                own += (count <= 1 and host in clock) or count > counted[host]
+            counted[host] = count  # which may begin with 0, and again in each execution
+    return matches > 0 and OWN_CLOCKS_MIN * records <= own
 
 
 # Whether the files of a folder are logs of one run.

@@ -11,6 +11,7 @@ import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.errors import DriftlabError
+from driftlab.foreign.assumed_names import MATCHED_BY
 from driftlab.foreign.clock_values import format_clock
 from driftlab.foreign.fields import EMPTY, EVERYBODY, escape_zeros, field_of
 from driftlab.foreign.trace_builder import Execution
@@ -30,6 +31,7 @@ NONE: Final = "-"  # stands for a value that a row does not have
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _GROUP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNFIT: Final = re.compile(r"[\s,;+|\[\]\"'{}]")
+_UNFIT_IN_LIST: Final = re.compile(rf"{_UNFIT.pattern}|[&()<>]")
 
 
 class UnwritableError(DriftlabError):
@@ -127,6 +129,9 @@ class TextColumns:
         for key, column in numbers.items():
             if column is not None:
                 columns[key] = [NONE if v == MISSING else str(v) for v in column.tolist()]
+        marks = self._trace.texts.get(MATCHED_BY)
+        if marks is not None:
+            columns[MATCHED_BY] = [mark or NONE for mark in marks]
         names = {"sender": self.senders(), "targets": self.targets()}
         return columns | {key: texts for key, texts in names.items() if texts}
 
@@ -138,7 +143,7 @@ class TextColumns:
         return {
             key: [one_line(text or "").replace("\t", "\\t") for text in texts]
             for key, texts in self._trace.texts.items()
-            if key != "event" and can_be_group(key)
+            if key not in ("event", MATCHED_BY) and can_be_group(key)
         }
 
     def senders(self) -> list[str]:
@@ -173,8 +178,10 @@ class TextColumns:
     def _list(self, names: Sequence[str]) -> str:
         if not names:
             return NONE
-        is_plain = not any(_UNFIT.search(name) or name in EVERYBODY for name in names)
-        return ",".join(names) if is_plain else json.dumps(names, ensure_ascii=False)
+        is_plain = not any(_UNFIT_IN_LIST.search(name) or name in EVERYBODY for name in names)
+        if is_plain:
+            return ",".join(names)
+        return json.dumps(names, ensure_ascii=False, separators=(",", ":"))
 
 
 def only_trace(executions: Sequence[Execution], format: str) -> Trace:

@@ -154,7 +154,35 @@ def _find_records(text: Text, patterns: Sequence[re.Pattern[str]], begin: int, e
     found = find(patterns, text.text, begin, end)
     lines = text.lines_of(np.array(found.starts, np.int64))
     unread = unmatched_lines(text, [begin, *found.ends], [*found.starts, end])
-    return records_of_file(text.name, dict(found.groups), lines, unread)
+    fields = joined_groups(found.groups, len(lines))
+    return records_of_file(text.name, fields, lines, unread)
+
+
+def joined_groups(groups: Mapping[str, Values], rows: int) -> dict[str, Values]:
+    """Return groups with one for those that are the same field.
+
+    Groups of targets are joined, as in `to (?<target>…) and (?<targets>…)`; of others the
+    one that matched gives the value, if no record has two of them.
+    """
+    names: dict[str, list[str]] = {}
+    for name in groups:
+        names.setdefault(field_of(name) or name, []).append(name)
+    joined = dict(groups)
+    for field, own in names.items():
+        if len(own) < 2:
+            continue
+        cells = zip(*(groups[name] for name in own), strict=True)
+        held = [[cell for cell in row if cell] for row in cells]
+        if field == "targets":
+            values = [",".join(row) or None for row in held]
+        elif max(map(len, held), default=0) < 2:
+            values = [row[0] if row else None for row in held]
+        else:
+            continue  # the first is taken, the others are kept as text
+        for name in own:
+            joined.pop(name)
+        joined[field] = values
+    return joined
 
 
 def _with_host(records: Records, default: str | None) -> Records:

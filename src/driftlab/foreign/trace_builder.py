@@ -6,7 +6,8 @@ that cannot be an event (its clock is malformed, its process has no name) is
 reported like text that matched nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -14,11 +15,21 @@ import numpy as np
 from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.foreign import fields
+from driftlab.foreign.aliases import new_names, require_aliases, resolved_aliases
+from driftlab.foreign.assumed_names import MATCHED_BY, without_assumed
+from driftlab.foreign.cells import (
+    as_texts,
+    coded,
+    distinct,
+    first_value,
+    merged,
+    none_if_missing,
+    unit_of,
+)
 from driftlab.foreign.clock_values import (
     Clocks,
     WidthError,
     is_dotted,
-    natural_key,
     read_clocks,
     read_dotted,
     read_lamport,
@@ -28,8 +39,17 @@ from driftlab.foreign.clock_values import (
 )
 from driftlab.foreign.file_names import process_from, stem_of, words_apart
 from driftlab.foreign.gaps import Rows, gaps_of
+from driftlab.foreign.kinds import (
+    OwnWords,
+    hint,
+    kinds,
+    require_found,
+    says_what_happened,
+    texts_of,
+    unsaid_words,
+)
+from driftlab.foreign.kinds_by_message import Roles, roles_of
 from driftlab.foreign.log_file import ReadOptions
-from driftlab.foreign.packed import Packed, Reordered
 from driftlab.foreign.peer_column import split_by_kind
 from driftlab.foreign.records import (
     LabelledRecords,
@@ -39,6 +59,7 @@ from driftlab.foreign.records import (
     align_executions,
 )
 from driftlab.foreign.times import read_times
+from driftlab.foreign.unclear_columns import meaning_of
 from driftlab.foreign.unmatched import remarks_on
 from driftlab.history.trace import InvalidClocks, Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
@@ -56,19 +77,12 @@ from driftlab.model.columns import (
     process_major,
 )
 
-NAMES_SHOWN_MAX: Final = 20  # of processes, in a message
 FILES_SHOWN_MAX: Final = 3  # whose processes are in their names
 NO_NAME: Final = "-1"  # stands for no sender, unless a process is called so
-
-_COLUMN_NAMES: Final = frozenset(
-    {"process", "index", "kind", "tick", "due_ns", "late_ns", "time_ns", "clock", "queue",
-     "sender", "stamp", "targets", "timestamp", "line"}
-)  # fmt: skip
 
 
 PATTERNS_SHOWN_MAX: Final = 3  # in a reason
 PATTERN_CHARS_SHOWN: Final = 120  # of each
-_UNIX_DIGITS: Final = {"s": 11, "ms": 14, "us": 17}  # of a number since 1970
 
 
 class Column(NamedTuple):
@@ -111,7 +125,9 @@ def build_executions(
         Execution(each.label, builder.build(), builder.columns)
         for each, builder in zip(aligned, builders, strict=True)
     ]
-    _require_aliases(options.aliases, set().union(*(builder.names_seen for builder in builders)))
+    require_aliases(options.aliases, set().union(*(builder.names_seen for builder in builders)))
+    texts = sum((builder.texts_seen for builder in builders), Counter[str]())
+    require_found([builder.words for builder in builders], texts)
     if not any(len(each.trace) for each in executions):
         records = [each.records for each in aligned]
         raise UnreadableError(_reason_of_no_event(records, executions, options.patterns))
@@ -144,36 +160,6 @@ def _reason_of_no_event(
     return f"{reason}. See docs/formats.md, --format and --pattern"
 
 
-def _require_aliases(aliases: Mapping[str, str], names: Set[str]) -> None:
-    """Raise UnreadableError where an alias is of a process that is not there, or is none itself.
-
-    `names`: every name that the log has for a process.
-    """
-    for alias, name in aliases.items():
-        there = {*names, *(aliases if name in aliases else ())}
-        missing = next((each for each in (name, alias) if each not in there), None)
-        if missing is not None and not (missing == alias and alias in aliases.values()):
-            known = ", ".join(sorted(names, key=natural_key)[:NAMES_SHOWN_MAX])
-            raise UnreadableError(
-                f"--alias {alias}={name}: no process is called {missing}; there are "
-                f"{known or 'none'}"
-            )
-
-
-def resolved_aliases(aliases: Mapping[str, str]) -> dict[str, str]:
-    """Return the process that each alias stands for in the end. Raises UnreadableError."""
-    resolved = {}
-    for alias, name in aliases.items():
-        seen = {alias}
-        while name in aliases:
-            if name in seen:
-                raise UnreadableError(f"--alias {alias}={aliases[alias]}: goes round in a circle")
-            seen.add(name)
-            name = aliases[name]
-        resolved[alias] = name
-    return resolved
-
-
 def shorten_pattern(pattern: str) -> str:
     """Return a pattern on one line, as a reason shows it."""
     line = pattern.replace("\n", "\\n")
@@ -196,8 +182,9 @@ class _Builder:
         wanted = options.fields if records.fields else {}
         self._own_names = fields.own_names(records.fields, wanted, records.files[0])
         self._known, self._others = fields.known_fields(records.fields, wanted)
-        self._kinds = fields.kinds(self._known, len(records.lines))
-        self._take_peers()
+        self._take_text_of_messages()
+        self._unclear: list[str] = []  # what to say of columns whose meaning is not clear
+        self._take_unclear_columns()
         self._aliases = resolved_aliases(options.aliases)
         self.names_seen: set[str] = set()  # every name that the log has for a process
         self._assumed: list[str] = []
@@ -207,6 +194,11 @@ class _Builder:
         self._positions = fields.Positions()  # of processes
         self._width: int | None = None  # processes with records, where timestamps count them
         self._has_wrong_widths = False
+        self.words = OwnWords(options.kinds)
+        self._kinds = kinds(self._known, len(records.lines), self.words)
+        self._roles = self._kinds_by_message()
+        self._peer_column: str | None = None  # of the other process, whether sender or target
+        self._take_peers()
 
     @property
     def columns(self) -> list[Column]:
@@ -215,17 +207,55 @@ class _Builder:
         for field, own in self._own_names.items():
             field_of[own] = f"{field_of[own]}, {field}" if own in field_of else field
         columns = [
-            Column(own, field_of.get(own), _first_value(values))
+            Column(fields.name_in_log(own), field_of.get(own), first_value(values))
             for own, values in self._records.fields.items()
         ]
         by_file = self._options.process_from is not None
         return [each for each in columns if not (by_file and each.field == "host")]
+
+    @property
+    def texts_seen(self) -> "Counter[str]":
+        """What events say in the place of their kinds, and how often, if words are to be found."""
+        return texts_of(self._known) if self.words.given else Counter()
+
+    def _take_text_of_messages(self) -> None:
+        """Take a column `message` as the text of events if its values name no messages."""
+        own = self._own_names.get("message", "")
+        is_free = "event" not in self._known and "message" not in self._options.fields
+        if is_free and own and says_what_happened(own, self._known["message"]):
+            self._known["event"] = self._known.pop("message")
+            self._own_names["event"] = self._own_names.pop("message")
+
+    def _take_unclear_columns(self) -> None:
+        """Take columns such as `ts` as what their values show."""
+        process = self._known.get("host") or self._records.file.tolist()
+        for own in list(self._others):
+            meaning = meaning_of(own, self._others[own], self._known, process)
+            if meaning is not None and meaning.field is not None:
+                self._known[meaning.field] = self._others.pop(own)
+                self._own_names[meaning.field] = own
+            elif meaning is not None and meaning.remark:
+                self._unclear.append(meaning.remark)
+
+    def _kinds_by_message(self) -> Roles | None:
+        """Take the kinds that names of messages show, and return what shows them."""
+        if "message" not in self._known or not bool((self._kinds == UNKNOWN_KIND).any()):
+            return None
+        if any(name in self._known for name in ("sender", "targets", "stamp")):
+            return None  # these say it
+        roles = roles_of(self._known, self._kinds, self._hosts(), self._records.file)
+        if roles is not None:
+            said = self._known[roles.field]
+            for row in np.flatnonzero(self._kinds == UNKNOWN_KIND).tolist():
+                self._kinds[row] = roles.kinds.get(str(said[row]).strip(), UNKNOWN_KIND)
+        return roles
 
     def _take_peers(self) -> None:
         """Split a column of peers into senders, targets, and what stays text."""
         if "peer" not in self._known:
             return
         own = self._own_names.pop("peer")
+        self._peer_column = own
         split = split_by_kind(self._known.pop("peer"), self._kinds, self._known)
         for name, values in (("sender", split.sender), ("targets", split.targets)):
             if values is not None:
@@ -243,6 +273,7 @@ class _Builder:
 
     def _build(self) -> Trace:
         hosts = self._hosts()
+        self._assumed += [] if self._roles is None else [str(self._roles)]
         numbers: dict[str, IntArray] = {
             name: self._numbers(name, self._known[name])
             for name in fields.NUMBERS
@@ -275,6 +306,8 @@ class _Builder:
             assumed=[*self._records.assumed, *self._assumed],
             remarks=[
                 *self._remarks,
+                *self._unclear,
+                *new_names(self._aliases, self.names_seen),
                 *remarks_on(
                     unmatched,
                     self._records.files,
@@ -324,12 +357,13 @@ class _Builder:
 
     def _peers(self, clocks: Clocks | None) -> set[str]:
         """Return the names that events have for other processes."""
+        names = fields.TargetNames((*self._positions, *self._aliases))
         peers = set() if clocks is None else set(clocks.names)
-        for value in _distinct(self._known.get("sender", ())):
+        for value in distinct(self._known.get("sender", ())):
             if not fields.is_empty(value):
                 peers.add(str(value).strip())
-        for value in _distinct(self._known.get("targets", ())):
-            peers |= set(fields.target_names(value) or ())
+        for value in distinct(self._known.get("targets", ())):
+            peers |= set(names.names(value) or ())
         return {self._aliases.get(name, name) for name in peers}
 
     def _numbers(self, name: str, values: Values) -> IntArray:
@@ -446,10 +480,14 @@ class _Builder:
             kind[is_unknown & (kind == UNKNOWN_KIND) & (target != NO_TARGET)] = SEND
         if "stamp" in numbers:  # only a message that was received has one
             kind[(kind == UNKNOWN_KIND) & (numbers["stamp"][rows] != MISSING)] = RECEIVE
-        if "kind" in self._known and bool((kind == UNKNOWN_KIND).any()):
-            self._others["kind"] = self._known["kind"]  # words that mean nothing here
+        unsaid = rows[kind == UNKNOWN_KIND]
+        if "kind" in self._known and len(unsaid):
+            self._others[self._own_names["kind"]] = self._known["kind"]  # mean nothing here
+        if len(unsaid) and self._matters_which_kind(kind, unsaid):
+            said = unsaid_words(self._known, unsaid)
+            self._remarks += [hint(said)] if said else []
         sent, received = self._messages(rows, kind)
-        lamport = _merged(numbers.get("lamport"), None if clocks is None else clocks.lamport)
+        lamport = merged(numbers.get("lamport"), None if clocks is None else clocks.lamport)
 
         def in_order(column: IntArray | None) -> IntArray | None:
             return None if column is None else column[rows]
@@ -470,6 +508,20 @@ class _Builder:
         )
         return columns, sets
 
+    def _matters_which_kind(self, kind: IntArray, unsaid: IntArray) -> bool:
+        """Whether events of no known kind may be sends or receives: they name a peer or a message.
+
+        kind: of all events. unsaid: the records that have none. Or no event has a kind, though
+        the log has a column for it.
+        """
+        if "kind" in self._known and len(unsaid) == len(kind):
+            return True
+        columns = [self._known[name] for name in ("message",) if name in self._known]
+        if self._peer_column in self._others:
+            columns.append(self._others[self._peer_column])
+        rows = unsaid.tolist()
+        return any(not fields.is_empty(held[row]) for held in map(list, columns) for row in rows)
+
     def _queue(self, queue: IntArray | None) -> IntArray | None:
         """Return the lengths of queues; -1, which no queue has, stands for none."""
         if queue is None or not (queue == -1).any():
@@ -486,17 +538,17 @@ class _Builder:
                 f"are {there}; --field time=… says which it is"
             )
         if time_ns is not None:
-            return _none_if_missing(time_ns)
+            return none_if_missing(time_ns)
         if "time" not in self._known:
             return None
         values, column = self._known["time"], self._own_names["time"]
-        unit = self._options.time_unit or _unit_of(column, values)
+        unit = self._options.time_unit or unit_of(column, values)
         found = read_times(values, unit, format, lambda: self._parts(hosts))
         if found.failed.any():
             self._others[column] = values
         self._assumed += [f"{column}: {line}" for line in found.assumed]
         self._remarks += [f"{column}: {line}" for line in found.remarks]
-        return _none_if_missing(found.ns)
+        return none_if_missing(found.ns)
 
     def _parts(self, hosts: Sequence[str]) -> IntArray:
         """Return the part of the log that each record is in: its process, or its file.
@@ -518,7 +570,7 @@ class _Builder:
         """
         if "sender" not in self._known:
             return None
-        column = _coded(self._known["sender"], rows, self._sender_code)
+        column = coded(self._known["sender"], rows, self._sender_code)
         column[(column == process) & (kind != RECEIVE)] = NOBODY  # a send that names itself
         is_mere_send = (kind == SEND) & (column != NOBODY)
         if stamp is not None:
@@ -536,6 +588,8 @@ class _Builder:
         name = "" if fields.is_empty(value) else str(value).strip()
         if not name or (name == NO_NAME and name not in self._positions):
             return NOBODY
+        if " " in name:
+            name = fields.TargetNames((*self._positions, *self._aliases)).name(name)
         return self._position(name)
 
     def _target(
@@ -544,10 +598,11 @@ class _Builder:
         if "targets" not in self._known:
             return None, []
         sets: dict[tuple[int, ...], int] = {}
-        column = _coded(
+        names = fields.TargetNames((*self._positions, *self._aliases))
+        column = coded(
             self._known["targets"],
             rows,
-            lambda value: self._target_code(fields.target_names(value), sets),
+            lambda value: self._target_code(names.names(value), sets),
         )
         column[(kind == RECEIVE) & (column == process)] = NO_TARGET  # a receive that names itself
         if bool((kind == SEND).any()) and not bool((column != NO_TARGET).any()):
@@ -580,7 +635,11 @@ class _Builder:
         message, sent, received = (column[rows] for column in named)
         sent = np.where((kind != RECEIVE) & (sent == MISSING), message, sent)
         received = np.where((kind == RECEIVE) & (received == MISSING), message, received)
-        return _none_if_missing(sent), _none_if_missing(received)
+        if MATCHED_BY in self._known:
+            marks = self._known[MATCHED_BY]
+            assumed = np.array([not fields.is_empty(mark) for mark in marks], bool)[rows]
+            sent, received = without_assumed(sent, received, assumed)
+        return none_if_missing(sent), none_if_missing(received)
 
     def _texts(self, rows: IntArray) -> dict[str, Sequence[str | None]]:
         """Return the event's text, and all fields that are none of the columns, as texts."""
@@ -589,8 +648,8 @@ class _Builder:
             columns = {"event": self._known["event"], **columns}
         texts: dict[str, Sequence[str | None]] = {}
         for name, column in columns.items():
-            key = f"{name}_text" if name in _COLUMN_NAMES else name
-            texts[fields.escape_surrogates(key)] = _as_texts(column, rows)
+            key = fields.key_of_text(name)
+            texts[fields.escape_surrogates(key)] = as_texts(column, rows)
         return texts
 
     # What gave no event.
@@ -610,82 +669,3 @@ class _Builder:
         return [
             UnreadLine(files[each.file], each.line, each.reason, each.lines) for each in unmatched
         ]
-
-
-class _Codes(dict[Any, int]):
-    """The code of each value, asked for once."""
-
-    def __init__(self, code_of: Callable[[Any], int]) -> None:
-        super().__init__()
-        self._code_of = code_of
-
-    def __missing__(self, value: Any) -> int:
-        self[value] = code = self._code_of(value)
-        return code
-
-
-def _coded(values: Values, rows: IntArray, code_of: Callable[[Any], int]) -> IntArray:
-    """Return the codes of some rows' values, i4; equal values have one code, asked for once."""
-    held, codes = list(values), _Codes(code_of)
-    in_order = [held[row] for row in rows.tolist()]
-    try:
-        return np.fromiter(map(codes.__getitem__, in_order), np.int32, len(rows))
-    except TypeError:  # lists of JSON, which are no keys
-        texts = [value if isinstance(value, str) else repr(value) for value in in_order]
-        code_of_text = {text: code_of(value) for text, value in zip(texts, in_order, strict=True)}
-        return np.array([code_of_text[text] for text in texts], np.int32)
-
-
-def _merged(column: IntArray | None, other: IntArray | None) -> IntArray | None:
-    """Return a column with the values of another where it has none."""
-    if column is None or other is None:
-        return other if column is None else column
-    return np.where(column == MISSING, other, column)
-
-
-def _first_value(values: Sequence[Any]) -> str | None:
-    """Return the first value that is one, as text."""
-    first = next((value for value in values if not fields.is_empty(value)), None)
-    return None if first is None else fields.escape_surrogates(fields.shorten(first))
-
-
-def _distinct(values: Sequence[Any]) -> list[Any]:
-    """Return the distinct values; lists, which cannot be hashed, as they are."""
-    try:
-        return list(set(values))
-    except TypeError:
-        return list(values)
-
-
-def _unit_of(column: str, values: Sequence[Any]) -> str | None:
-    """Return the unit that a column's name says of its numbers.
-
-    Seconds since 1970 (`Global Time (Unix)`) may be milliseconds or less: of today, they have
-    so many more digits.
-    """
-    unit = fields.unit_of_heading(column)
-    if unit != "unix":
-        return unit
-    first = next((str(value) for value in values if not fields.is_empty(value)), "")
-    digits = len(first.strip().partition(".")[0])
-    return next((name for name, most in _UNIX_DIGITS.items() if digits <= most), "ns")
-
-
-def _none_if_missing(column: IntArray) -> IntArray | None:
-    """Return a column, or None if it holds nothing."""
-    return column if bool((column != MISSING).any()) else None
-
-
-def _as_texts(column: Values, rows: IntArray) -> Sequence[str | None]:
-    """Return the values of some rows as texts."""
-    if isinstance(column, Packed):
-        if column.are_texts():
-            return Reordered(column, rows)
-        column = list(column)
-    values = [column[row] for row in rows.tolist()]
-    texts = [each if each is None or isinstance(each, str) else str(each) for each in values]
-    try:
-        "".join(filter(None, texts)).encode()
-    except UnicodeEncodeError:  # JSON may hold half a pair of surrogates
-        return [text and fields.escape_surrogates(text) for text in texts]
-    return texts

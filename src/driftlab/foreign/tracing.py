@@ -92,7 +92,11 @@ def _lines(trace: Trace) -> list[str]:
     lines = []
     for row, (host, clock) in enumerate(zip(texts.hosts(), texts.clocks(), strict=True)):
         ours = {key: column[row] for key, column in extra.items() if column[row] != NONE}
-        ours |= {key: text for key, column in trace.texts.items() if (text := column[row])}
+        ours |= {
+            key: text
+            for key, column in trace.texts.items()
+            if key not in extra and (text := column[row])
+        }
         tag, message = _tag(sent[row], received[row])
         if tag == _RECEIVES and sent[row] != NONE:
             ours["sent"] = _token(sent[row])

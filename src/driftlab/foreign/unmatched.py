@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.errors import counted
 from driftlab.foreign.log_file import Text
 from driftlab.foreign.records import UnmatchedText, shorten_line
 
@@ -25,6 +26,7 @@ KINDS_SHOWN_MAX: Final = 5
 
 _NAME_CHARS_MAX: Final = 200  # of the name in a line that may separate executions
 _BEGINNING: Final = re.compile(r"[^A-Za-z\n]*[^\s\d]*")
+_COMMENT: Final = re.compile(r"\s*(#|//|;|%)")
 _DIGITS: Final = re.compile(r"\d+")
 _MARKS: Final = frozenset("=-#*~")  # that stand around such a name, at least two on each side
 
@@ -130,6 +132,7 @@ def remarks_on(
     """
     texts = [each for each in unmatched if each.text]
     remarks = [] if has_delimiter else _headings_left(texts)
+    remarks += [*_first_lines(texts, files), *_comments(texts)]
     if sum(each.lines for each in texts) <= LISTED_MAX:
         return remarks
     kinds = sorted(_kinds(texts), key=lambda kind: -kind.lines)
@@ -145,6 +148,35 @@ def remarks_on(
         of = "another kind" if len(others) == 1 else f"{len(others)} other kinds"
         remarks.append(f"{lines} unread {'line' if lines == 1 else 'lines'} of {of}")
     return remarks
+
+
+def _first_lines(texts: Sequence[UnmatchedText], files: Sequence[str]) -> Iterator[str]:
+    """Yield how to leave out the first line of each file, if it is the only one not read there."""
+    first = [each for each in texts if each.line == 1 and each.lines == 1]
+    if not first or 2 * len(first) < len(files) or heading_of(first[0].text or ""):
+        return
+    others = f" (and of {counted(len(first) - 1, 'other file')})" if len(first) > 1 else ""
+    yield (
+        f"the first line of {Path(files[first[0].file]).name}{others} is not read: "
+        f"{shorten_line((first[0].text or '').strip())}; if it is a heading, --skip-lines 1 leaves "
+        "it out"
+    )
+
+
+def _comments(texts: Sequence[UnmatchedText]) -> Iterator[str]:
+    """Yield how to leave out lines that look like comments."""
+    found: dict[str, int] = {}
+    for each in texts:
+        for line in (each.text or "").split("\n"):
+            mark = _COMMENT.match(line)
+            if mark is not None and heading_of(line) is None:
+                found[mark[1]] = found.get(mark[1], 0) + 1
+    for sign, lines in found.items():
+        begin = "begins" if lines == 1 else "begin"
+        yield (
+            f"{counted(lines, 'unread line')} {begin} with {sign}; --comment '{sign}' leaves out "
+            "what begins so"
+        )
 
 
 def _headings_left(texts: Sequence[UnmatchedText]) -> list[str]:

@@ -27,19 +27,18 @@ from driftlab.judge.clock_entry import CLOCK_ENTRY
 from driftlab.judge.context import Context, Findings, Rule, count_of, messages_received
 from driftlab.judge.faults.diagnosis import Fault, diagnose
 from driftlab.judge.fifo_channels import (
-    DELIVERED_TWICE,
     FIFO,
     FROM_NOWHERE,
-    LOST_MESSAGE,
     SEND_TO_ALL,
     losses_of,
 )
 from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
-from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE
+from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE, assumed_of_queues
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP
 from driftlab.judge.peer_choice import PEER_CHOICE
 from driftlab.judge.physical_time import TIME_BACK, TIME_SKEW
 from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
+from driftlab.judge.unsaid_kinds import DELIVERED_TWICE, LOST_MESSAGE
 from driftlab.judge.vectors import MATRIX_MERGE, VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
 from driftlab.model.columns import KINDS, NOBODY, UNKNOWN_KIND
 
@@ -305,7 +304,10 @@ class Verdict:
     @property
     def assumed(self) -> list[str]:
         """What was assumed to read the log, a line each."""
-        return [*self._context.trace.assumed, *assumed_lines(self._context.messages)]
+        lines = [*self._context.trace.assumed, *assumed_lines(self._context.messages)]
+        if ONE_OPERATION.name in self._found:
+            lines += assumed_of_queues(self._context)
+        return lines
 
     @property
     def remarks(self) -> list[str]:
@@ -325,7 +327,7 @@ class Verdict:
             remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}{files}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
         remarks += changed_places(self._context, self._found, RULES)
-        unused = [name for name in trace.texts if name not in _OUR_TEXTS]
+        unused = _texts_kept(trace)
         remarks += [f"{KEPT_AS_TEXT}: {', '.join(unused)}"] if unused else []
         return [*remarks, *trace.remarks]
 
@@ -339,8 +341,9 @@ class Verdict:
         why = f"no chosen rule applies ({', '.join(self.not_applied)})"
         kept = [remark for remark in self.remarks if remark.startswith(KEPT_AS_TEXT)]
         if kept:
-            column = next(name for name in self._context.trace.texts if name not in _OUR_TEXTS)
-            kept.append(f'say what one means, as in --field lamport="{column}"')
+            from driftlab.foreign.fields import how_to_name
+
+            kept.append(f"say what one means: {how_to_name(_texts_kept(self._context.trace))}")
         return "; ".join([why if is_choice else "the log has nothing that a rule judges", *kept])
 
     def _files_for_names(self) -> str:
@@ -474,6 +477,16 @@ def judge(
     }
     not_applied = [rule.name for rule in rules if rule.name not in judged]
     return Verdict(context, judged, not_applied, not_whole=not_whole)
+
+
+def _texts_kept(trace: Trace) -> list[str]:
+    """Return the log's names of the columns that are kept as text, and are not understood."""
+    unused = [name for name in trace.texts if name not in _OUR_TEXTS]
+    if not unused:
+        return []
+    from driftlab.foreign.fields import name_in_log  # logs of driftlab's own have no such columns
+
+    return list(map(name_in_log, unused))
 
 
 def _why_not_whole(trace: Trace) -> str | None:

@@ -8,7 +8,9 @@ message off the front if there is any, and records the length that is left.
 Where the log says what each tick found, every message is followed. Limit: where
 it does not, a length can only be seen to fall too fast, and a message is known to
 have waited only if the event before left it. One that is counted after an event
-that took none may have come in between; whether it waited is undecided.
+that took none may have come in between. If no event of the log leaves a message that
+waited, all such are taken to have, which is said (`assumed_of_queues`); else whether
+they waited is undecided.
 """
 
 from typing import NamedTuple
@@ -16,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
+from driftlab.errors import counted
 from driftlab.history.matching.messages import (
     NOTHING,
     UNMATCHED,
@@ -233,7 +236,10 @@ def _judge_one_operation(context: Context) -> Findings:
 
     unknown, reason = skips.undecided, _TAKEN_IN_GAP
     if context.trace.arrivals is None:
-        unknown, reason = np.flatnonzero(_may_be_idle(context) & ~again & ~mixed), _MAY_HAVE_WAITED
+        may_be = _may_be_idle(context) & ~again & ~mixed
+        if not idle.any():
+            may_be &= ~_came_meanwhile(context)
+        unknown, reason = np.flatnonzero(may_be), _MAY_HAVE_WAITED
     return findings_by_kind(
         (np.flatnonzero(again), explain_again),
         (np.flatnonzero(idle), explain_idle),
@@ -304,6 +310,28 @@ def _may_be_idle(context: Context) -> BoolArray:
     left = _left_before(context)
     may_be: BoolArray = ((queue > 0) & (left <= 0)) | _is_left_unsure(context)
     return _takes_none(context) & may_be
+
+
+def _came_meanwhile(context: Context) -> BoolArray:
+    """Whether a message is counted after an event that took none, and none was left before."""
+    queue = context.columns.queue
+    if queue is None or context.trace.arrivals is not None:
+        return np.zeros(len(context), bool)
+    nothing_left = (_left_before(context) == 0) | (context.is_first & ~context.after_gap)
+    came: BoolArray = _takes_none(context) & (queue > 0) & nothing_left & ~_is_left_unsure(context)
+    return came
+
+
+def assumed_of_queues(context: Context) -> list[str]:
+    """Return what `one-operation` assumes of the lengths of queues, a line each."""
+    came = _came_meanwhile(context)
+    if not came.any() or _is_idle(context).any():
+        return []
+    lines = counted(count_of(came), "event that took none", "events that took none")
+    return [
+        f"what is counted after {lines} came after the look into the queue: no event of the log "
+        "leaves a message that waited"
+    ]
 
 
 def _takes_none(context: Context) -> BoolArray:

@@ -14,7 +14,8 @@ written later than what it tells happened: what is within LOG_DELAY_NS_MAX, or w
 the resolution of the times hides, is undecided.
 
 Limits: times of day are taken to have passed midnight where they fall by more than
-eleven hours. Where many times go back in a process, the log does not stand in the
+eleven hours, and to be undecided where they fall by more than one: the process may have
+been silent until the next day. Where many times go back in a process, the log does not stand in the
 order of its times; then that is one undecided question. A contradiction that only
 three processes together show is not seen; `driftlab offsets` looks at all.
 """
@@ -37,6 +38,8 @@ from driftlab.model.columns import MISSING
 
 DAY_NS: Final = 86_400_000_000_000
 NEXT_DAY_NS: Final = 39_600_000_000_000  # 11 h: a time of day that falls by more passed 12
+SILENT_NS: Final = 3_600_000_000_000  # 1 h: one that falls by more may have been silent for long
+YEAR_NS: Final = 366 * DAY_NS  # times below have no date
 DRIFT_MAX: Final = 0.002  # of the offset of two clocks, seconds a second
 LOG_DELAY_NS_MAX: Final = 100_000_000
 TIMES_BACK_MIN: Final = 3  # a process may have so many, whatever its number of events
@@ -52,12 +55,14 @@ class TimeSteps(NamedTuple):
 
     rows, before i8: the later and the earlier event of each. back: whether the time
     of the later is earlier. is_sorted: whether the process of each has few of those.
+    may_be_next_day: whether the later time of day may be that of the next day.
     """
 
     rows: IntArray
     before: IntArray
     back: BoolArray
     is_sorted: BoolArray
+    may_be_next_day: BoolArray
 
 
 def _time_steps(context: Context) -> TimeSteps:
@@ -72,19 +77,28 @@ def _find_time_steps(context: Context) -> TimeSteps:
     follows = process[1:] == process[:-1]
     rows, before = timed[1:][follows], timed[:-1][follows]
     back: BoolArray = time[rows] < time[before]
+    may_be_next_day = np.zeros(len(rows), bool)
     if back.any():
-        back &= ~((time[before] - time[rows] > NEXT_DAY_NS) & _is_of_day(time[timed]))
+        fell = time[before] - time[rows]
+        back &= ~((fell > NEXT_DAY_NS) & _is_of_day(time[timed]))
         back &= ~_began_earlier(context, rows, before)
+        may_be_next_day = back & (fell > SILENT_NS) & _has_no_date(time[timed])
+        back &= ~may_be_next_day
     of_step = context.process[rows]
     steps = np.bincount(of_step, minlength=context.trace.processes)
     times_back = np.bincount(of_step[back], minlength=context.trace.processes)
     is_sorted = times_back <= np.maximum(TIMES_BACK_MIN, steps * TIMES_BACK_SHARE_MAX)
-    return TimeSteps(rows, before, back, is_sorted[of_step])
+    return TimeSteps(rows, before, back, is_sorted[of_step], may_be_next_day)
 
 
 def _is_of_day(times: IntArray) -> bool:
     """Whether times count from midnight."""
     return bool(len(times)) and bool(times.min() >= 0) and bool(times.max() < DAY_NS)
+
+
+def _has_no_date(times: IntArray) -> bool:
+    """Whether times count from some midnight, or from the start of a run."""
+    return bool(len(times)) and bool(times.min() >= 0) and bool(times.max() < YEAR_NS)
 
 
 def _began_earlier(context: Context, rows: IntArray, before: IntArray) -> BoolArray:
@@ -113,12 +127,13 @@ def _judge_time_back(context: Context) -> Findings:
             (earlier, row),
         )
 
-    return findings(
-        rows,
-        explain,
-        unsorted[first],
-        "many times of this process go back: its lines stand in another order",
+    next_day = steps.rows[steps.may_be_next_day]
+    reason = (
+        "many times of this process go back: its lines stand in another order"
+        if len(unsorted)
+        else "it went back, or is a time of the next day: the times have no date"
     )
+    return findings(rows, explain, np.union1d(unsorted[first], next_day), reason)
 
 
 def _duration(ns: int) -> str:
@@ -184,6 +199,10 @@ def _find_timed_messages(context: Context) -> TimedMessages:
     time = _times_over_midnight(context)
     receives, sends = context.pairs
     keep = (time[receives] != MISSING) & (time[sends] != MISSING)
+    steps = _time_steps(context)
+    if steps.may_be_next_day.any():  # from there on the day is not known
+        of = context.process[steps.rows[steps.may_be_next_day]]
+        keep &= ~(np.isin(context.process[receives], of) | np.isin(context.process[sends], of))
     receives, sends = receives[keep], sends[keep]
     to, by = context.process[receives].astype(np.int64), context.process[sends].astype(np.int64)
     pair = np.minimum(to, by) * context.trace.processes + np.maximum(to, by)

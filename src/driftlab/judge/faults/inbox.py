@@ -37,6 +37,8 @@ SHARE_MIN: Final = 0.95  # of the messages taken while others waited
 CHANCE_MAX: Final = 1e-3  # that what is lost on its way is lost only while others wait
 MISSED_SHARE_MIN: Final = 0.8  # of the sends to several
 MISSED_MIN: Final = 3
+MISSED_SHARE_OF_FEW: Final = 0.25  # of the sends to several, if only such messages are lost
+MISSED_FEWEST: Final = 2  # if all that is sent to one process arrives
 # Of lost messages, those after which the next event is a receive: in each process, in all.
 WAITING_SHARE_MIN: Final = 0.75
 WAITING_SHARE_OF_ALL_MIN: Final = 0.9
@@ -270,8 +272,10 @@ def _missed_targets(
         share = decided[here].sum() / max(decided[begin:end].sum(), 1)
         fault = NamedRows(name, rules, process, here)
         is_rest_received = "lost-message" not in violated
-        if (len(here) >= MISSED_MIN and is_rest_received) or (
-            share >= MISSED_SHARE_MIN and (len(here) >= MISSED_MIN or is_rest_received)
+        is_common = share >= MISSED_SHARE_OF_FEW
+        if (len(here) >= MISSED_MIN and is_rest_received and is_common) or (
+            share >= MISSED_SHARE_MIN
+            and len(here) >= (MISSED_FEWEST if is_rest_received else MISSED_MIN)
         ):
             named.append(fault)
         elif share >= MISSED_SHARE_MIN:
@@ -296,7 +300,7 @@ def _losses(context: Context, violated: Mapping[str, IntArray], lost: Lost) -> l
             came = context.messages.source[receives[context.process[receives] == process]]
             if all(_precedes_as_text(context, came, row) for row in sends.tolist()):
                 continue
-        named.append(NamedRows(LOSES, ("lost-message",), process, sends))
+        named.append(NamedRows(LOSES, LOSSES, process, sends))
     return named
 
 
