@@ -270,12 +270,15 @@ class Trial(NamedTuple):
     """A damaged log: what was done, and what came of it.
 
     outcome of each fault: `named`, `undecided`, `harmless` or `missed`. false: violations.
+    decided, open: how many questions were, and were left undecided.
     """
 
     outcomes: list[tuple[str, str]]
     false: list[str]
     error: str = ""
     refused: str = ""
+    decided: int = 0
+    open: int = 0
 
 
 def trial(  # noqa: C901 - one question after the other
@@ -334,7 +337,7 @@ def trial(  # noqa: C901 - one question after the other
         else:
             outcome = "missed" if near & wrong else "harmless"
         outcomes.append((fault.what, outcome))
-    return Trial(outcomes, false)
+    return Trial(outcomes, false, decided=verdict.judged, open=verdict.unknown)
 
 
 # The damage.
@@ -398,6 +401,8 @@ def run(
             label = f"log {number} ({case.name})"
             counts[case.format, NONE, "logs"] += 1
             counts[case.format, NONE, "false"] += len(whole.false)
+            counts[case.format, NONE, "decided"] += whole.decided
+            counts[case.format, NONE, "open"] += whole.open
             if whole.false or whole.error or whole.refused or whole.outcomes[0][1] != "harmless":
                 broken.append(f"{label}: good log: {whole.outcomes} {whole.false[:3]} "
                               f"{whole.error}{whole.refused}")  # fmt: skip
@@ -422,6 +427,8 @@ def run(
                 for _, outcome in result.outcomes:
                     counts[case.format, row, outcome] += 1
                 counts[case.format, row, "false"] += len(result.false)
+                counts[case.format, row, "decided"] += result.decided
+                counts[case.format, row, "open"] += result.open
                 # Of a table of Parquet everything is lost with its end, of a document of JSON
                 # what follows the damage, and Jaeger's names stand at its end.
                 # By its first line a format is recognized.
@@ -484,6 +491,8 @@ COLUMNS: Final = (
     "refused",
     "false",
     "traceback",
+    "decided",  # questions, and those that were left open
+    "open",
 )
 
 

@@ -16,7 +16,9 @@ A channel is not matched in this way where events may be missing (gaps, no log, 
 or targets that are not known, receives whose message was never sent), where named
 messages are out of order, where its order would close a causal cycle, or where
 clocks speak against it (`clock_evidence`): then a message may have been lost, or
-overtaken, and it is not known which is which.
+overtaken, and it is not known which is which. Of two processes each is taken to send
+to the other, if no send says to whom: what speaks against one channel then speaks
+against both.
 """
 
 from functools import cached_property
@@ -40,7 +42,10 @@ OPEN = -1  # in `sent_at`: a receive that is to be matched
 def match_by_position(matching: Matching) -> None:
     """Match receives without a name by their order on their channels."""
     rows = matching.nameless()
-    if not len(rows) or not (sends := _Sends(matching.trace)).are_known:
+    if not len(rows):
+        return
+    sends = _Sends(matching.trace, names_by_id=matching.names_by_id)
+    if not sends.are_known:
         return
     rows, sender = _with_sender(matching, rows, sends)
     ends = _ends(matching, rows, sender, sends)
@@ -70,10 +75,12 @@ class _Sends:
     row of its send and its receiver. channel i8: sender * processes + receiver.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, *, names_by_id: bool) -> None:
         self.trace = trace
         of = trace.columns
-        self.are_known = of.target is not None or trace.processes == 2
+        # Where an id was not read, a third process may not have been either.
+        are_two = trace.processes == 2 and not (names_by_id and trace.unread)
+        self.are_known = of.target is not None or are_two
         if of.target is not None:
             rows, to = sent_messages(trace)
         else:  # of two processes each sends to the other
@@ -259,6 +266,8 @@ def _agreed_by_clocks(
             place[at], ends.channel[at], chosen, sent, ends.send_channel, free, may_repeat,
             _is_unlogged(trace, value, senders, chosen.value),
         )  # fmt: skip
+        if trace.columns.target is None:  # who was sent to is a guess, for both channels the same
+            against |= against.any()
         known = known & ~against[ends.channel]
     return accepts, known
 

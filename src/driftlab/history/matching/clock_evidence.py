@@ -13,7 +13,10 @@ deadline: Glover 1967). A receive that accepts no send
 at all has a wrong clock in any case, and keeps the send that it was given; such
 receives must be few, as single errors are, and none of the others may be
 contradicted. One receive may take any send that is left over, or none, if the order
-contradicts half of the others: its line may be damaged. Where a message may have been
+contradicts half of the others: its line may be damaged. Nor is the order taken if
+stretches of receives fit the sends one or a few places further, or before, and all but
+single errors are explained by that with fewer damaged lines than there are wrong clocks
+(the alignment of two sequences, with few gaps). Where a message may have been
 delivered twice, several receives may take one send. Where no event of the sender has
 the value, its send may be missing from the log; then the receives after it took
 earlier sends. Where no other assignment explains the clocks, they are wrong however
@@ -29,6 +32,10 @@ from driftlab.history.matching.messages import paired_positions
 
 SINGLE_ERRORS_SHARE: Final = 0.1  # of a channel's receives; more wrong clocks are a wrong program
 CONTRADICTED_MIN: Final = 5  # receives, so many that one line that is damaged explains more
+SHIFT_MAX: Final = 3  # places by which a stretch of receives may be off, each for a damaged line
+SHIFTS_MAX: Final = 4  # how often that may change on a channel
+SHOWN_MIN: Final = 2  # receives whose clock is just that of a send some places off
+_NEVER: Final = 2**40  # more than any number of wrong clocks
 
 
 class Accepted(NamedTuple):
@@ -133,7 +140,76 @@ def speak_against(
         & (np.bincount(channel[misfit], minlength=channels) == 0)
         & (hopeless - unsent_in <= single_errors)
     )
+
+    # Or stretches of the receives took the sends some places off.
+    doubtful = ~against & (contradicted >= SHOWN_MIN)
+    if doubtful.any():
+        at = np.flatnonzero(doubtful[channel])
+        fits_shifted = _fits_shifted(place[at], channel[at], accepts.at(at), sent, sent_channel)
+        is_shown = ~fits_shifted[SHIFT_MAX] & fits_shifted.any(axis=0) & accepts.is_exact[at]
+        shown = np.bincount(channel[at][is_shown], minlength=channels)
+        errors, shifts = _best_alignment(fits_shifted, channel[at], channels)
+        against |= (
+            (shown >= SHOWN_MIN)
+            & (errors + shifts < contradicted)
+            & (errors <= single_errors)
+        )
     return against
+
+
+def _fits_shifted(
+    place: IntArray,
+    channel: IntArray,
+    accepts: Accepted,
+    sent: IntArray,
+    sent_channel: IntArray,
+) -> BoolArray:
+    """Whether each receive accepts the send some places off: a row for each shift.
+
+    The rows are those of the shifts from -SHIFT_MAX to SHIFT_MAX; a receive whose clock
+    says nothing accepts any.
+    """
+    at = place + np.arange(-SHIFT_MAX, SHIFT_MAX + 1)[:, None]
+    begin, end = (np.searchsorted(sent_channel, channel, side) for side in ("left", "right"))
+    inside = (at >= begin) & (at < end)
+    value = sent[np.clip(at, 0, len(sent) - 1)]
+    fits: BoolArray = np.where(accepts.is_exact, value == accepts.value, value <= accepts.value)
+    return (fits & inside) | accepts.is_unknown
+
+
+def _best_alignment(
+    fits: BoolArray, channel: IntArray, channels: int
+) -> tuple[IntArray, IntArray]:
+    """Return of each channel how many receives do not fit at best, and how often shifts change.
+
+    The best has the fewest of both together, and at most SHIFTS_MAX changes. fits: as
+    `_fits_shifted` returns it. channel i8: of each receive, rising.
+    """
+    count = len(channel)
+    is_first = np.append(True, channel[1:] != channel[:-1])
+    number = np.cumsum(is_first) - 1
+    # The least of all before within a channel: every channel begins below the one before.
+    below = -number * (4 * count + 4 * SHIFTS_MAX + 4)
+    wrong = np.cumsum(~fits, axis=1)
+    begins = np.flatnonzero(is_first)
+    wrong -= (wrong[:, begins] - ~fits[:, begins])[:, number]
+    lasts = np.append(begins[1:], count) - 1
+    cost = np.full(wrong.shape, _NEVER)
+    cost[SHIFT_MAX] = wrong[SHIFT_MAX]
+    best, shifts = cost[:, lasts].min(axis=0), np.zeros(len(lasts), np.int64)
+    for changes in range(1, SHIFTS_MAX + 1):
+        until = np.append(0, cost.min(axis=0)[:-1])
+        earlier = np.where(is_first, 0, until) - np.where(
+            is_first, 0, np.concatenate([wrong[:, :1], wrong[:, :-1]], axis=1)
+        )
+        least = np.minimum.accumulate(earlier + below, axis=1) - below
+        cost = np.minimum(cost, least + 1 + wrong)
+        total = cost[:, lasts].min(axis=0)
+        shifts[total < best] = changes
+        best = np.minimum(best, total)
+    errors, changed = np.zeros(channels, np.int64), np.zeros(channels, np.int64)
+    errors[channel[begins]], changed[channel[begins]] = best - shifts, shifts
+    return errors, changed
 
 
 def _greatest_matching(limits: IntArray, sent: IntArray, width: int, channels: int) -> IntArray:
