@@ -79,6 +79,7 @@ OF_JOURNALS: Final = {
     "two clocks of journals": CONTENTS["two clocks"],
 }
 OWN_BEFORE: Final = "own entry before event"
+CLOCK_BEFORE_EVENT: Final = "clock before event"
 SHOWN_MIN: Final = 5  # messages must show it, that one damaged line does not hide it
 GIVEN: Final = ("process", "place")
 SPAN_FIELDS: Final = ("kind", "time", "message")
@@ -207,6 +208,18 @@ class Known(NamedTuple):
             if name in fault.messages or places & fault.touched:
                 found |= places
         return found
+
+
+def with_clocks_before(case: Case, fault: Fault) -> Fault:
+    """Return damage with the events whose clocks the lines that it touched hold.
+
+    Where clocks are written before their event, a line holds the clock of the event before
+    it: the line is a part of what is logged of both, and whoever moves it moves that clock.
+    """
+    if CLOCK_BEFORE_EVENT not in case.conventions:
+        return fault
+    before = {(process, number - 1) for process, number in fault.touched if number}
+    return fault._replace(touched=fault.touched | before)
 
 
 # One log that is judged.
@@ -364,7 +377,7 @@ def damaged(
     if "cut file" in whats:
         cut, fault = cut_file(log, dice, size)
         faults.append(fault)
-    return log, faults, cut
+    return log, [with_clocks_before(case, fault) for fault in faults], cut
 
 
 class Result(NamedTuple):

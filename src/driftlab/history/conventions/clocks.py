@@ -66,9 +66,14 @@ class _Steps(NamedTuple):
 def recognize_clocks(trace: Trace) -> Trace:
     """Return the trace with clocks as they are after their increment, if the log shows how."""
     found = recognized_own_events(trace)
-    if found is not None:
-        trace, reason = found
-        trace = _with_vectors_said(trace, reason)
+    if found is not None and found.reason:
+        trace = _with_vectors_said(found.trace, found.reason)
+    elif found is not None:
+        line = (
+            "own entries of vector clocks may be written before their increment "
+            f"({CLOCK_BEFORE_INCREMENT}), or after: undecided"
+        )
+        trace = found.trace.replace(assumed=[*found.trace.assumed, line])
     return _recognize_lamport(trace)
 
 

@@ -6,13 +6,19 @@ line of every process shows 0 or nothing for itself, and an entry for another pr
 belongs to an event that shows one less. A clock that only begins at 0, and counts
 its events from there in every entry, is not taken for one that is written early: its
 entries fit the events that show the same.
+
+Where damaged lines fit neither way, the one is taken that leaves far fewer of them. If
+neither does, it is undecided: then no message is taken from an entry, and none is too
+great by one.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.conventions.queue import EXCEPTIONS_SHARE
+from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, OUTWEIGH_ONE_MIN
 from driftlab.history.matching.by_vector_clock import implied_messages
 from driftlab.history.matching.match import match
 from driftlab.history.trace import Trace, processes_of
@@ -40,8 +46,19 @@ def with_own_events(trace: Trace) -> Trace | None:
     return trace.replace(timestamps=Timestamps(held.clock, starts, entries[order], values[order]))
 
 
-def recognized_own_events(trace: Trace) -> tuple[Trace, str] | None:
-    """Return the trace with one more in each own entry, and what shows it; None if nothing does."""
+class OwnEntries(NamedTuple):
+    """How a log that begins at 0 seems to write own entries.
+
+    trace: with one more in each, if they are written early. reason: what shows that, in
+    words; "" if it is undecided.
+    """
+
+    trace: Trace
+    reason: str
+
+
+def recognized_own_events(trace: Trace) -> OwnEntries | None:
+    """Return how own entries are written; None where nothing says that they are early."""
     held = trace.timestamps
     if held is None or held.clock != "vector" or not _most_begin_at_0(trace, held):
         return None
@@ -55,12 +72,18 @@ def recognized_own_events(trace: Trace) -> tuple[Trace, str] | None:
     else:
         (fit_now, now), (fit, then) = _fitting(trace), _fitting(shifted)
         misfits, misfits_now = then - fit, now - fit_now
-    if misfits_now <= misfits or misfits * EXCEPTIONS_SHARE > then:
+    is_rare = misfits * EXCEPTIONS_SHARE <= then
+    if misfits_now > misfits and (is_rare or _is_far_less(misfits, misfits_now)):
+        messages = counted(then, "message")
+        return OwnEntries(shifted, f"as {fit} of {messages} {'show' if then > 1 else 'shows'}")
+    if not misfits_now or _is_far_less(misfits_now, misfits):
         return None
-    return (
-        shifted,
-        f"as {fit} of {counted(then, 'message')} {'show' if then > 1 else 'shows'}",
-    )
+    return OwnEntries(trace.replace(is_own_entry_unsure=True), "")
+
+
+def _is_far_less(misfits: int, others: int) -> bool:
+    """Whether so much fewer do not fit one way that the other is not what the log follows."""
+    return others >= 2 * misfits and others - misfits >= OUTWEIGH_ONE_MIN
 
 
 def _most_begin_at_0(trace: Trace, held: Timestamps) -> bool:

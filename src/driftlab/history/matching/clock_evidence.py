@@ -150,9 +150,7 @@ def speak_against(
         shown = np.bincount(channel[at][is_shown], minlength=channels)
         errors, shifts = _best_alignment(fits_shifted, channel[at], channels)
         against |= (
-            (shown >= SHOWN_MIN)
-            & (errors + shifts < contradicted)
-            & (errors <= single_errors)
+            (shown >= SHOWN_MIN) & (errors + shifts < contradicted) & (errors <= single_errors)
         )
     return against
 
@@ -177,9 +175,7 @@ def _fits_shifted(
     return (fits & inside) | accepts.is_unknown
 
 
-def _best_alignment(
-    fits: BoolArray, channel: IntArray, channels: int
-) -> tuple[IntArray, IntArray]:
+def _best_alignment(fits: BoolArray, channel: IntArray, channels: int) -> tuple[IntArray, IntArray]:
     """Return of each channel how many receives do not fit at best, and how often shifts change.
 
     The best has the fewest of both together, and at most SHIFTS_MAX changes. fits: as
@@ -190,9 +186,10 @@ def _best_alignment(
     number = np.cumsum(is_first) - 1
     # The least of all before within a channel: every channel begins below the one before.
     below = -number * (4 * count + 4 * SHIFTS_MAX + 4)
-    wrong = np.cumsum(~fits, axis=1)
+    misfits = (~fits).astype(np.int64)
     begins = np.flatnonzero(is_first)
-    wrong -= (wrong[:, begins] - ~fits[:, begins])[:, number]
+    wrong = np.cumsum(misfits, axis=1)
+    wrong -= (wrong[:, begins] - misfits[:, begins])[:, number]
     lasts = np.append(begins[1:], count) - 1
     cost = np.full(wrong.shape, _NEVER)
     cost[SHIFT_MAX] = wrong[SHIFT_MAX]
