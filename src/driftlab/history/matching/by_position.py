@@ -29,7 +29,12 @@ import numpy as np
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.acyclic import leaves_order
 from driftlab.history.matching.by_vector_clock import EntryTable, stamped_row_before
-from driftlab.history.matching.clock_evidence import Accepted, accepted, speak_against
+from driftlab.history.matching.clock_evidence import (
+    SHIFTS_MAX,
+    Accepted,
+    accepted,
+    speak_against,
+)
 from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.matching.send_index import sent_messages, untargeted_sends
@@ -264,7 +269,7 @@ def _agreed_by_clocks(
         senders = ends.codes[ends.channel[at]] // trace.processes
         against = speak_against(
             place[at], ends.channel[at], chosen, sent, ends.send_channel, free, may_repeat,
-            _is_unlogged(trace, value, senders, chosen.value),
+            _is_unlogged(trace, value, senders, chosen.value), _moved(trace, value, ends.codes),
         )  # fmt: skip
         if trace.columns.target is None:  # who was sent to is a guess, for both channels the same
             against |= against.any()
@@ -296,6 +301,19 @@ def _clocks(trace: Trace, ends: _Ends) -> list[tuple[IntArray, Accepted]]:
         receives = accepted(before, table.at(rows, sender), follows, is_stamped[rows])
         clocks.append((np.where(is_stamped, own, MISSING), receives))
     return clocks
+
+
+def _moved(trace: Trace, column: IntArray, codes: IntArray) -> IntArray:
+    """Return of each channel how often the values of its processes fall, as where lines moved.
+
+    column: the value of each event. 0 where they fall so often that it is no damage.
+    """
+    falls = 1 + np.flatnonzero((column[1:] < column[:-1]) & (column[1:] != MISSING))
+    falls = falls[~np.isin(falls, trace.starts)]
+    count = np.bincount(processes_of(trace, falls), minlength=trace.processes)
+    count[count > SHIFTS_MAX] = 0
+    moved: IntArray = count[codes // trace.processes] + count[codes % trace.processes]
+    return moved
 
 
 def _is_unlogged(trace: Trace, column: IntArray, process: IntArray, values: IntArray) -> BoolArray:

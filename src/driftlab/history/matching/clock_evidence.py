@@ -16,7 +16,8 @@ contradicted. One receive may take any send that is left over, or none, if the o
 contradicts half of the others: its line may be damaged. Nor is the order taken if
 stretches of receives fit the sends one or a few places further, or before, and all but
 single errors are explained by that with fewer damaged lines than there are wrong clocks
-(the alignment of two sequences, with few gaps). Where a message may have been
+(the alignment of two sequences, with few gaps). That needs a clock which a message set:
+a program that never takes over a clock is wrong, not misread. Where a message may have been
 delivered twice, several receives may take one send. Where no event of the sender has
 the value, its send may be missing from the log; then the receives after it took
 earlier sends. Where no other assignment explains the clocks, they are wrong however
@@ -34,7 +35,6 @@ SINGLE_ERRORS_SHARE: Final = 0.1  # of a channel's receives; more wrong clocks a
 CONTRADICTED_MIN: Final = 5  # receives, so many that one line that is damaged explains more
 SHIFT_MAX: Final = 3  # places by which a stretch of receives may be off, each for a damaged line
 SHIFTS_MAX: Final = 4  # how often that may change on a channel
-SHOWN_MIN: Final = 2  # receives whose clock is just that of a send some places off
 _NEVER: Final = 2**40  # more than any number of wrong clocks
 
 
@@ -74,6 +74,7 @@ def speak_against(
     is_free: BoolArray,
     may_repeat: BoolArray,
     is_unlogged: BoolArray,
+    moved: IntArray,
 ) -> BoolArray:
     """Whether clocks speak against the order of each of some channels.
 
@@ -82,7 +83,8 @@ def speak_against(
     channels of sends; is_free: whether receives of the channel may have taken them.
     may_repeat: of each channel whether several receives may have taken the same send.
     is_unlogged: of each receive whether the send with the value that it would accept may
-    be missing from its sender's log.
+    be missing from its sender's log. moved i8: of each channel how often the clocks at its
+    ends fall, so that lines there have changed places in any case.
     """
     channels = len(may_repeat)
     judged, given = ~accepts.is_unknown, sent[place]
@@ -142,16 +144,15 @@ def speak_against(
     )
 
     # Or stretches of the receives took the sends some places off.
-    doubtful = ~against & (contradicted >= SHOWN_MIN)
+    doubtful = ~against & (contradicted > 0)
     if doubtful.any():
         at = np.flatnonzero(doubtful[channel])
         fits_shifted = _fits_shifted(place[at], channel[at], accepts.at(at), sent, sent_channel)
-        is_shown = ~fits_shifted[SHIFT_MAX] & fits_shifted.any(axis=0) & accepts.is_exact[at]
-        shown = np.bincount(channel[at][is_shown], minlength=channels)
+        is_merged = fits_shifted.any(axis=0) & accepts.is_exact[at]
+        merged = np.bincount(channel[at][is_merged], minlength=channels)
         errors, shifts = _best_alignment(fits_shifted, channel[at], channels)
-        against |= (
-            (shown >= SHOWN_MIN) & (errors + shifts < contradicted) & (errors <= single_errors)
-        )
+        lines = errors + np.maximum(shifts - moved, 0)
+        against |= (merged > 0) & (lines < contradicted) & (errors <= single_errors)
     return against
 
 
