@@ -8,8 +8,8 @@ its events from there in every entry, is not taken for one that is written early
 entries fit the events that show the same.
 
 Where damaged lines fit neither way, the one is taken that leaves far fewer of them. If
-neither does, it is undecided: then no message is taken from an entry, and none is too
-great by one.
+neither does, or the first lines of most processes are missing, it is undecided: then
+no message is taken from an entry, and no entry is too great by one.
 """
 
 from typing import NamedTuple
@@ -60,7 +60,10 @@ class OwnEntries(NamedTuple):
 def recognized_own_events(trace: Trace) -> OwnEntries | None:
     """Return how own entries are written; None where nothing says that they are early."""
     held = trace.timestamps
-    if held is None or held.clock != "vector" or not _most_begin_at_0(trace, held):
+    if held is None or held.clock != "vector":
+        return None
+    first = _first_own_entries(trace, held)
+    if (first == 1).all():
         return None
     shifted = with_own_events(trace)
     if shifted is None:
@@ -73,12 +76,14 @@ def recognized_own_events(trace: Trace) -> OwnEntries | None:
         (fit_now, now), (fit, then) = _fitting(trace), _fitting(shifted)
         misfits, misfits_now = then - fit, now - fit_now
     is_rare = misfits * EXCEPTIONS_SHARE <= then
-    if misfits_now > misfits and (is_rare or _is_far_less(misfits, misfits_now)):
+    if 2 * np.count_nonzero(first == 0) < len(first):  # the first lines may be missing
+        is_open = is_rare and _is_far_less(misfits, misfits_now)
+    elif misfits_now > misfits and (is_rare or _is_far_less(misfits, misfits_now)):
         messages = counted(then, "message")
         return OwnEntries(shifted, f"as {fit} of {messages} {'show' if then > 1 else 'shows'}")
-    if not misfits_now or _is_far_less(misfits_now, misfits):
-        return None
-    return OwnEntries(trace.replace(is_own_entry_unsure=True), "")
+    else:
+        is_open = misfits_now > 0 and not _is_far_less(misfits_now, misfits)
+    return OwnEntries(trace.replace(is_own_entry_unsure=True), "") if is_open else None
 
 
 def _is_far_less(misfits: int, others: int) -> bool:
@@ -86,21 +91,17 @@ def _is_far_less(misfits: int, others: int) -> bool:
     return others >= 2 * misfits and others - misfits >= OUTWEIGH_ONE_MIN
 
 
-def _most_begin_at_0(trace: Trace, held: Timestamps) -> bool:
-    """Whether at least half of the processes have not counted themselves in their first line.
+def _first_own_entries(trace: Trace, held: Timestamps) -> IntArray:
+    """Return the own entry in the first line of each process.
 
-    Not all need, since a first line may be missing. One that no clock ever counts is called
-    otherwise there, and says nothing.
+    One that no clock ever counts is called otherwise there, and says nothing.
     """
-    begins = counts = 0
+    firsts = trace.starts[:-1][np.diff(trace.starts) > 0]
+    process = processes_of(trace, firsts)
     counted_ever = np.zeros(trace.processes, bool)
     counted_ever[held.entries[held.values > 0]] = True
-    for process, first in enumerate(trace.starts[:-1].tolist()):
-        if counted_ever[process] and first < trace.starts[process + 1]:
-            part = slice(int(held.starts[first]), int(held.starts[first + 1]))
-            counts += 1
-            begins += not (held.values[part][held.entries[part] == process] != 0).any()
-    return counts > 0 and 2 * begins >= counts
+    says = counted_ever[process]
+    return _entries_at(trace, held, firsts[says], process[says])
 
 
 def _named_messages(trace: Trace, held: Timestamps) -> tuple[int, int, int]:

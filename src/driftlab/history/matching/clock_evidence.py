@@ -35,7 +35,6 @@ SINGLE_ERRORS_SHARE: Final = 0.1  # of a channel's receives; more wrong clocks a
 CONTRADICTED_MIN: Final = 5  # receives, so many that one line that is damaged explains more
 SHIFT_MAX: Final = 3  # places by which a stretch of receives may be off, each for a damaged line
 SHIFTS_MAX: Final = 4  # how often that may change on a channel
-_NEVER: Final = 2**40  # more than any number of wrong clocks
 
 
 class Accepted(NamedTuple):
@@ -147,12 +146,16 @@ def speak_against(
     doubtful = ~against & (contradicted > 0)
     if doubtful.any():
         at = np.flatnonzero(doubtful[channel])
-        fits_shifted = _fits_shifted(place[at], channel[at], accepts.at(at), sent, sent_channel)
+        fits_shifted, is_outside = _fits_shifted(
+            place[at], channel[at], accepts.at(at), sent, sent_channel
+        )
         is_merged = fits_shifted.any(axis=0) & accepts.is_exact[at]
         merged = np.bincount(channel[at][is_merged], minlength=channels)
-        errors, shifts = _best_alignment(fits_shifted, channel[at], channels)
+        errors, outside = _best_alignments(fits_shifted, is_outside, channel[at], channels)
+        shifts = np.arange(SHIFTS_MAX + 1)[:, None]
         lines = errors + np.maximum(shifts - moved, 0)
-        against |= (merged > 0) & (lines < contradicted) & (errors <= single_errors)
+        explains = (lines < contradicted) & (errors - outside <= single_errors)
+        against |= (merged > 0) & explains.any(axis=0)
     return against
 
 
@@ -162,52 +165,55 @@ def _fits_shifted(
     accepts: Accepted,
     sent: IntArray,
     sent_channel: IntArray,
-) -> BoolArray:
-    """Whether each receive accepts the send some places off: a row for each shift.
+) -> tuple[BoolArray, BoolArray]:
+    """Whether each receive accepts the send some places off, and whether none is logged there.
 
     The rows are those of the shifts from -SHIFT_MAX to SHIFT_MAX; a receive whose clock
     says nothing accepts any.
     """
     at = place + np.arange(-SHIFT_MAX, SHIFT_MAX + 1)[:, None]
     begin, end = (np.searchsorted(sent_channel, channel, side) for side in ("left", "right"))
-    inside = (at >= begin) & (at < end)
+    is_outside = (at < begin) | (at >= end)
     value = sent[np.clip(at, 0, len(sent) - 1)]
     fits: BoolArray = np.where(accepts.is_exact, value == accepts.value, value <= accepts.value)
-    return (fits & inside) | accepts.is_unknown
+    fits = (fits & ~is_outside) | accepts.is_unknown
+    return fits, is_outside & ~fits
 
 
-def _best_alignment(fits: BoolArray, channel: IntArray, channels: int) -> tuple[IntArray, IntArray]:
-    """Return of each channel how many receives do not fit at best, and how often shifts change.
+def _best_alignments(
+    fits: BoolArray, is_outside: BoolArray, channel: IntArray, channels: int
+) -> tuple[IntArray, IntArray]:
+    """Return how many receives do not fit at best, a row for each number of changes of shift.
 
-    The best has the fewest of both together, and at most SHIFTS_MAX changes. fits: as
-    `_fits_shifted` returns it. channel i8: of each receive, rising.
+    Beside it how many of these lie where no send is logged. Both have a column for each
+    channel. fits, is_outside: as `_fits_shifted` returns them. channel i8: of each
+    receive, rising.
     """
     count = len(channel)
     is_first = np.append(True, channel[1:] != channel[:-1])
-    number = np.cumsum(is_first) - 1
-    # The least of all before within a channel: every channel begins below the one before.
-    below = -number * (4 * count + 4 * SHIFTS_MAX + 4)
-    misfits = (~fits).astype(np.int64)
     begins = np.flatnonzero(is_first)
+    lasts = np.append(begins[1:], count) - 1
+    number = np.cumsum(is_first) - 1
+    # One number for both: a receive that does not fit is `unit`, and 1 less if it lies outside.
+    unit = 2 * count + 2
+    misfits = np.where(fits, 0, unit) - is_outside
     wrong = np.cumsum(misfits, axis=1)
     wrong -= (wrong[:, begins] - misfits[:, begins])[:, number]
-    lasts = np.append(begins[1:], count) - 1
-    cost = np.full(wrong.shape, _NEVER)
+    wrong_before = np.where(is_first, 0, wrong - misfits)
+    # The least of all before within a channel: every channel begins below the one before.
+    below = -number * (4 * (count + 1) * unit)
+    cost = np.full(wrong.shape, 2 * (count + 1) * unit)
     cost[SHIFT_MAX] = wrong[SHIFT_MAX]
-    best, shifts = cost[:, lasts].min(axis=0), np.zeros(len(lasts), np.int64)
-    for changes in range(1, SHIFTS_MAX + 1):
-        until = np.append(0, cost.min(axis=0)[:-1])
-        earlier = np.where(is_first, 0, until) - np.where(
-            is_first, 0, np.concatenate([wrong[:, :1], wrong[:, :-1]], axis=1)
-        )
-        least = np.minimum.accumulate(earlier + below, axis=1) - below
-        cost = np.minimum(cost, least + 1 + wrong)
-        total = cost[:, lasts].min(axis=0)
-        shifts[total < best] = changes
-        best = np.minimum(best, total)
-    errors, changed = np.zeros(channels, np.int64), np.zeros(channels, np.int64)
-    errors[channel[begins]], changed[channel[begins]] = best - shifts, shifts
-    return errors, changed
+    errors = np.zeros((SHIFTS_MAX + 1, channels), np.int64)
+    outside = np.zeros((SHIFTS_MAX + 1, channels), np.int64)
+    for changes in range(SHIFTS_MAX + 1):
+        best = cost[:, lasts].min(axis=0)
+        errors[changes, channel[begins]] = -(-best // unit)
+        outside[changes, channel[begins]] = -best % unit
+        until = np.where(is_first, 0, np.append(0, cost.min(axis=0)[:-1]))
+        least = np.minimum.accumulate(until - wrong_before + below, axis=1) - below
+        cost = np.minimum(cost, least + wrong)
+    return errors, outside
 
 
 def _greatest_matching(limits: IntArray, sent: IntArray, width: int, channels: int) -> IntArray:
