@@ -340,7 +340,10 @@ def trial(  # noqa: C901 - one question after the other
     undecided = {
         found.places[row] for one in verdict._found.values() for row in one.unknown.tolist()
     }
+    answered = violated | undecided
+    # A law that is broken beside two faults is broken by the one beside which that was said.
     wrong = {found.places[one.row] for one in broken}
+    wrong -= set().union(*(near for near in around if near & answered))
     outcomes = []
     for fault, near in zip(faults, around, strict=True):
         if near & violated:
