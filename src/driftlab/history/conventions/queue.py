@@ -35,6 +35,14 @@ def outweigh(speak_for: int, against: int) -> bool:
     return speak_for >= EXCEPTIONS_SHARE * against or is_single
 
 
+def is_far_less(misfits: int, others: int) -> bool:
+    """Whether so much fewer lines do not fit one way that the log does not follow the other.
+
+    For logs with several damaged lines, where something else speaks for the one way too.
+    """
+    return others >= 2 * misfits and others - misfits >= OUTWEIGH_ONE_MIN
+
+
 class _Fits(NamedTuple):
     """Which lines fit the two ways of counting; masks over all rows.
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, OUTWEIGH_ONE_MIN
+from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, is_far_less
 from driftlab.history.matching.by_vector_clock import implied_messages
 from driftlab.history.matching.match import match
 from driftlab.history.trace import Trace, processes_of
@@ -77,18 +77,13 @@ def recognized_own_events(trace: Trace) -> OwnEntries | None:
         misfits, misfits_now = then - fit, now - fit_now
     is_rare = misfits * EXCEPTIONS_SHARE <= then
     if 2 * np.count_nonzero(first == 0) < len(first):  # the first lines may be missing
-        is_open = is_rare and _is_far_less(misfits, misfits_now)
-    elif misfits_now > misfits and (is_rare or _is_far_less(misfits, misfits_now)):
+        is_open = is_rare and is_far_less(misfits, misfits_now)
+    elif misfits_now > misfits and (is_rare or is_far_less(misfits, misfits_now)):
         messages = counted(then, "message")
         return OwnEntries(shifted, f"as {fit} of {messages} {'show' if then > 1 else 'shows'}")
     else:
-        is_open = misfits_now > 0 and not _is_far_less(misfits_now, misfits)
+        is_open = misfits_now > 0 and not is_far_less(misfits_now, misfits)
     return OwnEntries(trace.replace(is_own_entry_unsure=True), "") if is_open else None
-
-
-def _is_far_less(misfits: int, others: int) -> bool:
-    """Whether so much fewer do not fit one way that the other is not what the log follows."""
-    return others >= 2 * misfits and others - misfits >= OUTWEIGH_ONE_MIN
 
 
 def _first_own_entries(trace: Trace, held: Timestamps) -> IntArray:
