@@ -82,7 +82,8 @@ def recognized_own_events(trace: Trace) -> OwnEntries | None:
         messages = counted(then, "message")
         return OwnEntries(shifted, f"as {fit} of {messages} {'show' if then > 1 else 'shows'}")
     else:
-        is_open = misfits_now > 0 and not is_far_less(misfits_now, misfits)
+        # Where many fit neither way, it is no damage: then a wrong program stays wrong.
+        is_open = is_rare and misfits_now > 0 and not is_far_less(misfits_now, misfits)
     return OwnEntries(trace.replace(is_own_entry_unsure=True), "") if is_open else None
 
 
