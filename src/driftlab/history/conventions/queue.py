@@ -81,7 +81,7 @@ def recognize_queue(trace: Trace) -> Trace:
         return _with_line(trace, f"{both} both ways")
     unsure = np.flatnonzero(fits.before) - 1
     may_count = "queue lengths may count the message that is taken (queue-before-take), or"
-    if after > 0 and max(before, after) < OUTWEIGH_ONE_MIN:
+    if fits.proofs.any() and after > 0 and max(before, after) < OUTWEIGH_ONE_MIN:
         lines = counted(before, "line is", "lines are")
         return _with_line(trace, f"{may_count} {lines} wrong: undecided").replace(
             unsure_queue=unsure
