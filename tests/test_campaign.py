@@ -247,19 +247,20 @@ def test_a_receive_without_the_name_that_others_have_takes_no_send_of_its_own(
 
 def _early_clocks(messages: int) -> list[dict[str, Any]]:
     """Return the lines of a and b, own entries before their increment, a message each way."""
-    own, lines = {"a": 0, "b": 0}, []
+    own = {"a": 0, "b": 0}
+    lines: list[dict[str, Any]] = []
     for number in range(messages):
         sender, to = ("a", "b") if number % 2 == 0 else ("b", "a")
         for name, is_receive in ((sender, False), (sender, False), (to, True)):
             entries = {name: own[name]}
             own[name] += 1
             other = "b" if name == "a" else "a"
-            heard = own[other] if is_receive else lines_heard(lines, name, other)
+            heard = own[other] if is_receive else _heard(lines, name, other)
             lines.append({"host": name, "clock": entries | ({other: heard} if heard else {})})
     return lines
 
 
-def lines_heard(lines: list[dict[str, Any]], name: str, other: str) -> int:
+def _heard(lines: list[dict[str, Any]], name: str, other: str) -> int:
     """Return what the last line of a process shows for the other."""
     own = [line["clock"].get(other, 0) for line in lines if line["host"] == name]
     return own[-1] if own else 0
