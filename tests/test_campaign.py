@@ -184,12 +184,13 @@ def _sends(*clocks: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("at", range(5))  # of the last alone either line may be the wrong one
+# Of the last two alone, as many clocks are wrong by the one reading as lines by the other.
+@pytest.mark.parametrize("at", range(4))
 def test_receives_that_fit_the_sends_some_places_off_are_not_blamed(
     at: int, tmp_path: Path
 ) -> None:
     """Whichever line moves: a send that is called otherwise, or a receive that is."""
-    times = [10 * n for n in range(1, 9)]
+    times = [10 * n for n in range(1, 8)]  # the last is in flight, so the counts agree
     right = [time + 1 for time in times[:6]]
     verdict = _nameless(tmp_path / "right.csv", _sends(*times), right).check()
     assert verdict.holds
