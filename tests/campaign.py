@@ -79,6 +79,7 @@ OF_JOURNALS: Final = {
     "two clocks of journals": CONTENTS["two clocks"],
 }
 OWN_BEFORE: Final = "own entry before event"
+CLOCK_BEFORE_EVENT: Final = "clock before event"
 SHOWN_MIN: Final = 5  # messages must show it, that one damaged line does not hide it
 GIVEN: Final = ("process", "place")
 SPAN_FIELDS: Final = ("kind", "time", "message")
@@ -209,6 +210,18 @@ class Known(NamedTuple):
         return found
 
 
+def with_clocks_before(case: Case, fault: Fault) -> Fault:
+    """Return damage with the events whose clocks the lines that it touched hold.
+
+    Where clocks are written before their event, a line holds the clock of the event before
+    it: the line is a part of what is logged of both, and whoever moves it moves that clock.
+    """
+    if CLOCK_BEFORE_EVENT not in case.conventions:
+        return fault
+    before = {(process, number - 1) for process, number in fault.touched if number}
+    return fault._replace(touched=fault.touched | before)
+
+
 # One log that is judged.
 
 
@@ -270,12 +283,15 @@ class Trial(NamedTuple):
     """A damaged log: what was done, and what came of it.
 
     outcome of each fault: `named`, `undecided`, `harmless` or `missed`. false: violations.
+    decided, open: how many questions were, and were left undecided.
     """
 
     outcomes: list[tuple[str, str]]
     false: list[str]
     error: str = ""
     refused: str = ""
+    decided: int = 0
+    open: int = 0
 
 
 def trial(  # noqa: C901 - one question after the other
@@ -324,7 +340,10 @@ def trial(  # noqa: C901 - one question after the other
     undecided = {
         found.places[row] for one in verdict._found.values() for row in one.unknown.tolist()
     }
+    answered = violated | undecided
+    # A law that is broken beside two faults is broken by the one beside which that was said.
     wrong = {found.places[one.row] for one in broken}
+    wrong -= set().union(*(near for near in around if near & answered))
     outcomes = []
     for fault, near in zip(faults, around, strict=True):
         if near & violated:
@@ -334,7 +353,7 @@ def trial(  # noqa: C901 - one question after the other
         else:
             outcome = "missed" if near & wrong else "harmless"
         outcomes.append((fault.what, outcome))
-    return Trial(outcomes, false)
+    return Trial(outcomes, false, decided=verdict.judged, open=verdict.unknown)
 
 
 # The damage.
@@ -361,7 +380,7 @@ def damaged(
     if "cut file" in whats:
         cut, fault = cut_file(log, dice, size)
         faults.append(fault)
-    return log, faults, cut
+    return log, [with_clocks_before(case, fault) for fault in faults], cut
 
 
 class Result(NamedTuple):
@@ -398,6 +417,8 @@ def run(
             label = f"log {number} ({case.name})"
             counts[case.format, NONE, "logs"] += 1
             counts[case.format, NONE, "false"] += len(whole.false)
+            counts[case.format, NONE, "decided"] += whole.decided
+            counts[case.format, NONE, "open"] += whole.open
             if whole.false or whole.error or whole.refused or whole.outcomes[0][1] != "harmless":
                 broken.append(f"{label}: good log: {whole.outcomes} {whole.false[:3]} "
                               f"{whole.error}{whole.refused}")  # fmt: skip
@@ -422,6 +443,8 @@ def run(
                 for _, outcome in result.outcomes:
                     counts[case.format, row, outcome] += 1
                 counts[case.format, row, "false"] += len(result.false)
+                counts[case.format, row, "decided"] += result.decided
+                counts[case.format, row, "open"] += result.open
                 # Of a table of Parquet everything is lost with its end, of a document of JSON
                 # what follows the damage, and Jaeger's names stand at its end.
                 # By its first line a format is recognized.
@@ -484,6 +507,8 @@ COLUMNS: Final = (
     "refused",
     "false",
     "traceback",
+    "decided",  # questions, and those that were left open
+    "open",
 )
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from driftlab.history.trace import Trace
-from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND
+from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND, UNKNOWN_KIND
 
 Row = int
 
@@ -189,8 +189,9 @@ def _of_channels(events: list[_Event], causes: dict[Row, _Event]) -> list[Broken
 
 
 def _of_causes(trace: Trace, events: list[_Event]) -> list[Broken]:
-    """Look for entries of others that no event could have told, or not so."""
+    """Look for entries of others that no event could have told, or not so, where they are new."""
     found = []
+    known: dict[tuple[int, int], int] = {}  # the entry of each process for each, at its last event
     numbered = {
         (event.process, event.vector.get(event.process, 0)): event
         for event in events
@@ -201,7 +202,9 @@ def _of_causes(trace: Trace, events: list[_Event]) -> list[Broken]:
             continue
         for process, entry in event.vector.items():
             cause = numbered.get((process, entry))
-            if process == event.process or entry == 0:
+            is_known = entry <= known.get((event.process, process), 0)
+            known[event.process, process] = entry
+            if process == event.process or is_known:
                 continue
             if (
                 cause is None
@@ -218,8 +221,8 @@ def _sends(events: list[_Event]) -> dict[tuple[int, int], _Event]:
     return {
         (event.process, event.clock): event
         for event in events
-        if event.clock is not None and (event.kind == SEND or event.targets)
-    }
+        if event.clock is not None and (event.kind in (SEND, UNKNOWN_KIND) or event.targets)
+    }  # an event of which the log does not say what it is may be the send
 
 
 def _events(trace: Trace) -> list[_Event]:

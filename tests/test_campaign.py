@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,3 +162,131 @@ def test_an_event_of_a_kind_that_is_cut_off_may_be_a_receive(tmp_path: Path) -> 
     path = tmp_path / "log.csv"
     path.write_text("\n".join([*lines, ""]))
     assert driftlab.read(path).check(only=["one-operation"]).counts.get("one-operation", 0) == 0
+
+
+# An order of messages that one line has put off by a place.
+
+NAMELESS = "process,kind,lamport,sender,targets\n"
+
+
+def _nameless(path: Path, sends: list[str], clocks: list[int]) -> driftlab.History:
+    """Return a log of sends of a, and of receives of b with these clocks and no stamps."""
+    receives = [f"b,receive,{clock},a,\n" for clock in clocks]
+    path.write_text(NAMELESS + "".join([*sends, *receives, "c,internal,1,,\n"]))
+    return driftlab.read(path)
+
+
+def _sends(*clocks: int) -> list[str]:
+    """Return the events of a, of which those with these clocks are sends to b."""
+    return [
+        f"a,send,{at},,b\n" if at in clocks else f"a,internal,{at},,\n"
+        for at in range(1, max(clocks) + 1)
+    ]
+
+
+# Of the last two alone, as many clocks are wrong by the one reading as lines by the other.
+@pytest.mark.parametrize("at", range(4))
+def test_receives_that_fit_the_sends_some_places_off_are_not_blamed(
+    at: int, tmp_path: Path
+) -> None:
+    """Whichever line moves: a send that is called otherwise, or a receive that is."""
+    times = [10 * n for n in range(1, 8)]  # the last is in flight, so the counts agree
+    right = [time + 1 for time in times[:6]]
+    verdict = _nameless(tmp_path / "right.csv", _sends(*times), right).check()
+    assert verdict.holds
+    assert not verdict.unknown
+    sends = _sends(*times)
+    sends[times[at] - 1] = f"a,internal,{times[at]},,\n"
+    assert _nameless(tmp_path / "send.csv", sends, right).check().holds
+    clocks = [*right[:at], right[at] - 5, *right[at:]]  # which came from c
+    verdict = _nameless(tmp_path / "receive.csv", _sends(*times), clocks).check()
+    assert {each.line for each in verdict.violations} <= {len(sends) + 2 + at}
+
+
+@pytest.mark.parametrize("take", [lambda own, sent: max(own, sent), lambda own, sent: own + 1])
+def test_receives_that_fit_no_sends_some_places_off_are_wrong(take: Any, tmp_path: Path) -> None:
+    """A program that takes the greater of both, or none, is wrong by any order."""
+    times, clocks, own = [10 * n for n in range(1, 9)], [], 1
+    for time in times:
+        own = take(own, time)
+        clocks.append(own)
+    verdict = _nameless(tmp_path / "log.csv", _sends(*times), clocks).check()
+    assert verdict.counts["clock-condition"] >= len(times) - 1
+
+
+def test_two_processes_of_which_one_channel_is_doubtful_may_be_three(tmp_path: Path) -> None:
+    """No send says to whom, and what b received is not what a sent."""
+    head = "process,kind,lamport\n"
+    a = "".join(f"a,{kind},{n}\n" for n, kind in enumerate(["send"] * 8 + ["internal"] * 8, 1))
+    b = "b,internal,1\nb,receive,4\nb,receive,8\nb,send,9\nb,send,10\n"
+    path = tmp_path / "log.csv"
+    path.write_text(head + a + "a,receive,20\n" + b)
+    assert not (driftlab.read(path).messages.source >= 0).any()
+
+
+def test_a_receive_without_the_name_that_others_have_takes_no_send_of_its_own(
+    tmp_path: Path,
+) -> None:
+    """The log breaks off: a third process may have sent what names no message."""
+    lines = [
+        {"process": "a", "kind": "send", "lamport": 1, "message": "m1"},
+        {"process": "b", "kind": "receive", "lamport": 2, "message": "m1"},
+        *({"process": "a", "kind": "internal", "lamport": n} for n in range(2, 6)),
+        {"process": "a", "kind": "send", "lamport": 6},
+        {"process": "b", "kind": "receive", "lamport": 4},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    path = tmp_path / "log.jsonl"
+    path.write_text(text)
+    assert driftlab.read(path).check().counts["clock-condition"] == 1
+    path.write_text(text + '{"process": "c", "kind": "se')
+    assert not any(driftlab.read(path).check().counts.values())
+
+
+# A convention that few lines show, and one of them is damaged.
+
+
+def _early_clocks(messages: int) -> list[dict[str, Any]]:
+    """Return the lines of a and b, own entries before their increment, a message each way."""
+    own = {"a": 0, "b": 0}
+    lines: list[dict[str, Any]] = []
+    for number in range(messages):
+        sender, to = ("a", "b") if number % 2 == 0 else ("b", "a")
+        for name, is_receive in ((sender, False), (sender, False), (to, True)):
+            entries = {name: own[name]}
+            own[name] += 1
+            other = "b" if name == "a" else "a"
+            heard = own[other] if is_receive else _heard(lines, name, other)
+            lines.append({"host": name, "clock": entries | ({other: heard} if heard else {})})
+    return lines
+
+
+def _heard(lines: list[dict[str, Any]], name: str, other: str) -> int:
+    """Return what the last line of a process shows for the other."""
+    own = [line["clock"].get(other, 0) for line in lines if line["host"] == name]
+    return own[-1] if own else 0
+
+
+def test_one_edited_entry_hides_no_convention_and_accuses_nobody(tmp_path: Path) -> None:
+    whole = _early_clocks(12)
+    path = tmp_path / "log.jsonl"
+    for at in range(2, len(whole)):
+        lines = [{**line, "clock": dict(line["clock"])} for line in whole]
+        host = lines[at]["host"]
+        lines[at]["clock"][host] += 40
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        own = [number for number, line in enumerate(lines, 1) if line["host"] == host]
+        place = own.index(at + 1)
+        near = {*own[max(place - 1, 0) : place + 2]}
+        later = {each + 1 for each in range(at, min(at + 4, len(whole)))}
+        lines_found = {each.line for each in driftlab.read(path).check().violations}
+        assert lines_found <= near | later, at
+
+
+def test_first_lines_that_are_missing_leave_own_entries_open(tmp_path: Path) -> None:
+    """Entries are one above the sends everywhere, and no process shows its beginning."""
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in _early_clocks(12)[5:]))
+    history = driftlab.read(path)
+    assert any("own entries" in line for line in history.trace.assumed)
+    assert not any(history.check().counts.values())

@@ -87,6 +87,8 @@ class Trace:
     empty: all that apply (see `matching.match`).
     unsure_queue i8: rows, rising, of receives of which it is not known whether their
     queue counts the message that they took (see `conventions.queue`).
+    is_own_entry_unsure: whether it is not known if the own entries of its vector clocks
+    count their own event (see `conventions.vectors`).
     may_overtake: whether messages from one process to another may overtake one another,
     because each has a connection of its own: then there is no order to judge.
     """
@@ -98,6 +100,7 @@ class Trace:
         "files",
         "gaps",
         "invalid_clocks",
+        "is_own_entry_unsure",
         "may_overtake",
         "missing_processes",
         "names",
@@ -137,6 +140,7 @@ class Trace:
         unsure_queue: IntArray | None = None,
         invalid_clocks: InvalidClocks | None = None,
         may_overtake: bool = False,
+        is_own_entry_unsure: bool = False,
     ) -> None:
         self.names = names
         self.starts = starts
@@ -160,6 +164,7 @@ class Trace:
         )
         self.invalid_clocks = invalid_clocks or InvalidClocks(np.zeros(0, np.int64), ())
         self.may_overtake = may_overtake
+        self.is_own_entry_unsure = is_own_entry_unsure
 
     def __len__(self) -> int:
         return int(self.starts[-1])

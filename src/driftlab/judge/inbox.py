@@ -399,6 +399,7 @@ def _judge_queue(context: Context) -> Findings:
     queue = required(context.columns.queue)
     is_exact = context.trace.arrivals is not None
     judged: BoolArray = ~context.after_gap & (queue != MISSING)
+    unknown = context.after_gap
     if is_exact:
         expected, by_sum = _expected_lengths(context)
         wrong = judged & (queue != expected) & (queue != by_sum)
@@ -407,6 +408,8 @@ def _judge_queue(context: Context) -> Findings:
         before = context.before(queue, MISSING)
         expected = np.maximum(context.before(queue, 0) - context.may_receive, 0)
         wrong = judged & (before != MISSING) & (queue < expected)
+        is_unsure = wrong & _is_left_unsure(context) & (queue == expected - 1)
+        unknown, wrong = unknown | is_unsure, wrong & ~is_unsure
     rows = np.flatnonzero(wrong)
     least = "" if is_exact else "at least "
 
@@ -416,7 +419,10 @@ def _judge_queue(context: Context) -> Findings:
             f"queue {least}{expected[row]}", f"queue {queue[row]}", context.step_proof(row)
         )
 
-    return findings(rows, explain, context.after_gap, "arrivals before this event are missing")
+    reason = "arrivals before this event are missing"
+    if len(context.trace.unsure_queue):
+        reason += ", or it is not known whether the length before counts the message taken"
+    return findings(rows, explain, unknown, reason)
 
 
 def _is_short_by_skips(context: Context, expected: IntArray) -> BoolArray:

@@ -168,6 +168,9 @@ def _judge_block(
     own_is_wrong = (now[own] != before[own] + 1) & (now[own] != heard[own] + 1)
     back: BoolArray = now < before
     ahead: BoolArray = ~own & (now > heard) & known[:, None]
+    if context.trace.is_own_entry_unsure:  # then a message may say one more than its send shows
+        steps.is_unknown[rows[(ahead & (now == heard + 1)).any(axis=1)]] = True
+        ahead &= now > heard + 1
     is_uncounted = np.isin(rows, uncounted)
     miscounted: BoolArray = own & ((own_is_wrong & follows) | is_uncounted)[:, None]
     if context.is_whole:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.conventions.queue import outweigh
+from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, is_far_less, outweigh
 from driftlab.history.conventions.vectors import recognized_own_events, with_own_events
 from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.trace import Trace, processes_of
@@ -66,9 +66,14 @@ class _Steps(NamedTuple):
 def recognize_clocks(trace: Trace) -> Trace:
     """Return the trace with clocks as they are after their increment, if the log shows how."""
     found = recognized_own_events(trace)
-    if found is not None:
-        trace, reason = found
-        trace = _with_vectors_said(trace, reason)
+    if found is not None and found.reason:
+        trace = _with_vectors_said(found.trace, found.reason)
+    elif found is not None:
+        line = (
+            "own entries of vector clocks may be written before their increment "
+            f"({CLOCK_BEFORE_INCREMENT}), or after: undecided"
+        )
+        trace = found.trace.replace(assumed=[*found.trace.assumed, line])
     return _recognize_lamport(trace)
 
 
@@ -84,10 +89,12 @@ def _recognize_lamport(trace: Trace) -> Trace:
     if name is None:
         return trace
     is_shown = steps.increment + steps.event > 0
+    misfits = steps.increment_misfits if name == CLOCK_BEFORE_INCREMENT else steps.event_misfits
     has_0 = bool((of.clock == 0).any())
     messages = _messages_one_more(
-        trace, of.sender, of.stamp, receives, is_shown=is_shown, has_0=has_0
-    )
+        trace, of.sender, of.stamp, receives, is_shown=is_shown, has_0=has_0,
+        steps_agree=is_shown and misfits * EXCEPTIONS_SHARE <= len(receives),
+    )  # fmt: skip
     if not messages:
         return trace
     reason = f"as {messages} of {counted(len(receives), 'message')} " + (
@@ -189,16 +196,19 @@ def _messages_one_more(
     *,
     is_shown: bool,
     has_0: bool,
+    steps_agree: bool,
 ) -> int:
     """Return how many messages carry one more than their send shows; 0 if they do not show it.
 
     is_shown: whether the steps speak for it too. has_0: whether any event has the clock 0.
+    steps_agree: whether nearly all steps fit it; then the messages need not be as many.
     """
     sends, to = SendIndex(trace), processes_of(trace, receives).astype(np.int32)
     by, carried = sender[receives], stamp[receives]
     same, one_more, one_less = (sends.find(by, carried + shift, to) >= 0 for shift in (0, -1, 1))
     proofs, against = int((one_more & ~same).sum()), int((same & ~one_more).sum())
     fitting, opposite = int(one_more.sum()), int(one_less.sum())
-    if not (proofs or has_0) or not outweigh(proofs, against):
+    is_more = outweigh(proofs, against) or (steps_agree and is_far_less(against, proofs))
+    if not (proofs or has_0) or not is_more:
         return 0
     return fitting if fitting > opposite or (fitting == opposite and (is_shown or has_0)) else 0

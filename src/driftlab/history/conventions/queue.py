@@ -6,6 +6,9 @@ length above 0 at a receive and 0 at the next event, which took nothing: no mach
 that counts after the take writes that, whatever else it does wrong, as long as it
 takes nothing at an event that is no receive.
 
+If so few lines show it that one of them may be damaged, and they disagree, it is
+undecided at those that fit only the other way.
+
 Limit: a log with lengths of receives alone cannot show this. If every receive shows
 at least 1, and some are followed by an event that took nothing although 1 was left,
 either the message taken is counted, or a message was left waiting. Which of the two
@@ -30,6 +33,14 @@ def outweigh(speak_for: int, against: int) -> bool:
     """Whether the lines that speak for a convention outweigh those against it."""
     is_single = against == 1 and speak_for >= OUTWEIGH_ONE_MIN
     return speak_for >= EXCEPTIONS_SHARE * against or is_single
+
+
+def is_far_less(misfits: int, others: int) -> bool:
+    """Whether so much fewer lines do not fit one way that the log does not follow the other.
+
+    For logs with several damaged lines, where something else speaks for the one way too.
+    """
+    return others >= 2 * misfits and others - misfits >= OUTWEIGH_ONE_MIN
 
 
 class _Fits(NamedTuple):
@@ -68,15 +79,18 @@ def recognize_queue(trace: Trace) -> Trace:
             f"queue lengths may count the message that is taken or not: {_all_of(receives)} {fit}"
         )
         return _with_line(trace, f"{both} both ways")
+    unsure = np.flatnonzero(fits.before) - 1
+    may_count = "queue lengths may count the message that is taken (queue-before-take), or"
+    if fits.proofs.any() and after > 0 and max(before, after) < OUTWEIGH_ONE_MIN:
+        lines = counted(before, "line is", "lines are")
+        return _with_line(trace, f"{may_count} {lines} wrong: undecided").replace(
+            unsure_queue=unsure
+        )
     if not outweigh(before, after):
         return _mixed(trace, fits)
     if not fits.proofs.any():
-        unsure = np.flatnonzero(fits.before) - 1
-        line = (
-            "queue lengths may count the message that is taken (queue-before-take), or "
-            f"{counted(len(unsure), 'message')} waited at an event that took none: undecided"
-        )
-        return _with_line(trace, line).replace(unsure_queue=unsure)
+        waited = f"{counted(len(unsure), 'message')} waited at an event that took none"
+        return _with_line(trace, f"{may_count} {waited}: undecided").replace(unsure_queue=unsure)
     fitting = receives - int((fits.receives & fits.misfits_before).sum())
     reason = f"as {fitting} of {counted(receives, 'receive')} {'show' if receives > 1 else 'shows'}"
     return _without_taken(trace, queue, reason)

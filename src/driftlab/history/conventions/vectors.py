@@ -6,13 +6,19 @@ line of every process shows 0 or nothing for itself, and an entry for another pr
 belongs to an event that shows one less. A clock that only begins at 0, and counts
 its events from there in every entry, is not taken for one that is written early: its
 entries fit the events that show the same.
+
+Where damaged lines fit neither way, the one is taken that leaves far fewer of them. If
+neither does, or the first lines of most processes are missing, it is undecided: then
+no message is taken from an entry, and no entry is too great by one.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.conventions.queue import EXCEPTIONS_SHARE
+from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, is_far_less
 from driftlab.history.matching.by_vector_clock import implied_messages
 from driftlab.history.matching.match import match
 from driftlab.history.trace import Trace, processes_of
@@ -40,10 +46,24 @@ def with_own_events(trace: Trace) -> Trace | None:
     return trace.replace(timestamps=Timestamps(held.clock, starts, entries[order], values[order]))
 
 
-def recognized_own_events(trace: Trace) -> tuple[Trace, str] | None:
-    """Return the trace with one more in each own entry, and what shows it; None if nothing does."""
+class OwnEntries(NamedTuple):
+    """How a log that begins at 0 seems to write own entries.
+
+    trace: with one more in each, if they are written early. reason: what shows that, in
+    words; "" if it is undecided.
+    """
+
+    trace: Trace
+    reason: str
+
+
+def recognized_own_events(trace: Trace) -> OwnEntries | None:
+    """Return how own entries are written; None where nothing says that they are early."""
     held = trace.timestamps
-    if held is None or held.clock != "vector" or not _most_begin_at_0(trace, held):
+    if held is None or held.clock != "vector":
+        return None
+    first = _first_own_entries(trace, held)
+    if (first == 1).all():
         return None
     shifted = with_own_events(trace)
     if shifted is None:
@@ -55,29 +75,29 @@ def recognized_own_events(trace: Trace) -> tuple[Trace, str] | None:
     else:
         (fit_now, now), (fit, then) = _fitting(trace), _fitting(shifted)
         misfits, misfits_now = then - fit, now - fit_now
-    if misfits_now <= misfits or misfits * EXCEPTIONS_SHARE > then:
-        return None
-    return (
-        shifted,
-        f"as {fit} of {counted(then, 'message')} {'show' if then > 1 else 'shows'}",
-    )
+    is_rare = misfits * EXCEPTIONS_SHARE <= then
+    if 2 * np.count_nonzero(first == 0) < len(first):  # the first lines may be missing
+        is_open = is_rare and is_far_less(misfits, misfits_now)
+    elif misfits_now > misfits and (is_rare or is_far_less(misfits, misfits_now)):
+        messages = counted(then, "message")
+        return OwnEntries(shifted, f"as {fit} of {messages} {'show' if then > 1 else 'shows'}")
+    else:
+        # Where many fit neither way, it is no damage: then a wrong program stays wrong.
+        is_open = is_rare and misfits_now > 0 and not is_far_less(misfits_now, misfits)
+    return OwnEntries(trace.replace(is_own_entry_unsure=True), "") if is_open else None
 
 
-def _most_begin_at_0(trace: Trace, held: Timestamps) -> bool:
-    """Whether at least half of the processes have not counted themselves in their first line.
+def _first_own_entries(trace: Trace, held: Timestamps) -> IntArray:
+    """Return the own entry in the first line of each process.
 
-    Not all need, since a first line may be missing. One that no clock ever counts is called
-    otherwise there, and says nothing.
+    One that no clock ever counts is called otherwise there, and says nothing.
     """
-    begins = counts = 0
+    firsts = trace.starts[:-1][np.diff(trace.starts) > 0]
+    process = processes_of(trace, firsts)
     counted_ever = np.zeros(trace.processes, bool)
     counted_ever[held.entries[held.values > 0]] = True
-    for process, first in enumerate(trace.starts[:-1].tolist()):
-        if counted_ever[process] and first < trace.starts[process + 1]:
-            part = slice(int(held.starts[first]), int(held.starts[first + 1]))
-            counts += 1
-            begins += not (held.values[part][held.entries[part] == process] != 0).any()
-    return counts > 0 and 2 * begins >= counts
+    says = counted_ever[process]
+    return _entries_at(trace, held, firsts[says], process[says])
 
 
 def _named_messages(trace: Trace, held: Timestamps) -> tuple[int, int, int]:

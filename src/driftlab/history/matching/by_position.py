@@ -16,7 +16,9 @@ A channel is not matched in this way where events may be missing (gaps, no log, 
 or targets that are not known, receives whose message was never sent), where named
 messages are out of order, where its order would close a causal cycle, or where
 clocks speak against it (`clock_evidence`): then a message may have been lost, or
-overtaken, and it is not known which is which.
+overtaken, and it is not known which is which. Of two processes each is taken to send
+to the other, if no send says to whom: what speaks against one channel then speaks
+against both.
 """
 
 from functools import cached_property
@@ -27,12 +29,18 @@ import numpy as np
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.acyclic import leaves_order
 from driftlab.history.matching.by_vector_clock import EntryTable, stamped_row_before
-from driftlab.history.matching.clock_evidence import Accepted, accepted, speak_against
-from driftlab.history.matching.matching import Matching
+from driftlab.history.matching.clock_evidence import (
+    SHIFTS_MAX,
+    SINGLE_ERRORS_SHARE,
+    Accepted,
+    accepted,
+    speak_against,
+)
+from driftlab.history.matching.matching import NO_ROWS, Matching
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.matching.send_index import sent_messages, untargeted_sends
 from driftlab.history.trace import Trace, processes_of, processes_with_gaps
-from driftlab.model.columns import MISSING, NOBODY, SEND, UNKNOWN_KIND
+from driftlab.model.columns import MISSING, NOBODY, RECEIVE, SEND, UNKNOWN_KIND
 
 OPEN = -1  # in `sent_at`: a receive that is to be matched
 
@@ -40,7 +48,10 @@ OPEN = -1  # in `sent_at`: a receive that is to be matched
 def match_by_position(matching: Matching) -> None:
     """Match receives without a name by their order on their channels."""
     rows = matching.nameless()
-    if not len(rows) or not (sends := _Sends(matching.trace)).are_known:
+    if not len(rows):
+        return
+    sends = _Sends(matching.trace, names_by_id=matching.names_by_id)
+    if not sends.are_known:
         return
     rows, sender = _with_sender(matching, rows, sends)
     ends = _ends(matching, rows, sender, sends)
@@ -70,10 +81,12 @@ class _Sends:
     row of its send and its receiver. channel i8: sender * processes + receiver.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, *, names_by_id: bool) -> None:
         self.trace = trace
         of = trace.columns
-        self.are_known = of.target is not None or trace.processes == 2
+        # Where an id was not read, a third process may not have been either.
+        are_two = trace.processes == 2 and not (names_by_id and trace.unread)
+        self.are_known = of.target is not None or are_two
         if of.target is not None:
             rows, to = sent_messages(trace)
         else:  # of two processes each sends to the other
@@ -101,7 +114,23 @@ def _is_whole(trace: Trace) -> BoolArray:
     is_whole[processes_with_gaps(trace)] = False
     late = [not each.from_start for each in trace.process_info]
     is_whole[: len(late)] &= ~np.array(late, bool)
+    is_whole[processes_of(trace, _called_otherwise(trace))] = False
     return is_whole
+
+
+def _called_otherwise(trace: Trace) -> IntArray:
+    """Return the rows whose kind does not go with what they say, in a log where all others do.
+
+    Where receives say how long the queue was, and other events do not, one that does
+    either without the other may have been called by the name of another kind.
+    """
+    queue = trace.columns.queue
+    if queue is None:
+        return NO_ROWS
+    says, receives = queue != MISSING, trace.columns.kind == RECEIVE
+    odd = np.flatnonzero(says != receives)
+    is_rare = len(odd) <= SINGLE_ERRORS_SHARE * min(receives.sum(), (~receives).sum())
+    return odd if is_rare else NO_ROWS
 
 
 def _with_sender(matching: Matching, rows: IntArray, sends: _Sends) -> tuple[IntArray, IntArray]:
@@ -257,8 +286,12 @@ def _agreed_by_clocks(
         senders = ends.codes[ends.channel[at]] // trace.processes
         against = speak_against(
             place[at], ends.channel[at], chosen, sent, ends.send_channel, free, may_repeat,
-            _is_unlogged(trace, value, senders, chosen.value),
+            _is_unlogged(trace, value, senders, chosen.value), _moved(trace, value, ends.codes),
         )  # fmt: skip
+        if value is not trace.columns.clock:
+            against |= _told_by_receives(trace, value, ends, chosen, at)
+        if trace.columns.target is None:  # who was sent to is a guess, for both channels the same
+            against |= against.any()
         known = known & ~against[ends.channel]
     return accepts, known
 
@@ -289,18 +322,64 @@ def _clocks(trace: Trace, ends: _Ends) -> list[tuple[IntArray, Accepted]]:
     return clocks
 
 
+def _told_by_receives(
+    trace: Trace, own: IntArray, ends: _Ends, accepts: Accepted, at: IntArray
+) -> BoolArray:
+    """Whether single receives of each channel know of an event that is called a receive.
+
+    It may have sent too, or be a send that is called otherwise: the sends are not known
+    then. own: the own entry of each event. accepts: what the receives `at` accept.
+    """
+    sender = ends.codes[ends.channel[at]] // trace.processes
+    receives = np.flatnonzero(trace.columns.kind == RECEIVE)
+    told = _is_value_of(trace, own, receives, sender, accepts.value)
+    told &= ~_is_value_of(trace, own, ends.sends, sender, accepts.value)
+    told &= accepts.is_exact & ~accepts.is_unknown
+    count, every = (
+        np.bincount(ends.channel[rows], minlength=len(ends.codes)) for rows in (at[told], at)
+    )
+    is_single: BoolArray = (count > 0) & (count <= np.maximum(1, SINGLE_ERRORS_SHARE * every))
+    return is_single
+
+
+def _moved(trace: Trace, column: IntArray, codes: IntArray) -> IntArray:
+    """Return of each channel how often the values of its processes fall, as where lines moved.
+
+    column: the value of each event. 0 where they fall so often that it is no damage.
+    """
+    falls = 1 + np.flatnonzero((column[1:] < column[:-1]) & (column[1:] != MISSING))
+    falls = falls[~np.isin(falls, trace.starts)]
+    count = np.bincount(processes_of(trace, falls), minlength=trace.processes)
+    count[count > SHIFTS_MAX] = 0
+    moved: IntArray = count[codes // trace.processes] + count[codes % trace.processes]
+    return moved
+
+
 def _is_unlogged(trace: Trace, column: IntArray, process: IntArray, values: IntArray) -> BoolArray:
     """Whether no event of each process has the value beside it, but one may be missing that had.
 
     column: the value of each event, rising in a process. A value above that of the
     process's last event is none that is missing before it.
     """
-    ranks, rank = np.unique(column, return_inverse=True)
-    keys = np.unique(trace.process_column().astype(np.int64) * len(ranks) + rank)
-    place = np.minimum(np.searchsorted(ranks, values), len(ranks) - 1)
-    is_of_event = (ranks[place] == values) & np.isin(process * len(ranks) + place, keys)
+    is_of_event = _is_value_of(trace, column, np.arange(len(trace)), process, values)
     unlogged: BoolArray = ~is_of_event & (values < column[trace.starts[1:] - 1][process])
     return unlogged
+
+
+def _is_value_of(
+    trace: Trace, column: IntArray, rows: IntArray, process: IntArray, values: IntArray
+) -> BoolArray:
+    """Whether some event of each process has the value beside it; of the events of `rows`.
+
+    column: the value of each event.
+    """
+    if not len(rows):
+        return np.zeros(len(values), bool)
+    ranks, rank = np.unique(column[rows], return_inverse=True)
+    keys = processes_of(trace, rows) * len(ranks) + rank
+    place = np.minimum(np.searchsorted(ranks, values), len(ranks) - 1)
+    found: BoolArray = (ranks[place] == values) & np.isin(process * len(ranks) + place, keys)
+    return found
 
 
 def _set_by_message(ends: _Ends, accepts: list[Accepted], known: BoolArray) -> IntArray:

@@ -199,6 +199,8 @@ def _sources(
     wanted = process * (len(ranks) + 1) + wanted_rank
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     found = np.where(is_own_entry & (keys[place] == wanted), order[place], UNMATCHED)
+    if trace.is_own_entry_unsure:
+        found[:] = UNMATCHED  # it may be the event after it
     of = trace.columns
     told_nobody = of.kind == INTERNAL
     if of.target is not None:

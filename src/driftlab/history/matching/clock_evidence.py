@@ -13,7 +13,11 @@ deadline: Glover 1967). A receive that accepts no send
 at all has a wrong clock in any case, and keeps the send that it was given; such
 receives must be few, as single errors are, and none of the others may be
 contradicted. One receive may take any send that is left over, or none, if the order
-contradicts half of the others: its line may be damaged. Where a message may have been
+contradicts half of the others: its line may be damaged. Nor is the order taken if
+stretches of receives fit the sends one or a few places further, or before, and all but
+single errors are explained by that with fewer damaged lines than there are wrong clocks
+(the alignment of two sequences, with few gaps). That needs a clock which a message set:
+a program that never takes over a clock is wrong, not misread. Where a message may have been
 delivered twice, several receives may take one send. Where no event of the sender has
 the value, its send may be missing from the log; then the receives after it took
 earlier sends. Where no other assignment explains the clocks, they are wrong however
@@ -29,6 +33,8 @@ from driftlab.history.matching.messages import paired_positions
 
 SINGLE_ERRORS_SHARE: Final = 0.1  # of a channel's receives; more wrong clocks are a wrong program
 CONTRADICTED_MIN: Final = 5  # receives, so many that one line that is damaged explains more
+SHIFT_MAX: Final = 3  # places by which a stretch of receives may be off, each for a damaged line
+SHIFTS_MAX: Final = 4  # how often that may change on a channel
 
 
 class Accepted(NamedTuple):
@@ -67,6 +73,7 @@ def speak_against(
     is_free: BoolArray,
     may_repeat: BoolArray,
     is_unlogged: BoolArray,
+    moved: IntArray,
 ) -> BoolArray:
     """Whether clocks speak against the order of each of some channels.
 
@@ -75,7 +82,8 @@ def speak_against(
     channels of sends; is_free: whether receives of the channel may have taken them.
     may_repeat: of each channel whether several receives may have taken the same send.
     is_unlogged: of each receive whether the send with the value that it would accept may
-    be missing from its sender's log.
+    be missing from its sender's log. moved i8: of each channel how often the clocks at its
+    ends fall, so that lines there have changed places in any case.
     """
     channels = len(may_repeat)
     judged, given = ~accepts.is_unknown, sent[place]
@@ -133,7 +141,79 @@ def speak_against(
         & (np.bincount(channel[misfit], minlength=channels) == 0)
         & (hopeless - unsent_in <= single_errors)
     )
+
+    # Or stretches of the receives took the sends some places off.
+    doubtful = ~against & (contradicted > 0)
+    if doubtful.any():
+        at = np.flatnonzero(doubtful[channel])
+        fits_shifted, is_outside = _fits_shifted(
+            place[at], channel[at], accepts.at(at), sent, sent_channel
+        )
+        is_merged = fits_shifted.any(axis=0) & accepts.is_exact[at]
+        merged = np.bincount(channel[at][is_merged], minlength=channels)
+        errors, outside = _best_alignments(fits_shifted, is_outside, channel[at], channels)
+        shifts = np.arange(SHIFTS_MAX + 1)[:, None]
+        lines = errors + np.maximum(shifts - moved, 0)
+        explains = (lines < contradicted) & (errors - outside <= single_errors)
+        against |= (merged > 0) & explains.any(axis=0)
     return against
+
+
+def _fits_shifted(
+    place: IntArray,
+    channel: IntArray,
+    accepts: Accepted,
+    sent: IntArray,
+    sent_channel: IntArray,
+) -> tuple[BoolArray, BoolArray]:
+    """Whether each receive accepts the send some places off, and whether none is logged there.
+
+    The rows are those of the shifts from -SHIFT_MAX to SHIFT_MAX; a receive whose clock
+    says nothing accepts any.
+    """
+    at = place + np.arange(-SHIFT_MAX, SHIFT_MAX + 1)[:, None]
+    begin, end = (np.searchsorted(sent_channel, channel, side) for side in ("left", "right"))
+    is_outside = (at < begin) | (at >= end)
+    value = sent[np.clip(at, 0, len(sent) - 1)]
+    fits: BoolArray = np.where(accepts.is_exact, value == accepts.value, value <= accepts.value)
+    fits = (fits & ~is_outside) | accepts.is_unknown
+    return fits, is_outside & ~fits
+
+
+def _best_alignments(
+    fits: BoolArray, is_outside: BoolArray, channel: IntArray, channels: int
+) -> tuple[IntArray, IntArray]:
+    """Return how many receives do not fit at best, a row for each number of changes of shift.
+
+    Beside it how many of these lie where no send is logged. Both have a column for each
+    channel. fits, is_outside: as `_fits_shifted` returns them. channel i8: of each
+    receive, rising.
+    """
+    count = len(channel)
+    is_first = np.append(True, channel[1:] != channel[:-1])
+    begins = np.flatnonzero(is_first)
+    lasts = np.append(begins[1:], count) - 1
+    number = np.cumsum(is_first) - 1
+    # One number for both: a receive that does not fit is `unit`, and 1 less if it lies outside.
+    unit = 2 * count + 2
+    misfits = np.where(fits, 0, unit) - is_outside
+    wrong = np.cumsum(misfits, axis=1)
+    wrong -= (wrong[:, begins] - misfits[:, begins])[:, number]
+    wrong_before = np.where(is_first, 0, wrong - misfits)
+    # The least of all before within a channel: every channel begins below the one before.
+    below = -number * (4 * (count + 1) * unit)
+    cost = np.full(wrong.shape, 2 * (count + 1) * unit)
+    cost[SHIFT_MAX] = wrong[SHIFT_MAX]
+    errors = np.zeros((SHIFTS_MAX + 1, channels), np.int64)
+    outside = np.zeros((SHIFTS_MAX + 1, channels), np.int64)
+    for changes in range(SHIFTS_MAX + 1):
+        best = cost[:, lasts].min(axis=0)
+        errors[changes, channel[begins]] = -(-best // unit)
+        outside[changes, channel[begins]] = -best % unit
+        until = np.where(is_first, 0, np.append(0, cost.min(axis=0)[:-1]))
+        least = np.minimum.accumulate(until - wrong_before + below, axis=1) - below
+        cost = np.minimum(cost, least + wrong)
+    return errors, outside
 
 
 def _greatest_matching(limits: IntArray, sent: IntArray, width: int, channels: int) -> IntArray:
