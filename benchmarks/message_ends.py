@@ -70,7 +70,7 @@ def _inbound(listener: socket.socket, loop: EventLoop, order: str) -> tuple[Inbo
     """Return the inbound side with its one peer connected, and the processor time until then."""
     incidents = Incidents(lambda topic, fields: None)
     _, plan = plan_run(Scenario(machines=2), 1)
-    inbound = Inbound(plan, RUN_ID, order, listener, loop, incidents)
+    inbound = Inbound(plan, RUN_ID, order, listener, loop, incidents, lambda: 0)
     loop.run_while(lambda: not inbound.connected_peers)
     return inbound, process_time_ns()
 
@@ -82,7 +82,10 @@ def _receive_ours(listener: socket.socket, frames: int, order: str) -> None:
     count = 0
     while count < frames:
         loop.run_until(monotonic_ns() + TICK_NS)
-        count += len(inbound.collect())
+        found = inbound.collect()
+        for message in found:
+            inbound.count_received(message.sender)
+        count += len(found)
     _say(monotonic_ns(), cpu_ns)
 
 

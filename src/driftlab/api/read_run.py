@@ -103,7 +103,8 @@ def _describe(scenario: Scenario, folder: Path, record: RunRecord) -> Run:
         folder=str(folder),
         ends={name: end.get("reason", CUT_OFF) for name, end in ends.items()},
         incidents={journal.machine: _incidents(journal) for journal in journals},
-        undelivered={name: count_in(end, "undelivered") or 0 for name, end in ends.items()},
+        undelivered=_undelivered(trace, ends),
+        refused={name: sum(_refused(end).values()) for name, end in ends.items()},
         unread=_unread(record, journals),
     )
 
@@ -129,6 +130,39 @@ def _end(journal: Journal) -> Mapping[str, str]:
     """Return the fields of a journal's last line, none if it was cut off."""
     ends = journal.notes_on("end")
     return ends[-1].fields if ends else {}
+
+
+def _refused(end: Mapping[str, str]) -> dict[str, int]:
+    """Return how often a machine refused the connections of its peers, by their names."""
+    parts = (part.rpartition(":") for part in end.get("refused", "").split(","))
+    return {name: int(count) for name, _, count in parts if name and count.isdecimal()}
+
+
+def _undelivered(trace: Trace, ends: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """Return how many messages of each machine were given up, or were refused by a peer.
+
+    A sender does not know what a peer refused: those are the messages on record that the
+    peer, who did refuse its connection, never found.
+    """
+    undelivered = {name: count_in(end, "undelivered") or 0 for name, end in ends.items()}
+    for receiver, end in ends.items():
+        for sender in _refused(end):
+            if sender in ends:
+                missing = _never_found(trace, sender, receiver)
+                undelivered[sender] = max(undelivered[sender], missing)
+    return undelivered
+
+
+def _never_found(trace: Trace, sender: str, receiver: str) -> int:
+    """Return how many messages one machine sent to another that never found them."""
+    source, sink = trace.names.index(sender), trace.names.index(receiver)
+    rows = trace.rows_of(source)
+    sent = sum(sink in trace.targets_of(row) for row in range(rows.start, rows.stop))
+    if trace.arrivals is None:
+        return 0
+    starts, at = trace.arrivals.starts, trace.rows_of(sink)
+    found = trace.arrivals.sender[starts[at.start] : starts[at.stop]] == source
+    return max(0, sent - int(np.count_nonzero(found)))
 
 
 def _incidents(journal: Journal) -> int:

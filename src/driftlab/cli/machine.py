@@ -15,7 +15,7 @@ from driftlab.errors import DriftlabError, name_list
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.run_folder import join_run_folder, leave_run_folder
 from driftlab.journal.utc import utc_ns
-from driftlab.machine.machine import ProcessError
+from driftlab.machine.machine import MachineEndError
 from driftlab.machine.process_loader import with_absolute_process_path
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
@@ -41,8 +41,6 @@ def main(options: argparse.Namespace) -> int:
     if missing or here is None:
         names = missing or [plan.name]
         raise MachineError(f"no address for {name_list(names)}; give --at {names[0]}=HOST:PORT")
-    for peer in plan.peers:
-        addresses[peer].resolve()  # report an unknown computer before anything starts
     start_at_ns = _start_at(options.start_at)
     run_id = _run_id(options.run_id, scenario)
     listener = listen(here, backlog=len(plan.peers) + 64)
@@ -70,14 +68,21 @@ def main(options: argparse.Namespace) -> int:
             on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
             on_incident=say,
         )
-    except ProcessError as error:
+    except MachineEndError as error:
         print(f"driftlab: {plan.name}: {error}", file=sys.stderr)
         return EXIT_NOT_WHOLE
     finally:
         leave_run_folder(folder)  # removes the folder if no machine has started
-    if not options.quiet and Path(config.journal).exists():
-        output.print_runs([read_own_journal(scenario, Path(config.journal))])
-    return 0 if whole else EXIT_INTERRUPTED
+    if not Path(config.journal).exists():
+        return EXIT_INTERRUPTED
+    run = read_own_journal(scenario, Path(config.journal))
+    if options.quiet:
+        output.print_if_lost([run])
+    else:
+        output.print_runs([run])
+    if not whole:
+        return EXIT_INTERRUPTED
+    return EXIT_NOT_WHOLE if run.has_refusals else 0
 
 
 def _start_line(scenario: Scenario, lead_ns: int) -> str:

@@ -139,6 +139,10 @@ def remarks(run: Run) -> list[str]:
         for name, count in _nonzero(run.undelivered)
     ]
     lines += [
+        f"{name}: refused a peer {counted(count, 'time')}; its incidents say whom and why"
+        for name, count in _nonzero(run.refused)
+    ]
+    lines += [
         f"{name}: {counted(count, 'line')} of {run.folder_name}/{name}.log could not be read"
         for name, count in _nonzero(run.unread)
     ]
@@ -188,6 +192,9 @@ def print_seed(scenario: Scenario) -> None:
 def print_if_lost(runs: Sequence[Run]) -> None:
     """Print one line on standard error if not every machine took every tick."""
     lost = [run for run in runs if not run.is_whole]
+    refusing = [name for run in runs for name, count in _nonzero(run.refused)]
+    if refusing and not lost:
+        print(f"driftlab: {refusing[0]}: refused the messages of a peer", file=sys.stderr)
     if lost:
         name, end = next((name, end) for name, end in lost[0].ends.items() if end != COMPLETE)
         more = f" ({len(lost)} of {len(runs)} runs are incomplete)" if len(runs) > 1 else ""

@@ -41,7 +41,8 @@ def main(options: argparse.Namespace) -> int:
     _show(options, scenario, folder, runs)
     if interrupted or runs[-1].interrupted:
         return EXIT_INTERRUPTED
-    return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
+    is_good = all(run.is_whole and not run.has_refusals for run in runs)
+    return 0 if is_good else EXIT_NOT_WHOLE
 
 
 def _show(options: argparse.Namespace, scenario: Scenario, folder: Path, runs: list[Run]) -> None:

@@ -20,7 +20,7 @@ from time import monotonic_ns
 from typing import Final
 
 from driftlab.errors import counted
-from driftlab.real.addresses import Address
+from driftlab.real.addresses import Address, AddressError, notice_lost_peer
 from driftlab.real.event_loop import READ, WRITE, EventLoop
 from driftlab.real.incidents import Incidents
 
@@ -35,8 +35,8 @@ class OutboundChannel:
     """The channel to one peer.
 
     Args: the name and address of the peer, the frame that introduces this
-    machine, the event loop, and where to record incidents. Raise AddressError if
-    the peer's host is not found.
+    machine, the event loop, and where to record incidents. A host that is not found is
+    looked up again, like a peer that does not listen yet: computers may start in any order.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class OutboundChannel:
         self.peer = peer
         self.is_open = False  # whether it is connected and introduced
         self.undelivered = 0  # messages that were given up
-        self._family, self._address = address.resolve()
+        self._address = address
+        self._resolved: tuple[socket.AddressFamily, tuple[str, int]] | None = None
+        self._lookup_failed = False
         self._introduction = introduction
         self._loop = loop
         self._incidents = incidents
@@ -75,14 +77,24 @@ class OutboundChannel:
         if self._closed or self._socket is not None:
             return
         try:
-            self._socket = socket.socket(self._family, socket.SOCK_STREAM)
+            self._resolved = self._resolved or self._address.resolve()
+        except AddressError as error:
+            if not self._lookup_failed:  # once: it is tried again every second
+                self._incidents.record("dial-failed", self.peer, str(error))
+            self._lookup_failed = True
+            self._redial_later()
+            return
+        family, address = self._resolved
+        try:
+            self._socket = socket.socket(family, socket.SOCK_STREAM)
         except OSError as error:  # out of file descriptors
             self._incidents.record("dial-failed", self.peer, _error_text(error))
             self._redial_later()
             return
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        code = self._socket.connect_ex(self._address)
+        notice_lost_peer(self._socket)
+        code = self._socket.connect_ex(address)
         if code == 0:
             self._finish_dialling()
         elif code in _CONNECT_PENDING:

@@ -15,22 +15,30 @@ import os
 import socket
 from collections.abc import Callable
 from time import monotonic_ns, time_ns
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from driftlab.journal.format import COMPLETE, column_names, has_more_columns, header_fields
 from driftlab.journal.utc import utc_text
 from driftlab.journal.writer import JournalFile
 from driftlab.machine.effects import Outgoing
-from driftlab.machine.machine import Machine
+from driftlab.machine.machine import Machine, MachineEndError
 from driftlab.machine.process_loader import load_process
 from driftlab.model.schedule import PhysicalClock
 from driftlab.network import wire
+from driftlab.network.admission import CLOCK_END
+from driftlab.network.wire import STAMP_MAX
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop, request_exact_timers
 from driftlab.real.inbound import Inbound
 from driftlab.real.incidents import Incidents
 from driftlab.real.outbound import OutboundChannel
 from driftlab.scenario.plan import MachinePlan
+
+CLOCK_ENDED: Final = "clock at its end"
+
+
+class ClockEndError(MachineEndError):
+    """The Lamport clock of a machine is near the largest that travels, so its run ends."""
 
 
 class WorkerConfig(NamedTuple):
@@ -87,7 +95,10 @@ class TcpHost:
         self._journal = JournalFile(config.journal, more_columns=has_more_columns(plan))
         self._write_header(config)
         self._incidents = Incidents(self._journal.note, on_incident)
-        self._inbound = Inbound(plan, config.run_id, config.order, listener, loop, self._incidents)
+        self._inbound = Inbound(
+            plan, config.run_id, config.order, listener, loop, self._incidents,
+            lambda: self._machine.clock,
+        )  # fmt: skip
         introduction = wire.iam(plan.name, config.run_id)
         self._channels = {
             peer: OutboundChannel(peer, address, introduction, loop, self._incidents)
@@ -134,8 +145,8 @@ class TcpHost:
         """Take every tick when it is due, or until the event loop is stopped.
 
         `start_ns` is the start of the run, in nanoseconds of the monotonic
-        clock. Raise ProcessError if the process fails, JournalFileError if the
-        journal cannot be written.
+        clock. Raise MachineEndError if the machine cannot go on, as if its process
+        fails, JournalFileError if the journal cannot be written.
         """
         self._journal.note("start", {"time": _utc_of(start_ns), "monotonic_ns": start_ns})
         schedule, physical = self.plan.schedule, self._physical
@@ -153,8 +164,14 @@ class TcpHost:
         found = self._inbound.collect()
         event, outgoing = self._machine.tick(tick, found, now_ns)
         self._journal.append(event, now_ns, due_ns, late_ns, found)
+        if event.sender is not None:
+            self._inbound.count_received(event.sender)
         for message in outgoing:
             self._send(message)
+        if event.clock >= CLOCK_END:
+            raise ClockEndError(
+                f"{CLOCK_ENDED}: it is {event.clock}, near the largest that travels, {STAMP_MAX}"
+            )
 
     def _send(self, message: Outgoing) -> None:
         timestamp = None if message.timestamp is None else message.timestamp.encode()
@@ -183,10 +200,16 @@ class TcpHost:
             "ticks": self.ticks_taken,
             "undelivered": undelivered,
             "incidents": self._incidents.count,
+            **({"refused": _counts(self._inbound.refused)} if self._inbound.refused else {}),
             "reason": reason,
         }
         self._journal.note("end", end)
         self._journal.close()
+
+
+def _counts(counts: dict[str, int]) -> str:
+    """Return numbers by name as one word, as in B:2,C:1."""
+    return ",".join(f"{name}:{count}" for name, count in sorted(counts.items()))
 
 
 def _utc_of(instant_ns: int) -> str:
