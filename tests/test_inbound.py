@@ -12,6 +12,7 @@ from driftlab.clocks.catalogue import CLOCKS
 from driftlab.model.event import Message
 from driftlab.network import wire
 from driftlab.network.admission import CLOCK_LEAD_MAX, TIME_LEAD_NS_MAX, ClockLeadError
+from driftlab.network.handshake import INTRODUCTION_NS_MAX, PlainHandshakes
 from driftlab.real import inbound as inbound_module
 from driftlab.real.addresses import LOST_PEER_S, Address, listen
 from driftlab.real.inbound import (
@@ -46,7 +47,13 @@ class Receiver:
         listener = listen(Address("127.0.0.1", 0), 200)
         self.port: int = listener.getsockname()[1]
         self.inbound = Inbound(
-            plan_of_a(), "run", order, listener, self.loop, Incidents(self.recorder.note), lambda: 0
+            plan_of_a(),
+            PlainHandshakes("A", "run"),
+            order,
+            listener,
+            self.loop,
+            Incidents(self.recorder.note),
+            lambda: 0,
         )
 
     def serve_until(self, condition: Callable[[], bool]) -> None:
@@ -368,7 +375,7 @@ def test_a_waiting_machine_reads_its_sockets_ten_times_a_second(receiver: Receiv
 
 
 def test_the_limits_are_those_that_the_pages_state() -> None:
-    assert inbound_module.INTRODUCTION_NS_MAX == 5_000_000_000
+    assert INTRODUCTION_NS_MAX == 5_000_000_000
     assert inbound_module.REPLACEMENT_NS_MAX == 1_000_000_000
     assert INBOUND_BYTES_MAX == 32_768
     assert UNIDENTIFIED_MAX == 64

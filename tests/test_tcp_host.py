@@ -522,7 +522,7 @@ def test_a_machine_whose_clock_nears_its_end_ends_with_that_reason(
     path, loop = tmp_path / "A.log", EventLoop()
     config = WorkerConfig(plan, (Address("127.0.0.1", 9),), RUN_ID, "peers", str(path))
     host = TcpHost(config, listen(Address("127.0.0.1", 0), 8), loop)
-    with pytest.raises(ClockEndError, match="^clock at its end: it is 20, near ") as caught:
+    with pytest.raises(ClockEndError, match=r"^clock at its end: it is 20, near ") as caught:
         host.run(monotonic_ns())
     host.close(str(caught.value))
     loop.close()

@@ -20,6 +20,7 @@ from driftlab.machine.process_loader import (
     load_process,
     with_absolute_process_path,
 )
+from driftlab.real.key_file import load_key
 from driftlab.real.launcher import LaunchError, WorkerBugError, launch, reserve_file_descriptors
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
@@ -36,11 +37,14 @@ class RunStart(NamedTuple):
 OnBeat = Callable[[RunStart, int], None]
 
 
-def run(scenario: Scenario, out: str | Path | None = None) -> Run | Runs:
+def run(
+    scenario: Scenario, out: str | Path | None = None, *, key: str | Path | None = None
+) -> Run | Runs:
     """Run a scenario for real: every machine a process, every message over TCP.
 
     out: the folder for the journals, which must not hold a run already; by
-    default a new one below `runs`. Return the run, or `Runs` if the scenario asks
+    default a new one below `runs`. key: a key file (`driftlab key`), which every machine
+    has to prove, None for none. Return the run, or `Runs` if the scenario asks
     for more than one. Raise DriftlabError if it cannot be run;
     ProcessesFailedError, after everything else is done, if a process of the
     user failed.
@@ -48,27 +52,32 @@ def run(scenario: Scenario, out: str | Path | None = None) -> Run | Runs:
     forbid_reentrant_run()
     require_real(scenario)
     scenario = with_absolute_process_path(scenario)
-    runs = Runs(scenario, [list(run_each(scenario, Path(out or fresh_folder())))])
+    runs = Runs(scenario, [list(run_each(scenario, Path(out or fresh_folder()), key=key))])
     raise_failures(runs, runs.incomplete())
     return runs[0] if scenario.runs == 1 else runs
 
 
 def run_each(
-    scenario: Scenario, out: Path, on_beat: OnBeat = lambda start, elapsed_ns: None
+    scenario: Scenario,
+    out: Path,
+    on_beat: OnBeat = lambda start, elapsed_ns: None,
+    *,
+    key: str | Path | None = None,
 ) -> Iterator[Run]:
     """Yield the runs of a scenario as they end; stop after one that was interrupted.
 
     out: the folder for the journals. on_beat: called periodically with the run
-    under way and the real time since its start, in nanoseconds.
+    under way and the real time since its start, in nanoseconds. key: as in `run`.
     Raise DriftlabError if it cannot be run.
     """
     reserve_file_descriptors(scenario.size)
     require_real(scenario)
+    secret = None if key is None else load_key(str(key))
     if scenario.runs > 1:
         create_run_folder(out, scenario)
     for number in scenario.run_numbers:
         try:
-            done = _run_one(scenario, out, number, on_beat)
+            done = _run_one(scenario, out, number, on_beat, secret)
         except (LaunchError, WorkerBugError, RunFolderError):
             if number == scenario.first_run and scenario.runs > 1:
                 discard_run_folder(out)  # nothing of it is recorded
@@ -90,7 +99,7 @@ def require_real(scenario: Scenario) -> None:
     load_process(scenario.process)
 
 
-def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
+def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat, key: bytes | None) -> Run:
     alone = scenario.for_run(number)
     start = RunStart(Path(run_folder(out, scenario, number)), alone)
     create_run_folder(start.folder, alone)
@@ -101,6 +110,7 @@ def _run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run
             new_run_id(),
             alone.order,
             lambda elapsed_ns: on_beat(start, elapsed_ns),
+            key,
         )
     except (LaunchError, WorkerBugError):
         discard_run_folder(start.folder)

@@ -144,7 +144,7 @@ def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab run`."""
     add_scenario(parser)
-    add_output(parser)
+    add_key(add_output(parser))
 
 
 def add_simulate(parser: argparse.ArgumentParser) -> None:
@@ -371,6 +371,20 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def add_key(parser: argparse._ActionsContainer) -> None:
+    """Add `--key`."""
+    parser.add_argument(
+        "--key", metavar="FILE",
+        help="key of the run, which all its machines have; only they can join "
+        "(make one: driftlab key FILE)",
+    )  # fmt: skip
+
+
+def add_new_key(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of `driftlab key`."""
+    parser.add_argument("file", metavar="FILE", help="file to write; it must not exist")
+
+
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab machine`."""
     parser.add_argument("name", metavar="NAME", help="which machine of the scenario to run")
@@ -385,7 +399,14 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--run-id", metavar="ID",
-        help="identifier that all machines of the run share (default: a digest of the scenario)",
+        help="word that all machines of the run share; needed without a key (default with "
+        "one: a digest of the scenario)",
+    )  # fmt: skip
+    add_key(group)
+    group.add_argument(
+        "--insecure", action="store_true",
+        help="use addresses beyond this computer without a key: anybody who reaches them can "
+        "join the run and send what they like",
     )  # fmt: skip
     group.add_argument(
         "--start-at", metavar="UTC",
@@ -494,7 +515,10 @@ COMMANDS: Final = {
     "machine": Command(
         add_machine,
         "run one machine by hand, its peers in other terminals",
-        "driftlab machine A --rates 6,3 --at A=lab1:7101 --at B=lab2:7101",
+        "driftlab machine A --rates 6,3 --at A=lab1:7101 --at B=lab2:7101 --key run.key",
+    ),
+    "key": Command(
+        add_new_key, "make a key, so that only its holders join a run", "driftlab key run.key"
     ),
 }
 

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from time import time_ns
 
@@ -19,6 +20,7 @@ from driftlab.machine.machine import MachineEndError
 from driftlab.machine.process_loader import with_absolute_process_path
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
+from driftlab.real.key_file import load_key
 from driftlab.real.tcp_host import WorkerConfig
 from driftlab.real.worker import run_standalone
 from driftlab.scenario.plan import MachinePlan, plan_run
@@ -42,7 +44,10 @@ def main(options: argparse.Namespace) -> int:
         names = missing or [plan.name]
         raise MachineError(f"no address for {name_list(names)}; give --at {names[0]}=HOST:PORT")
     start_at_ns = _start_at(options.start_at)
-    run_id = _run_id(options.run_id, scenario)
+    key = None if options.key is None else load_key(options.key)
+    if key is None and not options.insecure:
+        _require_loopback([here, *addresses.values()])
+    run_id = _run_id(options.run_id, scenario, has_key=key is not None)
     listener = listen(here, backlog=len(plan.peers) + 64)
     folder = Path(options.out)
     join_run_folder(folder, scenario)
@@ -52,6 +57,7 @@ def main(options: argparse.Namespace) -> int:
         run_id,
         scenario.order,
         str(folder / (plan.name + JOURNAL_SUFFIX)),
+        None if key is None else key.hex(),
     )
 
     def say(line: str) -> None:
@@ -128,8 +134,23 @@ def _start_at(text: str | None) -> int | None:
     return start_ns
 
 
-def _run_id(given: str | None, scenario: Scenario) -> str:
-    """Return the run id: the given one, or a digest of the scenario."""
+def _require_loopback(addresses: Iterable[Address]) -> None:
+    """Raise MachineError if others than this computer could reach one of the addresses."""
+    for address in addresses:
+        if not address.is_loopback:
+            raise MachineError(
+                f"{address} is not on this computer alone: give --key FILE, made by `driftlab "
+                "key FILE`, to every machine; or --insecure, and anybody can join"
+            )
+
+
+def _run_id(given: str | None, scenario: Scenario, *, has_key: bool) -> str:
+    """Return the run id: the given one, or, where a key proves who joins, a digest."""
+    if given is None and not has_key:
+        raise MachineError(
+            "give --run-id ID, one word for all machines of the run, which no other run uses; "
+            "or --key FILE"
+        )
     if given is None:
         text = json.dumps(scenario.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

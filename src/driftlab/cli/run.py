@@ -25,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
     interrupted = False
     try:
         with _display(options, scenario) as display:
-            for run in run_each(scenario, folder, display):
+            for run in run_each(scenario, folder, display, key=options.key):
                 runs.append(run)  # noqa: PERF402 - earlier runs are shown if a later one fails
     except KeyboardInterrupt:  # between two runs
         interrupted = True

@@ -40,6 +40,17 @@ class Address(NamedTuple):
             raise AddressError(f"{text!r} is not an address; allowed: HOST:PORT, port 0 to 65535")
         return cls(host.removeprefix("[").removesuffix("]"), int(port))
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this computer can reach it: 127.x.x.x, ::1 or localhost."""
+        if self.host == "localhost":
+            return True
+        try:
+            packed = socket.inet_pton(socket.AF_INET, self.host)
+        except OSError:
+            return self.host == "::1"
+        return packed[0] == 127
+
     def resolve(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
         """Look the host up, blocking, and return the family and address for a socket.
 

@@ -27,6 +27,7 @@ from driftlab.errors import counted
 from driftlab.model.event import Message, PayloadError, canonical_payload
 from driftlab.network import wire
 from driftlab.network.admission import CLOCK_LEAD_MAX, require_stamp, require_timestamp
+from driftlab.network.handshake import INTRODUCTION_NS_MAX, Acceptor, Handshakes, Introduction
 from driftlab.real.addresses import notice_lost_peer
 from driftlab.real.event_loop import READ, EventLoop, make_poller
 from driftlab.real.incidents import Incidents
@@ -34,7 +35,6 @@ from driftlab.scenario.plan import MachinePlan
 
 INBOUND_BYTES_MAX: Final = 32_768  # of one peer in one read
 DRAIN_EVERY_NS: Final = 100_000_000
-INTRODUCTION_NS_MAX: Final = 5_000_000_000  # from the connection to its introduction
 REPLACEMENT_NS_MAX: Final = 1_000_000_000  # a peer's second connection waits for the first to end
 ACCEPT_PAUSE_NS: Final = 200_000_000  # after the system refused to accept a connection
 UNIDENTIFIED_MAX: Final = 64  # unidentified connections, beyond one for each peer
@@ -167,26 +167,35 @@ class PeerConnection:
         return None
 
 
+class UnidentifiedConnection(NamedTuple):
+    """A connection that has not introduced itself."""
+
+    connection: socket.socket
+    decoder: wire.FrameDecoder
+    handshake: Acceptor
+
+
 class ReplacementConnection(NamedTuple):
     """A second connection of a peer, which waits for the first to end; and its frames so far."""
 
     fd: int
     connection: socket.socket
+    introduction: Introduction
     frames: list[str]
 
 
 class Inbound:
     """The listening socket and all inbound connections of one machine.
 
-    Args: the machine's plan, the id of the run, the scenario's `order`, the
-    listening socket, the event loop, where to record incidents, and what returns the
-    machine's Lamport clock.
+    Args: the machine's plan, its handshakes, the scenario's `order`, the listening
+    socket, the event loop, where to record incidents, and what returns the machine's
+    Lamport clock.
     """
 
     def __init__(
         self,
         plan: MachinePlan,
-        run_id: str,
+        handshakes: Handshakes,
         order: str,
         listener: socket.socket,
         loop: EventLoop,
@@ -197,11 +206,12 @@ class Inbound:
         self._own_name = plan.name
         self._decode_message = message_decoder(plan, own_clock)
         self._waiting = {peer: WaitingBytes() for peer in plan.peers}
-        self._run_id = run_id
+        self._handshakes = handshakes
+        self._incarnations: dict[str, int] = {}  # of each peer, the latest that joined
         self._listener = listener
         self._loop = loop
         self._incidents = incidents
-        self._unidentified: dict[int, tuple[socket.socket, wire.FrameDecoder]] = {}
+        self._unidentified: dict[int, UnidentifiedConnection] = {}
         self._connections: dict[str, PeerConnection] = {}
         self._replacements: dict[str, ReplacementConnection] = {}
         self._tick_poller = make_poller()  # asked at ticks only
@@ -261,7 +271,7 @@ class Inbound:
         connection.connection.close()
         if connection.peer in self._replacements:
             replacement = self._replacements.pop(connection.peer)
-            self._promote(replacement.fd, connection.peer, replacement.frames)
+            self._promote(replacement.fd, replacement.introduction, replacement.frames)
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):
@@ -288,8 +298,10 @@ class Inbound:
         notice_lost_peer(connection)
         if len(self._unidentified) >= UNIDENTIFIED_MAX + len(self._inboxes):
             self._evict_oldest()
-        fd = connection.fileno()
-        self._unidentified[fd] = (connection, wire.FrameDecoder())
+        fd, handshake = connection.fileno(), self._handshakes.accept()
+        self._unidentified[fd] = UnidentifiedConnection(connection, wire.FrameDecoder(), handshake)
+        if handshake.greeting and not self._write(fd, handshake.greeting):
+            return
         self._loop.watch(fd, READ, lambda: self._read_introduction(fd))
         self._loop.call_at(
             monotonic_ns() + INTRODUCTION_NS_MAX,
@@ -304,14 +316,14 @@ class Inbound:
         self._reject(oldest, f"more than {UNIDENTIFIED_MAX} unidentified connections at once")
 
     def _time_out_introduction(self, fd: int, connection: socket.socket) -> None:
-        if fd in self._unidentified and self._unidentified[fd][0] is connection:
+        if fd in self._unidentified and self._unidentified[fd].connection is connection:
             self._reject(fd, f"no introduction in {INTRODUCTION_NS_MAX / 1e9:g} s")
 
     def _read_introduction(self, fd: int) -> None:
         """Read the first bytes of an unidentified connection; promote it once introduced."""
         if fd not in self._unidentified:
             return  # it was rejected after the poller had returned this callback
-        connection, decoder = self._unidentified[fd]
+        connection, decoder, _ = self._unidentified[fd]
         try:
             chunk = connection.recv(INBOUND_BYTES_MAX)
         except BlockingIOError:
@@ -326,46 +338,76 @@ class Inbound:
             self._reject(fd, decoder.broken or "closed before it introduced itself")
 
     def _introduce(self, fd: int, frames: list[str]) -> None:
+        _, decoder, handshake = self._unidentified[fd]
         try:
-            name, run_id = wire.parse_iam(frames[0])
+            introduction = handshake.introduce(frames[0])
         except wire.WireError as error:
             self._reject(fd, str(error))
             return
-        if run_id != self._run_id:
-            self._reject(fd, f"{name} is of run {run_id}, this is run {self._run_id}")
-        elif name not in self._inboxes:
+        name, proven = introduction.name, self._handshakes.is_proven
+        if name not in self._inboxes:
             self._reject(fd, f"{name} is not a peer of {self._own_name}")
-        elif name in self._replacements:
+        elif proven and (len(frames) > 1 or decoder.pending_bytes):
+            self._reject(fd, f"{name} wrote before it was answered")
+        elif introduction.incarnation < self._incarnations.get(name, 0):
+            self._reject(fd, f"an earlier incarnation of {name} than the one that joined")
+        elif name in self._replacements and not proven:
             self._reject(fd, f"a third introduction as {name}")
         elif name in self._connections:
-            self._queue_replacement(fd, name, frames[1:])
+            self._queue_replacement(fd, introduction, frames[1:])
         else:
-            self._promote(fd, name, frames[1:])
+            self._promote(fd, introduction, frames[1:])
 
-    def _queue_replacement(self, fd: int, name: str, frames: list[str]) -> None:
+    def _queue_replacement(self, fd: int, introduction: Introduction, frames: list[str]) -> None:
         """Let a peer's second connection wait for the end of the first.
 
         That end may still be on its way, and what the first connection still
         holds must be read before.
         """
         self._loop.forget(fd)
-        replacement = ReplacementConnection(fd, self._unidentified[fd][0], frames)
+        name = introduction.name
+        if name in self._replacements:  # a proven peer: its newest connection counts
+            self._reject(self._replacements.pop(name).fd, f"{name} has connected once more")
+        connection = self._unidentified[fd].connection
+        replacement = ReplacementConnection(fd, connection, introduction, frames)
         self._replacements[name] = replacement
         self._loop.call_at(
-            monotonic_ns() + REPLACEMENT_NS_MAX, lambda: self._drop_replacement(name, replacement)
+            monotonic_ns() + REPLACEMENT_NS_MAX, lambda: self._end_waiting(name, replacement)
         )
 
-    def _drop_replacement(self, name: str, replacement: ReplacementConnection) -> None:
-        if self._replacements.get(name) is replacement:
-            del self._replacements[name]
-            self._reject(
-                replacement.fd, f"a second introduction as {name}, which is already connected"
-            )
+    def _end_waiting(self, name: str, replacement: ReplacementConnection) -> None:
+        """Drop a replacement whose first connection did not end, unless it is proven.
 
-    def _promote(self, fd: int, name: str, frames: list[str]) -> None:
+        A proven one is of the same machine, so the first connection is dead.
+        """
+        if self._replacements.get(name) is not replacement:
+            return
+        if self._handshakes.is_proven:
+            self._end(self._connections[name], f"{name} has connected again")
+            return
+        del self._replacements[name]
+        self._reject(replacement.fd, f"a second introduction as {name}, which is already connected")
+
+    def _write(self, fd: int, text: bytes) -> bool:
+        """Write a few bytes of a handshake; return whether the connection took them."""
+        try:
+            whole = self._unidentified[fd].connection.send(text) == len(text)
+        except OSError:
+            whole = False
+        if not whole:
+            self._reject(fd, "lost before it introduced itself")
+        return whole
+
+    def _promote(self, fd: int, introduction: Introduction, frames: list[str]) -> None:
         """Make an unidentified connection the connection of a peer."""
+        name, incarnation, answer, open_frame = introduction
+        if answer and not self._write(fd, answer):
+            return
         self._loop.forget(fd)
-        connection, decoder = self._unidentified.pop(fd)
+        connection, decoder, _ = self._unidentified.pop(fd)
+        if open_frame is not None:
+            decoder.open_with(open_frame, self._handshakes.frame_bytes_max)
+        self._incarnations[name] = incarnation
         promoted = PeerConnection(
             name, connection, decoder, self._own_name, self._inboxes[name], self._waiting[name],
             self._decode_message,
@@ -378,20 +420,17 @@ class Inbound:
 
     def _reject(self, fd: int, reason: str) -> None:
         self._loop.forget(fd)
-        connection, _ = self._unidentified.pop(fd)
-        self._close_unidentified(connection, reason)
-
-    def _close_unidentified(self, connection: socket.socket, reason: str) -> None:
+        unidentified = self._unidentified.pop(fd)
         self._incidents.record("stranger-closed", _UNIDENTIFIED, reason)
-        connection.close()
+        unidentified.connection.close()
 
     def close(self) -> None:
         """Close every connection and the listening socket."""
         self._loop.forget(self._listener.fileno())
         self._listener.close()
-        for fd, (connection, _) in self._unidentified.items():
+        for fd, unidentified in self._unidentified.items():
             self._loop.forget(fd)
-            connection.close()
+            unidentified.connection.close()
         for peer_connection in self._connections.values():
             self._peer_poller.forget(peer_connection.connection.fileno())
             peer_connection.connection.close()

@@ -26,6 +26,7 @@ from driftlab.machine.process_loader import load_process
 from driftlab.model.schedule import PhysicalClock
 from driftlab.network import wire
 from driftlab.network.admission import CLOCK_END
+from driftlab.network.handshake import Handshakes, PlainHandshakes
 from driftlab.network.wire import STAMP_MAX
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop, request_exact_timers
@@ -49,6 +50,7 @@ class WorkerConfig(NamedTuple):
     run_id: the id of the run, the same for all its machines.
     order: the scenario's `order`, "peers" or "arrival".
     journal: the path of the journal to write.
+    key: the key of the run in hexadecimal, None if it has none.
     """
 
     plan: MachinePlan
@@ -56,6 +58,7 @@ class WorkerConfig(NamedTuple):
     run_id: str
     order: str
     journal: str
+    key: str | None = None
 
     def to_line(self) -> str:
         """Return the configuration as one line of JSON, with its newline."""
@@ -95,13 +98,13 @@ class TcpHost:
         self._journal = JournalFile(config.journal, more_columns=has_more_columns(plan))
         self._write_header(config)
         self._incidents = Incidents(self._journal.note, on_incident)
+        handshakes = _handshakes(config)
         self._inbound = Inbound(
-            plan, config.run_id, config.order, listener, loop, self._incidents,
+            plan, handshakes, config.order, listener, loop, self._incidents,
             lambda: self._machine.clock,
         )  # fmt: skip
-        introduction = wire.iam(plan.name, config.run_id)
         self._channels = {
-            peer: OutboundChannel(peer, address, introduction, loop, self._incidents)
+            peer: OutboundChannel(peer, address, handshakes, loop, self._incidents)
             for peer, address in zip(plan.peers, config.addresses, strict=True)
         }
 
@@ -205,6 +208,20 @@ class TcpHost:
         }
         self._journal.note("end", end)
         self._journal.close()
+
+
+def _handshakes(config: WorkerConfig) -> Handshakes:
+    if config.key is None:
+        return PlainHandshakes(config.plan.name, config.run_id)
+    from driftlab.network.sealing import NONCE_BYTES, KeyedHandshakes  # loads hashlib
+
+    return KeyedHandshakes(
+        config.plan.name,
+        config.run_id,
+        bytes.fromhex(config.key),
+        incarnation=time_ns(),
+        new_nonce=lambda: os.urandom(NONCE_BYTES).hex(),
+    )
 
 
 def _counts(counts: dict[str, int]) -> str:
