@@ -1,8 +1,10 @@
 """Connections of a run with a key: only its holders join, and every changed frame is refused."""
 
 import random
+import re
 from collections.abc import Iterator
 from hashlib import blake2b
+from pathlib import Path
 
 import pytest
 
@@ -77,9 +79,16 @@ def test_the_example_of_the_docs_is_what_a_bare_blake2b_makes() -> None:
     proof = blake2b(bytes(8), key=answer, digest_size=16).hexdigest()
     assert text_of(other.introduce(f"{text} {tag}").answer) == f"Proof {proof}"
     assert one.hear(f"Proof {proof}") == b""
+    page = (Path(__file__).parents[1] / "docs" / "wire.md").read_text()
+    assert {f"`{key.hex()}`", f"`{text} {tag}`", f"`Proof {proof}`"} <= set(
+        re.findall("`[^`\n]*`", page)
+    )
     hello = b"Hello A 17"
     tag = blake2b((1).to_bytes(8, "big") + hello, key=key, digest_size=16).hexdigest()
-    assert one.seal(wire.hello(("A",), 17)) == (26).to_bytes(4, "big") + hello + bytes.fromhex(tag)
+    sealed = one.seal(wire.hello(("A",), 17))
+    assert sealed == (26).to_bytes(4, "big") + hello + bytes.fromhex(tag)
+    assert one.seal(wire.hello(("A",), 17)) != sealed  # the next has another number
+    assert sealed.hex(" ") in page
 
 
 @pytest.mark.parametrize(
