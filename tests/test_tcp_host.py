@@ -482,7 +482,9 @@ def test_wrong_arguments_of_a_machine_are_one_line(tmp_path: Path) -> None:
 def test_a_peer_whose_name_is_unknown_is_waited_for(tmp_path: Path) -> None:
     """Containers start in any order, and a name is known only once its container is up."""
     peers = ("--at", "A=127.0.0.1:0", "--at", "B=no.host.invalid:1", "--at", "C=[::1]:1")
-    with started("machine", "A", *peers, "--run-id", RUN_ID, "--out", tmp_path / "x") as process:
+    with started(
+        "machine", "A", *peers, "--run-id", RUN_ID, "--insecure", "--out", tmp_path / "x"
+    ) as process:
         assert process.stderr is not None
         assert "waiting for B, C" in process.stderr.readline()
         assert process.stderr.readline().startswith("dial-failed B: no.host.invalid:1: ")
