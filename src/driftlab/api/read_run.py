@@ -29,7 +29,7 @@ from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
 from driftlab.lazy import np
 from driftlab.model.columns import RECEIVE, SEND
 from driftlab.model.schedule import NS_PER_SECOND
-from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.scenario import ProcessFromFile, Scenario, keys_from_toml
 from driftlab.scenario.validate import ScenarioError
 
 NO_JOURNAL = "no journal"  # how a machine ended whose journal is not in the folder
@@ -67,7 +67,10 @@ def find_run_folders(path: str | Path) -> tuple[Scenario, list[Path]]:
 def read_scenario(path: Path) -> Scenario:
     """Read a scenario file. Raise DriftlabError if it is missing or not valid."""
     try:
-        return Scenario.from_toml(read_text(path))
+        keys = keys_from_toml(read_text(path))
+        if isinstance(keys.get("process"), ProcessFromFile):
+            keys["process"] = keys["process"].beside(str(path.parent))
+        return Scenario.from_dict(keys)
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
 

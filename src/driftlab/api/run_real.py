@@ -7,6 +7,7 @@ from typing import NamedTuple
 from driftlab.api.read_run import read_run
 from driftlab.api.run import Run, raise_failures
 from driftlab.api.runs import Runs
+from driftlab.api.trust import admit_process
 from driftlab.journal.run_folder import (
     RunFolderError,
     create_run_folder,
@@ -18,7 +19,6 @@ from driftlab.journal.run_folder import (
 from driftlab.machine.process_loader import (
     forbid_reentrant_run,
     load_process,
-    with_absolute_process_path,
 )
 from driftlab.real.key_file import load_key
 from driftlab.real.launcher import LaunchError, WorkerBugError, launch, reserve_file_descriptors
@@ -38,20 +38,25 @@ OnBeat = Callable[[RunStart, int], None]
 
 
 def run(
-    scenario: Scenario, out: str | Path | None = None, *, key: str | Path | None = None
+    scenario: Scenario,
+    out: str | Path | None = None,
+    *,
+    key: str | Path | None = None,
+    trust: bool = False,
 ) -> Run | Runs:
     """Run a scenario for real: every machine a process, every message over TCP.
 
     out: the folder for the journals, which must not hold a run already; by
     default a new one below `runs`. key: a key file (`driftlab key`), which every machine
-    has to prove, None for none. Return the run, or `Runs` if the scenario asks
+    has to prove, None for none. trust: whether a process that only a scenario file names
+    may be executed. Return the run, or `Runs` if the scenario asks
     for more than one. Raise DriftlabError if it cannot be run;
     ProcessesFailedError, after everything else is done, if a process of the
     user failed.
     """
     forbid_reentrant_run()
+    scenario = admit_process(scenario, trust=trust)
     require_real(scenario)
-    scenario = with_absolute_process_path(scenario)
     runs = Runs(scenario, [list(run_each(scenario, Path(out or fresh_folder()), key=key))])
     raise_failures(runs, runs.incomplete())
     return runs[0] if scenario.runs == 1 else runs

@@ -144,12 +144,14 @@ def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab run`."""
     add_scenario(parser)
+    add_trust(parser)
     add_key(add_output(parser))
 
 
 def add_simulate(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab simulate`."""
     add_scenario(parser)
+    add_trust(parser)
     parser.add_argument(
         "--dask",
         metavar="ADDRESS",
@@ -177,6 +179,21 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
         "show beside the prediction",
     )  # fmt: skip
     add_json(group)
+
+
+def add_trust(parser: argparse._ActionsContainer) -> None:
+    """Add `--trust`."""
+    parser.add_argument(
+        "--trust", action="store_true",
+        help="execute the process that the scenario names, though it was never run by name; "
+        "this is remembered",
+    )  # fmt: skip
+
+
+def add_replayed(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab replay` and `twin`."""
+    add_recorded(parser)
+    add_trust(parser)
 
 
 def add_recorded(parser: argparse.ArgumentParser) -> None:
@@ -389,6 +406,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab machine`."""
     parser.add_argument("name", metavar="NAME", help="which machine of the scenario to run")
     add_scenario(parser, seed="1")
+    add_trust(parser)
     group = parser.add_argument_group("addresses and start")
     group.add_argument(
         "--at", metavar="NAME=HOST:PORT", action="append", default=[],
@@ -477,12 +495,12 @@ COMMANDS: Final = {
         "driftlab why runs/20261123-140000 A:17 B:3",
     ),
     "replay": Command(
-        add_recorded,
+        add_replayed,
         "feed recorded inputs to the machines again; compare the events",
         "driftlab replay runs/20261123-140000",
     ),
     "twin": Command(
-        add_recorded,
+        add_replayed,
         "compare a real run with its simulation: where do they diverge?",
         "driftlab twin runs/20261123-140000",
     ),
@@ -604,9 +622,9 @@ def _keys_of(scenario: str | None) -> dict[str, Any]:
 
 
 def _keys_of_file(file: str) -> dict[str, Any]:
-    """Return the keys of a TOML file; the process it names is looked for beside it first."""
+    """Return the keys of a TOML file; the process it names is looked for beside it."""
     from driftlab.journal.files import read_text
-    from driftlab.scenario.scenario import keys_from_toml
+    from driftlab.scenario.scenario import ProcessFromFile, keys_from_toml
     from driftlab.scenario.validate import ScenarioError
 
     try:
@@ -614,10 +632,8 @@ def _keys_of_file(file: str) -> dict[str, Any]:
     except ScenarioError as error:
         raise ScenarioError(f"{file}: {error}") from None
     process = keys.get("process")
-    if isinstance(process, str) and not os.path.isabs(process):
-        beside = os.path.join(os.path.dirname(file), process)
-        if os.path.isfile(beside.rpartition(":")[0]):
-            keys["process"] = beside
+    if isinstance(process, ProcessFromFile):
+        keys["process"] = process.beside(os.path.dirname(file))
     return keys
 
 

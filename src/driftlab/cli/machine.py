@@ -10,6 +10,7 @@ from time import time_ns
 
 from driftlab.api.read_run import read_own_journal
 from driftlab.api.run_real import require_real
+from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError, name_list
@@ -17,7 +18,6 @@ from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.run_folder import join_run_folder, leave_run_folder
 from driftlab.journal.utc import utc_ns
 from driftlab.machine.machine import MachineEndError
-from driftlab.machine.process_loader import with_absolute_process_path
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
 from driftlab.real.key_file import load_key
@@ -33,7 +33,7 @@ class MachineError(DriftlabError):
 
 def main(options: argparse.Namespace) -> int:
     """Run one machine and return the exit status."""
-    chosen = with_absolute_process_path(chosen_scenario(options, fresh_seed=False))
+    chosen = admit_process(chosen_scenario(options, fresh_seed=False), trust=options.trust)
     scenario = chosen.for_run(chosen.first_run)
     require_real(scenario)
     plan = _plan_of(options.name, scenario)

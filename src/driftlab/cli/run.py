@@ -6,18 +6,18 @@ from pathlib import Path
 
 from driftlab.api.run import Run
 from driftlab.api.run_real import OnBeat, require_real, run_each
+from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
-from driftlab.machine.process_loader import with_absolute_process_path
 from driftlab.real.launcher import reserve_file_descriptors
 from driftlab.scenario.scenario import Scenario
 
 
 def main(options: argparse.Namespace) -> int:
     """Run a scenario with real machines and return the exit status."""
-    scenario = with_absolute_process_path(chosen_scenario(options, fresh_seed=True))
+    scenario = admit_process(chosen_scenario(options, fresh_seed=True), trust=options.trust)
     reserve_file_descriptors(scenario.size)
     require_real(scenario)
     folder = Path(options.out or fresh_folder())

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
 from driftlab.api.simulate import OnProgress, simulate_each
+from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
@@ -24,7 +25,8 @@ TICKS_WITHOUT_PROGRESS_MAX = 1_000_000  # fewer are done before a progress bar w
 
 def main(options: argparse.Namespace) -> int:
     """Simulate a scenario and return the exit status."""
-    scenario = chosen_scenario(options, fresh_seed=True)
+    chosen = chosen_scenario(options, fresh_seed=True)
+    scenario = admit_process(chosen, trust=options.trust)
     load_process(scenario.process)
     folder = _folder(options, scenario)
     runs: list[Run] = []
