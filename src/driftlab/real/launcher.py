@@ -92,6 +92,7 @@ class _Worker:
         self.is_stopped = False
         self.is_gone = False
         self.failure = ""
+        self.is_killed = False  # by this launcher
         self.is_bug = False
         self._unfinished = b""
         self.process = subprocess.Popen(
@@ -134,6 +135,8 @@ class _Worker:
         code = self.process.returncode
         if self.failure:
             return self.failure
+        if self.is_killed:
+            return f"did not stop within {REAP_NS_MAX / 1e9:g} s, and was killed by the launcher"
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
         if code:
@@ -352,6 +355,7 @@ class _Launch:
         for worker in self._workers:
             worker.orders.close()
             if not worker.is_gone:
+                worker.is_killed = True
                 worker.process.kill()
             worker.process.wait()
             worker.reports.close()

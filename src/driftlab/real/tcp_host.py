@@ -14,6 +14,7 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic_ns, time_ns
 from typing import Final, NamedTuple
 
@@ -75,7 +76,8 @@ class TcpHost:
     """One machine, its sockets and its journal.
 
     Args: the configuration; the socket that listens for the peers; the event
-    loop; and a callback that gets each incident as one line of text. Raise
+    loop; a callback that gets each incident as one line of text; and the context in
+    which the code of a user runs, None for the die, which has none. Raise
     JournalFileError if the journal cannot be written, LoadError or ProcessError
     if the machine's process cannot be loaded or created.
     """
@@ -86,6 +88,7 @@ class TcpHost:
         listener: socket.socket,
         loop: EventLoop,
         on_incident: Callable[[str], None] = lambda line: None,
+        guard: AbstractContextManager[None] | None = None,
     ) -> None:
         plan = config.plan
         self.plan = plan
@@ -94,7 +97,9 @@ class TcpHost:
             plan.schedule.real_ns(plan.physical.offset_ns), plan.physical.skew_ppb
         )
         self._loop = loop
-        self._machine = Machine(plan, load_process(plan.process))
+        self._guard = guard
+        with guard or nullcontext():
+            self._machine = Machine(plan, load_process(plan.process))
         self._journal = JournalFile(config.journal, more_columns=has_more_columns(plan))
         self._write_header(config)
         self._incidents = Incidents(self._journal.note, on_incident)
@@ -165,7 +170,11 @@ class TcpHost:
 
     def _tick(self, tick: int, now_ns: int, due_ns: int, late_ns: int) -> None:
         found = self._inbound.collect()
-        event, outgoing = self._machine.tick(tick, found, now_ns)
+        if self._guard is None:
+            event, outgoing = self._machine.tick(tick, found, now_ns)
+        else:
+            with self._guard:
+                event, outgoing = self._machine.tick(tick, found, now_ns)
         self._journal.append(event, now_ns, due_ns, late_ns, found)
         if event.sender is not None:
             self._inbound.count_received(event.sender)

@@ -25,6 +25,7 @@ from typing import Final
 
 from driftlab.errors import DriftlabError
 from driftlab.machine.machine import MachineEndError
+from driftlab.machine.process_loader import DIE
 from driftlab.real.event_loop import READ, EventLoop
 from driftlab.real.tcp_host import TcpHost, WorkerConfig
 
@@ -64,7 +65,13 @@ def _run_launched(listener: socket.socket, reports: "_Reports") -> None:
         return
     loop = EventLoop()
     orders = _Orders(loop, rest)
-    host = TcpHost(WorkerConfig.from_line(config_line), listener, loop)
+    config = WorkerConfig.from_line(config_line)
+    guard = None
+    if config.plan.process != DIE:
+        from driftlab.real.orphan_guard import OrphanGuard  # loads ctypes
+
+        guard = OrphanGuard()
+    host = TcpHost(config, listener, loop, guard=guard)
     host.connect()
     loop.run_while(lambda: not host.is_connected)
     if not loop.stopped:
