@@ -47,8 +47,10 @@ def lateness_of(scenario: Scenario) -> Lateness | None:
 
 
 @contextmanager
-def mesh_of(machines: int) -> Iterator[Mesh]:
+def mesh_of(machines: int, key: bytes | None = None) -> Iterator[Mesh]:
     """Start a mesh inside this process's own launcher and end it when the block ends.
+
+    key: the key of the run, None for none.
 
     It reaches into the launcher, to stop the clock when every worker has
     reported ready: the run itself never starts.
@@ -56,7 +58,7 @@ def mesh_of(machines: int) -> Iterator[Mesh]:
     scenario = Scenario(machines=machines)
     plans = plan_run(scenario, 1)
     with TemporaryDirectory() as folder:
-        start = _Launch(plans, folder, new_run_id(), "peers", _Signals(), lambda ns: None)
+        start = _Launch(plans, folder, new_run_id(), "peers", _Signals(), lambda ns: None, key)
         began_ns = monotonic_ns()
         try:
             start._spawn()

@@ -18,6 +18,7 @@ from functools import partial
 from time import monotonic_ns, process_time_ns
 
 from driftlab.network import wire
+from driftlab.network.handshake import PlainHandshakes
 from driftlab.real.addresses import Address, listen
 from driftlab.real.event_loop import EventLoop
 from driftlab.real.inbound import INBOUND_BYTES_MAX, Inbound
@@ -52,8 +53,9 @@ def _say(instant_ns: int, cpu_ns: int) -> None:
 def _send_ours(port: int, frames: int) -> None:
     loop = EventLoop()
     incidents = Incidents(lambda topic, fields: None)
-    greeting = wire.iam("A", RUN_ID)
-    channel = OutboundChannel("B", Address(LOOPBACK, port), greeting, loop, incidents)
+    channel = OutboundChannel(
+        "B", Address(LOOPBACK, port), PlainHandshakes("A", RUN_ID), loop, incidents
+    )
     channel.dial()
     loop.run_while(lambda: not channel.is_open)
     began_ns, cpu_ns = monotonic_ns(), process_time_ns()
@@ -70,7 +72,9 @@ def _inbound(listener: socket.socket, loop: EventLoop, order: str) -> tuple[Inbo
     """Return the inbound side with its one peer connected, and the processor time until then."""
     incidents = Incidents(lambda topic, fields: None)
     _, plan = plan_run(Scenario(machines=2), 1)
-    inbound = Inbound(plan, RUN_ID, order, listener, loop, incidents)
+    inbound = Inbound(
+        plan, PlainHandshakes("B", RUN_ID), order, listener, loop, incidents, lambda: 0
+    )
     loop.run_while(lambda: not inbound.connected_peers)
     return inbound, process_time_ns()
 
@@ -82,7 +86,10 @@ def _receive_ours(listener: socket.socket, frames: int, order: str) -> None:
     count = 0
     while count < frames:
         loop.run_until(monotonic_ns() + TICK_NS)
-        count += len(inbound.collect())
+        found = inbound.collect()
+        for message in found:
+            inbound.count_received(message.sender)
+        count += len(found)
     _say(monotonic_ns(), cpu_ns)
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from hypothesis import settings
 
-from tests.warm_up import use_own_cache, warm_up
+from tests.warm_up import use_own_cache, use_own_state, warm_up
 
 # Coverage is measured in the processes that these tests start, and in the tests' own. Starting
 # it takes longer than most processes run, and hundreds of others run the same lines.
@@ -16,6 +16,7 @@ PROCESS_COVERAGE = "COVERAGE_PROCESS_CONFIG"  # the variable by which coverage r
 settings.register_profile("driftlab", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("driftlab")
 use_own_cache()
+use_own_state()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -11,6 +11,14 @@ ODDITIES = [
 ]  # fmt: skip
 
 
+class Hangs(Process):
+    """Never comes back from its third tick."""
+
+    def idle(self) -> None:
+        while self.machine.tick >= 2:
+            pass
+
+
 class Echo(Process):
     """The first sends every peer one oddity a tick; the others record what arrives."""
 

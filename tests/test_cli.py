@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import driftlab as package
-from driftlab.cli.flags import COMMANDS
+from driftlab.cli.commands import COMMANDS
 from driftlab.cli.main import build_parser, parse
 from driftlab.errors import counted
 from driftlab.scenario.builtin import BUILT_IN

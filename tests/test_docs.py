@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from driftlab.analysis.run_statistics import STATISTICS_COLUMNS
-from driftlab.cli.flags import COMMANDS
+from driftlab.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -1,5 +1,6 @@
 """Inbound connections over real sockets: who is accepted, what is read, and every limit."""
 
+import random
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,15 +8,20 @@ from time import monotonic_ns
 
 import pytest
 
+from driftlab.clocks.catalogue import CLOCKS
 from driftlab.model.event import Message
 from driftlab.network import wire
+from driftlab.network.admission import CLOCK_LEAD_MAX, TIME_LEAD_NS_MAX, ClockLeadError
+from driftlab.network.handshake import INTRODUCTION_NS_MAX, PlainHandshakes
 from driftlab.real import inbound as inbound_module
-from driftlab.real.addresses import Address, listen
+from driftlab.real.addresses import LOST_PEER_S, Address, listen
 from driftlab.real.inbound import (
     INBOUND_BYTES_MAX,
+    MESSAGE_BYTES,
     UNIDENTIFIED_MAX,
     Inbound,
     PeerConnection,
+    WaitingBytes,
     message_decoder,
 )
 from driftlab.real.incidents import Incidents
@@ -41,7 +47,13 @@ class Receiver:
         listener = listen(Address("127.0.0.1", 0), 200)
         self.port: int = listener.getsockname()[1]
         self.inbound = Inbound(
-            plan_of_a(), "run", order, listener, self.loop, Incidents(self.recorder.note)
+            plan_of_a(),
+            PlainHandshakes("A", "run"),
+            order,
+            listener,
+            self.loop,
+            Incidents(self.recorder.note),
+            lambda: 0,
         )
 
     def serve_until(self, condition: Callable[[], bool]) -> None:
@@ -84,8 +96,87 @@ def is_open(connection: socket.socket) -> bool:
         return True
 
 
-def test_one_unidentified_connection_too_many_is_closed(receiver: Receiver) -> None:
-    """Allowed are 64 and one for each of the two peers."""
+LARGEST_LEAD = 7 + CLOCK_LEAD_MAX  # of a machine whose clock is 7
+NOW_NS = 1_790_000_000 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("clock", "text"),
+    [
+        ("lamport", f"Hello A {LARGEST_LEAD}"),
+        ("vector", f"Hello A 9 1.{LARGEST_LEAD}.0"),
+        ("matrix", f"Hello A 9 0.0.0/0.{LARGEST_LEAD}.0/0.0.0"),
+        ("hybrid", f"Hello A 9 {NOW_NS + TIME_LEAD_NS_MAX}.0"),
+        ("hybrid", f"Hello A 9 {NOW_NS}.{LARGEST_LEAD}"),
+    ],
+)
+def test_a_clock_may_lead_by_the_bound_and_not_by_one_more(clock: str, text: str) -> None:
+    decode = message_decoder(plan_of_a(clock), lambda: 7, lambda: NOW_NS)
+    assert decode("B", wire.parse_hello(text)).sender == "B"
+    numbers = (str(LARGEST_LEAD), str(NOW_NS + TIME_LEAD_NS_MAX))
+    bound = next(number for number in numbers if number in text)
+    beyond = text.replace(bound, str(int(bound) + 1))
+    with pytest.raises(ClockLeadError, match="leads this machine's"):
+        decode("B", wire.parse_hello(beyond))
+
+
+@pytest.mark.parametrize("clock", ["vector", "matrix", "hybrid"])
+def test_the_bound_holds_for_random_timestamps(clock: str) -> None:
+    draw = random.Random(1)
+    decode = message_decoder(plan_of_a(clock), lambda: 7, lambda: NOW_NS)
+    width = CLOCKS[clock].width(3)
+    for _ in range(2_000):
+        numbers = [draw.randrange(2 ** draw.randrange(1, 62)) for _ in range(width)]
+        by_time = CLOCKS[clock].reads_time
+        fits = max(numbers[by_time:]) <= LARGEST_LEAD and (
+            not by_time or numbers[0] <= NOW_NS + TIME_LEAD_NS_MAX
+        )
+        rows = [".".join(map(str, numbers[at : at + 3])) for at in range(0, width, 3)]
+        frame = wire.parse_hello(f"Hello A 9 {'/'.join(rows)}")
+        if fits:
+            decode("B", frame)
+        else:
+            with pytest.raises(ClockLeadError):
+                decode("B", frame)
+
+
+def test_a_flood_is_refused_at_the_bound_and_taken_again_once_it_is_received(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_module, "INBOX_BYTES_MAX", 10 * (MESSAGE_BYTES + 9))
+    with RawMachine("B") as raw, RawMachine("B") as again:
+        join(receiver, raw)
+        for _ in range(10):
+            raw.say("Hello A 1")
+        found = receiver.collect_until(10)
+        raw.say("Hello A 1")
+        found += receiver.collect_until(1)
+        receiver.serve_until(lambda: receiver.inbound.connected_peers == 0)
+        limit = f"more than {10 * (MESSAGE_BYTES + 9)} bytes of its messages wait"
+        assert receiver.recorder.incidents == [("peer-closed", "B", f"{limit}, which is the limit")]
+        assert receiver.inbound.refused == {"B": 1}
+        for message in found:
+            receiver.inbound.count_received(message.sender)
+        join(receiver, again)
+        for _ in range(10):
+            again.say("Hello A 2")
+        assert len(receiver.collect_until(10)) == 10
+        assert receiver.inbound.connected_peers == 1
+
+
+def test_a_machine_notices_a_peer_that_vanished(receiver: Receiver) -> None:
+    with RawMachine("B") as raw:
+        join(receiver, raw)
+        (connection,) = receiver.inbound._connections.values()
+        accepted = connection.connection
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            asked = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            assert asked == LOST_PEER_S * 1000
+
+
+def test_of_too_many_unidentified_connections_the_oldest_is_closed(receiver: Receiver) -> None:
+    """Allowed are 64 and one for each of the two peers; idle ones must not keep peers out."""
     with ExitStack() as stack:
         address = ("127.0.0.1", receiver.port)
         dialled = [
@@ -96,8 +187,10 @@ def test_one_unidentified_connection_too_many_is_closed(receiver: Receiver) -> N
         assert receiver.recorder.incidents == [
             ("stranger-closed", "?", "more than 64 unidentified connections at once")
         ]
-        receiver.serve_until(lambda: not is_open(dialled[-1]))
-        assert all(map(is_open, dialled[:-1]))
+        receiver.serve_until(lambda: not is_open(dialled[0]))
+        assert all(map(is_open, dialled[1:]))
+        peer = stack.enter_context(RawMachine("B"))
+        join(receiver, peer)
 
 
 def test_a_connection_without_an_introduction_is_closed_when_its_time_is_over(
@@ -180,7 +273,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 def connection_over(near: socket.socket, inbox: list[Message]) -> PeerConnection:
     plan = plan_of_a()
-    return PeerConnection("B", near, wire.FrameDecoder(), "A", inbox, message_decoder(plan))
+    return PeerConnection(
+        "B", near, wire.FrameDecoder(), "A", inbox, WaitingBytes(), message_decoder(plan, lambda: 0)
+    )
 
 
 @pytest.mark.parametrize("missing", [0, 1])
@@ -234,7 +329,10 @@ def test_the_end_of_a_connection_says_how_much_of_a_frame_had_come(
 def test_a_message_must_carry_a_timestamp_if_and_only_if_the_run_keeps_an_additional_clock() -> (
     None
 ):
-    lamport, vector = message_decoder(plan_of_a()), message_decoder(plan_of_a("vector"))
+    lamport, vector = (
+        message_decoder(plan_of_a(), lambda: 0),
+        message_decoder(plan_of_a("vector"), lambda: 0),
+    )
     with pytest.raises(
         wire.WireError, match=r"^a message with a timestamp; the clock of this run is lamport$"
     ):
@@ -277,7 +375,7 @@ def test_a_waiting_machine_reads_its_sockets_ten_times_a_second(receiver: Receiv
 
 
 def test_the_limits_are_those_that_the_pages_state() -> None:
-    assert inbound_module.INTRODUCTION_NS_MAX == 5_000_000_000
+    assert INTRODUCTION_NS_MAX == 5_000_000_000
     assert inbound_module.REPLACEMENT_NS_MAX == 1_000_000_000
     assert INBOUND_BYTES_MAX == 32_768
     assert UNIDENTIFIED_MAX == 64

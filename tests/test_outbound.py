@@ -8,6 +8,7 @@ from time import monotonic_ns
 import pytest
 
 from driftlab.network import wire
+from driftlab.network.handshake import PlainHandshakes
 from driftlab.real import outbound
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop
@@ -15,6 +16,8 @@ from driftlab.real.incidents import INCIDENTS_RECORDED_MAX, Incidents
 from driftlab.real.outbound import OUTBOUND_BYTES_MAX, OutboundChannel
 from tests.raw_machine import RawMachine
 from tests.recorders import CountingLoop, NoteRecorder
+
+HANDSHAKES = PlainHandshakes("A", "run")
 
 
 @pytest.fixture
@@ -25,9 +28,8 @@ def loop() -> Iterator[EventLoop]:
 
 
 def opened(raw: RawMachine, loop: EventLoop, recorder: NoteRecorder) -> OutboundChannel:
-    greeting = wire.iam("A", "run")
     channel = OutboundChannel(
-        raw.name, Address("127.0.0.1", raw.port), greeting, loop, Incidents(recorder.note)
+        raw.name, Address("127.0.0.1", raw.port), HANDSHAKES, loop, Incidents(recorder.note)
     )
     channel.dial()
     loop.run_while(lambda: not channel.is_open)
@@ -141,7 +143,7 @@ def test_messages_for_a_peer_that_never_comes_are_undelivered(loop: EventLoop) -
     with RawMachine("B") as raw:
         nobody = raw.port
     channel = OutboundChannel(
-        "B", Address("127.0.0.1", nobody), b"", loop, Incidents(recorder.note)
+        "B", Address("127.0.0.1", nobody), HANDSHAKES, loop, Incidents(recorder.note)
     )
     channel.dial()
     for stamp in range(5):
@@ -156,7 +158,7 @@ def unopened(loop: EventLoop) -> tuple[OutboundChannel, NoteRecorder]:
     """A channel that is never dialled, so that everything waits."""
     recorder = NoteRecorder()
     address = Address("127.0.0.1", 1)
-    return OutboundChannel("B", address, b"", loop, Incidents(recorder.note)), recorder
+    return OutboundChannel("B", address, HANDSHAKES, loop, Incidents(recorder.note)), recorder
 
 
 def test_exactly_the_limit_may_wait_and_one_byte_more_gives_up_all_messages(
@@ -191,7 +193,9 @@ def test_one_message_that_is_too_large_is_one_message(
 
 def test_a_channel_waits_once_before_it_dials_again_and_never_after_its_end() -> None:
     loop, recorder = CountingLoop(), NoteRecorder()
-    channel = OutboundChannel("B", Address("127.0.0.1", 1), b"", loop, Incidents(recorder.note))
+    channel = OutboundChannel(
+        "B", Address("127.0.0.1", 1), HANDSHAKES, loop, Incidents(recorder.note)
+    )
     for _ in range(3):
         channel.send(bytes(OUTBOUND_BYTES_MAX + 1))
     assert loop.timers == 1
@@ -233,7 +237,7 @@ def test_the_pauses_between_dialling_double_up_to_the_longest(
     with RawMachine("B") as raw:
         raw.listener.setblocking(False)
         channel = OutboundChannel(
-            "B", Address("127.0.0.1", raw.port), b"hello", loop, Incidents(recorder.note)
+            "B", Address("127.0.0.1", raw.port), HANDSHAKES, loop, Incidents(recorder.note)
         )
         channel.dial()
         taken_ns = [closes_at_once(raw, channel, loop) for _ in range(8)]

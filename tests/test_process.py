@@ -416,13 +416,14 @@ def test_a_run_folder_is_replayed_from_any_folder(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('process = "below/mine.py:Mine"\nseconds = 2\nseed = 1\n')
     for number, scenario in enumerate((f"{tmp_path}/mine.toml", "mine.py:Mine")):
         out = tmp_path / f"run{number}"
-        assert command("simulate", scenario, "--out", out, cwd=below).returncode == 0
+        assert command("simulate", scenario, "--trust", "--out", out, cwd=below).returncode == 0
         assert command("replay", out, cwd=Path("/")).returncode == 0
     (below / "mine.py").write_text(
         "from driftlab import Process, Record\n\n"
         "class Mine(Process):\n    def idle(self):\n        return Record(1)\n"
     )
-    done = command("replay", tmp_path / "run1")
+    assert command("replay", tmp_path / "run1").returncode == 2  # nobody ran this content yet
+    done = command("replay", tmp_path / "run1", "--trust")
     assert done.returncode == 1
     assert "was changed since the run" in done.stdout
     assert "was the process or its seed changed" in command("twin", tmp_path / "run1").stdout

@@ -190,3 +190,21 @@ def test_incidents_and_messages_not_delivered_are_those_of_the_last_line(run: Pa
     path.write_text(text.replace("# end", 2 * incident + "# end").replace(
         "undelivered=0 incidents=0", "undelivered= incidents=x"))  # fmt: skip
     assert (stats(run).incidents["A"], stats(run).undelivered["A"]) == (2, 0)
+
+
+def test_messages_that_a_peer_refused_are_undelivered(run: Path) -> None:
+    """Those that A sent to B and B, which refused A's connection, never found."""
+    cells = [line.rstrip("\n").split("\t") for line in lines_of(run)]
+    sent = sum("B" in row[7].split(",") for row in cells if len(row) > 1)
+    path = run / "B.log"
+    *lines, last = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines) + last.replace(" reason=", " refused=A:2,D:1 reason="))
+    rows = [line.rstrip("\n").split("\t") for line in lines]
+    stamps = sum(
+        part.startswith("A:") for row in rows if len(row) > 1 for part in row[10].split(",")
+    )
+    assert 0 < stamps <= sent
+    one = stats(run)
+    assert one.refused == {"A": 0, "B": 3, "C": 0, "D": 0}
+    assert one.has_refusals
+    assert one.undelivered["A"] == sent - stamps

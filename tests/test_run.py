@@ -19,6 +19,7 @@ from tests.journals import Journal, read_journals
 from tests.started import driftlab as command
 from tests.started import eventually, is_alive, lines_of, linux_only, pid_of, started
 
+PROCESSES = Path(__file__).parent / "processes.py"
 FAST = ("--rates", "60,30,10", "--seconds", "2", "--seed", "3")
 
 
@@ -266,6 +267,25 @@ def test_a_machine_killed_at_any_instant_leaves_a_journal_that_reads_back(
             incidents = [note.fields for note in journal.notes_on("incident")]
             assert {"peer-closed", "channel-lost"} <= {fields["what"] for fields in incidents}
             assert {fields["peer"] for fields in incidents} == {victim}
+
+
+@linux_only
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_hangs_ends_with_its_launcher(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "run"
+    flags = ("--rates", "50,50", "--seconds", "60", "--process", f"{PROCESSES}:Hangs")
+    with started("run", *flags, "--out", folder) as process:
+        eventually(lambda: (folder / "B.log").exists() and (folder / "B.log").stat().st_size > 0)
+        eventually(lambda: (folder / "B.log").read_text().count("\tinternal\t") == 2)
+        pids = [pid_of(folder, name) for name in "AB"]
+        process.send_signal(number)
+        stdout, _ = process.communicate(timeout=60)
+        eventually(lambda: not any(map(is_alive, pids)))
+    if number == signal.SIGTERM:
+        assert process.returncode == 130
+        assert "B: did not stop within 5 s, and was killed by the launcher" in stdout
 
 
 def test_a_killed_launcher_leaves_no_worker_and_journals_that_say_why(tmp_path: Path) -> None:

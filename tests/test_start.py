@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from driftlab.cli.flags import COMMANDS
+from driftlab.cli.commands import COMMANDS
 from driftlab.cli.main import build_parser, parse
 
 HEAVY = {

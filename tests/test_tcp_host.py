@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from time import time_ns
+from time import monotonic_ns, time_ns
 from typing import NamedTuple
 from unittest.mock import ANY
 
@@ -20,7 +20,13 @@ import pytest
 from driftlab.api.replay_and_twin import replay_runs
 from driftlab.journal.utc import utc_ns, utc_text
 from driftlab.model.event import Event, Kind
+from driftlab.real import tcp_host
+from driftlab.real.addresses import Address, listen
+from driftlab.real.event_loop import EventLoop
 from driftlab.real.inbound import DRAIN_EVERY_NS, INBOUND_BYTES_MAX
+from driftlab.real.tcp_host import ClockEndError, TcpHost, WorkerConfig
+from driftlab.scenario.plan import plan_run
+from driftlab.scenario.scenario import Scenario
 from tests.journals import Journal, read_journal
 from tests.raw_machine import RawMachine, framed
 from tests.started import eventually, lines_of, linux_only, reasons, started
@@ -463,10 +469,6 @@ def test_wrong_arguments_of_a_machine_are_one_line(tmp_path: Path) -> None:
         (["D"], "D is no machine of this scenario; it has A, B, C"),
         (["A", "--at", "A"], "not NAME=HOST:PORT"),
         (["A", "--at", "A=127.0.0.1"], "HOST:PORT"),
-        (
-            ["A", *("--at", "A=127.0.0.1:0", "--at", "B=no.host.invalid:1", "--at", "C=[::1]:1")],
-            "no.host.invalid",
-        ),
         (["A", "--at", "Q=127.0.0.1:1"], "Q"),
     ):
         with started("machine", *flags, "--out", str(tmp_path / "x")) as process:
@@ -475,6 +477,60 @@ def test_wrong_arguments_of_a_machine_are_one_line(tmp_path: Path) -> None:
         assert reason in stderr
         assert stderr.count("\n") == 1
     assert json.dumps([str(path) for path in tmp_path.iterdir()]) == "[]"
+
+
+def test_a_peer_whose_name_is_unknown_is_waited_for(tmp_path: Path) -> None:
+    """Containers start in any order, and a name is known only once its container is up."""
+    peers = ("--at", "A=127.0.0.1:0", "--at", "B=no.host.invalid:1", "--at", "C=[::1]:1")
+    with started(
+        "machine", "A", *peers, "--run-id", RUN_ID, "--insecure", "--out", tmp_path / "x"
+    ) as process:
+        assert process.stderr is not None
+        assert "waiting for B, C" in process.stderr.readline()
+        assert process.stderr.readline().startswith("dial-failed B: no.host.invalid:1: ")
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "dial-failed" not in rest  # said once, though tried again and again
+
+
+@pytest.mark.parametrize(
+    ("clock", "extension"),
+    [("lamport", ""), ("vector", " 0.5.0"), ("hybrid", " 1700000000000000000.0")],
+)
+def test_a_clock_near_the_largest_that_travels_silences_nobody(
+    tmp_path: Path, clock: str, extension: str
+) -> None:
+    with mesh(tmp_path, *SHORT, "--clock", clock) as m:
+        join(m)
+        m.b.say(f"Hello A {2**62}{extension}")
+        m.c.say(f"Hello A 7{extension}")
+        journal = m.finish()
+        sent = m.c.hear_all()
+    assert m.process.returncode == 3
+    assert [event.stamp for event in events(journal, Kind.RECEIVE)] == [7]
+    assert max(entry.event.clock for entry in journal.entries) < 200
+    assert any(frame.startswith("Hello") for frame in sent)
+    (reason,) = reasons(journal)
+    assert reason.startswith(f"peer-closed: a clock of {2**62}, which leads this machine's ")
+    assert "refused=B:1 reason=complete" in journal.path.read_text()
+
+
+def test_a_machine_whose_clock_nears_its_end_ends_with_that_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tcp_host, "CLOCK_END", 20)
+    plan = plan_run(Scenario(rates=[1000, 1], seconds=1), 1)[0]
+    path, loop = tmp_path / "A.log", EventLoop()
+    config = WorkerConfig(plan, (Address("127.0.0.1", 9),), RUN_ID, "peers", str(path))
+    host = TcpHost(config, listen(Address("127.0.0.1", 0), 8), loop)
+    with pytest.raises(ClockEndError, match=r"^clock at its end: it is 20, near ") as caught:
+        host.run(monotonic_ns())
+    host.close(str(caught.value))
+    loop.close()
+    journal = read_journal(path)
+    assert [entry.event.clock for entry in journal.entries] == list(range(1, 21))
+    assert "reason=clock at its end: it is 20" in path.read_text()
 
 
 def start_of(journal: Journal) -> int:

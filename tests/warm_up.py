@@ -24,6 +24,11 @@ def use_own_cache() -> None:
     os.environ["XDG_CACHE_HOME"] = str(CACHE_HOME)
 
 
+def use_own_state() -> None:
+    """Let this process and those that it starts remember processes for the tests alone."""
+    os.environ["XDG_STATE_HOME"] = str(ROOT / ".lab" / "state")
+
+
 def sources() -> list[Path]:
     """Return the files that anything is compiled from, and this one, which says what."""
     from driftlab.simulator.compiled.eligibility import CACHE

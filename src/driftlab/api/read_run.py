@@ -19,7 +19,8 @@ from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
-from driftlab.scenario.scenario import Scenario
+from driftlab.lazy import np
+from driftlab.scenario.scenario import ProcessFromFile, Scenario, keys_from_toml
 from driftlab.scenario.validate import ScenarioError
 
 NO_JOURNAL = "no journal"  # how a machine ended whose journal is not in the folder
@@ -57,7 +58,10 @@ def find_run_folders(path: str | Path) -> tuple[Scenario, list[Path]]:
 def read_scenario(path: Path) -> Scenario:
     """Read a scenario file. Raise DriftlabError if it is missing or not valid."""
     try:
-        return Scenario.from_toml(read_text(path))
+        keys = keys_from_toml(read_text(path))
+        if isinstance(keys.get("process"), ProcessFromFile):
+            keys["process"] = keys["process"].beside(str(path.parent))
+        return Scenario.from_dict(keys)
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
 
@@ -109,7 +113,8 @@ def _describe(scenario: Scenario, folder: Path, record: RunRecord) -> RunWithEve
         folder=str(folder),
         ends={name: end.get("reason", CUT_OFF) for name, end in ends.items()},
         incidents={journal.machine: _incidents(journal) for journal in journals},
-        undelivered={name: count_in(end, "undelivered") or 0 for name, end in ends.items()},
+        undelivered=_undelivered(trace, ends),
+        refused={name: sum(_refused(end).values()) for name, end in ends.items()},
         unread=_unread(record, journals),
     )
     return RunWithEvents(run, trace, counted)
@@ -136,6 +141,39 @@ def _end(journal: Journal) -> Mapping[str, str]:
     """Return the fields of a journal's last line, none if it was cut off."""
     ends = journal.notes_on("end")
     return ends[-1].fields if ends else {}
+
+
+def _refused(end: Mapping[str, str]) -> dict[str, int]:
+    """Return how often a machine refused the connections of its peers, by their names."""
+    parts = (part.rpartition(":") for part in end.get("refused", "").split(","))
+    return {name: int(count) for name, _, count in parts if name and count.isdecimal()}
+
+
+def _undelivered(trace: Trace, ends: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """Return how many messages of each machine were given up, or were refused by a peer.
+
+    A sender does not know what a peer refused: those are the messages on record that the
+    peer, who did refuse its connection, never found.
+    """
+    undelivered = {name: count_in(end, "undelivered") or 0 for name, end in ends.items()}
+    for receiver, end in ends.items():
+        for sender in _refused(end):
+            if sender in ends:
+                missing = _never_found(trace, sender, receiver)
+                undelivered[sender] = max(undelivered[sender], missing)
+    return undelivered
+
+
+def _never_found(trace: Trace, sender: str, receiver: str) -> int:
+    """Return how many messages one machine sent to another that never found them."""
+    source, sink = trace.names.index(sender), trace.names.index(receiver)
+    rows = trace.rows_of(source)
+    sent = sum(sink in trace.targets_of(row) for row in range(rows.start, rows.stop))
+    if trace.arrivals is None:
+        return 0
+    starts, at = trace.arrivals.starts, trace.rows_of(sink)
+    found = trace.arrivals.sender[starts[at.start] : starts[at.stop]] == source
+    return max(0, sent - int(np.count_nonzero(found)))
 
 
 def _incidents(journal: Journal) -> int:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from driftlab.analysis.real_vs_simulated import MachineTwin, compare_runs
 from driftlab.api.read_run import find_run, find_run_folders
 from driftlab.api.simulate_one import simulated_trace, stdout_to_stderr
+from driftlab.api.trust import admit_process
 from driftlab.history.run_reader import BREAKS_OFF, RunRecord
 from driftlab.journal.files import UnreadLine
 from driftlab.machine.process_loader import DIE, load_process
@@ -14,18 +15,20 @@ from driftlab.machine.replay import Difference, Input, replay
 from driftlab.scenario.plan import plan_run
 
 
-def twin_runs(path: str | Path) -> list[tuple[Path, list[MachineTwin]]]:
+def twin_runs(path: str | Path, *, trust: bool = False) -> list[tuple[Path, list[MachineTwin]]]:
     """Compare each run of a folder with the simulation of its scenario.
 
-    Return each run's folder with one comparison per journal, in name order.
-    Raise DriftlabError if the folder cannot be read.
+    trust: whether a process that the run's scenario names may be executed, though it was
+    never run by name. Return each run's folder with one comparison per journal, in name
+    order. Raise DriftlabError if the folder cannot be read.
     """
     _, folders = find_run_folders(path)
-    return [(folder, _twin_of(folder)) for folder in folders]
+    return [(folder, _twin_of(folder, trust)) for folder in folders]
 
 
-def _twin_of(folder: Path) -> list[MachineTwin]:
+def _twin_of(folder: Path, trust: bool) -> list[MachineTwin]:
     scenario, journals = find_run(folder)
+    scenario = admit_process(scenario, trust=trust)
     has_payloads = scenario.process != DIE
     real = journals.read(keep_entries=has_payloads)
     simulated, found = simulated_trace(scenario, scenario.first_run)
@@ -52,17 +55,18 @@ class Replay(NamedTuple):
     left_out: int
 
 
-def replay_runs(path: str | Path) -> list[Replay]:
+def replay_runs(path: str | Path, *, trust: bool = False) -> list[Replay]:
     """Replay every journal of a run folder, or of a folder of runs.
 
-    Raise DriftlabError if the folder cannot be read.
+    trust: as in `twin_runs`. Raise DriftlabError if the folder cannot be read.
     """
     _, folders = find_run_folders(path)
-    return [each for folder in folders for each in _replays_of(folder)]
+    return [each for folder in folders for each in _replays_of(folder, trust)]
 
 
-def _replays_of(folder: Path) -> Iterator[Replay]:
+def _replays_of(folder: Path, trust: bool) -> Iterator[Replay]:
     scenario, journals = find_run(folder)
+    scenario = admit_process(scenario, trust=trust)
     plans = plan_run(scenario, scenario.first_run)
     process = load_process(scenario.process)
     record = journals.read(keep_entries=True)

@@ -75,7 +75,8 @@ class Run:
     machines: the metrics of the machines, in name order.
     ends: how each machine ended: `complete`, or why not.
     incidents: how many its journal records.
-    undelivered: how many messages never left it.
+    undelivered: how many messages never left it, or were refused by a peer.
+    refused: how often it refused the connection of a peer, for what the peer wrote.
     unread: how many lines of its journal could not be read.
     interrupted: whether a person ended the run.
     digest: of all events of a simulated run of the die, else None.
@@ -85,7 +86,7 @@ class Run:
 
     __slots__ = (
         "_base", "_folder", "_history", "digest", "ends", "incidents", "interrupted", "machines",
-        "number", "undelivered", "unread",
+        "number", "refused", "undelivered", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +99,7 @@ class Run:
         ends: Mapping[str, str] | None = None,
         incidents: Mapping[str, int] | None = None,
         undelivered: Mapping[str, int] | None = None,
+        refused: Mapping[str, int] | None = None,
         unread: Mapping[str, int] | None = None,
         digest: int | None = None,
         history: "History | None" = None,
@@ -109,6 +111,7 @@ class Run:
         self.ends = UniformMapping(base, COMPLETE) if ends is None else ends
         self.incidents = nothing if incidents is None else incidents
         self.undelivered = nothing if undelivered is None else undelivered
+        self.refused = nothing if refused is None else refused
         self.unread = nothing if unread is None else unread
         self.interrupted = False
         self.digest = digest
@@ -209,6 +212,11 @@ class Run:
         """Whether every machine took every tick."""
         return all(end == COMPLETE for end in self.ends.values())
 
+    @property
+    def has_refusals(self) -> bool:
+        """Whether a machine refused a peer, whose messages are then missing."""
+        return any(self.refused.values())
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and self._values() == other._values()
 
@@ -239,7 +247,7 @@ class Run:
         )  # fmt: skip
 
     def _values(self) -> tuple[object, ...]:
-        tables = (self.ends, self.incidents, self.undelivered, self.unread)
+        tables = (self.ends, self.incidents, self.undelivered, self.refused, self.unread)
         plain = [dict(table.items()) for table in tables]
         return self.scenario, self.number, list(self.machines), plain, self._folder, self.digest
 
@@ -251,6 +259,7 @@ class Run:
             "ends": dict(self.ends.items()),
             "incidents": dict(self.incidents.items()),
             "undelivered": dict(self.undelivered.items()),
+            "refused": dict(self.refused.items()),
             "unread": dict(self.unread.items()),
         }
         if self.digest is not None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from driftlab.api.read_run import read_run
 from driftlab.api.run import Run, raise_failures
 from driftlab.api.runs import Runs
+from driftlab.api.trust import admit_process
 from driftlab.journal.run_folder import (
     RunFolderError,
     create_run_folder,
@@ -18,8 +19,8 @@ from driftlab.journal.run_folder import (
 from driftlab.machine.process_loader import (
     forbid_reentrant_run,
     load_process,
-    with_absolute_process_path,
 )
+from driftlab.real.key_file import load_key
 from driftlab.real.launcher import LaunchError, WorkerBugError, launch, reserve_file_descriptors
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
@@ -36,39 +37,52 @@ class RunStart(NamedTuple):
 OnBeat = Callable[[RunStart, int], None]
 
 
-def run(scenario: Scenario, out: str | Path | None = None) -> Run | Runs:
+def run(
+    scenario: Scenario,
+    out: str | Path | None = None,
+    *,
+    key: str | Path | None = None,
+    trust: bool = False,
+) -> Run | Runs:
     """Run a scenario for real: every machine a process, every message over TCP.
 
     out: the folder for the journals, which must not hold a run already; by
-    default a new one below `runs`. Return the run, or `Runs` if the scenario asks
+    default a new one below `runs`. key: a key file (`driftlab key`), which every machine
+    has to prove, None for none. trust: whether a process that only a scenario file names
+    may be executed. Return the run, or `Runs` if the scenario asks
     for more than one. Raise DriftlabError if it cannot be run;
     ProcessesFailedError, after everything else is done, if a process of the
     user failed.
     """
     forbid_reentrant_run()
+    scenario = admit_process(scenario, trust=trust)
     require_real(scenario)
-    scenario = with_absolute_process_path(scenario)
-    runs = Runs(scenario, [list(run_each(scenario, Path(out or fresh_folder())))])
+    runs = Runs(scenario, [list(run_each(scenario, Path(out or fresh_folder()), key=key))])
     raise_failures(runs, runs.incomplete())
     return runs[0] if scenario.runs == 1 else runs
 
 
 def run_each(
-    scenario: Scenario, out: Path, on_beat: OnBeat = lambda start, elapsed_ns: None
+    scenario: Scenario,
+    out: Path,
+    on_beat: OnBeat = lambda start, elapsed_ns: None,
+    *,
+    key: str | Path | None = None,
 ) -> Iterator[Run]:
     """Yield the runs of a scenario as they end; stop after one that was interrupted.
 
     out: the folder for the journals. on_beat: called periodically with the run
-    under way and the real time since its start, in nanoseconds.
+    under way and the real time since its start, in nanoseconds. key: as in `run`.
     Raise DriftlabError if it cannot be run.
     """
     reserve_file_descriptors(scenario.size)
     require_real(scenario)
+    secret = None if key is None else load_key(str(key))
     if scenario.runs > 1:
         create_run_folder(out, scenario)
     for number in scenario.run_numbers:
         try:
-            done = run_one(scenario, out, number, on_beat)
+            done = run_one(scenario, out, number, on_beat, secret)
         except (LaunchError, WorkerBugError, RunFolderError):
             if number == scenario.first_run and scenario.runs > 1:
                 discard_run_folder(out)  # nothing of it is recorded
@@ -90,10 +104,13 @@ def require_real(scenario: Scenario) -> None:
     load_process(scenario.process)
 
 
-def run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
+def run_one(
+    scenario: Scenario, out: Path, number: int, on_beat: OnBeat, key: bytes | None = None
+) -> Run:
     """Run one run of a scenario and return it; the parameters are those of `run_each`.
 
-    number: of the run, whose folder is below `out`, unless it is the only one.
+    number: of the run, whose folder is below `out`, unless it is the only one. key: that
+    every machine has to prove, None for none.
     """
     alone = scenario.for_run(number)
     start = RunStart(Path(run_folder(out, scenario, number)), alone)
@@ -105,6 +122,7 @@ def run_one(scenario: Scenario, out: Path, number: int, on_beat: OnBeat) -> Run:
             new_run_id(),
             alone.order,
             lambda elapsed_ns: on_beat(start, elapsed_ns),
+            key,
         )
     except (LaunchError, WorkerBugError):
         discard_run_folder(start.folder)

@@ -8,13 +8,13 @@ from driftlab.api.engine_choice import choose_engine, general_s, worker_count
 from driftlab.api.run import Run, raise_failures
 from driftlab.api.runs import Runs
 from driftlab.api.simulate_one import make_machines, simulate_one
+from driftlab.api.trust import admit_process
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import create_run_folder
 from driftlab.machine.process_loader import (
     DIE,
     forbid_reentrant_run,
     load_process,
-    with_absolute_process_path,
 )
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
@@ -34,6 +34,7 @@ def simulate(
     workers: int | None = None,
     dask: str | None = None,
     on_progress: OnProgress | None = None,
+    trust: bool = False,
 ) -> Run | Runs:
     """Run the same machines in a deterministic simulator, as fast as it can.
 
@@ -44,6 +45,7 @@ def simulate(
         workers: how many cores to use, by default all; the results are the same.
         dask: the address of a Dask scheduler whose workers simulate instead.
         on_progress: called periodically with the ticks done and expected.
+        trust: whether a process that only a scenario file names may be executed.
 
     Returns the run, or the runs if the scenario has more than one; `simulate_run` and
     `simulate_runs` always return the one or the other. Raises DriftlabError:
@@ -51,13 +53,23 @@ def simulate(
     in a run.
     """
     runs = simulate_runs(
-        scenario, record=record, out=out, workers=workers, dask=dask, on_progress=on_progress
+        scenario,
+        record=record,
+        out=out,
+        workers=workers,
+        dask=dask,
+        on_progress=on_progress,
+        trust=trust,
     )
     return runs[0] if scenario.runs == 1 else runs
 
 
 def simulate_run(
-    scenario: Scenario, *, record: Record = "summary", out: "str | Path | None" = None
+    scenario: Scenario,
+    *,
+    record: Record = "summary",
+    out: "str | Path | None" = None,
+    trust: bool = False,
 ) -> Run:
     """Simulate one run and return it; raise DriftlabError if the scenario has several.
 
@@ -69,7 +81,7 @@ def simulate_run(
             f"simulate_run: the scenario has {scenario.runs} runs; "
             "use simulate_runs, or scenario.replace(runs=1)"
         )
-    return simulate_runs(scenario, record=record, out=out)[0]
+    return simulate_runs(scenario, record=record, out=out, trust=trust)[0]
 
 
 def simulate_runs(
@@ -80,6 +92,7 @@ def simulate_runs(
     workers: int | None = None,
     dask: str | None = None,
     on_progress: OnProgress | None = None,
+    trust: bool = False,
 ) -> Runs:
     """Simulate all runs of a scenario, be it one or millions, and return them as `Runs`.
 
@@ -88,7 +101,13 @@ def simulate_runs(
     if record not in ("all", "summary"):
         raise DriftlabError(f"record: {record!r} is not known; allowed: all or summary")
     blocks = simulate_blocks(
-        scenario, out, keep=record == "all", workers=workers, dask=dask, on_progress=on_progress
+        scenario,
+        out,
+        keep=record == "all",
+        workers=workers,
+        dask=dask,
+        on_progress=on_progress,
+        trust=trust,
     )
     runs = Runs(scenario, blocks)
     raise_failures(runs, runs.incomplete())
@@ -101,12 +120,13 @@ def simulate_each(
     *,
     keep: bool = False,
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
     dask: str | None = None,
+    on_progress: OnProgress | None = None,
+    trust: bool = False,
 ) -> Iterator[Run]:
     """Yield the simulated runs of a scenario in order; see `simulate_blocks`."""
     blocks = simulate_blocks(
-        scenario, out, keep=keep, workers=workers, dask=dask, on_progress=on_progress
+        scenario, out, keep=keep, workers=workers, dask=dask, on_progress=on_progress, trust=trust
     )
     return chain.from_iterable(blocks)
 
@@ -119,6 +139,7 @@ def simulate_blocks(
     workers: int | None = None,
     dask: str | None = None,
     on_progress: OnProgress | None = None,
+    trust: bool = False,
 ) -> Iterator[Sequence[Run]]:
     """Yield the simulated runs of a scenario in order, some at a time, for `Runs`.
 
@@ -127,8 +148,8 @@ def simulate_blocks(
     """
     forbid_reentrant_run()
     _require_scenario(scenario)
+    scenario = admit_process(scenario, trust=trust)
     load_process(scenario.process)
-    scenario = with_absolute_process_path(scenario)
     if workers is not None and workers < 1:
         raise DriftlabError(f"workers: {workers} is not allowed; from 1, or None for all cores")
     folder = None if out is None else str(out)

@@ -4,22 +4,24 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from time import time_ns
 
 from driftlab.api.read_run import read_own_journal
 from driftlab.api.run_real import require_real
 from driftlab.api.runs import Runs
+from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError, name_list
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.run_folder import join_run_folder, leave_run_folder
 from driftlab.journal.utc import utc_ns
-from driftlab.machine.machine import ProcessError
-from driftlab.machine.process_loader import with_absolute_process_path
+from driftlab.machine.machine import MachineEndError
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
+from driftlab.real.key_file import load_key
 from driftlab.real.tcp_host import WorkerConfig
 from driftlab.real.worker import run_standalone
 from driftlab.scenario.plan import MachinePlan, plan_run
@@ -32,7 +34,7 @@ class MachineError(DriftlabError):
 
 def main(options: argparse.Namespace) -> int:
     """Run one machine and return the exit status."""
-    chosen = with_absolute_process_path(chosen_scenario(options, fresh_seed=False))
+    chosen = admit_process(chosen_scenario(options, fresh_seed=False), trust=options.trust)
     scenario = chosen.for_run(chosen.first_run)
     require_real(scenario)
     plan = _plan_of(options.name, scenario)
@@ -42,10 +44,11 @@ def main(options: argparse.Namespace) -> int:
     if missing or here is None:
         names = missing or [plan.name]
         raise MachineError(f"no address for {name_list(names)}; give --at {names[0]}=HOST:PORT")
-    for peer in plan.peers:
-        addresses[peer].resolve()  # report an unknown computer before anything starts
     start_at_ns = _start_at(options.start_at)
-    run_id = _run_id(options.run_id, scenario)
+    key = None if options.key is None else load_key(options.key)
+    if key is None and not options.insecure:
+        _require_loopback([here, *addresses.values()])
+    run_id = _run_id(options.run_id, scenario, has_key=key is not None)
     listener = listen(here, backlog=len(plan.peers) + 64)
     folder = Path(options.out)
     join_run_folder(folder, scenario)
@@ -55,6 +58,7 @@ def main(options: argparse.Namespace) -> int:
         run_id,
         scenario.order,
         str(folder / (plan.name + JOURNAL_SUFFIX)),
+        None if key is None else key.hex(),
     )
 
     def say(line: str) -> None:
@@ -71,14 +75,19 @@ def main(options: argparse.Namespace) -> int:
             on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
             on_incident=say,
         )
-    except ProcessError as error:
+    except MachineEndError as error:
         print(f"driftlab: {plan.name}: {error}", file=sys.stderr)
         return EXIT_NOT_WHOLE
     finally:
         leave_run_folder(folder)  # removes the folder if no machine has started
-    if not options.quiet and Path(config.journal).exists():
-        runs_output.print_runs(Runs(scenario, [[read_own_journal(scenario, Path(config.journal))]]))
-    return 0 if whole else EXIT_INTERRUPTED
+    if not Path(config.journal).exists():
+        return EXIT_INTERRUPTED
+    run = read_own_journal(scenario, Path(config.journal))
+    show = runs_output.print_if_lost if options.quiet else runs_output.print_runs
+    show(Runs(scenario, [[run]]))
+    if not whole:
+        return EXIT_INTERRUPTED
+    return EXIT_NOT_WHOLE if run.has_refusals else 0
 
 
 def _start_line(scenario: Scenario, lead_ns: int) -> str:
@@ -124,8 +133,23 @@ def _start_at(text: str | None) -> int | None:
     return start_ns
 
 
-def _run_id(given: str | None, scenario: Scenario) -> str:
-    """Return the run id: the given one, or a digest of the scenario."""
+def _require_loopback(addresses: Iterable[Address]) -> None:
+    """Raise MachineError if others than this computer could reach one of the addresses."""
+    for address in addresses:
+        if not address.is_loopback:
+            raise MachineError(
+                f"{address} is not on this computer alone: give --key FILE, made by `driftlab "
+                "key FILE`, to every machine; or --insecure, and anybody can join"
+            )
+
+
+def _run_id(given: str | None, scenario: Scenario, *, has_key: bool) -> str:
+    """Return the run id: the given one, or, where a key proves who joins, a digest."""
+    if given is None and not has_key:
+        raise MachineError(
+            "give --run-id ID, one word for all machines of the run, which no other run uses; "
+            "or --key FILE"
+        )
     if given is None:
         text = json.dumps(scenario.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

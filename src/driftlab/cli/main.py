@@ -18,7 +18,9 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import driftlab
-from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE, flags
+from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE
+from driftlab.cli.commands import COMMANDS, Command
+from driftlab.cli.flags import format_options
 from driftlab.errors import DriftlabError
 from driftlab.freezing import freeze_until_exit
 
@@ -63,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="driftlab"
     )
-    for name, about in flags.COMMANDS.items():
+    for name, about in COMMANDS.items():
         command = commands.add_parser(name, help=about.summary, **_texts(about))
         about.add_flags(command)
         command.set_defaults(command=name)
@@ -72,14 +74,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _command_parser(name: str) -> argparse.ArgumentParser:
     """Return the parser of one command."""
-    about = flags.COMMANDS[name]
+    about = COMMANDS[name]
     command = _Parser(prog=f"driftlab {name}", **_texts(about))
     about.add_flags(command)
     command.set_defaults(command=name)
     return command
 
 
-def _texts(about: flags.Command) -> dict[str, Any]:
+def _texts(about: Command) -> dict[str, Any]:
     """Return what a command's parser is made with: its help texts, no abbreviated flags."""
     description = about.summary[0].upper() + about.summary[1:]
     return {
@@ -94,7 +96,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     takes longer than a short simulation.
     """
     name = arguments[0] if arguments else None
-    if name not in flags.COMMANDS:
+    if name not in COMMANDS:
         return build_parser().parse_args(arguments)
     parser = _command_parser(name)
     if any(action.nargs == "*" for action in parser._get_positional_actions()):
@@ -180,7 +182,7 @@ def _save_reading(options: argparse.Namespace) -> None:
     """Write how a log was read, once it was."""
     from driftlab.api.reading import save_reading
 
-    save_reading(options.save_reading, flags.format_options(options))
+    save_reading(options.save_reading, format_options(options))
 
 
 def _report_os_error(error: OSError) -> int:

@@ -13,7 +13,7 @@ from driftlab.model.event import Event
 
 def main(options: argparse.Namespace) -> int:
     """Replay every machine of every run in a folder and return the exit status."""
-    replays = replay_runs(options.run)
+    replays = replay_runs(options.run, trust=options.trust)
     differences = [one for one in replays if one.difference is not None]
     with_gaps = [one for one in replays if one.unread or one.left_out]
     if options.json:

@@ -7,18 +7,18 @@ from pathlib import Path
 from driftlab.api.run import Run
 from driftlab.api.run_real import OnBeat, require_real, run_each
 from driftlab.api.runs import Runs
+from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
-from driftlab.machine.process_loader import with_absolute_process_path
 from driftlab.real.launcher import reserve_file_descriptors
 from driftlab.scenario.scenario import Scenario
 
 
 def main(options: argparse.Namespace) -> int:
     """Run a scenario with real machines and return the exit status."""
-    scenario = with_absolute_process_path(chosen_scenario(options, fresh_seed=True))
+    scenario = admit_process(chosen_scenario(options, fresh_seed=True), trust=options.trust)
     reserve_file_descriptors(scenario.size)
     require_real(scenario)
     folder = Path(options.out or fresh_folder())
@@ -26,7 +26,7 @@ def main(options: argparse.Namespace) -> int:
     interrupted = False
     try:
         with _display(options, scenario) as display:
-            for run in run_each(scenario, folder, display):
+            for run in run_each(scenario, folder, display, key=options.key):
                 runs.append(run)  # noqa: PERF402 - earlier runs are shown if a later one fails
     except KeyboardInterrupt:  # between two runs
         interrupted = True
@@ -42,7 +42,8 @@ def main(options: argparse.Namespace) -> int:
     _show(options, folder, Runs(scenario, [runs]))
     if interrupted or runs[-1].interrupted:
         return EXIT_INTERRUPTED
-    return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
+    is_good = all(run.is_whole and not run.has_refusals for run in runs)
+    return 0 if is_good else EXIT_NOT_WHOLE
 
 
 def _show(options: argparse.Namespace, folder: Path, runs: Runs) -> None:

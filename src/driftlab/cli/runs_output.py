@@ -113,6 +113,10 @@ def remarks(run: Run, *, is_listed: bool = True) -> list[str]:
         for name, count in _nonzero(run.undelivered)
     ]
     lines += [
+        f"{name}: refused a peer {counted(count, 'time')}; its incidents say whom and why"
+        for name, count in _nonzero(run.refused)
+    ]
+    lines += [
         f"{name}: {counted(count, 'line')} of {run.folder_name}/{name}.log could not be read"
         for name, count in _nonzero(run.unread)
     ]
@@ -166,6 +170,11 @@ def print_if_lost(runs: Runs) -> None:
         name, end = next((name, end) for name, end in lost[0].ends.items() if end != COMPLETE)
         more = f" ({len(lost)} of {len(runs)} runs are incomplete)" if len(runs) > 1 else ""
         print(f"driftlab: {name}: {end}{more}", file=sys.stderr)
+        return
+    for run in runs if runs and runs[0].folder_name else ():  # a refusal is in a journal
+        for name, _ in _nonzero(run.refused):
+            print(f"driftlab: {name}: refused the messages of a peer", file=sys.stderr)
+            return
 
 
 def _quote(path: str) -> str:

@@ -9,6 +9,7 @@ from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_co
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
 from driftlab.api.simulate import OnProgress, simulate_blocks
+from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.cli.output import make_console
@@ -26,7 +27,8 @@ TICKS_WITHOUT_PROGRESS_MAX = 1_000_000  # fewer are done before a progress bar w
 
 def main(options: argparse.Namespace) -> int:
     """Simulate a scenario and return the exit status."""
-    scenario = chosen_scenario(options, fresh_seed=True)
+    chosen = chosen_scenario(options, fresh_seed=True)
+    scenario = admit_process(chosen, trust=options.trust)
     load_process(scenario.process)
     folder = _folder(options, scenario)
     blocks: list[Sequence[Run]] = []

@@ -52,6 +52,7 @@ def main(options: argparse.Namespace) -> int:
                 simulated=options.simulated,
                 out=folder,
                 overwrite=options.overwrite,
+                trust=options.trust,
                 on_progress=progress.show,
             )
         except (KeyboardInterrupt, DriftlabError) as error:

@@ -39,6 +39,7 @@ def main(options: argparse.Namespace) -> int:
                 workers=_workers(options.workers),
                 dask=options.dask,
                 overwrite=options.overwrite,
+                trust=options.trust,
                 on_progress=lambda now: progress.show(*_shown(now)),
             )
         except KeyboardInterrupt:

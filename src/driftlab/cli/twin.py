@@ -12,7 +12,7 @@ from driftlab.errors import counted
 
 def main(options: argparse.Namespace) -> int:
     """Compare every run of a folder with its simulation and return the exit status."""
-    twins = twin_runs(options.run)
+    twins = twin_runs(options.run, trust=options.trust)
     differs = any(each.divergence is not None for _, machines in twins for each in machines)
     if options.json:
         print(json.dumps({"runs": [_plain(folder, each) for folder, each in twins]}, indent=2))

@@ -417,7 +417,8 @@ def _condition_panel(
         {
             "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
             "encoding": {
-                "x": quantity("mean", axis, scale={"zero": False}, axis={"tickCount": 5}), "tooltip": tooltip, **common
+                "x": quantity("mean", axis, scale={"zero": False}, axis={"tickCount": 5}),
+                "tooltip": tooltip, **common,
             },
         },
     ]  # fmt: skip

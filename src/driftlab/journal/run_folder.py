@@ -142,4 +142,4 @@ def run_folder(folder: Folder, scenario: Scenario, run: int) -> str:
 
 def new_run_id() -> str:
     """Return a random token that distinguishes the machines of this run from all others."""
-    return os.urandom(8).hex()
+    return os.urandom(16).hex()

@@ -45,7 +45,7 @@ class JournalFile:
         self._more_columns = more_columns
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         try:
-            self._fd = os.open(path, flags, 0o644)
+            self._fd = os.open(path, flags, 0o600)  # the run id in it lets a machine join
         except FileExistsError:
             raise JournalFileError(
                 f"{path} exists; a journal is never overwritten: name another folder with --out"

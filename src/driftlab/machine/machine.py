@@ -48,7 +48,11 @@ _PROCESS_ERRORS = (Exception, SystemExit, GeneratorExit)  # but not KeyboardInte
 _FAILURE_PREFIX: Final = "process failed: "
 
 
-class ProcessError(DriftlabError):
+class MachineEndError(DriftlabError):
+    """A machine takes no further tick; the message says why. What it did before stands."""
+
+
+class ProcessError(MachineEndError):
     """A process raised, or returned something that is not an effect; the message says where.
 
     Its machine takes no further tick. What it did before stands.

@@ -13,6 +13,7 @@ not depend on how the stream is cut into pieces.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -28,6 +29,9 @@ _TIMESTAMP = re.compile(r"[0-9.;/-]+", re.ASCII)
 _ABSENT: Final = "-"
 _STAMP_DIGITS_MAX: Final = 19
 _IAM = re.compile(rf"Iam ({_TOKEN}) ({_TOKEN})", re.ASCII)
+
+
+OpenFrame = Callable[[bytes], bytes]
 
 
 class WireError(Exception):
@@ -67,6 +71,17 @@ class FrameDecoder:
     def __init__(self) -> None:
         self.broken: str | None = None
         self._pending = b""
+        self._open: OpenFrame | None = None
+        self._frame_bytes_max = FRAME_BYTES_MAX
+
+    def open_with(self, open_frame: OpenFrame, frame_bytes_max: int) -> None:
+        """Have each frame from here on opened: its tag verified and taken off.
+
+        open_frame: returns the text of a frame; raises WireError. frame_bytes_max: of
+        a frame with its tag.
+        """
+        self._open = open_frame
+        self._frame_bytes_max = frame_bytes_max
 
     @property
     def pending_bytes(self) -> int:
@@ -83,12 +98,15 @@ class FrameDecoder:
         try:
             while end - start >= _LENGTH_BYTES:
                 length = int.from_bytes(stream[start : start + _LENGTH_BYTES], "big")
-                if length > FRAME_BYTES_MAX:
-                    raise WireError(f"a frame of {length} bytes; the limit is {FRAME_BYTES_MAX}")
+                if length > self._frame_bytes_max:
+                    raise WireError(
+                        f"a frame of {length} bytes; the limit is {self._frame_bytes_max}"
+                    )
                 stop = start + _LENGTH_BYTES + length
                 if stop > end:
                     break
-                frames.append(_decode_utf8(stream[start + _LENGTH_BYTES : stop]))
+                text = stream[start + _LENGTH_BYTES : stop]
+                frames.append(_decode_utf8(text if self._open is None else self._open(text)))
                 start = stop
         except WireError as error:
             self.broken = str(error)

@@ -1,9 +1,18 @@
 """TCP addresses, written as HOST:PORT, and the sockets that listen at them."""
 
 import socket
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from driftlab.errors import DriftlabError
+
+LOST_PEER_S: Final = 30  # after which a silent connection counts as lost
+_KEEPALIVE: Final = {
+    "TCP_KEEPIDLE": LOST_PEER_S // 2,
+    "TCP_KEEPALIVE": LOST_PEER_S // 2,  # the same on macOS
+    "TCP_KEEPINTVL": LOST_PEER_S // 6,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": LOST_PEER_S * 1000,  # milliseconds
+}
 
 
 class AddressError(DriftlabError):
@@ -31,6 +40,17 @@ class Address(NamedTuple):
             raise AddressError(f"{text!r} is not an address; allowed: HOST:PORT, port 0 to 65535")
         return cls(host.removeprefix("[").removesuffix("]"), int(port))
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this computer can reach it: 127.x.x.x, ::1 or localhost."""
+        if self.host == "localhost":
+            return True
+        try:
+            packed = socket.inet_pton(socket.AF_INET, self.host)
+        except OSError:
+            return self.host == "::1"
+        return packed[0] == 127
+
     def resolve(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
         """Look the host up, blocking, and return the family and address for a socket.
 
@@ -45,6 +65,19 @@ class Address(NamedTuple):
         found.sort(key=lambda one: one[0] != socket.AF_INET)  # prefer 127.0.0.1 to ::1
         family, _, _, _, address = found[0]
         return family, (str(address[0]), int(address[1]))
+
+
+def notice_lost_peer(connection: socket.socket) -> None:
+    """Have the kernel notice a peer that vanished without closing, within LOST_PEER_S.
+
+    A computer that lost its power or its cable says nothing. So the kernel asks after
+    some silence, and waits no longer than that for an answer to what was sent.
+    """
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        option = getattr(socket, name, None)  # systems differ
+        if option is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def listen(address: Address, backlog: int) -> socket.socket:

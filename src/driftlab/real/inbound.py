@@ -2,7 +2,9 @@
 
 A connection is unidentified until the handshake, its first frame, introduces the
 dialling machine. From then on it is the connection of one peer. A connection that
-violates the protocol is closed, the reason is recorded, and the machine goes on.
+violates the protocol is refused: it is closed, the reason is recorded, and the machine
+goes on. So is one whose messages would take more than INBOX_BYTES_MAX of memory. Of too
+many unidentified connections the oldest is closed.
 
 At a tick the sockets are read, each once: what has arrived is taken, at most
 INBOUND_BYTES_MAX of each peer, so that a flooding peer cannot delay the tick;
@@ -14,8 +16,9 @@ the order is "arrival", messages are read and queued as they arrive.
 """
 
 import socket
+from collections import deque
 from collections.abc import Callable
-from time import monotonic_ns
+from time import monotonic_ns, time_ns
 from typing import Final, NamedTuple
 
 from driftlab.clocks.catalogue import timestamp_decoder
@@ -23,29 +26,40 @@ from driftlab.clocks.clock import TimestampError
 from driftlab.errors import counted
 from driftlab.model.event import Message, PayloadError, canonical_payload
 from driftlab.network import wire
+from driftlab.network.admission import CLOCK_LEAD_MAX, require_stamp, require_timestamp
+from driftlab.network.handshake import INTRODUCTION_NS_MAX, Acceptor, Handshakes, Introduction
+from driftlab.real.addresses import notice_lost_peer
 from driftlab.real.event_loop import READ, EventLoop, make_poller
 from driftlab.real.incidents import Incidents
 from driftlab.scenario.plan import MachinePlan
 
 INBOUND_BYTES_MAX: Final = 32_768  # of one peer in one read
 DRAIN_EVERY_NS: Final = 100_000_000
-INTRODUCTION_NS_MAX: Final = 5_000_000_000  # from the connection to its introduction
 REPLACEMENT_NS_MAX: Final = 1_000_000_000  # a peer's second connection waits for the first to end
 ACCEPT_PAUSE_NS: Final = 200_000_000  # after the system refused to accept a connection
 UNIDENTIFIED_MAX: Final = 64  # unidentified connections, beyond one for each peer
+# Memory that a peer's messages may take before they are received. A run of the model stays far
+# below: some million messages.
+INBOX_BYTES_MAX: Final = 1 << 28
+MESSAGE_BYTES: Final = 200  # of a message in memory, besides its text
 _ACCEPTED_AT_ONCE: Final = 64
 _UNIDENTIFIED: Final = "?"
 _CLOSED: Final = "closed by the peer"
 
 DecodeMessage = Callable[[str, wire.Hello], Message]  # (name of the peer, what it sent)
+ReadNumber = Callable[[], int]
 
 
-def message_decoder(plan: MachinePlan) -> DecodeMessage:
+def message_decoder(
+    plan: MachinePlan, own_clock: ReadNumber, own_time_ns: ReadNumber = time_ns
+) -> DecodeMessage:
     """Return the function that decodes the messages of a machine's peers.
 
+    own_clock: returns the machine's Lamport clock. own_time_ns: its physical time.
+
     That function raises WireError, TimestampError or PayloadError if a message
-    is not one of this run: if its timestamp is not of the run's clock, or its
-    payload is not JSON.
+    is not one of this run: if its timestamp is not of the run's clock, its
+    payload is not JSON, or a clock leads the machine's own by more than it may.
     """
     positions = dict(zip(plan.peers, plan.peer_positions, strict=True))
     decode_timestamp = timestamp_decoder(plan.clock, positions, plan.size)
@@ -60,18 +74,41 @@ def message_decoder(plan: MachinePlan) -> DecodeMessage:
         timestamp = (
             None if decode_timestamp is None or text is None else decode_timestamp(peer, text)
         )
+        if stamp > CLOCK_LEAD_MAX:
+            require_stamp(stamp, own_clock())
+        if text is not None:
+            require_timestamp(text, plan.clock, own_clock(), own_time_ns())
         payload = None if payload is None else canonical_payload(payload)
         return Message(peer, stamp, timestamp, payload)
 
     return decode
 
 
+class WaitingBytes:
+    """How much memory the messages of one peer take that arrived and were not yet received."""
+
+    __slots__ = ("_sizes", "bytes")
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._sizes: deque[int] = deque()  # of each message: a peer's messages stay in order
+
+    def add(self, size: int) -> None:
+        """Count one message more."""
+        self.bytes += size
+        self._sizes.append(size)
+
+    def remove_first(self) -> None:
+        """Count the first message no more."""
+        self.bytes -= self._sizes.popleft()
+
+
 class PeerConnection:
     """The connection of one peer, whose messages it appends to `inbox`.
 
     Args: the name of the peer, the socket, the decoder with the bytes read so
-    far, the machine's own name, the list of received messages, and the function
-    that decodes a message.
+    far, the machine's own name, the list of received messages, the memory that the
+    peer's messages take, and the function that decodes a message.
     """
 
     def __init__(
@@ -81,14 +118,17 @@ class PeerConnection:
         decoder: wire.FrameDecoder,
         own_name: str,
         inbox: list[Message],
+        waiting: WaitingBytes,
         decode_message: DecodeMessage,
     ) -> None:
         self.peer = peer
         self.connection = connection
         self.reached_limit = False  # whether a read has ever taken INBOUND_BYTES_MAX
+        self.is_refused = False  # whether it ends because of what the peer wrote
         self._decoder = decoder
         self._own_name = own_name
         self._inbox = inbox
+        self._waiting = waiting
         self._decode_message = decode_message
 
     def read(self) -> str | None:
@@ -107,15 +147,32 @@ class PeerConnection:
 
     def take_frames(self, frames: list[str]) -> str | None:
         """Take the messages that frames carry. Return the reason if the connection has to end."""
+        reason = self._take_messages(frames) or self._decoder.broken
+        self.is_refused = reason is not None
+        return reason
+
+    def _take_messages(self, frames: list[str]) -> str | None:
         try:
             for text in frames:
                 hello = wire.parse_hello(text)
                 if self._own_name not in hello.targets:
                     return f"a message to {','.join(hello.targets)}, not to {self._own_name}"
-                self._inbox.append(self._decode_message(self.peer, hello))
+                message = self._decode_message(self.peer, hello)
+                self._inbox.append(message)
+                self._waiting.add(MESSAGE_BYTES + len(text))
         except (wire.WireError, TimestampError, PayloadError) as error:
             return str(error)
-        return self._decoder.broken
+        if self._waiting.bytes > INBOX_BYTES_MAX:
+            return f"more than {INBOX_BYTES_MAX} bytes of its messages wait, which is the limit"
+        return None
+
+
+class UnidentifiedConnection(NamedTuple):
+    """A connection that has not introduced itself."""
+
+    connection: socket.socket
+    decoder: wire.FrameDecoder
+    handshake: Acceptor
 
 
 class ReplacementConnection(NamedTuple):
@@ -123,32 +180,38 @@ class ReplacementConnection(NamedTuple):
 
     fd: int
     connection: socket.socket
+    introduction: Introduction
     frames: list[str]
 
 
 class Inbound:
     """The listening socket and all inbound connections of one machine.
 
-    Args: the machine's plan, the id of the run, the scenario's `order`, the
-    listening socket, the event loop, and where to record incidents.
+    Args: the machine's plan, its handshakes, the scenario's `order`, the listening
+    socket, the event loop, where to record incidents, and what returns the machine's
+    Lamport clock.
     """
 
     def __init__(
         self,
         plan: MachinePlan,
-        run_id: str,
+        handshakes: Handshakes,
         order: str,
         listener: socket.socket,
         loop: EventLoop,
         incidents: Incidents,
+        own_clock: ReadNumber,
     ) -> None:
+        self.refused: dict[str, int] = {}  # how often each peer's connection was refused
         self._own_name = plan.name
-        self._decode_message = message_decoder(plan)
-        self._run_id = run_id
+        self._decode_message = message_decoder(plan, own_clock)
+        self._waiting = {peer: WaitingBytes() for peer in plan.peers}
+        self._handshakes = handshakes
+        self._incarnations: dict[str, int] = {}  # of each peer, the latest that joined
         self._listener = listener
         self._loop = loop
         self._incidents = incidents
-        self._unidentified: dict[int, tuple[socket.socket, wire.FrameDecoder]] = {}
+        self._unidentified: dict[int, UnidentifiedConnection] = {}
         self._connections: dict[str, PeerConnection] = {}
         self._replacements: dict[str, ReplacementConnection] = {}
         self._tick_poller = make_poller()  # asked at ticks only
@@ -176,6 +239,10 @@ class Inbound:
                 inbox.clear()
         return found
 
+    def count_received(self, peer: str) -> None:
+        """Count the first waiting message of a peer as received by the process."""
+        self._waiting[peer].remove_first()
+
     def _drain(self) -> None:
         for read in self._tick_poller.ready(0):
             read()
@@ -197,12 +264,14 @@ class Inbound:
 
     def _end(self, connection: PeerConnection, reason: str) -> None:
         self._incidents.record("peer-closed", connection.peer, reason)
+        if connection.is_refused:
+            self.refused[connection.peer] = self.refused.get(connection.peer, 0) + 1
         del self._connections[connection.peer]
         self._peer_poller.forget(connection.connection.fileno())
         connection.connection.close()
         if connection.peer in self._replacements:
             replacement = self._replacements.pop(connection.peer)
-            self._promote(replacement.fd, connection.peer, replacement.frames)
+            self._promote(replacement.fd, replacement.introduction, replacement.frames)
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):
@@ -226,27 +295,35 @@ class Inbound:
 
     def _watch_unidentified(self, connection: socket.socket) -> None:
         connection.setblocking(False)
+        notice_lost_peer(connection)
         if len(self._unidentified) >= UNIDENTIFIED_MAX + len(self._inboxes):
-            reason = f"more than {UNIDENTIFIED_MAX} unidentified connections at once"
-            self._close_unidentified(connection, reason)
+            self._evict_oldest()
+        fd, handshake = connection.fileno(), self._handshakes.accept()
+        self._unidentified[fd] = UnidentifiedConnection(connection, wire.FrameDecoder(), handshake)
+        if handshake.greeting and not self._write(fd, handshake.greeting):
             return
-        fd = connection.fileno()
-        self._unidentified[fd] = (connection, wire.FrameDecoder())
         self._loop.watch(fd, READ, lambda: self._read_introduction(fd))
         self._loop.call_at(
             monotonic_ns() + INTRODUCTION_NS_MAX,
             lambda: self._time_out_introduction(fd, connection),
         )
+        self._read_introduction(fd)  # mostly there already, and then it cannot be evicted
+
+    def _evict_oldest(self) -> None:
+        """Close the oldest unidentified connection: idle ones must not keep peers out."""
+        known = {replacement.fd for replacement in self._replacements.values()}
+        oldest = next(fd for fd in self._unidentified if fd not in known)
+        self._reject(oldest, f"more than {UNIDENTIFIED_MAX} unidentified connections at once")
 
     def _time_out_introduction(self, fd: int, connection: socket.socket) -> None:
-        if fd in self._unidentified and self._unidentified[fd][0] is connection:
+        if fd in self._unidentified and self._unidentified[fd].connection is connection:
             self._reject(fd, f"no introduction in {INTRODUCTION_NS_MAX / 1e9:g} s")
 
     def _read_introduction(self, fd: int) -> None:
         """Read the first bytes of an unidentified connection; promote it once introduced."""
         if fd not in self._unidentified:
             return  # it was rejected after the poller had returned this callback
-        connection, decoder = self._unidentified[fd]
+        connection, decoder, _ = self._unidentified[fd]
         try:
             chunk = connection.recv(INBOUND_BYTES_MAX)
         except BlockingIOError:
@@ -261,49 +338,80 @@ class Inbound:
             self._reject(fd, decoder.broken or "closed before it introduced itself")
 
     def _introduce(self, fd: int, frames: list[str]) -> None:
+        _, decoder, handshake = self._unidentified[fd]
         try:
-            name, run_id = wire.parse_iam(frames[0])
+            introduction = handshake.introduce(frames[0])
         except wire.WireError as error:
             self._reject(fd, str(error))
             return
-        if run_id != self._run_id:
-            self._reject(fd, f"{name} is of run {run_id}, this is run {self._run_id}")
-        elif name not in self._inboxes:
+        name, proven = introduction.name, self._handshakes.is_proven
+        if name not in self._inboxes:
             self._reject(fd, f"{name} is not a peer of {self._own_name}")
-        elif name in self._replacements:
+        elif proven and (len(frames) > 1 or decoder.pending_bytes):
+            self._reject(fd, f"{name} wrote before it was answered")
+        elif introduction.incarnation < self._incarnations.get(name, 0):
+            self._reject(fd, f"an earlier incarnation of {name} than the one that joined")
+        elif name in self._replacements and not proven:
             self._reject(fd, f"a third introduction as {name}")
         elif name in self._connections:
-            self._queue_replacement(fd, name, frames[1:])
+            self._queue_replacement(fd, introduction, frames[1:])
         else:
-            self._promote(fd, name, frames[1:])
+            self._promote(fd, introduction, frames[1:])
 
-    def _queue_replacement(self, fd: int, name: str, frames: list[str]) -> None:
+    def _queue_replacement(self, fd: int, introduction: Introduction, frames: list[str]) -> None:
         """Let a peer's second connection wait for the end of the first.
 
         That end may still be on its way, and what the first connection still
         holds must be read before.
         """
         self._loop.forget(fd)
-        replacement = ReplacementConnection(fd, self._unidentified[fd][0], frames)
+        name = introduction.name
+        if name in self._replacements:  # a proven peer: its newest connection counts
+            self._reject(self._replacements.pop(name).fd, f"{name} has connected once more")
+        connection = self._unidentified[fd].connection
+        replacement = ReplacementConnection(fd, connection, introduction, frames)
         self._replacements[name] = replacement
         self._loop.call_at(
-            monotonic_ns() + REPLACEMENT_NS_MAX, lambda: self._drop_replacement(name, replacement)
+            monotonic_ns() + REPLACEMENT_NS_MAX, lambda: self._end_waiting(name, replacement)
         )
 
-    def _drop_replacement(self, name: str, replacement: ReplacementConnection) -> None:
-        if self._replacements.get(name) is replacement:
-            del self._replacements[name]
-            self._reject(
-                replacement.fd, f"a second introduction as {name}, which is already connected"
-            )
+    def _end_waiting(self, name: str, replacement: ReplacementConnection) -> None:
+        """Drop a replacement whose first connection did not end, unless it is proven.
 
-    def _promote(self, fd: int, name: str, frames: list[str]) -> None:
+        A proven one is of the same machine, so the first connection is dead.
+        """
+        if self._replacements.get(name) is not replacement:
+            return
+        if self._handshakes.is_proven:
+            self._end(self._connections[name], f"{name} has connected again")
+            return
+        del self._replacements[name]
+        self._reject(replacement.fd, f"a second introduction as {name}, which is already connected")
+
+    def _write(self, fd: int, text: bytes) -> bool:
+        """Write a few bytes of a handshake; return whether the connection took them."""
+        try:
+            whole = self._unidentified[fd].connection.send(text) == len(text)
+        except OSError:
+            whole = False
+        if not whole:
+            self._reject(fd, "lost before it introduced itself")
+        return whole
+
+    def _promote(self, fd: int, introduction: Introduction, frames: list[str]) -> None:
         """Make an unidentified connection the connection of a peer."""
+        name, incarnation, answer, open_frame = introduction
+        if answer and not self._write(fd, answer):
+            return
         self._loop.forget(fd)
-        connection, decoder = self._unidentified.pop(fd)
+        connection, decoder, _ = self._unidentified.pop(fd)
+        if open_frame is not None:
+            decoder.open_with(open_frame, self._handshakes.frame_bytes_max)
+        self._incarnations[name] = incarnation
         promoted = PeerConnection(
-            name, connection, decoder, self._own_name, self._inboxes[name], self._decode_message
-        )
+            name, connection, decoder, self._own_name, self._inboxes[name], self._waiting[name],
+            self._decode_message,
+        )  # fmt: skip
         self._connections[name] = promoted
         self._peer_poller.watch(fd, READ, lambda: self._read(promoted))
         reason = promoted.take_frames(frames)
@@ -312,20 +420,17 @@ class Inbound:
 
     def _reject(self, fd: int, reason: str) -> None:
         self._loop.forget(fd)
-        connection, _ = self._unidentified.pop(fd)
-        self._close_unidentified(connection, reason)
-
-    def _close_unidentified(self, connection: socket.socket, reason: str) -> None:
+        unidentified = self._unidentified.pop(fd)
         self._incidents.record("stranger-closed", _UNIDENTIFIED, reason)
-        connection.close()
+        unidentified.connection.close()
 
     def close(self) -> None:
         """Close every connection and the listening socket."""
         self._loop.forget(self._listener.fileno())
         self._listener.close()
-        for fd, (connection, _) in self._unidentified.items():
+        for fd, unidentified in self._unidentified.items():
             self._loop.forget(fd)
-            connection.close()
+            unidentified.connection.close()
         for peer_connection in self._connections.values():
             self._peer_poller.forget(peer_connection.connection.fileno())
             peer_connection.connection.close()

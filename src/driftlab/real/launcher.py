@@ -92,6 +92,7 @@ class _Worker:
         self.is_stopped = False
         self.is_gone = False
         self.failure = ""
+        self.is_killed = False  # by this launcher
         self.is_bug = False
         self._unfinished = b""
         self.process = subprocess.Popen(
@@ -134,6 +135,8 @@ class _Worker:
         code = self.process.returncode
         if self.failure:
             return self.failure
+        if self.is_killed:
+            return f"did not stop within {REAP_NS_MAX / 1e9:g} s, and was killed by the launcher"
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
         if code:
@@ -147,6 +150,7 @@ def launch(
     run_id: str,
     order: str,
     on_progress: OnProgress = lambda elapsed_ns: None,
+    key: bytes | None = None,
 ) -> LaunchOutcome:
     """Run the machines of one run and return how they ended.
 
@@ -157,12 +161,13 @@ def launch(
         order: the scenario's `order`, "peers" or "arrival".
         on_progress: called about five times a second with the real nanoseconds
             since the start.
+        key: the key that every machine has to prove, None for none.
 
     Call `reserve_file_descriptors` first. Raise LaunchError or WorkerBugError,
     both only before the start.
     """
     with _Signals() as signals:
-        return _Launch(plans, folder, run_id, order, signals, on_progress).run()
+        return _Launch(plans, folder, run_id, order, signals, on_progress, key).run()
 
 
 class _Signals:
@@ -202,7 +207,9 @@ class _Launch:
         order: str,
         signals: _Signals,
         on_progress: OnProgress,
+        key: bytes | None,
     ) -> None:
+        self._key = None if key is None else key.hex()
         self._plans = plans
         self._folder = folder
         self._deadline_ns = monotonic_ns() + MESH_NS_MAX
@@ -248,7 +255,7 @@ class _Launch:
     def _configure(self, worker: _Worker, plan: MachinePlan, addresses: dict[str, Address]) -> None:
         journal = f"{self._folder}/{plan.name}{JOURNAL_SUFFIX}"
         peers = tuple(addresses[peer] for peer in plan.peers)
-        config = WorkerConfig(plan, peers, self._run_id, self._order, str(journal))
+        config = WorkerConfig(plan, peers, self._run_id, self._order, str(journal), self._key)
         worker.order(config.to_line())
         self._selector.register(worker.reports, selectors.EVENT_READ, worker)
 
@@ -348,6 +355,7 @@ class _Launch:
         for worker in self._workers:
             worker.orders.close()
             if not worker.is_gone:
+                worker.is_killed = True
                 worker.process.kill()
             worker.process.wait()
             worker.reports.close()

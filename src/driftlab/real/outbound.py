@@ -20,7 +20,9 @@ from time import monotonic_ns
 from typing import Final
 
 from driftlab.errors import counted
-from driftlab.real.addresses import Address
+from driftlab.network import wire
+from driftlab.network.handshake import INTRODUCTION_NS_MAX, Handshakes
+from driftlab.real.addresses import Address, AddressError, notice_lost_peer
 from driftlab.real.event_loop import READ, WRITE, EventLoop
 from driftlab.real.incidents import Incidents
 
@@ -28,34 +30,40 @@ OUTBOUND_BYTES_MAX: Final = 1 << 20  # that wait for one peer in this process
 REDIAL_FIRST_NS: Final = 20_000_000
 REDIAL_LAST_NS: Final = 1_000_000_000
 _FRAMES_AT_ONCE: Final = 64
+_HANDSHAKE_BYTES_MAX: Final = 4_096  # read at once of what the peer writes
 _CONNECT_PENDING: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 class OutboundChannel:
     """The channel to one peer.
 
-    Args: the name and address of the peer, the frame that introduces this
-    machine, the event loop, and where to record incidents. Raise AddressError if
-    the peer's host is not found.
+    Args: the name and address of the peer, this machine's handshakes, the event loop,
+    and where to record incidents. A host that is not found is looked up again, like a
+    peer that does not listen yet: computers may start in any order.
     """
 
     def __init__(
         self,
         peer: str,
         address: Address,
-        introduction: bytes,
+        handshakes: Handshakes,
         loop: EventLoop,
         incidents: Incidents,
     ) -> None:
         self.peer = peer
         self.is_open = False  # whether it is connected and introduced
         self.undelivered = 0  # messages that were given up
-        self._family, self._address = address.resolve()
-        self._introduction = introduction
+        self._address = address
+        self._resolved: tuple[socket.AddressFamily, tuple[str, int]] | None = None
+        self._lookup_failed = False
+        self._handshakes = handshakes
+        self._handshake = handshakes.dial(peer)
+        self._decoder = wire.FrameDecoder()
         self._loop = loop
         self._incidents = incidents
         self._socket: socket.socket | None = None
         self._frames: deque[bytes] = deque()
+        self._sealed: list[bytes] = []  # the first of the frames, as they travel on this connection
         self._waiting_bytes = 0
         self._cut = 0  # how many bytes of the first frame this connection has taken
         self._pause_ns = REDIAL_FIRST_NS
@@ -75,14 +83,24 @@ class OutboundChannel:
         if self._closed or self._socket is not None:
             return
         try:
-            self._socket = socket.socket(self._family, socket.SOCK_STREAM)
+            self._resolved = self._resolved or self._address.resolve()
+        except AddressError as error:
+            if not self._lookup_failed:  # once: it is tried again every second
+                self._incidents.record("dial-failed", self.peer, str(error))
+            self._lookup_failed = True
+            self._redial_later()
+            return
+        family, address = self._resolved
+        try:
+            self._socket = socket.socket(family, socket.SOCK_STREAM)
         except OSError as error:  # out of file descriptors
             self._incidents.record("dial-failed", self.peer, _error_text(error))
             self._redial_later()
             return
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        code = self._socket.connect_ex(self._address)
+        notice_lost_peer(self._socket)
+        code = self._socket.connect_ex(address)
         if code == 0:
             self._finish_dialling()
         elif code in _CONNECT_PENDING:
@@ -98,11 +116,27 @@ class OutboundChannel:
             # Dialling an unused port of the loopback interface can connect the socket to itself.
             if code or connection.getsockname() == connection.getpeername():
                 raise ConnectionError
-            if connection.send(self._introduction) < len(self._introduction):
+            self._handshake = self._handshakes.dial(self.peer)
+            self._decoder = wire.FrameDecoder()
+            greeting = self._handshake.greeting
+            if greeting and connection.send(greeting) < len(greeting):
                 raise ConnectionError
         except OSError:
             self._redial_later()
             return
+        if self._handshake.is_open:
+            self._open()
+            return
+        self._loop.watch(connection.fileno(), READ, self._handle_readable)
+        self._loop.call_at(
+            monotonic_ns() + INTRODUCTION_NS_MAX, lambda: self._end_if_unanswered(connection)
+        )
+
+    def _end_if_unanswered(self, connection: socket.socket) -> None:
+        if self._socket is connection and not self.is_open:
+            self._lose("did not answer the handshake; has it the key of this run?")
+
+    def _open(self) -> None:
         if self._was_lost:
             self._incidents.record("channel-open", self.peer, "connected again")
         self.is_open = True
@@ -117,10 +151,12 @@ class OutboundChannel:
     def send(self, frame: bytes) -> None:
         """Send one frame, now or as soon as the kernel takes it."""
         if self.is_open and not self._frames:
-            taken = self._offer(frame)
-            if taken == len(frame):
+            sealed = self._handshake.seal(frame)
+            taken = self._offer(sealed)
+            if taken == len(sealed):
                 return
-            self._cut = taken
+            if self.is_open:
+                self._cut, self._sealed = taken, [sealed]
         self._frames.append(frame)
         self._waiting_bytes += len(frame)
         if self._waiting_bytes > OUTBOUND_BYTES_MAX:
@@ -145,9 +181,10 @@ class OutboundChannel:
 
     def _flush(self) -> None:
         while self._frames and self.is_open:
-            frames = list(islice(self._frames, _FRAMES_AT_ONCE))
-            frames[0] = frames[0][self._cut :]
-            taken = self._offer(b"".join(frames))
+            self._sealed += map(
+                self._handshake.seal, islice(self._frames, len(self._sealed), _FRAMES_AT_ONCE)
+            )
+            taken = self._offer(b"".join(self._sealed)[self._cut :])
             if taken == 0:
                 break
             self._remove(taken)
@@ -159,22 +196,44 @@ class OutboundChannel:
     def _remove(self, taken: int) -> None:
         """Remove from what waits the bytes that the kernel has taken."""
         taken += self._cut
-        while self._frames and taken >= len(self._frames[0]):
-            size = len(self._frames.popleft())
-            self._waiting_bytes -= size
-            taken -= size
+        whole = 0
+        while whole < len(self._sealed) and taken >= len(self._sealed[whole]):
+            taken -= len(self._sealed[whole])
+            whole += 1
+            self._waiting_bytes -= len(self._frames.popleft())
+        del self._sealed[:whole]
         self._cut = taken
 
     def _handle_readable(self) -> None:
-        """End the connection: the peer never writes, so it was closed, lost or misused."""
+        """Go on with the handshake; after it a peer never writes, so the connection ends."""
         try:
-            received = self._connection.recv(1)
+            received = self._connection.recv(_HANDSHAKE_BYTES_MAX)
         except BlockingIOError:
             return
         except OSError as error:
             self._lose(_error_text(error))
             return
-        self._lose("wrote on a channel that it only reads" if received else "closed by the peer")
+        if not received:
+            self._lose("closed by the peer")
+        elif self.is_open:
+            self._lose("wrote on a channel that it only reads")
+        else:
+            self._go_on(received)
+
+    def _go_on(self, received: bytes) -> None:
+        """Answer what the peer wrote of the handshake, and open the channel at its end."""
+        try:
+            for text in self._decoder.feed(received):
+                answer = self._handshake.hear(text)
+                if answer and self._offer(answer) < len(answer):
+                    return  # lost, or a peer that takes nothing: it is dialled again in time
+        except wire.WireError as error:
+            self._lose(str(error))
+            return
+        if self._decoder.broken:
+            self._lose(self._decoder.broken)
+        elif self._handshake.is_open and self._socket is not None:
+            self._open()
 
     def _lose(self, reason: str) -> None:
         if self._frames:
@@ -212,6 +271,7 @@ class OutboundChannel:
 
     def _drop(self) -> None:
         self._cut = 0
+        self._sealed = []
         self.is_open = False
         if self._socket is not None:
             self._loop.forget(self._socket.fileno())

@@ -14,23 +14,33 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic_ns, time_ns
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from driftlab.journal.format import COMPLETE, column_names, has_more_columns, header_fields
 from driftlab.journal.utc import utc_text
 from driftlab.journal.writer import JournalFile
 from driftlab.machine.effects import Outgoing
-from driftlab.machine.machine import Machine
+from driftlab.machine.machine import Machine, MachineEndError
 from driftlab.machine.process_loader import load_process
 from driftlab.model.schedule import PhysicalClock
 from driftlab.network import wire
+from driftlab.network.admission import CLOCK_END
+from driftlab.network.handshake import Handshakes, PlainHandshakes
+from driftlab.network.wire import STAMP_MAX
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop, request_exact_timers
 from driftlab.real.inbound import Inbound
 from driftlab.real.incidents import Incidents
 from driftlab.real.outbound import OutboundChannel
 from driftlab.scenario.plan import MachinePlan
+
+CLOCK_ENDED: Final = "clock at its end"
+
+
+class ClockEndError(MachineEndError):
+    """The Lamport clock of a machine is near the largest that travels, so its run ends."""
 
 
 class WorkerConfig(NamedTuple):
@@ -41,6 +51,7 @@ class WorkerConfig(NamedTuple):
     run_id: the id of the run, the same for all its machines.
     order: the scenario's `order`, "peers" or "arrival".
     journal: the path of the journal to write.
+    key: the key of the run in hexadecimal, None if it has none.
     """
 
     plan: MachinePlan
@@ -48,6 +59,7 @@ class WorkerConfig(NamedTuple):
     run_id: str
     order: str
     journal: str
+    key: str | None = None
 
     def to_line(self) -> str:
         """Return the configuration as one line of JSON, with its newline."""
@@ -64,7 +76,8 @@ class TcpHost:
     """One machine, its sockets and its journal.
 
     Args: the configuration; the socket that listens for the peers; the event
-    loop; and a callback that gets each incident as one line of text. Raise
+    loop; a callback that gets each incident as one line of text; and the context in
+    which the code of a user runs, None for the die, which has none. Raise
     JournalFileError if the journal cannot be written, LoadError or ProcessError
     if the machine's process cannot be loaded or created.
     """
@@ -75,6 +88,7 @@ class TcpHost:
         listener: socket.socket,
         loop: EventLoop,
         on_incident: Callable[[str], None] = lambda line: None,
+        guard: AbstractContextManager[None] | None = None,
     ) -> None:
         plan = config.plan
         self.plan = plan
@@ -83,14 +97,19 @@ class TcpHost:
             plan.schedule.real_ns(plan.physical.offset_ns), plan.physical.skew_ppb
         )
         self._loop = loop
-        self._machine = Machine(plan, load_process(plan.process))
+        self._guard = guard
+        with guard or nullcontext():
+            self._machine = Machine(plan, load_process(plan.process))
         self._journal = JournalFile(config.journal, more_columns=has_more_columns(plan))
         self._write_header(config)
         self._incidents = Incidents(self._journal.note, on_incident)
-        self._inbound = Inbound(plan, config.run_id, config.order, listener, loop, self._incidents)
-        introduction = wire.iam(plan.name, config.run_id)
+        handshakes = _handshakes(config)
+        self._inbound = Inbound(
+            plan, handshakes, config.order, listener, loop, self._incidents,
+            lambda: self._machine.clock,
+        )  # fmt: skip
         self._channels = {
-            peer: OutboundChannel(peer, address, introduction, loop, self._incidents)
+            peer: OutboundChannel(peer, address, handshakes, loop, self._incidents)
             for peer, address in zip(plan.peers, config.addresses, strict=True)
         }
 
@@ -134,8 +153,8 @@ class TcpHost:
         """Take every tick when it is due, or until the event loop is stopped.
 
         `start_ns` is the start of the run, in nanoseconds of the monotonic
-        clock. Raise ProcessError if the process fails, JournalFileError if the
-        journal cannot be written.
+        clock. Raise MachineEndError if the machine cannot go on, as if its process
+        fails, JournalFileError if the journal cannot be written.
         """
         self._journal.note("start", {"time": _utc_of(start_ns), "monotonic_ns": start_ns})
         schedule, physical = self.plan.schedule, self._physical
@@ -151,10 +170,20 @@ class TcpHost:
 
     def _tick(self, tick: int, now_ns: int, due_ns: int, late_ns: int) -> None:
         found = self._inbound.collect()
-        event, outgoing = self._machine.tick(tick, found, now_ns)
+        if self._guard is None:
+            event, outgoing = self._machine.tick(tick, found, now_ns)
+        else:
+            with self._guard:
+                event, outgoing = self._machine.tick(tick, found, now_ns)
         self._journal.append(event, now_ns, due_ns, late_ns, found)
+        if event.sender is not None:
+            self._inbound.count_received(event.sender)
         for message in outgoing:
             self._send(message)
+        if event.clock >= CLOCK_END:
+            raise ClockEndError(
+                f"{CLOCK_ENDED}: it is {event.clock}, near the largest that travels, {STAMP_MAX}"
+            )
 
     def _send(self, message: Outgoing) -> None:
         timestamp = None if message.timestamp is None else message.timestamp.encode()
@@ -183,10 +212,30 @@ class TcpHost:
             "ticks": self.ticks_taken,
             "undelivered": undelivered,
             "incidents": self._incidents.count,
+            **({"refused": _counts(self._inbound.refused)} if self._inbound.refused else {}),
             "reason": reason,
         }
         self._journal.note("end", end)
         self._journal.close()
+
+
+def _handshakes(config: WorkerConfig) -> Handshakes:
+    if config.key is None:
+        return PlainHandshakes(config.plan.name, config.run_id)
+    from driftlab.network.sealing import NONCE_BYTES, KeyedHandshakes  # loads hashlib
+
+    return KeyedHandshakes(
+        config.plan.name,
+        config.run_id,
+        bytes.fromhex(config.key),
+        incarnation=time_ns(),
+        new_nonce=lambda: os.urandom(NONCE_BYTES).hex(),
+    )
+
+
+def _counts(counts: dict[str, int]) -> str:
+    """Return numbers by name as one word, as in B:2,C:1."""
+    return ",".join(f"{name}:{count}" for name, count in sorted(counts.items()))
 
 
 def _utc_of(instant_ns: int) -> str:

@@ -24,7 +24,8 @@ from types import FrameType
 from typing import Final
 
 from driftlab.errors import DriftlabError
-from driftlab.machine.machine import ProcessError
+from driftlab.machine.machine import MachineEndError
+from driftlab.machine.process_loader import DIE
 from driftlab.real.event_loop import READ, EventLoop
 from driftlab.real.tcp_host import TcpHost, WorkerConfig
 
@@ -64,7 +65,13 @@ def _run_launched(listener: socket.socket, reports: "_Reports") -> None:
         return
     loop = EventLoop()
     orders = _Orders(loop, rest)
-    host = TcpHost(WorkerConfig.from_line(config_line), listener, loop)
+    config = WorkerConfig.from_line(config_line)
+    guard = None
+    if config.plan.process != DIE:
+        from driftlab.real.orphan_guard import OrphanGuard  # loads ctypes
+
+        guard = OrphanGuard()
+    host = TcpHost(config, listener, loop, guard=guard)
     host.connect()
     loop.run_while(lambda: not host.is_connected)
     if not loop.stopped:
@@ -83,10 +90,10 @@ def _run_launched(listener: socket.socket, reports: "_Reports") -> None:
 
 
 def _run(host: TcpHost, start_ns: int) -> None:
-    """Take every tick. If the process fails, end the journal with the reason and raise it."""
+    """Take every tick. If the machine cannot go on, end its journal, and raise the reason."""
     try:
         host.run(start_ns)
-    except ProcessError as error:
+    except MachineEndError as error:
         host.close(str(error))
         raise
 
@@ -175,7 +182,7 @@ def run_standalone(
 
     Return whether every tick was taken. A machine interrupted before its start
     leaves no journal. Raise JournalFileError if the journal cannot be written,
-    and ProcessError, after it has ended the journal, if the process fails.
+    and MachineEndError, after it has ended the journal, if the machine cannot go on.
     """
     loop = EventLoop()
     has_started = False

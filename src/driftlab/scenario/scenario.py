@@ -5,6 +5,7 @@ equals what is read from its TOML; and together with the number of a run it
 decides everything that a simulation does and every random number of a real run.
 """
 
+import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -339,6 +340,17 @@ class Scenario:
         return cls.from_dict(keys_from_toml(text))
 
 
+class ProcessFromFile(str):
+    """The name of a process that data gave, not the user: who loads it must be sure to want it."""
+
+    __slots__ = ()
+
+    def beside(self, folder: str) -> "ProcessFromFile":
+        """Return the name with its file looked for in the folder of the data."""
+        is_die = ":" not in self
+        return self if is_die else ProcessFromFile(posixpath.join(folder, self))
+
+
 def keys_from_toml(text: str) -> dict[str, Any]:
     """Return the keys of a TOML document, not yet validated.
 
@@ -347,7 +359,10 @@ def keys_from_toml(text: str) -> dict[str, Any]:
     import tomllib  # slow to import, and only needed for files
 
     try:
-        return tomllib.loads(text)
+        keys = tomllib.loads(text)
+        if isinstance(keys.get("process"), str):
+            keys["process"] = ProcessFromFile(keys["process"])
+        return keys
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise ScenarioError(f"not valid TOML: {error}") from error
 

@@ -236,7 +236,8 @@ def _process(key: str, value: Any) -> str:
             )
         value = f"{file}:{value.__qualname__}"
     if value == "die" or (isinstance(value, str) and re.fullmatch(_PROCESS, value)):
-        return str(value)
+        named: str = value  # of its own type, which says whether the user or a file named it
+        return named
     raise ScenarioError(
         f"{key}: {value!r} is not a process; allowed: die, or FILE.py:CLASS, as in mine.py:Ring"
     )

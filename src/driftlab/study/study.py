@@ -21,6 +21,7 @@ from driftlab.api.read_run import read_runs
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
 from driftlab.api.simulate import simulate_runs
+from driftlab.api.trust import admit_process
 from driftlab.errors import DriftlabError, counted
 from driftlab.journal.files import read_text
 from driftlab.scenario.scenario import Scenario
@@ -155,6 +156,7 @@ def run_study(
     out: str | Path | None = None,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
+    trust: bool = False,
 ) -> StudyResult:
     """Carry out a study, write it to a folder and return what it found.
 
@@ -164,6 +166,7 @@ def run_study(
             machines goes on there, from the runs that are whole.
         overwrite: whether to replace the study that the folder holds.
         on_progress: called with the share that is done, and what it is, as text.
+        trust: whether a process that only the study's file names may be executed.
 
     Raises DriftlabError if it cannot be run, or the folder holds another study, and
     KeyboardInterrupt if a person ends it.
@@ -174,15 +177,18 @@ def run_study(
         raise StudyFolderError("a study of real machines needs a folder (out)")
     if folder is not None:
         _claim(folder, study, simulated=simulated, overwrite=overwrite)
-    scenarios = study.scenarios(simulated=simulated)
+    scenarios = {
+        name: admit_process(scenario, trust=trust)
+        for name, scenario in study.scenarios(simulated=simulated).items()
+    }
     runs: Mapping[str, Runs] = {}
     if simulated:
         runs = _simulated(scenarios, progress)
     elif scenarios and folder is not None:
         runs = _real(scenarios, folder, progress)
     result = StudyResult(
-        study, simulated, _frame_of(runs), _swept(study, progress) if simulated else None, folder,
-        driftlab.__version__,
+        study, simulated, _frame_of(runs),
+        _swept(study, progress, trust) if simulated else None, folder, driftlab.__version__,
     )  # fmt: skip
     result.__dict__["conditions"] = dict(runs)  # no need to read or simulate them again
     if folder is not None:
@@ -212,12 +218,12 @@ def _real(scenarios: Mapping[str, Scenario], folder: Path, progress: OnProgress)
     return {name: Runs(scenarios[name], [runs]) for name, runs in found.items()}
 
 
-def _swept(study: Study, progress: OnProgress) -> pl.DataFrame | None:
+def _swept(study: Study, progress: OnProgress, trust: bool) -> pl.DataFrame | None:
     if not study.grid:
         return None
     grid = _grid_of(study)
     frame, _ = run_sweep(
-        grid, None,
+        grid, None, trust=trust,
         on_progress=lambda now: progress(
             now.ticks / max(now.ticks_expected, 1), f"{now.done} of {now.cells} cells"
         ),

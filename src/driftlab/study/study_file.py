@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from driftlab.errors import DriftlabError
 from driftlab.journal.files import read_text
-from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.scenario import ProcessFromFile, Scenario
 from driftlab.scenario.validate import RUNS_MAX, ScenarioError
 from driftlab.study.cell_means import METRICS
 from driftlab.study.grid import Grid, GridError, changed_keys
@@ -110,13 +110,14 @@ def load_study(name: str) -> Study:
             f"{name}: no such file or built-in study; the built-in studies are "
             f"{', '.join(studies())}"
         )
-    return parse_study(read_text(path), path.stem, str(name))
+    return parse_study(read_text(path), path.stem, str(name), str(path.parent))
 
 
-def parse_study(text: str, name: str, file: str) -> Study:
+def parse_study(text: str, name: str, file: str, folder: str = "") -> Study:
     """Return the study that a TOML text describes.
 
-    name: of the study. file: what messages call it. Raise StudyError.
+    name: of the study. file: what messages call it. folder: where the files of processes
+    are looked for. Raise StudyError.
     """
     try:
         keys = tomllib.loads(text)
@@ -124,7 +125,21 @@ def parse_study(text: str, name: str, file: str) -> Study:
         line = re.search(r"\(at line (\d+), column \d+\)", str(error))
         reason = re.sub(r" \(at .*\)$", "", str(error))
         raise StudyError(f"{file}:{line[1] if line else 1}: not valid TOML: {reason}") from None
+    _mark_processes(keys, folder)
     return _Reader(keys, key_lines(text), file).study(name, text)
+
+
+def _mark_processes(keys: dict[str, Any], folder: str) -> None:
+    """Mark every process that the file names as named by a file, see `api/trust.py`."""
+    for key, value in keys.items():
+        if isinstance(value, dict):
+            _mark_processes(value, folder)
+        elif key == "process" and isinstance(value, str):
+            keys[key] = ProcessFromFile(value).beside(folder)
+        elif isinstance(value, list):
+            for each in value:
+                if isinstance(each, dict):
+                    _mark_processes(each, folder)
 
 
 class _Reader:

@@ -23,11 +23,11 @@ import driftlab
 from driftlab.api.engine_choice import LOADING_MIN_S, general_s, needs_compiling
 from driftlab.api.runs import Runs
 from driftlab.api.simulate_one import simulate_one
+from driftlab.api.trust import admit_process
 from driftlab.errors import DriftlabError
 from driftlab.machine.process_loader import (
     forbid_reentrant_run,
     load_process,
-    with_absolute_process_path,
 )
 from driftlab.scenario.scenario import Scenario
 from driftlab.study.cell_means import Moments, cell_frame, moments_of, moments_of_runs
@@ -91,6 +91,7 @@ def sweep(
     dask: str | None = None,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
+    trust: bool = False,
 ) -> pl.DataFrame:
     """Simulate every cell of a grid of scenarios, and return a row a cell and machine.
 
@@ -105,6 +106,7 @@ def sweep(
         dask: the address of a Dask scheduler whose workers simulate instead.
         overwrite: whether to replace `out`, and parts of another sweep.
         on_progress: called when cells were finished.
+        trust: whether a process that only a scenario file names may be executed.
 
     Columns: `cell`; `over_…`, the values of the swept fields; `name`, null where rates
     are drawn; `rank` of speed; `rate`; `runs`; `runs_incomplete`; then of each metric its
@@ -116,7 +118,13 @@ def sweep(
     grid = Grid(base.replace(runs=runs), over)
     path = None if out is None else Path(out)
     frame, _ = run_sweep(
-        grid, path, workers=workers, dask=dask, overwrite=overwrite, on_progress=on_progress
+        grid,
+        path,
+        workers=workers,
+        dask=dask,
+        overwrite=overwrite,
+        on_progress=on_progress,
+        trust=trust,
     )
     return frame
 
@@ -129,12 +137,13 @@ def run_sweep(
     dask: str | None = None,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
+    trust: bool = False,
 ) -> tuple[pl.DataFrame, SweepSummary]:
     """Sweep a grid and return its rows and what was done; see `sweep`."""
     forbid_reentrant_run()
     if workers is not None and workers < 1:
         raise DriftlabError(f"workers: {workers} is not allowed; from 1, or None for all cores")
-    cells = _checked(grid)
+    cells = _checked(grid, trust)
     if out is not None and out.exists() and not overwrite:
         raise SweepFileError(f"{out} exists; name another file, or replace it with --overwrite")
     if out is None:
@@ -168,14 +177,15 @@ def _summary(frame: pl.DataFrame, cells: Sequence[Cell], found: int, damaged: in
     return SweepSummary(len(cells), found, damaged, int(of_cells), frame.height)
 
 
-def _checked(grid: Grid) -> list[Cell]:
+def _checked(grid: Grid, trust: bool) -> list[Cell]:
     """Return the cells. Raise DriftlabError if one is no scenario that can be simulated."""
     cells, known = [], set()
     for cell in grid.cells():
-        if cell.scenario.process not in known:
-            known.add(cell.scenario.process)
-            load_process(cell.scenario.process)
-        cells.append(cell._replace(scenario=with_absolute_process_path(cell.scenario)))
+        scenario = admit_process(cell.scenario, trust=trust)
+        if scenario.process not in known:
+            known.add(scenario.process)
+            load_process(scenario.process)
+        cells.append(cell._replace(scenario=scenario))
     return cells
 
 

@@ -1,0 +1,123 @@
+"""The first frames of a connection, before any message: who dialled, and of which run.
+
+Plain connections have one frame, by which the dialling machine introduces itself.
+Connections of a run with a key (`network/sealing.py`) prove themselves in both
+directions. Both have the same steps here, as values: what one side writes next.
+"""
+
+from typing import Final, NamedTuple, Protocol
+
+from driftlab.network.wire import OpenFrame, WireError, iam, parse_iam
+
+INTRODUCTION_NS_MAX: Final = 5_000_000_000  # from the connection to the end of its handshake
+
+
+class Introduction(NamedTuple):
+    """A machine that introduced itself.
+
+    incarnation: rises each time the machine is started; 0 if it is not proven. answer:
+    what the accepting side writes then. open_frame: opens its later frames, None if
+    they are plain.
+    """
+
+    name: str
+    incarnation: int
+    answer: bytes
+    open_frame: OpenFrame | None
+
+
+class Acceptor(Protocol):
+    """The accepting side of one connection."""
+
+    greeting: bytes  # what it writes first
+
+    def introduce(self, text: str) -> Introduction:
+        """Return who a first frame introduces. Raise WireError if it may not join."""
+        ...
+
+
+class Dialler(Protocol):
+    """The dialling side of one connection."""
+
+    greeting: bytes  # what it writes first
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may send messages."""
+        ...
+
+    def hear(self, text: str) -> bytes:
+        """Return what to write after a frame of the other side. Raise WireError if it is wrong."""
+        ...
+
+    def seal(self, plain: bytes) -> bytes:
+        """Return the frame of the next message as it travels."""
+        ...
+
+
+class Handshakes(Protocol):
+    """Begins the handshakes of one machine.
+
+    is_proven: whether they prove who takes part. frame_bytes_max: of a frame after them.
+    """
+
+    is_proven: bool
+    frame_bytes_max: int
+
+    def accept(self) -> Acceptor:
+        """Return the accepting side of a new connection."""
+        ...
+
+    def dial(self, peer: str) -> Dialler:
+        """Return the dialling side of a new connection to a peer."""
+        ...
+
+
+def require_run(name: str, run_id: str, own_run_id: str) -> None:
+    """Raise WireError if a machine is of another run."""
+    if run_id != own_run_id:
+        raise WireError(f"{name} is of run {run_id}, this is run {own_run_id}")
+
+
+class PlainHandshakes:
+    """Handshakes of one frame, without a key."""
+
+    is_proven = False
+    frame_bytes_max = 0  # as before the handshake
+
+    def __init__(self, name: str, run_id: str) -> None:
+        self._name = name
+        self._run_id = run_id
+
+    def accept(self) -> Acceptor:
+        """Return the accepting side of a new connection."""
+        return _PlainAcceptor(self._run_id)
+
+    def dial(self, peer: str) -> Dialler:
+        """Return the dialling side of a new connection to a peer."""
+        return _PlainDialler(iam(self._name, self._run_id))
+
+
+class _PlainAcceptor:
+    greeting = b""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+
+    def introduce(self, text: str) -> Introduction:
+        name, run_id = parse_iam(text)
+        require_run(name, run_id, self._run_id)
+        return Introduction(name, 0, b"", None)
+
+
+class _PlainDialler:
+    is_open = True
+
+    def __init__(self, greeting: bytes) -> None:
+        self.greeting = greeting
+
+    def hear(self, text: str) -> bytes:
+        raise WireError("wrote on a channel that it only reads")
+
+    def seal(self, plain: bytes) -> bytes:
+        return plain
