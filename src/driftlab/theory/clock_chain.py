@@ -19,15 +19,17 @@ from fractions import Fraction
 from math import sqrt
 from typing import Final, NamedTuple
 
+from driftlab.arrays import FloatArray, IntArray
+from driftlab.lazy import np
 from driftlab.model.schedule import as_fraction
 from driftlab.theory.formulas import STALE_RATIO, Die, free_ticks, live_machines
 
 LAG_MAX: Final = 2  # stands for every larger lag
-PRUNED_BELOW: Final = 1e-5  # probability of a state that is dropped
-STATES_MAX: Final = 5_000  # beyond which the chain gives up
+PRUNED_BELOW: Final = 1e-6  # probability of a state that is dropped
+STATES_MAX: Final = 20_000  # beyond which the chain gives up
 BURN_IN: Final = 30  # ticks of the fastest machine before the rate is measured
 WINDOW_MAX: Final = 60  # ticks of the fastest machine in which it is measured
-DRAWS: Final = {3: 8, 4: 2}  # of the phases, by the number of machines; 1 of more
+DRAWS: Final = {3: 16, 4: 4}  # of the phases, by the number of machines; 1 of more
 
 # Lags of the leaders, lags of the messages in their inboxes, messages of this instant.
 _State = tuple[tuple[int, ...], tuple[tuple[int, ...], ...], tuple[tuple[int, int], ...]]
@@ -117,8 +119,42 @@ def _window(rates: Sequence[Fraction | int]) -> float:
     return float(1 / common) if 1 / common <= longest else longest
 
 
+class _Moves(NamedTuple):
+    """What may follow at one instant: a transition a row, of the states expanded so far.
+
+    sources, targets: numbers of states. shares: probabilities. rises: by how much the
+    highest clock rises, times the probability.
+    """
+
+    sources: IntArray
+    targets: IntArray
+    shares: FloatArray
+    rises: FloatArray
+
+
+class _Instant:
+    """The transitions at instants at which the same machines tick, found as states need them."""
+
+    def __init__(self) -> None:
+        self.expanded: set[int] = set()
+        self._new: list[tuple[int, int, float, float]] = []
+        self._moves = _Moves(np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0))
+
+    def add(self, source: int, target: int, share: float, risen: int) -> None:
+        """Add one transition."""
+        self._new.append((source, target, share, share * risen))
+
+    def moves(self) -> _Moves:
+        """Return all transitions."""
+        if self._new:
+            added = zip(self._moves, zip(*self._new, strict=True), strict=True)
+            self._moves = _Moves(*(np.append(column, more) for column, more in added))
+            self._new = []
+        return self._moves
+
+
 class _Chain:
-    """The chain: its transitions, each computed once."""
+    """The chain: states are numbered as they are met, transitions computed once each."""
 
     def __init__(self, machines: int, leaders: int, die: Die, stale_free: Sequence[float]) -> None:
         """machines: of the run. stale_free: of each stale one, the share of its free ticks."""
@@ -126,7 +162,10 @@ class _Chain:
         self._leaders = leaders
         self._stale_free = stale_free
         self._each, self._all = each, die.send_all
-        self._known: list[dict[_State, _Steps]] = [{} for _ in range(leaders + len(stale_free))]
+        start: _State = ((0,) * leaders, ((),) * leaders, ())
+        self._states = [start]
+        self._numbers = {start: 0}
+        self._instants: dict[tuple[int, ...], _Instant] = {}
         self.states = 0
 
     def measure(
@@ -135,38 +174,51 @@ class _Chain:
         """Return by how much the highest clock rises a second in the long run."""
         fastest = float(max(rates))
         begin, window = BURN_IN / fastest, _window(rates)
-        start: _State = ((0,) * self._leaders, ((),) * self._leaders, ())
-        states, risen = {start: 1.0}, 0.0
+        shares, risen = np.ones(1), 0.0
         for now, due in instants:
             if now >= begin + window:
                 return risen / window
-            for machine in due:
-                states, rise = self._tick(states, machine)
-                if now >= begin:
-                    risen += rise
-            states = _delivered(states)
-            self.states = max(self.states, len(states))
-            if len(states) > STATES_MAX:
-                raise TooManyStatesError(f"more than {STATES_MAX:,} states")
+            shares, rise = self._step(shares, tuple(due))
+            if now >= begin:
+                risen += rise
         raise AssertionError("the schedule has no end")
 
-    def _tick(self, states: dict[_State, float], machine: int) -> tuple[dict[_State, float], float]:
-        """Return the distribution after a tick of a machine, and the mean rise."""
-        known = self._known[machine]
-        after: dict[_State, float] = {}
-        rise = 0.0
-        for state, share in states.items():
-            if share < PRUNED_BELOW:
-                continue
-            steps = known.get(state)
-            if steps is None:
-                steps = known[state] = list(self._steps(state, machine))
-            for probability, following, risen in steps:
-                weight = share * probability
-                after[following] = after.get(following, 0.0) + weight
-                rise += weight * risen
-        total = sum(after.values())
-        return {state: share / total for state, share in after.items()}, rise / total
+    def _step(self, shares: FloatArray, due: tuple[int, ...]) -> tuple[FloatArray, float]:
+        """Return the probabilities of the states after an instant, and the mean rise."""
+        instant = self._instants.setdefault(due, _Instant())
+        kept = np.flatnonzero(shares >= PRUNED_BELOW)
+        self.states = max(self.states, len(kept))
+        if len(kept) > STATES_MAX:
+            raise TooManyStatesError(f"more than {STATES_MAX:,} states")
+        for number in set(kept.tolist()) - instant.expanded:
+            self._expand(instant, number, due)
+        shares = np.where(shares >= PRUNED_BELOW, shares, 0.0)
+        shares = np.append(shares, np.zeros(len(self._states) - len(shares)))
+        moves = instant.moves()
+        held = shares[moves.sources]
+        after = np.bincount(moves.targets, held * moves.shares, len(self._states))
+        total = float(after.sum())
+        return after / total, float((held * moves.rises).sum()) / total  # `@` would wake BLAS threads
+
+    def _expand(self, instant: _Instant, number: int, due: tuple[int, ...]) -> None:
+        """Find what may follow a state when machines tick, none finding what another sends."""
+        steps: _Steps = [(1.0, self._states[number], 0)]
+        for machine in due:
+            steps = [
+                (share * more, following, risen + again)
+                for share, state, risen in steps
+                for more, following, again in self._steps(state, machine)
+            ]
+        for share, state, risen in steps:
+            instant.add(number, self._number(_delivered(state)), share, risen)
+        instant.expanded.add(number)
+
+    def _number(self, state: _State) -> int:
+        known = self._numbers.get(state)
+        if known is None:
+            known = self._numbers[state] = len(self._states)
+            self._states.append(state)
+        return known
 
     def _steps(self, state: _State, machine: int) -> Iterator[tuple[float, _State, int]]:
         lags, inboxes, sent = state
@@ -219,16 +271,12 @@ def _raised_sent(sent: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ..
     return tuple((peer, lag + 1 if lag < LAG_MAX else LAG_MAX) for peer, lag in sent)
 
 
-def _delivered(states: dict[_State, float]) -> dict[_State, float]:
+def _delivered(state: _State) -> _State:
     """Put the messages of an instant into the inboxes: later ticks find them."""
-    after: dict[_State, float] = {}
-    for (lags, inboxes, sent), share in states.items():
-        held = inboxes
-        if sent:
-            lists = [list(inbox) for inbox in inboxes]
-            for peer, lag in sent:
-                lists[peer].append(lag)
-            held = tuple(map(tuple, lists))
-        state: _State = (lags, held, ())
-        after[state] = after.get(state, 0.0) + share
-    return after
+    lags, inboxes, sent = state
+    if not sent:
+        return state
+    lists = [list(inbox) for inbox in inboxes]
+    for peer, lag in sent:
+        lists[peer].append(lag)
+    return lags, tuple(map(tuple, lists)), ()
