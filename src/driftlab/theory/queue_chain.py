@@ -23,7 +23,7 @@ from driftlab.theory.formulas import Die
 WORK_MAX: Final = 1_500_000_000  # numbers that are touched, before the chain gives up
 INSTANT_WORK: Final = 30_000  # an instant takes as long as touching so many numbers
 TABLE_MAX: Final = 4_000_000  # numbers in the table
-DRAWS: Final = 4  # of the phases
+DRAWS: Final = 5  # of the phases
 ROOM: Final = 8  # messages by which a queue can grow before the table is laid out anew
 NEGLIGIBLE: Final = 1e-11  # probability that is cut off at either end of an axis
 
@@ -73,7 +73,9 @@ def queue_lengths(
     draws = 1 if aligned or instants * DRAWS > WORK_MAX else DRAWS
     allowed = WORK_MAX / draws
     found = [
-        _Chain(rates, die, allowed).run(spread_phases(len(rates), draw, aligned), seconds)
+        _Chain(rates, die, allowed).run(
+            spread_phases(len(rates), draw, draws, aligned=aligned), seconds
+        )
         for draw in range(draws)
     ]
     return [_mean_of([each[machine] for each in found]) for machine in range(len(rates))]
@@ -111,7 +113,8 @@ class _Chain:
         """Return the queues of one draw."""
         machines = len(self._rates)
         ticks, sums, receives = [0] * machines, [0.0] * machines, [0.0] * machines
-        lengths, last = [0.0] * machines, [np.ones(1)] * machines
+        lengths = [0.0] * machines
+        last: list[FloatArray] = [np.ones(1)] * machines
         to_peer = self._each + self._all
         for now, due in ticking_instants(self._rates, phases):
             if now >= seconds:
