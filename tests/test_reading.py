@@ -48,7 +48,8 @@ def changed(path: Path, old: str, new: str) -> None:
 def test_a_run_folder_has_its_scenario_and_without_it_the_same_events(run: Path) -> None:
     whole = driftlab.read(run)
     assert whole.names == ["A", "B", "C", "D"]
-    assert whole.trace.scenario == (run / "scenario.toml").read_text()
+    made_by = f"# made by driftlab {driftlab.__version__}\n"
+    assert made_by + (whole.trace.scenario or "") == (run / "scenario.toml").read_text()
     (run / "scenario.toml").unlink()
     bare = driftlab.read(run)
     assert differences(whole.trace, bare.trace) == ["scenario"]

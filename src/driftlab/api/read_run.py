@@ -14,6 +14,7 @@ from driftlab.analysis.metrics import (
 )
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
+from driftlab.history.parquet import packed_by
 from driftlab.history.run_reader import (
     SUFFIXES,
     RunJournals,
@@ -25,7 +26,7 @@ from driftlab.history.run_reader import (
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal
-from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
+from driftlab.journal.run_folder import SCENARIO_FILE, run_folder, version_of
 from driftlab.lazy import np
 from driftlab.model.columns import RECEIVE, SEND
 from driftlab.model.schedule import NS_PER_SECOND
@@ -70,6 +71,13 @@ def read_scenario(path: Path) -> Scenario:
         return Scenario.from_toml(read_text(path))
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
+
+
+def version_at(path: str | Path) -> str | None:
+    """Return the version of driftlab that made a run folder or packed a run; None if unknown."""
+    if Path(path).is_file():
+        return packed_by(Path(path))
+    return version_of(read_text(Path(path) / SCENARIO_FILE))
 
 
 def find_run(folder: Path) -> tuple[Scenario, RunJournals]:

@@ -23,11 +23,11 @@ MACHINES_LISTED_MAX = 50  # of each run
 REMARKS_MAX = 40  # lines below a table
 
 
-def print_json(scenario: Scenario, runs: Sequence[Run]) -> None:
-    """Print the JSON document of `run`, `simulate` and `stats`."""
+def print_json(scenario: Scenario, runs: Sequence[Run], **more: object) -> None:
+    """Print the JSON document of `run`, `simulate` and `stats`. more: further keys of it."""
     import json  # not needed for tables
 
-    document = {"scenario": scenario.to_dict(), "runs": [run.to_dict() for run in runs]}
+    document = {"scenario": scenario.to_dict(), "runs": [run.to_dict() for run in runs], **more}
     print(json.dumps(document, indent=2))
 
 

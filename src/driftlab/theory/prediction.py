@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, name_list
 from driftlab.theory.clock_chain import TooManyStatesError, clock_rate
 from driftlab.theory.formulas import (
     Die,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
     from driftlab.theory.queue_chain import QueueLengths
 
-NAMES_MAX: Final = 10  # of machines, in a remark
 LARGEST_OF_MIN: Final = 2  # jumps of a machine before the largest of them is predicted
 
 JUMP_SPREAD: Final = ("jump.sd", "jump.q50", "jump.q95", "jump.q99", "jump.max")
@@ -152,24 +151,16 @@ def predict(scenario: "Scenario", *, quick: bool = False) -> Prediction:
     machines = _machines(scenario, rates, die, rate, method, lengths)
     unknown = [each.name for each in machines if each.clock_last["sd"] is None]
     if unknown:
-        remarks.append(f"not known: the spread of the last clock of {named(unknown)}")
+        remarks.append(f"not known: the spread of the last clock of {name_list(unknown)}")
     near = [each.name for each in machines if each.queue == "critical"]
     if near:
         remarks.append(
-            f"{named(near)}: within 10 % of the boundary between stable and diverging; there "
+            f"{name_list(near)}: within 10 % of the boundary between stable and diverging; there "
             "a queue grows as the square root of time, and one run says little"
         )
     return Prediction(
         tuple(machines), rate, clock_rate_bounds(rates), float(scenario.seconds), tuple(remarks)
     )
-
-
-def named(names: Sequence[str]) -> str:
-    """Return names for a sentence, at most ten of them."""
-    shown = [*names[:NAMES_MAX]]
-    if len(names) > NAMES_MAX:
-        shown.append(f"{len(names) - NAMES_MAX} more")
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _require_covered(scenario: "Scenario") -> None:
