@@ -25,6 +25,7 @@ from benchmarks import (
     shiviz,
     simulator,
     start,
+    theory,
 )
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
@@ -42,6 +43,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "history": {"history": history.measure},
     "reading": {"reading": reading.measure},
     "others-logs": {"shiviz": shiviz.measure},
+    "theory": {"theory": theory.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
 }
 

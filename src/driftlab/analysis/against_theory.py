@@ -84,7 +84,10 @@ def _figures(
             "receives", share, share_sd, RECEIVES_ALLOWANCE,
             lambda m: m.events["receive"] / max(m.ticks, 1),
         ),
-        ("jump", jump, None, JUMP_ALLOWANCE * jump, lambda m: m.jump.mean),
+        (
+            "jump", jump, None if clock["sd"] is None else clock["sd"] / ticks,
+            JUMP_ALLOWANCE * jump, lambda m: m.jump.mean,
+        ),
     ]  # fmt: skip
     if largest is not None:
         # The largest of many geometric jumps is spread as an extreme value is.

@@ -13,6 +13,7 @@ from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import Folder
 from driftlab.scenario.scenario import Scenario
+from driftlab.version import VERSION
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,11 +24,18 @@ MACHINES_LISTED_MAX = 50  # of each run
 REMARKS_MAX = 40  # lines below a table
 
 
-def print_json(scenario: Scenario, runs: Sequence[Run], **more: object) -> None:
-    """Print the JSON document of `run`, `simulate` and `stats`. more: further keys of it."""
+def print_json(scenario: Scenario, runs: Sequence[Run], *, version: str | None = VERSION) -> None:
+    """Print the JSON document of `run`, `simulate` and `stats`.
+
+    version: of the driftlab that made the runs, None if it is not known.
+    """
     import json  # not needed for tables
 
-    document = {"scenario": scenario.to_dict(), "runs": [run.to_dict() for run in runs], **more}
+    document = {
+        "scenario": scenario.to_dict(),
+        "runs": [run.to_dict() for run in runs],
+        "version": version,
+    }
     print(json.dumps(document, indent=2))
 
 
