@@ -18,6 +18,7 @@ from driftlab.theory.formulas import (
     classify,
     clock_lag,
     clock_rate_bounds,
+    equal_triple_rate,
     free_ticks,
     inflow,
     live_jumps,
@@ -47,6 +48,7 @@ METHODS: Final = {
     "clock-chain": "Markov chain over the lags of the clocks; error at most 0.2 %",
     "pair": "closed form of the two fastest machines; at most 1.5 % off for two live machines, "
     "too low by up to 12 % for more",
+    "triple": "closed form of three equal machines that only send to both peers; exact",
     "delay": "the clock of messages that waited; error at most 0.4 % above a load of 1.1",
     "lag": "what the live clocks would reach, less what waits in the inbox; after 60 s at most "
     "4 ticks off",
@@ -197,6 +199,8 @@ def _clock_rate(
     fast = sorted((rates[i] for i in live_machines(rates, die.to_peer(len(rates)))), reverse=True)
     if len(fast) < 2 or fast[0] >= 2 * fast[1]:
         return fast[0], "fastest"
+    if len(rates) == 3 and fast[0] == fast[-1] and len(fast) == 3 and not (die.send_one or aligned):
+        return equal_triple_rate(fast[0], die.send_all), "triple"
     if not quick:
         try:
             found = clock_rate(rates, die, aligned=aligned, by_socket=by_socket)
