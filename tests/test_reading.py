@@ -132,7 +132,8 @@ def test_several_runs_are_read_all_at_once_and_not_as_one(tmp_path: Path) -> Non
     folder = simulated(tmp_path / "runs", runs=3)
     histories = driftlab.read_all(folder)
     assert [len(history) for history in histories] == [120] * 3
-    assert [h.trace.scenario for h in histories] == [
+    made_by = f"# made by driftlab {driftlab.__version__}\n"
+    assert [made_by + (h.trace.scenario or "") for h in histories] == [
         (folder / f"run-{number}" / "scenario.toml").read_text() for number in (1, 2, 3)
     ]
     with pytest.raises(driftlab.SeveralRunsError, match=r"holds 3 runs; .* driftlab.read_all"):
