@@ -29,6 +29,7 @@ from benchmarks import (
     start,
     statistics,
     sweep,
+    theory,
 )
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
@@ -49,6 +50,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "statistics": {"statistics": statistics.measure},
     "plots": {"plots": plots.measure},
     "others-logs": {"shiviz": shiviz.measure},
+    "theory": {"theory": theory.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
     "study": {"sweep": sweep.measure},
 }

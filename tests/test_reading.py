@@ -48,7 +48,8 @@ def changed(path: Path, old: str, new: str) -> None:
 def test_a_run_folder_has_its_scenario_and_without_it_the_same_events(run: Path) -> None:
     whole = driftlab.read(run)
     assert whole.names == ["A", "B", "C", "D"]
-    assert whole.trace.scenario == (run / "scenario.toml").read_text()
+    made_by = f"# made by driftlab {driftlab.__version__}\n"
+    assert made_by + (whole.trace.scenario or "") == (run / "scenario.toml").read_text()
     (run / "scenario.toml").unlink()
     bare = driftlab.read(run)
     assert differences(whole.trace, bare.trace) == ["scenario"]
@@ -131,7 +132,8 @@ def test_several_runs_are_read_all_at_once_and_not_as_one(tmp_path: Path) -> Non
     folder = simulated(tmp_path / "runs", runs=3)
     histories = driftlab.read_all(folder)
     assert [len(history) for history in histories] == [120] * 3
-    assert [h.trace.scenario for h in histories] == [
+    made_by = f"# made by driftlab {driftlab.__version__}\n"
+    assert [made_by + (h.trace.scenario or "") for h in histories] == [
         (folder / f"run-{number}" / "scenario.toml").read_text() for number in (1, 2, 3)
     ]
     with pytest.raises(driftlab.SeveralRunsError, match=r"holds 3 runs; .* driftlab.read_all"):

@@ -10,6 +10,8 @@ every machine imports this package too.
 
 from typing import TYPE_CHECKING
 
+from driftlab.version import VERSION
+
 if TYPE_CHECKING:
     from driftlab.api.export import pack
     from driftlab.api.history import History, NoSuchEventError
@@ -58,7 +60,7 @@ __all__ = [
     "simulate_runs",
     "sweep",
 ]
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _MODULES = {
     "DriftlabError": "driftlab.errors",
@@ -95,6 +97,10 @@ def __getattr__(name: str) -> object:
     """Import a public name from its module when it is first used."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "run":
+        from driftlab.errors import require_supported_system
+
+        require_supported_system()
     from importlib import import_module
 
     return getattr(import_module(_MODULES[name]), name)

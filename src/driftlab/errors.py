@@ -5,6 +5,7 @@ is allowed. The command line prints it and exits with status 2. Any other
 exception that escapes is a bug in driftlab and keeps its traceback.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -13,6 +14,19 @@ NAMES_LISTED_MAX: Final = 12
 
 class DriftlabError(Exception):
     """What the user asked for cannot be done; the message says what to do instead."""
+
+
+class SystemNotSupportedError(DriftlabError):
+    """The operating system lacks what driftlab needs."""
+
+
+def require_supported_system() -> None:
+    """Raise SystemNotSupportedError on Windows, whose processes and sockets differ too much."""
+    if sys.platform == "win32":
+        raise SystemNotSupportedError(
+            "driftlab needs Linux or macOS; on Windows install WSL (wsl --install) "
+            "and run driftlab inside it"
+        )
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from driftlab.analysis.run_statistics import Counted, count_process, metrics_of_trace
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
+from driftlab.history.parquet import packed_by
 from driftlab.history.run_reader import (
     SUFFIXES,
     RunJournals,
@@ -18,7 +19,7 @@ from driftlab.history.run_reader import (
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal
-from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
+from driftlab.journal.run_folder import SCENARIO_FILE, run_folder, version_of
 from driftlab.lazy import np
 from driftlab.scenario.scenario import ProcessFromFile, Scenario, keys_from_toml
 from driftlab.scenario.validate import ScenarioError
@@ -64,6 +65,13 @@ def read_scenario(path: Path) -> Scenario:
         return Scenario.from_dict(keys)
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
+
+
+def version_at(path: str | Path) -> str | None:
+    """Return the version of driftlab that made a run folder or packed a run; None if unknown."""
+    if Path(path).is_file():
+        return packed_by(Path(path))
+    return version_of(read_text(Path(path) / SCENARIO_FILE))
 
 
 def find_run(folder: Path) -> tuple[Scenario, RunJournals]:

@@ -76,11 +76,12 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
         help="closed forms alone, at once (default: chains where they stay small)",
     )  # fmt: skip
     group.add_argument(
-        "--against", metavar="RUN",
-        help="folder of a run, or of several, whose scenario to predict and whose figures to "
+        "--against", metavar="RUN", nargs="+", default=[],
+        help="folders of a run, or of several, whose scenarios to predict and whose figures to "
         "show beside the prediction",
     )  # fmt: skip
     add_json(group)
+    group.add_argument("--csv", action="store_true", help="print a CSV table and nothing else")
 
 
 def add_claims(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ import driftlab
 from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE
 from driftlab.cli.commands import COMMANDS, Command
 from driftlab.cli.flags import format_options
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, require_supported_system
 from driftlab.freezing import freeze_until_exit
 
 _COMMAND_WIDTH = 13  # of the longest command, indented; argparse forgets the indentation
@@ -155,6 +155,7 @@ def _run(given: Sequence[str], *, is_own_process: bool) -> int:
     except SystemExit:  # after `--help` too: a reader that has left shows here, not at exit
         sys.stdout.flush()
         raise
+    require_supported_system()
     command = import_module(f"driftlab.cli.{options.command}")
     if is_own_process:  # what was imported stays: never search it for garbage
         freeze_until_exit()

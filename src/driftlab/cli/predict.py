@@ -2,51 +2,68 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from driftlab.cli.flags import chosen_scenario
-from driftlab.cli.output import table
+from driftlab.cli.output import MACHINES_LISTED_MAX, table
 from driftlab.errors import counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
 if TYPE_CHECKING:
-    from driftlab.analysis.against_theory import Figure
+    from driftlab.api.against_theory import Comparison
 
 LINE_MAX = 79  # characters of a line of text
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the prediction, beside a measurement if one is given; return the exit status."""
-    scenario, measured = chosen_scenario(options, fresh_seed=False), None
-    if options.against is not None:
-        from driftlab.api.read_run import read_runs
+    scenario = chosen_scenario(options, fresh_seed=False)
+    if options.against:
+        from driftlab.api.against_theory import compare_runs  # reads logs, loads NumPy
 
-        scenario, measured = read_runs(options.against)
-        scenario = scenario.for_run(measured[0].number)
-    prediction = predict(scenario, quick=options.quick)
-    comparison = None
-    if measured is not None:
-        from driftlab.analysis.against_theory import compare_with_theory
-
-        comparison = compare_with_theory(prediction, [run.machines for run in measured])
-    if options.json:
-        document: dict[str, Any] = prediction.to_dict()
-        if comparison is not None:
-            document["against"] = [each.to_dict() for each in comparison]
-        print(json.dumps(document, indent=2))
+        _print_comparisons(options, compare_runs(options.against, quick=options.quick))
         return 0
-    print(_title(prediction))
-    print()
-    print(_table(prediction.machines))
-    print()
+    prediction = predict(scenario, quick=options.quick)
+    if options.json:
+        print(json.dumps(prediction.to_dict(), indent=2))
+    elif options.csv:
+        _print_csv(flat(machine.to_dict()) for machine in prediction.machines)
+    else:
+        _print(prediction)
+    return 0
+
+
+def _print_comparisons(options: argparse.Namespace, comparisons: "Sequence[Comparison]") -> None:
+    """Print each scenario's prediction beside what was measured."""
+    if options.json:
+        documents = [comparison.to_dict() for comparison in comparisons]
+        print(
+            json.dumps(documents[0] if len(documents) == 1 else {"scenarios": documents}, indent=2)
+        )
+    elif options.csv:
+        _print_csv(
+            {"rates": "/".join(f"{rate:g}" for rate in comparison.rates), **figure.to_dict()}
+            for comparison in comparisons
+            for figure in comparison.figures
+        )
+    else:
+        for place, comparison in enumerate(comparisons):
+            if place:
+                print(f"\n{'═' * LINE_MAX}\n")
+            _print(comparison.prediction)
+            _print_against(comparison)
+
+
+def _print(prediction: Prediction) -> None:
+    machines = prediction.machines[:MACHINES_LISTED_MAX]
+    print(_title(prediction), _queues(machines), _clocks(machines), sep="\n\n", end="\n\n")
+    if len(machines) < len(prediction.machines):
+        more = counted(len(prediction.machines) - len(machines), "more machine")
+        print(f"… and {more}; see --json")
     for line in _notes(prediction):
         print(fill(line, LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
-    if comparison is not None:
-        print(f"\nmeasured in {counted(len(measured or ()), 'run')} of {options.against}\n")
-        print(_against(comparison))
-    return 0
 
 
 def _title(prediction: Prediction) -> str:
@@ -54,23 +71,41 @@ def _title(prediction: Prediction) -> str:
     return f"predicted for {machines} and {prediction.seconds:g} s of scenario time"
 
 
-def _table(machines: Sequence[MachinePrediction]) -> str:
+def _queues(machines: Sequence[MachinePrediction]) -> str:
     heads = (
-        "machine", "rate", "queue", "grows\n/s", "last queue\nmean ± sd", "clock\n/s",
-        "last clock\nmean ± sd", "drift\n/s", "jump\nmean/max", "share of\nreceives",
+        "machine", "rate", "queue", "load", "grows\n/s", "queue in the\nlong run",
+        "last queue\nmean ± sd", "share of\nreceives",
     )  # fmt: skip
     rows = [
         [
             machine.name,
-            f"{machine.rate:g}",
+            f"{machine.rate:.5g}",
             machine.queue,
+            f"{machine.load:.2f}",
             f"{machine.queue_per_second:.2f}",
+            "-" if machine.queue_mean is None else f"{machine.queue_mean:.1f}",
             _spread(machine.queue_last["mean"], machine.queue_last["sd"], 1),
+            f"{machine.utilisation:.2f}",
+        ]
+        for machine in machines
+    ]
+    return table(heads, rows)
+
+
+def _clocks(machines: Sequence[MachinePrediction]) -> str:
+    heads = (
+        "machine", "clock\n/s", "last clock\nmean ± sd", "drift\n/s", "jump\nmean ± sd",
+        "jump quantiles\n0.50/0.95/0.99", "largest\njump",
+    )  # fmt: skip
+    rows = [
+        [
+            machine.name,
             f"{machine.clock_per_second:.2f}",
             _spread(machine.clock_last["mean"] or 0.0, machine.clock_last["sd"], 0),
             f"{machine.drift_per_second:+.2f}",
-            f"{machine.jump['mean']:.2f}/{_or_dash(machine.jump['max'])}",
-            f"{machine.utilisation:.2f}",
+            _spread(machine.jump["mean"] or 0.0, machine.jump["sd"], 2),
+            "/".join(_or_dash(machine.jump[name]) for name in ("q50", "q95", "q99")),
+            _or_dash(machine.jump["max"]),
         ]
         for machine in machines
     ]
@@ -90,19 +125,21 @@ def _notes(prediction: Prediction) -> list[str]:
     figures: dict[str, list[str]] = {}
     for machine in prediction.machines:
         for figure, method in machine.method.items():
-            name = figure.replace("_", " ").replace(".", " ")
+            name = figure.partition(".")[0].replace("_per_second", " a second").replace("_", " ")
+            if figure == "jump.mean":
+                name = "mean jump"
             if name not in figures.setdefault(method, []):
                 figures[method].append(name)
     low, high = prediction.bounds
     return [
         *(f"{', '.join(names)}: {METHODS[method]}" for method, names in figures.items()),
         f"clock rate of the live machines: {prediction.clock_rate:.3f} per second, "
-        f"between {low:g} and {high:g} in any case",
+        f"between {low:.5g} and {high:.5g} in any case",
         *prediction.remarks,
     ]
 
 
-def _against(comparison: Sequence["Figure"]) -> str:
+def _print_against(comparison: "Comparison") -> None:
     rows = [
         [
             each.machine,
@@ -112,6 +149,34 @@ def _against(comparison: Sequence["Figure"]) -> str:
             f"{each.allowed:.2g}",
             "" if each.agrees else "differs",
         ]
-        for each in comparison
+        for each in comparison.figures
     ]
-    return table(("machine", "figure", "predicted", "measured", "allowed", ""), rows, left=2)
+    where = ", ".join(comparison.paths)
+    print(fill(f"measured in {counted(comparison.runs, 'run')} of {where}", LINE_MAX))
+    for line in comparison.remarks:
+        print(fill(line, LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
+    print()
+    print(table(("machine", "figure", "predicted", "measured", "allowed", ""), rows, left=2))
+    wrong = sum(not each.agrees for each in comparison.figures)
+    count = counted(len(comparison.figures), "figure")
+    print(f"\n{wrong} of {count} {'differs' if wrong == 1 else 'differ'} from the prediction")
+
+
+def flat(keys: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a table of tables as one table, the names joined by `_`."""
+    row: dict[str, Any] = {}
+    for key, value in keys.items():
+        name = prefix + key.replace(".", "_")
+        row |= flat(value, f"{name}_") if isinstance(value, dict) else {name: value}
+    return row
+
+
+def _print_csv(rows: Iterable[dict[str, Any]]) -> None:
+    import csv
+    import sys
+
+    every = list(rows)
+    names = list(dict.fromkeys(name for row in every for name in row))
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(every)

@@ -12,6 +12,7 @@ from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import Folder
 from driftlab.scenario.scenario import Scenario
+from driftlab.version import VERSION
 
 RUNS_LISTED_MAX = 20  # the table of more runs shows only what they have in common
 REMARKS_MAX = 40  # lines below a table
@@ -21,7 +22,8 @@ def print_json(scenario: Scenario, runs: Runs) -> None:
     """Print the JSON document of `run` and `simulate`; `stats` has more in the same places."""
     import json  # not needed for tables
 
-    document = {"scenario": scenario.to_dict(), "runs": [run.to_dict() for run in runs]}
+    document = {"scenario": scenario.to_dict(), "runs": [run.to_dict() for run in runs],
+                "version": VERSION}  # fmt: skip
     if len(runs) > 1:
         from driftlab.analysis.over_runs import over_runs_document
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from driftlab.api.read_run import version_at
 from driftlab.api.recorded_stats import (
     REPEATED_KEYS,
     Group,
@@ -87,6 +88,7 @@ def _document(group: Group) -> dict[str, Any]:
     document: dict[str, Any] = {
         "scenario": None if group.scenario is None else group.scenario.to_dict(),
         "runs": [run.to_dict() for run in group.runs],
+        "version": _version(group),
     }
     summary = group.over_runs()
     if summary is not None:
@@ -96,6 +98,14 @@ def _document(group: Group) -> dict[str, Any]:
     if group.remarks():
         document["remarks"] = group.remarks()
     return document
+
+
+def _version(group: Group) -> str | None:
+    """Return the version of driftlab that made the runs, None if it is not known or not one."""
+    if group.scenario is None:
+        return None
+    versions = {version_at(run.path) for run in group.runs if os.path.exists(run.path)}
+    return versions.pop() if len(versions) == 1 else None
 
 
 def _titles(groups: Sequence[Group]) -> list[str]:

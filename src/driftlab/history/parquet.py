@@ -34,6 +34,7 @@ from driftlab.journal.journal_columns import JournalColumns, columns_of_entries,
 from driftlab.journal.reader import JournalChunk
 from driftlab.lazy import np, pl
 from driftlab.model.columns import KINDS, MISSING, NOBODY, Arrivals, Columns, Timestamps, starts_of
+from driftlab.version import VERSION as DRIFTLAB_VERSION
 
 PACK_SUFFIX: Final = ".parquet"
 PARQUET_MAGIC: Final = b"PAR1"
@@ -228,6 +229,7 @@ def _as_json(
         "absent": metadata.missing_processes,
         "scenario": scenario,
         "version": VERSION,
+        "driftlab": DRIFTLAB_VERSION,  # by which it was packed
         "journals": in_line_order,  # rows as their lines stood, not yet in the order of ticks
         "names": list(schema.names),
         "clock": clock,
@@ -342,6 +344,17 @@ def _lists(starts: IntArray, flat: "pl.Series") -> "pl.Series":
 
 
 # Read.
+
+
+def packed_by(path: Path) -> str | None:
+    """Return the version of driftlab that packed a file, None if the file does not say."""
+    text = _read_metadata(path)
+    try:
+        document = json.loads(text or "{}")
+    except ValueError:
+        return None
+    version = document.get("driftlab") if isinstance(document, dict) else None
+    return version if isinstance(version, str) else None
 
 
 def is_packed(path: Path) -> bool:

@@ -15,6 +15,7 @@ from driftlab.errors import DriftlabError
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
+from driftlab.version import VERSION
 
 SCENARIO_FILE: Final = "scenario.toml"
 RUNS_FOLDER: Final = "runs"
@@ -49,13 +50,31 @@ def create_run_folder(folder: Folder, scenario: Scenario) -> None:
         os.makedirs(folder, exist_ok=True)
         if _journals(folder):
             raise FileExistsError
-        _create(os.path.join(folder, SCENARIO_FILE), scenario.to_toml())
+        _create(os.path.join(folder, SCENARIO_FILE), _marked(scenario))
     except FileExistsError:
         raise RunFolderError(
             f"{folder} already holds a run or is no folder; name another one with --out"
         ) from None
     except OSError as error:
         raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+MADE_BY: Final = "# made by driftlab "  # the first line of a run folder's scenario
+
+
+def _marked(scenario: Scenario) -> str:
+    """Return a scenario as TOML below a comment with the version of driftlab that runs it."""
+    return f"{MADE_BY}{VERSION}\n{scenario.to_toml()}"
+
+
+def version_of(scenario_text: str) -> str | None:
+    """Return the version of driftlab that made a run, None if its scenario does not say.
+
+    scenario_text: of the scenario file in the run's folder. Folders made before versions
+    were recorded do not say.
+    """
+    first = scenario_text.partition("\n")[0]
+    return first.removeprefix(MADE_BY).strip() if first.startswith(MADE_BY) else None
 
 
 def _journals(folder: Folder) -> list[str]:
@@ -90,7 +109,7 @@ def join_run_folder(folder: Folder, scenario: Scenario) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
         with suppress(FileExistsError):
-            _create(path, scenario.to_toml())
+            _create(path, _marked(scenario))
         with open(path, encoding="utf-8") as file:
             present = file.read()
     except OSError as error:

@@ -9,15 +9,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, name_list
 from driftlab.theory.clock_chain import TooManyStatesError, clock_rate
 from driftlab.theory.formulas import (
     Die,
     Inflow,
+    Jumps,
     classify,
+    clock_lag,
     clock_rate_bounds,
+    equal_triple_rate,
     free_ticks,
     inflow,
+    live_jumps,
     live_machines,
     mean_queue,
     pair_rate,
@@ -34,19 +38,27 @@ if TYPE_CHECKING:
 
 LARGEST_OF_MIN: Final = 2  # jumps of a machine before the largest of them is predicted
 
+JUMP_SPREAD: Final = ("jump.sd", "jump.q50", "jump.q95", "jump.q99", "jump.max")
+
 # Of every method: what it is, and its known error.
 METHODS: Final = {
     "flow": "flow balance; exact in the long run",
     "identity": "the rise of the clock over the number of events; exact",
-    "fastest": "the fastest machine's own ticks, since no other has half its rate; exact",
-    "clock-chain": "Markov chain over the lags of the clocks; error at most 0.4 %",
+    "fastest": "the fastest machine's own ticks, since no other has more than half its rate; exact",
+    "clock-chain": "Markov chain over the lags of the clocks; error at most 0.2 %",
     "pair": "closed form of the two fastest machines; at most 1.5 % off for two live machines, "
     "too low by up to 12 % for more",
+    "triple": "closed form of three equal machines that only send to both peers; exact",
     "delay": "the clock of messages that waited; error at most 0.4 % above a load of 1.1",
+    "lag": "what the live clocks would reach, less what waits in the inbox; after 60 s at most "
+    "4 ticks off",
     "queue-chain": "Markov chain over the queue lengths; exact but for the phases",
-    "brownian": "reflected Brownian motion; the mean after 60 s is at most 2.2 messages off",
+    "brownian": "reflected Brownian motion; the mean after 60 s is at most 2.5 messages off",
     "brownian-stable": "its limit in the long run; at most 1 message off below a load of 0.9",
-    "geometric": "geometric jumps; exact with one sender, with two the spread is up to 29 % low",
+    "geometric": "geometric jumps; exact with one sender, with two the spread is up to 29 % low; "
+    "the largest is 4 % off in the median, 28 % at most",
+    "gaps": "geometric gaps between receives; the largest jump is at most 2.5 off, mostly "
+    "10 to 20 % low",
 }
 
 
@@ -63,7 +75,7 @@ class MachinePrediction:
     queue_mean: in the long run. queue_last, clock_last: mean and standard deviation
     after the run, over runs. clock_per_second. drift_per_second: against the fastest
     machine. utilisation: share of its ticks that receive. events: shares of the kinds.
-    jump: mean, standard deviation, quantiles, and the mean of a run's largest.
+    jump: mean, standard deviation, quantiles (`q50`, …), and the mean of a run's largest.
     method: the method of each figure, a key of METHODS.
     """
 
@@ -124,16 +136,30 @@ def predict(scenario: "Scenario", *, quick: bool = False) -> Prediction:
     rates = [float(rate) for rate in scenario.rates_of(scenario.first_run)]
     die, aligned = _die_of(scenario), scenario.phase == "aligned"
     remarks = []
-    rate, method = _clock_rate(rates, die, aligned=aligned, quick=quick)
+    by_socket = scenario.order == "peers"
+    rate, method = _clock_rate(rates, die, aligned=aligned, by_socket=by_socket, quick=quick)
     if method == "pair" and len(live_machines(rates, die.to_peer(len(rates)))) > 2:
         remarks.append(
             "the clock rate is that of the two fastest machines alone"
             + (": leave out --quick for a better one" if quick else ", since more are too many")
         )
     if aligned and method == "pair":
-        remarks.append("closed forms are of free phases; aligned ones make slower clocks")
+        remarks.append(
+            "the closed form of the clock rate is of free phases; aligned ones make slower clocks"
+        )
     lengths = None if quick else _queue_lengths(rates, die, scenario.seconds, aligned=aligned)
+    if lengths is None and not quick:
+        remarks.append("the exact chain of the queues would be too large; approximated instead")
     machines = _machines(scenario, rates, die, rate, method, lengths)
+    unknown = [each.name for each in machines if each.clock_last["sd"] is None]
+    if unknown:
+        remarks.append(f"not known: the spread of the last clock of {name_list(unknown)}")
+    near = [each.name for each in machines if each.queue == "critical"]
+    if near:
+        remarks.append(
+            f"{name_list(near)}: within 10 % of the boundary between stable and diverging; there "
+            "a queue grows as the square root of time, and one run says little"
+        )
     return Prediction(
         tuple(machines), rate, clock_rate_bounds(rates), float(scenario.seconds), tuple(remarks)
     )
@@ -167,15 +193,18 @@ def _die_of(scenario: "Scenario") -> Die:
 
 
 def _clock_rate(
-    rates: Sequence[float], die: Die, *, aligned: bool, quick: bool
+    rates: Sequence[float], die: Die, *, aligned: bool, by_socket: bool, quick: bool
 ) -> tuple[float, str]:
     """Return the clock rate of the live machines, and by which method."""
     fast = sorted((rates[i] for i in live_machines(rates, die.to_peer(len(rates)))), reverse=True)
     if len(fast) < 2 or fast[0] >= 2 * fast[1]:
         return fast[0], "fastest"
+    if len(rates) == 3 and fast[0] == fast[-1] and len(fast) == 3 and not (die.send_one or aligned):
+        return equal_triple_rate(fast[0], die.send_all), "triple"
     if not quick:
         try:
-            return clock_rate(rates, die, aligned=aligned).rate, "clock-chain"
+            found = clock_rate(rates, die, aligned=aligned, by_socket=by_socket)
+            return found.rate, "clock-chain"
         except TooManyStatesError:
             pass
     return pair_rate(fast[0], fast[1], die.to_peer(len(rates))), "pair"
@@ -245,15 +274,11 @@ def _machine(
             "q95": float(lengths.quantile(0.95)),
         }
     )
-    jump: dict[str, float | None] = {"mean": own_clock / rate, "sd": None, "max": None}
-    if is_full:
-        jumps, count = saturated_jumps(clock, flow.rate), rate * seconds
-        jump |= {
-            "sd": jumps.sd,
-            "q95": float(jumps.quantile(0.95)),
-            "q99": float(jumps.quantile(0.99)),
-            "max": jumps.largest(count) if count >= LARGEST_OF_MIN else None,
-        }
+    jumps = live_jumps(clock, rate, free) if kind == "stable" else saturated_jumps(clock, flow.rate)
+    arriving = flow.rate if is_full else rate - free
+    own_last = clock * seconds - clock_lag(clock, rate, arriving, last["mean"])
+    spread = "geometric" if kind != "stable" else "fastest" if jumps.step == 0 else "gaps"
+    fixed_clock = not is_full and clock <= rate * (1 + 1e-9)
     sent = (1 - utilisation) * (die.send_one + die.send_all)
     return MachinePrediction(
         name=name,
@@ -265,13 +290,13 @@ def _machine(
         queue_last=last,
         clock_per_second=own_clock,
         clock_last={
-            "mean": own_clock * seconds,
+            "mean": own_last,
             "sd": saturated_clock_spread(clock, rate, flow, seconds) if is_full else None,
         },
         drift_per_second=own_clock - fastest_clock,
         utilisation=utilisation,
         events={"internal": 1 - utilisation - sent, "send": sent, "receive": utilisation},
-        jump=jump,
+        jump=_jump(jumps, own_clock / rate, rate * seconds),
         method={
             "queue": "flow",
             "queue_per_second": "flow",
@@ -279,7 +304,19 @@ def _machine(
             "queue_last": "brownian" if lengths is None else "queue-chain",
             "clock_per_second": "delay" if is_full else clock_method,
             "utilisation": "flow" if lengths is None else "queue-chain",
+            "clock_last": "fastest" if fixed_clock else "lag",
+            "drift_per_second": "delay" if is_full else clock_method,
             "jump.mean": "identity",
-            **({"jump.sd": "geometric", "jump.max": "geometric"} if is_full else {}),
+            **dict.fromkeys(JUMP_SPREAD, spread),
         },
     )
+
+
+def _jump(jumps: Jumps, mean: float, ticks: float) -> dict[str, float | None]:
+    """Return what is known of a machine's jumps. mean: of them. ticks: of a run."""
+    return {
+        "mean": mean,
+        "sd": jumps.sd,
+        **{f"q{share:02d}": float(jumps.quantile(share / 100)) for share in (50, 95, 99)},
+        "max": jumps.largest(ticks) if ticks >= LARGEST_OF_MIN else None,
+    }

@@ -1,0 +1,200 @@
+"""`driftlab predict`: its output, and recorded runs beside it."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from benchmarks.theory import DICE, TRIPLES, compare_cell
+
+import driftlab
+from driftlab import Scenario
+from driftlab.api.against_theory import compare_runs
+from driftlab.api.read_run import version_at
+from driftlab.cli.main import main
+from driftlab.errors import SystemNotSupportedError
+from driftlab.theory.prediction import predict
+from tests.started import driftlab as command
+
+# By how many messages the mean queue after 60 s may be off, by the faces of the die.
+QUEUE_ERRORS = {10: 0.84, 5: 1.5, 4: 1.75, 3: 2.15}
+# Cells that were hard: near critical, many states, one machine far slower, equal rates.
+CELLS = [
+    (10, (6, 6, 6)), (10, (6, 1, 1)), (10, (3, 5, 6)), (5, (3, 5, 5)), (4, (5, 4, 4)),
+    (4, (3, 6, 2)), (3, (4, 3, 3)), (3, (1, 6, 4)),
+]  # fmt: skip
+
+
+def recorded(folder: Path, **keys: object) -> Path:
+    """Simulate a scenario with journals."""
+    driftlab.simulate(Scenario.from_dict(keys), out=folder)
+    return folder
+
+
+@pytest.mark.parametrize(("faces", "rates"), CELLS)
+def test_predictions_agree_with_simulations(faces: int, rates: tuple[int, ...]) -> None:
+    """A sample of `python -m benchmarks theory`, which compares all 864 cells."""
+    runs = 400
+    cell = compare_cell(faces, rates, long_runs=20, minute_runs=runs)
+    assert cell.wrong == 0
+    found = {(each.figure, each.machine): each for each in cell.differences}
+    for (figure, machine), each in found.items():
+        if figure == "clock rate, chain, %":
+            assert abs(each.difference) < 0.5
+        if figure == "clock rate, saturated, %":
+            assert abs(each.difference) < 1
+        if figure == "last queue, chain, messages":
+            spread = found["sd of the last queue, chain, messages", machine].measured
+            assert abs(each.difference) < QUEUE_ERRORS[faces] + 3 * spread / runs**0.5
+        if figure == "last clock, ticks":
+            assert abs(each.difference) < 6
+        if figure.startswith("largest jump"):
+            assert abs(each.difference) < 3.5
+
+
+@pytest.mark.slow
+def test_every_cell_is_classified_and_its_clock_rate_found() -> None:
+    for faces in DICE:
+        for rates in TRIPLES:
+            cell = compare_cell(faces, rates)
+            assert cell.wrong == 0, (faces, rates)
+            for each in cell.differences:
+                if each.figure == "clock rate, chain, %":
+                    assert abs(each.difference) < 0.5, each
+                if each.figure == "last queue, chain, messages":
+                    assert abs(each.difference) < QUEUE_ERRORS[faces], each
+
+
+def test_a_second_machine_that_saturates_sends_nothing() -> None:
+    """6,1,1: the queues grow by q r1 - 1 = 0.2 a second, not by q (r1 + r2)/(1 + q) - 1."""
+    found = predict(Scenario(rates=[6, 1, 1]))
+    assert [round(each.queue_per_second, 6) for each in found.machines] == [0, 0.2, 0.2]
+    assert [each.queue for each in found.machines] == ["stable", "diverges", "diverges"]
+    runs = driftlab.simulate_runs(Scenario(rates=[6, 1, 1], seconds=4000, runs=200))
+    last = runs.frame.filter(runs.frame["name"] == "C")["queue_last"].to_numpy() / 4000
+    assert 0.193 < last.mean() < 0.207
+
+
+def test_a_minute_is_predicted_at_once() -> None:
+    """The limits are ten times what a quiet machine takes: 0.1 s and 0.8 s."""
+    for flags, limit in ((("--quick",), 1.0), ((), 8.0)):
+        begin = perf_counter()
+        done = command("predict", "--rates", "6,5,5", "--faces", "3", *flags)
+        assert done.returncode == 0
+        assert perf_counter() - begin < limit
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--rates", "6,3,1"],
+        ["--rates", "6,5,2", "--faces", "3"],
+        ["--rates", "60,55.5,50.25", "--seconds", "3600", "--quick"],
+        ["--rates", ",".join(["6"] * 60), "--send-one", "0.2", "--quick"],
+    ],
+)
+def test_tables_fit_into_eighty_columns(
+    flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", *flags]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    if "60" in flags[1].split(",") or len(flags[1]) > 60:
+        assert any("more machine" in line for line in lines) == (len(flags[1]) > 60)
+
+
+def test_what_is_not_known_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "--rates", "6,3,2"]) == 0
+    assert "not known: the spread of the last clock of A, B, C" in capsys.readouterr().out
+
+
+def test_csv_has_a_row_a_machine_and_a_row_a_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", "--rates", "6,3,1", "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["name"] for row in rows] == ["A", "B", "C"]
+    assert rows[2]["queue"] == "diverges"
+    assert float(rows[2]["queue_last_mean"]) == pytest.approx(30.2, abs=1)
+    run = recorded(tmp_path / "run", rates=[6, 3, 1])
+    assert main(["predict", "--against", str(run), "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {row["rates"] for row in rows} == {"6/3/1"}
+    assert {"predicted", "measured", "allowed", "agrees"} <= set(rows[0])
+
+
+def test_runs_of_one_scenario_are_put_together_and_others_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = [recorded(tmp_path / str(seed), rates=[6, 3, 1], seed=seed) for seed in (1, 2)]
+    other = recorded(tmp_path / "other", rates=[6, 5, 2], runs=3)
+    first, second = compare_runs([*same, other])
+    assert (first.rates, first.runs) == ((6, 3, 1), 2)
+    assert (second.rates, second.runs) == ((6, 5, 2), 3)
+    assert all(figure.agrees for each in (first, second) for figure in each.figures)
+    assert main(["predict", "--json", "--against", *map(str, same)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["against_runs"] == 2
+    assert {"machines", "clock_rate", "against"} <= set(document)
+    assert main(["predict", "--json", "--against", str(same[0]), str(other)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [len(each["machines"]) for each in document["scenarios"]] == [3, 3]
+
+
+def test_drawn_rates_are_predicted_run_by_run(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "drawn", rates="1..6", runs=3, seed=4)
+    drawn = [Scenario(rates="1..6", runs=3, seed=4).rates_of(run) for run in (1, 2, 3)]
+    assert [each.rates for each in compare_runs([folder], quick=True)] == drawn
+
+
+def test_a_slow_run_is_compared_at_the_rates_it_achieved(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "slow", rates=[5.6, 2.8, 1])
+    for path in folder.iterdir():
+        text = path.read_text().replace("5.6, 2.8, 1", "6, 3, 1")
+        path.write_text(text.replace(" rate=5.6 ", " rate=6 ").replace(" rate=2.8 ", " rate=3 "))
+    (found,) = compare_runs([folder])
+    assert list(found.rates) == [6, 3, 1]
+    assert [round(each.rate, 1) for each in found.prediction.machines] == [5.6, 2.8, 1.0]
+    wrong = [(each.machine, each.figure) for each in found.figures if not each.agrees]
+    assert wrong == [("A", "rate"), ("B", "rate")]
+    assert "rates achieved" in found.remarks[0]
+    assert "A 5.6" in found.remarks[0]
+
+
+def test_what_disagrees_is_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = recorded(tmp_path / "run", rates=[6, 3, 1], faces=4)
+    scenario = folder / "scenario.toml"
+    scenario.write_text(scenario.read_text().replace("faces = 4", "faces = 10"))
+    assert main(["predict", "--against", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "C        queue" in printed
+    assert "differs" in printed
+
+
+def test_windows_users_are_told_to_use_wsl(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert main(["simulate", "--rates", "6,3,1"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "WSL" in said
+    with pytest.raises(SystemNotSupportedError, match="WSL"):
+        driftlab.__getattr__("run")
+
+
+def test_runs_and_packs_say_which_driftlab_made_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = recorded(tmp_path / "run", rates=[6, 3, 1], seconds=1)
+    assert main(["stats", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == driftlab.__version__
+    scenario = folder / "scenario.toml"
+    scenario.write_text(scenario.read_text().partition("\n")[2])  # as older versions wrote it
+    assert main(["stats", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] is None
+    driftlab.pack(folder, tmp_path / "run.parquet")
+    assert version_at(tmp_path / "run.parquet") == driftlab.__version__
