@@ -156,7 +156,7 @@ def test_titles_of_clocks_name_the_rates_and_who_falls_behind() -> None:
     fast, slow = 3 * np.arange(1, 61), np.arange(1, 61)
     titles = {figure.name: figure.title for figure in run_figures(made([fast, fast, slow]))}
     assert titles["clock"] == "A's and B's clocks rise by 3.00 a second, C's by 1.00"
-    assert titles["drift"] == "C falls behind A by 1.97 ticks a second"
+    assert titles["drift"] == "C falls behind A by 2.00 ticks a second"
     assert titles["jumps"] == "A's largest jump is 3; B's 3 and C's 1"
     assert titles["events"].startswith("No message was received")
     same = {figure.name: figure.title for figure in run_figures(made([fast, fast]))}

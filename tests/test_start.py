@@ -76,7 +76,7 @@ def test_a_small_simulation_imports_little(tmp_path: Path) -> None:
     assert {name for name in ours if name.startswith("driftlab.cli.")} <= {
         f"driftlab.cli.{name}"
         for name in (
-            "main", "flags", "broken_pipe", "simulate", "output", "text_table", "scenario_args",
+            "main", "commands", "flags", "simulate", "output", "runs_output",
         )
     }  # fmt: skip
 

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from driftlab.study.key_lines import key_lines
 from driftlab.study.real_conditions import OtherStudyError, run_conditions
 from driftlab.study.study import StudyFolderError, StudyResult, load_study_result, run_study
 from driftlab.study.study_file import Study, StudyError, load_study, parse_study, studies
+from tests.started import eventually, started
 
 SHORT = """\
 question = "Does it matter?"
@@ -301,14 +301,11 @@ def test_an_interrupted_real_study_keeps_finished_runs_and_goes_on(tmp_path: Pat
     file, folder = tmp_path / "real.toml", tmp_path / "out"
     file.write_text(REAL)
     command = [sys.executable, "-m", "driftlab", "study", str(file), "--out", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    third = folder / "runs" / "wide" / "run-2"
-    deadline = time.monotonic() + 60
-    while not (third / "A.log").exists() or not (third / "A.log").stat().st_size:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    log = folder / "runs" / "wide" / "run-2" / "A.log"
+    with started("study", file, "--out", folder) as process:
+        eventually(lambda: log.exists() and log.stat().st_size > 0)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"go on with: driftlab study {file} --out {folder}" in told
     whole = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/run-1/*.log")}

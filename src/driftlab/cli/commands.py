@@ -17,12 +17,6 @@ from driftlab.cli.flags import (
     add_scenario,
     add_trust,
 )
-from driftlab.cli.study_flags import (
-    add_grid,
-    add_study_output,
-    add_study_runs,
-    add_sweep_output,
-)
 
 
 class Command:
@@ -349,6 +343,8 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab sweep`."""
+    from driftlab.cli.study_flags import add_grid, add_sweep_output  # few commands need it
+
     add_grid(parser)
     add_scenario(parser, seed="1", runs=1000)
     add_trust(parser)
@@ -357,6 +353,8 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
 
 def add_study(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab study`."""
+    from driftlab.cli.study_flags import add_study_output, add_study_runs
+
     add_study_runs(parser)
     add_trust(parser)
     add_json(add_study_output(parser))
