@@ -402,6 +402,16 @@ def add_new_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="file to write; it must not exist")
 
 
+def add_completion(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of `driftlab completion`."""
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+
+
+def add_help(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of `driftlab help`."""
+    parser.add_argument("about", nargs="?", metavar="COMMAND", help="the command to explain")
+
+
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab machine`."""
     parser.add_argument("name", metavar="NAME", help="which machine of the scenario to run")
@@ -537,6 +547,12 @@ COMMANDS: Final = {
     ),
     "key": Command(
         add_new_key, "make a key, so that only its holders join a run", "driftlab key run.key"
+    ),
+    "help": Command(add_help, "explain a command", "driftlab help run"),
+    "completion": Command(
+        add_completion,
+        "print a script that completes commands and flags in a shell",
+        'eval "$(driftlab completion bash)"',
     ),
 }
 

@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from time import time_ns
@@ -13,6 +12,7 @@ from driftlab.api.run_real import require_real
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.terminal import print_error, print_note
 from driftlab.errors import DriftlabError, name_list
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.run_folder import join_run_folder, leave_run_folder
@@ -62,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
 
     def say(line: str) -> None:
         if not options.quiet:
-            print(line, file=sys.stderr, flush=True)
+            print_note(line)
 
     where = Address(*listener.getsockname()[:2])
     try:
@@ -75,7 +75,7 @@ def main(options: argparse.Namespace) -> int:
             on_incident=say,
         )
     except MachineEndError as error:
-        print(f"driftlab: {plan.name}: {error}", file=sys.stderr)
+        print_error(f"{plan.name}: {error}")
         return EXIT_NOT_WHOLE
     finally:
         leave_run_folder(folder)  # removes the folder if no machine has started

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import fsum, inf, sqrt
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from driftlab.analysis.metrics import MachineMetrics
 from driftlab.api.run import Run
+from driftlab.cli.terminal import plain, print_error, print_line, unescaped
 from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import Folder
@@ -44,7 +45,7 @@ def print_runs(runs: Sequence[Run]) -> None:
         more = counted(len(lines) - REMARKS_MAX, "more line")
         lines[REMARKS_MAX:] = [f"… and {more} like these"]
     if lines:
-        print(*lines, "", sep="\n")
+        print(*map(plain, lines), "", sep="\n")
 
 
 def _table_of_means(runs: Sequence[Run]) -> str:
@@ -178,10 +179,10 @@ def print_next(scenario: Scenario, folder: Folder, runs: Sequence[Run], verb: st
     names = [f"{machine.name}.log" for machine in shown]
     listed = names if few else [*names[:2], "…", names[-1]]
     print_seed(scenario)
-    print(f"logs       {logs}  ({', '.join(listed)})")
-    print(f"repeat     {command} {verb} {_quote(f'{folder}/scenario.toml')}")
-    print(f"figures    {command} stats {_quote(str(folder))}")
-    print(f"messages   grep receive {_quote(last)} | head")
+    print_line(f"logs       {logs}  ({', '.join(listed)})")
+    print_line(f"repeat     {command} {verb} {_quote(f'{folder}/scenario.toml')}")
+    print_line(f"figures    {command} stats {_quote(str(folder))}")
+    print_line(f"messages   grep receive {_quote(last)} | head")
 
 
 def print_seed(scenario: Scenario) -> None:
@@ -194,11 +195,11 @@ def print_if_lost(runs: Sequence[Run]) -> None:
     lost = [run for run in runs if not run.is_whole]
     refusing = [name for run in runs for name, count in _nonzero(run.refused)]
     if refusing and not lost:
-        print(f"driftlab: {refusing[0]}: refused the messages of a peer", file=sys.stderr)
+        print_error(f"{refusing[0]}: refused the messages of a peer")
     if lost:
         name, end = next((name, end) for name, end in lost[0].ends.items() if end != COMPLETE)
         more = f" ({len(lost)} of {len(runs)} runs are incomplete)" if len(runs) > 1 else ""
-        print(f"driftlab: {name}: {end}{more}", file=sys.stderr)
+        print_error(f"{name}: {end}{more}")
 
 
 def _quote(path: str) -> str:
@@ -209,12 +210,14 @@ def _quote(path: str) -> str:
     return quote(path)
 
 
-def make_console(stream: IO[str]) -> "Console":
+def make_console(stream: TextIO) -> "Console":
     """Return a rich console that writes to `stream`.
 
     Rich decides from the environment whether a stream is a terminal, and ends the
     process when the reader has left. Here the stream itself is asked, and a reader
     that has left raises BrokenPipeError, which `main` turns into an exit status.
+    Rich styles texts itself, so whoever prints a text of a file escapes it by `plain`;
+    no text is markup.
     """
     from rich.console import Console
 
@@ -222,18 +225,16 @@ def make_console(stream: IO[str]) -> "Console":
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    return OurConsole(file=stream, highlight=False, soft_wrap=True, force_terminal=stream.isatty())
-
-
-def ignore_broken_pipe(stream: IO[str]) -> None:
-    """Discard what is still buffered for a stream, so that flushing it at exit cannot fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return OurConsole(
+        file=unescaped(stream), highlight=False, soft_wrap=True, markup=False, emoji=False,
+        force_terminal=stream.isatty(),
+    )  # fmt: skip
 
 
 def print_assumed(lines: Sequence[str]) -> None:
     """Print what was assumed to read a log, a line each, below a blank one; or nothing."""
     if lines:
-        print("", *(f"assumed: {line}" for line in lines), sep="\n")
+        print("", *(f"assumed: {plain(line)}" for line in lines), sep="\n")
 
 
 COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
@@ -245,12 +246,13 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) ->
     """Return a table as text.
 
     heads: the head of each column, of one line or several, aligned at the bottom.
-    rows: their cells, as many as heads; an empty row is a blank line.
+    rows: their cells, as many as heads, whatever is in them; an empty row is a blank line.
     left: how many of the first columns are aligned to the left.
 
     If standard output is a terminal that is too narrow, columns move closer together,
     and the last one is wrapped if it is aligned to the left.
     """
+    rows = [[plain(cell) for cell in row] for row in rows]
     lines = [head.split("\n") for head in heads]
     height = max(map(len, lines))
     padded = [[""] * (height - len(head)) + head for head in lines]

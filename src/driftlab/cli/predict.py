@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftlab.cli.flags import chosen_scenario
 from driftlab.cli.output import table
+from driftlab.cli.terminal import plain, print_line
 from driftlab.errors import counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
@@ -42,9 +43,11 @@ def main(options: argparse.Namespace) -> int:
     print(_table(prediction.machines))
     print()
     for line in _notes(prediction):
-        print(fill(line, LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
+        print(fill(plain(line), LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
     if comparison is not None:
-        print(f"\nmeasured in {counted(len(measured or ()), 'run')} of {options.against}\n")
+        print()
+        print_line(f"measured in {counted(len(measured or ()), 'run')} of {options.against}")
+        print()
         print(_against(comparison))
     return 0
 

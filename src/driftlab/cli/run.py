@@ -9,6 +9,7 @@ from driftlab.api.run_real import OnBeat, require_real, run_each
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.terminal import discarding_output, print_line
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.real.launcher import reserve_file_descriptors
@@ -38,9 +39,11 @@ def main(options: argparse.Namespace) -> int:
     if not runs:
         remove_if_empty(folder)
         return EXIT_INTERRUPTED
-    _show(options, scenario, folder, runs)
     if interrupted or runs[-1].interrupted:
+        with discarding_output():  # the terminal may be what has ended
+            _show(options, scenario, folder, runs)
         return EXIT_INTERRUPTED
+    _show(options, scenario, folder, runs)
     is_good = all(run.is_whole and not run.has_refusals for run in runs)
     return 0 if is_good else EXIT_NOT_WHOLE
 
@@ -49,7 +52,7 @@ def _show(options: argparse.Namespace, scenario: Scenario, folder: Path, runs: l
     if options.json:
         output.print_json(scenario, runs)
     elif options.quiet:
-        print(folder)
+        print_line(str(folder))
         output.print_if_lost(runs)
     else:
         output.print_runs(runs)

@@ -11,6 +11,7 @@ from driftlab.api.simulate import OnProgress, simulate_each
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.terminal import print_error, print_line
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import load_process
@@ -38,7 +39,7 @@ def main(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         interrupted = True
         of = f"{len(runs)} of {scenario.runs} runs are whole"
-        print(f"driftlab: interrupted; {of}{f', in {folder}' if folder else ''}", file=sys.stderr)
+        print_error(f"interrupted; {of}{f', in {folder}' if folder else ''}")
     except BaseException:
         if folder and not options.out:
             remove_if_empty(folder)
@@ -57,7 +58,7 @@ def _show(
         output.print_json(scenario, runs)
     elif options.quiet:
         if folder:
-            print(folder)
+            print_line(folder)
         output.print_if_lost(runs)
     else:
         output.print_runs(runs)
