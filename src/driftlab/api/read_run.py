@@ -25,7 +25,7 @@ from driftlab.history.run_reader import (
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal
-from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
+from driftlab.journal.run_folder import SCENARIO_FILE, run_folders_there
 from driftlab.lazy import np
 from driftlab.model.columns import RECEIVE, SEND
 from driftlab.model.schedule import NS_PER_SECOND
@@ -57,8 +57,7 @@ def find_run_folders(path: str | Path) -> tuple[Scenario, list[Path]]:
     scenario = read_scenario(folder / SCENARIO_FILE)
     if scenario.runs == 1:
         return scenario, [folder]
-    folders = [Path(run_folder(folder, scenario, number)) for number in scenario.run_numbers]
-    there = [each for each in folders if each.is_dir()]
+    there = [Path(each) for each in run_folders_there(folder, scenario)]
     if not there:
         raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
     return scenario, there

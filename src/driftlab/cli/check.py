@@ -40,6 +40,7 @@ from driftlab.cli.standard_input import (
 )
 from driftlab.cli.terminal import plain, print_error, print_verdict
 from driftlab.errors import DriftlabError, counted, lines_of_runs
+from driftlab.journal.whole_file import open_whole
 from driftlab.judge.checker import HOLDS, RULES, UNDECIDED, Verdict, Violation, chosen_rules
 
 Judge: TypeAlias = Callable[..., LogVerdict]
@@ -226,7 +227,7 @@ def _write_reports(options: argparse.Namespace, reports: Sequence[Report]) -> No
     if options.csv == STANDARD_INPUT:
         write_csv(reports, sys.stdout)
     elif options.csv is not None:
-        with open(options.csv, "w", encoding="utf-8", newline="") as file:
+        with open_whole(options.csv, newline="") as file:
             write_csv(reports, file)
     if options.junit is not None:
         write_junit(reports, options.junit)

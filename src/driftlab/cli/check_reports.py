@@ -17,6 +17,7 @@ from driftlab.cli.output import table, terminal_width
 from driftlab.cli.standard_input import STANDARD_INPUT
 from driftlab.cli.terminal import escape_found, plain
 from driftlab.errors import counted
+from driftlab.journal.whole_file import whole_file
 from driftlab.judge.checker import RULES, UNDECIDED, Verdict, Violation
 from driftlab.judge.faults.diagnosis import Fault
 
@@ -337,7 +338,8 @@ def write_junit(reports: Sequence[Report], path: str) -> None:
     root.extend(suite for report in reports for suite in report.suites)
     for key in ("tests", *_OUTCOMES.values()):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    with whole_file(path) as unfinished:
+        ElementTree.ElementTree(root).write(unfinished, encoding="utf-8", xml_declaration=True)
 
 
 def _suites(result: Result, wanted: Wanted) -> "list[Element]":

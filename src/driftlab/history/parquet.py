@@ -16,9 +16,7 @@ process are missing before this one), `target` (the number, see `Columns`),
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -32,6 +30,7 @@ from driftlab.history.tick_repair import in_tick_order
 from driftlab.history.trace import ProcessInfo, Trace, UnreadLine
 from driftlab.journal.journal_columns import JournalColumns, columns_of_entries, take_columns
 from driftlab.journal.reader import JournalChunk
+from driftlab.journal.whole_file import whole_file
 from driftlab.lazy import np, pl
 from driftlab.model.columns import KINDS, MISSING, NOBODY, Arrivals, Columns, Timestamps, starts_of
 
@@ -252,29 +251,20 @@ def _write(
         except BaseException as error:  # raised below as it is, whatever Polars makes of it
             failed.append(error)
 
-    unfinished = path.with_name(f".{path.name}.part")
     try:
-        with path.open("xb"):  # ours from here on: no other process can claim it
-            pass
+        with whole_file(path, replace=False) as unfinished:
+            unfinished.touch(exist_ok=False)  # what the system says of it is plain
+            pl.io.plugins.register_io_source(source, schema=empty.schema).sink_parquet(
+                unfinished, metadata=lambda context: metadata(), row_group_size=ROWS_AT_ONCE
+            )
+            if failed:
+                raise failed[0]
     except FileExistsError:
         require_new(path)
         raise
-    except OSError as error:
-        raise PackError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        pl.io.plugins.register_io_source(source, schema=empty.schema).sink_parquet(
-            unfinished, metadata=lambda context: metadata(), row_group_size=ROWS_AT_ONCE
-        )
-        if failed:
-            raise failed[0]
-        os.replace(unfinished, path)
-    except BaseException as error:
-        for each in (unfinished, path):
-            with suppress(OSError):
-                each.unlink()
-        if isinstance(error, OSError | pl.exceptions.PolarsError):
-            raise PackError(f"cannot write {path}: {error}") from error
-        raise
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PackError(f"cannot write {path}: {reason}") from error
 
 
 def _empty_frame(schema: FileSchema) -> "pl.DataFrame":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # a simulation reads no files, and need not pay for it
 GZIP_MAGIC: Final = b"\x1f\x8b"
 LINE_BYTES_MAX: Final = 1 << 26  # 64 MiB; what a tick may find is far below
 TOO_LONG: Final = f"longer than {LINE_BYTES_MAX:,} bytes, the limit of a line"
+TEXT_BYTES_MAX: Final = 1 << 24  # 16 MiB; a scenario, or how a log is read
 CHUNK_BYTES: Final = 1 << 23  # 8 MiB, read at once
 
 CUT_OFF: Final = "cut off"
@@ -85,14 +86,27 @@ class LineChunk(NamedTuple):
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Return the text of a file. Raise UnreadableError if it is no UTF-8 file."""
+    """Return the text of a small file.
+
+    Raise UnreadableError if it is no regular file, has more than TEXT_BYTES_MAX, or is not
+    UTF-8. Nothing else is waited for or read: a pipe may have no writer, a device no end.
+    """
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UnreadableError(f"{path}: not a regular file; save it to a file first")
+            text = file.read(TEXT_BYTES_MAX + 1)
+        if len(text) > TEXT_BYTES_MAX:
+            raise UnreadableError(f"{path}: longer than {TEXT_BYTES_MAX:,} bytes, the limit")
+        return text.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{path}: not UTF-8 text (byte {error.start})") from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def exists(path: "Path") -> bool:
