@@ -4,6 +4,7 @@ The result of a share depends only on the scenario and the numbers of its runs,
 so it does not matter which worker simulates it, in what order, or how often.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ SHARE_TICKS: Final = 50_000  # a sixth of a second of work
 SHARE_RUNS_MAX: Final = 20_000
 SHARES_PER_WORKER_MIN: Final = 4  # so that no worker waits long for the slowest
 DASK_TIMEOUT_S = 10
+SAFE_PATH: Final = "PYTHONSAFEPATH"  # as the flag -P
 
 
 class WorkersLostError(DriftlabError):
@@ -84,7 +86,8 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
     work = partial(simulate_share, scenario, compiled=False, out=out)
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
     try:
-        with _interrupts_ignored(), _main_hidden():  # for the processes that start here
+        # For the processes that start here.
+        with _interrupts_ignored(), _main_hidden(), _working_folder_left_out():
             results = pool.map(work, shares)
         yield from results
     except BrokenProcessPool:
@@ -109,6 +112,24 @@ def _main_hidden() -> Iterator[None]:
         yield
     finally:
         main.update(hidden)
+
+
+@contextmanager
+def _working_folder_left_out() -> Iterator[None]:
+    """Keep new interpreters from importing the standard library from the working folder.
+
+    A `random.py` there would take the place of Python's own before the path of this
+    process, which they are given, holds.
+    """
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SAFE_PATH]
+        else:
+            os.environ[SAFE_PATH] = before
 
 
 @contextmanager

@@ -8,11 +8,12 @@ from pathlib import Path
 from time import time_ns
 
 from driftlab.api.read_run import read_own_journal
+from driftlab.api.run import Run
 from driftlab.api.run_real import require_real
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
-from driftlab.cli.terminal import print_error, print_note
+from driftlab.cli.terminal import discarding_output, print_error, print_note
 from driftlab.errors import DriftlabError, name_list
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.run_folder import join_run_folder, leave_run_folder
@@ -21,6 +22,7 @@ from driftlab.machine.machine import MachineEndError
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
 from driftlab.real.key_file import load_key
+from driftlab.real.launcher import REAL_MACHINES_MAX
 from driftlab.real.tcp_host import WorkerConfig
 from driftlab.real.worker import run_standalone
 from driftlab.scenario.plan import MachinePlan, plan_run
@@ -34,6 +36,8 @@ class MachineError(DriftlabError):
 def main(options: argparse.Namespace) -> int:
     """Run one machine and return the exit status."""
     chosen = admit_process(chosen_scenario(options, fresh_seed=False), trust=options.trust)
+    if chosen.size > REAL_MACHINES_MAX:
+        raise MachineError(f"machines: {chosen.size} are too many; up to {REAL_MACHINES_MAX}")
     scenario = chosen.for_run(chosen.first_run)
     require_real(scenario)
     plan = _plan_of(options.name, scenario)
@@ -82,13 +86,19 @@ def main(options: argparse.Namespace) -> int:
     if not Path(config.journal).exists():
         return EXIT_INTERRUPTED
     run = read_own_journal(scenario, Path(config.journal))
+    if not whole:
+        with discarding_output():  # the terminal may be what has ended
+            _show(options, run)
+        return EXIT_INTERRUPTED
+    _show(options, run)
+    return EXIT_NOT_WHOLE if run.has_refusals else 0
+
+
+def _show(options: argparse.Namespace, run: Run) -> None:
     if options.quiet:
         output.print_if_lost([run])
     else:
         output.print_runs([run])
-    if not whole:
-        return EXIT_INTERRUPTED
-    return EXIT_NOT_WHOLE if run.has_refusals else 0
 
 
 def _start_line(scenario: Scenario, lead_ns: int) -> str:

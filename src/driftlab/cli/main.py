@@ -172,7 +172,12 @@ def _run_and_report(given: Sequence[str], *, is_own_process: bool) -> int:
         return EXIT_BROKEN_PIPE
     except OSError as error:
         return _report_os_error(error)
-    except Exception:
+    except MemoryError:
+        terminal.print_error("not enough memory for this")
+        return EXIT_UNUSABLE
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException:  # also a panic of Polars, which is no Exception
         return _report_bug()
 
 

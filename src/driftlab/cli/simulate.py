@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
-from driftlab.api.simulate import OnProgress, simulate_each
+from driftlab.api.simulate import OnProgress, require_memory, simulate_each
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
@@ -28,6 +28,7 @@ def main(options: argparse.Namespace) -> int:
     """Simulate a scenario and return the exit status."""
     chosen = chosen_scenario(options, fresh_seed=True)
     scenario = admit_process(chosen, trust=options.trust)
+    require_memory(scenario)
     load_process(scenario.process)
     folder = _folder(options, scenario)
     runs: list[Run] = []
@@ -89,14 +90,18 @@ def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnPro
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C, so that journals are closed in order."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C, so that journals are closed in order."""
     import signal  # slow to import, and only long simulations need it
 
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            before[number] = signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

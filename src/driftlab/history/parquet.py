@@ -25,6 +25,11 @@ from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.errors import DriftlabError
 from driftlab.history.frame import as_index, target_lists, with_nulls
+from driftlab.history.parquet_claims import (
+    require_consistent,
+    require_known_types,
+    require_plausible_size,
+)
 from driftlab.history.run_reader import RunMetadata, TraceBuilder
 from driftlab.history.tick_repair import in_tick_order
 from driftlab.history.trace import ProcessInfo, Trace, UnreadLine
@@ -345,6 +350,7 @@ def unpack(path: Path) -> Trace:
     if text is None:
         raise PackError(f"{path}: not a packed history; `driftlab pack RUN` makes one")
     try:
+        require_plausible_size(path)
         document = json.loads(text)
         if document["version"] != VERSION:
             raise PackError(
@@ -355,6 +361,7 @@ def unpack(path: Path) -> Trace:
                 f"{path}: has timestamps of the clock {document['clock']!r}, which is not known; "
                 f"there are {', '.join(CLOCKS)}"
             )
+        require_known_types(document)
         columns = _FileColumns(path)
         trace = Trace(
             document["names"],
@@ -375,8 +382,12 @@ def unpack(path: Path) -> Trace:
             missing_processes=document["absent"],
             scenario=document["scenario"],
         )
+        require_consistent(trace)
         return in_tick_order(trace) if document["journals"] else trace
-    except (KeyError, TypeError, ValueError, OSError, pl.exceptions.PolarsError) as error:
+    except (
+        ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError,
+        ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException,
+    ) as error:  # fmt: skip
         raise PackError(f"{path}: a damaged packed history: {str(error)[:200]!r}") from None
 
 
