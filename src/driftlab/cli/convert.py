@@ -3,17 +3,21 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Final
 
 from driftlab.api.export import convert
 from driftlab.cli.flags import format_options
 from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
 
+ALIASES: Final = {"jsonl": "json"}  # its lines are JSON, which is how others call it
+
 
 def main(options: argparse.Namespace) -> int:
     """Convert the log, print what was written and what was not read, and return the exit status."""
+    to = ALIASES.get(options.to, options.to)
     done = convert(
-        Path(options.path), Path(options.out), options.to, overwrite=options.overwrite,
+        Path(options.path), Path(options.out), to, overwrite=options.overwrite,
         **format_options(options),
     )  # fmt: skip
     if options.json:

@@ -82,11 +82,13 @@ class Display:
             self._console.print(self._plain(start, elapsed, _now(start)), soft_wrap=True)
 
     def _title(self, start: RunStart, elapsed: float) -> str:
-        total = start.scenario.seconds / start.scenario.speed
-        left = max(0.0, total - elapsed)
+        speed = start.scenario.speed
+        total, passed = start.scenario.seconds, elapsed * speed
+        left = max(0.0, total - passed) / speed
         many, place = len(self._numbers), self._numbers.index(start.scenario.first_run) + 1
         run = f"run {place} of {many}, " if many > 1 else ""
-        return f"{run}{min(elapsed, total):.0f} s of {total:g} s, {left:.0f} s left"
+        real = "" if speed == 1 else " in real time"
+        return f"{run}{min(passed, total):.0f} s of {total:g} s, {left:.0f} s left{real}"
 
     def _plain(self, start: RunStart, elapsed: float, now: dict[str, Entry | None]) -> str:
         states = [

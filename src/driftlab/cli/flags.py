@@ -381,7 +381,7 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT", help="file to write (govector: a file or a folder)")
     parser.add_argument(
         "--to", metavar="FORMAT", required=True,
-        help="shiviz, tsviz, govector, tracing, chrome, json, csv or parquet",
+        help="shiviz, tsviz, govector, tracing, chrome, json (lines; also jsonl), csv or parquet",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     add_format(parser, "--from")

@@ -102,11 +102,13 @@ def _show(options: argparse.Namespace, run: Run) -> None:
 
 
 def _start_line(scenario: Scenario, lead_ns: int) -> str:
-    seconds = scenario.seconds / scenario.speed
+    length = f"{scenario.seconds:g} s"
+    if scenario.speed != 1:
+        length += f", in real time {scenario.seconds / scenario.speed:g} s"
     if lead_ns < 0:
         late = f"{-lead_ns / 1e9:.1f} s after --start-at"
-        return f"all connected, {late}; running for {seconds:g} s from now"
-    return f"all connected; starting in {lead_ns / 1e9:.1f} s, running for {seconds:g} s"
+        return f"all connected, {late}; running for {length} from now"
+    return f"all connected; starting in {lead_ns / 1e9:.1f} s, running for {length}"
 
 
 def _plan_of(name: str, scenario: Scenario) -> MachinePlan:
