@@ -198,8 +198,9 @@ def _write_table(history: History, out: Path) -> None:
                 _with_joined_lists(frame).write_csv(file)
     except FileExistsError:
         raise OutputError(f"{out} exists and is not overwritten; name another file") from None
-    except OSError as error:
-        raise OutputError(f"cannot write {out}: {error.strerror}") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise OutputError(f"cannot write {out}: {reason}") from error
 
 
 def _with_joined_lists(frame: "pl.DataFrame") -> "pl.DataFrame":

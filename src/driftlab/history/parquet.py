@@ -26,6 +26,7 @@ from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.errors import DriftlabError
 from driftlab.history.frame import as_index, target_lists, with_nulls
 from driftlab.history.parquet_claims import (
+    ClaimError,
     require_consistent,
     require_known_types,
     require_plausible_size,
@@ -382,7 +383,7 @@ def unpack(path: Path) -> Trace:
             missing_processes=document["absent"],
             scenario=document["scenario"],
         )
-        require_consistent(trace)
+        require_consistent(trace, is_of_journals=bool(document["journals"]))
         return in_tick_order(trace) if document["journals"] else trace
     except (
         ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError,
@@ -422,7 +423,10 @@ def _read_metadata(path: Path) -> str | None:
 
 
 def _read_columns(columns: _FileColumns) -> Columns:
-    kind = columns["kind"].to_physical().to_numpy().astype(np.uint8)
+    kinds = columns["kind"]
+    if kinds.dtype != pl.Enum(KINDS) or kinds.null_count():
+        raise ClaimError("kind: is no column of the kinds of events")
+    kind = kinds.to_physical().to_numpy().astype(np.uint8)
     others = [name for name in Columns._fields if name != "kind" and name in columns]
     return Columns(kind, **{name: _read_column(name, columns[name]) for name in others})
 

@@ -11,11 +11,14 @@ from typing import Any, Final
 
 from driftlab.history.trace import Trace
 from driftlab.lazy import np, pl
-from driftlab.model.columns import KINDS, NOBODY, SET_FIRST
+from driftlab.model.columns import KINDS, NOBODY, SET_FIRST, Columns
 
 CELLS_ALWAYS: Final = 5_000_000  # any file may have these, whatever its size
 CELLS_PER_BYTE: Final = 32  # of the file; those of real runs have one or two
 TEXT_BYTES_ALWAYS: Final = 1 << 28
+OF_JOURNALS: Final = tuple(
+    name for name in Columns._fields if name not in ("file", "sent", "received")
+)
 TEXT_PER_BYTE: Final = 200  # what texts take unpacked, for a byte of the file
 
 
@@ -96,8 +99,11 @@ def require_known_types(document: Mapping[str, Any]) -> None:
             raise ClaimError(f"{key}: has a form that no packed run has")
 
 
-def require_consistent(trace: Trace) -> None:
-    """Raise ClaimError if the parts of a trace contradict each other."""
+def require_consistent(trace: Trace, *, is_of_journals: bool) -> None:
+    """Raise ClaimError if the parts of a trace contradict each other.
+
+    is_of_journals: whether it has all columns of a journal.
+    """
     rows, processes = len(trace.columns.kind), len(trace.names)
     starts = trace.starts
     is_whole = len(starts) == processes + 1 and starts[0] == 0 and starts[-1] == rows
@@ -106,6 +112,10 @@ def require_consistent(trace: Trace) -> None:
     for name, column in trace.columns._asdict().items():
         if column is not None and (len(column) != rows or column.dtype.kind not in "iu"):
             raise ClaimError(f"{name}: is no column of {rows} whole numbers")
+    if is_of_journals:
+        absent = [name for name in OF_JOURNALS if getattr(trace.columns, name) is None]
+        if absent or trace.arrivals is None:
+            raise ClaimError(f"{', '.join(absent) or 'found_sender'}: a column that is not there")
     members: list[Sequence[int]] = [*trace.sets, *(trace.peers or ())]
     if any(place >= processes for each in members for place in each):
         raise ClaimError("sets or peers: name a process that is not there")
