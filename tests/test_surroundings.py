@@ -93,10 +93,10 @@ MODULES = ("random", "socket", "json", "os", "re", "signal", "struct", "pickle",
 
 def test_modules_in_the_working_folder_are_never_imported(tmp_path: Path) -> None:
     """Each of these would end the interpreter that imports it, and leave a file."""
+    found = str(tmp_path / "imported")
     for name in MODULES:
         (tmp_path / f"{name}.py").write_text(
-            f"import builtins\nbuiltins.open({str(tmp_path / 'imported')!r}, 'a').write('{name} ')\n"
-            "raise SystemExit(99)\n"
+            f"import builtins\nbuiltins.open({found!r}, 'a').write('{name} ')\nraise SystemExit(9)\n"
         )
     (tmp_path / "mine.py").write_text(
         "from driftlab import Process\nclass Quiet(Process):\n    def on_tick(self, api):\n"

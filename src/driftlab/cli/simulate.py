@@ -11,7 +11,7 @@ from driftlab.api.simulate import OnProgress, require_memory, simulate_each
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, output
 from driftlab.cli.flags import chosen_scenario
-from driftlab.cli.terminal import print_error, print_line
+from driftlab.cli.terminal import discarding_output, print_error, print_line
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import load_process
@@ -45,10 +45,13 @@ def main(options: argparse.Namespace) -> int:
         if folder and not options.out:
             remove_if_empty(folder)
         raise
+    if interrupted:
+        with discarding_output():  # the terminal may be what has ended
+            if runs or options.json:
+                _show(options, scenario, folder, runs)
+        return EXIT_INTERRUPTED
     if runs or options.json:
         _show(options, scenario, folder, runs)
-    if interrupted:
-        return EXIT_INTERRUPTED
     return 0 if all(run.is_whole for run in runs) else EXIT_NOT_WHOLE
 
 

@@ -33,7 +33,7 @@ from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_
 from driftlab.foreign.text_columns import NONE, TextColumns, UnwritableError, only_trace
 from driftlab.foreign.trace_builder import Execution, build_execution
 from driftlab.history.frame import frame_of
-from driftlab.history.parquet_claims import ClaimError, require_plausible_size
+from driftlab.history.parquet_claims import ClaimError, require_plausible_size, source_of
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.whole_file import whole_file
@@ -120,7 +120,7 @@ def read_parquet(logs: Sequence[LogFile], options: ReadOptions) -> list[Executio
 def _read_parquet(log: LogFile, options: ReadOptions, *, is_named: bool) -> Records:
     try:
         require_plausible_size(log.path)
-        frame = pl.read_parquet(log.path)
+        frame = pl.read_parquet(source_of(log.path), glob=False)
     except (ClaimError, OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).partition("\n")[0]
         raise UnreadableError(f"{log.name}: cannot be read as Parquet: {reason}") from None

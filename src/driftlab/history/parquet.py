@@ -30,6 +30,7 @@ from driftlab.history.parquet_claims import (
     require_consistent,
     require_known_types,
     require_plausible_size,
+    source_of,
 )
 from driftlab.history.run_reader import RunMetadata, TraceBuilder
 from driftlab.history.tick_repair import in_tick_order
@@ -259,10 +260,11 @@ def _write(
 
     try:
         with whole_file(path, replace=False) as unfinished:
-            unfinished.touch(exist_ok=False)  # what the system says of it is plain
-            pl.io.plugins.register_io_source(source, schema=empty.schema).sink_parquet(
-                unfinished, metadata=lambda context: metadata(), row_group_size=ROWS_AT_ONCE
-            )
+            # Polars takes only paths of UTF-8, and a file that is open whatever its name.
+            with unfinished.open("xb") as file:
+                pl.io.plugins.register_io_source(source, schema=empty.schema).sink_parquet(
+                    file, metadata=lambda context: metadata(), row_group_size=ROWS_AT_ONCE
+                )
             if failed:
                 raise failed[0]
     except FileExistsError:
@@ -396,14 +398,14 @@ class _FileColumns:
     """The columns of a file, each read when it is asked for, and not kept."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._names = set(pl.read_parquet_schema(path))
+        self._source = source_of(path)
+        self._names = set(pl.read_parquet_schema(self._source))
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
     def __getitem__(self, name: str) -> "pl.Series":
-        return pl.read_parquet(self._path, columns=[name])[name]
+        return pl.read_parquet(self._source, columns=[name], glob=False)[name]
 
 
 def _read_metadata(path: Path) -> str | None:
@@ -415,7 +417,7 @@ def _read_metadata(path: Path) -> str | None:
     except OSError as error:
         raise PackError(f"{path}: {error.strerror or error}") from error
     try:  # only now are Polars loaded, which takes longer than reading most logs
-        return pl.read_parquet_metadata(path).get(KEY)
+        return pl.read_parquet_metadata(source_of(path)).get(KEY)
     except OSError as error:
         raise PackError(f"{path}: {error.strerror or error}") from error
     except pl.exceptions.PolarsError as error:

@@ -22,6 +22,15 @@ OF_JOURNALS: Final = tuple(
 TEXT_PER_BYTE: Final = 200  # what texts take unpacked, for a byte of the file
 
 
+def source_of(path: Path) -> Path | bytes:
+    """Return what Polars is given to read: the path, or the bytes if its name is not UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return path.read_bytes()
+    return path
+
+
 class ClaimError(ValueError):
     """A file claims what cannot be."""
 
@@ -32,7 +41,7 @@ def require_plausible_size(path: Path) -> None:
     May raise OSError and PolarsError, too.
     """
     size = path.stat().st_size
-    frame = pl.scan_parquet(path)
+    frame = pl.scan_parquet(source_of(path), glob=False)
     schema = frame.collect_schema()
     rows = int(frame.select(pl.len()).collect().item())
     if rows * len(schema) > max(CELLS_ALWAYS, CELLS_PER_BYTE * size):
