@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
@@ -119,9 +119,14 @@ def _bar(scenario: Scenario) -> Iterator[OnProgress]:
 
     columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
                TextColumn("{task.completed:,.0f} of {task.total:,.0f} ticks"))  # fmt: skip
-    with Progress(*columns, console=output.make_console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("simulating", total=scenario.expected_ticks)
+    bar = Progress(*columns, console=output.make_console(sys.stderr), transient=True)
+    task = bar.add_task("simulating", total=scenario.expected_ticks)
+    bar.start()
+    try:
         yield lambda done, total: bar.update(task, completed=done, total=total)
+    finally:
+        with suppress(OSError):  # the terminal may be gone
+            bar.stop()
 
 
 def _must_compile(scenario: Scenario) -> bool:

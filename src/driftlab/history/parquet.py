@@ -399,7 +399,7 @@ class _FileColumns:
 
     def __init__(self, path: Path) -> None:
         self._source = source_of(path)
-        self._names = set(pl.read_parquet_schema(self._source))
+        self._names = set(pl.scan_parquet(self._source, glob=False).collect_schema())
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
