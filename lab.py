@@ -55,7 +55,11 @@ def main(arguments: Sequence[str]) -> int:
     if command in ("help", "--help", "-h"):
         print(USAGE, end="")
         return 0
-    problem = f"lab.py: there is no `{' '.join(arguments)}`\n" if arguments else ""
+    problem = ""
+    if arguments:
+        given = " ".join(arguments)
+        hint = f"a command of driftlab is run by: python3 {sys.argv[0]} driftlab {given}"
+        problem = f"lab.py: there is no `{given}`; {hint}\n\n"
     print(problem + USAGE, end="", file=sys.stderr)
     return 2
 
@@ -119,9 +123,10 @@ def _environment(name: str, inputs: Sequence[Path], installs: Sequence[Sequence[
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
         return folder
     print(f"making the environment {folder.relative_to(HERE)} …", file=sys.stderr, flush=True)
+    # -P: no module in the working folder takes the place of one of the standard library.
     # Some systems ship venv without pip; the pip of this Python installs into the environment.
-    _run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)])
-    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
+    _run([sys.executable, "-P", "-m", "venv", "--clear", "--without-pip", str(folder)])
+    pip = [sys.executable, "-P", "-m", "pip", "--python", str(folder / "bin" / "python")]
     for install in installs:
         _run([*pip, *install])
     stamp.write_text(digest.hexdigest())

@@ -255,7 +255,10 @@ BAD = [
     (["--out", "bad.toml/below"], "bad.toml/below"),
     (["--out", "held"], "held already holds a run"),
     (["--out", "logs"], "logs already holds a run"),
-    (["--sed", "3"], "driftlab run: unrecognized arguments: --sed; see driftlab run --help"),
+    (
+        ["--sed", "3"],
+        "driftlab run: unrecognized arguments: --sed; did you mean --seed or --speed? see driftlab",
+    ),
     (["--rates"], "--rates"),
 ]
 

@@ -76,8 +76,9 @@ def traces(draw: st.DrawFn) -> Trace:
                                      unique=True))
         },
         process_info=draw(st.sampled_from(
-            [[], [ProcessInfo(2.5, 1, 7, True, True, frozenset({"B", "A"}), "x"), ProcessInfo()]])),
-        files=["a.log", "b"],
+            [[], [ProcessInfo(2.5, 1, 7, True, True, frozenset({"B", "A"}), "x"),
+                  *[ProcessInfo()] * (len(names) - 1)]])),
+        files=["a.log", "b", "c", "d"],
         unread=[UnreadLine("a.log", 3, "why \ud7ff not")],
         gaps=np.array(sorted(draw(st.sets(st.integers(0, rows - 1)))) if rows else [], np.int64),
         missing_processes=names[:1],

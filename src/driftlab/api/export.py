@@ -32,6 +32,7 @@ from driftlab.journal.parser import JournalError
 from driftlab.journal.reader import is_journal
 from driftlab.journal.rewrite import RestampedArrival, RestampedEvent, restamp_lines
 from driftlab.journal.run_folder import create_run_folder, discard_run_folder
+from driftlab.journal.whole_file import open_whole, whole_file
 from driftlab.lazy import np, pl
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario
@@ -190,15 +191,16 @@ def write_restamped(history: History, clock: str, out: str | Path, source: str |
 def _write_table(history: History, out: Path) -> None:
     frame = history.events
     try:
-        with out.open("xb") as file:
+        with whole_file(out, replace=False) as unfinished, unfinished.open("xb") as file:
             if out.suffix == ".parquet":
                 frame.write_parquet(file)
             else:
                 _with_joined_lists(frame).write_csv(file)
     except FileExistsError:
         raise OutputError(f"{out} exists and is not overwritten; name another file") from None
-    except OSError as error:
-        raise OutputError(f"cannot write {out}: {error.strerror}") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise OutputError(f"cannot write {out}: {reason}") from error
 
 
 def _with_joined_lists(frame: "pl.DataFrame") -> "pl.DataFrame":
@@ -250,7 +252,7 @@ def _write_journals(history: History, clock: str, journals: dict[int, Path], out
         path = journals[number]
         target = out / path.name.removesuffix(".gz")
         try:
-            with target.open("x", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            with open_whole(target, errors="surrogateescape", replace=False) as file:
                 file.writelines(restamp_lines(_text_lines(path, out), events, further))
         except OSError as error:
             raise OutputError(f"cannot write {target}: {error.strerror}") from error

@@ -4,6 +4,7 @@ The result of a share depends only on the scenario and the numbers of its runs,
 so it does not matter which worker simulates it, in what order, or how often.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ SHARE_TICKS: Final = 50_000  # a sixth of a second of work
 SHARE_RUNS_MAX: Final = 20_000
 SHARES_PER_WORKER_MIN: Final = 4  # so that no worker waits long for the slowest
 DASK_TIMEOUT_S = 10
+SAFE_PATH: Final = "PYTHONSAFEPATH"  # as the flag -P
 
 
 class WorkersLostError(DriftlabError):
@@ -96,7 +98,9 @@ def process_pool(workers: int) -> "Iterator[ProcessPoolExecutor]":
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
-    pool = ProcessPoolExecutor(workers, _Context(), initializer=_end_with_parent)
+    with _interrupts_ignored(), _main_hidden(), _working_folder_left_out():
+        # The pool starts a process at once, which tracks resources.
+        pool = ProcessPoolExecutor(workers, _Context(), initializer=_end_with_parent)
     try:
         yield pool
     except BrokenProcessPool:
@@ -112,7 +116,7 @@ class _Process(SpawnProcess):
 
     def start(self) -> None:
         """Start the process; a pool does so when a task finds none idle."""
-        with _interrupts_ignored(), _main_hidden():
+        with _interrupts_ignored(), _main_hidden(), _working_folder_left_out():
             super().start()
 
 
@@ -124,7 +128,6 @@ class _Context(SpawnContext):
 
 def _end_with_parent() -> None:
     """End this process when the one that started it is gone, were it killed."""
-    import os
     from multiprocessing import parent_process
     from threading import Thread
 
@@ -151,6 +154,24 @@ def _main_hidden() -> Iterator[None]:
         yield
     finally:
         main.update(hidden)
+
+
+@contextmanager
+def _working_folder_left_out() -> Iterator[None]:
+    """Keep new interpreters from importing the standard library from the working folder.
+
+    A `random.py` there would take the place of Python's own before the path of this
+    process, which they are given, holds.
+    """
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SAFE_PATH]
+        else:
+            os.environ[SAFE_PATH] = before
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from driftlab.history.tick_repair import rows_after_gap
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, begins_with, exists, require_regular_file
 from driftlab.journal.reader import is_journal, is_journal_head
-from driftlab.journal.run_folder import SCENARIO_FILE, run_folder
+from driftlab.journal.run_folder import SCENARIO_FILE, run_folders_there
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario
@@ -266,8 +266,8 @@ def _of_scenario(folder: Path, scenario: Scenario) -> list[RunJournals]:
     if scenario.runs == 1:
         is_packed_only = not journal_paths(folder) and any(_packed_at(folder, is_run=True))
         return [] if is_packed_only else [run_journals(folder, scenario)]
-    folders = [Path(run_folder(folder, scenario, number)) for number in scenario.run_numbers]
-    return [run_journals(each, _scenario_of(each)) for each in folders if each.is_dir()]
+    folders = [Path(each) for each in run_folders_there(folder, scenario)]
+    return [run_journals(each, _scenario_of(each)) for each in folders]
 
 
 def _scenario_of(folder: Path) -> Scenario:
@@ -308,7 +308,7 @@ def _packed_at(path: Path, *, is_run: bool) -> Iterator[Path]:
     if not path.is_dir():
         files = [path]
     else:
-        files = [file for file in _entries(path) if file.is_file()]
+        files = [file for file in _entries(path) if file.is_file() and file.name[0] != "."]
         below = [] if is_run else folders_in(path)
         files += [
             file for folder in below for file in _entries(folder) if file.suffix == PACK_SUFFIX

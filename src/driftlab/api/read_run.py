@@ -19,7 +19,11 @@ from driftlab.history.run_reader import (
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal
-from driftlab.journal.run_folder import SCENARIO_FILE, run_folder, version_of
+from driftlab.journal.run_folder import (
+    SCENARIO_FILE,
+    run_folders_there,
+    version_of,
+)
 from driftlab.lazy import np
 from driftlab.scenario.scenario import ProcessFromFile, Scenario, keys_from_toml
 from driftlab.scenario.validate import ScenarioError
@@ -49,8 +53,7 @@ def find_run_folders(path: str | Path) -> tuple[Scenario, list[Path]]:
     scenario = read_scenario(folder / SCENARIO_FILE)
     if scenario.runs == 1:
         return scenario, [folder]
-    folders = [Path(run_folder(folder, scenario, number)) for number in scenario.run_numbers]
-    there = [each for each in folders if each.is_dir()]
+    there = [Path(each) for each in run_folders_there(folder, scenario)]
     if not there:
         raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
     return scenario, there

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from driftlab.errors import DriftlabError
 from driftlab.journal.files import read_text
+from driftlab.journal.whole_file import open_whole
 from driftlab.scenario.scenario import toml_text
 
 _TEXTS: Final = (
@@ -75,7 +76,8 @@ def save_reading(file: str | Path, options: Mapping[str, Any]) -> None:
         for key, value in plain.items()
     }
     try:
-        Path(file).write_text(_HEAD + toml_text(listed), encoding="utf-8")
+        with open_whole(file) as opened:
+            opened.write(_HEAD + toml_text(listed))
     except OSError as error:
         raise ReadingError(f"{file}: cannot be written: {error.strerror}") from None
 

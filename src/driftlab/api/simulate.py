@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Record = Literal["all", "summary"]
+RUN_BYTES = 350  # of memory for the figures of a run, and of each machine in it; measured
+MACHINE_BYTES = 100
+FIGURES_BYTES_ALWAYS = 1 << 30  # every computer has that
 OnProgress = Callable[[int, int], None]  # called with the ticks done and expected
 
 
@@ -100,6 +103,8 @@ def simulate_runs(
     """
     if record not in ("all", "summary"):
         raise DriftlabError(f"record: {record!r} is not known; allowed: all or summary")
+    _require_scenario(scenario)
+    require_memory(scenario)
     blocks = simulate_blocks(
         scenario,
         out,
@@ -175,6 +180,22 @@ def simulate_blocks(
     if not journals and scenario.process == DIE and scenario.clock == "lamport":
         _SPENT_S[0] += general_s(scenario, history=keep)
     return progress.count(_one_by_one(scenario, folder, keep, progress.report))
+
+
+def require_memory(scenario: Scenario) -> None:
+    """Raise DriftlabError if the figures of all runs need more memory than this computer has."""
+    needed = scenario.runs * (RUN_BYTES + MACHINE_BYTES * scenario.size)
+    if needed <= FIGURES_BYTES_ALWAYS:
+        return
+    import os
+
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise DriftlabError(
+            f"runs: the figures of {scenario.runs} runs would take about {needed >> 30:,} GiB of "
+            f"memory, and this computer has {there >> 30:,} GiB; simulate fewer at a time "
+            "(--runs, --first-run)"
+        )
 
 
 _SPENT_S = [0.0]  # about how long this process was busy with what could have run compiled

@@ -16,7 +16,6 @@ from driftlab.cli.check_reports import (
     Wanted,
     annotations,
     fault_line,
-    plain,
     report_on,
     result_table,
     summary,
@@ -39,7 +38,9 @@ from driftlab.cli.standard_input import (
     run_on_input,
     spooled_input,
 )
+from driftlab.cli.terminal import plain, print_error, print_verdict
 from driftlab.errors import DriftlabError, counted, lines_of_runs
+from driftlab.journal.whole_file import open_whole
 from driftlab.judge.checker import HOLDS, RULES, UNDECIDED, Verdict, Violation, chosen_rules
 
 Judge: TypeAlias = Callable[..., LogVerdict]
@@ -137,10 +138,10 @@ def _check_one(options: argparse.Namespace, judge: Judge, wanted: Wanted) -> int
         options.save_reading = None  # it read nothing
         is_said = options.reading is None or options.reading in result.reason
         how = "" if is_said else f" (read as {options.reading} says)"
-        print(f"driftlab: {result.reason}{how}", file=sys.stderr)
+        print_error(f"{result.reason}{how}")
     elif result.verdict == UNDECIDED:
         reason = result.short_reason
-        print(f"driftlab: {result.name}: nothing could be judged: {reason}", file=sys.stderr)
+        print_error(f"{result.name}: nothing could be judged: {reason}")
     if result.interrupted:
         print(f"driftlab: {INTERRUPTED}", file=sys.stderr)
     return result.status
@@ -189,8 +190,7 @@ def _print_not_judged(reports: Sequence[Report]) -> None:
         first = lacking[0]
         reason = first.reason.removeprefix(f"{first.name}: ")
         many = f"{len(lacking)} of {counted(len(reports), 'path')} could not be judged; the first: "
-        print(f"driftlab: {many if len(lacking) > 1 else ''}{plain(first.name)}: {plain(reason)}",
-              file=sys.stderr)  # fmt: skip
+        print_error(f"{many if len(lacking) > 1 else ''}{first.name}: {reason}")
 
 
 def _result(path: str, judge: Judge, *, strict: bool) -> Result:
@@ -227,7 +227,7 @@ def _write_reports(options: argparse.Namespace, reports: Sequence[Report]) -> No
     if options.csv == STANDARD_INPUT:
         write_csv(reports, sys.stdout)
     elif options.csv is not None:
-        with open(options.csv, "w", encoding="utf-8", newline="") as file:
+        with open_whole(options.csv, newline="") as file:
             write_csv(reports, file)
     if options.junit is not None:
         write_junit(reports, options.junit)
@@ -262,7 +262,8 @@ def _limit(text: str | None) -> int | None:
 
 def _show(judged: LogVerdict, limit: int) -> None:
     """Print a table of the rules, the first `limit` violations of each, and what is undecided."""
-    print(_title(judged))
+    colours = {HOLDS: "good", UNDECIDED: "open"}
+    print_verdict(_title(judged), colours.get(judged.verdict, "bad"))
     line = fault_line(judged.faults)
     if line:
         print(_filled(line))
@@ -327,6 +328,7 @@ def _title(judged: LogVerdict) -> str:
 
 def _fitted(line: str) -> str:
     """Return a line broken between words if a terminal is too narrow for it."""
+    line = plain(line)
     width, indent = terminal_width(), len(line) - len(line.lstrip())
     if len(line) <= width:
         return line

@@ -15,7 +15,9 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 from driftlab.cli.check_results import UNREADABLE, Result
 from driftlab.cli.output import page_width, table, terminal_width
 from driftlab.cli.standard_input import STANDARD_INPUT
+from driftlab.cli.terminal import escape_found, plain
 from driftlab.errors import counted
+from driftlab.journal.whole_file import whole_file
 from driftlab.judge.checker import RULES, UNDECIDED, Verdict, Violation
 from driftlab.judge.faults.diagnosis import Fault
 
@@ -33,22 +35,12 @@ CSV_COLUMNS: Final = (
     "path", "verdict", "events", "processes", "messages", "violations", "undecided", "unread",
     "faults", "reason",
 )  # fmt: skip
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # What no document of XML 1.0 may hold, not even escaped.
 _NOT_XML: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
 _OUTCOMES: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 _FORMULA: Final = ("=", "+", "-", "@")  # with which a spreadsheet begins one
-
-
-def plain(text: str) -> str:
-    """Return a text in one line that a terminal shows as it is."""
-    return _CONTROL.sub(lambda found: _escape(found[0]), text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape", "backslashreplace").decode()
 
 
 class Wanted(NamedTuple):
@@ -356,7 +348,8 @@ def write_junit(reports: Sequence[Report], path: str) -> None:
     root.extend(suite for report in reports for suite in report.suites)
     for key in ("tests", *_OUTCOMES.values()):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    with whole_file(path) as unfinished:
+        ElementTree.ElementTree(root).write(unfinished, encoding="utf-8", xml_declaration=True)
 
 
 def _suites(result: Result, wanted: Wanted) -> "list[Element]":
@@ -420,4 +413,4 @@ def _violation_text(violation: Violation) -> str:
 
 def _xml(text: str) -> str:
     """Return a text that XML can hold."""
-    return _NOT_XML.sub(lambda found: _escape(found[0]), text)
+    return _NOT_XML.sub(escape_found, text)

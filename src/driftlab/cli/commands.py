@@ -232,7 +232,7 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT", help="file to write (govector: a file or a folder)")
     parser.add_argument(
         "--to", metavar="FORMAT", required=True,
-        help="shiviz, tsviz, govector, tracing, chrome, json, csv or parquet",
+        help="shiviz, tsviz, govector, tracing, chrome, json (lines; also jsonl), csv or parquet",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     add_format(parser, "--from")
@@ -242,6 +242,16 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
 def add_new_key(parser: argparse.ArgumentParser) -> None:
     """Add the argument of `driftlab key`."""
     parser.add_argument("file", metavar="FILE", help="file to write; it must not exist")
+
+
+def add_completion(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of `driftlab completion`."""
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+
+
+def add_help(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of `driftlab help`."""
+    parser.add_argument("about", nargs="?", metavar="COMMAND", help="the command to explain")
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
@@ -464,5 +474,11 @@ COMMANDS: Final = {
     ),
     "key": Command(
         add_new_key, "make a key, so that only its holders join a run", "driftlab key run.key"
+    ),
+    "help": Command(add_help, "explain a command", "driftlab help run"),
+    "completion": Command(
+        add_completion,
+        "print a script that completes commands and flags in a shell",
+        'eval "$(driftlab completion bash)"',
     ),
 }

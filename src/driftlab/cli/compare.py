@@ -8,6 +8,7 @@ from driftlab.analysis.compare import Compared, Comparison
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import print_assumed, table
+from driftlab.cli.terminal import plain
 from driftlab.errors import counted
 
 NS_PER_MS: Final = 1_000_000
@@ -46,7 +47,7 @@ def _show(comparison: Comparison) -> None:
     print(table(heads, [_row(each) for each in comparison.clocks]))
     remarks = [line for each in comparison.clocks for line in _remarks(each)]
     if remarks:
-        print("", *remarks, sep="\n")
+        print("", *map(plain, remarks), sep="\n")
 
 
 def _label(clock: Compared) -> str:

@@ -3,16 +3,21 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Final
 
 from driftlab.api.export import convert
 from driftlab.cli.flags import format_options
+from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
+
+ALIASES: Final = {"jsonl": "json"}  # its lines are JSON, which is how others call it
 
 
 def main(options: argparse.Namespace) -> int:
     """Convert the log, print what was written and what was not read, and return the exit status."""
+    to = ALIASES.get(options.to, options.to)
     done = convert(
-        Path(options.path), Path(options.out), options.to, overwrite=options.overwrite,
+        Path(options.path), Path(options.out), to, overwrite=options.overwrite,
         **format_options(options),
     )  # fmt: skip
     if options.json:
@@ -20,13 +25,13 @@ def main(options: argparse.Namespace) -> int:
         return 0
     several = f" in {done.executions} executions" if done.executions > 1 else ""
     events, processes = counted(done.events, "event"), counted(done.processes, "process")
-    print(f"{events} of {processes}{several}: {options.out}")
+    print_line(f"{events} of {processes}{several}: {options.out}")
     for one in done.unread[:5]:
-        print(f"unread     {one.file}:{one.line} {one.reason}")
+        print_line(f"unread     {one.file}:{one.line} {one.reason}")
     if len(done.unread) > 5:
-        print(f"unread     … and {len(done.unread) - 5} more")
+        print_line(f"unread     … and {len(done.unread) - 5} more")
     for line in done.assumed:
-        print(f"assumed    {line}")
+        print_line(f"assumed    {line}")
     for line in done.lost:
-        print(f"lost       {line}")
+        print_line(f"lost       {line}")
     return 0

@@ -8,6 +8,7 @@ from driftlab.api.history import Cut
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options, parse_counts, parse_event, parse_number
 from driftlab.cli.output import print_assumed, table
+from driftlab.cli.terminal import plain
 from driftlab.errors import counted
 from driftlab.lazy import pl
 
@@ -61,7 +62,7 @@ def _process_rows(cut: Cut) -> list[list[str]]:
 def _message_lines(messages: "pl.DataFrame", what: str) -> list[str]:
     """Return a line with the number of messages and one for each, up to MESSAGES_SHOWN_MAX."""
     lines = [f"{counted(len(messages), 'message')} {what}"]
-    lines += [f"  {_arrow(one)}" for one in messages.head(MESSAGES_SHOWN_MAX).to_dicts()]
+    lines += [plain(f"  {_arrow(one)}") for one in messages.head(MESSAGES_SHOWN_MAX).to_dicts()]
     more = len(messages) - MESSAGES_SHOWN_MAX
     return [*lines, *([f"  … and {more} more; see --json"] if more > 0 else [])]
 

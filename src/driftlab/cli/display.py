@@ -4,15 +4,18 @@ On a terminal a table that is updated in place, otherwise a plain line now and
 then. It goes to standard error; standard output has only the result.
 """
 
+import select
 import sys
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from driftlab.api.run_real import RunStart
-from driftlab.cli.output import ignore_broken_pipe, make_console
+from driftlab.cli.output import make_console
+from driftlab.cli.terminal import ignore_broken_pipe, plain
 from driftlab.journal.format import JOURNAL_SUFFIX
-from driftlab.journal.parser import Entry
+from driftlab.journal.parser import Entry, JournalError
 from driftlab.journal.reader import read_last
 
 PLAIN_EVERY_SECONDS = 5.0
@@ -52,13 +55,20 @@ class Display:
         elapsed_ns: real time since its start. A terminal or a reader that goes
         away ends the display, not the run.
         """
-        if self._gone:
+        if self._gone or not self._is_writable():
             return
         try:
             self._show(start, max(0.0, elapsed_ns / 1e9))
         except OSError:
             self._gone = True
             ignore_broken_pipe(sys.stderr)
+
+    def _is_writable(self) -> bool:
+        """Whether a write would not wait: a terminal that is held, a pipe that is full."""
+        try:
+            return bool(select.select([], [sys.stderr], [], 0)[1])
+        except (OSError, ValueError):  # no descriptor, or one too large for select
+            return True
 
     def _show(self, start: RunStart, elapsed: float) -> None:
         if self._live is not None:
@@ -72,11 +82,13 @@ class Display:
             self._console.print(self._plain(start, elapsed, _now(start)), soft_wrap=True)
 
     def _title(self, start: RunStart, elapsed: float) -> str:
-        total = start.scenario.seconds / start.scenario.speed
-        left = max(0.0, total - elapsed)
+        speed = start.scenario.speed
+        total, passed = start.scenario.seconds, elapsed * speed
+        left = max(0.0, total - passed) / speed
         many, place = len(self._numbers), self._numbers.index(start.scenario.first_run) + 1
         run = f"run {place} of {many}, " if many > 1 else ""
-        return f"{run}{min(elapsed, total):.0f} s of {total:g} s, {left:.0f} s left"
+        real = "" if speed == 1 else " in real time"
+        return f"{run}{min(passed, total):.0f} s of {total:g} s, {left:.0f} s left{real}"
 
     def _plain(self, start: RunStart, elapsed: float, now: dict[str, Entry | None]) -> str:
         states = [
@@ -85,7 +97,7 @@ class Display:
             for (name, entry), rate in zip(now.items(), _rates(start), strict=True)
             if entry is not None
         ]
-        return "; ".join([self._title(start, elapsed), *states])
+        return "; ".join([self._title(start, elapsed), *map(plain, states)])
 
     def _screen(self, start: RunStart, elapsed: float, now: dict[str, Entry | None]) -> Any:
         from rich import box
@@ -97,7 +109,7 @@ class Display:
         for head in ("rate", "ticks", "clock", "queue", "late, ms", "last event"):
             table.add_column(head, justify="left" if head == "last event" else "right")
         for (name, entry), rate in zip(now.items(), _rates(start), strict=True):
-            table.add_row(name, f"{rate:g}", *(_cells(entry) if entry else ["-"] * 5))
+            table.add_row(plain(name), f"{rate:g}", *(_cells(entry) if entry else ["-"] * 5))
         total = start.scenario.seconds / start.scenario.speed
         bar = ProgressBar(total=total, completed=min(elapsed, total), width=60)
         screen = Table.grid()
@@ -112,11 +124,19 @@ def _rates(start: RunStart) -> tuple[float, ...]:
 
 def _now(start: RunStart) -> dict[str, Entry | None]:
     roster = start.scenario.machine_names()
-    return {name: read_last(start.folder / (name + JOURNAL_SUFFIX)) for name in roster}
+    return {name: _last(start.folder / (name + JOURNAL_SUFFIX)) for name in roster}
+
+
+def _last(path: Path) -> Entry | None:
+    """Return the last entry of a journal, None if it has none, is gone or is damaged."""
+    try:
+        return read_last(path)
+    except (OSError, ValueError, JournalError):  # the run goes on; reading it later says why
+        return None
 
 
 def _cells(entry: Entry) -> list[str]:
     event = entry.event
-    peers = event.sender or ",".join(event.targets)
+    peers = plain(event.sender or ",".join(event.targets))
     late = f"{entry.instant.late_ns / 1e6:.2f}"
     return [str(event.tick + 1), str(event.clock), str(event.queue), late, f"{event.kind} {peers}"]

@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from time import time_ns
@@ -14,6 +13,7 @@ from driftlab.api.runs import Runs
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.terminal import discarding_output, print_error, print_note
 from driftlab.errors import DriftlabError, name_list
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.run_folder import join_run_folder, leave_run_folder
@@ -22,6 +22,7 @@ from driftlab.machine.machine import MachineEndError
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
 from driftlab.real.key_file import load_key
+from driftlab.real.launcher import REAL_MACHINES_MAX
 from driftlab.real.tcp_host import WorkerConfig
 from driftlab.real.worker import run_standalone
 from driftlab.scenario.plan import MachinePlan, plan_run
@@ -35,6 +36,8 @@ class MachineError(DriftlabError):
 def main(options: argparse.Namespace) -> int:
     """Run one machine and return the exit status."""
     chosen = admit_process(chosen_scenario(options, fresh_seed=False), trust=options.trust)
+    if chosen.size > REAL_MACHINES_MAX:
+        raise MachineError(f"machines: {chosen.size} are too many; up to {REAL_MACHINES_MAX}")
     scenario = chosen.for_run(chosen.first_run)
     require_real(scenario)
     plan = _plan_of(options.name, scenario)
@@ -63,7 +66,7 @@ def main(options: argparse.Namespace) -> int:
 
     def say(line: str) -> None:
         if not options.quiet:
-            print(line, file=sys.stderr, flush=True)
+            print_note(line)
 
     where = Address(*listener.getsockname()[:2])
     try:
@@ -76,26 +79,37 @@ def main(options: argparse.Namespace) -> int:
             on_incident=say,
         )
     except MachineEndError as error:
-        print(f"driftlab: {plan.name}: {error}", file=sys.stderr)
+        print_error(f"{plan.name}: {error}")
         return EXIT_NOT_WHOLE
     finally:
         leave_run_folder(folder)  # removes the folder if no machine has started
     if not Path(config.journal).exists():
         return EXIT_INTERRUPTED
     run = read_own_journal(scenario, Path(config.journal))
-    show = runs_output.print_if_lost if options.quiet else runs_output.print_runs
-    show(Runs(scenario, [[run]]))
+    runs = Runs(scenario, [[run]])
     if not whole:
+        with discarding_output():  # the terminal may be what has ended
+            _show(options, runs)
         return EXIT_INTERRUPTED
+    _show(options, runs)
     return EXIT_NOT_WHOLE if run.has_refusals else 0
 
 
+def _show(options: argparse.Namespace, runs: Runs) -> None:
+    if options.quiet:
+        runs_output.print_if_lost(runs)
+    else:
+        runs_output.print_runs(runs)
+
+
 def _start_line(scenario: Scenario, lead_ns: int) -> str:
-    seconds = scenario.seconds / scenario.speed
+    length = f"{scenario.seconds:g} s"
+    if scenario.speed != 1:
+        length += f", in real time {scenario.seconds / scenario.speed:g} s"
     if lead_ns < 0:
         late = f"{-lead_ns / 1e9:.1f} s after --start-at"
-        return f"all connected, {late}; running for {seconds:g} s from now"
-    return f"all connected; starting in {lead_ns / 1e9:.1f} s, running for {seconds:g} s"
+        return f"all connected, {late}; running for {length} from now"
+    return f"all connected; starting in {lead_ns / 1e9:.1f} s, running for {length}"
 
 
 def _plan_of(name: str, scenario: Scenario) -> MachinePlan:

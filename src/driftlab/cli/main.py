@@ -12,19 +12,19 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
 import driftlab
-from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE
+from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE, terminal
 from driftlab.cli.commands import COMMANDS, Command
 from driftlab.cli.flags import format_options
 from driftlab.errors import DriftlabError, require_supported_system
 from driftlab.freezing import freeze_until_exit
 
-_COMMAND_WIDTH = 13  # of the longest command, indented; argparse forgets the indentation
+_COMMAND_WIDTH = 14  # of the longest command, indented; argparse forgets the indentation
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -42,14 +42,29 @@ def _width() -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports an error in one line."""
+    """A parser that reports an error in one line, with the flag that was probably meant."""
+
+    given: Sequence[str] = ()  # the arguments of the command line
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=_Formatter, **options)
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with status 2."""
-        self.exit(EXIT_UNUSABLE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        known = self._option_string_actions
+        flags_given = [word.partition("=")[0] for word in self.given if word.startswith("--")]
+        unknown = [flag for flag in flags_given if len(flag) > 2 and flag not in known]
+        nearest = [near for flag in unknown[:1] for near in _nearest(flag, known)]
+        meant = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
+        line = terminal.plain(f"{self.prog}: {message}{meant}")
+        self.exit(EXIT_UNUSABLE, f"{line}{'' if meant else ';'} see {self.prog} --help\n")
+
+
+def _nearest(word: str, known: Iterable[str]) -> list[str]:
+    """Return which of the known words are most like one that is not known."""
+    from difflib import get_close_matches  # only after a mistake
+
+    return get_close_matches(word, known, n=2, cutoff=0.7)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command_parser(name: str) -> argparse.ArgumentParser:
+def command_parser(name: str) -> argparse.ArgumentParser:
     """Return the parser of one command."""
     about = COMMANDS[name]
     command = _Parser(prog=f"driftlab {name}", **_texts(about))
@@ -95,13 +110,24 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     Usually the parser of one command is enough; building those of all commands
     takes longer than a short simulation.
     """
-    name = arguments[0] if arguments else None
-    if name not in COMMANDS:
-        return build_parser().parse_args(arguments)
-    parser = _command_parser(name)
-    if any(action.nargs == "*" for action in parser._get_positional_actions()):
-        return parser.parse_intermixed_args(arguments[1:])  # flags may stand among several names
-    return parser.parse_args(arguments[1:])
+    if not arguments:  # as git does
+        build_parser().print_help()
+        raise SystemExit(EXIT_UNUSABLE)
+    name, *others = arguments
+    if name == "help":
+        name, *others = [*others[:1], "--help"]
+    if name in COMMANDS:
+        parser = command_parser(name)
+        parser.given = others  # type: ignore[attr-defined]
+        if any(action.nargs == "*" for action in parser._get_positional_actions()):
+            return parser.parse_intermixed_args(others)  # flags may stand among several names
+        return parser.parse_args(others)
+    if not name.startswith("-"):
+        nearest = _nearest(name, COMMANDS)
+        meant = f"did you mean {' or '.join(nearest)}?" if nearest else "see driftlab --help"
+        terminal.print_error(f"there is no command {name}; {meant}")
+        raise SystemExit(EXIT_UNUSABLE)
+    return build_parser().parse_args([name, *others])
 
 
 def _values_joined(arguments: Sequence[str]) -> list[str]:
@@ -130,22 +156,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if arguments is None:  # this process is ours alone
         gc.disable()
+        terminal.open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a log may hold half a character
         sys.stdout.reconfigure(errors="backslashreplace")
+    with terminal.plain_streams():
+        return _run_and_report(given, is_own_process=arguments is None)
+
+
+def _run_and_report(given: Sequence[str], *, is_own_process: bool) -> int:
+    """Run one command; report every error, and return the exit status."""
     try:
-        return _run(given, is_own_process=arguments is None)
+        return _run(given, is_own_process=is_own_process)
     except DriftlabError as error:
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-        print(f"driftlab: {error}{notes}", file=sys.stderr)
+        terminal.print_error(f"{error}{notes}")
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
-        _discard_output()
+        terminal.discard_output()
         return EXIT_BROKEN_PIPE
     except OSError as error:
         return _report_os_error(error)
-    except Exception:
+    except MemoryError:
+        terminal.print_error("not enough memory for this")
+        return EXIT_UNUSABLE
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException:  # also a panic of Polars, which is no Exception
         return _report_bug()
 
 
@@ -189,26 +227,21 @@ def _save_reading(options: argparse.Namespace) -> None:
 def _report_os_error(error: OSError) -> int:
     """Report an error of a named file or of a full disk in one line; any other is a bug."""
     if error.filename is not None:
-        print(f"driftlab: {error.filename}: {error.strerror}", file=sys.stderr)
+        terminal.print_error(f"{os.fsdecode(error.filename)}: {error.strerror}")
         return EXIT_UNUSABLE
     if error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG):
-        print(f"driftlab: cannot write the output: {error.strerror}", file=sys.stderr)
-        _discard_output()
+        terminal.print_error(f"cannot write the output: {error.strerror}")
+        terminal.discard_output()
         return EXIT_UNUSABLE
     return _report_bug()
 
 
 def _report_bug() -> int:
     """Print the traceback of the exception being handled."""
-    sys.excepthook(*sys.exc_info())
-    print("driftlab: this is a bug of driftlab; please report it", file=sys.stderr)
+    with suppress(OSError, ValueError):
+        sys.excepthook(*sys.exc_info())
+    terminal.print_error("this is a bug of driftlab; please report it")
     return EXIT_BUG
-
-
-def _discard_output() -> None:
-    from driftlab.cli.output import ignore_broken_pipe
-
-    ignore_broken_pipe(sys.stdout)
 
 
 if __name__ == "__main__":

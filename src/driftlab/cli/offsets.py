@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import print_assumed, table
+from driftlab.cli.terminal import plain, print_line
 from driftlab.errors import counted
 
 if TYPE_CHECKING:  # SciPy is imported once the log has been read: an error comes at once
@@ -46,7 +47,7 @@ def _show(offsets: "Offsets") -> None:
     print(table(heads, rows))
     print()
     moment = "a tick found them" if offsets.by_arrival else "they were received"
-    print(f"relative to {offsets.reference}'s clock, offsets at its start")
+    print_line(f"relative to {offsets.reference}'s clock, offsets at its start")
     decide = "decides" if offsets.corners == 1 else "decide"
     print(
         f"from {counted(offsets.messages, 'message')}, by when {moment}; "
@@ -57,7 +58,7 @@ def _show(offsets: "Offsets") -> None:
         print(f"allowed between reading the clock and checking the sockets: {allowed_ms:g} ms")
     for each in offsets.machines:
         if each.contradiction:
-            print(_contradiction(each))
+            print(*map(plain, _contradiction(each).split("\n")), sep="\n")
 
 
 def _bounds_cells(bounds: "Bounds", unit: int, digits: int) -> list[str]:

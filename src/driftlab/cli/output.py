@@ -5,7 +5,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
+
+from driftlab.cli.terminal import plain, unescaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,12 +34,14 @@ def milliseconds(microseconds: float) -> str:
     return f"{late:.{digits}f}"
 
 
-def make_console(stream: IO[str]) -> "Console":
+def make_console(stream: TextIO) -> "Console":
     """Return a rich console that writes to `stream`.
 
     Rich decides from the environment whether a stream is a terminal, and ends the
     process when the reader has left. Here the stream itself is asked, and a reader
     that has left raises BrokenPipeError, which `main` turns into an exit status.
+    Rich styles texts itself, so whoever prints a text of a file escapes it by `plain`;
+    no text is markup.
     """
     from rich.console import Console
 
@@ -45,18 +49,16 @@ def make_console(stream: IO[str]) -> "Console":
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    return OurConsole(file=stream, highlight=False, soft_wrap=True, force_terminal=stream.isatty())
-
-
-def ignore_broken_pipe(stream: IO[str]) -> None:
-    """Discard what is still buffered for a stream, so that flushing it at exit cannot fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return OurConsole(
+        file=unescaped(stream), highlight=False, soft_wrap=True, markup=False, emoji=False,
+        force_terminal=stream.isatty(),
+    )  # fmt: skip
 
 
 def print_assumed(lines: Sequence[str]) -> None:
     """Print what was assumed to read a log, a line each, below a blank one; or nothing."""
     if lines:
-        print("", *(f"assumed: {line}" for line in lines), sep="\n")
+        print("", *(f"assumed: {plain(line)}" for line in lines), sep="\n")
 
 
 COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
@@ -74,13 +76,14 @@ def table(
     """Return a table as text.
 
     heads: the head of each column, of one line or several, aligned at the bottom.
-    rows: their cells, as many as heads; an empty row is a blank line.
+    rows: their cells, as many as heads, whatever is in them; an empty row is a blank line.
     left: how many of the first columns are aligned to the left.
 
     width: that the table may have, None: that of the terminal, if standard output is one.
     Where it is too narrow, columns move closer together, and the last one is wrapped if it
     is aligned to the left.
     """
+    rows = [[plain(cell) for cell in row] for row in rows]
     lines = [head.split("\n") for head in heads]
     height = max(map(len, lines))
     padded = [[""] * (height - len(head)) + head for head in lines]

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from driftlab.api.export import Packed, pack
+from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
 
 
@@ -15,10 +16,12 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps({"packed": [_plain(each) for each in packed]}, indent=2))
         return 0
     for each in packed:
-        print(f"{each.path}: {counted(each.events, 'event')}, {counted(each.bytes, 'byte')}")
+        print_line(f"{each.path}: {counted(each.events, 'event')}, {counted(each.bytes, 'byte')}")
         for first in each.unread[:1]:
             unread = counted(sum(one.lines for one in each.unread), "line")
-            print(f"  {unread} unread, the first: {first.file} line {first.line}: {first.reason}")
+            print_line(
+                f"  {unread} unread, the first: {first.file} line {first.line}: {first.reason}"
+            )
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftlab.cli.flags import chosen_scenario
 from driftlab.cli.output import MACHINES_LISTED_MAX, table
+from driftlab.cli.terminal import plain
 from driftlab.errors import counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
@@ -63,7 +64,7 @@ def _print(prediction: Prediction) -> None:
         more = counted(len(prediction.machines) - len(machines), "more machine")
         print(f"… and {more}; see --json")
     for line in _notes(prediction):
-        print(fill(line, LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
+        print(fill(plain(line), LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def _title(prediction: Prediction) -> str:

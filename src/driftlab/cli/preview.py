@@ -9,6 +9,7 @@ from textwrap import wrap
 from driftlab.api.preview import EventPreview, Preview, RunPreview, preview
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import COLUMN_GAP, table
+from driftlab.cli.terminal import plain
 from driftlab.errors import counted
 
 WIDTH = 80
@@ -24,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
     else:
-        print("\n".join(lines_of(found)))
+        print("\n".join(map(plain, lines_of(found))))
     return 0
 
 

@@ -10,7 +10,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 
-from driftlab.cli.output import ignore_broken_pipe, make_console
+from driftlab.cli.output import make_console
+from driftlab.cli.terminal import ignore_broken_pipe
 
 PLAIN_EVERY_S: Final = 5.0
 NEEDED_S: Final = 1.0  # what takes less needs no bar

@@ -5,6 +5,7 @@ import json
 
 from driftlab.api.replay_and_twin import Replay, replay_runs
 from driftlab.cli import EXIT_DIFFERENT
+from driftlab.cli.terminal import plain, print_line
 from driftlab.errors import counted
 from driftlab.machine.process_loader import DIE
 from driftlab.machine.replay import Difference
@@ -20,14 +21,14 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps({"replays": [_plain(one) for one in replays]}, indent=2))
     else:
         for one in differences:
-            print(f"{one.journal}: {_describe(one.difference)}")
+            print(*map(plain, f"{one.journal}: {_describe(one.difference)}".split("\n")), sep="\n")
         events = sum(one.events for one in replays)
         machines = counted(len(replays), "machine")
         print(f"{counted(events, 'event')} of {machines} replayed, {_differ(len(differences))}")
         for one in with_gaps:
-            print(f"{one.journal}: {_gap(one)}")
+            print_line(f"{one.journal}: {_gap(one)}")
         if differences and replays[0].process != DIE:
-            print(f"(if {replays[0].process} was changed since the run, that is why)")
+            print_line(f"(if {replays[0].process} was changed since the run, that is why)")
     return EXIT_DIFFERENT if differences or with_gaps else 0
 
 

@@ -14,6 +14,7 @@ from driftlab.api.history import History
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import COMMAND_VARIABLE, table
+from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
 
 EVENTS_SHOWN: Final = 12
@@ -78,7 +79,7 @@ def _show(options: argparse.Namespace, report: dict[str, Any]) -> None:
             print(f"… and {counted(report['events'] - len(rows), 'more event')}")
         print()
     for line in _remarks(options, report):
-        print(line)
+        print_line(line)
 
 
 def _remarks(options: argparse.Namespace, report: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from driftlab.api.runs import Runs
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.terminal import discarding_output, print_line
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.real.launcher import reserve_file_descriptors
@@ -39,9 +40,11 @@ def main(options: argparse.Namespace) -> int:
     if not runs:
         remove_if_empty(folder)
         return EXIT_INTERRUPTED
-    _show(options, folder, Runs(scenario, [runs]))
     if interrupted or runs[-1].interrupted:
+        with discarding_output():  # the terminal may be what has ended
+            _show(options, folder, Runs(scenario, [runs]))
         return EXIT_INTERRUPTED
+    _show(options, folder, Runs(scenario, [runs]))
     is_good = all(run.is_whole and not run.has_refusals for run in runs)
     return 0 if is_good else EXIT_NOT_WHOLE
 
@@ -51,7 +54,7 @@ def _show(options: argparse.Namespace, folder: Path, runs: Runs) -> None:
     if options.json:
         runs_output.print_json(scenario, runs)
     elif options.quiet:
-        print(folder)
+        print_line(str(folder))
         runs_output.print_if_lost(runs)
     else:
         runs_output.print_runs(runs)

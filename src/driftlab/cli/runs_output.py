@@ -1,13 +1,13 @@
 """What `run`, `simulate` and `stats` print of runs: tables, remarks, JSON, what to do next."""
 
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from driftlab.analysis.metrics import MachineMetrics, pacing_lines_of
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs, by_of
 from driftlab.cli.output import COMMAND_VARIABLE, MACHINES_LISTED_MAX, milliseconds, table, wrapped
+from driftlab.cli.terminal import print_error, print_line
 from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import Folder
@@ -154,10 +154,10 @@ def print_next(scenario: Scenario, folder: Folder, runs: Runs, verb: str = "run"
     names = [f"{machine.name}.log" for machine in shown]
     listed = names if few else [*names[:2], "…", names[-1]]
     print_seed(scenario)
-    print(f"logs       {logs}  ({', '.join(listed)})")
-    print(f"repeat     {command} {verb} {_quote(f'{folder}/scenario.toml')}")
-    print(f"figures    {command} stats {_quote(str(folder))}")
-    print(f"messages   grep receive {_quote(last)} | head")
+    print_line(f"logs       {logs}  ({', '.join(listed)})")
+    print_line(f"repeat     {command} {verb} {_quote(f'{folder}/scenario.toml')}")
+    print_line(f"figures    {command} stats {_quote(str(folder))}")
+    print_line(f"messages   grep receive {_quote(last)} | head")
 
 
 def print_seed(scenario: Scenario) -> None:
@@ -171,11 +171,11 @@ def print_if_lost(runs: Runs) -> None:
     if lost:
         name, end = next((name, end) for name, end in lost[0].ends.items() if end != COMPLETE)
         more = f" ({len(lost)} of {len(runs)} runs are incomplete)" if len(runs) > 1 else ""
-        print(f"driftlab: {name}: {end}{more}", file=sys.stderr)
+        print_error(f"{name}: {end}{more}")
         return
     for run in runs if runs and runs[0].folder_name else ():  # a refusal is in a journal
         for name, _ in _nonzero(run.refused):
-            print(f"driftlab: {name}: refused the messages of a peer", file=sys.stderr)
+            print_error(f"{name}: refused the messages of a peer")
             return
 
 

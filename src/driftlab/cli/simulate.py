@@ -3,16 +3,17 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
-from driftlab.api.simulate import OnProgress, simulate_blocks
+from driftlab.api.simulate import OnProgress, require_memory, simulate_blocks
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.cli.output import make_console
+from driftlab.cli.terminal import discarding_output, print_error, print_line
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import load_process
@@ -29,6 +30,7 @@ def main(options: argparse.Namespace) -> int:
     """Simulate a scenario and return the exit status."""
     chosen = chosen_scenario(options, fresh_seed=True)
     scenario = admit_process(chosen, trust=options.trust)
+    require_memory(scenario)
     load_process(scenario.process)
     folder = _folder(options, scenario)
     blocks: list[Sequence[Run]] = []
@@ -43,16 +45,19 @@ def main(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         interrupted = True
         of = f"{sum(map(len, blocks))} of {scenario.runs} runs are whole"
-        print(f"driftlab: interrupted; {of}{f', in {folder}' if folder else ''}", file=sys.stderr)
+        print_error(f"interrupted; {of}{f', in {folder}' if folder else ''}")
     except BaseException:
         if folder and not options.out:
             remove_if_empty(folder)
         raise
     runs = Runs(scenario, blocks)
+    if interrupted:
+        with discarding_output():  # the terminal may be what has ended
+            if len(runs) or options.json:
+                _show(options, scenario, folder, runs)
+        return EXIT_INTERRUPTED
     if len(runs) or options.json:
         _show(options, scenario, folder, runs)
-    if interrupted:
-        return EXIT_INTERRUPTED
     return EXIT_NOT_WHOLE if runs.incomplete() else 0
 
 
@@ -61,7 +66,7 @@ def _show(options: argparse.Namespace, scenario: Scenario, folder: str | None, r
         runs_output.print_json(scenario, runs)
     elif options.quiet:
         if folder:
-            print(folder)
+            print_line(folder)
         runs_output.print_if_lost(runs)
     else:
         runs_output.print_runs(runs)
@@ -92,14 +97,18 @@ def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnPro
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C, so that journals are closed in order."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C, so that journals are closed in order."""
     import signal  # slow to import, and only long simulations need it
 
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            before[number] = signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -114,9 +123,14 @@ def _bar(scenario: Scenario) -> Iterator[OnProgress]:
 
     columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
                TextColumn("{task.completed:,.0f} of {task.total:,.0f} ticks"))  # fmt: skip
-    with Progress(*columns, console=make_console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("simulating", total=scenario.expected_ticks)
+    bar = Progress(*columns, console=make_console(sys.stderr), transient=True)
+    task = bar.add_task("simulating", total=scenario.expected_ticks)
+    bar.start()
+    try:
         yield lambda done, total: bar.update(task, completed=done, total=total)
+    finally:
+        with suppress(OSError):  # the terminal may be gone
+            bar.stop()
 
 
 def _must_compile(scenario: Scenario) -> bool:

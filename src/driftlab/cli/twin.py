@@ -7,6 +7,7 @@ from typing import Any
 from driftlab.analysis.real_vs_simulated import Divergence, MachineTwin, first_divergence
 from driftlab.api.replay_and_twin import twin_runs
 from driftlab.cli import EXIT_DIFFERENT
+from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
 
 
@@ -18,12 +19,12 @@ def main(options: argparse.Namespace) -> int:
         print(json.dumps({"runs": [_plain(folder, each) for folder, each in twins]}, indent=2))
         return EXIT_DIFFERENT if differs else 0
     for folder, each in twins:
-        print(folder)
+        print_line(str(folder))
         for machine in each:
-            print(f"  {machine.machine}  {_outcome(machine)}")
+            print_line(f"  {machine.machine}  {_outcome(machine)}")
         cause = first_divergence(each)
         if cause is not None:
-            print(f"  first in time: {cause.machine} at tick {cause.tick}, {_why(cause)}")
+            print_line(f"  first in time: {cause.machine} at tick {cause.tick}, {_why(cause)}")
     return EXIT_DIFFERENT if differs else 0
 
 

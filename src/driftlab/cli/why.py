@@ -16,6 +16,7 @@ from driftlab.api.read import read
 from driftlab.arrays import IntArray
 from driftlab.cli.flags import format_options, parse_event
 from driftlab.cli.output import COLUMN_GAP, page_width, print_assumed, table
+from driftlab.cli.terminal import plain, print_line
 from driftlab.history.matching.match import assumed_lines
 from driftlab.model.columns import KINDS, MISSING
 
@@ -41,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"relation": relation, "chain": steps, "assumed": assumed}, indent=2))
         return 0
-    print(_sentence(relation, options.first, options.second))
+    print_line(_sentence(relation, options.first, options.second))
     if steps:
         is_ours = len(history.trace.process_info) > 0
         print(f"\n{_step_table(steps, is_ours=is_ours)}")
@@ -121,8 +122,12 @@ def _step_table(steps: Sequence[dict[str, Any]], *, is_ours: bool) -> str:
         "kind": [step["kind"] if is_ours or step["kind"] != "unsaid" else "" for step in steps],
         "clock": [_clock(step) for step in steps],
         "time": [] if is_ours else [_time(step["time_ns"], day) for step in steps],
-        "where": [f"{step['file']}:{step['line']}" if step["file"] else "" for step in steps],
-        "text": [] if is_ours else [" ".join((step["text"] or "").split()) for step in steps],
+        "where": [
+            plain(f"{step['file']}:{step['line']}") if step["file"] else "" for step in steps
+        ],
+        "text": []
+        if is_ours
+        else [plain(" ".join((step["text"] or "").split())) for step in steps],
     }
     held = [head for head in HEADS if head in ("", "event") or any(cells[head])]
     columns = [_column(head, cells[head], day) for head in held]

@@ -33,8 +33,10 @@ from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_
 from driftlab.foreign.text_columns import NONE, TextColumns, UnwritableError, only_trace
 from driftlab.foreign.trace_builder import Execution, build_execution
 from driftlab.history.frame import frame_of
+from driftlab.history.parquet_claims import ClaimError, require_plausible_size, source_of
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
+from driftlab.journal.whole_file import whole_file
 from driftlab.lazy import pl
 from driftlab.model.columns import MISSING
 
@@ -117,8 +119,9 @@ def read_parquet(logs: Sequence[LogFile], options: ReadOptions) -> list[Executio
 
 def _read_parquet(log: LogFile, options: ReadOptions, *, is_named: bool) -> Records:
     try:
-        frame = pl.read_parquet(log.path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        require_plausible_size(log.path)
+        frame = pl.read_parquet(source_of(log.path), glob=False)
+    except (ClaimError, OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).partition("\n")[0]
         raise UnreadableError(f"{log.name}: cannot be read as Parquet: {reason}") from None
     fields = {name: _values(frame[name]) for name in frame.columns}
@@ -181,21 +184,22 @@ def write_csv(executions: Sequence[Execution], path: Path) -> None:
         listed = pl.Series([None if text == NONE else text for text in targets], dtype=pl.String)
         frame = frame.with_columns(targets=listed)
     frame = frame.with_columns(pl.col(pl.String).str.replace_all("\0", ESCAPED_ZERO, literal=True))
-    _write(path, lambda: frame.write_csv(path))
+    _write(path, frame.write_csv)
 
 
 def write_parquet(executions: Sequence[Execution], path: Path) -> None:
     """Write one execution as Parquet. Raises UnwritableError."""
     frame = _frame(only_trace(executions, "parquet"), "parquet")
-    _write(path, lambda: frame.write_parquet(path))
+    _write(path, frame.write_parquet)
 
 
-def _write(path: Path, write: Callable[[], None]) -> None:
-    """Call `write`. Raises UnwritableError, with what Polars or the system says."""
+def _write(path: Path, write: Callable[[Path], None]) -> None:
+    """Call `write` with a path. Raises UnwritableError, with what Polars or the system says."""
     if not path.parent.is_dir():
         raise UnwritableError(f"{path}: there is no folder {path.parent}")
     try:
-        write()
+        with whole_file(path) as unfinished:
+            write(unfinished)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise UnwritableError(f"{path}: cannot be written: {reason}") from error

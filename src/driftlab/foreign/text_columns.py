@@ -16,6 +16,7 @@ from driftlab.foreign.clock_values import format_clock
 from driftlab.foreign.fields import EMPTY, EVERYBODY, escape_zeros, field_of
 from driftlab.foreign.trace_builder import Execution
 from driftlab.history.trace import Trace
+from driftlab.journal.whole_file import open_whole
 from driftlab.model.columns import (
     EVERY_PEER,
     KINDS,
@@ -215,7 +216,7 @@ def escape_delimiter(delimiter: str, text: str) -> str:
 def write_text(path: Path, lines: Iterable[str]) -> None:
     """Write lines, each with a line end after it, as UTF-8. Raises UnwritableError."""
     try:
-        with path.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
+        with open_whole(path, errors="backslashreplace") as file:
             file.writelines(f"{line}\n" for line in lines)
     except OSError as error:
         raise UnwritableError(f"{path}: {error.strerror}") from error

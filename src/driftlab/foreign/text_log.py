@@ -28,6 +28,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple, TypeAlias
 
@@ -49,6 +50,7 @@ from driftlab.foreign.trace_builder import Execution, build_executions
 from driftlab.foreign.unmatched import unmatched_lines
 from driftlab.journal.files import UnreadableError
 
+_PACKAGE_ROOT: Final = str(Path(__file__).parents[2])
 PATTERN_CHARS_MAX: Final = 10_000
 SECONDS_MAX: Final = 5.0  # of processor time, for finding the next record
 SECONDS_PER_CHARACTER: Final = 1e-6  # and that much more, for the text that is searched
@@ -369,7 +371,11 @@ def _find_in_child(
 
     sources = [pattern.pattern for pattern in patterns]
     question = json.dumps([sources, text, begin, end, SECONDS_MAX])
-    command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
+    # -P: a module in the working folder must not take the place of one of the standard library.
+    program = (
+        f"import sys; sys.path.append({_PACKAGE_ROOT!r}); from {__name__} import serve; serve()"
+    )
+    command = [sys.executable, "-P", "-c", program]
     done = subprocess.run(command, input=question, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)

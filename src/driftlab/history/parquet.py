@@ -16,9 +16,7 @@ process are missing before this one), `target` (the number, see `Columns`),
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -27,11 +25,19 @@ from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.errors import DriftlabError
 from driftlab.history.frame import as_index, target_lists, with_nulls
+from driftlab.history.parquet_claims import (
+    ClaimError,
+    require_consistent,
+    require_known_types,
+    require_plausible_size,
+    source_of,
+)
 from driftlab.history.run_reader import RunMetadata, TraceBuilder
 from driftlab.history.tick_repair import in_tick_order
 from driftlab.history.trace import ProcessInfo, Trace, UnreadLine
 from driftlab.journal.journal_columns import JournalColumns, columns_of_entries, take_columns
 from driftlab.journal.reader import JournalChunk
+from driftlab.journal.whole_file import whole_file
 from driftlab.lazy import np, pl
 from driftlab.model.columns import KINDS, MISSING, NOBODY, Arrivals, Columns, Timestamps, starts_of
 from driftlab.version import VERSION as DRIFTLAB_VERSION
@@ -254,29 +260,21 @@ def _write(
         except BaseException as error:  # raised below as it is, whatever Polars makes of it
             failed.append(error)
 
-    unfinished = path.with_name(f".{path.name}.part")
     try:
-        with path.open("xb"):  # ours from here on: no other process can claim it
-            pass
+        with whole_file(path, replace=False) as unfinished:
+            # Polars takes only paths of UTF-8, and a file that is open whatever its name.
+            with unfinished.open("xb") as file:
+                pl.io.plugins.register_io_source(source, schema=empty.schema).sink_parquet(
+                    file, metadata=lambda context: metadata(), row_group_size=ROWS_AT_ONCE
+                )
+            if failed:
+                raise failed[0]
     except FileExistsError:
         require_new(path)
         raise
-    except OSError as error:
-        raise PackError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        pl.io.plugins.register_io_source(source, schema=empty.schema).sink_parquet(
-            unfinished, metadata=lambda context: metadata(), row_group_size=ROWS_AT_ONCE
-        )
-        if failed:
-            raise failed[0]
-        os.replace(unfinished, path)
-    except BaseException as error:
-        for each in (unfinished, path):
-            with suppress(OSError):
-                each.unlink()
-        if isinstance(error, OSError | pl.exceptions.PolarsError):
-            raise PackError(f"cannot write {path}: {error}") from error
-        raise
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PackError(f"cannot write {path}: {reason}") from error
 
 
 def _empty_frame(schema: FileSchema) -> "pl.DataFrame":
@@ -368,6 +366,7 @@ def unpack(path: Path) -> Trace:
     if text is None:
         raise PackError(f"{path}: not a packed history; `driftlab pack RUN` makes one")
     try:
+        require_plausible_size(path)
         document = json.loads(text)
         if document["version"] != VERSION:
             raise PackError(
@@ -378,6 +377,7 @@ def unpack(path: Path) -> Trace:
                 f"{path}: has timestamps of the clock {document['clock']!r}, which is not known; "
                 f"there are {', '.join(CLOCKS)}"
             )
+        require_known_types(document)
         columns = _FileColumns(path)
         trace = Trace(
             document["names"],
@@ -398,8 +398,12 @@ def unpack(path: Path) -> Trace:
             missing_processes=document["absent"],
             scenario=document["scenario"],
         )
+        require_consistent(trace, is_of_journals=bool(document["journals"]))
         return in_tick_order(trace) if document["journals"] else trace
-    except (KeyError, TypeError, ValueError, OSError, pl.exceptions.PolarsError) as error:
+    except (
+        ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError,
+        ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException,
+    ) as error:  # fmt: skip
         raise PackError(f"{path}: a damaged packed history: {str(error)[:200]!r}") from None
 
 
@@ -407,14 +411,14 @@ class _FileColumns:
     """The columns of a file, each read when it is asked for, and not kept."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._names = set(pl.read_parquet_schema(path))
+        self._source = source_of(path)
+        self._names = set(pl.scan_parquet(self._source, glob=False).collect_schema())
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
     def __getitem__(self, name: str) -> "pl.Series":
-        return pl.read_parquet(self._path, columns=[name])[name]
+        return pl.read_parquet(self._source, columns=[name], glob=False)[name]
 
 
 def _read_metadata(path: Path) -> str | None:
@@ -426,7 +430,7 @@ def _read_metadata(path: Path) -> str | None:
     except OSError as error:
         raise PackError(f"{path}: {error.strerror or error}") from error
     try:  # only now are Polars loaded, which takes longer than reading most logs
-        return pl.read_parquet_metadata(path).get(KEY)
+        return pl.read_parquet_metadata(source_of(path)).get(KEY)
     except OSError as error:
         raise PackError(f"{path}: {error.strerror or error}") from error
     except pl.exceptions.PolarsError as error:
@@ -434,7 +438,10 @@ def _read_metadata(path: Path) -> str | None:
 
 
 def _read_columns(columns: _FileColumns) -> Columns:
-    kind = columns["kind"].to_physical().to_numpy().astype(np.uint8)
+    kinds = columns["kind"]
+    if kinds.dtype != pl.Enum(KINDS) or kinds.null_count():
+        raise ClaimError("kind: is no column of the kinds of events")
+    kind = kinds.to_physical().to_numpy().astype(np.uint8)
     others = [name for name in Columns._fields if name != "kind" and name in columns]
     return Columns(kind, **{name: _read_column(name, columns[name]) for name in others})
 

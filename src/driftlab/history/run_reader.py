@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS
+from driftlab.errors import counted
 from driftlab.history.tick_repair import in_tick_order, rows_after_gap_since
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.journal.files import UnreadableError, UnreadLine, line_chunks, size_of
@@ -43,6 +44,7 @@ _OWN_FOLDERS: Final = "put each run into a folder of its own"
 _SAME_IN_A_RUN: Final = ("seed", "run", "run_id", "clock", "process", "speed", "world")
 _LOSSES: Final = ("channel-lost", "channel-full", "peer-closed")
 _COUNT_DIGITS_MAX: Final = 19
+MACHINES_ABSENT_MAX: Final = 10_000  # machines of a scenario whose journals are not there
 
 Header = Mapping[str, str]
 
@@ -294,6 +296,7 @@ def run_journals(folder: Path, scenario: Scenario | None = None) -> RunJournals:
         require_same_links(folder, headers)
         names = names_of(folder, headers)
         return RunJournals(_ordered(headers, names), names, _clock(headers), None, unread)
+    _require_present(folder, len(headers), scenario)
     require_scenario(folder, headers, scenario)
     machines = scenario.machine_names()
     return RunJournals(
@@ -312,6 +315,7 @@ def single_journal(
     headers = {path: read_header(path)}
     if scenario is not None:
         try:
+            _require_present(path.parent, 1, scenario)
             require_scenario(path.parent, headers, scenario)
         except UnreadableError as error:
             no_scenario = str(error)
@@ -384,6 +388,18 @@ def _header_peers(header: Header) -> list[str]:
 # Whether journals belong together.
 
 
+def _require_present(folder: Path, journals: int, scenario: Scenario) -> None:
+    """Raise UnreadableError if a scenario names far more machines than there are journals.
+
+    A few bytes of TOML may claim a million, each of which would take memory.
+    """
+    if scenario.size > journals + MACHINES_ABSENT_MAX:
+        raise UnreadableError(
+            f"{folder}: its scenario has {scenario.size} machines, and only "
+            f"{counted(journals, 'journal')} of them {'is' if journals == 1 else 'are'} here"
+        )
+
+
 def require_one_run(folder: Path, headers: Mapping[Path, Header]) -> None:
     """Raise UnreadableError if two journals are of the same machine or of different runs."""
     (first, header), *others = headers.items()
@@ -424,7 +440,8 @@ def require_same_links(folder: Path, headers: Mapping[Path, Header]) -> None:
 def require_scenario(folder: Path, headers: Mapping[Path, Header], scenario: Scenario) -> None:
     """Raise UnreadableError if a journal is not of the scenario of one run in its folder."""
     names = scenario.machine_names()
-    near = scenario.neighbours(scenario.first_run)
+    is_mesh = scenario.topology == "mesh"
+    near = () if is_mesh else scenario.neighbours(scenario.first_run)
     for path, header in headers.items():
         if header["machine"] not in names:
             raise UnreadableError(
@@ -432,7 +449,10 @@ def require_scenario(folder: Path, headers: Mapping[Path, Header], scenario: Sce
                 "move its journal away"
             )
         place = names.index(header["machine"])
-        peers = [names[peer] for peer in near[place]]
+        peers = (
+            [*names[:place], *names[place + 1 :]] if is_mesh
+            else [names[peer] for peer in near[place]]
+        )  # fmt: skip
         for key, found, value in _contradictions(header, scenario, place, peers):
             raise UnreadableError(
                 f"{path}: line 1 has {key}={found}, but {folder}/scenario.toml "

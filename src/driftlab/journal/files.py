@@ -4,6 +4,9 @@ Only regular files are opened. A log is read more than once (its head says what
 it is), a pipe gives its bytes only once, one without a writer never answers,
 and a device may have no end.
 
+A gzip file that unpacks to more than UNPACKED_RATIO_MAX times its size is refused: nobody
+logs that, and a few bytes would take hours.
+
 Memory is bounded whatever a file holds: a chunk has about CHUNK_BYTES, a line
 at most LINE_BYTES_MAX; a longer line is skipped and reported. Of a damaged or
 truncated gzip file every byte is given that zlib can decompress, and then the
@@ -26,6 +29,9 @@ if TYPE_CHECKING:  # a simulation reads no files, and need not pay for it
 GZIP_MAGIC: Final = b"\x1f\x8b"
 LINE_BYTES_MAX: Final = 1 << 26  # 64 MiB; what a tick may find is far below
 TOO_LONG: Final = f"longer than {LINE_BYTES_MAX:,} bytes, the limit of a line"
+UNPACKED_BYTES_ALWAYS: Final = 1 << 28  # 256 MiB; any gzip file may unpack to that
+UNPACKED_RATIO_MAX: Final = 200  # beyond it; journals have 5, logs that repeat themselves 100
+TEXT_BYTES_MAX: Final = 1 << 24  # 16 MiB; a scenario, or how a log is read
 CHUNK_BYTES: Final = 1 << 23  # 8 MiB, read at once
 
 CUT_OFF: Final = "cut off"
@@ -85,14 +91,27 @@ class LineChunk(NamedTuple):
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Return the text of a file. Raise UnreadableError if it is no UTF-8 file."""
+    """Return the text of a small file.
+
+    Raise UnreadableError if it is no regular file, has more than TEXT_BYTES_MAX, or is not
+    UTF-8. Nothing else is waited for or read: a pipe may have no writer, a device no end.
+    """
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UnreadableError(f"{path}: not a regular file; save it to a file first")
+            text = file.read(TEXT_BYTES_MAX + 1)
+        if len(text) > TEXT_BYTES_MAX:
+            raise UnreadableError(f"{path}: longer than {TEXT_BYTES_MAX:,} bytes, the limit")
+        return text.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{path}: not UTF-8 text (byte {error.start})") from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def exists(path: "Path") -> bool:
@@ -157,7 +176,8 @@ def line_chunks(path: "Path", size: int = CHUNK_BYTES) -> Iterator[LineChunk]:
 
 def _whole_lines(blocks: Iterator[bytes], line_bytes_max: int) -> Iterator[LineChunk]:
     """Cut blocks at line ends."""
-    rest = b""
+    rest: list[bytes] = []  # of a line that has not ended; joined once, however long it is
+    held = 0  # bytes of it
     too_long = False  # within a line that is skipped
     damage = None
     try:
@@ -170,18 +190,18 @@ def _whole_lines(blocks: Iterator[bytes], line_bytes_max: int) -> Iterator[LineC
                 too_long, block = False, block[begin:]
             end = block.rfind(b"\n") + 1
             if end:
-                yield LineChunk(rest + block[:end])
-                rest = block[end:]
-            else:
-                rest += block
-            if len(rest) > line_bytes_max:
-                rest, too_long = b"", True
+                yield LineChunk(b"".join([*rest, block[:end]]))
+                rest, held = [], 0
+            rest.append(block[end:])
+            held += len(block) - end
+            if held > line_bytes_max:
+                rest, held, too_long = [], 0, True
     except GunzipError as error:
         damage = _DAMAGE_REASONS[error.kind]
     if too_long:
         yield LineChunk(b"", skipped=True, torn=True)
-    if rest and (damage is None or damage == _DAMAGE_REASONS[BAD_CHECKSUM]):
-        yield LineChunk(rest, torn=True)
+    if held and (damage is None or damage == _DAMAGE_REASONS[BAD_CHECKSUM]):
+        yield LineChunk(b"".join(rest), torn=True)
     if damage:
         yield LineChunk(b"", damage=damage)
 
@@ -212,11 +232,31 @@ def unpacked_chunks(file: BinaryIO, first: bytes, size: int) -> Iterator[bytes]:
     GunzipError after every byte that there is, if a gzip file is not whole.
     """
     if first.startswith(GZIP_MAGIC):
-        yield from _gunzipped(file.read, first, size)
+        yield from _in_proportion(file, first, size)
         return
     while first:
         yield first
         first = file.read(size)
+
+
+def _in_proportion(file: BinaryIO, first: bytes, size: int) -> Iterator[bytes]:
+    """Yield what a gzip file holds; raise UnreadableError where it is out of all proportion."""
+    packed, unpacked = len(first), 0
+
+    def read(at_most: int) -> bytes:
+        nonlocal packed
+        block = file.read(at_most)
+        packed += len(block)
+        return block
+
+    for block in _gunzipped(read, first, size):
+        unpacked += len(block)
+        if unpacked > max(UNPACKED_BYTES_ALWAYS, UNPACKED_RATIO_MAX * packed):
+            raise UnreadableError(
+                f"{file.name}: unpacks to more than {UNPACKED_RATIO_MAX} times its size, as no "
+                "log does; unpack it yourself if you trust it"
+            )
+        yield block
 
 
 def _gunzipped(read: Callable[[int], bytes], compressed: bytes, size: int) -> Iterator[bytes]:

@@ -14,11 +14,12 @@ from typing import Final
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import ScenarioError
+from driftlab.scenario.validate import RUN_NUMBER_MAX, ScenarioError
 from driftlab.version import VERSION
 
 SCENARIO_FILE: Final = "scenario.toml"
 RUNS_FOLDER: Final = "runs"
+RUN_DIGITS_MAX: Final = len(str(RUN_NUMBER_MAX))
 
 Folder = str | os.PathLike[str]
 
@@ -157,6 +158,23 @@ def run_folder(folder: Folder, scenario: Scenario, run: int) -> str:
         return os.fspath(folder)
     digits = len(str(scenario.run_numbers[-1]))
     return os.path.join(folder, f"run-{run:0{digits}d}")
+
+
+def run_folders_there(folder: Folder, scenario: Scenario) -> list[str]:
+    """Return the folders of those of several runs that are there, by number.
+
+    The work is bounded by what is in the folder, not by how many runs the scenario claims.
+    """
+    found = []
+    for name in _names(folder):
+        digits = name.removeprefix("run-")
+        if digits.isascii() and digits.isdigit() and len(digits) <= RUN_DIGITS_MAX:
+            number = int(digits)
+            path = run_folder(folder, scenario, number)
+            is_its = number in scenario.run_numbers and path == os.path.join(folder, name)
+            if is_its and os.path.isdir(path):
+                found.append((number, path))
+    return [path for _, path in sorted(found)]
 
 
 def new_run_id() -> str:

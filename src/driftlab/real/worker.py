@@ -10,7 +10,7 @@ Orders: `start NS` (an instant of the monotonic clock, the same for all) and
 for the end of its orders), and `failed` or `bug` with a text as JSON.
 
 A standalone worker (`driftlab machine`) has no launcher: it starts when all its
-peers are connected, or at a given instant, and SIGINT or SIGTERM stops it.
+peers are connected, or at a given instant, and SIGINT, SIGTERM or SIGHUP stops it.
 """
 
 import json
@@ -206,7 +206,10 @@ def run_standalone(
 
 
 class _StopSignals:
-    """Stops the event loop at SIGINT and SIGTERM: at once, but never within a tick."""
+    """Stops the event loop at SIGINT, SIGTERM and SIGHUP: at once, but never within a tick.
+
+    SIGHUP is left alone where it is ignored, as under nohup.
+    """
 
     def __init__(self, loop: EventLoop) -> None:
         self._loop = loop
@@ -218,7 +221,9 @@ class _StopSignals:
             end.setblocking(False)
         self._loop.watch(self._read_end.fileno(), READ, self._loop.stop)
         signal.set_wakeup_fd(self._write_end.fileno())  # before the handlers: no signal gets lost
-        for number in (signal.SIGINT, signal.SIGTERM):
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        hang_up = () if ignored else (signal.SIGHUP,)
+        for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
             self._old_handlers[number] = signal.signal(number, lambda number, frame: None)
 
     def __exit__(self, *error: object) -> None:

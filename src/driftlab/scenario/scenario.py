@@ -365,6 +365,8 @@ def keys_from_toml(text: str) -> dict[str, Any]:
         return keys
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise ScenarioError(f"not valid TOML: {error}") from error
+    except RecursionError:
+        raise ScenarioError("not a scenario: lists or tables nested too deep") from None
 
 
 def toml_text(keys: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from driftlab.model.random_streams import Purpose, draw, mix, stream, uniform_below
-from driftlab.scenario.validate import ScenarioError
+from driftlab.scenario.validate import CHANNELS_MAX, DRAWN_CHANNELS_MAX, ScenarioError
 
 Links = set[tuple[int, int]]
 
@@ -31,6 +31,14 @@ def neighbours(
     """
     size = len(names)
     kind, _, detail = topology.partition(":")
+    if kind in ("mesh", "regular"):
+        degree = size - 1 if kind == "mesh" else int(detail)
+        most = CHANNELS_MAX if kind == "mesh" else DRAWN_CHANNELS_MAX
+        if degree < size and size * degree > most:
+            raise ScenarioError(
+                f"topology: {topology}: {size} machines with {degree} neighbours each are too many "
+                f"here; their product may be at most {most}"
+            )
     if kind == "mesh":
         everyone = tuple(range(size))
         return tuple(everyone[:i] + everyone[i + 1 :] for i in everyone)

@@ -24,6 +24,9 @@ MACHINES_MAX: Final = 1_000_000
 RUN_NUMBER_MAX: Final = 2**63
 RUNS_MAX: Final = 1_000_000_000
 NAME_CHARACTERS_MAX: Final = 32
+MESSAGE_CHARACTERS_MAX: Final = 1_000  # of an error
+CHANNELS_MAX: Final = 30_000_000  # of a mesh whose channels are listed one by one
+DRAWN_CHANNELS_MAX: Final = 1_000_000  # of a random graph, which is drawn link by link
 LATENCY_SECONDS_MAX: Final = 1e6
 WAITING_MESSAGES_MAX: Final = 10_000_000  # in a simulated run: in transit and in all inboxes
 SIGMA_MAX: Final = 5
@@ -40,6 +43,12 @@ _WHOLE: Final = r"(?a)\s*[+-]?\d{1,40}\s*"
 
 class ScenarioError(DriftlabError):
     """A scenario is invalid; the message names the key and what is allowed."""
+
+    def __init__(self, message: str) -> None:
+        if len(message) > MESSAGE_CHARACTERS_MAX:  # a value may be as long as the file
+            half = MESSAGE_CHARACTERS_MAX // 2
+            message = f"{message[:half]} … {message[-half:]}"
+        super().__init__(message)
 
 
 class RateRange:

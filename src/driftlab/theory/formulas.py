@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 EULER_GAMMA: Final = 0.5772156649015329
 CRITICAL_SHARE: Final = 0.1  # a load within this share of 1 counts as critical
+LENGTHS_MAX: Final = 100_000  # of a queue that are added up one by one
 STALE_RATIO: Final = 2  # a machine this many times slower never leads the highest clock
 
 
@@ -178,6 +179,8 @@ def queue_spread(flow: Inflow, rate: float, seconds: float) -> float:
     first = second = 0.0
     length = 0
     limit = 10 + int(max(flow.rate - rate, 0) * seconds + 12 * sqrt(flow.variance * seconds + 1))
+    if limit > LENGTHS_MAX:
+        return _wide_spread(flow, rate, seconds, limit)
     while length < limit:
         above = 1 - queue_at_most(flow, rate, seconds, length)
         first += above
@@ -185,6 +188,22 @@ def queue_spread(flow: Inflow, rate: float, seconds: float) -> float:
         if above < 1e-9 and length > max(flow.rate - rate, 0) * seconds:
             break
         length += 1
+    return sqrt(max(second - first * first, 0.0))
+
+
+def _wide_spread(flow: Inflow, rate: float, seconds: float, limit: int) -> float:
+    """Return `queue_spread` of a long queue, from LENGTHS_MAX lengths up to `limit`.
+
+    Nearly no probability lies more than 12 standard deviations below the mean, so the
+    lengths begin there; a sum from 0 would lose all digits.
+    """
+    low = max(0, limit - 20 - int(24 * sqrt(flow.variance * seconds + 1)))
+    step = max(1, -(-(limit - low) // LENGTHS_MAX))
+    first = second = 0.0
+    for length in range(0, limit - low, step):
+        above = 1 - queue_at_most(flow, rate, seconds, low + length + step // 2)
+        first += step * above
+        second += (2 * length + step) * step * above
     return sqrt(max(second - first * first, 0.0))
 
 

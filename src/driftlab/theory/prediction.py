@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
     from driftlab.theory.queue_chain import QueueLengths
 
+MACHINES_MAX: Final = 1_000  # the work grows with their square
 LARGEST_OF_MIN: Final = 2  # jumps of a machine before the largest of them is predicted
 
 JUMP_SPREAD: Final = ("jump.sd", "jump.q50", "jump.q95", "jump.q99", "jump.max")
@@ -166,6 +167,8 @@ def predict(scenario: "Scenario", *, quick: bool = False) -> Prediction:
 
 
 def _require_covered(scenario: "Scenario") -> None:
+    if scenario.size > MACHINES_MAX:
+        raise NoTheoryError(f"machines: {scenario.size} are too many; up to {MACHINES_MAX}")
     for key, plain, reason in (
         ("process", "die", "the theory is of the die"),
         ("topology", "mesh", "the theory is of a mesh"),
