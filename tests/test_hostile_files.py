@@ -165,7 +165,7 @@ def test_a_folder_is_read_by_the_runs_that_are_there(runs: Path, tmp_path: Path,
     for other in ("run-2", "run-0000000000", "run-9999999999", "run-x", f"run-{'9' * 5000}"[:200]):
         (folder / other).mkdir()
     more = [tmp_path / "x.csv", "--to", "csv", "--execution", "1"] if name == "convert" else []
-    done = measured(name, folder, *more)
+    done = measured(name, folder, *map(str, more))
     assert (done.status, done.error) == (0, ""), done
     assert done.mib < MEMORY_MIB
     if name == "stats":

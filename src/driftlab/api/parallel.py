@@ -84,11 +84,12 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
 
     shares = split_into_shares(scenario, workers, compiled=False)
     work = partial(simulate_share, scenario, compiled=False, out=out)
-    # What is done here starts processes, the first of them one that tracks resources.
+    # Both start processes, the first of them one that tracks resources.
     with _interrupts_ignored(), _main_hidden(), _working_folder_left_out():
         pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
-        results = pool.map(work, shares)
     try:
+        with _interrupts_ignored(), _main_hidden(), _working_folder_left_out():
+            results = pool.map(work, shares)
         yield from results
     except BrokenProcessPool:
         raise WorkersLostError(
