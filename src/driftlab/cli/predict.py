@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.flags import chosen_scenario, given_flags
 from driftlab.cli.output import MACHINES_LISTED_MAX, table
-from driftlab.errors import counted
+from driftlab.errors import DriftlabError, counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
 if TYPE_CHECKING:
@@ -19,12 +19,13 @@ LINE_MAX = 79  # characters of a line of text
 
 def main(options: argparse.Namespace) -> int:
     """Print the prediction, beside a measurement if one is given; return the exit status."""
-    scenario = chosen_scenario(options, fresh_seed=False)
     if options.against:
+        _require_no_scenario(options)
         from driftlab.api.against_theory import compare_runs  # reads logs, loads NumPy
 
         _print_comparisons(options, compare_runs(options.against, quick=options.quick))
         return 0
+    scenario = chosen_scenario(options, fresh_seed=False)
     prediction = predict(scenario, quick=options.quick)
     if options.json:
         print(json.dumps(prediction.to_dict(), indent=2))
@@ -33,6 +34,18 @@ def main(options: argparse.Namespace) -> int:
     else:
         _print(prediction)
     return 0
+
+
+def _require_no_scenario(options: argparse.Namespace) -> None:
+    """Raise DriftlabError if a scenario is given, too: recorded runs have theirs."""
+    given = [f"--{name.replace('_', '-')}" for name in given_flags(options)]
+    if options.scenario is not None:
+        given.insert(0, options.scenario)
+    if given:
+        raise DriftlabError(
+            f"predict: {', '.join(given)}: --against predicts the scenarios of the runs "
+            "themselves; leave it out"
+        )
 
 
 def _print_comparisons(options: argparse.Namespace, comparisons: "Sequence[Comparison]") -> None:
@@ -152,7 +165,9 @@ def _print_against(comparison: "Comparison") -> None:
         for each in comparison.figures
     ]
     where = ", ".join(comparison.paths)
-    print(fill(f"measured in {counted(comparison.runs, 'run')} of {where}", LINE_MAX))
+    one = comparison.numbers[0] if comparison.runs == 1 else None
+    runs = counted(comparison.runs, "run") if one is None else f"run {one}"
+    print(fill(f"measured in {runs} of {where}", LINE_MAX, break_on_hyphens=False))
     for line in comparison.remarks:
         print(fill(line, LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
     print()
