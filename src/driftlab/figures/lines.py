@@ -163,6 +163,12 @@ def in_rows(chart: Spec, lines: Sequence[Line], *, same_scale: bool) -> Spec:
     return rows_of_machines(chart, labels, HEIGHT, same_scale=same_scale)
 
 
+def own_axes(lines: Sequence[Line]) -> str:
+    """Return a sentence on rows that have vertical axes of their own; empty if there is one."""
+    rows = len(labels_in_order(lines))
+    return "Each row has a vertical axis of its own. " if 1 < rows <= ROWS_OF_MACHINES_MAX else ""
+
+
 def place_axis(lines: Sequence[Line]) -> Spec:
     """Return the encoding of the time axis, from 0 where the lines begin near it."""
     first = min(float(line.points.places[0]) for line in lines)
