@@ -102,7 +102,7 @@ def drift_figure(runs: Sequence[RunColumns]) -> Figure:
     frame = line_frame(drawn)
     reference = _reference(runs)
     y = f"clock less {reference}'s" if same_rates(runs) else "clock less the fastest's"
-    chart = in_rows(line_chart(drawn, y), drawn, same_scale=False)
+    chart = in_rows(line_chart(drawn, y, margin=True), drawn, same_scale=False)
     slopes = growths_of(runs, lambda run, p: run.drift_slopes().get(p))
     title = _drift_title(slopes, lines, runs, reference)
     caption = (
@@ -178,7 +178,7 @@ def drift_real_figure(runs: Sequence[RunColumns]) -> Figure:
     axis = f"clock less {ticks_a_second(rate)}" if same_rates(runs) else (
         "clock less the ticks of the fastest machine"
     )  # fmt: skip
-    chart = line_chart(drawn, axis, whole=False)
+    chart = line_chart(drawn, axis, whole=False, margin=True)
     slopes = growths_of(runs, _real_drift)
     if not slopes:
         raise NoDataError(f"drift-real: {FEW_EVENTS}")

@@ -125,7 +125,9 @@ def _panel(figure: str, axis: str, names: list[str]) -> Spec:
     colour = category("machine", **colours(names, palette, None))
 
     def x(field: str) -> Spec:
-        return quantity(field, axis, scale={"zero": False}, axis={"tickCount": 4})
+        return quantity(
+            field, axis, scale={"zero": False, "padding": 10, "nice": False}, axis={"tickCount": 4}
+        )
 
     layers: list[Spec] = [
         {
