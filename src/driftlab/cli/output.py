@@ -60,6 +60,7 @@ def print_assumed(lines: Sequence[str]) -> None:
 
 
 COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
+WIDTH_MAX = 10_000  # that COLUMNS may say
 PAGE_WIDTH = 100  # characters, where nothing says how wide the page is
 WRAPPED_MIN = 20  # characters: a narrower column is not wrapped
 
@@ -125,15 +126,17 @@ def _line(row: Sequence[str], widths: Sequence[int], left: int, gap: int) -> str
 def page_width(default: int = PAGE_WIDTH) -> int:
     """Return how wide a text may be: as the terminal, as COLUMNS says, or `default`."""
     width = terminal_width()
-    if width < inf:
-        return int(width)
-    columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isdecimal() and 0 < len(columns) < 5 else default
+    return int(width) if width < inf else default
 
 
 def terminal_width() -> float:
-    """Return the width of the terminal that standard output is, infinity if it is none."""
+    """Return how wide lines may be: as the terminal that standard output is, or as COLUMNS says.
+
+    Where output goes to a file or another program and COLUMNS is not set, infinity: tables
+    are as wide as they need, and a remark is one line, so that `grep` finds it whole.
+    """
     with suppress(OSError, ValueError):
         if sys.stdout.isatty():
             return os.get_terminal_size(sys.stdout.fileno()).columns or inf
-    return inf
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and 0 < int(columns) < WIDTH_MAX else inf

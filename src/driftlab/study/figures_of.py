@@ -54,7 +54,7 @@ def figures_of(
     require_finished(place)
     if place.is_dir() and (place / STUDY_FILE).is_file() and (place / STUDY_RUNS).is_file():
         return _of_study(place, names)
-    if _is_sweep(place):
+    if is_sweep(place):
         return draw_frame(*_sweep(place), names)
     return draw_runs(columns_of(find_sources(path, **options), path), names)
 
@@ -74,7 +74,7 @@ def _columns_of_several(
 ) -> list[RunColumns]:
     """Return the columns of the runs at several paths, numbered one after the other."""
     for path in paths:
-        if (Path(path) / STUDY_FILE).is_file() or _is_sweep(Path(path)):
+        if (Path(path) / STUDY_FILE).is_file() or is_sweep(Path(path)):
             raise DriftlabError(f"{path}: a study or a sweep is drawn alone, not with other paths")
     sources = [(source, path) for path in paths for source in find_sources(path, **options)]
     runs = [
@@ -96,7 +96,8 @@ def _alike(run: RunColumns) -> object:
     return _without_draws(run), run.rates
 
 
-def _is_sweep(path: Path) -> bool:
+def is_sweep(path: Path) -> bool:
+    """Whether a file is the table of a sweep."""
     is_table = path.is_file() and begins_with(path, PARQUET_MAGIC) and not is_packed(path)
     return is_table and SWEEP_KEY in pl.read_parquet_metadata(path)
 
