@@ -60,9 +60,9 @@ def test_a_run_is_drawn_into_a_page_and_one_figure_into_a_picture(
     monkeypatch.chdir(tmp_path)
     status, out, _ = plot(capsys, folder / "run")
     assert status == 0
-    assert out.splitlines()[-1].split() == ["written", "run.html"]
+    assert out.splitlines()[-1].split() == ["written", "run-figures.html"]
     assert "left out        lateness: simulated machines are never late" in out
-    assert "vegaEmbed" in (tmp_path / "run.html").read_text()
+    assert "vegaEmbed" in (tmp_path / "run-figures.html").read_text()
     status, out, _ = plot(capsys, folder / "packed.parquet", "queues")
     assert out.splitlines()[-1].split() == ["written", "packed-queue.svg"]
     assert (tmp_path / "packed-queue.svg").read_text().startswith("<svg")

@@ -38,16 +38,18 @@ _INTEGERS: Final = (
     *(f"{figure}_{name}" for figure in ("jump", "queue") for name in (*_QUANTILES, "max")),
     "queue_last", "drift", "late_ticks",
 )  # fmt: skip
-# The columns of `statistics_of`: the keys of the JSON interface, with `_` for `.`.
+# The columns of `statistics_of`: the keys of the JSON interface, with `_` for `.`. Of many
+# columns Polars prints the first four and the last four: these say what a run did.
 STATISTICS_COLUMNS: Final = (
-    "name", "rank", "rate", "achieved_rate",
+    "name", "clock", "jump_mean", "jump_max", "rank", "rate", "achieved_rate",
     "events_internal", "events_send", "events_receive", "events_unsaid", "utilisation",
-    "clock", *(f"clock_per_second{part}" for part in _ESTIMATED),
-    "jump_mean", "jump_sd", *(f"jump_{name}" for name in (*_QUANTILES, "max")),
-    "queue_mean", "queue_sd", *(f"queue_{name}" for name in (*_QUANTILES, "max")),
-    "queue_last", *(f"queue_per_second{part}" for part in _ESTIMATED),
-    "drift", *(f"drift_per_second{part}" for part in _ESTIMATED),
+    *(f"clock_per_second{part}" for part in _ESTIMATED),
+    "jump_sd", *(f"jump_{name}" for name in _QUANTILES),
+    "queue_sd", *(f"queue_{name}" for name in _QUANTILES),
+    *(f"queue_per_second{part}" for part in _ESTIMATED),
+    *(f"drift_per_second{part}" for part in _ESTIMATED),
     *(f"lateness_us_{name}" for name in (*_QUANTILES, "max")), "late_ticks",
+    "queue_mean", "queue_max", "queue_last", "drift",
 )  # fmt: skip
 
 

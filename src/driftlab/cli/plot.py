@@ -75,7 +75,8 @@ def _paths_and_names(first: str, words: Sequence[str]) -> tuple[list[str], list[
 
     A word that is neither stays the name of a figure, and is refused as such.
     """
-    paths, names = [first], []
+    paths: list[str] = [first]
+    names: list[str] = []
     for word in words:
         name = ALIASES.get(word, word)
         is_path = name not in RUN_FIGURES and name not in FRAME_FIGURES and Path(word).exists()
