@@ -182,7 +182,7 @@ def drift_real_figure(runs: Sequence[RunColumns]) -> Figure:
     slopes = growths_of(runs, _real_drift)
     if not slopes:
         raise NoDataError(f"drift-real: {FEW_EVENTS}")
-    title = _real_title(slopes, rate, same=same_rates(runs), several=len(runs) > 1)
+    title = real_title(slopes, rate, same=same_rates(runs), several=len(runs) > 1)
     caption = (
         "Lamport clocks against real time, counted at the rate of the fastest machine. "
         f"{_interval_words(slopes, runs)}{about_runs(runs)}{_own_clocks(runs)}"
@@ -212,7 +212,7 @@ def ticks_a_second(rate: float) -> str:
     return f"{text} tick{'' if text == '1' else 's'} a second"
 
 
-def _real_title(slopes: dict[str, Estimate], rate: float, *, same: bool, several: bool) -> str:
+def real_title(slopes: dict[str, Estimate], rate: float, *, same: bool, several: bool) -> str:
     """Return which clocks keep up with real time, only as far as the intervals show it.
 
     slopes: how fast each clock rises beyond the rate. same: whether all runs have one rate.
