@@ -310,3 +310,14 @@ def test_a_run_whose_ticks_began_late_says_so_beside_its_prediction(tmp_path: Pa
     (found,) = compare_runs([folder], quick=True)
     assert any(line.startswith("late: 3 ticks") for line in found.remarks)
     assert found.to_dict()["against_remarks"] == list(found.remarks)
+
+
+def test_methods_are_named_once_for_several_scenarios(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = recorded(tmp_path / "drawn", rates="1..6", runs=3, seed=4, seconds=10)
+    assert main(["predict", "--quick", "--against", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("flow balance; exact in the long run") == 1
+    assert [f"measured in run {run} of" in printed for run in (1, 2, 3)] == [True] * 3
+    assert max(map(len, printed.splitlines())) <= 80

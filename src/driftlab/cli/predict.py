@@ -65,17 +65,24 @@ def _print_comparisons(options: argparse.Namespace, comparisons: "Sequence[Compa
         for place, comparison in enumerate(comparisons):
             if place:
                 print(f"\n{'═' * LINE_MAX}\n")
-            _print(comparison.prediction)
+            _print(comparison.prediction, with_methods=len(comparisons) == 1)
             _print_against(comparison)
+        if len(comparisons) > 1:
+            print(f"\n{'═' * LINE_MAX}\n")
+            _print_lines(_methods([comparison.prediction for comparison in comparisons]))
 
 
-def _print(prediction: Prediction) -> None:
+def _print(prediction: Prediction, *, with_methods: bool = True) -> None:
     machines = prediction.machines[:MACHINES_LISTED_MAX]
     print(_title(prediction), _queues(machines), _clocks(machines), sep="\n\n", end="\n\n")
     if len(machines) < len(prediction.machines):
         more = counted(len(prediction.machines) - len(machines), "more machine")
         print(f"… and {more}; see --json")
-    for line in _notes(prediction):
+    _print_lines([*(_methods([prediction]) if with_methods else []), *_notes(prediction)])
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
         print(fill(line, LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
 
 
@@ -133,19 +140,23 @@ def _or_dash(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
 
 
-def _notes(prediction: Prediction) -> list[str]:
-    """Return the methods that were used, with their known errors, and what limits them."""
+def _methods(predictions: Sequence[Prediction]) -> list[str]:
+    """Return the methods that were used, of which figures, with their known errors."""
     figures: dict[str, list[str]] = {}
-    for machine in prediction.machines:
+    for machine in (each for prediction in predictions for each in prediction.machines):
         for figure, method in machine.method.items():
             name = figure.partition(".")[0].replace("_per_second", " a second").replace("_", " ")
             if figure == "jump.mean":
                 name = "mean jump"
             if name not in figures.setdefault(method, []):
                 figures[method].append(name)
+    return [f"{', '.join(names)}: {METHODS[method]}" for method, names in figures.items()]
+
+
+def _notes(prediction: Prediction) -> list[str]:
+    """Return between what the clock rate lies, and what limits the prediction."""
     low, high = prediction.bounds
     return [
-        *(f"{', '.join(names)}: {METHODS[method]}" for method, names in figures.items()),
         f"clock rate of the live machines: {prediction.clock_rate:.3f} per second, "
         f"between {low:.5g} and {high:.5g} in any case",
         *prediction.remarks,
