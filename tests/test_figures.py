@@ -13,12 +13,16 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab import Scenario
+from driftlab.analysis.over_runs import over_runs
+from driftlab.analysis.run_statistics import run_statistics
+from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import IntArray
 from driftlab.figures.extremes import extreme_rows
 from driftlab.figures.figure import ROWS_MAX, Figure, NoDataError
 from driftlab.figures.frame_figures import draw_frame
 from driftlab.figures.frames import means_figure, phase_cells
 from driftlab.figures.output import html, javascript, render, save, svg
+from driftlab.figures.over_time import real_title, ticks_a_second
 from driftlab.figures.palette import OKABE_ITO, machine_colours
 from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.run_figures import RUN_FIGURES, draw_runs, run_figures
@@ -458,3 +462,124 @@ def test_receives_count_as_kinds() -> None:
     trace = trace.replace(columns=trace.columns._replace(kind=kinds))
     [figure] = run_figures(trace, names=["events"])
     assert figure.title == "A receives in 75 % of its events"
+
+
+# Titles and tables of one truth.
+
+
+def drawn_runs(count: int) -> list[RunColumns]:
+    scenario = Scenario(rates="1..6", seconds=60, seed=7, runs=count)
+    return [
+        RunColumns(run.history.trace, run.scenario)
+        for run in driftlab.simulate_runs(scenario, record="all")
+    ]
+
+
+def test_growths_and_shares_of_titles_are_the_means_of_the_statistics() -> None:
+    """Also of runs that are too many to be drawn."""
+    runs = drawn_runs(11)
+    frames = [
+        run_statistics(run.trace).frame().with_columns(run=pl.lit(number))
+        for number, run in enumerate(runs)
+    ]
+    found = {
+        (row["machine"], row["figure"]): row["mean"]
+        for row in over_runs(pl.concat(frames), "rank").to_dicts()
+    }
+    clock, events = draw_runs(runs, ["clock", "events"]).figures
+    assert f" by {found['fastest', 'clock_per_second']:.2f} a second" in clock.title
+    share = 100 * found["slowest", "utilisation"]
+    assert events.title.startswith(f"The slowest machine receives in {share:.0f} %")
+    assert "Means of the runs' shares" in events.caption
+    [alone] = draw_runs(runs[:1], ["clock"]).figures
+    fastest = max(row["clock_per_second"] for row in run_statistics(runs[0].trace).machines)
+    assert f" by {fastest:.2f} a second" in alone.title
+
+
+def estimate(value: float, half: float) -> Estimate:
+    return Estimate(value, value - half, value + half)
+
+
+@pytest.mark.parametrize(
+    ("slopes", "title"),
+    [
+        (
+            {"A": estimate(0.0, 0.1), "C": estimate(-2.0, 0.3)},
+            "A's clock rises as fast as 6 ticks a second; C's falls behind by 2.00 a second",
+        ),
+        (
+            {"A": estimate(1.0, 0.1), "B": estimate(0.5, 5)},
+            "A's clock rises faster than 6 ticks a second, by 17 %; of B's nothing is shown",
+        ),
+        (
+            {"A": estimate(-3.0, 1), "B": estimate(-4.0, 1)},
+            "B's clock falls behind 6 ticks a second by 4.00 a second (A's too, more slowly)",
+        ),
+        (
+            {"A": estimate(0.0, 0.1), "B": estimate(0.1, 0.1)},
+            "All clocks rise as fast as 6 ticks a second",
+        ),
+    ],
+)
+def test_titles_say_no_more_of_the_pace_than_intervals_show(
+    slopes: dict[str, Estimate], title: str
+) -> None:
+    assert real_title(slopes, 6.0, same=True, several=False) == title
+
+
+def test_what_is_not_shown_is_no_statement() -> None:
+    slopes = {"fastest": estimate(0.0, 2), "slowest": estimate(-0.3, 1.2)}
+    title = real_title(slopes, 6.0, same=False, several=True)
+    assert title.startswith("Nothing is shown about the pace of the clocks: the runs differ")
+    assert "as fast" not in title
+
+
+@pytest.mark.parametrize(("rate", "words"), [(1, "1 tick a second"), (6, "6 ticks a second")])
+def test_one_tick_is_not_ticks(rate: float, words: str) -> None:
+    assert ticks_a_second(rate) == words
+
+
+def test_rows_have_the_names_of_their_machines_and_say_that_their_axes_differ() -> None:
+    trace = trace_of(Scenario(rates=[6, 3, 1], seconds=20, seed=1))
+    for figure in run_figures(trace, names=["drift", "jump-histogram"]):
+        assert "Each row has a vertical axis of its own." in figure.caption
+        assert "labelOrient" in figure.spec["facet"]["row"]["header"]
+    [drift] = run_figures(trace, names=["drift"])
+    assert drift.spec["spec"]["encoding"]["y"]["scale"]["padding"] > 0
+
+
+def test_the_machines_that_a_comparison_leaves_out_are_named() -> None:
+    [figure] = run_figures(trace_of(Scenario(rates=[6, 3, 1], seed=1)), names=["prediction"])
+    assert "No share of receives of C" in figure.caption
+    [figure] = run_figures(trace_of(Scenario(rates=[4, 4, 4], seed=1)), names=["prediction"])
+    assert "No share" not in figure.caption
+
+
+def test_a_run_without_events_says_so_once() -> None:
+    trace = trace_of(Scenario(rates=[0.01, 0.01], seconds=1, seed=3))
+    with pytest.raises(NoDataError) as error:
+        run_figures(trace)
+    assert str(error.value).count("no machine took a tick") == 1
+    assert "clock" not in str(error.value)
+    reasons = run_statistics(trace).reasons
+    assert reasons == ["A, B: no event, so nothing is known"]
+
+
+def test_a_run_of_one_tick_has_no_growth_to_speak_of() -> None:
+    drawn = draw_runs([RunColumns(trace_of(Scenario(rates=[1, 1], seconds=1, seed=3)))])
+    titles = {figure.name: figure.title for figure in drawn.figures}
+    assert "no machine has two events" in titles["clock"]
+    assert "no machine has two events" in titles["drift"]
+    assert "drift-real" not in titles
+    assert all(titles.values())
+
+
+def test_logs_that_end_at_different_times_say_that_last_clocks_do_not_compare() -> None:
+    steps = np.arange(1, 61)
+    (line,) = [
+        line
+        for line in run_statistics(made([steps, steps[:20]])).reasons
+        if "not of one instant" in line
+    ]
+    assert line.startswith("drift: the log of B ends at 20 s and the last at 60 s")
+    assert not any("instant" in line for line in run_statistics(made([steps, steps])).reasons)

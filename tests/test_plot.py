@@ -1,6 +1,7 @@
 """`driftlab plot`, and figures in notebooks: files, exit statuses, reasons, and no network."""
 
 import json
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from driftlab import Scenario
 from driftlab.api.event_frame import MissingLibraryError
 from driftlab.cli.main import main
 from driftlab.figures.figure import NoDataError
+from driftlab.judge.verdict_html import BAR_WIDTH
 from driftlab.study.figures_of import STUDY_KEY, SWEEP_KEY, figures_of
 from tests.test_figures import study_frame, sweep_frame
 
@@ -60,9 +62,9 @@ def test_a_run_is_drawn_into_a_page_and_one_figure_into_a_picture(
     monkeypatch.chdir(tmp_path)
     status, out, _ = plot(capsys, folder / "run")
     assert status == 0
-    assert out.splitlines()[-1].split() == ["written", "run.html"]
+    assert out.splitlines()[-1].split() == ["written", "run-figures.html"]
     assert "left out        lateness: simulated machines are never late" in out
-    assert "vegaEmbed" in (tmp_path / "run.html").read_text()
+    assert "vegaEmbed" in (tmp_path / "run-figures.html").read_text()
     status, out, _ = plot(capsys, folder / "packed.parquet", "queues")
     assert out.splitlines()[-1].split() == ["written", "packed-queue.svg"]
     assert (tmp_path / "packed-queue.svg").read_text().startswith("<svg")
@@ -217,3 +219,43 @@ def test_events_to_pandas_works_or_says_what_to_install() -> None:
     else:
         with pytest.raises(MissingLibraryError, match="pip install pandas pyarrow"):
             events.to_pandas()
+
+
+def test_several_paths_of_one_scenario_are_drawn_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = Scenario(rates=[6, 3, 1], seconds=20)
+    for seed in (1, 2):
+        driftlab.simulate(short.replace(seed=seed), out=f"p{seed}")
+    driftlab.simulate(short.replace(rates=[5, 3, 1]), out="other")
+    status, out, _ = plot(capsys, "p1", "p2", "queue", "--json")
+    assert status == 0
+    document = json.loads(out)
+    assert document["files"] == ["p1-queue.svg"]
+    assert "2 simulated runs of 3 machines with rates 6,3,1" in document["figures"][0]["caption"]
+    status, out, err = plot(capsys, "p1", "other", "queue", "--out", "x.svg")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "p1 and other are of different scenarios" in err
+    status, _, err = plot(capsys, "p1", "missing")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "missing: no figure of a run" in err
+
+
+def test_an_interrupted_study_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "study.toml").write_text('question = "?"\n')
+    for command in ("plot", "stats"):
+        assert main([command, str(tmp_path)]) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert "interrupted" in err
+        assert f"driftlab study {tmp_path}/study.toml --out {tmp_path}" in err
+
+
+def test_bars_of_a_verdict_are_as_long_as_what_was_judged(folder: Path) -> None:
+    page = driftlab.read(folder / "run").check()._repr_html_()
+    widths = {int(width) for width in re.findall(r'<rect width="(\d+)"', page)}
+    assert max(widths) == BAR_WIDTH
+    assert len(widths) > 1

@@ -6,12 +6,14 @@ import json
 import sys
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pytest
 from benchmarks.theory import DICE, TRIPLES, compare_cell
 
 import driftlab
 from driftlab import Scenario
+from driftlab.analysis.against_theory import compare_with_theory
 from driftlab.api.against_theory import compare_runs
 from driftlab.api.read_run import version_at
 from driftlab.cli.main import main
@@ -198,3 +200,124 @@ def test_runs_and_packs_say_which_driftlab_made_them(
     assert json.loads(capsys.readouterr().out)["version"] is None
     driftlab.pack(folder, tmp_path / "run.parquet")
     assert version_at(tmp_path / "run.parquet") == driftlab.__version__
+
+
+FLAGGED_SCENARIOS: tuple[dict[str, Any], ...] = (
+    {"rates": [6, 3, 1]},
+    {"rates": [6, 5, 2], "faces": 3},
+    {"rates": [6, 6, 6]},
+    {"rates": [1, 1, 1]},
+    {"rates": [6, 5, 4, 2]},
+    {"rates": [6, 1, 1]},
+    {"rates": [6, 3, 1], "seconds": 10},
+    {"rates": [3, 4, 3], "phase": "aligned"},
+)
+
+
+@pytest.mark.parametrize("keys", FLAGGED_SCENARIOS, ids=str)
+@pytest.mark.parametrize("quick", [False, True])
+def test_single_runs_of_the_scenario_are_hardly_ever_said_to_differ(
+    keys: dict[str, Any], quick: bool
+) -> None:
+    scenario = Scenario(runs=400, seed=5, **keys)
+    prediction = predict(scenario, quick=quick)
+    figures = [
+        figure
+        for run in driftlab.simulate_runs(scenario)
+        for figure in compare_with_theory(prediction, [run.machines])
+    ]
+    wrong = [(each.machine, each.figure) for each in figures if not each.agrees]
+    assert len(wrong) < 0.01 * len(figures)
+    assert all(wrong.count(each) < 0.05 * 400 for each in set(wrong))
+
+
+def test_the_mean_jump_is_allowed_what_the_clock_is() -> None:
+    """Both are one measurement: the clock over the number of ticks."""
+    scenario = Scenario(rates=[6, 3, 1], runs=40, seed=1)
+    prediction = predict(scenario)
+    for run in driftlab.simulate_runs(scenario):
+        found = {
+            (each.machine, each.figure): each
+            for each in compare_with_theory(prediction, [run.machines])
+        }
+        for name, rate in zip("ABC", (6, 3, 1), strict=True):
+            clock, jump = found[name, "clock"], found[name, "jump"]
+            assert jump.allowed >= clock.allowed / (60 * rate) * 0.999
+
+
+def test_a_wrong_die_and_wrong_rates_still_differ() -> None:
+    runs = [run.machines for run in driftlab.simulate_runs(Scenario(rates=[6, 3, 1], runs=20))]
+    for other in (Scenario(rates=[6, 3, 1], faces=4), Scenario(rates=[6, 4, 1])):
+        figures = compare_with_theory(predict(other), runs)
+        assert sum(not each.agrees for each in figures) >= 3
+
+
+def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
+    """A machine with one tick has no jump and no rate; one without a tick has nothing."""
+    (one,) = compare_runs([recorded(tmp_path / "one", rates=[1, 1], seconds=1, seed=3)])
+    assert {each.figure for each in one.figures} == {"clock", "queue", "receives"}
+    assert all(each.agrees for each in one.figures)
+    (none,) = compare_runs([recorded(tmp_path / "no", rates=[0.01, 0.01], seconds=1, seed=3)])
+    assert none.figures == ()
+    assert "no machine took a tick" in none.remarks[-1]
+
+
+@pytest.mark.parametrize(
+    "flags", [["--rates", "6,3,1"], ["--faces", "4"], ["--seconds", "3"], ["standard"]]
+)
+def test_a_scenario_beside_recorded_runs_is_refused(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = recorded(tmp_path / "run", rates=[6, 3, 1])
+    assert main(["predict", *flags, "--against", str(folder)]) == 2
+    said = capsys.readouterr()
+    assert flags[0] in said.err
+    assert "scenarios of the runs themselves" in said.err
+    assert said.out == ""
+
+
+def test_a_folder_of_runs_of_different_scenarios_is_told_apart(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        recorded(tmp_path / "mix" / f"p{seed}", rates=[6, 3, 1], seed=seed)
+    recorded(tmp_path / "mix" / "q", rates=[6, 5, 2])
+    first, second = compare_runs([tmp_path / "mix"], quick=True)
+    assert (first.rates, first.runs) == ((6, 3, 1), 2)
+    assert (second.rates, second.runs) == ((6, 5, 2), 1)
+    driftlab.pack(tmp_path / "mix" / "q", tmp_path / "q.parquet")
+    (packed,) = compare_runs([tmp_path / "q.parquet"], quick=True)
+    assert packed.figures == second.figures
+
+
+def test_a_log_of_another_program_has_no_prediction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("process,kind,lamport\nA,send,1\nB,receive,2\n")
+    assert main(["predict", "--against", str(log)]) == 2
+    assert "does not say which scenario" in capsys.readouterr().err
+
+
+def test_a_run_whose_ticks_began_late_says_so_beside_its_prediction(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "late", rates=[6, 3, 1])
+    for path in folder.glob("*.log"):
+        text = path.read_text().replace(" world=simulated", "")
+        lines = text.splitlines()
+        at = next(i for i, line in enumerate(lines) if not line.startswith("#"))
+        cells = lines[at].split("\t")
+        cells[2] = "9000000000"
+        lines[at] = "\t".join(cells)
+        path.write_text("\n".join(lines) + "\n")
+    (found,) = compare_runs([folder], quick=True)
+    assert any(line.startswith("late: 3 ticks") for line in found.remarks)
+    assert found.to_dict()["against_remarks"] == list(found.remarks)
+
+
+def test_methods_are_named_once_for_several_scenarios(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = recorded(tmp_path / "drawn", rates="1..6", runs=3, seed=4, seconds=10)
+    assert main(["predict", "--quick", "--against", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("flow balance; exact in the long run") == 1
+    assert [f"measured in run {run} of" in printed for run in (1, 2, 3)] == [True] * 3
+    assert max(map(len, printed.splitlines())) <= 80

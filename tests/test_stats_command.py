@@ -282,3 +282,63 @@ def test_what_cannot_be_read_is_one_line_and_status_2(
     where = [str(tmp_path / each) if each == "nowhere" else each for each in arguments]
     status, out, error = run_main(capsys, "stats", *where)
     assert (status, out, error.count("\n")) == (2, "", 1)
+
+
+def test_the_conditions_of_a_study_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Simulated, from its table; of real machines, from the runs, also of an interrupted one."""
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'question = "?"\nruns = 2\nsimulated_runs = 3\n[base]\nseconds = 10\nrates = "1..6"\n'
+        "[conditions.standard]\n[conditions.few]\nfaces = 3\n"
+    )
+    out = tmp_path / "study"
+    assert main(["study", str(file), "--simulated", "--out", str(out), "--quiet"]) == 0
+    capsys.readouterr()
+    document = stats(capsys, out)
+    assert list(document["conditions"]) == ["standard", "few"]
+    assert document["conditions"]["few"]["over_runs"]["slowest"]["clock"]["runs"] == 3
+    status, printed, _ = run_main(capsys, "stats", out)
+    assert status == 0
+    assert "1. standard\n" in printed
+    assert "2. few\n" in printed
+    (out / "runs.parquet").unlink()
+    for name, faces in (("standard", 10), ("few", 3)):
+        simulated(out / "runs" / name, rates="1..6", runs=2, faces=faces)
+    kinds = {each["scenario"]["faces"]: each for each in stats(capsys, out)["scenarios"]}
+    assert {faces: len(each["runs"]) for faces, each in kinds.items()} == {3: 2, 10: 2}
+
+
+def test_a_sweep_is_named_with_what_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "sw.parquet"
+    flags = ["--over", "faces=3,10", "--rates", "6,3,1", "--runs", "2", "--seconds", "5"]
+    assert main(["sweep", *flags, "--out", str(path), "--quiet"]) == 0
+    capsys.readouterr()
+    status, out, err = run_main(capsys, "stats", path)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"driftlab plot {path}" in err
+    assert f"driftlab report {path}" in err
+
+
+def test_what_is_piped_is_as_wide_as_it_needs_or_as_columns_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = simulated(tmp_path / "run", runs=2)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    wide = run_main(capsys, "stats", folder)[1]
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = run_main(capsys, "stats", folder)[1]
+    assert max(map(len, narrow.splitlines())) <= 80 < max(map(len, wide.splitlines()))
+    assert [line for line in narrow.split() if "─" not in line] == [
+        line for line in wide.split() if "─" not in line
+    ]
+
+
+def test_a_printed_frame_shows_jumps_and_queues() -> None:
+    run = driftlab.simulate_run(driftlab.Scenario(rates=[6, 3, 1], seconds=5), record="all")
+    shown = str(run.stats())
+    for name in ("name", "clock", "jump_max", "queue_max", "queue_last", "drift"):
+        assert f" {name} " in shown

@@ -28,6 +28,7 @@ from driftlab.model.schedule import NS_PER_SECOND
 
 ROWS_AT_ONCE: Final = 1 << 18  # that are counted together: their copies stay in the caches
 NS_PER_US: Final = 1e3
+ENDS_APART: Final = 0.05  # share of a run by which the ends of logs may differ in silence
 STANDS_STILL: Final = (0.0, 0.0, 0.0)  # how fast a machine drifts from itself
 
 _QUANTILES: Final = tuple(SHARES)
@@ -37,16 +38,18 @@ _INTEGERS: Final = (
     *(f"{figure}_{name}" for figure in ("jump", "queue") for name in (*_QUANTILES, "max")),
     "queue_last", "drift", "late_ticks",
 )  # fmt: skip
-# The columns of `statistics_of`: the keys of the JSON interface, with `_` for `.`.
+# The columns of `statistics_of`: the keys of the JSON interface, with `_` for `.`. Of many
+# columns Polars prints the first four and the last four: these say what a run did.
 STATISTICS_COLUMNS: Final = (
-    "name", "rank", "rate", "achieved_rate",
+    "name", "clock", "jump_mean", "jump_max", "rank", "rate", "achieved_rate",
     "events_internal", "events_send", "events_receive", "events_unsaid", "utilisation",
-    "clock", *(f"clock_per_second{part}" for part in _ESTIMATED),
-    "jump_mean", "jump_sd", *(f"jump_{name}" for name in (*_QUANTILES, "max")),
-    "queue_mean", "queue_sd", *(f"queue_{name}" for name in (*_QUANTILES, "max")),
-    "queue_last", *(f"queue_per_second{part}" for part in _ESTIMATED),
-    "drift", *(f"drift_per_second{part}" for part in _ESTIMATED),
+    *(f"clock_per_second{part}" for part in _ESTIMATED),
+    "jump_sd", *(f"jump_{name}" for name in _QUANTILES),
+    "queue_sd", *(f"queue_{name}" for name in _QUANTILES),
+    *(f"queue_per_second{part}" for part in _ESTIMATED),
+    *(f"drift_per_second{part}" for part in _ESTIMATED),
     *(f"lateness_us_{name}" for name in (*_QUANTILES, "max")), "late_ticks",
+    "queue_mean", "queue_max", "queue_last", "drift",
 )  # fmt: skip
 
 
@@ -280,7 +283,9 @@ def _reasons(
 ) -> list[str]:
     """Return why some statistics are not there, and what limits others, a line each."""
     columns = trace.columns
-    lines = []
+    lines: list[str] = []
+    if not len(trace):
+        return _few_events(trace, counted)
     if any(each.kinds[UNKNOWN_KIND] for each in counted):
         unsaid = sum(each.kinds[UNKNOWN_KIND] for each in counted)
         lines.append(f"events: the log does not say the kind of {unsaid} of {len(trace)}")
@@ -300,12 +305,31 @@ def _reasons(
             "rate, growth, drift: the times are those of the machines' own clocks, whose "
             "offsets change the drift"
         )
-    if len(trace) and order is None and times.are_known:
+    if order is None and times.are_known:
         lines.append("drift: the log does not say which machine is the fastest")
     if columns.late_ns is None and not all(map(_simulated_each(trace), range(trace.processes))):
         lines.append("lateness: the log does not say when events were due")
+    lines += _unequal_ends(trace, times, order)
     lines += _few_events(trace, counted)
     return lines
+
+
+def _unequal_ends(trace: Trace, times: RunTimes, order: Sequence[int] | None) -> list[str]:
+    """Return that the last clocks are not of one instant, if the logs end at different times."""
+    if not order or not times.are_known or trace.columns.clock is None:
+        return []
+    ends = {place: times.span_s(place)[1] for place in order if times.events(place) > 1}
+    if len(ends) < 2:
+        return []
+    early, late = min(ends, key=lambda place: ends[place]), max(ends.values())
+    rate = said_of(trace, early).rate or times.achieved_rate(early) or 0.0
+    if late - ends[early] <= max(ENDS_APART * late, 2 / rate if rate else 0.0):
+        return []
+    return [
+        f"drift: the log of {trace.names[early]} ends at {ends[early]:.4g} s and the last at "
+        f"{late:.4g} s, so the last clocks are not of one instant; the drift a second is of the "
+        "time that both recorded"
+    ]
 
 
 def _simulated_each(trace: Trace) -> Any:

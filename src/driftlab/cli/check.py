@@ -31,7 +31,7 @@ from driftlab.cli.check_results import (
     worst_status,
 )
 from driftlab.cli.flags import format_options, parse_rates
-from driftlab.cli.output import table, terminal_width
+from driftlab.cli.output import line_width, table
 from driftlab.cli.standard_input import (
     STANDARD_INPUT,
     StandardInputError,
@@ -296,14 +296,14 @@ def _show(judged: LogVerdict, limit: int) -> None:
 
 def _wrapped(title: str, names: Sequence[str]) -> str:
     indent = " " * len(title)
-    width = int(min(WIDTH_MAX, terminal_width()))
+    width = int(min(WIDTH_MAX, line_width()))
     return fill(", ".join(names) or "none", width, initial_indent=title, subsequent_indent=indent,
                 break_on_hyphens=False)  # fmt: skip
 
 
 def _filled(line: str) -> str:
     """Return a line that is a sentence, wrapped."""
-    width = int(min(WIDTH_MAX, terminal_width()))
+    width = int(min(WIDTH_MAX, line_width()))
     return fill(line, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
@@ -329,7 +329,7 @@ def _title(judged: LogVerdict) -> str:
 def _fitted(line: str) -> str:
     """Return a line broken between words if a terminal is too narrow for it."""
     line = plain(line)
-    width, indent = terminal_width(), len(line) - len(line.lstrip())
+    width, indent = line_width(), len(line) - len(line.lstrip())
     if len(line) <= width:
         return line
     return fill(

@@ -71,8 +71,8 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--against", metavar="RUN", nargs="+", default=[],
-        help="folders of a run, or of several, whose scenarios to predict and whose figures to "
-        "show beside the prediction",
+        help="run folders or packed runs, or folders of these: predict their own scenarios and "
+        "show what they measured beside the prediction",
     )  # fmt: skip
     add_json(group)
     group.add_argument("--csv", action="store_true", help="print a CSV table and nothing else")

@@ -286,7 +286,7 @@ def chosen_scenario(options: argparse.Namespace, *, fresh_seed: bool) -> "Scenar
     from driftlab.scenario.scenario import Scenario
 
     keys = _keys_of(options.scenario)
-    given = _given_flags(options)
+    given = given_flags(options)
     for flag, value in given.items():
         if flag == "rates" and ".." in value:
             continue  # a range leaves the number of machines as it is
@@ -298,7 +298,8 @@ def chosen_scenario(options: argparse.Namespace, *, fresh_seed: bool) -> "Scenar
     return Scenario.from_dict(keys)
 
 
-def _given_flags(options: argparse.Namespace) -> dict[str, Any]:
+def given_flags(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the flags of a scenario that were given, by the keys of a scenario."""
     names = (flag.removeprefix("--").replace("-", "_") for flag, _, _ in SCENARIO_FLAGS)
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 

@@ -2,12 +2,15 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import page_width
 from driftlab.errors import DriftlabError
+from driftlab.figures.frame_figures import FRAME_FIGURES
 from driftlab.figures.output import save, suffix_of, warm_up
+from driftlab.figures.run_figures import RUN_FIGURES
 from driftlab.study.figures_of import figures_of
 
 ALIASES = {"clocks": "clock", "queues": "queue", "histogram": "jump-histogram"}
@@ -19,8 +22,8 @@ class FileExistsAlreadyError(DriftlabError):
 
 def main(options: argparse.Namespace) -> int:
     """Draw the figures, write them to a file and return the exit status."""
-    names = [ALIASES.get(name, name) for name in options.figures]
-    path = Path(options.out or _default_name(options.path, names))
+    paths, names = _paths_and_names(options.path, options.figures)
+    path = Path(options.out or _default_name(paths, names))
     suffix = suffix_of(path)
     if path.exists() and not options.overwrite:
         raise FileExistsAlreadyError(
@@ -30,7 +33,7 @@ def main(options: argparse.Namespace) -> int:
         raise DriftlabError(f"{path}: there is no folder {path.parent}")
     warm_up(suffix)
 
-    drawn = figures_of(options.path, names or None, **format_options(options))
+    drawn = figures_of(paths, names or None, **format_options(options))
     save(drawn.figures, path)
     if options.json:
         document = {
@@ -67,12 +70,30 @@ def _wrapped(head: str, text: str) -> str:
     )  # fmt: skip
 
 
-def _default_name(path: str, names: list[str]) -> str:
+def _paths_and_names(first: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what to draw, and which figures: a word that names no figure is a path, if it is one.
+
+    A word that is neither stays the name of a figure, and is refused as such.
+    """
+    paths: list[str] = [first]
+    names: list[str] = []
+    for word in words:
+        name = ALIASES.get(word, word)
+        is_path = name not in RUN_FIGURES and name not in FRAME_FIGURES and Path(word).exists()
+        (paths if is_path else names).append(word if is_path else name)
+    return paths, names
+
+
+def _default_name(paths: Sequence[str], names: list[str]) -> str:
     """Return the name of a file in the working folder: what is drawn, and which figures.
 
-    One figure is a picture; several are a page.
+    One figure is a picture; several are a page. All of them are called `figures`, so that
+    no name is that of what is drawn.
     """
+    path = paths[0]
     stem = "log" if path == "-" else Path(path).resolve().name
     for suffix in (".gz", ".parquet", ".log", ".csv", ".json", ".jsonl", ".txt"):
         stem = stem.removesuffix(suffix)
-    return "-".join([stem or "run", *names]) + (".svg" if len(names) == 1 else ".html")
+    return "-".join([stem or "run", *(names or ["figures"])]) + (
+        ".svg" if len(names) == 1 else ".html"
+    )

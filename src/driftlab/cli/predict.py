@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.flags import chosen_scenario, given_flags
 from driftlab.cli.output import MACHINES_LISTED_MAX, table
 from driftlab.cli.terminal import plain
-from driftlab.errors import counted
+from driftlab.errors import DriftlabError, counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
 if TYPE_CHECKING:
@@ -20,12 +20,13 @@ LINE_MAX = 79  # characters of a line of text
 
 def main(options: argparse.Namespace) -> int:
     """Print the prediction, beside a measurement if one is given; return the exit status."""
-    scenario = chosen_scenario(options, fresh_seed=False)
     if options.against:
+        _require_no_scenario(options)
         from driftlab.api.against_theory import compare_runs  # reads logs, loads NumPy
 
         _print_comparisons(options, compare_runs(options.against, quick=options.quick))
         return 0
+    scenario = chosen_scenario(options, fresh_seed=False)
     prediction = predict(scenario, quick=options.quick)
     if options.json:
         print(json.dumps(prediction.to_dict(), indent=2))
@@ -34,6 +35,18 @@ def main(options: argparse.Namespace) -> int:
     else:
         _print(prediction)
     return 0
+
+
+def _require_no_scenario(options: argparse.Namespace) -> None:
+    """Raise DriftlabError if a scenario is given, too: recorded runs have theirs."""
+    given = [f"--{name.replace('_', '-')}" for name in given_flags(options)]
+    if options.scenario is not None:
+        given.insert(0, options.scenario)
+    if given:
+        raise DriftlabError(
+            f"predict: {', '.join(given)}: --against predicts the scenarios of the runs "
+            "themselves; leave it out"
+        )
 
 
 def _print_comparisons(options: argparse.Namespace, comparisons: "Sequence[Comparison]") -> None:
@@ -53,17 +66,24 @@ def _print_comparisons(options: argparse.Namespace, comparisons: "Sequence[Compa
         for place, comparison in enumerate(comparisons):
             if place:
                 print(f"\n{'═' * LINE_MAX}\n")
-            _print(comparison.prediction)
+            _print(comparison.prediction, with_methods=len(comparisons) == 1)
             _print_against(comparison)
+        if len(comparisons) > 1:
+            print(f"\n{'═' * LINE_MAX}\n")
+            _print_lines(_methods([comparison.prediction for comparison in comparisons]))
 
 
-def _print(prediction: Prediction) -> None:
+def _print(prediction: Prediction, *, with_methods: bool = True) -> None:
     machines = prediction.machines[:MACHINES_LISTED_MAX]
     print(_title(prediction), _queues(machines), _clocks(machines), sep="\n\n", end="\n\n")
     if len(machines) < len(prediction.machines):
         more = counted(len(prediction.machines) - len(machines), "more machine")
         print(f"… and {more}; see --json")
-    for line in _notes(prediction):
+    _print_lines([*(_methods([prediction]) if with_methods else []), *_notes(prediction)])
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
         print(fill(plain(line), LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
 
 
@@ -121,19 +141,23 @@ def _or_dash(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
 
 
-def _notes(prediction: Prediction) -> list[str]:
-    """Return the methods that were used, with their known errors, and what limits them."""
+def _methods(predictions: Sequence[Prediction]) -> list[str]:
+    """Return the methods that were used, of which figures, with their known errors."""
     figures: dict[str, list[str]] = {}
-    for machine in prediction.machines:
+    for machine in (each for prediction in predictions for each in prediction.machines):
         for figure, method in machine.method.items():
             name = figure.partition(".")[0].replace("_per_second", " a second").replace("_", " ")
             if figure == "jump.mean":
                 name = "mean jump"
             if name not in figures.setdefault(method, []):
                 figures[method].append(name)
+    return [f"{', '.join(names)}: {METHODS[method]}" for method, names in figures.items()]
+
+
+def _notes(prediction: Prediction) -> list[str]:
+    """Return between what the clock rate lies, and what limits the prediction."""
     low, high = prediction.bounds
     return [
-        *(f"{', '.join(names)}: {METHODS[method]}" for method, names in figures.items()),
         f"clock rate of the live machines: {prediction.clock_rate:.3f} per second, "
         f"between {low:.5g} and {high:.5g} in any case",
         *prediction.remarks,
@@ -153,7 +177,9 @@ def _print_against(comparison: "Comparison") -> None:
         for each in comparison.figures
     ]
     where = ", ".join(comparison.paths)
-    print(fill(f"measured in {counted(comparison.runs, 'run')} of {where}", LINE_MAX))
+    one = comparison.numbers[0] if comparison.runs == 1 else None
+    runs = counted(comparison.runs, "run") if one is None else f"run {one}"
+    print(fill(f"measured in {runs} of {where}", LINE_MAX, break_on_hyphens=False))
     for line in comparison.remarks:
         print(fill(line, LINE_MAX, subsequent_indent="  ", break_on_hyphens=False))
     print()

@@ -5,7 +5,8 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from driftlab.api.read_run import version_at
 from driftlab.api.recorded_stats import (
@@ -15,6 +16,7 @@ from driftlab.api.recorded_stats import (
     grouped,
     recorded_runs,
 )
+from driftlab.api.runs import by_of
 from driftlab.cli.check_results import progress
 from driftlab.cli.flags import format_options, parse_rates
 from driftlab.cli.output import MACHINES_LISTED_MAX, print_assumed, wrapped
@@ -34,12 +36,18 @@ from driftlab.cli.statistics_tables import (
 )
 from driftlab.errors import DriftlabError, counted
 
+STUDY_FILE: Final = "study.toml"  # in the folder of a study
+RUNS_FOLDER: Final = "runs"  # and its real runs
+
 
 def main(options: argparse.Namespace) -> int:
     """Print the statistics of every run at some paths and return the exit status."""
     _require_outputs_that_fit(options)
     reading = format_options(options)
     rates = parse_rates(options.rates)
+    studies = [path for path in options.paths if (Path(path) / STUDY_FILE).is_file()]
+    if any(not (Path(path) / RUNS_FOLDER).is_dir() for path in studies):
+        return _show_simulated_study(options)
     runs: list[RecordedRun] = []
     with progress(len(options.paths)) as advance:
         for path in options.paths:
@@ -61,7 +69,10 @@ def main(options: argparse.Namespace) -> int:
 
 def _runs_at(path: str, **options: Any) -> list[RecordedRun]:
     """Read every run at a path, or on standard input."""
+    if (Path(path) / STUDY_FILE).is_file():  # of real runs, which are in a folder of it
+        return list(recorded_runs(str(Path(path) / RUNS_FOLDER), **options))
     if path != STANDARD_INPUT:
+        _require_no_sweep(path)
         return list(recorded_runs(path, **options))
     with spooled_input() as spooled:
         try:
@@ -71,6 +82,53 @@ def _runs_at(path: str, **options: Any) -> list[RecordedRun]:
         if spooled.interrupted:
             raise KeyboardInterrupt
         return [run._replace(path=NAME) for run in runs]
+
+
+def _require_no_sweep(path: str) -> None:
+    """Raise DriftlabError if a path is a sweep, which has means of cells and no runs."""
+    if not path.endswith(".parquet"):
+        return
+    from driftlab.study.figures_of import is_sweep
+
+    if is_sweep(Path(path)):
+        raise DriftlabError(
+            f"{path}: is a sweep, a table of the means of its cells; read it with Polars, draw it "
+            f"with driftlab plot {path}, or see driftlab report {path}"
+        )
+
+
+def _show_simulated_study(options: argparse.Namespace) -> int:
+    """Print the statistics of the conditions of a study that was simulated, each by itself."""
+    from driftlab.study.figures_of import require_finished
+    from driftlab.study.study import load_study_result
+
+    if len(options.paths) > 1:
+        raise DriftlabError("stats: a simulated study is shown alone, not with other paths")
+    (path,) = options.paths
+    require_finished(Path(path))
+    result = load_study_result(path)
+    groups = result.frame.partition_by("condition", as_dict=True, maintain_order=True)
+    frames = {str(name): frame.drop("condition") for (name,), frame in groups.items()}
+    by = {name: by_of(result.scenarios[name]) for name in frames}
+    if options.json:
+        from driftlab.analysis.over_runs import over_runs, over_runs_document
+
+        document = {
+            name: {
+                "scenario": result.scenarios[name].to_dict(),
+                "over_runs": over_runs_document(over_runs(frame, by[name])),
+            }
+            for name, frame in frames.items()
+        }
+        print(json.dumps({"conditions": document, "version": result.version}, indent=2))
+    elif options.csv != STANDARD_INPUT:
+        for number, (name, frame) in enumerate(frames.items(), 1):
+            print(f"{wrapped(f'{number}. {name}')}\n")
+            print_over_runs(frame, by[name])
+            print()
+    if options.csv is not None:
+        _write_text(options.csv, result.frame.write_csv())
+    return 0
 
 
 def _require_outputs_that_fit(options: argparse.Namespace) -> None:
@@ -195,7 +253,11 @@ def _write_csv(path: str, groups: Sequence[Group]) -> None:
         for number, group in enumerate(groups, 1)
         for run in group.runs
     ]  # fmt: skip
-    text = pl.concat(frames).write_csv()
+    _write_text(path, pl.concat(frames).write_csv())
+
+
+def _write_text(path: str, text: str) -> None:
+    """Write a text to a file, or to standard output."""
     if path == STANDARD_INPUT:
         sys.stdout.write(text)
     else:

@@ -13,6 +13,7 @@ from driftlab.figures.wording import same_rates
 from driftlab.lazy import np, pl
 
 ROWS_OF_MACHINES_MAX: Final = 6  # that stand below one another, each with axes of its own
+MARGIN: Final = 8  # pixels between an extreme and the frame
 WIDTHS: Final = (4.0, 2.6, 1.4)  # of lines that cover one another, the first ones below
 RUNS_DRAWN_MAX: Final = 8
 MACHINES_DRAWN_MAX: Final = 12  # half of them those with the highest values, half the lowest
@@ -163,6 +164,12 @@ def in_rows(chart: Spec, lines: Sequence[Line], *, same_scale: bool) -> Spec:
     return rows_of_machines(chart, labels, HEIGHT, same_scale=same_scale)
 
 
+def own_axes(lines: Sequence[Line]) -> str:
+    """Return a sentence on rows that have vertical axes of their own; empty if there is one."""
+    rows = len(labels_in_order(lines))
+    return "Each row has a vertical axis of its own. " if 1 < rows <= ROWS_OF_MACHINES_MAX else ""
+
+
 def place_axis(lines: Sequence[Line]) -> Spec:
     """Return the encoding of the time axis, from 0 where the lines begin near it."""
     first = min(float(line.points.places[0]) for line in lines)
@@ -174,11 +181,15 @@ def place_axis(lines: Sequence[Line]) -> Spec:
     return quantity("place", columns.axis, scale={"domain": [begin, last], "nice": False})
 
 
-def line_chart(lines: Sequence[Line], y: str, *, whole: bool = True) -> Spec:
+def line_chart(lines: Sequence[Line], y: str, *, whole: bool = True, margin: bool = False) -> Spec:
     """Return the chart of lines.
 
     y: the title of the vertical axis. whole: whether values are whole numbers.
+    margin: whether the axis goes on beyond the extremes, so that none lies on the frame;
+    of values that begin at 0 it does so above anyway.
     """
+    axis = {"axis": {"tickMinStep": 1}} if whole else {}
+    scale = {"scale": {"padding": MARGIN, "nice": False}} if margin else {}
     several = len({line.run for line in lines}) > 1
     return {
         "width": WIDTH,
@@ -192,7 +203,7 @@ def line_chart(lines: Sequence[Line], y: str, *, whole: bool = True) -> Spec:
         },
         "encoding": {
             "x": place_axis(lines),
-            "y": quantity("value", y, **({"axis": {"tickMinStep": 1}} if whole else {})),
+            "y": quantity("value", y, **axis, **scale),
             "tooltip": hint("machine", *(["run"] if several else []), place=".4~f", value=".6~f"),
             **machine_encodings(lines),
         },

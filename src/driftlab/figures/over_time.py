@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftlab.analysis.statistics import Estimate, mean_estimate
 from driftlab.arrays import IntArray
+from driftlab.errors import counted
 from driftlab.figures.figure import Figure, NoDataError, number, rate_text, signed
 from driftlab.figures.lines import (
     ROWS_OF_MACHINES_MAX,
@@ -14,11 +15,13 @@ from driftlab.figures.lines import (
     drawn_lines,
     in_rows,
     labels_in_order,
+    labels_of,
     left_out,
     line_chart,
     line_frame,
     lines_of,
     machine_encodings,
+    own_axes,
     with_mark,
 )
 from driftlab.figures.palette import INK
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
 LATE_SHOWN_MIN_MS: Final = 0.001  # on a logarithmic axis
 QUEUE_SHOWN_MIN: Final = 4.0  # messages that the vertical axis goes up to
 SAME_SHARE: Final = 0.02  # rates that differ by less are said to be one
+SAME_PACE: Final = 0.05  # of a rate: growths within it are said to be as fast
 NO_CLOCKS: Final = "the log has no Lamport clocks (driftlab restamp computes them)"
+FEW_EVENTS: Final = "no machine has two events"
 NO_TIMES: Final = "the log has no times, so clocks cannot be compared at one instant"
 
 
@@ -49,14 +54,21 @@ def clock_figure(runs: Sequence[RunColumns]) -> Figure:
     if len(labels) <= len(WIDTHS) and len(runs) == 1:  # clocks that rise together cover one another
         scale = {"domain": labels, "range": list(WIDTHS[: len(labels)])}
         chart["encoding"]["strokeWidth"] = category("machine", scale=scale, legend=None)
-    slopes = slopes_by_machine(lines)
-    title = _clock_title(slopes, runs)
+    growths = growths_of(runs, lambda run, p: run.growth(p, run.column("clock")))
+    is_timed = runs[0].has_times and bool(growths)
+    slopes = (
+        {label: each.value for label, each in growths.items()}
+        if is_timed
+        else slopes_by_machine(lines)
+    )
+    title = _clock_title(slopes, runs, "a second" if is_timed else "an event")
     caption = f"Clock after every event. {about_runs(runs)}{left_out(runs, drawn)}"
     return Figure("clock", title, caption, chart, frame)
 
 
-def _clock_title(slopes: dict[str, float], runs: Sequence[RunColumns]) -> str:
-    unit = "a second" if runs[0].has_times else "an event"
+def _clock_title(slopes: dict[str, float], runs: Sequence[RunColumns], unit: str) -> str:
+    if all(len(run.trace) <= run.trace.processes for run in runs):
+        return f"How fast the clocks rise is not known: {FEW_EVENTS}"
     groups: list[tuple[float, list[str]]] = []
     for label, slope in sorted(slopes.items(), key=lambda item: -item[1]):
         if groups and abs(groups[-1][0] - slope) <= SAME_SHARE * abs(groups[-1][0]):
@@ -90,11 +102,12 @@ def drift_figure(runs: Sequence[RunColumns]) -> Figure:
     frame = line_frame(drawn)
     reference = _reference(runs)
     y = f"clock less {reference}'s" if same_rates(runs) else "clock less the fastest's"
-    chart = in_rows(line_chart(drawn, y), drawn, same_scale=False)
-    slopes = growths_of(lines, lambda run, p: run.drift_slopes().get(p))
+    chart = in_rows(line_chart(drawn, y, margin=True), drawn, same_scale=False)
+    slopes = growths_of(runs, lambda run, p: run.drift_slopes().get(p))
     title = _drift_title(slopes, lines, runs, reference)
     caption = (
-        f"Difference of the clocks at the same instant. {_interval_words(slopes, lines)}"
+        f"Difference of the clocks at the same instant. {own_axes(drawn)}"
+        f"{_interval_words(slopes, runs)}"
         f"{about_runs(runs)}{_own_clocks(runs)}{left_out(runs, drawn)}"
     )
     return Figure("drift", title, caption, chart, frame)
@@ -133,12 +146,19 @@ def _drift_title(
             f"{whom(label)} falls behind {reference} by {rate_text(-slopes[label].value)} ticks "
             f"a second{theory}{more}"
         )
+    if not slopes:
+        return f"Whether a machine falls behind {reference} is not known: {FEW_EVENTS}"
     furthest = min(lines, key=lambda line: float(line.points.values.min()))
-    behind = -int(furthest.points.values.min())
-    always = "keeps falling" if len(runs) == 1 else "falls in all runs"
+    behind = counted(-int(furthest.points.values.min()), "tick")
+    if len(runs) == 1:
+        return (
+            f"No machine keeps falling behind {reference}: {whom(furthest.label)} is at most "
+            f"{behind} behind"
+        )
     return (
-        f"No machine {always} behind {reference}: {whom(furthest.label)} is at most "
-        f"{number(behind)} ticks behind"
+        f"On average over {len(runs)} runs no machine falls behind {reference} by more than "
+        f"chance; the furthest, {whom(furthest.label)} of run {furthest.run}, is up to {behind} "
+        "behind"
     )
 
 
@@ -155,15 +175,17 @@ def drift_real_figure(runs: Sequence[RunColumns]) -> Figure:
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
     rate = _top_rate(runs[0])
-    axis = f"clock less {number(rate)} ticks a second" if same_rates(runs) else (
+    axis = f"clock less {ticks_a_second(rate)}" if same_rates(runs) else (
         "clock less the ticks of the fastest machine"
     )  # fmt: skip
-    chart = line_chart(drawn, axis, whole=False)
-    slopes = growths_of(lines, _real_drift)
-    title = _real_title(slopes, rate, same=same_rates(runs))
+    chart = line_chart(drawn, axis, whole=False, margin=True)
+    slopes = growths_of(runs, _real_drift)
+    if not slopes:
+        raise NoDataError(f"drift-real: {FEW_EVENTS}")
+    title = real_title(slopes, rate, same=same_rates(runs), several=len(runs) > 1)
     caption = (
         "Lamport clocks against real time, counted at the rate of the fastest machine. "
-        f"{_interval_words(slopes, lines)}{about_runs(runs)}{_own_clocks(runs)}"
+        f"{_interval_words(slopes, runs)}{about_runs(runs)}{_own_clocks(runs)}"
         f"{left_out(runs, drawn)}"
     )
     return Figure("drift-real", title, caption, chart, frame)
@@ -184,18 +206,73 @@ def _real_drift(run: RunColumns, process: int) -> Estimate | None:
     return Estimate(growth.value - rate, growth.low - rate, growth.high - rate)
 
 
-def _real_title(slopes: dict[str, Estimate], rate: float, *, same: bool) -> str:
-    top = max(slopes, key=lambda label: slopes[label].value)
-    low = min(slopes, key=lambda label: slopes[label].value)
-    of_rate = f"{number(rate)} ticks a second" if same else "the fastest machine's ticks"
-    head = f"Clocks rise as fast as {of_rate}"
-    if slopes[top].excludes(0) and slopes[top].value > 0:
-        share = f", by {number(100 * slopes[top].value / rate, 2)} %" if same else ""
+def ticks_a_second(rate: float) -> str:
+    """Return a rate in words: `6 ticks a second`, `1 tick a second`."""
+    text = number(rate)
+    return f"{text} tick{'' if text == '1' else 's'} a second"
+
+
+def real_title(slopes: dict[str, Estimate], rate: float, *, same: bool, several: bool) -> str:
+    """Return which clocks keep up with real time, only as far as the intervals show it.
+
+    slopes: how fast each clock rises beyond the rate. same: whether all runs have one rate.
+    """
+    of_rate = ticks_a_second(rate) if same else "the fastest machine's ticks"
+    fast = {label: each for label, each in slopes.items() if each.excludes(0) and each.value > 0}
+    slow = {label: each for label, each in slopes.items() if each.excludes(0) and each.value < 0}
+    even = [
+        label
+        for label, each in slopes.items()
+        if label not in fast and label not in slow and _is_even(each, rate)
+    ]
+    open_ones = [label for label in slopes if label not in {*fast, *slow, *even}]
+    parts = []
+    if fast:
+        top = max(fast, key=lambda label: fast[label].value)
+        share = f", by {number(100 * fast[top].value / rate, 2)} %" if same else ""
+        others = [whose(label) for label in fast if label != top]
+        more = f" ({joined(others)} too)" if others else ""
         pace = "it ticks" if top == "fastest" else of_rate
-        head = f"{whose(top)} clock rises faster than {pace}{share}"
-    if slopes[low].excludes(0) and slopes[low].value < 0:
-        head = f"{head}; {whose(low)} falls behind by {rate_text(-slopes[low].value)} a second"
-    return sentence(head)
+        parts.append(f"{whose(top)} clock rises faster than {pace}{share}{more}")
+    if even:
+        is_all = len(even) == len(slopes) > 1
+        owners = "all" if is_all else joined([whose(label) for label in even])
+        rise = "clocks rise" if len(even) > 1 else "clock rises"
+        parts.append(f"{owners} {rise} as fast as {of_rate}")
+    if slow:
+        low = min(slow, key=lambda label: slow[label].value)
+        others = [whose(label) for label in slow if label != low]
+        more = f" ({joined(others)} too, more slowly)" if others else ""
+        what = "" if parts else " clock"
+        parts.append(
+            f"{whose(low)}{what} falls behind{'' if parts else f' {of_rate}'} by "
+            f"{rate_text(-slow[low].value)} a second{more}"
+        )
+    if open_ones and not parts:
+        low = min(open_ones, key=lambda label: slopes[label].value)
+        parts = [
+            f"Nothing is shown about the pace of the clocks: "
+            f"{'the runs differ' if several else 'the parts of the run differ'} too much "
+            f"({_beyond(low, slopes[low], of_rate)})"
+        ]
+    elif open_ones:
+        parts.append(f"of {joined([whose(label) for label in open_ones])} nothing is shown")
+    return sentence("; ".join(parts))
+
+
+def _is_even(slope: Estimate, rate: float) -> bool:
+    """Whether a clock is shown to rise at a rate, but for SAME_PACE of it."""
+    ends = [end for end in (slope.low, slope.value, slope.high) if end is not None]
+    return max(map(abs, ends)) <= SAME_PACE * rate
+
+
+def _beyond(label: str, slope: Estimate, of_rate: str) -> str:
+    interval = (
+        ""
+        if slope.low is None or slope.high is None
+        else f", {signed(slope.low)} to {signed(slope.high)}"
+    )
+    return f"against {of_rate} {whose(label)} gains {signed(slope.value)} a second{interval}"
 
 
 def jumps_figure(runs: Sequence[RunColumns]) -> Figure:
@@ -242,7 +319,7 @@ def queue_figure(runs: Sequence[RunColumns]) -> Figure:
     drawn = drawn_lines(lines)
     frame = line_frame(drawn)
     chart = line_chart(drawn, "queue, messages")
-    growths = growths_of(lines, lambda run, p: run.growth(p, run.column("queue")))
+    growths = growths_of(runs, lambda run, p: run.growth(p, run.column("queue")))
     growing = [label for label, each in growths.items() if each.excludes(0) and each.value > 0]
     predictions = _growing_predictions(runs)
     if not predictions and not growing:  # short queues cover one another
@@ -255,7 +332,7 @@ def queue_figure(runs: Sequence[RunColumns]) -> Figure:
                            _curves(runs, predictions)], how="diagonal")  # fmt: skip
     title = _queue_title(lines, runs, growths, growing, predictions)
     band = "Dashed: the predicted mean, and the range of 95 % of all runs. " if predictions else ""
-    words = _interval_words({label: growths[label] for label in growing}, lines)
+    words = _interval_words({label: growths[label] for label in growing}, runs)
     caption = (
         f"Messages in the inbox after every event. {band}{words}{about_runs(runs)}"
         f"{left_out(runs, drawn)}"
@@ -331,9 +408,10 @@ def _queue_title(
         )
         grown = {line.run for line in lines if _grows(line)} if len(runs) > 1 else set()
         if grown:
-            number_of = f"{len(grown)} of {len({line.run for line in lines})} runs"
-            return sentence(
-                f"{whose(longest.label)} queue grows to at most {top}; in {number_of} one grows"
+            return (
+                f"On average over {len(runs)} runs no queue grows by more than chance; in "
+                f"{len(grown)} of {len({line.run for line in lines})} one does, the longest, "
+                f"{whose(longest.label)}, to {top}"
             )
         return f"No queue grows: {holds}{theory}"
     label = max(growing, key=lambda each: growths[each].value)
@@ -414,26 +492,28 @@ def slopes_by_machine(lines: Sequence[Line]) -> dict[str, float]:
 
 
 def growths_of(
-    lines: Sequence[Line], growth: Callable[[RunColumns, int], Estimate | None]
+    runs: Sequence[RunColumns], growth: Callable[[RunColumns, int], Estimate | None]
 ) -> dict[str, Estimate]:
     """Return how fast a value of each machine grows a second, with its interval.
 
-    growth: of a machine in one run, from parts of the run. Of several runs the growths
-    themselves give the interval.
+    runs: all, also those that are not drawn. growth: of a machine in one run, from parts of
+    the run. Of several runs the growths themselves give the interval. This is the mean that
+    `driftlab stats` gives over runs.
     """
-    by_machine: dict[str, list[Estimate]] = {}
-    for line in lines:
-        estimate = growth(line.columns, line.process)
-        if estimate is not None:
-            by_machine.setdefault(line.label, []).append(estimate)
+    by_rank = not same_rates(runs)
+    by_machine: dict[tuple[int, str], list[Estimate]] = {}
+    for run in runs:
+        for process, (label, position) in enumerate(labels_of(run, by_rank=by_rank)):
+            estimate = growth(run, process)
+            if estimate is not None:
+                by_machine.setdefault((position, label), []).append(estimate)
     return {
         label: found[0] if len(found) == 1 else mean_estimate([each.value for each in found])
-        for label in labels_in_order(lines)
-        if (found := by_machine.get(label))
+        for (_, label), found in sorted(by_machine.items())
     }
 
 
-def _interval_words(slopes: dict[str, Estimate], lines: Sequence[Line]) -> str:
+def _interval_words(slopes: dict[str, Estimate], runs: Sequence[RunColumns]) -> str:
     """Return the growths with their intervals in a sentence, empty if there are none."""
     known = [
         f"{label} {signed(each.value)} ({signed(each.low)} to {signed(each.high)})"
@@ -442,8 +522,7 @@ def _interval_words(slopes: dict[str, Estimate], lines: Sequence[Line]) -> str:
     ]
     if not known or len(known) > 6:
         return ""
-    many = len({line.run for line in lines}) > 1
-    means = f"of {len({line.run for line in lines})} runs" if many else "from ten parts of the run"
+    means = f"of {len(runs)} runs" if len(runs) > 1 else "from ten parts of the run"
     return f"Change a second, with its 95 % interval {means}: {', '.join(known)}. "
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.analysis.against_theory import Figure as TheoryFigure
-from driftlab.analysis.against_theory import compare_with_theory
+from driftlab.analysis.against_theory import compare_with_theory, lacks_receives
 from driftlab.analysis.metrics import MachineMetrics
 from driftlab.analysis.statistics import mean_estimate
 from driftlab.errors import counted
@@ -15,7 +14,7 @@ from driftlab.figures.spec import Spec, category, colours, hint, quantity
 from driftlab.figures.theory_of_runs import predicted
 from driftlab.figures.wording import about_runs, about_scenario, joined, same_rates
 from driftlab.lazy import pl
-from driftlab.theory.prediction import NoTheoryError
+from driftlab.theory.prediction import NoTheoryError, Prediction
 
 if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
@@ -66,13 +65,14 @@ def prediction_of_metrics(
         "receives": lambda m: m.events["receive"] / max(m.ticks, 1),
     }
     names = [machine.name for machine in prediction.machines][:MACHINES_MAX]
-    saturated = {machine.name for machine in prediction.machines if machine.queue != "stable"}
     rows = []
     for each in compared:
-        if each.machine not in names or each.figure not in measure or _is_rough(each, saturated):
+        if each.machine not in names or each.figure not in measure:
             continue
         place = names.index(each.machine)
-        estimate = mean_estimate([measure[each.figure](run[place]) for run in runs])
+        estimate = mean_estimate(
+            [measure[each.figure](run[place]) for run in runs if run[place].ticks]
+        )
         rows.append(
             {
                 "figure": each.figure, "machine": each.machine, "predicted": each.predicted,
@@ -82,6 +82,8 @@ def prediction_of_metrics(
                 "measured_high": estimate.high, "agrees": each.agrees,
             }
         )  # fmt: skip
+    if not rows:
+        raise NoDataError("prediction: no machine took a tick, so nothing was measured")
     frame = pl.DataFrame(
         rows, schema_overrides={"measured_low": pl.Float64, "measured_high": pl.Float64}
     )
@@ -98,14 +100,22 @@ def prediction_of_metrics(
     about = about or f"{counted(len(runs), 'run')} of {about_scenario(scenario)}."
     caption = (
         f"Dots: measured{interval}, crosses where it differs. Diamonds: predicted; bars: what "
-        f"chance and the method's error allow (all but one figure in a thousand). {about}"
+        f"chance and the method's error allow (all but one figure in a thousand). "
+        f"{_not_shown(prediction, names)}{about}"
     )
     return Figure("prediction", title, caption, chart, frame)
 
 
-def _is_rough(figure: TheoryFigure, saturated: set[str]) -> bool:
-    """Whether a closed form is only of the long run: the receives of a queue that begins empty."""
-    return figure.figure == "receives" and figure.machine in saturated
+def _not_shown(prediction: Prediction, names: Sequence[str]) -> str:
+    """Return a sentence on the machines whose share of receives is not shown, and why."""
+    lacking = [each.name for each in prediction.machines if lacks_receives(each)]
+    shown = [name for name in lacking if name in names]
+    if not shown:
+        return ""
+    return (
+        f"No share of receives of {joined(shown)}: the closed form knows it in the long run only "
+        "(driftlab predict --against has the chain). "
+    )
 
 
 def _panel(figure: str, axis: str, names: list[str]) -> Spec:
@@ -115,7 +125,9 @@ def _panel(figure: str, axis: str, names: list[str]) -> Spec:
     colour = category("machine", **colours(names, palette, None))
 
     def x(field: str) -> Spec:
-        return quantity(field, axis, scale={"zero": False}, axis={"tickCount": 4})
+        return quantity(
+            field, axis, scale={"zero": False, "padding": 10, "nice": False}, axis={"tickCount": 4}
+        )
 
     layers: list[Spec] = [
         {

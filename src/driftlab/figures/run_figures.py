@@ -59,6 +59,8 @@ def draw_runs(runs: Sequence[RunColumns], names: Sequence[str] | None = None) ->
 
     runs: at least one; several are drawn into the same figures. names: as in `run_figures`.
     """
+    if not any(len(run.trace) for run in runs):
+        raise NoDataError("there is nothing to draw: no machine took a tick, so there is no event")
     figures, left_out = [], []
     for name in names or RUN_FIGURES:
         if name not in RUN_FIGURES:

@@ -13,6 +13,7 @@ from driftlab.figures.lines import (
     left_out,
     lines_of,
     machine_encodings,
+    own_axes,
 )
 from driftlab.figures.over_time import NO_CLOCKS, column_of, require
 from driftlab.figures.palette import INK, KIND_COLOURS
@@ -78,6 +79,7 @@ def jump_histogram_figure(runs: Sequence[RunColumns]) -> Figure:
     )
     caption = (
         "Share of the events by the difference between their clock and that of the event before. "
+        f"{own_axes(lines)}"
         f"{theory}{about_runs(runs)}{left_out(runs, lines)}"
     )
     return Figure("jump-histogram", title, caption, chart, data)
@@ -137,12 +139,13 @@ def _histogram_title(lines: Sequence[Line]) -> str:
     steady = max(ones, key=lambda label: ones[label])
     share = "all" if ones[steady] == 1 else f"{min(99.0, 100 * ones[steady]):.0f} %"
     rest = f"; {share} of {whose(steady)} are 1" if steady != top else ""
-    return f"Half of {whose(top)} jumps are at most {half}, 95 % at most {most}{rest}"
+    middle = "1" if half == 1 else f"at most {half}"
+    return f"Of {whose(top)} jumps half are {middle} and 95 % at most {most} ticks{rest}"
 
 
 def events_figure(runs: Sequence[RunColumns]) -> Figure:
     """Draw the share of every kind of event, machine by machine."""
-    counts, positions = _kinds(runs)
+    counts, shares, positions = _kinds(runs)
     if not counts:
         raise NoDataError("events: there is no event")
     if all(int(each[:UNKNOWN_KIND].sum()) == 0 for each in counts.values()):
@@ -151,13 +154,12 @@ def events_figure(runs: Sequence[RunColumns]) -> Figure:
     prediction = prediction_of(runs)
     rows: list[dict[str, Any]] = []
     for label in labels:
-        total = int(counts[label].sum())
         machine = machine_of(prediction, label)
         begin = 0.0
         for kind, count in zip(KINDS, counts[label].tolist(), strict=True):
             if not count:
                 continue
-            share = count / total
+            share = float(shares[label][KINDS.index(kind)])
             rows.append(
                 {
                     "machine": label, "kind": kind, "events": count, "share": share,
@@ -200,14 +202,21 @@ def events_figure(runs: Sequence[RunColumns]) -> Figure:
     title = _events_title(frame, prediction is not None)
     many = f" The first {len(labels)} of {len(counts)} machines." if len(labels) < len(
         counts) else ""  # fmt: skip
-    caption = f"What the machines did in each event. {about_runs(runs)}{many}"
+    means = "Means of the runs' shares. " if len(runs) > 1 else ""
+    caption = f"What the machines did in each event. {means}{about_runs(runs)}{many}"
     return Figure("events", title, caption, chart, frame)
 
 
-def _kinds(runs: Sequence[RunColumns]) -> tuple[dict[str, Any], dict[str, int]]:
-    """Return how many events of each kind every machine has, and the position of its colour."""
+def _kinds(
+    runs: Sequence[RunColumns],
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
+    """Return the events of each kind of every machine: how many, and their mean share of a run.
+
+    Also the position of its colour. The mean over runs is that of `driftlab stats`.
+    """
     by_rank = not same_rates(runs)
     counts: dict[str, Any] = {}
+    shares: dict[str, list[Any]] = {}
     positions: dict[str, int] = {}
     for run in runs:
         for process, (label, position) in enumerate(labels_of(run, by_rank=by_rank)):
@@ -215,8 +224,10 @@ def _kinds(runs: Sequence[RunColumns]) -> tuple[dict[str, Any], dict[str, int]]:
             if len(kinds):
                 found = np.bincount(kinds, minlength=len(KINDS))
                 counts[label] = counts.get(label, 0) + found
+                shares.setdefault(label, []).append(found / len(kinds))
                 positions[label] = position
-    return counts, positions
+    means = {label: np.mean(each, axis=0) for label, each in shares.items()}
+    return counts, means, positions
 
 
 def _events_title(frame: "pl.DataFrame", has_theory: bool) -> str:

@@ -44,9 +44,18 @@ def rows_of_machines(chart: Spec, labels: list[str], height: int, *, same_scale:
     inner = {**chart, "height": max(70, height // len(labels))}
     spec: Spec = {
         "facet": {
-            "row": category("machine", sort=labels, header={"labels": False, "title": None}),
+            "row": category(
+                "machine",
+                sort=labels,
+                header={
+                    "title": None,
+                    "labelOrient": "top",
+                    "labelAnchor": "start",
+                    "labelPadding": 2,
+                },
+            ),
         },
-        "spacing": 18,
+        "spacing": 10,
         "spec": inner,
     }
     return spec if same_scale else {**spec, "resolve": {"scale": {"y": "independent"}}}

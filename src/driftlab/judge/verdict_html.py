@@ -5,6 +5,7 @@ from html import escape
 from typing import Final
 
 BAR_WIDTH: Final = 160  # pixels
+BAR_MIN: Final = 4
 HOLDS_COLOUR: Final = "#0072B2"  # of Okabe and Ito
 VIOLATED_COLOUR: Final = "#D55E00"
 WITNESSES_MAX: Final = 3
@@ -24,9 +25,10 @@ def verdict_html(
     """
     heads = ("rule", "judged", "violated", "")
     head = "".join(f'<th style="{_STYLE}">{each}</th>' for each in heads)
+    most = max(judged.values(), default=0)
     rows = "".join(
         f"<tr>{_cell(rule)}{_cell(judged.get(rule, 0))}{_cell(count)}"
-        f"<td>{_bar(count, judged.get(rule, 0))}</td></tr>"
+        f"<td>{_bar(count, judged.get(rule, 0), most)}</td></tr>"
         for rule, count in counts.items()
     )
     words = "".join(f"<li>{escape(each)}</li>" for each in violations[:WITNESSES_MAX])
@@ -40,14 +42,18 @@ def _cell(value: object) -> str:
     return f'<td style="{_STYLE}">{escape(str(value))}</td>'
 
 
-def _bar(violated: int, judged: int) -> str:
-    """Return a bar whose right part is what is violated; one violation is seen."""
+def _bar(violated: int, judged: int, most: int) -> str:
+    """Return a bar as long as what was judged, its right part what is violated.
+
+    most: that any rule judged, the whole width. One violation is seen.
+    """
     if not judged:
         return ""
-    bad = 0 if not violated else max(2, round(BAR_WIDTH * min(1.0, violated / judged)))
+    width = max(BAR_MIN, round(BAR_WIDTH * judged / most))
+    bad = 0 if not violated else max(2, round(width * min(1.0, violated / judged)))
     return (
         f'<svg width="{BAR_WIDTH}" height="12" role="img" '
         f'aria-label="{violated} of {judged} violated">'
-        f'<rect width="{BAR_WIDTH - bad}" height="12" fill="{HOLDS_COLOUR}"/>'
-        f'<rect x="{BAR_WIDTH - bad}" width="{bad}" height="12" fill="{VIOLATED_COLOUR}"/></svg>'
+        f'<rect width="{width - bad}" height="12" fill="{HOLDS_COLOUR}"/>'
+        f'<rect x="{width - bad}" width="{bad}" height="12" fill="{VIOLATED_COLOUR}"/></svg>'
     )

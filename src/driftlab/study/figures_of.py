@@ -1,7 +1,7 @@
 """The figures of what is at a path: runs, another program's log, a sweep, a study."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,24 +28,76 @@ class DifferentScenariosError(DriftlabError):
     """Runs of different scenarios, which are not drawn as one."""
 
 
-def figures_of(path: str | Path, names: Sequence[str] | None = None, **options: Any) -> Drawn:
+class InterruptedStudyError(DriftlabError):
+    """The folder of a study that has no results yet."""
+
+
+def figures_of(
+    path: str | Path | Sequence[str | Path],
+    names: Sequence[str] | None = None,
+    **options: Any,
+) -> Drawn:
     """Return the figures of what is at a path.
 
     path: a run folder, a packed run, a folder of runs of one scenario, the log of another
-    program, the Parquet file of a sweep, or the folder of a study. names: of figures;
+    program, the Parquet file of a sweep, or the folder of a study; or several paths of runs
+    of one scenario, which are drawn together. names: of figures;
     None: all that can be drawn. options: how to read a log, see `driftlab.read`.
     Raise NoDataError if a named figure has no data, and DriftlabError if nothing at the
     path can be read.
     """
+    paths = [path] if isinstance(path, str | Path) else list(path)
+    if len(paths) > 1:
+        return draw_runs(_columns_of_several(paths, options), names)
+    path = paths[0]
     place = Path(path)
+    require_finished(place)
     if place.is_dir() and (place / STUDY_FILE).is_file() and (place / STUDY_RUNS).is_file():
         return _of_study(place, names)
-    if _is_sweep(place):
+    if is_sweep(place):
         return draw_frame(*_sweep(place), names)
     return draw_runs(columns_of(find_sources(path, **options), path), names)
 
 
-def _is_sweep(path: Path) -> bool:
+def require_finished(folder: Path) -> None:
+    """Raise InterruptedStudyError if a folder is that of a study without results."""
+    if not (folder / STUDY_FILE).is_file() or (folder / STUDY_RUNS).is_file():
+        return
+    raise InterruptedStudyError(
+        f"{folder}: a study that was interrupted, with no results yet; go on with it: "
+        f"driftlab study {folder / STUDY_FILE} --out {folder}"
+    )
+
+
+def _columns_of_several(
+    paths: Sequence[str | Path], options: Mapping[str, Any]
+) -> list[RunColumns]:
+    """Return the columns of the runs at several paths, numbered one after the other."""
+    for path in paths:
+        if (Path(path) / STUDY_FILE).is_file() or is_sweep(Path(path)):
+            raise DriftlabError(f"{path}: a study or a sweep is drawn alone, not with other paths")
+    sources = [(source, path) for path in paths for source in find_sources(path, **options)]
+    runs = [
+        RunColumns(source.read().trace, number=number)
+        for number, (source, _) in enumerate(sources, 1)
+    ]
+    first = _alike(runs[0])
+    for run, (_, path) in zip(runs, sources, strict=True):
+        if _alike(run) != first:
+            raise DifferentScenariosError(
+                f"{paths[0]} and {path} are of different scenarios, which are not drawn as one; "
+                "draw each by itself, or see driftlab stats"
+            )
+    return runs
+
+
+def _alike(run: RunColumns) -> object:
+    """Return what runs at several paths must have in common: all but the seed and the number."""
+    return _without_draws(run), run.rates
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether a file is the table of a sweep."""
     is_table = path.is_file() and begins_with(path, PARQUET_MAGIC) and not is_packed(path)
     return is_table and SWEEP_KEY in pl.read_parquet_metadata(path)
 
@@ -118,6 +170,8 @@ def _without_draws(run: RunColumns) -> object:
     if run.scenario is None:
         return run.names
     plain = run.scenario.to_dict()
-    for key in ("first_run", "runs", "rates"):
+    for key in ("first_run", "runs", "rates", "seed"):
         plain.pop(key, None)
+    if run.is_simulated:
+        plain.pop("speed", None)  # which changes nothing of it
     return run.names, plain
