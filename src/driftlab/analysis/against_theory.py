@@ -15,7 +15,7 @@ from driftlab.analysis.metrics import MachineMetrics
 from driftlab.theory.prediction import MachinePrediction, Prediction
 
 SPREADS: Final = 3.3  # standard errors: chance exceeds them once in a thousand figures
-RATE_ALLOWANCE: Final = 0.005  # share by which an achieved rate may differ
+RATE_ALLOWANCE: Final = 0.005  # share by which a rate that was kept may differ
 CLOCK_ALLOWANCE: Final = (5.0, 0.01)  # ticks, and a share, of a clock after a run
 QUEUE_ALLOWANCE: Final = 2.2  # messages
 RECEIVES_ALLOWANCE: Final = 0.02
@@ -70,7 +70,7 @@ def _figures(
     share_sd = 1.5 * sqrt(max(share * (1 - share), 0.0) / ticks)  # ticks of a run depend a little
     jump, largest = predicted.jump["mean"] or 0.0, predicted.jump["max"]
     rows: list[tuple[str, float, float | None, float, Callable[[MachineMetrics], float]]] = [
-        ("rate", asked, 0.0, RATE_ALLOWANCE * asked, lambda m: m.achieved_rate),
+        ("rate", asked, 0.0, RATE_ALLOWANCE * asked, lambda m: m.kept_rate),
         (
             "clock", clock["mean"] or 0.0, clock["sd"],
             CLOCK_ALLOWANCE[0] + CLOCK_ALLOWANCE[1] * (clock["mean"] or 0.0), lambda m: m.clock,

@@ -71,7 +71,7 @@ def _compare(scenario: Scenario, members: Sequence[tuple[str, Run]], quick: bool
     asked = [float(rate) for rate in scenario.rates_of(scenario.first_run)]
     metrics = [run.machines for run in runs if len(run.machines) == len(asked)]
     achieved = [
-        fsum(machines[place].achieved_rate for machines in metrics) / max(len(metrics), 1)
+        fsum(machines[place].kept_rate for machines in metrics) / max(len(metrics), 1)
         for place in range(len(asked))
     ]
     remarks = []
