@@ -6,11 +6,11 @@ over runs is claimed, and a growth within a run says that its interval is of thi
 parts. A prediction stands beside a measurement and is never mixed into it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from driftlab.analysis.statistics import BLOCKS
-from driftlab.errors import counted
+from driftlab.errors import counted, name_list
 from driftlab.report.measures import Measure, Subject
 from driftlab.report.wording import (
     bounds_text,
@@ -404,16 +404,12 @@ def queue_surprise(subject: Subject) -> Finding | None:
 def last_queue(subject: Subject) -> Finding | None:
     """Say how many messages waited at the end, and at most."""
     last, most = subject.get("queue_last"), subject.get("queue_max")
-    if last is None or most is None:
+    if last is None or most is None or is_always_empty(subject):
         return None
     greatest = most.value if most.greatest is None else most.greatest
     expected = subject.expected("queue_last")
     theory = "" if expected is None else f" Theory expects {number(expected, 2)} at the end."
     of_all = " in any run" if subject.runs > 1 else ""
-    if greatest == 0:
-        return Finding(
-            "last-queue", f"No message waited at {subject.label} after any of its ticks.{theory}"
-        )
     return Finding(
         "last-queue",
         f"At the end {value_text(last)} {_messages(last)} waited {mean_of(subject)}at "
@@ -573,20 +569,33 @@ def missing(reasons: Sequence[str]) -> list[Finding]:
     ]
 
 
-def verdict(decided: int, rules: int, violated: Sequence[str]) -> Finding | None:
-    """Say what the judge of the clocks found.
+CLOCK_RULES: Final = ("clock-", "lamport-", "stamp", "vector-", "matrix-", "hybrid-")
 
-    decided: questions that could be decided. violated: names of the rules that do not hold.
+
+def verdict(judged: Mapping[str, int], violated: Sequence[str]) -> Finding | None:
+    """Say what the judge found, and whether it judged any clock.
+
+    judged: of each rule, how many questions could be decided. violated: names of the rules
+    that do not hold.
     """
+    decided = {name: count for name, count in judged.items() if count}
     if not decided:
         return None
-    judged = f"{counted(rules, 'rule')}, {counted(decided, 'decided question')}"
+    of_clocks = any(name.startswith(CLOCK_RULES) for name in decided)
+    questions = sum(decided.values())
+    extent = f"{counted(len(decided), 'rule')}, {counted(questions, 'decided question')}"
     if violated:
         return Finding(
             "clocks-violated",
             f"The logs break {counted(len(violated), 'rule')} of logical time "
-            f"({joined(list(violated))}; {judged}): repair the program before you read its "
+            f"({joined(list(violated))}; {extent}): repair the program before you read its "
             "figures; `driftlab check` shows every place.",
             is_warning=True,
         )
-    return Finding("clocks-hold", f"The clocks hold: no violation ({judged}).")
+    if not of_clocks:
+        return Finding(
+            "no-clocks-judged",
+            "No logical clock could be judged. Of the rest of the log "
+            f"({name_list(list(decided))}) no violation was found ({extent}).",
+        )
+    return Finding("clocks-hold", f"The clocks hold: no violation ({extent}).")

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 TOTALS: Final = frozenset({"late_ticks", "queue_grew", "rate_missed"})  # added up over runs
 NO_MEASURES: Final = frozenset({"name", "rank"})
-SHARES: Final = frozenset({"utilisation"})
-SIGNED: Final = frozenset({"queue_per_second", "drift", "drift_per_second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,4 @@ def over_runs(measure: str, values: Sequence[float]) -> Measure:
     if measure in TOTALS:
         return Measure(float(sum(values)), least=min(values), greatest=max(values))
     mean, low, high = mean_estimate(values)
-    if low is not None and high is not None:  # an interval ends where no value can be
-        low = low if measure in SIGNED else max(low, 0.0)
-        high = min(high, 1.0) if measure in SHARES else high
     return Measure(mean, low, high, min(values), max(values))
