@@ -34,26 +34,7 @@ def main(options: argparse.Namespace) -> int:
     ids, folders = _named(options)
     claims_named(ids)  # raises before anything takes long
     _require_free_report(options)
-    folder = None
-    if folders:
-        _forbid(options, "--real RUN", "runs", "speed", "out")
-        judged = judge_claims(ids, real=folders)
-        by = "recorded runs of real machines"
-    elif folders is None:
-        _forbid(options, "simulated runs; add --real", "speed", "out")
-        runs = _count(options.runs, RUNS)
-        judged = _simulated(ids, runs)
-        by = f"{counted(runs, 'simulated run')} of each condition, two thirds of a variation"
-    else:
-        folder = Path(options.out or fresh_folder())
-        try:
-            judged = _run_now(options, ids, folder)
-        except BaseException:
-            if not options.out:
-                remove_if_empty(folder)
-            raise
-        runs = _count(options.runs, RUNS_REAL)
-        by = f"{counted(runs, 'run of real machines', 'runs of real machines')} of each condition"
+    judged, by, folder = _judged(options, ids, folders)
     if options.report is not None:
         _write_report(options, judged, by)
     if options.json:
@@ -73,6 +54,30 @@ def main(options: argparse.Namespace) -> int:
     if options.report is not None:
         print(f"\nreport     {options.report}")
     return 0
+
+
+def _judged(
+    options: argparse.Namespace, ids: Sequence[str], folders: Sequence[str] | None
+) -> tuple[list[ClaimVerdict], str, Path | None]:
+    """Return the verdicts, by which runs they are in words, and where runs made now are."""
+    if folders:
+        _forbid(options, "--real RUN", "runs", "speed", "out")
+        return judge_claims(ids, real=folders), "recorded runs of real machines", None
+    if folders is None:
+        _forbid(options, "simulated runs; add --real", "speed", "out")
+        runs = _count(options.runs, RUNS)
+        by = f"{counted(runs, 'simulated run')} of a condition, two thirds of them of a variation"
+        return _simulated(ids, runs), by, None
+    folder = Path(options.out or fresh_folder())
+    try:
+        judged = _run_now(options, ids, folder)
+    except BaseException:
+        if not options.out:
+            remove_if_empty(folder)
+        raise
+    runs = _count(options.runs, RUNS_REAL)
+    by = f"{counted(runs, 'run of real machines', 'runs of real machines')} of each condition"
+    return judged, by, folder
 
 
 def _require_free_report(options: argparse.Namespace) -> None:
