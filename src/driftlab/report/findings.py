@@ -145,9 +145,13 @@ def rates_kept(subjects: Sequence[Subject]) -> Finding | None:
         return None
     who = "Every machine" if len(kept) == len(subjects) else joined([s.label for s, _ in kept])
     off = max(abs(share.value - 1) for _, share in kept)
-    within = "no tick was missing" if off < EXACT else f"at most {percent(off)} % off"
+    within = (
+        "no tick was missing"
+        if off < EXACT
+        else f"{mean_of(kept[0][0])}at most {percent(off)} % off"
+    )
     verb = "kept its rate" if len(kept) in (1, len(subjects)) else "kept their rates"
-    return Finding("rates-kept", sentence(f"{who} {verb}: {mean_of(kept[0][0])}{within}."))
+    return Finding("rates-kept", sentence(f"{who} {verb}: {within}."))
 
 
 def rate_unknown(subject: Subject) -> Finding | None:
@@ -317,6 +321,15 @@ def is_always_empty(subject: Subject) -> bool:
     return (most.value if most.greatest is None else most.greatest) == 0
 
 
+def never_grows(subject: Subject) -> bool:
+    """Whether a queue did not grow in any run, or part of the one, and was empty at the end."""
+    growth, last = subject.get("queue_per_second"), subject.get("queue_last")
+    if growth is None or last is None or subject.predicted.get("queue") == "diverges":
+        return False
+    values = (growth.value, growth.low, growth.high, last.value, last.low, last.high)
+    return not any(values)
+
+
 def empty_queues(subjects: Sequence[Subject]) -> Finding | None:
     """Say which queues were always empty."""
     empty = [each for each in subjects if is_always_empty(each)]
@@ -334,7 +347,7 @@ def empty_queues(subjects: Sequence[Subject]) -> Finding | None:
 def queue_growth(subject: Subject) -> Finding | None:
     """Say whether a queue grows, how fast, and what theory expects."""
     growth = subject.get("queue_per_second")
-    if growth is None or is_always_empty(subject):
+    if growth is None or is_always_empty(subject) or never_grows(subject):
         return None
     theory = queue_theory(subject)
     about = interval(growth, subject.runs, within_run=True)
@@ -410,6 +423,13 @@ def last_queue(subject: Subject) -> Finding | None:
     expected = subject.expected("queue_last")
     theory = "" if expected is None else f" Theory expects {number(expected, 2)} at the end."
     of_all = " in any run" if subject.runs > 1 else ""
+    if never_grows(subject):
+        where = "at the end of every run" if subject.runs > 1 else "at the end"
+        return Finding(
+            "last-queue",
+            f"The queue of {subject.label} was empty {where}, and at most {number(greatest)} "
+            f"{'message' if greatest == 1 else 'messages'} waited.",
+        )
     return Finding(
         "last-queue",
         f"At the end {value_text(last)} {_messages(last)} waited {mean_of(subject)}at "
@@ -423,19 +443,28 @@ def _messages(measure: Measure) -> str:
     return "message" if one else "messages"
 
 
-def queues_diverged(subject: Subject) -> Finding | None:
-    """Say in how many runs a rank's queue grew, where rates were drawn."""
-    grew = subject.get("queue_grew")
-    if grew is None or not subject.is_rank or is_always_empty(subject):
+def queues_diverged(subjects: Sequence[Subject]) -> Finding | None:
+    """Say in how many runs the queue of each rank grew, where rates were drawn."""
+    known = [
+        (each, grew)
+        for each in subjects
+        if (grew := each.get("queue_grew")) is not None and each.is_rank
+        and (grew.value or each.expected("queue_diverges_in"))
+    ]  # fmt: skip
+    if not known:
         return None
-    expected = subject.expected("queue_diverges_in")
-    theory = "" if expected is None else (
-        f" Theory: it diverges in {number(expected)} of them, by their rates."
-    )  # fmt: skip
+    listed = joined([f"that of {each.label} in {number(grew.value)}" for each, grew in known])
+    expected = [each.expected("queue_diverges_in") for each, _ in known]
+    numbers = [number(value) for value in expected if value is not None]
+    theory = (
+        f" By their rates theory has it diverge in {joined(numbers)}."
+        if len(numbers) == len(expected)
+        else ""
+    )
     return Finding(
         "queues-diverged",
-        f"In {number(grew.value)} of {subject.runs} runs the queue of {subject.label} grew (the "
-        f"interval of its growth within the run excludes 0).{theory}",
+        f"Of {known[0][0].runs} runs the queue grew (the interval of its growth within the run "
+        f"excludes 0), {listed}.{theory}",
     )
 
 
@@ -494,7 +523,7 @@ GroupFinder = Callable[[Sequence[Subject]], Finding | None]
 PACING: Final[tuple[Finder, ...]] = (rate_unknown,)
 DRIFT: Final[tuple[Finder, ...]] = (drift, last_drift)
 JUMPS: Final[tuple[Finder, ...]] = (jumps,)
-QUEUES: Final[tuple[Finder, ...]] = (queue_growth, queue_surprise, last_queue, queues_diverged)
+QUEUES: Final[tuple[Finder, ...]] = (queue_growth, queue_surprise, last_queue)
 EVENTS: Final[tuple[Finder, ...]] = (utilisation,)
 EVENTS_OF_DIE: Final[tuple[Finder, ...]] = (*EVENTS, saturated)
 WARNINGS: Final[tuple[Finder, ...]] = (rate_missed, nothing_recorded)

@@ -233,7 +233,7 @@ def _sections(
         ),
         Section(
             "Queues",
-            find(findings.QUEUES, subjects, findings.empty_queues),
+            find(findings.QUEUES, subjects, findings.empty_queues, findings.queues_diverged),
             pictures.named("queue"),
             table("queues", "Messages that wait", QUEUES),
             questions_about_queues(subjects),

@@ -207,7 +207,7 @@ def published_frame(rows: Sequence[PublishedRow]) -> "pl.DataFrame":
     table = []
     for number, row in enumerate(rows):
         run = row.run
-        die = f"{run.faces} faces" if run.internal is None else f"{run.internal:.0%} internal"
+        die = f"{run.faces} faces" if run.internal is None else f"{100 * run.internal:g} % internal"
         achieved = row.achieved_rates
         for place, figure in enumerate(row.figures):
             again = row.at_achieved[place] if row.at_achieved else None

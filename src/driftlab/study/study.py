@@ -311,7 +311,7 @@ def _differing(path: Path, study: Study) -> str:
         there = parse_study(read_text(path), study.name, str(path), str(path.parent))
     except DriftlabError:
         return "a file that cannot be read"
-    pairs = [("runs", there.runs, study.runs)]
+    pairs: list[tuple[str, object, object]] = [("runs", there.runs, study.runs)]
     old, new = there.base.to_dict(), study.base.to_dict()
     pairs += [(key, old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new])]
     pairs += [
@@ -349,9 +349,9 @@ def _save(result: StudyResult, folder: Path) -> None:
     if result.sweep is not None:
         write_sweep(result.sweep, folder / GRID_FILE, describe(_grid_of(result.study)))
     if result.published is not None:
-        table = io.BytesIO()
-        result.published.write_parquet(table)
-        write_durably(folder / PUBLISHED_FILE, table.getvalue())
+        buffer = io.BytesIO()
+        result.published.write_parquet(buffer)
+        write_durably(folder / PUBLISHED_FILE, buffer.getvalue())
     about = {
         "version": result.version,
         "study": result.study.name,
