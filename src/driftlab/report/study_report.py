@@ -293,26 +293,32 @@ def _spoiled(result: StudyResult) -> list[Finding]:
         slow[name], worst = len(off), max([worst, *off])
     found = []
     if total := sum(late.values()):
-        listed = joined([f"{count} of {name}" for name, count in late.items() if count])
         found.append(
             Finding(
                 "late",
-                f"late: {counted(total, 'tick')} ({listed}) began more than a period late; lower "
-                f"--speed or the number of machines.{ANOTHER if is_spoiled else ''}",
+                f"late: {counted(total, 'tick')}{_of_which(late)} began more than a period late; "
+                f"lower --speed or the number of machines.{ANOTHER if is_spoiled else ''}",
                 is_warning=True,
             )
         )
     if total := sum(slow.values()):
-        listed = joined([f"{count} of {name}" for name, count in slow.items() if count])
         found.append(
             Finding(
                 "rate-missed",
-                f"In {counted(total, 'case')} ({listed}) a machine did not keep its rate within "
-                f"{percent(SLOW_SHARE)} %; the worst was {percent(worst)} % off.",
+                f"In {counted(total, 'case')}{_of_which(slow)} a machine did not keep its rate "
+                f"within {percent(SLOW_SHARE)} %; the worst was {percent(worst)} % off.",
                 is_warning=True,
             )
         )
     return found
+
+
+def _of_which(counts: Mapping[str, int]) -> str:
+    """Return of which conditions that many are, in brackets where there are several."""
+    some = {name: count for name, count in counts.items() if count}
+    if len(some) == 1:
+        return f" of {next(iter(some))}"
+    return f" ({joined([f'{count} of {name}' for name, count in some.items()])})"
 
 
 def _broken(frame: "pl.DataFrame") -> list[Finding]:
