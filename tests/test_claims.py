@@ -84,7 +84,9 @@ def test_an_equality_holds_if_its_interval_lies_within_the_margin() -> None:
 def test_a_condition_is_named_only_for_what_fails_without_it() -> None:
     tried = [("a", UNDECIDED), ("b", HOLDS), ("c", HOLDS)]
     assert under(NOT, tried) == (HOLDS_IF, "b")
-    assert under(NOT, tried[:1]) == (NOT, "")
+    assert under(NOT, [("c", HOLDS), *tried]) == (HOLDS_IF, "c")
+    assert under(NOT, tried[:1]) == (UNDECIDED, "")  # it may hold under "a"
+    assert under(NOT, [("a", NOT)]) == (NOT, "")
     assert under(HOLDS, tried) == (HOLDS, "")
     assert under(UNDECIDED, tried) == (UNDECIDED, "")
     assert every([HOLDS, UNDECIDED]) is UNDECIDED
@@ -317,13 +319,13 @@ OUTCOMES: dict[str, dict[Verdict, Tables]] = {
     "p3-jumps-after-internal": {
         HOLDS: lambda: [steep(simulated())],
         HOLDS_IF: lambda: [simulated("standard", 1000)],
-        NOT: lambda: [simulated()],
-        UNDECIDED: lambda: [steep(few())],
+        NOT: lambda: [flat(simulated())],
+        UNDECIDED: lambda: [simulated()],  # too few events for its condition
     },
     "p3-jumps-p1-after-p2": {
         HOLDS: lambda: [steep(simulated())],
-        NOT: lambda: [simulated()],
-        UNDECIDED: lambda: [steep(few())],
+        NOT: lambda: [flat(simulated())],
+        UNDECIDED: lambda: [simulated()],
     },
     "p2-shielded-by-recent-p1": {
         HOLDS: lambda: [old_p1(simulated(runs=500))],
@@ -340,8 +342,8 @@ OUTCOMES: dict[str, dict[Verdict, Tables]] = {
     "fastest-never-jumps": {
         HOLDS: lambda: [rated(6, 3, 2, runs=40)],
         HOLDS_IF: lambda: [simulated()],
-        NOT: lambda: [rated(6, 5, 4)],
-        UNDECIDED: lambda: [flat(few())],
+        NOT: lambda: [jumping(t := rated(6, 3, 2), t.receives)],
+        UNDECIDED: lambda: [rated(6, 5, 4)],  # no run of its condition
     },
     "p3-never-jumps": {
         HOLDS: lambda: [flat(simulated())],
@@ -507,6 +509,7 @@ def test_a_variation_has_the_draws_of_the_standard_condition() -> None:
         ({"rates": [2, 2, 2]}, "equal-rates"),
         ({"rates": [2, 2, 2], "phase": "aligned"}, "equal-aligned"),
         ({"order": "arrival"}, "arrival-order"),
+        ({"rates": [6, 6, 1], "order": "arrival"}, "arrival-order"),
     ],
 )
 def test_a_real_run_is_told_by_its_scenario(keys: dict[str, object], name: str) -> None:
@@ -520,6 +523,11 @@ def test_a_real_run_is_told_by_its_scenario(keys: dict[str, object], name: str) 
         ({"topology": "ring"}, "topology ring"),
         ({"faces": 4}, "faces"),
         ({"phase": "aligned"}, "aligned"),
+        ({"rates": "4..6"}, r"rates 4\.\.6, 10 faces.* rates drawn from 1\.\.6"),
+        ({"rates": [9, 3, 1]}, "rates 9,3,1"),
+        ({"rates": [2.5, 2, 1]}, "rates 2.5,2,1"),
+        ({"send_one": 0.3, "send_all": 0.1}, "send_one 0.3 and send_all 0.1"),
+        ({"rates": "3..4", "order": "arrival"}, "order arrival"),
     ],
 )
 def test_a_run_that_no_claim_is_about_is_refused(keys: dict[str, object], word: str) -> None:
@@ -545,6 +553,34 @@ def test_claims_are_judged_by_real_runs_now_and_later(
     assert main(["claims", *ids[:2], "--real", *flags]) == 2  # the folder is taken
     assert main(["claims", "--real", str(out / "standard"), str(out / "standard")]) == 2
     assert "given before" in capfd.readouterr().err
+
+
+def test_one_run_of_several_is_told_by_the_scenario_of_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own rates could have been drawn from 1..6, too."""
+    run(Scenario(rates="4..6", seconds=5, speed=100, runs=2), out=tmp_path / "close")
+    assert main(["claims", "--real", str(tmp_path / "close" / "run-1")]) == 2
+    assert "rates 4..6" in capsys.readouterr().err
+
+
+def test_claims_are_reported_in_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report"
+    command = ["claims", "--runs", "60", "fastest-never-jumps", "p3-never-jumps"]
+    assert main([*command, "--report", str(out), "--json"]) == 0
+    judged = json.loads(capsys.readouterr().out)["claims"]
+    text = (out / "report.md").read_text()
+    assert "judged by 60 simulated runs of a condition" in text
+    assert all(" ".join(each["text"].split()[-6:]) in text for each in judged)
+    assert (out / "report.html").stat().st_size > 3000
+    rows = (out / "tables" / "claims.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["id", *(each["id"] for each in judged)]
+    assert main([*command, "--report", str(out)]) == 2
+    assert "exists" in capsys.readouterr().err
+    assert main([*command, "--report", str(out), "--overwrite"]) == 0
+    assert main([*command, "--overwrite"]) == 2
 
 
 def test_runs_are_paired_by_seed_and_number_else_in_order() -> None:
@@ -612,5 +648,7 @@ def test_the_table_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> No
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert sum(line.startswith(tuple(BY_ID)) for line in lines) == 2 * len(BY_ID)
+    assert main(["claims", "--runs", "30"]) == 0
+    assert "judged by 30 simulated runs of a condition" in capsys.readouterr().out
     assert main(["claims", "--runs", "30", "p3-never-jumps"]) == 0
     assert capsys.readouterr().out.startswith("p3-never-jumps: does not hold\n  Claim: P3")

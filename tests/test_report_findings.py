@@ -27,8 +27,8 @@ def said(finder: Finder, *of: object, **about: object) -> str:
 
 
 FINDERS = [
-    *findings.PACING, *findings.DRIFT, *findings.JUMPS, *findings.QUEUES, *findings.EVENTS,
-    *findings.WARNINGS,
+    *findings.PACING, *findings.DRIFT, *findings.JUMPS, *findings.QUEUES,
+    *findings.EVENTS_OF_DIE, *findings.WARNINGS,
 ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_an_interval_names_what_it_is_of_and_one_run_has_none_over_runs() -> Non
 
 
 def test_a_figure_that_never_changes_is_said_to_be_the_same_in_each_run() -> None:
-    same = Measure(0, 0, 0, 0, 0)
+    same = Measure(2, 2, 2, 2, 2)
     assert "(in each of 5 runs)" in said(findings.queue_growth, {"queue_per_second": same}, runs=5)
 
 
@@ -116,8 +116,8 @@ def test_the_fastest_machine_has_no_drift_against_itself() -> None:
 
 
 def test_late_ticks_are_a_warning_and_many_make_another_experiment() -> None:
-    few = findings.late(subject({"late_ticks": 1, "ticks": 360}))
-    many = findings.late(subject({"late_ticks": 49, "ticks": 360}))
+    few = findings.late([subject({"late_ticks": 1, "ticks": 360})])
+    many = findings.late([subject({"late_ticks": 49, "ticks": 360})])
     assert few is not None
     assert many is not None
     assert few.is_warning
@@ -128,8 +128,24 @@ def test_late_ticks_are_a_warning_and_many_make_another_experiment() -> None:
     assert many.text.startswith(
         "late: 49 ticks of C (13.6 % of them) began more than a period late"
     )
-    assert "another experiment" in many.text
-    assert findings.late(subject({"late_ticks": 0, "ticks": 360})) is None
+    assert many.text.endswith(
+        "These are figures of another experiment than the one that was asked for."
+    )
+    assert findings.late([subject({"late_ticks": 0, "ticks": 360})]) is None
+    assert findings.late([subject({}), subject({"ticks": 360})]) is None
+
+
+def test_late_ticks_of_several_machines_are_one_warning() -> None:
+    late = [
+        subject({"late_ticks": ticks, "ticks": 100}, name=name, runs=3)
+        for name, ticks in (("A", 2), ("B", 0), ("C", 1))
+    ]
+    found = findings.late(late)
+    assert found is not None
+    assert found.text == (
+        "late: 3 ticks in 3 runs (A 2 and C 1; 0.33 % of all) began more than a period late; lower "
+        "--speed or the number of machines."
+    )
 
 
 def test_a_rate_that_was_not_kept_is_a_warning_and_one_that_was_is_not() -> None:
@@ -143,8 +159,12 @@ def test_a_rate_that_was_not_kept_is_a_warning_and_one_that_was_is_not() -> None
     assert findings.rate_missed(kept) is None
     together = findings.rates_kept([kept, subject(missed, name="B")])
     assert together is not None
-    assert together.text.startswith("C kept its rate: 100.1 %")
+    assert together.text == "C kept its rate: at most 0.10 % off."
     assert findings.rates_kept([subject(missed)]) is None
+    exact = subject({"achieved_rate": 1, "achieved_share": 1, "rate_missed": 0}, runs=2)
+    every = findings.rates_kept([exact, replace(exact, name="B")])
+    assert every is not None
+    assert every.text == "Every machine kept its rate: no tick was missing."
 
 
 def test_a_rate_missed_in_one_run_is_not_hidden_by_the_mean_of_several() -> None:
@@ -175,9 +195,35 @@ def test_ranks_are_told_by_rank_where_rates_are_drawn() -> None:
     measures = {"queue_per_second": SURE, "queue_grew": Measure(3.0)}
     rank = {"name": "slowest", "is_rank": True, "reference": "fastest", "runs": 5}
     assert said(findings.queue_growth, measures, **rank).startswith("The slowest machine's queue")
-    text = said(findings.queues_diverged, measures, predicted={"queue_diverges_in": 2.0}, **rank)
-    assert text.startswith("In 3 of 5 runs the queue of the slowest machine grew")
-    assert "diverges in 2 of them" in text
+    slowest = subject(measures, predicted={"queue_diverges_in": 2.0}, **rank)
+    none = replace(slowest, name="fastest", predicted={}, measures={"queue_grew": Measure(0.0)})
+    found = findings.queues_diverged([none, slowest])
+    assert found is not None
+    assert found.text == (
+        "Of 5 runs the queue grew (the interval of its growth within the run excludes 0), that of "
+        "the slowest machine in 3. By their rates theory has it diverge in 2."
+    )
+    assert findings.queues_diverged([none]) is None
+
+
+def test_a_queue_that_was_always_empty_is_told_once() -> None:
+    zero = Measure(0.0, 0.0, 0.0)
+    empty = subject({"queue_per_second": zero, "queue_last": 0.0, "queue_max": 0.0}, name="A")
+    told = [found for finder in findings.QUEUES if (found := finder(empty)) is not None]
+    assert told == []
+    busy = subject({"queue_per_second": SURE, "queue_last": 31, "queue_max": 33})
+    some = findings.empty_queues([empty, busy])
+    assert some is not None
+    assert some.text == "The queue of A was empty after every event."
+    every = findings.empty_queues([empty, replace(empty, name="B")])
+    assert every is not None
+    assert every.text == "Every queue was empty after every event."
+    assert findings.empty_queues([busy]) is None
+    short = subject({"queue_per_second": zero, "queue_last": zero, "queue_max": 1.0}, name="A")
+    told = [found for finder in findings.QUEUES if (found := finder(short)) is not None]
+    assert [one.text for one in told] == [
+        "The queue of A was empty at the end, and at most 1 message waited."
+    ]
     assert rank_names(2) == ["fastest", "slowest"]
     assert label_of(rank_names(4)[1], is_rank=True) == "the machine of rank 2"
 
@@ -197,14 +243,26 @@ def test_a_machine_without_events_or_with_one_is_told() -> None:
 
 
 def test_the_judge_is_quoted() -> None:
-    holds = findings.verdict(600, 17, [])
-    broken = findings.verdict(600, 17, ["clock-condition"])
+    judged = {"clock-condition": 600, "fifo": 40, "hybrid-step": 0}
+    holds = findings.verdict(judged, [])
+    broken = findings.verdict(judged, ["clock-condition"])
     assert holds is not None
     assert broken is not None
     assert (holds.kind, broken.kind) == ("clocks-hold", "clocks-violated")
+    assert holds.text == "The clocks hold: no violation (2 rules, 640 decided questions)."
     assert broken.is_warning
     assert "clock-condition" in broken.text
-    assert findings.verdict(0, 0, []) is None
+    assert findings.verdict({"clock-condition": 0}, []) is None
+
+
+def test_of_a_log_without_clocks_no_clock_is_said_to_hold() -> None:
+    found = findings.verdict({"fifo": 40, "from-nowhere": 2, "clock-condition": 0}, [])
+    assert found is not None
+    assert found.kind == "no-clocks-judged"
+    assert found.text == (
+        "No logical clock could be judged. Of the rest of the log (fifo, from-nowhere) no "
+        "violation was found (2 rules, 42 decided questions)."
+    )
 
 
 def test_of_many_machines_the_first_are_told_and_that_is_said() -> None:

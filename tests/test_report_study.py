@@ -48,27 +48,46 @@ def difference(value: float, low: float | None, high: float | None, **about: obj
     return Difference(**kept, estimate=Estimate(value, low, high))  # type: ignore[arg-type]
 
 
-def test_only_what_excludes_0_is_said_to_differ() -> None:
-    found = differences.differs(difference(-8.6, -10.0, -7.1), RANKS)
-    assert found is not None
-    assert found.text == (
-        "The last queue of the slowest machine is 8.6 shorter than with wide (95 % interval 7.1 "
-        "to 10.0, over 40 pairs)."
-    )
-    longer = differences.differs(difference(8.6, 7.1, 10.0, metric="clock", rank=1), RANKS)
-    assert longer is not None
-    assert longer.text.startswith("The last clock of the fastest machine is 8.6 higher")
-    unsure = difference(0.3, -0.2, 0.8)
-    assert differences.differs(unsure, RANKS) is None
+MEANS = {("drift", 2): -4.0, ("drift", 3): -60.0}
+
+
+def told(*some: Difference) -> list[str]:
+    return [finding.text for finding in differences.differ(some, RANKS, MEANS)]
+
+
+def test_only_what_excludes_0_is_said_to_differ_a_sentence_a_figure() -> None:
+    middle = difference(0.4, 0.2, 0.6, rank=2)
+    clock = difference(8.6, 7.1, 10.0, metric="clock", rank=1)
+    unsure = difference(0.3, -0.2, 0.8, rank=1)
+    assert told(difference(-8.6, -10.0, -7.1), clock, middle, unsure) == [
+        "The last queue is shorter for the slowest machine by 8.6 (7.1 to 10.0); it is longer for "
+        "the middle machine by 0.40 (0.20 to 0.60).",
+        "The last clock is higher for the fastest machine by 8.6 (7.1 to 10.0).",
+    ]
+    assert told(unsure) == []
     hidden = differences.not_shown([unsure, difference(-8.6, -10.0, -7.1)], RANKS)
     assert hidden is not None
-    assert "does not mean equal: last queue of the slowest machine, 0.30 (" in hidden.text
+    assert hidden.text.endswith("does not mean equal: last queue of the fastest machine.")
     assert differences.not_shown([difference(-8.6, -10.0, -7.1)], RANKS) is None
+
+
+def test_drift_is_closer_or_further_never_higher() -> None:
+    def drift(value: float, rank: int) -> Difference:
+        return difference(value, value - 1, value + 1, metric="drift", rank=rank)
+
+    assert told(drift(33.0, 3), drift(3.0, 2)) == [
+        "At the end of the run, in ticks, clocks are closer to the fastest machine's, the slowest "
+        "machine's by 33.0 (32.0 to 34.0) and the middle machine's by 3.0 (2.0 to 4.0)."
+    ]
+    assert (
+        "further behind the fastest machine's, the slowest machine's by 5" in told(drift(-5, 3))[0]
+    )
+    assert "further ahead of the fastest machine's" in told(drift(9, 2))[0]  # from behind to ahead
 
 
 def test_one_pair_shows_nothing() -> None:
     one = difference(5.0, None, None, pairs=1)
-    assert differences.differs(one, RANKS) is None
+    assert told(one) == []
     hidden = differences.not_shown([one], RANKS)
     assert hidden is not None
     assert hidden.text.startswith("One run of each condition gives no interval")
@@ -110,7 +129,7 @@ def test_a_study_is_reported_with_its_question_and_each_condition(
     assert "close compared with wide" in headings
     said = texts(document)
     assert re.search(
-        r"The last queue of the slowest machine is [\d.]+ shorter than with wide", said
+        r"The last queue is shorter for the slowest machine by [\d.]+ \([\d.]+ to [\d.]+\)\.", said
     )
     assert "Every figure is the same in each of 40 pairs of runs." in said  # again
     assert "wide: by theory a queue diverges, the slowest machine's in 40 of 40 runs." in said
@@ -121,7 +140,7 @@ def test_a_study_is_reported_with_its_question_and_each_condition(
     frame = pl.read_csv(tmp_path / "out" / "tables" / "differences.csv")
     shown = frame.filter(pl.col("metric") == "queue_last", pl.col("condition") == "close")
     value = shown.filter(pl.col("rank") == 3)["difference"].item()
-    assert re.search(rf"is {abs(value):.1f}\d? shorter", said)
+    assert re.search(rf"shorter for the slowest machine by {abs(value):.1f}\d? \(", said)
 
 
 def test_late_and_broken_real_runs_of_a_study_are_named(result: StudyResult) -> None:
@@ -134,9 +153,7 @@ def test_late_and_broken_real_runs_of_a_study_are_named(result: StudyResult) -> 
     planted = StudyResult(result.study, False, frame, None, None, "0.1.0")
     warned = [finding.text for finding in report_on_study(planted).warnings]
     assert any(text.startswith("late: 49 ticks of close") for text in warned)
-    assert any(
-        "close: in 1 of 120 cases a machine did not keep its rate" in text for text in warned
-    )
+    assert any("In 1 case of close a machine did not keep its rate" in text for text in warned)
     assert any("B (close, run 1) did not take every tick (killed by" in text for text in warned)
 
 

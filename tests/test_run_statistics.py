@@ -17,7 +17,7 @@ from driftlab.analysis import distribution
 from driftlab.analysis import run_statistics as module
 from driftlab.analysis.distribution import SHARES, Tally
 from driftlab.analysis.drift import PAIRED_MAX, drift_over_time, drift_slopes
-from driftlab.analysis.metrics import late_line, slow_line
+from driftlab.analysis.metrics import is_rate_missed, late_line, pace, slow_line
 from driftlab.analysis.run_statistics import (
     STATISTICS_COLUMNS,
     count_process,
@@ -284,3 +284,22 @@ def test_lateness_and_missed_rates_are_said() -> None:
     )
     assert slow_line("A", 6, 5.99, 360) is None
     assert slow_line("A", 6, 5.7, 10) is None  # half a tick: chance
+
+
+@pytest.mark.parametrize("late_periods", [0.4, 1.5, 5.4, 20.2])
+def test_a_late_first_tick_makes_no_machine_fast(late_periods: float) -> None:
+    """Later ticks are late, too, until the machine is in time again."""
+    rate, ticks = 6.0, 360
+    late_ticks = sum(late_periods - tick > 1 for tick in range(ticks))
+    achieved = (ticks - 1) / ((ticks - 1 - late_periods) / rate)
+    assert pace(rate, achieved, ticks, late_ticks) == 1
+    assert slow_line("A", rate, achieved, ticks, late_ticks) is None
+    assert not is_rate_missed(rate, achieved, ticks, late_ticks)
+
+
+def test_a_machine_that_ticks_too_fast_is_named() -> None:
+    assert slow_line("A", 6, 6.3, 378, 0) == (
+        "fast: A took 6.3 ticks per second where 6 were asked, 4.5 % too many"
+    )
+    assert pace(6, 5.7, 342) == pytest.approx(0.95)
+    assert pace(0, 5, 9) == pace(6, 5, 1) == pace(6, 0, 9) == 1

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import RunFolderError, join_run_folder
 from driftlab.model.random_streams import DIE_BITS
-from driftlab.scenario.builtin import BUILT_IN
+from driftlab.scenario.builtin import ALIASES, BUILT_IN, built_in
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario, _toml_value, default_name
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX, RateRange, ScenarioError
+from driftlab.study.claims.recording import BOTH, FEW_INTERNAL, NARROW, condition_of
+from driftlab.study.study_file import load_study
 
 numbers = st.one_of(st.integers(1, 10**6), st.floats(1e-6, 1e6))
 chances = st.floats(0, 0.5)
@@ -59,6 +61,22 @@ def test_a_scenario_survives_toml(scenario: Scenario) -> None:
 @given(scenarios())
 def test_a_scenario_survives_plain_keys(scenario: Scenario) -> None:
     assert Scenario.from_dict(scenario.to_dict()) == scenario
+
+
+def test_the_variations_are_the_same_everywhere() -> None:
+    """In the scenarios, the study of the assignment, and the claims."""
+    study = load_study("assignment").scenarios(simulated=False)
+    for name in ("standard", "narrow-rates", "few-internal-events"):
+        ours = Scenario.from_dict(BUILT_IN[name].keys)
+        assert ours == study[name].replace(seed=ours.seed)
+    for name, condition in (
+        ("narrow-rates", NARROW), ("few-internal-events", FEW_INTERNAL), ("both-variations", BOTH)
+    ):  # fmt: skip
+        assert condition_of(Scenario.from_dict(BUILT_IN[name].keys)) == condition
+    assert {name: built_in(name) for name in ALIASES} == {
+        name: BUILT_IN[new] for name, new in ALIASES.items()
+    }
+    assert built_in("nothing") is None
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -150,7 +150,7 @@ def test_every_built_in_study_is_a_file_to_copy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert {"assignment", "rates", "internal-events", "queue-threshold", "drain-order", "phase",
-            "clocks"} == set(studies())  # fmt: skip
+            "clocks", "published"} == set(studies())  # fmt: skip
     for name in studies():
         assert main(["study", name, "--print"]) == 0
         copy = tmp_path / f"{name}.toml"
@@ -279,7 +279,7 @@ def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
     run_study(study.with_changes(runs=3), simulated=True, out=folder, overwrite=True)
     assert load_study_result(folder).frame.height == 2 * 3 * 3
     (folder / "runs.parquet").unlink()
-    with pytest.raises(StudyFolderError, match="holds another study that is not finished"):
+    with pytest.raises(StudyFolderError, match="holds a study that is not finished, with"):
         run_study(study, simulated=True, out=folder)
     with pytest.raises(StudyFolderError, match="the study is not finished"):
         load_study_result(folder)
@@ -380,3 +380,42 @@ def test_commands_that_cannot_be_are_told_in_one_line(capsys: pytest.CaptureFixt
     ):
         assert main(["study", *words]) == 2
         assert told in capsys.readouterr().err
+
+
+def test_a_study_that_is_gone_on_with_otherwise_says_what_differs(tmp_path: Path) -> None:
+    study = study_of(SHORT)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "study.toml").write_text(study.with_changes(speed=60).text)
+    for changed, told in (
+        (study.with_changes(speed=30), "speed 60 instead of 30;"),
+        (study.with_changes(speed=60, runs=7), "runs 2 instead of 7;"),
+        (study.with_changes(speed=60, seed=5), "seed 4 instead of 5;"),
+        (study.with_changes(runs=3), "runs 2 instead of 3 and speed 60 instead of 1;"),
+    ):
+        with pytest.raises(StudyFolderError, match=told):
+            run_study(changed, out=out)
+    (out / "runs").mkdir()
+    with pytest.raises(StudyFolderError, match=r"holds real runs .* without --simulated"):
+        run_study(study.with_changes(speed=60), simulated=True, out=out)
+
+
+def test_published_runs_are_a_study_that_is_simulated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "published"
+    command = ["study", "published", "--out", str(out)]
+    assert main(command) == 2
+    assert "add --simulated" in capsys.readouterr().err
+    assert main([*command, "--simulated", "--runs", "2000"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"SuperiorityComplex, 5/5/5, 10 faces +outside +inside", printed)
+    assert re.search(r"MaxwellZen, 6/5/4, 10 faces +inside +-", printed)
+    assert "ranges too narrow" in printed
+    kept = load_study_result(out).published
+    assert kept is not None
+    assert kept["row"].n_unique() == 9
+    assert pl.read_csv(out / "tables" / "published.csv").height == kept.height
+    report = (out / "report" / "report.md").read_text()
+    assert "it lies inside" in report
+    assert "266 of 300" in report

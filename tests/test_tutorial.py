@@ -18,10 +18,10 @@ def test_the_tutorial_ends_with_a_lab_report(tmp_path: Path) -> None:
     ]
     for command in commands:
         shell(REAL_RUN.sub(f"driftlab run --speed {SPEED} ", command), tmp_path)
-    assert len(commands) == 10
+    assert len(commands) == 8
     assert "<svg" not in (tmp_path / "first.html").read_text()[:200]
     assert "question = " in (tmp_path / "mine.toml").read_text()
-    for name in ("report", "report-variations"):
+    for name in ("report", "variations/report"):
         text = (tmp_path / name / "report.md").read_text()
         assert "**Question.**" in text
         assert (tmp_path / name / "report.html").stat().st_size > 50_000

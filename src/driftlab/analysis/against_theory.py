@@ -16,7 +16,7 @@ from driftlab.analysis.metrics import MachineMetrics
 from driftlab.theory.prediction import MachinePrediction, Prediction
 
 SPREADS: Final = 3.3  # standard errors: chance exceeds them once in a thousand figures
-RATE_ALLOWANCE: Final = 0.005  # share by which an achieved rate may differ
+RATE_ALLOWANCE: Final = 0.005  # share by which a rate that was kept may differ
 CLOCK_ALLOWANCE: Final = (5.0, 0.01)  # ticks, and a share, of a clock after a run
 # The share by which the closed form of a clock rate may be off: of two machines, and of more.
 PAIR_ALLOWANCE: Final = (0.015, 0.12)
@@ -149,7 +149,7 @@ def lacks_receives(predicted: MachinePrediction) -> bool:
 
 
 def _rate(machine: MachineMetrics) -> float | None:
-    return machine.achieved_rate if machine.ticks > 1 else None
+    return machine.kept_rate if machine.ticks > 1 else None
 
 
 def _share_of_receives(machine: MachineMetrics) -> float | None:

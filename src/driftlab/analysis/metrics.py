@@ -73,6 +73,11 @@ class MachineMetrics(NamedTuple):
         """How many ticks the machine took."""
         return sum(self.events.values())
 
+    @property
+    def kept_rate(self) -> float:
+        """The ticks per second that it took in time: see `pace`."""
+        return self.rate * pace(self.rate, self.achieved_rate, self.ticks, self.late_ticks)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the metrics under the names of the JSON interface."""
         plain = self._asdict()
@@ -243,17 +248,42 @@ def late_line(late_ticks: int | None) -> str | None:
     )
 
 
-def slow_line(name: str, rate: float, achieved: float, ticks: int) -> str | None:
+def pace(rate: float, achieved: float, ticks: int, late_ticks: int | None = 0) -> float:
+    """Return which share of its rate a machine kept: 1 if it took its ticks in time.
+
+    The achieved rate, between the first tick and the last, is too high if the first began
+    late, though no tick was one too many. So of the ticks that a machine seems to have
+    gained, as many as began more than a period late, and one, do not count.
+    rate, achieved: ticks per second, asked and reached. ticks: that it took. late_ticks:
+    how many of these began more than a period late.
+    """
+    if ticks < 2 or not rate or not achieved:
+        return 1.0
+    if achieved <= rate:
+        return achieved / rate
+    gained = (ticks - 1) * (1 - rate / achieved)
+    return 1 + max(0.0, gained - (late_ticks or 0) - 1) / ticks
+
+
+def is_rate_missed(rate: float, achieved: float, ticks: int, late_ticks: int | None = 0) -> bool:
+    """Whether a machine missed its rate: by more than SLOW_SHARE, and by more than a tick.
+
+    The parameters are those of `pace`.
+    """
+    off = abs(pace(rate, achieved, ticks, late_ticks) - 1)
+    return off > SLOW_SHARE and off * ticks > 1
+
+
+def slow_line(
+    name: str, rate: float, achieved: float, ticks: int, late_ticks: int | None = 0
+) -> str | None:
     """Return what to say of a machine that missed its rate; None if it kept it.
 
-    It missed it by more than SLOW_SHARE and by more than a whole tick of the run.
-    rate, achieved: ticks per second, asked and reached. ticks: that it took.
+    The parameters are those of `pace`.
     """
-    if ticks < 2 or not rate:
+    if not is_rate_missed(rate, achieved, ticks, late_ticks):
         return None
-    share = achieved / rate - 1
-    if abs(share) <= SLOW_SHARE or abs(share) * ticks <= 1:
-        return None
+    share = pace(rate, achieved, ticks, late_ticks) - 1
     word = "slow" if share < 0 else "fast"
     return (
         f"{word}: {name} took {achieved:.4g} ticks per second where {rate:g} were asked, "
@@ -281,7 +311,7 @@ def _slow_line_of(machine: Mapping[str, Any]) -> str | None:
     rate, achieved = machine["rate"], machine["achieved_rate"]
     if rate is None or achieved is None:
         return None
-    return slow_line(machine["name"], rate, achieved, sum(kinds))
+    return slow_line(machine["name"], rate, achieved, sum(kinds), machine["late_ticks"])
 
 
 def pacing_lines_of(machines: Iterable[MachineMetrics]) -> list[str]:

@@ -118,7 +118,7 @@ def _compare(scenario: Scenario, members: Sequence[_Member], quick: bool) -> Com
     kept = [each for each in members if len(each.machines) == len(asked)]
     metrics = [each.machines for each in kept]
     achieved = [
-        fsum(machines[place].achieved_rate for machines in metrics) / max(len(metrics), 1)
+        fsum(machines[place].kept_rate for machines in metrics) / max(len(metrics), 1)
         for place in range(len(asked))
     ]
     remarks = []

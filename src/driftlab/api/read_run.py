@@ -7,6 +7,7 @@ from typing import NamedTuple
 from driftlab.analysis.run_statistics import Counted, count_process, metrics_of_trace
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
+from driftlab.errors import DriftlabError
 from driftlab.history.parquet import packed_by
 from driftlab.history.run_reader import (
     SUFFIXES,
@@ -68,6 +69,22 @@ def read_scenario(path: Path) -> Scenario:
         return Scenario.from_dict(keys)
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
+
+
+def scenario_of_all(path: str | Path, alone: Scenario) -> Scenario:
+    """Return the scenario that a run is one of several of, itself if there is no other.
+
+    path: the folder or file of the run, beside which that scenario is. alone: of the run.
+    """
+    above = Path(path).parent / SCENARIO_FILE
+    if not above.is_file():
+        return alone
+    try:
+        base = read_scenario(above)
+    except DriftlabError:  # whatever it is, it is not needed to read the run
+        return alone
+    is_one = alone.first_run in base.run_numbers and base.for_run(alone.first_run) == alone
+    return base if base.runs > 1 and is_one else alone
 
 
 def version_at(path: str | Path) -> str | None:

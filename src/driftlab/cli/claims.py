@@ -33,21 +33,10 @@ def main(options: argparse.Namespace) -> int:
     """Judge the claims, print the verdicts and return the exit status."""
     ids, folders = _named(options)
     claims_named(ids)  # raises before anything takes long
-    folder = None
-    if folders:
-        _forbid(options, "--real RUN", "runs", "speed", "out")
-        judged = judge_claims(ids, real=folders)
-    elif folders is None:
-        _forbid(options, "simulated runs; add --real", "speed", "out")
-        judged = _simulated(ids, _count(options.runs, RUNS))
-    else:
-        folder = Path(options.out or fresh_folder())
-        try:
-            judged = _run_now(options, ids, folder)
-        except BaseException:
-            if not options.out:
-                remove_if_empty(folder)
-            raise
+    _require_free_report(options)
+    judged, by, folder = _judged(options, ids, folders)
+    if options.report is not None:
+        _write_report(options, judged, by)
     if options.json:
         print(json.dumps({"claims": [each.to_dict() for each in judged]}, indent=2))
         return 0
@@ -57,12 +46,55 @@ def main(options: argparse.Namespace) -> int:
     if ids or options.verbose:
         print(*(_explained(each) for each in judged), sep="\n\n")
     else:
-        print(_conditions(judged))
+        print(_conditions(judged, by))
     if late := max(each.late_ticks for each in judged):
         print(f"\nlate: {counted(late, 'tick')} began more than a period late; lower --speed")
     if folder is not None:
         print(f"\nlogs       {folder}/")
+    if options.report is not None:
+        print(f"\nreport     {options.report}")
     return 0
+
+
+def _judged(
+    options: argparse.Namespace, ids: Sequence[str], folders: Sequence[str] | None
+) -> tuple[list[ClaimVerdict], str, Path | None]:
+    """Return the verdicts, by which runs they are in words, and where runs made now are."""
+    if folders:
+        _forbid(options, "--real RUN", "runs", "speed", "out")
+        return judge_claims(ids, real=folders), "recorded runs of real machines", None
+    if folders is None:
+        _forbid(options, "simulated runs; add --real", "speed", "out")
+        runs = _count(options.runs, RUNS)
+        by = f"{counted(runs, 'simulated run')} of a condition, two thirds of them of a variation"
+        return _simulated(ids, runs), by, None
+    folder = Path(options.out or fresh_folder())
+    try:
+        judged = _run_now(options, ids, folder)
+    except BaseException:
+        if not options.out:
+            remove_if_empty(folder)
+        raise
+    runs = _count(options.runs, RUNS_REAL)
+    by = f"{counted(runs, 'run of real machines', 'runs of real machines')} of each condition"
+    return judged, by, folder
+
+
+def _require_free_report(options: argparse.Namespace) -> None:
+    """Raise before anything takes long if the report's folder is taken."""
+    if options.report is not None:
+        from driftlab.report.files import require_free
+
+        require_free(options.report, overwrite=options.overwrite)
+    elif options.overwrite:
+        raise DriftlabError("--overwrite: replaces a report; add --report FOLDER")
+
+
+def _write_report(options: argparse.Namespace, judged: Sequence[ClaimVerdict], by: str) -> None:
+    from driftlab.report.claims_report import report_on_claims
+    from driftlab.report.files import write_report
+
+    write_report(report_on_claims(judged, by), options.report, overwrite=options.overwrite)
 
 
 def _named(options: argparse.Namespace) -> tuple[list[str], list[str] | None]:
@@ -137,7 +169,7 @@ def _table(judged: Sequence[ClaimVerdict]) -> str:
     return output.table(("claim", "verdict", "figure (95 % interval)"), rows, left=3)
 
 
-def _conditions(judged: Sequence[ClaimVerdict]) -> str:
+def _conditions(judged: Sequence[ClaimVerdict], by: str) -> str:
     """Return how many verdicts there are of each kind, and what the conditions are."""
     counts: dict[str, int] = {}
     for each in judged:
@@ -145,11 +177,10 @@ def _conditions(judged: Sequence[ClaimVerdict]) -> str:
     lines = [""]
     lines += [_filled(f"{each.id} holds if {each.condition}") for each in judged if each.condition]
     summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    runs = max(each.runs for each in judged)
     lines += [
         *([""] if lines else []),
         _filled(
-            f"{counted(len(judged), 'claim')} (at most {counted(runs, 'run')} each): {summary}. "
+            f"{counted(len(judged), 'claim')}, judged by {by}: {summary}. "
             "P1, P2 and P3 are the fastest, the middle and the slowest machine of a run. "
             "With all figures: --verbose, or driftlab claims ID."
         ),

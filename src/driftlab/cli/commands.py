@@ -93,6 +93,8 @@ def add_claims(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", metavar="X", help="of runs made now (default: 60)")
     parser.add_argument("--out", metavar="DIR", help="folder for them (default: below runs/)")
     parser.add_argument("--verbose", action="store_true", help="explain every verdict")
+    parser.add_argument("--report", metavar="FOLDER", help="write a report, as driftlab report")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier report")
     add_json(parser)
 
 
@@ -313,12 +315,14 @@ def add_restamp(parser: argparse.ArgumentParser) -> None:
 def add_report(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab report`."""
     parser.add_argument(
-        "path", metavar="PATH",
+        "path", metavar="PATH", nargs="+",
         help="folder of a run, of several runs or of a study, a sweep's Parquet file, a packed "
-        "run, or the log of another program",
+        "run, or the log of another program; several paths of runs are reported together",
     )  # fmt: skip
     parser.add_argument(
-        "--out", metavar="FOLDER", help="folder for the report (default: NAME-report)"
+        "--out",
+        metavar="FOLDER",
+        help="folder for the report (default: the first PATH's name with -report)",
     )
     parser.add_argument(
         "--overwrite", action="store_true",

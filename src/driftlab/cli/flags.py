@@ -310,11 +310,12 @@ def _keys_of(scenario: str | None) -> dict[str, Any]:
         return {}
     if ".py:" in scenario:
         return {"process": scenario}
-    from driftlab.scenario.builtin import BUILT_IN
+    from driftlab.scenario.builtin import BUILT_IN, built_in
 
     exists = os.path.exists(scenario)  # false too for a text that cannot be a path
-    if scenario in BUILT_IN and not exists:
-        return dict(BUILT_IN[scenario].keys)
+    known = built_in(scenario)
+    if known is not None and not exists:
+        return dict(known.keys)
     if not exists:
         raise UnknownScenarioError(
             f"{scenario}: no such file or built-in scenario; "

@@ -1,4 +1,4 @@
-"""`driftlab report PATH`: a lab report about runs, a study or a sweep, as a folder."""
+"""`driftlab report PATH…`: a lab report about runs, a study or a sweep, as a folder."""
 
 import argparse
 import json
@@ -12,9 +12,10 @@ from driftlab.report.reports import report_on
 
 def main(options: argparse.Namespace) -> int:
     """Write the report and return the exit status."""
-    out = Path(options.out if options.out is not None else f"{Path(options.path).stem}-report")
+    first = Path(options.path[0])
+    out = Path(options.out if options.out is not None else f"{first.stem or 'runs'}-report")
     require_free(out, overwrite=options.overwrite)
-    document = report_on(options.path, **format_options(options))
+    document = report_on(*options.path, **format_options(options))
     written = write_report(document, out, overwrite=options.overwrite)
     if options.json:
         found = [

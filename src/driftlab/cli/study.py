@@ -21,6 +21,7 @@ from driftlab.errors import DriftlabError, counted
 from driftlab.lazy import pl
 from driftlab.scenario.validate import CHECKS
 from driftlab.study.differences import LABELS, Difference, Mean, is_zero, means_of, rank_name
+from driftlab.study.published import PUBLISHED, summaries_of
 from driftlab.study.study import STUDY_FILE, StudyResult, run_study
 from driftlab.study.study_file import Study, load_study, studies
 
@@ -101,8 +102,8 @@ def _list(*, as_json: bool) -> int:
         print(
             fill(each.question, page_width() - 1, initial_indent="    ", subsequent_indent="    ")
         )
-        print(fill(", ".join(each.conditions), page_width() - 1, initial_indent="    ",
-                   subsequent_indent="    "))  # fmt: skip
+        conditions = ", ".join(each.conditions) or f"{len(PUBLISHED)} published runs"
+        print(fill(conditions, page_width() - 1, initial_indent="    ", subsequent_indent="    "))
     print("\nTry one: driftlab study assignment --simulated")
     return 0
 
@@ -161,7 +162,7 @@ def _print(result: StudyResult) -> None:
 
 def _blocks(result: StudyResult) -> list[str]:
     if not result.frame.height:
-        return []
+        return [] if result.published is None else _published(result)
     machines = max(each.size for each in result.scenarios.values())
     runs = result.study.simulated_runs if result.simulated else result.study.runs
     kinds = ("simulated run", None) if result.simulated else (
@@ -191,6 +192,28 @@ def _clocks(compared: "pl.DataFrame") -> str:
     ]
     heads = ["clock", "pairs\nwrongly ordered", "concurrency\nhidden", "bytes\na message"]
     return f"all clocks over one run ({compared['events'][0]} events)\n\n{table(heads, rows)}"
+
+
+def _published(result: StudyResult) -> list[str]:
+    """Return how each published run lies to its simulated range, and why some lie outside."""
+    assert result.published is not None
+    rows = [
+        [
+            each.name,
+            "outside" if each.outside else "inside",
+            {None: "-", True: "inside", False: "outside"}[each.at_achieved],
+        ]
+        for each in summaries_of(result.published)
+    ]
+    runs = counted(result.study.simulated_runs, "simulated run")
+    head = f"each beside the range that {runs} of its scenario share with 99 % probability"
+    outside = [
+        fill(f"{each.name}: {each.outside}. {(each.explanation or '').capitalize()}.",
+             page_width() - 1, subsequent_indent="  ")
+        for each in summaries_of(result.published) if each.outside
+    ]  # fmt: skip
+    heads = ["published run", "at the rates\nasked", "at the rates\nachieved"]
+    return [fill(head, page_width() - 1), table(heads, rows, left=1), *outside]
 
 
 def _means_tables(means: Sequence[Mean], conditions: Sequence[str], machines: int) -> list[str]:

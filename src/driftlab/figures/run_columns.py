@@ -154,10 +154,12 @@ class RunColumns:
     @cached_property
     def late_ticks(self) -> int:
         """How many ticks of a real run began more than a period late."""
-        late = 0
-        for process, rate in enumerate(self.rates or ()):
-            late += late_ticks(self.trace, process, rate * self.about(process).speed) or 0
-        return late
+        return sum(self.late_ticks_of(process) for process in range(len(self.rates or ())))
+
+    def late_ticks_of(self, process: int) -> int:
+        """Return how many ticks of a machine began more than a period late."""
+        rate = 0.0 if self.rates is None else self.rates[process]
+        return late_ticks(self.trace, process, rate * self.about(process).speed) or 0
 
     def slow_lines(self) -> list[str]:
         """Return a line for every real machine that missed the rate that it was to keep."""
@@ -166,8 +168,9 @@ class RunColumns:
         lines = []
         for process, (name, rate) in enumerate(zip(self.names, self.rates, strict=True)):
             achieved, ticks = self.achieved_rate(process), self._times.events(process)
-            line = None if achieved is None else slow_line(name, rate, achieved, ticks)
-            lines += [] if line is None else [line]
+            if achieved is not None:
+                line = slow_line(name, rate, achieved, ticks, self.late_ticks_of(process))
+                lines += [] if line is None else [line]
         return lines
 
     def metrics(self) -> tuple[MachineMetrics, ...]:

@@ -20,10 +20,10 @@ def about_runs(runs: Sequence[RunColumns]) -> str:
     first = runs[0]
     if first.scenario is None:
         what = f"{counted(len(runs), 'log')} of {counted(first.trace.processes, 'process')}"
-        return ". ".join([what, *_remarks(runs)]) + "."
+        return ". ".join([what, *pacing_remarks(runs)]) + "."
     kind = "simulated run" if first.is_simulated else "real run"
     scenario = about_scenario(first.scenario, with_rates=same_rates(runs))
-    return ". ".join([f"{counted(len(runs), kind)} of {scenario}", *_remarks(runs)]) + "."
+    return ". ".join([f"{counted(len(runs), kind)} of {scenario}", *pacing_remarks(runs)]) + "."
 
 
 def about_scenario(scenario: "Scenario", *, with_rates: bool = True) -> str:
@@ -49,7 +49,7 @@ def same_rates(runs: Sequence[RunColumns]) -> bool:
     return all(run.names == runs[0].names and run.rates == runs[0].rates for run in runs)
 
 
-def _remarks(runs: Sequence[RunColumns]) -> list[str]:
+def pacing_remarks(runs: Sequence[RunColumns]) -> list[str]:
     """Return what a reader must know of runs that were late or slow."""
     late = late_line(sum(run.late_ticks for run in runs))
     lines = [] if late is None else [late]

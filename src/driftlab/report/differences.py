@@ -11,9 +11,9 @@ from typing import Final
 from driftlab.errors import counted
 from driftlab.lazy import pl
 from driftlab.report.document import Table
-from driftlab.report.findings import Finding, interval
+from driftlab.report.findings import Finding
 from driftlab.report.measures import Measure, label_of, rank_names
-from driftlab.report.wording import joined, measure_text, sentence, value_text
+from driftlab.report.wording import bounds_text, joined, measure_text, sentence, value_text
 from driftlab.study.differences import LABELS, Difference, differences_frame, means_frame
 
 # How less and more of a metric are called, where not lower and higher.
@@ -29,26 +29,71 @@ def measure_of(difference: Difference) -> Measure:
     return Measure(*difference.estimate)
 
 
-def _named(difference: Difference, ranks: Sequence[str]) -> str:
-    label = label_of(ranks[difference.rank - 1], is_rank=True)
-    return f"{LABELS[difference.metric]} of {label}"
+def _whose(ranks: Sequence[str], machines: int) -> str:
+    """Return ranks as whose a figure is: `the middle and the slowest machine`."""
+    if len(ranks) == machines > 1:
+        return "all machines"
+    return joined([label_of(rank, is_rank=True) for rank in ranks])
 
 
-def differs(difference: Difference, ranks: Sequence[str]) -> Finding | None:
-    """Say a difference that was shown. ranks: the names of the ranks of speed."""
-    if not difference.is_shown:
-        return None
-    measure = measure_of(difference)
-    is_more = measure.value > 0
-    size = measure if is_more else measure.negated()
-    less_more = LESS_MORE.get(difference.metric, ("lower", "higher"))
-    return Finding(
-        "differs",
-        sentence(
-            f"the {_named(difference, ranks)} is {value_text(size)} {less_more[is_more]} than with "
-            f"{difference.baseline}{interval(size, difference.pairs, of_what='pairs')}."
-        ),
-    )
+def _by_metric(differences: Sequence[Difference]) -> dict[str, list[Difference]]:
+    found: dict[str, list[Difference]] = {}
+    for each in differences:
+        found.setdefault(each.metric, []).append(each)
+    return found
+
+
+def differ(
+    differences: Sequence[Difference], ranks: Sequence[str], means: Mapping[tuple[str, int], float]
+) -> list[Finding]:
+    """Say the differences of one condition that were shown, a sentence a figure.
+
+    ranks: the names of the ranks of speed. means: of the first condition, by metric and rank.
+    """
+    return [
+        Finding("differs", sentence(_differs(metric, some, ranks, means)))
+        for metric, some in _by_metric([each for each in differences if each.is_shown]).items()
+    ]
+
+
+def _differs(
+    metric: str,
+    shown: Sequence[Difference],
+    ranks: Sequence[str],
+    means: Mapping[tuple[str, int], float],
+) -> str:
+    words: dict[str, list[str]] = {}
+    for each in shown:
+        is_more = each.estimate.value > 0
+        size = _size(measure_of(each) if is_more else measure_of(each).negated())
+        who = label_of(ranks[each.rank - 1], is_rank=True)
+        if metric == "drift":
+            word = _distance(means.get((metric, each.rank), 0.0), each.estimate.value)
+            words.setdefault(word, []).append(f"{who}'s by {size}")
+        else:
+            word = LESS_MORE.get(metric, ("lower", "higher"))[is_more]
+            words.setdefault(word, []).append(f"for {who} by {size}")
+    if metric == "drift":
+        parts = [f"clocks are {word}, {joined(some)}" for word, some in words.items()]
+        return f"At the end of the run, in ticks, {'; '.join(parts)}."
+    told = "; it is ".join(f"{word} {joined(some)}" for word, some in words.items())
+    return f"the {LABELS[metric]} is {told}."
+
+
+def _distance(mean: float, change: float) -> str:
+    """Return what a change makes of a clock's distance from that of the fastest machine.
+
+    mean: its last drift in the first condition, negative where it was behind.
+    """
+    after = mean + change
+    if mean * after >= 0 and abs(after) < abs(mean):
+        return "closer to the fastest machine's"
+    return f"further {'ahead of' if change > 0 else 'behind'} the fastest machine's"
+
+
+def _size(measure: Measure) -> str:
+    bounds = "" if measure.is_constant else bounds_text(measure)
+    return value_text(measure) + (f" ({bounds})" if bounds else "")
 
 
 def identical(differences: Sequence[Difference], ranks: Sequence[str]) -> Finding | None:
@@ -59,12 +104,19 @@ def identical(differences: Sequence[Difference], ranks: Sequence[str]) -> Findin
     pairs = same[0].pairs
     if len(same) == len(differences):
         return Finding("identical", f"Every figure is the same in each of {pairs} pairs of runs.")
-    listed = joined([_named(each, ranks) for each in same])
+    listed = _listed(same, ranks)
     return Finding("identical", f"The same in each of {pairs} pairs of runs: {listed}.")
 
 
+def _listed(differences: Sequence[Difference], ranks: Sequence[str]) -> str:
+    return "; ".join(
+        f"{LABELS[metric]} of {_whose([ranks[each.rank - 1] for each in some], len(ranks))}"
+        for metric, some in _by_metric(differences).items()
+    )
+
+
 def not_shown(differences: Sequence[Difference], ranks: Sequence[str]) -> Finding | None:
-    """Say which differences were not shown."""
+    """Say which differences were not shown; the table of differences has their figures."""
     hidden = [
         each
         for each in differences
@@ -78,12 +130,10 @@ def not_shown(differences: Sequence[Difference], ranks: Sequence[str]) -> Findin
             "One run of each condition gives no interval: no difference is shown, whatever the "
             "single figures are.",
         )
-    listed = "; ".join(
-        f"{_named(each, ranks)}, {measure_text(measure_of(each))}" for each in hidden
-    )
     return Finding(
         "not-shown",
-        f"Not shown to differ (their intervals hold 0), which does not mean equal: {listed}.",
+        "Not shown to differ (their intervals hold 0), which does not mean equal: "
+        f"{_listed(hidden, ranks)}.",
     )
 
 

@@ -6,11 +6,11 @@ over runs is claimed, and a growth within a run says that its interval is of thi
 parts. A prediction stands beside a measurement and is never mixed into it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from driftlab.analysis.statistics import BLOCKS
-from driftlab.errors import counted
+from driftlab.errors import counted, name_list
 from driftlab.report.measures import Measure, Subject
 from driftlab.report.wording import (
     bounds_text,
@@ -24,6 +24,8 @@ from driftlab.report.wording import (
 )
 
 SPOILED: Final = 0.01  # share of late ticks from which on a run is another experiment
+ANOTHER: Final = " These are figures of another experiment than the one that was asked for."
+EXACT: Final = 0.0005  # share of a rate that is no difference
 SATURATED: Final = 0.9  # share of receives from which on a machine does little else
 EVENTS_MIN: Final = 10  # before such a share is worth a word
 SUBJECTS_TOLD_MAX: Final = 12  # machines of which sentences tell; tables have all
@@ -70,23 +72,33 @@ def mean_of(subject: Subject) -> str:
 # Rates and lateness.
 
 
-def late(subject: Subject) -> Finding | None:
+def late(subjects: Sequence[Subject]) -> Finding | None:
     """Say that ticks began more than a period late, and what that means."""
-    late_ticks, ticks = subject.get("late_ticks"), subject.get("ticks")
-    if late_ticks is None or ticks is None or late_ticks.value < 1:
+    known = [
+        (each, late_ticks.value, ticks.value * each.runs)
+        for each in subjects
+        if (late_ticks := each.get("late_ticks")) is not None
+        and (ticks := each.get("ticks")) is not None
+    ]
+    some = [(each, count, of) for each, count, of in known if count >= 1]
+    if not some:
         return None
-    share = late_ticks.value / max(ticks.value * subject.runs, 1)
-    where = f" in {subject.runs} runs" if subject.runs > 1 else ""
-    another = (
-        " What follows are the figures of another experiment than the one that was asked for."
-        if share >= SPOILED
-        else ""
-    )
+    total = round(sum(count for _, count, _ in some))
+    share = percent(total / max(sum(of for _, _, of in known), 1))
+    if len(some) == 1:
+        who = f" of {some[0][0].label}"
+        share = f"{percent(total / max(some[0][2], 1))} % of them"
+    elif len(some) > SUBJECTS_TOLD_MAX:
+        who, share = f" of {len(some)} machines", f"{share} % of all"
+    else:
+        listed = joined([f"{each.label} {round(count)}" for each, count, _ in some])
+        who, share = "", f"{listed}; {share} % of all"
+    where = f" in {subjects[0].runs} runs" if subjects[0].runs > 1 else ""
+    is_spoiled = any(count >= SPOILED * of for _, count, of in some)
     return Finding(
         "late",
-        f"late: {counted(round(late_ticks.value), 'tick')} of {subject.label}{where} "
-        f"({percent(share)} % of them) began more than a period late; "
-        f"lower --speed or the number of machines.{another}",
+        f"late: {counted(total, 'tick')}{who}{where} ({share}) began more than a period late; "
+        f"lower --speed or the number of machines.{ANOTHER if is_spoiled else ''}",
         is_warning=True,
     )
 
@@ -132,15 +144,14 @@ def rates_kept(subjects: Sequence[Subject]) -> Finding | None:
     if not kept:
         return None
     who = "Every machine" if len(kept) == len(subjects) else joined([s.label for s, _ in kept])
-    listed = [f"{each.label} {percent(share.value)} %" for each, share in kept]
-    if len(kept) == 1:
-        listed = [f"{percent(kept[0][1].value)} %"]
-    verb = "kept its rate" if len(kept) in (1, len(subjects)) else "kept their rates"
-    average = "on average " if kept[0][0].runs > 1 else ""
-    return Finding(
-        "rates-kept",
-        sentence(f"{who} {verb}: {average}{joined(listed)} of the ticks a second that were asked."),
+    off = max(abs(share.value - 1) for _, share in kept)
+    within = (
+        "no tick was missing"
+        if off < EXACT
+        else f"{mean_of(kept[0][0])}at most {percent(off)} % off"
     )
+    verb = "kept its rate" if len(kept) in (1, len(subjects)) else "kept their rates"
+    return Finding("rates-kept", sentence(f"{who} {verb}: {within}."))
 
 
 def rate_unknown(subject: Subject) -> Finding | None:
@@ -302,10 +313,41 @@ def jumps(subject: Subject) -> Finding | None:
 # Queues.
 
 
+def is_always_empty(subject: Subject) -> bool:
+    """Whether no message ever waited after an event."""
+    most = subject.get("queue_max")
+    if most is None:
+        return False
+    return (most.value if most.greatest is None else most.greatest) == 0
+
+
+def never_grows(subject: Subject) -> bool:
+    """Whether a queue did not grow in any run, or part of the one, and was empty at the end."""
+    growth, last = subject.get("queue_per_second"), subject.get("queue_last")
+    if growth is None or last is None or subject.predicted.get("queue") == "diverges":
+        return False
+    values = (growth.value, growth.low, growth.high, last.value, last.low, last.high)
+    return not any(values)
+
+
+def empty_queues(subjects: Sequence[Subject]) -> Finding | None:
+    """Say which queues were always empty."""
+    empty = [each for each in subjects if is_always_empty(each)]
+    if not empty:
+        return None
+    if len(empty) == len(subjects) > 1:
+        return Finding("queues-empty", "Every queue was empty after every event.")
+    verb = "queue of {} was" if len(empty) == 1 else "queues of {} were"
+    return Finding(
+        "queues-empty",
+        f"The {verb.format(joined([each.label for each in empty]))} empty after every event.",
+    )
+
+
 def queue_growth(subject: Subject) -> Finding | None:
     """Say whether a queue grows, how fast, and what theory expects."""
     growth = subject.get("queue_per_second")
-    if growth is None:
+    if growth is None or is_always_empty(subject) or never_grows(subject):
         return None
     theory = queue_theory(subject)
     about = interval(growth, subject.runs, within_run=True)
@@ -375,15 +417,18 @@ def queue_surprise(subject: Subject) -> Finding | None:
 def last_queue(subject: Subject) -> Finding | None:
     """Say how many messages waited at the end, and at most."""
     last, most = subject.get("queue_last"), subject.get("queue_max")
-    if last is None or most is None:
+    if last is None or most is None or is_always_empty(subject):
         return None
     greatest = most.value if most.greatest is None else most.greatest
     expected = subject.expected("queue_last")
     theory = "" if expected is None else f" Theory expects {number(expected, 2)} at the end."
     of_all = " in any run" if subject.runs > 1 else ""
-    if greatest == 0:
+    if never_grows(subject):
+        where = "at the end of every run" if subject.runs > 1 else "at the end"
         return Finding(
-            "last-queue", f"No message waited at {subject.label} after any of its ticks.{theory}"
+            "last-queue",
+            f"The queue of {subject.label} was empty {where}, and at most {number(greatest)} "
+            f"{'message' if greatest == 1 else 'messages'} waited.",
         )
     return Finding(
         "last-queue",
@@ -398,19 +443,28 @@ def _messages(measure: Measure) -> str:
     return "message" if one else "messages"
 
 
-def queues_diverged(subject: Subject) -> Finding | None:
-    """Say in how many runs a rank's queue grew, where rates were drawn."""
-    grew = subject.get("queue_grew")
-    if grew is None or not subject.is_rank:
+def queues_diverged(subjects: Sequence[Subject]) -> Finding | None:
+    """Say in how many runs the queue of each rank grew, where rates were drawn."""
+    known = [
+        (each, grew)
+        for each in subjects
+        if (grew := each.get("queue_grew")) is not None and each.is_rank
+        and (grew.value or each.expected("queue_diverges_in"))
+    ]  # fmt: skip
+    if not known:
         return None
-    expected = subject.expected("queue_diverges_in")
-    theory = "" if expected is None else (
-        f" Theory: it diverges in {number(expected)} of them, by their rates."
-    )  # fmt: skip
+    listed = joined([f"that of {each.label} in {number(grew.value)}" for each, grew in known])
+    expected = [each.expected("queue_diverges_in") for each, _ in known]
+    numbers = [number(value) for value in expected if value is not None]
+    theory = (
+        f" By their rates theory has it diverge in {joined(numbers)}."
+        if len(numbers) == len(expected)
+        else ""
+    )
     return Finding(
         "queues-diverged",
-        f"In {number(grew.value)} of {subject.runs} runs the queue of {subject.label} grew (the "
-        f"interval of its growth within the run excludes 0).{theory}",
+        f"Of {known[0][0].runs} runs the queue grew (the interval of its growth within the run "
+        f"excludes 0), {listed}.{theory}",
     )
 
 
@@ -466,12 +520,13 @@ def nothing_recorded(subject: Subject) -> Finding | None:
 
 GroupFinder = Callable[[Sequence[Subject]], Finding | None]
 
-PACING: Final[tuple[Finder, ...]] = (rate_missed, rate_unknown)
+PACING: Final[tuple[Finder, ...]] = (rate_unknown,)
 DRIFT: Final[tuple[Finder, ...]] = (drift, last_drift)
 JUMPS: Final[tuple[Finder, ...]] = (jumps,)
-QUEUES: Final[tuple[Finder, ...]] = (queue_growth, queue_surprise, last_queue, queues_diverged)
-EVENTS: Final[tuple[Finder, ...]] = (utilisation, saturated)
-WARNINGS: Final[tuple[Finder, ...]] = (late, rate_missed, nothing_recorded)
+QUEUES: Final[tuple[Finder, ...]] = (queue_growth, queue_surprise, last_queue)
+EVENTS: Final[tuple[Finder, ...]] = (utilisation,)
+EVENTS_OF_DIE: Final[tuple[Finder, ...]] = (*EVENTS, saturated)
+WARNINGS: Final[tuple[Finder, ...]] = (rate_missed, nothing_recorded)
 
 
 def find(
@@ -543,20 +598,33 @@ def missing(reasons: Sequence[str]) -> list[Finding]:
     ]
 
 
-def verdict(decided: int, rules: int, violated: Sequence[str]) -> Finding | None:
-    """Say what the judge of the clocks found.
+CLOCK_RULES: Final = ("clock-", "lamport-", "stamp", "vector-", "matrix-", "hybrid-")
 
-    decided: questions that could be decided. violated: names of the rules that do not hold.
+
+def verdict(judged: Mapping[str, int], violated: Sequence[str]) -> Finding | None:
+    """Say what the judge found, and whether it judged any clock.
+
+    judged: of each rule, how many questions could be decided. violated: names of the rules
+    that do not hold.
     """
+    decided = {name: count for name, count in judged.items() if count}
     if not decided:
         return None
-    judged = f"{counted(rules, 'rule')}, {counted(decided, 'decided question')}"
+    of_clocks = any(name.startswith(CLOCK_RULES) for name in decided)
+    questions = sum(decided.values())
+    extent = f"{counted(len(decided), 'rule')}, {counted(questions, 'decided question')}"
     if violated:
         return Finding(
             "clocks-violated",
             f"The logs break {counted(len(violated), 'rule')} of logical time "
-            f"({joined(list(violated))}; {judged}): repair the program before you read its "
+            f"({joined(list(violated))}; {extent}): repair the program before you read its "
             "figures; `driftlab check` shows every place.",
             is_warning=True,
         )
-    return Finding("clocks-hold", f"The clocks hold: no violation ({judged}).")
+    if not of_clocks:
+        return Finding(
+            "no-clocks-judged",
+            "No logical clock could be judged. Of the rest of the log "
+            f"({name_list(list(decided))}) no violation was found ({extent}).",
+        )
+    return Finding("clocks-hold", f"The clocks hold: no violation ({extent}).")

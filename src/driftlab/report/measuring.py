@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.analysis.metrics import slow_line
+from driftlab.analysis.metrics import is_rate_missed, pace
 from driftlab.analysis.run_statistics import STATISTICS_COLUMNS, run_statistics
 from driftlab.analysis.statistics import Estimate, mean_estimate
 from driftlab.api.recorded_stats import SAME_RATE
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 TOTALS: Final = frozenset({"late_ticks", "queue_grew", "rate_missed"})  # added up over runs
 NO_MEASURES: Final = frozenset({"name", "rank"})
-SHARES: Final = frozenset({"utilisation"})
-SIGNED: Final = frozenset({"queue_per_second", "drift", "drift_per_second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +51,11 @@ def _of_row(row: Mapping[str, Any]) -> MachineMeasures:
     }
     kinds = [row[f"events_{kind}"] for kind in ("internal", "send", "receive", "unsaid")]
     values["ticks"] = Estimate(float(sum(each or 0 for each in kinds)), None, None)
-    if row["rate"] and row["achieved_rate"] is not None and values["ticks"].value > 1:
-        values["achieved_share"] = Estimate(row["achieved_rate"] / row["rate"], None, None)
-        events = int(values["ticks"].value)
-        missed = slow_line(row["name"], row["rate"], row["achieved_rate"], events) is not None
-        values["rate_missed"] = Estimate(float(missed), None, None)
+    events = int(values["ticks"].value)
+    if row["rate"] and row["achieved_rate"] is not None and events > 1:
+        pacing = row["rate"], row["achieved_rate"], events, row["late_ticks"]
+        values["achieved_share"] = Estimate(pace(*pacing), None, None)
+        values["rate_missed"] = Estimate(float(is_rate_missed(*pacing)), None, None)
     return MachineMeasures(row["name"], row["rate"], values)
 
 
@@ -150,7 +148,4 @@ def over_runs(measure: str, values: Sequence[float]) -> Measure:
     if measure in TOTALS:
         return Measure(float(sum(values)), least=min(values), greatest=max(values))
     mean, low, high = mean_estimate(values)
-    if low is not None and high is not None:  # an interval ends where no value can be
-        low = low if measure in SIGNED else max(low, 0.0)
-        high = min(high, 1.0) if measure in SHARES else high
     return Measure(mean, low, high, min(values), max(values))

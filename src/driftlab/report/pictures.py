@@ -37,6 +37,7 @@ def pictures_of_runs(group: Group, prefix: str = "") -> Pictures:
     from driftlab.figures.figure import NoDataError
     from driftlab.figures.run_columns import RunColumns
     from driftlab.figures.run_figures import draw_runs
+    from driftlab.figures.wording import pacing_remarks
 
     columns = [
         RunColumns(run.history.trace, run.scenario, number=number)
@@ -46,8 +47,21 @@ def pictures_of_runs(group: Group, prefix: str = "") -> Pictures:
         drawn = draw_runs(columns)
     except NoDataError as error:
         return Pictures(absent=[str(error)])
-    named = {figure.name: replace(figure, name=prefix + figure.name) for figure in drawn.figures}
+    said = pacing_remarks(columns)  # the report says this once, before everything else
+    named = {
+        figure.name: replace(
+            figure, name=prefix + figure.name, caption=_without(figure.caption, said)
+        )
+        for figure in drawn.figures
+    }
     return Pictures(named, drawn.left_out)
+
+
+def _without(caption: str, remarks: Sequence[str]) -> str:
+    """Return a caption without some of its sentences."""
+    for remark in remarks:
+        caption = caption.replace(f" {remark}.", "")
+    return caption
 
 
 def pictures_of_frame(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from driftlab.errors import DriftlabError
 from driftlab.history.parquet import is_packed
 from driftlab.lazy import pl
 from driftlab.report.document import Document
@@ -14,19 +15,26 @@ from driftlab.study.study import STUDY_FILE, load_study_result
 from driftlab.study.sweep_parts import read_description
 
 
-def report_on(path: str | Path, **options: Any) -> Document:
-    """Return the report about what is at a path.
+def report_on(*paths: str | Path, **options: Any) -> Document:
+    """Return the report about what is at a path, or about the runs at several.
 
     options: how to read the log of another program, as those of `driftlab.read`. Raises
-    DriftlabError if there is nothing that can be read.
+    DriftlabError if there is nothing that can be read, or if one of several paths holds
+    no runs but a study or a sweep, which is reported alone.
     """
-    place = Path(path)
-    if (place / STUDY_FILE).is_file():
+    for path in paths:
+        place = Path(path)
+        is_study = (place / STUDY_FILE).is_file()
+        sweep = None if is_study else _sweep_at(place)
+        if not is_study and sweep is None:
+            continue
+        if len(paths) > 1:
+            what = "a study" if is_study else "a sweep"
+            raise DriftlabError(f"{path} is {what}, which is reported alone: give no other path")
+        if sweep is not None:
+            return report_on_cells(sweep)
         return report_on_study(load_study_result(place))
-    sweep = _sweep_at(place)
-    if sweep is not None:
-        return report_on_cells(sweep)
-    return report_on_runs(path, **options)
+    return report_on_runs(*paths, **options)
 
 
 def _sweep_at(path: Path) -> Sweep | None:

@@ -40,7 +40,7 @@ RATES: Final = (
     ("ticks", "events"),
     ("rate", "asked a second"),
     ("achieved_rate", "got a second"),
-    ("achieved_share", "got / asked"),
+    ("achieved_share", "share of ticks in time"),
     ("lateness_us_p50", "median lateness, µs"),
     ("lateness_us_max", "largest lateness, µs"),
     ("late_ticks", "ticks late"),
@@ -100,12 +100,13 @@ class GroupReport:
     absent: Sequence[str] = field(default=())
 
 
-def report_on_runs(path: str | Path, **options: Any) -> Document:
-    """Return the report about all runs at a path; the options are those of `driftlab.read`.
+def report_on_runs(*paths: str | Path, **options: Any) -> Document:
+    """Return the report about all runs at some paths; the options are those of `driftlab.read`.
 
     Raises DriftlabError if there is no run that can be read.
     """
-    return report_on_groups(read_groups(path, **options), Path(path).name or str(path))
+    names = [Path(path).name or str(path) for path in paths]
+    return report_on_groups(read_groups(*paths, **options), name_list(names))
 
 
 def report_on_groups(groups: Sequence[Group], name: str) -> Document:
@@ -179,6 +180,7 @@ def _warnings(group: Group, subjects: Sequence[Subject]) -> list[Finding]:
     unread = sum(one.lines for run in group.runs for one in run.history.trace.unread)
     left_out = findings.left_out(len(group.runs) - len(group.averaged), len(group.runs))
     return [
+        *([] if (late := findings.late(subjects)) is None else [late]),
         *findings.ends(stopped),
         *([] if left_out is None else [left_out]),
         *find(findings.WARNINGS, subjects),
@@ -207,7 +209,7 @@ def _sections(
             tables=_runs_table(group, measured, prefix),
             introduction=what_was_run(group.scenario, simulated=group.is_simulated),
         ),
-        Section("The clocks, judged", _judged(group.runs)),
+        Section("What the judge says", _judged(group.runs)),
         Section(
             "Rates",
             rates,
@@ -231,14 +233,14 @@ def _sections(
         ),
         Section(
             "Queues",
-            find(findings.QUEUES, subjects),
+            find(findings.QUEUES, subjects, findings.empty_queues, findings.queues_diverged),
             pictures.named("queue"),
             table("queues", "Messages that wait", QUEUES),
             questions_about_queues(subjects),
         ),
         Section(
             "What the ticks were used for",
-            find(findings.EVENTS, subjects),
+            find(_finders_of_events(group.scenario), subjects),
             pictures.named("events"),
             table("events", "Events by kind", EVENTS),
         ),
@@ -251,14 +253,21 @@ def _sections(
     ]
 
 
+def _finders_of_events(scenario: Scenario | None) -> Sequence[findings.Finder]:
+    """Return what is said of events: only a machine that rolls the die has events of choice."""
+    rolls = scenario is not None and scenario.process == "die"
+    return findings.EVENTS_OF_DIE if rolls else findings.EVENTS
+
+
 def _judged(runs: Sequence[RecordedRun]) -> list[Finding]:
     """Judge the clocks of the runs, of many those of the first."""
     verdicts = [run.check() for run in runs[:JUDGED_MAX]]
     violated = {name for verdict in verdicts for name, count in verdict.counts.items() if count}
-    rules = {name for verdict in verdicts for name in verdict.counts}
-    finding = findings.verdict(
-        sum(verdict.judged for verdict in verdicts), len(rules), sorted(violated)
-    )
+    judged: dict[str, int] = {}
+    for verdict in verdicts:
+        for name, count in verdict.judged_counts.items():
+            judged[name] = judged.get(name, 0) + count
+    finding = findings.verdict(judged, sorted(violated))
     return [] if finding is None else [finding]
 
 
@@ -308,7 +317,7 @@ def _runs_table(
 
 def questions_about_rates(subjects: Sequence[Subject]) -> list[str]:
     """Ask about pacing where a machine did not keep its rate."""
-    if findings.find((findings.late, findings.rate_missed), subjects):
+    if findings.find((findings.rate_missed,), subjects, findings.late):
         return [
             "How must a program wait for its next tick so that the time of its work does not add "
             "to the period?"

@@ -6,13 +6,13 @@ rates were drawn from one range, the rates.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftlab.api.history import History
 from driftlab.api.read import RunSource, find_sources
-from driftlab.api.read_run import CUT_OFF, NO_JOURNAL, read_run, read_scenario
+from driftlab.api.read_run import CUT_OFF, NO_JOURNAL, read_run, scenario_of_all
 from driftlab.api.recorded_stats import REPEATED_KEYS
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import COMPLETE
@@ -73,22 +73,31 @@ class Group:
         return whole or self.runs[:1]
 
 
-def read_groups(path: str | Path, **options: Any) -> list[Group]:
-    """Read all runs at a path; the options are those of `driftlab.read`.
+def read_groups(*paths: str | Path, **options: Any) -> list[Group]:
+    """Read all runs at some paths; the options are those of `driftlab.read`.
 
-    Raises DriftlabError if there is no run that can be read.
+    Raises DriftlabError if there is no run that can be read, or one is given twice.
     """
     groups: dict[object, list[RecordedRun]] = {}
-    for source in find_sources(path, **options):
-        run = _recorded(source)
-        groups.setdefault(_key(run), []).append(run)
+    seen: set[tuple[Path, str]] = set()
+    for path in paths:
+        sources = find_sources(path, **options)
+        for source in sources:
+            place = (source.path.resolve(), source.name)
+            if place in seen:
+                raise DriftlabError(f"{path}: {source.name} was given before; give each run once")
+            seen.add(place)
+            run = _recorded(source)
+            if len(paths) > 1 and len(sources) > 1:  # several have a run-1
+                run = replace(run, name=f"{Path(path).name}/{run.name}")
+            groups.setdefault(_key(run), []).append(run)
     return [Group(runs[0].base, runs) for runs in groups.values()]
 
 
 def _recorded(source: RunSource) -> RecordedRun:
     history = source.read()
     alone = _scenario_of(history.trace.scenario)
-    base = None if alone is None else _base(source.path, alone)
+    base = None if alone is None else scenario_of_all(source.path, alone)
     return RecordedRun(source.name, history, alone, _ends(source, history), base)
 
 
@@ -99,22 +108,6 @@ def _scenario_of(text: str | None) -> Scenario | None:
         return Scenario.from_toml(text)
     except ScenarioError:
         return None  # of a newer version, say: the log is read all the same
-
-
-def _base(path: Path, alone: Scenario) -> Scenario:
-    """Return the scenario that a run is one of several of, itself if there is no other.
-
-    path: its folder or file, beside which the scenario is.
-    """
-    above = path.parent / SCENARIO_FILE
-    if not above.is_file():
-        return alone
-    try:
-        base = read_scenario(above)
-    except DriftlabError:  # whatever it is, it is not needed to read the run
-        return alone
-    is_one = alone.first_run in base.run_numbers and base.for_run(alone.first_run) == alone
-    return base if base.runs > 1 and is_one else alone
 
 
 def _ends(source: RunSource, history: History) -> dict[str, str]:

@@ -7,51 +7,52 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from driftlab import __version__
-from driftlab.analysis.metrics import SLOW_SHARE
+from driftlab.analysis.metrics import SLOW_SHARE, is_rate_missed, pace
 from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
 from driftlab.lazy import pl
 from driftlab.report import findings
 from driftlab.report.differences import (
     chance,
+    differ,
     differences_table,
-    differs,
     identical,
     means_table,
     not_shown,
 )
 from driftlab.report.document import Document, Section, Table
-from driftlab.report.findings import SPOILED, Finding
+from driftlab.report.findings import ANOTHER, SPOILED, Finding
 from driftlab.report.measures import label_of, rank_names
 from driftlab.report.pictures import pictures_of_frame
 from driftlab.report.sweep_report import Sweep, report_on_cells
 from driftlab.report.wording import joined, number, percent
 from driftlab.scenario.scenario import Scenario
-from driftlab.study.differences import Difference
+from driftlab.study.differences import Difference, means_of
+from driftlab.study.published import summaries_of
 from driftlab.study.study import StudyResult
 from driftlab.theory.formulas import Die, classify, inflow
-
-PAIRS_TOLD_MAX: Final = 60  # differences of one condition that sentences tell
 
 
 def report_on_study(result: StudyResult) -> Document:
     """Return the report about what a study found."""
     scenarios, frame = result.scenarios, result.frame
-    sections = _condition_sections(result) if frame.height else []
+    sections = [*(_condition_sections(result) if frame.height else []), *_published(result)]
     grid = None if result.sweep is None or not result.sweep.height else report_on_cells(
         Sweep(f"grid of {result.study.name}", result.study.base, result.sweep, result.version)
     )  # fmt: skip
     if grid is not None:
         sections += [Section("The grid", introduction=grid.introduction), *grid.sections]
     pictures = pictures_of_frame(frame, None, COMPARED) if frame.height else None
-    first = next(iter(scenarios.values()), result.study.base)
+    first = next(
+        iter(scenarios.values()), None if result.published is not None else result.study.base
+    )
     return Document(
         title=f"Lab report: {result.study.name}",
         introduction=result.study.question,
         warnings=[*_spoiled(result), *_broken(frame), *([] if grid is None else grid.warnings)],
         sections=[section for section in sections if not section.is_empty],
         origin=_origin(result),
-        scenario=first.to_toml(),
+        scenario=None if first is None else first.to_toml(),
         figures_absent=[
             *([] if pictures is None else pictures.absent),
             *([] if grid is None else grid.figures_absent),
@@ -60,6 +61,7 @@ def report_on_study(result: StudyResult) -> Document:
 
 
 COMPARED: Final = ("comparison",)  # figures of conditions
+KINDS: Final = ("internal", "send", "receive")  # of events
 
 
 def _condition_sections(result: StudyResult) -> list[Section]:
@@ -79,11 +81,19 @@ def _condition_sections(result: StudyResult) -> list[Section]:
             "draws, so a difference is of the condition.",
         )
     ]
+    means = {
+        (each.metric, each.rank): each.estimate.value
+        for each in means_of(frame, result.study.compare)
+        if each.condition == baseline
+    }
     for name in others:
         found = [each for each in differences if each.condition == name]
+        pairs = f"paired by run, {counted(found[0].pairs, 'pair')}" if found else "no run in common"
         sections.append(
             Section(
-                f"{name} compared with {baseline}", _told(found, ranks), questions=_questions(found)
+                f"{name} compared with {baseline}",
+                _told(found, ranks, means),
+                introduction=f"In brackets 95 % intervals, {pairs}.",
             )
         )
     table = differences_table(differences, ranks)
@@ -93,9 +103,76 @@ def _condition_sections(result: StudyResult) -> list[Section]:
             "All differences",
             [] if sure is None else [sure],
             tables=[] if table is None else [table],
+            questions=_questions(differences, others),
         )
     )
     return sections
+
+
+def _published(result: StudyResult) -> list[Section]:
+    """Return what became of the runs that others published, if the study asks for them."""
+    frame = result.published
+    if frame is None:
+        return []
+    summaries = summaries_of(frame)
+    outside = [each for each in summaries if each.outside]
+    kept = [each for each in outside if each.at_achieved]
+    told = [
+        Finding(
+            "published-outside",
+            f"{each.name} lies outside: {each.outside}. "
+            f"{(each.explanation or 'No explanation is known').capitalize()}."
+            + _once_achieved(each.achieved_rates, each.at_achieved),
+        )
+        for each in outside
+    ]
+    inside = counted(len(summaries) - len(outside), "published row")
+    total = Finding(
+        "published",
+        f"{inside} of {len(summaries)} lie inside the range of their scenario. Of the "
+        f"{len(outside)} others {len(kept)} lie inside once simulated at the rates that they "
+        "achieved.",
+    )
+    heads = ("run", "figure", "machine", "published", "99 % range", "range at rates achieved")
+    rows = tuple(
+        (
+            f"{each['source'].partition('/')[0]}, {each['rates']}, {each['die']}",
+            each["figure"], str(each["machine"] + 1), number(each["value"]),
+            _range(each["low"], each["high"], each["inside"]),
+            _range(each["low_achieved"], each["high_achieved"], each["inside_achieved"]),
+        )
+        for each in frame.iter_rows(named=True)
+    )  # fmt: skip
+    runs = counted(result.study.simulated_runs, "run")
+    return [
+        Section(
+            "Runs that others published",
+            [total, *told],
+            tables=[Table("published", "Published figures beside simulated ranges", heads, rows,
+                          frame)],
+            questions=[
+                "A figure inside its range proves little, and one outside says that the run was "
+                "another experiment than its rates say. Which of your own figures would show that "
+                "your machines were slow?"
+            ],
+            introduction=f"Each row was simulated in {runs}; all its figures together lie in their "
+            "ranges with a probability of 99 %. The rates achieved are the last clock over the "
+            "mean jump, in ticks. Machine 1 is the fastest.",
+        )
+    ]  # fmt: skip
+
+
+def _once_achieved(rates: str | None, is_inside: bool | None) -> str:
+    if rates is None or is_inside is None:
+        return ""
+    word = "inside" if is_inside else "outside still"
+    return f" Simulated at the rates achieved, {rates}, it lies {word}."
+
+
+def _range(low: float | None, high: float | None, is_inside: bool | None) -> str:
+    if low is None or high is None:
+        return "\N{EN DASH}"
+    return f"{number(low)} to {number(high)}{'' if is_inside else ', outside'}"
 
 
 def _clock_costs(result: StudyResult) -> list[Table]:
@@ -116,29 +193,42 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _told(differences: Sequence[Difference], ranks: Sequence[str]) -> list[Finding]:
-    told = [finding for each in differences if (finding := differs(each, ranks)) is not None]
+def _told(
+    differences: Sequence[Difference],
+    ranks: Sequence[str],
+    means: Mapping[tuple[str, int], float],
+) -> list[Finding]:
+    told = differ(differences, ranks, means)
     others = identical(differences, ranks), not_shown(differences, ranks)
     rest = [one for one in others if one is not None]
-    return [*told[:PAIRS_TOLD_MAX], *rest]
+    return [*told, *rest]
 
 
-def _questions(differences: Sequence[Difference]) -> list[str]:
+def _questions(differences: Sequence[Difference], conditions: Sequence[str]) -> list[str]:
+    """Ask about differences that were shown, each question once of all conditions."""
+    unchanged = [
+        name
+        for name in conditions
+        if (found := [each for each in differences if each.condition == name])
+        and all(each.identical for each in found)
+    ]
     shown = {each.metric for each in differences if each.is_shown}
     asked = []
     if "queue_last" in shown or "queue_max" in shown:
         asked.append(
-            "Is the queue different because messages come at another rate, or because a machine "
-            "takes them at another rate?"
+            "Where a queue differs: is it because messages come at another rate, or because a "
+            "machine takes them at another rate?"
         )
     if "jump_max" in shown:
         asked.append(
-            "Do the jumps differ because messages come more often, or because they are older when "
-            "they are taken?"
+            "Where the jumps differ: is it because messages come more often, or because they are "
+            "older when they are taken?"
         )
-    if differences and all(each.identical for each in differences):
-        return ["Why does this condition change nothing here? What would it have to change?"]
-    if differences and not shown:
+    if unchanged:
+        asked.append(
+            f"Why does {joined(unchanged)} change nothing here? What would it have to change?"
+        )
+    elif differences and not shown:
         asked.append("How many runs would it take to show a difference that you would care about?")
     return asked
 
@@ -184,43 +274,51 @@ def _queues_by_theory(name: str, scenario: Scenario, frame: "pl.DataFrame") -> F
 
 
 def _spoiled(result: StudyResult) -> list[Finding]:
-    """Say which conditions' real runs were late, or ran at other rates than asked."""
-    found = []
+    """Say of which conditions real runs were late, or ran at other rates than asked."""
+    if result.simulated:
+        return []
+    late: dict[str, int] = {}
+    slow: dict[str, int] = {}
+    is_spoiled, worst = False, 0.0
     for name in result.scenarios:
-        frame = result.frame.filter(pl.col("condition") == name)
-        late = int(frame["late_ticks"].fill_null(0).sum())
-        if late:
-            ticks = int(frame.select(pl.sum_horizontal("^events_.*$").sum()).item())
-            another = (
-                " These are figures of another experiment than the one that was asked for."
-                if late >= SPOILED * ticks
-                else ""
+        rows = result.frame.filter(pl.col("condition") == name).to_dicts()
+        ticks = [sum(row[f"events_{kind}"] or 0 for kind in KINDS) for row in rows]
+        late[name] = sum(row["late_ticks"] or 0 for row in rows)
+        is_spoiled = is_spoiled or late[name] >= SPOILED * max(sum(ticks), 1)
+        pacing = [
+            (row["rate"], row["achieved_rate"] or 0.0, count, row["late_ticks"])
+            for row, count in zip(rows, ticks, strict=True)
+        ]
+        off = [abs(pace(*each) - 1) for each in pacing if is_rate_missed(*each)]
+        slow[name], worst = len(off), max([worst, *off])
+    found = []
+    if total := sum(late.values()):
+        found.append(
+            Finding(
+                "late",
+                f"late: {counted(total, 'tick')}{_of_which(late)} began more than a period late; "
+                f"lower --speed or the number of machines.{ANOTHER if is_spoiled else ''}",
+                is_warning=True,
             )
-            found.append(
-                Finding(
-                    "late",
-                    f"late: {counted(late, 'tick')} of {name} ({percent(late / max(ticks, 1))} % "
-                    "of them) began more than a period late; lower --speed or the number of "
-                    f"machines.{another}",
-                    is_warning=True,
-                )
+        )
+    if total := sum(slow.values()):
+        found.append(
+            Finding(
+                "rate-missed",
+                f"In {counted(total, 'case')}{_of_which(slow)} a machine did not keep its rate "
+                f"within {percent(SLOW_SHARE)} %; the worst was {percent(worst)} % off.",
+                is_warning=True,
             )
-        known = frame.filter((pl.col("rate") > 0) & pl.col("achieved_rate").is_not_null())
-        off = ((known["achieved_rate"] / known["rate"]) - 1).abs()
-        slow = int((off > SLOW_SHARE).sum()) if len(off) and not result.simulated else 0
-        worst = off.max() if slow else 0.0
-        assert isinstance(worst, float)
-        if slow:
-            found.append(
-                Finding(
-                    "rate-missed",
-                    f"{name}: in {slow} of {len(known)} cases a machine did not keep its rate "
-                    f"within {percent(SLOW_SHARE)} %; the worst was "
-                    f"{percent(worst)} % off.",
-                    is_warning=True,
-                )
-            )
+        )
     return found
+
+
+def _of_which(counts: Mapping[str, int]) -> str:
+    """Return of which conditions that many are, in brackets where there are several."""
+    some = {name: count for name, count in counts.items() if count}
+    if len(some) == 1:
+        return f" of {next(iter(some))}"
+    return f" ({joined([f'{count} of {name}' for name, count in some.items()])})"
 
 
 def _broken(frame: "pl.DataFrame") -> list[Finding]:

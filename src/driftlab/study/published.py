@@ -9,19 +9,17 @@ does. How many ticks a machine took follows from its last clock over its mean ju
 rate it achieved.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from driftlab.api.simulate import simulate_runs
-from driftlab.lazy import np
+from driftlab.lazy import np, pl
 from driftlab.scenario.scenario import Scenario
-
-if TYPE_CHECKING:
-    import polars as pl
 
 PROBABILITY: Final = 0.99  # of all figures of a row to be inside
 RUNS: Final = 20_000  # simulated for each row
+RUNS_MIN: Final = 5_000  # of fewer the ranges are too narrow
 SEED: Final = 7
 JUMP_ROUNDING: Final = 0.005  # published mean jumps have two digits
 COLUMNS: Final = {
@@ -50,7 +48,9 @@ class PublishedRun:
     seconds: float = 60
     explanation: str = ""
 
-    def scenario(self, rates: Sequence[float] | None = None, *, runs: int = RUNS) -> Scenario:
+    def scenario(
+        self, rates: Sequence[float] | None = None, *, runs: int = RUNS, seed: int = SEED
+    ) -> Scenario:
         """Return the scenario to simulate. rates: other ones than the row's, if given."""
         die: dict[str, Any] = {"faces": self.faces}
         if self.internal is not None:  # one or the other peer twice as often as both
@@ -58,7 +58,7 @@ class PublishedRun:
             die = {"send_one": round(sends * 2 / 3, 6), "send_all": round(sends / 3, 6)}
         return Scenario(
             rates=self.rates if rates is None else rates,
-            seconds=self.seconds, runs=runs, seed=SEED, **die,
+            seconds=self.seconds, runs=runs, seed=seed, **die,
         )  # fmt: skip
 
     def achieved_rates(self) -> tuple[float, ...] | None:
@@ -170,21 +170,99 @@ class PublishedRow:
         return all(each.inside for each in self.at_achieved) if self.at_achieved else None
 
 
-def published_rows(*, runs: int = RUNS) -> list[PublishedRow]:
+def published_rows(
+    *, runs: int = RUNS, seed: int = SEED, on_row: Callable[[int, int], None] | None = None
+) -> list[PublishedRow]:
     """Hold every published run against the simulator, the simulated phases free.
 
-    runs: simulated for each; fewer than 5,000 make the ranges too narrow.
+    runs: simulated for each; fewer than RUNS_MIN make the ranges too narrow. on_row: called
+    after each with how many are done, and how many there are.
     """
-    return [_row(run, runs) for run in PUBLISHED]
+    rows = []
+    for run in PUBLISHED:
+        rows.append(_row(run, runs, seed))
+        if on_row is not None:
+            on_row(len(rows), len(PUBLISHED))
+    return rows
 
 
-def _row(run: PublishedRun, runs: int) -> PublishedRow:
-    figures = tuple(_held_against(run, run.scenario(runs=runs)))
+def _row(run: PublishedRun, runs: int, seed: int) -> PublishedRow:
+    figures = tuple(_held_against(run, run.scenario(runs=runs, seed=seed)))
     achieved = None if all(figure.inside for figure in figures) else run.achieved_rates()
     if achieved == run.rates:
         achieved = None
-    again = () if achieved is None else tuple(_held_against(run, run.scenario(achieved, runs=runs)))
+    again: tuple[PublishedFigure, ...] = ()
+    if achieved is not None:
+        again = tuple(_held_against(run, run.scenario(achieved, runs=runs, seed=seed)))
     return PublishedRow(run, figures, achieved, again)
+
+
+def published_frame(rows: Sequence[PublishedRow]) -> "pl.DataFrame":
+    """Return a row a published figure, beside its simulated range.
+
+    Columns: row, source, rates, die; figure, machine (0 is the fastest), value; low, high,
+    inside at the rates asked; achieved_rates, and where they differ low_achieved,
+    high_achieved, inside_achieved; explanation, where a figure of the row is outside.
+    """
+    table = []
+    for number, row in enumerate(rows):
+        run = row.run
+        die = f"{run.faces} faces" if run.internal is None else f"{100 * run.internal:g} % internal"
+        achieved = row.achieved_rates
+        for place, figure in enumerate(row.figures):
+            again = row.at_achieved[place] if row.at_achieved else None
+            table.append(
+                {
+                    "row": number, "source": run.source,
+                    "rates": "/".join(f"{rate:g}" for rate in run.rates), "die": die,
+                    "figure": figure.name, "machine": figure.machine, "value": figure.value,
+                    "low": figure.low, "high": figure.high, "inside": figure.inside,
+                    "achieved_rates": None if achieved is None
+                    else "/".join(f"{rate:.3f}" for rate in achieved),
+                    "low_achieved": None if again is None else again.low,
+                    "high_achieved": None if again is None else again.high,
+                    "inside_achieved": None if again is None else again.inside,
+                    "explanation": run.explanation or None,
+                }
+            )  # fmt: skip
+    return pl.DataFrame(table, infer_schema_length=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSummary:
+    """What became of one published row.
+
+    name: its source and rates. outside: its figures outside the range, in words.
+    at_achieved: whether it is inside at the rates achieved, None if not simulated.
+    """
+
+    name: str
+    outside: str
+    achieved_rates: str | None
+    at_achieved: bool | None
+    explanation: str | None
+
+
+def summaries_of(frame: "pl.DataFrame") -> list[PublishedSummary]:
+    """Return what became of each row of a `published_frame`."""
+    return [_summary(rows) for _, rows in frame.group_by("row", maintain_order=True)]
+
+
+def _summary(rows: "pl.DataFrame") -> PublishedSummary:
+    first = rows.row(0, named=True)
+    outside = [
+        f"{each['figure']} {each['value']:g} of machine {each['machine'] + 1}, "
+        f"range {each['low']:.4g} to {each['high']:.4g}"
+        for each in rows.filter(~pl.col("inside")).iter_rows(named=True)
+    ]
+    again = rows["inside_achieved"]
+    return PublishedSummary(
+        f"{first['source'].partition('/')[0]}, {first['rates']}, {first['die']}",
+        "; ".join(outside),
+        first["achieved_rates"],
+        None if again.null_count() else bool(again.all()),
+        first["explanation"],
+    )
 
 
 def _held_against(run: PublishedRun, scenario: Scenario) -> Iterator[PublishedFigure]:

@@ -33,6 +33,7 @@ from driftlab.study.differences import (
     means_frame,
 )
 from driftlab.study.grid import Grid
+from driftlab.study.published import RUNS_MIN, published_frame, published_rows
 from driftlab.study.real_conditions import (
     RUNS_FOLDER,
     RealProgress,
@@ -46,6 +47,7 @@ from driftlab.study.sweep_parts import read_description, write_durably, write_sw
 STUDY_FILE: Final = "study.toml"
 RUNS_FILE: Final = "runs.parquet"
 GRID_FILE: Final = "grid.parquet"
+PUBLISHED_FILE: Final = "published.parquet"
 TABLES_FOLDER: Final = "tables"
 STUDY_KEY: Final = "driftlab-study"
 
@@ -63,7 +65,8 @@ class StudyResult:
     study: what was asked. simulated: whether no real machine ran. frame: a row a
     condition, run and machine: `condition`, then the columns of `Runs.frame`. sweep: the
     rows of its grid, None if it has none. folder: where it is, None if nowhere. version:
-    of the driftlab that made it.
+    of the driftlab that made it. published: the runs that others published, beside their
+    simulated ranges, if the study asks for them.
     """
 
     study: Study
@@ -72,6 +75,7 @@ class StudyResult:
     sweep: pl.DataFrame | None
     folder: Path | None
     version: str
+    published: pl.DataFrame | None = None
 
     @property
     def scenarios(self) -> dict[str, Scenario]:
@@ -97,6 +101,7 @@ class StudyResult:
             "conditions": lambda: means_frame(self.frame, self.study.compare),
             "differences": lambda: differences_frame(self.differences),
             "grid": lambda: self.sweep,
+            "published": lambda: self.published,
             "clocks": lambda: clock_table(self.scenarios, self._first_run_folder()),
         }
         made = {name: make[name]() for name in self.study.tables}
@@ -111,6 +116,8 @@ class StudyResult:
     def remarks(self) -> list[str]:
         """Return a line for everything that a reader of the figures must know."""
         lines = []
+        if self.published is not None and self.study.simulated_runs < RUNS_MIN:
+            lines.append(f"ranges too narrow: they take {RUNS_MIN} runs or more; raise --runs")
         late = self.frame.filter(pl.col("late_ticks") > 0)
         if late.height:
             ticks, runs = int(late["late_ticks"].sum()), late.n_unique(["condition", "run"])
@@ -172,6 +179,10 @@ def run_study(
     KeyboardInterrupt if a person ends it.
     """
     progress = on_progress or (lambda share, text: None)
+    if not simulated and "published" in study.tables:
+        raise StudyFolderError(
+            f"{study.name}: published runs are held against simulated ones; add --simulated"
+        )
     folder = None if out is None else Path(out)
     if folder is None and not simulated:
         raise StudyFolderError("a study of real machines needs a folder (out)")
@@ -189,6 +200,7 @@ def run_study(
     result = StudyResult(
         study, simulated, _frame_of(runs),
         _swept(study, progress, trust) if simulated else None, folder, driftlab.__version__,
+        _published(study, progress),
     )  # fmt: skip
     result.__dict__["conditions"] = dict(runs)  # no need to read or simulate them again
     if folder is not None:
@@ -231,6 +243,18 @@ def _swept(study: Study, progress: OnProgress, trust: bool) -> pl.DataFrame | No
     return frame
 
 
+def _published(study: Study, progress: OnProgress) -> pl.DataFrame | None:
+    if "published" not in study.tables:
+        return None
+    return published_frame(
+        published_rows(
+            runs=study.simulated_runs,
+            seed=study.base.seed,
+            on_row=lambda done, rows: progress(done / rows, f"{done} of {rows} published runs"),
+        )
+    )
+
+
 def _grid_of(study: Study) -> Grid:
     fields = {
         name: values if isinstance(values, str | list) else [values]
@@ -265,10 +289,15 @@ def _claim(folder: Path, study: Study, *, simulated: bool, overwrite: bool) -> N
                 f"{folder} holds a finished study; name another --out, or replace it with "
                 "--overwrite"
             )
-        elif not is_same or (simulated and (folder / RUNS_FOLDER).exists()):
+        elif simulated and (folder / RUNS_FOLDER).exists():
             raise StudyFolderError(
-                f"{folder} holds another study that is not finished; name another --out, or "
-                "replace it with --overwrite"
+                f"{folder} holds real runs of a study that is not finished; go on without "
+                "--simulated, name another --out, or replace it with --overwrite"
+            )
+        elif not is_same:
+            raise StudyFolderError(
+                f"{folder} holds a study that is not finished, with {_differing(path, study)}; "
+                "go on with the same, name another --out, or replace it with --overwrite"
             )
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StudyFolderError(f"{folder} exists and holds no study; name another --out")
@@ -276,11 +305,34 @@ def _claim(folder: Path, study: Study, *, simulated: bool, overwrite: bool) -> N
     write_durably(path, study.text.encode())
 
 
+def _differing(path: Path, study: Study) -> str:
+    """Return in what the study of a file differs from another one, in words."""
+    try:
+        there = parse_study(read_text(path), study.name, str(path), str(path.parent))
+    except DriftlabError:
+        return "a file that cannot be read"
+    pairs: list[tuple[str, object, object]] = [("runs", there.runs, study.runs)]
+    old, new = there.base.to_dict(), study.base.to_dict()
+    pairs += [(key, old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new])]
+    pairs += [
+        (key, getattr(there, key), getattr(study, key))
+        for key in ("question", "conditions", "compare", "figures", "tables", "grid")
+    ]
+    found = [
+        f"{name} {_shown(old)} instead of {_shown(new)}" for name, old, new in pairs if old != new
+    ]
+    return " and ".join(dict.fromkeys(found)) or "another text"
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _clear(folder: Path) -> None:
     """Remove what a study has written in its folder, and nothing else."""
     from shutil import rmtree
 
-    for name in (STUDY_FILE, RUNS_FILE, GRID_FILE):
+    for name in (STUDY_FILE, RUNS_FILE, GRID_FILE, PUBLISHED_FILE):
         (folder / name).unlink(missing_ok=True)
     for table in (folder / TABLES_FOLDER).glob("*.csv"):
         table.unlink()
@@ -296,6 +348,10 @@ def _save(result: StudyResult, folder: Path) -> None:
         write_durably(folder / TABLES_FOLDER / f"{name}.csv", table.write_csv().encode())
     if result.sweep is not None:
         write_sweep(result.sweep, folder / GRID_FILE, describe(_grid_of(result.study)))
+    if result.published is not None:
+        buffer = io.BytesIO()
+        result.published.write_parquet(buffer)
+        write_durably(folder / PUBLISHED_FILE, buffer.getvalue())
     about = {
         "version": result.version,
         "study": result.study.name,
@@ -327,4 +383,6 @@ def load_study_result(folder: str | Path) -> StudyResult:
     study = parse_study(read_text(at / STUDY_FILE), about["study"], str(at / STUDY_FILE))
     grid = at / GRID_FILE
     swept = pl.read_parquet(grid) if grid.exists() and read_description(grid) else None
-    return StudyResult(study, about["simulated"], frame, swept, at, about["version"])
+    table = at / PUBLISHED_FILE
+    published = pl.read_parquet(table) if table.exists() else None
+    return StudyResult(study, about["simulated"], frame, swept, at, about["version"], published)

@@ -24,7 +24,7 @@ from driftlab.study.key_lines import key_lines
 
 STUDIES_FOLDER: Final = Path(__file__).parent / "studies"
 FIGURES: Final = ("comparison", "phase", "prediction")
-TABLES: Final = ("conditions", "differences", "grid", "clocks")
+TABLES: Final = ("conditions", "differences", "grid", "clocks", "published")
 RUNS_DEFAULT: Final = 5
 SIMULATED_RUNS_DEFAULT: Final = 400
 COMPARE_DEFAULT: Final = ("clock", "drift", "jump_max", "queue_max", "queue_last")
@@ -158,9 +158,9 @@ class _Reader:
         base = self._base()
         conditions = self._conditions(base)
         grid = self._grid(base)
-        if not conditions and not grid:
-            raise self._error((), "no condition; add a table such as [conditions.standard]")
         tables = self._names("tables", TABLES, ("conditions", "differences"))
+        if not conditions and not grid and "published" not in tables:
+            raise self._error((), "no condition; add a table such as [conditions.standard]")
         for table, needs in (("grid", grid), ("conditions", conditions)):
             if table in tables and not needs and "tables" in self._keys:
                 raise self._error(("tables",), f"tables: {table} needs a table [{table}]")

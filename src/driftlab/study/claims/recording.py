@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.api.engine_choice import choose_engine, general_s
-from driftlab.api.read_run import find_run, find_run_folders
+from driftlab.api.read_run import find_run, find_run_folders, scenario_of_all
 from driftlab.api.run_real import OnBeat, run_each
 from driftlab.api.simulate import simulate_blocks
 from driftlab.errors import DriftlabError
@@ -238,7 +238,7 @@ def read_conditions(paths: Sequence[str]) -> dict[str, EventTable]:
     for path in paths:
         scenario, folders = find_run_folders(path)
         try:
-            name = condition_of(scenario)
+            name = condition_of(scenario_of_all(path, scenario))
             seconds.add(scenario.seconds)
             if len(seconds) > 1:
                 lengths = " and ".join(f"{each:g} s" for each in sorted(seconds))
@@ -257,7 +257,8 @@ def condition_of(scenario: Scenario) -> str:
     """Return the condition that runs of a scenario count for. Raise NoSuchRunsError.
 
     Equal rates that were asked for are a condition of their own; where they were drawn,
-    from a range, the run is one of those of the range.
+    from a range, the run is one of those of the range. Rates that were given count as a
+    draw if they are one of those that the condition may draw.
     """
     if scenario.size != MACHINES or scenario.process != "die" or scenario.topology != "mesh":
         raise NoSuchRunsError(
@@ -270,18 +271,37 @@ def condition_of(scenario: Scenario) -> str:
         (EQUAL_ALIGNED, _is_equal(scenario.rates)),
         (NARROW, _is_narrow(scenario.rates)),
         (BOTH, _is_narrow(scenario.rates)),
-        (STANDARD, True),
-        (FEW_INTERNAL, True),
-        (ARRIVAL, True),
+        (STANDARD, _is_wide(scenario.rates)),
+        (FEW_INTERNAL, _is_wide(scenario.rates)),
+        (ARRIVAL, _is_wide(scenario.rates)),
     ):
         keys = {"faces": 10, "phase": "random", "order": "peers", **CONDITIONS[name].keys}
         keys.pop("rates", None)
         if fits and all(getattr(scenario, key) == value for key, value in keys.items()):
             return name
     raise NoSuchRunsError(
-        "no claim is about this scenario: the claims are about dice of 10 and 5 faces, about "
-        "the order of arrival, and, where all rates are equal, about aligned phases"
+        f"no claim is about {_described(scenario)}: the claims are about rates drawn from 1..6, "
+        "or as narrow ones from 3..4, a die of 10 or 5 faces, and random phases; with 1..6 and "
+        "10 faces also about the order of arrival, and of equal rates about aligned phases"
     )
+
+
+def _described(scenario: Scenario) -> str:
+    """Return what a scenario has of that by which conditions are told."""
+    given = scenario.rates
+    rates = str(given) if isinstance(given, RateRange) else ",".join(f"{each:g}" for each in given)
+    die = (
+        f"{scenario.faces} faces" if scenario.faces is not None
+        else f"send_one {scenario.send_one:g} and send_all {scenario.send_all:g}"
+    )  # fmt: skip
+    return f"rates {rates}, {die}, {scenario.phase} phases, order {scenario.order}"
+
+
+def _is_wide(rates: tuple[float, ...] | RateRange) -> bool:
+    """Whether rates were drawn from the range of the assignment, or are of it."""
+    if isinstance(rates, RateRange):
+        return (rates.low, rates.high) == (RATES[0], RATES[-1])
+    return set(rates) <= set(RATES)
 
 
 def _is_equal(rates: tuple[float, ...] | RateRange) -> bool:

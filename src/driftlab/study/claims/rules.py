@@ -109,12 +109,15 @@ def under(verdict: Verdict, conditions: Sequence[tuple[str, Verdict]]) -> tuple[
 
     verdict: of the claim as a whole. conditions: the weakest first, each with the verdict
     on the claim under it; the first under which it holds is the one that is named. Only
-    a claim that is known not to hold as a whole needs one.
+    a claim that is known not to hold as a whole needs one; as long as the data leave open
+    whether it holds under one of them, the claim is undecided.
     """
     if verdict is Verdict.DOES_NOT_HOLD:
         for condition, judged in conditions:
             if judged is Verdict.HOLDS:
                 return Verdict.HOLDS_IF, condition
+        if any(judged is Verdict.UNDECIDED for _, judged in conditions):
+            return Verdict.UNDECIDED, ""
     return verdict, ""
 
 
