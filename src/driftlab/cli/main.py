@@ -112,6 +112,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """
     if not arguments:  # as git does
         build_parser().print_help()
+        sys.stdout.flush()
+        terminal.print_error("name a command; see driftlab --help")
         raise SystemExit(EXIT_UNUSABLE)
     name, *others = arguments
     if name == "help":
