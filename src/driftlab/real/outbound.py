@@ -243,9 +243,9 @@ class OutboundChannel:
         self._close_and_redial()
 
     def _close_and_redial(self) -> None:
-        """Close and dial again, resetting the backoff if the connection had lasted."""
+        """Close and dial again, resetting the backoff if the connection was open and had lasted."""
         self._was_lost = True
-        if monotonic_ns() - self._opened_ns > REDIAL_LAST_NS:
+        if self.is_open and monotonic_ns() - self._opened_ns > REDIAL_LAST_NS:
             self._pause_ns = REDIAL_FIRST_NS
         self._redial_later()
 
