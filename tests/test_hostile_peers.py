@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic_ns
 
@@ -310,7 +311,7 @@ def test_one_message_at_the_bound_silences_nobody_in_a_run(tmp_path: Path) -> No
         }
         calls = {}
         for name, port in ports.items():
-            eventually(lambda port=port: _listens(port))
+            eventually(partial(_listens, port))
             calls[name] = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             calls[name].sendall(framed(f"Iam B {run}"))
         taken = [stack.enter_context(b.listener.accept()[0]) for _ in "AC"]
@@ -353,7 +354,7 @@ def test_a_peer_that_is_over_the_bound_adds_nothing_by_connecting_again(
             raw = stack.enter_context(RawMachine("B"))
             raw.connect(receiver.port)
             raw.write(framed("Iam B run") + framed("Hello A 1") * 1000)
-            receiver.serve_until(lambda n=times: receiver.inbound.refused.get("B") == n)
+            receiver.serve_until(lambda: sum(receiver.inbound.refused.values()) >= times)  # noqa: B023
             found += receiver.inbound.collect()
         assert len(found) == 10
         assert receiver.inbound._waiting["B"].bytes == limit
