@@ -19,7 +19,7 @@ raised to it may be refused for that time by another that started later.
 
 import re
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.network.wire import STAMP_MAX, WireError
@@ -30,15 +30,16 @@ CLOCK_END: Final = STAMP_MAX - CLOCK_LEAD_MAX  # a machine whose clock gets ther
 # Twice the largest offset that a scenario allows for a physical clock.
 TIME_LEAD_NS_MAX: Final = 2_000_000_000 * 10**9
 
-_LONG_NUMBER: Final = re.compile(r"\d{10}")  # CLOCK_LEAD_MAX has ten digits
-_NUMBER: Final = re.compile(r"-?\d+")
+# Not compiled ahead: most runs have no timestamps.
+_LONG_NUMBER: Final = r"\d{10}"  # CLOCK_LEAD_MAX has ten digits
+_NUMBER: Final = r"-?\d+"
 
 
 class ClockLeadError(WireError):
     """A clock that leads its receiver by more than it may; the message says by how much."""
 
 
-class Own(NamedTuple):
+class Own:
     """What a machine holds the clocks of its peers against.
 
     clock: its Lamport clock, which the reasons quote. elapsed_ns: real nanoseconds since
@@ -46,9 +47,12 @@ class Own(NamedTuple):
     offset that a scenario gives its physical clock: so the bound is the same for all.
     """
 
-    clock: int
-    elapsed_ns: int
-    time_ns: int
+    __slots__ = ("clock", "elapsed_ns", "time_ns")
+
+    def __init__(self, clock: int, elapsed_ns: int, time_ns: int) -> None:
+        self.clock = clock
+        self.elapsed_ns = elapsed_ns
+        self.time_ns = time_ns
 
     @property
     def bound(self) -> int:
@@ -69,17 +73,17 @@ def require_timestamp(text: str, clock: str, read_own: Callable[[], Own]) -> Non
     """
     if CLOCKS[clock].reads_time:
         own = read_own()
-        time_ns, *numbers = map(int, _NUMBER.findall(text))
+        time_ns, *numbers = map(int, re.findall(_NUMBER, text))
         if time_ns - own.time_ns > TIME_LEAD_NS_MAX:
             raise ClockLeadError(
                 f"a time of {time_ns} ns, which leads this machine's by more than "
                 f"{TIME_LEAD_NS_MAX // 10**9} s"
             )
-    elif not _LONG_NUMBER.search(text):
+    elif not re.search(_LONG_NUMBER, text):
         return
     else:
         own = read_own()
-        numbers = list(map(int, _NUMBER.findall(text)))
+        numbers = list(map(int, re.findall(_NUMBER, text)))
     _require_within(max(numbers, default=0), own, "clock entry")
 
 
