@@ -430,7 +430,15 @@ def running(
                     )
                 )
             )  # fmt: skip
+            if name == "A":  # a tap that cannot reach it would close what it has accepted
+                eventually(lambda: _listens(ports["A"]))
         yield ports, tap, processes
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((HOST, port)):
+        return True
+    return False
 
 
 def _free_port() -> int:
