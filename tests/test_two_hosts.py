@@ -85,8 +85,8 @@ def machines(
         for name, namespace in zip("AB", hosts.names, strict=True):
             command = [
                 "ip", "netns", "exec", namespace, sys.executable, "-c", PROGRAM, "machine", name,
-                "--rates", "50,50", "--send-one", "0.8", "--seconds", str(seconds), "--key", str(key),
-                "--out", str(folder), *at,
+                "--rates", "50,50", "--send-one", "0.8", "--seconds", str(seconds),
+                "--key", str(key), "--out", str(folder), *at,
             ]  # fmt: skip
             processes.append(
                 subprocess.Popen(

@@ -218,6 +218,8 @@ class _KeyedAcceptor(Acceptor):
     def introduce(self, text: str) -> Introduction:
         iam = parse_sealed_iam(text)
         require_run(iam.name, iam.run_id, self._run_id)
+        if iam.nonce == self._nonce:
+            raise SealError("the introduction repeats this machine's nonce")
         names = ChannelNames(iam.name, self._name, self._run_id)
         keys = channel_keys(self._key, names, self._nonce, iam.nonce)
         require_proof(iam, keys)
