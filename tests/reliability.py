@@ -252,7 +252,7 @@ def frames(count: int, dice: Random) -> Counter[str]:
             if stream.is_sealed:
                 decoder.open_with(Opener(KEYS).open, wire.FRAME_BYTES_MAX + TAG_BYTES)
             connection = PeerConnection(
-                "B", near, decoder, "A", inbox, WaitingBytes(), decoders[stream.clock]
+                "B", near, decoder, "A", inbox, WaitingBytes(), lambda: None, decoders[stream.clock]
             )
             texts = decoder.feed(b"".join(changed))
             connection.take_frames(texts)

@@ -68,18 +68,17 @@ def message_decoder(plan: MachinePlan, read_own: ReadOwn) -> DecodeMessage:
 
     def decode(peer: str, hello: wire.Hello) -> Message:
         _, stamp, text, payload = hello
-        if (text is None) is not (decode_timestamp is None):
+        timestamp = None
+        if text is not None and decode_timestamp is not None:
+            timestamp = decode_timestamp(peer, text)
+            require_timestamp(text, plan.clock, read_own)
+        elif text is not None or decode_timestamp is not None:
             raise wire.WireError(
                 f"a message {'with a' if text else 'without its'} timestamp; the "
                 f"clock of this run is {plan.clock}"
             )
-        timestamp = (
-            None if decode_timestamp is None or text is None else decode_timestamp(peer, text)
-        )
         if stamp > CLOCK_LEAD_MAX:
             require_stamp(stamp, read_own())
-        if text is not None:
-            require_timestamp(text, plan.clock, read_own)
         payload = None if payload is None else canonical_payload(payload)
         return Message(peer, stamp, timestamp, payload)
 
@@ -87,22 +86,34 @@ def message_decoder(plan: MachinePlan, read_own: ReadOwn) -> DecodeMessage:
 
 
 class WaitingBytes:
-    """How much memory the messages of one peer take that arrived and were not yet received."""
+    """How much memory the messages of one peer take that arrived and were not yet received.
 
-    __slots__ = ("_sizes", "bytes")
+    A receive costs nothing here: `bytes` counts what was received too, until `keep_last`
+    is told how many messages still wait.
+    """
+
+    __slots__ = ("_parts", "bytes")
 
     def __init__(self) -> None:
         self.bytes = 0
-        self._sizes: deque[int] = deque()  # of each message: a peer's messages stay in order
+        self._parts: deque[list[int]] = deque()  # messages and bytes of each, the oldest first
 
-    def add(self, size: int) -> None:
-        """Count one message more."""
+    def add(self, messages: int, size: int) -> None:
+        """Count some messages more."""
         self.bytes += size
-        self._sizes.append(size)
+        if self._parts and self._parts[-1][1] < INBOX_BYTES_MAX >> 10:
+            self._parts[-1][0] += messages
+            self._parts[-1][1] += size
+        else:
+            self._parts.append([messages, size])
 
-    def remove_first(self) -> None:
-        """Count the first message no more."""
-        self.bytes -= self._sizes.popleft()
+    def keep_last(self, messages: int) -> None:
+        """Count no more what was received: a peer's messages stay in order, so the first."""
+        counted_so_far = sum(part[0] for part in self._parts)
+        while self._parts and counted_so_far - self._parts[0][0] >= messages:
+            received, size = self._parts.popleft()
+            counted_so_far -= received
+            self.bytes -= size
 
 
 class PeerConnection:
@@ -110,7 +121,8 @@ class PeerConnection:
 
     Args: the name of the peer, the socket, the decoder with the bytes read so
     far, the machine's own name, the list of received messages, the memory that the
-    peer's messages take, and the function that decodes a message.
+    peer's messages take, what counts that again without those that were received, and
+    the function that decodes a message.
     """
 
     def __init__(
@@ -121,6 +133,7 @@ class PeerConnection:
         own_name: str,
         inbox: list[Message],
         waiting: WaitingBytes,
+        recount: Callable[[], None],
         decode_message: DecodeMessage,
     ) -> None:
         self.peer = peer
@@ -131,6 +144,7 @@ class PeerConnection:
         self._own_name = own_name
         self._inbox = inbox
         self._waiting = waiting
+        self._recount = recount
         self._decode_message = decode_message
 
     def read(self) -> str | None:
@@ -149,28 +163,54 @@ class PeerConnection:
 
     def take_frames(self, frames: list[str]) -> str | None:
         """Take the messages that frames carry. Return the reason if the connection has to end."""
-        reason = self._take_messages(frames) or self._decoder.broken
+        fitting = self._fitting(frames)
+        reason = self._take_messages(frames[:fitting])
+        if reason is None and fitting < len(frames):
+            reason = f"its waiting messages would take more than {INBOX_BYTES_MAX} bytes"
+        reason = reason or self._decoder.broken
         self.is_refused = reason is not None
         return reason
 
+    def _fitting(self, frames: list[str]) -> int:
+        """Return how many of the frames the memory for the peer's messages has room for."""
+        waiting = self._waiting
+        most = MESSAGE_BYTES * len(frames) + (1 + TIMESTAMP_BYTES) * sum(map(len, frames))
+        if waiting.bytes + most <= INBOX_BYTES_MAX:
+            return len(frames)
+        self._recount()
+        size = waiting.bytes
+        for fitting, text in enumerate(frames):
+            size += MESSAGE_BYTES + len(text)
+            if size > INBOX_BYTES_MAX:
+                return fitting
+        return len(frames)
+
     def _take_messages(self, frames: list[str]) -> str | None:
-        inbox, waiting = self._inbox, self._waiting
+        peer, own_name, decode_message = self.peer, self._own_name, self._decode_message
+        inbox, parse_hello = self._inbox, wire.parse_hello
+        before = len(inbox)
         try:
             for text in frames:
-                hello = wire.parse_hello(text)
-                if self._own_name not in hello.targets:
-                    return f"a message to {','.join(hello.targets)}, not to {self._own_name}"
-                message = self._decode_message(self.peer, hello)
-                size = MESSAGE_BYTES + len(text)
-                if hello.timestamp is not None:
-                    size += TIMESTAMP_BYTES * len(hello.timestamp)
-                if waiting.bytes + size > INBOX_BYTES_MAX:
-                    return f"its waiting messages would take more than {INBOX_BYTES_MAX} bytes"
-                inbox.append(message)
-                waiting.add(size)
+                hello = parse_hello(text)
+                if own_name not in hello.targets:
+                    return f"a message to {','.join(hello.targets)}, not to {own_name}"
+                inbox.append(decode_message(peer, hello))
         except (wire.WireError, TimestampError, PayloadError) as error:
             return str(error)
+        finally:
+            self._count(frames, inbox[before:])
         return None
+
+    def _count(self, frames: list[str], messages: list[Message]) -> None:
+        """Count the memory of the messages that the first of the frames carried."""
+        if not messages:
+            return
+        texts = sum(map(len, frames[: len(messages)]))
+        size = MESSAGE_BYTES * len(messages) + texts
+        if messages[0].timestamp is not None:
+            payloads = sum(len(each.payload) for each in messages if each.payload is not None)
+            size += TIMESTAMP_BYTES * (texts - payloads)
+        self._waiting.add(len(messages), size)
 
 
 class UnidentifiedConnection(NamedTuple):
@@ -203,8 +243,8 @@ class Inbound:
     """The listening socket and all inbound connections of one machine.
 
     Args: the machine's plan, its handshakes, the scenario's `order`, the listening
-    socket, the event loop, where to record incidents, and what returns the machine's
-    own clocks.
+    socket, the event loop, where to record incidents, what returns the machine's own
+    clocks, and what returns how many messages of a peer wait in its inbox.
     """
 
     def __init__(
@@ -216,11 +256,13 @@ class Inbound:
         loop: EventLoop,
         incidents: Incidents,
         read_own: ReadOwn,
+        count_in_inbox: Callable[[str], int],
     ) -> None:
         self.refused: dict[str, int] = {}  # how often each peer's connection was refused
         self._own_name = plan.name
         self._decode_message = message_decoder(plan, read_own)
         self._waiting = {peer: WaitingBytes() for peer in plan.peers}
+        self._count_in_inbox = count_in_inbox
         self._handshakes = handshakes
         self._incarnations: dict[str, int] = {}  # of each peer, the latest that joined
         self._listener = listener
@@ -255,9 +297,10 @@ class Inbound:
                 inbox.clear()
         return found
 
-    def count_received(self, peer: str) -> None:
-        """Count the first waiting message of a peer as received by the process."""
-        self._waiting[peer].remove_first()
+    def _recount(self, peer: str) -> None:
+        """Count the memory of a peer's waiting messages without those that were received."""
+        not_collected = sum(message.sender == peer for message in self._inboxes[peer])
+        self._waiting[peer].keep_last(not_collected + self._count_in_inbox(peer))
 
     def _drain(self) -> None:
         for read in self._tick_poller.ready(0):
@@ -441,7 +484,7 @@ class Inbound:
             decoder.open_with(open_frame, self._handshakes.frame_bytes_max)
         promoted = PeerConnection(
             name, connection, decoder, self._own_name, self._inboxes[name], self._waiting[name],
-            self._decode_message,
+            lambda: self._recount(name), self._decode_message,
         )  # fmt: skip
         self._connections[name] = promoted
         self._peer_poller.watch(connection.fileno(), READ, lambda: self._read(promoted))

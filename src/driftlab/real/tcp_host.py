@@ -105,7 +105,8 @@ class TcpHost:
         self._incidents = Incidents(self._journal.note, on_incident)
         handshakes = _handshakes(config)
         self._inbound = Inbound(
-            plan, handshakes, config.order, listener, loop, self._incidents, self._own
+            plan, handshakes, config.order, listener, loop, self._incidents, self._own,
+            self._machine.count_waiting,
         )  # fmt: skip
         self._start_ns: int | None = None
         self._channels = {
@@ -182,8 +183,6 @@ class TcpHost:
             with self._guard:
                 event, outgoing = self._machine.tick(tick, found, now_ns)
         self._journal.append(event, now_ns, due_ns, late_ns, found)
-        if event.sender is not None:
-            self._inbound.count_received(event.sender)
         for message in outgoing:
             self._send(message)
         if event.clock >= CLOCK_END:
