@@ -1,6 +1,7 @@
 """Peers and strangers that want to keep a machine from its work: each costs at most itself."""
 
 import os
+import random
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -480,3 +481,39 @@ def test_twenty_machines_with_a_key_make_a_run(tmp_path: Path) -> None:
         load_key(str(key)).hex() not in path.read_text()
         for path in (tmp_path / "run").glob("*.log")
     )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_waits_is_never_counted_as_less_than_it_is(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And, once counted again, as more by one part at the most; the first are received first."""
+    draw = random.Random(seed)
+    monkeypatch.setattr(inbound_module, "INBOX_BYTES_MAX", 1 << draw.randrange(12, 24))
+    waiting, sizes = WaitingBytes(), list[int]()
+    largest = 0
+    for _ in range(300):
+        new = [draw.randrange(1, 400) for _ in range(draw.randrange(1, 20))]
+        waiting.add(len(new), sum(new))
+        sizes += new
+        largest = max(largest, sum(new))
+        del sizes[: draw.randrange(20)]
+        assert waiting.bytes >= sum(sizes)
+        if draw.random() < 0.2:
+            waiting.keep_last(len(sizes))
+            part = (inbound_module.INBOX_BYTES_MAX >> 10) + largest
+            assert sum(sizes) <= waiting.bytes <= sum(sizes) + part
+
+
+def test_frames_after_a_bad_one_are_not_counted_as_waiting() -> None:
+    """They would be taken for those that wait, in place of earlier ones that do."""
+    near, far = socket.socketpair()
+    with near, far:
+        inbox: list[Message] = []
+        connection = connection_over(near, inbox)
+        assert connection.take_frames(["Hello A 1"] * 5) is None
+        assert connection.take_frames(["Hello A 2", "garbage", *["Hello A 3"] * 2_000]) is not None
+        assert len(inbox) == 6
+        waiting = connection._waiting
+        assert waiting.bytes == 6 * (MESSAGE_BYTES + 9)
+        assert sum(part[0] for part in waiting._parts) == 6
