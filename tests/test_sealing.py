@@ -18,6 +18,7 @@ from driftlab.network.sealing import (
     Sealer,
     SealError,
     channel_keys,
+    sealed_iam,
 )
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -127,6 +128,22 @@ def test_a_challenge_that_repeats_the_own_nonce_is_refused() -> None:
     """It would let an acceptor answer with what the dialling machine itself proves."""
     with pytest.raises(SealError, match="repeats"):
         handshakes("B").dial("A").hear(f"Nonce {1:032x}")
+
+
+def test_an_introduction_that_repeats_its_challenge_is_refused_and_a_second_challenge_is_not() -> (
+    None
+):
+    """Nonces of both sides make the keys: who hears one challenge twice makes other keys."""
+    acceptor, dialler = handshakes("A"), handshakes("B", first=100)
+    challenge = text_of(acceptor.accept().greeting)
+    names = ChannelNames("B", "A", RUN)
+    nonce = challenge.split(" ")[1]
+    echoed = sealed_iam(channel_keys(KEY, names, nonce, nonce), names, nonce, 1)
+    again = handshakes("A").accept()
+    assert text_of(again.greeting) == challenge
+    with pytest.raises(SealError, match="repeats"):
+        again.introduce(text_of(echoed))
+    assert dialler.dial("A").hear(challenge) != dialler.dial("A").hear(challenge)
 
 
 @pytest.mark.parametrize(

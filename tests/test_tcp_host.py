@@ -512,7 +512,9 @@ def test_a_clock_near_the_largest_that_travels_silences_nobody(
     assert max(entry.event.clock for entry in journal.entries) < 200
     assert any(frame.startswith("Hello") for frame in sent)
     (reason,) = reasons(journal)
-    assert reason.startswith(f"peer-closed: a clock of {2**62}, which leads this machine's ")
+    assert reason.startswith(
+        f"peer-closed: a clock of {2**62}, which leads this machine's clock of "
+    )
     assert "refused=B:1 reason=complete" in journal.path.read_text()
 
 

@@ -181,15 +181,16 @@ def _undelivered(trace: Trace, ends: Mapping[str, Mapping[str, str]]) -> dict[st
     """Return how many messages of each machine were given up, or were refused by a peer.
 
     A sender does not know what a peer refused: those are the messages on record that the
-    peer, who did refuse its connection, never found.
+    peers who did refuse its connection never found. Some of them it may have given up
+    itself, and no message counts twice.
     """
-    undelivered = {name: count_in(end, "undelivered") or 0 for name, end in ends.items()}
+    missing = dict.fromkeys(ends, 0)
     for receiver, end in ends.items():
         for sender in _refused(end):
             if sender in ends:
-                missing = _never_found(trace, sender, receiver)
-                undelivered[sender] = max(undelivered[sender], missing)
-    return undelivered
+                missing[sender] += _never_found(trace, sender, receiver)
+    given_up = {name: count_in(end, "undelivered") or 0 for name, end in ends.items()}
+    return {name: max(count, missing[name]) for name, count in given_up.items()}
 
 
 def _never_found(trace: Trace, sender: str, receiver: str) -> int:

@@ -94,6 +94,10 @@ class Machine:
         """The number of messages in the inbox."""
         return len(self._inbox)
 
+    def count_waiting(self, sender: str) -> int:
+        """Return how many messages of a sender are in the inbox."""
+        return sum(message.sender == sender for message in self._inbox)
+
     def tick(self, tick: int, found: Sequence[Message], now_ns: int) -> Step:
         """Take one tick and return its event and the messages to send.
 

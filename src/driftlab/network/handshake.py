@@ -5,7 +5,7 @@ Connections of a run with a key (`network/sealing.py`) prove themselves in both
 directions. Both have the same steps here, as values: what one side writes next.
 """
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from driftlab.network.wire import OpenFrame, WireError, iam, parse_iam
 
@@ -26,36 +26,32 @@ class Introduction(NamedTuple):
     open_frame: OpenFrame | None
 
 
-class Acceptor(Protocol):
+class Acceptor:
     """The accepting side of one connection."""
 
     greeting: bytes  # what it writes first
 
     def introduce(self, text: str) -> Introduction:
         """Return who a first frame introduces. Raise WireError if it may not join."""
-        ...
+        raise NotImplementedError
 
 
-class Dialler(Protocol):
+class Dialler:
     """The dialling side of one connection."""
 
     greeting: bytes  # what it writes first
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it may send messages."""
-        ...
+    is_open: bool  # whether it may send messages
 
     def hear(self, text: str) -> bytes:
         """Return what to write after a frame of the other side. Raise WireError if it is wrong."""
-        ...
+        raise NotImplementedError
 
     def seal(self, plain: bytes) -> bytes:
         """Return the frame of the next message as it travels."""
-        ...
+        raise NotImplementedError
 
 
-class Handshakes(Protocol):
+class Handshakes:
     """Begins the handshakes of one machine.
 
     is_proven: whether they prove who takes part. frame_bytes_max: of a frame after them.
@@ -66,11 +62,11 @@ class Handshakes(Protocol):
 
     def accept(self) -> Acceptor:
         """Return the accepting side of a new connection."""
-        ...
+        raise NotImplementedError
 
     def dial(self, peer: str) -> Dialler:
         """Return the dialling side of a new connection to a peer."""
-        ...
+        raise NotImplementedError
 
 
 def require_run(name: str, run_id: str, own_run_id: str) -> None:
@@ -79,7 +75,7 @@ def require_run(name: str, run_id: str, own_run_id: str) -> None:
         raise WireError(f"{name} is of run {run_id}, this is run {own_run_id}")
 
 
-class PlainHandshakes:
+class PlainHandshakes(Handshakes):
     """Handshakes of one frame, without a key."""
 
     is_proven = False
@@ -98,7 +94,7 @@ class PlainHandshakes:
         return _PlainDialler(iam(self._name, self._run_id))
 
 
-class _PlainAcceptor:
+class _PlainAcceptor(Acceptor):
     greeting = b""
 
     def __init__(self, run_id: str) -> None:
@@ -110,7 +106,7 @@ class _PlainAcceptor:
         return Introduction(name, 0, b"", None)
 
 
-class _PlainDialler:
+class _PlainDialler(Dialler):
     is_open = True
 
     def __init__(self, greeting: bytes) -> None:

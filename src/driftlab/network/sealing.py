@@ -17,7 +17,7 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
-from driftlab.network.handshake import Acceptor, Dialler, Introduction, require_run
+from driftlab.network.handshake import Acceptor, Dialler, Handshakes, Introduction, require_run
 from driftlab.network.wire import FRAME_BYTES_MAX, WireError, frame, is_token
 
 KEY_BYTES: Final = 32
@@ -178,7 +178,7 @@ class Opener:
         return text
 
 
-class KeyedHandshakes:
+class KeyedHandshakes(Handshakes):
     """Handshakes that prove, in both directions, that a machine holds the run's key.
 
     Args: the machine's own name, the id of the run, the key, a number that rises each
@@ -207,7 +207,7 @@ class KeyedHandshakes:
         return _KeyedDialler(names, self._key, self._incarnation, self._new_nonce())
 
 
-class _KeyedAcceptor:
+class _KeyedAcceptor(Acceptor):
     def __init__(self, name: str, run_id: str, key: bytes, nonce: str) -> None:
         self._name = name
         self._run_id = run_id
@@ -218,13 +218,15 @@ class _KeyedAcceptor:
     def introduce(self, text: str) -> Introduction:
         iam = parse_sealed_iam(text)
         require_run(iam.name, iam.run_id, self._run_id)
+        if iam.nonce == self._nonce:
+            raise SealError("the introduction repeats this machine's nonce")
         names = ChannelNames(iam.name, self._name, self._run_id)
         keys = channel_keys(self._key, names, self._nonce, iam.nonce)
         require_proof(iam, keys)
         return Introduction(iam.name, iam.incarnation, proof_frame(keys), Opener(keys).open)
 
 
-class _KeyedDialler:
+class _KeyedDialler(Dialler):
     greeting = b""
 
     def __init__(self, names: ChannelNames, key: bytes, incarnation: int, nonce: str) -> None:
@@ -234,10 +236,7 @@ class _KeyedDialler:
         self._nonce = nonce
         self._keys: ChannelKeys | None = None
         self._sealer: Sealer | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self._sealer is not None
+        self.is_open = False
 
     def hear(self, text: str) -> bytes:
         if self._keys is None:
@@ -250,6 +249,7 @@ class _KeyedDialler:
             raise WireError("wrote on a channel that it only reads")
         require_acceptor(text, self._keys)
         self._sealer = Sealer(self._keys)
+        self.is_open = True
         return b""
 
     def seal(self, plain: bytes) -> bytes:

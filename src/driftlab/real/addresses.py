@@ -6,13 +6,7 @@ from typing import Final, NamedTuple
 from driftlab.errors import DriftlabError
 
 LOST_PEER_S: Final = 30  # after which a silent connection counts as lost
-_KEEPALIVE: Final = {
-    "TCP_KEEPIDLE": LOST_PEER_S // 2,
-    "TCP_KEEPALIVE": LOST_PEER_S // 2,  # the same on macOS
-    "TCP_KEEPINTVL": LOST_PEER_S // 6,
-    "TCP_KEEPCNT": 3,
-    "TCP_USER_TIMEOUT": LOST_PEER_S * 1000,  # milliseconds
-}
+_PROBES: Final = 3  # of which none was answered when a connection counts as lost
 
 
 class AddressError(DriftlabError):
@@ -73,8 +67,16 @@ def notice_lost_peer(connection: socket.socket) -> None:
     A computer that lost its power or its cable says nothing. So the kernel asks after
     some silence, and waits no longer than that for an answer to what was sent.
     """
+    idle = LOST_PEER_S // 2
+    options = {
+        "TCP_KEEPIDLE": idle,
+        "TCP_KEEPALIVE": idle,  # the same on macOS
+        "TCP_KEEPINTVL": (LOST_PEER_S - idle) // _PROBES,
+        "TCP_KEEPCNT": _PROBES,
+        "TCP_USER_TIMEOUT": LOST_PEER_S * 1000,  # milliseconds
+    }
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE.items():
+    for name, value in options.items():
         option = getattr(socket, name, None)  # systems differ
         if option is not None:
             connection.setsockopt(socket.IPPROTO_TCP, option, value)

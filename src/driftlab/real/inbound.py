@@ -4,7 +4,8 @@ A connection is unidentified until the handshake, its first frame, introduces th
 dialling machine. From then on it is the connection of one peer. A connection that
 violates the protocol is refused: it is closed, the reason is recorded, and the machine
 goes on. So is one whose messages would take more than INBOX_BYTES_MAX of memory. Of too
-many unidentified connections the oldest is closed.
+many unidentified connections the oldest is closed, of the address that has most of them:
+who opens many connections closes its own.
 
 At a tick the sockets are read, each once: what has arrived is taken, at most
 INBOUND_BYTES_MAX of each peer, so that a flooding peer cannot delay the tick;
@@ -16,9 +17,9 @@ the order is "arrival", messages are read and queued as they arrive.
 """
 
 import socket
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from time import monotonic_ns, time_ns
+from time import monotonic_ns
 from typing import Final, NamedTuple
 
 from driftlab.clocks.catalogue import timestamp_decoder
@@ -26,11 +27,11 @@ from driftlab.clocks.clock import TimestampError
 from driftlab.errors import counted
 from driftlab.model.event import Message, PayloadError, canonical_payload
 from driftlab.network import wire
-from driftlab.network.admission import CLOCK_LEAD_MAX, require_stamp, require_timestamp
+from driftlab.network.admission import CLOCK_LEAD_MAX, Own, require_stamp, require_timestamp
 from driftlab.network.handshake import INTRODUCTION_NS_MAX, Acceptor, Handshakes, Introduction
 from driftlab.real.addresses import notice_lost_peer
 from driftlab.real.event_loop import READ, EventLoop, make_poller
-from driftlab.real.incidents import Incidents
+from driftlab.real.incidents import STRANGER, Incidents
 from driftlab.scenario.plan import MachinePlan
 
 INBOUND_BYTES_MAX: Final = 32_768  # of one peer in one read
@@ -42,20 +43,22 @@ UNIDENTIFIED_MAX: Final = 64  # unidentified connections, beyond one for each pe
 # below: some million messages.
 INBOX_BYTES_MAX: Final = 1 << 28
 MESSAGE_BYTES: Final = 200  # of a message in memory, besides its text
-_ACCEPTED_AT_ONCE: Final = 64
-_UNIDENTIFIED: Final = "?"
+# Of a character of a timestamp's text once decoded: "999.", say, is an integer of 28 bytes and a
+# pointer to it.
+TIMESTAMP_BYTES: Final = 9
+_ACCEPTED_AT_ONCE: Final = 16  # so that who has connected is heard before many others are accepted
 _CLOSED: Final = "closed by the peer"
+_new = tuple.__new__  # takes half the time of the generated constructor
+_LOST_BEFORE: Final = "lost before it introduced itself"
 
 DecodeMessage = Callable[[str, wire.Hello], Message]  # (name of the peer, what it sent)
-ReadNumber = Callable[[], int]
+ReadOwn = Callable[[], Own]
 
 
-def message_decoder(
-    plan: MachinePlan, own_clock: ReadNumber, own_time_ns: ReadNumber = time_ns
-) -> DecodeMessage:
+def message_decoder(plan: MachinePlan, read_own: ReadOwn) -> DecodeMessage:
     """Return the function that decodes the messages of a machine's peers.
 
-    own_clock: returns the machine's Lamport clock. own_time_ns: its physical time.
+    read_own: returns the machine's own clocks, which bound those of its peers.
 
     That function raises WireError, TimestampError or PayloadError if a message
     is not one of this run: if its timestamp is not of the run's clock, its
@@ -66,41 +69,52 @@ def message_decoder(
 
     def decode(peer: str, hello: wire.Hello) -> Message:
         _, stamp, text, payload = hello
-        if (text is None) is not (decode_timestamp is None):
+        timestamp = None
+        if text is not None and decode_timestamp is not None:
+            timestamp = decode_timestamp(peer, text)
+            require_timestamp(text, plan.clock, read_own)
+        elif text is not None or decode_timestamp is not None:
             raise wire.WireError(
                 f"a message {'with a' if text else 'without its'} timestamp; the "
                 f"clock of this run is {plan.clock}"
             )
-        timestamp = (
-            None if decode_timestamp is None or text is None else decode_timestamp(peer, text)
-        )
         if stamp > CLOCK_LEAD_MAX:
-            require_stamp(stamp, own_clock())
-        if text is not None:
-            require_timestamp(text, plan.clock, own_clock(), own_time_ns())
+            require_stamp(stamp, read_own())
         payload = None if payload is None else canonical_payload(payload)
-        return Message(peer, stamp, timestamp, payload)
+        return _new(Message, (peer, stamp, timestamp, payload))
 
     return decode
 
 
 class WaitingBytes:
-    """How much memory the messages of one peer take that arrived and were not yet received."""
+    """How much memory the messages of one peer take that arrived and were not yet received.
 
-    __slots__ = ("_sizes", "bytes")
+    A receive costs nothing here: `bytes` counts what was received too, until `keep_last`
+    is told how many messages still wait.
+    """
+
+    __slots__ = ("_parts", "bytes")
 
     def __init__(self) -> None:
         self.bytes = 0
-        self._sizes: deque[int] = deque()  # of each message: a peer's messages stay in order
+        self._parts: deque[list[int]] = deque()  # messages and bytes of each, the oldest first
 
-    def add(self, size: int) -> None:
-        """Count one message more."""
+    def add(self, messages: int, size: int) -> None:
+        """Count some messages more."""
         self.bytes += size
-        self._sizes.append(size)
+        if self._parts and self._parts[-1][1] < INBOX_BYTES_MAX >> 10:
+            self._parts[-1][0] += messages
+            self._parts[-1][1] += size
+        else:
+            self._parts.append([messages, size])
 
-    def remove_first(self) -> None:
-        """Count the first message no more."""
-        self.bytes -= self._sizes.popleft()
+    def keep_last(self, messages: int) -> None:
+        """Count no more what was received: a peer's messages stay in order, so the first."""
+        counted_so_far = sum(part[0] for part in self._parts)
+        while self._parts and counted_so_far - self._parts[0][0] >= messages:
+            received, size = self._parts.popleft()
+            counted_so_far -= received
+            self.bytes -= size
 
 
 class PeerConnection:
@@ -108,7 +122,8 @@ class PeerConnection:
 
     Args: the name of the peer, the socket, the decoder with the bytes read so
     far, the machine's own name, the list of received messages, the memory that the
-    peer's messages take, and the function that decodes a message.
+    peer's messages take, what counts that again without those that were received, and
+    the function that decodes a message.
     """
 
     def __init__(
@@ -119,6 +134,7 @@ class PeerConnection:
         own_name: str,
         inbox: list[Message],
         waiting: WaitingBytes,
+        recount: Callable[[], None],
         decode_message: DecodeMessage,
     ) -> None:
         self.peer = peer
@@ -129,6 +145,7 @@ class PeerConnection:
         self._own_name = own_name
         self._inbox = inbox
         self._waiting = waiting
+        self._recount = recount
         self._decode_message = decode_message
 
     def read(self) -> str | None:
@@ -147,39 +164,78 @@ class PeerConnection:
 
     def take_frames(self, frames: list[str]) -> str | None:
         """Take the messages that frames carry. Return the reason if the connection has to end."""
-        reason = self._take_messages(frames) or self._decoder.broken
+        fitting = self._fitting(frames)
+        reason = self._take_messages(frames[:fitting])
+        if reason is None and fitting < len(frames):
+            reason = f"its waiting messages would take more than {INBOX_BYTES_MAX} bytes"
+        reason = reason or self._decoder.broken
         self.is_refused = reason is not None
         return reason
 
+    def _fitting(self, frames: list[str]) -> int:
+        """Return how many of the frames the memory for the peer's messages has room for."""
+        waiting = self._waiting
+        most = MESSAGE_BYTES * len(frames) + (1 + TIMESTAMP_BYTES) * sum(map(len, frames))
+        if waiting.bytes + most <= INBOX_BYTES_MAX:
+            return len(frames)
+        self._recount()
+        size = waiting.bytes
+        for fitting, text in enumerate(frames):
+            size += MESSAGE_BYTES + len(text)
+            if size > INBOX_BYTES_MAX:
+                return fitting
+        return len(frames)
+
     def _take_messages(self, frames: list[str]) -> str | None:
+        peer, own_name, decode_message = self.peer, self._own_name, self._decode_message
+        inbox, parse_hello = self._inbox, wire.parse_hello
+        before = len(inbox)
         try:
             for text in frames:
-                hello = wire.parse_hello(text)
-                if self._own_name not in hello.targets:
-                    return f"a message to {','.join(hello.targets)}, not to {self._own_name}"
-                message = self._decode_message(self.peer, hello)
-                self._inbox.append(message)
-                self._waiting.add(MESSAGE_BYTES + len(text))
+                hello = parse_hello(text)
+                if own_name not in hello.targets:
+                    return f"a message to {','.join(hello.targets)}, not to {own_name}"
+                inbox.append(decode_message(peer, hello))
         except (wire.WireError, TimestampError, PayloadError) as error:
             return str(error)
-        if self._waiting.bytes > INBOX_BYTES_MAX:
-            return f"more than {INBOX_BYTES_MAX} bytes of its messages wait, which is the limit"
+        finally:
+            self._count(frames, inbox[before:])
         return None
+
+    def _count(self, frames: list[str], messages: list[Message]) -> None:
+        """Count the memory of the messages that the first of the frames carried."""
+        if not messages:
+            return
+        texts = sum(map(len, frames[: len(messages)]))
+        size = MESSAGE_BYTES * len(messages) + texts
+        if messages[0].timestamp is not None:
+            payloads = sum(len(each.payload) for each in messages if each.payload is not None)
+            size += TIMESTAMP_BYTES * (texts - payloads)
+        self._waiting.add(len(messages), size)
 
 
 class UnidentifiedConnection(NamedTuple):
-    """A connection that has not introduced itself."""
+    """A connection that has not introduced itself.
+
+    address: of the computer that dialled. until_ns: when its time is over, in nanoseconds
+    of the monotonic clock.
+    """
 
     connection: socket.socket
     decoder: wire.FrameDecoder
     handshake: Acceptor
+    address: str
+    until_ns: int
 
 
-class ReplacementConnection(NamedTuple):
-    """A second connection of a peer, which waits for the first to end; and its frames so far."""
+class IntroducedConnection(NamedTuple):
+    """A connection that has introduced itself, and its frames so far.
 
-    fd: int
+    If it is a peer's second one, it waits for the first to end.
+    """
+
     connection: socket.socket
+    decoder: wire.FrameDecoder
     introduction: Introduction
     frames: list[str]
 
@@ -188,8 +244,8 @@ class Inbound:
     """The listening socket and all inbound connections of one machine.
 
     Args: the machine's plan, its handshakes, the scenario's `order`, the listening
-    socket, the event loop, where to record incidents, and what returns the machine's
-    Lamport clock.
+    socket, the event loop, where to record incidents, what returns the machine's own
+    clocks, and what returns how many messages of a peer wait in its inbox.
     """
 
     def __init__(
@@ -200,20 +256,23 @@ class Inbound:
         listener: socket.socket,
         loop: EventLoop,
         incidents: Incidents,
-        own_clock: ReadNumber,
+        read_own: ReadOwn,
+        count_in_inbox: Callable[[str], int],
     ) -> None:
         self.refused: dict[str, int] = {}  # how often each peer's connection was refused
         self._own_name = plan.name
-        self._decode_message = message_decoder(plan, own_clock)
+        self._decode_message = message_decoder(plan, read_own)
         self._waiting = {peer: WaitingBytes() for peer in plan.peers}
+        self._count_in_inbox = count_in_inbox
         self._handshakes = handshakes
         self._incarnations: dict[str, int] = {}  # of each peer, the latest that joined
         self._listener = listener
         self._loop = loop
         self._incidents = incidents
-        self._unidentified: dict[int, UnidentifiedConnection] = {}
+        self._unidentified: dict[int, UnidentifiedConnection] = {}  # the oldest first
+        self._is_watching_time = False  # whether a timer is set for the oldest
         self._connections: dict[str, PeerConnection] = {}
-        self._replacements: dict[str, ReplacementConnection] = {}
+        self._replacements: dict[str, IntroducedConnection] = {}
         self._tick_poller = make_poller()  # asked at ticks only
         shared: list[Message] = []
         by_arrival = order == "arrival"
@@ -239,9 +298,10 @@ class Inbound:
                 inbox.clear()
         return found
 
-    def count_received(self, peer: str) -> None:
-        """Count the first waiting message of a peer as received by the process."""
-        self._waiting[peer].remove_first()
+    def _recount(self, peer: str) -> None:
+        """Count the memory of a peer's waiting messages without those that were received."""
+        not_collected = sum(message.sender == peer for message in self._inboxes[peer])
+        self._waiting[peer].keep_last(not_collected + self._count_in_inbox(peer))
 
     def _drain(self) -> None:
         for read in self._tick_poller.ready(0):
@@ -270,20 +330,21 @@ class Inbound:
         self._peer_poller.forget(connection.connection.fileno())
         connection.connection.close()
         if connection.peer in self._replacements:
-            replacement = self._replacements.pop(connection.peer)
-            self._promote(replacement.fd, replacement.introduction, replacement.frames)
+            self._promote(self._replacements.pop(connection.peer))
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):
             try:
-                connection, _ = self._listener.accept()
+                connection, address = self._listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
-                self._incidents.record("accept-failed", _UNIDENTIFIED, str(error.strerror))
+                self._incidents.record("accept-failed", STRANGER, str(error.strerror))
+                if self._unidentified:  # of which the descriptor may be missing
+                    self._evict("the system takes no more connections")
                 self._pause_accepting()
                 return
-            self._watch_unidentified(connection)
+            self._watch_unidentified(connection, str(address[0]))
 
     def _pause_accepting(self) -> None:
         """Stop accepting for a while: to try again at once would be a busy wait."""
@@ -293,37 +354,59 @@ class Inbound:
             monotonic_ns() + ACCEPT_PAUSE_NS, lambda: self._loop.watch(fd, READ, self._accept)
         )
 
-    def _watch_unidentified(self, connection: socket.socket) -> None:
-        connection.setblocking(False)
-        notice_lost_peer(connection)
+    def _watch_unidentified(self, connection: socket.socket, address: str) -> None:
+        try:
+            connection.setblocking(False)
+            notice_lost_peer(connection)
+        except OSError:  # some systems refuse options of a connection that has ended already
+            self._close_stranger(connection, _LOST_BEFORE)
+            return
         if len(self._unidentified) >= UNIDENTIFIED_MAX + len(self._inboxes):
-            self._evict_oldest()
+            self._evict(f"more than {UNIDENTIFIED_MAX} unidentified connections at once")
         fd, handshake = connection.fileno(), self._handshakes.accept()
-        self._unidentified[fd] = UnidentifiedConnection(connection, wire.FrameDecoder(), handshake)
-        if handshake.greeting and not self._write(fd, handshake.greeting):
+        until_ns = monotonic_ns() + INTRODUCTION_NS_MAX
+        self._unidentified[fd] = UnidentifiedConnection(
+            connection, wire.FrameDecoder(), handshake, address, until_ns
+        )
+        if handshake.greeting and not _write(connection, handshake.greeting):
+            self._reject(fd, _LOST_BEFORE)
             return
         self._loop.watch(fd, READ, lambda: self._read_introduction(fd))
-        self._loop.call_at(
-            monotonic_ns() + INTRODUCTION_NS_MAX,
-            lambda: self._time_out_introduction(fd, connection),
-        )
+        self._watch_time()
         self._read_introduction(fd)  # mostly there already, and then it cannot be evicted
 
-    def _evict_oldest(self) -> None:
-        """Close the oldest unidentified connection: idle ones must not keep peers out."""
-        known = {replacement.fd for replacement in self._replacements.values()}
-        oldest = next(fd for fd in self._unidentified if fd not in known)
-        self._reject(oldest, f"more than {UNIDENTIFIED_MAX} unidentified connections at once")
+    def _evict(self, reason: str) -> None:
+        """Close an unidentified connection: idle ones must not keep peers out.
 
-    def _time_out_introduction(self, fd: int, connection: socket.socket) -> None:
-        if fd in self._unidentified and self._unidentified[fd].connection is connection:
+        It is the oldest of the address that has most, so that no computer can have those
+        of another one closed.
+        """
+        counts = Counter(one.address for one in self._unidentified.values())
+        ((address, _),) = counts.most_common(1)
+        oldest = next(fd for fd, one in self._unidentified.items() if one.address == address)
+        self._reject(oldest, reason)
+
+    def _watch_time(self) -> None:
+        """Have a timer for the oldest unidentified connection: one for all, however many come."""
+        if self._unidentified and not self._is_watching_time:
+            self._is_watching_time = True
+            oldest = next(iter(self._unidentified.values()))
+            self._loop.call_at(oldest.until_ns, self._time_out_introductions)
+
+    def _time_out_introductions(self) -> None:
+        self._is_watching_time = False
+        now_ns = monotonic_ns()
+        for fd, unidentified in list(self._unidentified.items()):
+            if unidentified.until_ns > now_ns:
+                break
             self._reject(fd, f"no introduction in {INTRODUCTION_NS_MAX / 1e9:g} s")
+        self._watch_time()
 
     def _read_introduction(self, fd: int) -> None:
         """Read the first bytes of an unidentified connection; promote it once introduced."""
         if fd not in self._unidentified:
             return  # it was rejected after the poller had returned this callback
-        connection, decoder, _ = self._unidentified[fd]
+        connection, decoder = self._unidentified[fd][:2]
         try:
             chunk = connection.recv(INBOUND_BYTES_MAX)
         except BlockingIOError:
@@ -338,7 +421,7 @@ class Inbound:
             self._reject(fd, decoder.broken or "closed before it introduced itself")
 
     def _introduce(self, fd: int, frames: list[str]) -> None:
-        _, decoder, handshake = self._unidentified[fd]
+        connection, decoder, handshake = self._unidentified[fd][:3]
         try:
             introduction = handshake.introduce(frames[0])
         except wire.WireError as error:
@@ -353,29 +436,32 @@ class Inbound:
             self._reject(fd, f"an earlier incarnation of {name} than the one that joined")
         elif name in self._replacements and not proven:
             self._reject(fd, f"a third introduction as {name}")
-        elif name in self._connections:
-            self._queue_replacement(fd, introduction, frames[1:])
         else:
-            self._promote(fd, introduction, frames[1:])
+            del self._unidentified[fd]
+            self._loop.forget(fd)
+            self._incarnations[name] = introduction.incarnation
+            introduced = IntroducedConnection(connection, decoder, introduction, frames[1:])
+            if name in self._connections:
+                self._queue_replacement(introduced)
+            else:
+                self._promote(introduced)
 
-    def _queue_replacement(self, fd: int, introduction: Introduction, frames: list[str]) -> None:
+    def _queue_replacement(self, replacement: IntroducedConnection) -> None:
         """Let a peer's second connection wait for the end of the first.
 
         That end may still be on its way, and what the first connection still
         holds must be read before.
         """
-        self._loop.forget(fd)
-        name = introduction.name
+        name = replacement.introduction.name
         if name in self._replacements:  # a proven peer: its newest connection counts
-            self._reject(self._replacements.pop(name).fd, f"{name} has connected once more")
-        connection = self._unidentified[fd].connection
-        replacement = ReplacementConnection(fd, connection, introduction, frames)
+            earlier = self._replacements.pop(name)
+            self._close_stranger(earlier.connection, f"{name} has connected once more")
         self._replacements[name] = replacement
         self._loop.call_at(
             monotonic_ns() + REPLACEMENT_NS_MAX, lambda: self._end_waiting(name, replacement)
         )
 
-    def _end_waiting(self, name: str, replacement: ReplacementConnection) -> None:
+    def _end_waiting(self, name: str, replacement: IntroducedConnection) -> None:
         """Drop a replacement whose first connection did not end, unless it is proven.
 
         A proven one is of the same machine, so the first connection is dead.
@@ -386,43 +472,35 @@ class Inbound:
             self._end(self._connections[name], f"{name} has connected again")
             return
         del self._replacements[name]
-        self._reject(replacement.fd, f"a second introduction as {name}, which is already connected")
+        reason = f"a second introduction as {name}, which is already connected"
+        self._close_stranger(replacement.connection, reason)
 
-    def _write(self, fd: int, text: bytes) -> bool:
-        """Write a few bytes of a handshake; return whether the connection took them."""
-        try:
-            whole = self._unidentified[fd].connection.send(text) == len(text)
-        except OSError:
-            whole = False
-        if not whole:
-            self._reject(fd, "lost before it introduced itself")
-        return whole
-
-    def _promote(self, fd: int, introduction: Introduction, frames: list[str]) -> None:
-        """Make an unidentified connection the connection of a peer."""
-        name, incarnation, answer, open_frame = introduction
-        if answer and not self._write(fd, answer):
+    def _promote(self, introduced: IntroducedConnection) -> None:
+        """Make a connection that introduced itself the connection of a peer."""
+        connection, decoder, (name, _, answer, open_frame), frames = introduced
+        if answer and not _write(connection, answer):
+            self._close_stranger(connection, _LOST_BEFORE)
             return
-        self._loop.forget(fd)
-        connection, decoder, _ = self._unidentified.pop(fd)
         if open_frame is not None:
             decoder.open_with(open_frame, self._handshakes.frame_bytes_max)
-        self._incarnations[name] = incarnation
         promoted = PeerConnection(
             name, connection, decoder, self._own_name, self._inboxes[name], self._waiting[name],
-            self._decode_message,
+            lambda: self._recount(name), self._decode_message,
         )  # fmt: skip
         self._connections[name] = promoted
-        self._peer_poller.watch(fd, READ, lambda: self._read(promoted))
+        self._peer_poller.watch(connection.fileno(), READ, lambda: self._read(promoted))
         reason = promoted.take_frames(frames)
         if reason:
             self._end(promoted, reason)
 
     def _reject(self, fd: int, reason: str) -> None:
+        """Close an unidentified connection."""
         self._loop.forget(fd)
-        unidentified = self._unidentified.pop(fd)
-        self._incidents.record("stranger-closed", _UNIDENTIFIED, reason)
-        unidentified.connection.close()
+        self._close_stranger(self._unidentified.pop(fd).connection, reason)
+
+    def _close_stranger(self, connection: socket.socket, reason: str) -> None:
+        self._incidents.record("stranger-closed", STRANGER, reason)
+        connection.close()
 
     def close(self) -> None:
         """Close every connection and the listening socket."""
@@ -431,7 +509,17 @@ class Inbound:
         for fd, unidentified in self._unidentified.items():
             self._loop.forget(fd)
             unidentified.connection.close()
+        for replacement in self._replacements.values():
+            replacement.connection.close()
         for peer_connection in self._connections.values():
             self._peer_poller.forget(peer_connection.connection.fileno())
             peer_connection.connection.close()
         self._tick_poller.close()
+
+
+def _write(connection: socket.socket, text: bytes) -> bool:
+    """Write a few bytes of a handshake; return whether the kernel took them all."""
+    try:
+        return connection.send(text) == len(text)
+    except OSError:
+        return False

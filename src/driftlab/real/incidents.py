@@ -1,9 +1,10 @@
 """Incidents: what went wrong between a machine and its peers, recorded and counted.
 
 An incident is not an event: it has no tick and advances no clock, and the
-machine goes on. At most INCIDENTS_RECORDED_MAX are recorded, so that a peer
-that causes them without end does not fill the disk; the others are counted, and
-the last line of the journal has their number.
+machine goes on. At most INCIDENTS_RECORDED_MAX of peers are recorded, and as many of
+strangers, each with at most REASON_CHARACTERS_MAX of its reason. So whoever causes them
+without end fills no disk, and strangers cannot hide what happens among the peers. The
+others are counted, and the last line of the journal has their number.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import Final
 from driftlab.journal.utc import utc_text
 
 INCIDENTS_RECORDED_MAX: Final = 1_000
+REASON_CHARACTERS_MAX: Final = 500  # it may quote what a peer wrote
+STRANGER: Final = "?"  # in place of the name of a peer that is not known
 
 NoteSink = Callable[[str, dict[str, object]], None]  # (topic, fields)
 
@@ -28,6 +31,7 @@ class Incidents:
         self, sink: NoteSink, on_incident: Callable[[str], None] = lambda line: None
     ) -> None:
         self.count = 0
+        self._left = {False: INCIDENTS_RECORDED_MAX, True: INCIDENTS_RECORDED_MAX}  # of strangers?
         self._sink = sink
         self._on_incident = on_incident
         self._is_muted = False
@@ -40,13 +44,17 @@ class Incidents:
         """Record one incident.
 
         Args: its name, one or two words with a hyphen, which journals hold; the
-        name of the peer, `?` if unidentified; and the reason, as text.
+        name of the peer, STRANGER if unidentified; and the reason, as text.
         """
         if self._is_muted:
             return
         self.count += 1
-        if self.count > INCIDENTS_RECORDED_MAX:
+        is_stranger = peer == STRANGER
+        if not self._left[is_stranger]:
             return
+        self._left[is_stranger] -= 1
+        if len(reason) > REASON_CHARACTERS_MAX:
+            reason = reason[: REASON_CHARACTERS_MAX - 1] + "…"
         time = utc_text(time_ns())
         self._on_incident(f"{what} {peer}: {reason}")
         self._sink("incident", {"time": time, "what": what, "peer": peer, "reason": reason})

@@ -28,8 +28,12 @@ def make_key(path: str) -> None:
         raise KeyFileError(f"{path}: is there already; a key is never replaced") from None
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from None
-    with os.fdopen(fd, "wb") as file:
-        file.write(b"driftlab-key 1 " + os.urandom(KEY_BYTES).hex().encode() + b"\n")
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(b"driftlab-key 1 " + os.urandom(KEY_BYTES).hex().encode() + b"\n")
+    except OSError as error:  # a full disk: half a key is worse than none
+        os.unlink(path)
+        raise KeyFileError(f"{path}: {error.strerror}") from None
 
 
 def load_key(path: str) -> bytes:

@@ -57,6 +57,7 @@ class OutboundChannel:
         self._resolved: tuple[socket.AddressFamily, tuple[str, int]] | None = None
         self._lookup_failed = False
         self._handshakes = handshakes
+        self._is_sealing = handshakes.is_proven
         self._handshake = handshakes.dial(peer)
         self._decoder = wire.FrameDecoder()
         self._loop = loop
@@ -151,7 +152,7 @@ class OutboundChannel:
     def send(self, frame: bytes) -> None:
         """Send one frame, now or as soon as the kernel takes it."""
         if self.is_open and not self._frames:
-            sealed = self._handshake.seal(frame)
+            sealed = self._handshake.seal(frame) if self._is_sealing else frame
             taken = self._offer(sealed)
             if taken == len(sealed):
                 return
@@ -243,9 +244,9 @@ class OutboundChannel:
         self._close_and_redial()
 
     def _close_and_redial(self) -> None:
-        """Close and dial again, resetting the backoff if the connection had lasted."""
+        """Close and dial again, resetting the backoff if the connection was open and had lasted."""
         self._was_lost = True
-        if monotonic_ns() - self._opened_ns > REDIAL_LAST_NS:
+        if self.is_open and monotonic_ns() - self._opened_ns > REDIAL_LAST_NS:
             self._pause_ns = REDIAL_FIRST_NS
         self._redial_later()
 

@@ -26,7 +26,7 @@ from driftlab.machine.machine import Machine, MachineEndError
 from driftlab.machine.process_loader import load_process
 from driftlab.model.schedule import PhysicalClock
 from driftlab.network import wire
-from driftlab.network.admission import CLOCK_END
+from driftlab.network.admission import CLOCK_END, Own
 from driftlab.network.handshake import Handshakes, PlainHandshakes
 from driftlab.network.wire import STAMP_MAX
 from driftlab.real.addresses import Address
@@ -105,13 +105,19 @@ class TcpHost:
         self._incidents = Incidents(self._journal.note, on_incident)
         handshakes = _handshakes(config)
         self._inbound = Inbound(
-            plan, handshakes, config.order, listener, loop, self._incidents,
-            lambda: self._machine.clock,
+            plan, handshakes, config.order, listener, loop, self._incidents, self._own,
+            self._machine.count_waiting,
         )  # fmt: skip
+        self._start_ns: int | None = None
         self._channels = {
             peer: OutboundChannel(peer, address, handshakes, loop, self._incidents)
             for peer, address in zip(plan.peers, config.addresses, strict=True)
         }
+
+    def _own(self) -> Own:
+        """Return this machine's clocks, which bound those of its peers."""
+        elapsed_ns = 0 if self._start_ns is None else max(0, monotonic_ns() - self._start_ns)
+        return Own(self._machine.clock, elapsed_ns, time_ns())
 
     def _write_header(self, config: WorkerConfig) -> None:
         fields = header_fields(
@@ -156,6 +162,7 @@ class TcpHost:
         clock. Raise MachineEndError if the machine cannot go on, as if its process
         fails, JournalFileError if the journal cannot be written.
         """
+        self._start_ns = start_ns
         self._journal.note("start", {"time": _utc_of(start_ns), "monotonic_ns": start_ns})
         schedule, physical = self.plan.schedule, self._physical
         for tick in range(self.plan.ticks):
@@ -176,8 +183,6 @@ class TcpHost:
             with self._guard:
                 event, outgoing = self._machine.tick(tick, found, now_ns)
         self._journal.append(event, now_ns, due_ns, late_ns, found)
-        if event.sender is not None:
-            self._inbound.count_received(event.sender)
         for message in outgoing:
             self._send(message)
         if event.clock >= CLOCK_END:
