@@ -303,11 +303,13 @@ class Context:
 
         A receive that has names is left out if no chosen strategy goes by any of them; one
         without, if a strategy that could have matched it was not chosen. That no send
-        matches it says nothing then.
+        matches it says nothing then. Nor does it where an id is that of several senders.
         """
         of, chosen = self.columns, self.trace.strategies
+        ambiguous = np.zeros(len(self), bool)
+        ambiguous[self.messages.ambiguous] = True
         if not chosen:
-            return np.zeros(len(self), bool)
+            return ambiguous
         has_name, is_used = np.zeros(len(self), bool), np.zeros(len(self), bool)
         if of.received is not None:
             has_id = of.received != MISSING
@@ -323,7 +325,7 @@ class Context:
             is_used |= has_stamp & by_stamp
         needed = {"position"} if self.trace.timestamps is None else {"position", "vector-clock"}
         left_out: BoolArray = np.where(has_name, ~is_used, not needed <= set(chosen))
-        return self.is_receive & left_out
+        return ambiguous | (self.is_receive & left_out)
 
     @cached_property
     def has_unnamed_messages(self) -> BoolArray:

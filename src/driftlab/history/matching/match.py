@@ -158,4 +158,15 @@ def assumed_lines(messages: Messages, rows: Sequence[int] | None = None) -> list
         if strategy.how and count:
             how = strategy.how.replace("their ", "its ") if count == 1 else strategy.how
             lines.append(f"{counted(count, 'receive')} matched by {how} (--match)")
+    repeated = messages.repeated_ids
+    if rows is not None:
+        repeated = repeated[np.isin(repeated, rows)]
+    if len(repeated):
+        lines.append(
+            f"message ids repeat: {counted(len(repeated), 'receive')} matched by id, sender, target "
+            "and order on the channel (--match)"
+        )
+        unknown = int(np.isin(messages.ambiguous, repeated).sum())
+        if unknown:
+            lines[-1] += f", but for {unknown}, which may have any of several senders"
     return lines

@@ -1,0 +1,243 @@
+"""Matching by ids that several sends have: counters of each sender, replies, wrapped counters.
+
+Such an id names a message only together with its sender, its target and its place
+on the channel. A receive may belong to the sends of its id by the process that it
+names, to its own process, as far as the log says who sent and to whom; never to a
+send of the receiver itself, unless that names it. Of several such sends
+
+- a clock may show which it is: the one send whose own entry is what the receive newly
+  knows of its sender, or whose Lamport clock set that of the receive;
+- else the senders must be the same, and the k-th receive of an id takes the k-th send
+  on its channel, if the channel then keeps its order. If it does not, the longest
+  sequence in order is taken (Hunt and Szymanski 1977): of the other receives each takes
+  a send that is left over, or repeats the last one of its id.
+
+A receive whose sends have several senders is ambiguous: it names no message.
+"""
+
+from bisect import bisect_left
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from driftlab.arrays import BoolArray, IntArray
+from driftlab.history.matching.by_vector_clock import EntryTable, stamped_row_before
+from driftlab.history.matching.messages import UNMATCHED, paired_positions
+from driftlab.history.matching.send_index import Recipients
+from driftlab.history.trace import Trace, processes_of
+from driftlab.model.columns import MISSING, NO_TARGET, NOBODY
+
+PAIRS_MAX: Final = 2_000_000  # of equal ids on one channel, beyond which their order is taken
+
+
+class RepeatedIds(NamedTuple):
+    """The sends of receives with ids.
+
+    source i8: of each receive the row of its send, else UNMATCHED. is_ambiguous: whether
+    it may be that of several senders.
+    """
+
+    source: IntArray
+    is_ambiguous: BoolArray
+
+
+class _Pairs(NamedTuple):
+    """Which sends each of some receives may belong to: places of the receives, rising; sends."""
+
+    place: IntArray
+    send: IntArray
+
+    def select(self, mask: BoolArray) -> "_Pairs":
+        return _Pairs(self.place[mask], self.send[mask])
+
+    def counts(self, receives: int) -> IntArray:
+        """Return of each receive how many sends it may belong to."""
+        count: IntArray = np.bincount(self.place, minlength=receives)
+        return count
+
+
+def match_repeated_ids(
+    trace: Trace, receives: IntArray, source: IntArray, repeats: BoolArray
+) -> RepeatedIds:
+    """Match the receives whose ids several sends have.
+
+    receives i8: rows of all receives with ids, rising. source i8: the sends of the
+    others, else UNMATCHED. repeats: whether the id of a receive has several sends.
+    """
+    at = np.flatnonzero(repeats)
+    rows, width = receives[at], trace.processes
+    pairs = _possible(trace, rows, _of_equal_ids(trace, rows))
+    pairs = _shown_by_clocks(trace, rows, pairs)
+    sender = processes_of(trace, pairs.send)
+    first = np.full(len(at), width)
+    np.minimum.at(first, pairs.place, sender)
+    last = np.full(len(at), NOBODY)
+    np.maximum.at(last, pairs.place, sender)
+    is_one = first == last
+    pairs = pairs.select(is_one[pairs.place])
+
+    source, is_ambiguous = source.copy(), np.zeros(len(receives), bool)
+    source[at] = UNMATCHED
+    is_ambiguous[at] = first < last
+    # The messages of a channel whose ids are not repeated show where the others stand.
+    others = np.flatnonzero(~repeats & (source >= 0))
+    channel = np.full(len(receives), -1)
+    to = processes_of(trace, receives)
+    channel[at[is_one]] = first[is_one] * width + to[at[is_one]]
+    channel[others] = processes_of(trace, source[others]) * width + to[others]
+    order = np.concatenate([others, at[pairs.place]])
+    sends = np.concatenate([source[others], pairs.send])
+    rank = np.lexsort((sends, order, channel[order]))
+    order, sends = order[rank], sends[rank]
+    wanted = np.unique(channel[at[is_one]])
+    begins = np.searchsorted(channel[order], wanted, "left")
+    ends = np.searchsorted(channel[order], wanted, "right")
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        mine = order[begin:end]
+        places, number = np.unique(mine, return_inverse=True)
+        source[places] = _in_order(trace, receives[places], _Pairs(number, sends[begin:end]))
+    return RepeatedIds(source, is_ambiguous)
+
+
+def _of_equal_ids(trace: Trace, rows: IntArray) -> _Pairs:
+    """Return all sends with the id of each of some receives."""
+    of = trace.columns
+    assert of.sent is not None
+    assert of.received is not None
+    sends = np.flatnonzero(of.sent != MISSING)
+    sends = sends[np.argsort(of.sent[sends], kind="stable")]
+    ids, wanted = of.sent[sends], of.received[rows]
+    begin, end = np.searchsorted(ids, wanted, "left"), np.searchsorted(ids, wanted, "right")
+    counts = end - begin
+    place = np.repeat(np.arange(len(rows)), counts)
+    offset = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return _Pairs(place, sends[np.repeat(begin, counts) + offset])
+
+
+def _possible(trace: Trace, rows: IntArray, pairs: _Pairs) -> _Pairs:
+    """Leave out the sends that, by what the log names, are not those of the receives.
+
+    A message that only one send of its sender can be, but that went to another process by
+    what the send says, stays: it was misdelivered.
+    """
+    of = trace.columns
+    sender = processes_of(trace, pairs.send).astype(np.int32)
+    to = processes_of(trace, rows)[pairs.place].astype(np.int32)
+    names_target = np.zeros(len(to), bool)
+    if of.target is not None:
+        names_target = of.target[pairs.send] != NO_TARGET
+    reaches = Recipients(trace).include(pairs.send, sender, to)
+    reaches |= ~names_target & (sender != to)
+    named = np.full(len(rows), NOBODY) if of.sender is None else of.sender[rows]
+    is_named = (named == NOBODY)[pairs.place] | (sender == named[pairs.place])
+    fits = reaches & is_named
+    has_any = pairs.select(fits).counts(len(rows)) > 0
+    elsewhere = is_named & (named != NOBODY)[pairs.place] & (sender != to) & ~has_any[pairs.place]
+    is_sole = pairs.select(elsewhere).counts(len(rows)) == 1
+    return pairs.select(fits | (elsewhere & is_sole[pairs.place]))
+
+
+def _shown_by_clocks(trace: Trace, rows: IntArray, pairs: _Pairs) -> _Pairs:
+    """Leave out the other sends where a clock shows one of several to be that of a receive."""
+    for shown in (_shown_by_vectors(trace, rows, pairs), _shown_by_lamport(trace, rows, pairs)):
+        if shown is None:
+            continue
+        is_decided = pairs.select(shown).counts(len(rows)) == 1
+        keep = shown | ~is_decided[pairs.place]
+        return pairs.select(keep)
+    return pairs
+
+
+def _shown_by_vectors(trace: Trace, rows: IntArray, pairs: _Pairs) -> BoolArray | None:
+    """Whether each receive newly knows just so many events of the sender; None without clocks."""
+    held = trace.timestamps
+    if held is None or held.clock != "vector" or not len(held.values):
+        return None
+    table = EntryTable(held, len(trace), trace.processes)
+    sender = processes_of(trace, pairs.send).astype(np.int64)
+    receive = rows[pairs.place]
+    known = table.at(receive, sender)
+    last = stamped_row_before(trace, held)[receive]
+    before = np.where(last >= 0, table.at(np.maximum(last, 0), sender), 0)
+    shown: BoolArray = (known > before) & (table.at(pairs.send, sender) == known)
+    return shown
+
+
+def _shown_by_lamport(trace: Trace, rows: IntArray, pairs: _Pairs) -> BoolArray | None:
+    """Whether the clock of each receive is just one more than that of the send, by the message."""
+    clock = trace.columns.clock
+    if clock is None:
+        return None
+    receive = rows[pairs.place]
+    is_first = np.isin(receive, trace.starts[:-1])
+    before = np.where(is_first, 0, clock[np.maximum(receive - 1, 0)])
+    now = clock[receive]
+    is_set = (now != MISSING) & (before != MISSING) & (now > before + 1)
+    shown: BoolArray = is_set & (clock[pairs.send] == now - 1)
+    return shown
+
+
+# The order on one channel.
+
+
+def _in_order(trace: Trace, rows: IntArray, pairs: _Pairs) -> IntArray:
+    """Return the sends of the receives of one channel, each one of those that it may have.
+
+    rows i8: of the receives, rising. pairs: of each the sends, rising.
+    """
+    received = trace.columns.received
+    assert received is not None
+    sends, number = np.unique(pairs.send, return_inverse=True)
+    sent = trace.columns.sent
+    assert sent is not None
+    kth = paired_positions(received[rows], sent[sends])
+    allowed = np.isin(np.arange(len(rows)) * len(sends) + kth, pairs.place * len(sends) + number)
+    if ((kth >= 0) & allowed).all() and (np.diff(kth) > 0).all():
+        return sends[kth]
+    begins = np.searchsorted(pairs.place, np.arange(len(rows) + 1)).tolist()
+    options = number.tolist()
+    choices = [options[begins[k] : begins[k + 1]] for k in range(len(rows))]
+    chosen = [-1] * len(rows)
+    if len(options) <= PAIRS_MAX:
+        chosen = _longest_in_order(choices)
+    return sends[_with_rest(choices, chosen)]
+
+
+def _longest_in_order(choices: list[list[int]]) -> list[int]:
+    """Return one of the choices of each place, so that most rise strictly; -1 for the others."""
+    ends: list[int] = []  # of each length, the least last choice
+    nodes: list[tuple[int, int, int]] = []  # place, choice, the node before
+    last: list[int] = []
+    for place, options in enumerate(choices):
+        for option in reversed(options):  # so that a place is taken once
+            length = bisect_left(ends, option)
+            if length < len(ends) and ends[length] == option:
+                continue
+            nodes.append((place, option, last[length - 1] if length else -1))
+            ends[length : length + 1] = [option]
+            last[length : length + 1] = [len(nodes) - 1]
+    chosen = [-1] * len(choices)
+    node = last[-1] if last else -1
+    while node >= 0:
+        place, option, node = nodes[node]
+        chosen[place] = option
+    return chosen
+
+
+def _with_rest(choices: list[list[int]], chosen: list[int]) -> list[int]:
+    """Return the choices, and for the places without one a choice that is left over, if any is.
+
+    Else the last choice taken before, of those that the place has: it is repeated.
+    """
+    taken = set(chosen)
+    before = -1
+    result = list(chosen)
+    for place, option in enumerate(chosen):
+        if option >= 0:
+            before = option
+            continue
+        free = [each for each in choices[place] if each not in taken]
+        earlier = [each for each in choices[place] if each <= before]
+        result[place] = free[0] if free else (earlier or choices[place])[-1 if earlier else 0]
+        taken.add(result[place])
+    return result
