@@ -471,12 +471,20 @@ def _received_keys(context: Context) -> tuple[IntArray, IntArray]:
         names = np.unique(of.received[rows], return_inverse=True)[1]
         names = names * context.trace.processes + context.process[rows]
     elif of.stamp is None or of.sender is None:
-        return NO_ROWS, NO_ROWS
+        return _keys_of_vectors(context)
     else:
         rows, names = receive_names(context.trace)
     known = ~(context.is_not_to_match[rows] & (context.messages.source[rows] < 0))
     rows, names = rows[known], names[known]
     return rows, _keys(context, names, context.messages.source[rows], context.process[rows])
+
+
+def _keys_of_vectors(context: Context) -> tuple[IntArray, IntArray]:
+    """Return the receives that vector clocks matched, on channels that the log names."""
+    rows = context.messages.assumed_by.get("vector-clock", NO_ROWS)
+    if context.messages.implied or context.columns.target is None:
+        return NO_ROWS, NO_ROWS
+    return rows, _keys(context, rows, context.messages.source[rows], context.process[rows])
 
 
 def arrived_keys(context: Context) -> IntArray:

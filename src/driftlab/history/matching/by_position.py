@@ -50,7 +50,7 @@ def match_by_position(matching: Matching) -> None:
     rows = matching.nameless()
     if not len(rows):
         return
-    sends = _Sends(matching.trace, names_by_id=matching.names_by_id)
+    sends = Sends(matching.trace, names_by_id=matching.names_by_id)
     if not sends.are_known:
         return
     rows, sender = _with_sender(matching, rows, sends)
@@ -74,7 +74,7 @@ def match_by_position(matching: Matching) -> None:
 # Channels, and what was sent on them.
 
 
-class _Sends:
+class Sends:
     """The messages that a log says were sent, and the processes of which that is not certain.
 
     are_known: whether the log says who was sent to. rows, to i8: of each message the
@@ -100,7 +100,7 @@ class _Sends:
     @cached_property
     def is_certain(self) -> BoolArray:
         """Of each process whether all that it sent is known."""
-        trace, certain = self.trace, _is_whole(self.trace)
+        trace, certain = self.trace, is_whole(self.trace)
         vague = untargeted_sends(trace)
         if trace.columns.target is None:
             vague = vague[trace.columns.kind[vague] == UNKNOWN_KIND]
@@ -108,14 +108,14 @@ class _Sends:
         return certain
 
 
-def _is_whole(trace: Trace) -> BoolArray:
+def is_whole(trace: Trace) -> BoolArray:
     """Of each process whether its log holds all of its events, as far as it says."""
-    is_whole: BoolArray = np.diff(trace.starts) > 0
-    is_whole[processes_with_gaps(trace)] = False
+    whole: BoolArray = np.diff(trace.starts) > 0
+    whole[processes_with_gaps(trace)] = False
     late = [not each.from_start for each in trace.process_info]
-    is_whole[: len(late)] &= ~np.array(late, bool)
-    is_whole[processes_of(trace, _called_otherwise(trace))] = False
-    return is_whole
+    whole[: len(late)] &= ~np.array(late, bool)
+    whole[processes_of(trace, _called_otherwise(trace))] = False
+    return whole
 
 
 def _called_otherwise(trace: Trace) -> IntArray:
@@ -133,7 +133,7 @@ def _called_otherwise(trace: Trace) -> IntArray:
     return odd if is_rare else NO_ROWS
 
 
-def _with_sender(matching: Matching, rows: IntArray, sends: _Sends) -> tuple[IntArray, IntArray]:
+def _with_sender(matching: Matching, rows: IntArray, sends: Sends) -> tuple[IntArray, IntArray]:
     """Return the receives whose sender is known, and the sender of each.
 
     It is named, or the only process that sends to the receiver, if all is known that
@@ -181,12 +181,12 @@ class _Ends(NamedTuple):
         return np.searchsorted(self.send_channel, np.arange(len(self.codes) + 1))
 
 
-def _ends(matching: Matching, rows: IntArray, sender: IntArray, sends: _Sends) -> _Ends:
+def _ends(matching: Matching, rows: IntArray, sender: IntArray, sends: Sends) -> _Ends:
     """Return the channels of some receives without a name, but for those that are uncertain."""
     trace, width = matching.trace, matching.trace.processes
     channel = sender * width + processes_of(trace, rows)
     codes = np.setdiff1d(channel, _blocked(matching, rows, sender))
-    codes = codes[sends.is_certain[codes // width] & _is_whole(trace)[codes % width]]
+    codes = codes[sends.is_certain[codes // width] & is_whole(trace)[codes % width]]
 
     named = np.flatnonzero(matching.source >= 0)
     named_source = matching.source[named]
@@ -236,7 +236,7 @@ def _blocked(matching: Matching, rows: IntArray, sender: IntArray) -> IntArray:
 # Which send each receive takes.
 
 
-def _places(matching: Matching, ends: _Ends, sends: _Sends) -> IntArray:
+def _places(matching: Matching, ends: _Ends, sends: Sends) -> IntArray:
     """Return where in `ends.sends` the send of each receive stands, -1 where that is not known."""
     begins, send_begins = ends.receive_begins, ends.send_begins
     first, first_send = begins[ends.channel], send_begins[ends.channel]
@@ -317,6 +317,7 @@ def _clocks(trace: Trace, ends: _Ends) -> list[tuple[IntArray, Accepted]]:
         last = stamped_row_before(trace, held)[rows]
         follows = (last == rows - 1) & ~is_first
         before = np.where(follows, table.at(np.maximum(last, 0), sender), 0)
+        follows |= is_first & (own[rows] == 1)  # nothing was known before a first event
         receives = accepted(before, table.at(rows, sender), follows, is_stamped[rows])
         clocks.append((np.where(is_stamped, own, MISSING), receives))
     return clocks
@@ -392,7 +393,7 @@ def _set_by_message(ends: _Ends, accepts: list[Accepted], known: BoolArray) -> I
 
 
 def _are_in_flight(
-    matching: Matching, ends: _Ends, sends: _Sends, left_over: IntArray
+    matching: Matching, ends: _Ends, sends: Sends, left_over: IntArray
 ) -> BoolArray:
     """Whether all messages of a channel that no receive takes were not received by the end.
 
