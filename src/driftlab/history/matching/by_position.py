@@ -392,9 +392,7 @@ def _set_by_message(ends: _Ends, accepts: list[Accepted], known: BoolArray) -> I
     return last
 
 
-def _are_in_flight(
-    matching: Matching, ends: _Ends, sends: Sends, left_over: IntArray
-) -> BoolArray:
+def _are_in_flight(matching: Matching, ends: _Ends, sends: Sends, left_over: IntArray) -> BoolArray:
     """Whether all messages of a channel that no receive takes were not received by the end.
 
     left_over: for each receive, how many last sends of its channel that are.

@@ -9,8 +9,9 @@ send of the receiver itself, unless that names it. Of several such sends
   knows of its sender, or whose Lamport clock set that of the receive;
 - else the senders must be the same, and the k-th receive of an id takes the k-th send
   on its channel, if the channel then keeps its order. If it does not, the longest
-  sequence in order is taken (Hunt and Szymanski 1977): of the other receives each takes
-  a send that is left over, or repeats the last one of its id.
+  sequence in order is taken (Hunt and Szymanski 1977), unless that has more messages
+  lost or overtaken: of the other receives each takes a send that is left over, or
+  repeats the last one of its id.
 
 A receive whose sends have several senders is ambiguous: it names no message.
 """
@@ -170,9 +171,9 @@ def _shown_by_lamport(trace: Trace, rows: IntArray, pairs: _Pairs) -> BoolArray 
         return None
     receive = rows[pairs.place]
     is_first = np.isin(receive, trace.starts[:-1])
-    before = np.where(is_first, 0, clock[np.maximum(receive - 1, 0)])
+    before = clock[np.maximum(receive - 1, 0)]
     now = clock[receive]
-    is_set = (now != MISSING) & (before != MISSING) & (now > before + 1)
+    is_set = ~is_first & (now != MISSING) & (before != MISSING) & (now > before + 1)
     shown: BoolArray = is_set & (clock[pairs.send] == now - 1)
     return shown
 
@@ -192,7 +193,8 @@ def _in_order(trace: Trace, rows: IntArray, pairs: _Pairs) -> IntArray:
     assert sent is not None
     kth = paired_positions(received[rows], sent[sends])
     allowed = np.isin(np.arange(len(rows)) * len(sends) + kth, pairs.place * len(sends) + number)
-    if ((kth >= 0) & allowed).all() and (np.diff(kth) > 0).all():
+    is_possible = bool(((kth >= 0) & allowed).all())
+    if is_possible and (np.diff(kth) > 0).all():
         return sends[kth]
     begins = np.searchsorted(pairs.place, np.arange(len(rows) + 1)).tolist()
     options = number.tolist()
@@ -200,7 +202,17 @@ def _in_order(trace: Trace, rows: IntArray, pairs: _Pairs) -> IntArray:
     chosen = [-1] * len(rows)
     if len(options) <= PAIRS_MAX:
         chosen = _longest_in_order(choices)
-    return sends[_with_rest(choices, chosen)]
+    in_order = _with_rest(choices, chosen)
+    if is_possible and _faults(kth.tolist()) < _faults(in_order):
+        return sends[kth]
+    return sends[in_order]
+
+
+def _faults(taken: list[int]) -> int:
+    """Return how many messages were lost, overtaken or repeated, if these sends were taken."""
+    longest = sum(each >= 0 for each in _longest_in_order([[each] for each in taken]))
+    lost = max(taken) + 1 - len(set(taken))
+    return lost + len(taken) - longest
 
 
 def _longest_in_order(choices: list[list[int]]) -> list[int]:
