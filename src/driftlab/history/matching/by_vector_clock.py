@@ -117,12 +117,14 @@ def match_by_vector_clock(matching: Matching) -> None:
 
 
 def names_channels(trace: Trace) -> bool:
-    """Whether a log says of every event what it is, and to whom each send went.
+    """Whether a log names no message, but says what every event is, and to whom each send went.
 
     Then what was received is known, if not which message, and no message is only implied.
     """
     of = trace.columns
-    if of.target is None or not (of.kind == RECEIVE).any():
+    if of.target is None or of.stamp is not None or of.received is not None:
+        return False
+    if not (of.kind == RECEIVE).any():
         return False
     has_target = of.target != NO_TARGET
     is_said = (of.kind != UNKNOWN_KIND) & (has_target | (of.kind != SEND))

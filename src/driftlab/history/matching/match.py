@@ -170,8 +170,8 @@ def assumed_lines(messages: Messages, rows: Sequence[int] | None = None) -> list
         repeated = repeated[np.isin(repeated, rows)]
     if len(repeated):
         lines.append(
-            f"message ids repeat: {counted(len(repeated), 'receive')} matched by id, sender, target "
-            "and order on the channel (--match)"
+            f"message ids repeat: {counted(len(repeated), 'receive')} matched by id, sender, "
+            "target and order on the channel (--match)"
         )
         unknown = int(np.isin(messages.ambiguous, repeated).sum())
         if unknown:
