@@ -57,7 +57,7 @@ def match_by_position(matching: Matching) -> None:
     ends = _ends(matching, rows, sender, sends)
     if not len(ends.rows):
         return
-    place = _places(matching, ends, sends)
+    place = _places(matching, ends, sends, _may_be_of_others(matching, ends, sends))
     chosen = np.flatnonzero((place >= 0) & (ends.sent_at == OPEN))
     rows, given = ends.rows[chosen], ends.sends[place[chosen]]
     kept = leaves_order(matching, rows, given, ends.channel[chosen])
@@ -236,7 +236,22 @@ def _blocked(matching: Matching, rows: IntArray, sender: IntArray) -> IntArray:
 # Which send each receive takes.
 
 
-def _places(matching: Matching, ends: _Ends, sends: Sends) -> IntArray:
+def _may_be_of_others(matching: Matching, ends: _Ends, sends: Sends) -> BoolArray:
+    """Whether each channel has receives that may be of a process without a log.
+
+    Those do not name their sender, and another receive shows that there is such a process:
+    nobody whose log is there sends to its process.
+    """
+    trace, channels = matching.trace, np.zeros(len(ends.codes), bool)
+    nameless = ends.rows[(ends.sent_at == OPEN) & (matching.sender[ends.rows] == NOBODY)]
+    unmatched = np.flatnonzero(matching.source == UNMATCHED)
+    unmatched = unmatched[matching.sender[unmatched] == NOBODY]
+    if len(np.setdiff1d(processes_of(trace, unmatched), sends.to)):
+        channels[ends.channel[np.isin(ends.rows, nameless)]] = True
+    return channels
+
+
+def _places(matching: Matching, ends: _Ends, sends: Sends, may_be_of_others: BoolArray) -> IntArray:
     """Return where in `ends.sends` the send of each receive stands, -1 where that is not known."""
     begins, send_begins = ends.receive_begins, ends.send_begins
     first, first_send = begins[ends.channel], send_begins[ends.channel]
@@ -258,18 +273,26 @@ def _places(matching: Matching, ends: _Ends, sends: Sends) -> IntArray:
     may_be_lost = is_tail & ~_are_in_flight(matching, ends, sends, left_over)
     may_repeat = np.zeros(len(ends.codes), bool)
     may_repeat[ends.channel[may_be_lost]] = True
-    accepts, known = _agreed_by_clocks(matching.trace, ends, place, known, may_repeat)
+    accepts, known = _agreed_by_clocks(
+        matching.trace, ends, place, known, may_repeat, may_be_of_others
+    )
     last_shown = _set_by_message(ends, accepts, known)[ends.channel]
     known &= ~may_be_lost | (every <= last_shown)
     return np.where(known, place, -1)
 
 
 def _agreed_by_clocks(
-    trace: Trace, ends: _Ends, place: IntArray, known: BoolArray, may_repeat: BoolArray
+    trace: Trace,
+    ends: _Ends,
+    place: IntArray,
+    known: BoolArray,
+    may_repeat: BoolArray,
+    may_be_of_others: BoolArray,
 ) -> tuple[list[Accepted], BoolArray]:
     """Leave out the channels against whose order a clock speaks.
 
     may_repeat: of each channel whether a message may have been delivered on it twice.
+    may_be_of_others: whether its receives may be of a process without a log; then all must fit.
     Return what the receives accept by each clock, and whether their place is known.
     """
     accepts = []
@@ -290,6 +313,10 @@ def _agreed_by_clocks(
         )  # fmt: skip
         if value is not trace.columns.clock:
             against |= _told_by_receives(trace, value, ends, chosen, at)
+        misfits = ~chosen.is_unknown & ~chosen.accept(sent[place[at]])
+        against |= may_be_of_others & (
+            np.bincount(ends.channel[at][misfits], minlength=len(against)) > 0
+        )
         if trace.columns.target is None:  # who was sent to is a guess, for both channels the same
             against |= against.any()
         known = known & ~against[ends.channel]
