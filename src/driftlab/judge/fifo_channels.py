@@ -419,8 +419,37 @@ def _may_have_come(context: Context, rows: IntArray, to: IntArray) -> BoolArray:
     first = came_on.sends[came_on.begins[np.searchsorted(came_on.channels, channel)]]
     before_all = (first > rows) & context.may_lack_first[to]
     unnamed = context.has_unnamed_messages[to] | _leave_out_events(context)[to]
+    unnamed = unnamed | _are_heard_of(context, rows, to)
     undecided: BoolArray = context.has_gaps[to] | unnamed | before_all | np.array(broke, bool)
     return undecided
+
+
+def _are_heard_of(context: Context, rows: IntArray, to: IntArray) -> BoolArray:
+    """Whether a process newly knows of just the sends of messages that seem lost, and none says so.
+
+    By its vector clock, at an event whose message did not carry that: it may be called
+    otherwise, or name another sender. Only where no message is named.
+    """
+    of, held = context.columns, context.trace.timestamps
+    heard = np.zeros(len(rows), bool)
+    if held is None or held.clock != "vector" or of.received is not None or of.stamp is not None:
+        return heard
+    table = EntryTable(held, len(context), context.trace.processes)
+    receives, sends = context.pairs
+    senders = context.process[rows].astype(np.int64)
+    channel = senders * context.trace.processes + to
+    for code in np.unique(channel).tolist():
+        sender, place = divmod(code, context.trace.processes)
+        begin, end = context.trace.starts[place : place + 2].tolist()
+        known = table.at(np.arange(begin, end), np.full(end - begin, sender))
+        carried = np.zeros(end - begin, np.int64)
+        mine = (receives >= begin) & (receives < end)
+        entries = table.at(sends[mine], np.full(int(mine.sum()), sender))
+        np.maximum.at(carried, receives[mine] - begin, entries)
+        unsaid = known[(known > np.append(0, known[:-1])) & (carried < known)]
+        lost = channel == code
+        heard[lost] = np.isin(table.at(rows[lost], senders[lost]), unsaid)
+    return heard
 
 
 def _leave_out_events(context: Context) -> BoolArray:

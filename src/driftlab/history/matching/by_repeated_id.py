@@ -8,10 +8,10 @@ send of the receiver itself, unless that names it. Of several such sends
 - a clock may show which it is: the one send whose own entry is what the receive newly
   knows of its sender, or whose Lamport clock set that of the receive;
 - else the senders must be the same, and the k-th receive of an id takes the k-th send
-  on its channel, if the channel then keeps its order. If it does not, the longest
-  sequence in order is taken (Hunt and Szymanski 1977), unless that has more messages
-  lost or overtaken: of the other receives each takes a send that is left over, or
-  repeats the last one of its id.
+  on its channel, if nothing was lost then, and the channel keeps its order. If not, a
+  sequence in order is taken (Hunt and Szymanski 1977) from which the fewest messages
+  are lost, repeated or overtaken: of the other receives each takes a send that is left
+  over, or repeats the last one of its id.
 
 A receive whose sends have several senders is ambiguous: it names no message.
 """
@@ -96,7 +96,9 @@ def match_repeated_ids(
     for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
         mine = order[begin:end]
         places, number = np.unique(mine, return_inverse=True)
-        source[places] = _in_order(trace, receives[places], _Pairs(number, sends[begin:end]))
+        own = _Pairs(number, sends[begin:end])
+        on_channel = _sent_on(trace, int(channel[places[0]]), own.send)
+        source[places] = _in_order(trace, receives[places], own, on_channel)
     return RepeatedIds(source, is_ambiguous)
 
 
@@ -181,44 +183,78 @@ def _shown_by_lamport(trace: Trace, rows: IntArray, pairs: _Pairs) -> BoolArray 
 # The order on one channel.
 
 
-def _in_order(trace: Trace, rows: IntArray, pairs: _Pairs) -> IntArray:
+def _sent_on(trace: Trace, channel: int, known: IntArray) -> IntArray:
+    """Return the rows of all sends on a channel, as far as the log says, and of some known ones."""
+    sender, to = divmod(channel, trace.processes)
+    if trace.columns.target is None:
+        return np.unique(known)
+    recipients = Recipients(trace)
+    rows = np.arange(*trace.starts[sender : sender + 2].tolist())
+    reaches = recipients.include(rows, np.full(len(rows), sender), np.full(len(rows), to))
+    return np.union1d(rows[reaches], known)
+
+
+def _in_order(trace: Trace, rows: IntArray, pairs: _Pairs, sends: IntArray) -> IntArray:
     """Return the sends of the receives of one channel, each one of those that it may have.
 
-    rows i8: of the receives, rising. pairs: of each the sends, rising.
+    rows i8: of the receives, rising. pairs: of each the sends, rising. sends: all of the
+    channel, rising.
     """
     received = trace.columns.received
     assert received is not None
-    sends, number = np.unique(pairs.send, return_inverse=True)
+    number = np.searchsorted(sends, pairs.send)
     sent = trace.columns.sent
     assert sent is not None
     kth = paired_positions(received[rows], sent[sends])
     allowed = np.isin(np.arange(len(rows)) * len(sends) + kth, pairs.place * len(sends) + number)
     is_possible = bool(((kth >= 0) & allowed).all())
-    if is_possible and (np.diff(kth) > 0).all():
+    if is_possible and (kth == np.arange(len(rows))).all():
         return sends[kth]
     begins = np.searchsorted(pairs.place, np.arange(len(rows) + 1)).tolist()
     options = number.tolist()
     choices = [options[begins[k] : begins[k + 1]] for k in range(len(rows))]
     chosen = [-1] * len(rows)
     if len(options) <= PAIRS_MAX:
-        chosen = _longest_in_order(choices)
+        chosen = _in_best_order(choices)
     in_order = _with_rest(choices, chosen)
-    if is_possible and _faults(kth.tolist()) < _faults(in_order):
+    if is_possible and _faults(kth.tolist()) <= _faults(in_order):
         return sends[kth]
     return sends[in_order]
 
 
 def _faults(taken: list[int]) -> int:
     """Return how many messages were lost, overtaken or repeated, if these sends were taken."""
-    longest = sum(each >= 0 for each in _longest_in_order([[each] for each in taken]))
+    ends = _ascending([[each] for each in taken])[0]
+    longest = len(ends)
     lost = max(taken) + 1 - len(set(taken))
     return lost + len(taken) - longest
 
 
-def _longest_in_order(choices: list[list[int]]) -> list[int]:
-    """Return one of the choices of each place, so that most rise strictly; -1 for the others."""
-    ends: list[int] = []  # of each length, the least last choice
-    nodes: list[tuple[int, int, int]] = []  # place, choice, the node before
+Node = tuple[int, int, int]  # a place, its choice, and the number of the node before, or -1
+
+
+def _in_best_order(choices: list[list[int]]) -> list[int]:
+    """Return a choice for places so that they rise strictly; -1 for the others.
+
+    There are as few other places, and choices passed over before the last, as there can be.
+    """
+    ends, nodes, last = _ascending(choices)
+    chosen = [-1] * len(choices)
+    costs = [(end - 2 * length, -length) for length, end in enumerate(ends, 1)]
+    node = last[costs.index(min(costs))] if costs else -1
+    while node >= 0:
+        place, option, node = nodes[node]
+        chosen[place] = option
+    return chosen
+
+
+def _ascending(choices: list[list[int]]) -> tuple[list[int], list[Node], list[int]]:
+    """Return how the choices of some places can rise strictly.
+
+    Of each length the least last choice; nodes; and the number of the last node of each.
+    """
+    ends: list[int] = []
+    nodes: list[Node] = []
     last: list[int] = []
     for place, options in enumerate(choices):
         for option in reversed(options):  # so that a place is taken once
@@ -228,28 +264,25 @@ def _longest_in_order(choices: list[list[int]]) -> list[int]:
             nodes.append((place, option, last[length - 1] if length else -1))
             ends[length : length + 1] = [option]
             last[length : length + 1] = [len(nodes) - 1]
-    chosen = [-1] * len(choices)
-    node = last[-1] if last else -1
-    while node >= 0:
-        place, option, node = nodes[node]
-        chosen[place] = option
-    return chosen
+    return ends, nodes, last
 
 
 def _with_rest(choices: list[list[int]], chosen: list[int]) -> list[int]:
     """Return the choices, and for the places without one a choice that is left over, if any is.
 
-    Else the last choice taken before, of those that the place has: it is repeated.
+    Else the last choice taken before, of those that the place has: it is repeated. What is
+    left over after the last of the channel has not come, unless there is no other.
     """
     taken = set(chosen)
-    before = -1
+    before, end = -1, max(chosen)
     result = list(chosen)
     for place, option in enumerate(chosen):
         if option >= 0:
             before = option
             continue
         free = [each for each in choices[place] if each not in taken]
+        come = [each for each in free if each < end]
         earlier = [each for each in choices[place] if each <= before]
-        result[place] = free[0] if free else (earlier or choices[place])[-1 if earlier else 0]
+        result[place] = [*come[:1], *earlier[-1:], *free[:1], choices[place][0]][0]
         taken.add(result[place])
     return result

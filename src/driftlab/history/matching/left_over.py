@@ -9,7 +9,8 @@ known, and as many receives are left over there as sends, or fewer, or more:
   over as receives, these belong to each other: they were overtaken. If no such is left
   over, the message before was delivered again.
 
-Everything else stays unmatched, as on channels of which not every line is known, or where
+A receive that learned only of others cannot have a message of its sender. Everything
+else stays unmatched, as on channels of which not every line is known, or where
 a receive learned of an event that the log does not have.
 """
 
@@ -24,7 +25,7 @@ from driftlab.history.matching.by_vector_clock import (
     stamped_row_before,
 )
 from driftlab.history.matching.matching import Matching
-from driftlab.history.matching.messages import UNMATCHED
+from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.trace import processes_of
 from driftlab.model.columns import NOBODY
 
@@ -46,6 +47,16 @@ def match_left_over(matching: Matching) -> None:
     last = stamped_row_before(trace, held)[rows]
     before = np.where(last >= 0, table.at(np.maximum(last, 0), sender), 0)
     learned = (table.at(rows, sender) > before) | (held.starts[rows + 1] == held.starts[rows])
+    of_others = np.zeros(len(rows), bool)
+    for other in range(width):
+        entry = np.full(len(rows), other)
+        before = np.where(last >= 0, table.at(np.maximum(last, 0), entry), 0)
+        of_others |= (other != to) & (table.at(rows, entry) > before)
+    if not trace.is_own_entry_unsure:
+        # No message of this sender brings news of others alone: it was another's, or is wrong.
+        impossible = rows[of_others & ~learned & (last >= 0)]
+        matching.replace(impossible, np.full(len(impossible), NOTHING))
+    learned |= of_others
     channel = sender * width + to
     is_certain = sends.is_certain[sender] & is_whole(trace)[to] & ~np.isin(to, everybody)
     codes = np.setdiff1d(channel[is_certain], channel[learned])
