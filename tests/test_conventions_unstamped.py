@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from driftlab.api.check import Verdict
+from driftlab.judge.checker import Verdict
 from tests.small_logs import table, undecided
 
 # A right program: each line shows the clock that the event before left.

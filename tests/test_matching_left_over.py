@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import driftlab
-from driftlab.api.check import Verdict
 from driftlab.api.preview import preview
+from driftlab.judge.checker import Verdict
 from tests.small_logs import table, undecided
 
 COLUMNS = "process kind clock sender targets"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import driftlab
+from driftlab.history.matching import by_repeated_id
 from driftlab.history.matching.match import match
 from driftlab.model.columns import MISSING
 from tests.hand_made_traces import Event, log, receive, send, sources_of
@@ -146,3 +147,15 @@ def test_the_history_says_of_what_its_order_is_made(tmp_path: Path) -> None:
     history = table(tmp_path, FULL, "a send 1 1 - b\nb send 1 1 - a\na receive 2 1 b -")
     assert isinstance(history, driftlab.History)
     assert history.assumed[0].startswith("message ids repeat: 1 receive matched by id")
+
+
+def test_of_very_many_sends_of_an_id_those_near_a_receive_are_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(by_repeated_id, "PAIRS_MAX", 100)
+    sent = [send(clock, "b", sent=clock % 3) for clock in range(1, 201)]
+    receives = [got(300 + number, "a", number % 3) for number in range(1, 201) if number != 70]
+    found = matched(a=sent, b=receives)
+    assert list(found.values()) == [f"a{number}" for number in range(200) if number != 69]
+    trace = log({"a": sent, "b": receives}, without=["sender"])
+    assert len(match(trace).ambiguous) == len(receives)

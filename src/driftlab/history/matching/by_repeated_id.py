@@ -23,12 +23,13 @@ import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.by_vector_clock import EntryTable, stamped_row_before
-from driftlab.history.matching.messages import UNMATCHED, paired_positions
-from driftlab.history.matching.send_index import Recipients
+from driftlab.history.matching.messages import UNMATCHED, occurrences, paired_positions
+from driftlab.history.matching.send_index import Recipients, sent_messages
 from driftlab.history.trace import Trace, processes_of
 from driftlab.model.columns import MISSING, NO_TARGET, NOBODY
 
-PAIRS_MAX: Final = 2_000_000  # of equal ids on one channel, beyond which their order is taken
+PAIRS_MAX: Final = 2_000_000  # of equal ids; beyond it a receive has only sends near its place
+NEAR: Final = 4  # sends of an id before the place of a receive, and as many after it
 
 
 class RepeatedIds(NamedTuple):
@@ -80,6 +81,8 @@ def match_repeated_ids(
     source, is_ambiguous = source.copy(), np.zeros(len(receives), bool)
     source[at] = UNMATCHED
     is_ambiguous[at] = first < last
+    if not len(pairs.place):  # too many to tell
+        is_ambiguous[at] = True
     # The messages of a channel whose ids are not repeated show where the others stand.
     others = np.flatnonzero(~repeats & (source >= 0))
     channel = np.full(len(receives), -1)
@@ -103,7 +106,7 @@ def match_repeated_ids(
 
 
 def _of_equal_ids(trace: Trace, rows: IntArray) -> _Pairs:
-    """Return all sends with the id of each of some receives."""
+    """Return all sends with the id of each receive, or those near its place if too many."""
     of = trace.columns
     assert of.sent is not None
     assert of.received is not None
@@ -111,10 +114,46 @@ def _of_equal_ids(trace: Trace, rows: IntArray) -> _Pairs:
     sends = sends[np.argsort(of.sent[sends], kind="stable")]
     ids, wanted = of.sent[sends], of.received[rows]
     begin, end = np.searchsorted(ids, wanted, "left"), np.searchsorted(ids, wanted, "right")
+    if (end - begin).sum() > PAIRS_MAX:
+        return _near(trace, rows)
+    return _ranges(sends, begin, end)
+
+
+def _ranges(sends: IntArray, begin: IntArray, end: IntArray) -> _Pairs:
+    """Return for each receive the sends from one place to another."""
     counts = end - begin
-    place = np.repeat(np.arange(len(rows)), counts)
+    place = np.repeat(np.arange(len(begin)), counts)
     offset = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
     return _Pairs(place, sends[np.repeat(begin, counts) + offset])
+
+
+def _near(trace: Trace, rows: IntArray) -> _Pairs:
+    """Return the sends with the id of each receive on its channel that stand near its own place.
+
+    Its place is how many receives of the id the channel had before. Nothing is returned for
+    receives that do not name their sender, or where the log names no targets.
+    """
+    of = trace.columns
+    assert of.sent is not None
+    assert of.received is not None
+    if of.target is None or of.sender is None:
+        return _Pairs(rows[:0], rows[:0])
+    width = trace.processes
+    sends, to = sent_messages(trace)
+    order = np.lexsort((sends, to))
+    order = order[of.sent[sends[order]] != MISSING]
+    sends, to = sends[order], to[order]
+    ids = np.unique(np.concatenate([of.sent[sends], of.received[rows]]))
+    sent = (np.searchsorted(ids, of.sent[sends]) * width + processes_of(trace, sends)) * width + to
+    received = np.searchsorted(ids, of.received[rows]) * width + of.sender[rows]
+    received = received * width + processes_of(trace, rows)
+    order = np.argsort(sent, kind="stable")
+    sends, sent = sends[order], sent[order]
+    first, last = np.searchsorted(sent, received, "left"), np.searchsorted(sent, received, "right")
+    own = first + occurrences(received)
+    begin = np.clip(own - NEAR, first, last)
+    end = np.where(of.sender[rows] == NOBODY, begin, np.clip(own + NEAR + 1, first, last))
+    return _ranges(sends, begin, end)
 
 
 def _possible(trace: Trace, rows: IntArray, pairs: _Pairs) -> _Pairs:
@@ -213,10 +252,7 @@ def _in_order(trace: Trace, rows: IntArray, pairs: _Pairs, sends: IntArray) -> I
     begins = np.searchsorted(pairs.place, np.arange(len(rows) + 1)).tolist()
     options = number.tolist()
     choices = [options[begins[k] : begins[k + 1]] for k in range(len(rows))]
-    chosen = [-1] * len(rows)
-    if len(options) <= PAIRS_MAX:
-        chosen = _in_best_order(choices)
-    in_order = _with_rest(choices, chosen)
+    in_order = _with_rest(choices, _in_best_order(choices))
     if is_possible and _faults(kth.tolist()) <= _faults(in_order):
         return sends[kth]
     return sends[in_order]
