@@ -93,13 +93,13 @@ def test_other_timestamps_than_vectors_match_nothing() -> None:
 # Ids.
 
 
-def test_an_id_that_is_sent_twice_belongs_to_its_first_send() -> None:
+def test_receives_of_an_id_that_is_sent_twice_take_its_sends_in_their_order() -> None:
     trace = log({
         "A": [send(1, "B", sent=9), send(2, "B", sent=4), send(3, "B", sent=9)],
         "B": [receive(4, "A", MISSING, received=9), receive(5, "A", MISSING, received=9),
               receive(6, "A", MISSING, received=4)],
     })  # fmt: skip
-    assert matched(trace) == {"B0": "A0", "B1": "A0", "B2": "A1"}
+    assert matched(trace) == {"B0": "A0", "B1": "A2", "B2": "A1"}
     many = [send(clock, "B", sent=clock % 3) for clock in range(1, 100)]
     receives = [receive(100 + number, "A", MISSING, received=number) for number in range(3)]
     assert matched(log({"A": many, "B": receives})) == {"B0": "A2", "B1": "A0", "B2": "A1"}

@@ -10,7 +10,6 @@ import numpy as np
 from driftlab.api.history import History
 from driftlab.api.read import RunSource, find_sources
 from driftlab.arrays import IntArray
-from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.trace import Trace, UnreadLine
 from driftlab.model.columns import KINDS, MISSING, NOBODY, RECEIVE, SEND
 
@@ -136,7 +135,7 @@ def _preview_of(run: RunSource) -> RunPreview:
     kind = trace.columns.kind
     counts = np.bincount(kind, minlength=len(KINDS)).tolist()
     receives = int(np.count_nonzero(kind == RECEIVE))
-    unmatched = int(np.count_nonzero(messages.source[kind == RECEIVE] == UNMATCHED))
+    matched = int(np.count_nonzero(messages.source[kind == RECEIVE] >= 0))
     return RunPreview(
         run.name,
         OWN_FORMAT if form is None else form.format,
@@ -148,7 +147,7 @@ def _preview_of(run: RunSource) -> RunPreview:
         [_event(history, row) for row in _first_rows(trace).tolist()],
         {KINDS[number]: count for number, count in enumerate(counts) if count},
         receives,
-        receives - unmatched,
+        matched,
         dict(messages.matched_by),
         list(trace.assumed),
         _remarks(trace),

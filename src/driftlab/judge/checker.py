@@ -28,10 +28,10 @@ from driftlab.judge.context import Context, Findings, Rule, count_of, messages_r
 from driftlab.judge.faults.diagnosis import Fault, diagnose
 from driftlab.judge.fifo_channels import (
     FIFO,
-    FROM_NOWHERE,
     SEND_TO_ALL,
     losses_of,
 )
+from driftlab.judge.from_nowhere import FROM_NOWHERE
 from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
 from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE, assumed_of_queues
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP

@@ -303,11 +303,13 @@ class Context:
 
         A receive that has names is left out if no chosen strategy goes by any of them; one
         without, if a strategy that could have matched it was not chosen. That no send
-        matches it says nothing then.
+        matches it says nothing then. Nor does it where an id is that of several senders.
         """
         of, chosen = self.columns, self.trace.strategies
+        ambiguous = np.zeros(len(self), bool)
+        ambiguous[self.messages.ambiguous] = True
         if not chosen:
-            return np.zeros(len(self), bool)
+            return ambiguous
         has_name, is_used = np.zeros(len(self), bool), np.zeros(len(self), bool)
         if of.received is not None:
             has_id = of.received != MISSING
@@ -323,7 +325,7 @@ class Context:
             is_used |= has_stamp & by_stamp
         needed = {"position"} if self.trace.timestamps is None else {"position", "vector-clock"}
         left_out: BoolArray = np.where(has_name, ~is_used, not needed <= set(chosen))
-        return self.is_receive & left_out
+        return ambiguous | (self.is_receive & left_out)
 
     @cached_property
     def has_unnamed_messages(self) -> BoolArray:
@@ -469,12 +471,20 @@ def _received_keys(context: Context) -> tuple[IntArray, IntArray]:
         names = np.unique(of.received[rows], return_inverse=True)[1]
         names = names * context.trace.processes + context.process[rows]
     elif of.stamp is None or of.sender is None:
-        return NO_ROWS, NO_ROWS
+        return _keys_of_vectors(context)
     else:
         rows, names = receive_names(context.trace)
     known = ~(context.is_not_to_match[rows] & (context.messages.source[rows] < 0))
     rows, names = rows[known], names[known]
     return rows, _keys(context, names, context.messages.source[rows], context.process[rows])
+
+
+def _keys_of_vectors(context: Context) -> tuple[IntArray, IntArray]:
+    """Return the receives that vector clocks matched, on channels that the log names."""
+    rows = context.messages.assumed_by.get("vector-clock", NO_ROWS)
+    if context.messages.implied or context.columns.target is None:
+        return NO_ROWS, NO_ROWS
+    return rows, _keys(context, rows, context.messages.source[rows], context.process[rows])
 
 
 def arrived_keys(context: Context) -> IntArray:

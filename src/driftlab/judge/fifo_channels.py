@@ -1,7 +1,8 @@
-"""What a reliable FIFO channel promises: nothing invented, duplicated, overtaken or lost.
+"""What a reliable FIFO channel promises: nothing duplicated, overtaken or lost.
 
-Rules: `from-nowhere`, `delivered-twice` and `fifo` need messages; `lost-message`
-and `send-to-all` also need the processes that each event sent to.
+Rules: `delivered-twice` and `fifo` need messages; `lost-message` and `send-to-all`
+also need the processes that each event sent to. That nothing is invented is judged
+in `from_nowhere`.
 
 A channel is one direction between two processes. It is judged by what arrived,
 where the log says what each tick found, else by what was received.
@@ -19,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
-from driftlab.history.matching.messages import UNMATCHED, arrival_names, occurrences, receive_names
+from driftlab.history.matching.by_vector_clock import EntryTable
+from driftlab.history.matching.messages import occurrences
 from driftlab.history.trace import processes_of
 from driftlab.judge.clock_condition import has_clock, lamport_steps
 from driftlab.judge.context import (
@@ -32,165 +34,18 @@ from driftlab.judge.context import (
     count_of,
     findings,
     findings_by_kind,
-    messages_received,
+    is_stamped,
     received_keys,
     required,
 )
+from driftlab.judge.from_nowhere import address_of, sender_name
 from driftlab.judge.inbox import mixes_operations
 from driftlab.judge.lamport import counts_per_target
-from driftlab.judge.vectors import counts_unheard_events
-from driftlab.model.columns import MISSING, NO_TARGET, NOBODY, RECEIVE, Arrivals
-
-# from-nowhere.
-
-_SEND_MAY_BE_MISSING = (
-    "the receive names no message, or the send may be missing from the sender's log"
-)
-
-
-def _judge_from_nowhere(context: Context) -> Findings:
-    """Judge that every message that was received, or found, was sent to its receiver."""
-    lone = np.flatnonzero(context.messages.source == UNMATCHED)
-    extra = context.messages.extra_receives[context.messages.extra_sends < 0]
-    rows = np.union1d(lone, extra)
-    if context.messages.implied:  # by an entry that `vector-ahead` reports
-        rows = np.setdiff1d(rows, counts_unheard_events(context))
-    undecided = np.array([_may_be_sent(context, row) for row in rows.tolist()], bool)
-    arrivals = _arrivals_from_nowhere(context)
-
-    def explain_unsent(row: int, _: int) -> Explanation:
-        return Explanation(_expected_send(context, row), "no such send", (row,))
-
-    def explain_misdelivered(row: int, _: int) -> Explanation:
-        send = int(context.messages.source[row])
-        found = f"{context.event_name(send)} sent it to {context.target_names(send)}"
-        return Explanation(_expected_send(context, row), found, (send, row))
-
-    def explain_arrival(row: int, number: int) -> Explanation:
-        held, arrival = _arrivals(context), int(arrivals[number])
-        names = context.trace.names
-        sender, to = names[int(held.sender[arrival])], names[context.trace.process_of(row)]
-        expected = f"a send by {sender} to {to} with clock {held.stamp[arrival]}"
-        return Explanation(expected, "no such send", (row,))
-
-    return findings_by_kind(
-        (rows[~undecided], explain_unsent),
-        (context.messages.misdelivered, explain_misdelivered),
-        (context.arrival_rows[arrivals], explain_arrival),
-        unknown=rows[undecided],
-        reason=_SEND_MAY_BE_MISSING,
-    )
-
-
-def _arrivals(context: Context) -> Arrivals:
-    held = context.trace.arrivals
-    assert held is not None
-    return held
-
-
-def _arrivals_from_nowhere(context: Context) -> IntArray:
-    """Return the numbers of arrivals that nobody sent, as far as is known, and nobody received."""
-    held, clock = context.trace.arrivals, context.columns.clock
-    if held is None or clock is None:
-        return NO_ROWS
-    lone = np.flatnonzero(context.arrival_sources == UNMATCHED)
-    names = arrival_names(context.trace)[lone]
-    lone = lone[~np.isin(names, receive_names(context.trace)[1])]
-    unlogged = _unlogged_clocks(context)
-    return np.array(
-        [
-            arrival
-            for arrival, sender, stamp in zip(
-                lone.tolist(), held.sender[lone].tolist(), held.stamp[lone].tolist(), strict=True
-            )
-            if not context.is_missing[sender] and not unlogged.may_include(sender, stamp)
-        ],
-        np.int64,
-    )
-
-
-def _expected_send(context: Context, row: int) -> str:
-    """Return the send that a received message should have had, in words."""
-    return f"a send by {_sender_name(context, row)} {_address(context, row)}"
-
-
-def _sender_name(context: Context, row: int) -> str:
-    place = int(context.messages.sender[row])
-    return "some process" if place == NOBODY else context.trace.names[place]
-
-
-def _address(context: Context, row: int) -> str:
-    """Return the process a received message was sent to, and its name if it has one."""
-    of = context.columns
-    to = context.trace.names[context.trace.process_of(row)]
-    if of.received is not None and of.received[row] != MISSING:
-        return f"to {to} of message {of.received[row]}"
-    if of.stamp is not None and of.stamp[row] != MISSING:
-        return f"to {to} with clock {of.stamp[row]}"
-    return f"to {to}"
-
-
-def _may_be_sent(context: Context, row: int) -> bool:
-    """Whether an unmatched message may have been sent, by an event that is logged or is not."""
-    if not _has_name(context, row) or context.is_not_to_match[row]:
-        return True
-    sender = int(context.messages.sender[row])
-    if sender == NOBODY:
-        return bool(context.has_gaps.any() or context.may_go_on.any())
-    if context.is_missing[sender]:
-        return True
-    of = context.columns
-    if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
-        return bool(context.has_gaps[sender] or context.may_go_on[sender])
-    return _unlogged_clocks(context).may_include(sender, int(of.stamp[row]))
-
-
-def _has_name(context: Context, row: int) -> bool:
-    """Whether a receive names its message: only then can its send be known to be missing."""
-    of = context.columns
-    if of.received is not None and of.received[row] != MISSING:
-        return True
-    if context.messages.sender[row] == NOBODY and of.stamp is None:
-        return context.trace.timestamps is not None and bool(of.kind[row] != RECEIVE)
-    return of.stamp is None or bool(of.stamp[row] != MISSING)
-
-
-def _unlogged_clocks(context: Context) -> "UnloggedClocks":
-    clocks: UnloggedClocks = context.cached("unlogged clocks", UnloggedClocks)
-    return clocks
-
-
-class UnloggedClocks:
-    """The Lamport clocks that events may have had which are missing from their process's log."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._intervals: dict[int, tuple[IntArray, IntArray]] = {}
-
-    def may_include(self, process: int, clock: int) -> bool:
-        """Whether an event with this clock may be missing from the log of a process."""
-        if process not in self._intervals:
-            self._intervals[process] = self._intervals_of(process)
-        low, high = self._intervals[process]
-        return bool(((low < clock) & (clock < high)).any())
-
-    def _intervals_of(self, process: int) -> tuple[IntArray, IntArray]:
-        """Return the open intervals of clocks that a log leaves out: where each begins, ends."""
-        context, clock = self._context, required(self._context.columns.clock)
-        begin, end = context.trace.starts[process : process + 2].tolist()
-        gaps = context.trace.gaps
-        mine = gaps[(gaps >= begin) & (gaps < end)]
-        low = np.where(mine > begin, clock[np.maximum(mine - 1, 0)], MISSING)
-        high = clock[mine]
-        if begin < end and context.starts_late[begin]:
-            low, high = np.append(low, MISSING), np.append(high, clock[begin])
-        if context.may_go_on[process]:
-            last = clock[begin:end].max() if begin < end else MISSING
-            low, high = np.append(low, last), np.append(high, 2**63 - 1)
-        return low, high
-
+from driftlab.model.columns import NO_TARGET, NOBODY
 
 # delivered-twice.
+
+_MAY_BE_AGAIN = "the receive names no message, and may be that of one that came before"
 
 
 def _judge_delivered_twice(context: Context) -> Findings:
@@ -208,14 +63,23 @@ def _judge_delivered_twice(context: Context) -> Findings:
     def explain(number: int) -> Explanation:
         row, before = int(rows_again[number]), int(first_rows[number])
         source = int(context.messages.source[before])
-        message = f"the message from {_sender_name(context, before)} {_address(context, before)}"
+        message = f"the message from {sender_name(context, before)} {address_of(context, before)}"
         return Explanation(
             "each message delivered once",
             f"{message}, delivered again",
             (*((source,) if source >= 0 else ()), before, row),
         )
 
-    return findings(rows_again, explain)
+    unnamed = np.flatnonzero(context.names_no_message) if _is_by_vectors(context) else NO_ROWS
+    return findings(rows_again, explain, unnamed, _MAY_BE_AGAIN)
+
+
+def _is_by_vectors(context: Context) -> bool:
+    """Whether messages are those that vector clocks show on channels that the log names."""
+    of = context.columns
+    if of.received is not None or of.stamp is not None or not _has_targets(context):
+        return False
+    return len(context.messages.assumed_by.get("vector-clock", NO_ROWS)) > 0
 
 
 def _repeats(keys: IntArray) -> tuple[IntArray, IntArray]:
@@ -554,9 +418,54 @@ def _may_have_come(context: Context, rows: IntArray, to: IntArray) -> BoolArray:
     channel = context.process[rows].astype(np.int64) * context.trace.processes + to
     first = came_on.sends[came_on.begins[np.searchsorted(came_on.channels, channel)]]
     before_all = (first > rows) & context.may_lack_first[to]
-    unnamed = context.has_unnamed_messages[to]
+    unnamed = context.has_unnamed_messages[to] | _leave_out_events(context)[to]
+    unnamed = unnamed | _are_heard_of(context, rows, to)
     undecided: BoolArray = context.has_gaps[to] | unnamed | before_all | np.array(broke, bool)
     return undecided
+
+
+def _are_heard_of(context: Context, rows: IntArray, to: IntArray) -> BoolArray:
+    """Whether a process newly knows of just the sends of messages that seem lost, and none says so.
+
+    By its vector clock, at an event whose message did not carry that: it may be called
+    otherwise, or name another sender. Only where no message is named.
+    """
+    of, held = context.columns, context.trace.timestamps
+    heard = np.zeros(len(rows), bool)
+    if held is None or held.clock != "vector" or of.received is not None or of.stamp is not None:
+        return heard
+    table = EntryTable(held, len(context), context.trace.processes)
+    receives, sends = context.pairs
+    senders = context.process[rows].astype(np.int64)
+    channel = senders * context.trace.processes + to
+    for code in np.unique(channel).tolist():
+        sender, place = divmod(code, context.trace.processes)
+        begin, end = context.trace.starts[place : place + 2].tolist()
+        known = table.at(np.arange(begin, end), np.full(end - begin, sender))
+        carried = np.zeros(end - begin, np.int64)
+        mine = (receives >= begin) & (receives < end)
+        entries = table.at(sends[mine], np.full(int(mine.sum()), sender))
+        np.maximum.at(carried, receives[mine] - begin, entries)
+        unsaid = known[(known > np.append(0, known[:-1])) & (carried < known)]
+        lost = channel == code
+        heard[lost] = np.isin(table.at(rows[lost], senders[lost]), unsaid)
+    return heard
+
+
+def _leave_out_events(context: Context) -> BoolArray:
+    """Of each process whether its own vector entries leave out numbers: receives may be missing.
+
+    Only where vector clocks show the messages.
+    """
+    mask = np.zeros(context.trace.processes, bool)
+    held = context.trace.timestamps
+    if held is None or held.clock != "vector" or not _is_by_vectors(context):
+        return mask
+    rows = np.flatnonzero(is_stamped(held))
+    own = EntryTable(held, len(context), context.trace.processes).at(rows, context.process[rows])
+    same = context.process[rows[1:]] == context.process[rows[:-1]]
+    mask[context.process[rows[1:][same & (np.diff(own) > 1)]]] = True
+    return mask
 
 
 def _next_delivered(context: Context, row: int, to: int) -> int:
@@ -635,15 +544,11 @@ def _has_targets(context: Context) -> bool:
 # How much there is to judge.
 
 
-def _messages_that_came(context: Context) -> int:
-    """Return how many messages were received, and how many were found by a tick."""
-    found = 0 if context.trace.arrivals is None else len(context.arrival_rows)
-    return messages_received(context) + found
-
-
 def _named_messages_that_came(context: Context) -> int:
     """Return how many messages were received, and found, that a name or a send identifies."""
     found = 0 if context.trace.arrivals is None else len(context.arrival_rows)
+    if _is_by_vectors(context):
+        found += count_of(context.names_no_message)
     return len(received_keys(context)[0]) + found
 
 
@@ -671,9 +576,6 @@ def _sends_to_several(context: Context) -> int:
     return counted + losses.came_of_several + count_of(losses.for_send_to_all)
 
 
-FROM_NOWHERE = Rule(
-    "from-nowhere", "every message received was sent", _messages_that_came, _judge_from_nowhere
-)
 DELIVERED_TWICE = Rule(
     "delivered-twice",
     "no message is delivered twice",

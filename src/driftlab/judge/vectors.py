@@ -226,7 +226,8 @@ def _uncounted(context: Context, rows: IntArray) -> IntArray:
 
     The entry counts the event itself, wherever the log begins. Undecided are a
     timestamp of zeros, which may be a state before the first event, and one after
-    which the process goes on with 1, since it may count from 0.
+    which the process goes on with 1, since it may count from 0. So is the only event of
+    a process where all processes begin with 0.
     """
     if not len(rows):
         return rows
@@ -234,8 +235,24 @@ def _uncounted(context: Context, rows: IntArray) -> IntArray:
     goes_on = (after > rows) & ~context.is_first[after]
     following = _vector_times(context, after)
     counts_from_0 = goes_on & (following[np.arange(len(rows)), context.process[after]] == 1)
-    wrong: IntArray = rows[(_vector_times(context, rows) != 0).any(axis=1) & ~counts_from_0]
+    is_only = context.is_first[rows] & ~goes_on & _begin_with_0(context)
+    says_more = (_vector_times(context, rows) != 0).any(axis=1)
+    wrong: IntArray = rows[says_more & ~counts_from_0 & ~is_only]
     return wrong
+
+
+def _begin_with_0(context: Context) -> bool:
+    """Whether no process counts the event of its first line, in a log that may not be whole."""
+    if context.is_whole:
+        return False
+    begin: bool = context.cached("begin with 0", _find_begin_with_0)
+    return begin
+
+
+def _find_begin_with_0(context: Context) -> bool:
+    firsts = np.flatnonzero(context.is_first & is_stamped(_timestamps(context)))
+    times = _vector_times(context, firsts)
+    return len(firsts) > 0 and not times[np.arange(len(firsts)), context.process[firsts]].any()
 
 
 def _blame(steps: VectorSteps, verdict: int, rows: IntArray, wrong: BoolArray) -> None:

@@ -10,8 +10,8 @@ clocks of their sends. So at least one message must carry what no send of its se
 has, and one more than a send has, or an event must have the clock 0, from before the
 first increment; then all messages, and how clocks move at receives, must agree.
 
-Limit: without messages that say what they carried nothing shows the difference,
-and there is none to judge.
+Without messages that say what they carried, only clocks from before the event show
+themselves: see `unstamped`.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
 from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, is_far_less, outweigh
+from driftlab.history.conventions.unstamped import shows_clock_of_event_before
 from driftlab.history.conventions.vectors import recognized_own_events, with_own_events
 from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.trace import Trace, processes_of
@@ -79,7 +80,13 @@ def recognize_clocks(trace: Trace) -> Trace:
 
 def _recognize_lamport(trace: Trace) -> Trace:
     of = trace.columns
-    if of.clock is None or of.sender is None or of.stamp is None:
+    if of.clock is None:
+        return trace
+    if of.stamp is None or (of.stamp == MISSING).all():
+        later = trace.replace(columns=of._replace(clock=_clocks_of_next(trace, of.clock)))
+        reason = shows_clock_of_event_before(trace, later)
+        return _translated(trace, of.clock, CLOCK_BEFORE_EVENT, reason) if reason else trace
+    if of.sender is None:
         return trace
     receives: IntArray = np.flatnonzero((of.sender >= 0) & (of.stamp != MISSING))
     if not len(receives):
@@ -148,6 +155,7 @@ def _clocks_of_next(trace: Trace, clock: IntArray) -> IntArray:
     """Return the clock that the next line shows; without one a receive has none."""
     after, of = _next(trace, clock), trace.columns
     last = (after == MISSING) & (clock != MISSING)
+    last &= of.kind != RECEIVE
     if of.sender is not None:
         last &= of.sender < 0
     return np.where(last, _one_more(clock), after)

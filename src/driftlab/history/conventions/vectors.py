@@ -69,6 +69,7 @@ def recognized_own_events(trace: Trace) -> OwnEntries | None:
     if shifted is None:
         return None
     named, ours, theirs = _named_messages(trace, held)
+    fit_now = ours
     if named:
         fit, misfits, misfits_now = theirs, named - theirs, named - ours
         then = named
@@ -83,7 +84,8 @@ def recognized_own_events(trace: Trace) -> OwnEntries | None:
         return OwnEntries(shifted, f"as {fit} of {messages} {'show' if then > 1 else 'shows'}")
     else:
         # Where many fit neither way, it is no damage: then a wrong program stays wrong.
-        is_open = is_rare and misfits_now > 0 and not is_far_less(misfits_now, misfits)
+        is_said = misfits_now > 0 or fit_now == 0
+        is_open = is_rare and is_said and not is_far_less(misfits_now, misfits)
     return OwnEntries(trace.replace(is_own_entry_unsure=True), "") if is_open else None
 
 

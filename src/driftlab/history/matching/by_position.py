@@ -50,14 +50,14 @@ def match_by_position(matching: Matching) -> None:
     rows = matching.nameless()
     if not len(rows):
         return
-    sends = _Sends(matching.trace, names_by_id=matching.names_by_id)
+    sends = Sends(matching.trace, names_by_id=matching.names_by_id)
     if not sends.are_known:
         return
     rows, sender = _with_sender(matching, rows, sends)
     ends = _ends(matching, rows, sender, sends)
     if not len(ends.rows):
         return
-    place = _places(matching, ends, sends)
+    place = _places(matching, ends, sends, _may_be_of_others(matching, ends, sends))
     chosen = np.flatnonzero((place >= 0) & (ends.sent_at == OPEN))
     rows, given = ends.rows[chosen], ends.sends[place[chosen]]
     kept = leaves_order(matching, rows, given, ends.channel[chosen])
@@ -74,7 +74,7 @@ def match_by_position(matching: Matching) -> None:
 # Channels, and what was sent on them.
 
 
-class _Sends:
+class Sends:
     """The messages that a log says were sent, and the processes of which that is not certain.
 
     are_known: whether the log says who was sent to. rows, to i8: of each message the
@@ -100,7 +100,7 @@ class _Sends:
     @cached_property
     def is_certain(self) -> BoolArray:
         """Of each process whether all that it sent is known."""
-        trace, certain = self.trace, _is_whole(self.trace)
+        trace, certain = self.trace, is_whole(self.trace)
         vague = untargeted_sends(trace)
         if trace.columns.target is None:
             vague = vague[trace.columns.kind[vague] == UNKNOWN_KIND]
@@ -108,14 +108,14 @@ class _Sends:
         return certain
 
 
-def _is_whole(trace: Trace) -> BoolArray:
+def is_whole(trace: Trace) -> BoolArray:
     """Of each process whether its log holds all of its events, as far as it says."""
-    is_whole: BoolArray = np.diff(trace.starts) > 0
-    is_whole[processes_with_gaps(trace)] = False
+    whole: BoolArray = np.diff(trace.starts) > 0
+    whole[processes_with_gaps(trace)] = False
     late = [not each.from_start for each in trace.process_info]
-    is_whole[: len(late)] &= ~np.array(late, bool)
-    is_whole[processes_of(trace, _called_otherwise(trace))] = False
-    return is_whole
+    whole[: len(late)] &= ~np.array(late, bool)
+    whole[processes_of(trace, _called_otherwise(trace))] = False
+    return whole
 
 
 def _called_otherwise(trace: Trace) -> IntArray:
@@ -133,7 +133,7 @@ def _called_otherwise(trace: Trace) -> IntArray:
     return odd if is_rare else NO_ROWS
 
 
-def _with_sender(matching: Matching, rows: IntArray, sends: _Sends) -> tuple[IntArray, IntArray]:
+def _with_sender(matching: Matching, rows: IntArray, sends: Sends) -> tuple[IntArray, IntArray]:
     """Return the receives whose sender is known, and the sender of each.
 
     It is named, or the only process that sends to the receiver, if all is known that
@@ -181,12 +181,12 @@ class _Ends(NamedTuple):
         return np.searchsorted(self.send_channel, np.arange(len(self.codes) + 1))
 
 
-def _ends(matching: Matching, rows: IntArray, sender: IntArray, sends: _Sends) -> _Ends:
+def _ends(matching: Matching, rows: IntArray, sender: IntArray, sends: Sends) -> _Ends:
     """Return the channels of some receives without a name, but for those that are uncertain."""
     trace, width = matching.trace, matching.trace.processes
     channel = sender * width + processes_of(trace, rows)
     codes = np.setdiff1d(channel, _blocked(matching, rows, sender))
-    codes = codes[sends.is_certain[codes // width] & _is_whole(trace)[codes % width]]
+    codes = codes[sends.is_certain[codes // width] & is_whole(trace)[codes % width]]
 
     named = np.flatnonzero(matching.source >= 0)
     named_source = matching.source[named]
@@ -236,7 +236,22 @@ def _blocked(matching: Matching, rows: IntArray, sender: IntArray) -> IntArray:
 # Which send each receive takes.
 
 
-def _places(matching: Matching, ends: _Ends, sends: _Sends) -> IntArray:
+def _may_be_of_others(matching: Matching, ends: _Ends, sends: Sends) -> BoolArray:
+    """Whether each channel has receives that may be of a process without a log.
+
+    Those do not name their sender, and another receive shows that there is such a process:
+    nobody whose log is there sends to its process.
+    """
+    trace, channels = matching.trace, np.zeros(len(ends.codes), bool)
+    nameless = ends.rows[(ends.sent_at == OPEN) & (matching.sender[ends.rows] == NOBODY)]
+    unmatched = np.flatnonzero(matching.source == UNMATCHED)
+    unmatched = unmatched[matching.sender[unmatched] == NOBODY]
+    if len(np.setdiff1d(processes_of(trace, unmatched), sends.to)):
+        channels[ends.channel[np.isin(ends.rows, nameless)]] = True
+    return channels
+
+
+def _places(matching: Matching, ends: _Ends, sends: Sends, may_be_of_others: BoolArray) -> IntArray:
     """Return where in `ends.sends` the send of each receive stands, -1 where that is not known."""
     begins, send_begins = ends.receive_begins, ends.send_begins
     first, first_send = begins[ends.channel], send_begins[ends.channel]
@@ -258,18 +273,26 @@ def _places(matching: Matching, ends: _Ends, sends: _Sends) -> IntArray:
     may_be_lost = is_tail & ~_are_in_flight(matching, ends, sends, left_over)
     may_repeat = np.zeros(len(ends.codes), bool)
     may_repeat[ends.channel[may_be_lost]] = True
-    accepts, known = _agreed_by_clocks(matching.trace, ends, place, known, may_repeat)
+    accepts, known = _agreed_by_clocks(
+        matching.trace, ends, place, known, may_repeat, may_be_of_others
+    )
     last_shown = _set_by_message(ends, accepts, known)[ends.channel]
     known &= ~may_be_lost | (every <= last_shown)
     return np.where(known, place, -1)
 
 
 def _agreed_by_clocks(
-    trace: Trace, ends: _Ends, place: IntArray, known: BoolArray, may_repeat: BoolArray
+    trace: Trace,
+    ends: _Ends,
+    place: IntArray,
+    known: BoolArray,
+    may_repeat: BoolArray,
+    may_be_of_others: BoolArray,
 ) -> tuple[list[Accepted], BoolArray]:
     """Leave out the channels against whose order a clock speaks.
 
     may_repeat: of each channel whether a message may have been delivered on it twice.
+    may_be_of_others: whether its receives may be of a process without a log; then all must fit.
     Return what the receives accept by each clock, and whether their place is known.
     """
     accepts = []
@@ -290,6 +313,10 @@ def _agreed_by_clocks(
         )  # fmt: skip
         if value is not trace.columns.clock:
             against |= _told_by_receives(trace, value, ends, chosen, at)
+        misfits = ~chosen.is_unknown & ~chosen.accept(sent[place[at]])
+        against |= may_be_of_others & (
+            np.bincount(ends.channel[at][misfits], minlength=len(against)) > 0
+        )
         if trace.columns.target is None:  # who was sent to is a guess, for both channels the same
             against |= against.any()
         known = known & ~against[ends.channel]
@@ -317,6 +344,7 @@ def _clocks(trace: Trace, ends: _Ends) -> list[tuple[IntArray, Accepted]]:
         last = stamped_row_before(trace, held)[rows]
         follows = (last == rows - 1) & ~is_first
         before = np.where(follows, table.at(np.maximum(last, 0), sender), 0)
+        follows |= is_first & (own[rows] == 1)  # nothing was known before a first event
         receives = accepted(before, table.at(rows, sender), follows, is_stamped[rows])
         clocks.append((np.where(is_stamped, own, MISSING), receives))
     return clocks
@@ -391,9 +419,7 @@ def _set_by_message(ends: _Ends, accepts: list[Accepted], known: BoolArray) -> I
     return last
 
 
-def _are_in_flight(
-    matching: Matching, ends: _Ends, sends: _Sends, left_over: IntArray
-) -> BoolArray:
+def _are_in_flight(matching: Matching, ends: _Ends, sends: Sends, left_over: IntArray) -> BoolArray:
     """Whether all messages of a channel that no receive takes were not received by the end.
 
     left_over: for each receive, how many last sends of its channel that are.

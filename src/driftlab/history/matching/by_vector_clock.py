@@ -22,6 +22,7 @@ import numpy as np
 from driftlab.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
+from driftlab.history.matching.send_index import Recipients
 from driftlab.history.trace import Trace
 from driftlab.model.columns import (
     INTERNAL,
@@ -29,6 +30,7 @@ from driftlab.model.columns import (
     NO_TARGET,
     NOBODY,
     RECEIVE,
+    SEND,
     UNKNOWN_KIND,
     Timestamps,
 )
@@ -84,8 +86,8 @@ class EntryTable:
 def match_by_vector_clock(matching: Matching) -> None:
     """Match the receives left over with the messages that vector timestamps imply.
 
-    Where the log names messages, these are receives that name none. Where it does
-    not, they are all events that may have received something, and an event that
+    Where the log names messages or channels, these are receives that name none. Where it
+    does not, they are all events that may have received something, and an event that
     learned nothing received nothing that matters.
     """
     trace = matching.trace
@@ -93,12 +95,14 @@ def match_by_vector_clock(matching: Matching) -> None:
         return
     of = trace.columns
     has_stamps = of.sender is not None and of.stamp is not None and of.clock is not None
-    if matching.names_by_id or (has_stamps and matching.uses("stamp")):
+    if names_channels(trace) or matching.names_by_id or (has_stamps and matching.uses("stamp")):
         rows = matching.nameless()
         if not len(rows):
             return
         implied = implied_messages(trace)
         rows = rows[implied.source[rows] >= 0]
+        if names_channels(trace):
+            rows = rows[_are_sent_here(matching, rows, implied.source[rows])]
         matching.take(rows, implied.source[rows])
     else:
         implied = implied_messages(trace)
@@ -110,6 +114,28 @@ def match_by_vector_clock(matching: Matching) -> None:
     extra = np.isin(implied.extra_receives, rows)
     matching.extra_receives = implied.extra_receives[extra]
     matching.extra_sends = implied.extra_sends[extra]
+
+
+def names_channels(trace: Trace) -> bool:
+    """Whether a log names no message, but says what every event is, and to whom each send went.
+
+    Then what was received is known, if not which message, and no message is only implied.
+    """
+    of = trace.columns
+    if of.target is None or of.stamp is not None or of.received is not None:
+        return False
+    if not (of.kind == RECEIVE).any():
+        return False
+    has_target = of.target != NO_TARGET
+    is_said = (of.kind != UNKNOWN_KIND) & (has_target | (of.kind != SEND))
+    return bool(has_target.any() and is_said.all())
+
+
+def _are_sent_here(matching: Matching, rows: IntArray, sends: IntArray) -> BoolArray:
+    """Whether each send went to the process of its receive, which has no other receive of it."""
+    process = matching.trace.process_column()
+    reached = Recipients(matching.trace).include(sends, process[sends], process[rows])
+    return reached & matching.is_free(sends, process[rows])
 
 
 def implied_messages(trace: Trace) -> Messages:

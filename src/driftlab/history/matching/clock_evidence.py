@@ -52,6 +52,11 @@ class Accepted(NamedTuple):
         """Return what some of the receives accept."""
         return Accepted(self.value[places], self.is_exact[places], self.is_unknown[places])
 
+    def accept(self, sent: IntArray) -> BoolArray:
+        """Whether each receive accepts a send with the value beside it, if its clock says any."""
+        accept: BoolArray = np.where(self.is_exact, sent == self.value, sent <= self.value)
+        return accept
+
 
 def accepted(before: IntArray, after: IntArray, has_before: BoolArray, has: BoolArray) -> Accepted:
     """Return what receives accept.
@@ -112,7 +117,7 @@ def speak_against(
     is_left = is_free.copy()
     is_left[place[~searching]] = False
     matched = most_matched(is_left)
-    fits = np.where(accepts.is_exact, given == accepts.value, given <= accepts.value)
+    fits = accepts.accept(given)
     contradicted = np.bincount(channel[judged & ~fits], minlength=channels)
     count = np.bincount(channel[judged], minlength=channels)
     hopeless = np.bincount(channel[judged & ~has_any], minlength=channels)
@@ -132,9 +137,7 @@ def speak_against(
     before: IntArray = np.cumsum(unsent) - unsent
     earlier: IntArray = before - before[np.searchsorted(channel, channel)]
     shifted = sent[np.maximum(place - earlier, 0)]
-    misfit = searching & ~np.where(
-        accepts.is_exact, shifted == accepts.value, shifted <= accepts.value
-    )
+    misfit = searching & ~accepts.accept(shifted)
     unsent_in = np.bincount(channel[unsent], minlength=channels)
     against |= (
         (unsent_in > 0)
@@ -175,8 +178,7 @@ def _fits_shifted(
     begin, end = (np.searchsorted(sent_channel, channel, side) for side in ("left", "right"))
     is_outside = (at < begin) | (at >= end)
     value = sent[np.clip(at, 0, len(sent) - 1)]
-    fits: BoolArray = np.where(accepts.is_exact, value == accepts.value, value <= accepts.value)
-    fits = (fits & ~is_outside) | accepts.is_unknown
+    fits: BoolArray = (accepts.accept(value) & ~is_outside) | accepts.is_unknown
     return fits, is_outside & ~fits
 
 

@@ -27,6 +27,7 @@ from driftlab.history.matching.by_stamp import (
 from driftlab.history.matching.by_unique_stamp import match_by_unique_stamp
 from driftlab.history.matching.by_vector_clock import match_by_vector_clock
 from driftlab.history.matching.channel_repair import match_by_channel_position
+from driftlab.history.matching.left_over import match_left_over
 from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.named_receives import NamedReceives
@@ -92,13 +93,19 @@ def match_by_stamp(matching: Matching) -> None:
     receives.write(matching)
 
 
+def match_by_vectors(matching: Matching) -> None:
+    """Match what vector clocks imply, then what that leaves over on channels of the log."""
+    match_by_vector_clock(matching)
+    match_left_over(matching)
+
+
 # In the order in which they apply: first what names a message, then what implies it.
 STRATEGIES: Final = (
     Strategy("id", match_by_id),
     Strategy("stamp", match_by_stamp),
     Strategy("unique-stamp", match_by_unique_stamp, "a stamp that only one process can have sent"),
     Strategy("position", match_by_position, "their order on the channel"),
-    Strategy("vector-clock", match_by_vector_clock, "the vector clocks"),
+    Strategy("vector-clock", match_by_vectors, "the vector clocks"),
 )
 
 
@@ -158,4 +165,15 @@ def assumed_lines(messages: Messages, rows: Sequence[int] | None = None) -> list
         if strategy.how and count:
             how = strategy.how.replace("their ", "its ") if count == 1 else strategy.how
             lines.append(f"{counted(count, 'receive')} matched by {how} (--match)")
+    repeated = messages.repeated_ids
+    if rows is not None:
+        repeated = repeated[np.isin(repeated, rows)]
+    if len(repeated):
+        lines.append(
+            f"message ids repeat: {counted(len(repeated), 'receive')} matched by id, sender, "
+            "target and order on the channel (--match)"
+        )
+        unknown = int(np.isin(messages.ambiguous, repeated).sum())
+        if unknown:
+            lines[-1] += f", but for {unknown}, which may have any of several senders"
     return lines

@@ -44,6 +44,7 @@ class Matching:
         self.stamp_before_send: frozenset[int] = frozenset()
         self.stamp_per_target = self.matched_by_position = self.misdelivered = NO_ROWS
         self.assumed_order = self.carried_unknown = NO_ROWS
+        self.repeated_ids = self.ambiguous = NO_ROWS
         self.implied = False
         self.matched_by: dict[str, int] = {}
         self.assumed_by: dict[str, IntArray] = {}
@@ -134,6 +135,8 @@ class Matching:
             misdelivered=self.misdelivered,
             assumed_order=self.assumed_order,
             carried_unknown=self.carried_unknown,
+            repeated_ids=self.repeated_ids,
+            ambiguous=self.ambiguous,
             matched_by=self.matched_by,
             assumed_by=self.assumed_by,
         )  # fmt: skip

@@ -50,6 +50,8 @@ class Messages(NamedTuple):
     assumed to keep the order of its messages.
     carried_unknown i8: rows of receives that do not say what their message carried,
     and whose send has a wrong clock.
+    repeated_ids i8: rows of receives whose id several sends have. ambiguous i8: those
+    of them of which it is not known which one's message they received.
     matched_by: how many receives each strategy matched, by its name, in the order
     in which they were applied.
     assumed_by: of each strategy that assumes something, rows i8 of the receives that
@@ -67,6 +69,8 @@ class Messages(NamedTuple):
     misdelivered: IntArray = _NO_ROWS
     assumed_order: IntArray = _NO_ROWS
     carried_unknown: IntArray = _NO_ROWS
+    repeated_ids: IntArray = _NO_ROWS
+    ambiguous: IntArray = _NO_ROWS
     matched_by: Mapping[str, int] = _NO_COUNTS
     assumed_by: Mapping[str, IntArray] = _NO_STRATEGIES
 
