@@ -40,10 +40,10 @@ def parse_with_all(arguments: list[str]) -> argparse.Namespace:
 
 
 LINES = [
-    *(f"{name} --help" for name in COMMANDS),
-    *(f"{name} --nonsense" for name in COMMANDS),
-    "", "--help", "--version", "nonsense", "--nonsense", "simulate", "simulate a b",
-    "simulate a --rates", "simulate --rates 6,3,1 --runs=5 a.toml --json", "simulate --rat 1,2",
+    *(f"{name} --help" for name in COMMANDS if name != "help"),
+    *(f"{name} --nonsense" for name in COMMANDS if name != "help"),
+    "--help", "--version", "--nonsense", "simulate", "simulate a b",
+    "simulate a --rates", "simulate --rates 6,3,1 --runs=5 a.toml --json",
     "simulate --record none", "simulate --version", "simulate -- a", "simulate -x", "simulate -h",
     "check", "check a --only b --only c", "cut a", "cut a --at 1 --clock 2", "why a b c d",
     "machine", "machine A --at A=x:1 --at B=y:2", "restamp a", "convert a b --to csv", "pack",
@@ -57,6 +57,44 @@ def test_the_parser_of_one_command_does_what_that_of_all_does(line: str) -> None
     expected = outcome(parse_with_all, arguments)
     assert outcome(parse, arguments) == expected
     assert not isinstance(expected[0], dict) or expected[0]["command"] == arguments[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("simulate --rat 1,2", "unrecognized arguments: --rat; did you mean --rates? "),
+        ("run --rate 1,2", "unrecognized arguments: --rate; did you mean --rates? "),
+        ("simulte", "there is no command simulte; did you mean simulate?"),
+        ("stat x", "there is no command stat; did you mean stats"),
+        ("qqqq", "there is no command qqqq; see driftlab --help"),
+        ("", ""),
+    ],
+)
+def test_a_mistake_is_answered_with_what_is_near(line: str, said: str) -> None:
+    status, _, errors = outcome(parse, line.split())
+    assert status == 2
+    assert said in errors
+    assert errors.count("\n") <= 1
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "help"])
+def test_help_of_a_command_is_that_of_its_flag(name: str) -> None:
+    assert outcome(parse, ["help", name]) == outcome(parse, [name, "--help"])
+    assert outcome(parse, ["help", name])[0] == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_names_every_command_and_the_flags_of_each(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from driftlab.cli.main import main
+
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for name in COMMANDS:
+        assert name in script
+    for flag in ("rates", "pattern", "against", "trust", "overwrite"):
+        assert flag in script
 
 
 def test_a_small_simulation_imports_little(tmp_path: Path) -> None:
@@ -76,7 +114,7 @@ def test_a_small_simulation_imports_little(tmp_path: Path) -> None:
     assert {name for name in ours if name.startswith("driftlab.cli.")} <= {
         f"driftlab.cli.{name}"
         for name in (
-            "main", "commands", "flags", "simulate", "output", "runs_output",
+            "main", "commands", "flags", "simulate", "output", "runs_output", "terminal",
         )
     }  # fmt: skip
 

@@ -31,14 +31,14 @@ from driftlab.cli.check_results import (
     worst_status,
 )
 from driftlab.cli.flags import format_options, parse_rates
-from driftlab.cli.output import line_width, table
+from driftlab.cli.output import table, terminal_width
 from driftlab.cli.standard_input import (
     STANDARD_INPUT,
     StandardInputError,
     run_on_input,
     spooled_input,
 )
-from driftlab.cli.terminal import plain, print_error, print_verdict
+from driftlab.cli.terminal import plain, print_error, print_verdict, table_stream
 from driftlab.errors import DriftlabError, counted, lines_of_runs
 from driftlab.journal.whole_file import open_whole
 from driftlab.judge.checker import HOLDS, RULES, UNDECIDED, Verdict, Violation, chosen_rules
@@ -225,7 +225,7 @@ def _write_reports(options: argparse.Namespace, reports: Sequence[Report]) -> No
         for line in annotations(reports):
             print(line)
     if options.csv == STANDARD_INPUT:
-        write_csv(reports, sys.stdout)
+        write_csv(reports, table_stream())
     elif options.csv is not None:
         with open_whole(options.csv, newline="") as file:
             write_csv(reports, file)
@@ -296,14 +296,14 @@ def _show(judged: LogVerdict, limit: int) -> None:
 
 def _wrapped(title: str, names: Sequence[str]) -> str:
     indent = " " * len(title)
-    width = int(min(WIDTH_MAX, line_width()))
+    width = int(min(WIDTH_MAX, terminal_width()))
     return fill(", ".join(names) or "none", width, initial_indent=title, subsequent_indent=indent,
                 break_on_hyphens=False)  # fmt: skip
 
 
 def _filled(line: str) -> str:
     """Return a line that is a sentence, wrapped."""
-    width = int(min(WIDTH_MAX, line_width()))
+    width = int(min(WIDTH_MAX, terminal_width()))
     return fill(line, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
@@ -329,7 +329,7 @@ def _title(judged: LogVerdict) -> str:
 def _fitted(line: str) -> str:
     """Return a line broken between words if a terminal is too narrow for it."""
     line = plain(line)
-    width, indent = line_width(), len(line) - len(line.lstrip())
+    width, indent = terminal_width(), len(line) - len(line.lstrip())
     if len(line) <= width:
         return line
     return fill(

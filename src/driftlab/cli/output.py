@@ -17,8 +17,8 @@ MACHINES_LISTED_MAX = 50  # of each run
 
 
 def wrapped(line: str) -> str:
-    """Return a line broken between words if it is wider than lines may be, see `line_width`."""
-    width = line_width()
+    """Return a line broken between words if a terminal is too narrow for it."""
+    width = terminal_width()
     if len(line) <= width:
         return line
     from textwrap import fill  # few lines need it
@@ -62,7 +62,6 @@ def print_assumed(lines: Sequence[str]) -> None:
 
 
 COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
-WIDTH_MAX = 10_000  # that COLUMNS may say
 PAGE_WIDTH = 100  # characters, where nothing says how wide the page is
 WRAPPED_MIN = 20  # characters: a narrower column is not wrapped
 
@@ -80,7 +79,7 @@ def table(
     rows: their cells, as many as heads, whatever is in them; an empty row is a blank line.
     left: how many of the first columns are aligned to the left.
 
-    width: that the table may have, None: that of `line_width`.
+    width: that the table may have, None: that of the terminal, if standard output is one.
     Where it is too narrow, columns move closer together, and the last one is wrapped if it
     is aligned to the left.
     """
@@ -91,7 +90,7 @@ def table(
     head_rows = [[head[level] for head in padded] for level in range(height)]
     every = [*head_rows, *filter(None, rows)]
     widths = [max(len(row[column]) for row in every) for column in range(len(heads))]
-    terminal, gap = line_width() if width is None else width, COLUMN_GAP
+    terminal, gap = terminal_width() if width is None else width, COLUMN_GAP
     if sum(widths) + gap * (len(widths) - 1) > terminal:
         gap = 1
         before_last = sum(widths[:-1]) + gap * (len(widths) - 1)
@@ -128,25 +127,17 @@ def _line(row: Sequence[str], widths: Sequence[int], left: int, gap: int) -> str
 
 def page_width(default: int = PAGE_WIDTH) -> int:
     """Return how wide a text may be: as the terminal, as COLUMNS says, or `default`."""
-    width = line_width()
+    width = terminal_width()
     return int(width) if width < inf else default
 
 
-def line_width() -> float:
-    """Return how wide lines may be: as the terminal that standard output is, or as COLUMNS says.
-
-    Where output goes to a file or another program and COLUMNS is not set, infinity: tables
-    are as wide as they need, and a remark is one line, so that `grep` finds it whole.
-    """
-    width = terminal_width()
-    columns = os.environ.get("COLUMNS", "")
-    if width == inf and columns.isdecimal() and 0 < int(columns) < WIDTH_MAX:
-        return int(columns)
-    return width
-
-
 def terminal_width() -> float:
-    """Return the width of the terminal that standard output is, infinity if it is none."""
+    """Return the width of the terminal that standard output is, infinity if it is none.
+
+    Where output goes to a file or another program, tables are as wide as they need, and a
+    remark is one line, so that `grep` finds it whole. COLUMNS is not asked: many programs
+    set it for those that they start, without saying so.
+    """
     with suppress(OSError, ValueError):
         if sys.stdout.isatty():
             return os.get_terminal_size(sys.stdout.fileno()).columns or inf

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftlab.cli.flags import chosen_scenario, given_flags
 from driftlab.cli.output import MACHINES_LISTED_MAX, table
-from driftlab.cli.terminal import plain
+from driftlab.cli.terminal import plain, table_stream
 from driftlab.errors import DriftlabError, counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
@@ -200,10 +200,9 @@ def flat(keys: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _print_csv(rows: Iterable[dict[str, Any]]) -> None:
     import csv
-    import sys
 
     every = list(rows)
     names = list(dict.fromkeys(name for row in every for name in row))
-    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer = csv.DictWriter(table_stream(), names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(every)

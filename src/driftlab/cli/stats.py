@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +33,7 @@ from driftlab.cli.statistics_tables import (
     growth_table,
     print_over_runs,
 )
+from driftlab.cli.terminal import table_stream
 from driftlab.errors import DriftlabError, counted
 
 STUDY_FILE: Final = "study.toml"  # in the folder of a study
@@ -259,7 +259,7 @@ def _write_csv(path: str, groups: Sequence[Group]) -> None:
 def _write_text(path: str, text: str) -> None:
     """Write a text to a file, or to standard output."""
     if path == STANDARD_INPUT:
-        sys.stdout.write(text)
+        table_stream().write(text)
     else:
         with open(path, "w", encoding="utf-8", newline="") as file:
             file.write(text)

@@ -81,6 +81,11 @@ def unescaped(stream: TextIO) -> TextIO:
     return stream.below if isinstance(stream, PlainStream) else stream
 
 
+def table_stream() -> TextIO:
+    """Return where a table for programs goes: as it is, but escaped where a person looks at it."""
+    return sys.stdout if sys.stdout.isatty() else unescaped(sys.stdout)
+
+
 def open_closed_streams() -> None:
     """Open the null device where a standard stream is closed (`>&-`).
 
