@@ -154,7 +154,7 @@ def read_with_format(
     named = {field_named(name): own for name, own in (fields or {}).items()}
     options = ReadOptions(
         patterns, delimiter, encoding, time_unit, time_format, named, process_from,
-        dict(aliases or {}), dict(kinds or {}), _lines_to_skip(skip_lines),
+        dict(aliases or {}), kinds or {}, _lines_to_skip(skip_lines),
         (comment,) if isinstance(comment, str) else tuple(comment or ()),
     )  # fmt: skip
     OwnWords(options.kinds)  # which must be kinds

@@ -125,7 +125,7 @@ def _address(context: Context, row: int) -> str:
     of = context.columns
     to = context.trace.names[context.trace.process_of(row)]
     if of.received is not None and of.received[row] != MISSING:
-        return f"to {to} of message {of.received[row]}"
+        return f"to {to} of message {context.trace.message_name(int(of.received[row]))}"
     if of.stamp is not None and of.stamp[row] != MISSING:
         return f"to {to} with clock {of.stamp[row]}"
     return f"to {to}"

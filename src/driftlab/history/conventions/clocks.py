@@ -96,11 +96,37 @@ def _recognize_lamport(trace: Trace) -> Trace:
         steps_agree=is_shown and misfits * EXCEPTIONS_SHARE <= len(receives),
     )  # fmt: skip
     if not messages:
-        return trace
+        may_be = has_0 or not _begins_at_1(trace, of.clock)
+        is_open = may_be and _sends_are_absent(trace, of.sender, of.stamp, receives)
+        return _left_open(trace, name) if is_open else trace
     reason = f"as {messages} of {counted(len(receives), 'message')} " + (
         "show" if len(receives) > 1 else "shows"
     )
     return _translated(trace, of.clock, name, reason)
+
+
+def _sends_are_absent(trace: Trace, sender: IntArray, stamp: IntArray, receives: IntArray) -> bool:
+    """Whether no send of a logged process shows what clocks its messages carry."""
+    is_logged = np.diff(trace.starts)[sender[receives]] > 0
+    logged = receives[is_logged]
+    sends, to = SendIndex(trace), processes_of(trace, logged).astype(np.int32)
+    found = [sends.find(sender[logged], stamp[logged] + shift, to) >= 0 for shift in (0, -1, 1)]
+    return not is_logged.all() and not np.any(found)
+
+
+def _begins_at_1(trace: Trace, clock: IntArray) -> bool:
+    """Whether a process begins with the clock 1 where it received nothing: after its event."""
+    firsts = trace.starts[:-1][np.diff(trace.starts) > 0]
+    firsts = firsts[~_may_have_received(trace)[firsts]]
+    return bool((clock[firsts] == 1).any())
+
+
+def _left_open(trace: Trace, name: str) -> Trace:
+    line = (
+        f"{_WORDS[name].replace('are', 'may be', 1)} ({name}): those who sent the messages that "
+        "would show it have no log: undecided"
+    )
+    return trace.replace(assumed=[*trace.assumed, line], is_clock_unsure=True)
 
 
 def assume_clocks(trace: Trace, names: Sequence[str]) -> Trace:
