@@ -31,7 +31,8 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "process", "machine", "proc", "node", "process_id", "machine_id", "node_id", "vm", "vm_id",
         "thread", "pid", "proc_id", "host_id", "thread_id", "virtual_machine",
         "virtual_machine_id", "server", "server_id", "replica", "replica_id", "worker",
-        "worker_id", "site", "site_id", "computer", "rank", "hostname",
+        "worker_id", "site", "site_id", "computer", "rank", "hostname", "service", "svc",
+        "service_name",
     ),
     "index": (),
     "kind": (
@@ -49,6 +50,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "system_clock_time", "sys_time", "global_clock", "global_clock_time", "unix_time",
         "unix_timestamp", "epoch_time", "epoch", "local_time", "machine_time", "event_time",
         "log_time", "utc_time", "date_and_time", "elapsed_time", "elapsed",
+        "uptime",
     ),
     "clock": (
         "vector_clock", "vc", "logical_clock", "lc", "logical_clock_time", "local_logical_clock",

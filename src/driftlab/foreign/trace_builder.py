@@ -211,7 +211,11 @@ class _Builder:
         for field, own in self._own_names.items():
             field_of[own] = f"{field_of[own]}, {field}" if own in field_of else field
         columns = [
-            Column(fields.name_in_log(own), field_of.get(own), first_value(values))
+            Column(
+                self._records.paths.get(own) or fields.name_in_log(own),
+                field_of.get(own),
+                first_value(values),
+            )
             for own, values in self._records.fields.items()
         ]
         by_file = self._options.process_from is not None

@@ -19,7 +19,12 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, is_far_less, outweigh
+from driftlab.history.conventions.queue import (
+    EXCEPTIONS_SHARE,
+    OUTWEIGH_ONE_MIN,
+    is_far_less,
+    outweigh,
+)
 from driftlab.history.conventions.vectors import recognized_own_events, with_own_events
 from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.trace import Trace, processes_of
@@ -85,7 +90,9 @@ def _recognize_lamport(trace: Trace) -> Trace:
     if not len(receives):
         return trace
     steps = _steps(trace, of.clock, of.stamp, receives)
-    name = steps.convention()
+    name = steps.convention() or _convention_of_messages(
+        trace, of.clock, of.sender, of.stamp, receives
+    )
     if name is None:
         return trace
     is_shown = steps.increment + steps.event > 0
@@ -103,6 +110,30 @@ def _recognize_lamport(trace: Trace) -> Trace:
         "show" if len(receives) > 1 else "shows"
     )
     return _translated(trace, of.clock, name, reason)
+
+
+def _convention_of_messages(
+    trace: Trace, clock: IntArray, sender: IntArray, stamp: IntArray, receives: IntArray
+) -> str | None:
+    """Return the convention of a log whose receives follow none; None if messages show none.
+
+    A program that errs at its receives may write its clocks early all the same. Then a
+    clock is 0, all messages carry one more than the lines of their sends, and few receives
+    have the clock that they should have by our way.
+    """
+    now, carried, later = clock[receives], stamp[receives], _next(trace, clock)[receives]
+    before = np.concatenate([clock[:1], clock[:-1]])[receives]
+    if not (clock == 0).any() or 2 * (now == np.maximum(before, carried) + 1).sum() > len(now):
+        return None
+    sends, to = SendIndex(trace), processes_of(trace, receives).astype(np.int32)
+    if not all(sends.find(sender[receives], carried - 1, to) >= 0):
+        return None
+    if len(receives) < OUTWEIGH_ONE_MIN or (sends.find(sender[receives], carried, to) >= 0).all():
+        return None
+    if (now + 1 >= carried).all():
+        return CLOCK_BEFORE_INCREMENT
+    fits_event = (later == MISSING) | (later >= np.maximum(now, carried))
+    return CLOCK_BEFORE_EVENT if fits_event.all() else None
 
 
 def _sends_are_absent(trace: Trace, sender: IntArray, stamp: IntArray, receives: IntArray) -> bool:
