@@ -10,7 +10,7 @@ every peer is one of these words, the words are the processes: peers `1` and `2`
 import re
 from collections.abc import Collection, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from driftlab.journal.files import UnreadableError
 
@@ -100,6 +100,21 @@ def words_apart(stems: Sequence[str], peers: Collection[str]) -> Mapping[str, st
         if len(set(found)) == len(found) and _are_called(found, set(peers)):
             return dict(zip(stems, found, strict=True))
     return None
+
+
+def names_itself(
+    hosts: Sequence[str], words: Mapping[str, str], known: Mapping[str, Sequence[Any]]
+) -> bool:
+    """Whether an event names its own process as its peer, if processes are called by words.
+
+    hosts: of each event the name of its file. words: of each such name the process.
+    known: the fields of the log.
+    """
+    return any(
+        peer is not None and str(peer).strip() == words[host]
+        for name in ("sender", "targets")
+        for peer, host in zip(known.get(name, ()), hosts, strict=False)
+    )
 
 
 def _are_called(words: Sequence[str], peers: Set[str]) -> bool:

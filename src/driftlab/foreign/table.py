@@ -285,7 +285,7 @@ class Cells:
                     self.lines.append(lines.line)
                     if len(rows) == ROWS_AT_ONCE:
                         self._pack()
-                elif any(row) and (len(row) > 1 or row[0].strip()):
+                elif any(row) and lines.last.strip():
                     self._add_other(lines.line, row)
                     width = len(self.heads)
 

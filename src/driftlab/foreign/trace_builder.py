@@ -37,7 +37,7 @@ from driftlab.foreign.clock_values import (
     timestamps_in_order,
     wrong_width_rows,
 )
-from driftlab.foreign.file_names import process_from, stem_of, words_apart
+from driftlab.foreign.file_names import names_itself, process_from, stem_of, words_apart
 from driftlab.foreign.gaps import Rows, gaps_of
 from driftlab.foreign.kinds import (
     OwnWords,
@@ -208,15 +208,13 @@ class _Builder:
     def columns(self) -> list[Column]:
         """How the log's own fields were taken, without one that says the process in vain."""
         field_of: dict[str, str] = {}
+        paths = self._records.paths
         for field, own in self._own_names.items():
             field_of[own] = f"{field_of[own]}, {field}" if own in field_of else field
         columns = [
-            Column(
-                self._records.paths.get(own) or fields.name_in_log(own),
-                field_of.get(own),
-                first_value(values),
-            )
+            Column(name, field_of.get(own), first_value(values))
             for own, values in self._records.fields.items()
+            for name in [paths.get(own) or fields.name_in_log(own)]
         ]
         by_file = self._options.process_from is not None
         return [each for each in columns if not (by_file and each.field == "host")]
@@ -372,7 +370,9 @@ class _Builder:
         if not peers or any(fields.canonical_host(name, stems) in stems for name in peers):
             return hosts
         words = words_apart(stems, peers)
-        if words is None or not (peers <= set(words.values()) or self._fits_peers(hosts, words)):
+        if words is None:
+            return hosts
+        if not peers <= set(words.values()) and names_itself(hosts, words, self._known):
             return hosts
         shown = [f"{stem} of {word}" for stem, word in words.items()]
         more = f" and {len(shown) - FILES_SHOWN_MAX} more" if len(shown) > FILES_SHOWN_MAX else ""
@@ -380,14 +380,6 @@ class _Builder:
             f"the process is in the file's name: {', '.join(shown[:FILES_SHOWN_MAX])}{more}"
         )
         return [words[host] for host in hosts]
-
-    def _fits_peers(self, hosts: Sequence[str], words: Mapping[str, str]) -> bool:
-        """Whether no event names its own process as its peer, if processes have these names."""
-        return not any(
-            not fields.is_empty(peer) and str(peer).strip() == words[host]
-            for name in ("sender", "targets")
-            for peer, host in zip(self._known.get(name, ()), hosts, strict=False)
-        )
 
     def _peers(self, clocks: Clocks | None) -> set[str]:
         """Return the names that events have for other processes."""

@@ -2,8 +2,9 @@
 
 Texts, and numbers with a fraction or as large as times since 1970, are times. Whole
 numbers that rise in every process, and are no larger than a Lamport clock of so many
-events can be, are Lamport clocks, if the log has no other clock. A column `q` of small whole
-numbers is the length of a queue, if the log has no other. Of anything else nothing is taken: it is kept as text, and a line says how to say what it is.
+events can be, are Lamport clocks, if the log has no other clock. A column `q` of small
+whole numbers is the length of a queue, if the log has no other. Of anything else nothing
+is taken: it is kept as text, and a line says how to say what it is.
 """
 
 from collections.abc import Mapping, Sequence

@@ -20,7 +20,6 @@ import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import UNMATCHED, arrival_names, occurrences, receive_names
-from driftlab.history.matching.send_index import untargeted_sends
 from driftlab.history.trace import processes_of
 from driftlab.judge.clock_condition import has_clock, lamport_steps
 from driftlab.judge.context import (
@@ -39,6 +38,7 @@ from driftlab.judge.context import (
 )
 from driftlab.judge.inbox import mixes_operations
 from driftlab.judge.lamport import counts_per_target
+from driftlab.judge.unique_stamps import is_clock_of_sends
 from driftlab.judge.vectors import counts_unheard_events
 from driftlab.model.columns import MISSING, NO_TARGET, NOBODY, RECEIVE, Arrivals
 
@@ -139,44 +139,13 @@ def _may_be_sent(context: Context, row: int) -> bool:
     if sender == NOBODY:
         if context.has_gaps.any() or context.may_go_on.any():
             return True
-        return _is_clock_of_sends(context, row)
+        return is_clock_of_sends(context, row)
     if context.is_missing[sender]:
         return True
     of = context.columns
     if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
         return bool(context.has_gaps[sender] or context.may_go_on[sender])
     return _unlogged_clocks(context).may_include(sender, int(of.stamp[row]))
-
-
-def _is_clock_of_sends(context: Context, row: int) -> bool:
-    """Whether the stamp that alone names a message is the clock of a send to its receiver.
-
-    It has no send then only because several may be it. Not if more messages of this stamp
-    came to the receiver than were sent.
-    """
-    of = context.columns
-    if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
-        return False
-    if of.received is not None and of.received[row] != MISSING:
-        return False
-    stamp, to = int(of.stamp[row]), context.trace.process_of(row)
-    process = context.process
-    before = np.isin(process, list(context.messages.stamp_before_send))
-    sends = np.flatnonzero((of.clock - before == stamp) & (of.clock != MISSING))
-    sends = sends[(process[sends] != to) & _may_send_to(context, sends, to)]
-    came = (process == to) & (of.stamp == stamp) & context.is_receive
-    return count_of(came) <= len(sends)
-
-
-def _may_send_to(context: Context, rows: IntArray, to: int) -> BoolArray:
-    """Whether events sent to a process, or may have, since the log names no targets."""
-    target = context.columns.target
-    is_unsaid: BoolArray = np.isin(rows, untargeted_sends(context.trace))
-    if target is None:
-        return is_unsaid
-    sends, targets = context.sent_messages
-    named: BoolArray = np.isin(rows, sends[targets == to])
-    return is_unsaid | named
 
 
 def _has_name(context: Context, row: int) -> bool:

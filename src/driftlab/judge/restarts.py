@@ -48,7 +48,8 @@ def _lamport_anew(context: Context, rows: IntArray) -> IntArray:
     if clock is None:
         return NO_ROWS
     rows = rows[context.has_before[rows]]
-    return rows[(clock[rows] != MISSING) & (clock[rows] <= 1) & (clock[rows - 1] > 1)]
+    anew: IntArray = rows[(clock[rows] != MISSING) & (clock[rows] <= 1) & (clock[rows - 1] > 1)]
+    return anew
 
 
 def _vector_anew(context: Context, rows: IntArray) -> IntArray:
@@ -61,4 +62,5 @@ def _vector_anew(context: Context, rows: IntArray) -> IntArray:
     sums = np.array([int(held.values[begin:end].sum()) for begin, end in spans], np.int64)
     before = own_entries(held, rows - 1, context.process[rows])
     own = own_entries(held, rows, context.process[rows])
-    return rows[(own == 1) & (sums == 1) & (before > 1)]
+    anew: IntArray = rows[(own == 1) & (sums == 1) & (before > 1)]
+    return anew
