@@ -227,5 +227,7 @@ def _joined(parts: Sequence[LabelledRecords]) -> LabelledRecords:
     """Return one execution out of its parts; what is empty adds nothing."""
     label = next((each.label for each in parts if each.label), "")
     records = [each.records for each in parts]
-    held = [each for each in records if len(each.lines) or each.unread] or records[:1]
+    held = [each for each in records if len(each.lines) or each.unread or each.assumed] or records[
+        :1
+    ]
     return LabelledRecords(label, concatenate_records(held))

@@ -97,9 +97,7 @@ def _read_csv(log: LogFile, options: ReadOptions, *, is_one_of_several: bool) ->
     head = text.text.lstrip()[:LINE_CHARS_MAX]
     first = head.partition("\n")[0]
     if not first and is_one_of_several:
-        empty = f"{log.path.name} is empty: a process without events"
-        nothing = np.zeros(0, np.int64)
-        return records_of_file(log.name, {}, nothing, [])._replace(assumed=[empty])
+        return _without_events(log, records_of_file(log.name, {}, np.zeros(0, np.int64), []))
     if not first:
         raise UnreadableError(f"{text.name}: empty")
     separator = separator_of(head, options.fields) or max(SEPARATORS, key=first.count)
@@ -111,7 +109,14 @@ def _read_csv(log: LogFile, options: ReadOptions, *, is_one_of_several: bool) ->
     fields = cells.fields()
     is_named = is_one_of_several or options.process_from is not None
     fields = _with_process(fields, len(cells.lines), log, "csv", options, is_named=is_named)
-    return records_of_file(log.name, fields, np.array(cells.lines, np.int64), cells.unread)
+    records = records_of_file(log.name, fields, np.array(cells.lines, np.int64), cells.unread)
+    is_empty = is_one_of_several and not len(cells.lines) and not cells.unread
+    return _without_events(log, records) if is_empty else records
+
+
+def _without_events(log: LogFile, records: Records) -> Records:
+    """Return the records of one of several files that has none, and says so."""
+    return records._replace(assumed=[f"{log.path.name} holds no event"])
 
 
 def read_parquet(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:

@@ -38,9 +38,9 @@ from driftlab.judge.context import (
 )
 from driftlab.judge.inbox import mixes_operations
 from driftlab.judge.lamport import counts_per_target
-from driftlab.judge.unique_stamps import is_clock_of_sends
+from driftlab.judge.named_messages import has_name, is_clock_of_sends
 from driftlab.judge.vectors import counts_unheard_events
-from driftlab.model.columns import MISSING, NO_TARGET, NOBODY, RECEIVE, Arrivals
+from driftlab.model.columns import MISSING, NO_TARGET, NOBODY, Arrivals
 
 # from-nowhere.
 
@@ -133,29 +133,18 @@ def _address(context: Context, row: int) -> str:
 
 def _may_be_sent(context: Context, row: int) -> bool:
     """Whether an unmatched message may have been sent, by an event that is logged or is not."""
-    if not _has_name(context, row) or context.is_not_to_match[row]:
+    if not has_name(context, row) or context.is_not_to_match[row]:
         return True
     sender = int(context.messages.sender[row])
     if sender == NOBODY:
-        if context.has_gaps.any() or context.may_go_on.any():
-            return True
-        return is_clock_of_sends(context, row)
+        may_lack = bool(context.has_gaps.any() or context.may_go_on.any())
+        return may_lack or is_clock_of_sends(context, row)
     if context.is_missing[sender]:
         return True
     of = context.columns
     if of.stamp is None or of.clock is None or of.stamp[row] == MISSING:
         return bool(context.has_gaps[sender] or context.may_go_on[sender])
     return _unlogged_clocks(context).may_include(sender, int(of.stamp[row]))
-
-
-def _has_name(context: Context, row: int) -> bool:
-    """Whether a receive names its message: only then can its send be known to be missing."""
-    of = context.columns
-    if of.received is not None and of.received[row] != MISSING:
-        return True
-    if context.messages.sender[row] == NOBODY and of.stamp is None:
-        return context.trace.timestamps is not None and bool(of.kind[row] != RECEIVE)
-    return of.stamp is None or bool(of.stamp[row] != MISSING)
 
 
 def _unlogged_clocks(context: Context) -> "UnloggedClocks":
