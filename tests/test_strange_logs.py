@@ -165,6 +165,7 @@ def test_a_wrong_receive_stays_wrong_where_early_clocks_do_not_explain_it(
 def early_log(receive: str) -> str:
     """Return a log whose lines have the clock before their event, of a program that may err."""
     clock, rows = {"a": 0, "b": 0}, ["host,kind,lamport,sender,stamp"]
+    sent: list[tuple[str, str, int]] = []
     for step in range(40):
         me, other = ("a", "b") if step % 2 else ("b", "a")
         for _ in range(1 + step % 3):
@@ -172,9 +173,11 @@ def early_log(receive: str) -> str:
             clock[me] += 1
         rows.append(f"{me},send,{clock[me]},,")
         clock[me] += 1
-        rows.append(f"{other},receive,{clock[other]},{me},{clock[me]}")
-        most = max(clock[other], clock[me])
-        clock[other] = most if receive == "max0" else most + 1
+        sent.append((me, other, clock[me]))
+        while step % 3 == 0 and sent:  # some come late, when the receiver's clock is above them
+            sender, to, stamp = sent.pop(0)
+            rows.append(f"{to},receive,{clock[to]},{sender},{stamp}")
+            clock[to] = max(clock[to], stamp) + (receive != "max0")
     return "\n".join(rows)
 
 
@@ -189,16 +192,24 @@ def test_a_program_that_errs_and_writes_clocks_early_gets_the_name_of_its_fault(
 def test_two_faults_that_write_one_log_are_both_named_though_a_column_of_stamps_is_empty(
     tmp_path: Path,
 ) -> None:
-    rows = ["host,kind,lamport,message,stamp", "a,send,1,0,", "c,receive,1,0,"]
-    for number in range(1, 6):
-        rows += [f"a,send,{5 * number},{number},", f"b,receive,{5 * number},{number},"]
-    text = "\n".join(rows)
-    for step in range(1, 6):
-        text = text.replace(f"a,send,{5 * step},", f"a,send,{1 + step},")
-        text = text.replace(f"b,receive,{5 * step},", f"b,receive,{1 + step},")
-    (fault,) = judged(tmp_path, text).faults
+    """Messages have ids; the process c shows the fault at its first event alone."""
+    clock, rows = {"a": 0, "b": 0, "c": 0}, ["host,kind,lamport,message,stamp"]
+    sent: list[tuple[str, int, int]] = []
+    for step in range(41):
+        me, other = ("a", "c") if step == 0 else ("a", "b") if step % 2 else ("b", "a")
+        for _ in range(step % 4):
+            clock[me] += 1
+            rows.append(f"{me},internal,{clock[me]},,")
+        sent.append((other, step, clock[me]))  # the clock before the increment
+        clock[me] += 1
+        rows.append(f"{me},send,{clock[me]},{step},")
+        while step % 3 == 0 and sent:  # some come late, when the receiver's clock is above them
+            to, name, stamp = sent.pop(0)
+            clock[to] = max(clock[to], stamp) + 1
+            rows.append(f"{to},receive,{clock[to]},{name},")
+    (fault,) = judged(tmp_path, "\n".join(rows)).faults
     assert fault.name == "stamps messages before the increment, or max(C + 1, stamp) at a receive"
-    assert set(fault.processes) == {"b", "c"}
+    assert "c" in fault.processes
 
 
 # Names of processes and files.
