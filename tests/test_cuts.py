@@ -386,6 +386,7 @@ def test_the_command_makes_the_cut_that_python_makes(
         "violations": cut.violations.to_dicts(),
         "in_flight": cut.in_flight.to_dicts(),
         "assumed": [],
+        "unknown": 0,
     }
     text = said(capsys, "cut", folder, *flags)
     assert text.count("\n  ") == sum(min(len(each), 20) for each in (cut.violations, cut.in_flight))

@@ -423,7 +423,7 @@ def test_names_of_messages_that_differ_are_different_names(tmp_path: Path) -> No
     rows = "A,send,01\nA,send,1\nB,receive,1\nB,receive,01\nB,receive,+1\n"
     trace = read_one(put(tmp_path, f"host,kind,message\n{rows}"))
     assert edges_of(trace) == {(("A", 1), ("B", 0)), (("A", 0), ("B", 1))}
-    numbers = message_numbers([["7", None, "-8"], ["9", "7"]])
+    numbers = message_numbers([["7", None, "-8"], ["9", "7"]]).columns
     assert [column.tolist() for column in numbers] == [[7, MISSING, -8], [9, 7]]
 
 

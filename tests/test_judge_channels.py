@@ -308,7 +308,7 @@ CASES = {
     """,
         ),
         violations=[
-            ("from-nowhere", "B:0", 3, "a send by A to B of message 0", "A:0 sent it to C",
+            ("from-nowhere", "B:0", 3, "a send by A to B of message m1", "A:0 sent it to C",
              "A:0 B:0"),
         ],
         in_flight=1,
@@ -578,7 +578,7 @@ CASES = {
         ),
         violations=[
             ("delivered-twice", "B:1", 4, "each message delivered once",
-             "the message from A to B of message 0, delivered again", "A:0 B:0 B:1"),
+             "the message from A to B of message m1, delivered again", "A:0 B:0 B:1"),
         ],
     ),
     "unknown identifiers received twice, and by two": Case(
@@ -593,7 +593,7 @@ CASES = {
         ),
         violations=[
             ("delivered-twice", "B:2", 5, "each message delivered once",
-             "the message from some process to B of message 1, delivered again", "B:1 B:2"),
+             "the message from some process to B of message m8, delivered again", "B:1 B:2"),
         ],
         unknown=[
             ("from-nowhere", "A:0", SEND_UNKNOWN),

@@ -843,12 +843,12 @@ CASES = {
     ),
     "a clock after one without, beside two that have one": Case(
         Csv(
-            "process clock",
+            "process clock kind",
             """
-        A 4
-        A 9
-        A -
-        A 8
+        A 4 internal
+        A 9 internal
+        A - internal
+        A 8 internal
     """,
         ),
         violations=[
@@ -910,12 +910,12 @@ CASES = {
     ),
     "a wrong clock before a gap": Case(
         Csv(
-            "process clock tick",
+            "process clock tick kind",
             """
-        A 1 0
-        A 9 1
-        A 3 5
-        A 4 6
+        A 1 0 internal
+        A 9 1 internal
+        A 3 5 internal
+        A 4 6 internal
     """,
         ),
         violations=[

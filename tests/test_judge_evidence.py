@@ -393,7 +393,7 @@ WHAT_AN_ABSENT_EVENT_EXPLAINS = {
     "a receive whose send is nowhere, by its identifier": (
         "process kind sent received", "a send m -\nb receive - m\nb internal - -",
         ("b internal - -", "b receive - n"),
-        ("from-nowhere", "b:1", "a send by some process to b of message 1", "no such send")),
+        ("from-nowhere", "b:1", "a send by some process to b of message n", "no such send")),
 }  # fmt: skip
 
 

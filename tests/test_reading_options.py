@@ -539,7 +539,7 @@ def test_a_reading_is_saved_and_read_by_every_command(tmp_path: Path) -> None:
 
 
 def test_what_a_flag_says_comes_before_the_reading(tmp_path: Path) -> None:
-    put(tmp_path, {"x.csv": "who,n,m\nA,1,5\nA,2,7\n"})
+    put(tmp_path, {"x.csv": "who,n,m,kind\nA,1,5,internal\nA,2,7,internal\n"})
     reading = tmp_path / "r.toml"
     options = {"format": "csv", "fields": {"host": "who", "lamport": "n"}}
     driftlab.save_reading(reading, options)

@@ -1,5 +1,6 @@
 """No text of a file or a peer controls the terminal, whatever command prints it."""
 
+import csv
 import io
 import json
 import os
@@ -79,7 +80,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 COMMANDS = [
     ["check", "{log}"], ["check", "{log}", "--github"], ["check", "{log}", "--preview"],
-    ["check", "{log}", "{run}", "{bad}"], ["check", "{log}", "--csv", "-"],
+    ["check", "{log}", "{run}", "{bad}"],
     ["check", "{bad}", "--format", "json"], ["check", "{bad}"], ["check", "no\x1b[31msuch"],
     ["check", "{run}"], ["check", "{run}", "--json"], ["check", "{log}", "--json"],
     ["why", "{log}", f"{HOSTILE_HOST}:0", f"{HOSTILE_HOST}:1"], ["why", "{log}", "\x1b:0", "B:0"],
@@ -116,6 +117,28 @@ def test_no_command_prints_a_control_character_of_a_file_or_an_argument(
         assert not set(text) - {"\n"} & set(DANGEROUS)
     if done.returncode == 2 and "--json" not in command and "--csv" not in command:
         assert done.stderr.count(b"\n") <= 1
+
+
+def test_csv_is_exact_for_programs_and_escaped_where_a_person_looks(hostile: Path) -> None:
+    log = next(hostile.glob("l*.json"))
+    piped = subprocess.run(
+        [*DRIFTLAB, "check", str(log), "--csv", "-"], capture_output=True, timeout=100, check=False
+    )
+    assert next(csv.DictReader(io.StringIO(piped.stdout.decode())))["path"] == str(log)
+    near, far = pty.openpty()
+    with subprocess.Popen([*DRIFTLAB, "check", str(log), "--csv", "-"], stdout=far) as process:
+        os.close(far)
+        shown = b""
+        try:
+            while chunk := os.read(near, 65536):
+                shown += chunk
+        except OSError:
+            pass  # the other end is closed: that is how a pseudo-terminal ends
+        finally:
+            os.close(near)
+        process.wait(timeout=100)
+    assert b"path,verdict" in shown
+    assert not set(shown.decode()) - {"\r", "\n"} & set(DANGEROUS)
 
 
 def test_json_has_the_texts_as_they_are(hostile: Path) -> None:

@@ -113,13 +113,17 @@ def _with_flows(trace: Trace, messages: Messages) -> Trace:
     """Return the trace with its messages named by the row of the send, and no other names."""
     receives = messages.receives
     if not len(receives):
-        return trace.replace(columns=trace.columns._replace(sent=None, received=None))
+        columns = trace.columns._replace(sent=None, received=None)
+        return trace.replace(columns=columns, message_names=())
     sent = np.full(len(trace), MISSING, np.int64)
     received = np.full(len(trace), MISSING, np.int64)
     received[receives] = messages.source[receives]
     sent[messages.source[receives]] = messages.source[receives]
     return _marked(
-        trace.replace(columns=trace.columns._replace(sent=sent, received=received)), messages
+        trace.replace(
+            columns=trace.columns._replace(sent=sent, received=received), message_names=()
+        ),
+        messages,
     )
 
 
@@ -137,7 +141,8 @@ def _with_names(trace: Trace, messages: Messages) -> Trace:
     new = sends[~is_own[sends]]
     sent[new] = first + np.arange(len(new))
     received[receives] = sent[messages.source[receives]]
-    return trace.replace(columns=trace.columns._replace(sent=sent, received=received))
+    columns = trace.columns._replace(sent=sent, received=received)
+    return trace.replace(columns=columns, message_names=())
 
 
 def _names(trace: Trace) -> tuple[IntArray, IntArray]:

@@ -18,7 +18,7 @@ from driftlab.history.causal_paths import MessageLinks
 from driftlab.history.cuts import NoSuchCutError
 from driftlab.history.frame import frame_of
 from driftlab.history.happened_before import HappenedBefore
-from driftlab.history.matching.match import assumed_lines, match
+from driftlab.history.matching.match import assumed_lines, match, unmatched_line, unmatched_receives
 from driftlab.history.matching.messages import Messages
 from driftlab.history.matching.repair import RepairedTrace, repair_names
 from driftlab.history.trace import Trace, processes_of
@@ -311,6 +311,16 @@ class History:
     def assumed(self) -> list[str]:
         """What was assumed to read the log and to match its messages, a line each."""
         return [*self.trace.assumed, *assumed_lines(self.messages)]
+
+    @property
+    def unmatched(self) -> int:
+        """How many receives have no send in the log: what happened before them is not known."""
+        return unmatched_receives(self.trace, self.messages)
+
+    @property
+    def unmatched_line(self) -> str:
+        """What to say of these receives; empty where there are none."""
+        return unmatched_line(self.trace, self.messages)
 
     @cached_property
     def _repaired(self) -> RepairedTrace:

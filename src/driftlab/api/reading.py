@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from driftlab.errors import DriftlabError
+from driftlab.foreign.kinds import SavedKinds
 from driftlab.journal.files import read_text
 from driftlab.journal.whole_file import open_whole
 from driftlab.scenario.scenario import toml_text
@@ -96,9 +97,14 @@ def require_free(file: str | Path) -> None:
 
 
 def merged_options(reading: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with those of a reading where none is given; tables key by key."""
+    """Return options with those of a reading where none is given; tables key by key.
+
+    A reading is of many logs, so a log need not have all words of its `kinds`.
+    """
     merged = {**reading, **{key: value for key, value in given.items() if value is not None}}
     for key in _TABLES:
         if reading.get(key) and given.get(key):
             merged[key] = {**reading[key], **given[key]}
+    if reading.get("kinds"):
+        merged["kinds"] = SavedKinds(merged["kinds"], given.get("kinds") or ())
     return merged

@@ -22,12 +22,15 @@ def main(options: argparse.Namespace) -> int:
     history = read(options.path, **format_options(options))
     cut = history.cut(**arguments)
     if options.json:
-        print(json.dumps(_document(cut) | {"assumed": history.assumed}, indent=2))
+        more = {"assumed": history.assumed, "unknown": history.unmatched}
+        print(json.dumps(_document(cut) | more, indent=2))
         return 0
     print(table(("process", "events", "clock", "queue"), _process_rows(cut)))
     print(f"\n{_verdict(cut)}")
     print(*_message_lines(cut.violations, "received inside, sent outside"), sep="\n")
     print(*_message_lines(cut.in_flight, "in flight"), sep="\n")
+    if history.unmatched:
+        print(f"\nas far as is known: {history.unmatched_line}")
     print_assumed(history.assumed)
     return 0
 

@@ -39,10 +39,15 @@ def main(options: argparse.Namespace) -> int:
     taken = chain or reverse
     steps = [_step(history, row) for row in taken]
     assumed = [*history.trace.assumed, *assumed_lines(history.messages, _received(history, taken))]
+    unmatched = 0 if steps or relation == "same" else history.unmatched
     if options.json:
-        print(json.dumps({"relation": relation, "chain": steps, "assumed": assumed}, indent=2))
+        document = {"relation": relation, "chain": steps, "assumed": assumed, "unknown": unmatched}
+        print(json.dumps(document, indent=2))
         return 0
     print_line(_sentence(relation, options.first, options.second))
+    if unmatched:
+        print()
+        print_line(f"as far as is known: {history.unmatched_line}")
     if steps:
         is_ours = len(history.trace.process_info) > 0
         print(f"\n{_step_table(steps, is_ours=is_ours)}")

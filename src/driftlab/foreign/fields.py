@@ -14,13 +14,13 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT
-from driftlab.foreign.packed import Packed, Values
+from driftlab.foreign.packed import Packed, Texts, Values
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import MISSING
 
@@ -31,7 +31,8 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "process", "machine", "proc", "node", "process_id", "machine_id", "node_id", "vm", "vm_id",
         "thread", "pid", "proc_id", "host_id", "thread_id", "virtual_machine",
         "virtual_machine_id", "server", "server_id", "replica", "replica_id", "worker",
-        "worker_id", "site", "site_id", "computer", "rank", "hostname",
+        "worker_id", "site", "site_id", "computer", "rank", "hostname", "service", "svc",
+        "service_name",
     ),
     "index": (),
     "kind": (
@@ -49,6 +50,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "system_clock_time", "sys_time", "global_clock", "global_clock_time", "unix_time",
         "unix_timestamp", "epoch_time", "epoch", "local_time", "machine_time", "event_time",
         "log_time", "utc_time", "date_and_time", "elapsed_time", "elapsed",
+        "uptime",
     ),
     "clock": (
         "vector_clock", "vc", "logical_clock", "lc", "logical_clock_time", "local_logical_clock",
@@ -530,17 +532,31 @@ def target_names(value: Any) -> list[str] | None:
     return TargetNames().names(value)
 
 
-def message_numbers(columns: Sequence[Sequence[Any]]) -> list[IntArray]:
-    """Return names of messages as whole numbers, i8, one name one number in all columns."""
+class MessageNumbers(NamedTuple):
+    """Names of messages as whole numbers, one name one number in all columns.
+
+    columns i8: the numbers. names: at each number its name; empty where the numbers are
+    the names.
+    """
+
+    columns: list[IntArray]
+    names: Sequence[str | None]
+
+
+def message_numbers(columns: Sequence[Sequence[Any]]) -> MessageNumbers:
+    """Return the names of messages in some columns as numbers."""
     number_of: dict[str, int] = {}
     found = [
         [MISSING if name is None else number_of.setdefault(name, len(number_of)) for name in names]
         for names in _message_names(columns)
     ]
+    names: Sequence[str | None] = ()
     if all(_is_plain_number(name) for name in number_of):
         known = {number: int(name) for name, number in number_of.items()}
         found = [[known.get(number, MISSING) for number in column] for column in found]
-    return [np.array(column, np.int64) for column in found]
+    else:
+        names = Texts([escape_zeros(escape_surrogates(name)) for name in number_of])
+    return MessageNumbers([np.array(column, np.int64) for column in found], names)
 
 
 def _message_names(columns: Sequence[Sequence[Any]]) -> list[list[str | None]]:

@@ -8,9 +8,9 @@ every peer is one of these words, the words are the processes: peers `1` and `2`
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from driftlab.journal.files import UnreadableError
 
@@ -97,9 +97,37 @@ def words_apart(stems: Sequence[str], peers: Collection[str]) -> Mapping[str, st
         return None
     words = [each[places[0]] for each in split]
     for found in (words, [_plain(word) for word in words]):
-        if len(set(found)) == len(found) and set(peers) <= set(found):
+        if len(set(found)) == len(found) and _are_called(found, set(peers)):
             return dict(zip(stems, found, strict=True))
     return None
+
+
+def names_itself(
+    hosts: Sequence[str], words: Mapping[str, str], known: Mapping[str, Sequence[Any]]
+) -> bool:
+    """Whether an event names its own process as its peer, if processes are called by words.
+
+    hosts: of each event the name of its file. words: of each such name the process.
+    known: the fields of the log.
+    """
+    return any(
+        peer is not None and str(peer).strip() == words[host]
+        for name in ("sender", "targets")
+        for peer, host in zip(known.get(name, ()), hosts, strict=False)
+    )
+
+
+def _are_called(words: Sequence[str], peers: Set[str]) -> bool:
+    """Whether peers are files by these words, but for some whose files are not there.
+
+    Each word is a peer, or the others are numbers that lack between those of files.
+    """
+    others = peers - set(words)
+    if not others or len(others) == len(peers):
+        return not others
+    if not all(name.isdecimal() for name in (*words, *others)):
+        return set(words) <= peers
+    return set(words) <= peers or max(map(int, others)) < max(map(int, words))
 
 
 def _plain(word: str) -> str:

@@ -29,6 +29,8 @@ from driftlab.model.columns import INTERNAL, KINDS, RECEIVE, SEND, UNKNOWN_KIND
 EVENT_CHARS_MAX: Final = 24  # of an event's own text, if it may be no more than its kind
 WORDS_SHOWN_MAX: Final = 8  # in a message
 MESSAGE_REPEATED_MIN: Final = 8  # times, on average, from which on texts are no names of messages
+VALUES_LOOKED_AT: Final = 100  # first, to see whether a column may hold kinds
+KINDS_SHARE_MIN: Final = 0.9  # of the events of a log, of which a column says the kind
 WORDS_MAX: Final = 30  # different texts of events from which on they are no words for kinds
 
 _KIND_OF_WORD: Final = {
@@ -73,6 +75,17 @@ _CAMEL_CASE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _ARROW_SIGNS: Final = "-<>=~|"  # of which a user's word may be made: --> is no part of <-->
 
 
+class SavedKinds(dict[str, str]):
+    """The kinds of words, of which only those that are given by hand must occur in a log.
+
+    required: these. The others are a saved reading's, which is of many logs.
+    """
+
+    def __init__(self, kinds: Mapping[str, str], required: Iterable[str]) -> None:
+        super().__init__(kinds)
+        self.required = frozenset(required)
+
+
 class OwnWords:
     """The words that the user says stand for kinds, and which of them a log has.
 
@@ -83,6 +96,8 @@ class OwnWords:
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
         self.given = {word.strip(): kind_named(word, kind) for word, kind in kinds.items()}
+        required = kinds.required if isinstance(kinds, SavedKinds) else kinds
+        self.required = frozenset(word.strip() for word in required)
         self.found: set[str] = set()
         self._of = {word.lower(): (word, kind) for word, kind in self.given.items()}
         words = sorted(self._of, key=len, reverse=True)
@@ -133,7 +148,7 @@ def require_found(words: Iterable[OwnWords], texts: Mapping[str, int]) -> None:
     found = set().union(*(each.found for each in every))
     for each in every:
         for word, kind in each.given.items():
-            if word not in found:
+            if word in each.required and word not in found:
                 said = _listed(texts)
                 there = f"they say {said}" if said else "it has no kinds, and no texts of events"
                 raise UnreadableError(
@@ -192,6 +207,27 @@ def says_what_happened(name: str, values: Values) -> bool:
     kinds_said = sum(count for text, count in said.items() if _kind_if_alone(text) != UNKNOWN_KIND)
     is_of_few = len(said) <= WORDS_MAX and many >= MESSAGE_REPEATED_MIN * len(said)
     return 2 * several_words > many or 2 * kinds_said > many or (many > 0 and is_of_few)
+
+
+def is_of_kinds(values: Values) -> bool:
+    """Whether a column holds kinds of events, whatever it is called, as its values show.
+
+    Nearly all are no more than words for kinds, and they tell sends from receives, or
+    either from internal events.
+    """
+    first = [value for value in values[:VALUES_LOOKED_AT] if not is_empty(value)]
+    if not all(isinstance(value, str) for value in first):
+        return False
+    if len(set(first)) > WORDS_MAX or 2 * _of_kinds(first) < len(first):
+        return False
+    said = [value.strip() if isinstance(value, str) else "" for value in values]
+    found = set(_kinds_of(said, _kind_if_alone).tolist()) - {UNKNOWN_KIND}
+    return len(found) > 1 and _of_kinds(said) >= KINDS_SHARE_MIN * len(said)
+
+
+def _of_kinds(texts: Sequence[str]) -> int:
+    """Return how many texts are no more than a word for a kind."""
+    return int((_kinds_of(texts, _kind_if_alone) != UNKNOWN_KIND).sum())
 
 
 def unsaid_words(known: Mapping[str, Values], unsaid: IntArray) -> dict[str, int]:

@@ -63,7 +63,7 @@ def roles_of(
     field = next((name for name in ("kind", "event") if name in known), None)
     if field is None or "message" not in known:
         return None
-    (message,) = message_numbers([known["message"]])
+    (message,) = message_numbers([known["message"]]).columns
     rows = np.flatnonzero((kind == UNKNOWN_KIND) & (message != MISSING))
     held = list(known[field])
     words = ["" if is_empty(held[row]) else str(held[row]).strip() for row in rows.tolist()]

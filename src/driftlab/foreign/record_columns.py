@@ -20,7 +20,15 @@ import numpy as np
 
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.clock_values import pack_clocks
-from driftlab.foreign.fields import IN_LOG, PEERS, Positions, field_of, joined_peer, normalized_name
+from driftlab.foreign.fields import (
+    IN_LOG,
+    PEERS,
+    Positions,
+    field_of,
+    is_empty,
+    joined_peer,
+    normalized_name,
+)
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.packed import Packed, Pool
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
@@ -65,6 +73,10 @@ def read_records(
         for log, each, gaps in zip(logs, columns, unread, strict=True)
     ]
     said = {"message": "message"} if "message" in wanted else {}
+    own = {name: path for path, name in names.items()} | {
+        (field_of(name) or name): path for name, path in wanted.items()
+    }
+    records = [each._replace(paths=own) for each in records]
     return build_execution(records, options._replace(fields=said))
 
 
@@ -166,6 +178,7 @@ class RecordColumns:
         self.asked: dict[str, Packed] = {}
         self.paths: dict[str, None] = {}
         self.process: str | None = None
+        self._leaves: dict[str, set[str]] = {}  # of keys with nested values, the paths inside
         self._wanted = wanted
         self._pool = Pool()
         self._names: dict[str, Positions] = {}
@@ -196,8 +209,9 @@ class RecordColumns:
         used = set(self._wanted.values())
         has_event = "event" in {*map(field_of, self.keys), *asked}
         for key, column in self.keys.items():
-            if key in used:
-                continue
+            leaves = self._leaves.get(key)
+            if key in used or (leaves and leaves <= used.union(names)):
+                continue  # all that it holds is taken
             is_replaced = key in asked or field_of(key) in asked
             if is_replaced and field_of(key) == "message" and not has_event:
                 fields["event"] = column  # the other column of messages is what it says
@@ -219,9 +233,12 @@ class RecordColumns:
         if field in _CLOCKS and _are_clocks(values):
             return
         nested: dict[str, list[Any]] = {}
+        leaves = self._leaves.setdefault(key, set())
         for row, value in enumerate(values):
             if isinstance(value, dict):
-                _find_fields(value, key, row, len(values), nested, DEPTH_MAX)
+                _find_fields(value, key, row, len(values), nested, leaves, DEPTH_MAX)
+            elif not is_empty(value):
+                leaves.add(key)
         for path, found in nested.items():
             self._put(self.nested, path, found, _field_at(path))
 
@@ -289,18 +306,22 @@ def _are_clocks(values: Sequence[Any]) -> bool:
 
 def _find_fields(
     value: Mapping[str, Any], path: str, row: int, rows: int, found: dict[str, list[Any]],
-    depth: int,
+    leaves: set[str], depth: int,
 ) -> None:  # fmt: skip
-    """Note every value in a nested one whose key is the name of a field, by its path."""
+    """Note every value in a nested one whose key is the name of a field, by its path.
+
+    leaves: gets the paths of all values that are no objects themselves.
+    """
     for key, inner in value.items():
-        name = field_of(key)
+        name, at = field_of(key), f"{path}.{key}"
         if name is not None:
-            at = f"{path}.{key}"
             if at not in found:
                 found[at] = [None] * rows
             found[at][row] = inner
         if depth and isinstance(inner, dict) and not (name in _CLOCKS and _are_clocks([inner])):
-            _find_fields(inner, f"{path}.{key}", row, rows, found, depth - 1)
+            _find_fields(inner, at, row, rows, found, leaves, depth - 1)
+        else:
+            leaves.add(at)
 
 
 def _note_paths(value: Mapping[str, Any], path: str, paths: dict[str, None], depth: int) -> None:

@@ -9,9 +9,10 @@ many (`align_executions`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -50,6 +51,7 @@ class Records(NamedTuple):
     fields: values by the log's own names. lines i8: the line of each record, from
     1. file i4: the file of each record, a position in `files`, which are names.
     unread: what gave no record. assumed: what was assumed to read them, a line each.
+    paths: where the log has a field that stands here under another name: a path of keys.
     """
 
     fields: dict[str, Values]
@@ -58,6 +60,7 @@ class Records(NamedTuple):
     files: list[str]
     unread: list[UnmatchedText]
     assumed: Sequence[str] = ()
+    paths: Mapping[str, str] = MappingProxyType({})
 
 
 class LabelledRecords(NamedTuple):
@@ -104,7 +107,8 @@ def concatenate_records(parts: Sequence[Records]) -> Records:
     ]
     lines = np.concatenate([part.lines for part in parts])
     assumed = list(dict.fromkeys(line for part in parts for line in part.assumed))
-    return Records(fields, lines, np.concatenate(numbered), files, unread, assumed)
+    paths = parts[0].paths
+    return Records(fields, lines, np.concatenate(numbered), files, unread, assumed, paths)
 
 
 # Which executions of several files belong together.
@@ -223,5 +227,7 @@ def _joined(parts: Sequence[LabelledRecords]) -> LabelledRecords:
     """Return one execution out of its parts; what is empty adds nothing."""
     label = next((each.label for each in parts if each.label), "")
     records = [each.records for each in parts]
-    held = [each for each in records if len(each.lines) or each.unread] or records[:1]
+    held = [each for each in records if len(each.lines) or each.unread or each.assumed] or records[
+        :1
+    ]
     return LabelledRecords(label, concatenate_records(held))

@@ -154,7 +154,7 @@ def read_with_format(
     named = {field_named(name): own for name, own in (fields or {}).items()}
     options = ReadOptions(
         patterns, delimiter, encoding, time_unit, time_format, named, process_from,
-        dict(aliases or {}), dict(kinds or {}), _lines_to_skip(skip_lines),
+        dict(aliases or {}), kinds or {}, _lines_to_skip(skip_lines),
         (comment,) if isinstance(comment, str) else tuple(comment or ()),
     )  # fmt: skip
     OwnWords(options.kinds)  # which must be kinds
@@ -283,8 +283,8 @@ def recognized_format(path: Path, options: ReadOptions) -> str:
 
 
 def _recognized(path: Path, logs: Sequence[LogFile], options: ReadOptions) -> str:
-    """Return the format of a log, by its first file."""
-    log = logs[0]
+    """Return the format of a log, by its first file that is not empty."""
+    log = logs[0] if path.is_file() else next((one for one in logs if not _is_empty(one)), logs[0])
     if path.is_dir() and log.plain_name.endswith(govector.SUFFIX):
         return "text" if options.patterns else "govector"
     if log.path.name.endswith((".parquet", ".pq")):
@@ -311,6 +311,11 @@ def _recognized(path: Path, logs: Sequence[LogFile], options: ReadOptions) -> st
             f"Say --format (convert: --from) {', '.join(FORMATS)}, or --pattern for any other text"
         )
     return name
+
+
+def _is_empty(log: LogFile) -> bool:
+    """Whether a file holds nothing."""
+    return log.path.is_file() and log.path.stat().st_size == 0
 
 
 def _as_table(head: str) -> str:

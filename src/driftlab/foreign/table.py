@@ -24,6 +24,7 @@ from typing import Final
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.clock_values import clock_of
 from driftlab.foreign.field_packer import FieldPacker
 from driftlab.foreign.fields import ESCAPED_ZERO, field_of, normalized_name, own_names
@@ -43,6 +44,7 @@ from driftlab.model.columns import MISSING
 SEPARATORS: Final = ",;\t|"
 LINES_COMPARED: Final = 5  # to see whether a text whose columns are not known is a table
 COLUMNS_SHOWN_MAX: Final = 20
+_CLOCKS: Final = frozenset({"clock", "lamport", *CLOCKS})
 _QUOTE_AND_BLANKS: Final = '" \t\r'
 _OUR_COLUMNS: Final = ["process", "index", "kind"]  # the first ones of our own frames
 
@@ -59,7 +61,10 @@ def separator_of(head: str, fields: Mapping[str, str] = MappingProxyType({})) ->
     best = max(SEPARATORS, key=first.count)
     names = [name.strip(_QUOTE_AND_BLANKS) for name in first.split(best)]
     known = [meaning for name in names if (meaning := _meaning(name, fields)) is not None]
-    is_table = "host" in known or 2 * len(known) >= len(names)  # a file may be of one process
+    has_clock_and_kind = not (_CLOCKS.isdisjoint(known) or {"kind", "event"}.isdisjoint(known))
+    is_table = (  # a file may be of one process
+        "host" in known or has_clock_and_kind or 2 * len(known) >= len(names)
+    )
     return best if is_table and len(known) > 1 else None
 
 
@@ -93,6 +98,8 @@ def _read_csv(log: LogFile, options: ReadOptions, *, is_one_of_several: bool) ->
     text = log.read_text()
     head = text.text.lstrip()[:LINE_CHARS_MAX]
     first = head.partition("\n")[0]
+    if not first and is_one_of_several:
+        return _without_events(log, records_of_file(log.name, {}, np.zeros(0, np.int64), []))
     if not first:
         raise UnreadableError(f"{text.name}: empty")
     separator = separator_of(head, options.fields) or max(SEPARATORS, key=first.count)
@@ -104,7 +111,14 @@ def _read_csv(log: LogFile, options: ReadOptions, *, is_one_of_several: bool) ->
     fields = cells.fields()
     is_named = is_one_of_several or options.process_from is not None
     fields = _with_process(fields, len(cells.lines), log, "csv", options, is_named=is_named)
-    return records_of_file(log.name, fields, np.array(cells.lines, np.int64), cells.unread)
+    records = records_of_file(log.name, fields, np.array(cells.lines, np.int64), cells.unread)
+    is_empty = is_one_of_several and not len(cells.lines) and not cells.unread
+    return _without_events(log, records) if is_empty else records
+
+
+def _without_events(log: LogFile, records: Records) -> Records:
+    """Return the records of one of several files that has none, and says so."""
+    return records._replace(assumed=[f"{log.path.name} holds no event"])
 
 
 def read_parquet(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
@@ -280,7 +294,7 @@ class Cells:
                     self.lines.append(lines.line)
                     if len(rows) == ROWS_AT_ONCE:
                         self._pack()
-                elif any(row):
+                elif any(row) and lines.last.strip():
                     self._add_other(lines.line, row)
                     width = len(self.heads)
 

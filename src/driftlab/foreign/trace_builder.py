@@ -37,11 +37,12 @@ from driftlab.foreign.clock_values import (
     timestamps_in_order,
     wrong_width_rows,
 )
-from driftlab.foreign.file_names import process_from, stem_of, words_apart
+from driftlab.foreign.file_names import names_itself, process_from, stem_of, words_apart
 from driftlab.foreign.gaps import Rows, gaps_of
 from driftlab.foreign.kinds import (
     OwnWords,
     hint,
+    is_of_kinds,
     kinds,
     require_found,
     says_what_happened,
@@ -188,14 +189,17 @@ class _Builder:
         self._aliases = resolved_aliases(options.aliases)
         self.names_seen: set[str] = set()  # every name that the log has for a process
         self._assumed: list[str] = []
+        self._taken: list[str] = []  # what was assumed of its columns
         self._remarks: list[str] = []
         self._errors: fields.RowErrors = {}
         self._invalid: fields.RowErrors = {}  # clocks that no event can have
         self._positions = fields.Positions()  # of processes
+        self._message_names: Sequence[str | None] = ()
         self._width: int | None = None  # processes with records, where timestamps count them
         self._has_wrong_widths = False
         self.words = OwnWords(options.kinds)
         self._kinds = kinds(self._known, len(records.lines), self.words)
+        self._take_kinds_by_values()
         self._roles = self._kinds_by_message()
         self._peer_column: str | None = None  # of the other process, whether sender or target
         self._take_peers()
@@ -204,11 +208,13 @@ class _Builder:
     def columns(self) -> list[Column]:
         """How the log's own fields were taken, without one that says the process in vain."""
         field_of: dict[str, str] = {}
+        paths = self._records.paths
         for field, own in self._own_names.items():
             field_of[own] = f"{field_of[own]}, {field}" if own in field_of else field
         columns = [
-            Column(fields.name_in_log(own), field_of.get(own), first_value(values))
+            Column(name, field_of.get(own), first_value(values))
             for own, values in self._records.fields.items()
+            for name in [paths.get(own) or fields.name_in_log(own)]
         ]
         by_file = self._options.process_from is not None
         return [each for each in columns if not (by_file and each.field == "host")]
@@ -236,6 +242,23 @@ class _Builder:
                 self._own_names[meaning.field] = own
             elif meaning is not None and meaning.remark:
                 self._unclear.append(meaning.remark)
+
+    def _take_kinds_by_values(self) -> None:
+        """Take a column of another name as the kinds, if its values are kinds and none is known."""
+        if not len(self._kinds) or bool((self._kinds != UNKNOWN_KIND).any()):
+            return
+        if "kind" in self._options.fields or self.words.given:
+            return
+        own = next((own for own, held in self._others.items() if is_of_kinds(held)), None)
+        if own is None:
+            return
+        if "kind" in self._known:
+            self._others[self._own_names["kind"]] = self._known["kind"]
+        self._known["kind"], self._own_names["kind"] = self._others.pop(own), own
+        self._kinds = kinds(self._known, len(self._kinds), self.words)
+        self._taken.append(
+            f"the column {own} is the kind of event, as its values show (--field kind={own})"
+        )
 
     def _kinds_by_message(self) -> Roles | None:
         """Take the kinds that names of messages show, and return what shows them."""
@@ -302,8 +325,9 @@ class _Builder:
             unread=self._unread(unmatched),
             gaps=gaps_of(unmatched, Rows(names, starts, columns, timestamps)),
             invalid_clocks=self._invalid_clocks(rows),
+            message_names=self._message_names,
             missing_processes=[names[one] for one in np.flatnonzero(np.diff(starts) == 0)],
-            assumed=[*self._records.assumed, *self._assumed],
+            assumed=[*self._records.assumed, *self._taken, *self._assumed],
             remarks=[
                 *self._remarks,
                 *self._unclear,
@@ -347,6 +371,8 @@ class _Builder:
             return hosts
         words = words_apart(stems, peers)
         if words is None:
+            return hosts
+        if not peers <= set(words.values()) and names_itself(hosts, words, self._known):
             return hosts
         shown = [f"{stem} of {word}" for stem, word in words.items()]
         more = f" and {len(shown) - FILES_SHOWN_MAX} more" if len(shown) > FILES_SHOWN_MAX else ""
@@ -483,11 +509,11 @@ class _Builder:
         unsaid = rows[kind == UNKNOWN_KIND]
         if "kind" in self._known and len(unsaid):
             self._others[self._own_names["kind"]] = self._known["kind"]  # mean nothing here
+        sent, received = self._messages(rows, kind)
+        lamport = merged(numbers.get("lamport"), None if clocks is None else clocks.lamport)
         if len(unsaid) and self._matters_which_kind(kind, unsaid):
             said = unsaid_words(self._known, unsaid)
             self._remarks += [hint(said)] if said else []
-        sent, received = self._messages(rows, kind)
-        lamport = merged(numbers.get("lamport"), None if clocks is None else clocks.lamport)
 
         def in_order(column: IntArray | None) -> IntArray | None:
             return None if column is None else column[rows]
@@ -632,7 +658,8 @@ class _Builder:
             return None, None
         nothing: Values = [None] * len(self._records.lines)
         named = fields.message_numbers([column or nothing for column in given])
-        message, sent, received = (column[rows] for column in named)
+        self._message_names = named.names
+        message, sent, received = (column[rows] for column in named.columns)
         sent = np.where((kind != RECEIVE) & (sent == MISSING), message, sent)
         received = np.where((kind == RECEIVE) & (received == MISSING), message, received)
         if MATCHED_BY in self._known:

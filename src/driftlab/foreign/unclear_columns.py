@@ -1,8 +1,9 @@
-"""Columns whose names may mean a time or a clock: `ts`, `t`. Their values decide.
+"""Columns whose names may mean a time or a clock: `ts`, `t`; or a queue: `q`. Their values decide.
 
 Texts, and numbers with a fraction or as large as times since 1970, are times. Whole
 numbers that rise in every process, and are no larger than a Lamport clock of so many
-events can be, are Lamport clocks, if the log has no other clock. Of anything else nothing
+events can be, are Lamport clocks, if the log has no other clock. A column `q` of small
+whole numbers is the length of a queue, if the log has no other. Of anything else nothing
 is taken: it is kept as text, and a line says how to say what it is.
 """
 
@@ -17,6 +18,7 @@ from driftlab.foreign.fields import Positions, is_empty, normalized_name
 from driftlab.foreign.packed import Values
 
 NAMES: Final = frozenset({"ts", "t"})
+QUEUE: Final = "q"
 TIME_MIN: Final = 10**8  # seconds since 1970, and all smaller units: numbers from here on are times
 CLOCK_FACTOR: Final = 2  # a clock that counts by one is at most so many times the events
 RISING_MIN: Final = 0.9  # of the steps of a process
@@ -42,6 +44,9 @@ def meaning_of(
 
     known: the fields that the log has. process: of each record, whatever names it.
     """
+    if normalized_name(name) == QUEUE:
+        is_queue = "queue" not in known and _are_lengths(values)
+        return Meaning("queue") if is_queue else None
     if normalized_name(name) not in NAMES:
         return None
     has_time, has_clock = (not group.isdisjoint(known) for group in (_TIMES, _CLOCKS))
@@ -60,6 +65,13 @@ def meaning_of(
         *([f"--field stamp={name}"] if len(filled) < len(values) else []),
     ]
     return Meaning(None, f"{name} may be a time or a clock: {' or '.join(ways)}" if ways else "")
+
+
+def _are_lengths(values: Values) -> bool:
+    """Whether values are as lengths of a queue: whole numbers below the number of events."""
+    filled = [value for value in values if not is_empty(value)]
+    numbers = _whole_numbers(filled) if filled else None
+    return numbers is not None and bool(((numbers >= -1) & (numbers < len(values))).all())
 
 
 def _whole_numbers(values: Sequence[Any]) -> IntArray | None:

@@ -89,6 +89,10 @@ class Trace:
     queue counts the message that they took (see `conventions.queue`).
     is_own_entry_unsure: whether it is not known if the own entries of its vector clocks
     count their own event (see `conventions.vectors`).
+    message_names: the log's own names of messages, at the numbers that `sent` and
+    `received` have for them; empty where the numbers are the names.
+    is_clock_unsure: whether it is not known if its Lamport clocks are written before
+    their increment or event (see `conventions.clocks`).
     may_overtake: whether messages from one process to another may overtake one another,
     because each has a connection of its own: then there is no order to judge.
     """
@@ -100,8 +104,10 @@ class Trace:
         "files",
         "gaps",
         "invalid_clocks",
+        "is_clock_unsure",
         "is_own_entry_unsure",
         "may_overtake",
+        "message_names",
         "missing_processes",
         "names",
         "peers",
@@ -141,6 +147,8 @@ class Trace:
         invalid_clocks: InvalidClocks | None = None,
         may_overtake: bool = False,
         is_own_entry_unsure: bool = False,
+        is_clock_unsure: bool = False,
+        message_names: Sequence[str | None] = (),
     ) -> None:
         self.names = names
         self.starts = starts
@@ -165,6 +173,8 @@ class Trace:
         self.invalid_clocks = invalid_clocks or InvalidClocks(np.zeros(0, np.int64), ())
         self.may_overtake = may_overtake
         self.is_own_entry_unsure = is_own_entry_unsure
+        self.is_clock_unsure = is_clock_unsure
+        self.message_names = message_names
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -229,6 +239,10 @@ class Trace:
         if target == EVERY_PEER:
             return self.peers_of(self.process_of(row))
         return (target,) if target >= 0 else tuple(self.sets[SET_FIRST - target])
+
+    def message_name(self, number: int) -> str:
+        """Return the log's own name of the message that has a number in `sent` and `received`."""
+        return str(self.message_names[number]) if len(self.message_names) else str(number)
 
     def peers_of(self, process: int) -> tuple[int, ...]:
         """Return the positions of the processes that one can send to, in rising order."""

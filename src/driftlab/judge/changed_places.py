@@ -22,6 +22,7 @@ from driftlab.history.matching.match import match
 from driftlab.history.matching.repair import repair_names
 from driftlab.history.rows import take_rows
 from driftlab.history.trace import Trace
+from driftlab.judge.clock_condition import has_clock, lamport_steps
 from driftlab.judge.context import Context, Findings, Rule
 from driftlab.model.columns import MISSING
 
@@ -60,6 +61,7 @@ def _remarks(context: Context, rules: Sequence[Rule]) -> list[str]:
         return []
     again = _judged_again(context.original, order)
     broken = _broken_processes(again, [rule for rule in rules if rule.name in _CLOCK_RULES])
+    broken |= _processes_that_jump(context, again)
     holding = [process for process in order.processes if process not in broken]
     others = [rule for rule in rules if rule.name not in _CLOCK_RULES]
     all_holds = not broken and not _broken_processes(again, others)
@@ -82,6 +84,20 @@ def _broken_processes(context: Context, rules: Sequence[Rule]) -> set[int]:
     rows = [rule.judge(context).rows for rule in rules if rule.questions(context)]
     every = np.concatenate([np.zeros(0, np.int64), *rows])
     return set(context.process[every].tolist())
+
+
+def _processes_that_jump(context: Context, again: Context) -> set[int]:
+    """Return the processes of which more clocks jump in the other order than in that of the log.
+
+    At events of no known kind, of which it is not known whether they may.
+    """
+    if not has_clock(context):
+        return set()
+    now, then = (
+        np.bincount(each.process[lamport_steps(each).may_jump], minlength=each.trace.processes)
+        for each in (context, again)
+    )
+    return set(np.flatnonzero(then > now).tolist())
 
 
 # The order of the clocks.

@@ -34,9 +34,10 @@ from driftlab.judge.fifo_channels import (
 from driftlab.judge.from_nowhere import FROM_NOWHERE
 from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
 from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE, assumed_of_queues
-from driftlab.judge.lamport import LAMPORT_STEP, STAMP
+from driftlab.judge.lamport import LAMPORT_STEP, STAMP, jumps_of_unsaid_kind
 from driftlab.judge.peer_choice import PEER_CHOICE
 from driftlab.judge.physical_time import TIME_BACK, TIME_SKEW
+from driftlab.judge.restarts import restarts
 from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
 from driftlab.judge.unsaid_kinds import DELIVERED_TWICE, LOST_MESSAGE
 from driftlab.judge.vectors import MATRIX_MERGE, VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
@@ -327,6 +328,9 @@ class Verdict:
             remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}{files}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
         remarks += changed_places(self._context, self._found, RULES)
+        remarks += restarts(self._context, self._found)
+        if LAMPORT_STEP.name in self._found:
+            remarks += jumps_of_unsaid_kind(self._context)
         unused = _texts_kept(trace)
         remarks += [f"{KEPT_AS_TEXT}: {', '.join(unused)}"] if unused else []
         return [*remarks, *trace.remarks]

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
-from driftlab.history.matching.messages import UNMATCHED, Messages
+from driftlab.history.matching.messages import NOTHING, UNMATCHED, Messages
 from driftlab.history.trace import Trace
 from driftlab.jit import Loop
 from driftlab.judge.context import (
@@ -28,6 +28,7 @@ from driftlab.judge.context import (
     Rule,
     count_of,
     findings_by_kind,
+    is_stamped,
     required,
 )
 from driftlab.model.columns import MISSING
@@ -146,7 +147,8 @@ class LamportSteps(NamedTuple):
     before i8: the clock of the event before. received i8: the greatest clock
     received, NOTHING_RECEIVED where none was. expected i8: what follows from
     both. judged: whether that is known. lacks_message: whether what was received
-    is not known. isolated_errors i8: rows, rising, whose clock is wrong though the
+    is not known. may_jump: whether the clock moves by more than one where the log does not
+    say if anything was received. isolated_errors i8: rows, rising, whose clock is wrong though the
     next event goes on as if it were right.
     """
 
@@ -155,6 +157,7 @@ class LamportSteps(NamedTuple):
     expected: IntArray
     judged: BoolArray
     lacks_message: BoolArray
+    may_jump: BoolArray
     isolated_errors: IntArray
 
 
@@ -173,6 +176,10 @@ def _find_steps(context: Context) -> LamportSteps:
     lacks &= received == NOTHING_RECEIVED
     lacks[context.messages.carried_unknown] = True
     judged &= ~lacks
+    if context.trace.is_clock_unsure:
+        is_open = _may_be_early(context, clock)
+        lacks |= is_open
+        judged &= ~is_open
     # The first event of a log is not judged, but the next may show what its clock should be.
     seen = judged | (context.starts_late & (clock != MISSING))
     wrong = np.flatnonzero(seen & ~context.after_gap & (clock != expected))
@@ -182,7 +189,39 @@ def _find_steps(context: Context) -> LamportSteps:
     went_on = clock[after] == np.maximum(expected[wrong], received[after]) + 1
     is_certain = judged[wrong] | (clock[after] <= clock[wrong]) | (clock[wrong] <= received[wrong])
     isolated = wrong[follows & went_on & is_certain & (clock[after] != expected[after])]
-    return LamportSteps(before, received, expected, judged, lacks, isolated)
+    may_jump = judged & _may_be_unsaid_receive(context) & context.has_before & (clock > expected)
+    may_jump[isolated] = False
+    may_jump[isolated + 1] = False
+    judged &= ~may_jump
+    return LamportSteps(before, received, expected, judged, lacks, may_jump, isolated)
+
+
+def _may_be_early(context: Context, clock: IntArray) -> BoolArray:
+    """Whether an event's clock may be right if clocks are written before their event.
+
+    That is a receive of a send that is not logged, and the event after it, whose line
+    may show what the message brought.
+    """
+    stamp = required(context.columns.stamp)
+    unsent = (context.messages.source == UNMATCHED) & (stamp != MISSING)
+    may_be: BoolArray = unsent & (clock <= stamp)
+    after = np.flatnonzero(unsent[:-1] & context.has_before[1:]) + 1
+    brought = np.maximum(clock[after - 1], stamp[after - 1]) + 1
+    may_be[after[clock[after] == brought]] = True
+    return may_be
+
+
+def _may_be_unsaid_receive(context: Context) -> BoolArray:
+    """Whether the log does not say of an event if it received, and no message of it is known.
+
+    Then its clock may have moved on by any number.
+    """
+    may_be: BoolArray = context.may_receive & ~context.is_receive
+    may_be &= context.messages.source == NOTHING
+    held = context.trace.timestamps
+    if held is not None and held.clock == "vector":  # it shows all that brought something new
+        may_be &= ~is_stamped(held)
+    return may_be
 
 
 def _begins(context: Context, clock: IntArray) -> BoolArray:
@@ -266,6 +305,8 @@ def _not_above_stamp_rows(context: Context, clock: IntArray) -> IntArray:
     """
     stamp = context.columns.stamp
     if stamp is None:
+        return np.zeros(0, np.int64)
+    if context.trace.is_clock_unsure:
         return np.zeros(0, np.int64)
     rows = np.flatnonzero((context.messages.source == UNMATCHED) & (stamp != MISSING))
     not_above: IntArray = rows[(clock[rows] != MISSING) & (clock[rows] <= stamp[rows])]

@@ -7,7 +7,7 @@ events, with an explanation of each that is written only when somebody reads it.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,10 +23,10 @@ from driftlab.history.matching.messages import (
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.matching.send_index import sent_messages
 from driftlab.history.trace import ProcessInfo, Trace
-from driftlab.model.columns import MISSING, NOBODY, RECEIVE, UNKNOWN_KIND, Timestamps
+from driftlab.history.unsaid import is_receive, may_be_receive
+from driftlab.model.columns import MISSING, NOBODY, Timestamps
 
 NO_ROWS: IntArray = np.zeros(0, np.int64)
-UNSAID_SHARE_MAX: Final = 0.1  # of events, of which a log does not say what they are
 _UNDESCRIBED = ProcessInfo()
 
 
@@ -265,22 +265,12 @@ class Context:
     @cached_property
     def is_receive(self) -> BoolArray:
         """Whether an event received a message, as its log says."""
-        mask: BoolArray = self.columns.kind == RECEIVE
-        return mask if self.columns.sender is None else mask | (self.columns.sender >= 0)
+        return is_receive(self.trace)
 
     @cached_property
     def may_receive(self) -> BoolArray:
-        """Whether an event received a message, or may have, since the log does not say.
-
-        Where messages are named, an event without one received none, whatever it is; but
-        in a log that says what nearly every event is, one that does not may be a receive.
-        """
-        of = self.columns
-        unsaid: BoolArray = of.kind == UNKNOWN_KIND
-        if of.sender is not None or of.received is not None:
-            unsaid &= bool(unsaid.sum() <= UNSAID_SHARE_MAX * len(unsaid))
-        mask: BoolArray = self.is_receive | unsaid
-        return mask
+        """Whether an event received a message, or may have, since the log does not say."""
+        return may_be_receive(self.trace)
 
     @cached_property
     def names_no_message(self) -> BoolArray:

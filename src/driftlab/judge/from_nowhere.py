@@ -19,8 +19,9 @@ from driftlab.judge.context import (
     messages_received,
     required,
 )
+from driftlab.judge.named_messages import has_name, is_clock_of_sends
 from driftlab.judge.vectors import counts_unheard_events
-from driftlab.model.columns import MISSING, NOBODY, RECEIVE, Arrivals
+from driftlab.model.columns import MISSING, NOBODY, Arrivals
 
 _SEND_MAY_BE_MISSING = (
     "the receive names no message, or the send may be missing from the sender's log"
@@ -104,7 +105,7 @@ def address_of(context: Context, row: int) -> str:
     of = context.columns
     to = context.trace.names[context.trace.process_of(row)]
     if of.received is not None and of.received[row] != MISSING:
-        return f"to {to} of message {of.received[row]}"
+        return f"to {to} of message {context.trace.message_name(int(of.received[row]))}"
     if of.stamp is not None and of.stamp[row] != MISSING:
         return f"to {to} with clock {of.stamp[row]}"
     return f"to {to}"
@@ -112,11 +113,12 @@ def address_of(context: Context, row: int) -> str:
 
 def _may_be_sent(context: Context, row: int) -> bool:
     """Whether an unmatched message may have been sent, by an event that is logged or is not."""
-    if not _has_name(context, row) or context.is_not_to_match[row]:
+    if not has_name(context, row) or context.is_not_to_match[row]:
         return True
     sender = int(context.messages.sender[row])
     if sender == NOBODY:
-        return bool(context.has_gaps.any() or context.may_go_on.any())
+        may_lack = bool(context.has_gaps.any() or context.may_go_on.any())
+        return may_lack or is_clock_of_sends(context, row)
     if context.is_missing[sender]:
         return True
     if context.names_no_message[row] and _may_be_left_over(context, row, sender):
@@ -136,16 +138,6 @@ def _may_be_left_over(context: Context, row: int, sender: int) -> bool:
     receives, sends = context.pairs
     came = sends[context.process[receives] == context.process[row]]
     return bool(len(np.setdiff1d(rows[own], came)))
-
-
-def _has_name(context: Context, row: int) -> bool:
-    """Whether a receive names its message: only then can its send be known to be missing."""
-    of = context.columns
-    if of.received is not None and of.received[row] != MISSING:
-        return True
-    if context.messages.sender[row] == NOBODY and of.stamp is None:
-        return context.trace.timestamps is not None and bool(of.kind[row] != RECEIVE)
-    return of.stamp is None or bool(of.stamp[row] != MISSING)
 
 
 def _unlogged_clocks(context: Context) -> "UnloggedClocks":

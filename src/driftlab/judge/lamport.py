@@ -12,6 +12,7 @@ is taken as it is.
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
+from driftlab.errors import counted
 from driftlab.history.trace import Trace
 from driftlab.judge.clock_condition import (
     NOTHING_RECEIVED,
@@ -64,6 +65,8 @@ def _judge_step(context: Context) -> Findings:
         )
 
     reason = "the event before is missing, or what was received is not known"
+    if lamport_steps(context).may_jump.any():
+        reason += ", or whether it received anything"
     return findings(rows, explain, _undecided_steps(context), reason)
 
 
@@ -76,8 +79,20 @@ def _undecided_steps(context: Context) -> BoolArray:
     clock, steps = required(context.columns.clock), lamport_steps(context)
     unknown: BoolArray = (steps.judged & context.after_gap) | steps.lacks_message
     unknown[1:] |= context.has_invalid_clock[:-1] & ~context.is_first[1:]
+    unknown |= steps.may_jump
     unknown &= clock != MISSING
     return unknown
+
+
+def jumps_of_unsaid_kind(context: Context) -> list[str]:
+    """Return what to say of clocks that move by more than one at events of no known kind."""
+    jumps = count_of(lamport_steps(context).may_jump)
+    if not jumps:
+        return []
+    return [
+        f"the kind of {counted(jumps, 'event')} whose clock moves by more than 1 is not known; say "
+        "which are sent and received: --field kind=COLUMN or --kind WORD=KIND"
+    ]
 
 
 def _steps_asked_about(context: Context) -> int:

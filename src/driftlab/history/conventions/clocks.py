@@ -19,7 +19,12 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, is_far_less, outweigh
+from driftlab.history.conventions.queue import (
+    EXCEPTIONS_SHARE,
+    OUTWEIGH_ONE_MIN,
+    is_far_less,
+    outweigh,
+)
 from driftlab.history.conventions.unstamped import shows_clock_of_event_before
 from driftlab.history.conventions.vectors import recognized_own_events, with_own_events
 from driftlab.history.matching.send_index import SendIndex
@@ -50,6 +55,10 @@ class _Steps(NamedTuple):
     not_event: int
     increment_misfits: int
     event_misfits: int
+
+    def misfits(self, name: str) -> int:
+        """Return how many receives do not fit a convention."""
+        return self.increment_misfits if name == CLOCK_BEFORE_INCREMENT else self.event_misfits
 
     def convention(self) -> str | None:
         """Return the convention that the steps agree with, None if they agree with ours alone.
@@ -93,21 +102,75 @@ def _recognize_lamport(trace: Trace) -> Trace:
         return trace
     steps = _steps(trace, of.clock, of.stamp, receives)
     name = steps.convention()
+    if name is None or steps.misfits(name) * EXCEPTIONS_SHARE > len(receives):
+        shown = _convention_of_messages(trace, of.clock, of.sender, of.stamp, receives)
+        name = shown or name
     if name is None:
         return trace
     is_shown = steps.increment + steps.event > 0
-    misfits = steps.increment_misfits if name == CLOCK_BEFORE_INCREMENT else steps.event_misfits
+    misfits = steps.misfits(name)
     has_0 = bool((of.clock == 0).any())
     messages = _messages_one_more(
         trace, of.sender, of.stamp, receives, is_shown=is_shown, has_0=has_0,
         steps_agree=is_shown and misfits * EXCEPTIONS_SHARE <= len(receives),
     )  # fmt: skip
     if not messages:
-        return trace
+        may_be = has_0 or not _begins_at_1(trace, of.clock)
+        is_open = may_be and _sends_are_absent(trace, of.sender, of.stamp, receives)
+        return _left_open(trace, name) if is_open else trace
     reason = f"as {messages} of {counted(len(receives), 'message')} " + (
         "show" if len(receives) > 1 else "shows"
     )
     return _translated(trace, of.clock, name, reason)
+
+
+def _convention_of_messages(
+    trace: Trace, clock: IntArray, sender: IntArray, stamp: IntArray, receives: IntArray
+) -> str | None:
+    """Return the convention of a log whose receives follow none; None if messages show none.
+
+    A program that errs at its receives may write its clocks early all the same. Then a
+    clock is 0, all messages carry one more than the lines of their sends, and few receives
+    go on from their message by our way.
+    """
+    now, carried, later = clock[receives], stamp[receives], _next(trace, clock)[receives]
+    before = np.concatenate([clock[:1], clock[:-1]])[receives]
+    tells = carried > before  # else the clock moves by one either way
+    if not (clock == 0).any() or EXCEPTIONS_SHARE * (now == carried + 1)[tells].sum() > tells.sum():
+        return None
+    sends, to = SendIndex(trace), processes_of(trace, receives).astype(np.int32)
+    if not all(sends.find(sender[receives], carried - 1, to) >= 0):
+        return None
+    if len(receives) < OUTWEIGH_ONE_MIN or (sends.find(sender[receives], carried, to) >= 0).all():
+        return None
+    if (now + 1 >= carried).all():
+        return CLOCK_BEFORE_INCREMENT
+    fits_event = (later == MISSING) | (later >= np.maximum(now, carried))
+    return CLOCK_BEFORE_EVENT if fits_event.all() else None
+
+
+def _sends_are_absent(trace: Trace, sender: IntArray, stamp: IntArray, receives: IntArray) -> bool:
+    """Whether no send of a logged process shows what clocks its messages carry."""
+    is_logged = np.diff(trace.starts)[sender[receives]] > 0
+    logged = receives[is_logged]
+    sends, to = SendIndex(trace), processes_of(trace, logged).astype(np.int32)
+    found = [sends.find(sender[logged], stamp[logged] + shift, to) >= 0 for shift in (0, -1, 1)]
+    return not is_logged.all() and not np.any(found)
+
+
+def _begins_at_1(trace: Trace, clock: IntArray) -> bool:
+    """Whether a process begins with the clock 1 where it received nothing: after its event."""
+    firsts = trace.starts[:-1][np.diff(trace.starts) > 0]
+    firsts = firsts[~_may_have_received(trace)[firsts]]
+    return bool((clock[firsts] == 1).any())
+
+
+def _left_open(trace: Trace, name: str) -> Trace:
+    line = (
+        f"{_WORDS[name].replace('are', 'may be', 1)} ({name}): those who sent the messages that "
+        "would show it have no log: undecided"
+    )
+    return trace.replace(assumed=[*trace.assumed, line], is_clock_unsure=True)
 
 
 def assume_clocks(trace: Trace, names: Sequence[str]) -> Trace:

@@ -21,8 +21,9 @@ from typing import Final, NamedTuple
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
 from driftlab.history.trace import Trace
+from driftlab.history.unsaid import is_receive, may_be_receive
 from driftlab.lazy import np
-from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND
+from driftlab.model.columns import MISSING
 
 QUEUE_BEFORE_TAKE: Final = "queue-before-take"
 EXCEPTIONS_SHARE: Final = 10  # a convention is taken if this many lines speak for it to one against
@@ -63,7 +64,7 @@ def recognize_queue(trace: Trace) -> Trace:
     queue = trace.columns.queue
     if queue is None or trace.arrivals is not None:
         return trace
-    receive = _is_receive(trace)
+    receive = is_receive(trace)
     if not receive.any() or _is_only_after(queue, receive):
         return trace
     fits = _fits(trace, queue, receive)
@@ -105,15 +106,9 @@ def assume_queue(trace: Trace, _: Sequence[str]) -> Trace:
 
 
 def _without_taken(trace: Trace, queue: IntArray, reason: str) -> Trace:
-    left = queue - (_is_receive(trace) & (queue != MISSING))
+    left = queue - (is_receive(trace) & (queue != MISSING))
     line = f"queue lengths count the message that is taken ({reason}); it is subtracted"
     return _with_line(trace, line).replace(columns=trace.columns._replace(queue=left))
-
-
-def _is_receive(trace: Trace) -> BoolArray:
-    of = trace.columns
-    mask: BoolArray = of.kind == RECEIVE
-    return mask if of.sender is None else mask | (of.sender >= 0)
 
 
 def _is_only_after(queue: IntArray, receive: BoolArray) -> bool:
@@ -130,8 +125,7 @@ def _fits(trace: Trace, queue: IntArray, receive: BoolArray) -> _Fits:
 
     Only lines are compared that say whether they received.
     """
-    kind = trace.columns.kind
-    none = ~receive & ((kind == INTERNAL) | (kind == SEND))
+    none = ~may_be_receive(trace)
     counted_here = (queue != MISSING) & (receive | none)
     known = np.zeros(len(queue), bool)  # the event before and its length
     known[1:] = counted_here[:-1]

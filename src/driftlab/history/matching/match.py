@@ -29,9 +29,10 @@ from driftlab.history.matching.by_vector_clock import match_by_vector_clock
 from driftlab.history.matching.channel_repair import match_by_channel_position
 from driftlab.history.matching.left_over import match_left_over
 from driftlab.history.matching.matching import Matching
-from driftlab.history.matching.messages import Messages
+from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.matching.named_receives import NamedReceives
 from driftlab.history.trace import Trace
+from driftlab.history.unsaid import is_receive
 from driftlab.model.columns import MISSING, NOBODY
 
 NO_MATCHING: Final = "none"
@@ -150,6 +151,24 @@ def _apply(strategy: Strategy, matching: Matching) -> None:
     if source is not None:
         rows = np.flatnonzero((source < 0) & (matching.source >= 0))
         matching.assumed_by[name] = np.union1d(matching.assumed_by.get(name, rows[:0]), rows)
+
+
+def unmatched_receives(trace: Trace, messages: Messages) -> int:
+    """Return how many receives have no send in the log, as far as it could be found."""
+    return int(np.count_nonzero((messages.source == UNMATCHED) & is_receive(trace)))
+
+
+def unmatched_line(trace: Trace, messages: Messages) -> str:
+    """Return what to say where receives have no send, so that their order is not known; or ""."""
+    unmatched = unmatched_receives(trace, messages)
+    if not unmatched:
+        return ""
+    receives = int(np.count_nonzero(is_receive(trace)))
+    return (
+        f"{unmatched} of {counted(receives, 'receive')} "
+        f"{'is' if unmatched == 1 else 'are'} matched with no send: what happened before "
+        f"{'it' if unmatched == 1 else 'them'} in other processes is not known"
+    )
 
 
 def assumed_lines(messages: Messages, rows: Sequence[int] | None = None) -> list[str]:

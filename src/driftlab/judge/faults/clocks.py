@@ -32,6 +32,7 @@ MAX_ONLY: Final = "max(C, stamp) at a receive"
 MAX_OF_NEXT: Final = "max(C + 1, stamp) at a receive"
 FEWEST: Final = {MAX_ONLY: 1, MAX_OF_NEXT: 1}
 MAX_OF_EITHER: Final = f"max(C, stamp) or {MAX_OF_NEXT}"
+_MAX: Final = (MAX_ONLY, MAX_OF_NEXT, MAX_OF_EITHER)
 TWICE_FOR_BOTH: Final = "increments twice for a send to both"
 TWICE_FOR_ALL: Final = "increments once for each target of a send"
 
@@ -59,7 +60,7 @@ def clock_faults(context: Context, violated: Mapping[str, IntArray]) -> list[Nam
     wrong = np.unique(np.concatenate(found))
     return [
         *_wrong_stamps(context, wrong),
-        *_decided(_wrong_receives(context, wrong)),
+        *_decided(context, _wrong_receives(context, wrong)),
         *_wrong_sends_to_several(context, wrong),
         *_wrong_steps(context, wrong),
     ]
@@ -137,7 +138,8 @@ def _wrong_receives(context: Context, wrong: IntArray) -> list[NamedRows]:
     shows = known & _shows_mistakes(context)
     clock, before = required(context.columns.clock), lamport_steps(context).before
     is_off = clock != np.maximum(before, carried) + 1
-    named = []
+    unknown = context.is_receive & ~known & (clock == carried)
+    named: list[NamedRows] = []
     for process in np.unique(context.process[shows & is_off]).tolist():
         rows = _rows_of(context, shows, process)
         name, rule = _mistake(clock[rows], before[rows], carried[rows])
@@ -145,23 +147,34 @@ def _wrong_receives(context: Context, wrong: IntArray) -> list[NamedRows]:
             continue
         here = _rows_of(context, known & is_off, process)
         shown = here[rule(before[here], carried[here]) == clock[here]]
-        if name in (MAX_ONLY, MAX_OF_NEXT, MAX_OF_EITHER):  # also where the clock before is unknown
-            unknown = context.is_receive & ~known & (clock == carried)
+        if name in _MAX:  # also where the clock before is unknown
             shown = np.union1d(shown, np.intersect1d(_rows_of(context, unknown, process), wrong))
-        if context.columns.stamp is None and name == MAX_OF_NEXT:
-            name = f"{STAMPS_BEFORE}, or {MAX_OF_NEXT}"
         rules = ("clock-condition", "lamport-step")
         named.append(NamedRows(name, rules, process, np.intersect1d(shown, wrong), len(shown)))
+    done = [each.process for each in named]
+    if any(each.name in _MAX for each in named):  # a process may show it at its first event only
+        for process in np.setdiff1d(context.process[unknown], done).tolist():
+            rows = np.intersect1d(_rows_of(context, unknown, process), wrong)
+            if len(rows):
+                rules = ("clock-condition", "lamport-step")
+                named.append(NamedRows(MAX_OF_EITHER, rules, process, rows, len(rows)))
     return named
 
 
-def _decided(named: list[NamedRows]) -> list[NamedRows]:
-    """Return the mistakes, those that two names fit under the one that fits other processes."""
+def _decided(context: Context, named: list[NamedRows]) -> list[NamedRows]:
+    """Return the mistakes, those that two names fit under the one that fits other processes.
+
+    Where no message says what it carried, one name is also that of another fault.
+    """
     names = {each.name for each in named} & {MAX_ONLY, MAX_OF_NEXT}
-    if len(names) != 1:
+    if len(names) == 1:
+        (name,) = names
+        named = [each._replace(name=name) if each.name == MAX_OF_EITHER else each for each in named]
+    stamp = context.columns.stamp
+    if stamp is not None and bool((stamp != MISSING).any()):
         return named
-    (name,) = names
-    return [each._replace(name=name) if each.name == MAX_OF_EITHER else each for each in named]
+    both = f"{STAMPS_BEFORE}, or {MAX_OF_NEXT}"
+    return [each._replace(name=both) if each.name == MAX_OF_NEXT else each for each in named]
 
 
 def _carried(context: Context) -> IntArray:
