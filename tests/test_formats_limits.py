@@ -316,7 +316,7 @@ def test_a_timestamp_of_two_numbers_is_hybrid_if_its_first_is_a_time() -> None:
     ("head", "separator"),
     [
         ("clock,event,x,y", ","),
-        ("clock,event,x,y,z", None),
+        ("clock,event,x,y,z", ","),
         ("host,x,clock,y,z,a,b", ","),
         ("host,x", None),
         ("clock", None),

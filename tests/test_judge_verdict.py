@@ -172,16 +172,18 @@ def test_rules_are_chosen_by_name_in_their_own_order() -> None:
         assert str(caught.value) == f"there is no rule 'nothing'; there are {', '.join(RULES)}"
 
 
-THREE_WRONG = "A 1 one\nA 1 two\nA 1 three\nA 1 four\nA 5 five"
+THREE_WRONG = (
+    "A 1 one internal\nA 1 two internal\nA 1 three internal\nA 1 four internal\nA 5 five internal"
+)
 
 
 def test_violations_are_a_sequence_and_are_put_into_words_one_by_one(tmp_path: Path) -> None:
-    verdict = table(tmp_path, "process clock event", THREE_WRONG).check()
+    verdict = table(tmp_path, "process clock event kind", THREE_WRONG).check()
     violations = verdict.violations
     assert violations[0] == Violation(
         rule="clock-condition", file="log.csv", line=3, process="A", index=1, row=1,
         expected="clock above 1, the clock of the event before", found="clock 1",
-        witness=("A:0 «one» clock 1 (log.csv:2)", "A:1 «two» clock 1 (log.csv:3)"), rows=(0, 1),
+        witness=("A:0 internal clock 1 (log.csv:2)", "A:1 internal clock 1 (log.csv:3)"), rows=(0, 1),
     )  # fmt: skip
     assert [each.rule for each in violations] == ["clock-condition"] * 3 + ["lamport-step"]
     assert [each.index for each in violations] == [1, 2, 3, 4]
@@ -505,7 +507,7 @@ def test_identifiers_in_whole_logs_are_from_nowhere_if_no_send_has_them(tmp_path
     log = table(tmp_path, columns, events)
     whole = driftlab.History(log.trace.replace(process_info=[WHOLE] * 2)).check()
     assert [tuple(each) for each in reported(whole)] == [
-        ("from-nowhere", "B:0", 3, "a send by some process to B of message 1", "no such send",
+        ("from-nowhere", "B:0", 3, "a send by some process to B of message m2", "no such send",
          "B:0"),
     ]  # fmt: skip
     open_log = [WHOLE._replace(ended=False), WHOLE]
@@ -543,6 +545,6 @@ def test_an_identifier_of_a_known_sender_depends_on_the_log_of_that_sender(
     whole = [WHOLE._replace(ended=name in ended) for name in "AB"]
     verdict = driftlab.History(log.trace.replace(process_info=whole)).check()
     found = [each[1:] for each in reported(verdict)]
-    expected = ("B:0", 3, "a send by A to B of message 1", "no such send", "B:0")
+    expected = ("B:0", 3, "a send by A to B of message m2", "no such send", "B:0")
     assert found == ([] if holds else [expected])
     assert [each[:2] for each in undecided(verdict)] == ([("from-nowhere", "B:0")] if holds else [])

@@ -353,7 +353,7 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_the_table_fits_a_page_and_tells_what_differs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("driftlab.cli.output.terminal_width", lambda: 80)
     monkeypatch.chdir(tmp_path)
     text = shown(capsys, "internal-events", "--simulated", "--runs", "40")
     assert max(map(len, text.splitlines())) <= 80

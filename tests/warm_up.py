@@ -7,10 +7,13 @@ tests have a compile cache of their own, `.lab/cache`; a mark in it says for
 which sources it is complete.
 """
 
+import atexit
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,8 +28,10 @@ def use_own_cache() -> None:
 
 
 def use_own_state() -> None:
-    """Let this process and those that it starts remember processes for the tests alone."""
-    os.environ["XDG_STATE_HOME"] = str(ROOT / ".lab" / "state")
+    """Let this process and those that it starts remember processes for these tests alone."""
+    folder = tempfile.mkdtemp(prefix="driftlab-state-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["XDG_STATE_HOME"] = folder
 
 
 def sources() -> list[Path]:

@@ -128,7 +128,10 @@ def _line(row: Sequence[str], widths: Sequence[int], left: int, gap: int) -> str
 def page_width(default: int = PAGE_WIDTH) -> int:
     """Return how wide a text may be: as the terminal, as COLUMNS says, or `default`."""
     width = terminal_width()
-    return int(width) if width < inf else default
+    if width < inf:
+        return int(width)
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and 0 < len(columns) < 5 else default
 
 
 def terminal_width() -> float:

@@ -20,10 +20,11 @@ def restarts(context: Context, found: Mapping[str, Findings]) -> list[str]:
 
     found: what each rule that was applied finds, by its name.
     """
-    rows = np.union1d(
-        _lamport_anew(context, _rows_of(found, "clock-condition")),
-        _vector_anew(context, _rows_of(found, "vector-back", "vector-own")),
-    )
+    rows = _vector_anew(context, _rows_of(found, "vector-back", "vector-own"))
+    clock = context.columns.clock
+    if clock is not None:  # a process that was restarted forgets all of its clocks
+        rows = rows[(clock[rows] == MISSING) | (clock[rows] <= 1)]
+    rows = np.union1d(_lamport_anew(context, _rows_of(found, "clock-condition")), rows)
     remarks = []
     for process in np.unique(context.process[rows]).tolist():
         mine = rows[context.process[rows] == process]
