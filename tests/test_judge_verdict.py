@@ -183,7 +183,8 @@ def test_violations_are_a_sequence_and_are_put_into_words_one_by_one(tmp_path: P
     assert violations[0] == Violation(
         rule="clock-condition", file="log.csv", line=3, process="A", index=1, row=1,
         expected="clock above 1, the clock of the event before", found="clock 1",
-        witness=("A:0 internal clock 1 (log.csv:2)", "A:1 internal clock 1 (log.csv:3)"), rows=(0, 1),
+        witness=("A:0 internal clock 1 (log.csv:2)", "A:1 internal clock 1 (log.csv:3)"),
+        rows=(0, 1),
     )  # fmt: skip
     assert [each.rule for each in violations] == ["clock-condition"] * 3 + ["lamport-step"]
     assert [each.index for each in violations] == [1, 2, 3, 4]
