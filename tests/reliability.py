@@ -1,6 +1,6 @@
-"""A campaign against running machines: kills, mutated frames, and strangers.
+"""A campaign against running machines: kills, mutated frames, and intruders.
 
-    python -m tests.reliability [kills] [frames] [strangers] --seed S
+    python -m tests.reliability [kills] [frames] [intruders] --seed S
 
 **Kills.** Machines of real runs, half of them with a key, are killed at random instants.
 Each journal still begins with what it had before its machine was killed, every message
@@ -11,7 +11,7 @@ cut are given to the decoder of a connection, and some to machines over sockets.
 frames before the first change arrive unchanged; with a key, nothing after it does. No
 stream raises anything but what is documented, and no machine ends.
 
-**Strangers.** They know the names, the run id, the wire, and recordings of whole
+**Intruders.** They know the names, the run id, the wire, and recordings of whole
 connections of this run and of another one with the same key, but not the key. Nobody
 gets in, no peer is cut off, and nothing is lost.
 """
@@ -366,7 +366,7 @@ def hear(connection: socket.socket) -> str:
     return received[4:].decode()
 
 
-# Strangers.
+# Intruders.
 
 
 class Tap:
@@ -447,7 +447,7 @@ def _free_port() -> int:
 
 
 class Known(NamedTuple):
-    """What a stranger knows: whole connections that were recorded, by both sides."""
+    """What a intruder knows: whole connections that were recorded, by both sides."""
 
     dialled: list[bytes]
     answered: list[bytes]
@@ -510,17 +510,17 @@ def _half(connection: socket.socket, known: Known, dice: Random) -> None:
     connection.sendall(recorded[: dice.randrange(1, 60)])
 
 
-STRANGERS: Final = (
+INTRUDERS: Final = (
     _drop, _reset, _plain, _guess, _guess, _replay_introduction, _replay_introduction,
     _replay_connection, _replay_from_within, _reflect, _forged_introduction,
     _forged_introduction, _garbage, _half,
 )  # fmt: skip
-IDLE_MAX: Final = 100  # strangers that stay connected and say nothing more
+IDLE_MAX: Final = 100  # intruders that stay connected and say nothing more
 
 
-def strangers(count: int, dice: Random, folder: Path, seconds: float) -> Counter[str]:
-    """Send strangers to the machines of a run, which takes `seconds`, until it is enough."""
-    key = folder / "strangers.key"
+def intruders(count: int, dice: Random, folder: Path, seconds: float) -> Counter[str]:
+    """Send intruders to the machines of a run, which takes `seconds`, until it is enough."""
+    key = folder / "intruders.key"
     make_key(str(key))
     with running(folder / "other", key, "run-8", 1) as (_, other, processes):
         for process in processes:
@@ -532,29 +532,29 @@ def strangers(count: int, dice: Random, folder: Path, seconds: float) -> Counter
             [each for each in (*tap.answered, *other.answered) if each],
             seconds,
         )
-        done = _send_strangers(count, dice, known, ports)
-        done["strangers while all ran"] = done["strangers"] * all(
+        done = _send_intruders(count, dice, known, ports)
+        done["intruders while all ran"] = done["intruders"] * all(
             process.poll() is None for process in processes
         )
         for process in processes:
             _, stderr = process.communicate(timeout=seconds + 60)
             status = process.returncode
             require(status == 0, f"a machine ended with {status}: {stderr}")
-    require(done["strangers while all ran"] == count, "the run was too short for all strangers")
-    return done + _judge_strangers(folder / "run")
+    require(done["intruders while all ran"] == count, "the run was too short for all intruders")
+    return done + _judge_intruders(folder / "run")
 
 
-def _send_strangers(count: int, dice: Random, known: Known, ports: dict[str, int]) -> Counter[str]:
+def _send_intruders(count: int, dice: Random, known: Known, ports: dict[str, int]) -> Counter[str]:
     done: Counter[str] = Counter()
     idle: list[socket.socket] = []
-    while done["strangers"] < count:
-        behave = dice.choice(STRANGERS)
+    while done["intruders"] < count:
+        behave = dice.choice(INTRUDERS)
         # A whole connection that was recorded is B's with A: A has to see that it is not.
         connection = socket.create_connection((HOST, ports[dice.choice("AAABC")]), PATIENCE_S)
         with suppress(OSError):
             behave(connection, known, dice)
         done[behave.__name__.strip("_").replace("_", " ")] += 1
-        done["strangers"] += 1
+        done["intruders"] += 1
         idle.append(connection)
         if behave is _reset or len(idle) > IDLE_MAX:
             idle.pop(-1 if behave is _reset else 0).close()
@@ -563,7 +563,7 @@ def _send_strangers(count: int, dice: Random, known: Known, ports: dict[str, int
     return done
 
 
-def _judge_strangers(folder: Path) -> Counter[str]:
+def _judge_intruders(folder: Path) -> Counter[str]:
     journals = read_journals(folder)
     judged(journals)
     history = driftlab.read(folder)
@@ -598,7 +598,7 @@ def _sent_and_found(journals: Sequence[Journal]) -> tuple[int, int]:
 
 # All of it.
 
-PARTS: Final = ("kills", "frames", "strangers")
+PARTS: Final = ("kills", "frames", "intruders")
 
 
 def main() -> None:
@@ -609,8 +609,8 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1_000)
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--connections", type=int, default=1_000, help="mutated, over sockets")
-    parser.add_argument("--strangers", type=int, default=10_000)
-    parser.add_argument("--seconds", type=float, default=120, help="of the run with strangers")
+    parser.add_argument("--intruders", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=120, help="of the run with intruders")
     options = parser.parse_args()
     for part in options.parts:
         if part not in PARTS:
@@ -626,7 +626,7 @@ def main() -> None:
                 found = frames(options.frames, dice)
                 found += frames_over_sockets(options.connections, dice, folder)
             else:
-                found = strangers(options.strangers, dice, folder, options.seconds)
+                found = intruders(options.intruders, dice, folder, options.seconds)
             figures = ", ".join(f"{number:,} {what}" for what, number in found.items())
             print(f"{part}: {figures}; {time.monotonic() - began:.0f} s", flush=True)
 

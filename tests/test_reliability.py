@@ -25,9 +25,9 @@ def test_no_mutated_frame_ends_a_machine_or_is_taken_for_a_proven_one(tmp_path: 
     assert found["received"] > 0
 
 
-def test_strangers_get_nowhere(tmp_path: Path) -> None:
-    found = reliability.strangers(80, Random(SEED), tmp_path, seconds=2.5)
-    assert found["strangers"] == 80
+def test_intruders_get_nowhere(tmp_path: Path) -> None:
+    found = reliability.intruders(80, Random(SEED), tmp_path, seconds=2.5)
+    assert found["intruders"] == 80
     assert found["messages"] > 0
 
 

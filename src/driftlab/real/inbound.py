@@ -31,7 +31,7 @@ from driftlab.network.admission import CLOCK_LEAD_MAX, Own, require_stamp, requi
 from driftlab.network.handshake import INTRODUCTION_NS_MAX, Acceptor, Handshakes, Introduction
 from driftlab.real.addresses import notice_lost_peer
 from driftlab.real.event_loop import READ, EventLoop, make_poller
-from driftlab.real.incidents import STRANGER, Incidents
+from driftlab.real.incidents import UNIDENTIFIED, Incidents
 from driftlab.scenario.plan import MachinePlan
 
 INBOUND_BYTES_MAX: Final = 32_768  # of one peer in one read
@@ -339,7 +339,7 @@ class Inbound:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._incidents.record("accept-failed", STRANGER, str(error.strerror))
+                self._incidents.record("accept-failed", UNIDENTIFIED, str(error.strerror))
                 if self._unidentified:  # of which the descriptor may be missing
                     self._evict("the system takes no more connections")
                 self._pause_accepting()
@@ -359,7 +359,7 @@ class Inbound:
             connection.setblocking(False)
             notice_lost_peer(connection)
         except OSError:  # some systems refuse options of a connection that has ended already
-            self._close_stranger(connection, _LOST_BEFORE)
+            self._close_unidentified(connection, _LOST_BEFORE)
             return
         if len(self._unidentified) >= UNIDENTIFIED_MAX + len(self._inboxes):
             self._evict(f"more than {UNIDENTIFIED_MAX} unidentified connections at once")
@@ -455,7 +455,7 @@ class Inbound:
         name = replacement.introduction.name
         if name in self._replacements:  # a proven peer: its newest connection counts
             earlier = self._replacements.pop(name)
-            self._close_stranger(earlier.connection, f"{name} has connected once more")
+            self._close_unidentified(earlier.connection, f"{name} has connected once more")
         self._replacements[name] = replacement
         self._loop.call_at(
             monotonic_ns() + REPLACEMENT_NS_MAX, lambda: self._end_waiting(name, replacement)
@@ -473,13 +473,13 @@ class Inbound:
             return
         del self._replacements[name]
         reason = f"a second introduction as {name}, which is already connected"
-        self._close_stranger(replacement.connection, reason)
+        self._close_unidentified(replacement.connection, reason)
 
     def _promote(self, introduced: IntroducedConnection) -> None:
         """Make a connection that introduced itself the connection of a peer."""
         connection, decoder, (name, _, answer, open_frame), frames = introduced
         if answer and not _write(connection, answer):
-            self._close_stranger(connection, _LOST_BEFORE)
+            self._close_unidentified(connection, _LOST_BEFORE)
             return
         if open_frame is not None:
             decoder.open_with(open_frame, self._handshakes.frame_bytes_max)
@@ -496,10 +496,10 @@ class Inbound:
     def _reject(self, fd: int, reason: str) -> None:
         """Close an unidentified connection."""
         self._loop.forget(fd)
-        self._close_stranger(self._unidentified.pop(fd).connection, reason)
+        self._close_unidentified(self._unidentified.pop(fd).connection, reason)
 
-    def _close_stranger(self, connection: socket.socket, reason: str) -> None:
-        self._incidents.record("stranger-closed", STRANGER, reason)
+    def _close_unidentified(self, connection: socket.socket, reason: str) -> None:
+        self._incidents.record("stranger-closed", UNIDENTIFIED, reason)
         connection.close()
 
     def close(self) -> None:
