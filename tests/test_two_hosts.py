@@ -133,8 +133,9 @@ def test_the_second_host_without_the_key_does_not_join(
     with machines(hosts, tmp_path / "run", key, 60) as (a, b):
         b.kill()
         b.wait()
+        assert a.stderr is not None
+        assert "listens on" in a.stderr.readline()  # before another takes its address
         with machines(hosts, tmp_path / "other", other, 60) as (_, intruder):
-            assert a.stderr is not None
             lines = iter(a.stderr.readline, "")
             assert any("B does not prove that it has the key of this run" in line for line in lines)
             assert intruder.poll() is None
