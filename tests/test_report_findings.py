@@ -265,11 +265,11 @@ def test_of_a_log_without_clocks_no_clock_is_said_to_hold() -> None:
     )
 
 
-def test_of_many_machines_the_first_are_told_and_that_is_said() -> None:
+def test_of_many_machines_the_first_are_reported_and_that_is_said() -> None:
     many = [subject({"utilisation": 0.5}, name=f"M{place}") for place in range(50)]
     found = findings.find((findings.utilisation,), many)
-    assert len(found) == findings.SUBJECTS_TOLD_MAX + 1
-    assert found[-1].text.startswith("Told of the first 12 of 50 machines")
+    assert len(found) == findings.SUBJECTS_REPORTED_MAX + 1
+    assert found[-1].text.startswith("Reported: the first 12 of 50 machines")
 
 
 def test_numbers_show_what_their_interval_supports() -> None:

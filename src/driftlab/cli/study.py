@@ -345,12 +345,12 @@ def _listed(differences: Sequence[Difference], machines: int) -> list[str]:
         for each in differences:
             if each.condition == condition:
                 of_metric.setdefault(each.metric, []).append(rank_name(each.rank, machines))
-        told = "; ".join(
+        stated = "; ".join(
             f"{LABELS[metric]} ({'all' if len(ranks) == machines else ', '.join(ranks)})"
             for metric, ranks in of_metric.items()
         )
         lines.append(
-            fill(f"{condition}: {told}", page_width() - 1, initial_indent="  ",
+            fill(f"{condition}: {stated}", page_width() - 1, initial_indent="  ",
                  subsequent_indent="    ")
         )  # fmt: skip
     return lines

@@ -5,7 +5,7 @@ text that is printed, whoever made it, leaves escaped: control characters (and w
 every escape sequence), characters that reorder or hide text, halves of surrogate pairs.
 A line end stays a line end there; `plain` escapes it too, for a text that must stay in its
 line or its cell. JSON is ASCII and passes unchanged. The limit: characters that look alike
-are not told apart.
+are not distinguished.
 """
 
 import os
@@ -90,7 +90,7 @@ def open_closed_streams() -> None:
     """Open the null device where a standard stream is closed (`>&-`).
 
     Otherwise the next file that is opened, a journal perhaps, would take its number, and
-    receive what is meant for the stream. `sys.stdin` stays None: who reads it is told.
+    receive what is meant for the stream. `sys.stdin` stays None: whoever reads it gets an error.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:

@@ -76,8 +76,8 @@ def _differs(
     if metric == "drift":
         parts = [f"clocks are {word}, {joined(some)}" for word, some in words.items()]
         return f"At the end of the run, in ticks, {'; '.join(parts)}."
-    told = "; it is ".join(f"{word} {joined(some)}" for word, some in words.items())
-    return f"the {LABELS[metric]} is {told}."
+    stated = "; it is ".join(f"{word} {joined(some)}" for word, some in words.items())
+    return f"the {LABELS[metric]} is {stated}."
 
 
 def _distance(mean: float, change: float) -> str:

@@ -28,7 +28,7 @@ ANOTHER: Final = " These are figures of another experiment than the one that was
 EXACT: Final = 0.0005  # share of a rate that is no difference
 SATURATED: Final = 0.9  # share of receives from which on a machine does little else
 EVENTS_MIN: Final = 10  # before such a share is worth a word
-SUBJECTS_TOLD_MAX: Final = 12  # machines of which sentences tell; tables have all
+SUBJECTS_REPORTED_MAX: Final = 12  # machines that sentences name; tables have all
 
 
 class Finding(NamedTuple):
@@ -88,7 +88,7 @@ def late(subjects: Sequence[Subject]) -> Finding | None:
     if len(some) == 1:
         who = f" of {some[0][0].label}"
         share = f"{percent(total / max(some[0][2], 1))} % of them"
-    elif len(some) > SUBJECTS_TOLD_MAX:
+    elif len(some) > SUBJECTS_REPORTED_MAX:
         who, share = f" of {len(some)} machines", f"{share} % of all"
     else:
         listed = joined([f"{each.label} {round(count)}" for each, count, _ in some])
@@ -534,14 +534,16 @@ def find(
 ) -> list[Finding]:
     """Return what the finders find, subject after subject, then of all together.
 
-    Of more than SUBJECTS_TOLD_MAX subjects only the first are told of.
+    Of more than SUBJECTS_REPORTED_MAX subjects only the first are reported.
     """
-    told = subjects[:SUBJECTS_TOLD_MAX]
-    found = [finder(subject) for subject in told for finder in finders]
-    found += [finder(told) for finder in together]
+    stated = subjects[:SUBJECTS_REPORTED_MAX]
+    found = [finder(subject) for subject in stated for finder in finders]
+    found += [finder(stated) for finder in together]
     kept = [finding for finding in found if finding is not None]
-    if len(told) < len(subjects) and kept:
-        more = f"Told of the first {len(told)} of {len(subjects)} machines; the tables have all."
+    if len(stated) < len(subjects) and kept:
+        more = (
+            f"Reported: the first {len(stated)} of {len(subjects)} machines; the tables have all."
+        )
         kept.append(Finding("more", more))
     return kept
 

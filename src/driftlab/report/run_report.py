@@ -1,4 +1,4 @@
-"""The report about runs: of one scenario, or of several, each told by itself."""
+"""The report about runs: of one scenario, or of several, each reported by itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -130,10 +130,10 @@ def _group_report(group: Group, place: int, of: int) -> GroupReport:
     measured = [machines for machines, _ in found]
     reasons = dict.fromkeys(reason for _, lines in found for reason in lines)
     averaged = set(map(id, group.averaged))
-    told = [each for each, run in zip(measured, group.runs, strict=True) if id(run) in averaged]
+    stated = [each for each, run in zip(measured, group.runs, strict=True) if id(run) in averaged]
     numbers = [run.scenario.first_run for run in group.averaged if run.scenario is not None]
     expected, no_theory = expected_of(group.scenario, numbers)
-    subjects = with_predictions(subjects_of_runs(told), expected)
+    subjects = with_predictions(subjects_of_runs(stated), expected)
     prefix = f"scenario-{place}-" if of > 1 else ""
     pictures = pictures_of_runs(group, prefix)
     warnings = _warnings(group, subjects)
@@ -450,7 +450,7 @@ def _introduction(groups: Sequence[Group]) -> str:
         )
     scenario = groups[0].scenario
     drawn = (
-        " Rates were drawn for every run: machines are told by rank of speed, and an interval "
+        " Rates were drawn for every run: machines are reported by rank of speed, and an interval "
         "includes what differs because the rates do."
         if scenario is not None and isinstance(scenario.rates, RateRange)
         else ""

@@ -1,6 +1,6 @@
 """What is at a path, for a report: groups of runs of one scenario, a study, or a sweep.
 
-Runs of different scenarios are told apart and never averaged together. Two runs are of
+Runs of different scenarios are kept apart and never averaged together. Two runs are of
 one scenario if theirs differ in nothing but the seed, the number of the run and, where
 rates were drawn from one range, the rates.
 """
@@ -68,7 +68,7 @@ class Group:
 
     @property
     def averaged(self) -> Sequence[RecordedRun]:
-        """The runs of which figures are told: the whole ones; if there is none, the first."""
+        """The runs whose figures are reported: the whole ones; if there is none, the first."""
         whole = [run for run in self.runs if run.is_whole]
         return whole or self.runs[:1]
 

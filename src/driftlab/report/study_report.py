@@ -117,7 +117,7 @@ def _published(result: StudyResult) -> list[Section]:
     summaries = summaries_of(frame)
     outside = [each for each in summaries if each.outside]
     kept = [each for each in outside if each.at_achieved]
-    told = [
+    stated = [
         Finding(
             "published-outside",
             f"{each.name} lies outside: {each.outside}. "
@@ -147,7 +147,7 @@ def _published(result: StudyResult) -> list[Section]:
     return [
         Section(
             "Runs that others published",
-            [total, *told],
+            [total, *stated],
             tables=[Table("published", "Published figures beside simulated ranges", heads, rows,
                           frame)],
             questions=[
@@ -198,10 +198,10 @@ def _told(
     ranks: Sequence[str],
     means: Mapping[tuple[str, int], float],
 ) -> list[Finding]:
-    told = differ(differences, ranks, means)
+    stated = differ(differences, ranks, means)
     others = identical(differences, ranks), not_shown(differences, ranks)
     rest = [one for one in others if one is not None]
-    return [*told, *rest]
+    return [*stated, *rest]
 
 
 def _questions(differences: Sequence[Difference], conditions: Sequence[str]) -> list[str]:

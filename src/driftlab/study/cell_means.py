@@ -4,7 +4,7 @@ Many runs are simulated in shares, and the moments of shares are added up (Chan,
 and LeVeque 1979), always in the order of the runs and in shares of the same size, so
 that the figures do not depend on who simulated what. No run becomes an object.
 
-Where a cell draws its rates, its machines are told apart by their rank of speed in each
+Where a cell draws its rates, its machines are distinguished by their rank of speed in each
 run: the one called A is the fastest in one run and the slowest in another.
 """
 

@@ -77,8 +77,8 @@ class Grid:
             try:
                 scenario = Scenario.from_dict(changed_keys(self.base, changes))
             except ScenarioError as error:
-                told = ", ".join(f"{name}={shown(value)}" for name, value in changes.items())
-                raise ScenarioError(f"{told}: {error}") from None
+                stated = ", ".join(f"{name}={shown(value)}" for name, value in changes.items())
+                raise ScenarioError(f"{stated}: {error}") from None
             yield Cell(number, values, scenario)
 
     def to_dict(self) -> dict[str, list[str | float]]:

@@ -102,12 +102,12 @@ class Parts:
         ours = self._description
         keys = [key for key in ours if present.get(key) != ours[key]]
         key = keys[0] if keys else "format"
-        told = {"version": "version of driftlab", "runs": "number of runs"}.get(key, key)
+        stated = {"version": "version of driftlab", "runs": "number of runs"}.get(key, key)
         there, here = _short(present.get(key)), _short(ours.get(key))
         if isinstance(present.get(key), Mapping) and isinstance(ours.get(key), Mapping):
             there, here = _difference(present[key], ours[key])
         return (
-            f"{self.folder} holds cells of another {told} ({there}; now {here}); finish that "
+            f"{self.folder} holds cells of another {stated} ({there}; now {here}); finish that "
             "sweep as it was begun, name another --out, or begin again with --overwrite"
         )
 

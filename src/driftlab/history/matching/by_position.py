@@ -360,11 +360,11 @@ def _told_by_receives(
     """
     sender = ends.codes[ends.channel[at]] // trace.processes
     receives = np.flatnonzero(trace.columns.kind == RECEIVE)
-    told = _is_value_of(trace, own, receives, sender, accepts.value)
-    told &= ~_is_value_of(trace, own, ends.sends, sender, accepts.value)
-    told &= accepts.is_exact & ~accepts.is_unknown
+    stated = _is_value_of(trace, own, receives, sender, accepts.value)
+    stated &= ~_is_value_of(trace, own, ends.sends, sender, accepts.value)
+    stated &= accepts.is_exact & ~accepts.is_unknown
     count, every = (
-        np.bincount(ends.channel[rows], minlength=len(ends.codes)) for rows in (at[told], at)
+        np.bincount(ends.channel[rows], minlength=len(ends.codes)) for rows in (at[stated], at)
     )
     is_single: BoolArray = (count > 0) & (count <= np.maximum(1, SINGLE_ERRORS_SHARE * every))
     return is_single

@@ -287,7 +287,7 @@ def condition_of(scenario: Scenario) -> str:
 
 
 def _described(scenario: Scenario) -> str:
-    """Return what a scenario has of that by which conditions are told."""
+    """Return what a scenario has of that by which conditions are recognized."""
     given = scenario.rates
     rates = str(given) if isinstance(given, RateRange) else ",".join(f"{each:g}" for each in given)
     die = (
