@@ -1,7 +1,6 @@
 """A sweep: its grid, its means, its file, and that a kill loses and repeats nothing."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -266,11 +265,6 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.Mon
     assert run_sweep(grid, out)[1].found == 2
 
 
-def children(process: int) -> list[int]:
-    path = Path(f"/proc/{process}/task/{process}/children")
-    return [int(word) for word in path.read_text().split()] if path.exists() else []
-
-
 def is_alive(process: int) -> bool:
     """Whether a process runs, and is no zombie."""
     try:
@@ -279,37 +273,58 @@ def is_alive(process: int) -> bool:
         return False
 
 
+# A sweep that kills itself as soon as it has written its second part, so that no test has to be
+# quicker than the cells that remain. Before it dies it prints the processes that simulate.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from driftlab.cli.main import main
+from driftlab.study.sweep_parts import Parts
+
+def add(self, frame, write=Parts.add, written=[]):
+    write(self, frame)
+    written.append(frame)
+    if len(written) == 2:
+        own = os.getpid()
+        print(Path(f"/proc/{own}/task/{own}/children").read_text(), flush=True)
+        os.kill(own, signal.SIGKILL)
+
+Parts.add = add
+main(sys.argv[1:])
+"""
+
+
 def test_a_killed_sweep_loses_and_repeats_no_finished_cell(tmp_path: Path) -> None:
     """With SIGKILL, several times, while processes simulate; none of these is left behind."""
     out = tmp_path / "sweep.parquet"
     rates = "6,3,1;6,4,1;6,5,1;5,3,1;5,2,1;4,3,1"
-    grid = ["--over", f"rates={rates}", "--clock", "vector", "--runs", "60", "--workers", "2"]
-    command = [sys.executable, "-m", "driftlab", "sweep", *grid, "--out", str(out), "--json"]
-    folder, left = tmp_path / "sweep.parquet.parts", set[int]()
-    for _ in range(2):
-        before = set(folder.glob("cells-*.parquet")) if folder.exists() else set()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while set(folder.glob("cells-*.parquet")) == before and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        left.update(children(process.pid))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        assert before <= set(folder.glob("cells-*.parquet"))
-    finished = sum(
-        pl.read_parquet(path)["cell"].n_unique() for path in folder.glob("cells-*.parquet")
-    )
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    told = json.loads(done.stdout)
-    assert told["resumed_cells"] == finished >= 2
-    assert told["simulated_cells"] == 6 - finished
+    grid = ["--over", f"rates={rates}", "--clock", "vector", "--runs", "150", "--workers", "2"]
+    command = ["sweep", *grid, "--out", str(out), "--json"]
+    folder, workers, parts = tmp_path / "sweep.parquet.parts", set[int](), set[Path]()
+    for kills in (1, 2):
+        process = subprocess.run(
+            [sys.executable, "-c", KILLED, *command], capture_output=True, text=True, timeout=60
+        )
+        assert process.returncode == -signal.SIGKILL, process.stderr
+        workers.update(map(int, process.stdout.split()))
+        assert parts <= set(folder.glob("cells-*.parquet"))
+        parts = set(folder.glob("cells-*.parquet"))
+        assert len(parts) == 2 * kills
+    finished = sum(pl.read_parquet(path)["cell"].n_unique() for path in parts)
+    done = subprocess.run(
+        [sys.executable, "-m", "driftlab", *command],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    summary = json.loads(done.stdout)
+    assert summary["resumed_cells"] == finished >= 4
+    assert summary["simulated_cells"] == 6 - finished
     base = driftlab.Scenario(clock="vector")
-    assert pl.read_parquet(out).equals(sweep(base.replace(clock="lamport"), {"rates": rates}, 60))
+    assert pl.read_parquet(out).equals(sweep(base.replace(clock="lamport"), {"rates": rates}, 150))
     deadline = time.monotonic() + 10
-    while any(map(is_alive, left)) and time.monotonic() < deadline:
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert [process for process in left if is_alive(process)] == []
+    assert [worker for worker in workers if is_alive(worker)] == []
+    assert workers
 
 
 @settings(max_examples=5, deadline=None)
