@@ -41,9 +41,9 @@ def executions(draw: st.DrawFn, texts: st.SearchStrategy[str | None] | None = No
     count = draw(st.integers(1, len(NAMES)))
     steps = draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, 5)), max_size=30))
     words = st.lists(texts, min_size=len(steps), max_size=len(steps)) if texts is not None else None
-    told: dict[str, list[str | None]] = {} if words is None else {"event": draw(words)}
+    reported: dict[str, list[str | None]] = {} if words is None else {"event": draw(words)}
     begin = draw(st.integers(-(10**9), 2 * 10**18))
-    return trace_of_steps(count, steps, told, begin)
+    return trace_of_steps(count, steps, reported, begin)
 
 
 def trace_of_steps(

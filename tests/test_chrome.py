@@ -299,7 +299,7 @@ AFTER = "the end of the document, not read: "
 
 @pytest.mark.parametrize("document", [ONE, OBJECT])
 @pytest.mark.parametrize(
-    ("behind", "told"),
+    ("behind", "reported"),
     [
         ("\n" + ONE, [(2, f"follows {AFTER}{ONE}")]),
         ("\n\n" + OBJECT + "\nx\n\n", [(3, f"2 lines follow {AFTER}{OBJECT[:60]}…")]),
@@ -309,15 +309,15 @@ AFTER = "the end of the document, not read: "
     ],
 )
 def test_what_follows_the_document_is_reported(
-    tmp_path: Path, document: str, behind: str, told: list[tuple[int, str]]
+    tmp_path: Path, document: str, behind: str, reported: list[tuple[int, str]]
 ) -> None:
     trace = read_text(tmp_path, document + behind)
-    assert (len(trace), reasons(trace)) == (1, told)
+    assert (len(trace), reasons(trace)) == (1, reported)
     assert not len(trace.gaps)
 
 
 @pytest.mark.parametrize(
-    ("text", "events", "told"),
+    ("text", "events", "reported"),
     [
         (ONE[:-1], 1, []),
         (f'{{"traceEvents":{ONE}', 1, []),
@@ -327,10 +327,10 @@ def test_what_follows_the_document_is_reported(
     ],
 )
 def test_a_document_that_breaks_off_gives_what_was_before(
-    tmp_path: Path, text: str, events: int, told: list[int]
+    tmp_path: Path, text: str, events: int, reported: list[int]
 ) -> None:
     trace = read_text(tmp_path, text)
-    assert (len(trace), [line for line, _ in reasons(trace)]) == (events, told)
+    assert (len(trace), [line for line, _ in reasons(trace)]) == (events, reported)
 
 
 def test_asynchronous_events_are_reported_and_odd_forms_are_read(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_one_wrong_line_is_no_fault_of_the_program(
 
 
 def test_every_violation_counts_for_a_fault(tmp_path: Path) -> None:
-    """What no name explains is told by the sentence of its rule."""
+    """What no name explains is described by the sentence of its rule."""
     path = write_table(tmp_path / "log.csv", seed=3)
     head, *rows = table_rows(path)
     rows[50][4] = str(int(rows[50][4]) + 30)

@@ -211,8 +211,8 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path, text: str) -> None:
 def test_a_folder_without_journals_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError) as error:
         run_journals(tmp_path)
-    told = "no journals here; a run folder holds a NAME.log for each machine"
-    assert str(error.value) == f"{tmp_path}: {told}"
+    reported = "no journals here; a run folder holds a NAME.log for each machine"
+    assert str(error.value) == f"{tmp_path}: {reported}"
     with pytest.raises(UnreadableError, match=r"missing: No such file or directory"):
         run_journals(tmp_path / "missing")
 

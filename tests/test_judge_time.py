@@ -131,9 +131,9 @@ def exchange(*pairs: tuple[int, int, int, int]) -> str:
     time of the receive of that, in ns.
     """
     of_a, of_b = [], []
-    for number, (asked, heard, told, got) in enumerate(pairs):
+    for number, (asked, heard, answered, got) in enumerate(pairs):
         of_a += [f"A {asked} send q{number} -", f"A {got} receive - a{number}"]
-        of_b += [f"B {heard} receive - q{number}", f"B {told} send a{number} -"]
+        of_b += [f"B {heard} receive - q{number}", f"B {answered} send a{number} -"]
     return "\n".join(of_a + of_b)
 
 
@@ -169,8 +169,8 @@ def test_a_message_that_no_offset_explains_is_named_with_the_other(tmp_path: Pat
     rounds = [(t, t + 3 * MS, t + 4 * MS, t + 9 * MS) for t in range(0, 100 * SECOND, SECOND)]
     right = table(tmp_path, MESSAGES, exchange(*rounds)).check()
     assert right.counts["time-skew"] == 0
-    asked, heard, told, got = rounds[50]
-    rounds[50] = (asked, heard - 900 * MS, told, got)
+    asked, heard, answered, got = rounds[50]
+    rounds[50] = (asked, heard - 900 * MS, answered, got)
     verdict = table(tmp_path, MESSAGES, exchange(*rounds)).check()
     (found,) = reported(verdict)
     assert found.rule == "time-skew"
@@ -218,8 +218,8 @@ def test_the_worst_pair_of_messages_is_that_of_all_pairs(tmp_path: Path) -> None
         rounds = []
         for number in range(12):
             asked, heard = number * 10 * SECOND, draw.randrange(10**10, 2 * 10**10)
-            told, got = heard + 10 + number, asked + draw.randrange(10**9, 6 * 10**9)
-            rounds.append((asked, heard + asked, told + asked, got))
+            answered, got = heard + 10 + number, asked + draw.randrange(10**9, 6 * 10**9)
+            rounds.append((asked, heard + asked, answered + asked, got))
         excess = max(
             max(
                 -((h1 - a1) + (g2 - t2)) - abs(a1 - g2) / 500

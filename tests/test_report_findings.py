@@ -209,8 +209,8 @@ def test_ranks_are_told_by_rank_where_rates_are_drawn() -> None:
 def test_a_queue_that_was_always_empty_is_told_once() -> None:
     zero = Measure(0.0, 0.0, 0.0)
     empty = subject({"queue_per_second": zero, "queue_last": 0.0, "queue_max": 0.0}, name="A")
-    told = [found for finder in findings.QUEUES if (found := finder(empty)) is not None]
-    assert told == []
+    reported = [found for finder in findings.QUEUES if (found := finder(empty)) is not None]
+    assert reported == []
     busy = subject({"queue_per_second": SURE, "queue_last": 31, "queue_max": 33})
     some = findings.empty_queues([empty, busy])
     assert some is not None
@@ -220,8 +220,8 @@ def test_a_queue_that_was_always_empty_is_told_once() -> None:
     assert every.text == "Every queue was empty after every event."
     assert findings.empty_queues([busy]) is None
     short = subject({"queue_per_second": zero, "queue_last": zero, "queue_max": 1.0}, name="A")
-    told = [found for finder in findings.QUEUES if (found := finder(short)) is not None]
-    assert [one.text for one in told] == [
+    reported = [found for finder in findings.QUEUES if (found := finder(short)) is not None]
+    assert [one.text for one in reported] == [
         "The queue of A was empty at the end, and at most 1 message waited."
     ]
     assert rank_names(2) == ["fastest", "slowest"]

@@ -51,7 +51,7 @@ def difference(value: float, low: float | None, high: float | None, **about: obj
 MEANS = {("drift", 2): -4.0, ("drift", 3): -60.0}
 
 
-def told(*some: Difference) -> list[str]:
+def reported(*some: Difference) -> list[str]:
     return [finding.text for finding in differences.differ(some, RANKS, MEANS)]
 
 
@@ -59,12 +59,12 @@ def test_only_what_excludes_0_is_said_to_differ_a_sentence_a_figure() -> None:
     middle = difference(0.4, 0.2, 0.6, rank=2)
     clock = difference(8.6, 7.1, 10.0, metric="clock", rank=1)
     unsure = difference(0.3, -0.2, 0.8, rank=1)
-    assert told(difference(-8.6, -10.0, -7.1), clock, middle, unsure) == [
+    assert reported(difference(-8.6, -10.0, -7.1), clock, middle, unsure) == [
         "The last queue is shorter for the slowest machine by 8.6 (7.1 to 10.0); it is longer for "
         "the middle machine by 0.40 (0.20 to 0.60).",
         "The last clock is higher for the fastest machine by 8.6 (7.1 to 10.0).",
     ]
-    assert told(unsure) == []
+    assert reported(unsure) == []
     hidden = differences.not_shown([unsure, difference(-8.6, -10.0, -7.1)], RANKS)
     assert hidden is not None
     assert hidden.text.endswith("does not mean equal: last queue of the fastest machine.")
@@ -75,19 +75,22 @@ def test_drift_is_closer_or_further_never_higher() -> None:
     def drift(value: float, rank: int) -> Difference:
         return difference(value, value - 1, value + 1, metric="drift", rank=rank)
 
-    assert told(drift(33.0, 3), drift(3.0, 2)) == [
+    assert reported(drift(33.0, 3), drift(3.0, 2)) == [
         "At the end of the run, in ticks, clocks are closer to the fastest machine's, the slowest "
         "machine's by 33.0 (32.0 to 34.0) and the middle machine's by 3.0 (2.0 to 4.0)."
     ]
     assert (
-        "further behind the fastest machine's, the slowest machine's by 5" in told(drift(-5, 3))[0]
+        "further behind the fastest machine's, the slowest machine's by 5"
+        in reported(drift(-5, 3))[0]
     )
-    assert "further ahead of the fastest machine's" in told(drift(9, 2))[0]  # from behind to ahead
+    assert (
+        "further ahead of the fastest machine's" in reported(drift(9, 2))[0]
+    )  # from behind to ahead
 
 
 def test_one_pair_shows_nothing() -> None:
     one = difference(5.0, None, None, pairs=1)
-    assert told(one) == []
+    assert reported(one) == []
     hidden = differences.not_shown([one], RANKS)
     assert hidden is not None
     assert hidden.text.startswith("One run of each condition gives no interval")

@@ -5,7 +5,7 @@ else. Text that matched nothing may be an event of any process that has events
 before and after it in the same file; a line that begins with a process's name
 only of that process; in a file of one process, of that.
 
-*No room.* Text that matched nothing is no event of a process whose events before
+*No event missing.* Text that matched nothing is no event of a process whose events before
 and after it are counted as n and n + 1: another event between them would have been
 counted too. What counts is the own entry of a vector or matrix clock, and the
 number of the tick; all that the log has must agree. A Lamport clock counts only

@@ -3,7 +3,7 @@
 A log may name its messages and call their two ends by words that mean nothing here, as
 in `rpc out` and `rpc in`. A message is sent before it is received: so a word is that of
 sends if nearly all messages that it names are named first by it, and that of receives if
-nearly all are named before by another. What comes first is told by the clocks (a Lamport
+nearly all are named before by another. What comes first is decided by the clocks (a Lamport
 clock, or the sum of a vector clock, rises along a message), else by the order of the lines
 of one file.
 

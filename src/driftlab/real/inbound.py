@@ -90,7 +90,7 @@ class WaitingBytes:
     """How much memory the messages of one peer take that arrived and were not yet received.
 
     A receive costs nothing here: `bytes` counts what was received too, until `keep_last`
-    is told how many messages still wait.
+    gets the number of messages that still wait.
     """
 
     __slots__ = ("_parts", "bytes")

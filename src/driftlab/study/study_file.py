@@ -1,6 +1,6 @@
 """A study as a file: a question, a base scenario, conditions that change some of its keys.
 
-The file is short TOML that people copy and change, so whatever is wrong with it is told
+The file is short TOML that people copy and change, so whatever is wrong with it is reported
 in one line: the file, the line of the key, what it has, and what is allowed there.
 
 Conditions are paired: run number k has the same random draws in each of them, mapped to
