@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis import compare as compare_module
-from driftlab.analysis.compare import (
+from driftlab.analysis import compare_clocks as compare_module
+from driftlab.analysis.compare_clocks import (
     ALL_PAIRS_EVENTS_MAX,
     PAIRS_DRAWN,
     Bytes,
-    Compared,
+    ClockCosts,
     Comparison,
     PairCounts,
     compare,
@@ -48,7 +48,7 @@ from tests.drawn_histories import (
 Less = Callable[[int, int], bool]  # of two drawn events
 
 
-def by_name(comparison: Comparison) -> dict[tuple[str, bool], Compared]:
+def by_name(comparison: Comparison) -> dict[tuple[str, bool], ClockCosts]:
     return {(each.clock, each.logged): each for each in comparison.clocks}
 
 
@@ -64,7 +64,7 @@ def counted(history: DrawnHistory, less: Less) -> tuple[int, int]:
     return wrong, hidden
 
 
-def assert_counts(found: Compared, history: DrawnHistory, less: Less) -> None:
+def assert_counts(found: ClockCosts, history: DrawnHistory, less: Less) -> None:
     assert (found.wrong, found.hidden) == counted(history, less)
     assert found.sample is None
 
@@ -250,7 +250,7 @@ def sizes(bytes_each: int) -> dict[str, float]:
 
 def report(clock: str, **fields: Any) -> dict[str, Any]:
     """Return what JSON says of a clock: what is not given is false or null."""
-    return {**dict.fromkeys(Compared._fields), "logged": False, "clock": clock, **fields}
+    return {**dict.fromkeys(ClockCosts._fields), "logged": False, "clock": clock, **fields}
 
 
 def test_the_comparison_of_a_small_history_is_exact() -> None:
@@ -306,7 +306,7 @@ def test_without_messages_there_are_no_bytes() -> None:
     empty = build_history(1, [])
     nothing = compare(empty.trace, empty.messages)
     assert nothing[:7] == (0, 1, 0, 0, 0, 0, 0)
-    assert nothing.clocks[3] == Compared("hybrid", wrong=0, hidden=0, hidden_share=0.0)
+    assert nothing.clocks[3] == ClockCosts("hybrid", wrong=0, hidden=0, hidden_share=0.0)
 
 
 @pytest.mark.parametrize(

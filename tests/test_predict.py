@@ -14,7 +14,7 @@ from benchmarks.theory import DICE, TRIPLES, compare_cell
 import driftlab
 from driftlab import Scenario
 from driftlab.analysis.against_theory import compare_with_theory
-from driftlab.api.against_theory import compare_runs
+from driftlab.api.against_theory import compare_with_prediction
 from driftlab.api.read_run import version_at
 from driftlab.cli.main import main
 from driftlab.errors import SystemNotSupportedError
@@ -133,7 +133,7 @@ def test_runs_of_one_scenario_are_put_together_and_others_told_apart(
 ) -> None:
     same = [recorded(tmp_path / str(seed), rates=[6, 3, 1], seed=seed) for seed in (1, 2)]
     other = recorded(tmp_path / "other", rates=[6, 5, 2], runs=3)
-    first, second = compare_runs([*same, other])
+    first, second = compare_with_prediction([*same, other])
     assert (first.rates, first.runs) == ((6, 3, 1), 2)
     assert (second.rates, second.runs) == ((6, 5, 2), 3)
     assert all(figure.agrees for each in (first, second) for figure in each.figures)
@@ -149,7 +149,7 @@ def test_runs_of_one_scenario_are_put_together_and_others_told_apart(
 def test_drawn_rates_are_predicted_run_by_run(tmp_path: Path) -> None:
     folder = recorded(tmp_path / "drawn", rates="1..6", runs=3, seed=4)
     drawn = [Scenario(rates="1..6", runs=3, seed=4).rates_of(run) for run in (1, 2, 3)]
-    assert [each.rates for each in compare_runs([folder], quick=True)] == drawn
+    assert [each.rates for each in compare_with_prediction([folder], quick=True)] == drawn
 
 
 def test_a_slow_run_is_compared_at_the_rates_it_achieved(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_slow_run_is_compared_at_the_rates_it_achieved(tmp_path: Path) -> None
     for path in folder.iterdir():
         text = path.read_text().replace("5.6, 2.8, 1", "6, 3, 1")
         path.write_text(text.replace(" rate=5.6 ", " rate=6 ").replace(" rate=2.8 ", " rate=3 "))
-    (found,) = compare_runs([folder])
+    (found,) = compare_with_prediction([folder])
     assert list(found.rates) == [6, 3, 1]
     assert [round(each.rate, 1) for each in found.prediction.machines] == [5.6, 2.8, 1.0]
     wrong = [(each.machine, each.figure) for each in found.figures if not each.agrees]
@@ -254,10 +254,12 @@ def test_a_wrong_die_and_wrong_rates_still_differ() -> None:
 
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
     """A machine with one tick has no jump and no rate; one without a tick has nothing."""
-    (one,) = compare_runs([recorded(tmp_path / "one", rates=[1, 1], seconds=1, seed=3)])
+    (one,) = compare_with_prediction([recorded(tmp_path / "one", rates=[1, 1], seconds=1, seed=3)])
     assert {each.figure for each in one.figures} == {"clock", "queue", "receives"}
     assert all(each.agrees for each in one.figures)
-    (none,) = compare_runs([recorded(tmp_path / "no", rates=[0.01, 0.01], seconds=1, seed=3)])
+    (none,) = compare_with_prediction(
+        [recorded(tmp_path / "no", rates=[0.01, 0.01], seconds=1, seed=3)]
+    )
     assert none.figures == ()
     assert "no machine took a tick" in none.remarks[-1]
 
@@ -280,11 +282,11 @@ def test_a_folder_of_runs_of_different_scenarios_is_told_apart(tmp_path: Path) -
     for seed in (1, 2):
         recorded(tmp_path / "mix" / f"p{seed}", rates=[6, 3, 1], seed=seed)
     recorded(tmp_path / "mix" / "q", rates=[6, 5, 2])
-    first, second = compare_runs([tmp_path / "mix"], quick=True)
+    first, second = compare_with_prediction([tmp_path / "mix"], quick=True)
     assert (first.rates, first.runs) == ((6, 3, 1), 2)
     assert (second.rates, second.runs) == ((6, 5, 2), 1)
     driftlab.pack(tmp_path / "mix" / "q", tmp_path / "q.parquet")
-    (packed,) = compare_runs([tmp_path / "q.parquet"], quick=True)
+    (packed,) = compare_with_prediction([tmp_path / "q.parquet"], quick=True)
     assert packed.figures == second.figures
 
 
@@ -307,7 +309,7 @@ def test_a_run_whose_ticks_began_late_says_so_beside_its_prediction(tmp_path: Pa
         cells[2] = "9000000000"
         lines[at] = "\t".join(cells)
         path.write_text("\n".join(lines) + "\n")
-    (found,) = compare_runs([folder], quick=True)
+    (found,) = compare_with_prediction([folder], quick=True)
     assert any(line.startswith("late: 3 ticks") for line in found.remarks)
     assert found.to_dict()["against_remarks"] == list(found.remarks)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.real_vs_simulated import compare_runs
+from driftlab.analysis.real_vs_simulated import compare_with_simulation
 from driftlab.api.replay_and_twin import replay_runs, twin_runs
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.history.run_reader import run_journals
@@ -314,7 +314,7 @@ def test_a_simulation_is_the_same_when_read_with_and_without_its_clock(tmp_path:
     trace = run_journals(tmp_path / "run", scenario).trace()
     assert trace.timestamps is not None
     bare = trace.replace(timestamps=None)
-    twins = compare_runs(trace, bare, [0, 1, 2])
+    twins = compare_with_simulation(trace, bare, [0, 1, 2])
     assert [(each.same, each.divergence) for each in twins] == [(40, None), (30, None), (20, None)]
     ((_, twins),) = twin_runs(tmp_path / "run")
     assert [(each.same, each.divergence) for each in twins] == [(40, None), (30, None), (20, None)]

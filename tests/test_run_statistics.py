@@ -25,7 +25,7 @@ from driftlab.analysis.run_statistics import (
     statistics_of,
     statistics_schema,
 )
-from driftlab.analysis.student import student_95
+from driftlab.analysis.statistics import student_95
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.model.columns import MISSING, Columns, starts_of
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driftlab
-from driftlab.analysis.real_vs_simulated import compare_runs, first_divergence
+from driftlab.analysis.real_vs_simulated import compare_with_simulation, first_divergence
 from driftlab.api.replay_and_twin import inputs_of, twin_runs
 from driftlab.api.simulate import simulate_each
 from driftlab.api.simulate_one import simulated_trace
@@ -260,7 +260,7 @@ def test_a_message_moved_to_the_other_side_of_a_tick_is_named(tmp_path: Path) ->
     moved = [*lines[:tick], (), (late, *lines[tick + 1]), *lines[tick + 2 :]]
     places = {name: place for place, name in enumerate(trace.names)}
     real = trace.replace(arrivals=arrivals_of([*found[: rows.start], *moved], places))
-    *others, parted = compare_runs(real, trace, [0, 1, 2])
+    *others, parted = compare_with_simulation(real, trace, [0, 1, 2])
     assert [each.divergence for each in others] == [None, None]
     assert (parted.machine, parted.same, parted.events) == ("C", tick, len(lines))
     assert parted.divergence is not None
@@ -268,7 +268,7 @@ def test_a_message_moved_to_the_other_side_of_a_tick_is_named(tmp_path: Path) ->
     assert (parted.divergence.real_tick, parted.divergence.simulated_tick) == (tick + 1, tick)
     assert not parted.divergence.found_alike
     assert parted.divergence.real == parted.divergence.simulated
-    assert [each.divergence for each in compare_runs(trace, trace, [2])] == [None]
+    assert [each.divergence for each in compare_with_simulation(trace, trace, [2])] == [None]
 
 
 @pytest.mark.parametrize("line", [8, 50, 180])

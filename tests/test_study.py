@@ -20,7 +20,7 @@ from driftlab.analysis.statistics import mean_difference
 from driftlab.api.runs import FRAME_COLUMNS
 from driftlab.cli.main import main
 from driftlab.model.random_streams import Purpose, draw, stream, uniform_below
-from driftlab.study.differences import differences_of, rank_name
+from driftlab.study.differences import differences_of
 from driftlab.study.key_lines import key_lines
 from driftlab.study.real_conditions import OtherStudyError, run_conditions
 from driftlab.study.study import StudyFolderError, StudyResult, load_study_result, run_study
@@ -233,15 +233,6 @@ def test_noise_that_pairs_share_does_not_hide_a_difference() -> None:
     (found,) = differences_of(frame, ["clock"])
     assert found.is_shown
     assert found.estimate.value == pytest.approx(1)
-
-
-@pytest.mark.parametrize(
-    ("rank", "machines", "told"),
-    [(1, 3, "fastest"), (2, 3, "middle"), (3, 3, "slowest"), (2, 4, "2nd of 4"), (2, 2, "slowest"),
-     (11, 30, "11th of 30"), (23, 30, "23rd of 30")],
-)  # fmt: skip
-def test_ranks_in_words(rank: int, machines: int, told: str) -> None:
-    assert rank_name(rank, machines) == told
 
 
 # Written, read back, and gone on with.

@@ -8,7 +8,7 @@ the number of runs. A run in which a machine was lost counts in neither.
 
 from typing import Any, Final, Literal
 
-from driftlab.analysis.student import student_95
+from driftlab.analysis.statistics import mean_factor
 from driftlab.journal.format import COMPLETE
 from driftlab.lazy import pl
 
@@ -76,9 +76,9 @@ def _parts(name: str) -> "dict[str, pl.Expr]":
 
 def _half_interval(long: "pl.DataFrame") -> "pl.Series":
     """Return half of Student's interval of each mean, null of one run."""
-    factors = {runs: student_95(runs - 1) for runs in long["runs"].unique().to_list() if runs > 1}
+    factors = {runs: mean_factor(runs) for runs in long["runs"].unique().to_list() if runs > 1}
     factor = long["runs"].replace_strict(factors, default=None, return_dtype=pl.Float64)
-    return factor * long["sd"] / long["runs"].cast(pl.Float64).sqrt()
+    return factor * long["sd"]
 
 
 def whole_runs(frame: "pl.DataFrame") -> "pl.DataFrame":

@@ -64,7 +64,7 @@ class MachineTwin(NamedTuple):
     divergence: Divergence | None
 
 
-def compare_runs(
+def compare_with_simulation(
     real: Trace,
     simulated: Trace,
     processes: Sequence[int],

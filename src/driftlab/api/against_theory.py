@@ -63,7 +63,9 @@ class Comparison:
         }
 
 
-def compare_runs(paths: Iterable[str | Path], *, quick: bool = False) -> list[Comparison]:
+def compare_with_prediction(
+    paths: Iterable[str | Path], *, quick: bool = False
+) -> list[Comparison]:
     """Compare recorded runs with theory.
 
     paths: run folders, packed runs, or folders of these, of one scenario or of several.

@@ -26,7 +26,7 @@ from driftlab.lazy import pl
 from driftlab.model.columns import MISSING
 
 if TYPE_CHECKING:
-    from driftlab.analysis.compare import Comparison
+    from driftlab.analysis.compare_clocks import Comparison
     from driftlab.analysis.offsets import Offsets
     from driftlab.analysis.run_statistics import RunStatistics
     from driftlab.api.plot import Plots
@@ -216,8 +216,8 @@ class History:
         )
 
     def compare(self) -> "Comparison":
-        """Compare all clocks over this history; see `driftlab.analysis.compare`."""
-        from driftlab.analysis.compare import compare
+        """Compare all clocks over this history; see `driftlab.analysis.compare_clocks`."""
+        from driftlab.analysis.compare_clocks import compare
 
         return compare(self.trace, self.messages)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from driftlab.analysis.real_vs_simulated import MachineTwin, compare_runs
+from driftlab.analysis.real_vs_simulated import MachineTwin, compare_with_simulation
 from driftlab.api.read_run import find_run, find_run_folders
 from driftlab.api.simulate_one import simulated_trace, stdout_to_stderr
 from driftlab.api.trust import admit_process
@@ -34,7 +34,7 @@ def _twin_of(folder: Path, trust: bool) -> list[MachineTwin]:
     simulated, found = simulated_trace(scenario, scenario.first_run)
     processes = [place for place, each in enumerate(real.journals) if each is not None]
     both = ([entry.found for entry in real.entries], found) if has_payloads else None
-    return compare_runs(real.trace, simulated, processes, both)
+    return compare_with_simulation(real.trace, simulated, processes, both)
 
 
 class Replay(NamedTuple):

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Final
 
-from driftlab.analysis.compare import Compared, Comparison
+from driftlab.analysis.compare_clocks import ClockCosts, Comparison
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import print_assumed, table
@@ -50,11 +50,11 @@ def _show(comparison: Comparison) -> None:
         print("", *map(plain, remarks), sep="\n")
 
 
-def _label(clock: Compared) -> str:
+def _label(clock: ClockCosts) -> str:
     return f"{clock.clock}, as logged" if clock.logged else clock.clock
 
 
-def _row(clock: Compared) -> list[str]:
+def _row(clock: ClockCosts) -> list[str]:
     about = "" if clock.sample is None else "≈ "
     ahead_ns = clock.offset_ns_max
     return [
@@ -69,7 +69,7 @@ def _row(clock: Compared) -> list[str]:
     ]
 
 
-def _remarks(clock: Compared) -> list[str]:
+def _remarks(clock: ClockCosts) -> list[str]:
     lines = []
     if clock.why_not is not None:
         lines.append(f"{_label(clock)}: {clock.why_not}")

@@ -22,9 +22,9 @@ def main(options: argparse.Namespace) -> int:
     """Print the prediction, beside a measurement if one is given; return the exit status."""
     if options.against:
         _require_no_scenario(options)
-        from driftlab.api.against_theory import compare_runs  # reads logs, loads NumPy
+        from driftlab.api.against_theory import compare_with_prediction  # reads logs, loads NumPy
 
-        _print_comparisons(options, compare_runs(options.against, quick=options.quick))
+        _print_comparisons(options, compare_with_prediction(options.against, quick=options.quick))
         return 0
     scenario = chosen_scenario(options, fresh_seed=False)
     prediction = predict(scenario, quick=options.quick)

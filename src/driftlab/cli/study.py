@@ -14,13 +14,14 @@ from textwrap import fill
 from time import gmtime, strftime
 from typing import Any, Final
 
+from driftlab.analysis.over_runs import rank_name
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE
 from driftlab.cli.output import COMMAND_VARIABLE, page_width, table
 from driftlab.cli.progress import Progress
 from driftlab.errors import DriftlabError, counted
 from driftlab.lazy import pl
 from driftlab.scenario.validate import CHECKS
-from driftlab.study.differences import LABELS, Difference, Mean, is_zero, means_of, rank_name
+from driftlab.study.differences import LABELS, Difference, Mean, is_zero, means_of
 from driftlab.study.published import PUBLISHED, summaries_of
 from driftlab.study.study import STUDY_FILE, StudyResult, run_study
 from driftlab.study.study_file import Study, load_study, studies

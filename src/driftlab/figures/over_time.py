@@ -432,7 +432,7 @@ def _queue_title(
 def _grows(line: Line) -> bool:
     """Whether the queue of a machine grows in one run by more than chance."""
     growth = line.columns.growth(line.process, line.columns.column("queue"))
-    return growth is not None and growth.excludes(0) and growth.value > 0
+    return growth is not None and growth.exceeds(0)
 
 
 def lateness_figure(runs: Sequence[RunColumns]) -> Figure:

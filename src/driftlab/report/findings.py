@@ -359,7 +359,7 @@ def queue_growth(subject: Subject) -> Finding | None:
                 f"there are too few events for an interval.{theory}"
             ),
         )
-    if growth.excludes(0) and growth.value > 0:
+    if growth.exceeds(0):
         return Finding(
             "queue-grows",
             sentence(
@@ -394,7 +394,7 @@ def queue_surprise(subject: Subject) -> Finding | None:
     if growth is None or not growth.has_interval or kind not in ("stable", "diverges"):
         return None
     expected = subject.expected("queue_per_second") or 0.0
-    if kind == "stable" and growth.excludes(0) and growth.value > 0:
+    if kind == "stable" and growth.exceeds(0):
         return Finding(
             "queue-surprise",
             sentence(

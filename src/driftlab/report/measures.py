@@ -39,6 +39,10 @@ class Measure(NamedTuple):
         """Whether the interval is known and does not hold a value."""
         return Estimate(self.value, self.low, self.high).excludes(value)
 
+    def exceeds(self, value: float) -> bool:
+        """Whether the interval is known and lies above a value."""
+        return Estimate(self.value, self.low, self.high).exceeds(value)
+
     def negated(self) -> "Measure":
         """Return the measure of the negative quantity."""
         return Measure(

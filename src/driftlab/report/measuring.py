@@ -138,7 +138,7 @@ def _over_runs(values: Sequence[Mapping[str, Estimate]]) -> dict[str, Measure]:
     found = {key: over_runs(key, [run[key].value for run in values]) for key in shared}
     growths = [run["queue_per_second"] for run in values if "queue_per_second" in run]
     if len(growths) == len(values):
-        grew = [float(each.excludes(0) and each.value > 0) for each in growths]
+        grew = [float(each.exceeds(0)) for each in growths]
         found["queue_grew"] = over_runs("queue_grew", grew)
     return found
 

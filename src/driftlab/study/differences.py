@@ -108,18 +108,6 @@ def _groups(frame: pl.DataFrame) -> list[tuple[str, int, pl.DataFrame]]:
     return [(str(key[0]), int(key[1]), rows) for key, rows in ordered]
 
 
-def rank_name(rank: int, machines: int) -> str:
-    """Return a rank of speed in words: `fastest`, `middle`, `slowest`, `2nd of 5`."""
-    if rank == 1:
-        return "fastest"
-    if rank == machines:
-        return "slowest"
-    if machines == 3:
-        return "middle"
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(rank % 10 if rank % 100 // 10 != 1 else 0, "th")
-    return f"{rank}{ending} of {machines}"
-
-
 def means_frame(frame: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFrame:
     """Return a row a condition and rank: the means with their intervals, and extremes."""
     rows = []

@@ -88,7 +88,7 @@ class Bytes(NamedTuple):
     total: int
 
 
-class Compared(NamedTuple):
+class ClockCosts(NamedTuple):
     """One clock over one history.
 
     clock: a name of the catalogue, or `physical`. logged: whether it is the log's own.
@@ -136,7 +136,7 @@ class Comparison(NamedTuple):
     pairs: int
     ordered: int
     concurrent: int
-    clocks: tuple[Compared, ...]
+    clocks: tuple[ClockCosts, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values under the names of the JSON interface."""
@@ -416,7 +416,7 @@ class _ComparedHistory(NamedTuple):
         total = int((sizes * self.sent).sum())
         return Bytes(total / count, int(sizes[self.sent > 0].max()), total)
 
-    def flawless(self) -> "Compared":
+    def flawless(self) -> "ClockCosts":
         """Return the report of a clock that orders exactly the pairs that happened-before does."""
         return _from_counts(self, PairCounts(0, 0, self.order.ordered, self.order.concurrent))
 
@@ -448,7 +448,7 @@ def compare(trace: Trace, messages: Messages) -> Comparison:
     )
 
 
-def _compare_all(history: _ComparedHistory) -> Iterator[Compared]:
+def _compare_all(history: _ComparedHistory) -> Iterator[ClockCosts]:
     trace, vectors = history.trace, history.order.vectors
     lamport, _ = recompute_lamport(history.order.causal)
     yield _compare_scalar(history, "lamport", lamport, decimal_sizes(lamport))
@@ -458,8 +458,8 @@ def _compare_all(history: _ComparedHistory) -> Iterator[Compared]:
     matrices = history.bytes(matrix_sizes(trace, vectors, sizes))
     yield right._replace(clock="matrix", bytes=matrices)
     if history.times_ns is None:
-        yield Compared("hybrid", why_not=history.why_no_times)
-        yield Compared(PHYSICAL, why_not=history.why_no_times)
+        yield ClockCosts("hybrid", why_not=history.why_no_times)
+        yield ClockCosts(PHYSICAL, why_not=history.why_no_times)
     else:
         yield _compare_hybrid(history, *hybrid_clocks(history.order.causal, history.times_ns))
         sizes = decimal_sizes(history.times_ns)
@@ -473,13 +473,13 @@ def _compare_all(history: _ComparedHistory) -> Iterator[Compared]:
         yield _compare_logged(history, trace.timestamps)
 
 
-def _compare_by_class(history: _ComparedHistory, clock: str) -> Compared:
+def _compare_by_class(history: _ComparedHistory, clock: str) -> ClockCosts:
     """Compare a clock that has no rule over columns, as its class issues it."""
     try:
         require_computable(history.trace, clock)
         held = compute_timestamps(history.order.causal, clock)
     except RestampError as error:
-        return Compared(clock, why_not=str(error))
+        return ClockCosts(clock, why_not=str(error))
     precedes = _class_order(history.trace, held)
     counts = count_pairwise(history.order, np.arange(len(history.trace)), precedes)
     sizes = logged_sizes(held, history.trace.processes)
@@ -488,13 +488,13 @@ def _compare_by_class(history: _ComparedHistory, clock: str) -> Compared:
 
 def _compare_scalar(
     history: _ComparedHistory, clock: str, value: IntArray, sizes: IntArray
-) -> Compared:
+) -> ClockCosts:
     """Compare a clock of one number an event, given the sizes of its timestamps."""
     counts = count_scalar_clock(history.order, value)
     return _from_counts(history, counts)._replace(clock=clock, bytes=history.bytes(sizes))
 
 
-def _compare_hybrid(history: _ComparedHistory, physical: IntArray, counter: IntArray) -> Compared:
+def _compare_hybrid(history: _ComparedHistory, physical: IntArray, counter: IntArray) -> ClockCosts:
     """Compare a hybrid clock, which is ordered by its physical part, ns, then its counter."""
     sizes = decimal_sizes(physical) + 1 + decimal_sizes(counter)
     found = _compare_scalar(history, "hybrid", _ranks(physical, counter), sizes)
@@ -515,11 +515,11 @@ def _ranks(high: IntArray, low: IntArray) -> IntArray:
     return ranks
 
 
-def _from_counts(history: _ComparedHistory, counts: PairCounts) -> Compared:
+def _from_counts(history: _ComparedHistory, counts: PairCounts) -> ClockCosts:
     """Return the report of counts, scaled up to all pairs if they are of a sample."""
     share = counts.hidden / counts.concurrent if counts.concurrent else 0.0
     if counts.sample is None:
-        return Compared("", wrong=counts.wrong, hidden=counts.hidden, hidden_share=share)
+        return ClockCosts("", wrong=counts.wrong, hidden=counts.hidden, hidden_share=share)
     sample, pairs = counts.sample, len(history.trace) * (len(history.trace) - 1) // 2
 
     def scaled(found: int) -> tuple[int, tuple[int, int]]:
@@ -528,14 +528,14 @@ def _from_counts(history: _ComparedHistory, counts: PairCounts) -> Compared:
 
     wrong, wrong_interval = scaled(counts.wrong)
     hidden, hidden_interval = scaled(counts.hidden)
-    return Compared(
+    return ClockCosts(
         "", False, wrong, hidden, share, sample, wrong_interval, hidden_interval
     )  # fmt: skip
 
 
 def _compare_logged_lamport(
     history: _ComparedHistory, clock: IntArray, right: IntArray
-) -> Compared:
+) -> ClockCosts:
     """Compare the log's Lamport clock, as it is, with the right one."""
     known = np.flatnonzero(clock != MISSING)
     if len(known) == len(clock):
@@ -558,7 +558,7 @@ def _lacking_remark(events: IntArray, known: IntArray) -> str:
     return f"{lacking} {verb} none; pairs are of the others"
 
 
-def _compare_logged(history: _ComparedHistory, held: Timestamps) -> Compared:
+def _compare_logged(history: _ComparedHistory, held: Timestamps) -> ClockCosts:
     """Compare the log's additional clock, as it is."""
     known = np.flatnonzero(np.diff(held.starts) > 0)
     is_complete = len(known) == len(history.trace)
