@@ -13,7 +13,7 @@ PACKAGE = ROOT / "src" / "driftlab"
 
 # From the bottom up. A module imports only from layers below its own, or from its own folder.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "freezing", "jit", "lazy", "arrays", "version"),
+    ("errors", "freezing", "interrupts", "jit", "lazy", "arrays", "version"),
     ("clocks",),
     ("model",),
     ("network",),
@@ -88,7 +88,7 @@ def test_every_folder_has_a_layer() -> None:
 def test_the_design_page_shows_these_layers() -> None:
     page = (ROOT / "docs" / "design.md").read_text()
     block = page.split("## Layers", 1)[1].split("```", 2)[1]
-    names = r"\b(\w+)/|\b(errors|freezing|jit|lazy|arrays|version|__init__|__main__)\b"
+    names = r"\b(\w+)/|\b(errors|freezing|interrupts|jit|lazy|arrays|version|__init__|__main__)\b"
     rows = [re.findall(names, line) for line in block.splitlines() if re.match(r"\s*\d+ ", line)]
     shown = [tuple(folder or module for folder, module in row) for row in rows]
     assert [set(row) for row in reversed(shown)] == [set(layer) for layer in LAYERS]

@@ -6,7 +6,8 @@ so it does not matter which worker simulates it, in what order, or how often.
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING, Any, Final
@@ -15,14 +16,16 @@ from driftlab.api.engine_choice import choose_engine
 from driftlab.api.run import Run
 from driftlab.api.simulate_one import simulate_one
 from driftlab.errors import DriftlabError
+from driftlab.interrupts import INTERRUPT_SECONDS, deferred_interrupts
 from driftlab.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 SHARE_TICKS_COMPILED: Final = 50_000_000  # half a second of work
 SHARE_TICKS: Final = 50_000  # a sixth of a second of work
 SHARE_RUNS_MAX: Final = 20_000
+SHARES_AHEAD: Final = 4  # submitted for every worker, so that none waits
 SHARES_PER_WORKER_MIN: Final = 4  # so that no worker waits long for the slowest
 DASK_TIMEOUT_S = 10
 SAFE_PATH: Final = "PYTHONSAFEPATH"  # as the flag -P
@@ -81,12 +84,23 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
     workers: how many processes. out: the folder below which journals are written; None
     writes none. Raise WorkersLostError if a process dies.
     """
-    from functools import partial
+    pending: deque[Future[Any]] = deque()
+    with deferred_interrupts() as handle_interrupts, process_pool(workers) as pool:
+        for numbers in split_into_shares(scenario, workers, compiled=False):
+            pending.append(pool.submit(simulate_share, scenario, numbers, compiled=False, out=out))
+            if len(pending) >= SHARES_AHEAD * workers:
+                yield _result_of(pending.popleft(), handle_interrupts)
+        while pending:
+            yield _result_of(pending.popleft(), handle_interrupts)
 
-    shares = split_into_shares(scenario, workers, compiled=False)
-    work = partial(simulate_share, scenario, compiled=False, out=out)
-    with process_pool(workers) as pool:
-        yield from pool.map(work, shares)
+
+def _result_of(future: "Future[Any]", handle_interrupts: Callable[[], None]) -> Any:
+    from concurrent.futures import wait
+
+    while not wait([future], INTERRUPT_SECONDS).done:
+        handle_interrupts()
+    handle_interrupts()
+    return future.result()
 
 
 @contextmanager

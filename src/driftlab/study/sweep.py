@@ -25,6 +25,7 @@ from driftlab.api.runs import Runs
 from driftlab.api.simulate_one import simulate_one
 from driftlab.api.trust import admit_process
 from driftlab.errors import DriftlabError
+from driftlab.interrupts import INTERRUPT_SECONDS, deferred_interrupts, handle_nothing
 from driftlab.machine.process_loader import (
     forbid_reentrant_run,
     load_process,
@@ -357,10 +358,14 @@ class _Gathered:
 
 
 class _Pools(NamedTuple):
-    """The executor of each unit, and how many units each is given at a time."""
+    """The executor of each unit, how many units each is given at a time, and signals held back.
+
+    handle_interrupts: to be called where no lock of an executor is held.
+    """
 
     of: Callable[[Unit], Executor | None]
     ahead: int
+    handle_interrupts: Callable[[], None]
 
 
 @contextmanager
@@ -376,8 +381,8 @@ def _executors(units: Sequence[Unit], workers: int | None, dask: str | None) -> 
         try:
             slots = max(1, sum(client.nthreads().values()))
             pool = client.get_executor(pure=False, retries=DASK_RETRIES)
-            with dask_errors():
-                yield _Pools(lambda unit: pool, UNITS_AHEAD * slots)
+            with dask_errors(), deferred_interrupts() as handle:
+                yield _Pools(lambda unit: pool, UNITS_AHEAD * slots, handle)
         finally:
             client.close()
         return
@@ -390,8 +395,10 @@ def _executors(units: Sequence[Unit], workers: int | None, dask: str | None) -> 
         threads_context = ThreadPoolExecutor(cores)
     if many and sum(map(general_s, set(general))) > SECONDS_WORTH_PROCESSES:
         processes = process_pool(cores)
-    with threads_context as threads, processes as others:
-        yield _Pools(lambda unit: threads if unit.compiled else others, UNITS_AHEAD * cores)
+    are_alone = isinstance(threads_context, nullcontext) and isinstance(processes, nullcontext)
+    held_back = nullcontext(handle_nothing) if are_alone else deferred_interrupts()
+    with held_back as handle, threads_context as threads, processes as others:
+        yield _Pools(lambda unit: threads if unit.compiled else others, UNITS_AHEAD * cores, handle)
 
 
 def _completed(units: Sequence[Unit], pools: _Pools) -> Iterator[tuple[int, list[list[Moments]]]]:
@@ -402,20 +409,24 @@ def _completed(units: Sequence[Unit], pools: _Pools) -> Iterator[tuple[int, list
             pool = pools.of(unit)
             if pool is None:
                 yield number, simulate_unit(unit)
+                pools.handle_interrupts()
                 continue
             pending[pool.submit(simulate_unit, unit)] = number
             if len(pending) >= pools.ahead:
-                yield from _next(pending)
+                yield from _next(pending, pools.handle_interrupts)
         while pending:
-            yield from _next(pending)
+            yield from _next(pending, pools.handle_interrupts)
     finally:
         for future in pending:
             future.cancel()
 
 
 def _next(
-    pending: dict[Future[list[list[Moments]]], int],
+    pending: dict[Future[list[list[Moments]]], int], handle_interrupts: Callable[[], None]
 ) -> Iterator[tuple[int, list[list[Moments]]]]:
-    done, _ = wait(pending, return_when=FIRST_COMPLETED)
+    done: set[Future[list[list[Moments]]]] = set()
+    while not done:
+        done, _ = wait(pending, INTERRUPT_SECONDS, FIRST_COMPLETED)
+        handle_interrupts()
     for future in done:
         yield pending.pop(future), future.result()

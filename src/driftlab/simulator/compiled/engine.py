@@ -20,6 +20,7 @@ import numpy as np
 
 from driftlab.arrays import AnyArray, BoolArray, IntArray
 from driftlab.errors import DriftlabError
+from driftlab.interrupts import deferred_interrupts
 from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
@@ -334,13 +335,14 @@ def _run_on_threads(
             for _ in core.slices(share):
                 pass
 
-    with ThreadPoolExecutor(workers) as pool:
+    with deferred_interrupts() as handle_interrupts, ThreadPoolExecutor(workers) as pool:
         pending = {pool.submit(work) for _ in range(workers)}
         try:
             while pending:
                 done, pending = wait(pending, SLICE_SECONDS, FIRST_COMPLETED)
                 for each in done:
                     each.result()
+                handle_interrupts()
                 _report(on_progress, job, total)
         finally:
             job.stop.set()
