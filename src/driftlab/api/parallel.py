@@ -6,8 +6,9 @@ so it does not matter which worker simulates it, in what order, or how often.
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,13 +19,15 @@ from driftlab.errors import DriftlabError
 from driftlab.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 SHARE_TICKS_COMPILED: Final = 50_000_000  # half a second of work
 SHARE_TICKS: Final = 50_000  # a sixth of a second of work
 SHARE_RUNS_MAX: Final = 20_000
 SHARES_PER_WORKER_MIN: Final = 4  # so that no worker waits long for the slowest
+SHARES_AHEAD: Final = 32  # of each worker: it waits for none that takes longer
 DASK_TIMEOUT_S = 10
+STOP_S_MAX: Final = 3.0  # for processes of a pool to end the journals that they write
 SAFE_PATH: Final = "PYTHONSAFEPATH"  # as the flag -P
 
 
@@ -63,7 +66,10 @@ def simulate_share(
         from driftlab.simulator.compiled.engine import simulate_runs
 
         return simulate_runs(scenario, numbers, cores=1)
-    return [simulate_one(scenario, number, out) for number in numbers]
+    if out is None:
+        return [simulate_one(scenario, number) for number in numbers]
+    with _interrupts_deferred():
+        return [simulate_one(scenario, number, out, _heed_interrupt) for number in numbers]
 
 
 def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> Sequence[Run]:
@@ -75,7 +81,9 @@ def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> 
     return CompiledRuns(scenario, numbers, result)
 
 
-def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[Sequence[Run]]:
+def on_processes(
+    scenario: Scenario, workers: int, out: str | None
+) -> Generator[Sequence[Run], None, None]:
     """Simulate with the general engine on several processes; yield the shares in order.
 
     workers: how many processes. out: the folder below which journals are written; None
@@ -85,30 +93,60 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
 
     shares = split_into_shares(scenario, workers, compiled=False)
     work = partial(simulate_share, scenario, compiled=False, out=out)
+    pending: deque[Future[Sequence[Run]]] = deque()
     with process_pool(workers) as pool:
-        yield from pool.map(work, shares)
+        for numbers in shares:  # a few ahead: a million futures would take seconds, and memory
+            pending.append(pool.submit(work, numbers))
+            if len(pending) > SHARES_AHEAD * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 @contextmanager
 def process_pool(workers: int) -> "Iterator[ProcessPoolExecutor]":
     """Yield a pool of so many processes, which end with this one, however it ends.
 
+    If its user is interrupted, or wants no more, they stop in the middle of what they do.
     Raise WorkersLostError if a process dies.
     """
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
+    class Pool(ProcessPoolExecutor):
+        def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Any:
+            return super().submit(_unless_stopped, work, *arguments, **named)
+
     with _interrupts_ignored(), _main_hidden(), _working_folder_left_out():
         # The pool starts a process at once, which tracks resources.
-        pool = ProcessPoolExecutor(workers, _Context(), initializer=_end_with_parent)
+        pool = Pool(workers, _Context(), initializer=_end_with_parent)
     try:
         yield pool
     except BrokenProcessPool:
         raise WorkersLostError(
             "an operating-system process that simulates has died; did a process of yours end it?"
         ) from None
+    except BaseException:
+        _stop(pool)
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _stop(pool: "ProcessPoolExecutor") -> None:
+    """Interrupt the processes of a pool, and kill those that do not end of it."""
+    from multiprocessing.connection import wait
+    from time import monotonic
+
+    processes = list(pool._processes.values())
+    for process in processes:
+        process.terminate()
+    pool.shutdown(wait=False, cancel_futures=True)  # so that they hear that nothing follows
+    left, deadline = {process.sentinel for process in processes}, monotonic() + STOP_S_MAX
+    while left and monotonic() < deadline:
+        left -= set(wait(list(left), deadline - monotonic()))
+    for process in processes:
+        process.kill()
 
 
 class _Process(SpawnProcess):
@@ -119,6 +157,11 @@ class _Process(SpawnProcess):
         with _interrupts_ignored(), _main_hidden(), _working_folder_left_out():
             super().start()
 
+    def run(self) -> None:
+        """Take tasks until the pool ends, or until this process is stopped between two."""
+        with suppress(KeyboardInterrupt):
+            super().run()
+
 
 class _Context(SpawnContext):
     """The context of processes of this kind."""
@@ -126,8 +169,43 @@ class _Context(SpawnContext):
     Process = _Process
 
 
+class _Interrupt:
+    """Whether this process of a pool has been told to stop, and whether it does so at once."""
+
+    came = False
+    is_deferred = False
+
+
+def _unless_stopped(work: Any, *arguments: Any, **named: Any) -> Any:
+    """Do what a pool is asked to, unless it is being stopped: one more task may be queued."""
+    _heed_interrupt()
+    return work(*arguments, **named)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    _Interrupt.came = True
+    if not _Interrupt.is_deferred:
+        raise KeyboardInterrupt
+
+
+def _heed_interrupt(ticks: int = 0) -> None:
+    if _Interrupt.came:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """Defer the interrupt to the next `_heed_interrupt`: journals are written whole."""
+    _Interrupt.is_deferred = True
+    try:
+        yield
+    finally:
+        _Interrupt.is_deferred = False
+
+
 def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, were it killed."""
+    """End this process when the one that started it is gone, were it killed, or says so."""
+    import signal
     from multiprocessing import parent_process
     from threading import Thread
 
@@ -138,6 +216,7 @@ def _end_with_parent() -> None:
             os._exit(1)
 
     Thread(target=wait, daemon=True).start()
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
 @contextmanager
@@ -190,7 +269,7 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def on_dask(scenario: Scenario, address: str) -> Iterator[Sequence[Run]]:
+def on_dask(scenario: Scenario, address: str) -> Generator[Sequence[Run], None, None]:
     """Simulate on the workers of the Dask cluster at `address`; yield the shares in order.
 
     The shares of a worker that is lost are simulated again by another. Raises
