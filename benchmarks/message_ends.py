@@ -19,7 +19,7 @@ from time import monotonic_ns, process_time_ns
 
 from driftlab.network import wire
 from driftlab.network.admission import Own
-from driftlab.network.handshake import PlainHandshakes
+from driftlab.network.handshake import Handshakes
 from driftlab.real.addresses import Address, listen
 from driftlab.real.event_loop import EventLoop
 from driftlab.real.inbound import INBOUND_BYTES_MAX, Inbound
@@ -55,7 +55,7 @@ def _send_ours(port: int, frames: int) -> None:
     loop = EventLoop()
     incidents = Incidents(lambda topic, fields: None)
     channel = OutboundChannel(
-        "B", Address(LOOPBACK, port), PlainHandshakes("A", RUN_ID), loop, incidents
+        "B", Address(LOOPBACK, port), Handshakes("A", RUN_ID), loop, incidents
     )
     channel.dial()
     loop.run_while(lambda: not channel.is_open)
@@ -73,7 +73,7 @@ def _inbound(listener: socket.socket, loop: EventLoop, order: str) -> tuple[Inbo
     """Return the inbound side with its one peer connected, and the processor time until then."""
     incidents = Incidents(lambda topic, fields: None)
     _, plan = plan_run(Scenario(machines=2), 1)
-    handshakes, own = PlainHandshakes("B", RUN_ID), Own(0, 0, 0)
+    handshakes, own = Handshakes("B", RUN_ID), Own(0, 0, 0)
     inbound = Inbound(
         plan, handshakes, order, listener, loop, incidents, lambda: own, lambda peer: 0
     )

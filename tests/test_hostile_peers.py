@@ -15,7 +15,7 @@ import driftlab
 from driftlab.model.event import Message
 from driftlab.network import wire
 from driftlab.network.admission import CLOCK_LEAD_MAX, Own, require_stamp
-from driftlab.network.handshake import Handshakes, PlainHandshakes
+from driftlab.network.handshake import Handshakes
 from driftlab.network.sealing import KeyedHandshakes
 from driftlab.real import inbound as inbound_module
 from driftlab.real import outbound
@@ -93,7 +93,7 @@ class Caller:
 # The handshake.
 
 
-@pytest.mark.parametrize("handshakes", [PlainHandshakes("A", "run"), keyed("A")])
+@pytest.mark.parametrize("handshakes", [Handshakes("A", "run"), keyed("A")])
 def test_an_introduction_at_the_last_moment_is_no_introduction_that_never_came(
     handshakes: Handshakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +245,7 @@ def test_a_greeting_that_the_kernel_does_not_take_ends_the_connection(
 
 
 def test_who_opens_many_connections_has_its_own_closed_and_nobody_else_s() -> None:
-    with receiving(PlainHandshakes("A", "run")) as receiver, ExitStack() as stack:
+    with receiving(Handshakes("A", "run")) as receiver, ExitStack() as stack:
         address = ("127.0.0.1", receiver.port)
 
         def dial(source: str) -> socket.socket:
@@ -263,7 +263,7 @@ def test_who_opens_many_connections_has_its_own_closed_and_nobody_else_s() -> No
 
 @pytest.mark.skipif(not LINUX, reason="dials from 127.0.0.2")
 def test_many_connections_cost_one_timer() -> None:
-    with receiving(PlainHandshakes("A", "run"), "arrival") as receiver, ExitStack() as stack:
+    with receiving(Handshakes("A", "run"), "arrival") as receiver, ExitStack() as stack:
         for _ in range(5 * UNIDENTIFIED_MAX):
             stack.enter_context(socket.create_connection(("127.0.0.1", receiver.port)))
             receiver.loop.run_until(0)
@@ -349,7 +349,7 @@ def test_a_peer_that_is_over_the_bound_adds_nothing_by_connecting_again(
 ) -> None:
     limit = 10 * (MESSAGE_BYTES + len("Hello A 1"))
     monkeypatch.setattr(inbound_module, "INBOX_BYTES_MAX", limit)
-    with receiving(PlainHandshakes("A", "run")) as receiver, ExitStack() as stack:
+    with receiving(Handshakes("A", "run")) as receiver, ExitStack() as stack:
         found: list[Message] = []
         for times in range(1, 6):
             raw = stack.enter_context(RawMachine("B"))

@@ -18,7 +18,7 @@ from driftlab.network.admission import (
     ClockLeadError,
     Own,
 )
-from driftlab.network.handshake import INTRODUCTION_NS_MAX, Handshakes, PlainHandshakes
+from driftlab.network.handshake import INTRODUCTION_NS_MAX, Handshakes
 from driftlab.real import inbound as inbound_module
 from driftlab.real.addresses import LOST_PEER_S, Address, listen
 from driftlab.real.inbound import (
@@ -55,7 +55,7 @@ class Receiver:
         self.port: int = listener.getsockname()[1]
         self.inbound = Inbound(
             plan_of_a(),
-            handshakes or PlainHandshakes("A", "run"),
+            handshakes or Handshakes("A", "run"),
             order,
             listener,
             self.loop,

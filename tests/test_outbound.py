@@ -8,7 +8,7 @@ from time import monotonic_ns
 import pytest
 
 from driftlab.network import wire
-from driftlab.network.handshake import PlainHandshakes
+from driftlab.network.handshake import Handshakes
 from driftlab.real import outbound
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop
@@ -17,7 +17,7 @@ from driftlab.real.outbound import OUTBOUND_BYTES_MAX, OutboundChannel
 from tests.raw_machine import RawMachine
 from tests.recorders import CountingLoop, NoteRecorder
 
-HANDSHAKES = PlainHandshakes("A", "run")
+HANDSHAKES = Handshakes("A", "run")
 
 
 @pytest.fixture

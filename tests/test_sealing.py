@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from driftlab.network import wire
-from driftlab.network.handshake import PlainHandshakes
+from driftlab.network.handshake import Handshakes
 from driftlab.network.sealing import (
     TAG_BYTES,
     ChannelNames,
@@ -233,9 +233,10 @@ def test_the_largest_frame_can_be_sealed_and_one_byte_more_is_refused() -> None:
 
 
 def test_a_plain_connection_stays_what_it_was_byte_for_byte() -> None:
-    plain = PlainHandshakes("B", RUN)
+    plain = Handshakes("B", RUN)
     assert plain.dial("A").greeting == wire.iam("B", RUN)
     assert plain.accept().greeting == b""
     assert plain.dial("A").seal(FRAMES[0]) == FRAMES[0]
     introduction = plain.accept().introduce(f"Iam B {RUN}")
-    assert introduction == ("B", 0, b"", None)
+    assert (introduction.name, introduction.incarnation) == ("B", 0)
+    assert (introduction.answer, introduction.open_frame) == (b"", None)

@@ -4,7 +4,7 @@ A thousand runs of three machines, or one run of a million machines, stay
 arrays; a `Run` or a `MachineMetrics` is made when it is asked for, and not kept.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Final, overload
 
 import numpy as np
@@ -26,6 +26,7 @@ from driftlab.simulator.compiled.memory_layout import EventColumns
 
 OnProgress = Callable[[int], None]  # called with how many ticks were taken so far
 
+TICKS_AT_ONCE: Final = 100_000_000  # of each core: two seconds at most
 CELLS_AT_ONCE: Final = 4_000_000  # machines times runs that are simulated together: some 350 MB
 
 
@@ -204,13 +205,16 @@ def _achieved_rates(rates: FloatArray, ticks: IntArray, seconds: float) -> Float
 
 def simulate_compiled(
     scenario: Scenario, workers: int, on_progress: OnProgress
-) -> Iterator[CompiledRuns]:
-    """Simulate the runs of a scenario and yield them in order, CELLS_AT_ONCE at a time.
+) -> Generator[CompiledRuns, None, None]:
+    """Simulate the runs of a scenario and yield them in order, some at a time.
+
+    These are at most CELLS_AT_ONCE, and about TICKS_AT_ONCE, so that an interrupt costs little.
 
     workers: how many cores to use. on_progress: called periodically.
     """
     numbers, done = scenario.run_numbers, 0
-    at_once = max(1, CELLS_AT_ONCE // scenario.size)
+    ticks = max(1, scenario.expected_ticks // scenario.runs)
+    at_once = max(1, min(CELLS_AT_ONCE // scenario.size, workers * TICKS_AT_ONCE // ticks))
     for first in range(0, len(numbers), at_once):
         some = numbers[first : first + at_once]
         figures = simulate_runs(

@@ -7,8 +7,8 @@ so it does not matter which worker simulates it, in what order, or how often.
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 SHARE_TICKS_COMPILED: Final = 50_000_000  # half a second of work
 SHARE_TICKS: Final = 50_000  # a sixth of a second of work
 SHARE_RUNS_MAX: Final = 20_000
-SHARES_AHEAD: Final = 4  # submitted for every worker, so that none waits
 SHARES_PER_WORKER_MIN: Final = 4  # so that no worker waits long for the slowest
+SHARES_AHEAD: Final = 32  # of each worker: it waits for none that takes longer
 DASK_TIMEOUT_S = 10
+STOP_S_MAX: Final = 3.0  # for processes of a pool to end the journals that they write
 SAFE_PATH: Final = "PYTHONSAFEPATH"  # as the flag -P
 
 
@@ -66,7 +67,12 @@ def simulate_share(
         from driftlab.simulator.compiled.engine import simulate_runs
 
         return simulate_runs(scenario, numbers, cores=1)
-    return [simulate_one(scenario, number, out) for number in numbers]
+    if out is None:
+        return [simulate_one(scenario, number) for number in numbers]
+    with deferred_interrupts() as handle_interrupts:  # journals are written whole
+        return [
+            simulate_one(scenario, number, out, lambda _: handle_interrupts()) for number in numbers
+        ]
 
 
 def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> Sequence[Run]:
@@ -78,7 +84,9 @@ def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> 
     return CompiledRuns(scenario, numbers, result)
 
 
-def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[Sequence[Run]]:
+def on_processes(
+    scenario: Scenario, workers: int, out: str | None
+) -> Generator[Sequence[Run], None, None]:
     """Simulate with the general engine on several processes; yield the shares in order.
 
     workers: how many processes. out: the folder below which journals are written; None
@@ -86,6 +94,7 @@ def on_processes(scenario: Scenario, workers: int, out: str | None) -> Iterator[
     """
     pending: deque[Future[Any]] = deque()
     with deferred_interrupts() as handle_interrupts, process_pool(workers) as pool:
+        # A few ahead: a million futures would take seconds, and memory.
         for numbers in split_into_shares(scenario, workers, compiled=False):
             pending.append(pool.submit(simulate_share, scenario, numbers, compiled=False, out=out))
             if len(pending) >= SHARES_AHEAD * workers:
@@ -107,22 +116,46 @@ def _result_of(future: "Future[Any]", handle_interrupts: Callable[[], None]) -> 
 def process_pool(workers: int) -> "Iterator[ProcessPoolExecutor]":
     """Yield a pool of so many processes, which end with this one, however it ends.
 
+    If its user is interrupted, or wants no more, they stop in the middle of what they do.
     Raise WorkersLostError if a process dies.
     """
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
+    class Pool(ProcessPoolExecutor):
+        def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Any:
+            return super().submit(_unless_stopped, work, *arguments, **named)
+
     with _interrupts_ignored(), _main_hidden(), _working_folder_left_out():
         # The pool starts a process at once, which tracks resources.
-        pool = ProcessPoolExecutor(workers, _Context(), initializer=_end_with_parent)
+        pool = Pool(workers, _Context(), initializer=_end_with_parent)
     try:
         yield pool
     except BrokenProcessPool:
         raise WorkersLostError(
             "an operating-system process that simulates has died; did a process of yours end it?"
         ) from None
+    except BaseException:
+        _stop(pool)
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _stop(pool: "ProcessPoolExecutor") -> None:
+    """Interrupt the processes of a pool, and kill those that do not end of it."""
+    from multiprocessing.connection import wait
+    from time import monotonic
+
+    processes = list(pool._processes.values())
+    for process in processes:
+        process.terminate()
+    pool.shutdown(wait=False, cancel_futures=True)  # so that they hear that nothing follows
+    left, deadline = {process.sentinel for process in processes}, monotonic() + STOP_S_MAX
+    while left and monotonic() < deadline:
+        left -= set(wait(list(left), deadline - monotonic()))
+    for process in processes:
+        process.kill()
 
 
 class _Process(SpawnProcess):
@@ -133,6 +166,11 @@ class _Process(SpawnProcess):
         with _interrupts_ignored(), _main_hidden(), _working_folder_left_out():
             super().start()
 
+    def run(self) -> None:
+        """Take tasks until the pool ends, or until this process is stopped between two."""
+        with suppress(KeyboardInterrupt):
+            super().run()
+
 
 class _Context(SpawnContext):
     """The context of processes of this kind."""
@@ -140,8 +178,27 @@ class _Context(SpawnContext):
     Process = _Process
 
 
+class _Stop:
+    """Whether this process of a pool was asked to stop."""
+
+    was_asked = False
+
+
+def _unless_stopped(work: Any, *arguments: Any, **named: Any) -> Any:
+    """Do what a pool is asked to, unless it is being stopped: one more task may be queued."""
+    if _Stop.was_asked:
+        raise KeyboardInterrupt
+    return work(*arguments, **named)
+
+
+def _stop_this_process(number: int, frame: Any) -> None:
+    _Stop.was_asked = True
+    raise KeyboardInterrupt
+
+
 def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, were it killed."""
+    """End this process when the one that started it is gone, were it killed, or says so."""
+    import signal
     from multiprocessing import parent_process
     from threading import Thread
 
@@ -152,6 +209,7 @@ def _end_with_parent() -> None:
             os._exit(1)
 
     Thread(target=wait, daemon=True).start()
+    signal.signal(signal.SIGTERM, _stop_this_process)
 
 
 @contextmanager
@@ -204,7 +262,7 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def on_dask(scenario: Scenario, address: str) -> Iterator[Sequence[Run]]:
+def on_dask(scenario: Scenario, address: str) -> Generator[Sequence[Run], None, None]:
     """Simulate on the workers of the Dask cluster at `address`; yield the shares in order.
 
     The shares of a worker that is lost are simulated again by another. Raises

@@ -1,6 +1,7 @@
 """Simulate a scenario, one run or millions, with the engine that is the fastest for it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,7 @@ Record = Literal["all", "summary"]
 RUN_BYTES = 350  # of memory for the figures of a run, and of each machine in it; measured
 MACHINE_BYTES = 100
 FIGURES_BYTES_ALWAYS = 1 << 30  # every computer has that
+Blocks = Generator[Sequence[Run], None, None]
 OnProgress = Callable[[int, int], None]  # called with the ticks done and expected
 
 
@@ -114,7 +116,8 @@ def simulate_runs(
         on_progress=on_progress,
         trust=trust,
     )
-    runs = Runs(scenario, blocks)
+    with closing(blocks):  # whose processes then end, were this interrupted
+        runs = Runs(scenario, blocks)
     raise_failures(runs, runs.incomplete())
     return runs
 
@@ -145,8 +148,10 @@ def simulate_blocks(
     dask: str | None = None,
     on_progress: OnProgress | None = None,
     trust: bool = False,
-) -> Iterator[Sequence[Run]]:
+) -> Blocks:
     """Yield the simulated runs of a scenario in order, some at a time, for `Runs`.
+
+    Who may not exhaust it closes it: processes that simulate end with it.
 
     keep: whether each run has its history. The other parameters are those of `simulate`.
     Raises DriftlabError.
@@ -216,13 +221,14 @@ class _Progress:
         self._done = 0
         self._on_progress = on_progress
 
-    def count(self, blocks: Iterable[Sequence[Run]]) -> Iterator[Sequence[Run]]:
+    def count(self, blocks: Blocks) -> Blocks:
         """Yield the runs, and report each block of them."""
-        for block in blocks:
-            if self._on_progress is not None:
-                self._done += sum(run.ticks for run in block)
-                self.report(0)
-            yield block
+        with closing(blocks):
+            for block in blocks:
+                if self._on_progress is not None:
+                    self._done += sum(run.ticks for run in block)
+                    self.report(0)
+                yield block
 
     def report(self, ticks: int) -> None:
         """Report the progress, with these ticks of the current run."""
@@ -230,9 +236,7 @@ class _Progress:
             self._on_progress(self._done + ticks, max(self._total, self._done + ticks))
 
 
-def _compiled(
-    scenario: Scenario, keep: bool, workers: int, progress: _Progress
-) -> Iterator[Sequence[Run]]:
+def _compiled(scenario: Scenario, keep: bool, workers: int, progress: _Progress) -> Blocks:
     from driftlab.api.compiled_runs import record_compiled, simulate_compiled
 
     if keep:
@@ -242,7 +246,7 @@ def _compiled(
 
 def _one_by_one(
     scenario: Scenario, folder: str | None, keep: bool, on_ticks: Callable[[int], None]
-) -> Iterator[Sequence[Run]]:
+) -> Blocks:
     """Simulate one run after the other with the general engine, in this process."""
     for number in scenario.run_numbers:
         yield [simulate_one(scenario, number, folder, on_ticks, keep=keep)]

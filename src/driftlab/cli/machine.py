@@ -23,8 +23,8 @@ from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
 from driftlab.real.key_file import load_key
 from driftlab.real.launcher import REAL_MACHINES_MAX
+from driftlab.real.standalone import run_standalone
 from driftlab.real.tcp_host import WorkerConfig
-from driftlab.real.worker import run_standalone
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 

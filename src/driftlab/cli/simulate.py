@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
@@ -40,8 +40,9 @@ def main(options: argparse.Namespace) -> int:
             simulated = simulate_blocks(
                 scenario, folder, dask=options.dask, on_progress=on_progress
             )
-            for block in simulated:
-                blocks.append(block)  # noqa: PERF402 - an interrupt keeps the runs so far
+            with closing(simulated):
+                for block in simulated:
+                    blocks.append(block)  # noqa: PERF402 - an interrupt keeps the runs so far
     except KeyboardInterrupt:
         interrupted = True
         of = f"{sum(map(len, blocks))} of {scenario.runs} runs are whole"

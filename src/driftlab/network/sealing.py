@@ -191,8 +191,7 @@ class KeyedHandshakes(Handshakes):
     def __init__(
         self, name: str, run_id: str, key: bytes, incarnation: int, new_nonce: Callable[[], str]
     ) -> None:
-        self._name = name
-        self._run_id = run_id
+        super().__init__(name, run_id)
         self._key = key
         self._incarnation = incarnation
         self._new_nonce = new_nonce
@@ -209,8 +208,8 @@ class KeyedHandshakes(Handshakes):
 
 class _KeyedAcceptor(Acceptor):
     def __init__(self, name: str, run_id: str, key: bytes, nonce: str) -> None:
+        super().__init__(run_id)
         self._name = name
-        self._run_id = run_id
         self._key = key
         self._nonce = nonce
         self.greeting = nonce_frame(nonce)
@@ -227,9 +226,8 @@ class _KeyedAcceptor(Acceptor):
 
 
 class _KeyedDialler(Dialler):
-    greeting = b""
-
     def __init__(self, names: ChannelNames, key: bytes, incarnation: int, nonce: str) -> None:
+        super().__init__(greeting=b"")
         self._names = names
         self._key = key
         self._incarnation = incarnation

@@ -57,13 +57,6 @@ class Hello(NamedTuple):
     payload: str | None = None
 
 
-class Iam(NamedTuple):
-    """An introduction on the wire: the name of the dialling machine, and its run."""
-
-    name: str
-    run_id: str
-
-
 class FrameDecoder:
     """Decodes a stream of bytes, fed in pieces, into frames.
 
@@ -191,12 +184,12 @@ def _is_number(digits: str) -> bool:
     return is_short and (digits[0] != "0" or digits == "0")
 
 
-def parse_iam(text: str) -> Iam:
-    """Return the introduction that a frame carries. Raise WireError if it is malformed."""
+def parse_iam(text: str) -> tuple[str, str]:
+    """Return who introduces itself and of which run, by a frame. Raise WireError if malformed."""
     match = _IAM.fullmatch(text)
     if match is None:
         raise WireError(f"{_quote(text)} is not an introduction; expected 'Iam <name> <run id>'")
-    return Iam(match[1], match[2])
+    return match[1], match[2]
 
 
 def is_token(text: str) -> bool:

@@ -20,7 +20,7 @@ import socket
 from collections import Counter, deque
 from collections.abc import Callable
 from time import monotonic_ns
-from typing import Final, NamedTuple
+from typing import Final
 
 from driftlab.clocks.catalogue import timestamp_decoder
 from driftlab.clocks.clock import TimestampError
@@ -214,30 +214,28 @@ class PeerConnection:
         self._waiting.add(len(messages), size)
 
 
-class UnidentifiedConnection(NamedTuple):
+class UnidentifiedConnection:
     """A connection that has not introduced itself.
 
     address: of the computer that dialled. until_ns: when its time is over, in nanoseconds
     of the monotonic clock.
     """
 
-    connection: socket.socket
-    decoder: wire.FrameDecoder
-    handshake: Acceptor
-    address: str
-    until_ns: int
+    __slots__ = ("address", "connection", "decoder", "handshake", "until_ns")
+
+    def __init__(
+        self, connection: socket.socket, handshake: Acceptor, address: str, until_ns: int
+    ) -> None:
+        self.connection = connection
+        self.decoder = wire.FrameDecoder()
+        self.handshake = handshake
+        self.address = address
+        self.until_ns = until_ns
 
 
-class IntroducedConnection(NamedTuple):
-    """A connection that has introduced itself, and its frames so far.
-
-    If it is a peer's second one, it waits for the first to end.
-    """
-
-    connection: socket.socket
-    decoder: wire.FrameDecoder
-    introduction: Introduction
-    frames: list[str]
+# A connection that has introduced itself, and its frames so far. If it is a peer's second one,
+# it waits for the first to end.
+IntroducedConnection = tuple[socket.socket, wire.FrameDecoder, Introduction, list[str]]
 
 
 class Inbound:
@@ -365,9 +363,7 @@ class Inbound:
             self._evict(f"more than {UNIDENTIFIED_MAX} unidentified connections at once")
         fd, handshake = connection.fileno(), self._handshakes.accept()
         until_ns = monotonic_ns() + INTRODUCTION_NS_MAX
-        self._unidentified[fd] = UnidentifiedConnection(
-            connection, wire.FrameDecoder(), handshake, address, until_ns
-        )
+        self._unidentified[fd] = UnidentifiedConnection(connection, handshake, address, until_ns)
         if handshake.greeting and not _write(connection, handshake.greeting):
             self._reject(fd, _LOST_BEFORE)
             return
@@ -406,9 +402,9 @@ class Inbound:
         """Read the first bytes of an unidentified connection; promote it once introduced."""
         if fd not in self._unidentified:
             return  # it was rejected after the poller had returned this callback
-        connection, decoder = self._unidentified[fd][:2]
+        decoder = self._unidentified[fd].decoder
         try:
-            chunk = connection.recv(INBOUND_BYTES_MAX)
+            chunk = self._unidentified[fd].connection.recv(INBOUND_BYTES_MAX)
         except BlockingIOError:
             return
         except OSError as error:
@@ -421,9 +417,10 @@ class Inbound:
             self._reject(fd, decoder.broken or "closed before it introduced itself")
 
     def _introduce(self, fd: int, frames: list[str]) -> None:
-        connection, decoder, handshake = self._unidentified[fd][:3]
+        unidentified = self._unidentified[fd]
+        decoder = unidentified.decoder
         try:
-            introduction = handshake.introduce(frames[0])
+            introduction = unidentified.handshake.introduce(frames[0])
         except wire.WireError as error:
             self._reject(fd, str(error))
             return
@@ -440,7 +437,7 @@ class Inbound:
             del self._unidentified[fd]
             self._loop.forget(fd)
             self._incarnations[name] = introduction.incarnation
-            introduced = IntroducedConnection(connection, decoder, introduction, frames[1:])
+            introduced = (unidentified.connection, decoder, introduction, frames[1:])
             if name in self._connections:
                 self._queue_replacement(introduced)
             else:
@@ -452,10 +449,10 @@ class Inbound:
         That end may still be on its way, and what the first connection still
         holds must be read before.
         """
-        name = replacement.introduction.name
+        name = replacement[2].name
         if name in self._replacements:  # a proven peer: its newest connection counts
-            earlier = self._replacements.pop(name)
-            self._close_unidentified(earlier.connection, f"{name} has connected once more")
+            earlier, *_ = self._replacements.pop(name)
+            self._close_unidentified(earlier, f"{name} has connected once more")
         self._replacements[name] = replacement
         self._loop.call_at(
             monotonic_ns() + REPLACEMENT_NS_MAX, lambda: self._end_waiting(name, replacement)
@@ -473,11 +470,12 @@ class Inbound:
             return
         del self._replacements[name]
         reason = f"a second introduction as {name}, which is already connected"
-        self._close_unidentified(replacement.connection, reason)
+        self._close_unidentified(replacement[0], reason)
 
     def _promote(self, introduced: IntroducedConnection) -> None:
         """Make a connection that introduced itself the connection of a peer."""
-        connection, decoder, (name, _, answer, open_frame), frames = introduced
+        connection, decoder, introduction, frames = introduced
+        name, answer, open_frame = introduction.name, introduction.answer, introduction.open_frame
         if answer and not _write(connection, answer):
             self._close_unidentified(connection, _LOST_BEFORE)
             return
@@ -509,8 +507,8 @@ class Inbound:
         for fd, unidentified in self._unidentified.items():
             self._loop.forget(fd)
             unidentified.connection.close()
-        for replacement in self._replacements.values():
-            replacement.connection.close()
+        for connection, *_ in self._replacements.values():
+            connection.close()
         for peer_connection in self._connections.values():
             self._peer_poller.forget(peer_connection.connection.fileno())
             peer_connection.connection.close()

@@ -27,7 +27,7 @@ from driftlab.machine.process_loader import load_process
 from driftlab.model.schedule import PhysicalClock
 from driftlab.network import wire
 from driftlab.network.admission import CLOCK_END, Own
-from driftlab.network.handshake import Handshakes, PlainHandshakes
+from driftlab.network.handshake import Handshakes
 from driftlab.network.wire import STAMP_MAX
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop, request_exact_timers
@@ -226,7 +226,7 @@ class TcpHost:
 
 def _handshakes(config: WorkerConfig) -> Handshakes:
     if config.key is None:
-        return PlainHandshakes(config.plan.name, config.run_id)
+        return Handshakes(config.plan.name, config.run_id)
     from driftlab.network.sealing import NONCE_BYTES, KeyedHandshakes  # loads hashlib
 
     return KeyedHandshakes(

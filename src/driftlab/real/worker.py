@@ -9,18 +9,13 @@ Orders: `start NS` (an instant of the monotonic clock, the same for all) and
 `stop REASON`. Reports: `ready`, `done`, `stopped` (after which the worker waits
 for the end of its orders), and `failed` or `bug` with a text as JSON.
 
-A standalone worker (`driftlab machine`) has no launcher: it starts when all its
-peers are connected, or at a given instant, and SIGINT, SIGTERM or SIGHUP stops it.
+A machine that was started by hand has no launcher: `real/standalone.py`.
 """
 
 import json
 import os
-import signal
 import socket
-from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic_ns, time_ns
-from types import FrameType
 from typing import Final
 
 from driftlab.errors import DriftlabError
@@ -33,8 +28,6 @@ ORDERS_FD: Final = 0
 REPORTS_FD: Final = 1
 ERRORS_FD: Final = 2
 LAUNCHER_GONE: Final = "launcher gone"
-INTERRUPTED: Final = "interrupted"
-LINGER_NS: Final = 500_000_000  # of a standalone worker after its last tick, for slower peers
 _CHUNK_BYTES: Final = 65_536
 
 
@@ -79,7 +72,7 @@ def _run_launched(listener: socket.socket, reports: "_Reports") -> None:
         reports.send("ready")
     loop.run_while(lambda: orders.start_ns is None)
     if orders.start_ns is not None:
-        _run(host, orders.start_ns)
+        run_to_end(host, orders.start_ns)
     if host.is_complete:
         reports.send("done")
     loop.run_while(lambda: True)
@@ -89,7 +82,7 @@ def _run_launched(listener: socket.socket, reports: "_Reports") -> None:
     host.close(orders.stop_reason)
 
 
-def _run(host: TcpHost, start_ns: int) -> None:
+def run_to_end(host: TcpHost, start_ns: int) -> None:
     """Take every tick. If the machine cannot go on, end its journal, and raise the reason."""
     try:
         host.run(start_ns)
@@ -159,77 +152,3 @@ class _Reports:
         line = f"{topic} {json.dumps(text)}\n" if text else f"{topic}\n"
         with suppress(BrokenPipeError):  # the launcher is gone, which the orders will show
             os.write(self._fd, line.encode())
-
-
-def run_standalone(
-    config: WorkerConfig,
-    listener: socket.socket,
-    start_at_ns: int | None,
-    on_start: Callable[[int], None],
-    on_incident: Callable[[str], None],
-) -> bool:
-    """Run one machine without a launcher until its last tick, or until it is interrupted.
-
-    Args:
-        config: the worker's configuration.
-        listener: the socket at which its peers dial it.
-        start_at_ns: the start as system time (nanoseconds since 1970, UTC), None
-            to start as soon as all peers are connected. If it is past by then,
-            the machine starts at once.
-        on_start: called with the real nanoseconds left until the start, negative
-            if `start_at_ns` is past.
-        on_incident: called with each incident as one line of text.
-
-    Return whether every tick was taken. A machine interrupted before its start
-    leaves no journal. Raise JournalFileError if the journal cannot be written,
-    and MachineEndError, after it has ended the journal, if the machine cannot go on.
-    """
-    loop = EventLoop()
-    has_started = False
-    with _StopSignals(loop):
-        host = TcpHost(config, listener, loop, on_incident)
-        host.tune_process()
-        host.connect()
-        loop.run_while(lambda: not host.is_connected)
-        if not loop.stopped:
-            has_started = True
-            lead_ns = 0 if start_at_ns is None else start_at_ns - time_ns()
-            on_start(lead_ns)
-            start_ns = monotonic_ns() + max(0, lead_ns)
-            _run(host, start_ns)
-            end_ns = start_ns + host.plan.schedule.real_ns(host.plan.end_ns)
-            loop.run_until(max(end_ns, monotonic_ns()) + LINGER_NS)
-        host.close(INTERRUPTED)
-        if not has_started:
-            os.unlink(config.journal)
-    return host.is_complete
-
-
-class _StopSignals:
-    """Stops the event loop at SIGINT, SIGTERM and SIGHUP: at once, but never within a tick.
-
-    SIGHUP is left alone where it is ignored, as under nohup.
-    """
-
-    def __init__(self, loop: EventLoop) -> None:
-        self._loop = loop
-        self._read_end, self._write_end = socket.socketpair()
-        self._old_handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
-
-    def __enter__(self) -> None:
-        for end in (self._read_end, self._write_end):
-            end.setblocking(False)
-        self._loop.watch(self._read_end.fileno(), READ, self._loop.stop)
-        signal.set_wakeup_fd(self._write_end.fileno())  # before the handlers: no signal gets lost
-        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        hang_up = () if ignored else (signal.SIGHUP,)
-        for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
-            self._old_handlers[number] = signal.signal(number, lambda number, frame: None)
-
-    def __exit__(self, *error: object) -> None:
-        signal.set_wakeup_fd(-1)
-        for number, handler in self._old_handlers.items():
-            signal.signal(number, handler)
-        self._loop.forget(self._read_end.fileno())
-        self._read_end.close()
-        self._write_end.close()

@@ -332,6 +332,8 @@ def _run_on_threads(
     def work() -> None:
         core = _Core(job)
         for share in todo:  # one step of an iterator of a list is never shared by two threads
+            if job.stop.is_set():
+                return
             for _ in core.slices(share):
                 pass
 
