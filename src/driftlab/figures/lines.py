@@ -199,7 +199,6 @@ def line_chart(lines: Sequence[Line], y: str, *, whole: bool = True, margin: boo
             "interpolate": "step-after",
             "strokeWidth": 1.2 if several else 1.8,
             "opacity": 0.75 if several else 1,
-            "clip": True,
         },
         "encoding": {
             "x": place_axis(lines),
