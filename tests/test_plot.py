@@ -196,6 +196,10 @@ def test_notebooks_show_a_table_and_a_figure_without_a_network() -> None:
         assert "data:image/svg+xml" in page or "<svg" in page
         assert "http" not in page
         assert "<b>" not in page
+        cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", page)
+        assert not [cell for cell in cells if "_" in cell]  # words, no names of columns
+    assert "largest jump, ticks" in shown[0]._repr_html_()
+    assert "largest jump, ticks" in shown[2]._repr_html_()
 
 
 def test_a_violated_verdict_shows_what_is_violated() -> None:

@@ -41,8 +41,8 @@ RATES: Final = (
     ("rate", "asked a second"),
     ("achieved_rate", "got a second"),
     ("achieved_share", "share of ticks in time"),
-    ("lateness_us_p50", "median lateness, µs"),
-    ("lateness_us_max", "largest lateness, µs"),
+    ("lateness_us_p50", "median lateness, ms"),
+    ("lateness_us_max", "largest lateness, ms"),
     ("late_ticks", "ticks late"),
     ("rate_missed", "runs off its rate"),
 )
