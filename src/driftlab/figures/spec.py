@@ -65,7 +65,7 @@ def zoomable(spec: Spec) -> Spec:
     """Return a chart whose views of two numeric axes zoom and move with the mouse.
 
     Marks are cut off at the frame there, and nowhere else: a picture shows all that it has,
-    and to cut costs more than half of the time that its pixels take.
+    and cutting takes a third of the time of drawing a PNG.
     """
     return _zoomable(spec, [0])
 
