@@ -55,6 +55,7 @@ def study_of(text: str) -> Study:
     ("old", "new", "line", "told"),
     [
         ("runs = 2", "run = 2", 2, "run: no such key; allowed: question, runs,"),
+        ("[conditions.wide]", "[condition.wide]", 10, "condition: no such key; allowed: quest"),
         ("runs = 2", "runs = 0", 2, "runs: 0 is not allowed; a whole number from 1"),
         ("runs = 2", 'runs = "many"', 2, "runs: 'many' is not allowed"),
         ("runs = 2", "runs = true", 2, "runs: True is not allowed"),
