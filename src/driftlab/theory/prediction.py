@@ -56,7 +56,8 @@ METHODS: Final = {
     "4 ticks off",
     "queue-chain": "Markov chain over the queue lengths; exact but for the phases",
     "brownian": "reflected Brownian motion; the mean after 60 s is at most 2.5 messages off",
-    "brownian-stable": "its limit in the long run; at most 1 message off below a load of 0.9",
+    "brownian-stable": "the limit of reflected Brownian motion; at most 1 message off below a "
+    "load of 0.9",
     "geometric": "geometric jumps; exact with one sender, with two the spread is up to 29 % low; "
     "the largest is 4 % off in the median, 28 % at most",
     "gaps": "geometric gaps between receives; the largest jump is at most 2.5 off, mostly "
