@@ -11,6 +11,7 @@ import pytest
 
 from driftlab.analysis.run_statistics import STATISTICS_COLUMNS
 from driftlab.cli.commands import COMMANDS
+from tests.command_server import programs
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -23,8 +24,8 @@ def blocks_of(page: str) -> list[tuple[str, str]]:
 
 def shell(command: str, folder: Path) -> str:
     """Run a command as a reader would, and return what it prints."""
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": programs, "LC_ALL": "C"}
+    path = os.pathsep.join([programs(), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "LC_ALL": "C"}
     environment.pop("COLUMNS", None)  # as wide as the pages show
     done = subprocess.run(
         ["sh", "-c", command],

@@ -196,6 +196,10 @@ def test_notebooks_show_a_table_and_a_figure_without_a_network() -> None:
         assert "data:image/svg+xml" in page or "<svg" in page
         assert "http" not in page
         assert "<b>" not in page
+        cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", page)
+        assert not [cell for cell in cells if "_" in cell]  # words, no names of columns
+    assert "largest jump, ticks" in shown[0]._repr_html_()
+    assert "largest jump, ticks" in shown[2]._repr_html_()
 
 
 def test_a_violated_verdict_shows_what_is_violated() -> None:
@@ -240,6 +244,46 @@ def test_several_paths_of_one_scenario_are_drawn_together(
     status, _, err = plot(capsys, "p1", "missing")
     assert (status, err.count("\n")) == (2, 1)
     assert "missing: no figure of a run" in err
+
+
+def test_rates_differ_within_a_figure_only_where_one_scenario_drew_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fixed = Scenario(rates=[6, 3, 1], seconds=20)
+    for name, scenario in {
+        "mixed/a": fixed,
+        "mixed/b": fixed.replace(rates=[6, 5, 2]),
+        "seeds/a": fixed,
+        "seeds/b": fixed.replace(seed=7),
+        "drawn": Scenario(rates="1..6", seconds=20, runs=3),
+    }.items():
+        driftlab.simulate(scenario, out=name)
+    status, _, err = plot(capsys, "mixed", "queue")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "mixed: a and b are runs of different scenarios" in err
+    assert plot(capsys, "mixed/a", "mixed/b")[0] == 2
+    for paths in (["drawn"], ["drawn/run-1", "drawn/run-3"]):
+        status, out, _ = plot(capsys, *paths, "clock", "--json", "--overwrite")
+        assert status == 0
+        assert "rates drawn" in json.loads(out)["figures"][0]["caption"]
+    runs = figures_of("seeds", ["clock"]).figures[0].data["run"]
+    assert runs.unique().sort().to_list() == [1, 2]  # though each is run 1 of its seed
+
+
+def test_a_sweep_that_was_killed_is_not_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "s.parquet"
+    parts = tmp_path / "s.parquet.parts"
+    parts.mkdir()
+    (parts / "cells-0000000-ab.parquet").write_bytes(b"PAR1")
+    for path in (out, parts):
+        for command in ("plot", "report"):
+            assert main([command, str(path), "--out", str(tmp_path / "x.html")]) == 2
+            err = capsys.readouterr().err
+            assert f"{path}: a sweep that was interrupted; its finished cells are in {parts}" in err
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_an_interrupted_study_says_how_to_go_on(

@@ -15,7 +15,7 @@ from driftlab.cli.main import main
 from driftlab.history.trace import Trace
 from driftlab.report.document import Document
 from driftlab.report.files import PathTakenError, write_report
-from driftlab.report.render import code_block, inline_svg, markdown_of, markdown_text
+from driftlab.report.render import code_block, inline_svg, markdown_of, markdown_text, prose
 from driftlab.report.reports import report_on
 from driftlab.report.run_report import report_on_groups
 from driftlab.report.sources import Group, RecordedRun
@@ -192,7 +192,14 @@ def test_a_late_run_says_so_first(runs: Path) -> None:
     assert first.startswith("late: 49 ticks of A (13.6 % of them) began more than a period late; ")
     assert "another experiment" in first
     assert "lateness" in kinds(document)
-    assert markdown_of(document).index("late: 49 ticks") < markdown_of(document).index("## Rates")
+    text = markdown_of(document)
+    assert text.index("late: 49 ticks") < text.index("## Rates")
+    assert "a tick of A, 1000 ms after" in text  # one unit in sentences, tables and figures
+    [table] = [each for each in document.tables if each.name == "rates"]
+    place = table.heads.index("largest lateness, ms")
+    assert [row[place] for row in table.rows] == ["1000", "0", "0"]
+    assert table.frame["lateness_us_max"].to_list() == [1e6, 0, 0]
+    assert "µs" not in text
 
 
 def test_a_broken_run_names_the_machines_that_broke(runs: Path, tmp_path: Path) -> None:
@@ -354,6 +361,12 @@ def test_markdown_shows_texts_as_they_are() -> None:
     assert markdown_text("vm_1 5.70 ticks") == "vm_1 5.70 ticks"
     assert markdown_text("_x_ & <b>") == "\\_x\\_ &amp; &lt;b&gt;"
     assert code_block("a\n```\nb").startswith("````\n")
+
+
+def test_a_line_of_a_page_does_not_end_before_a_unit_or_within_a_flag() -> None:
+    assert prose("9 s <b> 5 % of 3 sets; lower --speed") == (
+        '9\xa0s &lt;b&gt; 5\xa0% of 3 sets; lower <span class="flag">--speed</span>'
+    )
 
 
 def test_identifiers_of_an_inline_picture_are_its_own() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import driftlab
 from driftlab.analysis.statistics import mean_difference
-from driftlab.api.runs import FRAME_COLUMNS
+from driftlab.api.runs import FRAME_COLUMNS, Runs
 from driftlab.cli.main import main
 from driftlab.model.random_streams import Purpose, draw, stream, uniform_below
 from driftlab.study.differences import differences_of
@@ -55,6 +55,7 @@ def study_of(text: str) -> Study:
     ("old", "new", "line", "told"),
     [
         ("runs = 2", "run = 2", 2, "run: no such key; allowed: question, runs,"),
+        ("[conditions.wide]", "[condition.wide]", 10, "condition: no such key; allowed: quest"),
         ("runs = 2", "runs = 0", 2, "runs: 0 is not allowed; a whole number from 1"),
         ("runs = 2", 'runs = "many"', 2, "runs: 'many' is not allowed"),
         ("runs = 2", "runs = true", 2, "runs: True is not allowed"),
@@ -265,8 +266,16 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
     study, folder = study_of(SHORT), tmp_path / "study"
     run_study(study, simulated=True, out=folder)
-    with pytest.raises(StudyFolderError, match="holds a finished study"):
-        run_study(study, simulated=True, out=folder)
+    for asked, words in (
+        (study, "holds a finished study of 60 runs of each condition; add some with --runs above"),
+        (study.with_changes(runs=30), "of 60 runs of each condition"),
+        (study.with_changes(runs=90, seed=5), "a finished study, with seed 4 instead of 5; name"),
+        (study_of(SHORT.replace("3..4", "3..5")).with_changes(runs=90), "a finished study, with"),
+    ):
+        with pytest.raises(StudyFolderError, match=words):
+            run_study(asked, simulated=True, out=folder)
+    with pytest.raises(StudyFolderError, match="a finished study of simulated runs"):
+        run_study(study.with_changes(runs=90), out=folder)
     run_study(study.with_changes(runs=3), simulated=True, out=folder, overwrite=True)
     assert load_study_result(folder).frame.height == 2 * 3 * 3
     (folder / "runs.parquet").unlink()
@@ -282,6 +291,60 @@ def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyFolderError, match="no study"):
         load_study_result(own)
     assert (own / "notes.txt").read_text() == "mine"
+
+
+def test_a_finished_study_is_extended_by_the_runs_that_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = SHORT.replace("runs = 2", 'tables = ["conditions", "grid"]') + "\n[grid]\nfaces = [3]\n"
+    study, folder = study_of(grid), tmp_path / "study"
+    run_study(study, simulated=True, out=folder)
+    asked: list[tuple[int, int]] = []
+
+    def spy(scenario: driftlab.Scenario, **options: Any) -> Runs:
+        asked.append((scenario.first_run, scenario.runs))
+        return driftlab.simulate_runs(scenario, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("driftlab.study.study.simulate_runs", spy)
+        extended = run_study(study.with_changes(runs=75), simulated=True, out=folder)
+    assert asked == [(61, 15), (61, 15)]
+    whole = run_study(study.with_changes(runs=75), simulated=True)
+    assert extended.frame.equals(whole.frame)
+    assert extended.conditions == whole.conditions
+    assert extended.differences == whole.differences
+    read = load_study_result(folder)
+    assert read.frame.equals(whole.frame)
+    assert read.study.simulated_runs == 75
+    assert read.sweep is not None
+    assert read.sweep["runs"].to_list() == [75] * 3
+    monkeypatch.setattr("driftlab.study.study.driftlab.__version__", "9.9")
+    with pytest.raises(StudyFolderError, match=r"simulated by driftlab .*, and this is 9\.9"):
+        run_study(study.with_changes(runs=99), simulated=True, out=folder)
+    assert load_study_result(folder).frame.equals(whole.frame)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (9, 10)])
+def test_a_finished_study_of_real_machines_keeps_its_runs(
+    before: int, after: int, tmp_path: Path
+) -> None:
+    """One run moves into a folder of its own, and run-9 becomes run-09."""
+    text = REAL.replace("speed = 20", "speed = 200").replace("1..6", "2..6")
+    study, folder = study_of(text).with_changes(runs=before), tmp_path / "study"
+    first = run_study(study, out=folder)
+    journals = {
+        path.stat().st_ino: path.read_bytes() for path in sorted(folder.glob("runs/**/*.log"))
+    }
+    extended = run_study(study.with_changes(runs=after), out=folder)
+    kept = {path.stat().st_ino: path.read_bytes() for path in folder.glob("runs/**/*.log")}
+    assert journals.items() <= kept.items()
+    assert len(kept) == 2 * 3 * after
+    old = extended.frame.filter(pl.col("run") <= before)
+    assert old.equals(first.frame)
+    assert load_study_result(folder).frame.equals(extended.frame)
+    assert extended.frame.filter(condition="narrow")["run"].n_unique() == after
+    names = sorted(path.name for path in (folder / "runs" / "wide").glob("run-*"))
+    assert names == [f"run-{n:0{len(str(after))}}" for n in range(1, after + 1)]
 
 
 REAL = SHORT.replace("seed = 4", "seed = 4\nspeed = 20")

@@ -220,7 +220,7 @@ def test_a_sweep_goes_on_from_finished_cells_and_repeats_none(tmp_path: Path) ->
         ({"grid": {"faces": [3]}}, "another grid (faces 3; now faces 3, 10)"),
         ({"grid": {"order": ["peers"]}}, "another grid (no faces; now faces 3, 10)"),
         ({"runs": 7}, "another number of runs (7; now 30)"),
-        ({"scenario": "seed = 9"}, "another scenario (seed = 9; now "),
+        ({"scenario": "seed = 9"}, "another scenario (seed 9; now seed 3)"),
     ],
 )
 def test_a_sweep_of_another_version_or_grid_is_not_gone_on_with(

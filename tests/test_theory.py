@@ -5,7 +5,7 @@ from math import isclose, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import driftlab
@@ -113,6 +113,7 @@ FLOWS = st.builds(
 )
 
 
+@example(flow=Inflow(9.984375, 1.0, 8.5, 1), rate=6.96875, seconds=45.0)  # a far tail
 @given(flow=FLOWS, rate=st.floats(0.05, 10), seconds=st.floats(1, 500))
 def test_the_distribution_of_a_queue_is_one(flow: Inflow, rate: float, seconds: float) -> None:
     shares = [queue_at_most(flow, rate, seconds, length) for length in range(0, 60, 3)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.test_docs import blocks_of, shell
 
 REAL_RUN = re.compile(r"^driftlab run ")
-SPEED = 60
+SPEED = 200
 
 
 def test_the_tutorial_ends_with_a_lab_report(tmp_path: Path) -> None:

@@ -275,7 +275,7 @@ class History:
         last = [self._last_values(each) for each in rows]
         return shown(
             f"{named}{len(self)} events of {trace.processes} processes",
-            ("process", "events", "last clock", "last queue"),
+            ("process", "events", "last clock, ticks", "last queue, messages"),
             (
                 (name, each.stop - each.start, *values)
                 for name, each, values in zip(self.names, rows, last, strict=True)

@@ -14,10 +14,10 @@ from driftlab.analysis.metrics import pacing_lines
 from driftlab.analysis.over_runs import By, over_runs
 from driftlab.analysis.run_statistics import RunStatistics, run_statistics
 from driftlab.api.read import RunSource, find_sources
-from driftlab.api.read_run import read_run_with_events, read_scenario
+from driftlab.api.read_run import read_run_with_events, scenario_of_all
 from driftlab.api.run import Run
 from driftlab.api.runs import by_of
-from driftlab.errors import DriftlabError, counted
+from driftlab.errors import counted
 from driftlab.history.trace import Trace
 from driftlab.journal.run_folder import SCENARIO_FILE
 from driftlab.lazy import pl
@@ -147,7 +147,7 @@ def _recorded(path: str, source: RunSource, rates: Sequence[float] | None) -> Re
     if is_folder and (source.path / SCENARIO_FILE).exists():
         run, trace, counted = read_run_with_events(source.path)
         statistics = run_statistics(trace, counted=counted)
-        base = _base(source.path, run.scenario)
+        base = scenario_of_all(source.path, run.scenario)
         return _of_trace(str(source.path), source.name, trace, statistics, run, base)
     history = source.read()
     if rates is not None:
@@ -166,7 +166,7 @@ def _of_packed(source: RunSource, history: "History") -> RecordedRun:
             scenario = Scenario.from_toml(history.trace.scenario)
         except ScenarioError:  # somebody edited it
             scenario = None
-    base = None if scenario is None else _base(source.path, scenario)
+    base = None if scenario is None else scenario_of_all(source.path, scenario)
     statistics = run_statistics(history.trace)
     return _of_trace(str(source.path), source.name, history.trace, statistics, None, base, scenario)
 
@@ -188,22 +188,6 @@ def _of_trace(
         statistics, assumed,
         sum(each.lines for each in trace.unread),
     )  # fmt: skip
-
-
-def _base(path: Path, alone: Scenario) -> Scenario:
-    """Return the scenario that a run is one of several of, itself if there is no other.
-
-    path: its folder or file, beside which the scenario is.
-    """
-    above = path.parent / SCENARIO_FILE
-    if not above.is_file():
-        return alone
-    try:
-        base = read_scenario(above)
-    except DriftlabError:  # whatever it is, it is not needed to read the run
-        return alone
-    is_one = alone.first_run in base.run_numbers and base.for_run(alone.first_run) == alone
-    return base if base.runs > 1 and is_one else alone
 
 
 # Runs of one scenario.

@@ -233,8 +233,9 @@ class Run:
         return shown(
             f"run {self.number}" + (f" in {self._folder}" if self._folder else ""),
             (
-                "machine", "rate", "got", "internal", "send", "receive", "clock", "largest jump",
-                "longest queue", "last queue", "drift",
+                "machine", "rate asked, ticks/s", "rate achieved, ticks/s", "internal events",
+                "sends", "receives", "last clock, ticks", "largest jump, ticks",
+                "longest queue, messages", "last queue, messages", "last drift, ticks",
             ),
             (
                 (

@@ -19,7 +19,13 @@ from driftlab.scenario.validate import RateRange
 if TYPE_CHECKING:
     from driftlab.api.plot import Plots
 
-SHOWN_FIGURES = ("clock", "drift", "jump_max", "queue_last")  # in a notebook
+# In a notebook: the figures of the assignment, in words.
+SHOWN_FIGURES = {
+    "clock": "last clock, ticks",
+    "drift": "last drift, ticks",
+    "jump_max": "largest jump, ticks",
+    "queue_last": "last queue, messages",
+}
 # Columns of `Runs.frame` and their types: the keys of the JSON interface, with `_` for `.`.
 FRAME_COLUMNS = {
     "run": "Int64",
@@ -133,9 +139,12 @@ class Runs(Sequence[Run]):
 
     def _summary_rows(self) -> list[tuple[object, ...]]:
         """Return the rows of the table that a notebook shows: the figures of the assignment."""
-        stats = self.stats().filter(pl.col("figure").is_in(SHOWN_FIGURES))
+        stats = self.stats().filter(pl.col("figure").is_in(list(SHOWN_FIGURES)))
         columns = ("machine", "figure", "mean", "mean_low", "mean_high", "min", "max")
-        return list(stats.select(columns).iter_rows())
+        return [
+            (machine, SHOWN_FIGURES[figure], *values)
+            for machine, figure, *values in stats.select(columns).iter_rows()
+        ]
 
     def _repr_html_(self) -> str:
         from driftlab.api.notebook import shown
@@ -144,7 +153,15 @@ class Runs(Sequence[Run]):
         plot = self.plot
         return shown(
             f"{len(self)} runs; means with their 95 % intervals",
-            ("machine", "figure", "mean", "from", "to", "smallest", "largest"),
+            (
+                "machine",
+                "figure",
+                "mean over runs",
+                "95 % interval from",
+                "to",
+                "smallest of a run",
+                "largest of a run",
+            ),
             self._summary_rows() if len(self) else (),
             [
                 lambda: plot.figure("queue"),

@@ -16,6 +16,32 @@ if TYPE_CHECKING:
     from driftlab.api.against_theory import Comparison
 
 LINE_MAX = 79  # characters of a line of text
+# Figures as the heads of the tables call them; the others are of the spread of the jumps.
+WORDS = {
+    "queue": "queue",
+    "queue_per_second": "growth a second",
+    "queue_mean": "queue in the long run",
+    "queue_last": "last queue",
+    "utilisation": "share of receives",
+    "clock_per_second": "clock a second",
+    "clock_last": "last clock",
+    "drift_per_second": "drift a second",
+    "jump.mean": "mean jump",
+    "jump.max": "largest jump",
+    "jump.sd": "spread of jumps",
+    "jump.q50": "spread of jumps",
+    "jump.q95": "spread of jumps",
+    "jump.q99": "spread of jumps",
+}
+# And as the comparison with runs calls them, with their units.
+MEASURED_WORDS = {
+    "rate": "rate, ticks/s",
+    "clock": "last clock, ticks",
+    "queue": "last queue, messages",
+    "receives": "share of receives",
+    "jump": "mean jump, ticks",
+    "largest jump": "largest jump, ticks",
+}
 
 
 def main(options: argparse.Namespace) -> int:
@@ -146,9 +172,7 @@ def _methods(predictions: Sequence[Prediction]) -> list[str]:
     figures: dict[str, list[str]] = {}
     for machine in (each for prediction in predictions for each in prediction.machines):
         for figure, method in machine.method.items():
-            name = figure.partition(".")[0].replace("_per_second", " a second").replace("_", " ")
-            if figure == "jump.mean":
-                name = "mean jump"
+            name = WORDS[figure]
             if name not in figures.setdefault(method, []):
                 figures[method].append(name)
     return [f"{', '.join(names)}: {METHODS[method]}" for method, names in figures.items()]
@@ -168,10 +192,10 @@ def _print_against(comparison: "Comparison") -> None:
     rows = [
         [
             each.machine,
-            each.figure,
-            f"{each.predicted:.4g}",
-            f"{each.measured:.4g}",
-            f"{each.allowed:.2g}",
+            MEASURED_WORDS.get(each.figure, each.figure),
+            _digits(each.predicted),
+            _digits(each.measured),
+            f"± {each.allowed:.2g}",
             "" if each.agrees else "differs",
         ]
         for each in comparison.figures
@@ -187,6 +211,10 @@ def _print_against(comparison: "Comparison") -> None:
     wrong = sum(not each.agrees for each in comparison.figures)
     count = counted(len(comparison.figures), "figure")
     print(f"\n{wrong} of {count} {'differs' if wrong == 1 else 'differ'} from the prediction")
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1 else f"{value:.4g}"
 
 
 def flat(keys: dict[str, Any], prefix: str = "") -> dict[str, Any]:

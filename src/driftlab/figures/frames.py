@@ -87,7 +87,7 @@ def phase_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None) -> F
             "encoding": {"y": y, "x": x, "order": quantity("place")},
         },
         {
-            "mark": {"type": "point", "filled": True, "size": 34, "opacity": 0.85},
+            "mark": {"type": "point", "filled": True, "size": 34, "fillOpacity": 0.85},
             "encoding": {
                 "x": x,
                 "y": y,
@@ -251,7 +251,7 @@ def sweep_prediction_figure(frame: "pl.DataFrame", scenario: "Scenario | None" =
             "encoding": {"x": x, "y": y},
         },
         {
-            "mark": {"type": "point", "filled": True, "size": 22, "opacity": 0.7},
+            "mark": {"type": "point", "filled": True, "size": 22, "fillOpacity": 0.7},
             "encoding": {
                 "x": x,
                 "y": y,

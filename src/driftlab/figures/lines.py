@@ -198,8 +198,7 @@ def line_chart(lines: Sequence[Line], y: str, *, whole: bool = True, margin: boo
             "type": "line",
             "interpolate": "step-after",
             "strokeWidth": 1.2 if several else 1.8,
-            "opacity": 0.75 if several else 1,
-            "clip": True,
+            "strokeOpacity": 0.75 if several else 1,  # `opacity` draws each line on a layer
         },
         "encoding": {
             "x": place_axis(lines),

@@ -455,7 +455,7 @@ def lateness_figure(runs: Sequence[RunColumns]) -> Figure:
     scale = {"type": "log", "domain": [_power(lowest, floor), _power(highest, ceil)]}
     chart = with_mark(
         line_chart(drawn, "lateness, ms"),
-        {"type": "point", "filled": True, "size": 14, "opacity": 0.8, "clip": True},
+        {"type": "point", "filled": True, "size": 14, "fillOpacity": 0.8},
         y=quantity("value", "lateness, ms", scale=scale),
         color=machine_encodings(drawn, filled=True)["color"],
     )

@@ -51,7 +51,7 @@ def create_run_folder(folder: Folder, scenario: Scenario) -> None:
         os.makedirs(folder, exist_ok=True)
         if _journals(folder):
             raise FileExistsError
-        _create(os.path.join(folder, SCENARIO_FILE), _marked(scenario))
+        _create(os.path.join(folder, SCENARIO_FILE), scenario_text(scenario))
     except FileExistsError:
         raise RunFolderError(
             f"{folder} already holds a run or is no folder; name another one with --out"
@@ -63,7 +63,7 @@ def create_run_folder(folder: Folder, scenario: Scenario) -> None:
 MADE_BY: Final = "# made by driftlab "  # the first line of a run folder's scenario
 
 
-def _marked(scenario: Scenario) -> str:
+def scenario_text(scenario: Scenario) -> str:
     """Return a scenario as TOML below a comment with the version of driftlab that runs it."""
     return f"{MADE_BY}{VERSION}\n{scenario.to_toml()}"
 
@@ -110,7 +110,7 @@ def join_run_folder(folder: Folder, scenario: Scenario) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
         with suppress(FileExistsError):
-            _create(path, _marked(scenario))
+            _create(path, scenario_text(scenario))
         with open(path, encoding="utf-8") as file:
             present = file.read()
     except OSError as error:

@@ -91,6 +91,7 @@ def measures_table(
 
     first: head of the first column. columns: the name of a measure and its head. In the
     frame a measure has its value, and, where there are any, its bounds and extremes.
+    Lateness is in microseconds there, as its name says, and in milliseconds where people read.
     """
     present = [(key, head) for key, head in columns if any(each.get(key) for each in subjects)]
     if not present:
@@ -106,10 +107,15 @@ def measures_table(
             if part == "value" or any(value is not None for value in values):
                 frame[key + suffix] = list(values)
     rows = tuple(
-        (each.name, *(cell_text(each.get(key)) for key, _ in present)) for each in subjects
-    )  # fmt: skip
+        (each.name, *(cell_text(_as_shown(key, each.get(key))) for key, _ in present))
+        for each in subjects
+    )
     heads = (first, *(head for _, head in present))
     return Table(name, title, heads, rows, pl.DataFrame(frame, strict=False))
+
+
+def _as_shown(key: str, measure: Measure | None) -> Measure | None:
+    return measure.times(1e-3) if measure is not None and "_us" in key else measure
 
 
 def theory_table(name: str, subjects: Sequence[Subject], columns: Columns) -> Table | None:

@@ -183,8 +183,9 @@ def lateness(subjects: Sequence[Subject]) -> Finding | None:
     averaged = " (mean of the runs' medians)" if who.runs > 1 else ""
     return Finding(
         "lateness",
-        f"Half the ticks of every machine began within {number(median_us)} µs of their due "
-        f"time{averaged}; the latest of all, a tick of {latest.label}, {number(most_us)} µs after.",
+        f"Half the ticks of every machine began within {number(median_us / 1e3)} ms of their due "
+        f"time{averaged}; the latest of all, a tick of {latest.label}, "
+        f"{number(most_us / 1e3)} ms after.",
     )
 
 

@@ -43,6 +43,11 @@ class Measure(NamedTuple):
         """Whether the interval is known and lies above a value."""
         return Estimate(self.value, self.low, self.high).exceeds(value)
 
+    def times(self, factor: float) -> "Measure":
+        """Return the measure in a unit that is 1/factor as large; factor: above 0."""
+        bounds = [None if part is None else part * factor for part in self[1:]]
+        return Measure(self.value * factor, *bounds)
+
     def negated(self) -> "Measure":
         """Return the measure of the negative quantity."""
         return Measure(

@@ -14,6 +14,7 @@ from driftlab.report.document import Document, Table
 
 if TYPE_CHECKING:
     import jinja2
+    import markupsafe
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 # What Markdown would take for markup. An underscore inside a word is none.
@@ -22,6 +23,9 @@ _LIST_NUMBER: Final = re.compile(r"^(\d+)([.)])(?=\s|$)")
 # A number as `wording.py` writes it, perhaps with its interval, or a dash for none.
 _NUMBER: Final = re.compile("\N{MINUS SIGN}?\\d+(\\.\\d+)?( \\(.* to .*\\))?|\N{EN DASH}")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# Where a line of a page may not end: between a number and its unit, and within a flag.
+_BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=%|(?:s|ms)\b)")
+_FLAG: Final = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _SVG_ID: Final = re.compile(r'\bid="([^"<>]+)"')
 
 
@@ -61,7 +65,16 @@ def _environment(kind: str) -> "jinja2.Environment":
     environment.filters["columns"] = _is_numeric_columns
     environment.filters["code"] = code_block
     environment.filters["verbatim"] = Verbatim
+    environment.filters["prose"] = prose
     return environment
+
+
+def prose(text: str) -> "markupsafe.Markup":
+    """Return a text as HTML whose lines do not end before a unit or within a flag."""
+    from markupsafe import Markup, escape
+
+    joined = _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", str(escape(text)))
+    return Markup(_FLAG.sub(r'<span class="flag">\g<0></span>', joined))
 
 
 class Verbatim(str):

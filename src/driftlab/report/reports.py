@@ -11,6 +11,7 @@ from driftlab.report.run_report import report_on_runs
 from driftlab.report.study_report import report_on_study
 from driftlab.report.sweep_report import Sweep, report_on_cells
 from driftlab.scenario.scenario import Scenario
+from driftlab.study.figures_of import require_finished
 from driftlab.study.study import STUDY_FILE, load_study_result
 from driftlab.study.sweep_parts import read_description
 
@@ -24,6 +25,7 @@ def report_on(*paths: str | Path, **options: Any) -> Document:
     """
     for path in paths:
         place = Path(path)
+        require_finished(place)
         is_study = (place / STUDY_FILE).is_file()
         sweep = None if is_study else _sweep_at(place)
         if not is_study and sweep is None:

@@ -38,19 +38,19 @@ JUDGED_MAX: Final = 20  # runs whose clocks are judged
 RUNS_SHOWN_MAX: Final = 10  # in the table of single runs; its CSV file has all
 RATES: Final = (
     ("ticks", "events"),
-    ("rate", "asked a second"),
-    ("achieved_rate", "got a second"),
+    ("rate", "rate asked, ticks/s"),
+    ("achieved_rate", "rate achieved, ticks/s"),
     ("achieved_share", "share of ticks in time"),
-    ("lateness_us_p50", "median lateness, µs"),
-    ("lateness_us_max", "largest lateness, µs"),
-    ("late_ticks", "ticks late"),
+    ("lateness_us_p50", "median lateness, ms"),
+    ("lateness_us_max", "largest lateness, ms"),
+    ("late_ticks", "late ticks"),
     ("rate_missed", "runs off its rate"),
 )
 CLOCKS: Final = (
     ("clock", "last clock"),
-    ("clock_per_second", "clock a second"),
+    ("clock_per_second", "clock, ticks/s"),
     ("drift", "last drift"),
-    ("drift_per_second", "drift a second"),
+    ("drift_per_second", "drift, ticks/s"),
 )
 JUMPS: Final = (
     ("jump_mean", "mean jump"),
@@ -59,7 +59,7 @@ JUMPS: Final = (
     ("jump_max", "largest jump"),
 )
 QUEUES: Final = (
-    ("queue_per_second", "growth a second"),
+    ("queue_per_second", "growth, messages/s"),
     ("queue_mean", "mean queue"),
     ("queue_max", "largest queue"),
     ("queue_last", "last queue"),
@@ -72,18 +72,18 @@ EVENTS: Final = (
     ("utilisation", "share of receives"),
 )
 OF_A_RUN: Final = (
-    ("rate", "asked a second"),
-    ("achieved_rate", "got a second"),
+    ("rate", "rate asked, ticks/s"),
+    ("achieved_rate", "rate achieved, ticks/s"),
     ("clock", "last clock"),
-    ("drift_per_second", "drift a second"),
+    ("drift_per_second", "drift, ticks/s"),
     ("jump_max", "largest jump"),
     ("queue_last", "last queue"),
-    ("queue_per_second", "queue growth a second"),
+    ("queue_per_second", "queue growth, messages/s"),
 )
 PREDICTED: Final = (
-    ("clock_per_second", "clock a second"),
-    ("drift_per_second", "drift a second"),
-    ("queue_per_second", "queue growth a second"),
+    ("clock_per_second", "clock, ticks/s"),
+    ("drift_per_second", "drift, ticks/s"),
+    ("queue_per_second", "queue growth, messages/s"),
     ("queue_last", "last queue"),
     ("utilisation", "share of receives"),
     ("jump_mean", "mean jump"),

@@ -1,13 +1,15 @@
 """The figures of what is at a path: runs, another program's log, a sweep, a study."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from driftlab.api.read import RunSource, SeveralRunsError, find_sources, list_names
+from driftlab.api.read_run import scenario_of_all
+from driftlab.api.recorded_stats import REPEATED_KEYS
 from driftlab.errors import DriftlabError
 from driftlab.figures.figure import Figure, NoDataError
 from driftlab.figures.frame_figures import FRAME_FIGURES, draw_frame
@@ -16,6 +18,7 @@ from driftlab.figures.run_figures import Drawn, draw_runs
 from driftlab.history.parquet import PARQUET_MAGIC, is_packed
 from driftlab.journal.files import UnreadableError, begins_with
 from driftlab.scenario.scenario import Scenario
+from driftlab.study.sweep_parts import PARTS_SUFFIX
 
 SWEEP_KEY: Final = "driftlab-sweep"  # of the description in the metadata of a sweep's file
 STUDY_KEY: Final = "driftlab-study"  # the same of a study's runs
@@ -28,8 +31,8 @@ class DifferentScenariosError(DriftlabError):
     """Runs of different scenarios, which are not drawn as one."""
 
 
-class InterruptedStudyError(DriftlabError):
-    """The folder of a study that has no results yet."""
+class NotFinishedError(DriftlabError):
+    """A study or a sweep that has no results yet."""
 
 
 def figures_of(
@@ -47,53 +50,32 @@ def figures_of(
     path can be read.
     """
     paths = [path] if isinstance(path, str | Path) else list(path)
-    if len(paths) > 1:
-        return draw_runs(_columns_of_several(paths, options), names)
-    path = paths[0]
-    place = Path(path)
-    require_finished(place)
-    if place.is_dir() and (place / STUDY_FILE).is_file() and (place / STUDY_RUNS).is_file():
-        return _of_study(place, names)
-    if is_sweep(place):
-        return draw_frame(*_sweep(place), names)
-    return draw_runs(columns_of(find_sources(path, **options), path), names)
+    for each in map(Path, paths):
+        require_finished(each)
+        is_study = (each / STUDY_FILE).is_file()
+        if len(paths) > 1 and (is_study or is_sweep(each)):
+            raise DriftlabError(f"{each}: a study or a sweep is drawn alone, not with other paths")
+        if is_study:
+            return _of_study(each, names)
+        if is_sweep(each):
+            return draw_frame(*_sweep(each), names)
+    found = [(source, str(path)) for path in paths for source in find_sources(path, **options)]
+    return draw_runs(columns_of(found), names)
 
 
-def require_finished(folder: Path) -> None:
-    """Raise InterruptedStudyError if a folder is that of a study without results."""
-    if not (folder / STUDY_FILE).is_file() or (folder / STUDY_RUNS).is_file():
-        return
-    raise InterruptedStudyError(
-        f"{folder}: a study that was interrupted, with no results yet; go on with it: "
-        f"driftlab study {folder / STUDY_FILE} --out {folder}"
-    )
-
-
-def _columns_of_several(
-    paths: Sequence[str | Path], options: Mapping[str, Any]
-) -> list[RunColumns]:
-    """Return the columns of the runs at several paths, numbered one after the other."""
-    for path in paths:
-        if (Path(path) / STUDY_FILE).is_file() or is_sweep(Path(path)):
-            raise DriftlabError(f"{path}: a study or a sweep is drawn alone, not with other paths")
-    sources = [(source, path) for path in paths for source in find_sources(path, **options)]
-    runs = [
-        RunColumns(source.read().trace, number=number)
-        for number, (source, _) in enumerate(sources, 1)
-    ]
-    first = _alike(runs[0])
-    for run, (_, path) in zip(runs, sources, strict=True):
-        if _alike(run) != first:
-            raise DifferentScenariosError(
-                f"{paths[0]} and {path} are of different scenarios, which are not drawn as one; "
-                "draw each by itself, or see driftlab stats"
+def require_finished(path: Path) -> None:
+    """Raise NotFinishedError if a path is that of a study or a sweep without results."""
+    if (path / STUDY_FILE).is_file() and not (path / STUDY_RUNS).is_file():
+        raise NotFinishedError(
+            f"{path}: a study that was interrupted, with no results yet; go on with it: "
+            f"driftlab study {path / STUDY_FILE} --out {path}"
+        )
+    for parts in (path, path.with_name(path.name + PARTS_SUFFIX)):
+        if not path.is_file() and parts.name.endswith(PARTS_SUFFIX) and parts.is_dir():
+            raise NotFinishedError(
+                f"{path}: a sweep that was interrupted; its finished cells are in {parts}, and the "
+                "command that began it goes on from there"
             )
-    return runs
-
-
-def _alike(run: RunColumns) -> object:
-    """Return what runs at several paths must have in common: all but the seed and the number."""
-    return _without_draws(run), run.rates
 
 
 def is_sweep(path: Path) -> bool:
@@ -141,36 +123,46 @@ def _table(path: Path, key: str) -> tuple[pl.DataFrame, dict[str, Any]]:
         raise UnreadableError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
 
 
-def columns_of(sources: Sequence[RunSource], path: str | Path) -> list[RunColumns]:
-    """Return the columns of the runs of one scenario. Raise DriftlabError if there are several."""
-    if len(sources) > 1 and any(source.form is not None for source in sources):
-        raise SeveralRunsError(
-            f"{path} holds {len(sources)} executions; choose one with --execution N or its name "
-            f"({list_names([source.name for source in sources])})"
-        )
-    runs = [RunColumns(source.read().trace) for source in sources]
-    _require_one_scenario(runs, sources, path)
+def columns_of(found: Sequence[tuple[RunSource, str]]) -> list[RunColumns]:
+    """Return the columns of runs of one scenario, numbered apart.
+
+    found: each run with the path at which it is. Raise DriftlabError if they are of several
+    scenarios, or executions of another program's log, of which nobody knows.
+    """
+    for path in dict.fromkeys(path for _, path in found):
+        here = [source for source, at in found if at == path]
+        if len(here) > 1 and any(source.form is not None for source in here):
+            raise SeveralRunsError(
+                f"{path} holds {len(here)} executions; choose one with --execution N or its name "
+                f"({list_names([source.name for source in here])})"
+            )
+    runs = [RunColumns(source.read().trace) for source, _ in found]
+    keys = [_repeated(run, source) for run, (source, _) in zip(runs, found, strict=True)]
+    (first, path) = found[0]
+    for key, (source, other) in zip(keys, found, strict=True):
+        if key != keys[0]:
+            raise DifferentScenariosError(
+                f"{path}: {first.name} and {source.name} are runs of different scenarios; "
+                "draw each by itself"
+                if path == other
+                else f"{path} and {other} are of different scenarios, which are not drawn as one; "
+                "draw each by itself, or see driftlab stats"
+            )
+    if len({run.number for run in runs}) < len(runs):  # of several seeds, say
+        for number, run in enumerate(runs, 1):
+            run.number = number
     return runs
 
 
-def _require_one_scenario(
-    runs: Sequence[RunColumns], sources: Sequence[RunSource], path: str | Path
-) -> None:
-    first = _without_draws(runs[0])
-    for run, source in zip(runs, sources, strict=True):
-        if _without_draws(run) != first:
-            raise DifferentScenariosError(
-                f"{path}: {sources[0].name} and {source.name} are runs of different scenarios; "
-                "draw each by itself"
-            )
+def _repeated(run: RunColumns, source: RunSource) -> object:
+    """Return what runs of one scenario have in common: all but seed and number.
 
-
-def _without_draws(run: RunColumns) -> object:
-    """Return what runs of one scenario have in common: all but the number and the rates drawn."""
+    Rates differ only where a scenario beside the runs says that they are drawn.
+    """
     if run.scenario is None:
-        return run.names
-    plain = run.scenario.to_dict()
-    for key in ("first_run", "runs", "rates", "seed"):
+        return run.names, run.rates
+    plain = scenario_of_all(source.path, run.scenario).to_dict()
+    for key in REPEATED_KEYS:
         plain.pop(key, None)
     if run.is_simulated:
         plain.pop("speed", None)  # which changes nothing of it

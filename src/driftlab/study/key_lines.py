@@ -28,7 +28,8 @@ def key_lines(text: str) -> dict[Path, int]:
     for number, line in _statements(text.split("\n")):
         if match := _TABLE.match(line):
             table = _parts(match[1])
-            lines.setdefault(table, number)
+            for length in range(1, len(table) + 1):
+                lines.setdefault(table[:length], number)
         elif match := _PAIR.match(line):
             path = (*table, *_parts(match[1]))
             for length in range(len(table) + 1, len(path) + 1):

@@ -15,14 +15,21 @@ from driftlab.api.run import Run
 from driftlab.api.run_real import RunStart, require_real, run_one
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import COMPLETE
-from driftlab.journal.run_folder import SCENARIO_FILE, create_run_folder, run_folder
+from driftlab.journal.run_folder import (
+    SCENARIO_FILE,
+    create_run_folder,
+    run_folder,
+    scenario_text,
+)
 from driftlab.machine.machine import is_process_failure
 from driftlab.machine.process_loader import forbid_reentrant_run
 from driftlab.real.launcher import reserve_file_descriptors
 from driftlab.scenario.scenario import Scenario
+from driftlab.study.sweep_parts import write_durably
 
 RUNS_FOLDER: Final = "runs"
 _SET_ASIDE: Final = "interrupted"
+_MOVED: Final = "moved"
 
 
 class OtherStudyError(DriftlabError):
@@ -93,6 +100,30 @@ def run_conditions(
             raise KeyboardInterrupt
         runs[name].append(run)
     return {name: sorted(some, key=lambda run: run.number) for name, some in runs.items()}
+
+
+def make_room(there: Mapping[str, Scenario], asked: Mapping[str, Scenario], folder: Path) -> None:
+    """Prepare the folders of finished conditions for more runs; what is done is not done again.
+
+    there, asked: the scenario of each condition, as it was and with more runs. The number of
+    a run may have more digits then, and a single run moves into a folder of its own.
+    """
+    for name, scenario in asked.items():
+        runs, before = condition_folder(folder, name), there[name]
+        for number in before.run_numbers:
+            old = Path(run_folder(runs, before, number))
+            new = Path(run_folder(runs, scenario, number))
+            if new.exists():
+                continue
+            if old == runs:
+                beside = runs.with_name(f"{runs.name}-{_MOVED}")
+                if not beside.exists():
+                    runs.rename(beside)
+                runs.mkdir(exist_ok=True)
+                beside.rename(new)
+            elif old.exists():
+                old.rename(new)
+        write_durably(runs / SCENARIO_FILE, scenario_text(scenario).encode())
 
 
 def condition_folder(folder: Path, name: str) -> Path:

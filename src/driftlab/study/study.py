@@ -4,7 +4,8 @@ The folder has `study.toml`, the study itself; `runs.parquet`, a row a condition
 machine; `tables/`, as CSV; `grid.parquet`, the sweep of a study with a grid; and of real
 runs `runs/`, a folder a condition. Real runs are written as they end, so an interrupted
 study keeps them and goes on from there; all other files are written at the end, each
-whole or not at all.
+whole or not at all. A finished study is extended by the same study with more runs: those
+that it has are not repeated.
 """
 
 import json
@@ -38,6 +39,7 @@ from driftlab.study.real_conditions import (
     RUNS_FOLDER,
     RealProgress,
     condition_folder,
+    make_room,
     run_conditions,
 )
 from driftlab.study.study_file import Study, parse_study
@@ -170,7 +172,8 @@ def run_study(
     Args:
         simulated: whether to simulate, instead of running real machines.
         out: the folder to write; simulated runs need none. An interrupted study of real
-            machines goes on there, from the runs that are whole.
+            machines goes on there, from the runs that are whole, and a finished study with
+            fewer runs from those that it has.
         overwrite: whether to replace the study that the folder holds.
         on_progress: called with the share that is done, and what it is, as text.
         trust: whether a process that only the study's file names may be executed.
@@ -186,26 +189,47 @@ def run_study(
     folder = None if out is None else Path(out)
     if folder is None and not simulated:
         raise StudyFolderError("a study of real machines needs a folder (out)")
+    there = None
     if folder is not None:
-        _claim(folder, study, simulated=simulated, overwrite=overwrite)
+        there = _claim(folder, study, simulated=simulated, overwrite=overwrite)
     scenarios = {
         name: admit_process(scenario, trust=trust)
         for name, scenario in study.scenarios(simulated=simulated).items()
     }
     runs: Mapping[str, Runs] = {}
     if simulated:
-        runs = _simulated(scenarios, progress)
+        runs = _simulated(_beyond(scenarios, 0 if there is None else _runs_of(there)), progress)
     elif scenarios and folder is not None:
         runs = _real(scenarios, folder, progress)
+    frame = _frame_of(runs)
+    if simulated and there is not None:
+        frame = _joined(there.frame, frame, list(scenarios))
     result = StudyResult(
-        study, simulated, _frame_of(runs),
+        study, simulated, frame,
         _swept(study, progress, trust) if simulated else None, folder, driftlab.__version__,
         _published(study, progress),
     )  # fmt: skip
-    result.__dict__["conditions"] = dict(runs)  # no need to read or simulate them again
+    if not simulated or there is None:
+        result.__dict__["conditions"] = dict(runs)  # no need to read or simulate them again
     if folder is not None:
         _save(result, folder)
     return result
+
+
+def _beyond(scenarios: Mapping[str, Scenario], runs: int) -> dict[str, Scenario]:
+    """Return the scenarios of the runs that come after the first ones."""
+    return {
+        name: each.replace(first_run=each.first_run + runs, runs=each.runs - runs)
+        for name, each in scenarios.items()
+    }
+
+
+def _joined(first: pl.DataFrame, then: pl.DataFrame, conditions: list[str]) -> pl.DataFrame:
+    """Return the rows of earlier and of later runs, condition by condition."""
+    if not conditions:
+        return first
+    parts = [each.filter(condition=name) for name in conditions for each in (first, then)]
+    return pl.concat(parts)
 
 
 def _simulated(scenarios: Mapping[str, Scenario], progress: OnProgress) -> dict[str, Runs]:
@@ -277,18 +301,24 @@ def _frame_of(runs: Mapping[str, Runs]) -> pl.DataFrame:
 # The folder.
 
 
-def _claim(folder: Path, study: Study, *, simulated: bool, overwrite: bool) -> None:
-    """Make the folder of a study, or go on with it. Raise StudyFolderError if it is taken."""
+def _claim(folder: Path, study: Study, *, simulated: bool, overwrite: bool) -> StudyResult | None:
+    """Make the folder of a study, or go on with it; return the finished one that is extended.
+
+    Raise StudyFolderError if it is taken.
+    """
     path = folder / STUDY_FILE
     if path.exists():
         is_same = read_text(path) == study.text
         if overwrite:
             _clear(folder)
         elif (folder / RUNS_FILE).exists():
-            raise StudyFolderError(
-                f"{folder} holds a finished study; name another --out, or replace it with "
-                "--overwrite"
-            )
+            there = load_study_result(folder)
+            _require_extendable(there, study, simulated=simulated)
+            if not simulated:
+                make_room(there.scenarios, study.scenarios(simulated=False), folder)
+                write_durably(path, study.text.encode())
+                (folder / RUNS_FILE).unlink()  # from here on it is not finished, and goes on
+            return there  # simulated runs are saved at the end, all at once
         elif simulated and (folder / RUNS_FOLDER).exists():
             raise StudyFolderError(
                 f"{folder} holds real runs of a study that is not finished; go on without "
@@ -303,15 +333,49 @@ def _claim(folder: Path, study: Study, *, simulated: bool, overwrite: bool) -> N
         raise StudyFolderError(f"{folder} exists and holds no study; name another --out")
     folder.mkdir(parents=True, exist_ok=True)
     write_durably(path, study.text.encode())
+    return None
 
 
-def _differing(path: Path, study: Study) -> str:
+def _runs_of(result: StudyResult) -> int:
+    """Return how many runs a finished study has of each condition."""
+    study = result.study
+    asked = study.simulated_runs if result.simulated else study.runs
+    return result.frame["run"].n_unique() if result.frame.height else asked
+
+
+def _require_extendable(there: StudyResult, study: Study, *, simulated: bool) -> None:
+    """Raise StudyFolderError unless a finished study is this one, with fewer runs."""
+    runs, asked = _runs_of(there), study.simulated_runs if simulated else study.runs
+    what = f"{there.folder} holds a finished study"
+    other = "name another --out, or replace it with --overwrite"
+    if there.simulated != simulated:
+        kind = "simulated runs" if there.simulated else "runs of real machines"
+        raise StudyFolderError(f"{what} of {kind}; {other}")
+    if there.study.with_changes(runs=1).text != study.with_changes(runs=1).text:
+        assert there.folder is not None
+        words = _differing(there.folder / STUDY_FILE, study, with_runs=False)
+        raise StudyFolderError(f"{what}, with {words}; {other}")
+    if asked <= runs:
+        raise StudyFolderError(
+            f"{what} of {counted(runs, 'run')} of each condition; add some with --runs above "
+            f"{runs}, {other}"
+        )
+    if simulated and there.version != driftlab.__version__:
+        raise StudyFolderError(
+            f"{what}, simulated by driftlab {there.version}, and this is {driftlab.__version__}; "
+            f"{other}"
+        )
+
+
+def _differing(path: Path, study: Study, *, with_runs: bool = True) -> str:
     """Return in what the study of a file differs from another one, in words."""
     try:
         there = parse_study(read_text(path), study.name, str(path), str(path.parent))
     except DriftlabError:
         return "a file that cannot be read"
-    pairs: list[tuple[str, object, object]] = [("runs", there.runs, study.runs)]
+    pairs: list[tuple[str, object, object]] = []
+    if with_runs:
+        pairs.append(("runs", there.runs, study.runs))
     old, new = there.base.to_dict(), study.base.to_dict()
     pairs += [(key, old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new])]
     pairs += [
@@ -360,6 +424,7 @@ def _save(result: StudyResult, folder: Path) -> None:
     }
     buffer = io.BytesIO()
     result.frame.write_parquet(buffer, metadata={STUDY_KEY: json.dumps(about, ensure_ascii=False)})
+    write_durably(folder / STUDY_FILE, result.study.text.encode())  # new if it was extended
     write_durably(folder / RUNS_FILE, buffer.getvalue())  # last: with it the study is finished
 
 

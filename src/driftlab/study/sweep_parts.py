@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -103,9 +104,11 @@ class Parts:
         keys = [key for key in ours if present.get(key) != ours[key]]
         key = keys[0] if keys else "format"
         stated = {"version": "version of driftlab", "runs": "number of runs"}.get(key, key)
-        there, here = _short(present.get(key)), _short(ours.get(key))
-        if isinstance(present.get(key), Mapping) and isinstance(ours.get(key), Mapping):
-            there, here = _difference(present[key], ours[key])
+        there, here = (_keys_of(each.get(key)) for each in (present, ours))
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            there, here = _difference(there, here)
+        else:
+            there, here = _short(there), _short(here)
         return (
             f"{self.folder} holds cells of another {stated} ({there}; now {here}); finish that "
             "sweep as it was begun, name another --out, or begin again with --overwrite"
@@ -195,13 +198,21 @@ def _digest(content: bytes) -> str:
 
 def _difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[str, str]:
     """Return what two mappings say of the first key in which they differ."""
-    keys: Sequence[str] = [*here, *there]
+    keys: Sequence[str] = [*(key for key in here if key in there), *here, *there]
     key = next((each for each in keys if there.get(each) != here.get(each)), None)
     if key is None:
         return ", ".join(there), ", ".join(here)
     return tuple(  # type: ignore[return-value]
         f"{key} {_short(each[key])}" if key in each else f"no {key}" for each in (there, here)
     )
+
+
+def _keys_of(value: Any) -> Any:
+    """Return the keys of a scenario, which is TOML; any other value as it is."""
+    try:
+        return tomllib.loads(value) if isinstance(value, str) and "=" in value else value
+    except ValueError:
+        return value
 
 
 def _short(value: Any) -> str:

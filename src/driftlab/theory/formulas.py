@@ -13,7 +13,7 @@ against simulations of the compiled engine).
 """
 
 from collections.abc import Sequence
-from math import ceil, erf, exp, log, log1p, pi, sqrt
+from math import ceil, erfc, exp, log, log1p, pi, sqrt
 from typing import Final, NamedTuple
 
 EULER_GAMMA: Final = 0.5772156649015329
@@ -128,13 +128,13 @@ def _phi(x: float) -> float:
 
 
 def _Phi(x: float) -> float:  # noqa: N802 - the usual name of the normal distribution function
-    return (1 + erf(x / sqrt(2))) / 2
+    return erfc(-x / sqrt(2)) / 2  # 1 + erf would lose all digits of a small probability
 
 
 def _log_Phi(x: float) -> float:  # noqa: N802
     """Return log Phi(x), also where Phi(x) is too small for a number."""
-    if x > -10:
-        return log(max(_Phi(x), 1e-300))
+    if x > -30:
+        return log(_Phi(x))
     # Mills' ratio, its asymptotic series.
     z = -x
     return -z * z / 2 - log(z * sqrt(2 * pi)) + log1p(-1 / z**2 + 3 / z**4)
