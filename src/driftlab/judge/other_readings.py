@@ -30,13 +30,14 @@ from driftlab.judge.unsaid_kinds import DELIVERED_TWICE, LOST_MESSAGE
 from driftlab.judge.vectors import VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
 
 EVENTS_MAX: Final = 100_000
-LAST_STEPS: Final = 2  # of each process, that another reading may leave open
+LAST_STEPS: Final = 2  # of each process and rule, that another reading may leave open
+MATCHED_FACTOR: Final = 2  # of the messages that are matched, at least one in so many still is
 
 _OF_CLOCKS: Final = (
     CLOCK_CONDITION, LAMPORT_STEP, STAMP, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN, VECTOR_AHEAD,
 )  # fmt: skip
 _OF_MESSAGES: Final = (FROM_NOWHERE, BEFORE_SENT, DELIVERED_TWICE, FIFO, LOST_MESSAGE, SEND_TO_ALL)
-_SUSPECT: Final = (*_OF_CLOCKS, BEFORE_SENT)
+_SUSPECT: Final = (*_OF_CLOCKS, FROM_NOWHERE, BEFORE_SENT, SEND_TO_ALL)
 _NOTHING: Final = Findings(NO_ROWS, lambda _: Explanation("", "", ()), NO_ROWS)
 
 
@@ -56,6 +57,8 @@ def explained_by_other_reading(
             continue  # a whole log has 1 in the first own entry
         repaired = repair_names(reading.trace)
         other = Context(repaired, match(repaired.trace), reading.trace, is_whole=context.is_whole)
+        if len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
+            continue
         then: dict[str, Findings] = {}
         if _explains(other, context, found, then):
             line = _line(reading)
@@ -79,16 +82,17 @@ def _explains(
     other: the log read so. found: what the rules found as it was read first. then: what they
     find now, filled in.
     """
-    decided = 0
+    decided, rules = 0, 0
     for rule in _OF_CLOCKS:
         if rule.questions(other):
+            rules += 1
             then[rule.name] = rule.judge(other)
             if len(then[rule.name].rows):
                 return False
             decided += _decided(other, rule, then[rule.name])
         if rule.name in found:
             decided -= _decided(context, rule, found[rule.name]) - len(found[rule.name].rows)
-    if decided < -LAST_STEPS * context.trace.processes:
+    if decided < -LAST_STEPS * rules * context.trace.processes:
         return False
     for rule in _OF_MESSAGES:
         if rule.questions(other):

@@ -29,6 +29,7 @@ from driftlab.history.conventions.unstamped import shows_clock_of_event_before
 from driftlab.history.conventions.vectors import recognized_own_events, with_own_events
 from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.trace import Trace, WrittenClocks, processes_of
+from driftlab.history.unsaid import may_be_receive
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING, RECEIVE, UNKNOWN_KIND
 
@@ -219,10 +220,9 @@ def next_in_process(trace: Trace, clock: IntArray) -> IntArray:
 def clocks_of_next(trace: Trace, clock: IntArray) -> IntArray:
     """Return the clock that the next line shows; without one a receive has none."""
     after, of = next_in_process(trace, clock), trace.columns
-    last = (after == MISSING) & (clock != MISSING)
-    last &= of.kind != RECEIVE
-    if of.sender is not None:
-        last &= of.sender < 0
+    last = (after == MISSING) & (clock != MISSING) & ~may_be_receive(trace)
+    if of.received is not None:  # whether it is the name of a message received is not said
+        last &= (of.kind != UNKNOWN_KIND) | (of.received == MISSING)
     return np.where(last, one_more(clock), after)
 
 

@@ -25,12 +25,13 @@ from driftlab.history.conventions.vectors import (
     with_own_events,
     with_vectors_of_next,
 )
-from driftlab.history.trace import Trace
+from driftlab.history.trace import Trace, WrittenClocks, processes_of
+from driftlab.history.unsaid import first_own_rows
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING, Timestamps
 
 CLOCK_AFTER_INCREMENT: Final = "clock-after-increment"
-_WAYS: Final = (CLOCK_BEFORE_INCREMENT, CLOCK_BEFORE_EVENT, CLOCK_AFTER_INCREMENT)
+_WAYS: Final = (CLOCK_BEFORE_EVENT, CLOCK_BEFORE_INCREMENT, CLOCK_AFTER_INCREMENT)
 
 
 class OtherReading(NamedTuple):
@@ -47,8 +48,12 @@ def other_readings(trace: Trace) -> Iterator[OtherReading]:
     if written is None:
         return
     held = written.timestamps
-    of_clock = ("",) if written.clock is None else _ways_of_lamport(trace, written.clock)
+    of_clock: Sequence[str] = ("",)
     of_vector: Sequence[str] = ("",)
+    if _begin_after_first_event(trace, written):
+        return
+    if written.clock is not None:
+        of_clock = _ways_of_lamport(trace, written.clock)
     if held is not None and held.clock == "vector":
         of_vector = _ways_of_vectors(trace, held)
     pairs = sorted(product(of_clock, of_vector), key=lambda pair: "" not in pair and len(set(pair)))
@@ -69,31 +74,52 @@ def other_readings(trace: Trace) -> Iterator[OtherReading]:
         yield OtherReading(lamport, vector, other)
 
 
-def _ways(begins: IntArray, *, is_step_by_step: bool) -> Sequence[str]:
-    """Return the conventions that clocks may follow.
-
-    begins: the first clocks, or own entries, of processes that received nothing before. If all
-    are 1, the log begins with the first events, and has their clocks after them.
-    is_step_by_step: whether they rise from line to line as clocks do by any convention.
-    """
-    is_known = len(begins) > 0 and bool((begins == 1).all())
-    return _WAYS if is_step_by_step and not is_known else (CLOCK_AFTER_INCREMENT,)
-
-
 def _ways_of_lamport(trace: Trace, clock: IntArray) -> Sequence[str]:
-    firsts = trace.starts[:-1][np.diff(trace.starts) > 0]
-    is_own, following = ~may_have_received(trace), next_in_process(trace, clock)
-    knows_next = (following != MISSING) & (clock != MISSING)
-    rises = bool((following > clock)[knows_next].all())
-    own_firsts = firsts[is_own[firsts]]
-    begins_well = (following == clock + 1) | ~knows_next
-    return _ways(clock[own_firsts], is_step_by_step=rises and bool(begins_well[own_firsts].all()))
+    """Return the conventions that Lamport clocks may follow."""
+    rows = np.flatnonzero(clock != MISSING)
+    same = np.diff(processes_of(trace, rows)) == 0
+    if (np.diff(clock[rows])[same] <= 0).any():
+        return (CLOCK_AFTER_INCREMENT,)  # they rise by any convention
+    return _WAYS if _begins_before_event(trace, clock) else _WAYS[1:]
+
+
+def _begins_before_event(trace: Trace, clock: IntArray) -> bool:
+    """Whether the first two lines of each process may be written before their events.
+
+    Then the second shows what the first event, whose message may be known, made of its clock.
+    """
+    of, firsts = trace.columns, trace.starts[:-1][np.diff(trace.starts) > 0]
+    following = next_in_process(trace, clock)[firsts]
+    before, is_known = clock[firsts], ~may_have_received(trace)[firsts]
+    if of.stamp is not None:
+        has_stamp = of.stamp[firsts] != MISSING
+        before = np.where(has_stamp, np.maximum(before, of.stamp[firsts]), before)
+        is_known |= has_stamp
+    is_known &= (clock[firsts] != MISSING) & (following != MISSING)
+    return bool((following == before + 1)[is_known].all())
 
 
 def _ways_of_vectors(trace: Trace, held: Timestamps) -> Sequence[str]:
+    """Return the conventions that vector clocks may follow: own entries count by any."""
     own = own_entries_of(trace, held)
     own[np.diff(held.starts) == 0] = MISSING
     following = next_in_process(trace, own)
-    knows_next = (following != MISSING) & (own != MISSING)
-    steps = bool((following == own + 1)[knows_next].all())
-    return _ways(first_own_entries(trace, held), is_step_by_step=steps)
+    is_known = (following != MISSING) & (own != MISSING)
+    return _WAYS if (following == own + 1)[is_known].all() else (CLOCK_AFTER_INCREMENT,)
+
+
+def _begin_after_first_event(trace: Trace, written: WrittenClocks) -> bool:
+    """Whether the first clocks, or own entries, of all processes are 1.
+
+    Then the log begins with the first events, and has their clocks after them. Processes that
+    may have received something before say nothing.
+    """
+    if written.clock is not None:
+        begins = written.clock[first_own_rows(trace)]
+        if len(begins) and (begins == 1).all():
+            return True
+    held = written.timestamps
+    if held is None or held.clock != "vector":
+        return False
+    begins = first_own_entries(trace, held)
+    return len(begins) > 0 and bool((begins == 1).all())
