@@ -29,17 +29,20 @@ RowErrors: TypeAlias = dict[int, str]  # the reason why a row cannot be read, by
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "host": (
         "process", "machine", "proc", "node", "process_id", "machine_id", "node_id", "vm", "vm_id",
-        "thread", "pid", "proc_id", "host_id", "thread_id", "virtual_machine",
-        "virtual_machine_id", "server", "server_id", "replica", "replica_id", "worker",
+        "proc_id", "host_id", "virtual_machine", "virtual_machine_id", "server", "server_id",
+        "replica", "replica_id", "worker",
         "worker_id", "site", "site_id", "computer", "rank", "hostname", "service", "svc",
-        "service_name",
+        "service_name", "pod", "pod_name", "thread", "pid", "thread_id",
     ),
     "index": (),
     "kind": (
         "type", "event_type", "operation", "op", "event_kind", "operation_type", "action_type",
         "write_type",
     ),
-    "event": ("description", "action", "text", "event_description"),
+    "event": (
+        "description", "action", "text", "event_description", "short_message",
+        "rendered_message", "message_template",
+    ),
     "tick": (),
     "due_ns": (),
     "late_ns": (),
@@ -50,7 +53,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "system_clock_time", "sys_time", "global_clock", "global_clock_time", "unix_time",
         "unix_timestamp", "epoch_time", "epoch", "local_time", "machine_time", "event_time",
         "log_time", "utc_time", "date_and_time", "elapsed_time", "elapsed",
-        "uptime",
+        "uptime", "instant", "asctime", "realtime_timestamp",
     ),
     "clock": (
         "vector_clock", "vc", "logical_clock", "lc", "logical_clock_time", "local_logical_clock",

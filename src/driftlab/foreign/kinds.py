@@ -21,14 +21,13 @@ import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.errors import counted
-from driftlab.foreign.fields import is_empty, normalized_name, shorten
+from driftlab.foreign.fields import is_empty, shorten
 from driftlab.foreign.packed import Values
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import INTERNAL, KINDS, RECEIVE, SEND, UNKNOWN_KIND
 
 EVENT_CHARS_MAX: Final = 24  # of an event's own text, if it may be no more than its kind
 WORDS_SHOWN_MAX: Final = 8  # in a message
-MESSAGE_REPEATED_MIN: Final = 8  # times, on average, from which on texts are no names of messages
 VALUES_LOOKED_AT: Final = 100  # first, to see whether a column may hold kinds
 KINDS_SHARE_MIN: Final = 0.9  # of the events of a log, of which a column says the kind
 WORDS_MAX: Final = 30  # different texts of events from which on they are no words for kinds
@@ -168,9 +167,9 @@ def kinds(known: Mapping[str, Values], rows: int, words: OwnWords | None = None)
         if "event" in known and bool((column == UNKNOWN_KIND).any()):
             absent = _rows_without(known["kind"], np.flatnonzero(column == UNKNOWN_KIND))
             texts = [known["event"][row] for row in absent]
-            column[absent] = _kinds_of(texts, _kind_if_alone)
+            column[absent] = _kinds_of(texts, kind_if_alone)
     elif "event" in known:
-        column[:] = _kinds_of(known["event"], _kind_if_alone)
+        column[:] = _kinds_of(known["event"], kind_if_alone)
     for name, kind in (("internal", INTERNAL), ("send", SEND), ("receive", RECEIVE)):
         if name in known:
             column[[value not in (None, "") for value in known[name]]] = kind
@@ -194,21 +193,6 @@ def _by_own_words(texts: Values, words: OwnWords) -> IntArray:
     return np.array(found, np.uint8)
 
 
-def says_what_happened(name: str, values: Values) -> bool:
-    """Whether a column called `message` has texts of events, and no names of messages.
-
-    Most are several words, or words for kinds, or so few that each stands for many events.
-    """
-    if normalized_name(name) not in ("message", "msg"):
-        return False
-    said = Counter(str(value).strip() for value in values if not is_empty(value))
-    many = said.total()
-    several_words = sum(count for text, count in said.items() if " " in text)
-    kinds_said = sum(count for text, count in said.items() if _kind_if_alone(text) != UNKNOWN_KIND)
-    is_of_few = len(said) <= WORDS_MAX and many >= MESSAGE_REPEATED_MIN * len(said)
-    return 2 * several_words > many or 2 * kinds_said > many or (many > 0 and is_of_few)
-
-
 def is_of_kinds(values: Values) -> bool:
     """Whether a column holds kinds of events, whatever it is called, as its values show.
 
@@ -221,13 +205,13 @@ def is_of_kinds(values: Values) -> bool:
     if len(set(first)) > WORDS_MAX or 2 * _of_kinds(first) < len(first):
         return False
     said = [value.strip() if isinstance(value, str) else "" for value in values]
-    found = set(_kinds_of(said, _kind_if_alone).tolist()) - {UNKNOWN_KIND}
+    found = set(_kinds_of(said, kind_if_alone).tolist()) - {UNKNOWN_KIND}
     return len(found) > 1 and _of_kinds(said) >= KINDS_SHARE_MIN * len(said)
 
 
 def _of_kinds(texts: Sequence[str]) -> int:
     """Return how many texts are no more than a word for a kind."""
-    return int((_kinds_of(texts, _kind_if_alone) != UNKNOWN_KIND).sum())
+    return int((_kinds_of(texts, kind_if_alone) != UNKNOWN_KIND).sum())
 
 
 def unsaid_words(known: Mapping[str, Values], unsaid: IntArray) -> dict[str, int]:
@@ -316,7 +300,7 @@ def _kind_of_words(text: str) -> int:
     return named.pop() if len(named) == 1 else UNKNOWN_KIND
 
 
-def _kind_if_alone(text: str) -> int:
+def kind_if_alone(text: str) -> int:
     """Return the kind that an event's own text names, if it says nothing else."""
     if len(text) > EVENT_CHARS_MAX or text.count(" ") > 1 or not text[-1:].isalpha():
         return UNKNOWN_KIND

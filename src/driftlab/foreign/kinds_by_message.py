@@ -72,20 +72,65 @@ def roles_of(
     order = _order(known, hosts, file)
     if order is None:
         return None
-    first, later = _counts(message[rows].tolist(), words, order[rows].tolist(), hosts, rows)
+    messages = message[rows].tolist()
+    first, later = _counts(messages, words, order[rows].tolist(), hosts, rows)
+    kinds = _kinds(words, first, later)
+    if not kinds:
+        return None
+    # Where clocks are written before their event, that of the next line is the event's own.
+    by_next, by_line = _next_in_process(order, hosts), np.arange(len(order))
+    if _is_told_otherwise(kinds, by_next, messages, words, hosts, rows):
+        is_one_file = len(file) > 0 and bool((file == file[0]).all())
+        is_told = _kinds(words, *_counts(messages, words, by_line[rows].tolist(), hosts, rows))
+        if not is_one_file or is_told != kinds:
+            return None
+    shown = sum(count for word, count in first.items() if kinds[word] == SEND)
+    return Roles(field, kinds, sum(first.values()), shown)
+
+
+def _kinds(
+    words: Sequence[str], first: Mapping[str, int], later: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the kind of each word, none if one is neither a send nor a receive."""
     kinds: dict[str, int] = {}
     for word in dict.fromkeys(words):
         many = first.get(word, 0) + later.get(word, 0)
         if many < MESSAGES_MIN:
-            return None
+            return {}
         share = first.get(word, 0) / many
         if SHARE_MIN > share > 1 - SHARE_MIN:
-            return None
+            return {}
         kinds[word] = SEND if share >= SHARE_MIN else RECEIVE
-    if set(kinds.values()) != {SEND, RECEIVE}:
-        return None
-    shown = sum(count for word, count in first.items() if kinds[word] == SEND)
-    return Roles(field, kinds, sum(first.values()), shown)
+    return kinds if set(kinds.values()) == {SEND, RECEIVE} else {}
+
+
+def _is_told_otherwise(
+    kinds: Mapping[str, int],
+    order: IntArray,
+    messages: Sequence[int],
+    words: Sequence[str],
+    hosts: Sequence[str],
+    rows: IntArray,
+) -> bool:
+    """Whether another order of the records tells the opposite of some words."""
+    is_known = order[rows] != MISSING
+    known = rows[is_known]
+    names = [message for message, is_there in zip(messages, is_known, strict=True) if is_there]
+    of = [word for word, is_there in zip(words, is_known, strict=True) if is_there]
+    then = _kinds(of, *_counts(names, of, order[known].tolist(), hosts, known))
+    return any(kinds[word] != kind for word, kind in then.items())
+
+
+def _next_in_process(order: IntArray, hosts: Sequence[str]) -> IntArray:
+    """Return the number of the next record of each one's process, MISSING at the last."""
+    last: dict[str, int] = {}
+    following = np.full(len(order), MISSING)
+    for row, host in enumerate(hosts):
+        before = last.get(host)
+        if before is not None:
+            following[before] = order[row]
+        last[host] = row
+    return following
 
 
 def _counts(

@@ -33,6 +33,7 @@ from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.packed import Packed, Pool
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
 from driftlab.foreign.trace_builder import Execution, build_execution
+from driftlab.foreign.unclear_columns import NAMES as UNCLEAR_TIMES
 from driftlab.journal.files import UnreadableError
 
 DEPTH_MAX: Final = 6  # of nested objects that are searched for fields
@@ -42,6 +43,7 @@ RECORDS_SEARCHED: Final = 1_000  # of a file, for the paths that a message lists
 _CLOCKS: Final = frozenset({"clock", "lamport", "vector"})
 _NESTED: Final = _CLOCKS | set(CLOCKS) | {"targets"}  # fields whose values may be nested
 _THREADS: Final = frozenset({"thread", "threadid", "pid"})
+_NAMES_OF_OBJECTS: Final = frozenset({"name", "id"})  # keys of an object that is a process
 _MARKS: Final = frozenset({"internal", "send", "receive"})  # that say the kind by being there
 _ABSENT: Final = object()
 
@@ -76,7 +78,7 @@ def read_records(
     own = {name: path for path, name in names.items()} | {
         (field_of(name) or name): path for name, path in wanted.items()
     }
-    records = [each._replace(paths=own) for each in records]
+    records = [each._replace(paths={**each.paths, **own}) for each in records]
     return build_execution(records, options._replace(fields=said))
 
 
@@ -84,7 +86,9 @@ def _records(
     log: LogFile, columns: "RecordColumns", unread: list[UnmatchedText],
     names: Mapping[str, str], format: str, *, is_named: bool,
 ) -> Records:  # fmt: skip
-    fields = _with_event(columns.fields(names))
+    given = columns.fields(names)
+    fields = _with_event(given)
+    called = {field: own for own in given if own not in fields for field in ("event",)}
     rows = len(columns.lines)
     if "host" not in map(field_of, fields):
         host = columns.process or (log.process if is_named else None)
@@ -96,7 +100,8 @@ def _records(
                 f"--format {format}"
             )
         fields["host"] = [host] * rows
-    return records_of_file(log.name, fields, np.array(columns.lines, np.int64), unread)
+    records = records_of_file(log.name, fields, np.array(columns.lines, np.int64), unread)
+    return records._replace(paths=called)
 
 
 def _with_event(fields: dict[str, Values]) -> dict[str, Values]:
@@ -144,7 +149,7 @@ def _taken_paths(columns: Sequence["RecordColumns"]) -> dict[str, str]:
         field_of(key)
         for each in columns
         for key in each.keys
-        if not (has_host_within and _is_thread(key))
+        if not (has_host_within and _is_thread(key)) and key not in each.objects
     }
     plain |= {name for each in columns for name in each.asked}
     plain |= PEERS if "peer" in plain else frozenset()
@@ -152,9 +157,17 @@ def _taken_paths(columns: Sequence["RecordColumns"]) -> dict[str, str]:
     for path in nested:
         if not (has_host_within and _is_thread(path)):
             paths.setdefault(_field_at(path), []).append(path)
-    return {
-        found[0]: name for name, found in paths.items() if len(found) == 1 and name not in plain
-    }
+    taken = {name: _plainest(found) for name, found in paths.items() if name not in plain}
+    return {found[0]: name for name, found in taken.items() if len(found) == 1}
+
+
+def _plainest(paths: Sequence[str]) -> Sequence[str]:
+    """Return those of the paths of one field that hold no other, and need no second key.
+
+    `service.name` is what `service` would be; `node` says it by itself.
+    """
+    inner = [path for path in paths if not any(each.startswith(f"{path}.") for each in paths)]
+    return [path for path in inner if _is_field_itself(path)] or inner
 
 
 def _is_thread(path: str) -> bool:
@@ -179,6 +192,7 @@ class RecordColumns:
         self.paths: dict[str, None] = {}
         self.process: str | None = None
         self._leaves: dict[str, set[str]] = {}  # of keys with nested values, the paths inside
+        self.objects: set[str] = set()  # keys that would name the process, were they no objects
         self._wanted = wanted
         self._pool = Pool()
         self._names: dict[str, Positions] = {}
@@ -217,7 +231,8 @@ class RecordColumns:
                 fields["event"] = column  # the other column of messages is what it says
                 has_event = True
             else:
-                fields[f"{key}{IN_LOG}" if is_replaced else key] = column
+                is_other = is_replaced or key in self.objects
+                fields[f"{key}{IN_LOG}" if is_other else key] = column
         fields = _joined(fields, len(self.lines))
         fields |= {names[path]: column for path, column in self.nested.items() if path in names}
         fields |= self.asked
@@ -230,6 +245,8 @@ class RecordColumns:
         is_packed = self._put(self.keys, key, values, field)
         if is_packed or dict not in set(map(type, values)):
             return
+        if field == "host":
+            self.objects.add(key)
         if field in _CLOCKS and _are_clocks(values):
             return
         nested: dict[str, list[Any]] = {}
@@ -312,9 +329,10 @@ def _find_fields(
 
     leaves: gets the paths of all values that are no objects themselves.
     """
+    outer = path.rpartition(".")[2]
     for key, inner in value.items():
-        name, at = field_of(key), f"{path}.{key}"
-        if name is not None:
+        name, at = field_of(key) or _field_of_object(outer, key) or None, f"{path}.{key}"
+        if name is not None and not (name == "host" and isinstance(inner, dict)):
             if at not in found:
                 found[at] = [None] * rows
             found[at][row] = inner
@@ -332,8 +350,19 @@ def _note_paths(value: Mapping[str, Any], path: str, paths: dict[str, None], dep
 
 
 def _field_at(path: str) -> str:
-    """Return the field that the last key of a path is the name of."""
-    return field_of(path.rpartition(".")[2]) or ""
+    """Return the field that the last key of a path, or its last two, is the name of."""
+    keys = path.rsplit(".", 2)
+    return field_of(keys[-1]) or (_field_of_object(keys[-2], keys[-1]) if keys[1:] else "")
+
+
+def _is_field_itself(path: str) -> bool:
+    return field_of(path.rpartition(".")[2]) is not None
+
+
+def _field_of_object(outer: str, key: str) -> str:
+    """Return `host` for the name in an object that is called as a process, "" for others."""
+    is_name = normalized_name(key) in _NAMES_OF_OBJECTS and not _is_thread(outer)
+    return "host" if is_name and field_of(outer) == "host" else ""
 
 
 def _value_at(value: Any, keys: Sequence[str]) -> Any:
@@ -352,8 +381,43 @@ def _value_at(value: Any, keys: Sequence[str]) -> Any:
     return _ABSENT
 
 
+# Keys of an object that is an instant, as letters alone, and how many of each are a second.
+_SECONDS: Final = frozenset({"epochsecond", "epochseconds", "seconds", "sec", "secs", "tvsec"})
+_PARTS: Final = {
+    **dict.fromkeys(("nanoofsecond", "nanos", "nanoseconds", "nsec", "nsecs", "tvnsec"), 9),
+    **dict.fromkeys(("microseconds", "micros", "usec", "tvusec"), 6),
+}
+_DATE: Final = "$date"  # as MongoDB writes an instant
+
+
+def _instant(value: Mapping[str, Any]) -> Any:
+    """Return an object of seconds and parts of a second as a number of seconds; None if it is none.
+
+    An object with only a `$date` is what that holds.
+    """
+    if set(value) == {_DATE}:
+        held = value[_DATE]
+        return next(iter(held.values())) if isinstance(held, dict) and len(held) == 1 else held
+    seconds, part = None, ""
+    for key, number in value.items():
+        name = normalized_name(key)
+        if not isinstance(number, int | str) or not str(number).lstrip("-").isdigit():
+            return None
+        if name in _SECONDS:
+            seconds = number
+        elif name in _PARTS:
+            part = str(number).zfill(_PARTS[name])
+        else:
+            return None
+    return None if seconds is None else f"{seconds}.{part or 0}"
+
+
 def _plain(value: Any, field: str) -> Any:
     """Return a nested value as text of JSON, where the field has no use for it as it is."""
+    may_be_time = isinstance(value, dict) and (field == "time" or field in UNCLEAR_TIMES)
+    instant = _instant(value) if may_be_time else None
+    if instant is not None:
+        return instant
     if field in _MARKS and not value:
         return None  # false, or an empty list
     if field in _NESTED or not isinstance(value, dict | list | bool):

@@ -32,6 +32,8 @@ UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 ROWS_AT_ONCE: Final = 65_536  # whose texts are taken together
 FRACTION_DIGITS: Final = 18  # of a number, that count
 DAY_NS: Final = 86_400 * 10**9
+UNIT_NAMES: Final = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
+CENTURY_S: Final = (978_307_200, 4_102_444_800)  # from 2001 to 2100, in seconds since 1970
 UNKNOWN_YEAR: Final = 1970  # of a column that says no year
 
 _SECONDS_MAX, _LAST_NS = divmod(2**63 - 1, 10**9)  # since 1970, in 64 bits of nanoseconds
@@ -78,10 +80,11 @@ def read_times(
 ) -> Times:
     """Read the times of a column.
 
-    unit: of numbers, one of UNITS; None: nanoseconds, or seconds if any number of the
-    column has a decimal point. format: of texts, as `strptime` takes it. parts: returns
-    of each row the part of the log (a file, or the rows of a process) in which
-    times without a date are taken to go on; None: all are one.
+    unit: of numbers, one of UNITS; None: that in which all are of this century, counted
+    from 1970, else nanoseconds, or seconds if any number of the column has a decimal point.
+    format: of texts, as `strptime` takes it. parts: returns of each row the part of the log
+    (a file, or the rows of a process) in which times without a date are taken to go on;
+    None: all are one.
 
     A date counts from 1970, in UTC unless it names a zone; a time of day alone counts from
     midnight of the first day. Raises UnreadableError for a bad format.
@@ -89,7 +92,9 @@ def read_times(
     if format is None and unit in (None, "ns"):
         plain = all_whole(values)
         if plain is not None:
-            return Times(plain, np.zeros(len(values), bool), [], [])
+            found = None if unit or not len(plain) else unit_of_dates(plain.min(), plain.max())
+            factor = UNITS[found or "ns"]
+            return Times(plain * factor, np.zeros(len(values), bool), _counted_in(found), [])
     return _Reader(values, unit, format).read(parts)
 
 
@@ -210,7 +215,12 @@ class _Reader:
 
     def _take_numbers(self, groups: Sequence[_Group]) -> None:
         has_point = any(_DECIMAL.fullmatch(texts[0]) for _, texts in groups)
-        factor = UNITS[self._unit or ("s" if has_point else "ns")]
+        unit = self._unit
+        if unit is None and groups:
+            sizes = [float(text.replace(",", ".")) for _, texts in groups for text in texts]
+            unit = unit_of_dates(min(sizes), max(sizes))
+            self._assumed += [] if unit == "s" and has_point else _counted_in(unit)
+        factor = UNITS[unit or ("s" if has_point else "ns")]
         for rows, texts in groups:
             for row, text in zip(rows, texts, strict=True):
                 self._ns[row] = _of_number(text, factor)
@@ -319,6 +329,22 @@ class _Reader:
             advice = "; --time-format says another" if self._format is None else f" {self._format}"
             of = int(self._given.sum())
             self._leave(rows, f"of {of:,} not in {wanted}{advice}")
+
+
+def unit_of_dates(least: float, most: float) -> str | None:
+    """Return the unit above ns in which numbers from 1970 on are in this century, None if none."""
+    for unit in ("s", "ms", "us"):
+        seconds = UNITS["s"] // UNITS[unit]
+        if CENTURY_S[0] * seconds <= least and most <= CENTURY_S[1] * seconds:
+            return unit
+    return None
+
+
+def _counted_in(unit: str | None) -> list[str]:
+    """Return what is assumed of numbers without a unit, in lines."""
+    if unit is None:
+        return []
+    return [f"numbers count {UNIT_NAMES[unit]} since 1970, as their size shows (--time-unit)"]
 
 
 def _times_of(count: int) -> str:

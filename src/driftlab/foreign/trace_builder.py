@@ -45,12 +45,12 @@ from driftlab.foreign.kinds import (
     is_of_kinds,
     kinds,
     require_found,
-    says_what_happened,
     texts_of,
     unsaid_words,
 )
 from driftlab.foreign.kinds_by_message import Roles, roles_of
 from driftlab.foreign.log_file import ReadOptions
+from driftlab.foreign.message_column import column_of_messages
 from driftlab.foreign.peer_column import split_by_kind
 from driftlab.foreign.records import (
     LabelledRecords,
@@ -60,7 +60,7 @@ from driftlab.foreign.records import (
     align_executions,
 )
 from driftlab.foreign.times import read_times
-from driftlab.foreign.unclear_columns import meaning_of
+from driftlab.foreign.unclear_columns import take_unclear
 from driftlab.foreign.unmatched import remarks_on
 from driftlab.history.trace import InvalidClocks, Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
@@ -183,13 +183,12 @@ class _Builder:
         wanted = options.fields if records.fields else {}
         self._own_names = fields.own_names(records.fields, wanted, records.files[0])
         self._known, self._others = fields.known_fields(records.fields, wanted)
-        self._take_text_of_messages()
-        self._unclear: list[str] = []  # what to say of columns whose meaning is not clear
-        self._take_unclear_columns()
+        self._taken: list[str] = []  # what was assumed of its columns
+        self._take_column_of_messages()
+        self._unclear = self._take_unclear_columns()
         self._aliases = resolved_aliases(options.aliases)
         self.names_seen: set[str] = set()  # every name that the log has for a process
         self._assumed: list[str] = []
-        self._taken: list[str] = []  # what was assumed of its columns
         self._remarks: list[str] = []
         self._errors: fields.RowErrors = {}
         self._invalid: fields.RowErrors = {}  # clocks that no event can have
@@ -224,24 +223,23 @@ class _Builder:
         """What events say in the place of their kinds, and how often, if words are to be found."""
         return texts_of(self._known) if self.words.given else Counter()
 
-    def _take_text_of_messages(self) -> None:
-        """Take a column `message` as the text of events if its values name no messages."""
-        own = self._own_names.get("message", "")
-        is_free = "event" not in self._known and "message" not in self._options.fields
-        if is_free and own and says_what_happened(own, self._known["message"]):
-            self._known["event"] = self._known.pop("message")
-            self._own_names["event"] = self._own_names.pop("message")
+    def _take_column_of_messages(self) -> None:
+        """Take a column `message` or `msg` as texts of events, or as names of messages."""
+        own, paths, options = self._own_names, self._records.paths, self._options
+        if {"message", "event"}.isdisjoint(options.fields):
+            called = {field: paths.get(name, name) for field, name in own.items()}
+            process = self._known.get("host") or self._records.file.tolist()
+            found = column_of_messages(self._known, called, process, OwnWords(options.kinds))
+            self._taken += [found.line] if found.line else []
+            if found.moves_to:
+                self._known[found.moves_to] = self._known.pop(found.field)
+                own[found.moves_to] = own.pop(found.field)
 
-    def _take_unclear_columns(self) -> None:
-        """Take columns such as `ts` as what their values show."""
+    def _take_unclear_columns(self) -> list[str]:
+        """Take columns such as `ts` as what their values show; return what stays unclear."""
         process = self._known.get("host") or self._records.file.tolist()
-        for own in list(self._others):
-            meaning = meaning_of(own, self._others[own], self._known, process)
-            if meaning is not None and meaning.field is not None:
-                self._known[meaning.field] = self._others.pop(own)
-                self._own_names[meaning.field] = own
-            elif meaning is not None and meaning.remark:
-                self._unclear.append(meaning.remark)
+        named = self._options.fields
+        return take_unclear(self._known, self._own_names, self._others, process, named)
 
     def _take_kinds_by_values(self) -> None:
         """Take a column of another name as the kinds, if its values are kinds and none is known."""

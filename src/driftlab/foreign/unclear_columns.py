@@ -3,11 +3,12 @@
 Texts, and numbers with a fraction or as large as times since 1970, are times. Whole
 numbers that rise in every process, and are no larger than a Lamport clock of so many
 events can be, are Lamport clocks, if the log has no other clock. A column `q` of small
-whole numbers is the length of a queue, if the log has no other. Of anything else nothing
+whole numbers is the length of a queue, if the log has no other. A column `target` that all
+records have, and that names no process, says where the line was written. Of anything else nothing
 is taken: it is kept as text, and a line says how to say what it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -35,6 +36,34 @@ class Meaning(NamedTuple):
 
     field: str | None
     remark: str = ""
+
+
+def take_unclear(
+    known: dict[str, Values],
+    own_names: dict[str, str],
+    others: dict[str, Values],
+    process: Sequence[Any],
+    named: Container[str],
+) -> list[str]:
+    """Take columns of unclear names as what their values show, and return what to say of others.
+
+    known, own_names: the fields of the log, and what it calls them; others: its other columns;
+    all are changed. process: of each record, whatever names it. named: fields whose column the
+    user says.
+    """
+    target = own_names.get("targets", "")
+    if target and "targets" not in named and is_no_target(target, known["targets"], process):
+        others[target] = known.pop("targets")
+        del own_names["targets"]
+    remarks = []
+    for own in list(others):
+        meaning = meaning_of(own, others[own], known, process)
+        if meaning is not None and meaning.field is not None:
+            known[meaning.field] = others.pop(own)
+            own_names[meaning.field] = own
+        elif meaning is not None and meaning.remark:
+            remarks.append(meaning.remark)
+    return remarks
 
 
 def meaning_of(
@@ -65,6 +94,16 @@ def meaning_of(
         *([f"--field stamp={name}"] if len(filled) < len(values) else []),
     ]
     return Meaning(None, f"{name} may be a time or a clock: {' or '.join(ways)}" if ways else "")
+
+
+def is_no_target(name: str, targets: Values, process: Sequence[Any]) -> bool:
+    """Whether a column `target` does not say who was sent to: loggers call their sources so.
+
+    Every record has one, and none is a process of the log.
+    """
+    if normalized_name(name) != "target" or any(map(is_empty, targets)):
+        return False
+    return {str(target).strip() for target in targets}.isdisjoint(map(str, process))
 
 
 def _are_lengths(values: Values) -> bool:

@@ -65,6 +65,13 @@ class InvalidClocks(NamedTuple):
     texts: Sequence[str]
 
 
+class WrittenClocks(NamedTuple):
+    """Lamport clocks and vector times as a log has them; None where it has none."""
+
+    clock: IntArray | None
+    timestamps: Timestamps | None
+
+
 class Trace:
     """Every event of a run, and what is known of the log that they were read from.
 
@@ -93,6 +100,8 @@ class Trace:
     `received` have for them; empty where the numbers are the names.
     is_clock_unsure: whether it is not known if its Lamport clocks are written before
     their increment or event (see `conventions.clocks`).
+    written: its clocks as the log has them, where their convention was left to be
+    recognized; None where it is known, as of our own logs (see `conventions.readings`).
     may_overtake: whether messages from one process to another may overtake one another,
     because each has a connection of its own: then there is no order to judge.
     """
@@ -121,6 +130,7 @@ class Trace:
         "timestamps",
         "unread",
         "unsure_queue",
+        "written",
     )  # fmt: skip
 
     def __init__(
@@ -149,6 +159,7 @@ class Trace:
         is_own_entry_unsure: bool = False,
         is_clock_unsure: bool = False,
         message_names: Sequence[str | None] = (),
+        written: WrittenClocks | None = None,
     ) -> None:
         self.names = names
         self.starts = starts
@@ -175,6 +186,7 @@ class Trace:
         self.is_own_entry_unsure = is_own_entry_unsure
         self.is_clock_unsure = is_clock_unsure
         self.message_names = message_names
+        self.written = written
 
     def __len__(self) -> int:
         return int(self.starts[-1])

@@ -35,6 +35,7 @@ from driftlab.judge.from_nowhere import FROM_NOWHERE
 from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
 from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE, assumed_of_queues
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP, jumps_of_unsaid_kind
+from driftlab.judge.other_readings import explained_by_other_reading
 from driftlab.judge.peer_choice import PEER_CHOICE
 from driftlab.judge.physical_time import TIME_BACK, TIME_SKEW
 from driftlab.judge.restarts import restarts
@@ -211,6 +212,8 @@ class Verdict:
     is_foreign: whether the log says nothing about its processes, unlike our journals.
     not_applied: rules that had nothing to judge.
     not_whole: why the log is not whole, though it was to be judged as such; else None.
+    other_reading: how else its clocks may be written, so that what seems wrong may be right;
+    "" if that is no question.
     """
 
     def __init__(
@@ -220,11 +223,13 @@ class Verdict:
         not_applied: Sequence[str] = (),
         *,
         not_whole: str | None = None,
+        other_reading: str = "",
     ) -> None:
         self._context = context
         self._found = {name: each.findings for name, each in judged.items()}
         self.not_applied = list(not_applied)
         self.not_whole = not_whole
+        self.other_reading = other_reading
         self.is_foreign = not len(context.trace.process_info)
         self.events = len(context)
         self.judged_counts = {name: each.decided for name, each in judged.items()}
@@ -308,6 +313,7 @@ class Verdict:
         lines = [*self._context.trace.assumed, *assumed_lines(self._context.messages)]
         if ONE_OPERATION.name in self._found:
             lines += assumed_of_queues(self._context)
+        lines += [self.other_reading] if self.other_reading else []
         return lines
 
     @property
@@ -474,13 +480,11 @@ def judge(
     not_whole = _why_not_whole(original) if complete else None
     context = Context(repaired, messages, original, is_whole=complete and not_whole is None)
     asked = {rule.name: rule.questions(context) for rule in rules}
-    judged = {
-        rule.name: Judged(asked[rule.name], rule.judge(context))
-        for rule in rules
-        if asked[rule.name]
-    }
+    found = {rule.name: rule.judge(context) for rule in rules if asked[rule.name]}
+    found, other_reading = explained_by_other_reading(context, found)
+    judged = {name: Judged(asked[name], each) for name, each in found.items()}
     not_applied = [rule.name for rule in rules if rule.name not in judged]
-    return Verdict(context, judged, not_applied, not_whole=not_whole)
+    return Verdict(context, judged, not_applied, not_whole=not_whole, other_reading=other_reading)
 
 
 def _texts_kept(trace: Trace) -> list[str]:

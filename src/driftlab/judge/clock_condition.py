@@ -173,7 +173,11 @@ def _find_steps(context: Context) -> LamportSteps:
     expected = np.maximum(before, received) + 1
     judged: BoolArray = (clock != MISSING) & (before != MISSING) & ~_begins(context, clock)
     lacks: BoolArray = (context.messages.source == UNMATCHED) | (context.messages.source >= 0)
-    lacks &= received == NOTHING_RECEIVED
+    # A message of which nothing is known may have set a clock that the others do not explain.
+    nameless = context.messages.source == UNMATCHED
+    if context.columns.stamp is not None:
+        nameless &= context.columns.stamp == MISSING
+    lacks &= (received == NOTHING_RECEIVED) | (nameless & (clock > expected))
     lacks[context.messages.carried_unknown] = True
     judged &= ~lacks
     if context.trace.is_clock_unsure:

@@ -28,7 +28,8 @@ from driftlab.history.conventions.queue import (
 from driftlab.history.conventions.unstamped import shows_clock_of_event_before
 from driftlab.history.conventions.vectors import recognized_own_events, with_own_events
 from driftlab.history.matching.send_index import SendIndex
-from driftlab.history.trace import Trace, processes_of
+from driftlab.history.trace import Trace, WrittenClocks, processes_of
+from driftlab.history.unsaid import may_be_receive
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING, RECEIVE, UNKNOWN_KIND
 
@@ -75,6 +76,7 @@ class _Steps(NamedTuple):
 
 def recognize_clocks(trace: Trace) -> Trace:
     """Return the trace with clocks as they are after their increment, if the log shows how."""
+    trace = trace.replace(written=WrittenClocks(trace.columns.clock, trace.timestamps))
     found = recognized_own_events(trace)
     if found is not None and found.reason:
         trace = _with_vectors_said(found.trace, found.reason)
@@ -92,7 +94,7 @@ def _recognize_lamport(trace: Trace) -> Trace:
     if of.clock is None:
         return trace
     if of.stamp is None or (of.stamp == MISSING).all():
-        later = trace.replace(columns=of._replace(clock=_clocks_of_next(trace, of.clock)))
+        later = trace.replace(columns=of._replace(clock=clocks_of_next(trace, of.clock)))
         reason = shows_clock_of_event_before(trace, later)
         return _translated(trace, of.clock, CLOCK_BEFORE_EVENT, reason) if reason else trace
     if of.sender is None:
@@ -110,7 +112,7 @@ def _recognize_lamport(trace: Trace) -> Trace:
     is_shown = steps.increment + steps.event > 0
     misfits = steps.misfits(name)
     has_0 = bool((of.clock == 0).any())
-    messages = _messages_one_more(
+    messages = _messagesone_more(
         trace, of.sender, of.stamp, receives, is_shown=is_shown, has_0=has_0,
         steps_agree=is_shown and misfits * EXCEPTIONS_SHARE <= len(receives),
     )  # fmt: skip
@@ -133,7 +135,7 @@ def _convention_of_messages(
     clock is 0, all messages carry one more than the lines of their sends, and few receives
     go on from their message by our way.
     """
-    now, carried, later = clock[receives], stamp[receives], _next(trace, clock)[receives]
+    now, carried, later = clock[receives], stamp[receives], next_in_process(trace, clock)[receives]
     before = np.concatenate([clock[:1], clock[:-1]])[receives]
     tells = carried > before  # else the clock moves by one either way
     if not (clock == 0).any() or EXCEPTIONS_SHARE * (now == carried + 1)[tells].sum() > tells.sum():
@@ -161,7 +163,7 @@ def _sends_are_absent(trace: Trace, sender: IntArray, stamp: IntArray, receives:
 def _begins_at_1(trace: Trace, clock: IntArray) -> bool:
     """Whether a process begins with the clock 1 where it received nothing: after its event."""
     firsts = trace.starts[:-1][np.diff(trace.starts) > 0]
-    firsts = firsts[~_may_have_received(trace)[firsts]]
+    firsts = firsts[~may_have_received(trace)[firsts]]
     return bool((clock[firsts] == 1).any())
 
 
@@ -191,21 +193,22 @@ def _with_vectors_said(trace: Trace, reason: str) -> Trace:
 
 def _translated(trace: Trace, clock: IntArray, name: str, reason: str) -> Trace:
     if name == CLOCK_BEFORE_EVENT:
-        after, shown = _clocks_of_next(trace, clock), "that of the next line is taken"
+        after, shown = clocks_of_next(trace, clock), "that of the next line is taken"
     else:
-        after, shown = _one_more(clock), "1 is added"
+        after, shown = one_more(clock), "1 is added"
     line = f"{_WORDS[name]} ({reason}); {shown}"
     return trace.replace(
         columns=trace.columns._replace(clock=after), assumed=[*trace.assumed, line]
     )
 
 
-def _one_more(clock: IntArray) -> IntArray:
+def one_more(clock: IntArray) -> IntArray:
+    """Return clocks one more, where there are any."""
     more: IntArray = np.where((clock == MISSING) | (clock == _CLOCK_MAX), clock, clock + 1)
     return more
 
 
-def _next(trace: Trace, clock: IntArray) -> IntArray:
+def next_in_process(trace: Trace, clock: IntArray) -> IntArray:
     """Return the clock of the event after each one, MISSING where it is not known."""
     after = np.full_like(clock, MISSING)
     after[:-1] = clock[1:]
@@ -214,14 +217,13 @@ def _next(trace: Trace, clock: IntArray) -> IntArray:
     return after
 
 
-def _clocks_of_next(trace: Trace, clock: IntArray) -> IntArray:
+def clocks_of_next(trace: Trace, clock: IntArray) -> IntArray:
     """Return the clock that the next line shows; without one a receive has none."""
-    after, of = _next(trace, clock), trace.columns
-    last = (after == MISSING) & (clock != MISSING)
-    last &= of.kind != RECEIVE
-    if of.sender is not None:
-        last &= of.sender < 0
-    return np.where(last, _one_more(clock), after)
+    after, of = next_in_process(trace, clock), trace.columns
+    last = (after == MISSING) & (clock != MISSING) & ~may_be_receive(trace)
+    if of.received is not None:  # whether it is the name of a message received is not said
+        last &= (of.kind != UNKNOWN_KIND) | (of.received == MISSING)
+    return np.where(last, one_more(clock), after)
 
 
 def _steps(trace: Trace, clock: IntArray, stamp: IntArray, receives: IntArray) -> _Steps:
@@ -230,7 +232,7 @@ def _steps(trace: Trace, clock: IntArray, stamp: IntArray, receives: IntArray) -
     before[trace.starts[:-1][trace.starts[:-1] < len(clock)]] = MISSING
     before[trace.gaps] = MISSING
     now, carried, earlier = clock[receives], stamp[receives], before[receives]
-    later = _next(trace, clock)[receives]
+    later = next_in_process(trace, clock)[receives]
     known: BoolArray = now != MISSING
     begins = earlier == MISSING  # and may have had any clock before
     ends = later == MISSING  # what the receive did to the clock is not written
@@ -238,7 +240,7 @@ def _steps(trace: Trace, clock: IntArray, stamp: IntArray, receives: IntArray) -
     increment = np.where(begins, now >= carried, now == np.maximum(earlier + 1, carried)) & known
     # Before the event a line shows what the event before left: one more, if that was no receive.
     was_step = np.zeros(len(clock), bool)
-    was_step[1:] = ~_may_have_received(trace)[:-1]
+    was_step[1:] = ~may_have_received(trace)[:-1]
     is_own = begins | ~was_step[receives] | (now == earlier + 1)
     event = known & is_own & (ends | (later == np.maximum(now, carried) + 1))
     masks = (
@@ -252,14 +254,14 @@ def _steps(trace: Trace, clock: IntArray, stamp: IntArray, receives: IntArray) -
     return _Steps(*(int(mask.sum()) for mask in masks))
 
 
-def _may_have_received(trace: Trace) -> BoolArray:
+def may_have_received(trace: Trace) -> BoolArray:
     """Whether an event received a message, as the log says, or does not say what it is."""
     of = trace.columns
     mask: BoolArray = (of.kind == RECEIVE) | (of.kind == UNKNOWN_KIND)
     return mask if of.sender is None else mask | (of.sender >= 0)
 
 
-def _messages_one_more(
+def _messagesone_more(
     trace: Trace,
     sender: IntArray,
     stamp: IntArray,

@@ -22,6 +22,7 @@ from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, is_far_less
 from driftlab.history.matching.by_vector_clock import implied_messages
 from driftlab.history.matching.match import match
 from driftlab.history.trace import Trace, processes_of
+from driftlab.history.unsaid import may_be_receive
 from driftlab.model.columns import Timestamps, starts_of
 
 
@@ -46,6 +47,32 @@ def with_own_events(trace: Trace) -> Trace | None:
     return trace.replace(timestamps=Timestamps(held.clock, starts, entries[order], values[order]))
 
 
+def with_vectors_of_next(trace: Trace) -> Trace | None:
+    """Return the trace with the vector of the next line at each event, None without vectors.
+
+    At the last line of a process a receive has none; of another event the own entry is one
+    more.
+    """
+    held, more = trace.timestamps, with_own_events(trace)
+    if held is None or more is None or more.timestamps is None:
+        return None
+    then = more.timestamps
+    rows = np.arange(len(trace))
+    is_last = np.zeros(len(trace), bool)
+    lasts = np.concatenate([trace.starts[1:], trace.gaps]) - 1
+    is_last[lasts[lasts >= 0]] = True
+    source = np.where(is_last, rows, rows + 1)
+    counts = np.where(
+        is_last, np.diff(then.starts), np.diff(held.starts)[np.minimum(source, len(rows) - 1)]
+    )
+    counts[is_last & may_be_receive(trace)] = 0
+    begins = np.where(is_last, then.starts[:-1], held.starts[:-1][source] + len(then.entries))
+    place = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+    entries = np.concatenate([then.entries, held.entries])[place]
+    values = np.concatenate([then.values, held.values])[place]
+    return trace.replace(timestamps=Timestamps(held.clock, starts_of(counts), entries, values))
+
+
 class OwnEntries(NamedTuple):
     """How a log that begins at 0 seems to write own entries.
 
@@ -62,7 +89,7 @@ def recognized_own_events(trace: Trace) -> OwnEntries | None:
     held = trace.timestamps
     if held is None or held.clock != "vector":
         return None
-    first = _first_own_entries(trace, held)
+    first = first_own_entries(trace, held)
     if (first == 1).all():
         return None
     shifted = with_own_events(trace)
@@ -89,7 +116,7 @@ def recognized_own_events(trace: Trace) -> OwnEntries | None:
     return OwnEntries(trace.replace(is_own_entry_unsure=True), "") if is_open else None
 
 
-def _first_own_entries(trace: Trace, held: Timestamps) -> IntArray:
+def first_own_entries(trace: Trace, held: Timestamps) -> IntArray:
     """Return the own entry in the first line of each process.
 
     One that no clock ever counts is called otherwise there, and says nothing.
@@ -153,12 +180,13 @@ def _fitting(trace: Trace) -> tuple[int, int]:
     unsent = np.flatnonzero((messages.source < 0) & (messages.sender >= 0))
     sender = messages.sender[unsent].astype(np.int64)
     lasts = trace.starts[1:] - 1
-    most = np.where(np.diff(trace.starts) > 0, _own_entries(trace, held)[lasts], 0)
+    most = np.where(np.diff(trace.starts) > 0, own_entries_of(trace, held)[lasts], 0)
     is_logged = _entries_at(trace, held, unsent, sender) <= most[sender]
     return int(fits.sum()), len(sends) + int(is_logged.sum())
 
 
-def _own_entries(trace: Trace, held: Timestamps) -> IntArray:
+def own_entries_of(trace: Trace, held: Timestamps) -> IntArray:
+    """Return of each event the entry for its own process."""
     return _entries_at(trace, held, np.arange(len(trace)), trace.process_column().astype(np.int64))
 
 

@@ -40,6 +40,7 @@ from driftlab.history.matching.matching import NO_ROWS, Matching
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.matching.send_index import sent_messages, untargeted_sends
 from driftlab.history.trace import Trace, processes_of, processes_with_gaps
+from driftlab.history.unsaid import begins_late
 from driftlab.model.columns import MISSING, NOBODY, RECEIVE, SEND, UNKNOWN_KIND
 
 OPEN = -1  # in `sent_at`: a receive that is to be matched
@@ -237,12 +238,15 @@ def _blocked(matching: Matching, rows: IntArray, sender: IntArray) -> IntArray:
 
 
 def _may_be_of_others(matching: Matching, ends: _Ends, sends: Sends) -> BoolArray:
-    """Whether each channel has receives that may be of a process without a log.
+    """Whether each channel has receives that may be of sends without a line.
 
-    Those do not name their sender, and another receive shows that there is such a process:
-    nobody whose log is there sends to its process.
+    All may in a log that begins late. Those of a process without a log do not name their
+    sender, and another receive shows that there is such a process: nobody whose log is
+    there sends to its process.
     """
     trace, channels = matching.trace, np.zeros(len(ends.codes), bool)
+    if begins_late(trace):
+        return ~channels  # the first sends, or receives, of each channel may be missing
     nameless = ends.rows[(ends.sent_at == OPEN) & (matching.sender[ends.rows] == NOBODY)]
     unmatched = np.flatnonzero(matching.source == UNMATCHED)
     unmatched = unmatched[matching.sender[unmatched] == NOBODY]
@@ -292,7 +296,7 @@ def _agreed_by_clocks(
     """Leave out the channels against whose order a clock speaks.
 
     may_repeat: of each channel whether a message may have been delivered on it twice.
-    may_be_of_others: whether its receives may be of a process without a log; then all must fit.
+    may_be_of_others: whether its receives may be of sends without a line; then all must fit.
     Return what the receives accept by each clock, and whether their place is known.
     """
     accepts = []

@@ -17,6 +17,7 @@ from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.matching.named_receives import NamedReceives
 from driftlab.history.matching.send_index import SendIndex
 from driftlab.history.trace import Trace, processes_of, processes_with_gaps
+from driftlab.history.unsaid import begins_late
 from driftlab.model.columns import EVERY_PEER, MISSING, NOBODY
 
 SHIFTED_SHARE_MIN: Final = 0.9  # of a sender's messages that must fit a shifted clock
@@ -61,6 +62,7 @@ def _match_shifted(receives: NamedReceives, sender: int, shift: int) -> IntArray
     places matched, None if it does not.
     """
     mine = np.flatnonzero(receives.sender == sender)
+    mine = mine[receives.stamp[mine] >= _first_clock(receives.trace, sender)]
     now = int((receives.source[mine] >= 0).sum())
     stamp, to = receives.stamp[mine] + shift, receives.to[mine]
     shifted = receives.sends.find(receives.sender[mine], stamp, to)
@@ -69,6 +71,17 @@ def _match_shifted(receives: NamedReceives, sender: int, shift: int) -> IntArray
         return None
     receives.source[mine] = shifted
     return mine[shifted >= 0]
+
+
+def _first_clock(trace: Trace, sender: int) -> int:
+    """Return the first clock of a process in a log that begins late, else MISSING.
+
+    A stamp below it may be the clock of a send that is not in the log.
+    """
+    clock, first = trace.columns.clock, int(trace.starts[sender])
+    if clock is None or first == trace.starts[sender + 1] or not begins_late(trace):
+        return MISSING
+    return int(clock[first])
 
 
 def match_stamps_per_target(receives: NamedReceives) -> None:

@@ -21,6 +21,7 @@ from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.matching.send_index import sent_messages, untargeted_sends
 from driftlab.history.trace import Trace, processes_of
+from driftlab.history.unsaid import begins_late
 from driftlab.model.columns import MISSING, NOBODY
 
 UNEXPLAINED_SHARE_MAX: Final = 0.01  # of the stamps; beyond it they are not the clocks of sends
@@ -165,6 +166,10 @@ def _unlogged(trace: Trace, carried: IntArray) -> tuple[IntArray, IntArray, IntA
     above = np.where(carried[gaps] == MISSING, CLOCK_END, carried[gaps])
     late = [p for p, each in enumerate(trace.process_info)
             if not each.from_start and starts[p] < ends[p]]  # fmt: skip
+    if begins_late(trace):
+        late = np.flatnonzero(
+            (starts < ends) & (carried[np.minimum(starts, rows - 1)] != MISSING)
+        ).tolist()
     broken = [p for p, each in enumerate(trace.process_info)
               if not each.ended and starts[p] < ends[p]]  # fmt: skip
     last = [int(carried[starts[p] : ends[p]].max()) for p in broken]

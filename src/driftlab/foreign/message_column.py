@@ -1,0 +1,124 @@
+"""A column `message` or `msg`: names of messages, or what events say in words?
+
+Values that are several words, or words for kinds, or few that come again and again are
+texts of events. But if they stand where a name of a message stands, each at one send and
+at receives of others, they are names, however few there are. The limit: what stands where
+is known only where the kinds of events are.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from driftlab.arrays import IntArray
+from driftlab.foreign.fields import is_empty, normalized_name
+from driftlab.foreign.kinds import (
+    KINDS_SHARE_MIN,
+    VALUES_LOOKED_AT,
+    WORDS_MAX,
+    OwnWords,
+    kind_if_alone,
+    kinds,
+)
+from driftlab.foreign.packed import Values
+from driftlab.model.columns import INTERNAL, SEND, UNKNOWN_KIND
+
+MESSAGE_REPEATED_MIN: Final = 8  # times, on average, from which on texts are no names of messages
+
+
+class MessageColumn(NamedTuple):
+    """What a column called `message` is.
+
+    field: as which it was taken by its name, `message` or `event`. moves_to: the other, if it
+    is that; else "". line: what was assumed, "" if nothing.
+    """
+
+    field: str
+    moves_to: str
+    line: str
+
+
+def column_of_messages(
+    known: Mapping[str, Values], called: Mapping[str, str], process: Sequence[Any], words: OwnWords
+) -> MessageColumn:
+    """Return what a column called `message` or `msg` is, if the log has one.
+
+    known: the fields of the log. called: what the log calls each of them. process: of each
+    record, whatever names it. words: the user's own for kinds.
+    """
+    if "message" in known and "event" in known:
+        return MessageColumn("", "", "")
+    field = "message" if "message" in known else "event"
+    own = called.get(field, "")
+    if field not in known or not is_called_message(own):
+        return MessageColumn("", "", "")
+    values = known[field]
+    if field == "message" and not says_what_happened(values, process):
+        return MessageColumn("", "", "")
+    if not names_messages(values, kinds(known, len(values), words), process):
+        return MessageColumn(field, "event" if field == "message" else "", "")
+    line = (
+        f"{own} names messages: its values stand each at one send and at receives of others "
+        f"(--field event={own} says otherwise)"
+    )
+    return MessageColumn(field, "message" if field == "event" else "", line)
+
+
+def is_called_message(name: str) -> bool:
+    """Whether a column's name, or the end of its path, may be that of texts or of messages."""
+    return normalized_name(name.rpartition(".")[2]) in ("message", "msg")
+
+
+def says_what_happened(values: Values, process: Sequence[Any]) -> bool:
+    """Whether a column called `message` seems to have texts of events, and no names of messages.
+
+    Most are several words, or words for kinds, or so few that each stands for many events, or
+    none is of more than one process; then places may still show names (`names_messages`).
+
+    process: of each record.
+    """
+    said = Counter(str(value).strip() for value in values if not is_empty(value))
+    many = said.total()
+    several_words = sum(count for text, count in said.items() if " " in text)
+    kinds_said = sum(count for text, count in said.items() if kind_if_alone(text) != UNKNOWN_KIND)
+    is_of_few = len(said) <= WORDS_MAX and many >= MESSAGE_REPEATED_MIN * len(said)
+    return (
+        2 * several_words > many
+        or 2 * kinds_said > many
+        or (many > 0 and is_of_few)
+        or not _is_any_shared(values, process)
+    )
+
+
+def names_messages(values: Values, kind: IntArray, process: Sequence[Any]) -> bool:
+    """Whether the values of a column are names of messages, as their places show.
+
+    Nearly all stand at a send of one process, once, and at receives of others, once each; and
+    not at internal events. Where kinds are not known, nothing is shown.
+
+    kind u1: of each record. process: of each, whatever names it.
+    """
+    first = [str(value).strip() for value in values[:VALUES_LOOKED_AT] if not is_empty(value)]
+    if 2 * sum(" " in text or kind_if_alone(text) != UNKNOWN_KIND for text in first) > len(first):
+        return False
+    ends: dict[str, list[tuple[int, str]]] = {}
+    for row, value in enumerate(values):
+        if not is_empty(value) and kind[row] != UNKNOWN_KIND:
+            ends.setdefault(str(value).strip(), []).append((int(kind[row]), str(process[row])))
+    pairs, named = 0, 0
+    for held in ends.values():
+        senders = [name for of, name in held if of == SEND]
+        is_once = len({name for _, name in held}) == len(held) and len(senders) <= 1
+        is_name = is_once and not any(of == INTERNAL for of, _ in held)
+        named += is_name
+        pairs += is_name and 0 < len(senders) < len(held)
+    return pairs > 0 and named >= KINDS_SHARE_MIN * len(ends) and 2 * pairs >= named
+
+
+def _is_any_shared(values: Values, process: Sequence[Any]) -> bool:
+    """Whether records of two processes have the same value."""
+    first: dict[str, Any] = {}
+    for value, name in zip(values, process, strict=True):
+        if not is_empty(value) and first.setdefault(str(value).strip(), name) != name:
+            return True
+    return False

@@ -1,0 +1,125 @@
+"""The other ways in which a log may write its clocks than the one that it is read by.
+
+A short log, or one that begins late, may not show when its clocks are written: after their
+increment, before it, or before their event. Then what one way makes of it must not be
+called wrong if another explains all of it (`judge.other_readings`). A log that we wrote,
+or whose convention is named, has no other readings.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Final, NamedTuple
+
+from driftlab.arrays import IntArray
+from driftlab.history.conventions.clocks import (
+    CLOCK_BEFORE_EVENT,
+    CLOCK_BEFORE_INCREMENT,
+    clocks_of_next,
+    may_have_received,
+    next_in_process,
+    one_more,
+)
+from driftlab.history.conventions.vectors import (
+    first_own_entries,
+    own_entries_of,
+    with_own_events,
+    with_vectors_of_next,
+)
+from driftlab.history.trace import Trace, WrittenClocks, processes_of
+from driftlab.history.unsaid import first_own_rows
+from driftlab.lazy import np
+from driftlab.model.columns import MISSING, Timestamps
+
+CLOCK_AFTER_INCREMENT: Final = "clock-after-increment"
+_WAYS: Final = (CLOCK_BEFORE_EVENT, CLOCK_BEFORE_INCREMENT, CLOCK_AFTER_INCREMENT)
+
+
+class OtherReading(NamedTuple):
+    """A log read by other conventions. lamport, vector: their names, "" without such clocks."""
+
+    lamport: str
+    vector: str
+    trace: Trace
+
+
+def other_readings(trace: Trace) -> Iterator[OtherReading]:
+    """Yield a log by all conventions of its clocks; those that both clocks share first."""
+    written = trace.written
+    if written is None:
+        return
+    held = written.timestamps
+    of_clock: Sequence[str] = ("",)
+    of_vector: Sequence[str] = ("",)
+    if _begin_after_first_event(trace, written):
+        return
+    if written.clock is not None:
+        of_clock = _ways_of_lamport(trace, written.clock)
+    if held is not None and held.clock == "vector":
+        of_vector = _ways_of_vectors(trace, held)
+    pairs = sorted(product(of_clock, of_vector), key=lambda pair: "" not in pair and len(set(pair)))
+    for lamport, vector in pairs:
+        other = trace.replace(
+            columns=trace.columns._replace(clock=written.clock), timestamps=held,
+            is_own_entry_unsure=False, is_clock_unsure=False, written=None,
+        )  # fmt: skip
+        if written.clock is not None and lamport == CLOCK_BEFORE_INCREMENT:
+            other = other.replace(columns=other.columns._replace(clock=one_more(written.clock)))
+        elif written.clock is not None and lamport == CLOCK_BEFORE_EVENT:
+            clock = clocks_of_next(other, written.clock)
+            other = other.replace(columns=other.columns._replace(clock=clock))
+        if vector == CLOCK_BEFORE_INCREMENT:
+            other = with_own_events(other) or other
+        elif vector == CLOCK_BEFORE_EVENT:
+            other = with_vectors_of_next(other) or other
+        yield OtherReading(lamport, vector, other)
+
+
+def _ways_of_lamport(trace: Trace, clock: IntArray) -> Sequence[str]:
+    """Return the conventions that Lamport clocks may follow."""
+    rows = np.flatnonzero(clock != MISSING)
+    same = np.diff(processes_of(trace, rows)) == 0
+    if (np.diff(clock[rows])[same] <= 0).any():
+        return (CLOCK_AFTER_INCREMENT,)  # they rise by any convention
+    return _WAYS if _begins_before_event(trace, clock) else _WAYS[1:]
+
+
+def _begins_before_event(trace: Trace, clock: IntArray) -> bool:
+    """Whether the first two lines of each process may be written before their events.
+
+    Then the second shows what the first event, whose message may be known, made of its clock.
+    """
+    of, firsts = trace.columns, trace.starts[:-1][np.diff(trace.starts) > 0]
+    following = next_in_process(trace, clock)[firsts]
+    before, is_known = clock[firsts], ~may_have_received(trace)[firsts]
+    if of.stamp is not None:
+        has_stamp = of.stamp[firsts] != MISSING
+        before = np.where(has_stamp, np.maximum(before, of.stamp[firsts]), before)
+        is_known |= has_stamp
+    is_known &= (clock[firsts] != MISSING) & (following != MISSING)
+    return bool((following == before + 1)[is_known].all())
+
+
+def _ways_of_vectors(trace: Trace, held: Timestamps) -> Sequence[str]:
+    """Return the conventions that vector clocks may follow: own entries count by any."""
+    own = own_entries_of(trace, held)
+    own[np.diff(held.starts) == 0] = MISSING
+    following = next_in_process(trace, own)
+    is_known = (following != MISSING) & (own != MISSING)
+    return _WAYS if (following == own + 1)[is_known].all() else (CLOCK_AFTER_INCREMENT,)
+
+
+def _begin_after_first_event(trace: Trace, written: WrittenClocks) -> bool:
+    """Whether the first clocks, or own entries, of all processes are 1.
+
+    Then the log begins with the first events, and has their clocks after them. Processes that
+    may have received something before say nothing.
+    """
+    if written.clock is not None:
+        begins = written.clock[first_own_rows(trace)]
+        if len(begins) and (begins == 1).all():
+            return True
+    held = written.timestamps
+    if held is None or held.clock != "vector":
+        return False
+    begins = first_own_entries(trace, held)
+    return len(begins) > 0 and bool((begins == 1).all())

@@ -1,0 +1,127 @@
+"""Violations that another reading of a log's clocks explains: they are undecided.
+
+Where nothing showed when a log writes its clocks, it is read as ours are written. If that
+makes it wrong, and by another convention (`history.conventions.readings`) no clock is wrong,
+nothing else is worse, and no less is judged, then the log may be right, and its violations
+are undecided. So no convention excuses a program of which one event shows that it errs by
+all of them. Limit: logs of many events, in which few need to decide, are not read again.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from driftlab.history.conventions.clocks import CLOCK_BEFORE_EVENT, CLOCK_BEFORE_INCREMENT
+from driftlab.history.conventions.readings import (
+    CLOCK_AFTER_INCREMENT,
+    OtherReading,
+    other_readings,
+)
+from driftlab.history.matching.match import match
+from driftlab.history.matching.repair import repair_names
+from driftlab.judge.causality import BEFORE_SENT
+from driftlab.judge.clock_condition import CLOCK_CONDITION
+from driftlab.judge.context import NO_ROWS, Context, Explanation, Findings, Rule
+from driftlab.judge.fifo_channels import FIFO, SEND_TO_ALL
+from driftlab.judge.from_nowhere import FROM_NOWHERE
+from driftlab.judge.lamport import LAMPORT_STEP, STAMP
+from driftlab.judge.unsaid_kinds import DELIVERED_TWICE, LOST_MESSAGE
+from driftlab.judge.vectors import VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
+
+EVENTS_MAX: Final = 100_000
+LAST_STEPS: Final = 2  # of each process and rule, that another reading may leave open
+MATCHED_FACTOR: Final = 2  # of the messages that are matched, at least one in so many still is
+
+_OF_CLOCKS: Final = (
+    CLOCK_CONDITION, LAMPORT_STEP, STAMP, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN, VECTOR_AHEAD,
+)  # fmt: skip
+_OF_MESSAGES: Final = (FROM_NOWHERE, BEFORE_SENT, DELIVERED_TWICE, FIFO, LOST_MESSAGE, SEND_TO_ALL)
+_SUSPECT: Final = (*_OF_CLOCKS, FROM_NOWHERE, BEFORE_SENT, SEND_TO_ALL)
+_NOTHING: Final = Findings(NO_ROWS, lambda _: Explanation("", "", ()), NO_ROWS)
+
+
+def explained_by_other_reading(
+    context: Context, found: Mapping[str, Findings]
+) -> tuple[dict[str, Findings], str]:
+    """Return what the rules find, with what another reading explains as undecided.
+
+    found: what each rule that was applied finds, by its name. Beside that a line that says
+    how else the log may be read, "" if nothing is explained so.
+    """
+    is_wrong = any(len(found[rule.name].rows) for rule in _SUSPECT if rule.name in found)
+    if not is_wrong or context.original.written is None or len(context) > EVENTS_MAX:
+        return dict(found), ""
+    for reading in other_readings(context.original):
+        if context.is_whole and reading.vector not in ("", CLOCK_AFTER_INCREMENT):
+            continue  # a whole log has 1 in the first own entry
+        repaired = repair_names(reading.trace)
+        other = Context(repaired, match(repaired.trace), reading.trace, is_whole=context.is_whole)
+        if len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
+            continue
+        then: dict[str, Findings] = {}
+        if _explains(other, context, found, then):
+            line = _line(reading)
+            left = {
+                name: _left_open(each, then.get(name, _NOTHING), line)
+                for name, each in found.items()
+            }
+            return left, line
+    return dict(found), ""
+
+
+def _decided(context: Context, rule: Rule, found: Findings) -> int:
+    return rule.questions(context) - len(found.unknown)
+
+
+def _explains(
+    other: Context, context: Context, found: Mapping[str, Findings], then: dict[str, Findings]
+) -> bool:
+    """Whether a log read otherwise has no wrong clock, nothing else worse, and no less judged.
+
+    other: the log read so. found: what the rules found as it was read first. then: what they
+    find now, filled in.
+    """
+    decided, rules = 0, 0
+    for rule in _OF_CLOCKS:
+        if rule.questions(other):
+            rules += 1
+            then[rule.name] = rule.judge(other)
+            if len(then[rule.name].rows):
+                return False
+            decided += _decided(other, rule, then[rule.name])
+        if rule.name in found:
+            decided -= _decided(context, rule, found[rule.name]) - len(found[rule.name].rows)
+    if decided < -LAST_STEPS * rules * context.trace.processes:
+        return False
+    for rule in _OF_MESSAGES:
+        if rule.questions(other):
+            then[rule.name] = rule.judge(other)
+            if len(then[rule.name].rows) > len(found.get(rule.name, _NOTHING).rows):
+                return False
+    return True
+
+
+def _left_open(found: Findings, then: Findings, reason: str) -> Findings:
+    """Return findings whose violations are undecided, where another reading has none."""
+    if not len(found.rows) or len(then.rows):
+        return found
+    reasons = [found.reason] if len(found.unknown) and found.reason else []
+    unknown = np.union1d(found.unknown, found.rows)
+    return found._replace(rows=NO_ROWS, unknown=unknown, reason="; ".join([*reasons, reason]))
+
+
+def _line(reading: OtherReading) -> str:
+    """Return how else clocks may be written, in words."""
+    names = {reading.lamport, reading.vector} - {"", CLOCK_AFTER_INCREMENT}
+    what = "own entries of vector clocks" if not reading.lamport else "clocks"
+    if len(names) == 1:
+        (name,) = names
+        when = {CLOCK_BEFORE_INCREMENT: "their increment", CLOCK_BEFORE_EVENT: "their event"}[name]
+        if not reading.lamport and name == CLOCK_BEFORE_EVENT:
+            what = "vector clocks"
+        return f"{what} may be written before {when} ({name}), or after: undecided"
+    return (
+        f"clocks may be written before their increment or event (Lamport: {reading.lamport}, "
+        f"vector: {reading.vector}), or after: undecided"
+    )
