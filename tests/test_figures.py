@@ -1,5 +1,6 @@
 """Figures show the data: extremes are kept, titles are computed, a machine has one colour."""
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from driftlab.figures.over_time import real_title, ticks_a_second
 from driftlab.figures.palette import OKABE_ITO, machine_colours
 from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.run_figures import RUN_FIGURES, draw_runs, run_figures
+from driftlab.figures.spec import zoomable
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, UNKNOWN_KIND, Columns
 
@@ -420,6 +422,27 @@ def test_files_by_their_suffixes(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["x.PNG"]
     with pytest.raises(driftlab.DriftlabError, match=r"\.svg, \.png, \.pdf, \.html"):
         save(figures, tmp_path / "x.gif")
+
+
+def test_marks_end_at_the_frame_where_a_page_zooms_and_nowhere_else() -> None:
+    def marks(spec: Any) -> Iterator[Any]:
+        if isinstance(spec, dict):
+            if "mark" in spec:
+                yield spec["mark"]
+            for part in spec.values():
+                yield from marks(part)
+        elif isinstance(spec, list):
+            for part in spec:
+                yield from marks(part)
+
+    clipped = 0
+    for figure in every_figure():
+        assert not any(isinstance(mark, dict) and mark.get("clip") for mark in marks(figure.spec))
+        spec = zoomable(figure.spec)
+        if '"bind": "scales"' in json.dumps(spec):
+            every = list(marks(spec))
+            clipped += sum(isinstance(mark, dict) and mark.get("clip", False) for mark in every)
+    assert clipped > 20
 
 
 def test_a_page_works_offline_and_trusts_no_name() -> None:
