@@ -1,5 +1,6 @@
 """Figures show the data: extremes are kept, titles are computed, a machine has one colour."""
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from driftlab.figures.over_time import real_title, ticks_a_second
 from driftlab.figures.palette import OKABE_ITO, machine_colours
 from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.run_figures import RUN_FIGURES, draw_runs, run_figures
+from driftlab.figures.spec import zoomable
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, UNKNOWN_KIND, Columns
 
@@ -420,6 +422,30 @@ def test_files_by_their_suffixes(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["x.PNG"]
     with pytest.raises(driftlab.DriftlabError, match=r"\.svg, \.png, \.pdf, \.html"):
         save(figures, tmp_path / "x.gif")
+
+
+def test_marks_end_at_the_frame_where_a_page_zooms_and_nowhere_else() -> None:
+    def marks(spec: Any) -> Iterator[Any]:
+        if isinstance(spec, dict):
+            if "mark" in spec:
+                yield spec["mark"]
+            for part in spec.values():
+                yield from marks(part)
+        elif isinstance(spec, list):
+            for part in spec:
+                yield from marks(part)
+
+    for figure in every_figure():
+        assert '"clip"' not in json.dumps(figure.spec)
+        spec = zoomable(figure.spec)
+        zooms = '"bind": "scales"' in json.dumps(spec)
+        assert zooms or figure.name not in ZOOMING
+        assert not zooms or all(mark["clip"] for mark in marks(spec))
+
+
+ZOOMING = {
+    "clock", "drift", "drift-real", "jumps", "jump-histogram", "queue", "lateness", "phase",
+}  # fmt: skip
 
 
 def test_a_page_works_offline_and_trusts_no_name() -> None:

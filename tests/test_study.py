@@ -178,6 +178,21 @@ def test_a_changed_range_of_rates_leaves_the_number_of_machines() -> None:
 # Paired.
 
 
+def test_a_study_shows_itself_in_a_notebook() -> None:
+    page = run_study(study_of(SHORT), simulated=True)._repr_html_()
+    assert "Does it matter?" in page
+    assert "largest jump, ticks" in page
+    assert "data:image/svg+xml" in page
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", page)
+    assert cells[:4] == ["figure", "machine", "wide", "narrow"]
+    assert len(cells) == 4 * (1 + 3 * 5 - 1)  # the drift of the fastest is 0
+    assert all("±" in cell for cell in cells[6::4])
+    grid = '[grid]\nfaces = [3, 10]\nrates = "1..3,1..3,1..3"\n'
+    text = SHORT.replace("runs = 2", 'tables = ["grid"]').partition("[conditions")[0] + grid
+    page = run_study(study_of(text).with_changes(runs=5), simulated=True)._repr_html_()
+    assert "data:image/svg+xml" in page  # the phase diagram
+
+
 def test_conditions_are_paired_draw_by_draw() -> None:
     result = run_study(study_of(SHORT), simulated=True)
     for run in (1, 33):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from driftlab.analysis.run_statistics import Counted, count_process, metrics_of_trace
 from driftlab.api.run import Run
@@ -31,6 +31,8 @@ from driftlab.scenario.validate import ScenarioError
 
 NO_JOURNAL = "no journal"  # how a machine ended whose journal is not in the folder
 CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
+
+REPEATED_KEYS: Final = ("seed", "runs", "first_run")  # in which runs of one scenario may differ
 
 
 def read_runs(path: str | Path) -> tuple[Scenario, Runs]:

@@ -14,7 +14,7 @@ from driftlab.analysis.metrics import pacing_lines
 from driftlab.analysis.over_runs import By, over_runs
 from driftlab.analysis.run_statistics import RunStatistics, run_statistics
 from driftlab.api.read import RunSource, find_sources
-from driftlab.api.read_run import read_run_with_events, scenario_of_all
+from driftlab.api.read_run import REPEATED_KEYS, read_run_with_events, scenario_of_all
 from driftlab.api.run import Run
 from driftlab.api.runs import by_of
 from driftlab.errors import counted
@@ -27,7 +27,6 @@ from driftlab.scenario.validate import ScenarioError
 if TYPE_CHECKING:
     from driftlab.api.history import History
 
-REPEATED_KEYS: Final = ("seed", "runs", "first_run")  # in which runs of one scenario may differ
 SAME_RATE: Final = 0.05  # share by which machines of one name may differ in rate between runs
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import page_width
 from driftlab.errors import DriftlabError
+from driftlab.figures.frame_figures import FRAME_FIGURES
 from driftlab.figures.output import save, suffix_of, warm_up
+from driftlab.figures.run_figures import RUN_FIGURES
+from driftlab.study.figures_of import figures_of
 
 ALIASES = {"clocks": "clock", "queues": "queue", "histogram": "jump-histogram"}
 
@@ -19,19 +22,16 @@ class FileExistsAlreadyError(DriftlabError):
 
 def main(options: argparse.Namespace) -> int:
     """Draw the figures, write them to a file and return the exit status."""
-    if options.out is not None or len(options.figures) == 1:
-        # What draws starts on another core while this one imports what reads and computes.
-        warm_up(suffix_of(Path(options.out or "one figure.svg")))
-    from driftlab.study.figures_of import figures_of
-
     paths, names = _paths_and_names(options.path, options.figures)
     path = Path(options.out or _default_name(paths, names))
+    suffix = suffix_of(path)
     if path.exists() and not options.overwrite:
         raise FileExistsAlreadyError(
             f"{path} exists; give another name with --out, or --overwrite to replace it"
         )
     if not path.parent.is_dir():
         raise DriftlabError(f"{path}: there is no folder {path.parent}")
+    warm_up(suffix)
 
     drawn = figures_of(paths, names or None, **format_options(options))
     save(drawn.figures, path)
@@ -75,9 +75,6 @@ def _paths_and_names(first: str, words: Sequence[str]) -> tuple[list[str], list[
 
     A word that is neither stays the name of a figure, and is refused as such.
     """
-    from driftlab.figures.frame_figures import FRAME_FIGURES
-    from driftlab.figures.run_figures import RUN_FIGURES
-
     paths: list[str] = [first]
     names: list[str] = []
     for word in words:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from driftlab.api.read_run import version_at
+from driftlab.api.read_run import REPEATED_KEYS, version_at
 from driftlab.api.recorded_stats import (
-    REPEATED_KEYS,
     Group,
     RecordedRun,
     grouped,

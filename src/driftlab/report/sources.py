@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftlab.api.history import History
 from driftlab.api.read import RunSource, find_sources
-from driftlab.api.read_run import CUT_OFF, NO_JOURNAL, read_run, scenario_of_all
-from driftlab.api.recorded_stats import REPEATED_KEYS
+from driftlab.api.read_run import CUT_OFF, NO_JOURNAL, REPEATED_KEYS, read_run, scenario_of_all
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import SCENARIO_FILE

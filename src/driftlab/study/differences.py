@@ -23,6 +23,10 @@ LABELS: Final = {
     "jump_mean": "mean jump", "jump_max": "largest jump", "queue_mean": "mean queue",
     "queue_max": "largest queue", "queue_last": "last queue", "drift": "last drift",
 }  # fmt: skip
+UNITS: Final = {
+    "achieved_rate": "ticks/s", "clock": "ticks", "jump_mean": "ticks", "jump_max": "ticks",
+    "queue_mean": "messages", "queue_max": "messages", "queue_last": "messages", "drift": "ticks",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from driftlab.api.read import RunSource, SeveralRunsError, find_sources, list_names
-from driftlab.api.read_run import scenario_of_all
-from driftlab.api.recorded_stats import REPEATED_KEYS
+from driftlab.api.read_run import REPEATED_KEYS, scenario_of_all
 from driftlab.errors import DriftlabError
 from driftlab.figures.figure import Figure, NoDataError
 from driftlab.figures.frame_figures import FRAME_FIGURES, draw_frame

@@ -11,13 +11,14 @@ that it has are not repeated.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 import driftlab
+from driftlab.analysis.statistics import Estimate
 from driftlab.api.read_run import read_runs
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
@@ -28,10 +29,15 @@ from driftlab.journal.files import read_text
 from driftlab.scenario.scenario import Scenario
 from driftlab.study.clock_table import clock_table
 from driftlab.study.differences import (
+    LABELS,
+    UNITS,
     Difference,
     differences_frame,
     differences_of,
+    is_zero,
     means_frame,
+    means_of,
+    rank_name,
 )
 from driftlab.study.grid import Grid
 from driftlab.study.published import RUNS_MIN, published_frame, published_rows
@@ -45,6 +51,9 @@ from driftlab.study.real_conditions import (
 from driftlab.study.study_file import Study, parse_study
 from driftlab.study.sweep import describe, run_sweep
 from driftlab.study.sweep_parts import read_description, write_durably, write_sweep
+
+if TYPE_CHECKING:
+    from driftlab.figures.figure import Figure
 
 STUDY_FILE: Final = "study.toml"
 RUNS_FILE: Final = "runs.parquet"
@@ -135,6 +144,33 @@ class StudyResult:
             )
         return lines
 
+    def _repr_html_(self) -> str:
+        from driftlab.api.notebook import shown
+
+        means = means_of(self.frame, self.study.compare)
+        machines = max((each.rank for each in means), default=1)
+        cells = {(each.metric, each.rank, each.condition): each.estimate for each in means}
+        places = [
+            (metric, rank)
+            for metric in self.study.compare
+            for rank in range(1, machines + 1)
+            if means and not is_zero(metric, rank)
+        ]
+        rows = [
+            [
+                ", ".join([LABELS[metric], *([UNITS[metric]] if metric in UNITS else [])]),
+                rank_name(rank, machines),
+                *(_mean_text(cells.get((metric, rank, name))) for name in self.scenarios),
+            ]
+            for metric, rank in places
+        ]
+        first = next(iter(self.scenarios.values()), None)
+        figures = [partial(_drawn, self.frame, first, "comparison")]
+        if self.sweep is not None:
+            figures.append(partial(_drawn, self.sweep, self.study.base, "phase"))
+        caption = f"{self.study.question} Means over runs ± half of the 95 % interval"
+        return shown(caption, ("figure", "machine", *self.scenarios), rows, figures)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values under the names of the JSON interface."""
         return {
@@ -156,6 +192,21 @@ class StudyResult:
             "grid_cells": 0 if self.sweep is None else self.sweep["cell"].n_unique(),
             "remarks": self.remarks(),
         }  # fmt: skip
+
+
+def _mean_text(mean: Estimate | None) -> str:
+    """Return a mean with half of its interval; a dash where there is none."""
+    if mean is None:
+        return "-"
+    half = "" if mean.low is None or mean.high is None else f" ± {(mean.high - mean.low) / 2:.2g}"
+    return f"{mean.value:.4g}{half}"
+
+
+def _drawn(frame: pl.DataFrame, scenario: Scenario | None, name: str) -> "Figure":
+    """Return one figure of a frame. Raise NoDataError."""
+    from driftlab.figures.frame_figures import draw_frame
+
+    return draw_frame(frame, scenario, [name]).figures[0]
 
 
 def run_study(

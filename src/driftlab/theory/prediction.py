@@ -144,7 +144,11 @@ def predict(scenario: "Scenario", *, quick: bool = False) -> Prediction:
     if method == "pair" and len(live_machines(rates, die.to_peer(len(rates)))) > 2:
         remarks.append(
             "the clock rate is that of the two fastest machines alone"
-            + (": leave out --quick for a better one" if quick else ", since more are too many")
+            + (
+                ": leave out --quick for a better one"
+                if quick
+                else ", since the chain of all would need too many states"
+            )
         )
     if aligned and method == "pair":
         remarks.append(
