@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 import driftlab
+from driftlab.analysis.over_runs import rank_name
 from driftlab.analysis.statistics import Estimate
 from driftlab.api.read_run import read_runs
 from driftlab.api.run import Run
