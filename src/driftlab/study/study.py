@@ -38,7 +38,6 @@ from driftlab.study.differences import (
     is_zero,
     means_frame,
     means_of,
-    rank_name,
 )
 from driftlab.study.grid import Grid
 from driftlab.study.published import RUNS_MIN, published_frame, published_rows
