@@ -57,7 +57,8 @@ def explained_by_other_reading(
             continue  # a whole log has 1 in the first own entry
         repaired = repair_names(reading.trace)
         other = Context(repaired, match(repaired.trace), reading.trace, is_whole=context.is_whole)
-        if len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
+        is_named = not context.messages.implied
+        if is_named and len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
             continue
         then: dict[str, Findings] = {}
         if _explains(other, context, found, then):
@@ -82,7 +83,7 @@ def _explains(
     other: the log read so. found: what the rules found as it was read first. then: what they
     find now, filled in.
     """
-    decided, rules = 0, 0
+    decided, rules, explained = 0, 0, False
     for rule in _OF_CLOCKS:
         if rule.questions(other):
             rules += 1
@@ -90,10 +91,15 @@ def _explains(
             if len(then[rule.name].rows):
                 return False
             decided += _decided(other, rule, then[rule.name])
+            if rule in _OF_LAMPORT:
+                wrong = found.get(rule.name, _NOTHING).rows
+                explained |= not np.isin(wrong, then[rule.name].unknown).all()
         if rule.name in found:
             decided -= _decided(context, rule, found[rule.name]) - len(found[rule.name].rows)
     if decided < -LAST_STEPS * rules * context.trace.processes:
         return False
+    if not explained and any(len(found.get(rule.name, _NOTHING).rows) for rule in _OF_LAMPORT):
+        return False  # it says nothing of what seems wrong
     for rule in _OF_MESSAGES:
         if rule.questions(other):
             then[rule.name] = rule.judge(other)
