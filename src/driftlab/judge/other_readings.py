@@ -33,8 +33,9 @@ EVENTS_MAX: Final = 100_000
 LAST_STEPS: Final = 2  # of each process and rule, that another reading may leave open
 MATCHED_FACTOR: Final = 2  # of the messages that are matched, at least one in so many still is
 
+_OF_LAMPORT: Final = (CLOCK_CONDITION, LAMPORT_STEP, STAMP)
 _OF_CLOCKS: Final = (
-    CLOCK_CONDITION, LAMPORT_STEP, STAMP, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN, VECTOR_AHEAD,
+    *_OF_LAMPORT, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN, VECTOR_AHEAD,
 )  # fmt: skip
 _OF_MESSAGES: Final = (FROM_NOWHERE, BEFORE_SENT, DELIVERED_TWICE, FIFO, LOST_MESSAGE, SEND_TO_ALL)
 _SUSPECT: Final = (*_OF_CLOCKS, FROM_NOWHERE, BEFORE_SENT, SEND_TO_ALL)
