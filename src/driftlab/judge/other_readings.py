@@ -101,6 +101,13 @@ def _explains(
         return False
     if not explained and any(len(found.get(rule.name, _NOTHING).rows) for rule in _OF_LAMPORT):
         return False  # it says nothing of what seems wrong
+    return _messages_are_no_worse(other, found, then)
+
+
+def _messages_are_no_worse(
+    other: Context, found: Mapping[str, Findings], then: dict[str, Findings]
+) -> bool:
+    """Whether no rule on messages finds more in a log read otherwise; see `_explains`."""
     for rule in _OF_MESSAGES:
         if rule.questions(other):
             then[rule.name] = rule.judge(other)
