@@ -23,6 +23,8 @@ from driftlab.history.matching.repair import repair_names
 from driftlab.judge.causality import BEFORE_SENT
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.context import NO_ROWS, Context, Explanation, Findings, Rule
+from driftlab.judge.faults.clocks import CLOCK_RULES
+from driftlab.judge.faults.diagnosis import Fault, diagnose
 from driftlab.judge.fifo_channels import FIFO, SEND_TO_ALL
 from driftlab.judge.from_nowhere import FROM_NOWHERE
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP
@@ -56,8 +58,7 @@ def explained_by_other_reading(
     for reading in other_readings(context.original):
         if context.is_whole and reading.vector not in ("", CLOCK_AFTER_INCREMENT):
             continue  # a whole log has 1 in the first own entry
-        repaired = repair_names(reading.trace)
-        other = Context(repaired, match(repaired.trace), reading.trace, is_whole=context.is_whole)
+        other = _read_so(reading, is_whole=context.is_whole)
         is_named = not context.messages.implied
         if is_named and len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
             continue
@@ -70,6 +71,36 @@ def explained_by_other_reading(
             }
             return left, line
     return dict(found), ""
+
+
+def faults_by_other_reading(
+    context: Context, faults: list[Fault], rules: Mapping[str, Rule]
+) -> list[Fault]:
+    """Return the faults of a program, as they are if it errs and writes its clocks early.
+
+    Where violations of clocks have no plain name, and by another reading all of them have,
+    those names are taken. faults: as the log was read first. rules: all, by name.
+    """
+    unnamed = [each for each in faults if not each.is_named and each.rule in CLOCK_RULES]
+    if not unnamed or context.original.written is None or len(context) > EVENTS_MAX:
+        return faults
+    for reading in other_readings(context.original, may_err=True):
+        other = _read_so(reading, is_whole=context.is_whole)
+        if len(other.pairs[0]) < len(context.pairs[0]):
+            continue
+        found = {name: rule.judge(other) for name, rule in rules.items() if rule.questions(other)}
+        named = [each for each in diagnose(other, found, rules) if each.rule in CLOCK_RULES]
+        if named and all(each.is_named for each in named):
+            rest = [each for each in faults if each.rule not in CLOCK_RULES]
+            order = [*rules, None]
+            return sorted([*named, *rest], key=lambda each: order.index(each.rule))
+    return faults
+
+
+def _read_so(reading: OtherReading, *, is_whole: bool) -> Context:
+    """Return a log read otherwise, with its messages matched by those clocks."""
+    repaired = repair_names(reading.trace)
+    return Context(repaired, match(repaired.trace), reading.trace, is_whole=is_whole)
 
 
 def _decided(context: Context, rule: Rule, found: Findings) -> int:

@@ -42,8 +42,11 @@ class OtherReading(NamedTuple):
     trace: Trace
 
 
-def other_readings(trace: Trace) -> Iterator[OtherReading]:
-    """Yield a log by all conventions of its clocks; those that both clocks share first."""
+def other_readings(trace: Trace, *, may_err: bool = False) -> Iterator[OtherReading]:
+    """Yield a log by all conventions of its clocks; those that both clocks share first.
+
+    may_err: also by those that only a program can follow that errs.
+    """
     written = trace.written
     if written is None:
         return
@@ -53,9 +56,9 @@ def other_readings(trace: Trace) -> Iterator[OtherReading]:
     if _begin_after_first_event(trace, written):
         return
     if written.clock is not None:
-        of_clock = _ways_of_lamport(trace, written.clock)
+        of_clock = _WAYS if may_err else _ways_of_lamport(trace, written.clock)
     if held is not None and held.clock == "vector":
-        of_vector = _ways_of_vectors(trace, held)
+        of_vector = _WAYS if may_err else _ways_of_vectors(trace, held)
     pairs = sorted(product(of_clock, of_vector), key=lambda pair: "" not in pair and len(set(pair)))
     for lamport, vector in pairs:
         other = trace.replace(
