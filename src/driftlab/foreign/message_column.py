@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 from driftlab.arrays import IntArray
 from driftlab.foreign.fields import is_empty, normalized_name
 from driftlab.foreign.kinds import (
-    KINDS_SHARE_MIN,
     VALUES_LOOKED_AT,
     WORDS_MAX,
     OwnWords,
@@ -93,8 +92,8 @@ def says_what_happened(values: Values, process: Sequence[Any]) -> bool:
 def names_messages(values: Values, kind: IntArray, process: Sequence[Any]) -> bool:
     """Whether the values of a column are names of messages, as their places show.
 
-    Nearly all stand at a send of one process, once, and at receives of others, once each; and
-    not at internal events. Where kinds are not known, nothing is shown.
+    Most stand at a send of one process, once, and at receives of others, once each, and not at
+    internal events; others may be lost, or repeated. Where kinds are not known, nothing is shown.
 
     kind u1: of each record. process: of each, whatever names it.
     """
@@ -112,7 +111,7 @@ def names_messages(values: Values, kind: IntArray, process: Sequence[Any]) -> bo
         is_name = is_once and not any(of == INTERNAL for of, _ in held)
         named += is_name
         pairs += is_name and 0 < len(senders) < len(held)
-    return pairs > 0 and named >= KINDS_SHARE_MIN * len(ends) and 2 * pairs >= named
+    return pairs > 0 and 2 * named >= len(ends) and 2 * pairs >= named
 
 
 def _is_any_shared(values: Values, process: Sequence[Any]) -> bool:

@@ -20,6 +20,7 @@ from driftlab.history.conventions.clocks import (
     one_more,
 )
 from driftlab.history.conventions.vectors import (
+    entries_at,
     first_own_entries,
     own_entries_of,
     with_own_events,
@@ -103,12 +104,19 @@ def _begins_before_event(trace: Trace, clock: IntArray) -> bool:
 
 
 def _ways_of_vectors(trace: Trace, held: Timestamps) -> Sequence[str]:
-    """Return the conventions that vector clocks may follow: own entries count by any."""
+    """Return the conventions that vector clocks may follow.
+
+    By any of them own entries count one by one, and no entry goes back.
+    """
     own = own_entries_of(trace, held)
     own[np.diff(held.starts) == 0] = MISSING
     following = next_in_process(trace, own)
     is_known = (following != MISSING) & (own != MISSING)
-    return _WAYS if (following == own + 1)[is_known].all() else (CLOCK_AFTER_INCREMENT,)
+    row = np.repeat(np.arange(len(trace)), np.diff(held.starts))
+    after = np.minimum(row + 1, len(trace) - 1)
+    goes_back = is_known[row] & (entries_at(trace, held, after, held.entries) < held.values)
+    may_be = (following == own + 1)[is_known].all() and not goes_back.any()
+    return _WAYS if may_be else (CLOCK_AFTER_INCREMENT,)
 
 
 def _begin_after_first_event(trace: Trace, written: WrittenClocks) -> bool:
