@@ -148,3 +148,18 @@ def test_a_word_of_one_process_alone_is_no_name_of_a_message(tmp_path: Path) -> 
 def test_a_target_that_names_a_process_is_who_was_sent_to(tmp_path: Path) -> None:
     records = [{"node": host, "vc": vc, "target": "b"} for host, _, vc in EVENTS]
     assert logged(tmp_path, records).trace.columns.target is not None
+
+
+@pytest.mark.parametrize("text", ["MESSAGE", "msg", "message"])
+def test_a_text_beside_the_names_of_messages_does_not_hide_them(text: str, tmp_path: Path) -> None:
+    kinds = (("a", "send", 1), ("b", "receive", 2))
+    records = [
+        {"node": host, "kind": kind, "lamport": at, text: f"{kind}s m1", "msg_id": "m1"}
+        for host, kind, at in kinds
+    ]
+    history = logged(tmp_path, records)
+    assert 0 in history.messages.source.tolist()
+    assert list(history.trace.texts["event"]) == ["sends m1", "receives m1"]
+    begins = {"node": "b", "kind": "internal", "lamport": 1}
+    wrong = [begins, {**records[0], "lamport": 2}, records[1]]
+    assert logged(tmp_path, wrong).check().counts["clock-condition"] == 1
