@@ -559,3 +559,31 @@ def test_names_of_strategies_are_checked_and_listed(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         main(["check", "--help"])
     assert known.replace(" ", "") in "".join(capsys.readouterr().out.split())
+
+
+TWICE = """
+    a internal 1 - -
+    a send 2 - c
+    a internal 3 - -
+    a send 4 - c
+    a internal 5 - -
+    a send 6 - c
+    c internal 1 - -
+    c receive 3 a -
+    c receive 3 a -
+    c receive 5 a -
+    c internal 6 - -
+"""
+
+
+def test_a_receive_that_stands_twice_does_not_accuse_the_next_of_its_channel(
+    tmp_path: Path,
+) -> None:
+    """Three receives of three sends: the last send is in flight, for the second line is none."""
+    columns = "process kind lamport sender targets"
+    found = table(tmp_path, columns, TWICE).check().violations
+    assert {(each.process, each.index) for each in found} == {("c", 2)}
+    right = TWICE.replace("    c receive 3 a -\n", "", 1)
+    assert not table(tmp_path, columns, right).check().violations
+    wrong = right.replace("c receive 5 a", "c receive 4 a")
+    assert table(tmp_path, columns, wrong).check().violations

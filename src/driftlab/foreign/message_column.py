@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from driftlab.arrays import IntArray
-from driftlab.foreign.fields import is_empty, normalized_name
+from driftlab.foreign.fields import field_of, is_empty, normalized_name
 from driftlab.foreign.kinds import (
-    KINDS_SHARE_MIN,
     VALUES_LOOKED_AT,
     WORDS_MAX,
     OwnWords,
@@ -36,6 +35,37 @@ class MessageColumn(NamedTuple):
     field: str
     moves_to: str
     line: str
+
+
+def take_column_of_messages(
+    known: dict[str, Values],
+    own_names: dict[str, str],
+    others: dict[str, Values],
+    paths: Mapping[str, str],
+    process: Sequence[Any],
+    words: OwnWords,
+) -> list[str]:
+    """Take a column called `message` or `msg` as what it is; return what was assumed, in lines.
+
+    Beside a column `message_id` it is the text of events. known, own_names: the fields of the
+    log, and what it calls them; others: its other columns; all are changed. paths: where a
+    field stands that has another name here. process, words: see `column_of_messages`.
+    """
+    called = {field: paths.get(name, name) for field, name in own_names.items()}
+    names = next((own for own in others if field_of(own) == "message"), None)
+    if names is not None and is_called_message(called.get("message", "")):
+        text, own = known["message"], own_names["message"]
+        known["message"], own_names["message"] = others.pop(names), names
+        if "event" in known:
+            others[own] = text
+        else:
+            known["event"], own_names["event"] = text, own
+        return []
+    found = column_of_messages(known, called, process, words)
+    if found.moves_to:
+        known[found.moves_to] = known.pop(found.field)
+        own_names[found.moves_to] = own_names.pop(found.field)
+    return [found.line] if found.line else []
 
 
 def column_of_messages(
@@ -93,8 +123,8 @@ def says_what_happened(values: Values, process: Sequence[Any]) -> bool:
 def names_messages(values: Values, kind: IntArray, process: Sequence[Any]) -> bool:
     """Whether the values of a column are names of messages, as their places show.
 
-    Nearly all stand at a send of one process, once, and at receives of others, once each; and
-    not at internal events. Where kinds are not known, nothing is shown.
+    Most stand at a send of one process, once, and at receives of others, once each, and not at
+    internal events; others may be lost, or repeated. Where kinds are not known, nothing is shown.
 
     kind u1: of each record. process: of each, whatever names it.
     """
@@ -112,7 +142,7 @@ def names_messages(values: Values, kind: IntArray, process: Sequence[Any]) -> bo
         is_name = is_once and not any(of == INTERNAL for of, _ in held)
         named += is_name
         pairs += is_name and 0 < len(senders) < len(held)
-    return pairs > 0 and named >= KINDS_SHARE_MIN * len(ends) and 2 * pairs >= named
+    return pairs > 0 and 2 * named >= len(ends) and 2 * pairs >= named
 
 
 def _is_any_shared(values: Values, process: Sequence[Any]) -> bool:

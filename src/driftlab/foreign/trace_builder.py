@@ -50,7 +50,7 @@ from driftlab.foreign.kinds import (
 )
 from driftlab.foreign.kinds_by_message import Roles, roles_of
 from driftlab.foreign.log_file import ReadOptions
-from driftlab.foreign.message_column import column_of_messages
+from driftlab.foreign.message_column import take_column_of_messages
 from driftlab.foreign.peer_column import split_by_kind
 from driftlab.foreign.records import (
     LabelledRecords,
@@ -183,8 +183,7 @@ class _Builder:
         wanted = options.fields if records.fields else {}
         self._own_names = fields.own_names(records.fields, wanted, records.files[0])
         self._known, self._others = fields.known_fields(records.fields, wanted)
-        self._taken: list[str] = []  # what was assumed of its columns
-        self._take_column_of_messages()
+        self._taken = self._take_column_of_messages()  # what was assumed of its columns
         self._unclear = self._take_unclear_columns()
         self._aliases = resolved_aliases(options.aliases)
         self.names_seen: set[str] = set()  # every name that the log has for a process
@@ -223,17 +222,13 @@ class _Builder:
         """What events say in the place of their kinds, and how often, if words are to be found."""
         return texts_of(self._known) if self.words.given else Counter()
 
-    def _take_column_of_messages(self) -> None:
+    def _take_column_of_messages(self) -> list[str]:
         """Take a column `message` or `msg` as texts of events, or as names of messages."""
-        own, paths, options = self._own_names, self._records.paths, self._options
-        if {"message", "event"}.isdisjoint(options.fields):
-            called = {field: paths.get(name, name) for field, name in own.items()}
-            process = self._known.get("host") or self._records.file.tolist()
-            found = column_of_messages(self._known, called, process, OwnWords(options.kinds))
-            self._taken += [found.line] if found.line else []
-            if found.moves_to:
-                self._known[found.moves_to] = self._known.pop(found.field)
-                own[found.moves_to] = own.pop(found.field)
+        if not {"message", "event"}.isdisjoint(self._options.fields):
+            return []
+        process = self._known.get("host") or self._records.file.tolist()
+        columns = (self._known, self._own_names, self._others, self._records.paths)
+        return take_column_of_messages(*columns, process, OwnWords(self._options.kinds))
 
     def _take_unclear_columns(self) -> list[str]:
         """Take columns such as `ts` as what their values show; return what stays unclear."""

@@ -35,7 +35,7 @@ from driftlab.judge.from_nowhere import FROM_NOWHERE
 from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
 from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE, assumed_of_queues
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP, jumps_of_unsaid_kind
-from driftlab.judge.other_readings import explained_by_other_reading
+from driftlab.judge.other_readings import explained_by_other_reading, faults_by_other_reading
 from driftlab.judge.peer_choice import PEER_CHOICE
 from driftlab.judge.physical_time import TIME_BACK, TIME_SKEW
 from driftlab.judge.restarts import restarts
@@ -274,7 +274,8 @@ class Verdict:
     @cached_property
     def faults(self) -> list[Fault]:
         """The faults of the programs that wrote the log, by their plain names."""
-        return diagnose(self._context, self._found, RULES)
+        faults = diagnose(self._context, self._found, RULES)
+        return faults_by_other_reading(self._context, faults, RULES)
 
     def unknowns(self, limit: int | None = None) -> Iterator[Unknown]:
         """Yield what is undecided, rule after rule; the first `limit` of each rule."""

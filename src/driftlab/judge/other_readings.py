@@ -23,6 +23,8 @@ from driftlab.history.matching.repair import repair_names
 from driftlab.judge.causality import BEFORE_SENT
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.context import NO_ROWS, Context, Explanation, Findings, Rule
+from driftlab.judge.faults.clocks import CLOCK_RULES
+from driftlab.judge.faults.diagnosis import Fault, diagnose
 from driftlab.judge.fifo_channels import FIFO, SEND_TO_ALL
 from driftlab.judge.from_nowhere import FROM_NOWHERE
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP
@@ -33,8 +35,9 @@ EVENTS_MAX: Final = 100_000
 LAST_STEPS: Final = 2  # of each process and rule, that another reading may leave open
 MATCHED_FACTOR: Final = 2  # of the messages that are matched, at least one in so many still is
 
+_STEPS: Final = (CLOCK_CONDITION, LAMPORT_STEP)
 _OF_CLOCKS: Final = (
-    CLOCK_CONDITION, LAMPORT_STEP, STAMP, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN, VECTOR_AHEAD,
+    *_STEPS, STAMP, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN, VECTOR_AHEAD,
 )  # fmt: skip
 _OF_MESSAGES: Final = (FROM_NOWHERE, BEFORE_SENT, DELIVERED_TWICE, FIFO, LOST_MESSAGE, SEND_TO_ALL)
 _SUSPECT: Final = (*_OF_CLOCKS, FROM_NOWHERE, BEFORE_SENT, SEND_TO_ALL)
@@ -55,9 +58,9 @@ def explained_by_other_reading(
     for reading in other_readings(context.original):
         if context.is_whole and reading.vector not in ("", CLOCK_AFTER_INCREMENT):
             continue  # a whole log has 1 in the first own entry
-        repaired = repair_names(reading.trace)
-        other = Context(repaired, match(repaired.trace), reading.trace, is_whole=context.is_whole)
-        if len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
+        other = _read_so(reading, is_whole=context.is_whole)
+        is_named = not context.messages.implied
+        if is_named and len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
             continue
         then: dict[str, Findings] = {}
         if _explains(other, context, found, then):
@@ -68,6 +71,36 @@ def explained_by_other_reading(
             }
             return left, line
     return dict(found), ""
+
+
+def faults_by_other_reading(
+    context: Context, faults: list[Fault], rules: Mapping[str, Rule]
+) -> list[Fault]:
+    """Return the faults of a program, as they are if it errs and writes its clocks early.
+
+    Where violations of clocks have no plain name, and by another reading all of them have,
+    those names are taken. faults: as the log was read first. rules: all, by name.
+    """
+    unnamed = [each for each in faults if not each.is_named and each.rule in CLOCK_RULES]
+    if not unnamed or context.original.written is None or len(context) > EVENTS_MAX:
+        return faults
+    for reading in other_readings(context.original, may_err=True):
+        other = _read_so(reading, is_whole=context.is_whole)
+        if len(other.pairs[0]) < len(context.pairs[0]):
+            continue
+        found = {name: rule.judge(other) for name, rule in rules.items() if rule.questions(other)}
+        named = [each for each in diagnose(other, found, rules) if each.rule in CLOCK_RULES]
+        if named and all(each.is_named for each in named):
+            rest = [each for each in faults if each.rule not in CLOCK_RULES]
+            order = [*rules, None]
+            return sorted([*named, *rest], key=lambda each: order.index(each.rule))
+    return faults
+
+
+def _read_so(reading: OtherReading, *, is_whole: bool) -> Context:
+    """Return a log read otherwise, with its messages matched by those clocks."""
+    repaired = repair_names(reading.trace)
+    return Context(repaired, match(repaired.trace), reading.trace, is_whole=is_whole)
 
 
 def _decided(context: Context, rule: Rule, found: Findings) -> int:
@@ -82,7 +115,7 @@ def _explains(
     other: the log read so. found: what the rules found as it was read first. then: what they
     find now, filled in.
     """
-    decided, rules = 0, 0
+    decided, rules, steps = 0, 0, 0
     for rule in _OF_CLOCKS:
         if rule.questions(other):
             rules += 1
@@ -90,10 +123,20 @@ def _explains(
             if len(then[rule.name].rows):
                 return False
             decided += _decided(other, rule, then[rule.name])
+            steps += _decided(other, rule, then[rule.name]) if rule in _STEPS else 0
         if rule.name in found:
             decided -= _decided(context, rule, found[rule.name]) - len(found[rule.name].rows)
     if decided < -LAST_STEPS * rules * context.trace.processes:
         return False
+    if not steps and any(len(found.get(rule.name, _NOTHING).rows) for rule in _STEPS):
+        return False  # it says nothing of any clock
+    return _messages_are_no_worse(other, found, then)
+
+
+def _messages_are_no_worse(
+    other: Context, found: Mapping[str, Findings], then: dict[str, Findings]
+) -> bool:
+    """Whether no rule on messages finds more in a log read otherwise; see `_explains`."""
     for rule in _OF_MESSAGES:
         if rule.questions(other):
             then[rule.name] = rule.judge(other)

@@ -275,6 +275,7 @@ def _after_wrong_step(context: Context, block: Block, own: BoolArray) -> AfterWr
     is_first = context.is_first[rows]
     is_second = context.is_first[np.maximum(rows - 1, 0)]
     jumped = (before > past_heard) & (now >= past) & ~is_first[:, None]
+    jumped &= is_stamped(_timestamps(context))[rows][:, None]  # else it says nothing
     was_ahead = ~own & jumped & (now < before)
     recounted = own & (before != past + 1) & (now == past + 2) & ~(is_first | is_second)[:, None]
     was_known = (now <= past_heard) & ~is_first[:, None]

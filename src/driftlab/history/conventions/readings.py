@@ -20,6 +20,7 @@ from driftlab.history.conventions.clocks import (
     one_more,
 )
 from driftlab.history.conventions.vectors import (
+    entries_at,
     first_own_entries,
     own_entries_of,
     with_own_events,
@@ -42,8 +43,11 @@ class OtherReading(NamedTuple):
     trace: Trace
 
 
-def other_readings(trace: Trace) -> Iterator[OtherReading]:
-    """Yield a log by all conventions of its clocks; those that both clocks share first."""
+def other_readings(trace: Trace, *, may_err: bool = False) -> Iterator[OtherReading]:
+    """Yield a log by all conventions of its clocks; those that both clocks share first.
+
+    may_err: also by those that only a program can follow that errs.
+    """
     written = trace.written
     if written is None:
         return
@@ -53,9 +57,9 @@ def other_readings(trace: Trace) -> Iterator[OtherReading]:
     if _begin_after_first_event(trace, written):
         return
     if written.clock is not None:
-        of_clock = _ways_of_lamport(trace, written.clock)
+        of_clock = _WAYS if may_err else _ways_of_lamport(trace, written.clock)
     if held is not None and held.clock == "vector":
-        of_vector = _ways_of_vectors(trace, held)
+        of_vector = _WAYS if may_err else _ways_of_vectors(trace, held)
     pairs = sorted(product(of_clock, of_vector), key=lambda pair: "" not in pair and len(set(pair)))
     for lamport, vector in pairs:
         other = trace.replace(
@@ -100,12 +104,19 @@ def _begins_before_event(trace: Trace, clock: IntArray) -> bool:
 
 
 def _ways_of_vectors(trace: Trace, held: Timestamps) -> Sequence[str]:
-    """Return the conventions that vector clocks may follow: own entries count by any."""
+    """Return the conventions that vector clocks may follow.
+
+    By any of them own entries count one by one, and no entry goes back.
+    """
     own = own_entries_of(trace, held)
     own[np.diff(held.starts) == 0] = MISSING
     following = next_in_process(trace, own)
     is_known = (following != MISSING) & (own != MISSING)
-    return _WAYS if (following == own + 1)[is_known].all() else (CLOCK_AFTER_INCREMENT,)
+    row = np.repeat(np.arange(len(trace)), np.diff(held.starts))
+    after = np.minimum(row + 1, len(trace) - 1)
+    goes_back = is_known[row] & (entries_at(trace, held, after, held.entries) < held.values)
+    may_be = (following == own + 1)[is_known].all() and not goes_back.any()
+    return _WAYS if may_be else (CLOCK_AFTER_INCREMENT,)
 
 
 def _begin_after_first_event(trace: Trace, written: WrittenClocks) -> bool:

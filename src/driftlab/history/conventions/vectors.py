@@ -126,7 +126,7 @@ def first_own_entries(trace: Trace, held: Timestamps) -> IntArray:
     counted_ever = np.zeros(trace.processes, bool)
     counted_ever[held.entries[held.values > 0]] = True
     says = counted_ever[process]
-    return _entries_at(trace, held, firsts[says], process[says])
+    return entries_at(trace, held, firsts[says], process[says])
 
 
 def _named_messages(trace: Trace, held: Timestamps) -> tuple[int, int, int]:
@@ -144,9 +144,9 @@ def _named_messages(trace: Trace, held: Timestamps) -> tuple[int, int, int]:
     receives = receives[receives > 0]
     sends = messages.source[receives]
     sender = processes_of(trace, sends)
-    sent = _entries_at(trace, held, sends, sender)
-    known = _entries_at(trace, held, receives, sender)
-    before = _entries_at(trace, held, receives - 1, sender)
+    sent = entries_at(trace, held, sends, sender)
+    known = entries_at(trace, held, receives, sender)
+    before = entries_at(trace, held, receives - 1, sender)
     before[processes_of(trace, receives - 1) != processes_of(trace, receives)] = 0
     has_clock = held.starts[receives + 1] > held.starts[receives]
     is_new = (known > before) & has_clock & (before <= sent)
@@ -171,26 +171,26 @@ def _fitting(trace: Trace) -> tuple[int, int]:
     offset = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
     place = np.repeat(held.starts[sends], counts) + offset
     pair = np.repeat(np.arange(len(sends)), counts)
-    known = _entries_at(trace, held, receives[pair], held.entries[place])
+    known = entries_at(trace, held, receives[pair], held.entries[place])
     receiver = processes_of(trace, receives)
-    own = _entries_at(trace, held, receives, receiver)
-    carried = _entries_at(trace, held, sends, receiver)
+    own = entries_at(trace, held, receives, receiver)
+    carried = entries_at(trace, held, sends, receiver)
     fits: BoolArray = (carried < own) | (own == 0)
     fits[pair[known < held.values[place]]] = False
     unsent = np.flatnonzero((messages.source < 0) & (messages.sender >= 0))
     sender = messages.sender[unsent].astype(np.int64)
     lasts = trace.starts[1:] - 1
     most = np.where(np.diff(trace.starts) > 0, own_entries_of(trace, held)[lasts], 0)
-    is_logged = _entries_at(trace, held, unsent, sender) <= most[sender]
+    is_logged = entries_at(trace, held, unsent, sender) <= most[sender]
     return int(fits.sum()), len(sends) + int(is_logged.sum())
 
 
 def own_entries_of(trace: Trace, held: Timestamps) -> IntArray:
     """Return of each event the entry for its own process."""
-    return _entries_at(trace, held, np.arange(len(trace)), trace.process_column().astype(np.int64))
+    return entries_at(trace, held, np.arange(len(trace)), trace.process_column().astype(np.int64))
 
 
-def _entries_at(trace: Trace, held: Timestamps, rows: IntArray, entries: IntArray) -> IntArray:
+def entries_at(trace: Trace, held: Timestamps, rows: IntArray, entries: IntArray) -> IntArray:
     """Return entries of the timestamps of some rows, 0 where there is none."""
     width = trace.processes
     keys = np.repeat(np.arange(len(trace)), np.diff(held.starts)) * width + held.entries

@@ -375,11 +375,12 @@ def _told_by_receives(
 
 
 def _moved(trace: Trace, column: IntArray, codes: IntArray) -> IntArray:
-    """Return of each channel how often the values of its processes fall, as where lines moved.
+    """Return of each channel how often the values of its processes do not rise.
 
-    column: the value of each event. 0 where they fall so often that it is no damage.
+    So it is where a line moved, or stands twice. column: the value of each event. 0 where they
+    fall so often that it is no damage.
     """
-    falls = 1 + np.flatnonzero((column[1:] < column[:-1]) & (column[1:] != MISSING))
+    falls = 1 + np.flatnonzero((column[1:] <= column[:-1]) & (column[1:] != MISSING))
     falls = falls[~np.isin(falls, trace.starts)]
     count = np.bincount(processes_of(trace, falls), minlength=trace.processes)
     count[count > SHIFTS_MAX] = 0

@@ -1,0 +1,180 @@
+"""Logs that do not show when their clocks are written: another way may explain what seems wrong.
+
+Each kind has right logs, in which nothing is violated, and wrong programs, whose faults no
+other way of writing hides.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import driftlab
+from driftlab.judge.checker import Verdict
+from tests.log_formats import run_lines
+from tests.small_logs import table
+from tests.written_logs import (
+    Line,
+    clock_before_event,
+    clock_before_increment,
+    own_entry_before_event,
+)
+
+WORDS = {"send": "emit", "receive": "absorb", "internal": "churn"}
+NAMES = ("", "sender", "sender stamp", "message")
+CALLED = {"vector": "clock", "message": "message_id"}
+
+
+def vector_before_event(lines: Sequence[Line]) -> list[Line]:
+    """Write the vector time that the event before left."""
+    last: dict[str, str] = {}
+    written = []
+    for line in lines:
+        written.append(line._replace(vector=last.get(line.process, "{}")))
+        last[line.process] = line.vector
+    return written
+
+
+CLOCKS = {
+    "lamport-before-increment": ("lamport", clock_before_increment),
+    "lamport-before-event": ("lamport", clock_before_event),
+    "vector-before-increment": ("vector", own_entry_before_event),
+    "vector-before-event": ("vector", vector_before_event),
+}
+
+
+def log_of(folder: Path, lines: Sequence[Line], fields: Sequence[str], kinds: str) -> Path:
+    """Write lines as a table. kinds: whether they are said, in words of our own, or not at all."""
+    rows = []
+    for line in lines:
+        of = line._replace(kind=WORDS[line.kind] if kinds == "own words" else line.kind)
+        rows.append([getattr(of, field) for field in fields])
+    text = [",".join(CALLED.get(field, field) for field in fields)]
+    text += [
+        ",".join('"' + cell.replace('"', '""') + '"' if '"' in cell or "," in cell else cell
+                 for cell in row)
+        for row in rows
+    ]  # fmt: skip
+    path = folder / "log.csv"
+    path.write_text("\n".join([*text, ""]))
+    return path
+
+
+@pytest.mark.parametrize("kinds", ["said", "own words", "none"])
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_right_logs_that_begin_late_break_no_rule(
+    clock: str, names: str, kinds: str, tmp_path: Path
+) -> None:
+    field, write = CLOCKS[clock]
+    fields = ["process", *(["kind"] if kinds != "none" else []), field, *names.split()]
+    for seed in range(8):
+        seconds = 2 + seed
+        lines, _ = run_lines(clock="vector", seed=seed, seconds=seconds, rates=(6, 5, 2))
+        late = sorted(write(lines), key=lambda line: int(line.time))[12 + 3 * seed :]
+        verdict = driftlab.read(log_of(tmp_path, late, fields, kinds)).check()
+        assert not verdict.violations, (seed, list(verdict.violations)[:2])
+
+
+FAULTS = {
+    "max-only": "max(C, stamp) at a receive",
+    "max-of-next": "max(C + 1, stamp) at a receive",
+    "adds-two": "adds 2 at a receive",
+    "steps-by-two": "counts 2 at an internal event",
+}
+
+
+@pytest.mark.parametrize("names", ["message", "sender targets", "stamp"])
+@pytest.mark.parametrize("write", [clock_before_increment, clock_before_event])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_programs_that_err_and_write_their_clocks_early_are_named(
+    fault: str, write: object, names: str, tmp_path: Path
+) -> None:
+    assert callable(write)
+    lines, _ = run_lines(clock="lamport", seed=1, seconds=40, rates=(6, 5, 2), fault=fault)
+    fields = ["process", "kind", "lamport", *names.split()]
+    verdict = driftlab.read(log_of(tmp_path, write(lines), fields, "said")).check()
+    assert verdict.verdict == "violated"
+    assert any(FAULTS[fault] in each.name for each in verdict.faults), verdict.faults
+
+
+def judged(folder: Path, events: str, columns: str) -> Verdict:
+    return table(folder, columns, events).check()
+
+
+EARLY = """
+    a internal 13 - -
+    a send 14 - m1
+    a internal 15 - -
+    b receive 3 a m1
+    b internal 16 - -
+"""
+BY_ID = "process kind lamport sender message_id"
+
+
+def test_what_is_left_open_says_how_else_the_clocks_may_be_written(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, EARLY, BY_ID)
+    assert verdict.verdict == "holds"
+    assert verdict.unknown_counts["clock-condition"] == 1
+    line = "clocks may be written before their event (clock-before-event), or after: undecided"
+    assert line in verdict.assumed
+    assert any(line in each.reason for each in verdict.unknowns())
+    path = tmp_path / "log.csv"
+    after = driftlab.read(path, assume="clock-after-increment").check()
+    assert after.counts["clock-condition"] == 1
+    assert not driftlab.read(path, assume="clock-before-event").check().violations
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        EARLY.replace("internal 16", "internal 15"),  # not above its message by any convention
+        EARLY.replace("internal 15", "internal 14"),  # a clock that stands still
+        "a send 5 - m1\nb receive 5 a m1",  # where nothing shows how any clock moves
+        # It begins with the first events, so its clocks are those after them.
+        EARLY.replace("internal 13", "internal 1").replace("send 14", "send 2")
+        .replace("internal 15", "internal 3").replace("receive 3", "receive 2"),
+    ],
+)  # fmt: skip
+def test_what_no_convention_explains_is_violated(wrong: str, tmp_path: Path) -> None:
+    assert judged(tmp_path, wrong, BY_ID).counts["clock-condition"]
+
+
+COLUMNS = "process kind lamport sender stamp"
+
+
+def test_stamps_from_before_the_log_begins_do_not_show_how_a_program_stamps(
+    tmp_path: Path,
+) -> None:
+    late = (
+        "a send 23 - -\na internal 24 - -\nb receive 23 a 22\nb internal 24 - -\nc internal 9 - -"
+    )
+    assert not judged(tmp_path, late, COLUMNS).violations
+    whole = "a internal 1 - -\na send 2 - -\nb receive 2 a 1\nb internal 3 - -\nc internal 1 - -"
+    assert judged(tmp_path, whole, COLUMNS).counts["clock-condition"] == 1
+
+
+def test_the_order_on_a_channel_says_nothing_where_its_first_sends_may_be_missing(
+    tmp_path: Path,
+) -> None:
+    late = """
+        a send 30 b -
+        a send 31 b -
+        b receive 6 - a
+        b receive 32 - a
+    """
+    columns = "process kind lamport targets sender"
+    assert not judged(tmp_path, late, columns).violations
+    whole = late.replace("send 30", "send 1").replace("send 31", "send 2").replace(" 6", " 1")
+    assert judged(tmp_path, whole, columns).violations
+
+
+def test_a_message_of_which_nothing_is_known_may_set_a_clock(tmp_path: Path) -> None:
+    events = """
+        a internal 1 {a:1}
+        a receive 26 {a:2,b:9,c:1}
+        c send 1 {c:1}
+    """
+    columns = "process kind lamport clock"
+    assert not judged(tmp_path, events, columns).violations
+    assert judged(tmp_path, events.replace("b:9,", ""), columns).counts["lamport-step"] == 1
