@@ -6,6 +6,7 @@ from pathlib import Path
 
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import wrapped
+from driftlab.cli.terminal import plain
 from driftlab.errors import counted
 from driftlab.report.files import require_free, write_report
 from driftlab.report.reports import report_on
