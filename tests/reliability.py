@@ -64,6 +64,10 @@ class BrokenPromiseError(AssertionError):
     """Something was lost, somebody got in, or a machine went down."""
 
 
+class TooShortError(BrokenPromiseError):
+    """A run ended before all that should meet it did: its computer is slow, or it is too short."""
+
+
 def require(holds: bool, what: str) -> None:
     """Raise BrokenPromiseError unless a promise holds."""
     if not holds:
@@ -447,7 +451,7 @@ def _free_port() -> int:
 
 
 class Known(NamedTuple):
-    """What a intruder knows: whole connections that were recorded, by both sides."""
+    """What an intruder knows: whole connections that were recorded, by both sides."""
 
     dialled: list[bytes]
     answered: list[bytes]
@@ -540,7 +544,8 @@ def intruders(count: int, dice: Random, folder: Path, seconds: float) -> Counter
             _, stderr = process.communicate(timeout=seconds + 60)
             status = process.returncode
             require(status == 0, f"a machine ended with {status}: {stderr}")
-    require(done["intruders while all ran"] == count, "the run was too short for all intruders")
+    if done["intruders while all ran"] < count:
+        raise TooShortError("the run was too short for all intruders; --seconds")
     return done + _judge_intruders(folder / "run")
 
 
