@@ -525,6 +525,32 @@ def test_a_last_column_of_text_is_wrapped_where_a_terminal_is_narrow() -> None:
     assert " ".join(narrow[2:]).split() == " ".join(rules.splitlines()[2:]).split()
 
 
+@pytest.fixture(scope="module")
+def hybrid_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hybrid") / "run"
+    flags = ("--rates", "60,30,10", "--clock", "hybrid", "--seconds", "20", "--seed", "1")
+    driftlab("simulate", *flags, "--out", folder, "--quiet")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "stats run", "compare run", "offsets run", "cut run --at 999", "why run A:10 C:5",
+        "convert run run.json --to chrome --overwrite", "predict --rates 6,3,1", "twin run",
+        "restamp run --clock matrix", "scenarios", "claims fastest-never-jumps --runs 30",
+        "simulate --rates 6,3,1 --runs 30", "check run run", "check --preview run", "study --list",
+    ],
+)  # fmt: skip
+def test_what_a_command_shows_fits_a_terminal_of_80_columns(
+    line: str, hybrid_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(hybrid_run.parent)
+    for shown in shown_on_a_terminal(80, *line.split()):
+        # A command to be copied is never broken.
+        assert len(shown) <= 80 or "  driftlab " in shown
+
+
 def test_off_a_terminal_the_display_is_plain_lines(tmp_path: Path) -> None:
     done = driftlab("run", *QUICK, "--out", tmp_path / "run")
     assert done.stderr.startswith("0 s of 1 s, 1 s left")
