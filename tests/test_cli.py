@@ -576,6 +576,19 @@ def test_a_worker_imports_nothing_heavy() -> None:
     }
 
 
+def test_a_run_without_a_key_imports_nothing_of_keys(tmp_path: Path) -> None:
+    code = (
+        "import sys; from driftlab.cli.main import main\n"
+        f"main(['run', *{QUICK!r}, '--quiet', '--out', {str(tmp_path / 'run')!r}])\n"
+        "print(*sys.modules)"
+    )
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    said = subprocess.check_output([sys.executable, "-c", code], text=True, env=bare)
+    loaded = set(said.split())
+    assert not loaded & {"hmac", "driftlab.network.sealing", "driftlab.real.key_file", "numpy.ma"}
+    assert "driftlab.real.launcher" in loaded
+
+
 def test_help_imports_nothing_heavy() -> None:
     heavy = {"dataclasses", "subprocess", "rich", "numpy", "fractions", "tomllib", "socket"}
     assert heavy & imported_by("driftlab.cli.main") == set()
