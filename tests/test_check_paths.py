@@ -9,8 +9,7 @@ import pty
 import re
 import signal
 import subprocess
-import time
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -29,6 +28,14 @@ from tests.wrong_machines import write_run, write_table
 def checked(*arguments: str | Path, cwd: Path | None = None) -> tuple[int, dict[str, Any]]:
     done = command("check", *arguments, "--json", cwd=cwd)
     return done.returncode, json.loads(done.stdout)
+
+
+def checked_here(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
+    """Do as `checked`, without a process of its own."""
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(io.StringIO()):
+        status = main(["check", *map(str, arguments), "--json"])
+    return status, json.loads(out.getvalue())
 
 
 def of_stdin(
@@ -57,6 +64,9 @@ def logs(tmp_path: Path) -> Path:
 
 def test_each_path_is_judged_by_itself_and_the_worst_status_counts(logs: Path) -> None:
     right, wrong, run = logs / "right.csv", logs / "wrong.csv", logs / "run"
+    every = (right, wrong, run, logs / "nowhere", logs / "junk")
+    alone = {path: checked_here(path)[1] for path in every}
+    assert checked(right, wrong) == checked_here(right, wrong)
     for paths, status in (
         ((right, right), 0),
         ((right, wrong), 1),
@@ -64,13 +74,12 @@ def test_each_path_is_judged_by_itself_and_the_worst_status_counts(logs: Path) -
         ((wrong, logs / "nowhere", right), 2),
         ((logs / "junk", right), 2),
     ):
-        got, document = checked(*paths)
+        got, document = checked_here(*paths)
         assert got == status
         assert list(document) == ["paths"]
         assert [row["path"] for row in document["paths"]] == [str(path) for path in paths]
         for row, path in zip(document["paths"], paths, strict=True):
-            alone = checked(path)[1]
-            assert row == {"path": str(path), **alone}
+            assert row == {"path": str(path), **alone[path]}
 
 
 def test_a_path_that_cannot_be_read_costs_its_row_and_one_line(logs: Path) -> None:
@@ -385,6 +394,11 @@ def kept_bytes(pid: int) -> int:
     return -1
 
 
+def sleeps(pid: int) -> bool:
+    """Whether a process waits for something."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
 def interrupted(given: bytes, *arguments: str) -> tuple[int, str, str]:
     """Give an input that never ends, press Ctrl-C, and return status, output and errors."""
     reading, writing = os.pipe()
@@ -397,7 +411,7 @@ def interrupted(given: bytes, *arguments: str) -> tuple[int, str, str]:
     try:
         os.write(writing, given)
         eventually(lambda: kept_bytes(process.pid) >= len(given))
-        time.sleep(0.2)  # it opened the file, and waits for more by now
+        eventually(lambda: sleeps(process.pid))  # it waits for more
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=60)
     finally:

@@ -525,6 +525,32 @@ def test_a_last_column_of_text_is_wrapped_where_a_terminal_is_narrow() -> None:
     assert " ".join(narrow[2:]).split() == " ".join(rules.splitlines()[2:]).split()
 
 
+@pytest.fixture(scope="module")
+def hybrid_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hybrid") / "run"
+    flags = ("--rates", "60,30,10", "--clock", "hybrid", "--seconds", "20", "--seed", "1")
+    driftlab("simulate", *flags, "--out", folder, "--quiet")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "stats run", "compare run", "offsets run", "cut run --at 999", "why run A:10 C:5",
+        "convert run run.json --to chrome --overwrite", "predict --rates 6,3,1", "twin run",
+        "restamp run --clock matrix", "scenarios", "claims fastest-never-jumps --runs 30",
+        "simulate --rates 6,3,1 --runs 30", "check run run", "check --preview run", "study --list",
+    ],
+)  # fmt: skip
+def test_what_a_command_shows_fits_a_terminal_of_80_columns(
+    line: str, hybrid_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(hybrid_run.parent)
+    for shown in shown_on_a_terminal(80, *line.split()):
+        # A command to be copied is never broken.
+        assert len(shown) <= 80 or "  driftlab " in shown
+
+
 def test_off_a_terminal_the_display_is_plain_lines(tmp_path: Path) -> None:
     done = driftlab("run", *QUICK, "--out", tmp_path / "run")
     assert done.stderr.startswith("0 s of 1 s, 1 s left")
@@ -548,6 +574,19 @@ def test_a_worker_imports_nothing_heavy() -> None:
     assert {name for name in loaded if name.startswith("driftlab.scenario.")} == {
         "driftlab.scenario.plan"  # what a machine needs of its scenario; the rest takes memory
     }
+
+
+def test_a_run_without_a_key_imports_nothing_of_keys(tmp_path: Path) -> None:
+    code = (
+        "import sys; from driftlab.cli.main import main\n"
+        f"main(['run', *{QUICK!r}, '--quiet', '--out', {str(tmp_path / 'run')!r}])\n"
+        "print(*sys.modules)"
+    )
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    said = subprocess.check_output([sys.executable, "-c", code], text=True, env=bare)
+    loaded = set(said.split())
+    assert not loaded & {"hmac", "driftlab.network.sealing", "driftlab.real.key_file", "numpy.ma"}
+    assert "driftlab.real.launcher" in loaded
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -17,7 +17,7 @@ from driftlab.simulator.compiled import engine
 from tests.started import LINUX, eventually, is_alive, linux_only, started
 
 PROCESSES = Path(__file__).with_name("processes.py")
-AT_ONCE_S = 8.0  # much less than the work that is left, on a busy computer
+AT_ONCE_S = 12.0  # much less than the work that is left, on a busy computer
 
 
 def children_of(pid: int) -> list[int]:

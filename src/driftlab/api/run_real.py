@@ -20,7 +20,6 @@ from driftlab.machine.process_loader import (
     forbid_reentrant_run,
     load_process,
 )
-from driftlab.real.key_file import load_key
 from driftlab.real.launcher import LaunchError, WorkerBugError, launch, reserve_file_descriptors
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
@@ -77,7 +76,7 @@ def run_each(
     """
     reserve_file_descriptors(scenario.size)
     require_real(scenario)
-    secret = None if key is None else load_key(str(key))
+    secret = None if key is None else _load_key(str(key))
     if scenario.runs > 1:
         create_run_folder(out, scenario)
     for number in scenario.run_numbers:
@@ -90,6 +89,12 @@ def run_each(
         yield done
         if done.interrupted:
             return
+
+
+def _load_key(path: str) -> bytes:
+    from driftlab.real.key_file import load_key  # loads hmac and hashlib
+
+    return load_key(path)
 
 
 def require_real(scenario: Scenario) -> None:

@@ -55,7 +55,8 @@ def simulate(
     Returns the run, or the runs if the scenario has more than one; `simulate_run` and
     `simulate_runs` always return the one or the other. Raises DriftlabError:
     ProcessesFailedError, after everything else is done, if the user's process has failed
-    in a run.
+    in a run. Ctrl-C raises KeyboardInterrupt at once and leaves no process behind; journals
+    of the runs that were done stay.
     """
     runs = simulate_runs(
         scenario,

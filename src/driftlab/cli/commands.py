@@ -482,7 +482,7 @@ COMMANDS: Final = {
     "help": Command(add_help, "explain a command", "driftlab help run"),
     "completion": Command(
         add_completion,
-        "print a script that completes commands and flags in a shell",
+        "print a script that completes commands, flags and values in a shell",
         'eval "$(driftlab completion bash)"',
     ),
 }

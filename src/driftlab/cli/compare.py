@@ -7,7 +7,7 @@ from typing import Final
 from driftlab.analysis.compare_clocks import ClockCosts, Comparison
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import print_assumed, table
+from driftlab.cli.output import print_assumed, table, wrapped
 from driftlab.cli.terminal import plain
 from driftlab.errors import counted
 
@@ -28,16 +28,18 @@ def main(options: argparse.Namespace) -> int:
 
 def _show(comparison: Comparison) -> None:
     heads = (
-        "clock", "pairs\nwrongly ordered", "concurrency\nhidden", "\nshare",
-        "bytes a message\nmean", "\nmost", "ahead of the machine\nms, most", "events\ndiffer",
+        "clock", "pairs\nwrongly\nordered", "concurrency\nhidden", "\nshare",
+        "bytes a\nmessage\nmean", "\nmost", "ahead of\nthe machine\nms, most",
+        "events\ndiffer",
     )  # fmt: skip
-    print(
+    line = (
         f"{counted(comparison.events, 'event')} of "
         f"{counted(comparison.processes, 'process')}, "
         f"{counted(comparison.messages, 'message')} sent; "
         f"of {counted(comparison.pairs, 'pair')} of events "
         f"{comparison.ordered} are ordered by happened-before, {comparison.concurrent} concurrent"
     )
+    print(wrapped(line))
     if comparison.unknown:
         print(
             f"unknown: {counted(comparison.unknown, 'receive')} of a message whose send is not "

@@ -7,7 +7,8 @@ from typing import Final
 
 from driftlab.api.export import convert
 from driftlab.cli.flags import format_options
-from driftlab.cli.terminal import print_line
+from driftlab.cli.output import wrapped
+from driftlab.cli.terminal import plain, print_line
 from driftlab.errors import counted
 
 ALIASES: Final = {"jsonl": "json"}  # its lines are JSON, which is how others call it
@@ -31,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     if len(done.unread) > 5:
         print_line(f"unread     … and {len(done.unread) - 5} more")
     for line in done.assumed:
-        print_line(f"assumed    {line}")
+        print(wrapped(plain(f"assumed    {line}")))
     for line in done.lost:
-        print_line(f"lost       {line}")
+        print(wrapped(plain(f"lost       {line}")))
     return 0

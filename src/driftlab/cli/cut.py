@@ -7,7 +7,7 @@ from typing import Any, Final
 from driftlab.api.history import Cut
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options, parse_counts, parse_event, parse_number
-from driftlab.cli.output import print_assumed, table
+from driftlab.cli.output import print_assumed, table, wrapped
 from driftlab.cli.terminal import plain
 from driftlab.errors import counted
 from driftlab.lazy import pl
@@ -27,6 +27,9 @@ def main(options: argparse.Namespace) -> int:
         return 0
     print(table(("process", "events", "clock", "queue"), _process_rows(cut)))
     print(f"\n{_verdict(cut)}")
+    if options.at is not None and sum(cut.snapshot["events"]) == len(history.events):
+        print(wrapped("every event of the log is inside; --at counts real time: at --speed 20 a "
+                      "minute of the scenario takes 3 s of it"))  # fmt: skip
     print(*_message_lines(cut.violations, "received inside, sent outside"), sep="\n")
     print(*_message_lines(cut.in_flight, "in flight"), sep="\n")
     if history.unmatched:

@@ -21,7 +21,6 @@ from driftlab.journal.utc import utc_ns
 from driftlab.machine.machine import MachineEndError
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
-from driftlab.real.key_file import load_key
 from driftlab.real.launcher import REAL_MACHINES_MAX
 from driftlab.real.standalone import run_standalone
 from driftlab.real.tcp_host import WorkerConfig
@@ -48,7 +47,11 @@ def main(options: argparse.Namespace) -> int:
         names = missing or [plan.name]
         raise MachineError(f"no address for {name_list(names)}; give --at {names[0]}=HOST:PORT")
     start_at_ns = _start_at(options.start_at)
-    key = None if options.key is None else load_key(options.key)
+    key = None
+    if options.key is not None:
+        from driftlab.real.key_file import load_key  # loads hmac
+
+        key = load_key(options.key)
     if key is None and not options.insecure:
         _require_loopback([here, *addresses.values()])
     run_id = _run_id(options.run_id, scenario, has_key=key is not None)

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 from driftlab.cli.flags import format_options
+from driftlab.cli.output import wrapped
+from driftlab.cli.terminal import plain
 from driftlab.errors import counted
 from driftlab.report.files import require_free, write_report
 from driftlab.report.reports import report_on
@@ -22,16 +24,16 @@ def main(options: argparse.Namespace) -> int:
             {"kind": one.kind, "text": one.text, "warning": one.is_warning}
             for one in document.findings
         ]
-        plain = {
+        shown = {
             "out": str(out),
             "files": [str(file) for file in written],
             "findings": found,
             "figures_absent": list(document.figures_absent),
         }
-        print(json.dumps(plain, indent=2))
+        print(json.dumps(shown, indent=2))
         return 0
     for finding in document.warnings:
-        print(finding.text)
+        print(wrapped(plain(finding.text)))
     counts = joined_counts(len(document.figures), len(document.tables))
     print(f"{out / 'report.html'}  to read and print\n{out / 'report.md'}  to edit\n{counts}")
     return 0

@@ -7,7 +7,8 @@ from typing import Any
 from driftlab.analysis.real_vs_simulated import Divergence, MachineTwin, first_divergence
 from driftlab.api.replay_and_twin import twin_runs
 from driftlab.cli import EXIT_DIFFERENT
-from driftlab.cli.terminal import print_line
+from driftlab.cli.output import wrapped
+from driftlab.cli.terminal import plain, print_line
 from driftlab.errors import counted
 
 
@@ -24,7 +25,8 @@ def main(options: argparse.Namespace) -> int:
             print_line(f"  {machine.machine}  {_outcome(machine)}")
         cause = first_divergence(each)
         if cause is not None:
-            print_line(f"  first in time: {cause.machine} at tick {cause.tick}, {_why(cause)}")
+            line = f"  first in time: {cause.machine} at tick {cause.tick}, {_why(cause)}"
+            print(wrapped(plain(line)))
     return EXIT_DIFFERENT if differs else 0
 
 

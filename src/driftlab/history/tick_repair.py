@@ -58,7 +58,7 @@ def _occurs_elsewhere(trace: Trace, process: IntArray, rows: IntArray, tick: Int
     column = trace.columns.tick
     assert column is not None
     found = np.zeros(len(rows), bool)
-    for one in np.unique(process[rows]).tolist():
+    for one in set(process[rows].tolist()):  # np.unique would load numpy.ma, for few rows
         mine = process[rows] == one
         found[mine] = np.isin(tick[rows[mine] - 1] + 1, column[trace.rows_of(one)])
     return found
