@@ -228,9 +228,10 @@ def _floats(column: IntArray, origin: int) -> FloatArray:
     is_missing = column == MISSING
     if is_missing.any():
         column = np.where(is_missing, origin, column)
-    fits = not len(column) or max(
-        abs(int(column.max()) - origin), abs(int(column.min()) - origin)
-    ) < FLOAT_EXACT_MAX
+    fits = (
+        not len(column)
+        or max(abs(int(column.max()) - origin), abs(int(column.min()) - origin)) < FLOAT_EXACT_MAX
+    )
     floats: FloatArray = (
         (column - origin).astype(np.float64) if fits else column.astype(np.float64) - origin
     )
@@ -256,9 +257,7 @@ def _lane_offsets(
         if at0 is None or skew is None:
             found.append(None)
             continue
-        found.append(
-            LaneOffset(at0 * times.speed, (at0 + skew * span_ns / 1e6) * times.speed)
-        )
+        found.append(LaneOffset(at0 * times.speed, (at0 + skew * span_ns / 1e6) * times.speed))
     return found
 
 
@@ -270,17 +269,35 @@ def _values(trace: Trace) -> dict[str, AnyArray]:
     of, found = trace.columns, dict[str, AnyArray]()
     if _is_known(of.clock):
         assert of.clock is not None
-        found["clock"] = _floats(of.clock, 0)
+        found["clock"] = _clock(of.clock)
     if _is_known(of.queue):
         assert of.queue is not None
         found["queue"] = _small(of.queue)
     if _is_known(of.late_ns) and bool(np.any(of.late_ns)):  # a simulated run is never late
         assert of.late_ns is not None
-        found["late"] = _floats(of.late_ns, 0)
-    if _is_known(of.tick):
+        found["late"] = _floats(of.late_ns, 0).astype(np.float32)
+    if _is_known(of.tick) and not _is_index(trace):
         assert of.tick is not None
         found["tick"] = _small(of.tick)
     return found
+
+
+def _clock(clock: IntArray) -> AnyArray:
+    """Return Lamport clocks as i4, -1 where missing, if they fit, else as floats."""
+    if int(clock.max()) < 2**31 and bool(((clock >= 0) | (clock == MISSING)).all()):
+        return np.maximum(clock, -1).astype(np.int32)
+    return _floats(clock, 0)
+
+
+def _is_index(trace: Trace) -> bool:
+    """Whether the tick of each event is its number within its process, as in a whole run."""
+    of = trace.columns
+    if of.tick is None:
+        return False
+    return all(
+        bool((of.tick[rows] == np.arange(rows.stop - rows.start)).all())
+        for rows in map(trace.rows_of, range(trace.processes))
+    )
 
 
 def _is_known(column: IntArray | None) -> bool:

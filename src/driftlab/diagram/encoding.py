@@ -10,8 +10,10 @@ Columns of a history (which are absent if the log has none):
 - `kind` u1: 0 internal, 1 send, 2 receive, 3 unsaid.
 - `time`, `own` f8: nanoseconds after the origin; NaN where missing. `own` is the machine's own
   clock where it differs.
-- `clock` f8: the Lamport clock, as near as a float has it; NaN where missing.
-- `queue`, `tick` i4: -1 where missing. `late` f8: nanoseconds, NaN where missing.
+- `clock` i4: the Lamport clock, -1 where missing; f8, as near as a float has it and NaN
+  where missing, if one is 2^31 or more.
+- `queue`, `tick` i4: -1 where missing; `tick` is absent if it is the event's number in its lane.
+- `late` f4: nanoseconds, NaN where missing; absent if no event was late.
 - `target` i4: a lane; -1 every peer; -2 nothing; -3 - k number k of the header's `sets`.
 - `m_send`, `m_receive`, `m_found` i4: rows of each matched message, in the order of the
   receives; `m_found` -1 where it is not known when it was found.
@@ -61,8 +63,7 @@ def header_of(diagram: Diagram) -> dict[str, Any]:
         "time_meaning": diagram.time_meaning,
         "has": {
             **{name: name in diagram.columns for name in ("time", "own", "clock", "queue", "late")},
-            "found": bool((diagram.columns["m_found"] >= 0).any())
-            or "w_found" in diagram.columns,
+            "found": bool((diagram.columns["m_found"] >= 0).any()) or "w_found" in diagram.columns,
             "real_time": diagram.is_real,
         },
         "sets": [list(each) for each in diagram.sets],
@@ -82,7 +83,14 @@ def _lane(lane: Lane) -> dict[str, Any]:
 def container(
     header: Mapping[str, Any], columns: Mapping[str, AnyArray], *, compact: bool = False
 ) -> bytes:
-    """Return a container: a header and columns.
+    """Return a container: a header and columns; see `container_parts`."""
+    return b"".join(container_parts(header, columns, compact=compact))
+
+
+def container_parts(
+    header: Mapping[str, Any], columns: Mapping[str, AnyArray], *, compact: bool = False
+) -> list[bytes | memoryview]:
+    """Return the parts of a container, one after the other: columns are not copied.
 
     header: what it says besides the columns. columns: arrays by name, of a type in TYPES.
     compact: whether columns are differences.
@@ -93,10 +101,14 @@ def container(
     for name, column in columns.items():
         kind = type_of(column)
         part = (
-            memoryview(encode_differences(column))
-            if compact
-            else memoryview(np.ascontiguousarray(column, column.dtype.newbyteorder("<")))
-        ).cast("B") if len(column) else memoryview(b"")
+            (
+                memoryview(encode_differences(column))
+                if compact
+                else memoryview(np.ascontiguousarray(column, column.dtype.newbyteorder("<")))
+            ).cast("B")
+            if len(column)
+            else memoryview(b"")
+        )
         rows.append(
             {
                 "name": name, "type": kind, "count": len(column),
@@ -109,7 +121,7 @@ def container(
     text = json.dumps({**header, "columns": rows}, ensure_ascii=False, allow_nan=False)
     head = text.encode("utf-8", "surrogatepass")
     begin = MAGIC + len(head).to_bytes(4, "little") + head
-    return b"".join([begin, bytes(-len(begin) % ALIGNMENT), *parts])
+    return [begin, bytes(-len(begin) % ALIGNMENT), *parts]
 
 
 def type_of(column: AnyArray) -> str:
