@@ -355,6 +355,28 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
+def add_view(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab view`."""
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH",
+        help=f"{ANY_LOG}; or a folder of runs (default: runs); a second one is shown below it",
+    )  # fmt: skip
+    group = parser.add_argument_group("server")
+    group.add_argument(
+        "--no-browser", dest="browser", action="store_false",
+        help="print the address of the page, and do not open it",
+    )  # fmt: skip
+    group.add_argument(
+        "--port", metavar="N", default="0", help="port to serve at (default: a free one)"
+    )
+    group.add_argument(
+        "--host", metavar="NAME", default="127.0.0.1",
+        help="address to serve at, for other computers too: whoever has the printed address can "
+        "see the log (default: 127.0.0.1, this computer alone)",
+    )  # fmt: skip
+    add_format(parser)
+
+
 def add_sweep(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab sweep`."""
     from driftlab.cli.study_flags import add_grid, add_sweep_output  # few commands need it
@@ -419,6 +441,11 @@ COMMANDS: Final = {
         add_plot,
         "draw clocks, drift, jumps and queues, and what theory predicts",
         "driftlab plot runs/20261123-140000 queue --out queue.svg",
+    ),
+    "view": Command(
+        add_view,
+        "show the space-time diagram in a browser, live too",
+        "driftlab view runs/20261123-140000",
     ),
     "report": Command(
         add_report,

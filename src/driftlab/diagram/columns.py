@@ -119,7 +119,7 @@ def diagram_of(
         columns["gap"] = trace.gaps.astype(np.int32)
     return Diagram(
         title,
-        lanes_of(trace, _lane_offsets(trace, offsets, times)),
+        lanes_of(trace, lane_offsets(trace, offsets)),
         columns,
         times.origin_ns,
         times.meaning,
@@ -240,24 +240,23 @@ def _floats(column: IntArray, origin: int) -> FloatArray:
     return floats
 
 
-def _lane_offsets(
-    trace: Trace, offsets: "Offsets | None", times: _Times
-) -> list[LaneOffset | None]:
+def lane_offsets(trace: Trace, offsets: "Offsets | None") -> list[LaneOffset | None]:
     """Return how far each process's own clock is ahead at both ends of the time axis."""
-    if offsets is None:
-        return [None] * trace.processes
     own = trace.columns.time_ns
-    span_ns = 0
-    if own is not None and len(own):
-        known = own[own != MISSING]
-        span_ns = int(known.max()) - offsets.start_ns if len(known) else 0
+    if offsets is None or own is None:
+        return [None] * trace.processes
+    speed = RunTimes(trace, None, None).speed
+    known = own[own != MISSING]
+    span_ns = int(known.max()) - offsets.start_ns if len(known) else 0
     found: list[LaneOffset | None] = []
     for machine in offsets.machines:
         at0, skew = machine.offset_ns.estimate, machine.skew_ppm.estimate
-        if at0 is None or skew is None:
-            found.append(None)
-            continue
-        found.append(LaneOffset(at0 * times.speed, (at0 + skew * span_ns / 1e6) * times.speed))
+        is_known = at0 is not None and skew is not None
+        found.append(
+            LaneOffset((at0 or 0) * speed, ((at0 or 0) + (skew or 0) * span_ns / 1e6) * speed)
+            if is_known
+            else None
+        )
     return found
 
 

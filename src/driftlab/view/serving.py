@@ -1,0 +1,125 @@
+"""A server in a thread of its own, on a socket that is bound before it starts."""
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from driftlab.errors import DriftlabError
+from driftlab.view.guard import LOOPBACK, Guard, new_token
+
+GRACE_S: Final = 1  # for answers under way when the server ends
+BACKLOG: Final = 64
+_DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+_EVERYWHERE: Final = ("0.0.0.0", "::")
+
+
+class PortError(DriftlabError):
+    """The server cannot listen where it should."""
+
+
+class PageServer:
+    """Serves pages from a thread until it is stopped.
+
+    address: of the start page, with its token.
+    """
+
+    def __init__(
+        self, make_app: Callable[[str], ASGIApp], host: str = LOOPBACK, port: int = 0
+    ) -> None:
+        """Listen, and serve.
+
+        make_app: given the token, returns what answers. host, port: where to listen; 0 is a
+        free port. Raise PortError if that is not possible.
+        """
+        listener = _listen(host, port)
+        at, self.port = listener.getsockname()[:2]
+        self.token = new_token()
+        shown = _shown_host(host, at)
+        self.address = f"http://{shown}:{self.port}/{self.token}/"
+        names = {shown, _bracketed(host), *(("localhost", LOOPBACK) if _is_loopback(at) else ())}
+        names |= {socket.gethostname().lower()} if at in _EVERYWHERE else set()
+        guard = Guard(
+            make_app(self.token),
+            self.token,
+            [f"{name.lower()}:{self.port}" for name in names],
+            self.port if at in _EVERYWHERE else None,
+        )
+        config = uvicorn.Config(
+            guard, log_config=None, access_log=False, lifespan="off", ws="none", http="h11",
+            loop="asyncio", server_header=False, proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="page server", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the server is about to end: then no answer may go on for long."""
+        return self._server.should_exit
+
+    def wait(self) -> None:
+        """Wait until the server ends by itself; KeyboardInterrupt gets through."""
+        while self._thread.is_alive():
+            self._thread.join(0.5)
+
+    def stop(self) -> None:
+        """End the server and wait for it."""
+        self._server.should_exit = True
+        self._thread.join(GRACE_S + 5)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PortError(
+            f"cannot serve pages at {host}:{port}: {reason}; --port 0 takes a free port"
+        ) from None
+    return listener
+
+
+def _shown_host(host: str, at: str) -> str:
+    """Return the host of an address that a browser on this computer can open."""
+    if at in _EVERYWHERE:
+        return LOOPBACK
+    return "localhost" if host == "localhost" else _bracketed(at)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(at: str) -> bool:
+    return at.startswith("127.") or at == "::1"
+
+
+def open_browser(address: str) -> bool:
+    """Open an address in the user's browser; whether there is one."""
+    import webbrowser
+
+    if sys.platform != "darwin" and not any(map(os.environ.get, _DISPLAYS)):
+        return False  # a browser in the terminal would take it from us
+    try:
+        return webbrowser.open(address)
+    except (webbrowser.Error, OSError):
+        return False

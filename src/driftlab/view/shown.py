@@ -1,0 +1,179 @@
+"""One history that a page shows: read once, its columns made once, judged in the background.
+
+The columns are there first; the judge begins when they were asked for, and the page asks for
+the verdict until it is there. What was read stays in memory, so that a log that is deleted
+meanwhile is still shown whole.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from driftlab.analysis.restamp import RestampError
+from driftlab.api.history import History
+from driftlab.diagram.columns import Diagram, LaneOffset, diagram_of, lane_offsets
+from driftlab.diagram.command_line import command_line
+from driftlab.diagram.encoding import container_parts, header_of
+from driftlab.diagram.event_texts import TextSearch, event_details, has_texts
+from driftlab.diagram.intact_messages import intact_messages
+from driftlab.diagram.marks import marks_of
+from driftlab.errors import DriftlabError
+from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import ScenarioError
+from driftlab.view.following import empty_container, is_going
+
+OFFSET_EVENTS_MAX: Final = 3_000_000  # for which the offsets of own clocks are estimated
+OFFSET_LANES_MAX: Final = 64
+OFFSETS_AT_ONCE_MAX: Final = 20_000  # events up to which they come with the columns
+LANES_AT_ONCE_MAX: Final = 8
+
+
+class Shown:
+    """A history that is shown.
+
+    name: of the run, or what was asked for. read: returns the history. folder: of the run, if
+    it is one of ours that may still be going on.
+    """
+
+    def __init__(self, name: str, read: Callable[[], History], folder: Path | None = None) -> None:
+        self.name = name
+        self.folder = folder
+        self._read = read
+        self._lock = threading.RLock()
+        self._judging: threading.Thread | None = None
+        self._marks: Mapping[str, Any] | None = None
+        self._is_over = False
+
+    @cached_property
+    def _history(self) -> History:
+        history = self._read()
+        quick = intact_messages(history.trace)
+        return history if quick is None else History(history.trace, history.name, messages=quick)
+
+    @property
+    def history(self) -> History:
+        """The history, read when it is first asked for. Raise DriftlabError if it cannot be."""
+        with self._lock:
+            return self._history
+
+    @cached_property
+    def _diagram(self) -> Diagram:
+        history = self._history
+        trace = history.trace
+        is_small = len(trace) <= OFFSETS_AT_ONCE_MAX and trace.processes <= LANES_AT_ONCE_MAX
+        diagram = diagram_of(
+            trace,
+            history.messages,
+            title=self.name,
+            command=command_of(trace.scenario, is_real=not is_simulated(history)),
+        )
+        offsets = self.offsets if is_small else [None] * trace.processes
+        lanes = [
+            lane._replace(offset=offset)
+            for lane, offset in zip(diagram.lanes, offsets, strict=True)
+        ]
+        return diagram._replace(lanes=lanes)
+
+    @property
+    def diagram(self) -> Diagram:
+        """The columns of the history."""
+        with self._lock:
+            return self._diagram
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a run that still goes on."""
+        with self._lock:
+            if self._is_over or self.folder is None:
+                return False
+            self._is_over = not is_going(self.folder)
+            return not self._is_over
+
+    def parts(self) -> list[bytes | memoryview]:
+        """Return the parts of the raw container; of a run that goes on, one without events."""
+        if self.is_live and self.folder is not None:
+            return [empty_container(self.folder, self.name)]
+        diagram = self.diagram
+        return container_parts(header_of(diagram), diagram.columns)
+
+    def judge(self) -> None:
+        """Begin to judge the history, if nobody has."""
+        with self._lock:
+            if self._judging is None:
+                self._judging = threading.Thread(target=self._judge, daemon=True)
+                self._judging.start()
+
+    def _judge(self) -> None:
+        try:
+            marks = marks_of(self.history.check())
+        except DriftlabError as error:
+            marks = _unjudged(str(error))
+        except MemoryError:
+            marks = _unjudged("there is not enough memory to judge it")
+        except Exception as error:  # the page must say so, and not wait for ever
+            marks = _unjudged(f"the judge failed: {error!r}")
+            self._marks = marks
+            raise
+        self._marks = marks
+
+    @property
+    def marks(self) -> Mapping[str, Any] | None:
+        """The verdict as JSON, None while the judge is at it."""
+        return self._marks
+
+    @cached_property
+    def offsets(self) -> list[LaneOffset | None]:
+        """How far each lane's own clock is ahead at both ends of the time axis, None if unknown."""
+        history = self.history
+        trace = history.trace
+        if len(trace) > OFFSET_EVENTS_MAX or trace.processes > OFFSET_LANES_MAX:
+            return [None] * trace.processes
+        try:
+            return lane_offsets(trace, history.offsets())
+        except (RestampError, ScenarioError):
+            return [None] * trace.processes
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether the log says anything of its events in words."""
+        return has_texts(self.history.trace)
+
+    def event(self, row: int) -> dict[str, Any]:
+        """Return all that the log says of an event. Raise IndexError if there is none."""
+        trace = self.history.trace
+        if not 0 <= row < len(trace):
+            raise IndexError(row)
+        return event_details(trace, row)
+
+    @cached_property
+    def search(self) -> TextSearch:
+        """The search over the texts of the log."""
+        return TextSearch(self.history.trace)
+
+
+def is_simulated(history: History) -> bool:
+    """Whether a history is of a simulated run."""
+    known = history.trace.process_info
+    return len(known) > 0 and known[0].simulated
+
+
+def command_of(scenario: str | None, *, is_real: bool) -> str | None:
+    """Return the command that repeats a run; None if its scenario is not known.
+
+    scenario: text of TOML.
+    """
+    if scenario is None:
+        return None
+    try:
+        return command_line(Scenario.from_toml(scenario), "run" if is_real else "simulate")
+    except ScenarioError:  # of a packed run that somebody edited
+        return None
+
+
+def _unjudged(reason: str) -> dict[str, Any]:
+    return {
+        "headline": f"not judged: {reason}", "holds": None, "violations": [], "more": {},
+        "left_out": 0, "undecided": 0, "counts": {}, "faults": [], "remarks": [],
+    }  # fmt: skip
