@@ -159,7 +159,7 @@ def remarks_of(trace: Trace, messages: Messages) -> list[str]:
         first = trace.unread[0]
         lines.append(
             f"{counted(sum(each.lines for each in trace.unread), 'line')} could not be read, "
-            f"first {first.file}:{first.number}"
+            f"first {first.file}:{first.line}"
         )
     if len(trace.gaps):
         lines.append(f"events are missing at {counted(len(trace.gaps), 'place')}")

@@ -100,15 +100,10 @@ def container_parts(
     at = 0
     for name, column in columns.items():
         kind = type_of(column)
-        part = (
-            (
-                memoryview(encode_differences(column))
-                if compact
-                else memoryview(np.ascontiguousarray(column, column.dtype.newbyteorder("<")))
-            ).cast("B")
-            if len(column)
-            else memoryview(b"")
-        )
+        part = memoryview(b"")
+        if len(column):
+            written = encode_differences(column) if compact else _little_endian(column)
+            part = written.view(np.uint8).data
         rows.append(
             {
                 "name": name, "type": kind, "count": len(column),
@@ -122,6 +117,10 @@ def container_parts(
     head = text.encode("utf-8", "surrogatepass")
     begin = MAGIC + len(head).to_bytes(4, "little") + head
     return [begin, bytes(-len(begin) % ALIGNMENT), *parts]
+
+
+def _little_endian(column: AnyArray) -> AnyArray:
+    return np.ascontiguousarray(column, column.dtype.newbyteorder("<"))
 
 
 def type_of(column: AnyArray) -> str:

@@ -131,7 +131,8 @@ def texts_block(trace: Trace, bytes_max: int) -> tuple[str, int]:
     size = 0
     columns = {name: list(texts) for name, texts in trace.texts.items()}
     for row in range(len(trace)):
-        held = {name: texts[row][:TEXT_MAX] for name, texts in columns.items() if texts[row]}
+        cells = {name: texts[row] for name, texts in columns.items()}
+        held = {name: text[:TEXT_MAX] for name, text in cells.items() if text}
         if not held:
             continue
         line = json.dumps([row, held], ensure_ascii=False)

@@ -86,7 +86,7 @@ def _are_targets(
     trace: Trace, target: IntArray, sender: IntArray, to: IntArray
 ) -> BoolArray | None:
     """Whether each message was sent to the process that has it; None if that takes too long."""
-    is_target = target == to
+    is_target: BoolArray = target == to
     is_every = target == EVERY_PEER
     if is_every.any():
         if trace.peers is None:

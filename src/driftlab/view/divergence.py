@@ -1,6 +1,6 @@
 """Where two histories first differ, event by event."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from driftlab.history.trace import Trace
 from driftlab.model.columns import KINDS, MISSING
 
 
-class Divergence(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Divergence:
     """The first difference of two histories.
 
     process: where. lane, other_lane: its positions in both. index: the number of the event,
@@ -83,7 +84,8 @@ def _senders_differ(one: Trace, sender: IntArray, other: Trace, its: IntArray) -
     """Whether messages came from processes of different names."""
     places = {name: place for place, name in enumerate(other.names)}
     there = np.array([places.get(name, -3) for name in one.names] + [-1], its.dtype)
-    return there[np.maximum(sender, -1)] != np.maximum(its, -1)
+    differ: BoolArray = there[np.maximum(sender, -1)] != np.maximum(its, -1)
+    return differ
 
 
 def _clock(trace: Trace, lane: int, index: int) -> int | None:

@@ -7,6 +7,7 @@ everything else; reading and encoding happen in threads, so that no page waits f
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -202,7 +203,7 @@ class Site:
         found = await run_in_threadpool(
             lambda: first_divergence(one.history.trace, other.history.trace)
         )
-        return JSONResponse({"first_divergence": None if found is None else found._asdict()})
+        return JSONResponse({"first_divergence": None if found is None else asdict(found)})
 
     async def _live(self, request: Request) -> Response:
         shown = self._find(request)
