@@ -30,10 +30,15 @@ POLICY: Final = (
 )
 _IMPORT = re.compile(r"""(\bfrom\s*|\bimport\s*\(?\s*)(["'])(\.{1,2}/[^"']+)\2""")
 _IMPORT_STATEMENT = re.compile(
-    r"""^import\s+(?:\{[^}]*\}\s+from\s+)?["'](\.{1,2}/[^"']+)["'];?[ \t]*$""", re.MULTILINE
+    r"""^import\s+(?:(\{[^}]*\})\s+from\s+)?["'](\.{1,2}/[^"']+)["'];?[ \t]*$""", re.MULTILINE
 )
-_EXPORT_LIST = re.compile(r"^export\s*\{[^}]*\};?[ \t]*$", re.MULTILINE)
-_EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?function|class|const|let)", re.MULTILINE)
+_EXPORT_FROM = re.compile(
+    r"""^export\s+(\{[^}]*\})\s+from\s+["'](\.{1,2}/[^"']+)["'];?[ \t]*$""", re.MULTILINE
+)
+_EXPORT_LIST = re.compile(r"^export\s*\{([^}]*)\};?[ \t]*$", re.MULTILINE)
+_EXPORT = re.compile(
+    r"^export\s+((?:async\s+)?function\s*\*?|class|const|let)\s+([\w$]+)", re.MULTILINE
+)
 _STYLE_LINK = re.compile(r'<link rel="stylesheet" href="(?:\.\./)*static/([\w./-]+)">')
 _MODULE = re.compile(r'<script type="module" src="(?:\.\./)*static/([\w./-]+)"></script>')
 _DEFLATE_LEVEL: Final = 6
@@ -54,11 +59,14 @@ class Page(NamedTuple):
     texts: str = ""
 
 
-def offline_page(pages: Sequence[Page], address: str = "") -> bytes:
+def offline_page(
+    pages: Sequence[Page], address: str = "", compared: Mapping[str, Any] | None = None
+) -> bytes:
     """Return an HTML file that shows one or two diagrams.
 
     pages: what it shows, one above the other. address: what the page's address has after `#`:
-    the view that it opens with.
+    the view that it opens with. compared: where two diagrams first differ, as the served page
+    is told.
     """
     first = pages[0].diagram
     about = {
@@ -73,6 +81,7 @@ def offline_page(pages: Sequence[Page], address: str = "") -> bytes:
         "texts": [f"texts-{place}" if page.texts else None for place, page in enumerate(pages)],
         "deflated": True,
         "view": address,
+        "compare": compared,
     }
     blocks = [_json_block("offline", about)]
     for place, page in enumerate(pages):
@@ -124,25 +133,63 @@ def _template(title: str) -> str:
 def bundle(modules: Mapping[str, str], main: str) -> str:
     """Return a module and all that it imports as one text without imports.
 
-    Each module follows those that it imports. Their names at the top level do not clash.
+    Each module becomes a function that returns what it exports, after those that it imports.
+    Raise PageError if one is missing, or imports itself in a circle.
     """
     done: dict[str, str] = {}
 
-    def add(name: str) -> None:
+    def add(name: str, trail: tuple[str, ...]) -> str:
         if name in done:
-            return
-        if name not in modules:
-            raise PageError(f"the page imports {name}, and there is no such module")
-        done[name] = ""  # a cycle ends here
+            return done[name].split(" ", 2)[1]
+        if name not in modules or name in trail:
+            raise PageError(f"the page cannot be one file: {' imports '.join((*trail, name))}")
         text = modules[name]
-        for found in _IMPORT_STATEMENT.finditer(text):
-            add(_resolved(found[1], name))
-        text = _EXPORT_LIST.sub("", _IMPORT_STATEMENT.sub("", text))
-        del done[name]
-        done[name] = _EXPORT.sub("", text)
+        for pattern in (_IMPORT_STATEMENT, _EXPORT_FROM):
+            for found in pattern.finditer(text):
+                add(_resolved(found[2], name), (*trail, name))
+        variable = f"module_{len(done)}"
+        done[name] = f"const {variable} = (() => {{\n{_as_function(text, name, done)}\n}})();"
+        return variable
 
-    add(main)
-    return "\n".join(done.values())
+    add(main, ())
+    return "\n".join(["'use strict';", *done.values()])
+
+
+def _as_function(text: str, name: str, done: Mapping[str, str]) -> str:
+    """Return the body of a function that does what a module does, and returns its exports.
+
+    done: the modules that it imports, by name, as statements that name a constant second.
+    """
+    exported: list[str] = []
+
+    def constant(found: re.Match[str]) -> str:
+        return done[_resolved(found[2], name)].split(" ", 2)[1]
+
+    def imported(found: re.Match[str]) -> str:
+        names = (found[1] or "{}").replace(" as ", ": ")
+        return f"const {names} = {constant(found)};"
+
+    def passed_on(found: re.Match[str]) -> str:
+        names = [part.strip() for part in found[1].strip("{}").split(",") if part.strip()]
+        pairs = [part.split(" as ") for part in names]
+        exported.extend(f"{pair[-1]}: {constant(found)}.{pair[0]}" for pair in pairs)
+        return ""
+
+    def listed(found: re.Match[str]) -> str:
+        names = [part.strip() for part in found[1].split(",") if part.strip()]
+        pairs = [part.split(" as ") for part in names]
+        exported.extend(f"{pair[-1]}: {pair[0]}" for pair in pairs)
+        return ""
+
+    def declared(found: re.Match[str]) -> str:
+        exported.append(found[2])
+        return f"{found[1]} {found[2]}"
+
+    text = _IMPORT_STATEMENT.sub(imported, text)
+    text = _EXPORT_FROM.sub(passed_on, text)
+    text = _EXPORT_LIST.sub(listed, text)
+    text = _EXPORT.sub(declared, text)
+    return f"{text}\nreturn {{ {', '.join(exported)} }};"
 
 
 def _with_names(text: str, name: str) -> str:
