@@ -273,6 +273,18 @@ function leastKnown({ starts, ends }, column, isMissing) {
 }
 
 /**
+ * Keep recovered offsets that came after the events.
+ * @param {Diagram} diagram
+ * @param {(null | {at0_ns: number, at1_ns: number})[]} offsets one a lane
+ */
+export function setOffsets(diagram, offsets) {
+  diagram.lanes.forEach((lane, place) => (lane.offset = offsets[place] ?? null));
+  for (const name of ["axis corrected", "axis corrected~idle", "falls corrected"]) {
+    diagram.computed.delete(name);
+  }
+}
+
+/**
  * Return own times less the recovered offset of each lane's clock, linear over the time axis.
  * @param {Diagram} diagram
  * @returns {Float64Array}

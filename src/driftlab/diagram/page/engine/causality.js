@@ -5,7 +5,7 @@
 // may have. Both are least fixed points, so cycles need no care of their own.
 
 import { Diagram, lowerBound } from "./diagram.js";
-import { receivedIn, senderLanes, sentOrder } from "./messages.js";
+import { receivedIn, receiverLanes, senderLanes, sentOrder } from "./messages.js";
 import { GreatestSoFar, LeastFromHere } from "./reach_tables.js";
 
 /**
@@ -42,26 +42,6 @@ function receivesOfSent(diagram) {
       rowAt: (at) => receive[order[at]],
       laneAt: (at) => receivers[at],
     });
-  });
-}
-
-/**
- * Return the lane that received each message, in the order of sends.
- * @param {Diagram} diagram
- * @returns {Uint16Array | Int32Array}
- */
-export function receiverLanes(diagram) {
-  return diagram.once("receiver lanes", () => {
-    const { order } = sentOrder(diagram);
-    const { receive } = diagram.messages;
-    const lanes = new (diagram.lanes.length < 65536 ? Uint16Array : Int32Array)(order.length);
-    let lane = 0;
-    for (let at = 0; at < order.length; at++) {
-      const row = receive[order[at]];
-      if (row < diagram.starts[lane] || row >= diagram.starts[lane + 1]) lane = diagram.laneOf(row);
-      lanes[at] = lane;
-    }
-    return lanes;
   });
 }
 

@@ -77,6 +77,26 @@ export function sentOrder(diagram) {
 }
 
 /**
+ * Return the lane that received each message, in the order of sends.
+ * @param {Diagram} diagram
+ * @returns {Uint16Array | Int32Array}
+ */
+export function receiverLanes(diagram) {
+  return diagram.once("receiver lanes", () => {
+    const { order } = sentOrder(diagram);
+    const { receive } = diagram.messages;
+    const lanes = new (diagram.lanes.length < 65536 ? Uint16Array : Int32Array)(order.length);
+    let lane = 0;
+    for (let at = 0; at < order.length; at++) {
+      const row = receive[order[at]];
+      if (row < diagram.starts[lane] || row >= diagram.starts[lane + 1]) lane = diagram.laneOf(row);
+      lanes[at] = lane;
+    }
+    return lanes;
+  });
+}
+
+/**
  * Return the range of message numbers received in the rows from `begin` to `end` of a lane.
  * @param {Diagram} diagram
  * @param {number} lane

@@ -51,7 +51,7 @@ export function tile(diagram, view) {
   const edges = Array.from(view.laneOrder, (lane, place) =>
     isShown(view, place) ? axis.edges(lane, view.begin, view.end, view.width) : null,
   );
-  if (level === "lines") drawLines(raster, diagram, axis, view, spans);
+  if (level === "lines") drawLines(raster, diagram, axis, view);
   else drawCrossings(raster, diagram, axis, view);
   drawBands(raster, diagram, axis, view, edges);
   return { level, image: raster.image };
@@ -80,14 +80,13 @@ function levelOf(diagram, view, spans) {
  * @param {Diagram} diagram
  * @param {Axis} axis
  * @param {View} view
- * @param {[number, number][]} spans
  */
-function drawLines(raster, diagram, axis, view, spans) {
+function drawLines(raster, diagram, axis, view) {
   const scale = view.width / (view.end - view.begin);
   const toFound = view.arrowTo !== "receive";
   const { send } = diagram.messages;
-  const middle = Array.from(spans, (_, place) => view.laneTops[place] + view.laneHeights[place] / 2);
-  eachMessage(diagram, view, spans, (message, from, to) => {
+  const middle = Array.from(view.laneOrder, (_, place) => view.laneTops[place] + view.laneHeights[place] / 2);
+  eachMessage(diagram, axis, view, (message, from, to) => {
     if (from < 0 || to < 0) return;
     const end = arrowEnd(diagram, message, toFound);
     const x0 = (axis.placeOf(send[message], view.laneOrder[from]) - view.begin) * scale;

@@ -3,6 +3,7 @@
 import { Axis } from "./axes.js";
 import { Diagram } from "./diagram.js";
 import { undelivered } from "./cuts.js";
+import { foundInInbox } from "./live.js";
 import { arrowEnd } from "./messages.js";
 import { spanning } from "./spanning.js";
 import { eachMessage } from "./view.js";
@@ -12,10 +13,11 @@ import { eachMessage } from "./view.js";
  * @typedef {{number: Int32Array, send: Int32Array, receive: Int32Array, found: Int32Array,
  *   x0: Float32Array, x1: Float32Array, x2: Float32Array, from: Int32Array, to: Int32Array}} Arrows
  *   x0 of the send, x1 of where the message was found, x2 of its receive; places, -1 hidden.
- * @typedef {{row: Int32Array, target: Int32Array, x0: Float32Array, from: Int32Array,
- *   to: Int32Array}} Flying sends that no receive matches
+ * @typedef {{row: Int32Array, target: Int32Array, x0: Float32Array, x1: Float32Array,
+ *   from: Int32Array, to: Int32Array}} Flying sends that no receive matches; x1 of the tick that found
+ *   the message in a run that is still going, else NaN
  * @typedef {{row: Int32Array, x: Float32Array, place: Int32Array, kind: Uint8Array, queue: Int32Array,
- *   fell: Uint8Array, messages: Arrows, flying: Flying, before: {row: Int32Array, queue: Int32Array},
+ *   clock: Float64Array, fell: Uint8Array, messages: Arrows, flying: Flying, before: {row: Int32Array, queue: Int32Array},
  *   spanning: {left: Int32Array, right: Int32Array}}} Vectors
  */
 
@@ -31,12 +33,13 @@ export function exactVectors(diagram, axis, view, spans) {
   const scale = view.width / (view.end - view.begin);
   /** @type {(row: number, lane: number) => number} */
   const x = (row, lane) => (axis.placeOf(row, lane) - view.begin) * scale;
+  const reach = Math.max(view.margin ?? 0, view.reach ?? 0) / scale;
   return {
     ...eventPlaces(diagram, axis, view, spans, x),
-    messages: arrowPlaces(diagram, view, spans, x),
+    messages: arrowPlaces(diagram, axis, view, x),
     flying: flyingPlaces(diagram, view, spans, x),
     before: lastBefore(diagram, view, spans),
-    spanning: spanning(diagram, axis, view.begin, view.end, view.laneOrder, view.arrowTo !== "receive"),
+    spanning: spanning(diagram, axis, view.begin - reach, view.end + reach, view.laneOrder, true),
   };
 }
 
@@ -58,6 +61,8 @@ function eventPlaces(diagram, axis, view, spans, x) {
   const fell = new Uint8Array(count);
   const falls = fallSet(axis);
   const lengths = diagram.column("queue");
+  const clocks = diagram.column("clock");
+  const clock = new Float64Array(count).fill(NaN);
   let at = 0;
   for (let lane = 0; lane < spans.length; lane++) {
     for (let each = spans[lane][0]; each < spans[lane][1]; each++, at++) {
@@ -66,10 +71,11 @@ function eventPlaces(diagram, axis, view, spans, x) {
       places[at] = x(each, view.laneOrder[lane]);
       kind[at] = diagram.kind[each];
       if (lengths) queue[at] = lengths[each];
+      if (clocks) clock[at] = diagram.valueAt("clock", each);
       if (falls.has(each)) fell[at] = 1;
     }
   }
-  return { row, x: places, place, kind, queue, fell };
+  return { row, x: places, place, kind, queue, clock, fell };
 }
 
 /**
@@ -82,15 +88,15 @@ function fallSet(axis) {
 
 /**
  * @param {Diagram} diagram
+ * @param {Axis} axis
  * @param {View} view
- * @param {[number, number][]} spans
  * @param {(row: number, lane: number) => number} x
  * @returns {Arrows}
  */
-function arrowPlaces(diagram, view, spans, x) {
+function arrowPlaces(diagram, axis, view, x) {
   /** @type {number[][]} */
   const taken = [];
-  eachMessage(diagram, view, spans, (message, from, to) => taken.push([message, from, to]));
+  eachMessage(diagram, axis, view, (message, from, to) => taken.push([message, from, to]));
   const { send, receive } = diagram.messages;
   const number = Int32Array.from(taken, ([message]) => message);
   const laneAt = (/** @type {number} */ place, /** @type {number} */ row) =>
@@ -126,6 +132,10 @@ function flyingPlaces(diagram, view, spans, x) {
     row,
     target,
     x0: Float32Array.from(row, (each, at) => x(each, lanes[at])),
+    x1: Float32Array.from(row, (each, at) => {
+      const found = foundInInbox(diagram, each, target[at]);
+      return found >= 0 ? x(found, target[at]) : NaN;
+    }),
     from: Int32Array.from(lanes, (lane) => placeOf.get(lane) ?? -1),
     to: Int32Array.from(target, (lane) => placeOf.get(lane) ?? -1),
   };

@@ -1,8 +1,8 @@
-// The rows that a verdict's violations name.
+// The events of a verdict's violations: the first row of each; the others are its proof.
 
 import { Diagram } from "./diagram.js";
 
-/** @typedef {{violations?: {rows: number[]}[]}} Verdict */
+/** @typedef {{violations?: {rows: number[]}[], more?: {[rule: string]: number[]}}} Verdict */
 
 /**
  * Keep a verdict that came after the events.
@@ -15,7 +15,7 @@ export function setVerdict(diagram, verdict) {
 }
 
 /**
- * Return the rows that violations name, rising, each once.
+ * Return the rows of events that violate a rule, rising, each once.
  * @param {Diagram} diagram
  * @returns {Int32Array}
  */
@@ -23,7 +23,9 @@ export function violationRows(diagram) {
   return diagram.once("violation rows", () => {
     /** @type {Verdict | null | undefined} */
     const verdict = diagram.header.verdict;
-    const rows = new Set((verdict?.violations ?? []).flatMap((violation) => violation.rows));
+    const rows = new Set((verdict?.violations ?? []).map(({ rows: [row] }) => row));
+    for (const more of Object.values(verdict?.more ?? {})) for (const row of more) rows.add(row);
+    rows.delete(/** @type {any} */ (undefined)); // of a violation that names no event
     return Int32Array.from(rows).sort();
   });
 }

@@ -3,12 +3,14 @@
 // A question is {id, call, args, slot?}; the answer {id, result}, {id, error} or {id, cancelled}.
 // A newer question of the same slot cancels those that still wait.
 
-import { axisOf } from "./axes.js";
+import { axisOf, setOffsets } from "./axes.js";
 import { before, containing, cut } from "./cuts.js";
 import { chain, concurrent, future, past, why } from "./causality.js";
 import { counts, crossings, driftRange, extremes } from "./counts.js";
 import { fromBase64, inflate } from "./decode.js";
 import { Diagram, decode } from "./diagram.js";
+import { fewestCrossings } from "./lane_order.js";
+import { append } from "./live.js";
 import {
   describe,
   extent,
@@ -97,6 +99,12 @@ const CALLS = {
     setVerdict(diagram, verdict);
     return violationRows(diagram);
   },
+  setOffsets: (diagram, offsets) => {
+    setOffsets(diagram, offsets);
+    return extents(diagram);
+  },
+  append: (diagram, buffer) => ({ ...append(diagram, buffer), ...opened(diagram) }),
+  order: (diagram) => fewestCrossings(diagram),
   violationRows,
   fieldRange,
   nearest: (diagram, axis, place, lane, idle) => nearest(diagram, axis, place, lane, idle),

@@ -1,0 +1,262 @@
+// A run that is still going: rows are appended to lanes, and messages matched as they come.
+//
+// Behind each lane there is room for rows and as many messages. Where it is used up, all lanes move
+// apart and rows get new numbers: then `moves` rises, and a page that keeps rows must ask again by
+// lane and index. A message is named by (sender, stamp): a process's Lamport clock rises, so its
+// send is found by binary search. A receive that comes before its send waits for it.
+
+import { decodeContainer } from "./decode.js";
+import { Diagram, SEND, lowerBound } from "./diagram.js";
+
+/**
+ * @typedef {import("./decode.js").Container} Container
+ * @typedef {import("./decode.js").Column} Column
+ * @typedef {{lane: number, index: number, sender: number, stamp: number}} Waiting
+ * @typedef {{version: number, moves: number, ended: {[lane: string]: string} | null,
+ *   caughtUp: boolean, unmatched: number}} Appended
+ */
+
+const ROOM_MIN = 1024; // rows of a lane
+const SKIPPED = new Set(["sender", "stamp", "a_lane", "a_index", "a_sender", "a_stamp"]);
+
+/** What a diagram that grows knows beyond its columns. */
+export class Growth {
+  /** @param {Diagram} diagram without events */
+  constructor(diagram) {
+    this.diagram = diagram;
+    this.moves = 0;
+    /** @type {Waiting[]} receives whose send has not come */
+    this.waiting = [];
+    /** @type {Map<number, number>[]} by receiver and sender: the index of the tick that found a stamp */
+    this.arrivals = [];
+    diagram.messages.found = new Int32Array(0);
+    this.#move(diagram.ends.map(() => ROOM_MIN));
+  }
+
+  /**
+   * Take a frame.
+   * @param {Container} frame
+   * @returns {Appended}
+   */
+  append({ header, columns }) {
+    const { diagram } = this;
+    if (header.sets) diagram.header.sets = header.sets;
+    const rows = header.lane_rows ?? [];
+    this.#makeRoom(rows);
+    this.#takeArrivals(columns);
+    let at = 0;
+    /** @type {Waiting[]} */
+    const received = [];
+    for (const [lane, first, count] of rows) {
+      this.#takeRows(columns, at, lane, first, count, received);
+      at += count;
+    }
+    this.waiting = [...this.waiting, ...received].filter((each) => !this.#match(each));
+    diagram.version++;
+    return {
+      version: diagram.version,
+      moves: this.moves,
+      ended: header.ended ?? null,
+      caughtUp: header.caught_up ?? true,
+      unmatched: this.waiting.length,
+    };
+  }
+
+  /** @param {[number, number, number][]} rows */
+  #makeRoom(rows) {
+    const { starts, ends, lanes } = this.diagram;
+    const need = lanes.map((_, lane) => ends[lane] - starts[lane]);
+    for (const [lane, first, count] of rows) need[lane] = Math.max(need[lane], first + count);
+    if (need.every((rows, lane) => starts[lane] + rows <= starts[lane + 1])) return;
+    // Lanes that are nearly full move too, so that they do not each cause a move of their own.
+    this.#move(Int32Array.from(need, (rows, lane) => {
+      const room = starts[lane + 1] - starts[lane];
+      return rows * 1.5 > room ? Math.max(ROOM_MIN, rows * 2) : room;
+    }));
+  }
+
+  /**
+   * Move all lanes apart.
+   * @param {Int32Array} rooms rows of each
+   */
+  #move(rooms) {
+    const { diagram } = this;
+    const { starts, ends, messageEnds, messageStarts, messages } = diagram;
+    const moved = new Int32Array(rooms.length + 1);
+    rooms.forEach((room, lane) => (moved[lane + 1] = moved[lane] + room));
+    const total = moved[rooms.length];
+    for (const [name, column] of diagram.columns) {
+      if (name.startsWith("m_")) continue;
+      diagram.columns.set(name, movedColumn(column, total, starts, ends, moved));
+    }
+    const newRow = (/** @type {number} */ row) => {
+      const lane = diagram.laneOf(row);
+      return row - starts[lane] + moved[lane];
+    };
+    const firsts = Int32Array.from(messageStarts);
+    for (const name of /** @type {const} */ (["send", "receive", "found"])) {
+      const rows = /** @type {Int32Array} */ (messages[name]);
+      const renamed = rows.map((row) => (row >= 0 ? newRow(row) : -1));
+      messages[name] = /** @type {Int32Array} */ (movedColumn(renamed, total, firsts, messageEnds, moved));
+    }
+    diagram.messageEnds = messageEnds.map((end, lane) => end - firsts[lane] + moved[lane]);
+    diagram.messageStarts = moved.slice();
+    diagram.ends = ends.map((end, lane) => end - starts[lane] + moved[lane]);
+    diagram.starts = moved;
+    this.moves++;
+  }
+
+  /**
+   * Copy rows of one lane out of a frame, but for those that are known already.
+   * @param {Map<string, Column>} columns
+   * @param {number} at where they begin in the frame
+   * @param {number} lane
+   * @param {number} first
+   * @param {number} count
+   * @param {Waiting[]} received the receives among them are added
+   */
+  #takeRows(columns, at, lane, first, count, received) {
+    const { diagram } = this;
+    const known = diagram.ends[lane] - diagram.starts[lane];
+    if (first > known) throw new Error(`events ${known} to ${first} of lane ${lane} are missing`);
+    const skip = Math.min(count, known - first);
+    for (const [name, values] of columns) {
+      const column = diagram.columns.get(name);
+      if (!column || SKIPPED.has(name)) continue;
+      column.set(values.subarray(at + skip, at + count), diagram.ends[lane]);
+    }
+    diagram.ends[lane] += count - skip;
+    const sender = columns.get("sender");
+    const stamp = columns.get("stamp");
+    if (!sender || !stamp) return;
+    for (let each = skip; each < count; each++) {
+      if (sender[at + each] < 0 || Number.isNaN(stamp[at + each])) continue;
+      received.push({ lane, index: first + each, sender: sender[at + each], stamp: stamp[at + each] });
+    }
+  }
+
+  /** @param {Map<string, Column>} columns */
+  #takeArrivals(columns) {
+    const [lanes, indices, senders, stamps] = ["a_lane", "a_index", "a_sender", "a_stamp"].map(
+      (name) => columns.get(name) ?? new Int32Array(0),
+    );
+    for (let at = 0; at < lanes.length; at++) {
+      this.#foundBy(lanes[at], senders[at]).set(stamps[at], indices[at]);
+    }
+  }
+
+  /**
+   * @param {number} lane
+   * @param {number} sender
+   * @returns {Map<number, number>}
+   */
+  #foundBy(lane, sender) {
+    const at = lane * this.diagram.lanes.length + sender;
+    return (this.arrivals[at] ??= new Map());
+  }
+
+  /**
+   * Return the row of the tick that found a message which was not received yet, -1 if none did.
+   * @param {number} row of the send
+   * @param {number} target
+   * @returns {number}
+   */
+  foundOf(row, target) {
+    const { diagram } = this;
+    if (target < 0) return -1;
+    const index = this.#foundBy(target, diagram.laneOf(row)).get(diagram.valueAt("clock", row));
+    return index === undefined ? -1 : diagram.starts[target] + index;
+  }
+
+  /**
+   * Match a receive, if its send has come.
+   * @param {Waiting} waiting
+   * @returns {boolean}
+   */
+  #match({ lane, index, sender, stamp }) {
+    const { diagram } = this;
+    const clock = /** @type {Column} */ (diagram.column("clock"));
+    const end = diagram.ends[sender];
+    let send = lowerBound(clock, stamp, diagram.starts[sender], end);
+    while (send < end && clock[send] === stamp && diagram.kind[send] !== SEND) send++;
+    if (send >= end || clock[send] !== stamp) return false;
+    const arrivals = this.#foundBy(lane, sender);
+    const found = arrivals.get(stamp);
+    arrivals.delete(stamp);
+    const row = diagram.starts[lane] + index;
+    this.#insert(lane, send, row, found === undefined ? -1 : diagram.starts[lane] + found);
+    return true;
+  }
+
+  /**
+   * Insert a message among those of a lane, by the row of its receive.
+   * @param {number} lane
+   * @param {number} sent
+   * @param {number} received
+   * @param {number} foundAt
+   */
+  #insert(lane, sent, received, foundAt) {
+    const { messageStarts, messageEnds } = this.diagram;
+    const { send, receive } = this.diagram.messages;
+    const found = /** @type {Int32Array} */ (this.diagram.messages.found);
+    const end = messageEnds[lane];
+    const at = lowerBound(receive, received + 1, messageStarts[lane], end);
+    if (at < end) for (const column of [send, receive, found]) column.copyWithin(at + 1, at, end);
+    send[at] = sent;
+    receive[at] = received;
+    found[at] = foundAt;
+    messageEnds[lane]++;
+  }
+}
+
+/**
+ * Return a column with its lanes moved.
+ * @param {Column} column
+ * @param {number} total
+ * @param {Int32Array} starts
+ * @param {Int32Array} ends
+ * @param {Int32Array} moved where each lane is to begin
+ * @returns {Column}
+ */
+function movedColumn(column, total, starts, ends, moved) {
+  const out = new /** @type {any} */ (column.constructor)(total);
+  for (let lane = 0; lane < ends.length; lane++) {
+    out.set(column.subarray(starts[lane], ends[lane]), moved[lane]);
+  }
+  return out;
+}
+
+/**
+ * Append a frame to the diagram of a run that is still going.
+ * @param {Diagram} diagram
+ * @param {ArrayBuffer} buffer
+ * @returns {Appended}
+ */
+export function append(diagram, buffer) {
+  return growthOf(diagram).append(decodeContainer(buffer));
+}
+
+/** @type {WeakMap<Diagram, Growth>} */
+const growing = new WeakMap();
+
+/**
+ * Return what a growing diagram knows beyond its columns.
+ * @param {Diagram} diagram
+ * @returns {Growth}
+ */
+export function growthOf(diagram) {
+  let growth = growing.get(diagram);
+  if (!growth) growing.set(diagram, (growth = new Growth(diagram)));
+  return growth;
+}
+
+/**
+ * Return the row at which a message that was sent and not received was found, -1 if it was not.
+ * @param {Diagram} diagram
+ * @param {number} row of the send
+ * @param {number} target
+ * @returns {number}
+ */
+export function foundInInbox(diagram, row, target) {
+  return growing.get(diagram)?.foundOf(row, target) ?? -1;
+}
