@@ -2,7 +2,8 @@
 //
 // Eight bytes of magic, the length of a JSON header, the header, and the bytes of the columns,
 // each starting at a multiple of eight. A raw column is an array of little-endian numbers and is
-// not copied. A delta column holds first differences, zigzag, LEB128; in it NaN is -2^62.
+// not copied. A delta column holds first differences, zigzag, LEB128; of floats one more, as 0 is NaN,
+// which leaves the number before as it is.
 
 /**
  * @typedef {Uint8Array | Int32Array | Float32Array | Float64Array} Column
@@ -18,7 +19,6 @@
 
 const MAGIC = "DRIFTLD1";
 const COLUMN_TYPES = { u1: Uint8Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
-const NAN_CODE = -(2n ** 62n);
 const EXACT_BYTES = 7; // of a LEB128 number that a double holds exactly
 
 /** What is wrong with the bytes of a container. */
@@ -118,8 +118,8 @@ function decodeIntegers(bytes, values, name) {
 function decodeFloats(bytes, values, name) {
   const count = values.length;
   let at = 0;
-  let value = 0; // a whole number, or NaN while the running value is `big`
-  let big = 0n;
+  let value = 0;
+  let exact = 0n; // the value where a double may not hold it
   for (let index = 0; index < count; index++) {
     const begin = at;
     let byte = bytes[at++];
@@ -130,11 +130,17 @@ function decodeFloats(bytes, values, name) {
       code += (byte & 127) * scale;
       scale *= 128;
     }
-    if (code && (at - begin > EXACT_BYTES || value !== value)) {
-      big = (value === value ? BigInt(value) : big) + bigDifference(bytes, begin, at);
-      value = big === NAN_CODE ? NaN : Number(big);
+    if (code === 0) {
+      values[index] = NaN;
+      continue;
+    }
+    if (at - begin > EXACT_BYTES || !Number.isSafeInteger(value)) {
+      exact = (Number.isSafeInteger(value) ? BigInt(value) : exact) + bigDifference(bytes, begin, at);
+      value = Number(exact);
     } else {
+      code--;
       value += code % 2 ? -(code + 1) / 2 : code / 2;
+      if (!Number.isSafeInteger(value)) exact = BigInt(value);
     }
     values[index] = value;
   }
@@ -142,14 +148,16 @@ function decodeFloats(bytes, values, name) {
 }
 
 /**
+ * Return the difference that a number of a column of floats stands for.
  * @param {Uint8Array} bytes
  * @param {number} begin
  * @param {number} end
  * @returns {bigint}
  */
 function bigDifference(bytes, begin, end) {
-  let code = 0n;
-  for (let at = end - 1; at >= begin; at--) code = code * 128n + BigInt(bytes[at] & 127);
+  let code = -1n;
+  let scale = 1n;
+  for (let at = begin; at < end; at++, scale *= 128n) code += BigInt(bytes[at] & 127) * scale;
   return code & 1n ? -(code + 1n) / 2n : code / 2n;
 }
 
@@ -175,4 +183,14 @@ export function fromBase64(text) {
   const bytes = new Uint8Array(binary.length);
   for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
   return bytes;
+}
+
+/**
+ * Return the texts of a log, by row, from lines of JSON `[row, {column: text}]`.
+ * @param {ArrayBuffer} buffer
+ * @returns {Map<number, {[column: string]: string | null}>}
+ */
+export function decodeTexts(buffer) {
+  const lines = new TextDecoder().decode(buffer).split("\n").filter(Boolean);
+  return new Map(lines.map((line) => JSON.parse(line)));
 }

@@ -50,6 +50,8 @@ export class Diagram {
     this.#divideMessages();
     /** Rises whenever events were appended; what was computed of an older one is stale. */
     this.version = 0;
+    /** @type {Map<number, {[column: string]: string | null}> | null} texts of the log by row, if held */
+    this.texts = null;
     /** @type {Map<string, {version: number, value: any}>} */
     this.computed = new Map();
     this.#check();

@@ -17,6 +17,7 @@ import { Diagram, SEND, lowerBound } from "./diagram.js";
  */
 
 const ROOM_MIN = 1024; // rows of a lane
+const NOT_OF_ROWS = new Set(["m_send", "m_receive", "m_found", "w_send", "w_found", "gap"]);
 const SKIPPED = new Set(["sender", "stamp", "a_lane", "a_index", "a_sender", "a_stamp"]);
 
 /** What a diagram that grows knows beyond its columns. */
@@ -86,7 +87,7 @@ export class Growth {
     rooms.forEach((room, lane) => (moved[lane + 1] = moved[lane] + room));
     const total = moved[rooms.length];
     for (const [name, column] of diagram.columns) {
-      if (name.startsWith("m_")) continue;
+      if (NOT_OF_ROWS.has(name)) continue;
       diagram.columns.set(name, movedColumn(column, total, starts, ends, moved));
     }
     const newRow = (/** @type {number} */ row) => {
@@ -122,7 +123,7 @@ export class Growth {
     const skip = Math.min(count, known - first);
     for (const [name, values] of columns) {
       const column = diagram.columns.get(name);
-      if (!column || SKIPPED.has(name)) continue;
+      if (!column || SKIPPED.has(name) || NOT_OF_ROWS.has(name)) continue;
       column.set(values.subarray(at + skip, at + count), diagram.ends[lane]);
     }
     diagram.ends[lane] += count - skip;
@@ -258,5 +259,18 @@ export function growthOf(diagram) {
  * @returns {number}
  */
 export function foundInInbox(diagram, row, target) {
-  return growing.get(diagram)?.foundOf(row, target) ?? -1;
+  const growth = growing.get(diagram);
+  if (growth) return growth.foundOf(row, target);
+  const lanes = diagram.lanes.length;
+  const found = diagram.once("found in inboxes", () => {
+    const rows = diagram.column("w_found") ?? [];
+    const sends = diagram.column("w_send") ?? [];
+    /** @type {Map<number, number>} */
+    const known = new Map();
+    for (let at = rows.length - 1; at >= 0; at--) {
+      known.set(sends[at] * lanes + diagram.laneOf(rows[at]), rows[at]);
+    }
+    return known;
+  });
+  return found.get(row * lanes + target) ?? -1;
 }

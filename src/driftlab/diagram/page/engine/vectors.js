@@ -15,9 +15,9 @@ import { eachMessage } from "./view.js";
  *   x0 of the send, x1 of where the message was found, x2 of its receive; places, -1 hidden.
  * @typedef {{row: Int32Array, target: Int32Array, x0: Float32Array, x1: Float32Array,
  *   from: Int32Array, to: Int32Array}} Flying sends that no receive matches; x1 of the tick that found
- *   the message in a run that is still going, else NaN
+ *   the message, NaN where none did
  * @typedef {{row: Int32Array, x: Float32Array, place: Int32Array, kind: Uint8Array, queue: Int32Array,
- *   clock: Float64Array, fell: Uint8Array, messages: Arrows, flying: Flying, before: {row: Int32Array, queue: Int32Array},
+ *   clock: Float64Array, fell: Uint8Array, gap: Uint8Array, messages: Arrows, flying: Flying, before: {row: Int32Array, queue: Int32Array},
  *   spanning: {left: Int32Array, right: Int32Array}}} Vectors
  */
 
@@ -60,6 +60,8 @@ function eventPlaces(diagram, axis, view, spans, x) {
   const queue = new Int32Array(count).fill(-1);
   const fell = new Uint8Array(count);
   const falls = fallSet(axis);
+  const gap = new Uint8Array(count);
+  const missing = diagram.once("gap set", () => new Set(diagram.column("gap") ?? []));
   const lengths = diagram.column("queue");
   const clocks = diagram.column("clock");
   const clock = new Float64Array(count).fill(NaN);
@@ -73,9 +75,10 @@ function eventPlaces(diagram, axis, view, spans, x) {
       if (lengths) queue[at] = lengths[each];
       if (clocks) clock[at] = diagram.valueAt("clock", each);
       if (falls.has(each)) fell[at] = 1;
+      if (missing.has(each)) gap[at] = 1;
     }
   }
-  return { row, x: places, place, kind, queue, clock, fell };
+  return { row, x: places, place, kind, queue, clock, fell, gap };
 }
 
 /**

@@ -7,7 +7,7 @@ import { axisOf, setOffsets } from "./axes.js";
 import { before, containing, cut } from "./cuts.js";
 import { chain, concurrent, future, past, why } from "./causality.js";
 import { counts, crossings, driftRange, extremes } from "./counts.js";
-import { fromBase64, inflate } from "./decode.js";
+import { decodeTexts, fromBase64, inflate } from "./decode.js";
 import { Diagram, decode } from "./diagram.js";
 import { fewestCrossings } from "./lane_order.js";
 import { append } from "./live.js";
@@ -25,6 +25,7 @@ import {
   unlabel,
 } from "./lookups.js";
 import { messagesOf } from "./messages.js";
+import { search } from "./search.js";
 import { spanning } from "./spanning.js";
 import { tile } from "./tile.js";
 import { setVerdict, violationRows } from "./violations.js";
@@ -57,6 +58,7 @@ export class Session {
    */
   answer(call, args) {
     if (call === "open") return this.open(args[0]);
+    if (call === "openTexts") return this.openTexts(args[0]);
     const known = CALLS[call];
     if (!known) throw new Error(`the engine has no function ${call}`);
     return known(this.diagram, ...args);
@@ -67,12 +69,29 @@ export class Session {
    * @param {ArrayBuffer | {base64: string}} data
    */
   async open(data) {
-    let buffer = data instanceof ArrayBuffer ? data : fromBase64(data.base64).buffer;
-    const bytes = new Uint8Array(/** @type {ArrayBuffer} */ (buffer));
-    if (bytes[0] === DEFLATED) buffer = await inflate(bytes);
-    this.held = decode(/** @type {ArrayBuffer} */ (buffer));
+    this.held = decode(await plainBytes(data));
     return opened(this.held);
   }
+
+  /**
+   * Take the texts of the log, for search.
+   * @param {ArrayBuffer | {base64: string}} data
+   * @returns {Promise<number>} how many events have texts
+   */
+  async openTexts(data) {
+    this.diagram.texts = decodeTexts(await plainBytes(data));
+    return this.diagram.texts.size;
+  }
+}
+
+/**
+ * @param {ArrayBuffer | {base64: string}} data
+ * @returns {Promise<ArrayBuffer>}
+ */
+async function plainBytes(data) {
+  const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : fromBase64(data.base64);
+  if (bytes[0] === DEFLATED) return inflate(bytes);
+  return /** @type {ArrayBuffer} */ (bytes.buffer);
 }
 
 /** @param {Diagram} diagram */
@@ -105,6 +124,7 @@ const CALLS = {
   },
   append: (diagram, buffer) => ({ ...append(diagram, buffer), ...opened(diagram) }),
   order: (diagram) => fewestCrossings(diagram),
+  search,
   violationRows,
   fieldRange,
   nearest: (diagram, axis, place, lane, idle) => nearest(diagram, axis, place, lane, idle),
