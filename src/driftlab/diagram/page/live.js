@@ -1,0 +1,111 @@
+/**
+ * Follow a run while it goes: frames from the server are added to the engine's columns, and the
+ * picture keeps the newest event at its right edge until the user pans. Lost connections are told
+ * and tried again from where the page stopped.
+ */
+
+import { count, duration } from "./format.js";
+import { later } from "./source.js";
+
+const SHOWN = 12e9; // ns of scenario time shown while following, at first
+
+export class LiveFeed {
+  /** @param {import("./page.js").Page} page */
+  constructor(page) {
+    this.page = page;
+    this.stopped = new AbortController();
+    this.hasEnded = false;
+    this.waiting = /** @type {ArrayBuffer[]} */ ([]);
+    this.isBusy = false;
+    this.newestAge = NaN; // ms from an event's being sent to the page having it, last
+    this.isFirst = true;
+  }
+
+  start() {
+    void this.follow();
+  }
+
+  async follow() {
+    const { page } = this;
+    const run = page.runs[0];
+    for (let pause = 400; !this.hasEnded; pause = Math.min(5000, pause * 1.7)) {
+      try {
+        const from = run.lanes.map((_, lane) => run.lengthOf(lane)).join(",");
+        for await (const frame of page.source.live(this.stopped.signal, run.events ? from : "")) {
+          page.notice("live", "");
+          pause = 400;
+          await this.take(frame);
+          if (this.hasEnded) break;
+        }
+        if (!this.hasEnded) throw new Error("the server closed the connection");
+      } catch (error) {
+        if (this.stopped.signal.aborted) return;
+        const reason = error instanceof Error ? error.message : String(error);
+        page.notice("live", `Not connected: ${reason}. What was received stays; trying again.`);
+        page.say("The connection to the server is lost.");
+        await later(pause);
+      }
+    }
+    await this.finish();
+  }
+
+  /** @param {ArrayBuffer} frame */
+  async take(frame) {
+    const { page } = this;
+    const run = page.runs[0];
+    const { ended, at_ms: at } = headerOf(frame);
+    await run.append(frame);
+    const { axis, idle } = page.state.view;
+    await run.measure(axis, idle);
+    if (typeof at === "number") this.newestAge = Date.now() - at;
+    this.keepUp();
+    for (const pane of page.panes) {
+      if (pane.visible.length !== run.lanes.length && !pane.view.hidden[0].length) pane.layOut();
+      pane.redraw();
+    }
+    if (page.state.view.selected || page.state.view.cut) void page.renew();
+    if (ended) this.hasEnded = true;
+  }
+
+  /** Keep the newest events at the right edge. */
+  keepUp() {
+    const { page } = this;
+    const { view } = page.state;
+    const whole = page.whole();
+    if (!view.follow || !whole) return;
+    const first = view.begin === null || view.end === null;
+    const span = first ? (view.axis === "time" ? SHOWN : whole[1] - whole[0]) : Number(view.end) - Number(view.begin);
+    if (first && whole[1] - whole[0] < span) return; // all of it fits still
+    page.state.set({ begin: whole[1] - span * 0.985, end: whole[1] + span * 0.015 });
+  }
+
+  /** The run has ended: exact matching and the verdict come with the whole of it. */
+  async finish() {
+    const { page } = this;
+    const run = page.runs[0];
+    try {
+      const buffer = await run.source.data(() => {});
+      await run.open(buffer);
+      run.live = false;
+      page.info = { ...page.info, live: false };
+      for (const pane of page.panes) pane.tiles.clear();
+      page.laidOut();
+      page.notice("live", `The run has ended: ${count(run.events)} events in ${duration((run.extents.time?.[1] ?? NaN) - (run.extents.time?.[0] ?? NaN))}.`, { calm: true });
+      page.say("The run has ended.");
+      await page.renew();
+      await page.askVerdicts();
+    } catch (error) {
+      page.notice("live", `The run has ended; the whole of it could not be read again: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+/** @param {ArrayBuffer} frame */
+function headerOf(frame) {
+  try {
+    const length = new DataView(frame, 8, 4).getUint32(0, true);
+    return JSON.parse(new TextDecoder().decode(new Uint8Array(frame, 12, length)));
+  } catch {
+    return {};
+  }
+}

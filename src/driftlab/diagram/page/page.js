@@ -1,0 +1,857 @@
+/**
+ * The page: its runs, the span that all panes share, and every act of the user. An act changes
+ * the view (state.js); what has to be drawn or asked again follows from what changed.
+ */
+
+import { isDark, sheetColours } from "./colours.js";
+import { el } from "./dom.js";
+import { AXES, COLOURS, PLOTS, axisValue, count, counted, duration, isTime } from "./format.js";
+import { fillKeys, listenToKeys } from "./keys.js";
+import { LiveFeed } from "./live.js";
+import { Minimap } from "./minimap.js";
+import { Panels } from "./panels.js";
+import { Pane } from "./pane.js";
+import { Run, axisName } from "./run.js";
+import { Search } from "./search.js";
+import { pageSource } from "./source.js";
+import { State } from "./state.js";
+import { Tools } from "./tools.js";
+
+/** @typedef {import("./state.js").EventRef} EventRef */
+
+const REDRAWS = new Set(["axis", "idle", "colour", "arrow", "plots", "laneHeight", "orders", "hidden", "pinned"]);
+const MARKED = new Set(["axis", "idle", "selected", "second", "why", "cut", "violation", "query"]);
+
+export class Page {
+  constructor() {
+    this.state = new State();
+    this.source = pageSource();
+    /** @type {Run[]} */
+    this.runs = [];
+    /** @type {Pane[]} */
+    this.panes = [];
+    this.dark = isDark();
+    this.sheet = sheetColours();
+    this.skin = 0; // rises when colours of the sheet change
+    /** @type {import("./source.js").Info} */
+    this.info = { title: "", live: false, bench: false, second: null };
+    /** @type {EventRef | null} */
+    this.remembered = null;
+    /** @type {{text: string, rows: number[]} | null} */
+    this.divergence = null;
+    this.compared = false;
+    this.isReady = false;
+    this.saidNow = ""; // shown for some seconds
+    this.saidLast = "";
+    this.renewing = 0;
+    this.panels = new Panels(this);
+    this.search = new Search(this);
+    this.tools = new Tools(this);
+    this.minimap = new Minimap(this, /** @type {HTMLCanvasElement} */ (byId("minimap")));
+    this.live = new LiveFeed(this);
+    listenToKeys(this);
+    this.applyTheme();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.applyTheme());
+    matchMedia("(forced-colors: active)").addEventListener("change", () => this.applyTheme());
+    addEventListener("resize", () => this.laidOut());
+    this.state.listen((changed) => this.changed(changed));
+    byId("skip").addEventListener("click", (event) => {
+      event.preventDefault();
+      this.panes[0]?.canvas.focus();
+    });
+    /** @type {Promise<void>} settles when nothing is being asked for; for tests */
+    this.settled = Promise.resolve();
+  }
+
+  async start() {
+    const boot = byId("boot");
+    const said = /** @type {HTMLElement} */ (boot.firstElementChild);
+    try {
+      this.info = await this.source.info();
+      document.title = `${this.info.title} · driftlab`;
+      byId("title").textContent = this.info.title;
+      byId("title").title = this.info.title;
+      byId("bench").hidden = !this.info.bench;
+      const sources = [this.source, ...(this.info.second ? [this.source.other(this.info.second)] : [])];
+      const runs = await Promise.all(sources.map(async (source, number) => {
+        const run = new Run(source, number);
+        run.live = number === 0 && this.info.live;
+        const buffer = await source.data((done, total) => {
+          if (total > 3e6) said.textContent = `Opening the diagram… ${Math.round((100 * done) / total)} %`;
+        });
+        await run.open(buffer);
+        return run;
+      })); // prettier-ignore
+      boot.remove();
+      this.runs = runs;
+      for (const run of runs) this.panes.push(new Pane(this, run, byId("diagram")));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      said.textContent = `The run cannot be shown: ${reason}`;
+      byId("said").textContent = said.textContent;
+      boot.querySelector(".late")?.remove();
+      return;
+    }
+    this.checkAxis();
+    this.tools.fill();
+    this.isReady = true;
+    this.laidOut();
+    await this.renew();
+    await this.search.run(this.state.view.query);
+    this.performance = { painted: performance.now() };
+    this.sayWhatIsShown();
+    if (this.info.live) this.live.start();
+    void this.askVerdicts();
+    if (this.runs.length > 1) void this.compare();
+  }
+
+  /** An axis that no run has, or an address of another run, shows the first axis there is. */
+  checkAxis() {
+    const { view } = this.state;
+    const has = (/** @type {string} */ axis) => this.runs.some((run) => run.hasAxis(axis));
+    if (!has(view.axis)) view.axis = Object.keys(AXES).find(has) ?? "index";
+    for (const ref of [view.selected, view.second]) {
+      if (ref && (!this.runs[ref.run] || (this.runs[ref.run].rowOf(ref) < 0 && !this.info.live))) {
+        view.selected = view.second = null;
+        view.why = false;
+        this.notice("address", "The event that the address names is not in this run.", { calm: true });
+      }
+    }
+  }
+
+  async askVerdicts() {
+    for (const run of this.runs) {
+      if (run.live) continue;
+      try {
+        const verdict = run.verdict ?? (await run.source.verdict());
+        if (!verdict) continue;
+        await run.judge({ ...verdict, violations: verdict.violations ?? [] });
+      } catch (error) {
+        this.notice("verdict", `No verdict: ${error instanceof Error ? error.message : error}`, { calm: true });
+      }
+    }
+    this.showVerdict();
+    await this.renew();
+  }
+
+  showVerdict() {
+    const chip = byId("verdict");
+    const judged = this.runs.map((run) => run.verdict).filter((verdict) => verdict !== null);
+    chip.hidden = !judged.length;
+    if (!judged.length) return;
+    chip.textContent = judged.map((verdict) => verdict.headline).join(" · ");
+    chip.title = chip.textContent;
+    chip.dataset.holds = judged.some((v) => v.holds === false) ? "no" : judged.every((v) => v.holds) ? "yes" : "open";
+    chip.onclick = () => this.state.set({ panel: "violations" });
+  }
+
+  async compare() {
+    try {
+      const answer = await this.source.compare();
+      const first = answer?.first_divergence;
+      this.compared = Boolean(answer);
+      if (first) {
+        const rows = [
+          this.runs[0].rowOf({ run: 0, lane: first.lane, index: first.index }),
+          this.runs[1].rowOf({ run: 1, lane: first.other_lane ?? first.lane, index: first.index }),
+        ];
+        this.divergence = { text: first.text, rows };
+        if (this.state.view.panel === "event" && !this.state.view.selected) this.state.set({ panel: "violations" });
+      }
+      await this.renew();
+    } catch (error) {
+      this.notice("compare", `The runs could not be compared: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** @param {Run} run */
+  divergenceRow(run) {
+    return this.divergence?.rows[run.number] ?? -1;
+  }
+
+  showDivergence() {
+    const pane = this.panes.find((one) => this.divergenceRow(one.run) >= 0);
+    if (!pane) return this.say(this.compared ? "The runs do not diverge." : "There are no two runs here.");
+    this.select(pane, this.divergenceRow(pane.run), true);
+    return this.say(`First divergence: ${this.divergence?.text}`);
+  }
+
+  // What is shown of the axis
+
+  /** The extent of the axis over all runs. @returns {[number, number] | null} */
+  whole() {
+    const extents = this.panes.map((pane) => pane.whole()).filter((extent) => extent !== null);
+    if (!extents.length) return null;
+    const begin = Math.min(...extents.map((extent) => extent[0]));
+    const end = Math.max(...extents.map((extent) => extent[1]));
+    return begin < end ? [begin, end] : [begin - 0.5, end + 0.5];
+  }
+
+  /** The span that is shown. */
+  span() {
+    const { view } = this.state;
+    if (view.begin !== null && view.end !== null) return { begin: view.begin, end: view.end };
+    const whole = this.whole();
+    if (!whole) return { begin: 0, end: 1 };
+    const margin = (whole[1] - whole[0]) * 0.015;
+    return { begin: whole[0] - margin, end: whole[1] + margin };
+  }
+
+  /** Show a span: not beyond the run, nor closer than can be told apart. @param {number} begin @param {number} end @param {boolean} [byHand] */
+  show(begin, end, byHand = true) {
+    const whole = this.whole();
+    if (!whole || !(end > begin)) return;
+    const all = whole[1] - whole[0];
+    const least = isTime(this.state.view.axis) ? Math.max(1000, all * 1e-11) : Math.max(0.5, all * 1e-9);
+    let span = Math.max(least, Math.min(all * 1.3, end - begin));
+    let middle = (begin + end) / 2;
+    middle = Math.max(whole[0], Math.min(whole[1], middle));
+    /** @type {any} */
+    const parts = { begin: middle - span / 2, end: middle + span / 2 };
+    if (byHand) parts.follow = false;
+    this.state.set(parts);
+  }
+
+  /** @param {number} share of what is shown */
+  pan(share) {
+    const { begin, end } = this.span();
+    this.show(begin + share * (end - begin), end + share * (end - begin));
+  }
+
+  /** @param {number} factor of the span @param {number} at share of the width that stays where it is */
+  zoom(factor, at) {
+    const { begin, end } = this.span();
+    const fixed = begin + at * (end - begin);
+    const span = (end - begin) * factor;
+    this.show(fixed - at * span, fixed - at * span + span);
+  }
+
+  showWhole() {
+    this.state.set({ begin: null, end: null, follow: true });
+  }
+
+  /** @param {boolean} atBegin */
+  toEdge(atBegin) {
+    const whole = this.whole();
+    const { begin, end } = this.span();
+    if (!whole) return;
+    const span = end - begin;
+    if (atBegin) this.show(whole[0] - span * 0.02, whole[0] + span * 0.98);
+    else this.show(whole[1] - span * 0.98, whole[1] + span * 0.02, !this.info.live);
+    if (!atBegin && this.info.live) this.state.set({ follow: true });
+  }
+
+  /** Where a zoom by key holds still: the selected event if it is seen, else the middle. */
+  focusShare() {
+    const pane = this.panes.find((one) => one.marks.selection);
+    const x = pane?.marks.selection ? pane.xOf(pane.marks.selection.x) / pane.width : 0.5;
+    return x >= 0 && x <= 1 ? x : 0.5;
+  }
+
+  toggleFollow() {
+    if (!this.info.live) return this.say("This run is not live.");
+    return this.state.set({ follow: !this.state.view.follow });
+  }
+
+  // Events
+
+  activePane() {
+    return this.panes.find((pane) => pane.root.contains(document.activeElement)) ?? this.panes[0];
+  }
+
+  /** A click on an event, or beside all. @param {Pane} pane @param {number} row @param {boolean} fresh whether a new selection is wanted */
+  chose(pane, row, fresh) {
+    const { selected, second } = this.state.view;
+    if (row < 0) return;
+    const ref = pane.run.refOf(row);
+    const isSame = selected && selected.run === ref.run && selected.lane === ref.lane && selected.index === ref.index;
+    if (isSame) this.state.set({ selected: null, second: null, why: false });
+    else if (!selected || second || fresh || selected.run !== ref.run) this.select(pane, row);
+    else this.state.set({ second: ref, why: false, panel: "event" });
+  }
+
+  /** @param {Pane} pane @param {number} row @param {boolean} [bring] whether it is brought into view */
+  select(pane, row, bring = false) {
+    this.state.set({ selected: pane.run.refOf(row), second: null, why: false, panel: ["cut", "search", "violations"].includes(this.state.view.panel) && bring ? this.state.view.panel : "event" });
+    if (bring) void this.bring(pane, row);
+  }
+
+  /** Bring an event into view, if it is not. @param {Pane} pane @param {number} row */
+  async bring(pane, row) {
+    const { axis, idle } = this.state.view;
+    const [x] = await pane.run.positions(axis, idle, [row]);
+    const { begin, end } = this.span();
+    if (x < begin + (end - begin) * 0.02 || x > end - (end - begin) * 0.02) this.show(x - (end - begin) / 2, x + (end - begin) / 2);
+    const y = pane.yOf(pane.run.laneOf(row));
+    if (Number.isNaN(y)) this.showLane(pane, pane.run.laneOf(row));
+    else if (pane.laneAt(y) < 0) this.scrollTo(pane, pane.tops[pane.placeOf[pane.run.laneOf(row)]] - pane.lanesHeight / 2);
+  }
+
+  /** Bring an event to the middle, so close that its neighbours can be told apart. @param {Pane} pane @param {number} row */
+  async centre(pane, row) {
+    const { run } = pane;
+    const { axis, idle } = this.state.view;
+    const lane = run.laneOf(row);
+    const near = [Math.max(run.starts[lane], row - 12), Math.min(run.ends[lane] - 1, row + 12)];
+    const [x, from, to] = await run.positions(axis, idle, [row, ...near]);
+    const { begin, end } = this.span();
+    const span = to > from ? Math.min(end - begin, (to - from) * 1.1) : end - begin;
+    this.show(x - span / 2, x + span / 2);
+    if (run.rowOf(this.state.view.selected) !== row && !this.state.view.second && !this.state.view.why) this.select(pane, row);
+    void this.bring(pane, row);
+  }
+
+  /** The pane and row of the selected event. @returns {{pane: Pane, row: number} | null} */
+  selected() {
+    const { selected } = this.state.view;
+    const pane = selected && this.panes[selected.run];
+    const row = pane ? pane.run.rowOf(selected) : -1;
+    return pane && row >= 0 ? { pane, row } : null;
+  }
+
+  centreSelected() {
+    const one = this.selected();
+    if (one) void this.centre(one.pane, one.row);
+  }
+
+  /** Select the neighbour on the same lane; without a selection, the event nearest to the middle. @param {number} by */
+  step(by) {
+    const one = this.selected();
+    if (!one) return void this.selectMiddle();
+    const { pane, row } = one;
+    const lane = pane.run.laneOf(row);
+    const next = row + by;
+    if (next < pane.run.starts[lane] || next >= pane.run.ends[lane]) return this.say(by < 0 ? "That is the first event of the lane." : "That is the last event of the lane.");
+    return this.select(pane, next, true);
+  }
+
+  async selectMiddle() {
+    const pane = this.activePane();
+    if (!pane) return;
+    const lane = pane.laneAt(pane.height / 2) < 0 ? pane.visible[0] : pane.laneAt(pane.height / 2);
+    const { axis, idle } = this.state.view;
+    const row = await pane.run.engine.call("nearest", axis, pane.valueAt(pane.width / 2), lane ?? 0, idle);
+    if (row >= 0) this.select(pane, row, true);
+  }
+
+  /** Select the nearest event of the lane above or below. @param {number} by */
+  async stepLane(by) {
+    const one = this.selected();
+    if (!one) return this.selectMiddle();
+    const { pane, row } = one;
+    const { axis, idle } = this.state.view;
+    const [x] = await pane.run.positions(axis, idle, [row]);
+    for (let place = pane.placeOf[pane.run.laneOf(row)] + by; place >= 0 && place < pane.visible.length; place += by) {
+      const next = await pane.run.engine.call("nearest", axis, x, pane.visible[place], idle);
+      if (next >= 0) return this.select(pane, next, true);
+    }
+    return this.say("There is no lane further on.");
+  }
+
+  async followMessage() {
+    const one = this.selected();
+    if (!one) return;
+    const { run } = one.pane;
+    const info = await run.engine.call("describe", one.row);
+    if (!info.messages.length) return this.say("No message leads from here or to here.");
+    const { send, receive } = await run.engine.call("messages", info.messages);
+    const other = send[0] === one.row ? receive[0] : send[0];
+    return this.select(one.pane, other, true);
+  }
+
+  remember() {
+    this.remembered = this.state.view.selected;
+    const one = this.selected();
+    this.say(one ? `Remembered ${one.pane.run.nameOf(one.row)}. Select another event and press c.` : "Select an event first.");
+  }
+
+  chainToRemembered() {
+    const now = this.state.view.selected;
+    if (!this.remembered || !now || this.remembered.run !== now.run) return this.say("Press b on one event, select another, then press c.");
+    return this.state.set({ selected: this.remembered, second: now, why: false, panel: "event" });
+  }
+
+  why() {
+    if (!this.selected()) return this.say("Select an event first.");
+    return this.state.set({ why: !this.state.view.why, second: null, panel: "event" });
+  }
+
+  /** Take back the last act: a second event, a chain, the selection, then the cut. */
+  clear() {
+    const { view } = this.state;
+    if (view.second || view.why) this.state.set({ second: null, why: false });
+    else if (view.selected) this.state.set({ selected: null });
+    else if (view.cut) this.state.set({ cut: null });
+    else if (view.query) this.search.clear();
+  }
+
+  // Cuts
+
+  /** @param {boolean} [before] */
+  cutSelected(before = false) {
+    const one = this.selected();
+    if (one) void this.cutAt(one.pane, one.row, before);
+    else void this.cutMiddle();
+  }
+
+  /** @param {Pane} pane @param {number} row @param {boolean} [before] whether the event itself is left out */
+  async cutAt(pane, row, before = false) {
+    const frontier = await pane.run.engine.call(before ? "before" : "containing", row);
+    this.state.set({ cut: { run: pane.run.number, frontier: Array.from(frontier) }, panel: "cut" });
+  }
+
+  async cutMiddle() {
+    const pane = this.activePane();
+    if (!pane) return;
+    const { axis, idle } = this.state.view;
+    const frontier = await pane.run.engine.call("frontierAt", axis, pane.valueAt(pane.width / 2), idle);
+    this.state.set({ cut: { run: pane.run.number, frontier: Array.from(frontier) }, panel: "cut" });
+  }
+
+  /** @param {Pane} pane @param {number} lane @param {number} events inside */
+  setCut(pane, lane, events) {
+    const { cut } = this.state.view;
+    if (!cut || cut.run !== pane.run.number) return;
+    const most = pane.run.lengthOf(lane);
+    const frontier = pane.run.lanes.map((_, one) => cut.frontier[one] ?? 0);
+    frontier[lane] = Math.max(0, Math.min(most, Math.round(events)));
+    if (frontier[lane] !== cut.frontier[lane]) this.state.set({ cut: { run: cut.run, frontier } });
+  }
+
+  /** @param {Pane} pane @param {number} lane @param {number} by */
+  stepCut(pane, lane, by) {
+    this.setCut(pane, lane, (this.state.view.cut?.frontier[lane] ?? 0) + by);
+  }
+
+  /** Drag the frontier of a lane to a place. @param {Pane} pane @param {number} lane @param {number} value */
+  async dragCut(pane, lane, value) {
+    const { axis, idle } = this.state.view;
+    const frontier = await pane.run.engine.latest("drag", "frontierAt", axis, value, idle);
+    if (frontier) this.setCut(pane, lane, frontier[lane]);
+  }
+
+  /** Leave out of the cut whatever follows from a send outside it. @param {Pane} pane */
+  async mendCut(pane) {
+    const { cut } = this.state.view;
+    if (!cut) return;
+    const frontier = pane.run.lanes.map((_, lane) => cut.frontier[lane] ?? 0);
+    for (;;) {
+      const { violations } = await pane.run.engine.call("cut", Int32Array.from(frontier));
+      if (!violations.length) break;
+      const { receive } = await pane.run.engine.call("messages", violations);
+      for (const row of receive) {
+        const { lane, index } = pane.run.refOf(row);
+        frontier[lane] = Math.min(frontier[lane], index);
+      }
+    }
+    this.state.set({ cut: { run: cut.run, frontier } });
+  }
+
+  // Violations and hits
+
+  /** The run whose violations are stepped through. */
+  violationRun() {
+    return this.runs.findIndex((run) => run.verdict?.violations.length);
+  }
+
+  /** @param {number} by */
+  stepViolation(by) {
+    const run = this.runs[this.violationRun()];
+    const all = run?.verdict?.violations ?? [];
+    if (!run || !all.length) return this.say(run?.verdict || this.runs[0]?.verdict ? "No violation was found." : "There is no verdict yet.");
+    const now = this.state.view.violation;
+    return this.toViolation(run, now === null ? (by > 0 ? 0 : all.length - 1) : (now + by + all.length) % all.length);
+  }
+
+  /** @param {Run} run @param {number} number */
+  toViolation(run, number) {
+    const one = run.verdict?.violations[number];
+    if (!one) return;
+    this.state.set({ violation: number, panel: "violations" });
+    const pane = this.panes[run.number];
+    if (one.rows.length) {
+      this.state.set({ selected: run.refOf(one.rows[0]), second: null, why: false });
+      void this.centreIfCrowded(pane, one.rows[0]);
+    }
+    this.say(`Violation ${number + 1} of ${run.verdict?.violations.length}: ${one.rule}. ${one.text}`);
+  }
+
+  /** Bring an event into view, and closer where single events cannot be told apart. @param {Pane} pane @param {number} row */
+  async centreIfCrowded(pane, row) {
+    if (pane.tiles.level === "counts" || pane.tiles.level === "lines") await this.centre(pane, row);
+    else await this.bring(pane, row);
+  }
+
+  /** @param {Run} run */
+  hitsOf(run) {
+    return this.search.hitsOf(run);
+  }
+
+  get searchError() {
+    return this.search.error;
+  }
+
+  /** @param {number} by */
+  stepHit(by) {
+    this.search.step(by);
+  }
+
+  focusSearch() {
+    byId("query").focus();
+    /** @type {HTMLInputElement} */ (byId("query")).select();
+  }
+
+  leaveSearch() {
+    this.activePane()?.canvas.focus();
+  }
+
+  // Lanes
+
+  /** @param {Pane} pane @param {number} by CSS px */
+  scrollLanes(pane, by) {
+    this.scrollTo(pane, pane.scroll() + by);
+  }
+
+  /** @param {Pane} pane @param {number} y */
+  scrollTo(pane, y) {
+    const most = Math.max(0, pane.fullHeight - pane.lanesHeight);
+    const scroll = [...this.state.view.scroll];
+    scroll[pane.run.number] = Math.max(0, Math.min(most, y));
+    if (scroll[pane.run.number] !== this.state.view.scroll[pane.run.number]) this.state.set({ scroll });
+  }
+
+  /** @param {number} factor */
+  growLanes(factor) {
+    const pane = this.activePane();
+    if (!pane) return;
+    this.state.set({ laneHeight: Math.max(2, Math.min(200, Math.round(pane.laneHeight * factor) || 2)) });
+  }
+
+  /** @param {"hidden" | "pinned" | "orders"} part @param {Pane} pane @param {any} value */
+  setLanes(part, pane, value) {
+    const list = [...this.state.view[part]];
+    list[pane.run.number] = value;
+    this.state.set({ [part]: list });
+  }
+
+  /** @param {Pane} pane @param {number} lane @param {number} place */
+  moveLane(pane, lane, place) {
+    const order = Array.from(pane.visible).filter((one) => one !== lane);
+    order.splice(Math.max(0, Math.min(order.length, place)), 0, lane);
+    const pinned = this.state.view.pinned[pane.run.number];
+    if (pinned.length) this.setLanes("pinned", pane, order.filter((one) => pinned.includes(one) && (one !== lane || place < pinned.length)));
+    this.setLanes("orders", pane, order);
+    this.say(`Lane ${pane.run.lanes[lane].name} is now number ${pane.placeOf[lane] + 1} of ${order.length}.`);
+  }
+
+  /** @param {Pane} pane @param {number} lane */
+  hideLane(pane, lane) {
+    if (pane.visible.length < 2) return this.say("The last lane stays.");
+    this.setLanes("hidden", pane, [...this.state.view.hidden[pane.run.number], lane]);
+    return this.say(`Lane ${pane.run.lanes[lane].name} is hidden. H shows all lanes.`);
+  }
+
+  /** @param {Pane} pane @param {number} lane */
+  showLane(pane, lane) {
+    this.setLanes("hidden", pane, this.state.view.hidden[pane.run.number].filter((one) => one !== lane));
+  }
+
+  /** @param {Pane} pane @param {number} lane */
+  pinLane(pane, lane) {
+    const pinned = this.state.view.pinned[pane.run.number];
+    const isPinned = pinned.includes(lane);
+    this.setLanes("pinned", pane, isPinned ? pinned.filter((one) => one !== lane) : [...pinned, lane]);
+    this.say(`Lane ${pane.run.lanes[lane].name} is ${isPinned ? "no longer pinned" : "pinned to the top"}.`);
+  }
+
+  hideSelectedLane() {
+    const one = this.selected();
+    if (one) this.hideLane(one.pane, one.pane.run.laneOf(one.row));
+  }
+
+  pinSelectedLane() {
+    const one = this.selected();
+    if (one) this.pinLane(one.pane, one.pane.run.laneOf(one.row));
+  }
+
+  /** @param {number} by */
+  moveSelectedLane(by) {
+    const one = this.selected();
+    if (!one) return;
+    const lane = one.pane.run.laneOf(one.row);
+    this.moveLane(one.pane, lane, one.pane.placeOf[lane] + by);
+  }
+
+  showAllLanes() {
+    this.state.set({ hidden: [[], []] });
+    this.say("All lanes are shown.");
+  }
+
+  recordedOrder() {
+    this.state.set({ orders: [null, null], pinned: [[], []] });
+    this.say("The lanes are in the order of the log.");
+  }
+
+  async fewestCrossings() {
+    const orders = await Promise.all(this.panes.map((pane) => pane.run.engine.call("order", "fewest")));
+    this.state.set({ orders: orders.map((order) => Array.from(order)).concat(orders.length < 2 ? [/** @type {any} */ (null)] : []) });
+    this.say("The lanes are ordered so that few arrows cross them.");
+  }
+
+  fitLanes() {
+    this.state.set({ laneHeight: this.panes.some((pane) => pane.laneHeight * pane.visible.length > pane.lanesHeight + 1) ? 1 : null });
+  }
+
+  // Look
+
+  nextAxis() {
+    const there = Object.keys(AXES).filter((axis) => this.runs.some((run) => run.hasAxis(axis)));
+    this.setAxis(there[(there.indexOf(this.state.view.axis) + 1) % there.length]);
+  }
+
+  /** Change the axis, and stay at the events that are in the middle of the picture. @param {string} axis @param {boolean} [idle] */
+  async setAxis(axis, idle = this.state.view.idle) {
+    const { view } = this.state;
+    const pane = this.activePane() ?? this.panes[0];
+    const { begin, end } = this.span();
+    const isWhole = view.begin === null;
+    const idleNow = idle && isTime(axis);
+    if (axis === "corrected") await this.askOffsets();
+    await Promise.all(this.runs.map((run) => run.measure(axis, idleNow)));
+    /** @type {any} */
+    const parts = { axis, idle: idleNow, begin: null, end: null };
+    if (!isWhole && pane) {
+      const rows = await Promise.all(Array.from(pane.visible.slice(0, 40), async (lane) => [
+        await pane.run.engine.call("nearest", view.axis, begin, lane, view.idle),
+        await pane.run.engine.call("nearest", view.axis, end, lane, view.idle),
+      ])); // prettier-ignore
+      const known = rows.flat().filter((row) => row >= 0);
+      const xs = Array.from(await pane.run.positions(axis, idleNow, known));
+      const [low, high] = [Math.min(...xs), Math.max(...xs)];
+      if (high > low) [parts.begin, parts.end] = [low, high];
+    }
+    this.state.set(parts);
+    this.say(`Axis: ${AXES[axis].name}.`);
+  }
+
+  /** The offsets of large logs are worked out only when they are asked for. */
+  async askOffsets() {
+    for (const run of this.runs) {
+      if (run.source.isOffline || !run.lanes.length || run.lanes.some((lane) => /** @type {any} */ (lane).offset)) continue;
+      try {
+        const offsets = await (await run.source.get("offsets")).json();
+        await run.engine.call("setOffsets", offsets);
+        run.lanes.forEach((lane, i) => (/** @type {any} */ (lane).offset = offsets[i]));
+        delete run.extents["corrected~idle"];
+        run.extents.corrected = [NaN, NaN];
+      } catch (error) {
+        this.notice("offsets", `No offsets could be recovered: ${error instanceof Error ? error.message : error}`, { calm: true });
+      }
+    }
+  }
+
+  toggleIdle() {
+    if (!isTime(this.state.view.axis)) return this.say("Only axes of time have idle stretches.");
+    return void this.setAxis(this.state.view.axis, !this.state.view.idle);
+  }
+
+  nextColour() {
+    const names = Object.keys(COLOURS);
+    const colour = names[(names.indexOf(this.state.view.colour) + 1) % names.length];
+    this.state.set({ colour });
+    this.say(`Dense lanes show: ${COLOURS[colour]}.`);
+  }
+
+  toggleArrow() {
+    const arrow = this.state.view.arrow === "found" ? "receive" : "found";
+    this.state.set({ arrow });
+    this.say(arrow === "found" ? "Arrows end where the message was found." : "Arrows end at the receive.");
+  }
+
+  /** @param {string} name */
+  togglePlot(name) {
+    const plots = this.panes[0]?.plots.shown() ?? [];
+    const order = Object.keys(PLOTS);
+    const next = plots.includes(name) ? plots.filter((one) => one !== name) : [...plots, name];
+    this.state.set({ plots: next.sort((a, b) => order.indexOf(a) - order.indexOf(b)) });
+  }
+
+  nextTheme() {
+    const order = /** @type {const} */ (["system", "light", "dark"]);
+    const theme = order[(order.indexOf(this.state.view.theme) + 1) % 3];
+    this.state.set({ theme });
+    this.say(`Colours: ${theme === "system" ? "as the system" : theme}.`);
+  }
+
+  applyTheme() {
+    const { theme } = this.state.view;
+    if (theme === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    byId("theme").textContent = `Theme: ${theme}`;
+    this.dark = isDark();
+    this.sheet = sheetColours();
+    this.skin++;
+    this.laidOut();
+  }
+
+  toggleKeys() {
+    const dialog = /** @type {HTMLDialogElement} */ (byId("keys"));
+    fillKeys(dialog);
+    if (dialog.open) dialog.close();
+    else dialog.showModal();
+  }
+
+  async copyAddress() {
+    this.state.writeAddress();
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.say("The address of this view is copied.");
+    } catch {
+      this.say("The address of this view stands in the address line; copy it there.");
+    }
+  }
+
+  // Drawing and telling
+
+  /** @param {Set<string>} changed */
+  changed(changed) {
+    if (changed.has("theme")) this.applyTheme();
+    if (!this.isReady) return;
+    if ([...changed].some((name) => REDRAWS.has(name))) this.laidOut();
+    else for (const pane of this.panes) pane.redraw();
+    if (changed.has("scroll")) for (const pane of this.panes) pane.names.place();
+    this.minimap.redraw();
+    this.tools.show();
+    if (changed.has("query")) void this.search.run(this.state.view.query);
+    if ([...changed].some((name) => MARKED.has(name))) void this.renew();
+    else if (changed.has("panel")) this.track(this.panels.show());
+  }
+
+  /** The window or the lanes have another size. */
+  laidOut() {
+    if (!this.isReady) return;
+    for (const pane of this.panes) pane.layOut();
+    this.minimap.redraw();
+    this.tools.show();
+  }
+
+  /** Ask again for what is marked, then tell it. */
+  renew() {
+    return this.track(this.renewAll());
+  }
+
+  /** @param {Promise<any>} work */
+  track(work) {
+    this.settled = Promise.all([this.settled, work]).then(() => {}, () => {});
+    return work;
+  }
+
+  async renewAll() {
+    const turn = ++this.renewing;
+    await Promise.all(this.panes.map((pane) => pane.renew()));
+    if (turn !== this.renewing) return;
+    this.minimap.redraw();
+    await this.panels.show();
+    this.tools.show();
+    this.saySelection();
+  }
+
+  saySelection() {
+    const pane = this.panes.find((one) => one.marks.selection);
+    const cut = this.panes.find((one) => one.marks.cut)?.marks.cut;
+    const parts = [];
+    if (pane?.marks.selection) {
+      const { row, info, counts } = pane.marks.selection;
+      parts.push(`${pane.run.nameOf(row)}, ${info.kind}${info.clock === null ? "" : `, clock ${count(info.clock)}`}. ${count(counts.past)} before it, ${count(counts.beside)} concurrent, ${count(counts.future)} after it.`);
+      const { chain } = pane.marks;
+      if (chain?.kind === "concurrent") parts.push("Concurrent: neither event happened before the other.");
+      else if (chain) parts.push(`${chain.kind === "why" ? "Why" : "Chain"}: ${counted(chain.rows.length, "event")}.`);
+    }
+    if (cut) parts.push(`Cut: ${cut.consistent ? "consistent" : "not consistent"}, ${counted(cut.flyingMessages.send.length, "message")} in flight.`);
+    const text = parts.join(" ");
+    if (text && text !== this.saidLast) this.say(text);
+    this.saidLast = text;
+    this.status();
+  }
+
+  sayWhatIsShown() {
+    for (const run of this.runs) {
+      if (!run.events && !run.live) this.notice("empty", "This log has no events.", { calm: true });
+      else if (!run.hasAxis("time")) this.notice("times", "This log has no times: the axis counts clocks or events instead.", { calm: true });
+    }
+  }
+
+  /** @param {Run} run @param {any} info */
+  describeShortly(run, info) {
+    const lines = [`${run.nameOf(info.row)} · ${info.kind}`];
+    if (info.clock !== null) lines.push(`clock ${count(info.clock)}`);
+    if (info.time !== null) lines.push(axisValue("time", info.time));
+    if (info.queue !== null) lines.push(`queue ${count(info.queue)}`);
+    if (info.late !== null && info.late > 0) lines.push(`late ${duration(info.late)}`);
+    if (info.targets?.length) {
+      const names = info.targets.slice(0, 6).map((/** @type {number} */ lane) => run.lanes[lane]?.name);
+      lines.push(`to ${names.join(", ")}${info.targets.length > 6 ? ` and ${info.targets.length - 6} more` : ""}`);
+    }
+    return lines.join("\n");
+  }
+
+  spanText() {
+    const { axis } = this.state.view;
+    const pane = this.panes[0];
+    const { begin, end } = this.span();
+    const unskipped = (/** @type {number} */ value) => (pane ? pane.unskipped(value) : value);
+    if (isTime(axis)) return `${axisValue(axis, unskipped(begin), (end - begin) / 100)} to ${axisValue(axis, unskipped(end), (end - begin) / 100)}`;
+    return `${AXES[axis].short} ${count(begin)} to ${count(end)}`;
+  }
+
+  /** A pane has been drawn. @param {Pane} _pane */
+  drawn(_pane) {
+    this.status();
+    this.minimap.redraw();
+  }
+
+  status() {
+    const levels = { exact: "every event drawn", lines: "lines counted per pixel", counts: "events counted per pixel", "": "" };
+    const run = this.runs[0];
+    if (!run) return;
+    const parts = [this.spanText()];
+    if (isTime(this.state.view.axis)) parts.push(`${duration(this.span().end - this.span().begin)} shown`);
+    const events = this.runs.reduce((sum, one) => sum + one.events, 0);
+    parts.push(`${counted(events, "event")}, ${counted(this.runs.reduce((sum, one) => sum + one.messages, 0), "message")}`);
+    const level = /** @type {Record<string, string>} */ (levels)[this.panes[0]?.tiles.level ?? ""];
+    if (level) parts.push(level);
+    const gaps = this.panes[0]?.gaps.length ?? 0;
+    if (gaps) parts.push(`${counted(gaps, "idle stretch", "idle stretches")} left out`);
+    const text = [this.saidNow, ...parts].filter(Boolean).join(" · ");
+    const element = byId("status");
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  /** Say something to whoever cannot see it, and below the diagram. @param {string} text */
+  say(text) {
+    byId("said").textContent = text;
+    this.tools.flash(text);
+  }
+
+  /** Put up a notice; an empty text takes it away. @param {string} id @param {string} text @param {{calm?: boolean, act?: [string, () => void]}} [how] */
+  notice(id, text, how = {}) {
+    const box = byId("notices");
+    box.querySelector(`[data-id="${id}"]`)?.remove();
+    if (!text) return;
+    const close = el("button", { type: "button", onclick: () => this.notice(id, "") }, "Close");
+    const act = how.act && el("button", { type: "button", onclick: how.act[1] }, how.act[0]);
+    box.append(el("div", { class: `notice${how.calm ? " calm" : ""}`, "data-id": id }, el("span", {}, text), act, close));
+  }
+
+  /** What the engine calls the axis. */
+  get axis() {
+    return axisName(this.state.view.axis, this.state.view.idle);
+  }
+}
+
+/** @param {string} id */
+export function byId(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`the page has no ${id}`);
+  return element;
+}

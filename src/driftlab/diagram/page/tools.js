@@ -1,0 +1,108 @@
+/** The tool bar: what is chosen there is the view, and shows it when it changes otherwise. */
+
+import { el } from "./dom.js";
+import { AXES, COLOURS, PLOTS, isTime } from "./format.js";
+import { byId } from "./page.js";
+
+export class Tools {
+  /** @param {import("./page.js").Page} page */
+  constructor(page) {
+    this.page = page;
+    this.axis = select("axis");
+    this.colour = select("colour");
+    this.arrow = select("arrow");
+    this.lanes = select("lanes");
+    this.idle = /** @type {HTMLInputElement} */ (byId("idle"));
+    /** @type {Map<string, HTMLInputElement>} */
+    this.plots = new Map();
+    this.flashing = 0;
+    const on = (/** @type {string} */ id, /** @type {() => void} */ act) => byId(id).addEventListener("click", act);
+    on("theme", () => page.nextTheme());
+    on("help", () => page.toggleKeys());
+    on("zoom-in", () => page.zoom(0.5, page.focusShare()));
+    on("zoom-out", () => page.zoom(2, page.focusShare()));
+    on("whole", () => page.showWhole());
+    on("cut", () => page.cutSelected());
+    on("live", () => page.toggleFollow());
+    this.axis.addEventListener("change", () => void page.setAxis(this.axis.value));
+    this.idle.addEventListener("change", () => void page.setAxis(page.state.view.axis, this.idle.checked));
+    this.colour.addEventListener("change", () => page.state.set({ colour: this.colour.value }));
+    this.arrow.addEventListener("change", () => page.state.set({ arrow: this.arrow.value === "receive" ? "receive" : "found" }));
+    this.lanes.addEventListener("change", () => this.order());
+  }
+
+  /** Fill the choices with what the runs have. */
+  fill() {
+    const { runs, state } = this.page;
+    const has = (/** @type {string} */ name) => runs.some((run) => run.live || run.header.has?.[name] !== false);
+    for (const [name, { name: text }] of Object.entries(AXES)) {
+      if (runs.some((run) => run.hasAxis(name) || (run.live && name === "time"))) this.axis.append(el("option", { value: name }, text));
+    }
+    const needs = /** @type {Record<string, string>} */ ({ queue: "queue", late: "late", jump: "clock" });
+    for (const [name, text] of Object.entries(COLOURS)) {
+      if (!needs[name] || has(needs[name])) this.colour.append(el("option", { value: name }, text));
+    }
+    const box = byId("plots");
+    for (const [name, text] of Object.entries(PLOTS)) {
+      if (!has(name === "drift" ? "clock" : name)) continue;
+      const input = el("input", { type: "checkbox", onchange: () => this.page.togglePlot(name) });
+      this.plots.set(name, input);
+      box.append(el("label", {}, input, text));
+    }
+    box.hidden = !this.plots.size;
+    byId("arrow-label").hidden = !runs.some((run) => run.live || run.header.has?.found);
+    byId("live").hidden = !this.page.info.live;
+    void state;
+    this.show();
+  }
+
+  /** Show what the view says. */
+  show() {
+    const { view } = this.page.state;
+    this.axis.value = view.axis;
+    this.colour.value = view.colour;
+    this.arrow.value = view.arrow;
+    this.idle.checked = view.idle;
+    this.idle.disabled = !isTime(view.axis);
+    for (const [name, input] of this.plots) input.checked = this.page.panes.some((pane) => pane.plots.shown().includes(name));
+    const live = byId("live");
+    live.setAttribute("aria-pressed", String(view.follow));
+    const hidden = view.hidden[0].length + view.hidden[1].length;
+    const all = /** @type {HTMLOptionElement} */ (this.lanes.querySelector('[value="all"]'));
+    all.textContent = hidden ? `show all (${hidden} hidden)` : "show all";
+    all.disabled = !hidden;
+    this.lanes.options[0].textContent = hidden ? `${hidden} hidden` : "as they are";
+  }
+
+  /** Carry out what was chosen for the lanes; the choice itself is an act, not a state. */
+  order() {
+    const { page } = this;
+    const act = {
+      recorded: () => page.recordedOrder(),
+      fewest: () => void page.fewestCrossings(),
+      all: () => page.showAllLanes(),
+      fit: () => page.fitLanes(),
+    }[this.lanes.value];
+    this.lanes.value = "";
+    act?.();
+  }
+
+  /** Show what was said for a while in the line below the diagram. @param {string} text */
+  flash(text) {
+    const status = byId("status");
+    status.dataset.said = text;
+    status.title = text;
+    clearTimeout(this.flashing);
+    this.page.saidNow = text;
+    this.flashing = setTimeout(() => {
+      this.page.saidNow = "";
+      this.page.status();
+    }, 4000);
+    this.page.status();
+  }
+}
+
+/** @param {string} id */
+function select(id) {
+  return /** @type {HTMLSelectElement} */ (byId(id));
+}
