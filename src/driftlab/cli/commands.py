@@ -15,6 +15,7 @@ from driftlab.cli.flags import (
     add_key,
     add_output,
     add_scenario,
+    add_shown_live,
     add_trust,
 )
 
@@ -41,7 +42,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab run`."""
     add_scenario(parser)
     add_trust(parser)
-    add_key(add_output(parser))
+    add_key(add_shown_live(add_output(parser)))
 
 
 def add_simulate(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +54,7 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="spread the runs over the workers of a Dask scheduler (default: over all cores)",
     )
-    add_output(parser).add_argument(
+    add_shown_live(add_output(parser)).add_argument(
         "--record",
         choices=("all", "summary"),
         help="`all` writes logs like those of a real run, `summary` only computes the figures "

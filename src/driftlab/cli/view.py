@@ -1,63 +1,88 @@
-"""`driftlab view PATH [PATH2]`: the space-time diagram of a history, in a browser."""
+"""`driftlab view PATH [PATH2]`: the space-time diagram of a history, in a browser or a file."""
 
 import argparse
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from driftlab.api.read import RunSource, find_sources
 from driftlab.cli.flags import format_options
-from driftlab.cli.terminal import print_line
+from driftlab.cli.terminal import print_line, print_note
 from driftlab.errors import DriftlabError
+from driftlab.journal.run_folder import RUNS_FOLDER
+from driftlab.view.bench import RunBench
+from driftlab.view.opened import opened
 from driftlab.view.server import Site
-from driftlab.view.serving import PageServer, open_browser
+from driftlab.view.serving import PageServer, open_browser, terminated_like_interrupted
 from driftlab.view.shown import Shown
+
+PATHS_MAX = 2
 
 
 def main(options: argparse.Namespace) -> int:
-    """Show what the paths hold until the user has seen enough; return the exit status."""
-    shown = {}
-    for number, path in enumerate(options.paths):
-        sources = find_sources(path, **format_options(options))
-        shown[str(number)] = _shown_of(path, sources)
-    site = Site(shown)
-    with _terminated_like_interrupted():
-        server = PageServer(site.app, options.host, int(options.port))
+    """Show what the paths hold, or write it to files; return the exit status."""
+    paths = options.paths or [RUNS_FOLDER]
+    if len(paths) > PATHS_MAX:
+        raise DriftlabError(f"view: {len(paths)} paths; at most two are shown, one below the other")
+    reading = format_options(options)
+    if options.out or options.svg or options.png:
+        from driftlab.cli.view_files import write_files
+
+        return write_files(options, [_one(path, reading) for path in paths])
+    shown, bench = _contents(paths, reading)
+    return _serve(options, Site(shown, bench), shown, bench)
+
+
+def _contents(
+    paths: list[str], reading: Mapping[str, Any]
+) -> tuple[dict[str, Shown], RunBench | None]:
+    """Return the diagrams by their ids, and the bench, if one path is a folder of runs."""
+    if len(paths) == PATHS_MAX:
+        return {str(number): _one(path, reading) for number, path in enumerate(paths)}, None
+    (path,) = paths
+    if path == RUNS_FOLDER and not Path(path).exists():
+        return {}, RunBench(Path(path))
+    found = opened(path, reading)
+    return ({}, found) if isinstance(found, RunBench) else ({"0": found}, None)
+
+
+def _one(path: str, reading: Mapping[str, Any]) -> Shown:
+    """Return the one diagram of a path. Raise DriftlabError if it has several."""
+    found = opened(path, reading)
+    if isinstance(found, RunBench):
+        raise DriftlabError(f"{path} holds several runs; name one of them, or use --execution N")
+    return found
+
+
+def _serve(
+    options: argparse.Namespace, site: Site, shown: Mapping[str, Shown], bench: RunBench | None
+) -> int:
+    """Serve pages until Ctrl-C."""
+    with terminated_like_interrupted():
+        server = PageServer(site.app, options.host, port_of(options.port))
         site.is_stopping = lambda: server.is_stopping
         try:
             print_line(server.address)
             sys.stdout.flush()
-            if options.browser:
-                open_browser(server.address)
+            if options.browser and not open_browser(server.address):
+                print_note("no browser could be opened; open this address in one; Ctrl-C ends")
             for each in shown.values():
                 if not each.is_live:
-                    each.diagram  # noqa: B018 - read while the browser starts
+                    each.read_now()  # while the browser starts; what cannot be read ends us
             server.wait()
         except KeyboardInterrupt:
             print(file=sys.stderr)
         finally:
             server.stop()
+            if bench is not None:
+                bench.close()
     return 0
 
 
-def _shown_of(path: str, sources: list[RunSource]) -> Shown:
-    if len(sources) != 1:
-        raise DriftlabError(f"{path} holds {len(sources)} runs; choose one with --execution N")
-    (source,) = sources
-    folder = source.path if source.form is None and source.path.is_dir() else None
-    return Shown(source.name, source.read, folder)
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP like Ctrl-C, so that runs that were started are ended."""
-    before = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            before[number] = signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def port_of(text: str) -> int:
+    """Return a port. Raise DriftlabError if it is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) < 1 << 16):
+        raise DriftlabError(
+            f"--port {text}: a port is a whole number from 0 to 65535; 0: a free one"
+        )
+    return int(text)

@@ -12,7 +12,7 @@ of these rows, and of the messages that their ticks found `a_lane`, `a_index` (o
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import time
@@ -54,15 +54,20 @@ def is_going(folder: Path) -> bool:
     return any(_is_written(path) for path in paths if path.suffix == JOURNAL_SUFFIX)
 
 
+def has_end(path: Path) -> bool:
+    """Whether the last line of a journal says that it ends. Raise OSError."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL_BYTES))
+        tail = file.read()
+    last = tail[: tail.rfind(b"\n")].rsplit(b"\n", 1)[-1]
+    return tail.endswith(b"\n") and last.startswith(b"# end ")
+
+
 def _is_written(path: Path) -> bool:
     """Whether somebody still writes a journal: it has no end, and its machine lives."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL_BYTES))
-            tail = file.read()
-        last = tail[: tail.rfind(b"\n")].rsplit(b"\n", 1)[-1]
-        if tail.endswith(b"\n") and last.startswith(b"# end "):
+        if has_end(path):
             return False
         header = read_header(path)
     except (OSError, UnreadableError):
@@ -137,13 +142,16 @@ class Follower:
     is_behind: whether there was more to read than fits into one frame.
     """
 
-    def __init__(self, folder: Path, had: Sequence[int] = ()) -> None:
+    def __init__(
+        self, folder: Path, had: Sequence[int] = (), goes_on: Callable[[], bool] | None = None
+    ) -> None:
         """Begin to follow.
 
-        folder: of the run. had: of each lane how many events need not be passed on. Raise
-        DriftlabError if the folder has no scenario.
+        folder: of the run. had: of each lane how many events need not be passed on. goes_on:
+        whether the run still does; by default its journals say so. Raise DriftlabError if the
+        folder has no scenario.
         """
-        self.folder = folder
+        self._goes_on = (lambda: is_going(folder)) if goes_on is None else goes_on
         self.scenario = read_scenario(folder / SCENARIO_FILE)
         self._names = self.scenario.machine_names()
         self._schema = line_schema(self._names, self.scenario.clock)
@@ -155,7 +163,7 @@ class Follower:
 
     def next_frame(self) -> tuple[bytes, bool]:
         """Return the next frame, empty if nothing has happened, and whether it is the last."""
-        was_going = is_going(self.folder)
+        was_going = self._goes_on()
         parts, size = [], 0
         sets_before = len(self._sets.members)
         self.is_behind = False

@@ -207,13 +207,11 @@ class Site:
 
     async def _live(self, request: Request) -> Response:
         shown = self._find(request)
-        if shown.folder is None:
-            return _problem("this is no run that may still go on", 404)
         try:
             had = [int(each) for each in request.query_params.get("from", "").split(",") if each]
         except ValueError:
             return _problem("from: expected the number of events of each lane", 400)
-        follower = await run_in_threadpool(Follower, shown.folder, had)
+        follower = await run_in_threadpool(shown.follower, had)
         return StreamingResponse(self._frames(follower), media_type=BYTES)
 
     async def _frames(self, follower: Follower) -> AsyncIterator[bytes]:

@@ -1,10 +1,12 @@
 """A server in a thread of its own, on a socket that is bound before it starts."""
 
 import os
+import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -75,6 +77,20 @@ class PageServer:
         """End the server and wait for it."""
         self._server.should_exit = True
         self._thread.join(GRACE_S + 5)
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Treat SIGTERM and SIGHUP like Ctrl-C, so that whatever was started is ended in order."""
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            before[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -6,9 +6,10 @@ meanwhile is still shown whole.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Final
 
 from driftlab.analysis.restamp import RestampError
@@ -20,21 +21,28 @@ from driftlab.diagram.event_texts import TextSearch, event_details, has_texts
 from driftlab.diagram.intact_messages import intact_messages
 from driftlab.diagram.marks import marks_of
 from driftlab.errors import DriftlabError
+from driftlab.journal.run_folder import SCENARIO_FILE
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
-from driftlab.view.following import empty_container, is_going
+from driftlab.view.following import Follower, empty_container, is_going
 
 OFFSET_EVENTS_MAX: Final = 3_000_000  # for which the offsets of own clocks are estimated
 OFFSET_LANES_MAX: Final = 64
 OFFSETS_AT_ONCE_MAX: Final = 20_000  # events up to which they come with the columns
 LANES_AT_ONCE_MAX: Final = 8
+START_S_MAX: Final = 90.0  # until a run that is about to begin has its folder
+
+
+class NoLiveRunError(DriftlabError):
+    """Something that is followed, and is no run that goes on."""
 
 
 class Shown:
     """A history that is shown.
 
     name: of the run, or what was asked for. read: returns the history. folder: of the run, if
-    it is one of ours that may still be going on.
+    it is one of ours that may still be going on. is_expected: whether this process runs it, or
+    is about to, so that it is not over whatever its folder looks like.
     """
 
     def __init__(self, name: str, read: Callable[[], History], folder: Path | None = None) -> None:
@@ -45,6 +53,7 @@ class Shown:
         self._judging: threading.Thread | None = None
         self._marks: Mapping[str, Any] | None = None
         self._is_over = False
+        self.is_expected = False
 
     @cached_property
     def _history(self) -> History:
@@ -82,18 +91,44 @@ class Shown:
         with self._lock:
             return self._diagram
 
+    def read_now(self) -> None:
+        """Read the history and make its columns. Raise DriftlabError if it cannot be read."""
+        with self._lock:
+            self._diagram  # noqa: B018 - it is kept
+
     @property
     def is_live(self) -> bool:
-        """Whether it is a run that still goes on."""
+        """Whether it is a run that still goes on, or is about to begin."""
+        if self.is_expected:
+            return True
         with self._lock:
             if self._is_over or self.folder is None:
                 return False
             self._is_over = not is_going(self.folder)
             return not self._is_over
 
+    def follower(self, had: Sequence[int]) -> Follower:
+        """Return what follows the run; had: of each lane how many events are known.
+
+        Raise DriftlabError if it is no run that may go on.
+        """
+        if self.folder is None:
+            raise NoLiveRunError(f"{self.name} is no run that may still go on")
+        self._await_scenario(self.folder)
+        return Follower(self.folder, had, lambda: self.is_live)
+
+    def _await_scenario(self, folder: Path) -> None:
+        """Wait until a run that is about to begin has its scenario."""
+        deadline = monotonic() + START_S_MAX
+        while not (folder / SCENARIO_FILE).exists() and self.is_expected:
+            if monotonic() > deadline:
+                return
+            sleep(0.02)
+
     def parts(self) -> list[bytes | memoryview]:
         """Return the parts of the raw container; of a run that goes on, one without events."""
         if self.is_live and self.folder is not None:
+            self._await_scenario(self.folder)
             return [empty_container(self.folder, self.name)]
         diagram = self.diagram
         return container_parts(header_of(diagram), diagram.columns)
