@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from driftlab.analysis.compare import Comparison
     from driftlab.analysis.offsets import Offsets
     from driftlab.analysis.run_statistics import RunStatistics
+    from driftlab.api.diagram import SpaceTimeDiagram
     from driftlab.api.plot import Plots
     from driftlab.judge.checker import Verdict
 
@@ -234,6 +235,18 @@ class History:
         from driftlab.figures.run_columns import RunColumns
 
         return Plots(lambda: [RunColumns(self.trace)])
+
+    def diagram(
+        self, title: str = "", *, span: tuple[float, float] | None = None
+    ) -> "SpaceTimeDiagram":
+        """Return the space-time diagram: it shows itself in a notebook, and writes files.
+
+        title: what stands above it. span: the seconds of the time axis from which and to which
+        it is drawn; None for all. See `driftlab.api.diagram`.
+        """
+        from driftlab.api.diagram import SpaceTimeDiagram
+
+        return SpaceTimeDiagram(self, title, span)
 
     def stats(self) -> "pl.DataFrame":
         """Return the statistics of each machine as a frame; docs/figures.md has the columns.

@@ -360,7 +360,8 @@ def add_view(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab view`."""
     parser.add_argument(
         "paths", nargs="*", metavar="PATH",
-        help=f"{ANY_LOG}; or a folder of runs (default: runs); a second one is shown below it",
+        help=f"{ANY_LOG}; a sweep (Parquet) with --execution CELL; or a folder of runs (default: "
+        "runs); a second PATH is shown below the first, with where they first differ",
     )  # fmt: skip
     group = parser.add_argument_group("server")
     group.add_argument(
@@ -373,8 +374,25 @@ def add_view(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--host", metavar="NAME", default="127.0.0.1",
         help="address to serve at, for other computers too: whoever has the printed address can "
-        "see the log (default: 127.0.0.1, this computer alone)",
+        "see the log, and start runs (default: 127.0.0.1, this computer alone)",
     )  # fmt: skip
+    group = parser.add_argument_group("output, instead of a server")
+    group.add_argument(
+        "--out", metavar="FILE.html",
+        help="one file that opens offline, with everything but runs that go on",
+    )  # fmt: skip
+    group.add_argument("--svg", metavar="FILE", help="a picture, for a paper")
+    group.add_argument("--png", metavar="FILE", help="the same as PNG, two pixels for each")
+    group.add_argument(
+        "--span", metavar="BEGIN..END",
+        help="seconds of the time axis to write (default: all), as in 12.5..14",
+    )  # fmt: skip
+    group.add_argument(
+        "--events", metavar="N", default="1000000",
+        help="most events in FILE.html; a longer log is cut there, which the page says "
+        "(default: 1000000)",
+    )  # fmt: skip
+    group.add_argument("--overwrite", action="store_true", help="replace files that exist")
     add_format(parser)
 
 

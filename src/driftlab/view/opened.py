@@ -56,7 +56,8 @@ def opened(path: str | Path, options: Mapping[str, Any]) -> Shown | RunBench:
         return RunBench(place if place.is_dir() else place.parent, sources)
     (source,) = sources
     folder = source.path if source.form is None and source.path.is_dir() else None
-    return Shown(source.name or _name(place), source.read, folder)
+    is_alone = source.form is not None and source.name == "execution 1"
+    return Shown(_name(place) if is_alone else source.name, source.read, folder)
 
 
 def _name(place: Path) -> str:

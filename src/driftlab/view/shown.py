@@ -12,22 +12,16 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
-from driftlab.analysis.restamp import RestampError
+from driftlab.api.diagram import columns_of, messages_of, offsets_of
 from driftlab.api.history import History
-from driftlab.diagram.columns import Diagram, LaneOffset, diagram_of, lane_offsets
-from driftlab.diagram.command_line import command_line
+from driftlab.diagram.columns import Diagram, LaneOffset
 from driftlab.diagram.encoding import container_parts, header_of
 from driftlab.diagram.event_texts import TextSearch, event_details, has_texts
-from driftlab.diagram.intact_messages import intact_messages
 from driftlab.diagram.marks import marks_of
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import SCENARIO_FILE
-from driftlab.scenario.scenario import Scenario
-from driftlab.scenario.validate import ScenarioError
 from driftlab.view.following import Follower, empty_container, is_going
 
-OFFSET_EVENTS_MAX: Final = 3_000_000  # for which the offsets of own clocks are estimated
-OFFSET_LANES_MAX: Final = 64
 OFFSETS_AT_ONCE_MAX: Final = 20_000  # events up to which they come with the columns
 LANES_AT_ONCE_MAX: Final = 8
 START_S_MAX: Final = 90.0  # until a run that is about to begin has its folder
@@ -58,8 +52,7 @@ class Shown:
     @cached_property
     def _history(self) -> History:
         history = self._read()
-        quick = intact_messages(history.trace)
-        return history if quick is None else History(history.trace, history.name, messages=quick)
+        return History(history.trace, history.name, messages=messages_of(history))
 
     @property
     def history(self) -> History:
@@ -71,17 +64,12 @@ class Shown:
     def _diagram(self) -> Diagram:
         history = self._history
         trace = history.trace
-        is_small = len(trace) <= OFFSETS_AT_ONCE_MAX and trace.processes <= LANES_AT_ONCE_MAX
-        diagram = diagram_of(
-            trace,
-            history.messages,
-            title=self.name,
-            command=command_of(trace.scenario, is_real=not is_simulated(history)),
-        )
-        offsets = self.offsets if is_small else [None] * trace.processes
+        diagram = columns_of(history, self.name)
+        if len(trace) > OFFSETS_AT_ONCE_MAX or trace.processes > LANES_AT_ONCE_MAX:
+            return diagram
         lanes = [
             lane._replace(offset=offset)
-            for lane, offset in zip(diagram.lanes, offsets, strict=True)
+            for lane, offset in zip(diagram.lanes, self.offsets, strict=True)
         ]
         return diagram._replace(lanes=lanes)
 
@@ -161,14 +149,7 @@ class Shown:
     @cached_property
     def offsets(self) -> list[LaneOffset | None]:
         """How far each lane's own clock is ahead at both ends of the time axis, None if unknown."""
-        history = self.history
-        trace = history.trace
-        if len(trace) > OFFSET_EVENTS_MAX or trace.processes > OFFSET_LANES_MAX:
-            return [None] * trace.processes
-        try:
-            return lane_offsets(trace, history.offsets())
-        except (RestampError, ScenarioError):
-            return [None] * trace.processes
+        return offsets_of(self.history)
 
     @property
     def has_texts(self) -> bool:
@@ -186,25 +167,6 @@ class Shown:
     def search(self) -> TextSearch:
         """The search over the texts of the log."""
         return TextSearch(self.history.trace)
-
-
-def is_simulated(history: History) -> bool:
-    """Whether a history is of a simulated run."""
-    known = history.trace.process_info
-    return len(known) > 0 and known[0].simulated
-
-
-def command_of(scenario: str | None, *, is_real: bool) -> str | None:
-    """Return the command that repeats a run; None if its scenario is not known.
-
-    scenario: text of TOML.
-    """
-    if scenario is None:
-        return None
-    try:
-        return command_line(Scenario.from_toml(scenario), "run" if is_real else "simulate")
-    except ScenarioError:  # of a packed run that somebody edited
-        return None
 
 
 def _unjudged(reason: str) -> dict[str, Any]:
