@@ -192,6 +192,24 @@ export class Marks {
     const { sheet } = this.pane.page;
     if (this.selection && !this.cut) this.drawCones(ctx, this.selection, sheet);
     if (this.cut) this.drawCutGround(ctx, this.cut, sheet);
+    if (this.chain?.rows.length) this.drawChainLanes(ctx, this.chain, sheet);
+  }
+
+  /** Where a chain goes along a lane: under its events. @param {CanvasRenderingContext2D} ctx @param {Points} chain @param {Record<string, string>} sheet */
+  drawChainLanes(ctx, chain, sheet) {
+    const { pane } = this;
+    ctx.strokeStyle = sheet.select;
+    ctx.globalAlpha = 0.45;
+    ctx.lineWidth = 6;
+    ctx.beginPath();
+    for (let i = 1; i < chain.rows.length; i++) {
+      const y = pane.yOf(chain.lanes[i]);
+      if (chain.lanes[i - 1] !== chain.lanes[i] || Number.isNaN(y)) continue;
+      ctx.moveTo(Math.max(-20, pane.xOf(chain.xs[i - 1])), y);
+      ctx.lineTo(Math.min(pane.width + 20, pane.xOf(chain.xs[i])), y);
+    }
+    ctx.stroke();
+    ctx.globalAlpha = 1;
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {Selection} s @param {Record<string, string>} sheet */
@@ -244,7 +262,7 @@ export class Marks {
   drawAbove(ctx) {
     const { sheet } = this.pane.page;
     if (this.cut) this.drawCut(ctx, this.cut, sheet);
-    this.drawTicks(ctx, this.hits, sheet.hit, 0.5, 5);
+    this.drawTicks(ctx, this.hits, sheet.hit, 2.5, 9);
     if (this.chain?.rows.length) this.drawChain(ctx, this.chain, sheet);
     this.drawCrosses(ctx, this.violations, sheet.bad, 4.5, 1.8);
     this.drawCrosses(ctx, this.current, sheet.bad, 8, 2.4);
@@ -308,14 +326,7 @@ export class Marks {
         const [y0, y1] = [pane.yOf(a), pane.yOf(b)];
         if (Number.isNaN(y0 + y1)) continue;
         const [x0, x1] = [pane.xOf(chain.xs[i - 1]), pane.xOf(chain.xs[i])];
-        if (a !== b) {
-          strokeArrow(ctx, drawing, x0, y0, x1, y1);
-          continue;
-        }
-        ctx.beginPath();
-        ctx.moveTo(Math.max(-20, x0), y0);
-        ctx.lineTo(Math.min(pane.width + 20, x1), y1);
-        ctx.stroke();
+        if (a !== b) strokeArrow(ctx, drawing, x0, y0, x1, y1);
       }
     }
     ctx.font = "600 11px system-ui, sans-serif";
@@ -348,15 +359,15 @@ export class Marks {
     ctx.stroke();
   }
 
-  /** @param {CanvasRenderingContext2D} ctx @param {Points} points @param {string} colour @param {number} wide @param {number} high */
+  /** Strokes above the events. @param {CanvasRenderingContext2D} ctx @param {Points} points @param {string} colour @param {number} wide @param {number} high */
   drawTicks(ctx, points, colour, wide, high) {
-    const tall = Math.min(high + 4, this.pane.laneHeight / 2);
+    const lift = Math.min(high + 3, this.pane.laneHeight / 2 - 1);
     ctx.strokeStyle = colour;
-    ctx.lineWidth = 1 + wide;
+    ctx.lineWidth = wide;
     ctx.beginPath();
     forSeen(this.pane, points, (x, y) => {
-      ctx.moveTo(x + tall, y);
-      ctx.arc(x, y, tall, 0, 2 * Math.PI);
+      ctx.moveTo(x, y - lift);
+      ctx.lineTo(x, y - lift - Math.min(high, this.pane.laneHeight / 2));
     });
     ctx.stroke();
   }

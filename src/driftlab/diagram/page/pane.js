@@ -165,7 +165,7 @@ export class Pane {
     const { view } = this;
     const shape = `${this.axis}|${this.orderId}`;
     const theme = this.page.dark ? "dark" : "light";
-    const look = `${shape}|${this.laneHeight}|${view.colour}|${theme}|${view.arrow}|${this.dpr}|${this.page.skin}`;
+    const look = `${shape}|${this.laneHeight}|${view.colour}|${theme}|${view.arrow}|${this.dpr}|${this.page.skin}|${this.run.mostQueued}`;
     return { look, shape };
   }
 
@@ -190,7 +190,7 @@ export class Pane {
     };
   }
 
-  /** @param {{width: number, height: number, laneTops: Float64Array, laneHeights: Float64Array}} view */
+  /** @param {{begin: number, end: number, width: number, height: number, laneTops: Float64Array, laneHeights: Float64Array}} view */
   drawingOf(view) {
     return {
       scale: this.dpr,
@@ -201,6 +201,8 @@ export class Pane {
       colours: Array.from(this.visible, (lane) => this.colourOf(lane)),
       sheet: this.page.sheet,
       arrow: this.view.arrow,
+      mostQueued: this.run.mostQueued,
+      endX: ((this.reach() - view.begin) / (view.end - view.begin)) * view.width,
     };
   }
 
@@ -234,6 +236,7 @@ export class Pane {
     this.marks.drawBelow(ctx);
     drawRuler(ctx, this, "grid");
     this.drawLaneLines(ctx);
+    if (this.tiles.level !== "exact") this.plots.drawInboxes(ctx);
     ctx.setTransform(1, 0, 0, 1, 0, Math.round(RULER * d));
     this.tiles.draw(ctx);
     ctx.setTransform(d, 0, 0, d, 0, 0);

@@ -5,6 +5,7 @@
 
 import { count, duration } from "./format.js";
 import { PLOT, RULER } from "./pane.js";
+import { messageHeight } from "./vectors.js";
 
 /** @typedef {{key: string, begin: number, end: number, columns: number, lanes: Int32Array, series: {min: Float64Array, max: Float64Array}[]}} Sheet */
 
@@ -54,6 +55,46 @@ export class Plots {
       this.ask(field);
       this.drawOne(ctx, field, this.top(place));
     });
+  }
+
+  /**
+   * Where single messages are not drawn, the inboxes still are: bands as high as the queue.
+   * @param {CanvasRenderingContext2D} ctx
+   */
+  drawInboxes(ctx) {
+    const { pane } = this;
+    const { run, view } = pane;
+    if (pane.laneHeight < 22 || view.arrow !== "found" || run.header.has?.queue === false || run.header.has?.found === false) return;
+    this.ask("queue");
+    const sheet = this.sheets.get("queue");
+    if (!sheet) return;
+    const step = (sheet.end - sheet.begin) / sheet.columns;
+    const { begin, end } = pane.page.span();
+    const first = Math.max(0, Math.floor((begin - sheet.begin) / step));
+    const last = Math.min(sheet.columns, Math.ceil((end - sheet.begin) / step));
+    const one = messageHeight(pane.laneHeight, 1, run.mostQueued);
+    const ends = pane.xOf(pane.reach());
+    ctx.globalAlpha = 0.24;
+    sheet.series.forEach((series, place) => {
+      const y = pane.yOf(sheet.lanes[place]);
+      if (Number.isNaN(y)) return;
+      ctx.fillStyle = pane.colourOf(sheet.lanes[place]);
+      ctx.beginPath();
+      ctx.moveTo(pane.xOf(sheet.begin + first * step), y);
+      let height = 0;
+      for (let column = first; column < last; column++) {
+        const x = pane.xOf(sheet.begin + column * step);
+        if (x > ends) break;
+        ctx.lineTo(x, y + height);
+        if (Number.isFinite(series.max[column])) height = series.max[column] * one;
+        ctx.lineTo(x, y + height);
+      }
+      const right = Math.min(ends, pane.xOf(sheet.begin + last * step));
+      ctx.lineTo(right, y + height);
+      ctx.lineTo(right, y);
+      ctx.fill();
+    });
+    ctx.globalAlpha = 1;
   }
 
   /** @param {string} field */

@@ -33,7 +33,7 @@ export class Pointer {
   /** @param {PointerEvent} event */
   press(event) {
     if (event.button !== 0 && event.pointerType === "mouse") return;
-    this.pane.canvas.focus({ preventScroll: true });
+    this.pane.canvas.focus(/** @type {any} */ ({ preventScroll: true, focusVisible: false }));
     this.pane.drawing.setPointerCapture(event.pointerId);
     this.down.set(event.pointerId, this.at(event));
     this.start(event.shiftKey);

@@ -31,6 +31,8 @@ export class Run {
     this.messages = 0;
     this.version = 0; // rises with each change of the data
     this.live = false;
+    this.mostQueued = 1; // the longest queue; of a live run rounded up, so that it seldom changes
+    this.measured = -1;
     /** @type {Verdict | null} */
     this.verdict = null;
     /** @type {Map<string, any[]>} */
@@ -86,6 +88,11 @@ export class Run {
       const { version } = this;
       const extent = await this.engine.call("extent", axis, idle);
       if (version === this.version) this.extents[name] = extent;
+    }
+    if (this.measured !== this.version) {
+      this.measured = this.version;
+      const most = (await this.engine.call("fieldRange", "queue"))[1];
+      if (most > 0) this.mostQueued = this.live ? Math.max(16, 2 ** Math.ceil(Math.log2(most))) : most;
     }
     if (!(axis in this.falls)) this.falls[axis] = 0; // asked once
     if (!this.live) this.falls[axis] = (await this.engine.call("falls", axis)).length;

@@ -8,6 +8,7 @@ import { drawVectors } from "./vectors.js";
 
 const WIDTH = 512; // device pixels of a tile
 const KEPT = 40;
+const FEW = 120; // events
 const MARGIN = 12; // px beyond the edges in which exact events are drawn too
 const REFRESH = 1500; // ms after which a live run's older tiles are drawn again
 
@@ -154,7 +155,9 @@ export class Tiles {
       setTimeout(() => this.pane.redraw(), 55 - resting);
       return;
     }
-    const waiting = missing.filter((m) => !this.asked.has(m.key)).sort((a, b) => Number(a.ahead) - Number(b.ahead));
+    const { begin, end } = this.pane.page.span();
+    const off = (/** @type {{begin: number, end: number}} */ m) => Math.abs(m.begin + m.end - begin - end);
+    const waiting = missing.filter((m) => !this.asked.has(m.key)).sort((a, b) => Number(a.ahead) - Number(b.ahead) || off(a) - off(b));
     for (const m of waiting) {
       if (this.asked.size >= 2 || (m.ahead && this.asked.size >= 1)) break;
       this.request(m, look, Math.round((m.end - m.begin) / units), full);
@@ -182,7 +185,9 @@ export class Tiles {
   /** @param {{key: string, begin: number, end: number, top: number, height: number}} m @param {{look: string, shape: string}} look @param {number} width @param {number} full */
   request(m, look, width, full) {
     this.asked.add(m.key);
-    this.render(m, look, width, full, 1)
+    const beside = [...this.tiles.values()].find((tile) =>
+      tile.look === look.look && tile.level !== "exact" && (close(tile.end, m.begin, m.end) || close(tile.begin, m.end, m.begin)));
+    this.render({ ...m, besideDense: beside?.level }, look, width, full, 1)
       .then((tile) => {
         if (tile) this.tiles.set(m.key, { ...tile, key: m.key });
         this.drop();
@@ -195,8 +200,9 @@ export class Tiles {
   }
 
   /**
-   * @param {{begin: number, end: number, top: number, height: number}} m @param {{look: string, shape: string}} look
-   * @param {number} width @param {number} full @param {number} squeeze the height of all lanes, squeezed to this share
+   * @param {{begin: number, end: number, top: number, height: number, besideDense?: string}} m
+   * @param {{look: string, shape: string}} look @param {number} width @param {number} full
+   * @param {number} squeeze the height of all lanes, squeezed to this share
    * @returns {Promise<Tile | null>}
    */
   async render(m, look, width, full, squeeze) {
@@ -205,8 +211,13 @@ export class Tiles {
     const { version } = pane.run;
     const reach = pane.reach();
     const drawing = pane.drawingOf(view);
-    const answer = await pane.run.engine.call("tile", view);
+    let answer = await pane.run.engine.call("tile", view);
     if (!answer) return null;
+    if (answer.vectors && m.besideDense && answer.vectors.row.length < FEW) {
+      // Nearly empty at the edge of a dense stretch: drawn like its neighbour.
+      const like = await pane.run.engine.call("tile", { ...view, level: m.besideDense });
+      if (like) answer = like;
+    }
     const canvas = document.createElement("canvas");
     canvas.width = view.width;
     canvas.height = view.height;
@@ -228,6 +239,11 @@ export class Tiles {
 }
 
 export { MARGIN };
+
+/** Whether two edges are the same, but for rounding. @param {number} a @param {number} b @param {number} other the tile's other edge */
+function close(a, b, other) {
+  return Math.abs(a - b) < 1e-6 * Math.abs(b - other);
+}
 
 /** Rows of tiles where the lanes are higher than the pane. @param {number} scroll @param {number} height @param {number} full */
 function rowsOf(scroll, height, full) {

@@ -6,7 +6,8 @@
 
 /**
  * @typedef {{scale: number, width: number, height: number, tops: Float64Array, heights: Float64Array,
- *   colours: string[], sheet: Record<string, string>, arrow: string}} Drawing
+ *   colours: string[], sheet: Record<string, string>, arrow: string,
+ *   mostQueued: number, endX: number}} Drawing endX: where the run ends
  */
 
 const TURN = 2 * Math.PI;
@@ -42,26 +43,21 @@ function drawInboxes(ctx, vectors, drawing) {
   const { messages: m, flying } = vectors;
   for (let i = 0; i < m.x1.length; i++) waits(m.to[i], m.x1[i], m.x2[i]);
   // Found and never received: it lies in the inbox to the end.
-  if (flying?.x1) for (let i = 0; i < flying.x1.length; i++) waits(flying.to[i], flying.x1[i], drawing.width * 9);
+  if (flying?.x1) for (let i = 0; i < flying.x1.length; i++) waits(flying.to[i], flying.x1[i], drawing.endX);
   for (const [place, list] of changes) {
     list.sort((a, b) => a[0] - b[0] || b[1] - a[1]);
-    let highest = 0;
-    let now = 0;
-    for (const change of list) highest = Math.max(highest, (now += change[1]));
-    const room = drawing.heights[place] * 0.38;
-    // One message is 3 px high while there is room; a long queue shares the room by its root.
-    const one = Math.min(3 * drawing.scale, room);
+    const one = messageHeight(drawing.heights[place], drawing.scale, drawing.mostQueued);
     const y = middle(drawing, place);
     ctx.fillStyle = drawing.colours[place];
     ctx.globalAlpha = 0.24;
     ctx.beginPath();
     ctx.moveTo(Math.max(list[0][0], -9), y);
-    now = 0;
+    let now = 0;
     for (const [x, by] of list) {
       const clipped = Math.max(-9, Math.min(drawing.width + 9, x));
-      ctx.lineTo(clipped, y + bandHeight(now, one, room));
+      ctx.lineTo(clipped, y + now * one);
       now += by;
-      ctx.lineTo(clipped, y + bandHeight(now, one, room));
+      ctx.lineTo(clipped, y + now * one);
     }
     ctx.lineTo(Math.min(list[list.length - 1][0], drawing.width + 9), y);
     ctx.fill();
@@ -70,13 +66,11 @@ function drawInboxes(ctx, vectors, drawing) {
 }
 
 /**
- * The height of an inbox with some messages: the same for the same queue in every tile.
- * @param {number} queue @param {number} one @param {number} room
+ * The height of one message in an inbox: 3 px, or less if the longest queue of the run would not fit.
+ * @param {number} laneHeight @param {number} scale @param {number} most the longest queue
  */
-export function bandHeight(queue, one, room) {
-  if (queue <= 0) return 0;
-  const few = room / one;
-  return queue <= few * 0.5 ? queue * one : room * (1 - 0.5 / (1 + (queue - few * 0.5) / (few + 12)));
+export function messageHeight(laneHeight, scale, most) {
+  return Math.min(3 * scale, (laneHeight * 0.42) / Math.max(1, most));
 }
 
 /** @param {CanvasRenderingContext2D} ctx @param {any} vectors @param {Drawing} drawing */
@@ -188,9 +182,10 @@ function drawEvents(ctx, v, drawing) {
   for (let i = 0; i < v.row.length; i++) {
     const x = v.x[i];
     // Where neighbours would touch, all of a lane's glyphs there are smaller.
-    const before = i && v.place[i - 1] === v.place[i] ? x - v.x[i - 1] : Infinity;
-    const after = i + 1 < v.row.length && v.place[i + 1] === v.place[i] ? v.x[i + 1] - x : Infinity;
-    const r = Math.max(1.1 * s, Math.min(largest, 0.42 * Math.max(before, after)));
+    const before = i && v.place[i - 1] === v.place[i] ? x - v.x[i - 1] : NaN;
+    const after = i + 1 < v.row.length && v.place[i + 1] === v.place[i] ? v.x[i + 1] - x : NaN;
+    const apart = Number.isNaN(before) ? after : Number.isNaN(after) ? before : Math.max(before, after);
+    const r = Number.isNaN(apart) ? largest : Math.max(1.1 * s, Math.min(largest, 0.42 * apart));
     const y = middle(drawing, v.place[i]);
     ctx.fillStyle = ctx.strokeStyle = drawing.colours[v.place[i]];
     glyph(ctx, v.kind[i], x, y, r, s, drawing.sheet.ground);
