@@ -54,6 +54,8 @@ def sends_named(trace: Trace, sender: IntArray, stamp: IntArray, to: IntArray) -
     of = trace.columns
     if of.clock is None or of.target is None or not _rise(of.clock, trace.starts):
         return None
+    if len(sender) and int(sender.max()) >= trace.processes:
+        return None
     order = np.argsort(sender.astype(np.int16 if trace.processes < 2**15 else np.int32),
                        kind="stable")  # fmt: skip
     ends = np.cumsum(np.bincount(sender, minlength=trace.processes))

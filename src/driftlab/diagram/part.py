@@ -42,7 +42,7 @@ def first_part(diagram: Diagram, events_max: int) -> Diagram:
         low, high = 0.0, float(max(lane.end - lane.start for lane in diagram.lanes))
     else:
         low, high = float(np.nanmin(time)), float(np.nanmax(time))
-    ends = np.zeros(len(diagram.lanes), np.int64)
+    ends: IntArray = np.zeros(len(diagram.lanes), np.int64)
     for _ in range(64):  # halving finds the instant to within a nanosecond
         middle = (low + high) / 2
         inside = frontier(diagram, middle)

@@ -250,7 +250,7 @@ class RunBench:
 def form_of(scenario: Scenario, kind: str) -> dict[str, str]:
     """Return the fields of the form that repeat a scenario; kind: of the run."""
     keys = scenario.to_dict()
-    fields = {name: flag_text(keys[name]) for name in FIELDS if name in keys}
+    fields: dict[str, str] = {name: flag_text(keys[name]) for name in FIELDS if name in keys}
     process = fields.get("process", "die")
     fields["process"] = "" if process == "die" else os.path.basename(process)
     if fields.get("latency") == "none":

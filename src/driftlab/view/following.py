@@ -14,6 +14,7 @@ of these rows, and of the messages that their ticks found `a_lane`, `a_index` (o
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import time
 from typing import Any, Final
@@ -151,7 +152,7 @@ class Follower:
         whether the run still does; by default its journals say so. Raise DriftlabError if the
         folder has no scenario.
         """
-        self._goes_on = (lambda: is_going(folder)) if goes_on is None else goes_on
+        self._goes_on: Callable[[], bool] = goes_on or partial(is_going, folder)
         self.scenario = read_scenario(folder / SCENARIO_FILE)
         self._names = self.scenario.machine_names()
         self._schema = line_schema(self._names, self.scenario.clock)
