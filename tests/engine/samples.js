@@ -105,3 +105,49 @@ export function runContainer({ lanes, events, seed = 1, sends = 0.35, peers = 0 
 export function runDiagram(of) {
   return new Diagram(runContainer(of));
 }
+
+/**
+ * Return the bytes of a container with raw columns.
+ * @param {{header: object, columns: Map<string, import("../../src/driftlab/diagram/page/engine/decode.js").Column>}} of
+ * @returns {ArrayBuffer}
+ */
+export function containerBytes({ header, columns }) {
+  /** @type {Map<any, string>} */
+  const types = new Map(/** @type {[any, string][]} */ ([[Uint8Array, "u1"], [Int32Array, "i4"], [Float32Array, "f4"], [Float64Array, "f8"]]));
+  let at = 0;
+  const entries = [...columns].map(([name, column]) => {
+    const offset = at;
+    at += Math.ceil(column.byteLength / 8) * 8;
+    const type = types.get(/** @type {any} */ (column.constructor));
+    return { name, type, count: column.length, encoding: "raw", offset, length: column.byteLength };
+  });
+  const head = new TextEncoder().encode(JSON.stringify({ ...header, columns: entries }));
+  const first = Math.ceil((12 + head.length) / 8) * 8;
+  const bytes = new Uint8Array(first + at);
+  bytes.set(new TextEncoder().encode("DRIFTLD1"));
+  new DataView(bytes.buffer).setUint32(8, head.length, true);
+  bytes.set(head, 12);
+  [...columns.values()].forEach((column, place) => {
+    const own = new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
+    bytes.set(own, first + entries[place].offset);
+  });
+  return bytes.buffer;
+}
+
+/**
+ * Return the diagram of a run that has not begun.
+ * @param {number} lanes
+ */
+export function growingDiagram(lanes) {
+  const { header, columns } = runContainer({ lanes, events: 0 });
+  return new Diagram({ header, columns });
+}
+
+/**
+ * Return a frame of a run that is still going.
+ * @param {[number, number, number][]} laneRows
+ * @param {{[name: string]: import("../../src/driftlab/diagram/page/engine/decode.js").Column}} columns
+ */
+export function frameBytes(laneRows, columns) {
+  return containerBytes({ header: { live: true, lane_rows: laneRows }, columns: new Map(Object.entries(columns)) });
+}

@@ -381,7 +381,8 @@ function shorten(axis, stretches) {
   stretches.sort((one, other) => one.from - other.from);
   let busy = axis.valueEnd - axis.valueBegin;
   for (const { from, to } of stretches) busy -= to - from;
-  const stub = Math.max(busy, (axis.valueEnd - axis.valueBegin) * 1e-12) * STUB_SHARE;
+  // A whole number, so that places of whole values are exact.
+  const stub = Math.max(1, Math.round(busy * STUB_SHARE));
   let leftOutBefore = 0;
   return stretches.map(({ from, to }) => {
     const leftOut = Math.max(0, to - from - stub);

@@ -1,27 +1,27 @@
 // Sums and extremes of a column over any rows of a lane, without reading all of them.
 //
-// Every 64 rows have an entry, so a range costs its two ends and one entry for each block between.
+// Every few rows have an entry, so a range costs its two ends and one entry for each block between.
 
 /** @typedef {import("./decode.js").Column} Column */
-
-const BLOCK = 64;
 
 /** How many rows up to any row have one of two kinds. */
 export class KindCounts {
   /**
    * @param {Uint8Array} kind
    * @param {number} wanted
+   * @param {number} block rows from one entry to the next
    */
-  constructor(kind, wanted) {
+  constructor(kind, wanted, block) {
     this.kind = kind;
+    this.size = block;
     this.wanted = wanted;
-    const blocks = Math.ceil(kind.length / BLOCK);
+    const blocks = Math.ceil(kind.length / block);
     this.before = new Int32Array(blocks + 1);
     let sum = 0;
-    for (let block = 0; block < blocks; block++) {
-      this.before[block] = sum;
-      const end = Math.min(kind.length, (block + 1) * BLOCK);
-      for (let row = block * BLOCK; row < end; row++) if (kind[row] === wanted) sum++;
+    for (let entry = 0; entry < blocks; entry++) {
+      this.before[entry] = sum;
+      const end = Math.min(kind.length, (entry + 1) * block);
+      for (let row = entry * block; row < end; row++) if (kind[row] === wanted) sum++;
     }
     this.before[blocks] = sum;
   }
@@ -32,9 +32,9 @@ export class KindCounts {
    * @returns {number}
    */
   upTo(row) {
-    const block = (row / BLOCK) | 0;
-    let sum = this.before[block];
-    for (let at = block * BLOCK; at < row; at++) if (this.kind[at] === this.wanted) sum++;
+    const entry = Math.floor(row / this.size);
+    let sum = this.before[entry];
+    for (let at = entry * this.size; at < row; at++) if (this.kind[at] === this.wanted) sum++;
     return sum;
   }
 }
@@ -43,26 +43,28 @@ export class KindCounts {
 export class Extremes {
   /**
    * @param {Column} column
+   * @param {number} block rows from one entry to the next
    * @param {boolean} isDifference take what each value rises above that of the row before it
    * @param {Int32Array} firsts rows that have none before them in their lane
    */
-  constructor(column, isDifference = false, firsts = new Int32Array(0)) {
+  constructor(column, block, isDifference = false, firsts = new Int32Array(0)) {
     this.column = column;
+    this.size = block;
     this.isDifference = isDifference;
     this.firsts = new Set(firsts);
     this.isSigned = column instanceof Int32Array;
-    const blocks = Math.ceil(column.length / BLOCK);
+    const blocks = Math.ceil(column.length / block);
     this.least = new Float64Array(blocks);
     this.greatest = new Float64Array(blocks);
     /** The least and greatest value of the range asked for last; infinite where there is none. */
     this.min = Infinity;
     this.max = -Infinity;
-    for (let block = 0; block < blocks; block++) {
+    for (let entry = 0; entry < blocks; entry++) {
       this.min = Infinity;
       this.max = -Infinity;
-      this.read(block * BLOCK, Math.min(column.length, (block + 1) * BLOCK));
-      this.least[block] = this.min;
-      this.greatest[block] = this.max;
+      this.read(entry * block, Math.min(column.length, (entry + 1) * block));
+      this.least[entry] = this.min;
+      this.greatest[entry] = this.max;
     }
   }
 
@@ -74,18 +76,18 @@ export class Extremes {
   over(begin, end) {
     this.min = Infinity;
     this.max = -Infinity;
-    const low = Math.ceil(begin / BLOCK);
-    const high = Math.floor(end / BLOCK);
+    const low = Math.ceil(begin / this.size);
+    const high = Math.floor(end / this.size);
     if (low >= high) {
       this.read(begin, end);
       return;
     }
-    this.read(begin, low * BLOCK);
-    for (let block = low; block < high; block++) {
-      if (this.least[block] < this.min) this.min = this.least[block];
-      if (this.greatest[block] > this.max) this.max = this.greatest[block];
+    this.read(begin, low * this.size);
+    for (let entry = low; entry < high; entry++) {
+      if (this.least[entry] < this.min) this.min = this.least[entry];
+      if (this.greatest[entry] > this.max) this.max = this.greatest[entry];
     }
-    this.read(high * BLOCK, end);
+    this.read(high * this.size, end);
   }
 
   /**

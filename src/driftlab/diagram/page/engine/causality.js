@@ -20,6 +20,7 @@ export function sendsReceived(diagram) {
       starts: diagram.messageStarts,
       ends: diagram.messageEnds,
       lanes: diagram.lanes.length,
+      block: diagram.blocks.messages,
       rowAt: (at) => send[at],
       laneAt: (at) => senders[at],
     });
@@ -39,6 +40,7 @@ function receivesOfSent(diagram) {
       starts,
       ends: starts.subarray(1),
       lanes: diagram.lanes.length,
+      block: diagram.blocks.messages,
       rowAt: (at) => receive[order[at]],
       laneAt: (at) => receivers[at],
     });

@@ -15,7 +15,6 @@ import { arrowEnd, eachRange, receivedIn, senderLanes } from "./messages.js";
  * @typedef {{min: Float64Array, max: Float64Array}} Range
  */
 
-const PAIR_BLOCK = 256; // messages from one entry of the table of pairs to the next
 const PAIR_LANES_MAX = 200; // with more lanes each message is counted by itself
 
 /**
@@ -53,7 +52,7 @@ export function countsAt(diagram, edges) {
  * @returns {KindCounts}
  */
 export function kindCounts(diagram, kind) {
-  return diagram.once(`kind ${kind}`, () => new KindCounts(diagram.kind, kind));
+  return diagram.once(`kind ${kind}`, () => new KindCounts(diagram.kind, kind, diagram.blocks.rows));
 }
 
 /**
@@ -116,7 +115,10 @@ export function extremesAt(diagram, field, edges) {
 export function fieldExtremes(diagram, field) {
   const column = diagram.column(field === "jump" ? "clock" : field);
   if (!column) return null;
-  return diagram.once(`extremes ${field}`, () => new Extremes(column, field === "jump", diagram.starts));
+  return diagram.once(
+    `extremes ${field}`,
+    () => new Extremes(column, diagram.blocks.rows, field === "jump", diagram.starts),
+  );
 }
 
 /**
@@ -220,7 +222,7 @@ function addCrossings(diagram, lane, edges, placeOf, steps, toFound) {
   const here = placeOf[lane];
   const lanes = diagram.lanes.length;
   const senders = senderLanes(diagram);
-  const tabulated = lanes <= PAIR_LANES_MAX && high - low > columns * (lanes + PAIR_BLOCK / 2);
+  const tabulated = lanes <= PAIR_LANES_MAX && high - low > columns * (lanes + diagram.blocks.messages / 2);
   if (!tabulated) {
     let column = 0;
     for (let at = low; at < high; at++) {
@@ -297,15 +299,16 @@ class PairTable {
   constructor(diagram, numbers) {
     this.senders = senderLanes(diagram);
     this.numbers = numbers;
+    this.size = diagram.blocks.messages;
     this.lanes = diagram.lanes.length;
     const messages = diagram.messages.send.length;
-    const blocks = Math.floor(messages / PAIR_BLOCK) + 1;
+    const blocks = Math.floor(messages / this.size) + 1;
     this.table = new Int32Array(blocks * this.lanes);
     const sums = new Int32Array(this.lanes);
     for (let block = 0; block < blocks; block++) {
       this.table.set(sums, block * this.lanes);
-      const end = Math.min(messages, (block + 1) * PAIR_BLOCK);
-      for (let at = block * PAIR_BLOCK; at < end; at++) sums[this.senders[numbers ? numbers[at] : at]]++;
+      const end = Math.min(messages, (block + 1) * this.size);
+      for (let at = block * this.size; at < end; at++) sums[this.senders[numbers ? numbers[at] : at]]++;
     }
   }
 
@@ -315,9 +318,9 @@ class PairTable {
    * @param {Int32Array} out
    */
   upTo(at, out) {
-    const block = Math.floor(at / PAIR_BLOCK);
+    const block = Math.floor(at / this.size);
     out.set(this.table.subarray(block * this.lanes, (block + 1) * this.lanes));
-    for (let message = block * PAIR_BLOCK; message < at; message++) {
+    for (let message = block * this.size; message < at; message++) {
       out[this.senders[this.numbers ? this.numbers[message] : message]]++;
     }
   }

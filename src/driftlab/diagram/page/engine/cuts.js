@@ -17,8 +17,6 @@ import { LeastFromHere } from "./reach_tables.js";
  *   Numbers of messages; rows and targets of copies sent inside that no event received.
  */
 
-const SCAN = 64; // messages between two looks at whether any is left
-
 /**
  * Return what crosses a cut.
  * @param {Diagram} diagram
@@ -61,7 +59,7 @@ function receivedOfOutside(diagram, limits) {
       greatest.fill(-1);
       table.raise(lane, at, greatest);
       if (greatest.every((row, sender) => row < limits[sender])) break;
-      const stop = Math.max(first, at - Math.max(SCAN, table.block));
+      const stop = Math.max(first, at - table.block);
       while (at > stop) {
         at--;
         if (send[at] >= limits[senders[at]]) found.push(at);
@@ -91,7 +89,7 @@ function sentInside(diagram, limits) {
       least.fill(0x7fffffff);
       table.lower(lane, at, least);
       if (least.every((row, sender) => row >= limits[sender])) break;
-      const stop = Math.min(last, at + Math.max(SCAN, table.block));
+      const stop = Math.min(last, at + table.block);
       for (; at < stop; at++) {
         if (send[at] < limits[senders[at]] && isFirstOfCopy(diagram, at, lane)) found.push(at);
       }
@@ -112,6 +110,7 @@ function sendsStillReceived(diagram) {
       starts: diagram.messageStarts,
       ends: diagram.messageEnds,
       lanes: diagram.lanes.length,
+      block: diagram.blocks.messages,
       rowAt: (at) => send[at],
       laneAt: (at) => senders[at],
     });

@@ -11,7 +11,11 @@ import { decodeContainer } from "./decode.js";
 /** @typedef {import("./decode.js").Header} Header */
 /** @typedef {import("./decode.js").Lane} Lane */
 /** @typedef {import("./decode.js").Container} Container */
-/** @typedef {{send: Int32Array, receive: Int32Array, found: Int32Array | null}} MessageRows */
+/**
+ * @typedef {{send: Int32Array, receive: Int32Array, found: Int32Array | null}} MessageRows
+ * @typedef {{rows: number, messages: number}} Blocks
+ *   How many rows or messages there are from one entry of an index to the next.
+ */
 
 export const INTERNAL = 0;
 export const SEND = 1;
@@ -22,10 +26,17 @@ export const EVERY_PEER = -1; // in `target`: every process that it can send to
 export const NO_TARGET = -2; // in `target`: nothing was sent
 export const FIRST_SET = -3; // in `target`: FIRST_SET - k is set k of several targets
 
+/** @type {Blocks} */
+const BLOCKS = { rows: 64, messages: 256 };
+
 export class Diagram {
-  /** @param {Container} container */
-  constructor({ header, columns }) {
+  /**
+   * @param {Container} container
+   * @param {Blocks} [blocks]
+   */
+  constructor({ header, columns }, blocks = BLOCKS) {
     this.header = header;
+    this.blocks = blocks;
     /** @type {Lane[]} */
     this.lanes = header.lanes;
     const lanes = this.lanes.length;
@@ -180,10 +191,11 @@ export class Diagram {
 /**
  * Return the diagram that a container holds.
  * @param {ArrayBuffer} buffer
+ * @param {Blocks} [blocks]
  * @returns {Diagram}
  */
-export function decode(buffer) {
-  return new Diagram(decodeContainer(buffer));
+export function decode(buffer, blocks) {
+  return new Diagram(decodeContainer(buffer), blocks);
 }
 
 /**

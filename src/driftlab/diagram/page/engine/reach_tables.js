@@ -4,14 +4,14 @@
 // has for each other lane the greatest row at the other end so far, or the least from here on.
 // That is all that a frontier needs, so a question costs one entry and less than one block.
 
-const BLOCK_MIN = 256; // messages from one entry to the next; at least as many as there are lanes
 
 const NO_ROW = 0x7fffffff; // greater than any
 
 /**
- * @typedef {{starts: ArrayLike<number>, ends: ArrayLike<number>, lanes: number,
+ * @typedef {{starts: ArrayLike<number>, ends: ArrayLike<number>, lanes: number, block: number,
  *   rowAt: (at: number) => number, laneAt: (at: number) => number}} Items
  *   Where the messages of each lane begin and end; of each, the row and the lane of its other end.
+ *   block: messages from one entry to the next, if there are not more lanes.
  */
 
 /** For each other lane the greatest row among a lane's first messages, -1 where there is none. */
@@ -19,7 +19,7 @@ export class GreatestSoFar {
   /** @param {Items} items */
   constructor(items) {
     this.items = items;
-    this.block = Math.max(BLOCK_MIN, items.lanes);
+    this.block = Math.max(items.block, items.lanes);
     const { starts, ends, lanes, rowAt, laneAt } = items;
     const total = lanes ? ends[lanes - 1] : 0;
     this.table = new Int32Array((Math.floor(total / this.block) + 1) * lanes).fill(-1);
@@ -43,7 +43,8 @@ export class GreatestSoFar {
    */
   raise(lane, at, out) {
     const { starts, lanes, rowAt, laneAt } = this.items;
-    const boundary = Math.floor(at / this.block) * this.block;
+    // The entry at a lane's end is the next lane's, so look before `at`.
+    const boundary = Math.floor((at - 1) / this.block) * this.block;
     let from = starts[lane];
     if (boundary > from) {
       const entry = (boundary / this.block) * lanes;
@@ -65,7 +66,7 @@ export class LeastFromHere {
   /** @param {Items} items */
   constructor(items) {
     this.items = items;
-    this.block = Math.max(BLOCK_MIN, items.lanes);
+    this.block = Math.max(items.block, items.lanes);
     const { starts, ends, lanes, rowAt, laneAt } = items;
     const total = lanes ? ends[lanes - 1] : 0;
     this.table = new Int32Array((Math.floor(total / this.block) + 1) * lanes).fill(NO_ROW);

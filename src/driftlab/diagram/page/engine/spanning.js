@@ -4,8 +4,6 @@ import { Axis, axisOf } from "./axes.js";
 import { Diagram } from "./diagram.js";
 import { arrowEnd, senderLanes } from "./messages.js";
 
-const BLOCK = 256; // messages
-
 /**
  * Return for each lane shown how many messages of a span it sent before and received after.
  *
@@ -31,13 +29,14 @@ export function spanning(diagram, axis, begin, end, order, toFound = false) {
   const ends = messageSpans(diagram, on, toFound);
   const senders = senderLanes(diagram);
   const { send } = diagram.messages;
+  const size = diagram.blocks.messages;
   for (let lane = 0; lane < diagram.lanes.length; lane++) {
     if (placeOf[lane] < 0) continue;
     const first = diagram.messageStarts[lane];
     const last = diagram.messageEnds[lane];
     for (let message = first; message < last; ) {
-      const block = (message / BLOCK) | 0;
-      const stop = Math.min(last, (block + 1) * BLOCK);
+      const block = Math.floor(message / size);
+      const stop = Math.min(last, (block + 1) * size);
       if (ends.least[block] >= low || ends.greatest[block] < high) {
         message = stop;
         continue;
@@ -75,12 +74,13 @@ function messageSpans(diagram, axis, toFound) {
   return diagram.once(`spans ${axis.name} ${toFound}`, () => {
     const { send } = diagram.messages;
     const senders = senderLanes(diagram);
-    const blocks = Math.ceil(send.length / BLOCK);
+    const size = diagram.blocks.messages;
+    const blocks = Math.ceil(send.length / size);
     const least = new Float64Array(blocks).fill(Infinity);
     const greatest = new Float64Array(blocks).fill(-Infinity);
     for (let lane = 0; lane < diagram.lanes.length; lane++) {
       for (let message = diagram.messageStarts[lane]; message < diagram.messageEnds[lane]; message++) {
-        const block = (message / BLOCK) | 0;
+        const block = Math.floor(message / size);
         const from = valueOf(axis, send[message], senders[message]);
         const to = valueOf(axis, arrowEnd(diagram, message, toFound), lane);
         if (from < least[block]) least[block] = from;

@@ -5,13 +5,15 @@
 
 import { axisOf, setOffsets } from "./axes.js";
 import { before, containing, cut } from "./cuts.js";
-import { chain, concurrent, future, past, why } from "./causality.js";
+import { causalChain, chain, concurrent, future, past, why } from "./causality.js";
 import { counts, crossings, driftRange, extremes } from "./counts.js";
 import { decodeTexts, fromBase64, inflate } from "./decode.js";
 import { Diagram, decode } from "./diagram.js";
 import { fewestCrossings } from "./lane_order.js";
 import { append } from "./live.js";
+import { chainDepths } from "./longest_chain.js";
 import {
+  axisValues,
   describe,
   extent,
   extents,
@@ -57,7 +59,7 @@ export class Session {
    * @returns {any} or a promise of it
    */
   answer(call, args) {
-    if (call === "open") return this.open(args[0]);
+    if (call === "open") return this.open(args[0], args[1]);
     if (call === "openTexts") return this.openTexts(args[0]);
     const known = CALLS[call];
     if (!known) throw new Error(`the engine has no function ${call}`);
@@ -67,9 +69,10 @@ export class Session {
   /**
    * Take a container, plain or deflated, as bytes or base64.
    * @param {ArrayBuffer | {base64: string}} data
+   * @param {import("./diagram.js").Blocks} [blocks]
    */
-  async open(data) {
-    this.held = decode(await plainBytes(data));
+  async open(data, blocks) {
+    this.held = decode(await plainBytes(data), blocks);
     return opened(this.held);
   }
 
@@ -107,6 +110,8 @@ const CALLS = {
   future,
   concurrent,
   chain,
+  causalChain,
+  chainDepths: (diagram) => chainDepths(diagram),
   why,
   cut,
   containing,
@@ -127,13 +132,14 @@ const CALLS = {
   search,
   violationRows,
   fieldRange,
-  nearest: (diagram, axis, place, lane, idle) => nearest(diagram, axis, place, lane, idle),
+  nearest,
   positions,
   frontierAt,
   gaps,
   label,
   unlabel,
   extent,
+  axisValues,
   falls: (diagram, axis) => axisOf(diagram, axis).falls,
   counts: (diagram, view) => eachLane(diagram, view, (axis, lane) =>
     counts(diagram, axis, lane, view.begin, view.end, view.columns)),
