@@ -118,6 +118,8 @@ class _Tail:
             with self.path.open("rb") as file:
                 file.seek(self.at)
                 text = file.read(READ_BYTES_MAX)
+                while b"\n" not in text and (more := file.read(READ_BYTES_MAX)):
+                    text += more  # a line longer than that
         except FileNotFoundError:
             if self.header is not None:
                 self.end = GONE
