@@ -21,6 +21,7 @@ from driftlab.history.happened_before import HappenedBefore
 from driftlab.history.matching.messages import NOTHING, Messages
 from driftlab.history.trace import Trace, processes_of
 from driftlab.model.columns import MISSING, RECEIVE, SEND
+from tests.drawn_histories import present
 from tests.engine_process import ENGINE_TESTS, ROOT, Engine, as_bytes, node
 from tests.histories import Tiny, tinies, tiny
 
@@ -55,7 +56,7 @@ def tangle(seed: int) -> Tiny:
     when = [draw.random() for _ in range(rows)]
     for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         when[begin:end] = sorted(when[begin:end])
-    pairs = set()
+    pairs: set[tuple[int, int]] = set()
     for _ in range(draw.choice([0, rows // 2, rows, 3 * rows])):
         sent, received = draw.randrange(rows), draw.randrange(rows)
         if draw.random() < 0.5 and pairs:
@@ -307,7 +308,7 @@ def rising(trace: Trace, values: FloatArray) -> tuple[FloatArray, list[int]]:
 
 
 def floats(column: IntArray | None, origin: int = 0) -> FloatArray:
-    assert column is not None
+    column = present(column)
     return np.where(column == MISSING, np.nan, (column - origin).astype(np.float64))
 
 
@@ -318,13 +319,14 @@ def test_an_axis_never_falls_and_its_columns_count_what_numpy_counts(
     each = tangle(seed)
     trace = with_values(each.trace, seed)
     summary = opened(engine, each._replace(trace=trace), seed % 7 + 1)
-    known = trace.columns.time_ns[trace.columns.time_ns != MISSING]  # type: ignore[index]
+    time, clock = present(trace.columns.time_ns), present(trace.columns.clock)
+    known = time[time != MISSING]
     index = np.arange(len(trace)) - np.repeat(trace.starts[:-1], np.diff(trace.starts))
-    axes = {"index": index.astype(np.float64)}
+    axes: dict[str, FloatArray] = {"index": index.astype(np.float64)}
     if len(known):
-        axes["time"] = floats(trace.columns.time_ns, int(known.min()))
-    if (trace.columns.clock != MISSING).any():
-        axes["clock"] = floats(trace.columns.clock)
+        axes["time"] = floats(time, int(known.min()))
+    if (clock != MISSING).any():
+        axes["clock"] = floats(clock)
     for name, values in axes.items():
         expected, falls = rising(trace, values)
         answer = engine.ask("axisValues", name)
@@ -354,7 +356,7 @@ def check_columns(
     clock = floats(trace.columns.clock)
     jump = np.diff(clock, prepend=np.nan)
     jump[trace.starts[:-1][np.diff(trace.starts) > 0]] = np.nan
-    has_clock = bool((trace.columns.clock != MISSING).any())
+    has_clock = bool((present(trace.columns.clock) != MISSING).any())
     for lane in lanes:
         for column in range(columns):
             rows = slice(int(bounds[lane][column]), int(bounds[lane][column + 1]))
@@ -719,7 +721,7 @@ def run(
     """Return the events of a run by lane, and its messages as lanes and indices."""
     events: list[list[LiveEvent]] = [[] for _ in range(lanes)]
     inboxes: list[list[tuple[int, int]]] = [[] for _ in range(lanes)]
-    messages = []
+    messages: list[tuple[int, ...]] = []
     arrivals: dict[tuple[int, int, int], int] = {}
     for at in range(count):
         lane = draw.randrange(lanes)

@@ -19,7 +19,7 @@ test("every line counts: more of them let less of the ground through", () => {
   for (const count of [1, 2, 10, 1000]) {
     const raster = new Raster(20, 20, "light");
     for (let each = 0; each < count; each++) raster.line(0, 10.5, 20, 10.5);
-    raster.flushLines();
+    raster.flushLines(0.3);
     seen.push(alphaAt(raster, 10, 10));
   }
   assert.ok(seen[0] > 20 && seen[0] < seen[1] && seen[1] < seen[2] && seen[2] <= seen[3]);

@@ -7,6 +7,7 @@ import { Axis, axisOf } from "./axes.js";
 import { Extremes, KindCounts } from "./blocks.js";
 import { Diagram, INTERNAL, RECEIVE, SEND, UNSAID, lowerBound } from "./diagram.js";
 import { arrowEnd, eachRange, receivedIn, senderLanes } from "./messages.js";
+import { waitingMessages } from "./waiting.js";
 
 /**
  * @typedef {{events: Int32Array, internals: Int32Array, sends: Int32Array, receives: Int32Array,
@@ -140,7 +141,7 @@ export function greatestOf(diagram, field) {
  * Return the drift of some lanes: their clock less the greatest clock of all, at the edges.
  * @param {Diagram} diagram
  * @param {Axis} axis
- * @param {number[]} lanes
+ * @param {ArrayLike<number>} lanes
  * @param {number} begin
  * @param {number} end
  * @param {number} columns
@@ -149,7 +150,7 @@ export function greatestOf(diagram, field) {
 export function driftRange(diagram, axis, lanes, begin, end, columns) {
   const clock = diagram.column("clock");
   const leader = new Float64Array(columns + 1).fill(-Infinity);
-  const wanted = new Map(lanes.map((lane) => [lane, new Float64Array(columns + 1)]));
+  const wanted = new Map(Array.from(lanes, (lane) => [lane, new Float64Array(columns + 1)]));
   for (let lane = 0; clock && lane < diagram.lanes.length; lane++) {
     const edges = axis.edges(lane, begin, end, columns);
     const own = wanted.get(lane);
@@ -161,7 +162,7 @@ export function driftRange(diagram, axis, lanes, begin, end, columns) {
       if (own) own[column] = known;
     }
   }
-  return lanes.map((lane) => {
+  return Array.from(lanes, (lane) => {
     const own = /** @type {Float64Array} */ (wanted.get(lane));
     const min = new Float64Array(columns).fill(NaN);
     const max = new Float64Array(columns).fill(NaN);
@@ -180,7 +181,7 @@ export function driftRange(diagram, axis, lanes, begin, end, columns) {
  * Return how many messages cross each gap between neighbouring lanes, by the column of their end.
  *
  * A message counts once in every gap between its sender and its receiver, in the column in which
- * its arrow ends. Messages of lanes that are not shown do not count.
+ * its arrow ends; where arrows end at finds, one that was found and never received counts too. Messages of lanes that are not shown do not count.
  * @param {Diagram} diagram
  * @param {string | Axis} axis
  * @param {number} begin
@@ -201,6 +202,7 @@ export function crossings(diagram, axis, begin, end, columns, order, toFound = f
   for (let place = 0; place < shown.length; place++) {
     const edges = on.edges(shown[place], begin, end, columns);
     addCrossings(diagram, shown[place], edges, placeOf, steps, toFound);
+    if (toFound) addWaiting(diagram, edges, placeOf, steps);
   }
   for (let at = columns; at < gaps * columns; at++) steps[at] += steps[at - columns];
   return steps.subarray(0, gaps * columns);
@@ -242,6 +244,24 @@ function addCrossings(diagram, lane, edges, placeOf, steps, toFound) {
       addStep(steps, columns, column, here, placeOf[sender], after[sender] - before[sender]);
     }
     before = after;
+  }
+}
+
+/**
+ * Count the messages that were found and never received.
+ * @param {Diagram} diagram
+ * @param {Int32Array} edges of the lane that found them
+ * @param {Int32Array} placeOf
+ * @param {Int32Array} steps
+ */
+function addWaiting(diagram, edges, placeOf, steps) {
+  const columns = edges.length - 1;
+  const { send, found } = waitingMessages(diagram);
+  let column = 0;
+  for (let at = lowerBound(found, edges[0], 0, found.length); at < found.length; at++) {
+    if (found[at] >= edges[columns]) break;
+    while (found[at] >= edges[column + 1]) column++;
+    addStep(steps, columns, column, placeOf[diagram.laneOf(found[at])], placeOf[diagram.laneOf(send[at])], 1);
   }
 }
 

@@ -157,16 +157,21 @@ export class Growth {
   }
 
   /**
-   * Return the row of the tick that found a message which was not received yet, -1 if none did.
-   * @param {number} row of the send
-   * @param {number} target
-   * @returns {number}
+   * Return the rows of the sends of messages that wait in an inbox, and of the ticks that found them.
+   * @returns {[number, number][]}
    */
-  foundOf(row, target) {
-    const { diagram } = this;
-    if (target < 0) return -1;
-    const index = this.#foundBy(target, diagram.laneOf(row)).get(diagram.valueAt("clock", row));
-    return index === undefined ? -1 : diagram.starts[target] + index;
+  waitingInInboxes() {
+    const { starts, lanes } = this.diagram;
+    /** @type {[number, number][]} */
+    const rows = [];
+    this.arrivals.forEach((arrivals, at) => {
+      const lane = Math.floor(at / lanes.length);
+      for (const [stamp, index] of arrivals) {
+        const send = this.#sendOf(at % lanes.length, stamp);
+        if (send >= 0) rows.push([send, starts[lane] + index]);
+      }
+    });
+    return rows;
   }
 
   /**
@@ -176,17 +181,29 @@ export class Growth {
    */
   #match({ lane, index, sender, stamp }) {
     const { diagram } = this;
-    const clock = /** @type {Column} */ (diagram.column("clock"));
-    const end = diagram.ends[sender];
-    let send = lowerBound(clock, stamp, diagram.starts[sender], end);
-    while (send < end && clock[send] === stamp && diagram.kind[send] !== SEND) send++;
-    if (send >= end || clock[send] !== stamp) return false;
+    const send = this.#sendOf(sender, stamp);
+    if (send < 0) return false;
     const arrivals = this.#foundBy(lane, sender);
     const found = arrivals.get(stamp);
     arrivals.delete(stamp);
     const row = diagram.starts[lane] + index;
     this.#insert(lane, send, row, found === undefined ? -1 : diagram.starts[lane] + found);
     return true;
+  }
+
+  /**
+   * Return the row of the send of a lane that has a clock, -1 if there is none.
+   * @param {number} lane
+   * @param {number} stamp
+   * @returns {number}
+   */
+  #sendOf(lane, stamp) {
+    const { diagram } = this;
+    const clock = /** @type {Column} */ (diagram.column("clock"));
+    const end = diagram.ends[lane];
+    let send = lowerBound(clock, stamp, diagram.starts[lane], end);
+    while (send < end && clock[send] === stamp && diagram.kind[send] !== SEND) send++;
+    return send < end && clock[send] === stamp ? send : -1;
   }
 
   /**
@@ -241,6 +258,15 @@ export function append(diagram, buffer) {
 const growing = new WeakMap();
 
 /**
+ * Whether a diagram grows.
+ * @param {Diagram} diagram
+ * @returns {boolean}
+ */
+export function isGrowing(diagram) {
+  return growing.has(diagram);
+}
+
+/**
  * Return what a growing diagram knows beyond its columns.
  * @param {Diagram} diagram
  * @returns {Growth}
@@ -249,28 +275,4 @@ export function growthOf(diagram) {
   let growth = growing.get(diagram);
   if (!growth) growing.set(diagram, (growth = new Growth(diagram)));
   return growth;
-}
-
-/**
- * Return the row at which a message that was sent and not received was found, -1 if it was not.
- * @param {Diagram} diagram
- * @param {number} row of the send
- * @param {number} target
- * @returns {number}
- */
-export function foundInInbox(diagram, row, target) {
-  const growth = growing.get(diagram);
-  if (growth) return growth.foundOf(row, target);
-  const lanes = diagram.lanes.length;
-  const found = diagram.once("found in inboxes", () => {
-    const rows = diagram.column("w_found") ?? [];
-    const sends = diagram.column("w_send") ?? [];
-    /** @type {Map<number, number>} */
-    const known = new Map();
-    for (let at = rows.length - 1; at >= 0; at--) {
-      known.set(sends[at] * lanes + diagram.laneOf(rows[at]), rows[at]);
-    }
-    return known;
-  });
-  return found.get(row * lanes + target) ?? -1;
 }

@@ -5,7 +5,6 @@
 
 /** @typedef {[number, number, number]} Rgb */
 
-const LINE_ALPHA = 0.32; // of one line; n over one another let (1 - alpha)^n through
 const INK = { light: /** @type {Rgb} */ ([68, 84, 106]), dark: /** @type {Rgb} */ ([172, 188, 208]) };
 const DARK_LUMINANCE_MIN = 0.28; // darker lane colours are lightened on a dark ground
 
@@ -96,11 +95,14 @@ export class Raster {
     }
   }
 
-  /** Put the field of lines over the image. */
-  flushLines() {
+  /**
+   * Put the field of lines over the image.
+   * @param {number} alpha of one line; n over one another let (1 - alpha)^n through
+   */
+  flushLines(alpha) {
     if (!this.lines) return;
     const [red, green, blue] = this.ink;
-    const logThrough = Math.log(1 - LINE_ALPHA);
+    const logThrough = Math.log(1 - alpha);
     for (let at = 0; at < this.lines.length; at++) {
       const count = this.lines[at];
       if (count > 0) this.over(at, red, green, blue, 1 - Math.exp(logThrough * count));

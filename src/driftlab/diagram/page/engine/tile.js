@@ -16,8 +16,9 @@ import { Diagram, lowerBound } from "./diagram.js";
 import { arrowEnd } from "./messages.js";
 import { Raster, laneColour } from "./raster.js";
 import { exactVectors } from "./vectors.js";
-import { eachMessage, isShown, rowSpans } from "./view.js";
+import { eachMessage, isShown, reachedSpans, rowSpans } from "./view.js";
 import { violationRows } from "./violations.js";
+import { eachWaiting } from "./waiting.js";
 
 /**
  * @typedef {import("./view.js").View} View
@@ -31,6 +32,9 @@ import { violationRows } from "./violations.js";
 export const EXACT_EVENTS_MAX = 1500;
 const EXACT_MESSAGES_MAX = 6000;
 export const LINES_MESSAGES_MAX = 30_000;
+const LINE_ALPHA = 0.32; // of one line, where lines are few
+const LINE_ALPHA_MIN = 0.05;
+const SAMPLED_LINES = 4000; // messages by which the usual length of a line is known
 const BAND_SHARE = 0.56; // of a lane's height that its band takes
 const BAND_MAX = 30; // px, times the scale
 const THIN_LANE = 6; // px: a lane of less is filled whole
@@ -86,14 +90,55 @@ function drawLines(raster, diagram, axis, view) {
   const toFound = view.arrowTo !== "receive";
   const { send } = diagram.messages;
   const middle = Array.from(view.laneOrder, (_, place) => view.laneTops[place] + view.laneHeights[place] / 2);
-  eachMessage(diagram, axis, view, (message, from, to) => {
+  const draw = (/** @type {number} */ from, /** @type {number} */ sent, /** @type {number} */ to, /** @type {number} */ end) => {
     if (from < 0 || to < 0) return;
-    const end = arrowEnd(diagram, message, toFound);
-    const x0 = (axis.placeOf(send[message], view.laneOrder[from]) - view.begin) * scale;
+    const x0 = (axis.placeOf(sent, view.laneOrder[from]) - view.begin) * scale;
     const x1 = (axis.placeOf(end, view.laneOrder[to]) - view.begin) * scale;
     raster.line(x0, middle[from], x1, middle[to]);
-  });
-  raster.flushLines();
+  };
+  eachMessage(diagram, axis, view, (message, from, to) =>
+    draw(from, send[message], to, arrowEnd(diagram, message, toFound)),
+  );
+  if (toFound) {
+    const placeOf = new Map(Array.from(view.laneOrder, (lane, place) => [lane, place]));
+    const place = (/** @type {number} */ row) => placeOf.get(diagram.laneOf(row)) ?? -1;
+    eachWaiting(diagram, view.laneOrder, reachedSpans(diagram, axis, view), (sent, found) =>
+      draw(place(sent), sent, place(found), found),
+    );
+  }
+  raster.flushLines(lineAlpha(diagram, axis, view));
+}
+
+/**
+ * Return how opaque one line is, so that a usual pixel is of a middle tone: by the run and the zoom.
+ * @param {Diagram} diagram
+ * @param {Axis} axis
+ * @param {View} view
+ * @returns {number}
+ */
+function lineAlpha(diagram, axis, view) {
+  const scale = view.width / (view.end - view.begin);
+  const { send } = diagram.messages;
+  const lanes = diagram.lanes.length;
+  let height = 0;
+  for (let place = 0; place < view.laneHeights.length; place++) height += view.laneHeights[place];
+  const laneHeight = height / Math.max(1, view.laneOrder.length);
+  let pixels = 0;
+  let seen = 0;
+  for (let lane = 0; lane < lanes; lane++) {
+    const [begin, end] = [diagram.messageStarts[lane], diagram.messageEnds[lane]];
+    const step = Math.max(1, Math.ceil(((end - begin) * lanes) / SAMPLED_LINES));
+    for (let message = begin; message < end; message += step) {
+      const sender = diagram.laneOf(send[message]);
+      const to = arrowEnd(diagram, message, view.arrowTo !== "receive");
+      const x = (axis.placeOf(to, lane) - axis.placeOf(send[message], sender)) * scale;
+      pixels += Math.max(Math.abs(x), Math.abs(lane - sender) * laneHeight);
+      seen++;
+    }
+  }
+  if (!seen || !height) return LINE_ALPHA;
+  const usual = (perPixel(axis, view, diagram.messageCount) * pixels) / seen / height;
+  return Math.max(LINE_ALPHA_MIN, LINE_ALPHA / Math.max(1, 0.6 * usual));
 }
 
 /**

@@ -3,10 +3,10 @@
 import { Axis } from "./axes.js";
 import { Diagram } from "./diagram.js";
 import { undelivered } from "./cuts.js";
-import { foundInInbox } from "./live.js";
 import { arrowEnd } from "./messages.js";
 import { spanning } from "./spanning.js";
-import { eachMessage } from "./view.js";
+import { eachMessage, reachedSpans } from "./view.js";
+import { eachWaiting, foundInInbox } from "./waiting.js";
 
 /**
  * @typedef {import("./view.js").View} View
@@ -37,7 +37,7 @@ export function exactVectors(diagram, axis, view, spans) {
   return {
     ...eventPlaces(diagram, axis, view, spans, x),
     messages: arrowPlaces(diagram, axis, view, x),
-    flying: flyingPlaces(diagram, view, spans, x),
+    flying: flyingPlaces(diagram, axis, view, x),
     before: lastBefore(diagram, view, spans),
     spanning: spanning(diagram, axis, view.begin - reach, view.end + reach, view.laneOrder, true),
   };
@@ -122,18 +122,27 @@ function arrowPlaces(diagram, axis, view, x) {
 
 /**
  * @param {Diagram} diagram
+ * @param {Axis} axis
  * @param {View} view
- * @param {[number, number][]} spans
  * @param {(row: number, lane: number) => number} x
  * @returns {Flying}
  */
-function flyingPlaces(diagram, view, spans, x) {
-  const { row, target } = undelivered(diagram, view.laneOrder, spans);
+function flyingPlaces(diagram, axis, view, x) {
+  const spans = reachedSpans(diagram, axis, view);
+  const sent = undelivered(diagram, view.laneOrder, spans);
+  const row = Array.from(sent.row);
+  const target = Array.from(sent.target);
   const placeOf = new Map(Array.from(view.laneOrder, (lane, place) => [lane, place]));
-  const lanes = Array.from(row, (each) => diagram.laneOf(each));
+  eachWaiting(diagram, view.laneOrder, spans, (send, found) => {
+    const place = placeOf.get(diagram.laneOf(send));
+    if (place !== undefined && send >= spans[place][0] && send < spans[place][1]) return;
+    row.push(send); // found within reach, sent before
+    target.push(diagram.laneOf(found));
+  });
+  const lanes = row.map((each) => diagram.laneOf(each));
   return {
-    row,
-    target,
+    row: Int32Array.from(row),
+    target: Int32Array.from(target),
     x0: Float32Array.from(row, (each, at) => x(each, lanes[at])),
     x1: Float32Array.from(row, (each, at) => {
       const found = foundInInbox(diagram, each, target[at]);

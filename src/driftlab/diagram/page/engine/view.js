@@ -94,7 +94,7 @@ export function eachMessage(diagram, axis, view, each) {
  * @param {View} view
  * @returns {[number, number][]}
  */
-function reachedSpans(diagram, axis, view) {
+export function reachedSpans(diagram, axis, view) {
   const margin = view.margin ?? 0;
   const wide = rowSpans(axis, { ...view, margin: Math.max(margin, view.reach ?? 0) });
   let messages = 0;
