@@ -66,7 +66,7 @@ export function startEngine() {
   const embedded = document.getElementById("worker");
   if (embedded) {
     const blob = new Blob([embedded.textContent ?? ""], { type: "text/javascript" });
-    return new Engine(new Worker(URL.createObjectURL(blob), { type: "module" }));
+    return new Engine(new Worker(URL.createObjectURL(blob))); // one script: a file may not load modules
   }
   return new Engine(new Worker(new URL("./engine/worker.js", import.meta.url), { type: "module" }));
 }

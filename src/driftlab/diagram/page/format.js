@@ -62,7 +62,7 @@ export function axisValue(axis, value, step = 1e3) {
   if (!Number.isFinite(value)) return "–";
   if (!isTime(axis)) return count(value);
   const digits = Math.max(0, Math.min(9, Math.ceil(9 - Math.log10(Math.max(1, step)))));
-  return `${grouped((value / 1e9).toFixed(digits))}${NARROW}s`;
+  return `${grouped((value / 1e9).toFixed(digits).replace(/^-(0(\.0+)?)$/, "$1"))}${NARROW}s`;
 }
 
 /** @param {string} text */
@@ -89,19 +89,24 @@ export function ticks(begin, end, most) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? 10 * power;
   const values = [];
-  for (let k = Math.ceil(begin / step); k * step <= end; k++) values.push(k * step);
+  for (let k = Math.ceil(begin / step); k * step <= end; k++) values.push(k * step + 0); // no -0
   return { step, values };
 }
 
-/** Write a tick of the axis. @param {string} axis @param {number} value @param {number} step */
-export function tickText(axis, value, step) {
+/**
+ * Write a tick of the axis.
+ * @param {string} axis @param {number} value @param {number} step between ticks
+ * @param {number} [reach] the greatest value in view, which decides the unit
+ */
+export function tickText(axis, value, step, reach = 1e9) {
   if (!isTime(axis)) return Number.isInteger(value) ? count(value) : "";
-  const digits = Math.max(0, Math.min(9, Math.ceil(9 - Math.log10(step) - 1e-9)));
-  const text = grouped((value / 1e9).toFixed(digits));
-  return `${text === "-0" ? "0" : text}${NARROW}s`;
+  const [unit, power] = reach >= 1e9 ? ["s", 9] : reach >= 1e6 ? ["ms", 6] : reach >= 1e3 ? ["µs", 3] : ["ns", 0];
+  const digits = Math.max(0, Math.min(9, Math.ceil(Number(power) - Math.log10(step) - 1e-9)));
+  const text = grouped((value / 10 ** Number(power)).toFixed(digits));
+  return `${text === "-0" ? "0" : text}${NARROW}${unit}`;
 }
 
-/** Write an event's name: lane and number, as the commands take it (`A:12`). @param {string} lane @param {number} index */
+/** Write an event's name: lane and number from 0, as the commands take it (`A:12`). @param {string} lane @param {number} index */
 export function eventName(lane, index) {
   return `${lane}:${index}`;
 }

@@ -7,7 +7,7 @@
 import { count, duration } from "./format.js";
 import { later } from "./source.js";
 
-const SHOWN = 12e9; // ns of scenario time shown while following, at first
+const SHOWN = 12e9; // ns of real time shown while following, at first
 
 export class LiveFeed {
   /** @param {import("./page.js").Page} page */
@@ -15,10 +15,7 @@ export class LiveFeed {
     this.page = page;
     this.stopped = new AbortController();
     this.hasEnded = false;
-    this.waiting = /** @type {ArrayBuffer[]} */ ([]);
-    this.isBusy = false;
     this.newestAge = NaN; // ms from an event's being sent to the page having it, last
-    this.isFirst = true;
   }
 
   start() {
@@ -67,16 +64,23 @@ export class LiveFeed {
     if (ended) this.hasEnded = true;
   }
 
-  /** Keep the newest events at the right edge. */
+  /** Keep the newest events at the right edge; at first, room for some seconds is left beside them. */
   keepUp() {
     const { page } = this;
     const { view } = page.state;
     const whole = page.whole();
     if (!view.follow || !whole) return;
-    const first = view.begin === null || view.end === null;
-    const span = first ? (view.axis === "time" ? SHOWN : whole[1] - whole[0]) : Number(view.end) - Number(view.begin);
-    if (first && whole[1] - whole[0] < span) return; // all of it fits still
-    page.state.set({ begin: whole[1] - span * 0.985, end: whole[1] + span * 0.015 });
+    const isFirst = view.begin === null || view.end === null;
+    const all = whole[1] - whole[0];
+    const span = !isFirst ? Number(view.end) - Number(view.begin) : view.axis === "time" || view.axis === "own" ? SHOWN * this.speed() : Math.max(100, all);
+    const end = Math.max(whole[1] + span * 0.015, whole[0] + span * 0.985);
+    page.state.set({ begin: end - span, end });
+  }
+
+  /** How many seconds of the run pass in one, as its command says. */
+  speed() {
+    const said = /--speed[ =]([\d.]+)/.exec(String(this.page.runs[0].header.command ?? ""));
+    return Number(said?.[1]) || 1;
   }
 
   /** The run has ended: exact matching and the verdict come with the whole of it. */
@@ -89,8 +93,9 @@ export class LiveFeed {
       run.live = false;
       page.info = { ...page.info, live: false };
       for (const pane of page.panes) pane.tiles.clear();
+      page.tools.ended();
       page.laidOut();
-      page.notice("live", `The run has ended: ${count(run.events)} events in ${duration((run.extents.time?.[1] ?? NaN) - (run.extents.time?.[0] ?? NaN))}.`, { calm: true });
+      page.notice("live", `The run has ended: ${count(run.events)} events in ${duration((run.extents.time?.[1] ?? NaN) - (run.extents.time?.[0] ?? NaN))}.`, { calm: true, act: ["Show the whole", () => page.showWhole()] });
       page.say("The run has ended.");
       await page.renew();
       await page.askVerdicts();

@@ -7,6 +7,7 @@ import { isDark, sheetColours } from "./colours.js";
 import { el } from "./dom.js";
 import { AXES, COLOURS, PLOTS, axisValue, count, counted, duration, isTime } from "./format.js";
 import { fillKeys, listenToKeys } from "./keys.js";
+import { Connection } from "./connection.js";
 import { LiveFeed } from "./live.js";
 import { Minimap } from "./minimap.js";
 import { Panels } from "./panels.js";
@@ -49,6 +50,7 @@ export class Page {
     this.tools = new Tools(this);
     this.minimap = new Minimap(this, /** @type {HTMLCanvasElement} */ (byId("minimap")));
     this.live = new LiveFeed(this);
+    this.connection = new Connection(this);
     listenToKeys(this);
     this.applyTheme();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.applyTheme());
@@ -101,6 +103,7 @@ export class Page {
     this.performance = { painted: performance.now() };
     this.sayWhatIsShown();
     if (this.info.live) this.live.start();
+    this.connection.start();
     void this.askVerdicts();
     if (this.runs.length > 1) void this.compare();
   }
@@ -281,7 +284,7 @@ export class Page {
     const { axis, idle } = this.state.view;
     const [x] = await pane.run.positions(axis, idle, [row]);
     const { begin, end } = this.span();
-    if (x < begin + (end - begin) * 0.02 || x > end - (end - begin) * 0.02) this.show(x - (end - begin) / 2, x + (end - begin) / 2);
+    if (x < begin || x > end) this.show(x - (end - begin) / 2, x + (end - begin) / 2);
     const y = pane.yOf(pane.run.laneOf(row));
     if (Number.isNaN(y)) this.showLane(pane, pane.run.laneOf(row));
     else if (pane.laneAt(y) < 0) this.scrollTo(pane, pane.tops[pane.placeOf[pane.run.laneOf(row)]] - pane.lanesHeight / 2);

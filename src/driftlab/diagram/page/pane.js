@@ -202,6 +202,7 @@ export class Pane {
       sheet: this.page.sheet,
       arrow: this.view.arrow,
       mostQueued: this.run.mostQueued,
+      hasQueue: this.run.header.has?.queue !== false,
       endX: ((this.reach() - view.begin) / (view.end - view.begin)) * view.width,
     };
   }

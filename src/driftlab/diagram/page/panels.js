@@ -116,7 +116,7 @@ export class Panels {
   /** @param {import("./run.js").Run} run @param {number} row */
   async textsOf(run, row) {
     try {
-      return (await run.source.event(row)) ?? (await run.engine.call("texts", row));
+      return await run.source.event(row);
     } catch {
       return null; // shown without its texts; that the server is gone is said elsewhere
     }
@@ -276,11 +276,14 @@ export class Panels {
     content.push(el("details", { open: !page.state.view.query },
       el("summary", {}, "What can be searched"),
       facts([
-        ["text", "events whose kind, lane or recorded text has it"],
-        ["/regex/", "the same by a regular expression"],
-        ["clock:40..60", "a field in a range: clock, queue, late, tick, time, index"],
-        ["lane:A kind:send", "all of several conditions"],
-        ["send A->B .. receive B within 3", "a pattern: one event after another, at most 3 events on"],
+        ["send", "a kind: send, receive, internal, unsaid"],
+        ["A  A:17", "a lane; an event of it"],
+        ["clock:40..60", "a field in a range, or queue:>3, late:>=2ms, jump:>10; also tick, index, time, and of receives delay and wait"],
+        ["A->B", "messages from one lane to another; also from:A, to:B"],
+        ["violation", "named by the verdict; lost: sent and never received"],
+        ["word", "in texts of the log; /regex/; event:word in one column"],
+        ["-word", "not; words one after another must all hold"],
+        ["send A->B .. receive B within 3", "a pattern: one after another, at most 3 events on"],
       ])));
     return content; // prettier-ignore
   }

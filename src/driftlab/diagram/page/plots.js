@@ -40,7 +40,8 @@ export class Plots {
   range(field) {
     const range = this.ranges.get(field);
     if (!range) return ["", ""];
-    return range.map((value) => (field === "late" ? duration(value) : count(value))).reverse();
+    const [low, high] = range.map((value) => (field === "late" ? duration(value) : count(value)));
+    return [high, low === high ? "" : low];
   }
 
   clear() {
@@ -113,7 +114,7 @@ export class Plots {
     this.asked.set(field, key);
     const columns = Math.max(16, Math.round(this.pane.width) * 2);
     const lanes = pane.visible;
-    const view = { axis: pane.axis, field, lanes, begin: from, end: from + 2 * span, columns };
+    const view = { axis: pane.axis, field, lanes: Array.from(lanes), begin: from, end: from + 2 * span, columns };
     pane.run.engine
       .call("extremes", view)
       .then((series) => {

@@ -47,7 +47,7 @@ export function drawRuler(ctx, pane, part) {
     const x = pane.xOf(value);
     ctx.fillStyle = sheet.faint;
     ctx.fillRect(Math.round(x * pane.dpr) / pane.dpr, RULER - 6, 1, 6);
-    const text = tickText(axis, pane.unskipped(value), step);
+    const text = tickText(axis, pane.unskipped(value), step, Math.max(Math.abs(begin), Math.abs(pane.unskipped(end))));
     const wide = ctx.measureText(text).width;
     const left = Math.max(2, Math.min(pane.width - wide - 2, x - wide / 2));
     if (left < free) continue;

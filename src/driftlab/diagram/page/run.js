@@ -130,7 +130,7 @@ export class Run {
   /** @param {number} row */
   nameOf(row) {
     const { lane, index } = this.refOf(row);
-    return eventName(this.lanes[lane].name, index + 1);
+    return eventName(this.lanes[lane].name, index);
   }
 
   /** How many events a lane has. @param {number} lane */

@@ -5,7 +5,6 @@
 
 import { count } from "./format.js";
 import { byId } from "./page.js";
-import { lowerBound } from "./panels.js";
 
 /** @typedef {{rows: Int32Array, version: string}} Hits */
 
@@ -17,6 +16,8 @@ export class Search {
     this.page = page;
     /** @type {Map<number, Hits>} */
     this.hits = new Map();
+    /** @type {Set<number>} runs whose embedded texts the engine has */
+    this.opened = new Set();
     this.error = "";
     this.turn = 0;
     this.timer = 0;
@@ -78,13 +79,22 @@ export class Search {
 
   /** @param {import("./run.js").Run} run @param {string} query @returns {Promise<Int32Array>} */
   async rowsOf(run, query) {
+    await this.openTexts(run);
     const answer = await run.engine.call("search", query);
-    if (answer.error) throw new Error(answer.error);
-    let rows = Int32Array.from(answer.rows ?? answer);
-    if (!isPlain(query) || this.page.info.texts === false) return rows;
-    const texts = await run.source.search(query).catch(() => null);
-    if (texts?.length) rows = Int32Array.from(new Set([...rows, ...texts])).sort();
-    return rows;
+    const found = answer.error ? new Int32Array(0) : Int32Array.from(answer.rows);
+    // The server has the log's texts: words that the columns do not know may be in them.
+    const isAsked = !run.source.isOffline && this.page.info.texts !== false && isPlain(query);
+    const texts = isAsked ? await run.source.search(query).catch(() => null) : null;
+    if (answer.error && !texts?.length) throw new Error(answer.error);
+    return texts?.length ? Int32Array.from(new Set([...found, ...texts])).sort() : found;
+  }
+
+  /** An offline page embeds the texts: the engine takes them before the first search. @param {import("./run.js").Run} run */
+  async openTexts(run) {
+    if (!run.source.isOffline || this.opened.has(run.number)) return;
+    this.opened.add(run.number);
+    const base64 = run.source.textsBlock();
+    if (base64) await run.engine.call("openTexts", { base64 });
   }
 
   /** Go to the next or the previous hit, from the selected event or the left edge. @param {number} by */
@@ -118,5 +128,3 @@ export class Search {
 function isPlain(query) {
   return !/\.\.|->|^\w+:\S/.test(query) || /^\/.*\/$/.test(query);
 }
-
-export { lowerBound };

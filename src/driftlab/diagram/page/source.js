@@ -81,11 +81,13 @@ export class ServedSource {
 }
 
 export class OfflineSource {
-  /** @param {{info: Info, data: string[], deflated?: boolean, compare?: any}} page @param {number} number which of its runs */
+  /** @param {{info: Info, data: string[], texts?: (string | null)[], deflated?: boolean, compare?: any, view?: string}} page @param {number} number which of its runs */
   constructor(page, number) {
     this.page = page;
     this.number = number;
     this.isOffline = true;
+    /** @type {Promise<Map<number, Record<string, string>>> | undefined} */
+    this.known = undefined;
   }
 
   async info() {
@@ -112,14 +114,33 @@ export class OfflineSource {
     return null; // in the header
   }
 
-  /** @param {number} _row @returns {Promise<any>} */
-  async event(_row) {
-    return null;
+  /** The block of the log's own texts, as it is embedded: base64, deflated; empty where there are none. */
+  textsBlock() {
+    return document.getElementById(this.page.texts?.[this.number] ?? "")?.textContent?.trim() ?? "";
   }
 
-  /** @param {string} _query @returns {Promise<Int32Array | null>} */
-  async search(_query) {
-    return null;
+  /** The texts of a row, by column. @returns {Promise<Map<number, Record<string, string>>>} */
+  texts() {
+    this.known ??= this.readTexts();
+    return this.known;
+  }
+
+  async readTexts() {
+    const block = this.textsBlock();
+    const rows = new Map();
+    if (!block) return rows;
+    const stream = new Blob([fromBase64(block)]).stream().pipeThrough(new DecompressionStream("deflate"));
+    for (const line of (await new Response(stream).text()).split("\n")) {
+      if (!line) continue;
+      const [row, texts] = JSON.parse(line);
+      rows.set(row, texts);
+    }
+    return rows;
+  }
+
+  /** @param {number} row @returns {Promise<any>} */
+  async event(row) {
+    return { texts: (await this.texts()).get(row) ?? {} };
   }
 
   async compare() {

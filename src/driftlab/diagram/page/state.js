@@ -108,10 +108,16 @@ export function fromHash(hash) {
   return view;
 }
 
+/** The view that an offline page was written with. */
+function embeddedView() {
+  const embedded = document.getElementById("offline");
+  return embedded ? String(JSON.parse(embedded.textContent ?? "{}").view ?? "") : "";
+}
+
 /** The page's view, and who is told when it changes. */
 export class State {
   constructor() {
-    this.view = fromHash(location.hash);
+    this.view = fromHash(location.hash || embeddedView());
     /** @type {((changed: Set<string>) => void)[]} */
     this.listeners = [];
     this.timer = 0;

@@ -90,8 +90,8 @@ export class Tiles {
   /** Whether a live run has grown into a tile since it was drawn. @param {Tile} tile */
   isStale(tile) {
     const run = this.pane.run;
-    if (tile.version === run.version) return false;
-    const slack = 2 * (tile.end - tile.begin) * 0.1;
+    if (tile.version === run.version || tile.begin > this.pane.reach()) return false;
+    const slack = 0.2 * (tile.end - tile.begin); // arrows and bands of what is still under way
     return tile.end > tile.reach - slack || performance.now() - tile.drawn > REFRESH;
   }
 

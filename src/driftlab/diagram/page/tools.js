@@ -56,6 +56,16 @@ export class Tools {
     this.show();
   }
 
+  /** A live run has ended. */
+  ended() {
+    byId("live").hidden = true;
+    this.axis.replaceChildren();
+    this.colour.replaceChildren();
+    for (const input of this.plots.values()) input.parentElement?.remove();
+    this.plots.clear();
+    this.fill();
+  }
+
   /** Show what the view says. */
   show() {
     const { view } = this.page.state;

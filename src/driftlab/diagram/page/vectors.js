@@ -7,7 +7,7 @@
 /**
  * @typedef {{scale: number, width: number, height: number, tops: Float64Array, heights: Float64Array,
  *   colours: string[], sheet: Record<string, string>, arrow: string,
- *   mostQueued: number, endX: number}} Drawing endX: where the run ends
+ *   mostQueued: number, hasQueue: boolean, endX: number}} Drawing endX: where the run ends
  */
 
 const TURN = 2 * Math.PI;
@@ -30,39 +30,67 @@ export function glyphSize(drawing) {
   return Math.max(1.2, Math.min(3.4, height / 7)) * drawing.scale;
 }
 
-/** @param {CanvasRenderingContext2D} ctx @param {any} vectors @param {Drawing} drawing */
+/**
+ * Inboxes as bands: of the recorded queue where there is one, else of the messages that are seen to wait.
+ * @param {CanvasRenderingContext2D} ctx @param {any} vectors @param {Drawing} drawing
+ */
 function drawInboxes(ctx, vectors, drawing) {
-  /** @type {Map<number, [number, number][]>} */
-  const changes = new Map();
-  const waits = (/** @type {number} */ place, /** @type {number} */ from, /** @type {number} */ to) => {
-    if (place < 0 || !(to > from)) return;
-    let list = changes.get(place);
-    if (!list) changes.set(place, (list = []));
-    list.push([from, 1], [to, -1]);
-  };
-  const { messages: m, flying } = vectors;
-  for (let i = 0; i < m.x1.length; i++) waits(m.to[i], m.x1[i], m.x2[i]);
-  // Found and never received: it lies in the inbox to the end.
-  if (flying?.x1) for (let i = 0; i < flying.x1.length; i++) waits(flying.to[i], flying.x1[i], drawing.endX);
-  for (const [place, list] of changes) {
-    list.sort((a, b) => a[0] - b[0] || b[1] - a[1]);
+  if (drawing.arrow === "receive") return;
+  const bands = drawing.hasQueue ? recordedQueues(vectors, drawing) : seenQueues(vectors, drawing);
+  for (const [place, steps] of bands) {
     const one = messageHeight(drawing.heights[place], drawing.scale, drawing.mostQueued);
     const y = middle(drawing, place);
+    const clipped = (/** @type {number} */ x) => Math.max(-9, Math.min(drawing.width + 9, x));
     ctx.fillStyle = drawing.colours[place];
     ctx.globalAlpha = 0.24;
     ctx.beginPath();
-    ctx.moveTo(Math.max(list[0][0], -9), y);
-    let now = 0;
-    for (const [x, by] of list) {
-      const clipped = Math.max(-9, Math.min(drawing.width + 9, x));
-      ctx.lineTo(clipped, y + now * one);
-      now += by;
-      ctx.lineTo(clipped, y + now * one);
+    ctx.moveTo(clipped(steps[0][0]), y);
+    let height = 0;
+    for (const [x, queue] of steps) {
+      ctx.lineTo(clipped(x), y + height);
+      height = queue * one;
+      ctx.lineTo(clipped(x), y + height);
     }
-    ctx.lineTo(Math.min(list[list.length - 1][0], drawing.width + 9), y);
+    ctx.lineTo(clipped(drawing.endX), y + height);
+    ctx.lineTo(clipped(drawing.endX), y);
     ctx.fill();
-    ctx.globalAlpha = 1;
   }
+  ctx.globalAlpha = 1;
+}
+
+/** The queue from each event on, a lane. @param {any} v @param {Drawing} drawing @returns {Map<number, [number, number][]>} */
+function recordedQueues(v, drawing) {
+  const bands = new Map();
+  drawing.heights.forEach((_, place) => {
+    const before = v.before?.row[place] >= 0 ? v.before.queue[place] : 0;
+    if (before > 0) bands.set(place, [[-9, before]]);
+  });
+  for (let i = 0; i < v.row.length; i++) {
+    if (v.queue[i] < 0) continue;
+    if (!bands.has(v.place[i])) bands.set(v.place[i], []);
+    bands.get(v.place[i]).push([v.x[i], v.queue[i]]);
+  }
+  return bands;
+}
+
+/** How many messages are seen to wait, a lane. @param {any} vectors @param {Drawing} drawing @returns {Map<number, [number, number][]>} */
+function seenQueues({ messages: m, flying }, drawing) {
+  /** @type {Map<number, [number, number][]>} */
+  const bands = new Map();
+  const waits = (/** @type {number} */ place, /** @type {number} */ from, /** @type {number} */ to) => {
+    if (place < 0 || !(to > from)) return;
+    if (!bands.has(place)) bands.set(place, []);
+    bands.get(place)?.push([from, 1], [to, -1]);
+  };
+  for (let i = 0; i < m.x1.length; i++) waits(m.to[i], m.x1[i], m.x2[i]);
+  // Found and never received: it lies in the inbox to the end.
+  if (flying?.x1) for (let i = 0; i < flying.x1.length; i++) waits(flying.to[i], flying.x1[i], drawing.endX);
+  for (const steps of bands.values()) {
+    steps.sort((one, other) => one[0] - other[0] || other[1] - one[1]);
+    let now = 0;
+    for (const step of steps) step[1] = now += step[1];
+  }
+  return bands;
 }
 
 /**
@@ -184,7 +212,7 @@ function drawEvents(ctx, v, drawing) {
     // Where neighbours would touch, all of a lane's glyphs there are smaller.
     const before = i && v.place[i - 1] === v.place[i] ? x - v.x[i - 1] : NaN;
     const after = i + 1 < v.row.length && v.place[i + 1] === v.place[i] ? v.x[i + 1] - x : NaN;
-    const apart = Number.isNaN(before) ? after : Number.isNaN(after) ? before : Math.max(before, after);
+    const apart = Number.isNaN(before) ? after : Number.isNaN(after) ? before : Math.min(before, after);
     const r = Number.isNaN(apart) ? largest : Math.max(1.1 * s, Math.min(largest, 0.42 * apart));
     const y = middle(drawing, v.place[i]);
     ctx.fillStyle = ctx.strokeStyle = drawing.colours[v.place[i]];
