@@ -1,11 +1,11 @@
 """The engine of the diagram page (JavaScript) against Python, on random and damaged histories."""
 
-import itertools
 import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -52,9 +52,9 @@ def tangle(seed: int) -> Tiny:
     lanes = draw.choice([1, 2, 3, 5, 9, 30])
     rows = draw.choice([1, 2, 20, 100, 400])
     bounds = sorted(draw.randrange(rows + 1) for _ in range(lanes - 1))
-    starts = np.array([0, *bounds, rows], np.int64)
+    starts = [0, *bounds, rows]
     when = [draw.random() for _ in range(rows)]
-    for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+    for begin, end in pairwise(starts):
         when[begin:end] = sorted(when[begin:end])
     pairs: set[tuple[int, int]] = set()
     for _ in range(draw.choice([0, rows // 2, rows, 3 * rows])):
@@ -68,9 +68,11 @@ def tangle(seed: int) -> Tiny:
     return tiny_of_many(starts, frozenset(pairs), lost)
 
 
-def tiny_of_many(starts: IntArray, pairs: frozenset[tuple[int, int]], lost: frozenset[int]) -> Tiny:
+def tiny_of_many(
+    starts: Sequence[int], pairs: frozenset[tuple[int, int]], lost: frozenset[int]
+) -> Tiny:
     """Do as `tiny`, for more lanes than it has names for."""
-    few = tiny([0, int(starts[-1])], frozenset())
+    few = tiny([0, starts[-1]], frozenset())
     whole = tiny(starts, pairs, lost)
     names = [f"P{place}" for place in range(len(starts) - 1)]
     return few._replace(
@@ -162,14 +164,14 @@ def check_chain(each: Tiny, first: int, second: int, found: list[int] | None) ->
         return
     assert found is not None
     assert (found[0], found[-1]) == (first, second)
-    steps = list(itertools.pairwise(found))
+    steps = list(pairwise(found))
     lanes = processes_of(each.trace, np.array(found)).tolist()
     messages = 0
     for (one, other), here, there in zip(steps, lanes[:-1], lanes[1:], strict=True):
         is_order = here == there and one < other
         assert is_order or (one, other) in each.pairs
         messages += not is_order
-    python = list(itertools.pairwise(expected))
+    python = list(pairwise(expected))
     assert messages == sum(
         not (
             one < other and each.trace.process_of(one) == each.trace.process_of(other)
@@ -209,7 +211,7 @@ def test_why_leads_back_through_events_that_happened_before(engine: Engine, each
         each.rows, engine.ask_each("why", [[row] for row in each.rows]), strict=True
     ):
         assert path[-1] == row
-        for one, other in itertools.pairwise(path):
+        for one, other in pairwise(path):
             here = each.trace.process_of(one) == each.trace.process_of(other)
             assert (here and one < other) or (one, other) in each.pairs
 
@@ -558,7 +560,7 @@ def test_a_thousand_lanes_are_a_diagram_too(engine: Engine) -> None:
         for at in (0, 1, 2, 3)
         for _ in range(lanes)
     )
-    each = tiny_of_many(starts.astype(np.int64), pairs, frozenset())
+    each = tiny_of_many(starts.tolist(), pairs, frozenset())
     opened(engine, each)
     check_relation(engine, each, [0, 2502, 4999])
     check_cut(engine, each, np.full(lanes, 3, np.int64))

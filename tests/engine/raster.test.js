@@ -27,10 +27,10 @@ test("every line counts: more of them let less of the ground through", () => {
 });
 
 test("a line has the weight of one pixel in each step, however steep it is", () => {
-  for (const [x1, y1] of [[30, 3], [3, 30], [30, 30], [2, 2], [-25, 13]]) {
+  for (const [x1, y1] of [[30, 3], [3, 30], [30, 30], [2, 2], [-25, 13], [0.5, 20], [0, -7]]) {
     const raster = new Raster(100, 100, "light");
     raster.line(50, 50, 50 + x1, 50 + y1);
-    const sum = /** @type {Float32Array} */ (raster.lines).reduce((one, other) => one + other, 0);
+    const sum = /** @type {Float32Array} */ (raster.lines()).reduce((one, other) => one + other, 0);
     assert.ok(Math.abs(sum - Math.max(Math.abs(x1), Math.abs(y1))) < 1e-3, `${x1}, ${y1}: ${sum}`);
   }
 });
@@ -40,7 +40,7 @@ test("lines whose ends lie far outside are cut at the edge of the image", () => 
   raster.line(-1e9, -1e9, 1e9, 1e9);
   raster.line(-50, -50, -40, 200);
   raster.line(5, -1e12, 5, 1e12);
-  const lines = /** @type {Float32Array} */ (raster.lines);
+  const lines = /** @type {Float32Array} */ (raster.lines());
   const sum = lines.reduce((one, other) => one + other, 0);
   assert.ok(sum > 19 && sum <= 20.001, String(sum));
 });

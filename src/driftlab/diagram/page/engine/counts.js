@@ -16,6 +16,7 @@ import { waitingMessages } from "./waiting.js";
  * @typedef {{min: Float64Array, max: Float64Array}} Range
  */
 
+const TABLE_COST = 8; // messages counted one by one in the time of one entry of the table
 const PAIR_LANES_MAX = 200; // with more lanes each message is counted by itself
 
 /**
@@ -224,7 +225,7 @@ function addCrossings(diagram, lane, edges, placeOf, steps, toFound) {
   const here = placeOf[lane];
   const lanes = diagram.lanes.length;
   const senders = senderLanes(diagram);
-  const tabulated = lanes <= PAIR_LANES_MAX && high - low > columns * (lanes + diagram.blocks.messages / 2);
+  const tabulated = lanes <= PAIR_LANES_MAX && high - low > columns * (TABLE_COST * lanes + diagram.blocks.messages);
   if (!tabulated) {
     let column = 0;
     for (let at = low; at < high; at++) {
@@ -298,15 +299,41 @@ export function arrivalOrder(diagram, toFound) {
       }
     });
     if (rises) return { rows, numbers: null };
-    const numbers = new Int32Array(rows.length);
-    const ends = rows.slice();
-    eachRange(diagram, (begin, end) => {
-      const order = Int32Array.from({ length: end - begin }, (_, at) => begin + at);
-      order.sort((one, other) => ends[one] - ends[other] || one - other);
-      numbers.set(order, begin);
-      for (let at = begin; at < end; at++) rows[at] = ends[numbers[at]];
-    });
+    const numbers = rows.map((_, message) => message);
+    eachRange(diagram, (begin, end) => sortTogether(rows, numbers, begin, end));
     return { rows, numbers };
+  });
+}
+
+const MOVES_MAX = 16; // of a number, on average, up to which values are taken to be nearly sorted
+
+/**
+ * Sort a part of some values, and numbers in the same order. Stable.
+ * @param {Int32Array} values
+ * @param {Int32Array} numbers
+ * @param {number} begin
+ * @param {number} end
+ */
+function sortTogether(values, numbers, begin, end) {
+  let moves = (end - begin) * MOVES_MAX;
+  for (let at = begin + 1; at < end && moves > 0; at++) {
+    const value = values[at];
+    const number = numbers[at];
+    let to = at;
+    for (; to > begin && values[to - 1] > value; to--, moves--) {
+      values[to] = values[to - 1];
+      numbers[to] = numbers[to - 1];
+    }
+    values[to] = value;
+    numbers[to] = number;
+  }
+  if (moves > 0) return;
+  const order = Array.from({ length: end - begin }, (_, at) => begin + at);
+  order.sort((one, other) => values[one] - values[other] || numbers[one] - numbers[other]);
+  const sorted = order.map((at) => [values[at], numbers[at]]);
+  sorted.forEach(([value, number], at) => {
+    values[begin + at] = value;
+    numbers[begin + at] = number;
   });
 }
 

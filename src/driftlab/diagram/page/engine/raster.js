@@ -1,10 +1,14 @@
 // Pixels of dense tiles: bands of lanes, lines of messages, shades of crossings.
 //
-// Lines are added up in a field of one number a pixel, so ten thousand over one another are as
-// cheap as ten thousand apart and every one counts. The ground stays transparent.
+// Lines are added up in fields of one number a pixel, so ten thousand over one another are as
+// cheap as ten thousand apart and every one counts. Steep lines have a field that is stored column
+// after column; of those that stay in a column only the ends are noted. The ground stays transparent.
 
 /** @typedef {[number, number, number]} Rgb */
 
+const TONES = 16; // of one line: steps between a pixel that it just touches and one it fills
+const UPRIGHT = 0.75; // px that a line may go aside to be taken as upright
+const FAINTEST = 1e-4; // of a line: less is what rounding leaves
 const INK = { light: /** @type {Rgb} */ ([68, 84, 106]), dark: /** @type {Rgb} */ ([172, 188, 208]) };
 const DARK_LUMINANCE_MIN = 0.28; // darker lane colours are lightened on a dark ground
 
@@ -37,8 +41,12 @@ export class Raster {
     this.ink = INK[theme];
     this.image = new Uint8ClampedArray(width * height * 4);
     this.pixels = new Uint32Array(this.image.buffer);
-    /** @type {Float32Array | null} lines through each pixel */
-    this.lines = null;
+    /** @type {Float32Array | null} flat lines through each pixel, row after row */
+    this.flat = null;
+    /** @type {Float32Array | null} steep lines through each pixel, column after column */
+    this.steep = null;
+    /** @type {Float64Array | null} by how much upright lines rise from each pixel to the next below */
+    this.upright = null;
   }
 
   /**
@@ -87,27 +95,59 @@ export class Raster {
    * @param {number} y1
    */
   line(x0, y0, x1, y1) {
-    this.lines ??= new Float32Array(this.width * this.height);
-    if (Math.abs(x1 - x0) > Math.abs(y1 - y0)) {
-      addLine(this.lines, x0, y0, x1, y1, this.width, this.height, 1, this.width);
+    const { width, height } = this;
+    const across = Math.abs(x1 - x0);
+    if (across > Math.abs(y1 - y0)) {
+      this.flat ??= new Float32Array(width * height);
+      addLine(this.flat, x0, y0, x1, y1, width, height, 1, width);
+    } else if (across > UPRIGHT) {
+      this.steep ??= new Float32Array(width * height);
+      addLine(this.steep, y0, x0, y1, x1, height, width, 1, height);
     } else {
-      addLine(this.lines, y0, x0, y1, x1, this.height, this.width, this.width, 1);
+      this.upright ??= new Float64Array(width * (height + 1));
+      addUpright(this.upright, (x0 + x1) / 2, Math.min(y0, y1), Math.max(y0, y1), width, height);
     }
   }
 
   /**
-   * Put the field of lines over the image.
+   * Return how many lines go through each pixel, row after row; null if there are none.
+   * @returns {Float32Array | null}
+   */
+  lines() {
+    const { width, height, steep, upright } = this;
+    if (!steep && !upright) return this.flat;
+    const lines = this.flat ?? new Float32Array(width * height);
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let y = 0, at = x; y < height; y++, at += width) {
+        if (upright) sum += upright[x * (height + 1) + y];
+        const count = steep ? sum + steep[x * height + y] : sum;
+        if (count > FAINTEST) lines[at] += count;
+      }
+    }
+    return lines;
+  }
+
+  /**
+   * Put the lines over the image.
    * @param {number} alpha of one line; n over one another let (1 - alpha)^n through
    */
   flushLines(alpha) {
-    if (!this.lines) return;
+    const lines = this.lines();
+    if (!lines) return;
+    const { pixels } = this;
     const [red, green, blue] = this.ink;
+    const colour = (blue << 16) | (green << 8) | red;
     const logThrough = Math.log(1 - alpha);
-    for (let at = 0; at < this.lines.length; at++) {
-      const count = this.lines[at];
-      if (count > 0) this.over(at, red, green, blue, 1 - Math.exp(logThrough * count));
+    const table = Float64Array.from({ length: 256 * TONES }, (_, at) => 1 - Math.exp((logThrough * at) / TONES));
+    for (let at = 0; at < lines.length; at++) {
+      const count = lines[at];
+      if (count <= 0) continue;
+      const tone = count < 255 ? table[(count * TONES + 0.5) | 0] : 1 - Math.exp(logThrough * count);
+      if (pixels[at] === 0) pixels[at] = ((Math.round(tone * 255) << 24) | colour) >>> 0;
+      else this.over(at, red, green, blue, tone);
     }
-    this.lines = null;
+    this.flat = this.steep = this.upright = null;
   }
 }
 
@@ -135,5 +175,31 @@ function addLine(field, a0, b0, a1, b1, aSize, bSize, aStride, bStride) {
     const at = a * aStride + low * bStride;
     if (low >= 0 && low < bSize) field[at] += 1 - share;
     if (low + 1 >= 0 && low + 1 < bSize) field[at + bStride] += share;
+  }
+}
+
+/**
+ * Add an upright line, split between two columns.
+ * @param {Float64Array} steps
+ * @param {number} x
+ * @param {number} top
+ * @param {number} bottom
+ * @param {number} width
+ * @param {number} height
+ */
+function addUpright(steps, x, top, bottom, width, height) {
+  const begin = Math.max(0, Math.floor(top));
+  const end = Math.min(height, Math.max(Math.floor(top) + 1, Math.ceil(bottom)));
+  if (begin >= end) return;
+  const low = Math.floor(x - 0.5);
+  const share = x - 0.5 - low;
+  const at = low * (height + 1);
+  if (low >= 0 && low < width) {
+    steps[at + begin] += 1 - share;
+    steps[at + end] -= 1 - share;
+  }
+  if (low + 1 >= 0 && low + 1 < width) {
+    steps[at + height + 1 + begin] += share;
+    steps[at + height + 1 + end] -= share;
   }
 }
