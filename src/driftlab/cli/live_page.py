@@ -52,10 +52,10 @@ def with_page(
         sys.stdout.flush()
         if status != EXIT_INTERRUPTED:
             _wait(server)
-        return status
     finally:
         shown.is_expected = False
         server.stop()
+    return server.leave(status)
 
 
 def _wait(server: "PageServer") -> None:

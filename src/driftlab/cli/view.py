@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from driftlab.cli.flags import format_options
 from driftlab.cli.terminal import print_line, print_note
@@ -16,7 +17,9 @@ from driftlab.view.server import Site
 from driftlab.view.serving import PageServer, open_browser, terminated_like_interrupted
 from driftlab.view.shown import Shown
 
-PATHS_MAX = 2
+PATHS_MAX: Final = 2
+STANDARD_INPUT: Final = "-"
+_NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def main(options: argparse.Namespace) -> int:
@@ -24,33 +27,51 @@ def main(options: argparse.Namespace) -> int:
     paths = options.paths or [RUNS_FOLDER]
     if len(paths) > PATHS_MAX:
         raise DriftlabError(f"view: {len(paths)} paths; at most two are shown, one below the other")
+    if STANDARD_INPUT not in paths:
+        return _view(options, paths)
+    from driftlab.cli.standard_input import NAME, spooled_input
+
+    with spooled_input() as spooled:
+        given = [str(spooled.path) if path == STANDARD_INPUT else path for path in paths]
+        return _view(options, given, {str(spooled.path): NAME})
+
+
+def _view(
+    options: argparse.Namespace, paths: list[str], names: Mapping[str, str] = _NO_NAMES
+) -> int:
+    """Show what the paths hold, or write it to files; names: what paths are called instead."""
     reading = format_options(options)
     if options.out or options.svg or options.png:
         from driftlab.cli.view_files import write_files
 
-        return write_files(options, [_one(path, reading) for path in paths])
-    shown, bench = _contents(paths, reading)
+        return write_files(options, [_one(path, reading, names) for path in paths])
+    shown, bench = _contents(paths, reading, names)
     return _serve(options, Site(shown, bench), shown, bench)
 
 
 def _contents(
-    paths: list[str], reading: Mapping[str, Any]
+    paths: list[str], reading: Mapping[str, Any], names: Mapping[str, str]
 ) -> tuple[dict[str, Shown], RunBench | None]:
     """Return the diagrams by their ids, and the bench, if one path is a folder of runs."""
     if len(paths) == PATHS_MAX:
-        return {str(number): _one(path, reading) for number, path in enumerate(paths)}, None
+        one_each = (_one(path, reading, names) for path in paths)
+        return {str(number): one for number, one in enumerate(one_each)}, None
     (path,) = paths
     if path == RUNS_FOLDER and not Path(path).exists():
         return {}, RunBench(Path(path))
     found = opened(path, reading)
-    return ({}, found) if isinstance(found, RunBench) else ({"0": found}, None)
+    if isinstance(found, RunBench):
+        return {}, found
+    found.name = names.get(path, found.name)
+    return {"0": found}, None
 
 
-def _one(path: str, reading: Mapping[str, Any]) -> Shown:
+def _one(path: str, reading: Mapping[str, Any], names: Mapping[str, str]) -> Shown:
     """Return the one diagram of a path. Raise DriftlabError if it has several."""
     found = opened(path, reading)
     if isinstance(found, RunBench):
         raise DriftlabError(f"{path} holds several runs; name one of them, or use --execution N")
+    found.name = names.get(path, found.name)
     return found
 
 
@@ -76,7 +97,7 @@ def _serve(
             server.stop()
             if bench is not None:
                 bench.close()
-    return 0
+        return server.leave(0)
 
 
 def port_of(text: str) -> int:

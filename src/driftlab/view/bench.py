@@ -39,6 +39,7 @@ FIELDS: Final = (
 KINDS: Final = {"real": "run", "simulated": "simulate"}
 UNDER_WAY_MAX: Final = 4  # runs that were started here and go on
 TICKS_MAX: Final = 5_000_000  # of a run that is started here
+SHOWN_MAX: Final = 4  # diagrams that are kept in memory
 START_S_MAX: Final = 90.0  # until the folder of a started run is there
 PROCESS_FILES_MAX: Final = 50
 PROCESS_BYTES_MAX: Final = 1 << 20
@@ -128,7 +129,10 @@ class RunBench:
             folder = there.path if there.path.is_dir() else None
             found = Shown(there.name, partial(read, there.path), folder)
         with self._lock:
-            return self._shown.setdefault(run, found)
+            found = self._shown.setdefault(run, found)
+            while len(self._shown) > SHOWN_MAX:  # the one that was opened first
+                del self._shown[next(iter(self._shown))]
+            return found
 
     def processes(self) -> list[str]:
         """Return the processes of the user in files of the folder, `FILE.py:CLASS`."""

@@ -45,19 +45,20 @@ def opened(path: str | Path, options: Mapping[str, Any]) -> Shown | RunBench:
     if place.is_file() and is_sweep(place):
         return shown_cell(place, options.get("execution"))
     is_folder = place.is_dir() and not any(value is not None for value in options.values())
-    if is_folder and is_going(place) and (place / SCENARIO_FILE).exists():
-        return Shown(_name(place), partial(read, place), place)
-    if is_folder and (place / SCENARIO_FILE).exists() and _scenario_runs(place) > 1:
-        return RunBench(place)
+    if is_folder and (place / SCENARIO_FILE).exists():
+        if _scenario_runs(place) > 1:
+            return RunBench(place)
+        if is_going(place):
+            return Shown(_name(place), partial(read, place), place)
     if is_folder and not _is_log(place) and runs_below(place):
         return RunBench(place)
     sources = find_sources(path, **options)
     if len(sources) > 1:
         return RunBench(place if place.is_dir() else place.parent, sources)
     (source,) = sources
-    folder = source.path if source.form is None and source.path.is_dir() else None
-    is_alone = source.form is not None and source.name == "execution 1"
-    return Shown(_name(place) if is_alone else source.name, source.read, folder)
+    folder = source.path if source.form is None and place.is_dir() else None
+    is_alone = place.is_file() and source.name in ("", "execution 1", place.parent.name, place.stem)
+    return Shown(_name(place) if is_alone else source.name or _name(place), source.read, folder)
 
 
 def _name(place: Path) -> str:

@@ -1,12 +1,14 @@
 """A server in a thread of its own, on a socket that is bound before it starts."""
 
+import atexit
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Final
 
 import uvicorn
@@ -16,6 +18,7 @@ from driftlab.errors import DriftlabError
 from driftlab.view.guard import LOOPBACK, Guard, new_token
 
 GRACE_S: Final = 1  # for answers under way when the server ends
+LEAVE_S: Final = 2.0  # for threads that still work when all is over
 BACKLOG: Final = 64
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 _EVERYWHERE: Final = ("0.0.0.0", "::")
@@ -39,6 +42,7 @@ class PageServer:
         make_app: given the token, returns what answers. host, port: where to listen; 0 is a
         free port. Raise PortError if that is not possible.
         """
+        self._threads_before = set(threading.enumerate())
         listener = _listen(host, port)
         at, self.port = listener.getsockname()[:2]
         self.token = new_token()
@@ -77,6 +81,29 @@ class PageServer:
         """End the server and wait for it."""
         self._server.should_exit = True
         self._thread.join(GRACE_S + 5)
+
+    def leave(self, status: int) -> int:
+        """Return the exit status of a command that is done, once nothing of ours would disturb it.
+
+        A thread that still reads or judges cannot be stopped, and what it calls may not survive
+        the end of the interpreter. Then the process ends without one, with this status.
+        """
+        deadline = monotonic() + LEAVE_S
+        others = set(threading.enumerate()) - self._threads_before
+        for thread in others:
+            thread.join(max(0.0, deadline - monotonic()))
+        if any(thread.is_alive() for thread in others):
+            atexit.register(_end_now, status, others)
+        return status
+
+
+def _end_now(status: int, threads: Iterable[threading.Thread]) -> None:
+    """End the process at once if one of its threads still works."""
+    if any(thread.is_alive() for thread in threads):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(status)
 
 
 @contextmanager
