@@ -5,7 +5,7 @@
 // may have. Both are least fixed points, so cycles need no care of their own.
 
 import { Diagram, lowerBound } from "./diagram.js";
-import { receivedIn, receiverLanes, senderLanes, sentOrder } from "./messages.js";
+import { receivedIn, senderLanes, sentOrder } from "./messages.js";
 import { GreatestSoFar, LeastFromHere } from "./reach_tables.js";
 
 /**
@@ -14,15 +14,12 @@ import { GreatestSoFar, LeastFromHere } from "./reach_tables.js";
  */
 export function sendsReceived(diagram) {
   return diagram.once("sends received", () => {
-    const senders = senderLanes(diagram);
-    const { send } = diagram.messages;
     return new GreatestSoFar({
-      starts: diagram.messageStarts,
+      starts: diagram.messageStarts.subarray(0, diagram.lanes.length),
       ends: diagram.messageEnds,
-      lanes: diagram.lanes.length,
       block: diagram.blocks.messages,
-      rowAt: (at) => send[at],
-      laneAt: (at) => senders[at],
+      rows: diagram.messages.send,
+      lanes: senderLanes(diagram),
     });
   });
 }
@@ -31,18 +28,15 @@ export function sendsReceived(diagram) {
  * @param {Diagram} diagram
  * @returns {LeastFromHere} by the order of sends: the rows of the receives
  */
-function receivesOfSent(diagram) {
+export function receivesOfSent(diagram) {
   return diagram.once("receives of sent", () => {
-    const { order, starts } = sentOrder(diagram);
-    const { receive } = diagram.messages;
-    const receivers = receiverLanes(diagram);
+    const { starts, received, receivers } = sentOrder(diagram);
     return new LeastFromHere({
-      starts,
+      starts: starts.subarray(0, diagram.lanes.length),
       ends: starts.subarray(1),
-      lanes: diagram.lanes.length,
       block: diagram.blocks.messages,
-      rowAt: (at) => receive[order[at]],
-      laneAt: (at) => receivers[at],
+      rows: received,
+      lanes: receivers,
     });
   });
 }
@@ -103,8 +97,18 @@ function raiseBySends(last, send, senders, from, to) {
  */
 export function future(diagram, row) {
   const search = new Reach(diagram, row);
-  while (search.extend());
-  return search.reach.map((each, lane) => Math.min(each, diagram.ends[lane]) - diagram.starts[lane]);
+  const changed = new Uint8Array(search.reach.length);
+  changed[search.own] = 1;
+  for (let isDone = false; !isDone; ) {
+    isDone = true;
+    for (let lane = 0; lane < changed.length; lane++) {
+      if (!changed[lane]) continue;
+      changed[lane] = 0;
+      isDone = false;
+      search.follow(lane, search.reach, search.reach, (reached) => (changed[reached] = 1));
+    }
+  }
+  return search.reach.map((each, lane) => each - diagram.starts[lane]);
 }
 
 /** What an event reaches with 0, 1, 2 … messages: in each lane all events from one on. */
@@ -120,8 +124,12 @@ class Reach {
     this.reach = diagram.ends.slice();
     this.reach[this.own] = row + 1;
     this.sent = sentOrder(diagram);
+    this.table = receivesOfSent(diagram);
     /** the first message of each lane, by sends, that is followed */
     this.done = this.sent.starts.slice(1);
+    /** @type {number[]} lanes whose reach the last message extended */
+    this.changed = [this.own];
+    this.least = new Int32Array(this.reach.length);
   }
 
   /**
@@ -135,30 +143,49 @@ class Reach {
   }
 
   /**
+   * Extend a reach by the messages of a lane that another reach carries on.
+   * @param {number} lane
+   * @param {Int32Array} reach
+   * @param {Int32Array} extended is lowered
+   * @param {(lane: number) => void} note is called with lanes that it was lowered for
+   */
+  follow(lane, reach, extended, note) {
+    const { sent, done, table, least } = this;
+    const { rows, starts, received, receivers } = sent;
+    const from = lowerBound(rows, this.departure(reach, lane), starts[lane], done[lane]);
+    const to = done[lane];
+    done[lane] = from;
+    if (to - from <= table.block) {
+      for (let at = from; at < to; at++) {
+        const receiver = receivers[at];
+        if (received[at] >= extended[receiver]) continue;
+        extended[receiver] = received[at];
+        note(receiver);
+      }
+      return;
+    }
+    least.set(extended);
+    table.lower(lane, from, least);
+    for (let other = 0; other < least.length; other++) {
+      if (least[other] >= extended[other]) continue;
+      extended[other] = least[other];
+      note(other);
+    }
+  }
+
+  /**
    * Add what one message more reaches.
    * @returns {boolean} whether that is anything
    */
   extend() {
-    const { diagram, sent, done, reach } = this;
-    const table = receivesOfSent(diagram);
-    const receivers = receiverLanes(diagram);
-    const { receive } = diagram.messages;
-    const extended = reach.slice();
-    for (let lane = 0; lane < reach.length; lane++) {
-      const from = lowerBound(sent.rows, this.departure(reach, lane), sent.starts[lane], done[lane]);
-      if (from === done[lane]) continue;
-      if (done[lane] - from > table.block) {
-        table.lower(lane, from, extended);
-      } else {
-        for (let at = from; at < done[lane]; at++) {
-          const received = receive[sent.order[at]];
-          if (received < extended[receivers[at]]) extended[receivers[at]] = received;
-        }
-      }
-      done[lane] = from;
-    }
+    const before = this.reach;
+    const extended = before.slice();
+    /** @type {Set<number>} */
+    const changed = new Set();
+    for (const lane of this.changed) this.follow(lane, before, extended, (each) => changed.add(each));
     this.reach = extended;
-    return extended.some((each, lane) => each !== reach[lane]);
+    this.changed = [...changed];
+    return changed.size > 0;
   }
 }
 

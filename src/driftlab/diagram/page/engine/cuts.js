@@ -7,7 +7,7 @@
 import { past, future, sendsReceived } from "./causality.js";
 import { Diagram, NO_TARGET, SEND, lowerBound } from "./diagram.js";
 import { senderLanes, sentIn, sentOrder } from "./messages.js";
-import { LeastFromHere } from "./reach_tables.js";
+import { LeastFromHere, someAtOrBeyond, someBefore } from "./reach_tables.js";
 
 /**
  * @typedef {{row: Int32Array, target: Int32Array}} Copies
@@ -51,14 +51,11 @@ function receivedOfOutside(diagram, limits) {
   const senders = senderLanes(diagram);
   const { send, receive } = diagram.messages;
   const found = [];
-  const greatest = new Int32Array(limits.length);
   for (let lane = 0; lane < limits.length; lane++) {
     const first = diagram.messageStarts[lane];
     let at = lowerBound(receive, limits[lane], first, diagram.messageEnds[lane]);
     while (at > first) {
-      greatest.fill(-1);
-      table.raise(lane, at, greatest);
-      if (greatest.every((row, sender) => row < limits[sender])) break;
+      if (!someAtOrBeyond(table, lane, at, limits)) break;
       const stop = Math.max(first, at - table.block);
       while (at > stop) {
         at--;
@@ -81,14 +78,11 @@ function sentInside(diagram, limits) {
   const senders = senderLanes(diagram);
   const { send, receive } = diagram.messages;
   const found = [];
-  const least = new Int32Array(limits.length);
   for (let lane = 0; lane < limits.length; lane++) {
     const last = diagram.messageEnds[lane];
     let at = lowerBound(receive, limits[lane], diagram.messageStarts[lane], last);
     while (at < last) {
-      least.fill(0x7fffffff);
-      table.lower(lane, at, least);
-      if (least.every((row, sender) => row >= limits[sender])) break;
+      if (!someBefore(table, lane, at, limits)) break;
       const stop = Math.min(last, at + table.block);
       for (; at < stop; at++) {
         if (send[at] < limits[senders[at]] && isFirstOfCopy(diagram, at, lane)) found.push(at);
@@ -104,15 +98,12 @@ function sentInside(diagram, limits) {
  */
 function sendsStillReceived(diagram) {
   return diagram.once("sends still received", () => {
-    const senders = senderLanes(diagram);
-    const { send } = diagram.messages;
     return new LeastFromHere({
-      starts: diagram.messageStarts,
+      starts: diagram.messageStarts.subarray(0, diagram.lanes.length),
       ends: diagram.messageEnds,
-      lanes: diagram.lanes.length,
       block: diagram.blocks.messages,
-      rowAt: (at) => send[at],
-      laneAt: (at) => senders[at],
+      rows: diagram.messages.send,
+      lanes: senderLanes(diagram),
     });
   });
 }

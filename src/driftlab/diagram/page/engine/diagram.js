@@ -29,7 +29,15 @@ export const FIRST_SET = -3; // in `target`: FIRST_SET - k is set k of several t
 /** @type {Blocks} */
 const BLOCKS = { rows: 64, messages: 256 };
 
+const LOOKUP_ENTRIES_MAX = 1 << 14;
+
 export class Diagram {
+  /**
+   * Lanes by rows, for the starts that it was made from.
+   * @type {{starts: Int32Array, first: Int32Array, shift: number}}
+   */
+  #lookup = { starts: new Int32Array(0), first: new Int32Array(0), shift: 0 };
+
   /**
    * @param {Container} container
    * @param {Blocks} [blocks]
@@ -137,14 +145,33 @@ export class Diagram {
    * @returns {number}
    */
   laneOf(row) {
-    let low = 0;
-    let high = this.starts.length - 1;
+    const { starts } = this;
+    if (this.#lookup.starts !== starts) this.#makeLookup();
+    const { first, shift } = this.#lookup;
+    const place = row >> shift;
+    let low = first[place];
+    let high = first[place + 1];
     while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.starts[middle + 1] <= row) low = middle + 1;
-      else high = middle;
+      const middle = (low + high + 1) >> 1;
+      if (starts[middle] <= row) low = middle;
+      else high = middle - 1;
     }
     return low;
+  }
+
+  /** Note for every so many rows the lane that the first of them belongs to. */
+  #makeLookup() {
+    const { starts } = this;
+    const lanes = this.lanes.length;
+    const rows = starts[lanes];
+    let shift = 0;
+    while (rows >> shift > LOOKUP_ENTRIES_MAX) shift++;
+    const first = new Int32Array((rows >> shift) + 2);
+    for (let place = 0, lane = 0; place < first.length; place++) {
+      while (lane + 1 < lanes && starts[lane + 1] <= place << shift) lane++;
+      first[place] = lane;
+    }
+    this.#lookup = { starts, first, shift };
   }
 
   /**

@@ -3,19 +3,22 @@
 import { Diagram, lowerBound } from "./diagram.js";
 
 /**
- * @typedef {{order: Int32Array, rows: Int32Array, starts: Int32Array}} SentOrder
- *   Message numbers by the row of their send, these rows, and where each lane's begin.
+ * @typedef {Uint16Array | Int32Array} LaneNumbers
+ * @typedef {{order: Int32Array, rows: Int32Array, starts: Int32Array, received: Int32Array,
+ *   receivers: LaneNumbers}} SentOrder
+ *   Message numbers by the row of their send, these rows, where each lane's begin; the rows and the
+ *   lanes of the receives.
  */
 
 /**
  * Return the lane that sent each message.
  * @param {Diagram} diagram
- * @returns {Uint16Array | Int32Array}
+ * @returns {LaneNumbers}
  */
 export function senderLanes(diagram) {
   return diagram.once("sender lanes", () => {
     const { send } = diagram.messages;
-    const lanes = new (diagram.lanes.length < 65536 ? Uint16Array : Int32Array)(send.length);
+    const lanes = laneNumbers(diagram, send.length);
     eachRange(diagram, (begin, end) => {
       let lane = 0;
       for (let message = begin; message < end; message++) {
@@ -26,6 +29,16 @@ export function senderLanes(diagram) {
     });
     return lanes;
   });
+}
+
+/**
+ * Return an array that may hold numbers of lanes.
+ * @param {Diagram} diagram
+ * @param {number} length
+ * @returns {LaneNumbers}
+ */
+function laneNumbers(diagram, length) {
+  return new (diagram.lanes.length < 65536 ? Uint16Array : Int32Array)(length);
 }
 
 /**
@@ -47,52 +60,42 @@ export function eachRange(diagram, each) {
 export function sentOrder(diagram) {
   return diagram.once("sent order", () => {
     const lanes = senderLanes(diagram);
-    const { send } = diagram.messages;
+    const { send, receive } = diagram.messages;
     const starts = new Int32Array(diagram.lanes.length + 1);
     eachRange(diagram, (begin, end) => {
       for (let message = begin; message < end; message++) starts[lanes[message] + 1]++;
     });
     for (let lane = 0; lane < diagram.lanes.length; lane++) starts[lane + 1] += starts[lane];
-    const byLane = new Int32Array(starts[diagram.lanes.length]);
+    const count = starts[diagram.lanes.length];
+    const byLane = new Int32Array(count);
+    const receiverOf = laneNumbers(diagram, count);
     const next = starts.slice();
-    eachRange(diagram, (begin, end) => {
-      for (let message = begin; message < end; message++) byLane[next[lanes[message]]++] = message;
+    eachRange(diagram, (begin, end, receiver) => {
+      for (let message = begin; message < end; message++) {
+        const to = next[lanes[message]]++;
+        byLane[to] = message;
+        receiverOf[to] = receiver;
+      }
     });
-    const order = new Int32Array(byLane.length);
-    const rows = new Int32Array(byLane.length);
+    const order = new Int32Array(count);
+    const rows = new Int32Array(count);
+    const received = new Int32Array(count);
+    const receivers = laneNumbers(diagram, count);
     for (let lane = 0; lane < diagram.lanes.length; lane++) {
       const first = diagram.starts[lane];
       const places = new Int32Array(diagram.ends[lane] - first + 1);
       for (let at = starts[lane]; at < starts[lane + 1]; at++) places[send[byLane[at]] - first + 1]++;
       for (let at = 1; at < places.length; at++) places[at] += places[at - 1];
       for (let at = starts[lane]; at < starts[lane + 1]; at++) {
-        const row = send[byLane[at]];
-        const to = starts[lane] + places[row - first]++;
-        order[to] = byLane[at];
-        rows[to] = row;
+        const message = byLane[at];
+        const to = starts[lane] + places[send[message] - first]++;
+        order[to] = message;
+        rows[to] = send[message];
+        received[to] = receive[message];
+        receivers[to] = receiverOf[at];
       }
     }
-    return { order, rows, starts };
-  });
-}
-
-/**
- * Return the lane that received each message, in the order of sends.
- * @param {Diagram} diagram
- * @returns {Uint16Array | Int32Array}
- */
-export function receiverLanes(diagram) {
-  return diagram.once("receiver lanes", () => {
-    const { order } = sentOrder(diagram);
-    const { receive } = diagram.messages;
-    const lanes = new (diagram.lanes.length < 65536 ? Uint16Array : Int32Array)(order.length);
-    let lane = 0;
-    for (let at = 0; at < order.length; at++) {
-      const row = receive[order[at]];
-      if (row < diagram.starts[lane] || row >= diagram.starts[lane + 1]) lane = diagram.laneOf(row);
-      lanes[at] = lane;
-    }
-    return lanes;
+    return { order, rows, starts, received, receivers };
   });
 }
 

@@ -8,8 +8,8 @@
 const NO_ROW = 0x7fffffff; // greater than any
 
 /**
- * @typedef {{starts: ArrayLike<number>, ends: ArrayLike<number>, lanes: number, block: number,
- *   rowAt: (at: number) => number, laneAt: (at: number) => number}} Items
+ * @typedef {{starts: ArrayLike<number>, ends: ArrayLike<number>, block: number,
+ *   rows: Int32Array, lanes: Uint16Array | Int32Array}} Items
  *   Where the messages of each lane begin and end; of each, the row and the lane of its other end.
  *   block: messages from one entry to the next, if there are not more lanes.
  */
@@ -19,8 +19,10 @@ export class GreatestSoFar {
   /** @param {Items} items */
   constructor(items) {
     this.items = items;
-    this.block = Math.max(items.block, items.lanes);
-    const { starts, ends, lanes, rowAt, laneAt } = items;
+    this.lanes = items.starts.length;
+    this.block = Math.max(items.block, this.lanes);
+    const { starts, ends, rows, lanes: others } = items;
+    const { lanes } = this;
     const total = lanes ? ends[lanes - 1] : 0;
     this.table = new Int32Array((Math.floor(total / this.block) + 1) * lanes).fill(-1);
     const greatest = new Int32Array(lanes);
@@ -28,8 +30,8 @@ export class GreatestSoFar {
       greatest.fill(-1);
       for (let at = starts[lane]; at < ends[lane]; at++) {
         if (at % this.block === 0) this.table.set(greatest, (at / this.block) * lanes);
-        const other = laneAt(at);
-        const row = rowAt(at);
+        const other = others[at];
+        const row = rows[at];
         if (row > greatest[other]) greatest[other] = row;
       }
     }
@@ -42,7 +44,8 @@ export class GreatestSoFar {
    * @param {Int32Array} out
    */
   raise(lane, at, out) {
-    const { starts, lanes, rowAt, laneAt } = this.items;
+    const { starts, rows, lanes: others } = this.items;
+    const { lanes } = this;
     // The entry at a lane's end is the next lane's, so look before `at`.
     const boundary = Math.floor((at - 1) / this.block) * this.block;
     let from = starts[lane];
@@ -54,11 +57,55 @@ export class GreatestSoFar {
       from = boundary;
     }
     for (let item = from; item < at; item++) {
-      const row = rowAt(item);
-      const other = laneAt(item);
+      const row = rows[item];
+      const other = others[item];
       if (row > out[other]) out[other] = row;
     }
   }
+}
+
+/**
+ * Whether a lane's messages before `at` have one whose other end is at a limit or beyond it.
+ * @param {GreatestSoFar} table
+ * @param {number} lane
+ * @param {number} at
+ * @param {Int32Array} limits a row of each lane
+ * @returns {boolean}
+ */
+export function someAtOrBeyond(table, lane, at, limits) {
+  const { starts, rows, lanes: others } = table.items;
+  const boundary = Math.floor((at - 1) / table.block) * table.block;
+  for (let item = Math.max(starts[lane], boundary); item < at; item++) {
+    if (rows[item] >= limits[others[item]]) return true;
+  }
+  if (boundary <= starts[lane]) return false;
+  const entry = (boundary / table.block) * table.lanes;
+  for (let other = 0; other < table.lanes; other++) {
+    if (table.table[entry + other] >= limits[other]) return true;
+  }
+  return false;
+}
+
+/**
+ * Whether a lane's messages from `at` on have one whose other end is before a limit.
+ * @param {LeastFromHere} table
+ * @param {number} lane
+ * @param {number} at
+ * @param {Int32Array} limits a row of each lane
+ * @returns {boolean}
+ */
+export function someBefore(table, lane, at, limits) {
+  const { ends, rows, lanes: others } = table.items;
+  const boundary = Math.ceil(at / table.block) * table.block;
+  for (let item = at; item < Math.min(ends[lane], boundary); item++) {
+    if (rows[item] < limits[others[item]]) return true;
+  }
+  if (boundary >= ends[lane]) return false;
+  const entry = (boundary / table.block) * table.lanes;
+  for (let other = 0; other < table.lanes; other++) {
+    if (table.table[entry + other] < limits[other]) return true;
+  }
+  return false;
 }
 
 /** For each other lane the least row among a lane's last messages; GreatestSoFar backwards. */
@@ -66,16 +113,18 @@ export class LeastFromHere {
   /** @param {Items} items */
   constructor(items) {
     this.items = items;
-    this.block = Math.max(items.block, items.lanes);
-    const { starts, ends, lanes, rowAt, laneAt } = items;
+    this.lanes = items.starts.length;
+    this.block = Math.max(items.block, this.lanes);
+    const { starts, ends, rows, lanes: others } = items;
+    const { lanes } = this;
     const total = lanes ? ends[lanes - 1] : 0;
     this.table = new Int32Array((Math.floor(total / this.block) + 1) * lanes).fill(NO_ROW);
     const least = new Int32Array(lanes);
     for (let lane = 0; lane < lanes; lane++) {
       least.fill(NO_ROW);
       for (let at = ends[lane] - 1; at >= starts[lane]; at--) {
-        const other = laneAt(at);
-        const row = rowAt(at);
+        const other = others[at];
+        const row = rows[at];
         if (row < least[other]) least[other] = row;
         if (at % this.block === 0) this.table.set(least, (at / this.block) * lanes);
       }
@@ -89,7 +138,8 @@ export class LeastFromHere {
    * @param {Int32Array} out
    */
   lower(lane, at, out) {
-    const { ends, lanes, rowAt, laneAt } = this.items;
+    const { ends, rows, lanes: others } = this.items;
+    const { lanes } = this;
     const boundary = Math.ceil(at / this.block) * this.block;
     let to = ends[lane];
     if (boundary < to) {
@@ -100,8 +150,8 @@ export class LeastFromHere {
       to = boundary;
     }
     for (let item = at; item < to; item++) {
-      const row = rowAt(item);
-      const other = laneAt(item);
+      const row = rows[item];
+      const other = others[item];
       if (row < out[other]) out[other] = row;
     }
   }

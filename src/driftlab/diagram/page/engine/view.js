@@ -3,7 +3,7 @@
 import { Axis } from "./axes.js";
 import { arrivalOrder, messagesAbout } from "./counts.js";
 import { Diagram, lowerBound } from "./diagram.js";
-import { arrowEnd, receivedIn, receiverLanes, senderLanes, sentIn, sentOrder } from "./messages.js";
+import { arrowEnd, receivedIn, senderLanes, sentIn, sentOrder } from "./messages.js";
 
 /**
  * @typedef {"rate" | "receives" | "queue" | "jump" | "late" | "violations"} ColourBy
@@ -58,8 +58,7 @@ export function eachMessage(diagram, axis, view, each) {
     place >= 0 && row >= wide[place][0] && row < wide[place][1];
   const touches = touchesTile(diagram, axis, view);
   const senders = senderLanes(diagram);
-  const { order } = sentOrder(diagram);
-  const receivers = receiverLanes(diagram);
+  const { order, receivers } = sentOrder(diagram);
   const arrived = arrivalOrder(diagram, true);
   for (let place = 0; place < wide.length; place++) {
     const lane = view.laneOrder[place];

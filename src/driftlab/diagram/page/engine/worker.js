@@ -5,7 +5,7 @@
 
 import { axisOf, setOffsets } from "./axes.js";
 import { before, containing, cut } from "./cuts.js";
-import { causalChain, chain, concurrent, future, past, why } from "./causality.js";
+import { causalChain, chain, concurrent, future, past, receivesOfSent, sendsReceived, why } from "./causality.js";
 import { counts, crossings, driftRange, extremes } from "./counts.js";
 import { decodeTexts, fromBase64, inflate } from "./decode.js";
 import { Diagram, decode } from "./diagram.js";
@@ -26,7 +26,7 @@ import {
   positions,
   unlabel,
 } from "./lookups.js";
-import { messagesOf } from "./messages.js";
+import { messagesOf, sentOrder } from "./messages.js";
 import { search } from "./search.js";
 import { spanning } from "./spanning.js";
 import { tile } from "./tile.js";
@@ -130,6 +130,7 @@ const CALLS = {
   append: (diagram, buffer) => ({ ...append(diagram, buffer), ...opened(diagram) }),
   order: (diagram) => fewestCrossings(diagram),
   search,
+  prepare,
   violationRows,
   fieldRange,
   nearest,
@@ -159,6 +160,20 @@ const CALLS = {
     spanning(diagram, axisOf(diagram, view.axis, view.idle), view.begin, view.end, view.laneOrder,
       view.arrowTo !== "receive"),
 };
+
+/** Indices that questions after a click need: each takes part of a second of ten million events. */
+const PREPARATIONS = [sentOrder, sendsReceived, receivesOfSent];
+
+/**
+ * Build one index ahead of the question that needs it.
+ * @param {Diagram} diagram
+ * @param {number} [step] which, from 0
+ * @returns {number | null} the next step, null after the last
+ */
+function prepare(diagram, step = 0) {
+  PREPARATIONS[step](diagram);
+  return step + 1 < PREPARATIONS.length ? step + 1 : null;
+}
 
 /**
  * @template T
