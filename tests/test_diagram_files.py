@@ -186,7 +186,8 @@ def simulated_places(values: list[float]) -> list[float]:
     diagram = columns_of(simulated_history(seconds=1, rates=[len(values), 1]), "")
     time = diagram.columns["time"].copy()
     time[: len(values)] = values
-    return axis_places(diagram._replace(columns={**diagram.columns, "time": time})).tolist()
+    changed = diagram._replace(columns={**diagram.columns, "time": time})
+    return list(map(float, axis_places(changed)))
 
 
 def test_an_event_whose_time_falls_stands_no_further_left_than_those_before_it() -> None:

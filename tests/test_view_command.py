@@ -66,7 +66,7 @@ def test_it_ends_though_a_page_still_listens_to_a_run(tmp_path: Path) -> None:
 
 def test_run_and_view_stay_until_an_interrupt_and_keep_the_status(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    flags = ["--rates", "9,9", "--seconds", "2", "--view", "--json", "--out", folder]
+    flags = ["--rates", "9,9", "--seconds", "2", "--view", "--json", "--out", str(folder)]
     with started("run", *flags) as process:
         client = address_of(process, "stderr")
         with client.open("diagram/0/live") as answer:
@@ -89,7 +89,7 @@ def test_simulate_and_view_show_the_simulated_run(tmp_path: Path) -> None:
 
 
 def test_several_runs_and_view_show_the_bench(tmp_path: Path) -> None:
-    flags = ["--runs", "3", "--seconds", "2", "--view", "--out", tmp_path / "run"]
+    flags = ["--runs", "3", "--seconds", "2", "--view", "--out", str(tmp_path / "run")]
     with started("simulate", *flags) as process:
         client = address_of(process, "stderr")
         assert process.stderr is not None

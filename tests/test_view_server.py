@@ -1,6 +1,7 @@
 """The page server: what it answers, and whom it refuses."""
 
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,7 +135,8 @@ def test_an_event_is_told_exactly_with_its_text_and_its_line(client: Client) -> 
 
 def rows_of(answer: Answer) -> list[int]:
     assert answer.status == 200
-    return np.frombuffer(answer.body, "<i4").tolist()
+    rows: list[int] = np.frombuffer(answer.body, "<i4").tolist()
+    return rows
 
 
 @pytest.mark.parametrize(
@@ -253,6 +255,12 @@ def test_without_the_token_nothing_is_served(client: Client) -> None:
     assert len(token) >= 20
 
 
+def test_the_icon_that_browsers_ask_for_is_nothing(client: Client) -> None:
+    assert client.ask("/favicon.ico", absolute=True)[::2] == (204, b"")
+    wrong = {"Host": "evil.example"}
+    assert client.ask("/favicon.ico", absolute=True, headers=wrong).status == 421
+
+
 def test_two_servers_have_different_tokens() -> None:
     with served({}) as one, served({}) as other:
         assert one.base != other.base
@@ -299,7 +307,7 @@ def test_an_address_that_is_not_ours_is_told(host: str) -> None:
 def test_no_browser_is_opened_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(serving.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     assert not serving.open_browser("http://127.0.0.1:1/")
 
 

@@ -10,11 +10,12 @@ import secrets
 from collections.abc import Iterable
 from typing import Final
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN_BYTES: Final = 16
 LOOPBACK: Final = "127.0.0.1"
+NOT_FOUND: Final = 404
 _HEADERS: Final = (
     (
         b"content-security-policy",
@@ -55,6 +56,8 @@ class Guard:
             return
         refusal = self._refusal(scope)
         app = self._app if refusal is None else PlainTextResponse(*refusal)
+        if scope["path"] == "/favicon.ico" and refusal is not None and refusal[1] == NOT_FOUND:
+            app = Response(status_code=204)  # which a browser asks for by itself
         await app(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> tuple[str, int] | None:
@@ -70,7 +73,7 @@ class Guard:
             return "this server answers its own pages alone", 403
         first = str(scope["path"]).split("/")[1:2]
         if not first or not secrets.compare_digest(first[0].encode(), self._token.encode()):
-            return "no such page; the address has a token, which driftlab printed", 404
+            return "no such page; the address has a token, which driftlab printed", NOT_FOUND
         return None
 
     def _is_ours(self, host: str) -> bool:
