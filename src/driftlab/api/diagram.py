@@ -6,8 +6,9 @@ In a notebook it shows itself, with everything that the page can do; `save` writ
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
+from driftlab.analysis.offsets import Offsets
 from driftlab.analysis.restamp import RestampError
 from driftlab.diagram.columns import Diagram, LaneOffset, diagram_of, lane_offsets
 from driftlab.diagram.command_line import command_line
@@ -19,11 +20,10 @@ from driftlab.diagram.part import first_part, span_of
 from driftlab.diagram.svg import svg_of
 from driftlab.errors import DriftlabError
 from driftlab.history.matching.messages import Messages
+from driftlab.history.trace import Trace
+from driftlab.judge.checker import Verdict
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
-
-if TYPE_CHECKING:
-    from driftlab.api.history import History
 
 EVENTS_MAX: Final = 1_000_000  # of a file, unless more are asked for
 TEXTS_BYTES_MAX: Final = 20_000_000  # of the texts of a file
@@ -33,6 +33,25 @@ PNG_SCALE: Final = 2
 NOTEBOOK_HEIGHT: Final = 640  # pixels
 NS_PER_S: Final = 1e9
 SUFFIXES: Final = (".html", ".svg", ".png")
+
+
+class Drawable(Protocol):
+    """What is needed of a history: `driftlab.api.history.History` has it."""
+
+    trace: Trace
+    name: str
+
+    def __len__(self) -> int: ...
+
+    @property
+    def messages(self) -> Messages:
+        """The matched messages."""
+
+    def check(self) -> Verdict:
+        """Judge it."""
+
+    def offsets(self) -> Offsets:
+        """Estimate the offsets of the processes' own clocks. Raise RestampError."""
 
 
 class UnknownDiagramFileError(DriftlabError):
@@ -48,7 +67,7 @@ class SpaceTimeDiagram:
     """
 
     def __init__(
-        self, history: "History", title: str = "", span: tuple[float, float] | None = None
+        self, history: Drawable, title: str = "", span: tuple[float, float] | None = None
     ) -> None:
         self.history = history
         self.title = title or history.name
@@ -141,18 +160,18 @@ class SpaceTimeDiagram:
         )
 
 
-def columns_of(history: "History", title: str) -> Diagram:
+def columns_of(history: Drawable, title: str) -> Diagram:
     """Return the columns of a history's diagram, without its verdict and offsets."""
     trace = history.trace
     return diagram_of(trace, messages_of(history), title=title, command=command_of(history))
 
 
-def messages_of(history: "History") -> Messages:
+def messages_of(history: Drawable) -> Messages:
     """Return the messages of a history, at once where its log is whole and our own."""
     return intact_messages(history.trace) or history.messages
 
 
-def offsets_of(history: "History") -> list[LaneOffset | None]:
+def offsets_of(history: Drawable) -> list[LaneOffset | None]:
     """Return how far each process's own clock is ahead; None where that is not known.
 
     Of very large histories it is not estimated.
@@ -167,7 +186,7 @@ def offsets_of(history: "History") -> list[LaneOffset | None]:
         return [None] * trace.processes
 
 
-def command_of(history: "History") -> str | None:
+def command_of(history: Drawable) -> str | None:
     """Return the command that repeats a run; None if its scenario is not known."""
     trace = history.trace
     if trace.scenario is None:
