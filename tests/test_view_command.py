@@ -14,6 +14,7 @@ import driftlab
 from driftlab.api.read import read
 from driftlab.cli.main import main
 from driftlab.errors import DriftlabError
+from driftlab.model.columns import RECEIVE
 from driftlab.scenario.scenario import Scenario
 from driftlab.view.bench import RunBench
 from driftlab.view.opened import opened
@@ -257,9 +258,10 @@ def test_pictures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.split() == [str(svg), str(png)]
     root = ET.fromstring(svg.read_text())
     assert root.tag.endswith("svg")
-    time = opened_diagram(folder).columns["time"]
+    columns = opened_diagram(folder).columns
+    is_inside = (columns["time"] >= 2e9) & (columns["time"] <= 4.5e9) & (columns["kind"] != RECEIVE)
     circles = root.findall(".//{http://www.w3.org/2000/svg}circle")
-    assert len(circles) == np.count_nonzero((time >= 2e9) & (time <= 4.5e9))
+    assert len(circles) == np.count_nonzero(is_inside)
     assert png.read_bytes().startswith(b"\x89PNG")
 
 

@@ -41,6 +41,7 @@ _EXPORT = re.compile(
 )
 _STYLE_LINK = re.compile(r'<link rel="stylesheet" href="(?:\.\./)*static/([\w./-]+)">')
 _MODULE = re.compile(r'<script type="module" src="(?:\.\./)*static/([\w./-]+)"></script>')
+_BENCH = re.compile(r'href="(?:\.\./)+[^"]*"')  # which there is not in a file
 _DEFLATE_LEVEL: Final = 6
 
 
@@ -107,15 +108,17 @@ def _template(title: str) -> str:
         path.relative_to(PAGE_FOLDER).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(PAGE_FOLDER.rglob("*.js"))
     }
+    needed = _needed(modules, MAIN)
     imports = {
         f"{MODULE_PREFIX}{name}": _address_of(_with_names(text, name))
         for name, text in modules.items()
+        if name in needed
     }
     import_map = json.dumps({"imports": imports})
     page = _STYLE_LINK.sub(lambda found: f"<style>\n{_read(found[1])}</style>", page)
     if not _MODULE.search(page):
         raise PageError("page.html names no module")
-    page = _MODULE.sub("", page).replace('href="../../"', 'href="#"')  # there is no bench
+    page = _BENCH.sub('href="#"', _MODULE.sub("", page))
     head = (
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<script type="importmap">{import_map}</script>\n'
@@ -190,6 +193,18 @@ def _as_function(text: str, name: str, done: Mapping[str, str]) -> str:
     text = _EXPORT_LIST.sub(listed, text)
     text = _EXPORT.sub(declared, text)
     return f"{text}\nreturn {{ {', '.join(exported)} }};"
+
+
+def _needed(modules: Mapping[str, str], main: str) -> set[str]:
+    """Return the names of a module and of all that it imports, at once or later."""
+    found: set[str] = set()
+    todo = [main]
+    while todo:
+        name = todo.pop()
+        if name not in found and name in modules:
+            found.add(name)
+            todo += [_resolved(each[3], name) for each in _IMPORT.finditer(modules[name])]
+    return found
 
 
 def _with_names(text: str, name: str) -> str:

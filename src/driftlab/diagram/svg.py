@@ -31,7 +31,6 @@ EVENTS_MAX: Final = 3000  # that are drawn one by one
 COLUMN_PX: Final = 4  # of a column that counts
 TICKS_MAX: Final = 10  # on the axis
 BAND_MAX: Final = 0.42  # of a lane's height, that the longest inbox takes
-RADIUS: Final = {"internal": 2.0, "send": 3.0, "receive": 3.0, "unsaid": 2.5}
 NS_PER_S: Final = 1e9
 
 
@@ -161,12 +160,18 @@ def _exact(diagram: Diagram, frame: _Frame, places: FloatArray, inside: IntArray
     yield from _arrows(diagram, frame, x, lane_of)
     for row in inside.tolist():
         kind, place = KINDS[int(diagram.columns["kind"][row])], int(lane_of[row])
-        colour = diagram.lanes[place].colour
-        fill = "white" if kind == "receive" else colour
-        yield (
-            f'<circle cx="{x[row]:.1f}" cy="{frame.y(place):.1f}" r="{RADIUS[kind]}" '
-            f'fill="{fill}" stroke="{colour}"/>'
+        yield _symbol(kind, float(x[row]), frame.y(place), diagram.lanes[place].colour)
+
+
+def _symbol(kind: str, x: float, y: float, colour: str) -> str:
+    """Return the mark of an event: as on the page a disc, a square, or a ring."""
+    if kind == "receive":
+        return (
+            f'<rect x="{x - 2.7:.1f}" y="{y - 2.7:.1f}" width="5.4" height="5.4" fill="{colour}"/>'
         )
+    if kind == "send":
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="white" stroke="{colour}"/>'
 
 
 def _arrows(diagram: Diagram, frame: _Frame, x: FloatArray, lane_of: IntArray) -> Iterator[str]:
