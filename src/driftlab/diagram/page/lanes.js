@@ -36,6 +36,7 @@ export class LaneNames {
     const first = Math.max(0, Math.floor(scroll / pane.laneHeight));
     const last = Math.min(pane.visible.length, Math.ceil((scroll + pane.lanesHeight) / pane.laneHeight));
     const seen = new Set();
+    let next = this.box.firstElementChild; // names stand in the page as they are seen: for Tab
     for (let place = first; place < last; place++) {
       if (place % every) continue;
       const lane = pane.visible[place];
@@ -45,7 +46,8 @@ export class LaneNames {
       element.style.top = `${pane.tops[place] - scroll + (pane.laneHeight - height) / 2}px`;
       element.style.height = `${height}px`;
       element.classList.toggle("small", pane.laneHeight < 16);
-      element.style.order = String(place);
+      if (next === element) next = element.nextElementSibling;
+      else this.box.insertBefore(element, next);
       element.toggleAttribute("data-pinned", pane.view.pinned[pane.run.number].includes(lane));
       const swatch = /** @type {HTMLElement} */ (element.firstElementChild);
       swatch.style.color = pane.colourOf(lane);
@@ -68,6 +70,7 @@ export class LaneNames {
     const info = pane.run.lanes[lane];
     const element = make("div", "lane", this.box);
     element.setAttribute("role", "listitem");
+    element.dataset.lane = String(lane);
     make("span", "swatch", element);
     const label = /** @type {HTMLButtonElement} */ (make("button", "label", element));
     label.type = "button";

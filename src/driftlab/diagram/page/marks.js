@@ -21,8 +21,8 @@ export class Marks {
   /** @param {import("./pane.js").Pane} pane */
   constructor(pane) {
     this.pane = pane;
-    /** @type {Map<string, string>} */
-    this.keys = new Map();
+    /** @type {Map<string, {key: string, done: Promise<void>}>} */
+    this.parts = new Map();
     /** @type {Selection | null} */
     this.selection = null;
     /** @type {(Points & {kind: "chain" | "why" | "concurrent"}) | null} */
@@ -45,27 +45,52 @@ export class Marks {
     this.handles = [];
     /** @type {{from: number, to: number} | null} */
     this.spanning = null; // CSS px of a span being chosen
-    this.failedOnce = false;
   }
 
   get engine() {
     return this.pane.run.engine;
   }
 
-  /** Whether a part has to be asked for again. @param {string} part @param {...any} on what it depends on */
-  isNew(part, ...on) {
+  /**
+   * Ask for a part again if what it depends on has changed; else wait for what was asked already.
+   * @param {string} part @param {any[]} on what it depends on @param {() => Promise<void>} ask
+   */
+  part(part, on, ask) {
     const key = [this.pane.run.version, this.pane.axis, ...on].join("|");
-    if (this.keys.get(part) === key) return false;
-    this.keys.set(part, key);
-    return true;
+    const known = this.parts.get(part);
+    if (known?.key === key) return known.done;
+    const done = ask();
+    this.parts.set(part, { key, done });
+    return done;
   }
 
   async renew() {
     try {
+      const { view, run, page } = this.pane;
+      const [row, second] = [run.rowOf(view.selected), run.rowOf(view.second)];
+      const frontier = view.cut?.run === run.number ? view.cut.frontier : null;
+      const number = run.number === page.violationRun() ? view.violation : null;
+      const hits = page.hitsOf(run);
+      const diverges = page.divergenceRow(run);
       await Promise.all([
-        this.renewSelection(), this.renewChain(), this.renewCut(), this.renewViolations(), this.renewHits(), this.renewDivergence(),
-      ]); // prettier-ignore
+        this.part("selection", [row], () => this.askSelection(row)),
+        this.part("chain", [row, second, view.why], () => this.askChain(row, second, view.why)),
+        this.part("cut", [frontier?.join(".")], () => this.askCut(frontier)),
+        this.part("violations", [run.violationRows.length], async () => {
+          this.violations = await this.points(run.violationRows);
+        }),
+        this.part("violation", [number, run.verdict ? 1 : 0], async () => {
+          this.current = await this.points((number !== null && run.verdict?.violations[number]?.rows) || []);
+        }),
+        this.part("hits", [hits.version], async () => {
+          this.hits = await this.points(hits.rows);
+        }),
+        this.part("divergence", [diverges], async () => {
+          this.divergence = await this.points(diverges < 0 ? [] : [diverges]);
+        }),
+      ]);
     } catch (error) {
+      this.parts.clear();
       this.pane.failed(error);
     }
     this.pane.redraw();
@@ -76,10 +101,9 @@ export class Marks {
     return pointsOf(this.pane, rows);
   }
 
-  async renewSelection() {
+  /** @param {number} row */
+  async askSelection(row) {
     const { pane } = this;
-    const row = pane.run.rowOf(pane.view.selected);
-    if (!this.isNew("selection", row)) return;
     if (row < 0) {
       this.selection = null;
       return;
@@ -107,31 +131,25 @@ export class Marks {
     this.selection = { row, lane: own, x: xs[0], info, past, future, pastX, futureX, counts };
   }
 
-  async renewChain() {
-    const { pane } = this;
-    const { view, run } = pane;
-    const a = run.rowOf(view.selected);
-    const b = run.rowOf(view.second);
-    if (!this.isNew("chain", a, b, view.why)) return;
+  /** @param {number} a @param {number} b @param {boolean} isWhy */
+  async askChain(a, b, isWhy) {
     this.chain = null;
     this.second = b < 0 ? null : await this.points([b]);
-    if (a < 0 || (b < 0 && !view.why)) return;
-    const rows = view.why ? await this.engine.call("why", a) : await this.engine.call("chain", a, b);
-    const kind = view.why ? "why" : rows ? "chain" : "concurrent";
+    if (a < 0 || (b < 0 && !isWhy)) return;
+    const rows = isWhy ? await this.engine.call("why", a) : await this.engine.call("chain", a, b);
+    const kind = isWhy ? "why" : rows ? "chain" : "concurrent";
     this.chain = { ...(await this.points(rows ?? [])), kind };
   }
 
-  async renewCut() {
+  /** @param {number[] | null} asked */
+  async askCut(asked) {
     const { pane } = this;
-    const { cut } = pane.view;
-    const mine = cut && cut.run === pane.run.number ? cut : null;
-    if (!this.isNew("cut", mine ? mine.frontier.join(".") : "")) return;
-    if (!mine) {
+    if (!asked) {
       this.cut = null;
       return;
     }
     const { run } = pane;
-    const frontier = run.lanes.map((_, lane) => Math.max(0, Math.min(run.lengthOf(lane), mine.frontier[lane] ?? 0)));
+    const frontier = run.lanes.map((_, lane) => Math.max(0, Math.min(run.lengthOf(lane), asked[lane] ?? 0)));
     const answer = await this.engine.latest("cut", "cut", Int32Array.from(frontier));
     if (!answer) return;
     const [wrong, flying] = await Promise.all([this.messages(answer.violations), this.messages(answer.inFlight)]);
@@ -164,27 +182,6 @@ export class Marks {
     const most = numbers.slice(0, 5000); // more arrows than that are no picture; the list says how many
     const m = await this.engine.call("messages", most);
     return { send: m.send, receive: m.receive, from: await this.points(m.send), to: await this.points(m.receive) };
-  }
-
-  async renewViolations() {
-    const { verdict } = this.pane.run;
-    const number = this.pane.view.violation;
-    const { violationRows } = this.pane.run;
-    if (this.isNew("violations", violationRows.length)) this.violations = await this.points(violationRows);
-    const mine = this.pane.run.number === this.pane.page.violationRun() ? number : null;
-    if (this.isNew("violation", mine, verdict ? 1 : 0)) {
-      this.current = await this.points((mine !== null && verdict?.violations[mine]?.rows) || []);
-    }
-  }
-
-  async renewHits() {
-    const { rows, version } = this.pane.page.hitsOf(this.pane.run);
-    if (this.isNew("hits", version)) this.hits = await this.points(rows);
-  }
-
-  async renewDivergence() {
-    const row = this.pane.page.divergenceRow(this.pane.run);
-    if (this.isNew("divergence", row)) this.divergence = await this.points(row < 0 ? [] : [row]);
   }
 
   /** Cones and cuts: under the events. @param {CanvasRenderingContext2D} ctx */

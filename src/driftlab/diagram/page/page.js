@@ -268,7 +268,7 @@ export class Page {
     if (row < 0) return;
     const ref = pane.run.refOf(row);
     const isSame = selected && selected.run === ref.run && selected.lane === ref.lane && selected.index === ref.index;
-    if (isSame) this.state.set({ selected: null, second: null, why: false });
+    if (isSame && !second) this.state.set({ selected: null, second: null, why: false });
     else if (!selected || second || fresh || selected.run !== ref.run) this.select(pane, row);
     else this.state.set({ second: ref, why: false, panel: "event" });
   }
@@ -476,7 +476,6 @@ export class Page {
       this.state.set({ selected: run.refOf(one.rows[0]), second: null, why: false });
       void this.centreIfCrowded(pane, one.rows[0]);
     }
-    this.say(`Violation ${number + 1} of ${run.verdict?.violations.length}: ${one.rule}. ${one.text}`);
   }
 
   /** Bring an event into view, and closer where single events cannot be told apart. @param {Pane} pane @param {number} row */
@@ -763,6 +762,11 @@ export class Page {
     const pane = this.panes.find((one) => one.marks.selection);
     const cut = this.panes.find((one) => one.marks.cut)?.marks.cut;
     const parts = [];
+    const { violation } = this.state.view;
+    const judged = this.runs[this.violationRun()]?.verdict?.violations ?? [];
+    if (violation !== null && judged[violation]) {
+      parts.push(`Violation ${violation + 1} of ${count(judged.length)}: ${judged[violation].rule}. ${judged[violation].text}.`);
+    }
     if (pane?.marks.selection) {
       const { row, info, counts } = pane.marks.selection;
       parts.push(`${pane.run.nameOf(row)}, ${info.kind}${info.clock === null ? "" : `, clock ${count(info.clock)}`}. ${count(counts.past)} before it, ${count(counts.beside)} concurrent, ${count(counts.future)} after it.`);

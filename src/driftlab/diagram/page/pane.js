@@ -245,10 +245,20 @@ export class Pane {
     ctx.restore();
     ctx.setTransform(d, 0, 0, d, 0, 0);
     drawRuler(ctx, this, "texts");
+    if (!this.run.hasAxis(this.view.axis)) this.drawNone(ctx);
     this.plots.draw(ctx);
     this.marks.placeHandles();
     this.page.drawn(this);
     this.frameTimes = { drawn: this.frameTimes.drawn + 1, spent: performance.now() - began };
+  }
+
+  /** Of two runs only one may have an axis: the other says so. @param {CanvasRenderingContext2D} ctx */
+  drawNone(ctx) {
+    ctx.font = "13px system-ui, sans-serif";
+    ctx.textAlign = "center";
+    ctx.textBaseline = "middle";
+    ctx.fillStyle = this.page.sheet.faint;
+    ctx.fillText("This log does not have the axis that is chosen.", this.width / 2, RULER + this.lanesHeight / 2);
   }
 
   /** @param {CanvasRenderingContext2D} ctx */

@@ -25,11 +25,15 @@ export class Search {
     this.input.value = page.state.view.query;
     this.input.addEventListener("input", () => {
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => page.state.set({ query: this.input.value.trim() }), 250);
+      this.timer = setTimeout(() => {
+        this.timer = 0;
+        page.state.set({ query: this.input.value.trim() });
+      }, 250);
     });
     byId("search").addEventListener("submit", (event) => {
       event.preventDefault();
       clearTimeout(this.timer);
+      this.timer = 0;
       const query = this.input.value.trim();
       if (query === page.state.view.query) this.step(1);
       else page.state.set({ query, panel: "search" });

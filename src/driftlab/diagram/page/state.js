@@ -145,6 +145,8 @@ export class State {
   }
 
   writeAddress() {
+    clearTimeout(this.timer);
+    this.timer = 0;
     const hash = toHash(this.view);
     if (hash === this.written) return;
     this.written = hash;

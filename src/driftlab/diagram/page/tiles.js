@@ -28,6 +28,8 @@ export class Tiles {
     this.overview = null;
     /** @type {Set<string>} */
     this.asked = new Set();
+    /** @type {Set<string>} tiles that could not be drawn: not asked for again */
+    this.broken = new Set();
     this.frame = 0;
     this.units = 0; // axis units a pixel, in the last frame
     this.changed = 0; // when the zoom changed last
@@ -49,7 +51,8 @@ export class Tiles {
    */
   draw(ctx) {
     const { begin, end, width, height, scroll, full } = this.pane.frameOf();
-    if (!(end > begin) || width < 1 || height < 1) return;
+    this.isSharp = true;
+    if (!(end > begin) || width < 1 || height < 1 || !this.pane.run.hasAxis(this.pane.view.axis)) return;
     this.frame++;
     const units = (end - begin) / width;
     if (Math.abs(units / this.units - 1) > 1e-9) {
@@ -62,7 +65,6 @@ export class Tiles {
     const last = Math.floor(end / (units * WIDTH));
     /** @type {{key: string, begin: number, end: number, top: number, height: number, ahead: boolean}[]} */
     const missing = [];
-    this.isSharp = true;
     for (const row of rows) {
       for (let k = first; k <= last; k++) {
         const span = { begin: k * units * WIDTH, end: (k + 1) * units * WIDTH };
@@ -157,7 +159,7 @@ export class Tiles {
     }
     const { begin, end } = this.pane.page.span();
     const off = (/** @type {{begin: number, end: number}} */ m) => Math.abs(m.begin + m.end - begin - end);
-    const waiting = missing.filter((m) => !this.asked.has(m.key)).sort((a, b) => Number(a.ahead) - Number(b.ahead) || off(a) - off(b));
+    const waiting = missing.filter((m) => !this.asked.has(m.key) && !this.broken.has(m.key)).sort((a, b) => Number(a.ahead) - Number(b.ahead) || off(a) - off(b));
     for (const m of waiting) {
       if (this.asked.size >= 2 || (m.ahead && this.asked.size >= 1)) break;
       this.request(m, look, Math.round((m.end - m.begin) / units), full);
@@ -192,7 +194,10 @@ export class Tiles {
         if (tile) this.tiles.set(m.key, { ...tile, key: m.key });
         this.drop();
       })
-      .catch((error) => this.pane.failed(error))
+      .catch((error) => {
+        this.broken.add(m.key);
+        this.pane.failed(error);
+      })
       .finally(() => {
         this.asked.delete(m.key);
         this.pane.redraw();
