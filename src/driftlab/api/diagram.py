@@ -6,9 +6,8 @@ In a notebook it shows itself, with everything that the page can do; `save` writ
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from driftlab.analysis.offsets import Offsets
 from driftlab.analysis.restamp import RestampError
 from driftlab.diagram.columns import Diagram, LaneOffset, diagram_of, lane_offsets
 from driftlab.diagram.command_line import command_line
@@ -21,9 +20,12 @@ from driftlab.diagram.svg import svg_of
 from driftlab.errors import DriftlabError
 from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
-from driftlab.judge.checker import Verdict
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
+
+if TYPE_CHECKING:
+    from driftlab.analysis.offsets import Offsets
+    from driftlab.judge.checker import Verdict
 
 EVENTS_MAX: Final = 1_000_000  # of a file, unless more are asked for
 TEXTS_BYTES_MAX: Final = 20_000_000  # of the texts of a file
@@ -47,10 +49,10 @@ class Drawable(Protocol):
     def messages(self) -> Messages:
         """The matched messages."""
 
-    def check(self) -> Verdict:
+    def check(self) -> "Verdict":
         """Judge it."""
 
-    def offsets(self) -> Offsets:
+    def offsets(self) -> "Offsets":
         """Estimate the offsets of the processes' own clocks. Raise RestampError."""
 
 

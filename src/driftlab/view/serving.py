@@ -18,7 +18,7 @@ from driftlab.errors import DriftlabError
 from driftlab.view.guard import LOOPBACK, Guard, new_token
 
 GRACE_S: Final = 1  # for answers under way when the server ends
-LEAVE_S: Final = 2.0  # for threads that still work when all is over
+LEAVE_S: Final = 0.5  # for threads that still work when all is over
 BACKLOG: Final = 64
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 _EVERYWHERE: Final = ("0.0.0.0", "::")
