@@ -678,6 +678,13 @@ def test_a_query_that_makes_no_sense_is_told_so(engine: Engine, query: str, erro
 # Live.
 
 
+LIVE_TYPES: Final = {
+    "kind": np.uint8, "time": np.float64, "clock": np.float64, "queue": np.int32,
+    "target": np.int32, "sender": np.int32, "stamp": np.float64,
+}  # fmt: skip
+LiveEvent = dict[str, Any]
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_a_run_that_comes_in_pieces_is_the_run_that_comes_whole(engine: Engine, seed: int) -> None:
     draw = random.Random(seed)
@@ -698,6 +705,8 @@ def test_a_run_that_comes_in_pieces_is_the_run_that_comes_whole(engine: Engine, 
             frame.append((lane, first, last))
             given_rows[lane] = max(given_rows[lane], last)
         told.append(engine.ask("append", as_bytes(frame_of(events, frame))))
+        if len(told) < 40:
+            views_of_run(engine, lanes)  # what is computed now is extended later
     assert told[-1]["unmatched"] == 0
     assert told[-1]["events"] == sum(map(len, events))
     assert sorted(map(tuple, engine.ask("messageRows"))) == sorted(messages)
@@ -708,13 +717,82 @@ def test_a_run_that_comes_in_pieces_is_the_run_that_comes_whole(engine: Engine, 
     for lane in range(lanes):
         own = clock[starts[lane] : starts[lane] + len(events[lane])]
         assert own == [event["clock"] for event in events[lane]]
+    grown = views_of_run(engine, lanes)
+    pasts = [
+        engine.ask("past", start + len(own) // 2)
+        for start, own in zip(starts, events, strict=False)
+    ]
+    futures = [
+        engine.ask("future", start + len(own) // 2)
+        for start, own in zip(starts, events, strict=False)
+    ]
+    whole = whole_run(events, messages)
+    engine.open(whole)
+    assert views_of_run(engine, lanes) == grown
+    firsts = np.concatenate([[0], np.cumsum([len(own) for own in events])]).tolist()
+    middles = [first + len(own) // 2 for first, own in zip(firsts, events, strict=False)]
+    assert [engine.ask("past", row) for row in middles] == pasts
+    assert [engine.ask("future", row) for row in middles] == futures
 
 
-LIVE_TYPES: Final = {
-    "kind": np.uint8, "time": np.float64, "clock": np.float64, "queue": np.int32,
-    "target": np.int32, "sender": np.int32, "stamp": np.float64,
-}  # fmt: skip
-LiveEvent = dict[str, Any]
+def views_of_run(engine: Engine, lanes: int) -> list[Any]:
+    """Return much of what a page may ask of a run, without the numbers of rows."""
+    answers: list[Any] = []
+    for axis in ("time", "clock"):
+        low, high = engine.ask("extent", axis)
+        view = {
+            "axis": axis, "begin": low + (high - low) / 3, "end": high + 1, "width": 30,
+            "columns": 30, "height": 20 * lanes, "laneOrder": list(range(lanes)),
+            "lanes": list(range(lanes)), "laneTops": [20 * lane for lane in range(lanes)],
+            "laneHeights": [20] * lanes, "arrowTo": "found", "reach": 5, "theme": "light",
+        }  # fmt: skip
+        answers += [low, high, *(engine.ask("tile", {**view, "level": level, "colourBy": colour})
+                     for level, colour in (("lines", "queue"), ("counts", "jump")))]  # fmt: skip
+        answers += [engine.ask(call, view) for call in ("counts", "crossings", "spanning")]
+        answers += [engine.ask("extremes", {**view, "field": each}) for each in ("queue", "drift")]
+        vectors = engine.ask("tile", {**view, "level": "exact"})["vectors"]
+        answers += [vectors[name] for name in ("x", "place", "kind", "queue", "clock", "fell")]
+        answers.append(sorted(zip(*(vectors["messages"][name] for name in ARROW), strict=True)))
+        flying = [[-1e9 if x is None else x for x in vectors["flying"][name]] for name in FLYING]
+        answers.append(sorted(zip(*flying, strict=True)))
+    return answers
+
+
+ARROW: Final = ("x0", "x1", "x2", "from", "to")
+FLYING: Final = ("x0", "x1", "from", "to", "target")
+
+
+def whole_run(events: list[list[LiveEvent]], messages: list[tuple[int, ...]]) -> bytes:
+    """Return the container of a run that has ended."""
+    starts = np.concatenate([[0], np.cumsum([len(own) for own in events])])
+    rows = [event for own in events for event in own]
+    columns: dict[str, AnyArray] = {
+        name: np.array([row[name] for row in rows], kind)
+        for name, kind in LIVE_TYPES.items()
+        if name not in ("sender", "stamp")
+    }
+    pairs = sorted(
+        (starts[lane] + index, starts[sender] + sent, starts[lane] + found)
+        for sender, sent, lane, index, found in messages
+    )
+    for place, name in enumerate(("m_receive", "m_send", "m_found")):
+        columns[name] = np.array([pair[place] for pair in pairs], np.int32)
+    taken = {(sender, sent, lane) for sender, sent, lane, *_ in messages}
+    clocks = [{event["clock"]: at for at, event in enumerate(own)} for own in events]
+    waiting = [
+        (starts[sender] + clocks[sender][stamp], starts[lane] + index)
+        for lane, own in enumerate(events)
+        for index, event in enumerate(own)
+        for sender, stamp in event["arrived"]
+        if (sender, clocks[sender][stamp], lane) not in taken
+    ]
+    columns["w_send"] = np.array([pair[0] for pair in waiting], np.int32)
+    columns["w_found"] = np.array([pair[1] for pair in waiting], np.int32)
+    lanes = [{"name": f"P{lane}", "colour": "#0072B2", "dash": [1, 0], "rate": None, "offset": None,
+              "start": int(starts[lane]), "end": int(starts[lane + 1])}
+             for lane in range(len(events))]  # fmt: skip
+    header = {"title": "", "events": len(rows), "messages": len(pairs), "lanes": lanes}
+    return container(header, columns)
 
 
 def run(

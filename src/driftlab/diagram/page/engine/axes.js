@@ -32,6 +32,14 @@ export class Axis {
     this.falls = falls;
     /** @type {Stretch[]} idle stretches that are left out, by place */
     this.stretches = [];
+    this.valueBegin = 0;
+    this.valueEnd = 0;
+    this.measure();
+  }
+
+  /** Find the least and the greatest value; 0 and 0 where there is no event. */
+  measure() {
+    const { diagram, values } = this;
     let begin = Infinity;
     let end = -Infinity;
     const { starts, ends } = diagram;
@@ -40,7 +48,6 @@ export class Axis {
       begin = Math.min(begin, values ? values[starts[lane]] : 0);
       end = Math.max(end, values ? values[ends[lane] - 1] : ends[lane] - 1 - starts[lane]);
     }
-    /** The least and the greatest value; 0 and 0 where there is no event. */
     this.valueBegin = begin <= end ? begin : 0;
     this.valueEnd = begin <= end ? end : 0;
   }
@@ -177,7 +184,11 @@ export class Axis {
  */
 export function axisOf(diagram, name, idle = false) {
   if (name.endsWith("~idle")) return axisOf(diagram, name.slice(0, -5), true);
-  const whole = diagram.once(`axis ${name}`, () => makeAxis(diagram, name));
+  const whole = diagram.grown(
+    `axis ${name}`,
+    () => makeAxis(diagram, name),
+    (axis, rows) => extendAxis(axis, rows) ?? makeAxis(diagram, name),
+  );
   if (!idle || name === "index" || name === "chain") return whole;
   return diagram.once(`axis ${name}~idle`, () => withoutIdle(whole));
 }
@@ -220,7 +231,7 @@ function makeAxis(diagram, name) {
  * @returns {Axis}
  */
 function risingAxis(diagram, name, column) {
-  const isMissing = column instanceof Int32Array ? (/** @type {number} */ v) => v < 0 : Number.isNaN;
+  const isMissing = missingIn(column);
   const { starts, ends } = diagram;
   let values = column;
   /** @type {number[]} */
@@ -244,6 +255,43 @@ function risingAxis(diagram, name, column) {
     }
   }
   return new Axis(diagram, name, values, Int32Array.from(falls));
+}
+
+/**
+ * Return an axis with the rows that were appended, or null if it must be made anew.
+ * @param {Axis} axis
+ * @param {Int32Array} from the ends of lanes that it was made of
+ * @returns {Axis | null}
+ */
+function extendAxis(axis, from) {
+  const { diagram, name, values } = axis;
+  const column = diagram.column(name === "own" && !diagram.column("own") ? "time" : name);
+  if (!column || !values) return null;
+  const isMissing = missingIn(column);
+  /** @type {number[]} */
+  const falls = [];
+  for (let lane = 0; lane < from.length; lane++) {
+    let greatest = from[lane] > diagram.starts[lane] ? values[from[lane] - 1] : -Infinity;
+    for (let row = from[lane]; row < diagram.ends[lane]; row++) {
+      const value = column[row];
+      const isRising = value >= greatest && !isMissing(value);
+      if (!isRising && (values === column || greatest === -Infinity)) return null;
+      if (isRising) greatest = value;
+      else if (!isMissing(value)) falls.push(row);
+      values[row] = greatest;
+    }
+  }
+  if (falls.length) axis.falls = Int32Array.from([...axis.falls, ...falls]).sort();
+  axis.measure();
+  return axis;
+}
+
+/**
+ * @param {Column} column
+ * @returns {(value: number) => boolean}
+ */
+function missingIn(column) {
+  return column instanceof Int32Array ? (value) => value < 0 : Number.isNaN;
 }
 
 /**

@@ -15,15 +15,24 @@ export class KindCounts {
     this.kind = kind;
     this.size = block;
     this.wanted = wanted;
-    const blocks = Math.ceil(kind.length / block);
-    this.before = new Int32Array(blocks + 1);
-    let sum = 0;
-    for (let entry = 0; entry < blocks; entry++) {
-      this.before[entry] = sum;
-      const end = Math.min(kind.length, (entry + 1) * block);
-      for (let row = entry * block; row < end; row++) if (kind[row] === wanted) sum++;
+    this.before = new Int32Array(Math.ceil(kind.length / block) + 1);
+    this.read(0, kind.length);
+  }
+
+  /**
+   * Note the sums of some rows.
+   * @param {number} from
+   * @param {number} to
+   */
+  read(from, to) {
+    const { kind, wanted, size, before } = this;
+    let entry = Math.floor(from / size);
+    let sum = before[entry];
+    for (let row = entry * size; row < to; entry++) {
+      const end = Math.min(to, row + size);
+      for (; row < end; row++) if (kind[row] === wanted) sum++;
+      before[entry + 1] = sum;
     }
-    this.before[blocks] = sum;
   }
 
   /**
@@ -59,10 +68,19 @@ export class Extremes {
     /** The least and greatest value of the range asked for last; infinite where there is none. */
     this.min = Infinity;
     this.max = -Infinity;
-    for (let entry = 0; entry < blocks; entry++) {
+    this.note(0, column.length);
+  }
+
+  /**
+   * Note the extremes of the blocks that some rows lie in.
+   * @param {number} from
+   * @param {number} to
+   */
+  note(from, to) {
+    for (let entry = Math.floor(from / this.size); entry * this.size < to; entry++) {
       this.min = Infinity;
       this.max = -Infinity;
-      this.read(entry * block, Math.min(column.length, (entry + 1) * block));
+      this.read(entry * this.size, Math.min(to, (entry + 1) * this.size));
       this.least[entry] = this.min;
       this.greatest[entry] = this.max;
     }

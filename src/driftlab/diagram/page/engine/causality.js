@@ -30,10 +30,10 @@ export function sendsReceived(diagram) {
  */
 export function receivesOfSent(diagram) {
   return diagram.once("receives of sent", () => {
-    const { starts, received, receivers } = sentOrder(diagram);
+    const { starts, ends, received, receivers } = sentOrder(diagram);
     return new LeastFromHere({
       starts: starts.subarray(0, diagram.lanes.length),
-      ends: starts.subarray(1),
+      ends,
       block: diagram.blocks.messages,
       rows: received,
       lanes: receivers,
@@ -126,7 +126,7 @@ class Reach {
     this.sent = sentOrder(diagram);
     this.table = receivesOfSent(diagram);
     /** the first message of each lane, by sends, that is followed */
-    this.done = this.sent.starts.slice(1);
+    this.done = this.sent.ends.slice();
     /** @type {number[]} lanes whose reach the last message extended */
     this.changed = [this.own];
     this.least = new Int32Array(this.reach.length);

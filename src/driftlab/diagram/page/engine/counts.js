@@ -5,7 +5,7 @@
 
 import { Axis, axisOf } from "./axes.js";
 import { Extremes, KindCounts } from "./blocks.js";
-import { Diagram, INTERNAL, RECEIVE, SEND, UNSAID, lowerBound } from "./diagram.js";
+import { Diagram, INTERNAL, LANE_ROOM, RECEIVE, SEND, UNSAID, lowerBound } from "./diagram.js";
 import { arrowEnd, eachRange, receivedIn, senderLanes } from "./messages.js";
 import { waitingMessages } from "./waiting.js";
 
@@ -54,7 +54,12 @@ export function countsAt(diagram, edges) {
  * @returns {KindCounts}
  */
 export function kindCounts(diagram, kind) {
-  return diagram.once(`kind ${kind}`, () => new KindCounts(diagram.kind, kind, diagram.blocks.rows));
+  const make = () => new KindCounts(diagram.kind, kind, diagram.blocks.rows);
+  return diagram.grown(`kind ${kind}`, make, (sums, rows) => {
+    if (LANE_ROOM % sums.size) return make();
+    rows.forEach((from, lane) => sums.read(from, diagram.ends[lane]));
+    return sums;
+  });
 }
 
 /**
@@ -117,10 +122,12 @@ export function extremesAt(diagram, field, edges) {
 export function fieldExtremes(diagram, field) {
   const column = diagram.column(field === "jump" ? "clock" : field);
   if (!column) return null;
-  return diagram.once(
-    `extremes ${field}`,
-    () => new Extremes(column, diagram.blocks.rows, field === "jump", diagram.starts),
-  );
+  const make = () => new Extremes(column, diagram.blocks.rows, field === "jump", diagram.starts);
+  return diagram.grown(`extremes ${field}`, make, (blocks, rows) => {
+    if (LANE_ROOM % blocks.size) return make();
+    rows.forEach((from, lane) => blocks.note(from, diagram.ends[lane]));
+    return blocks;
+  });
 }
 
 /**
@@ -132,8 +139,12 @@ export function fieldExtremes(diagram, field) {
 export function greatestOf(diagram, field) {
   return diagram.once(`greatest ${field}`, () => {
     const blocks = fieldExtremes(diagram, field);
+    if (!blocks) return 0;
     let greatest = 0;
-    if (blocks) for (const value of blocks.greatest) if (value > greatest) greatest = value;
+    for (let lane = 0; lane < diagram.lanes.length; lane++) {
+      blocks.over(diagram.starts[lane], diagram.ends[lane]);
+      greatest = Math.max(greatest, blocks.max);
+    }
     return greatest;
   });
 }
@@ -289,20 +300,34 @@ function addStep(steps, columns, column, here, there, count) {
 export function arrivalOrder(diagram, toFound) {
   const { receive, found } = diagram.messages;
   if (!toFound || !found) return { rows: receive, numbers: null };
-  return diagram.once("found order", () => {
+  const make = () => {
     const rows = receive.slice();
-    let rises = true;
-    eachRange(diagram, (begin, end) => {
-      for (let message = begin; message < end; message++) {
-        rows[message] = arrowEnd(diagram, message, true);
-        if (message > begin && rows[message] < rows[message - 1]) rises = false;
-      }
-    });
-    if (rises) return { rows, numbers: null };
+    if (takeEnds(diagram, rows, diagram.messageStarts)) return { rows, numbers: null };
     const numbers = rows.map((_, message) => message);
     eachRange(diagram, (begin, end) => sortTogether(rows, numbers, begin, end));
     return { rows, numbers };
+  };
+  return diagram.grown("found order", make, (known, _, from) =>
+    !known.numbers && takeEnds(diagram, known.rows, from) ? known : make(),
+  );
+}
+
+/**
+ * Write the rows at which arrows end.
+ * @param {Diagram} diagram
+ * @param {Int32Array} rows
+ * @param {Int32Array} from the first message of each lane that is written
+ * @returns {boolean} whether they rise within each lane
+ */
+function takeEnds(diagram, rows, from) {
+  let rises = true;
+  eachRange(diagram, (begin, end, lane) => {
+    for (let message = from[lane]; message < end; message++) {
+      rows[message] = arrowEnd(diagram, message, true);
+      if (message > begin && rows[message] < rows[message - 1]) rises = false;
+    }
   });
+  return rises;
 }
 
 const MOVES_MAX = 16; // of a number, on average, up to which values are taken to be nearly sorted

@@ -15,6 +15,8 @@ import { decodeContainer } from "./decode.js";
  * @typedef {{send: Int32Array, receive: Int32Array, found: Int32Array | null}} MessageRows
  * @typedef {{rows: number, messages: number}} Blocks
  *   How many rows or messages there are from one entry of an index to the next.
+ * @typedef {{version: number, layout: number, rows: Int32Array, messages: Int32Array, value: any}} Computed
+ *   What was computed of a version, and the ends of rows and messages at that time.
  */
 
 export const INTERNAL = 0;
@@ -28,6 +30,9 @@ export const FIRST_SET = -3; // in `target`: FIRST_SET - k is set k of several t
 
 /** @type {Blocks} */
 const BLOCKS = { rows: 64, messages: 256 };
+
+// In a run that is still going a lane has room for a multiple of so many rows, and never fills it.
+export const LANE_ROOM = 1024;
 
 const LOOKUP_ENTRIES_MAX = 1 << 14;
 
@@ -71,7 +76,11 @@ export class Diagram {
     this.version = 0;
     /** @type {Map<number, {[column: string]: string | null}> | null} texts of the log by row, if held */
     this.texts = null;
-    /** @type {Map<string, {version: number, value: any}>} */
+    /** Whether events may still be appended. */
+    this.isGrowing = false;
+    /** Rises whenever rows or messages got other numbers. */
+    this.layout = 0;
+    /** @type {Map<string, Computed>} */
     this.computed = new Map();
     this.#check();
   }
@@ -207,10 +216,26 @@ export class Diagram {
    * @returns {T}
    */
   once(name, compute) {
+    return this.grown(name, compute, compute);
+  }
+
+  /**
+   * Return what `compute` gives; after events were appended, what `extend` makes of it.
+   * @template T
+   * @param {string} name
+   * @param {() => T} compute
+   * @param {(value: T, rows: Int32Array, messages: Int32Array) => T} extend
+   *   gets the value and the ends of rows and messages of each lane that it was made of
+   * @returns {T}
+   */
+  grown(name, compute, extend) {
     const known = this.computed.get(name);
-    if (known && known.version === this.version) return known.value;
-    const value = compute();
-    this.computed.set(name, { version: this.version, value });
+    const { version, layout } = this;
+    if (known && known.version === version) return known.value;
+    const value =
+      known && known.layout === layout ? extend(known.value, known.rows, known.messages) : compute();
+    const [rows, messages] = [this.ends.slice(), this.messageEnds.slice()];
+    this.computed.set(name, { version, layout, rows, messages, value });
     return value;
   }
 }

@@ -3,20 +3,22 @@
 // Behind each lane there is room for rows and as many messages. Where it is used up, all lanes move
 // apart and rows get new numbers: then `moves` rises, and a page that keeps rows must ask again by
 // lane and index. A message is named by (sender, stamp): a process's Lamport clock rises, so its
-// send is found by binary search. A receive that comes before its send waits for it.
+// send is found by binary search. A receive that comes before its send waits for it, and with it the
+// later ones of its lane, so that messages keep their numbers; what comes later still is put among them.
 
 import { decodeContainer } from "./decode.js";
-import { Diagram, SEND, lowerBound } from "./diagram.js";
+import { Diagram, LANE_ROOM, SEND, lowerBound } from "./diagram.js";
 
 /**
  * @typedef {import("./decode.js").Container} Container
  * @typedef {import("./decode.js").Column} Column
- * @typedef {{lane: number, index: number, sender: number, stamp: number}} Waiting
+ * @typedef {{index: number, sender: number, stamp: number, since: number}} Received
+ *   A receive without its send: its index, what its message says, the frame it came with.
  * @typedef {{version: number, moves: number, ended: {[lane: string]: string} | null,
  *   caughtUp: boolean, unmatched: number}} Appended
  */
 
-const ROOM_MIN = 1024; // rows of a lane
+const WAITS_MAX = 40; // frames that a receive waits for its send, and the lane for the receive
 const NOT_OF_ROWS = new Set(["m_send", "m_receive", "m_found", "w_send", "w_found", "gap"]);
 const SKIPPED = new Set(["sender", "stamp", "a_lane", "a_index", "a_sender", "a_stamp"]);
 
@@ -26,12 +28,16 @@ export class Growth {
   constructor(diagram) {
     this.diagram = diagram;
     this.moves = 0;
-    /** @type {Waiting[]} receives whose send has not come */
-    this.waiting = [];
+    this.frames = 0;
+    /** @type {Received[][]} receives of each lane that are not matched yet */
+    this.waiting = diagram.lanes.map(() => []);
+    /** @type {Received[][]} those that waited too long */
+    this.late = diagram.lanes.map(() => []);
+    diagram.isGrowing = true;
     /** @type {Map<number, number>[]} by receiver and sender: the index of the tick that found a stamp */
     this.arrivals = [];
     diagram.messages.found = new Int32Array(0);
-    this.#move(diagram.ends.map(() => ROOM_MIN));
+    this.#move(diagram.ends.map(() => LANE_ROOM));
   }
 
   /**
@@ -45,21 +51,20 @@ export class Growth {
     const rows = header.lane_rows ?? [];
     this.#makeRoom(rows);
     this.#takeArrivals(columns);
+    this.frames++;
     let at = 0;
-    /** @type {Waiting[]} */
-    const received = [];
     for (const [lane, first, count] of rows) {
-      this.#takeRows(columns, at, lane, first, count, received);
+      this.#takeRows(columns, at, lane, first, count);
       at += count;
     }
-    this.waiting = [...this.waiting, ...received].filter((each) => !this.#match(each));
+    for (let lane = 0; lane < this.waiting.length; lane++) this.#matchLane(lane);
     diagram.version++;
     return {
       version: diagram.version,
       moves: this.moves,
       ended: header.ended ?? null,
       caughtUp: header.caught_up ?? true,
-      unmatched: this.waiting.length,
+      unmatched: [...this.waiting, ...this.late].reduce((sum, { length }) => sum + length, 0),
     };
   }
 
@@ -68,11 +73,11 @@ export class Growth {
     const { starts, ends, lanes } = this.diagram;
     const need = lanes.map((_, lane) => ends[lane] - starts[lane]);
     for (const [lane, first, count] of rows) need[lane] = Math.max(need[lane], first + count);
-    if (need.every((rows, lane) => starts[lane] + rows <= starts[lane + 1])) return;
+    if (need.every((rows, lane) => starts[lane] + rows < starts[lane + 1])) return;
     // Lanes that are nearly full move too, so that they do not each cause a move of their own.
     this.#move(Int32Array.from(need, (rows, lane) => {
       const room = starts[lane + 1] - starts[lane];
-      return rows * 1.5 > room ? Math.max(ROOM_MIN, rows * 2) : room;
+      return rows * 1.25 > room ? Math.ceil((rows * 1.5 + 1) / LANE_ROOM) * LANE_ROOM : room;
     }));
   }
 
@@ -104,6 +109,7 @@ export class Growth {
     diagram.messageStarts = moved.slice();
     diagram.ends = ends.map((end, lane) => end - starts[lane] + moved[lane]);
     diagram.starts = moved;
+    diagram.layout++;
     this.moves++;
   }
 
@@ -114,9 +120,8 @@ export class Growth {
    * @param {number} lane
    * @param {number} first
    * @param {number} count
-   * @param {Waiting[]} received the receives among them are added
    */
-  #takeRows(columns, at, lane, first, count, received) {
+  #takeRows(columns, at, lane, first, count) {
     const { diagram } = this;
     const known = diagram.ends[lane] - diagram.starts[lane];
     if (first > known) throw new Error(`events ${known} to ${first} of lane ${lane} are missing`);
@@ -132,7 +137,12 @@ export class Growth {
     if (!sender || !stamp) return;
     for (let each = skip; each < count; each++) {
       if (sender[at + each] < 0 || Number.isNaN(stamp[at + each])) continue;
-      received.push({ lane, index: first + each, sender: sender[at + each], stamp: stamp[at + each] });
+      this.waiting[lane].push({
+        index: first + each,
+        sender: sender[at + each],
+        stamp: stamp[at + each],
+        since: this.frames,
+      });
     }
   }
 
@@ -175,11 +185,39 @@ export class Growth {
   }
 
   /**
-   * Match a receive, if its send has come.
-   * @param {Waiting} waiting
+   * Match receives of a lane in their order, up to one whose send may still come.
+   * @param {number} lane
+   */
+  #matchLane(lane) {
+    const waiting = this.waiting[lane];
+    let taken = 0;
+    for (; taken < waiting.length; taken++) {
+      const received = waiting[taken];
+      if (this.#match(lane, received)) continue;
+      if (this.frames - received.since < WAITS_MAX && !this.#hasPassed(received)) break;
+      this.late[lane].push(received);
+    }
+    waiting.splice(0, taken);
+    this.late[lane] = this.late[lane].filter((received) => !this.#match(lane, received));
+  }
+
+  /**
+   * Whether a sender's clock is beyond that of a message, so that its send does not come any more.
+   * @param {Received} received
    * @returns {boolean}
    */
-  #match({ lane, index, sender, stamp }) {
+  #hasPassed({ sender, stamp }) {
+    const { starts, ends } = this.diagram;
+    return ends[sender] > starts[sender] && this.diagram.valueAt("clock", ends[sender] - 1) > stamp;
+  }
+
+  /**
+   * Match a receive, if its send has come.
+   * @param {number} lane
+   * @param {Received} received
+   * @returns {boolean}
+   */
+  #match(lane, { index, sender, stamp }) {
     const { diagram } = this;
     const send = this.#sendOf(sender, stamp);
     if (send < 0) return false;
@@ -219,7 +257,10 @@ export class Growth {
     const found = /** @type {Int32Array} */ (this.diagram.messages.found);
     const end = messageEnds[lane];
     const at = lowerBound(receive, received + 1, messageStarts[lane], end);
-    if (at < end) for (const column of [send, receive, found]) column.copyWithin(at + 1, at, end);
+    if (at < end) {
+      for (const column of [send, receive, found]) column.copyWithin(at + 1, at, end);
+      this.diagram.layout++;
+    }
     send[at] = sent;
     receive[at] = received;
     found[at] = foundAt;
@@ -256,15 +297,6 @@ export function append(diagram, buffer) {
 
 /** @type {WeakMap<Diagram, Growth>} */
 const growing = new WeakMap();
-
-/**
- * Whether a diagram grows.
- * @param {Diagram} diagram
- * @returns {boolean}
- */
-export function isGrowing(diagram) {
-  return growing.has(diagram);
-}
 
 /**
  * Return what a growing diagram knows beyond its columns.

@@ -182,7 +182,11 @@ export function extent(diagram, axisName, idle = false) {
 export function fieldRange(diagram, field) {
   const blocks = fieldExtremes(diagram, field);
   if (!blocks) return [NaN, NaN];
-  const least = blocks.least.reduce((one, other) => Math.min(one, other), Infinity);
-  const greatest = blocks.greatest.reduce((one, other) => Math.max(one, other), -Infinity);
+  let [least, greatest] = [Infinity, -Infinity];
+  for (let lane = 0; lane < diagram.lanes.length; lane++) {
+    blocks.over(diagram.starts[lane], diagram.ends[lane]);
+    least = Math.min(least, blocks.min);
+    greatest = Math.max(greatest, blocks.max);
+  }
   return least <= greatest ? [least, greatest] : [NaN, NaN];
 }

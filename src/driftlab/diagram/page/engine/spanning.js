@@ -71,22 +71,29 @@ function valueOf(axis, row, lane) {
  * @returns {{least: Float64Array, greatest: Float64Array}}
  */
 function messageSpans(diagram, axis, toFound) {
-  return diagram.once(`spans ${axis.name} ${toFound}`, () => {
-    const { send } = diagram.messages;
+  const { send } = diagram.messages;
+  const size = diagram.blocks.messages;
+  const widen = (
+    /** @type {{least: Float64Array, greatest: Float64Array}} */ { least, greatest },
+    /** @type {Int32Array} */ from,
+  ) => {
     const senders = senderLanes(diagram);
-    const size = diagram.blocks.messages;
-    const blocks = Math.ceil(send.length / size);
-    const least = new Float64Array(blocks).fill(Infinity);
-    const greatest = new Float64Array(blocks).fill(-Infinity);
     for (let lane = 0; lane < diagram.lanes.length; lane++) {
-      for (let message = diagram.messageStarts[lane]; message < diagram.messageEnds[lane]; message++) {
+      for (let message = from[lane]; message < diagram.messageEnds[lane]; message++) {
         const block = Math.floor(message / size);
-        const from = valueOf(axis, send[message], senders[message]);
-        const to = valueOf(axis, arrowEnd(diagram, message, toFound), lane);
-        if (from < least[block]) least[block] = from;
-        if (to > greatest[block]) greatest[block] = to;
+        const begin = valueOf(axis, send[message], senders[message]);
+        const end = valueOf(axis, arrowEnd(diagram, message, toFound), lane);
+        if (begin < least[block]) least[block] = begin;
+        if (end > greatest[block]) greatest[block] = end;
       }
     }
     return { least, greatest };
-  });
+  };
+  const make = () => {
+    const blocks = Math.ceil(send.length / size);
+    const least = new Float64Array(blocks).fill(Infinity);
+    const greatest = new Float64Array(blocks).fill(-Infinity);
+    return widen({ least, greatest }, diagram.messageStarts);
+  };
+  return diagram.grown(`spans ${axis.name} ${toFound}`, make, (spans, _, from) => widen(spans, from));
 }

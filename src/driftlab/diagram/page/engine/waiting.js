@@ -1,7 +1,7 @@
 // Messages that a tick found and no event received: they wait in an inbox, to the end or until now.
 
 import { Diagram, lowerBound } from "./diagram.js";
-import { growthOf, isGrowing } from "./live.js";
+import { growthOf } from "./live.js";
 
 /**
  * @typedef {{send: Int32Array, found: Int32Array, bySend: Int32Array, sendRows: Int32Array,
@@ -18,7 +18,7 @@ import { growthOf, isGrowing } from "./live.js";
 export function waitingMessages(diagram) {
   return diagram.once("waiting messages", () => {
     const lanes = diagram.lanes.length;
-    const pairs = isGrowing(diagram) ? growthOf(diagram).waitingInInboxes() : pairsOfColumns(diagram);
+    const pairs = diagram.isGrowing ? growthOf(diagram).waitingInInboxes() : pairsOfColumns(diagram);
     pairs.sort((one, other) => one[1] - other[1]);
     const send = Int32Array.from(pairs, ([sent]) => sent);
     const found = Int32Array.from(pairs, ([, row]) => row);
