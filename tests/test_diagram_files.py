@@ -15,7 +15,7 @@ import pytest
 
 import driftlab
 from driftlab.api.diagram import SpaceTimeDiagram, UnknownDiagramFileError, columns_of
-from driftlab.api.history import History
+from driftlab.api.history import DRAWN_WHOLE_MAX, History
 from driftlab.api.simulate_one import simulated_trace
 from driftlab.cli.commands import COMMANDS
 from driftlab.cli.flags import chosen_scenario
@@ -338,3 +338,11 @@ def test_offsets_of_own_clocks_are_recovered_for_the_corrected_axis() -> None:
         begin, end = ahead[lane.start], ahead[lane.end - 1]
         assert abs(lane.offset.at0_ns - begin) < 0.1e9
         assert abs(lane.offset.at1_ns - end) < 0.1e9
+
+
+def test_a_small_history_shows_its_diagram_in_a_notebook_and_a_large_one_does_not() -> None:
+    small, large = simulated_history(), simulated_history(seconds=60)
+    assert len(small) < DRAWN_WHOLE_MAX < len(large)
+    pictures = [re.findall(r'alt="([^"]*)"', each._repr_html_()) for each in (small, large)]
+    assert "space-time diagram" in pictures[0]
+    assert "space-time diagram" not in pictures[1]
