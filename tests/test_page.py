@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
 BLUE = (0, 114, 178)  # of the first machine, in figures too
-WIDE = {"width": 1280, "height": 800}
+WIDE: Any = {"width": 1280, "height": 800}
 SIZES = {
     "1280x800": (1280, 800, 1), "1600x900": (1600, 900, 1), "phone": (390, 844, 2),
     "zoomed to 200 %": (640, 400, 2),
@@ -70,11 +71,12 @@ def browser() -> Iterator["Browser"]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("runs")
-    for name, more in {
+    variants: dict[str, dict[str, Any]] = {
         "standard": {"seed": 4},
         "other": {"seed": 4, "rates": [6, 3, 2]},
         "dense": {"rates": [200, 150, 100, 50], "seconds": 120, "seed": 2},
-    }.items():
+    }
+    for name, more in variants.items():
         keys: dict[str, Any] = {"rates": [6, 3, 1], "seconds": 60, **more}
         driftlab.simulate(driftlab.Scenario(**keys), out=folder / name)
     violated(folder / "standard", folder / "violated")
@@ -122,8 +124,7 @@ def page(one_page: ShownPage) -> Iterator[ShownPage]:
 def page_of(browser: "Browser", *paths: Path) -> Iterator[ShownPage]:
     """Serve one path, or two one above the other, and yield a page that shows them."""
     shown = {
-        str(number): Shown(path.name, lambda path=path: read(path))
-        for number, path in enumerate(paths)
+        str(number): Shown(path.name, partial(read, path)) for number, path in enumerate(paths)
     }
     context = browser.new_context(viewport=WIDE)
     with served(shown) as client:
@@ -664,10 +665,10 @@ OVERLAPS = """() => {
     const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
     if (wide > 1 && high > 1) found.push([names[i], names[i + 1 + j]]);
   }));
-  const items = [...document.querySelectorAll(".top > *, .tools > *, .lane, .plot-name")]
-    .filter((one) => one.getClientRects().length);
+  const each = "#bench, h1, #verdict, #query, .right button, .tools > *, .lane, .plot-name";
+  const items = [...document.querySelectorAll(each)].filter((one) => one.getClientRects().length);
+  if (document.querySelector("h1").getBoundingClientRect().width < 30) found.push("no title");
   items.forEach((one, i) => items.slice(i + 1).forEach((other) => {
-    if (one.parentElement !== other.parentElement) return;
     const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
     const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
     const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);

@@ -8,12 +8,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
 PATIENCE_S: Final = 20.0
-SETTLED: Final = """() => {
-  const page = window.driftlabPage;
-  if (!page || !page.performance) return false;
-  const quiet = page.panes.every((pane) => pane.run.engine.waiting.size === 0
-    && pane.tiles.isSharp && !pane.tiles.asked.size && !pane.waiting);
-  return quiet && page.state.timer === 0 && page.search.timer === 0;
+SETTLED: Final = """async (patience) => {
+  const settled = () => {
+    const page = window.driftlabPage;
+    if (!page || !page.performance || page.state.timer || page.search.timer) return false;
+    return page.panes.every((pane) => pane.run.engine.waiting.size === 0
+      && pane.tiles.isSharp && !pane.tiles.asked.size && !pane.waiting);
+  };
+  const end = performance.now() + patience;
+  for (let quiet = 0; quiet < 2; quiet = settled() ? quiet + 1 : 0) {
+    if (performance.now() > end) return false;
+    await new Promise((done) => setTimeout(done, 8));
+  }
+  return true;
 }"""
 PLACE: Final = """async ([number, row]) => {
   const pane = window.driftlabPage.panes[number];
@@ -68,12 +75,8 @@ class ShownPage:
 
     def settle(self) -> "ShownPage":
         """Wait until nothing is being asked for and every tile is sharp."""
-        quiet = 0
-        deadline = time.monotonic() + PATIENCE_S
-        while quiet < 2:
-            quiet = quiet + 1 if self.page.evaluate(SETTLED) else 0
-            assert time.monotonic() < deadline, f"not settled; problems: {self.problems}"
-            self.page.wait_for_timeout(12)
+        settled = self.page.evaluate(SETTLED, PATIENCE_S * 1000)
+        assert settled, f"not settled; problems: {self.problems}"
         return self
 
     def until(self, expression: str, patience_s: float = PATIENCE_S) -> Any:
@@ -139,7 +142,7 @@ class ShownPage:
     def box(self, selector: str) -> dict[str, float]:
         box = self.page.locator(selector).first.bounding_box()
         assert box is not None, f"{selector} is not shown"
-        return dict(box)
+        return {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
 
     def close(self) -> None:
         self.page.close()

@@ -21,7 +21,7 @@ export class LaneNames {
     /** @type {{lane: number, y: number, moved: boolean, mark: HTMLElement} | null} */
     this.dragged = null;
     pane.side.addEventListener("wheel", (event) => {
-      pane.page.scrollLanes(pane, event.deltaY);
+      pane.page.laneActs.scrollBy(pane, event.deltaY);
       event.preventDefault();
     }, { passive: false }); // prettier-ignore
   }
@@ -80,14 +80,14 @@ export class LaneNames {
     const rate = make("span", "rate", element);
     rate.textContent = info.rate ? `${Number(info.rate.toPrecision(3))}/s` : "";
     const actions = make("span", "actions", element);
-    this.button(actions, "Pin", `Pin ${shortened(info.name, 60)} to the top`, () => pane.page.pinLane(pane, lane));
-    this.button(actions, "Hide", `Hide ${shortened(info.name, 60)}`, () => pane.page.hideLane(pane, lane));
+    this.button(actions, "Pin", `Pin ${shortened(info.name, 60)} to the top`, () => pane.page.laneActs.pin(pane, lane));
+    this.button(actions, "Hide", `Hide ${shortened(info.name, 60)}`, () => pane.page.laneActs.hide(pane, lane));
     label.addEventListener("keydown", (event) => {
       if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
       event.preventDefault();
       event.stopPropagation();
       const by = event.key === "ArrowUp" ? -1 : 1;
-      pane.page.moveLane(pane, lane, pane.placeOf[lane] + by);
+      pane.page.laneActs.move(pane, lane, pane.placeOf[lane] + by);
       this.shown.get(lane)?.querySelector("button")?.focus();
     });
     element.addEventListener("pointerdown", (event) => this.grab(event, element, lane));
@@ -130,7 +130,7 @@ export class LaneNames {
       mark.remove();
       if (!moved || e.type === "pointercancel") return;
       const to = place(e);
-      pane.page.moveLane(pane, lane, to > pane.placeOf[lane] ? to - 1 : to);
+      pane.page.laneActs.move(pane, lane, to > pane.placeOf[lane] ? to - 1 : to);
     };
     addEventListener("pointermove", move);
     addEventListener("pointerup", end);

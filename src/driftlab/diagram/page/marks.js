@@ -4,8 +4,9 @@
  * Each part is asked from the engine once a change, and drawn from positions on the axis.
  */
 
-import { strokeArrow } from "./vectors.js";
 import { RULER, make } from "./pane.js";
+import { Stubs } from "./stubs.js";
+import { strokeArrow } from "./vectors.js";
 
 const MOST_HANDLES = 60;
 
@@ -41,6 +42,7 @@ export class Marks {
     this.divergence = none();
     /** @type {Points} */
     this.hover = none();
+    this.stubs = new Stubs(pane);
     /** @type {HTMLButtonElement[]} */
     this.handles = [];
     /** @type {{from: number, to: number} | null} */
@@ -264,6 +266,7 @@ export class Marks {
     this.drawCrosses(ctx, this.violations, sheet.bad, 4.5, 1.8);
     this.drawCrosses(ctx, this.current, sheet.bad, 8, 2.4);
     this.drawDivergence(ctx, sheet);
+    this.stubs.draw(ctx);
     this.ring(ctx, this.hover, sheet.faint, 6.5, 1.25);
     if (this.selection) this.ring(ctx, { rows: [this.selection.row], xs: [this.selection.x], lanes: [this.selection.lane] }, sheet.select, 7.5, 2);
     if (this.second) this.ring(ctx, this.second, sheet.select, 7.5, 2);
@@ -297,6 +300,7 @@ export class Marks {
       else ctx.moveTo(x, y - pane.laneHeight / 2);
       ctx.lineTo(x, y + half);
       open = true;
+      if (lane === pane.visible[pane.visible.length - 1]) ctx.lineTo(x, y + pane.laneHeight / 2);
     }
     ctx.stroke();
   }
@@ -438,14 +442,14 @@ export class Marks {
     handle.addEventListener("pointermove", (event) => {
       if (!handle.hasPointerCapture(event.pointerId)) return;
       const x = event.clientX - this.pane.drawing.getBoundingClientRect().left;
-      void this.pane.page.dragCut(this.pane, Number(handle.dataset.lane), this.pane.valueAt(x));
+      void this.pane.page.cuts.drag(this.pane, Number(handle.dataset.lane), this.pane.valueAt(x));
     });
     handle.addEventListener("keydown", (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10 }[event.key];
       if (!by) return;
       event.preventDefault();
       event.stopPropagation();
-      this.pane.page.stepCut(this.pane, Number(handle.dataset.lane), by);
+      this.pane.page.cuts.step(this.pane, Number(handle.dataset.lane), by);
     });
     return handle;
   }

@@ -142,7 +142,7 @@ export class Minimap {
     ctx.strokeRect(Math.min(left + dpr, w - wide - dpr), dpr, wide, h - 2 * dpr);
     const at = Math.round((100 * ((begin + end) / 2 - whole[0])) / (whole[1] - whole[0] || 1));
     canvas.setAttribute("aria-valuenow", String(Math.max(0, Math.min(100, at))));
-    canvas.setAttribute("aria-valuetext", page.spanText());
+    canvas.setAttribute("aria-valuetext", page.telling.spanText());
   }
 }
 

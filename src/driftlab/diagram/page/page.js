@@ -4,10 +4,11 @@
  */
 
 import { isDark, sheetColours } from "./colours.js";
-import { el } from "./dom.js";
-import { AXES, COLOURS, PLOTS, axisValue, count, counted, duration, isTime } from "./format.js";
-import { fillKeys, listenToKeys } from "./keys.js";
 import { Connection } from "./connection.js";
+import { Cuts } from "./cuts.js";
+import { AXES, COLOURS, PLOTS, isTime } from "./format.js";
+import { fillKeys, listenToKeys } from "./keys.js";
+import { LaneActs } from "./lane_acts.js";
 import { LiveFeed } from "./live.js";
 import { Minimap } from "./minimap.js";
 import { Panels } from "./panels.js";
@@ -16,11 +17,13 @@ import { Run, axisName } from "./run.js";
 import { Search } from "./search.js";
 import { pageSource } from "./source.js";
 import { State } from "./state.js";
+import { Telling } from "./telling.js";
 import { Tools } from "./tools.js";
 
 /** @typedef {import("./state.js").EventRef} EventRef */
 
 const REDRAWS = new Set(["axis", "idle", "colour", "arrow", "plots", "laneHeight", "orders", "hidden", "pinned"]);
+const MOVES = new Set(["begin", "end", "scroll"]); // what changes in every frame of a pan
 const MARKED = new Set(["axis", "idle", "selected", "second", "why", "cut", "violation", "query"]);
 
 export class Page {
@@ -42,9 +45,10 @@ export class Page {
     this.divergence = null;
     this.compared = false;
     this.isReady = false;
-    this.saidNow = ""; // shown for some seconds
-    this.saidLast = "";
     this.renewing = 0;
+    this.telling = new Telling(this);
+    this.cuts = new Cuts(this);
+    this.laneActs = new LaneActs(this);
     this.panels = new Panels(this);
     this.search = new Search(this);
     this.tools = new Tools(this);
@@ -68,22 +72,27 @@ export class Page {
   async start() {
     const boot = byId("boot");
     const said = /** @type {HTMLElement} */ (boot.firstElementChild);
+    const progress = (/** @type {number} */ done, /** @type {number} */ total) => {
+      if (total > 3e6) said.textContent = `Opening the diagram… ${Math.round((100 * done) / total)} %`;
+    };
     try {
+      // The engine starts and the data comes while the page still asks what it is of.
+      const first = new Run(this.source, 0);
+      const opened = this.source.data(progress).then((buffer) => first.open(buffer));
+      opened.catch(() => {}); // told below
       this.info = await this.source.info();
       document.title = `${this.info.title} · driftlab`;
       byId("title").textContent = this.info.title;
       byId("title").title = this.info.title;
       byId("bench").hidden = !this.info.bench;
-      const sources = [this.source, ...(this.info.second ? [this.source.other(this.info.second)] : [])];
-      const runs = await Promise.all(sources.map(async (source, number) => {
-        const run = new Run(source, number);
-        run.live = number === 0 && this.info.live;
-        const buffer = await source.data((done, total) => {
-          if (total > 3e6) said.textContent = `Opening the diagram… ${Math.round((100 * done) / total)} %`;
-        });
-        await run.open(buffer);
-        return run;
-      })); // prettier-ignore
+      first.live = this.info.live;
+      const runs = [first];
+      if (this.info.second) {
+        const second = new Run(this.source.other(this.info.second), 1);
+        runs.push(second);
+        await second.open(await second.source.data(progress));
+      }
+      await opened;
       boot.remove();
       this.runs = runs;
       for (const run of runs) this.panes.push(new Pane(this, run, byId("diagram")));
@@ -101,7 +110,7 @@ export class Page {
     await this.renew();
     await this.search.run(this.state.view.query);
     this.performance = { painted: performance.now() };
-    this.sayWhatIsShown();
+    this.telling.whatIsShown();
     if (this.info.live) this.live.start();
     this.connection.start();
     void this.askVerdicts();
@@ -286,8 +295,8 @@ export class Page {
     const { begin, end } = this.span();
     if (x < begin || x > end) this.show(x - (end - begin) / 2, x + (end - begin) / 2);
     const y = pane.yOf(pane.run.laneOf(row));
-    if (Number.isNaN(y)) this.showLane(pane, pane.run.laneOf(row));
-    else if (pane.laneAt(y) < 0) this.scrollTo(pane, pane.tops[pane.placeOf[pane.run.laneOf(row)]] - pane.lanesHeight / 2);
+    if (Number.isNaN(y)) this.laneActs.show(pane, pane.run.laneOf(row));
+    else if (pane.laneAt(y) < 0) this.laneActs.scrollTo(pane, pane.tops[pane.placeOf[pane.run.laneOf(row)]] - pane.lanesHeight / 2);
   }
 
   /** Bring an event to the middle, so close that its neighbours can be told apart. @param {Pane} pane @param {number} row */
@@ -388,68 +397,6 @@ export class Page {
     else if (view.query) this.search.clear();
   }
 
-  // Cuts
-
-  /** @param {boolean} [before] */
-  cutSelected(before = false) {
-    const one = this.selected();
-    if (one) void this.cutAt(one.pane, one.row, before);
-    else void this.cutMiddle();
-  }
-
-  /** @param {Pane} pane @param {number} row @param {boolean} [before] whether the event itself is left out */
-  async cutAt(pane, row, before = false) {
-    const frontier = await pane.run.engine.call(before ? "before" : "containing", row);
-    this.state.set({ cut: { run: pane.run.number, frontier: Array.from(frontier) }, panel: "cut" });
-  }
-
-  async cutMiddle() {
-    const pane = this.activePane();
-    if (!pane) return;
-    const { axis, idle } = this.state.view;
-    const frontier = await pane.run.engine.call("frontierAt", axis, pane.valueAt(pane.width / 2), idle);
-    this.state.set({ cut: { run: pane.run.number, frontier: Array.from(frontier) }, panel: "cut" });
-  }
-
-  /** @param {Pane} pane @param {number} lane @param {number} events inside */
-  setCut(pane, lane, events) {
-    const { cut } = this.state.view;
-    if (!cut || cut.run !== pane.run.number) return;
-    const most = pane.run.lengthOf(lane);
-    const frontier = pane.run.lanes.map((_, one) => cut.frontier[one] ?? 0);
-    frontier[lane] = Math.max(0, Math.min(most, Math.round(events)));
-    if (frontier[lane] !== cut.frontier[lane]) this.state.set({ cut: { run: cut.run, frontier } });
-  }
-
-  /** @param {Pane} pane @param {number} lane @param {number} by */
-  stepCut(pane, lane, by) {
-    this.setCut(pane, lane, (this.state.view.cut?.frontier[lane] ?? 0) + by);
-  }
-
-  /** Drag the frontier of a lane to a place. @param {Pane} pane @param {number} lane @param {number} value */
-  async dragCut(pane, lane, value) {
-    const { axis, idle } = this.state.view;
-    const frontier = await pane.run.engine.latest("drag", "frontierAt", axis, value, idle);
-    if (frontier) this.setCut(pane, lane, frontier[lane]);
-  }
-
-  /** Leave out of the cut whatever follows from a send outside it. @param {Pane} pane */
-  async mendCut(pane) {
-    const { cut } = this.state.view;
-    if (!cut) return;
-    const frontier = pane.run.lanes.map((_, lane) => cut.frontier[lane] ?? 0);
-    for (;;) {
-      const { violations } = await pane.run.engine.call("cut", Int32Array.from(frontier));
-      if (!violations.length) break;
-      const { receive } = await pane.run.engine.call("messages", violations);
-      for (const row of receive) {
-        const { lane, index } = pane.run.refOf(row);
-        frontier[lane] = Math.min(frontier[lane], index);
-      }
-    }
-    this.state.set({ cut: { run: cut.run, frontier } });
-  }
-
   // Violations and hits
 
   /** The run whose violations are stepped through. */
@@ -505,103 +452,6 @@ export class Page {
 
   leaveSearch() {
     this.activePane()?.canvas.focus();
-  }
-
-  // Lanes
-
-  /** @param {Pane} pane @param {number} by CSS px */
-  scrollLanes(pane, by) {
-    this.scrollTo(pane, pane.scroll() + by);
-  }
-
-  /** @param {Pane} pane @param {number} y */
-  scrollTo(pane, y) {
-    const most = Math.max(0, pane.fullHeight - pane.lanesHeight);
-    const scroll = [...this.state.view.scroll];
-    scroll[pane.run.number] = Math.max(0, Math.min(most, y));
-    if (scroll[pane.run.number] !== this.state.view.scroll[pane.run.number]) this.state.set({ scroll });
-  }
-
-  /** @param {number} factor */
-  growLanes(factor) {
-    const pane = this.activePane();
-    if (!pane) return;
-    this.state.set({ laneHeight: Math.max(2, Math.min(200, Math.round(pane.laneHeight * factor) || 2)) });
-  }
-
-  /** @param {"hidden" | "pinned" | "orders"} part @param {Pane} pane @param {any} value */
-  setLanes(part, pane, value) {
-    const list = [...this.state.view[part]];
-    list[pane.run.number] = value;
-    this.state.set({ [part]: list });
-  }
-
-  /** @param {Pane} pane @param {number} lane @param {number} place */
-  moveLane(pane, lane, place) {
-    const order = Array.from(pane.visible).filter((one) => one !== lane);
-    order.splice(Math.max(0, Math.min(order.length, place)), 0, lane);
-    const pinned = this.state.view.pinned[pane.run.number];
-    if (pinned.length) this.setLanes("pinned", pane, order.filter((one) => pinned.includes(one) && (one !== lane || place < pinned.length)));
-    this.setLanes("orders", pane, order);
-    this.say(`Lane ${pane.run.lanes[lane].name} is now number ${pane.placeOf[lane] + 1} of ${order.length}.`);
-  }
-
-  /** @param {Pane} pane @param {number} lane */
-  hideLane(pane, lane) {
-    if (pane.visible.length < 2) return this.say("The last lane stays.");
-    this.setLanes("hidden", pane, [...this.state.view.hidden[pane.run.number], lane]);
-    return this.say(`Lane ${pane.run.lanes[lane].name} is hidden. H shows all lanes.`);
-  }
-
-  /** @param {Pane} pane @param {number} lane */
-  showLane(pane, lane) {
-    this.setLanes("hidden", pane, this.state.view.hidden[pane.run.number].filter((one) => one !== lane));
-  }
-
-  /** @param {Pane} pane @param {number} lane */
-  pinLane(pane, lane) {
-    const pinned = this.state.view.pinned[pane.run.number];
-    const isPinned = pinned.includes(lane);
-    this.setLanes("pinned", pane, isPinned ? pinned.filter((one) => one !== lane) : [...pinned, lane]);
-    this.say(`Lane ${pane.run.lanes[lane].name} is ${isPinned ? "no longer pinned" : "pinned to the top"}.`);
-  }
-
-  hideSelectedLane() {
-    const one = this.selected();
-    if (one) this.hideLane(one.pane, one.pane.run.laneOf(one.row));
-  }
-
-  pinSelectedLane() {
-    const one = this.selected();
-    if (one) this.pinLane(one.pane, one.pane.run.laneOf(one.row));
-  }
-
-  /** @param {number} by */
-  moveSelectedLane(by) {
-    const one = this.selected();
-    if (!one) return;
-    const lane = one.pane.run.laneOf(one.row);
-    this.moveLane(one.pane, lane, one.pane.placeOf[lane] + by);
-  }
-
-  showAllLanes() {
-    this.state.set({ hidden: [[], []] });
-    this.say("All lanes are shown.");
-  }
-
-  recordedOrder() {
-    this.state.set({ orders: [null, null], pinned: [[], []] });
-    this.say("The lanes are in the order of the log.");
-  }
-
-  async fewestCrossings() {
-    const orders = await Promise.all(this.panes.map((pane) => pane.run.engine.call("order", "fewest")));
-    this.state.set({ orders: orders.map((order) => Array.from(order)).concat(orders.length < 2 ? [/** @type {any} */ (null)] : []) });
-    this.say("The lanes are ordered so that few arrows cross them.");
-  }
-
-  fitLanes() {
-    this.state.set({ laneHeight: this.panes.some((pane) => pane.laneHeight * pane.visible.length > pane.lanesHeight + 1) ? 1 : null });
   }
 
   // Look
@@ -723,7 +573,7 @@ export class Page {
     else for (const pane of this.panes) pane.redraw();
     if (changed.has("scroll")) for (const pane of this.panes) pane.names.place();
     this.minimap.redraw();
-    this.tools.show();
+    if ([...changed].some((name) => !MOVES.has(name))) this.tools.show();
     if (changed.has("query")) void this.search.run(this.state.view.query);
     if ([...changed].some((name) => MARKED.has(name))) void this.renew();
     else if (changed.has("panel")) this.track(this.panels.show());
@@ -755,99 +605,23 @@ export class Page {
     this.minimap.redraw();
     await this.panels.show();
     this.tools.show();
-    this.saySelection();
-  }
-
-  saySelection() {
-    const pane = this.panes.find((one) => one.marks.selection);
-    const cut = this.panes.find((one) => one.marks.cut)?.marks.cut;
-    const parts = [];
-    const { violation } = this.state.view;
-    const judged = this.runs[this.violationRun()]?.verdict?.violations ?? [];
-    if (violation !== null && judged[violation]) {
-      parts.push(`Violation ${violation + 1} of ${count(judged.length)}: ${judged[violation].rule}. ${judged[violation].text}.`);
-    }
-    if (pane?.marks.selection) {
-      const { row, info, counts } = pane.marks.selection;
-      parts.push(`${pane.run.nameOf(row)}, ${info.kind}${info.clock === null ? "" : `, clock ${count(info.clock)}`}. ${count(counts.past)} before it, ${count(counts.beside)} concurrent, ${count(counts.future)} after it.`);
-      const { chain } = pane.marks;
-      if (chain?.kind === "concurrent") parts.push("Concurrent: neither event happened before the other.");
-      else if (chain) parts.push(`${chain.kind === "why" ? "Why" : "Chain"}: ${counted(chain.rows.length, "event")}.`);
-    }
-    if (cut) parts.push(`Cut: ${cut.consistent ? "consistent" : "not consistent"}, ${counted(cut.flyingMessages.send.length, "message")} in flight.`);
-    const text = parts.join(" ");
-    if (text && text !== this.saidLast) this.say(text);
-    this.saidLast = text;
-    this.status();
-  }
-
-  sayWhatIsShown() {
-    for (const run of this.runs) {
-      if (!run.events && !run.live) this.notice("empty", "This log has no events.", { calm: true });
-      else if (!run.hasAxis("time")) this.notice("times", "This log has no times: the axis counts clocks or events instead.", { calm: true });
-    }
-  }
-
-  /** @param {Run} run @param {any} info */
-  describeShortly(run, info) {
-    const lines = [`${run.nameOf(info.row)} · ${info.kind}`];
-    if (info.clock !== null) lines.push(`clock ${count(info.clock)}`);
-    if (info.time !== null) lines.push(axisValue("time", info.time));
-    if (info.queue !== null) lines.push(`queue ${count(info.queue)}`);
-    if (info.late !== null && info.late > 0) lines.push(`late ${duration(info.late)}`);
-    if (info.targets?.length) {
-      const names = info.targets.slice(0, 6).map((/** @type {number} */ lane) => run.lanes[lane]?.name);
-      lines.push(`to ${names.join(", ")}${info.targets.length > 6 ? ` and ${info.targets.length - 6} more` : ""}`);
-    }
-    return lines.join("\n");
-  }
-
-  spanText() {
-    const { axis } = this.state.view;
-    const pane = this.panes[0];
-    const { begin, end } = this.span();
-    const unskipped = (/** @type {number} */ value) => (pane ? pane.unskipped(value) : value);
-    if (isTime(axis)) return `${axisValue(axis, unskipped(begin), (end - begin) / 100)} to ${axisValue(axis, unskipped(end), (end - begin) / 100)}`;
-    return `${AXES[axis].short} ${count(begin)} to ${count(end)}`;
+    this.telling.selection();
   }
 
   /** A pane has been drawn. @param {Pane} _pane */
   drawn(_pane) {
-    this.status();
+    this.telling.status();
     this.minimap.redraw();
-  }
-
-  status() {
-    const levels = { exact: "every event drawn", lines: "lines counted per pixel", counts: "events counted per pixel", "": "" };
-    const run = this.runs[0];
-    if (!run) return;
-    const parts = [this.spanText()];
-    if (isTime(this.state.view.axis)) parts.push(`${duration(this.span().end - this.span().begin)} shown`);
-    const events = this.runs.reduce((sum, one) => sum + one.events, 0);
-    parts.push(`${counted(events, "event")}, ${counted(this.runs.reduce((sum, one) => sum + one.messages, 0), "message")}`);
-    const level = /** @type {Record<string, string>} */ (levels)[this.panes[0]?.tiles.level ?? ""];
-    if (level) parts.push(level);
-    const gaps = this.panes[0]?.gaps.length ?? 0;
-    if (gaps) parts.push(`${counted(gaps, "idle stretch", "idle stretches")} left out`);
-    const text = [this.saidNow, ...parts].filter(Boolean).join(" · ");
-    const element = byId("status");
-    if (element.textContent !== text) element.textContent = text;
   }
 
   /** Say something to whoever cannot see it, and below the diagram. @param {string} text */
   say(text) {
-    byId("said").textContent = text;
-    this.tools.flash(text);
+    this.telling.say(text);
   }
 
   /** Put up a notice; an empty text takes it away. @param {string} id @param {string} text @param {{calm?: boolean, act?: [string, () => void]}} [how] */
   notice(id, text, how = {}) {
-    const box = byId("notices");
-    box.querySelector(`[data-id="${id}"]`)?.remove();
-    if (!text) return;
-    const close = el("button", { type: "button", onclick: () => this.notice(id, "") }, "Close");
-    const act = how.act && el("button", { type: "button", onclick: how.act[1] }, how.act[0]);
-    box.append(el("div", { class: `notice${how.calm ? " calm" : ""}`, "data-id": id }, el("span", {}, text), act, close));
+    this.telling.notice(id, text, how);
   }
 
   /** What the engine calls the axis. */

@@ -96,7 +96,7 @@ export class Panels {
       this.violationsAt(run, row),
       el("div", { class: "row" },
         button("Why", () => page.why(), { title: "The chain of messages that led here (w)" }),
-        button("Cut here", () => page.cutAt(pane, row), { title: "The past of this event as a cut (x)" }),
+        button("Cut here", () => page.cuts.at(pane, row), { title: "The past of this event as a cut (x)" }),
         button("Find", () => page.centre(pane, row), { title: "Bring it to the middle (Enter)" }),
         button("Clear", () => page.clear(), { title: "Select nothing (Escape)" })),
       this.chain(pane),
@@ -188,7 +188,7 @@ export class Panels {
     if (!pane || !cut) {
       return [
         el("p", { class: "quiet" }, "A cut takes the first events of every lane: what the system may have looked like at one moment. Cut at an event, or in the middle of what is shown; then drag the frontier of each lane."),
-        el("div", { class: "row" }, button("Cut in the middle", () => page.cutMiddle())),
+        el("div", { class: "row" }, button("Cut in the middle", () => page.cuts.middle())),
       ];
     }
     const { run } = pane;
@@ -204,7 +204,7 @@ export class Panels {
         ? "Consistent: the run could have been in this global state."
         : `Not consistent: ${counted(wrong.send.length, "message is", "messages are")} received inside the cut but sent outside it.`),
       el("div", { class: "row" },
-        !cut.consistent && button("Make it consistent", () => page.mendCut(pane), { class: "primary" }),
+        !cut.consistent && button("Make it consistent", () => page.cuts.mend(pane), { class: "primary" }),
         button("Remove the cut", () => page.state.set({ cut: null }))),
       wrong.send.length > 0 && el("div", {}, el("h3", { class: "bad" }, "Received before they were sent"), listed(wrong, wrong.send.length)),
       el("div", {}, el("h3", { id: "in-flight" }, `${counted(flying.send.length, "message")} in flight`), listed(flying, flying.send.length),
@@ -215,7 +215,7 @@ export class Panels {
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Lane"), el("th", { scope: "col" }, "Events inside"), el("th", { scope: "col", class: "n" }, "of"))),
         el("tbody", {}, ...Array.from(pane.visible.slice(0, MOST_ROWS), (lane) => el("tr", {},
           el("td", { class: cut.wrongLanes.has(lane) ? "bad" : "" }, run.lanes[lane].name),
-          el("td", {}, el("input", { type: "number", min: 0, max: run.lengthOf(lane), value: cut.frontier[lane], "data-lane": lane, "aria-label": `Events of ${run.lanes[lane].name} inside the cut`, onchange: (/** @type {any} */ event) => page.setCut(pane, lane, Number(event.target.value)) })),
+          el("td", {}, el("input", { type: "number", min: 0, max: run.lengthOf(lane), value: cut.frontier[lane], "data-lane": lane, "aria-label": `Events of ${run.lanes[lane].name} inside the cut`, onchange: (/** @type {any} */ event) => page.cuts.set(pane, lane, Number(event.target.value)) })),
           el("td", { class: "n" }, count(run.lengthOf(lane))))))),
     ].filter(Boolean); // prettier-ignore
   }

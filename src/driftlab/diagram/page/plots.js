@@ -148,6 +148,10 @@ export class Plots {
     const bottom = top + PLOT - 6;
     const room = PLOT - 14;
     const yOf = (/** @type {number} */ value) => bottom - (high > low ? ((value - low) / (high - low)) * room : room / 2);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(0, top, pane.width, PLOT - 2);
+    ctx.clip();
     ctx.lineWidth = 1.25;
     ctx.globalAlpha = sheet.lanes.length > 24 ? 0.4 : 0.95;
     sheet.series.forEach((series, place) => {
@@ -158,7 +162,8 @@ export class Plots {
       ctx.setLineDash(dash && dash[1] ? dash : []);
       ctx.beginPath();
       let open = false;
-      for (let column = first; column < last; column++) {
+      // From the last value before the view to the first one after it: curves go on to its edges.
+      for (let column = reached(series.min, first, -1); column <= reached(series.min, last - 1, 1); column++) {
         if (!Number.isFinite(series.min[column])) continue;
         const x = pane.xOf(sheet.begin + (column + 0.5) * step);
         const y0 = yOf(series.min[column]);
@@ -170,9 +175,15 @@ export class Plots {
       }
       ctx.stroke();
     });
-    ctx.setLineDash([]);
-    ctx.globalAlpha = 1;
+    ctx.restore();
   }
+}
+
+/** The next column in a direction that has a value, or the edge. @param {Float64Array} values @param {number} from @param {number} by */
+function reached(values, from, by) {
+  let column = from;
+  while (column > 0 && column < values.length - 1 && !Number.isFinite(values[column])) column += by;
+  return column;
 }
 
 /** @param {Sheet} sheet @param {number} first @param {number} last */

@@ -75,7 +75,7 @@ export class Pointer {
     const fixed = drag.begin + (drag.x / pane.width) * (drag.end - drag.begin);
     const begin = fixed - (x / pane.width) * span;
     pane.page.show(begin, begin + span);
-    if (pane.fullHeight > pane.lanesHeight) pane.page.scrollTo(pane, drag.scroll + drag.y - y);
+    if (pane.fullHeight > pane.lanesHeight) pane.page.laneActs.scrollTo(pane, drag.scroll + drag.y - y);
   }
 
   /** @param {PointerEvent} event @param {boolean} [cancelled] */
@@ -102,7 +102,7 @@ export class Pointer {
     const { pane } = this;
     const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
     const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
-    if (event.altKey) return pane.page.scrollLanes(pane, dy);
+    if (event.altKey) return pane.page.laneActs.scrollBy(pane, dy);
     if (event.shiftKey || Math.abs(dx) > Math.abs(dy)) return pane.page.pan((event.shiftKey && !dx ? dy : dx) / pane.width);
     const strength = event.ctrlKey ? 0.01 : 0.0022;
     pane.page.zoom(Math.exp(Math.max(-1, Math.min(1, dy * strength))), this.at(event).x / pane.width);
@@ -137,7 +137,7 @@ export class Pointer {
     const [info, points] = await Promise.all([pane.run.engine.call("describe", row), pane.marks.points([row])]);
     if (turn !== this.lastHover) return;
     pane.marks.hover = points;
-    pane.tip.textContent = pane.page.describeShortly(pane.run, info);
+    pane.tip.textContent = pane.page.telling.shortly(pane.run, info);
     pane.tip.hidden = false;
     const wide = pane.tip.offsetWidth;
     const high = pane.tip.offsetHeight;

@@ -15,14 +15,13 @@ export class Tools {
     this.idle = /** @type {HTMLInputElement} */ (byId("idle"));
     /** @type {Map<string, HTMLInputElement>} */
     this.plots = new Map();
-    this.flashing = 0;
     const on = (/** @type {string} */ id, /** @type {() => void} */ act) => byId(id).addEventListener("click", act);
     on("theme", () => page.nextTheme());
     on("help", () => page.toggleKeys());
     on("zoom-in", () => page.zoom(0.5, page.focusShare()));
     on("zoom-out", () => page.zoom(2, page.focusShare()));
     on("whole", () => page.showWhole());
-    on("cut", () => page.cutSelected());
+    on("cut", () => page.cuts.atSelected());
     on("live", () => page.toggleFollow());
     this.axis.addEventListener("change", () => void page.setAxis(this.axis.value));
     this.idle.addEventListener("change", () => void page.setAxis(page.state.view.axis, this.idle.checked));
@@ -88,27 +87,13 @@ export class Tools {
   order() {
     const { page } = this;
     const act = {
-      recorded: () => page.recordedOrder(),
-      fewest: () => void page.fewestCrossings(),
-      all: () => page.showAllLanes(),
-      fit: () => page.fitLanes(),
+      recorded: () => page.laneActs.recorded(),
+      fewest: () => void page.laneActs.fewest(),
+      all: () => page.laneActs.showAll(),
+      fit: () => page.laneActs.fit(),
     }[this.lanes.value];
     this.lanes.value = "";
     act?.();
-  }
-
-  /** Show what was said for a while in the line below the diagram. @param {string} text */
-  flash(text) {
-    const status = byId("status");
-    status.dataset.said = text;
-    status.title = text;
-    clearTimeout(this.flashing);
-    this.page.saidNow = text;
-    this.flashing = setTimeout(() => {
-      this.page.saidNow = "";
-      this.page.status();
-    }, 4000);
-    this.page.status();
   }
 }
 
