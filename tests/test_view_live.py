@@ -21,7 +21,7 @@ from driftlab.view.following import Follower, is_going
 from driftlab.view.shown import Shown
 from tests.containers import Container, decoded
 from tests.served import frames, served
-from tests.started import started
+from tests.started import linux_only, started
 from tests.traces import simulated
 
 
@@ -105,6 +105,21 @@ def test_a_run_that_is_over_is_followed_whole(tmp_path: Path) -> None:
     collected = followed(Follower(folder), 4)
     is_all_of(collected, read(folder).trace)
     assert collected.ended == dict.fromkeys("ABCD", "complete")
+
+
+@linux_only
+def test_a_follower_lets_the_machines_have_the_processor_first(tmp_path: Path) -> None:
+    folder, found = simulated(tmp_path / "run"), []
+
+    def follow() -> None:
+        Follower(folder).next_frame()
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    thread.join()
+    assert found[0] >= following.FOLLOWERS_NICE
+    assert os.getpriority(os.PRIO_PROCESS, 0) < following.FOLLOWERS_NICE  # this one has not lost it
 
 
 def test_journals_that_grow_byte_by_byte_are_followed_whole(tmp_path: Path) -> None:
