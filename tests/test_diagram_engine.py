@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
@@ -22,8 +22,9 @@ from driftlab.history.matching.messages import NOTHING, Messages
 from driftlab.history.trace import Trace, processes_of
 from driftlab.model.columns import MISSING, RECEIVE, SEND
 from tests.drawn_histories import present
-from tests.engine_process import ENGINE_TESTS, ROOT, Engine, as_bytes, node
+from tests.engine_process import ENGINE_TESTS, ROOT, Engine, node
 from tests.histories import Tiny, tinies, tiny
+from tests.tangles import tangle, tiny_of_many, with_lost_copies, with_values
 
 BLOCKS: Final = st.sampled_from([1, 2, 5, 256])
 LAW: Final = settings(
@@ -41,65 +42,6 @@ LANE_WITHOUT_EVENTS: Final = tiny([0, 0, 2, 2], frozenset({(0, 1)}))
 def engine() -> Iterator[Engine]:
     with Engine() as started:
         yield started
-
-
-# Histories of any size, with everything that a damaged log may have.
-
-
-def tangle(seed: int) -> Tiny:
-    """A history of up to some hundred events and thirty lanes; every third seed has cycles."""
-    draw = random.Random(seed)
-    lanes = draw.choice([1, 2, 3, 5, 9, 30])
-    rows = draw.choice([1, 2, 20, 100, 400])
-    bounds = sorted(draw.randrange(rows + 1) for _ in range(lanes - 1))
-    starts = [0, *bounds, rows]
-    when = [draw.random() for _ in range(rows)]
-    for begin, end in pairwise(starts):
-        when[begin:end] = sorted(when[begin:end])
-    pairs: set[tuple[int, int]] = set()
-    for _ in range(draw.choice([0, rows // 2, rows, 3 * rows])):
-        sent, received = draw.randrange(rows), draw.randrange(rows)
-        if draw.random() < 0.5 and pairs:
-            sent = draw.choice(sorted(pairs))[0]  # several copies
-        backwards = seed % 3 == 0 and draw.random() < 0.05
-        if (when[sent] < when[received]) != backwards:
-            pairs.add((sent, received))
-    lost = frozenset(draw.randrange(rows) for _ in range(draw.choice([0, 0, 3])))
-    return tiny_of_many(starts, frozenset(pairs), lost)
-
-
-def tiny_of_many(
-    starts: Sequence[int], pairs: frozenset[tuple[int, int]], lost: frozenset[int]
-) -> Tiny:
-    """Do as `tiny`, for more lanes than it has names for."""
-    few = tiny([0, starts[-1]], frozenset())
-    whole = tiny(starts, pairs, lost)
-    names = [f"P{place}" for place in range(len(starts) - 1)]
-    return few._replace(
-        trace=whole.trace.replace(names=names), messages=whole.messages, pairs=pairs
-    )
-
-
-def with_values(trace: Trace, seed: int) -> Trace:
-    """Give events times and clocks, some missing and some falling, and queues."""
-    draw = np.random.default_rng(seed)
-    rows = len(trace)
-
-    def column(high: int, *, missing: float) -> IntArray:
-        values: IntArray = draw.integers(0, high, rows)
-        for begin, end in zip(trace.starts[:-1].tolist(), trace.starts[1:].tolist(), strict=True):
-            values[begin:end].sort()
-        falls = draw.random(rows) < draw.choice([0, 0.1])
-        values[falls] = draw.integers(0, high, int(falls.sum()))
-        values[draw.random(rows) < missing] = MISSING
-        return values
-
-    columns = trace.columns._replace(
-        time_ns=column(10 ** int(draw.integers(1, 14)), missing=draw.choice([0, 0.2])),
-        clock=column(int(draw.choice([50, 2**33])), missing=draw.choice([0, 0.2])),
-        queue=draw.integers(0, 9, rows),
-    )
-    return trace.replace(columns=columns)
 
 
 def opened(engine: Engine, each: Tiny, block: int = 256) -> Any:
@@ -274,8 +216,11 @@ def test_a_cut_has_the_violations_and_the_messages_in_flight_that_python_finds(
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_cuts_of_longer_histories_are_those_of_python(engine: Engine, seed: int) -> None:
-    each = tangle(seed)
+@pytest.mark.parametrize("lost", [False, True])
+def test_cuts_of_longer_histories_are_those_of_python(
+    engine: Engine, seed: int, lost: bool
+) -> None:
+    each = with_lost_copies(tangle(seed), seed) if lost else tangle(seed)
     opened(engine, each, seed % 4 + 1)
     draw = np.random.default_rng(seed)
     most = each.trace.starts[1:] - each.trace.starts[:-1]
@@ -673,189 +618,6 @@ def test_a_query_that_makes_no_sense_is_told_so(engine: Engine, query: str, erro
     answer = engine.ask("search", query)
     assert error in answer["error"]
     assert answer["rows"] == []
-
-
-# Live.
-
-
-LIVE_TYPES: Final = {
-    "kind": np.uint8, "time": np.float64, "clock": np.float64, "queue": np.int32,
-    "target": np.int32, "sender": np.int32, "stamp": np.float64,
-}  # fmt: skip
-LiveEvent = dict[str, Any]
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_a_run_that_comes_in_pieces_is_the_run_that_comes_whole(engine: Engine, seed: int) -> None:
-    draw = random.Random(seed)
-    lanes = draw.choice([2, 3, 6])
-    events, messages = run(draw, lanes, draw.choice([30, 400, 6000]))
-    header = {"title": "", "messages": 0, "live": True, "lanes": [
-        {"name": f"P{lane}", "colour": "#0072B2", "dash": [1, 0], "start": 0, "end": 0,
-         "rate": None, "offset": None} for lane in range(lanes)]}  # fmt: skip
-    nothing = {name: np.zeros(0, kind) for name, kind in LIVE_TYPES.items()}
-    engine.open(container({**header, "events": 0}, nothing))
-    given_rows = [0] * lanes
-    told = []
-    while any(given_rows[lane] < len(events[lane]) for lane in range(lanes)):
-        frame = []
-        for lane in draw.sample(range(lanes), draw.randint(1, lanes)):
-            first = max(0, given_rows[lane] - draw.choice([0, 0, 2]))  # some come twice
-            last = min(len(events[lane]), given_rows[lane] + draw.choice([0, 1, 50, 2000]))
-            frame.append((lane, first, last))
-            given_rows[lane] = max(given_rows[lane], last)
-        told.append(engine.ask("append", as_bytes(frame_of(events, frame))))
-        if len(told) < 40:
-            views_of_run(engine, lanes)  # what is computed now is extended later
-    assert told[-1]["unmatched"] == 0
-    assert told[-1]["events"] == sum(map(len, events))
-    assert sorted(map(tuple, engine.ask("messageRows"))) == sorted(messages)
-    ends = engine.ask("extent", "index")
-    assert ends == [0, max(map(len, events)) - 1]
-    starts = told[-1]["starts"]
-    clock = engine.ask("column", "clock")
-    for lane in range(lanes):
-        own = clock[starts[lane] : starts[lane] + len(events[lane])]
-        assert own == [event["clock"] for event in events[lane]]
-    grown = views_of_run(engine, lanes)
-    pasts = [
-        engine.ask("past", start + len(own) // 2)
-        for start, own in zip(starts, events, strict=False)
-    ]
-    futures = [
-        engine.ask("future", start + len(own) // 2)
-        for start, own in zip(starts, events, strict=False)
-    ]
-    whole = whole_run(events, messages)
-    engine.open(whole)
-    assert views_of_run(engine, lanes) == grown
-    firsts = np.concatenate([[0], np.cumsum([len(own) for own in events])]).tolist()
-    middles = [first + len(own) // 2 for first, own in zip(firsts, events, strict=False)]
-    assert [engine.ask("past", row) for row in middles] == pasts
-    assert [engine.ask("future", row) for row in middles] == futures
-
-
-def views_of_run(engine: Engine, lanes: int) -> list[Any]:
-    """Return much of what a page may ask of a run, without the numbers of rows."""
-    answers: list[Any] = []
-    for axis in ("time", "clock"):
-        low, high = engine.ask("extent", axis)
-        view = {
-            "axis": axis, "begin": low + (high - low) / 3, "end": high + 1, "width": 30,
-            "columns": 30, "height": 20 * lanes, "laneOrder": list(range(lanes)),
-            "lanes": list(range(lanes)), "laneTops": [20 * lane for lane in range(lanes)],
-            "laneHeights": [20] * lanes, "arrowTo": "found", "reach": 5, "theme": "light",
-        }  # fmt: skip
-        answers += [low, high, *(engine.ask("tile", {**view, "level": level, "colourBy": colour})
-                     for level, colour in (("lines", "queue"), ("counts", "jump")))]  # fmt: skip
-        answers += [engine.ask(call, view) for call in ("counts", "crossings", "spanning")]
-        answers += [engine.ask("extremes", {**view, "field": each}) for each in ("queue", "drift")]
-        vectors = engine.ask("tile", {**view, "level": "exact"})["vectors"]
-        answers += [vectors[name] for name in ("x", "place", "kind", "queue", "clock", "fell")]
-        answers.append(sorted(zip(*(vectors["messages"][name] for name in ARROW), strict=True)))
-        flying = [[-1e9 if x is None else x for x in vectors["flying"][name]] for name in FLYING]
-        answers.append(sorted(zip(*flying, strict=True)))
-    return answers
-
-
-ARROW: Final = ("x0", "x1", "x2", "from", "to")
-FLYING: Final = ("x0", "x1", "from", "to", "target")
-
-
-def whole_run(events: list[list[LiveEvent]], messages: list[tuple[int, ...]]) -> bytes:
-    """Return the container of a run that has ended."""
-    starts = np.concatenate([[0], np.cumsum([len(own) for own in events])])
-    rows = [event for own in events for event in own]
-    columns: dict[str, AnyArray] = {
-        name: np.array([row[name] for row in rows], kind)
-        for name, kind in LIVE_TYPES.items()
-        if name not in ("sender", "stamp")
-    }
-    pairs = sorted(
-        (starts[lane] + index, starts[sender] + sent, starts[lane] + found)
-        for sender, sent, lane, index, found in messages
-    )
-    for place, name in enumerate(("m_receive", "m_send", "m_found")):
-        columns[name] = np.array([pair[place] for pair in pairs], np.int32)
-    taken = {(sender, sent, lane) for sender, sent, lane, *_ in messages}
-    clocks = [{event["clock"]: at for at, event in enumerate(own)} for own in events]
-    waiting = [
-        (starts[sender] + clocks[sender][stamp], starts[lane] + index)
-        for lane, own in enumerate(events)
-        for index, event in enumerate(own)
-        for sender, stamp in event["arrived"]
-        if (sender, clocks[sender][stamp], lane) not in taken
-    ]
-    columns["w_send"] = np.array([pair[0] for pair in waiting], np.int32)
-    columns["w_found"] = np.array([pair[1] for pair in waiting], np.int32)
-    lanes = [{"name": f"P{lane}", "colour": "#0072B2", "dash": [1, 0], "rate": None, "offset": None,
-              "start": int(starts[lane]), "end": int(starts[lane + 1])}
-             for lane in range(len(events))]  # fmt: skip
-    header = {"title": "", "events": len(rows), "messages": len(pairs), "lanes": lanes}
-    return container(header, columns)
-
-
-def run(
-    draw: random.Random, lanes: int, count: int
-) -> tuple[list[list[LiveEvent]], list[tuple[int, ...]]]:
-    """Return the events of a run by lane, and its messages as lanes and indices."""
-    events: list[list[LiveEvent]] = [[] for _ in range(lanes)]
-    inboxes: list[list[tuple[int, int]]] = [[] for _ in range(lanes)]
-    messages: list[tuple[int, ...]] = []
-    arrivals: dict[tuple[int, int, int], int] = {}
-    for at in range(count):
-        lane = draw.randrange(lanes)
-        own = events[lane]
-        clock = int(own[-1]["clock"]) if own else 0
-        event: LiveEvent = {"kind": 0, "time": at * 1000, "queue": 0, "target": -2,
-                            "sender": -1, "stamp": np.nan, "arrived": []}  # fmt: skip
-        for sender, index in inboxes[lane]:
-            key = (sender, index, lane)
-            if key not in arrivals and draw.random() < 0.8:
-                arrivals[key] = len(own)
-                event["arrived"].append((sender, events[sender][index]["clock"]))
-        if inboxes[lane] and (inboxes[lane][0][0], inboxes[lane][0][1], lane) in arrivals:
-            sender, index = inboxes[lane].pop(0)
-            stamp = int(events[sender][index]["clock"])
-            event |= {"kind": RECEIVE, "sender": sender, "stamp": stamp}
-            messages.append((sender, index, lane, len(own), arrivals[sender, index, lane]))
-            clock = max(clock, stamp)
-        elif draw.random() < 0.5:
-            target = draw.choice([other for other in range(lanes) if other != lane])
-            event |= {"kind": SEND, "target": target}
-            inboxes[target].append((lane, len(own)))
-        event["clock"] = clock + 1
-        own.append(event)
-    return events, messages
-
-
-def frame_of(events: list[list[LiveEvent]], frame: list[tuple[int, int, int]]) -> bytes:
-    """Return the frame with events `first` to `last` of some lanes."""
-    rows = [event for lane, first, last in frame for event in events[lane][first:last]]
-    columns: dict[str, AnyArray] = {
-        name: np.array([row[name] for row in rows], kind) for name, kind in LIVE_TYPES.items()
-    }
-    arrived = [
-        (lane, index, *name)
-        for lane, first, last in frame
-        for index in range(first, last)
-        for name in events[lane][index]["arrived"]
-    ]
-    for place, name in enumerate(("a_lane", "a_index", "a_sender", "a_stamp")):
-        kind = np.float64 if name == "a_stamp" else np.int32
-        columns[name] = np.array([each[place] for each in arrived], kind)
-    lane_rows = [[lane, first, last - first] for lane, first, last in frame]
-    return container({"live": True, "lane_rows": lane_rows}, columns)
-
-
-def test_a_frame_that_leaves_events_out_is_refused(engine: Engine) -> None:
-    events, _ = run(random.Random(1), 2, 50)
-    nothing = {name: np.zeros(0, kind) for name, kind in LIVE_TYPES.items()}
-    lanes = [{"name": name, "colour": "#000000", "dash": [1, 0], "start": 0, "end": 0}
-             for name in "AB"]  # fmt: skip
-    engine.open(container({"live": True, "events": 0, "messages": 0, "lanes": lanes}, nothing))
-    with pytest.raises(Exception, match="events 0 to 5 of lane 0 are missing"):
-        engine.ask("append", as_bytes(frame_of(events, [(0, 5, 9)])))
 
 
 # The engine's own tests and types.
