@@ -57,8 +57,9 @@ class Client:
         headers: dict[str, str] | None = None,
         *,
         absolute: bool = False,
+        wait: bool = True,
     ) -> Iterator[HTTPResponse]:
-        """Ask, and yield the answer, which may go on for long."""
+        """Ask, and yield the answer, which may go on for long, or not wait for its beginning."""
         connection = HTTPConnection(self.host, self.port, timeout=60)
         given = {"Host": f"{self.host}:{self.port}", **(headers or {})}
         if body is not None and not isinstance(body, bytes):
@@ -72,7 +73,7 @@ class Client:
                     connection.putheader(name, value)
             connection.putheader("Content-Length", str(len(body or b"")))
             connection.endheaders(body or None)
-            yield connection.getresponse()
+            yield connection.getresponse() if wait else HTTPResponse(connection.sock)
         finally:
             connection.close()
 

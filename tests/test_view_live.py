@@ -16,7 +16,7 @@ from driftlab.arrays import AnyArray
 from driftlab.diagram.columns import diagram_of
 from driftlab.history.trace import Trace
 from driftlab.scenario.scenario import Scenario
-from driftlab.view import following
+from driftlab.view import following, priority
 from driftlab.view.following import Follower, is_going
 from driftlab.view.shown import Shown
 from tests.containers import Container, decoded
@@ -118,8 +118,8 @@ def test_a_follower_lets_the_machines_have_the_processor_first(tmp_path: Path) -
     thread = threading.Thread(target=follow)
     thread.start()
     thread.join()
-    assert found[0] >= following.FOLLOWERS_NICE
-    assert os.getpriority(os.PRIO_PROCESS, 0) < following.FOLLOWERS_NICE  # this one has not lost it
+    assert found[0] >= priority.LOW_NICE
+    assert os.getpriority(os.PRIO_PROCESS, 0) < priority.LOW_NICE  # this one has not lost it
 
 
 def test_journals_that_grow_byte_by_byte_are_followed_whole(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 import driftlab
 from driftlab.api.read import read
@@ -22,9 +24,10 @@ from driftlab.scenario.scenario import Scenario
 from driftlab.view import serving
 from driftlab.view.divergence import first_divergence
 from driftlab.view.guard import LOOPBACK
+from driftlab.view.server import MEDIA_TYPES, PAGE_FOLDER
 from driftlab.view.serving import PageServer, PortError
 from driftlab.view.shown import Shown
-from tests.containers import decoded
+from tests.containers import decoded, embedded
 from tests.served import Answer, Client, served
 from tests.traces import simulated
 
@@ -160,6 +163,43 @@ def test_a_search_takes_linear_time_whatever_it_is(client: Client) -> None:
     assert time.monotonic() - begun < 5
 
 
+def test_halves_of_characters_in_a_log_do_no_harm(tmp_path: Path) -> None:
+    log = tmp_path / "a.jsonl"
+    log.write_text(
+        '{"host": "a\\ud800", "clock": 1, "event": "half \\udc00 of 7"}\n'
+        '{"host": "b", "clock": 2, "event": "whole"}\n'
+    )
+    with served({"0": Shown("\ud800", lambda: read(log))}) as client:
+        assert client.ask("diagram/0/data").status == 200
+        assert client.ask("diagram/0/info").json["title"] == "\ud800"
+        assert client.ask("diagram/0/event/0").json["texts"]["event"].startswith("half ")
+        assert rows_of(client.ask("diagram/0/search?q=of%207")) == [0]
+        assert verdict_of(client, "0")["headline"]
+    page = read(log).diagram("\ud800").html()
+    assert len(embedded(page.decode())) == 1
+    assert "half" not in read(log).diagram("\ud800").svg()
+
+
+def test_other_pages_are_served_while_a_long_log_is_read(tmp_path: Path) -> None:
+    may_go_on = threading.Event()
+
+    def slowly() -> driftlab.History:
+        may_go_on.wait(30)
+        return driftlab.History(simulated_trace(Scenario(rates=[6, 3], seconds=2), 1)[0])
+
+    quick = simulated_trace(Scenario(rates=[6, 3], seconds=2), 1)[0]
+    shown = {"slow": Shown("slow", slowly), "0": Shown("quick", lambda: driftlab.History(quick))}
+    with served(shown) as client:
+        with (
+            client.open("diagram/slow/data", wait=False),
+            client.open("diagram/slow/verdict", wait=False),
+        ):
+            time.sleep(0.1)
+            assert client.ask("diagram/0/data").status == 200
+            may_go_on.set()
+        assert client.ask("diagram/slow/data").status == 200
+
+
 def test_a_log_that_cannot_be_read_is_told(client: Client) -> None:
     for path in ("data", "verdict", "info"):
         answer = client.ask(f"diagram/bad/{path}")
@@ -192,6 +232,14 @@ def test_a_judge_that_fails_is_told_and_asked_no_more(monkeypatch: pytest.Monkey
     with served({"0": Shown("run", lambda: driftlab.History(trace))}) as client:
         verdict = verdict_of(client, "0")
     assert (verdict["headline"], verdict["holds"]) == ("not judged: broken", None)
+
+
+def test_the_page_is_packed_into_the_wheel_whole() -> None:
+    root = Path(driftlab.__file__).parents[2]
+    packed = {Path(file.path) for file in WheelBuilder(str(root)).recurse_included_files()}
+    there = {path for path in PAGE_FOLDER.rglob("*") if path.suffix in MEDIA_TYPES}
+    assert there
+    assert there <= packed
 
 
 # Whom it refuses.

@@ -84,12 +84,17 @@ def has_texts(trace: Trace) -> bool:
     return len(trace.texts) > 0
 
 
+def _whole_characters(text: str | None) -> str | None:
+    """Return a text without halves of characters, which JSON may have and UTF-8 has not."""
+    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
 class TextSearch:
     """A search over all texts of a trace, as often as asked."""
 
     def __init__(self, trace: Trace) -> None:
         self._columns = {
-            name: pl.Series(name, list(texts), dtype=pl.String)
+            name: pl.Series(name, list(map(_whole_characters, texts)), dtype=pl.String)
             for name, texts in trace.texts.items()
         }
 

@@ -91,7 +91,11 @@ def offline_page(
         if page.texts:
             text = deflated_base64([page.texts.encode("utf-8", "surrogatepass")])
             blocks.append(_text_block(f"texts-{place}", text))
-    return _template(first.title).replace("<!--blocks-->", "\n".join(blocks)).encode()
+    return (
+        _template(first.title)
+        .replace("<!--blocks-->", "\n".join(blocks))
+        .encode("utf-8", "replace")
+    )
 
 
 def deflated_base64(parts: Iterable[bytes | memoryview]) -> str:

@@ -12,8 +12,6 @@ of these rows, and of the messages that their ticks found `a_lane`, `a_index` (o
 """
 
 import os
-import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -37,12 +35,12 @@ from driftlab.journal.reader import JournalChunk, line_schema, read_header, read
 from driftlab.journal.run_folder import SCENARIO_FILE
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario
+from driftlab.view.priority import lower_priority
 
 READ_BYTES_MAX: Final = 1 << 20  # of one journal for one frame
 FRAME_BYTES_MAX: Final = 1 << 23  # of all journals
 SILENT_S_MAX: Final = 5.0  # after which a run whose writer is not known counts as over
 TAIL_BYTES: Final = 4096
-FOLLOWERS_NICE: Final = 10
 CUT_OFF: Final = "breaks off"
 GONE: Final = "its journal is gone"
 
@@ -97,19 +95,6 @@ def _is_fresh(path: Path) -> bool:
         return time() - path.stat().st_mtime < SILENT_S_MAX
     except OSError:
         return False
-
-
-def _let_machines_first() -> None:
-    """Give the machines the processor first: a page may be late, and they may not.
-
-    That is of this thread, if it is one of the server's. Only Linux has priorities of threads.
-    """
-    is_main = threading.current_thread() is threading.main_thread()
-    if sys.platform == "linux" and not is_main:
-        thread = threading.get_native_id()
-        with suppress(OSError):
-            if os.getpriority(os.PRIO_PROCESS, thread) < FOLLOWERS_NICE:
-                os.setpriority(os.PRIO_PROCESS, thread, FOLLOWERS_NICE)
 
 
 class _Tail:
@@ -182,7 +167,7 @@ class Follower:
 
     def next_frame(self) -> tuple[bytes, bool]:
         """Return the next frame, empty if nothing has happened, and whether it is the last."""
-        _let_machines_first()
+        lower_priority()  # a page may be late, and the machines may not
         was_going = self._goes_on()
         parts, size = [], 0
         sets_before = len(self._sets.members)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import (
     FileResponse,
-    JSONResponse,
     RedirectResponse,
     Response,
     StreamingResponse,
@@ -145,7 +145,7 @@ class Site:
         second = ids[1] if len(ids) > 1 and name == ids[0] else None
         is_live = await run_in_threadpool(lambda: shown.is_live)
         has_texts = False if is_live else await run_in_threadpool(lambda: shown.has_texts)
-        return JSONResponse(
+        return _json(
             {
                 "title": shown.name,
                 "live": is_live,
@@ -159,24 +159,24 @@ class Site:
         shown = self._find(request)
         parts = await run_in_threadpool(shown.parts)
         length = sum(map(len, parts))
-        if not shown.is_live:
-            shown.judge()
         return StreamingResponse(
-            _in_chunks(parts), media_type=BYTES, headers={"content-length": str(length)}
+            _in_chunks(parts),
+            media_type=BYTES,
+            headers={"content-length": str(length)},
+            background=BackgroundTask(shown.judge),  # in a thread, when all is sent
         )
 
     async def _verdict(self, request: Request) -> Response:
         shown = self._find(request)
         if shown.marks is not None:
-            return JSONResponse(shown.marks)
-        if not shown.is_live:
-            shown.judge()
-        return JSONResponse({"judging": True}, 202)
+            return _json(shown.marks)
+        await run_in_threadpool(shown.judge)
+        return _json({"judging": True}, 202)
 
     async def _offsets(self, request: Request) -> Response:
         shown = self._find(request)
         found = await run_in_threadpool(lambda: shown.offsets)
-        return JSONResponse([None if each is None else each._asdict() for each in found])
+        return _json([None if each is None else each._asdict() for each in found])
 
     async def _event(self, request: Request) -> Response:
         shown = self._find(request)
@@ -184,7 +184,7 @@ class Site:
             details = await run_in_threadpool(shown.event, request.path_params["row"])
         except IndexError:
             return _problem("there is no such event", 404)
-        return JSONResponse(details)
+        return _json(details)
 
     async def _search(self, request: Request) -> Response:
         shown = self._find(request)
@@ -203,7 +203,7 @@ class Site:
         found = await run_in_threadpool(
             lambda: first_divergence(one.history.trace, other.history.trace)
         )
-        return JSONResponse({"first_divergence": None if found is None else asdict(found)})
+        return _json({"first_divergence": None if found is None else asdict(found)})
 
     async def _live(self, request: Request) -> Response:
         shown = self._find(request)
@@ -230,7 +230,7 @@ class Site:
     async def _runs(self, request: Request) -> Response:
         if self._bench is None:
             return _problem("there is no bench here", 404)
-        return JSONResponse(await run_in_threadpool(self._bench.listed))
+        return _json(await run_in_threadpool(self._bench.listed))
 
     async def _command(self, request: Request) -> Response:
         return await self._with_fields(request, lambda bench, fields: {
@@ -247,15 +247,15 @@ class Site:
             return _problem("there is no bench here", 404)
         try:
             fields = await _fields(request)
-            return JSONResponse(await run_in_threadpool(answer, self._bench, fields))
+            return _json(await run_in_threadpool(answer, self._bench, fields))
         except FieldError as error:
-            return JSONResponse({"error": str(error), "field": error.field}, 400)
+            return _json({"error": str(error), "field": error.field}, 400)
 
     async def _stop(self, request: Request) -> Response:
         if self._bench is None:
             return _problem("runs that were not started here are not stopped here", 404)
         await run_in_threadpool(self._bench.stop, request.path_params["id"])
-        return JSONResponse({})
+        return _json({})
 
 
 async def _fields(request: Request) -> Mapping[str, Any]:
@@ -294,8 +294,13 @@ def _file(name: str) -> Response:
     return FileResponse(path, media_type=kind)
 
 
+def _json(document: Any, status: int = 200) -> Response:
+    """Return a document as JSON in ASCII: the texts of a log may hold halves of characters."""
+    return Response(json.dumps(document, allow_nan=False), status, media_type="application/json")
+
+
 def _problem(text: str, status: int) -> Response:
-    return JSONResponse({"error": text}, status)
+    return _json({"error": text}, status)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:

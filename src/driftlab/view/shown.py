@@ -21,6 +21,7 @@ from driftlab.diagram.marks import marks_of
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import SCENARIO_FILE
 from driftlab.view.following import Follower, empty_container, is_going
+from driftlab.view.priority import lower_priority
 
 OFFSETS_AT_ONCE_MAX: Final = 20_000  # events up to which they come with the columns
 LANES_AT_ONCE_MAX: Final = 8
@@ -122,13 +123,14 @@ class Shown:
         return container_parts(header_of(diagram), diagram.columns)
 
     def judge(self) -> None:
-        """Begin to judge the history, if nobody has."""
+        """Begin to judge the history, if it does not go on and nobody has."""
         with self._lock:
-            if self._judging is None:
+            if self._judging is None and not self.is_live:
                 self._judging = threading.Thread(target=self._judge, daemon=True)
                 self._judging.start()
 
     def _judge(self) -> None:
+        lower_priority()  # the page is shown first
         try:
             marks = marks_of(self.history.check())
         except DriftlabError as error:
