@@ -50,6 +50,8 @@ export function counted(n, one, many = `${one}s`) {
 export function duration(ns) {
   if (!Number.isFinite(ns)) return "–";
   const size = Math.abs(ns);
+  if (size >= 7200e9) return `${trimmed((ns / 3600e9).toFixed(1))}${NARROW}h`;
+  if (size >= 300e9) return `${trimmed((ns / 60e9).toFixed(1))}${NARROW}min`;
   const [unit, factor] =
     size >= 1e9 ? ["s", 1e9] : size >= 1e6 ? ["ms", 1e6] : size >= 1e3 ? ["µs", 1e3] : ["ns", 1];
   const value = ns / Number(factor);

@@ -15,13 +15,14 @@ import { Panels } from "./panels.js";
 import { Pane } from "./pane.js";
 import { Run, axisName } from "./run.js";
 import { Search } from "./search.js";
-import { pageSource } from "./source.js";
+import { later, pageSource } from "./source.js";
 import { State } from "./state.js";
 import { Telling } from "./telling.js";
 import { Tools } from "./tools.js";
 
 /** @typedef {import("./state.js").EventRef} EventRef */
 
+const PREPARE_PAUSE = 250; // ms of rest before an index is built ahead
 const REDRAWS = new Set(["axis", "idle", "colour", "arrow", "plots", "laneHeight", "orders", "hidden", "pinned"]);
 const MOVES = new Set(["begin", "end", "scroll"]); // what changes in every frame of a pan
 const MARKED = new Set(["axis", "idle", "selected", "second", "why", "cut", "violation", "query"]);
@@ -115,6 +116,22 @@ export class Page {
     this.connection.start();
     void this.askVerdicts();
     if (this.runs.length > 1) void this.compare();
+    void this.prepare();
+  }
+
+  /** Have the engine build its indexes while nothing else is asked of it. */
+  async prepare() {
+    for (const run of this.runs) {
+      for (let step = 0; step !== null && !run.live; ) {
+        await later(PREPARE_PAUSE);
+        if (run.engine.waiting.size || this.panes.some((pane) => !pane.tiles.isSharp)) continue;
+        try {
+          step = await run.engine.call("prepare", step);
+        } catch {
+          return; // built when it is needed, then
+        }
+      }
+    }
   }
 
   /** An axis that no run has, or an address of another run, shows the first axis there is. */
@@ -468,7 +485,7 @@ export class Page {
     const { begin, end } = this.span();
     const isWhole = view.begin === null;
     const idleNow = idle && isTime(axis);
-    if (axis === "corrected") await this.askOffsets();
+    if (axis === "corrected" && !(await this.askOffsets())) return this.tools.show();
     await Promise.all(this.runs.map((run) => run.measure(axis, idleNow)));
     /** @type {any} */
     const parts = { axis, idle: idleNow, begin: null, end: null };
@@ -483,23 +500,20 @@ export class Page {
       if (high > low) [parts.begin, parts.end] = [low, high];
     }
     this.state.set(parts);
-    this.say(`Axis: ${AXES[axis].name}.`);
+    return this.say(`Axis: ${AXES[axis].name}.`);
   }
 
-  /** The offsets of large logs are worked out only when they are asked for. */
+  /** The offsets of large logs are worked out only when they are asked for. Whether there are any. */
   async askOffsets() {
+    let reason = "no messages go both ways between the machines";
     for (const run of this.runs) {
-      if (run.source.isOffline || !run.lanes.length || run.lanes.some((lane) => /** @type {any} */ (lane).offset)) continue;
-      try {
-        const offsets = await (await run.source.get("offsets")).json();
-        await run.engine.call("setOffsets", offsets);
-        run.lanes.forEach((lane, i) => (/** @type {any} */ (lane).offset = offsets[i]));
-        delete run.extents["corrected~idle"];
-        run.extents.corrected = [NaN, NaN];
-      } catch (error) {
-        this.notice("offsets", `No offsets could be recovered: ${error instanceof Error ? error.message : error}`, { calm: true });
-      }
+      await run.recoverOffsets().catch((error) => {
+        reason = error instanceof Error ? error.message : String(error);
+      });
     }
+    const known = this.runs.some((run) => run.hasAxis("corrected"));
+    if (!known) this.notice("offsets", `No offsets could be recovered: ${reason}.`, { calm: true });
+    return known;
   }
 
   toggleIdle() {

@@ -283,7 +283,7 @@ export class Panels {
         ["violation", "named by the verdict; lost: sent and never received"],
         ["word", "in texts of the log; /regex/; event:word in one column"],
         ["-word", "not; words one after another must all hold"],
-        ["send A->B .. receive B within 3", "a pattern: one after another, at most 3 events on"],
+        ["send A->B .. receive B within 3", "a pattern: one caused by the other, the clock at most 3 on; also within 3 events, within 3ms"],
       ])));
     return content; // prettier-ignore
   }

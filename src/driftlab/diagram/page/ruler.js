@@ -59,6 +59,7 @@ export function drawRuler(ctx, pane, part) {
 /** @param {CanvasRenderingContext2D} ctx @param {import("./pane.js").Pane} pane @param {number} begin @param {number} end */
 function drawGaps(ctx, pane, begin, end) {
   const { sheet } = pane.page;
+  let free = -Infinity;
   for (const gap of pane.gaps) {
     if (gap.at < begin || gap.at > end) continue;
     const x = pane.xOf(gap.at);
@@ -70,14 +71,16 @@ function drawGaps(ctx, pane, begin, end) {
     ctx.stroke();
     ctx.setLineDash([]);
     if (!isTime(pane.view.axis)) continue;
-    ctx.save();
-    ctx.translate(x + 9, RULER + 6);
-    ctx.rotate(Math.PI / 2);
-    ctx.fillStyle = sheet.faint;
+    const text = `${duration(gap.left)} idle`;
     ctx.font = "10px system-ui, sans-serif";
-    ctx.textAlign = "left";
+    const wide = ctx.measureText(text).width + 8;
+    if (x - wide / 2 < free) continue;
+    free = x + wide / 2;
+    ctx.fillStyle = sheet.ground;
+    ctx.fillRect(x - wide / 2, RULER + 3, wide, 14);
+    ctx.fillStyle = sheet.faint;
+    ctx.textAlign = "center";
     ctx.textBaseline = "middle";
-    ctx.fillText(`${duration(gap.left)} idle, left out`, 0, 0);
-    ctx.restore();
+    ctx.fillText(text, x, RULER + 10);
   }
 }

@@ -79,6 +79,21 @@ export class Run {
     return extent !== null && (extent !== undefined || axis in this.extents);
   }
 
+  /** Whether the server may recover offsets of this log's clocks: asked only when they are wanted. */
+  mayHaveOffsets() {
+    const { has, time_meaning: meaning } = this.header;
+    return !this.source.isOffline && !this.live && this.lanes.length > 1 && this.messages > 0 && Boolean(has?.own || meaning === "own");
+  }
+
+  /** Have the offsets of the clocks recovered, if the log does not have them yet. */
+  async recoverOffsets() {
+    if (this.hasAxis("corrected") || !this.mayHaveOffsets()) return;
+    const offsets = await (await this.source.get("offsets")).json();
+    const extents = await this.engine.call("setOffsets", offsets);
+    if (extents) this.extents = { ...this.extents, ...extents };
+    this.version++;
+  }
+
   /** Find out an axis's extent, its falls and what it leaves out, if that is not known yet. @param {string} axis @param {boolean} idle */
   async measure(axis, idle) {
     const name = axisName(axis, idle);

@@ -141,7 +141,7 @@ export class State {
     if (!changed.size) return;
     for (const listener of this.listeners) listener(changed);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.writeAddress(), 120);
+    this.timer = setTimeout(() => this.writeAddress(), 60);
   }
 
   writeAddress() {

@@ -218,8 +218,11 @@ export class Tiles {
     const drawing = pane.drawingOf(view);
     let answer = await pane.run.engine.call("tile", view);
     if (!answer) return null;
-    if (answer.vectors && m.besideDense && answer.vectors.row.length < FEW) {
-      // Nearly empty at the edge of a dense stretch: drawn like its neighbour.
+    const whole = pane.whole() ?? [0, 0];
+    const filled = (Math.min(m.end, whole[1]) - Math.max(m.begin, whole[0])) / (m.end - m.begin);
+    const isNearlyEmpty = filled < 0.3 || (answer.vectors && answer.vectors.row.length < FEW);
+    if (m.besideDense && answer.level !== m.besideDense && answer.level !== "counts" && isNearlyEmpty) {
+      // At the edge of a dense stretch: drawn like its neighbour.
       const like = await pane.run.engine.call("tile", { ...view, level: m.besideDense });
       if (like) answer = like;
     }

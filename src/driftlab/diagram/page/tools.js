@@ -35,7 +35,7 @@ export class Tools {
     const { runs, state } = this.page;
     const has = (/** @type {string} */ name) => runs.some((run) => run.live || run.header.has?.[name] !== false);
     for (const [name, { name: text }] of Object.entries(AXES)) {
-      if (runs.some((run) => run.hasAxis(name) || (run.live && name === "time"))) this.axis.append(el("option", { value: name }, text));
+      if (runs.some((run) => run.hasAxis(name) || (run.live && name === "time") || (name === "corrected" && run.mayHaveOffsets()))) this.axis.append(el("option", { value: name }, text));
     }
     const needs = /** @type {Record<string, string>} */ ({ queue: "queue", late: "late", jump: "clock" });
     for (const [name, text] of Object.entries(COLOURS)) {
