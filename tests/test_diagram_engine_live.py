@@ -31,6 +31,9 @@ def test_a_run_that_comes_in_pieces_is_the_run_that_comes_whole(engine: Engine, 
     draw = random.Random(seed)
     lanes = draw.choice([2, 3, 6])
     events, messages = run(draw, lanes, draw.choice([30, 400, 6000]))
+    if seed % 2:  # times that fall or are missing
+        for event in draw.sample([event for own in events for event in own], 25):
+            event["time"] = draw.choice([np.nan, 0, event["time"] + 5000])
     header = {"title": "", "messages": 0, "live": True, "lanes": [
         {"name": f"P{lane}", "colour": "#0072B2", "dash": [1, 0], "start": 0, "end": 0,
          "rate": None, "offset": None} for lane in range(lanes)]}  # fmt: skip

@@ -271,7 +271,10 @@ function extendAxis(axis, from) {
   /** @type {number[]} */
   const falls = [];
   for (let lane = 0; lane < from.length; lane++) {
-    let greatest = from[lane] > diagram.starts[lane] ? values[from[lane] - 1] : -Infinity;
+    const start = diagram.starts[lane];
+    // Events before the first known value are placed by it, or by other lanes.
+    if (start < from[lane] && firstKnown(column, start, from[lane], isMissing) === undefined) return null;
+    let greatest = start < from[lane] ? values[from[lane] - 1] : -Infinity;
     for (let row = from[lane]; row < diagram.ends[lane]; row++) {
       const value = column[row];
       const isRising = value >= greatest && !isMissing(value);

@@ -146,12 +146,17 @@ export class Growth {
     }
   }
 
-  /** @param {Map<string, Column>} columns */
+  /**
+   * Take what ticks found, but for ticks that are known already.
+   * @param {Map<string, Column>} columns
+   */
   #takeArrivals(columns) {
+    const { starts, ends } = this.diagram;
     const [lanes, indices, senders, stamps] = ["a_lane", "a_index", "a_sender", "a_stamp"].map(
       (name) => columns.get(name) ?? new Int32Array(0),
     );
     for (let at = 0; at < lanes.length; at++) {
+      if (indices[at] < ends[lanes[at]] - starts[lanes[at]]) continue;
       this.#foundBy(lanes[at], senders[at]).set(stamps[at], indices[at]);
     }
   }
