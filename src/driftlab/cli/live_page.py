@@ -60,8 +60,11 @@ def with_page(
 
 def _wait(server: "PageServer") -> None:
     """Keep the page until Ctrl-C."""
+    from driftlab.view.serving import terminated_like_interrupted
+
     print_note("the page stays until Ctrl-C")
     try:
-        server.wait()
+        with terminated_like_interrupted():
+            server.wait()
     except KeyboardInterrupt:
         print(file=sys.stderr)

@@ -57,7 +57,8 @@ def opened(path: str | Path, options: Mapping[str, Any]) -> Shown | RunBench:
         return RunBench(place if place.is_dir() else place.parent, sources)
     (source,) = sources
     folder = source.path if source.form is None and place.is_dir() else None
-    is_alone = place.is_file() and source.name in ("", "execution 1", place.parent.name, place.stem)
+    own_names = ("", "execution 1", place.parent.name, place.stem)
+    is_alone = source.name == "execution 1" or (place.is_file() and source.name in own_names)
     return Shown(_name(place) if is_alone else source.name or _name(place), source.read, folder)
 
 
