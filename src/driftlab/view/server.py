@@ -33,6 +33,7 @@ from driftlab.view.shown import Shown
 PAGE_FOLDER: Final = Path(str(files("driftlab.diagram"))) / "page"
 CHUNK_BYTES: Final = 1 << 20  # of the columns that are sent at once
 BODY_BYTES_MAX: Final = 1 << 16
+DIGITS_MAX: Final = 19  # of the number of an event
 POLL_S: Final = 0.1  # between two looks at the journals of a run that goes on
 MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -92,7 +93,7 @@ class Site:
             Route("/data", self._columns),
             Route("/verdict", self._verdict),
             Route("/offsets", self._offsets),
-            Route("/event/{row:int}", self._event),
+            Route("/event/{row}", self._event),
             Route("/search", self._search),
             Route("/live", self._live),
             Route("/compare", self._compare),
@@ -122,7 +123,7 @@ class Site:
         return _file("bench.html")
 
     async def _page(self, request: Request) -> Response:
-        self._find(request)
+        await self._find(request)
         return _file("page.html")
 
     async def _static(self, request: Request) -> Response:
@@ -130,17 +131,17 @@ class Site:
 
     # One diagram.
 
-    def _find(self, request: Request) -> Shown:
-        """Return the diagram that a request is about. Raise NoSuchDiagramError."""
+    async def _find(self, request: Request) -> Shown:
+        """Return the diagram that a request is about. Raise KeyError if there is none."""
         name = request.path_params["id"]
         if name in self._shown:
             return self._shown[name]
         if self._bench is None:
             raise KeyError(name)
-        return self._bench.find(name)
+        return await run_in_threadpool(self._bench.find, name)
 
     async def _about(self, request: Request) -> Response:
-        shown, name = self._find(request), request.path_params["id"]
+        shown, name = await self._find(request), request.path_params["id"]
         ids = list(self._shown)
         second = ids[1] if len(ids) > 1 and name == ids[0] else None
         is_live = await run_in_threadpool(lambda: shown.is_live)
@@ -156,7 +157,7 @@ class Site:
         )
 
     async def _columns(self, request: Request) -> Response:
-        shown = self._find(request)
+        shown = await self._find(request)
         parts = await run_in_threadpool(shown.parts)
         length = sum(map(len, parts))
         return StreamingResponse(
@@ -167,27 +168,29 @@ class Site:
         )
 
     async def _verdict(self, request: Request) -> Response:
-        shown = self._find(request)
+        shown = await self._find(request)
         if shown.marks is not None:
             return _json(shown.marks)
         await run_in_threadpool(shown.judge)
         return _json({"judging": True}, 202)
 
     async def _offsets(self, request: Request) -> Response:
-        shown = self._find(request)
+        shown = await self._find(request)
         found = await run_in_threadpool(lambda: shown.offsets)
         return _json([None if each is None else each._asdict() for each in found])
 
     async def _event(self, request: Request) -> Response:
-        shown = self._find(request)
+        shown = await self._find(request)
+        row = request.path_params["row"]
         try:
-            details = await run_in_threadpool(shown.event, request.path_params["row"])
+            number = int(row) if row.isascii() and row.isdigit() and len(row) < DIGITS_MAX else -1
+            details = await run_in_threadpool(shown.event, number)
         except IndexError:
             return _problem("there is no such event", 404)
         return _json(details)
 
     async def _search(self, request: Request) -> Response:
-        shown = self._find(request)
+        shown = await self._find(request)
         query, column = request.query_params.get("q", ""), request.query_params.get("column")
         try:
             rows = await run_in_threadpool(lambda: shown.search.rows(query, column))
@@ -206,7 +209,7 @@ class Site:
         return _json({"first_divergence": None if found is None else asdict(found)})
 
     async def _live(self, request: Request) -> Response:
-        shown = self._find(request)
+        shown = await self._find(request)
         try:
             had = [int(each) for each in request.query_params.get("from", "").split(",") if each]
         except ValueError:
