@@ -1,6 +1,7 @@
 """Histories of any size, seeded, with everything that a damaged log may have."""
 
 import random
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -14,23 +15,30 @@ from tests.histories import Tiny, tiny
 
 
 def tangle(seed: int) -> Tiny:
-    """A history of up to some hundred events and thirty lanes; every third seed has cycles."""
+    """A history of up to some hundred events and thirty lanes; every third seed has cycles.
+
+    An event may send to several lanes, and receive several messages, one of them twice.
+    """
     draw = random.Random(seed)
     lanes = draw.choice([1, 2, 3, 5, 9, 30])
-    rows = draw.choice([1, 2, 20, 100, 400])
+    rows = draw.choice([1, 2, 20, 100, 400, 400, 400])
     bounds = sorted(draw.randrange(rows + 1) for _ in range(lanes - 1))
     starts = [0, *bounds, rows]
     when = [draw.random() for _ in range(rows)]
     for begin, end in pairwise(starts):
         when[begin:end] = sorted(when[begin:end])
+    delay = draw.choice([0.003, 0.05, 1])
     pairs: set[tuple[int, int]] = set()
-    for _ in range(draw.choice([0, rows // 2, rows, 3 * rows])):
-        sent, received = draw.randrange(rows), draw.randrange(rows)
-        if draw.random() < 0.5 and pairs:
-            sent = draw.choice(sorted(pairs))[0]  # several copies
-        backwards = seed % 3 == 0 and draw.random() < 0.05
-        if (when[sent] < when[received]) != backwards:
-            pairs.add((sent, received))
+    for _ in range(draw.choice([rows, 3 * rows, 6 * rows])):
+        sent = (
+            draw.choice(sorted(pairs))[0] if pairs and draw.random() < 0.3 else draw.randrange(rows)
+        )
+        lane = draw.randrange(lanes)
+        at = when[sent] + draw.expovariate(1) * delay
+        received = bisect_right(when, at, starts[lane], starts[lane + 1])
+        if received < starts[lane + 1] and received != sent:
+            is_backwards = seed % 3 == 0 and draw.random() < 0.02
+            pairs.add((received, sent) if is_backwards else (sent, received))
     lost = frozenset(draw.randrange(rows) for _ in range(draw.choice([0, 0, 3])))
     return tiny_of_many(starts, frozenset(pairs), lost)
 

@@ -349,6 +349,48 @@ def check_spanning(engine: Engine, each: Tiny, view: dict[str, Any], values: Flo
     assert answer == {"left": left, "right": right}
 
 
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("rises", [False, True])
+def test_arrows_may_end_where_messages_were_found(engine: Engine, seed: int, rises: bool) -> None:
+    """A message counts where a tick found it, also one that was found and never received."""
+    each = tangle(seed)
+    draw = random.Random(seed)
+    diagram = diagram_of(each.trace, each.messages)
+    starts, lanes = each.trace.starts.tolist(), each.trace.processes
+    ends, found, greatest = [], [], [0] * lanes
+    for _, received in links(each):
+        lane = each.trace.process_of(received)
+        known = draw.random() < 0.8
+        row = max(starts[lane], received - draw.randrange(4)) if known else received
+        greatest[lane] = row = max(row, greatest[lane]) if rises else row
+        ends.append(row)
+        found.append(row if known else -1)
+    waiting = sorted(draw.randrange(len(each.trace)) for _ in range(draw.choice([0, 9])))
+    waiting_sent = [draw.randrange(len(each.trace)) for _ in waiting]
+    columns = {
+        **diagram.columns,
+        "m_found": np.array(found, np.int32),
+        "w_send": np.array(waiting_sent, np.int32),
+        "w_found": np.array(waiting, np.int32),
+    }
+    engine.open(container(header_of(diagram), columns), messages=seed % 3 + 1)
+    index = np.arange(len(each.trace)) - np.repeat(starts[:-1], np.diff(starts))
+    arrows = [(sent, end) for (sent, _), end in zip(links(each), ends, strict=True)]
+    begin, end, columns_shown = int(index.max()) // 3, int(index.max()) + 1, 2
+    gaps = np.zeros((max(0, lanes - 1), columns_shown), np.int64)
+    for sent, row in [*arrows, *zip(waiting_sent, waiting, strict=True)]:
+        here, there = each.trace.process_of(row), each.trace.process_of(sent)
+        column = int((index[row] - begin) * columns_shown // (end - begin))
+        if 0 <= column < columns_shown:
+            gaps[min(here, there) : max(here, there), column] += 1
+    view = {"axis": "index", "begin": begin, "end": end, "columns": columns_shown}
+    assert engine.ask("crossings", {**view, "arrowTo": "found"}) == gaps.ravel().tolist()
+    spans = [pair for pair in arrows if index[pair[0]] < begin and index[pair[1]] >= begin + 2]
+    left = [sum(each.trace.process_of(sent) == lane for sent, _ in spans) for lane in range(lanes)]
+    answer = engine.ask("spanning", {**view, "end": begin + 2, "arrowTo": "found"})
+    assert answer["left"] == left
+
+
 def test_messages_that_cross_are_counted_alike_by_table_and_one_by_one(engine: Engine) -> None:
     each = tangle(next(seed for seed in range(99) if len(tangle(seed).pairs) > 500))
     lanes = list(range(each.trace.processes))
