@@ -4,6 +4,7 @@ import socket
 import sys
 import threading
 import time
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
@@ -13,6 +14,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from hatchling.builders.wheel import WheelBuilder
+from starlette.applications import Starlette
 
 import driftlab
 from driftlab.api.read import read
@@ -21,7 +23,7 @@ from driftlab.diagram.columns import diagram_of
 from driftlab.errors import DriftlabError
 from driftlab.history.matching.match import match
 from driftlab.scenario.scenario import Scenario
-from driftlab.view import serving
+from driftlab.view import guard, serving
 from driftlab.view.divergence import first_divergence
 from driftlab.view.guard import LOOPBACK
 from driftlab.view.server import MEDIA_TYPES, PAGE_FOLDER
@@ -344,20 +346,57 @@ def test_on_all_addresses_only_addresses_and_its_name_are_hosts() -> None:
 
 def test_a_port_in_use_is_told(client: Client) -> None:
     with pytest.raises(PortError, match=r"in use; --port 0 takes a free port"):
-        PageServer(lambda token: None, port=client.port)  # type: ignore[arg-type,return-value]
+        PageServer(nothing, port=client.port)
 
 
 @pytest.mark.parametrize("host", ["no.such.host.example", "192.0.2.1", "\x00", "a" * 300])
 def test_an_address_that_is_not_ours_is_told(host: str) -> None:
     with pytest.raises(PortError, match="cannot serve pages at"):
-        PageServer(lambda token: None, host=host)  # type: ignore[arg-type,return-value]
+        PageServer(nothing, host=host)
+
+
+def nothing(token: str) -> Starlette:
+    return Starlette()
+
+
+def test_a_browser_is_started_with_an_address_that_leads_to_the_token_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+
+    def open_address(address: str) -> bool:
+        opened.append(address)
+        return True
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(webbrowser, "open", open_address)
+    server = PageServer(nothing)
+    try:
+        assert serving.open_browser(server)
+        (address,) = opened
+        assert server.token not in address
+        client = Client(address)
+        first, second = client.ask(), client.ask()
+        assert (first.status, first.headers["location"]) == (303, f"/{server.token}/")
+        assert second.status == 404
+        late = Client(server.ticket_address())
+        monkeypatch.setattr(guard, "monotonic", lambda: time.monotonic() + 61)
+        assert late.ask().status == 404
+        foreign = Client(server.ticket_address())
+        assert foreign.ask(headers={"Host": "evil.example"}).status == 421
+    finally:
+        server.stop()
 
 
 def test_no_browser_is_opened_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert not serving.open_browser("http://127.0.0.1:1/")
+    server = PageServer(nothing)
+    try:
+        assert not serving.open_browser(server)
+    finally:
+        server.stop()
 
 
 # Where two histories differ.

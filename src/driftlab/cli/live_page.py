@@ -46,7 +46,7 @@ def with_page(
     site.is_stopping = lambda: server.is_stopping
     try:
         print_note(f"view       {server.address}")
-        open_browser(server.address)
+        open_browser(server)
         status = run()
         shown.is_expected = False
         sys.stdout.flush()

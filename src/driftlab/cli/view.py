@@ -85,7 +85,7 @@ def _serve(
         try:
             print_line(server.address)
             sys.stdout.flush()
-            if options.browser and not open_browser(server.address):
+            if options.browser and not open_browser(server):
                 print_note("no browser could be opened; open this address in one; Ctrl-C ends")
             for each in shown.values():
                 if not each.is_live:

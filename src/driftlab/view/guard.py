@@ -8,14 +8,16 @@ token in its path. Every answer says that nothing may be loaded from elsewhere.
 import ipaddress
 import secrets
 from collections.abc import Iterable
+from time import monotonic
 from typing import Final
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN_BYTES: Final = 16
 LOOPBACK: Final = "127.0.0.1"
 NOT_FOUND: Final = 404
+TICKET_S: Final = 60.0
 _HEADERS: Final = (
     (
         b"content-security-policy",
@@ -49,6 +51,18 @@ class Guard:
         self._token = token
         self._hosts = frozenset(hosts)
         self._any_address_port = any_address_port
+        self._tickets: dict[str, float] = {}  # until when each leads to the token
+
+    def new_ticket(self) -> str:
+        """Return the path of an address that leads to the start page once, within a minute."""
+        ticket = new_token()
+        self._tickets[ticket] = monotonic() + TICKET_S
+        return f"/{ticket}"
+
+    def _is_ticket(self, path: str) -> bool:
+        """Whether a path is a ticket that is still good, which it then is no more."""
+        until = self._tickets.pop(path.removeprefix("/"), 0.0)
+        return monotonic() < until
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -58,6 +72,8 @@ class Guard:
         app = self._app if refusal is None else PlainTextResponse(*refusal)
         if scope["path"] == "/favicon.ico" and refusal is not None and refusal[1] == NOT_FOUND:
             app = Response(status_code=204)  # which a browser asks for by itself
+        elif refusal is not None and refusal[1] == NOT_FOUND and self._is_ticket(scope["path"]):
+            app = RedirectResponse(f"/{self._token}/", 303)
         await app(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> tuple[str, int] | None:

@@ -47,10 +47,11 @@ class PageServer:
         at, self.port = listener.getsockname()[:2]
         self.token = new_token()
         shown = _shown_host(host, at)
-        self.address = f"http://{shown}:{self.port}/{self.token}/"
+        self._origin = f"http://{shown}:{self.port}"
+        self.address = f"{self._origin}/{self.token}/"
         names = {shown, _bracketed(host), *(("localhost", LOOPBACK) if _is_loopback(at) else ())}
         names |= {socket.gethostname().lower()} if at in _EVERYWHERE else set()
-        guard = Guard(
+        self._guard = guard = Guard(
             make_app(self.token),
             self.token,
             [f"{name.lower()}:{self.port}" for name in names],
@@ -71,6 +72,10 @@ class PageServer:
     def is_stopping(self) -> bool:
         """Whether the server is about to end: then no answer may go on for long."""
         return self._server.should_exit
+
+    def ticket_address(self) -> str:
+        """Return an address that leads to the start page once: others may see it meanwhile."""
+        return self._origin + self._guard.new_ticket()
 
     def wait(self) -> None:
         """Wait until the server ends by itself; KeyboardInterrupt gets through."""
@@ -156,13 +161,13 @@ def _is_loopback(at: str) -> bool:
     return at.startswith("127.") or at == "::1"
 
 
-def open_browser(address: str) -> bool:
-    """Open an address in the user's browser; whether there is one."""
+def open_browser(server: PageServer) -> bool:
+    """Open the start page in the user's browser; whether there is one."""
     import webbrowser
 
     if sys.platform != "darwin" and not any(map(os.environ.get, _DISPLAYS)):
         return False  # a browser in the terminal would take it from us
     try:
-        return webbrowser.open(address)
+        return webbrowser.open(server.ticket_address())
     except (webbrowser.Error, OSError):
         return False
