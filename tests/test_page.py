@@ -724,11 +724,15 @@ def test_a_run_is_started_on_the_bench_and_followed_live(
     seen = page.js("driftlabPage.runs[0].events")
     page.until(f"driftlabPage.runs[0].events > {seen} + 100")
     assert page.span()[0] == begin, "panned by hand: it stays"
+    page.js("driftlabPage.live.connection.abort()")
+    page.until("document.getElementById('notices').textContent.includes('Not connected')")
+    page.until("!document.getElementById('notices').textContent.includes('Not connected')")
     page.page.click("#live")
     page.until(newest)
     assert page.js("driftlabPage.live.newestAge") < 3000
     page.until("!driftlabPage.info.live && driftlabPage.runs[0].verdict", 30)
     assert page.js("driftlabPage.runs[0].events") == 3600
+    assert page.js("driftlabPage.live.received") == 3600, "no event twice, none left out"
     assert "has ended" in page.text("#notices")
     assert page.problems == []
     page.page.goto(site.base)

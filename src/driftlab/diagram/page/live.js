@@ -13,8 +13,9 @@ export class LiveFeed {
   /** @param {import("./page.js").Page} page */
   constructor(page) {
     this.page = page;
-    this.stopped = new AbortController();
+    this.connection = new AbortController();
     this.hasEnded = false;
+    this.received = 0; // events, in all frames
     this.newestAge = NaN; // ms from an event's being sent to the page having it, last
   }
 
@@ -27,8 +28,9 @@ export class LiveFeed {
     const run = page.runs[0];
     for (let pause = 400; !this.hasEnded; pause = Math.min(5000, pause * 1.7)) {
       try {
+        this.connection = new AbortController();
         const from = run.lanes.map((_, lane) => run.lengthOf(lane)).join(",");
-        for await (const frame of page.source.live(this.stopped.signal, run.events ? from : "")) {
+        for await (const frame of page.source.live(this.connection.signal, run.events ? from : "")) {
           page.notice("live", "");
           pause = 400;
           await this.take(frame);
@@ -36,7 +38,6 @@ export class LiveFeed {
         }
         if (!this.hasEnded) throw new Error("the server closed the connection");
       } catch (error) {
-        if (this.stopped.signal.aborted) return;
         const reason = error instanceof Error ? error.message : String(error);
         page.notice("live", `Not connected: ${reason}. What was received stays; trying again.`);
         page.say("The connection to the server is lost.");
@@ -50,10 +51,11 @@ export class LiveFeed {
   async take(frame) {
     const { page } = this;
     const run = page.runs[0];
-    const { ended, at_ms: at } = headerOf(frame);
+    const { ended, at_ms: at, lane_rows: rows } = headerOf(frame);
     await run.append(frame);
     const { axis, idle } = page.state.view;
     await run.measure(axis, idle);
+    for (const [, , events] of rows ?? []) this.received += events;
     if (typeof at === "number") this.newestAge = Date.now() - at;
     this.keepUp();
     for (const pane of page.panes) {
@@ -97,8 +99,10 @@ export class LiveFeed {
       page.laidOut();
       page.notice("live", `The run has ended: ${count(run.events)} events in ${duration((run.extents.time?.[1] ?? NaN) - (run.extents.time?.[0] ?? NaN))}.`, { calm: true, act: ["Show the whole", () => page.showWhole()] });
       page.say("The run has ended.");
+      await page.search.run(page.state.view.query);
       await page.renew();
       await page.askVerdicts();
+      await page.prepare();
     } catch (error) {
       page.notice("live", `The run has ended; the whole of it could not be read again: ${error instanceof Error ? error.message : error}`);
     }

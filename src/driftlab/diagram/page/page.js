@@ -45,6 +45,8 @@ export class Page {
     /** @type {{text: string, rows: number[]} | null} */
     this.divergence = null;
     this.compared = false;
+    /** @type {Record<string, number>} when the page had what, in ms: for measurements */
+    this.marks = {};
     this.isReady = false;
     this.renewing = 0;
     this.telling = new Telling(this);
@@ -79,7 +81,10 @@ export class Page {
     try {
       // The engine starts and the data comes while the page still asks what it is of.
       const first = new Run(this.source, 0);
-      const opened = this.source.data(progress).then((buffer) => first.open(buffer));
+      const opened = this.source.data(progress).then((buffer) => {
+        this.marks.received = performance.now();
+        return first.open(buffer);
+      });
       opened.catch(() => {}); // told below
       this.info = await this.source.info();
       document.title = `${this.info.title} · driftlab`;
@@ -94,6 +99,7 @@ export class Page {
         await second.open(await second.source.data(progress));
       }
       await opened;
+      this.marks.opened = performance.now();
       boot.remove();
       this.runs = runs;
       for (const run of runs) this.panes.push(new Pane(this, run, byId("diagram")));
@@ -105,12 +111,15 @@ export class Page {
       return;
     }
     this.checkAxis();
+    const { axis, idle } = this.state.view;
+    await Promise.all(this.runs.map((run) => run.measure(axis, idle)));
     this.tools.fill();
     this.isReady = true;
     this.laidOut();
     await this.renew();
     await this.search.run(this.state.view.query);
-    this.performance = { painted: performance.now() };
+    this.marks.ready = performance.now();
+    this.performance = this.marks;
     this.telling.whatIsShown();
     if (this.info.live) this.live.start();
     this.connection.start();
@@ -622,8 +631,9 @@ export class Page {
     this.telling.selection();
   }
 
-  /** A pane has been drawn. @param {Pane} _pane */
-  drawn(_pane) {
+  /** A pane has been drawn. @param {Pane} pane */
+  drawn(pane) {
+    if (!this.marks.painted && pane.tiles.tiles.size) this.marks.painted = performance.now();
     this.telling.status();
     this.minimap.redraw();
   }

@@ -288,13 +288,14 @@ export class Panels {
     return content; // prettier-ignore
   }
 
-  /** @returns {Node[]} */
-  runs() {
+  /** @returns {Promise<Node[]>} */
+  async runs() {
     const { page } = this;
     const content = [];
     for (const run of page.runs) {
       const { header } = run;
       const { axis } = page.state.view;
+      const falls = await run.fallsOf(axis);
       content.push(
         el("h2", {}, run.title || "Run"),
         facts([
@@ -303,7 +304,7 @@ export class Panels {
           ["Lanes", count(run.lanes.length)],
           ["Length", run.extents.time && isTime("time") ? duration(run.extents.time[1] - run.extents.time[0]) : null],
           ["Time is", header.time_meaning === "own" ? "each lane's own clock" : header.time_meaning === "scenario" ? "scenario time, the same for all lanes" : null],
-          ["Fell", run.falls[axis] ? `${counted(run.falls[axis], "time")} the axis falls within a lane (marked by a red frame)` : null],
+          ["Falls", falls ? `${counted(falls, "time")} the axis falls within a lane (marked by a red frame)` : null],
           ["Scenario", header.scenario],
         ]),
         header.command ? el("div", {}, el("h3", {}, "The same from the command line"), command(header.command, (said) => page.say(said))) : el("span"),

@@ -94,7 +94,7 @@ export class Run {
     this.version++;
   }
 
-  /** Find out an axis's extent, its falls and what it leaves out, if that is not known yet. @param {string} axis @param {boolean} idle */
+  /** Find out an axis's extent and the longest queue, if they are not known yet. @param {string} axis @param {boolean} idle */
   async measure(axis, idle) {
     const name = axisName(axis, idle);
     const known = this.extents[name];
@@ -109,8 +109,13 @@ export class Run {
       const most = (await this.engine.call("fieldRange", "queue"))[1];
       if (most > 0) this.mostQueued = this.live ? Math.max(16, 2 ** Math.ceil(Math.log2(most))) : most;
     }
-    if (!(axis in this.falls)) this.falls[axis] = 0; // asked once
-    if (!this.live) this.falls[axis] = (await this.engine.call("falls", axis)).length;
+  }
+
+  /** How often an axis falls within a lane. @param {string} axis */
+  async fallsOf(axis) {
+    if (this.live || !this.hasAxis(axis)) return 0;
+    this.falls[axis] ??= (await this.engine.call("falls", axis)).length;
+    return this.falls[axis];
   }
 
   get title() {

@@ -150,7 +150,8 @@ export class Tiles {
    * @param {{look: string, shape: string}} look @param {number} units @param {number} full
    */
   ask(missing, look, units, full) {
-    this.askOverview(look, full);
+    // What is seen comes first; the picture of the whole run when it is there, or soon after.
+    if (!missing.some((m) => !m.ahead) || this.tiles.size > 2) this.askOverview(look, full);
     if (!missing.length) return;
     const resting = performance.now() - this.changed;
     if (resting < 50 && this.tiles.size) {
