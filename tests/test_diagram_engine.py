@@ -499,6 +499,7 @@ def test_neighbouring_tiles_fit(engine: Engine) -> None:
     values=st.lists(st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 3), max_size=30),
     numbers=st.lists(st.none() | st.integers(-(2**61), 2**61) | st.integers(-9, 9), max_size=30),
 )
+@example(values=[], numbers=[2**60, 2**60 + 100, None, 2**60 + 200, 7, 2**53 + 1, 2**53 + 2])
 def test_columns_arrive_as_python_wrote_them(
     engine: Engine, values: list[int], numbers: list[int | None]
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from driftlab.arrays import AnyArray
 from driftlab.diagram.encoding import container
-from driftlab.model.columns import RECEIVE, SEND
+from driftlab.model.columns import EVERY_PEER, RECEIVE, SEND
 from tests.engine_process import Engine, as_bytes
 
 
@@ -165,9 +165,11 @@ def run(
             messages.append((sender, index, lane, len(own), arrivals[sender, index, lane]))
             clock = max(clock, stamp)
         elif draw.random() < 0.5:
-            target = draw.choice([other for other in range(lanes) if other != lane])
+            others = [other for other in range(lanes) if other != lane]
+            target = draw.choice([*others, *others, *others, EVERY_PEER])
             event |= {"kind": SEND, "target": target}
-            inboxes[target].append((lane, len(own)))
+            for other in others if target == EVERY_PEER else [target]:
+                inboxes[other].append((lane, len(own)))
         event["clock"] = clock + 1
         own.append(event)
     return events, messages
