@@ -162,10 +162,14 @@ class SpaceTimeDiagram:
         )
 
 
-def columns_of(history: Drawable, title: str) -> Diagram:
-    """Return the columns of a history's diagram, without its verdict and offsets."""
-    trace = history.trace
-    return diagram_of(trace, messages_of(history), title=title, command=command_of(history))
+def columns_of(history: Drawable, title: str, messages: Messages | None = None) -> Diagram:
+    """Return the columns of a history's diagram, without its verdict and offsets.
+
+    messages: those of the history, where they are known.
+    """
+    if messages is None:
+        messages = messages_of(history)
+    return diagram_of(history.trace, messages, title=title, command=command_of(history))
 
 
 def messages_of(history: Drawable) -> Messages:

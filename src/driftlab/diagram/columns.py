@@ -208,19 +208,25 @@ class _Times:
         if columns.due_ns is None:
             assert columns.time_ns is not None
             return {"time": _floats(columns.time_ns, self.origin_ns)}
-        time = _floats(columns.due_ns, 0)
-        if columns.late_ns is not None:
-            time += np.nan_to_num(_floats(columns.late_ns, 0))
-        if self.speed != 1:
-            time *= self.speed
-        if columns.time_ns is None:
+        begun = _begun(columns.due_ns, columns.late_ns)
+        own = columns.time_ns
+        time = _scaled(_floats(begun, 0), self.speed)
+        if own is None or np.array_equal(own, begun + self.origin_ns):
             return {"time": time}
-        own = _floats(columns.time_ns, self.origin_ns)
-        if self.speed != 1:
-            own *= self.speed
-        return {"time": time} if np.array_equal(own, time, equal_nan=True) else {
-            "time": time, "own": own
-        }  # fmt: skip
+        return {"time": time, "own": _scaled(_floats(own, self.origin_ns), self.speed)}
+
+
+def _begun(due_ns: IntArray, late_ns: IntArray | None) -> IntArray:
+    """Return when ticks began; MISSING where it is not known when they were due."""
+    if late_ns is None:
+        return due_ns
+    late_ns = np.where(late_ns == MISSING, 0, late_ns)
+    begun: IntArray = np.where(due_ns == MISSING, MISSING, due_ns + late_ns)
+    return begun
+
+
+def _scaled(times: FloatArray, factor: float) -> FloatArray:
+    return times if factor == 1 else times * factor
 
 
 def _floats(column: IntArray, origin: int) -> FloatArray:

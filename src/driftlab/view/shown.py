@@ -65,7 +65,7 @@ class Shown:
     def _diagram(self) -> Diagram:
         history = self._history
         trace = history.trace
-        diagram = columns_of(history, self.name)
+        diagram = columns_of(history, self.name, history.messages)
         if len(trace) > OFFSETS_AT_ONCE_MAX or trace.processes > LANES_AT_ONCE_MAX:
             return diagram
         lanes = [
