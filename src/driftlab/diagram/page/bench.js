@@ -45,16 +45,29 @@ function say(text) {
 
 /** @param {string} name @param {any} body */
 async function post(name, body) {
-  const response = await fetch(name, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const response = await fetch(name, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
   const answer = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
-  if (!response.ok) throw Object.assign(new Error(answer.error ?? `The server answered ${response.status}.`), { field: answer.field });
+  if (!response.ok)
+    throw Object.assign(new Error(answer.error ?? `The server answered ${response.status}.`), {
+      field: answer.field,
+    });
   return answer;
 }
 
 /** @param {[string, string, string][]} fields */
 function labelled(fields) {
   return fields.map(([name, text, hint]) => {
-    const input = el("input", { name, id: `field-${name}`, autocomplete: "off", spellcheck: "false", placeholder: hint });
+    const input = el("input", {
+      name,
+      id: `field-${name}`,
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: hint,
+    });
     inputs.set(name, input);
     return el("label", { for: `field-${name}` }, text, input);
   });
@@ -79,14 +92,17 @@ function fillForm() {
 /** What the form says, without what is empty. */
 function values() {
   const form = new FormData(/** @type {HTMLFormElement} */ (byId("form")));
-  return Object.fromEntries([...form].map(([name, value]) => [name, String(value).trim()]).filter(([, value]) => value !== ""));
+  return Object.fromEntries(
+    [...form].map(([name, value]) => [name, String(value).trim()]).filter(([, value]) => value !== ""),
+  );
 }
 
 /** @param {Record<string, any>} fields */
 function take(fields) {
   for (const [name, input] of inputs) {
     const value = String(fields[name] ?? "");
-    if (input instanceof HTMLSelectElement && ![...input.options].some((option) => option.value === value)) continue;
+    if (input instanceof HTMLSelectElement && ![...input.options].some((option) => option.value === value))
+      continue;
     input.value = value;
   }
   for (const radio of document.querySelectorAll('input[name="kind"]')) {
@@ -149,7 +165,9 @@ function row(run) {
     lastCommand = "";
     byId("command").scrollIntoView({ block: "nearest" });
   };
-  return el("tr", {},
+  return el(
+    "tr",
+    {},
     el("td", {}, link, run.error ? el("p", { class: "bad" }, run.error) : null),
     el("td", {}, run.kind),
     el("td", { class: "n" }, run.events === null ? "–" : count(run.events)),
@@ -157,29 +175,70 @@ function row(run) {
     el("td", { class: "n" }, run.seconds === null ? "–" : `${run.seconds} s`),
     el("td", {}, run.when ?? ""),
     el("td", {}, el("span", { class: "state", "data-state": run.state }, run.state)),
-    el("td", { class: "acts" }, el("span", { class: "row" },
-      run.stoppable ? button("Stop", stop, { "aria-label": `Stop ${run.name}` }) : null,
-      run.scenario ? button("Another seed", again, { "aria-label": `Another seed of ${run.name}` }) : null,
-      run.command ? button("Command", copy, { "aria-label": `Command line of ${run.name}` }) : null))); // prettier-ignore
+    el(
+      "td",
+      { class: "acts" },
+      el(
+        "span",
+        { class: "row" },
+        run.stoppable ? button("Stop", stop, { "aria-label": `Stop ${run.name}` }) : null,
+        run.scenario
+          ? button("Another seed", again, { "aria-label": `Another seed of ${run.name}` })
+          : null,
+        run.command ? button("Command", copy, { "aria-label": `Command line of ${run.name}` }) : null,
+      ),
+    ),
+  );
 }
 
 function showRuns() {
   const runs = shown?.runs ?? [];
   const box = byId("runs");
   if (!runs.length) {
-    box.replaceChildren(el("p", { class: "quiet" }, "No run is in this folder yet. Start one with the form, or with the command below it."));
+    box.replaceChildren(
+      el(
+        "p",
+        { class: "quiet" },
+        "No run is in this folder yet. Start one with the form, or with the command below it.",
+      ),
+    );
     return;
   }
   const head = ["Run", "Kind", "Events", "Machines", "Length", "When (UTC)", "State", ""];
   const numbers = new Set(["Events", "Machines", "Length"]);
   const focused = document.activeElement?.getAttribute("aria-label");
   const top = box.scrollTop;
-  box.replaceChildren(el("div", { class: "scroll" }, el("table", {},
-    el("caption", { class: "unseen" }, "Runs of the folder, the newest first"),
-    el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col", class: numbers.has(text) ? "n" : null }, text || el("span", { class: "unseen" }, "What to do"))))),
-    el("tbody", {}, ...runs.map(row))))); // prettier-ignore
+  box.replaceChildren(
+    el(
+      "div",
+      { class: "scroll" },
+      el(
+        "table",
+        {},
+        el("caption", { class: "unseen" }, "Runs of the folder, the newest first"),
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            ...head.map((text) =>
+              el(
+                "th",
+                { scope: "col", class: numbers.has(text) ? "n" : null },
+                text || el("span", { class: "unseen" }, "What to do"),
+              ),
+            ),
+          ),
+        ),
+        el("tbody", {}, ...runs.map(row)),
+      ),
+    ),
+  );
   box.scrollTop = top;
-  if (focused) for (const one of box.querySelectorAll("button")) if (one.getAttribute("aria-label") === focused) one.focus();
+  if (focused)
+    for (const one of box.querySelectorAll("button"))
+      if (one.getAttribute("aria-label") === focused) one.focus();
 }
 
 async function look() {
@@ -195,13 +254,26 @@ async function look() {
     byId("folder").textContent = answer.folder;
     if (isFirst) {
       const process = /** @type {HTMLSelectElement} */ (inputs.get("process"));
-      process.append(el("option", { value: "" }, "the die of the assignment"), ...answer.processes.map((/** @type {string} */ name) => el("option", { value: name }, name)));
+      process.append(
+        el("option", { value: "" }, "the die of the assignment"),
+        ...answer.processes.map((/** @type {string} */ name) => el("option", { value: name }, name)),
+      );
       take({ ...answer.defaults });
     }
     if (!isSame) showRuns();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    notices.replaceChildren(el("div", { class: "notice" }, el("span", {}, `The server does not answer (${reason}). Start it again; this page goes on by itself.`)));
+    notices.replaceChildren(
+      el(
+        "div",
+        { class: "notice" },
+        el(
+          "span",
+          {},
+          `The server does not answer (${reason}). Start it again; this page goes on by itself.`,
+        ),
+      ),
+    );
   }
 }
 

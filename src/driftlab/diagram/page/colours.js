@@ -6,9 +6,23 @@
 import { laneColour as engineColour } from "./engine/raster.js";
 
 const NAMES = [
-  "ground", "paper", "ink", "faint", "line", "rule", "accent", "bad", "past", "future",
-  "past-line", "future-line", "hit", "select", "shade", "wrong",
-]; // prettier-ignore
+  "ground",
+  "paper",
+  "ink",
+  "faint",
+  "line",
+  "rule",
+  "accent",
+  "bad",
+  "past",
+  "future",
+  "past-line",
+  "future-line",
+  "hit",
+  "select",
+  "shade",
+  "wrong",
+];
 
 /** Whether the page is shown on a dark ground. */
 export function isDark() {

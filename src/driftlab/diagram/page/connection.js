@@ -34,13 +34,21 @@ export class Connection {
         this.isThere = true;
         this.page.notice("server", "");
         this.page.say("The server answers again.");
-        void this.page.askVerdicts();
+        void this.page.verdicts.ask();
       }
     } catch (error) {
-      const reason = error instanceof TypeError ? "it does not answer" : error instanceof Error ? error.message : String(error);
+      const reason =
+        error instanceof TypeError
+          ? "it does not answer"
+          : error instanceof Error
+            ? error.message
+            : String(error);
       if (this.isThere) this.page.say("The server does not answer.");
       this.isThere = false;
-      this.page.notice("server", `Not connected to the server: ${reason}. The diagram stays; texts of events and verdicts come again with the server.`);
+      this.page.notice(
+        "server",
+        `Not connected to the server: ${reason}. The diagram stays; texts of events and verdicts come again with the server.`,
+      );
     }
     return this.plan();
   }

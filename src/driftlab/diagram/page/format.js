@@ -102,7 +102,8 @@ export function ticks(begin, end, most) {
  */
 export function tickText(axis, value, step, reach = 1e9) {
   if (!isTime(axis)) return Number.isInteger(value) ? count(value) : "";
-  const [unit, power] = reach >= 1e9 ? ["s", 9] : reach >= 1e6 ? ["ms", 6] : reach >= 1e3 ? ["µs", 3] : ["ns", 0];
+  const [unit, power] =
+    reach >= 1e9 ? ["s", 9] : reach >= 1e6 ? ["ms", 6] : reach >= 1e3 ? ["µs", 3] : ["ns", 0];
   const digits = Math.max(0, Math.min(9, Math.ceil(Number(power) - Math.log10(step) - 1e-9)));
   const text = grouped((value / 10 ** Number(power)).toFixed(digits));
   return `${text === "-0" ? "0" : text}${NARROW}${unit}`;

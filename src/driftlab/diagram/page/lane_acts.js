@@ -16,14 +16,17 @@ export class LaneActs {
     const most = Math.max(0, pane.fullHeight - pane.lanesHeight);
     const scroll = [...this.page.state.view.scroll];
     scroll[pane.run.number] = Math.max(0, Math.min(most, y));
-    if (scroll[pane.run.number] !== this.page.state.view.scroll[pane.run.number]) this.page.state.set({ scroll });
+    if (scroll[pane.run.number] !== this.page.state.view.scroll[pane.run.number])
+      this.page.state.set({ scroll });
   }
 
   /** @param {number} factor */
   grow(factor) {
     const pane = this.page.activePane();
     if (!pane) return;
-    this.page.state.set({ laneHeight: Math.max(2, Math.min(200, Math.round(pane.laneHeight * factor) || 2)) });
+    this.page.state.set({
+      laneHeight: Math.max(2, Math.min(200, Math.round(pane.laneHeight * factor) || 2)),
+    });
   }
 
   /** @param {"hidden" | "pinned" | "orders"} part @param {import("./pane.js").Pane} pane @param {any} value */
@@ -38,9 +41,16 @@ export class LaneActs {
     const order = Array.from(pane.visible).filter((one) => one !== lane);
     order.splice(Math.max(0, Math.min(order.length, place)), 0, lane);
     const pinned = this.page.state.view.pinned[pane.run.number];
-    if (pinned.length) this.set("pinned", pane, order.filter((one) => pinned.includes(one) && (one !== lane || place < pinned.length)));
+    if (pinned.length)
+      this.set(
+        "pinned",
+        pane,
+        order.filter((one) => pinned.includes(one) && (one !== lane || place < pinned.length)),
+      );
     this.set("orders", pane, order);
-    this.page.say(`Lane ${pane.run.lanes[lane].name} is now number ${pane.placeOf[lane] + 1} of ${order.length}.`);
+    this.page.say(
+      `Lane ${pane.run.lanes[lane].name} is now number ${pane.placeOf[lane] + 1} of ${order.length}.`,
+    );
   }
 
   /** @param {import("./pane.js").Pane} pane @param {number} lane */
@@ -52,7 +62,11 @@ export class LaneActs {
 
   /** @param {import("./pane.js").Pane} pane @param {number} lane */
   show(pane, lane) {
-    this.set("hidden", pane, this.page.state.view.hidden[pane.run.number].filter((one) => one !== lane));
+    this.set(
+      "hidden",
+      pane,
+      this.page.state.view.hidden[pane.run.number].filter((one) => one !== lane),
+    );
   }
 
   /** @param {import("./pane.js").Pane} pane @param {number} lane */
@@ -60,7 +74,9 @@ export class LaneActs {
     const pinned = this.page.state.view.pinned[pane.run.number];
     const isPinned = pinned.includes(lane);
     this.set("pinned", pane, isPinned ? pinned.filter((one) => one !== lane) : [...pinned, lane]);
-    this.page.say(`Lane ${pane.run.lanes[lane].name} is ${isPinned ? "no longer pinned" : "pinned to the top"}.`);
+    this.page.say(
+      `Lane ${pane.run.lanes[lane].name} is ${isPinned ? "no longer pinned" : "pinned to the top"}.`,
+    );
   }
 
   hideSelected() {
@@ -92,12 +108,24 @@ export class LaneActs {
   }
 
   async fewest() {
-    const orders = await Promise.all(this.page.panes.map((pane) => pane.run.engine.call("order", "fewest")));
-    this.page.state.set({ orders: orders.map((order) => Array.from(order)).concat(orders.length < 2 ? [/** @type {any} */ (null)] : []) });
+    const orders = await Promise.all(
+      this.page.panes.map((pane) => pane.run.engine.call("order", "fewest")),
+    );
+    this.page.state.set({
+      orders: orders
+        .map((order) => Array.from(order))
+        .concat(orders.length < 2 ? [/** @type {any} */ (null)] : []),
+    });
     this.page.say("The lanes are ordered so that few arrows cross them.");
   }
 
   fit() {
-    this.page.state.set({ laneHeight: this.page.panes.some((pane) => pane.laneHeight * pane.visible.length > pane.lanesHeight + 1) ? 1 : null });
+    this.page.state.set({
+      laneHeight: this.page.panes.some(
+        (pane) => pane.laneHeight * pane.visible.length > pane.lanesHeight + 1,
+      )
+        ? 1
+        : null,
+    });
   }
 }

@@ -20,10 +20,14 @@ export class LaneNames {
     this.plotNames = [];
     /** @type {{lane: number, y: number, moved: boolean, mark: HTMLElement} | null} */
     this.dragged = null;
-    pane.side.addEventListener("wheel", (event) => {
-      pane.page.laneActs.scrollBy(pane, event.deltaY);
-      event.preventDefault();
-    }, { passive: false }); // prettier-ignore
+    pane.side.addEventListener(
+      "wheel",
+      (event) => {
+        pane.page.laneActs.scrollBy(pane, event.deltaY);
+        event.preventDefault();
+      },
+      { passive: false },
+    );
   }
 
   /** Put every name beside its lane. */
@@ -60,7 +64,9 @@ export class LaneNames {
     }
     this.namePlots();
     const two = pane.page.panes.length > 1;
-    pane.runName.textContent = two ? pane.run.title : `${pane.visible.length} of ${pane.run.lanes.length} lanes`;
+    pane.runName.textContent = two
+      ? pane.run.title
+      : `${pane.visible.length} of ${pane.run.lanes.length} lanes`;
     pane.runName.hidden = !two && pane.visible.length === pane.run.lanes.length;
   }
 
@@ -80,8 +86,12 @@ export class LaneNames {
     const rate = make("span", "rate", element);
     rate.textContent = info.rate ? `${Number(info.rate.toPrecision(3))}/s` : "";
     const actions = make("span", "actions", element);
-    this.button(actions, "Pin", `Pin ${shortened(info.name, 60)} to the top`, () => pane.page.laneActs.pin(pane, lane));
-    this.button(actions, "Hide", `Hide ${shortened(info.name, 60)}`, () => pane.page.laneActs.hide(pane, lane));
+    this.button(actions, "Pin", `Pin ${shortened(info.name, 60)} to the top`, () =>
+      pane.page.laneActs.pin(pane, lane),
+    );
+    this.button(actions, "Hide", `Hide ${shortened(info.name, 60)}`, () =>
+      pane.page.laneActs.hide(pane, lane),
+    );
     label.addEventListener("keydown", (event) => {
       if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
       event.preventDefault();
@@ -114,7 +124,10 @@ export class LaneNames {
     mark.hidden = true;
     const top = this.box.getBoundingClientRect().top;
     const place = (/** @type {PointerEvent} */ e) =>
-      Math.max(0, Math.min(pane.visible.length, Math.round((e.clientY - top + pane.scroll()) / pane.laneHeight)));
+      Math.max(
+        0,
+        Math.min(pane.visible.length, Math.round((e.clientY - top + pane.scroll()) / pane.laneHeight)),
+      );
     let moved = false;
     const move = (/** @type {PointerEvent} */ e) => {
       if (Math.abs(e.clientY - event.clientY) > 4) moved = true;

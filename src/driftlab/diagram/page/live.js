@@ -74,7 +74,11 @@ export class LiveFeed {
     if (!view.follow || !whole) return;
     const isFirst = view.begin === null || view.end === null;
     const all = whole[1] - whole[0];
-    const span = !isFirst ? Number(view.end) - Number(view.begin) : view.axis === "time" || view.axis === "own" ? SHOWN * this.speed() : Math.max(100, all);
+    const span = !isFirst
+      ? Number(view.end) - Number(view.begin)
+      : view.axis === "time" || view.axis === "own"
+        ? SHOWN * this.speed()
+        : Math.max(100, all);
     const end = Math.max(whole[1] + span * 0.015, whole[0] + span * 0.985);
     page.state.set({ begin: end - span, end });
   }
@@ -97,14 +101,21 @@ export class LiveFeed {
       for (const pane of page.panes) pane.tiles.clear();
       page.tools.ended();
       page.laidOut();
-      page.notice("live", `The run has ended: ${count(run.events)} events in ${duration((run.extents.time?.[1] ?? NaN) - (run.extents.time?.[0] ?? NaN))}.`, { calm: true, act: ["Show the whole", () => page.showWhole()] });
+      page.notice(
+        "live",
+        `The run has ended: ${count(run.events)} events in ${duration((run.extents.time?.[1] ?? NaN) - (run.extents.time?.[0] ?? NaN))}.`,
+        { calm: true, act: ["Show the whole", () => page.showWhole()] },
+      );
       page.say("The run has ended.");
       await page.search.run(page.state.view.query);
       await page.renew();
-      await page.askVerdicts();
+      await page.verdicts.ask();
       await page.prepare();
     } catch (error) {
-      page.notice("live", `The run has ended; the whole of it could not be read again: ${error instanceof Error ? error.message : error}`);
+      page.notice(
+        "live",
+        `The run has ended; the whole of it could not be read again: ${error instanceof Error ? error.message : error}`,
+      );
     }
   }
 }

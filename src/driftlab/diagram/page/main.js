@@ -14,7 +14,8 @@ function start() {
   const boot = document.getElementById("boot");
   const missing = NEEDED.filter(([, there]) => !there).map(([name]) => name);
   if (missing.length) {
-    if (boot) boot.textContent = `This browser lacks ${missing.join(", ")}. A Chromium, Firefox or Safari from 2023 on has all that the diagram needs.`;
+    if (boot)
+      boot.textContent = `This browser lacks ${missing.join(", ")}. A Chromium, Firefox or Safari from 2023 on has all that the diagram needs.`;
     return;
   }
   const page = new Page();

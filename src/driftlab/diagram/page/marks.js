@@ -71,7 +71,7 @@ export class Marks {
       const { view, run, page } = this.pane;
       const [row, second] = [run.rowOf(view.selected), run.rowOf(view.second)];
       const frontier = view.cut?.run === run.number ? view.cut.frontier : null;
-      const number = run.number === page.violationRun() ? view.violation : null;
+      const number = run.number === page.verdicts.run() ? view.violation : null;
       const hits = page.hitsOf(run);
       const diverges = page.divergenceRow(run);
       await Promise.all([
@@ -82,7 +82,9 @@ export class Marks {
           this.violations = await this.points(run.violationRows);
         }),
         this.part("violation", [number, run.verdict ? 1 : 0], async () => {
-          this.current = await this.points((number !== null && run.verdict?.violations[number]?.rows) || []);
+          this.current = await this.points(
+            (number !== null && run.verdict?.violations[number]?.rows) || [],
+          );
         }),
         this.part("hits", [hits.version], async () => {
           this.hits = await this.points(hits.rows);
@@ -112,8 +114,10 @@ export class Marks {
     }
     const { run } = pane;
     const [info, past, future] = await Promise.all([
-      this.engine.call("describe", row), this.engine.call("past", row), this.engine.call("future", row),
-    ]); // prettier-ignore
+      this.engine.call("describe", row),
+      this.engine.call("past", row),
+      this.engine.call("future", row),
+    ]);
     const n = run.lanes.length;
     const last = clamped(run, row, (lane) => past[lane] - 1);
     const next = clamped(run, row, (lane) => future[lane]);
@@ -151,10 +155,15 @@ export class Marks {
       return;
     }
     const { run } = pane;
-    const frontier = run.lanes.map((_, lane) => Math.max(0, Math.min(run.lengthOf(lane), asked[lane] ?? 0)));
+    const frontier = run.lanes.map((_, lane) =>
+      Math.max(0, Math.min(run.lengthOf(lane), asked[lane] ?? 0)),
+    );
     const answer = await this.engine.latest("cut", "cut", Int32Array.from(frontier));
     if (!answer) return;
-    const [wrong, flying] = await Promise.all([this.messages(answer.violations), this.messages(answer.inFlight)]);
+    const [wrong, flying] = await Promise.all([
+      this.messages(answer.violations),
+      this.messages(answer.inFlight),
+    ]);
     const inside = clamped(run, 0, (lane) => frontier[lane] - 1);
     const outside = clamped(run, 0, (lane) => frontier[lane]);
     const xs = await run.positions(pane.view.axis, pane.view.idle, [...inside, ...outside]);
@@ -163,7 +172,13 @@ export class Marks {
     for (let lane = 0; lane < n; lane++) {
       const before = frontier[lane] > 0 ? xs[lane] : NaN;
       const after = frontier[lane] < run.lengthOf(lane) ? xs[n + lane] : NaN;
-      edges[lane] = Number.isNaN(before) ? (Number.isNaN(after) ? NaN : after) : Number.isNaN(after) ? before : (before + after) / 2;
+      edges[lane] = Number.isNaN(before)
+        ? Number.isNaN(after)
+          ? NaN
+          : after
+        : Number.isNaN(after)
+          ? before
+          : (before + after) / 2;
       if (Number.isNaN(before) !== Number.isNaN(after)) edges[lane] += Number.isNaN(before) ? -1e-9 : 1e-9;
     }
     /** @type {Map<number, number>} */
@@ -173,17 +188,30 @@ export class Marks {
       wrongLanes.set(lane, Math.min(wrongLanes.get(lane) ?? Infinity, wrong.to.xs[i]));
     }
     this.cut = {
-      frontier, consistent: answer.consistent, edges, wrongLanes, wrong: [wrong.from, wrong.to], flying: [flying.from, flying.to],
-      undelivered: answer.undelivered ?? new Int32Array(0), wrongMessages: wrong, flyingMessages: flying,
-    }; // prettier-ignore
+      frontier,
+      consistent: answer.consistent,
+      edges,
+      wrongLanes,
+      wrong: [wrong.from, wrong.to],
+      flying: [flying.from, flying.to],
+      undelivered: answer.undelivered ?? new Int32Array(0),
+      wrongMessages: wrong,
+      flyingMessages: flying,
+    };
   }
 
   /** @param {Int32Array} numbers of messages */
   async messages(numbers) {
-    if (!numbers.length) return { send: new Int32Array(0), receive: new Int32Array(0), from: none(), to: none() };
+    if (!numbers.length)
+      return { send: new Int32Array(0), receive: new Int32Array(0), from: none(), to: none() };
     const most = numbers.slice(0, 5000); // more arrows than that are no picture; the list says how many
     const m = await this.engine.call("messages", most);
-    return { send: m.send, receive: m.receive, from: await this.points(m.send), to: await this.points(m.receive) };
+    return {
+      send: m.send,
+      receive: m.receive,
+      from: await this.points(m.send),
+      to: await this.points(m.receive),
+    };
   }
 
   /** Cones and cuts: under the events. @param {CanvasRenderingContext2D} ctx */
@@ -268,7 +296,14 @@ export class Marks {
     this.drawDivergence(ctx, sheet);
     this.stubs.draw(ctx);
     this.ring(ctx, this.hover, sheet.faint, 6.5, 1.25);
-    if (this.selection) this.ring(ctx, { rows: [this.selection.row], xs: [this.selection.x], lanes: [this.selection.lane] }, sheet.select, 7.5, 2);
+    if (this.selection)
+      this.ring(
+        ctx,
+        { rows: [this.selection.row], xs: [this.selection.x], lanes: [this.selection.lane] },
+        sheet.select,
+        7.5,
+        2,
+      );
     if (this.second) this.ring(ctx, this.second, sheet.select, 7.5, 2);
     if (this.spanning) {
       const { from, to } = this.spanning;
@@ -311,7 +346,8 @@ export class Marks {
     const drawing = { scale: 1, width: pane.width };
     for (let i = 0; i < from.lanes.length; i++) {
       const [y0, y1] = [pane.yOf(from.lanes[i]), pane.yOf(to.lanes[i])];
-      if (!Number.isNaN(y0 + y1)) strokeArrow(ctx, drawing, pane.xOf(from.xs[i]), y0, pane.xOf(to.xs[i]), y1);
+      if (!Number.isNaN(y0 + y1))
+        strokeArrow(ctx, drawing, pane.xOf(from.xs[i]), y0, pane.xOf(to.xs[i]), y1);
     }
   }
 
@@ -319,7 +355,10 @@ export class Marks {
   drawChain(ctx, chain, sheet) {
     const { pane } = this;
     const drawing = { scale: 1, width: pane.width };
-    for (const [colour, width] of /** @type {[string, number][]} */ ([[sheet.ground, 6], [sheet.select, 2.5]])) {
+    for (const [colour, width] of /** @type {[string, number][]} */ ([
+      [sheet.ground, 6],
+      [sheet.select, 2.5],
+    ])) {
       ctx.strokeStyle = ctx.fillStyle = colour;
       ctx.lineWidth = width;
       for (let i = 1; i < chain.rows.length; i++) {
@@ -480,7 +519,10 @@ function clamped(run, otherwise, index) {
 /** @param {import("./pane.js").Pane} pane */
 function seenLanes(pane) {
   const first = Math.max(0, Math.floor(pane.scroll() / pane.laneHeight));
-  const last = Math.min(pane.visible.length, Math.ceil((pane.scroll() + pane.lanesHeight) / pane.laneHeight));
+  const last = Math.min(
+    pane.visible.length,
+    Math.ceil((pane.scroll() + pane.lanesHeight) / pane.laneHeight),
+  );
   return Array.from(pane.visible.subarray(first, last));
 }
 

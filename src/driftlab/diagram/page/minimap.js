@@ -32,7 +32,8 @@ export class Minimap {
     const whole = this.page.whole();
     if (!whole) return;
     const box = this.canvas.getBoundingClientRect();
-    const valueAt = (/** @type {PointerEvent} */ e) => whole[0] + ((e.clientX - box.left) / box.width) * (whole[1] - whole[0]);
+    const valueAt = (/** @type {PointerEvent} */ e) =>
+      whole[0] + ((e.clientX - box.left) / box.width) * (whole[1] - whole[0]);
     const { begin, end } = this.page.span();
     const at = valueAt(event);
     const edge = ((whole[1] - whole[0]) / box.width) * 6;
@@ -164,6 +165,11 @@ function dots(ctx, v, drawing) {
   for (let i = 0; i < v.row.length; i++) {
     const place = v.place[i];
     ctx.fillStyle = drawing.colours[place];
-    ctx.fillRect(v.x[i] - 0.5 * drawing.scale, drawing.tops[place] + (drawing.heights[place] - high) / 2, drawing.scale, high);
+    ctx.fillRect(
+      v.x[i] - 0.5 * drawing.scale,
+      drawing.tops[place] + (drawing.heights[place] - high) / 2,
+      drawing.scale,
+      high,
+    );
   }
 }

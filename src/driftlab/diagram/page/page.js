@@ -19,11 +19,22 @@ import { later, pageSource } from "./source.js";
 import { State } from "./state.js";
 import { Telling } from "./telling.js";
 import { Tools } from "./tools.js";
+import { Verdicts } from "./verdicts.js";
 
 /** @typedef {import("./state.js").EventRef} EventRef */
 
 const PREPARE_PAUSE = 250; // ms of rest before an index is built ahead
-const REDRAWS = new Set(["axis", "idle", "colour", "arrow", "plots", "laneHeight", "orders", "hidden", "pinned"]);
+const REDRAWS = new Set([
+  "axis",
+  "idle",
+  "colour",
+  "arrow",
+  "plots",
+  "laneHeight",
+  "orders",
+  "hidden",
+  "pinned",
+]);
 const MOVES = new Set(["begin", "end", "scroll"]); // what changes in every frame of a pan
 const MARKED = new Set(["axis", "idle", "selected", "second", "why", "cut", "violation", "query"]);
 
@@ -50,6 +61,7 @@ export class Page {
     this.isReady = false;
     this.renewing = 0;
     this.telling = new Telling(this);
+    this.verdicts = new Verdicts(this);
     this.cuts = new Cuts(this);
     this.laneActs = new LaneActs(this);
     this.panels = new Panels(this);
@@ -123,7 +135,7 @@ export class Page {
     this.telling.whatIsShown();
     if (this.info.live) this.live.start();
     this.connection.start();
-    void this.askVerdicts();
+    void this.verdicts.ask();
     if (this.runs.length > 1) void this.compare();
     void this.prepare();
   }
@@ -131,7 +143,7 @@ export class Page {
   /** Have the engine build its indexes while nothing else is asked of it. */
   async prepare() {
     for (const run of this.runs) {
-      for (let step = 0; step !== null && !run.live; ) {
+      for (let step = 0; step !== null && !run.live;) {
         await later(PREPARE_PAUSE);
         if (run.engine.waiting.size || this.panes.some((pane) => !pane.tiles.isSharp)) continue;
         try {
@@ -157,32 +169,6 @@ export class Page {
     }
   }
 
-  async askVerdicts() {
-    for (const run of this.runs) {
-      if (run.live) continue;
-      try {
-        const verdict = run.verdict ?? (await run.source.verdict());
-        if (!verdict) continue;
-        await run.judge({ ...verdict, violations: verdict.violations ?? [] });
-      } catch (error) {
-        this.notice("verdict", `No verdict: ${error instanceof Error ? error.message : error}`, { calm: true });
-      }
-    }
-    this.showVerdict();
-    await this.renew();
-  }
-
-  showVerdict() {
-    const chip = byId("verdict");
-    const judged = this.runs.map((run) => run.verdict).filter((verdict) => verdict !== null);
-    chip.hidden = !judged.length;
-    if (!judged.length) return;
-    chip.textContent = judged.map((verdict) => verdict.headline).join(" · ");
-    chip.title = chip.textContent;
-    chip.dataset.holds = judged.some((v) => v.holds === false) ? "no" : judged.every((v) => v.holds) ? "yes" : "open";
-    chip.onclick = () => this.state.set({ panel: "violations" });
-  }
-
   async compare() {
     try {
       const answer = await this.source.compare();
@@ -194,11 +180,15 @@ export class Page {
           this.runs[1].rowOf({ run: 1, lane: first.other_lane ?? first.lane, index: first.index }),
         ];
         this.divergence = { text: first.text, rows };
-        if (this.state.view.panel === "event" && !this.state.view.selected) this.state.set({ panel: "violations" });
+        if (this.state.view.panel === "event" && !this.state.view.selected)
+          this.state.set({ panel: "violations" });
       }
       await this.renew();
     } catch (error) {
-      this.notice("compare", `The runs could not be compared: ${error instanceof Error ? error.message : error}`);
+      this.notice(
+        "compare",
+        `The runs could not be compared: ${error instanceof Error ? error.message : error}`,
+      );
     }
   }
 
@@ -302,7 +292,8 @@ export class Page {
     const { selected, second } = this.state.view;
     if (row < 0) return;
     const ref = pane.run.refOf(row);
-    const isSame = selected && selected.run === ref.run && selected.lane === ref.lane && selected.index === ref.index;
+    const isSame =
+      selected && selected.run === ref.run && selected.lane === ref.lane && selected.index === ref.index;
     if (isSame && !second) this.state.set({ selected: null, second: null, why: false });
     else if (!selected || second || fresh || selected.run !== ref.run) this.select(pane, row);
     else this.state.set({ second: ref, why: false, panel: "event" });
@@ -310,7 +301,15 @@ export class Page {
 
   /** @param {Pane} pane @param {number} row @param {boolean} [bring] whether it is brought into view */
   select(pane, row, bring = false) {
-    this.state.set({ selected: pane.run.refOf(row), second: null, why: false, panel: ["cut", "search", "violations"].includes(this.state.view.panel) && bring ? this.state.view.panel : "event" });
+    this.state.set({
+      selected: pane.run.refOf(row),
+      second: null,
+      why: false,
+      panel:
+        ["cut", "search", "violations"].includes(this.state.view.panel) && bring
+          ? this.state.view.panel
+          : "event",
+    });
     if (bring) void this.bring(pane, row);
   }
 
@@ -322,7 +321,8 @@ export class Page {
     if (x < begin || x > end) this.show(x - (end - begin) / 2, x + (end - begin) / 2);
     const y = pane.yOf(pane.run.laneOf(row));
     if (Number.isNaN(y)) this.laneActs.show(pane, pane.run.laneOf(row));
-    else if (pane.laneAt(y) < 0) this.laneActs.scrollTo(pane, pane.tops[pane.placeOf[pane.run.laneOf(row)]] - pane.lanesHeight / 2);
+    else if (pane.laneAt(y) < 0)
+      this.laneActs.scrollTo(pane, pane.tops[pane.placeOf[pane.run.laneOf(row)]] - pane.lanesHeight / 2);
   }
 
   /** Bring an event to the middle, so close that its neighbours can be told apart. @param {Pane} pane @param {number} row */
@@ -335,7 +335,8 @@ export class Page {
     const { begin, end } = this.span();
     const span = to > from ? Math.min(end - begin, (to - from) * 1.1) : end - begin;
     this.show(x - span / 2, x + span / 2);
-    if (run.rowOf(this.state.view.selected) !== row && !this.state.view.second && !this.state.view.why) this.select(pane, row);
+    if (run.rowOf(this.state.view.selected) !== row && !this.state.view.second && !this.state.view.why)
+      this.select(pane, row);
     void this.bring(pane, row);
   }
 
@@ -359,7 +360,10 @@ export class Page {
     const { pane, row } = one;
     const lane = pane.run.laneOf(row);
     const next = row + by;
-    if (next < pane.run.starts[lane] || next >= pane.run.ends[lane]) return this.say(by < 0 ? "That is the first event of the lane." : "That is the last event of the lane.");
+    if (next < pane.run.starts[lane] || next >= pane.run.ends[lane])
+      return this.say(
+        by < 0 ? "That is the first event of the lane." : "That is the last event of the lane.",
+      );
     return this.select(pane, next, true);
   }
 
@@ -379,7 +383,11 @@ export class Page {
     const { pane, row } = one;
     const { axis, idle } = this.state.view;
     const [x] = await pane.run.positions(axis, idle, [row]);
-    for (let place = pane.placeOf[pane.run.laneOf(row)] + by; place >= 0 && place < pane.visible.length; place += by) {
+    for (
+      let place = pane.placeOf[pane.run.laneOf(row)] + by;
+      place >= 0 && place < pane.visible.length;
+      place += by
+    ) {
       const next = await pane.run.engine.call("nearest", axis, x, pane.visible[place], idle);
       if (next >= 0) return this.select(pane, next, true);
     }
@@ -400,12 +408,17 @@ export class Page {
   remember() {
     this.remembered = this.state.view.selected;
     const one = this.selected();
-    this.say(one ? `Remembered ${one.pane.run.nameOf(one.row)}. Select another event and press c.` : "Select an event first.");
+    this.say(
+      one
+        ? `Remembered ${one.pane.run.nameOf(one.row)}. Select another event and press c.`
+        : "Select an event first.",
+    );
   }
 
   chainToRemembered() {
     const now = this.state.view.selected;
-    if (!this.remembered || !now || this.remembered.run !== now.run) return this.say("Press b on one event, select another, then press c.");
+    if (!this.remembered || !now || this.remembered.run !== now.run)
+      return this.say("Press b on one event, select another, then press c.");
     return this.state.set({ selected: this.remembered, second: now, why: false, panel: "event" });
   }
 
@@ -424,38 +437,6 @@ export class Page {
   }
 
   // Violations and hits
-
-  /** The run whose violations are stepped through. */
-  violationRun() {
-    return this.runs.findIndex((run) => run.verdict?.violations.length);
-  }
-
-  /** @param {number} by */
-  stepViolation(by) {
-    const run = this.runs[this.violationRun()];
-    const all = run?.verdict?.violations ?? [];
-    if (!run || !all.length) return this.say(run?.verdict || this.runs[0]?.verdict ? "No violation was found." : "There is no verdict yet.");
-    const now = this.state.view.violation;
-    return this.toViolation(run, now === null ? (by > 0 ? 0 : all.length - 1) : (now + by + all.length) % all.length);
-  }
-
-  /** @param {Run} run @param {number} number */
-  toViolation(run, number) {
-    const one = run.verdict?.violations[number];
-    if (!one) return;
-    this.state.set({ violation: number, panel: "violations" });
-    const pane = this.panes[run.number];
-    if (one.rows.length) {
-      this.state.set({ selected: run.refOf(one.rows[0]), second: null, why: false });
-      void this.centreIfCrowded(pane, one.rows[0]);
-    }
-  }
-
-  /** Bring an event into view, and closer where single events cannot be told apart. @param {Pane} pane @param {number} row */
-  async centreIfCrowded(pane, row) {
-    if (pane.tiles.level === "counts" || pane.tiles.level === "lines") await this.centre(pane, row);
-    else await this.bring(pane, row);
-  }
 
   /** @param {Run} run */
   hitsOf(run) {
@@ -499,10 +480,12 @@ export class Page {
     /** @type {any} */
     const parts = { axis, idle: idleNow, begin: null, end: null };
     if (!isWhole && pane) {
-      const rows = await Promise.all(Array.from(pane.visible.slice(0, 40), async (lane) => [
-        await pane.run.engine.call("nearest", view.axis, begin, lane, view.idle),
-        await pane.run.engine.call("nearest", view.axis, end, lane, view.idle),
-      ])); // prettier-ignore
+      const rows = await Promise.all(
+        Array.from(pane.visible.slice(0, 40), async (lane) => [
+          await pane.run.engine.call("nearest", view.axis, begin, lane, view.idle),
+          await pane.run.engine.call("nearest", view.axis, end, lane, view.idle),
+        ]),
+      );
       const known = rows.flat().filter((row) => row >= 0);
       const xs = Array.from(await pane.run.positions(axis, idleNow, known));
       const [low, high] = [Math.min(...xs), Math.max(...xs)];
@@ -617,7 +600,10 @@ export class Page {
 
   /** @param {Promise<any>} work */
   track(work) {
-    this.settled = Promise.all([this.settled, work]).then(() => {}, () => {});
+    this.settled = Promise.all([this.settled, work]).then(
+      () => {},
+      () => {},
+    );
     return work;
   }
 

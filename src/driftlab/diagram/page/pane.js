@@ -136,7 +136,9 @@ export class Pane {
   /** The middle of a lane, in CSS px from the pane's top; NaN where it is hidden. @param {number} lane */
   yOf(lane) {
     const place = this.placeOf[lane];
-    return place < 0 || place === undefined ? NaN : RULER + this.tops[place] + this.laneHeight / 2 - this.scroll();
+    return place < 0 || place === undefined
+      ? NaN
+      : RULER + this.tops[place] + this.laneHeight / 2 - this.scroll();
   }
 
   /** The lane at a height, or -1. @param {number} y CSS px from the pane's top */
@@ -201,6 +203,7 @@ export class Pane {
       colours: Array.from(this.visible, (lane) => this.colourOf(lane)),
       sheet: this.page.sheet,
       arrow: this.view.arrow,
+      ink: this.page.dark ? 0.95 : 0.72,
       mostQueued: this.run.mostQueued,
       hasQueue: this.run.header.has?.queue !== false,
       endX: ((this.reach() - view.begin) / (view.end - view.begin)) * view.width,
@@ -258,18 +261,26 @@ export class Pane {
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
     ctx.fillStyle = this.page.sheet.faint;
-    ctx.fillText("This log does not have the axis that is chosen.", this.width / 2, RULER + this.lanesHeight / 2);
+    ctx.fillText(
+      "This log does not have the axis that is chosen.",
+      this.width / 2,
+      RULER + this.lanesHeight / 2,
+    );
   }
 
   /** @param {CanvasRenderingContext2D} ctx */
   drawLaneLines(ctx) {
     const first = Math.max(0, Math.floor(this.scroll() / this.laneHeight));
-    const last = Math.min(this.visible.length, Math.ceil((this.scroll() + this.lanesHeight) / this.laneHeight));
+    const last = Math.min(
+      this.visible.length,
+      Math.ceil((this.scroll() + this.lanesHeight) / this.laneHeight),
+    );
     ctx.lineWidth = 1;
     if (this.laneHeight < 4) return;
     for (let place = first; place < last; place++) {
       const lane = this.run.lanes[this.visible[place]];
-      const y = Math.round((RULER + this.tops[place] + this.laneHeight / 2 - this.scroll()) * this.dpr) / this.dpr;
+      const y =
+        Math.round((RULER + this.tops[place] + this.laneHeight / 2 - this.scroll()) * this.dpr) / this.dpr;
       ctx.strokeStyle = this.colourOf(this.visible[place]);
       ctx.globalAlpha = 0.55;
       ctx.setLineDash(lane.dash && lane.dash[1] ? lane.dash : []);
@@ -284,7 +295,10 @@ export class Pane {
 
   /** @param {unknown} error */
   failed(error) {
-    this.page.notice("engine", `The diagram could not be drawn: ${error instanceof Error ? error.message : error}`);
+    this.page.notice(
+      "engine",
+      `The diagram could not be drawn: ${error instanceof Error ? error.message : error}`,
+    );
   }
 
   /** The data or the axis has changed: gaps and marks are asked for again. */

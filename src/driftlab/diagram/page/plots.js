@@ -25,10 +25,13 @@ export class Plots {
   shown() {
     const { page, run, height, view } = this.pane;
     const { has } = run.header;
-    const fills = (/** @type {string} */ field) => run.live || !has || has[field === "drift" ? "clock" : field] !== false;
+    const fills = (/** @type {string} */ field) =>
+      run.live || !has || has[field === "drift" ? "clock" : field] !== false;
     if (view.plots !== null) return view.plots.filter(fills);
     const room = height - RULER - run.lanes.length * 60;
-    return ["clock", "queue"].filter(fills).slice(0, page.panes.length > 1 ? 0 : Math.max(0, Math.floor(room / PLOT)));
+    return ["clock", "queue"]
+      .filter(fills)
+      .slice(0, page.panes.length > 1 ? 0 : Math.max(0, Math.floor(room / PLOT)));
   }
 
   /** @param {number} place */
@@ -65,7 +68,13 @@ export class Plots {
   drawInboxes(ctx) {
     const { pane } = this;
     const { run, view } = pane;
-    if (pane.laneHeight < 22 || view.arrow !== "found" || run.header.has?.queue === false || run.header.has?.found === false) return;
+    if (
+      pane.laneHeight < 22 ||
+      view.arrow !== "found" ||
+      run.header.has?.queue === false ||
+      run.header.has?.found === false
+    )
+      return;
     this.ask("queue");
     const sheet = this.sheets.get("queue");
     if (!sheet) return;
@@ -107,18 +116,34 @@ export class Plots {
     const stable = `${pane.axis}|${pane.orderId}|${pane.run.version}`;
     const old = this.sheets.get(field);
     const zoom = old ? (old.end - old.begin) / span : 0;
-    if (old && old.key === stable && old.begin <= begin && old.end >= end && zoom > 1.6 && zoom < 2.4) return;
+    if (old && old.key === stable && old.begin <= begin && old.end >= end && zoom > 1.6 && zoom < 2.4)
+      return;
     const from = begin - span / 2;
     const key = `${stable}|${from}|${span}`;
     if (this.asked.has(field)) return;
     this.asked.set(field, key);
     const columns = Math.max(16, Math.round(this.pane.width) * 2);
     const lanes = pane.visible;
-    const view = { axis: pane.axis, field, lanes: Array.from(lanes), begin: from, end: from + 2 * span, columns };
+    const view = {
+      axis: pane.axis,
+      field,
+      lanes: Array.from(lanes),
+      begin: from,
+      end: from + 2 * span,
+      columns,
+    };
     pane.run.engine
       .call("extremes", view)
       .then((series) => {
-        if (series) this.sheets.set(field, { key: stable, begin: from, end: from + 2 * span, columns, lanes, series });
+        if (series)
+          this.sheets.set(field, {
+            key: stable,
+            begin: from,
+            end: from + 2 * span,
+            columns,
+            lanes,
+            series,
+          });
       })
       .catch((error) => pane.failed(error))
       .finally(() => {
@@ -147,7 +172,8 @@ export class Plots {
     }
     const bottom = top + PLOT - 6;
     const room = PLOT - 14;
-    const yOf = (/** @type {number} */ value) => bottom - (high > low ? ((value - low) / (high - low)) * room : room / 2);
+    const yOf = (/** @type {number} */ value) =>
+      bottom - (high > low ? ((value - low) / (high - low)) * room : room / 2);
     ctx.save();
     ctx.beginPath();
     ctx.rect(0, top, pane.width, PLOT - 2);
@@ -163,7 +189,11 @@ export class Plots {
       ctx.beginPath();
       let open = false;
       // From the last value before the view to the first one after it: curves go on to its edges.
-      for (let column = reached(series.min, first, -1); column <= reached(series.min, last - 1, 1); column++) {
+      for (
+        let column = reached(series.min, first, -1);
+        column <= reached(series.min, last - 1, 1);
+        column++
+      ) {
         if (!Number.isFinite(series.min[column])) continue;
         const x = pane.xOf(sheet.begin + (column + 0.5) * step);
         const y0 = yOf(series.min[column]);

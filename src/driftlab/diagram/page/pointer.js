@@ -103,7 +103,8 @@ export class Pointer {
     const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
     const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
     if (event.altKey) return pane.page.laneActs.scrollBy(pane, dy);
-    if (event.shiftKey || Math.abs(dx) > Math.abs(dy)) return pane.page.pan((event.shiftKey && !dx ? dy : dx) / pane.width);
+    if (event.shiftKey || Math.abs(dx) > Math.abs(dy))
+      return pane.page.pan((event.shiftKey && !dx ? dy : dx) / pane.width);
     const strength = event.ctrlKey ? 0.01 : 0.0022;
     pane.page.zoom(Math.exp(Math.max(-1, Math.min(1, dy * strength))), this.at(event).x / pane.width);
   }
@@ -134,7 +135,10 @@ export class Pointer {
     if (turn !== this.lastHover) return;
     pane.canvas.style.cursor = row >= 0 ? "pointer" : "";
     if (row < 0) return this.hideTip();
-    const [info, points] = await Promise.all([pane.run.engine.call("describe", row), pane.marks.points([row])]);
+    const [info, points] = await Promise.all([
+      pane.run.engine.call("describe", row),
+      pane.marks.points([row]),
+    ]);
     if (turn !== this.lastHover) return;
     pane.marks.hover = points;
     pane.tip.textContent = pane.page.telling.shortly(pane.run, info);

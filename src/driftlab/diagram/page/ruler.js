@@ -18,7 +18,8 @@ function ticksOf(pane, begin, end, most) {
   const edges = [...pane.gaps.map((gap) => gap.at).filter((at) => at > begin && at < end), end];
   for (const edge of edges) {
     const shift = pane.unskipped(from) - from;
-    for (let k = Math.ceil((from + shift) / step); k * step < edge + shift; k++) values.push(k * step - shift);
+    for (let k = Math.ceil((from + shift) / step); k * step < edge + shift; k++)
+      values.push(k * step - shift);
     from = edge;
   }
   return { step, values };
@@ -33,7 +34,13 @@ export function drawRuler(ctx, pane, part) {
   const { step, values } = ticksOf(pane, begin, end, Math.max(1, pane.width / APART));
   if (part === "grid") {
     ctx.fillStyle = sheet.rule;
-    for (const value of values) ctx.fillRect(Math.round(pane.xOf(value) * pane.dpr) / pane.dpr, RULER, 1 / pane.dpr, pane.lanesHeight);
+    for (const value of values)
+      ctx.fillRect(
+        Math.round(pane.xOf(value) * pane.dpr) / pane.dpr,
+        RULER,
+        1 / pane.dpr,
+        pane.lanesHeight,
+      );
     drawGaps(ctx, pane, begin, end);
     return;
   }
@@ -47,7 +54,12 @@ export function drawRuler(ctx, pane, part) {
     const x = pane.xOf(value);
     ctx.fillStyle = sheet.faint;
     ctx.fillRect(Math.round(x * pane.dpr) / pane.dpr, RULER - 6, 1, 6);
-    const text = tickText(axis, pane.unskipped(value), step, Math.max(Math.abs(begin), Math.abs(pane.unskipped(end))));
+    const text = tickText(
+      axis,
+      pane.unskipped(value),
+      step,
+      Math.max(Math.abs(begin), Math.abs(pane.unskipped(end))),
+    );
     const wide = ctx.measureText(text).width;
     const left = Math.max(2, Math.min(pane.width - wide - 2, x - wide / 2));
     if (left < free) continue;

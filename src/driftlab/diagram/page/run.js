@@ -82,7 +82,13 @@ export class Run {
   /** Whether the server may recover offsets of this log's clocks: asked only when they are wanted. */
   mayHaveOffsets() {
     const { has, time_meaning: meaning } = this.header;
-    return !this.source.isOffline && !this.live && this.lanes.length > 1 && this.messages > 0 && Boolean(has?.own || meaning === "own");
+    return (
+      !this.source.isOffline &&
+      !this.live &&
+      this.lanes.length > 1 &&
+      this.messages > 0 &&
+      Boolean(has?.own || meaning === "own")
+    );
   }
 
   /** Have the offsets of the clocks recovered, if the log does not have them yet. */

@@ -105,7 +105,8 @@ export class Search {
   step(by) {
     const { page } = this;
     const pane = page.selected()?.pane ?? page.panes.find((one) => this.hitsOf(one.run).rows.length);
-    if (!pane) return page.say(page.state.view.query ? "No event was found." : "Type what to search first (/).");
+    if (!pane)
+      return page.say(page.state.view.query ? "No event was found." : "Type what to search first (/).");
     const { rows } = this.hitsOf(pane.run);
     if (!rows.length) return page.say("No event was found.");
     const { xs } = pane.marks.hits;

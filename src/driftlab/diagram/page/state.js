@@ -52,7 +52,8 @@ export function toHash(view) {
   const fresh = freshView();
   if (view.axis !== fresh.axis) parts.set("axis", view.axis);
   if (view.idle) parts.set("idle", "1");
-  if (view.begin !== null && view.end !== null) parts.set("span", `${short(view.begin)}_${short(view.end)}`);
+  if (view.begin !== null && view.end !== null)
+    parts.set("span", `${short(view.begin)}_${short(view.end)}`);
   if (view.colour !== fresh.colour) parts.set("colour", view.colour);
   if (view.arrow !== fresh.arrow) parts.set("arrow", view.arrow);
   if (view.plots !== null) parts.set("plots", view.plots.join(".") || "none");
@@ -83,7 +84,8 @@ export function fromHash(hash) {
   if (span.length === 2 && span.every(Number.isFinite) && span[0] < span[1]) [view.begin, view.end] = span;
   view.colour = oneOf(parts.get("colour"), Object.keys(COLOURS), view.colour);
   view.arrow = parts.get("arrow") === "receive" ? "receive" : "found";
-  if (parts.has("plots")) view.plots = (parts.get("plots") ?? "").split(".").filter((name) => name in PLOTS);
+  if (parts.has("plots"))
+    view.plots = (parts.get("plots") ?? "").split(".").filter((name) => name in PLOTS);
   view.theme = /** @type {any} */ (oneOf(parts.get("theme"), ["light", "dark"], "system"));
   const height = Number(parts.get("height"));
   if (parts.has("height") && height >= 1 && height <= 400) view.laneHeight = height;

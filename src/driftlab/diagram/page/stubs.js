@@ -55,7 +55,13 @@ export class Stubs {
     if (key === this.key) return;
     this.key = key;
     const reach = 1.5 * (end - begin); // as far as lines are drawn: see tiles
-    const view = { axis: pane.axis, begin: begin - reach, end: end + reach, laneOrder: pane.visible, arrowTo: pane.view.arrow };
+    const view = {
+      axis: pane.axis,
+      begin: begin - reach,
+      end: end + reach,
+      laneOrder: pane.visible,
+      arrowTo: pane.view.arrow,
+    };
     const order = pane.visible;
     pane.run.engine
       .latest("stubs", "spanning", view)

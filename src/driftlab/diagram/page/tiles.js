@@ -60,7 +60,8 @@ export class Tiles {
       this.changed = performance.now();
     }
     const look = this.pane.look();
-    const rows = full <= height * 1.2 ? [{ top: 0, height: Math.ceil(full) }] : rowsOf(scroll, height, full);
+    const rows =
+      full <= height * 1.2 ? [{ top: 0, height: Math.ceil(full) }] : rowsOf(scroll, height, full);
     const first = Math.floor(begin / (units * WIDTH));
     const last = Math.floor(end / (units * WIDTH));
     /** @type {{key: string, begin: number, end: number, top: number, height: number, ahead: boolean}[]} */
@@ -73,7 +74,11 @@ export class Tiles {
         if (tile) {
           tile.used = this.frame;
           this.level = tile.level;
-          ctx.drawImage(tile.canvas, Math.round((span.begin - begin) / units), Math.round(row.top - scroll));
+          ctx.drawImage(
+            tile.canvas,
+            Math.round((span.begin - begin) / units),
+            Math.round(row.top - scroll),
+          );
           if (this.isStale(tile)) missing.push({ key, ...span, ...row, ahead: false });
         } else {
           this.isSharp = false;
@@ -83,7 +88,14 @@ export class Tiles {
       }
       for (const k of [last + 1, first - 1]) {
         const key = `${look.look}|${units}|${k}|${row.top}|${row.height}`;
-        if (!this.tiles.has(key)) missing.push({ key, begin: k * units * WIDTH, end: (k + 1) * units * WIDTH, ...row, ahead: true });
+        if (!this.tiles.has(key))
+          missing.push({
+            key,
+            begin: k * units * WIDTH,
+            end: (k + 1) * units * WIDTH,
+            ...row,
+            ahead: true,
+          });
       }
     }
     this.ask(missing, look, units, full);
@@ -114,8 +126,11 @@ export class Tiles {
     let best = this.overview && this.overview.shape === shape ? [this.overview] : [];
     let bestFit = Infinity;
     for (const family of families.values()) {
-      const covered = Math.max(...family.map((t) => t.end)) >= span.end && Math.min(...family.map((t) => t.begin)) <= span.begin;
-      const fit = Math.abs(Math.log((family[0].end - family[0].begin) / (units * WIDTH))) + (covered ? 0 : 2);
+      const covered =
+        Math.max(...family.map((t) => t.end)) >= span.end &&
+        Math.min(...family.map((t) => t.begin)) <= span.begin;
+      const fit =
+        Math.abs(Math.log((family[0].end - family[0].begin) / (units * WIDTH))) + (covered ? 0 : 2);
       if (fit < bestFit && (covered || !best.length)) {
         best = family;
         bestFit = fit;
@@ -137,9 +152,16 @@ export class Tiles {
       const to = Math.min(1, (right - x) / w);
       if (!(to > from)) continue;
       ctx.drawImage(
-        tile.canvas, from * tile.canvas.width, 0, Math.max(1e-3, (to - from) * tile.canvas.width), tile.canvas.height,
-        x + from * w, tile.top * stretch - scroll, (to - from) * w, tile.height * stretch,
-      ); // prettier-ignore
+        tile.canvas,
+        from * tile.canvas.width,
+        0,
+        Math.max(1e-3, (to - from) * tile.canvas.width),
+        tile.canvas.height,
+        x + from * w,
+        tile.top * stretch - scroll,
+        (to - from) * w,
+        tile.height * stretch,
+      );
       tile.used = this.frame;
     }
     ctx.restore();
@@ -160,7 +182,9 @@ export class Tiles {
     }
     const { begin, end } = this.pane.page.span();
     const off = (/** @type {{begin: number, end: number}} */ m) => Math.abs(m.begin + m.end - begin - end);
-    const waiting = missing.filter((m) => !this.asked.has(m.key) && !this.broken.has(m.key)).sort((a, b) => Number(a.ahead) - Number(b.ahead) || off(a) - off(b));
+    const waiting = missing
+      .filter((m) => !this.asked.has(m.key) && !this.broken.has(m.key))
+      .sort((a, b) => Number(a.ahead) - Number(b.ahead) || off(a) - off(b));
     for (const m of waiting) {
       if (this.asked.size >= 2 || (m.ahead && this.asked.size >= 1)) break;
       this.request(m, look, Math.round((m.end - m.begin) / units), full);
@@ -188,8 +212,12 @@ export class Tiles {
   /** @param {{key: string, begin: number, end: number, top: number, height: number}} m @param {{look: string, shape: string}} look @param {number} width @param {number} full */
   request(m, look, width, full) {
     this.asked.add(m.key);
-    const beside = [...this.tiles.values()].find((tile) =>
-      tile.look === look.look && tile.level !== "exact" && (close(tile.end, m.begin, m.end) || close(tile.begin, m.end, m.begin)));
+    const beside = [...this.tiles.values()].find(
+      (tile) =>
+        tile.look === look.look &&
+        tile.level !== "exact" &&
+        (close(tile.end, m.begin, m.end) || close(tile.begin, m.end, m.begin)),
+    );
     this.render({ ...m, besideDense: beside?.level }, look, width, full, 1)
       .then((tile) => {
         if (tile) this.tiles.set(m.key, { ...tile, key: m.key });
@@ -234,15 +262,28 @@ export class Tiles {
     if (answer.vectors) drawVectors(ctx, answer.vectors, drawing);
     else ctx.putImageData(new ImageData(answer.image, view.width, view.height), 0, 0);
     return {
-      key: "", ...look, begin: m.begin, end: m.end, top: m.top, height: m.height, full, canvas,
-      level: answer.level, used: this.frame, version, drawn: performance.now(), reach,
-    }; // prettier-ignore
+      key: "",
+      ...look,
+      begin: m.begin,
+      end: m.end,
+      top: m.top,
+      height: m.height,
+      full,
+      canvas,
+      level: answer.level,
+      used: this.frame,
+      version,
+      drawn: performance.now(),
+      reach,
+    };
   }
 
   /** Keep the pictures used last. */
   drop() {
     if (this.tiles.size <= KEPT) return;
-    const oldest = [...this.tiles.values()].sort((a, b) => a.used - b.used).slice(0, this.tiles.size - KEPT);
+    const oldest = [...this.tiles.values()]
+      .sort((a, b) => a.used - b.used)
+      .slice(0, this.tiles.size - KEPT);
     for (const tile of oldest) this.tiles.delete(tile.key);
   }
 }

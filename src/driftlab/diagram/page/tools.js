@@ -15,7 +15,8 @@ export class Tools {
     this.idle = /** @type {HTMLInputElement} */ (byId("idle"));
     /** @type {Map<string, HTMLInputElement>} */
     this.plots = new Map();
-    const on = (/** @type {string} */ id, /** @type {() => void} */ act) => byId(id).addEventListener("click", act);
+    const on = (/** @type {string} */ id, /** @type {() => void} */ act) =>
+      byId(id).addEventListener("click", act);
     on("theme", () => page.nextTheme());
     on("help", () => page.toggleKeys());
     on("zoom-in", () => page.zoom(0.5, page.focusShare()));
@@ -26,16 +27,27 @@ export class Tools {
     this.axis.addEventListener("change", () => void page.setAxis(this.axis.value));
     this.idle.addEventListener("change", () => void page.setAxis(page.state.view.axis, this.idle.checked));
     this.colour.addEventListener("change", () => page.state.set({ colour: this.colour.value }));
-    this.arrow.addEventListener("change", () => page.state.set({ arrow: this.arrow.value === "receive" ? "receive" : "found" }));
+    this.arrow.addEventListener("change", () =>
+      page.state.set({ arrow: this.arrow.value === "receive" ? "receive" : "found" }),
+    );
     this.lanes.addEventListener("change", () => this.order());
   }
 
   /** Fill the choices with what the runs have. */
   fill() {
     const { runs, state } = this.page;
-    const has = (/** @type {string} */ name) => runs.some((run) => run.live || run.header.has?.[name] !== false);
+    const has = (/** @type {string} */ name) =>
+      runs.some((run) => run.live || run.header.has?.[name] !== false);
     for (const [name, { name: text }] of Object.entries(AXES)) {
-      if (runs.some((run) => run.hasAxis(name) || (run.live && name === "time") || (name === "corrected" && run.mayHaveOffsets()))) this.axis.append(el("option", { value: name }, text));
+      if (
+        runs.some(
+          (run) =>
+            run.hasAxis(name) ||
+            (run.live && name === "time") ||
+            (name === "corrected" && run.mayHaveOffsets()),
+        )
+      )
+        this.axis.append(el("option", { value: name }, text));
     }
     const needs = /** @type {Record<string, string>} */ ({ queue: "queue", late: "late", jump: "clock" });
     for (const [name, text] of Object.entries(COLOURS)) {
@@ -73,7 +85,8 @@ export class Tools {
     this.arrow.value = view.arrow;
     this.idle.checked = view.idle;
     this.idle.disabled = !isTime(view.axis);
-    for (const [name, input] of this.plots) input.checked = this.page.panes.some((pane) => pane.plots.shown().includes(name));
+    for (const [name, input] of this.plots)
+      input.checked = this.page.panes.some((pane) => pane.plots.shown().includes(name));
     const live = byId("live");
     live.setAttribute("aria-pressed", String(view.follow));
     const hidden = view.hidden[0].length + view.hidden[1].length;

@@ -7,7 +7,8 @@
 /**
  * @typedef {{scale: number, width: number, height: number, tops: Float64Array, heights: Float64Array,
  *   colours: string[], sheet: Record<string, string>, arrow: string,
- *   mostQueued: number, hasQueue: boolean, endX: number}} Drawing endX: where the run ends
+ *   mostQueued: number, hasQueue: boolean, endX: number, ink: number}} Drawing
+ *   endX: where the run ends; ink: how opaque arrows are
  */
 
 const TURN = 2 * Math.PI;
@@ -84,7 +85,8 @@ function seenQueues({ messages: m, flying }, drawing) {
   };
   for (let i = 0; i < m.x1.length; i++) waits(m.to[i], m.x1[i], m.x2[i]);
   // Found and never received: it lies in the inbox to the end.
-  if (flying?.x1) for (let i = 0; i < flying.x1.length; i++) waits(flying.to[i], flying.x1[i], drawing.endX);
+  if (flying?.x1)
+    for (let i = 0; i < flying.x1.length; i++) waits(flying.to[i], flying.x1[i], drawing.endX);
   for (const steps of bands.values()) {
     steps.sort((one, other) => one[0] - other[0] || other[1] - one[1]);
     let now = 0;
@@ -108,7 +110,7 @@ function drawArrows(ctx, vectors, drawing) {
   ctx.lineJoin = "round";
   for (let i = 0; i < m.x0.length; i++) {
     const end = drawing.arrow === "receive" ? m.x2[i] : m.x1[i];
-    arrow(ctx, drawing, m.from[i], m.to[i], m.x0[i], end, 0.7);
+    arrow(ctx, drawing, m.from[i], m.to[i], m.x0[i], end);
   }
   const flying = vectors.flying;
   if (flying) {
@@ -119,19 +121,20 @@ function drawArrows(ctx, vectors, drawing) {
     }
     ctx.setLineDash([]);
     for (let i = 0; i < flying.x0.length; i++) {
-      if (flying.x1 && !Number.isNaN(flying.x1[i])) arrow(ctx, drawing, flying.from[i], flying.to[i], flying.x0[i], flying.x1[i], 0.7);
+      if (flying.x1 && !Number.isNaN(flying.x1[i]))
+        arrow(ctx, drawing, flying.from[i], flying.to[i], flying.x0[i], flying.x1[i]);
     }
   }
 }
 
 /**
  * @param {CanvasRenderingContext2D} ctx @param {Drawing} drawing @param {number} from @param {number} to
- * @param {number} x0 @param {number} x1 @param {number} alpha
+ * @param {number} x0 @param {number} x1
  */
-function arrow(ctx, drawing, from, to, x0, x1, alpha) {
+function arrow(ctx, drawing, from, to, x0, x1) {
   if (from < 0 && to < 0) return;
   if (from < 0 || to < 0) return stub(ctx, drawing, from, to, from < 0 ? x1 : x0);
-  ctx.globalAlpha = alpha;
+  ctx.globalAlpha = drawing.ink;
   ctx.strokeStyle = ctx.fillStyle = drawing.colours[from];
   strokeArrow(ctx, drawing, x0, middle(drawing, from), x1, middle(drawing, to), from === to);
   ctx.globalAlpha = 1;
