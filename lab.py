@@ -99,7 +99,11 @@ def _check(environment: Path, name: str, program: str, arguments: Sequence[str])
 
 
 def _user_environment() -> Path:
-    sources = sorted((HERE / "src").rglob("*.py"))
+    sources = sorted(
+        path
+        for path in (HERE / "src").rglob("*")  # the page's modules and styles too
+        if path.is_file() and "__pycache__" not in path.parts
+    )
     return _environment("user", [HERE / "pyproject.toml", *sources], [["install", "-q", str(HERE)]])
 
 

@@ -30,6 +30,8 @@ from benchmarks import (
     statistics,
     sweep,
     theory,
+    view,
+    view_frames,
 )
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
@@ -53,6 +55,7 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "theory": {"theory": theory.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
     "study": {"sweep": sweep.measure},
+    "view": {"view": view.measure, "view-frames": view_frames.measure},
 }
 
 

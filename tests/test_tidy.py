@@ -26,9 +26,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("theory",),
     ("judge", "analysis"),
     ("figures",),
+    ("diagram",),
     ("api",),
     ("study",),
     ("report",),
+    ("view",),
     ("cli",),
     ("__init__", "__main__"),
 )

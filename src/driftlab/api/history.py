@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from driftlab.analysis.compare_clocks import Comparison
     from driftlab.analysis.offsets import Offsets
     from driftlab.analysis.run_statistics import RunStatistics
+    from driftlab.api.diagram import SpaceTimeDiagram
     from driftlab.api.plot import Plots
     from driftlab.judge.checker import Verdict
 
 EventName = int | str | tuple[str, int]
 CUT_ARGUMENTS = "counts, at_ns, clock, containing, before"
+DRAWN_WHOLE_MAX = 400  # events of a history that shows its diagram in a notebook
 NAMES_SHOWN_MAX = 10  # processes that a message lists
 INDEX_DIGITS_MAX = 18  # of an event's number in a name like A:17
 
@@ -235,6 +237,18 @@ class History:
 
         return Plots(lambda: [RunColumns(self.trace)])
 
+    def diagram(
+        self, title: str = "", *, span: tuple[float, float] | None = None
+    ) -> "SpaceTimeDiagram":
+        """Return the space-time diagram: it shows itself in a notebook, and writes files.
+
+        title: what stands above it. span: the seconds of the time axis from which and to which
+        it is drawn; None for all. See `driftlab.api.diagram`.
+        """
+        from driftlab.api.diagram import SpaceTimeDiagram
+
+        return SpaceTimeDiagram(self, title, span)
+
     def stats(self) -> "pl.DataFrame":
         """Return the statistics of each machine as a frame; docs/figures.md has the columns.
 
@@ -281,7 +295,17 @@ class History:
                 for name, each, values in zip(self.names, rows, last, strict=True)
             ),
             [partial(plot.figure, name) for name in ("queue", "clock", "events")],
+            diagram=self._small_diagram(),
         )
+
+    def _small_diagram(self) -> str:
+        """Return a picture of the space-time diagram of a small history, empty of a larger one."""
+        if not 0 < len(self) <= DRAWN_WHOLE_MAX:
+            return ""
+        from driftlab.api.diagram import columns_of
+        from driftlab.diagram.svg import svg_of
+
+        return svg_of(columns_of(self, self.name))
 
     def _last_values(self, rows: slice) -> list[int | None]:
         """Return the clock and the queue after the last of some rows, None where not known."""

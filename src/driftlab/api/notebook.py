@@ -24,11 +24,14 @@ def shown(
     heads: Sequence[str],
     rows: Iterable[Sequence[object]],
     figures: Iterable[Callable[[], "Figure"]] = (),
+    *,
+    diagram: str = "",
 ) -> str:
     """Return HTML: a table with a caption, and the first figure that can be drawn.
 
     heads: of the columns. rows: their cells; of more than ROWS_SHOWN_MAX the first. figures:
-    each makes one, or raises DriftlabError if there is nothing to draw.
+    each makes one, or raises DriftlabError if there is nothing to draw. diagram: SVG of a
+    space-time diagram that stands above the figure, empty if there is none.
     """
     kept = [list(row) for row in rows]
     more = len(kept) - ROWS_SHOWN_MAX
@@ -40,7 +43,8 @@ def shown(
     rest = f"<p>… and {more} more</p>" if more > 0 else ""
     return (
         f"<div><p>{escape(caption)}</p><table><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table>{rest}{_picture(figures)}</div>"
+        f"<tbody>{body}</tbody></table>{rest}{_image(diagram, 'space-time diagram')}"
+        f"{_picture(figures)}</div>"
     )
 
 
@@ -59,9 +63,16 @@ def _picture(figures: Iterable[Callable[[], "Figure"]]) -> str:
             continue
         from driftlab.figures.output import svg
 
-        text = svg(figure).encode()
-        if len(text) > PICTURE_MAX:
-            continue
-        address = f"data:image/svg+xml;base64,{b64encode(text).decode()}"
-        return f'<img alt="{escape(figure.title)}" style="max-width: 100%" src="{address}">'
+        image = _image(svg(figure), figure.title)
+        if image:
+            return image
     return ""
+
+
+def _image(svg: str, title: str) -> str:
+    """Return SVG as an image; empty if it is empty or too large."""
+    text = svg.encode()
+    if not text or len(text) > PICTURE_MAX:
+        return ""
+    address = f"data:image/svg+xml;base64,{b64encode(text).decode()}"
+    return f'<img alt="{escape(title)}" style="max-width: 100%" src="{address}">'

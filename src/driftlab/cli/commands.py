@@ -15,6 +15,7 @@ from driftlab.cli.flags import (
     add_key,
     add_output,
     add_scenario,
+    add_shown_live,
     add_trust,
 )
 
@@ -41,7 +42,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab run`."""
     add_scenario(parser)
     add_trust(parser)
-    add_key(add_output(parser))
+    add_key(add_shown_live(add_output(parser)))
 
 
 def add_simulate(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +54,7 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="spread the runs over the workers of a Dask scheduler (default: over all cores)",
     )
-    add_output(parser).add_argument(
+    add_shown_live(add_output(parser)).add_argument(
         "--record",
         choices=("all", "summary"),
         help="`all` writes logs like those of a real run, `summary` only computes the figures "
@@ -355,6 +356,46 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
+def add_view(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab view`."""
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH",
+        help=f"{ANY_LOG}; a sweep (Parquet) with --execution CELL; or a folder of runs (default: "
+        "runs); a second PATH is shown below the first, with where they first differ",
+    )  # fmt: skip
+    group = parser.add_argument_group("server")
+    group.add_argument(
+        "--no-browser", dest="browser", action="store_false",
+        help="print the address of the page, and do not open it",
+    )  # fmt: skip
+    group.add_argument(
+        "--port", metavar="N", default="0", help="port to serve at (default: a free one)"
+    )
+    group.add_argument(
+        "--host", metavar="NAME", default="127.0.0.1",
+        help="address to serve at, for other computers too: whoever has the printed address can "
+        "see the log, and start runs (default: 127.0.0.1, this computer alone)",
+    )  # fmt: skip
+    group = parser.add_argument_group("output, instead of a server")
+    group.add_argument(
+        "--out", metavar="FILE.html",
+        help="one file that opens offline, with everything but runs that go on",
+    )  # fmt: skip
+    group.add_argument("--svg", metavar="FILE", help="a picture, for a paper")
+    group.add_argument("--png", metavar="FILE", help="the same as PNG, two pixels for each")
+    group.add_argument(
+        "--span", metavar="BEGIN..END",
+        help="seconds of the time axis to write (default: all), as in 12.5..14",
+    )  # fmt: skip
+    group.add_argument(
+        "--events", metavar="N", default="1000000",
+        help="most events in FILE.html; a longer log is cut there, which the page says "
+        "(default: 1000000)",
+    )  # fmt: skip
+    group.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    add_format(parser)
+
+
 def add_sweep(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab sweep`."""
     from driftlab.cli.study_flags import add_grid, add_sweep_output  # few commands need it
@@ -419,6 +460,11 @@ COMMANDS: Final = {
         add_plot,
         "draw clocks, drift, jumps and queues, and what theory predicts",
         "driftlab plot runs/20261123-140000 queue --out queue.svg",
+    ),
+    "view": Command(
+        add_view,
+        "show the space-time diagram in a browser, live too",
+        "driftlab view runs/20261123-140000",
     ),
     "report": Command(
         add_report,

@@ -128,6 +128,15 @@ def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return group
 
 
+def add_shown_live(group: argparse._ArgumentGroup) -> argparse._ArgumentGroup:
+    """Add `--view` to the flags of what a run writes and prints, and return the group."""
+    group.add_argument(
+        "--view", action="store_true",
+        help="show the machines in a browser while they run, and until Ctrl-C",
+    )  # fmt: skip
+    return group
+
+
 def add_trust(parser: argparse._ActionsContainer) -> None:
     """Add `--trust`."""
     parser.add_argument(

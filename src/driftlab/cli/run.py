@@ -2,6 +2,7 @@
 
 import argparse
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from driftlab.api.run import Run
@@ -10,6 +11,7 @@ from driftlab.api.runs import Runs
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.live_page import with_page
 from driftlab.cli.terminal import discarding_output, print_line
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
@@ -23,6 +25,11 @@ def main(options: argparse.Namespace) -> int:
     reserve_file_descriptors(scenario.size)
     require_real(scenario)
     folder = Path(options.out or fresh_folder())
+    return with_page(options, folder, scenario, partial(_run, options, scenario, folder))
+
+
+def _run(options: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
+    """Run a scenario, show what it did, and return the exit status."""
     runs: list[Run] = []
     interrupted = False
     try:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 
 from driftlab.api.engine_choice import choose_engine, needs_compiling, worker_count
 from driftlab.api.run import Run
@@ -12,6 +13,7 @@ from driftlab.api.simulate import OnProgress, require_memory, simulate_blocks
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
+from driftlab.cli.live_page import with_page
 from driftlab.cli.output import make_console
 from driftlab.cli.terminal import discarding_output, print_error, print_line
 from driftlab.errors import DriftlabError
@@ -33,6 +35,11 @@ def main(options: argparse.Namespace) -> int:
     require_memory(scenario)
     load_process(scenario.process)
     folder = _folder(options, scenario)
+    return with_page(options, folder, scenario, partial(_simulate, options, scenario, folder))
+
+
+def _simulate(options: argparse.Namespace, scenario: Scenario, folder: str | None) -> int:
+    """Simulate a scenario, show what it did, and return the exit status."""
     blocks: list[Sequence[Run]] = []
     interrupted = False
     try:

@@ -489,6 +489,17 @@ def _pairs(bounds: IntArray, count: int) -> Iterator[tuple[int, int]]:
 # A journal that is being written.
 
 
+def read_lines(
+    path: Path, header: Mapping[str, str], schema: LineSchema, text: bytes
+) -> JournalChunk:
+    """Return what whole lines of a journal say, which follow its header; numbered from 1.
+
+    path, header: of the journal. schema: of the run's lines. text: the lines.
+    """
+    kernel = scan_lines.compiled if len(text) >= SCAN_BYTES_MIN else None
+    return _ChunkReader(schema, kernel, keep_entries=False)(Journal(path, header), LineChunk(text))
+
+
 def read_last(path: Path) -> Entry | None:
     """Return the last whole entry of a journal, reading only the end of the file.
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
 
+from driftlab.arrays import IntArray
 from driftlab.errors import DriftlabError, counted, name_list
 from driftlab.foreign.file_names import stem_of
 from driftlab.history.matching.match import assumed_lines
@@ -160,6 +161,10 @@ class Violations(Sequence[Violation]):
         count = len(self._found[rule].rows)
         shown = count if limit is None else min(count, limit)
         return [self._violation(rule, number) for number in range(shown)]
+
+    def rows_of(self, rule: str) -> IntArray:
+        """Return the rows of all violations of one rule, in the order of `of`."""
+        return self._found[rule].rows if rule in self._found else np.zeros(0, np.int64)
 
     def _violation_at(self, place: int) -> Violation:
         for name, each in self._found.items():

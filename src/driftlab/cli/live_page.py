@@ -1,0 +1,70 @@
+"""The page of `run --view` and `simulate --view`: it shows machines while they run."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftlab.cli import EXIT_INTERRUPTED
+from driftlab.cli.terminal import print_note
+from driftlab.errors import DriftlabError
+from driftlab.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    from driftlab.view.serving import PageServer
+
+
+def with_page(
+    options: argparse.Namespace,
+    folder: Path | str | None,
+    scenario: Scenario,
+    run: Callable[[], int],
+) -> int:
+    """Run, and with `--view` serve the page of the run meanwhile, and until Ctrl-C after that.
+
+    options: of the command. folder: that the journals go into, None if there are none.
+    scenario: what is run. run: runs it and returns the exit status, which is returned.
+    Whatever happens to the page does not concern the run. Raise DriftlabError.
+    """
+    if not options.view:
+        return run()
+    if folder is None:
+        raise DriftlabError("--view: shows what the logs say, and none are written; use --out DIR")
+    from driftlab.api.read import read
+    from driftlab.view.bench import RunBench
+    from driftlab.view.server import Site
+    from driftlab.view.serving import PageServer, open_browser
+    from driftlab.view.shown import Shown
+
+    place = Path(folder)
+    shown = Shown(place.resolve().name, partial(read, place), place)
+    shown.is_expected = True
+    site = Site({"0": shown}) if scenario.runs == 1 else Site({}, RunBench(place))
+    server = PageServer(site.app)
+    site.is_stopping = lambda: server.is_stopping
+    try:
+        print_note(f"view       {server.address}")
+        open_browser(server)
+        status = run()
+        shown.is_expected = False
+        sys.stdout.flush()
+        if status != EXIT_INTERRUPTED:
+            _wait(server)
+    finally:
+        shown.is_expected = False
+        server.stop()
+    return server.leave(status)
+
+
+def _wait(server: "PageServer") -> None:
+    """Keep the page until Ctrl-C."""
+    from driftlab.view.serving import terminated_like_interrupted
+
+    print_note("the page stays until Ctrl-C")
+    try:
+        with terminated_like_interrupted():
+            server.wait()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)

@@ -1,0 +1,1 @@
+"""The space-time diagram: the columns of a history, their bytes, and pages that draw them."""

@@ -1,0 +1,262 @@
+// The worker: holds one diagram and answers the page's questions about it, one after another.
+//
+// A question is {id, call, args, slot?}; the answer {id, result}, {id, error} or {id, cancelled}.
+// A newer question of the same slot cancels those that still wait.
+
+import { axisOf, setOffsets } from "./axes.js";
+import { before, containing, cut } from "./cuts.js";
+import { causalChain, chain, concurrent, future, past, receivesOfSent, sendsReceived, why } from "./causality.js";
+import { counts, crossings, driftRange, extremes } from "./counts.js";
+import { decodeTexts, fromBase64, inflate } from "./decode.js";
+import { Diagram, decode } from "./diagram.js";
+import { fewestCrossings } from "./lane_order.js";
+import { append } from "./live.js";
+import { chainDepths } from "./longest_chain.js";
+import {
+  axisValues,
+  describe,
+  extent,
+  extents,
+  fieldRange,
+  frontierAt,
+  gaps,
+  label,
+  messageRows,
+  nearest,
+  positions,
+  unlabel,
+} from "./lookups.js";
+import { messagesOf, sentOrder } from "./messages.js";
+import { search } from "./search.js";
+import { spanning } from "./spanning.js";
+import { tile } from "./tile.js";
+import { setVerdict, violationRows } from "./violations.js";
+
+/**
+ * @typedef {{id: number, call: string, args?: any[], slot?: string}} Question
+ * @typedef {{id: number, result?: any, error?: string, cancelled?: boolean}} Answer
+ */
+
+const DEFLATED = 0x78; // the first byte of data in the zlib format
+
+/** What the page may ask. */
+export class Session {
+  constructor() {
+    /** @type {Diagram | null} */
+    this.held = null;
+  }
+
+  /** @returns {Diagram} */
+  get diagram() {
+    if (!this.held) throw new Error("no diagram is open");
+    return this.held;
+  }
+
+  /**
+   * Answer one question.
+   * @param {string} call
+   * @param {any[]} args
+   * @returns {any} or a promise of it
+   */
+  answer(call, args) {
+    if (call === "open") return this.open(args[0], args[1]);
+    if (call === "openTexts") return this.openTexts(args[0]);
+    const known = CALLS[call];
+    if (!known) throw new Error(`the engine has no function ${call}`);
+    return known(this.diagram, ...args);
+  }
+
+  /**
+   * Take a container, plain or deflated, as bytes or base64.
+   * @param {ArrayBuffer | {base64: string}} data
+   * @param {import("./diagram.js").Blocks} [blocks]
+   */
+  async open(data, blocks) {
+    this.held = decode(await plainBytes(data), blocks);
+    return opened(this.held);
+  }
+
+  /**
+   * Take the texts of the log, for search.
+   * @param {ArrayBuffer | {base64: string}} data
+   * @returns {Promise<number>} how many events have texts
+   */
+  async openTexts(data) {
+    this.diagram.texts = decodeTexts(await plainBytes(data));
+    return this.diagram.texts.size;
+  }
+}
+
+/**
+ * @param {ArrayBuffer | {base64: string}} data
+ * @returns {Promise<ArrayBuffer>}
+ */
+async function plainBytes(data) {
+  const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : fromBase64(data.base64);
+  if (bytes[0] === DEFLATED) return inflate(bytes);
+  return /** @type {ArrayBuffer} */ (bytes.buffer);
+}
+
+/** @param {Diagram} diagram */
+function opened(diagram) {
+  const { header, starts, ends, version, events, messageCount: messages } = diagram;
+  return { header, starts, ends, version, events, messages, extents: extents(diagram) };
+}
+
+/** @type {{[call: string]: (diagram: Diagram, ...args: any[]) => any}} */
+const CALLS = {
+  tile,
+  past,
+  future,
+  concurrent,
+  chain,
+  causalChain,
+  chainDepths: (diagram) => chainDepths(diagram),
+  why,
+  cut,
+  containing,
+  before,
+  describe,
+  messagesOf,
+  messages: messageRows,
+  setVerdict: (diagram, verdict) => {
+    setVerdict(diagram, verdict);
+    return violationRows(diagram);
+  },
+  setOffsets: (diagram, offsets) => {
+    setOffsets(diagram, offsets);
+    return extents(diagram);
+  },
+  append: (diagram, buffer) => ({ ...append(diagram, buffer), ...opened(diagram) }),
+  order: (diagram) => fewestCrossings(diagram),
+  search,
+  prepare,
+  violationRows,
+  fieldRange,
+  nearest,
+  positions,
+  frontierAt,
+  gaps,
+  label,
+  unlabel,
+  extent,
+  axisValues,
+  falls: (diagram, axis) => axisOf(diagram, axis).falls,
+  counts: (diagram, view) => eachLane(diagram, view, (axis, lane) =>
+    counts(diagram, axis, lane, view.begin, view.end, view.columns)),
+  extremes: (diagram, view) => {
+    if (view.field !== "drift") {
+      return eachLane(diagram, view, (axis, lane) =>
+        extremes(diagram, axis, view.field, lane, view.begin, view.end, view.columns));
+    }
+    const axis = axisOf(diagram, view.axis, view.idle);
+    const ranges = driftRange(diagram, axis, view.lanes ?? [view.lane], view.begin, view.end, view.columns);
+    return view.lanes ? ranges : ranges[0];
+  },
+  crossings: (diagram, view) =>
+    crossings(diagram, axisOf(diagram, view.axis, view.idle), view.begin, view.end, view.columns,
+      view.laneOrder, view.arrowTo !== "receive"),
+  spanning: (diagram, view) =>
+    spanning(diagram, axisOf(diagram, view.axis, view.idle), view.begin, view.end, view.laneOrder,
+      view.arrowTo !== "receive"),
+};
+
+/** Indices that questions after a click need: each takes part of a second of ten million events. */
+const PREPARATIONS = [sentOrder, sendsReceived, receivesOfSent];
+
+/**
+ * Build one index ahead of the question that needs it.
+ * @param {Diagram} diagram
+ * @param {number} [step] which, from 0
+ * @returns {number | null} the next step, null after the last
+ */
+function prepare(diagram, step = 0) {
+  PREPARATIONS[step](diagram);
+  return step + 1 < PREPARATIONS.length ? step + 1 : null;
+}
+
+/**
+ * @template T
+ * @param {Diagram} diagram
+ * @param {{axis: string, idle?: boolean, lane: number, lanes?: number[]}} view
+ * @param {(axis: import("./axes.js").Axis, lane: number) => T} each
+ * @returns {T | T[]}
+ */
+function eachLane(diagram, view, each) {
+  const axis = axisOf(diagram, view.axis, view.idle);
+  return view.lanes ? Array.from(view.lanes, (lane) => each(axis, lane)) : each(axis, view.lane);
+}
+
+/** Questions that wait, answered in their order. */
+export class Desk {
+  /**
+   * @param {Session} session
+   * @param {(answer: Answer, transfer: Transferable[]) => void} post
+   */
+  constructor(session, post) {
+    this.session = session;
+    this.post = post;
+    /** @type {Question[]} */
+    this.waiting = [];
+    this.isBusy = false;
+  }
+
+  /** @param {Question} question */
+  take(question) {
+    if (question.slot !== undefined) {
+      const stale = this.waiting.filter(({ slot }) => slot === question.slot);
+      this.waiting = this.waiting.filter(({ slot }) => slot !== question.slot);
+      for (const { id } of stale) this.post({ id, cancelled: true }, []);
+    }
+    this.waiting.push(question);
+    if (!this.isBusy) {
+      this.isBusy = true;
+      this.pause().then(() => this.work());
+    }
+  }
+
+  /** Answer all that waits; between two, newer questions come in. */
+  async work() {
+    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+      const { id, call, args } = next;
+      try {
+        const result = await this.session.answer(call, args ?? []);
+        this.post({ id, result }, transferables(call, result));
+      } catch (error) {
+        this.post({ id, error: error instanceof Error ? error.message : String(error) }, []);
+      }
+      await this.pause();
+    }
+    this.isBusy = false;
+  }
+
+  /** Let messages that have come be taken; a timer would wait 4 ms. */
+  pause() {
+    return new Promise((done) => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => {
+        channel.port1.close();
+        done(undefined);
+      };
+      channel.port2.postMessage(0);
+    });
+  }
+}
+
+/**
+ * Return the buffers of a tile, which the engine does not need any more.
+ * @param {string} call
+ * @param {any} result
+ * @returns {Transferable[]}
+ */
+function transferables(call, result) {
+  return call === "tile" && result.image ? [result.image.buffer] : [];
+}
+
+if (typeof self !== "undefined" && "importScripts" in self && typeof postMessage === "function") {
+  const post = /** @type {(answer: Answer, transfer: Transferable[]) => void} */ (
+    /** @type {unknown} */ (postMessage)
+  );
+  const desk = new Desk(new Session(), (answer, transfer) => post(answer, transfer));
+  self.onmessage = ({ data }) => desk.take(data);
+}

@@ -1,0 +1,1 @@
+"""The diagram in a browser: the server, runs that are followed live, and the bench."""

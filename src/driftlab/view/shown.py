@@ -1,0 +1,178 @@
+"""One history that a page shows: read once, its columns made once, judged in the background.
+
+The columns are there first; the judge begins when they were asked for, and the page asks for
+the verdict until it is there. What was read stays in memory, so that a log that is deleted
+meanwhile is still shown whole.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Final
+
+from driftlab.api.diagram import columns_of, messages_of, offsets_of
+from driftlab.api.history import History
+from driftlab.diagram.columns import Diagram, LaneOffset
+from driftlab.diagram.encoding import container_parts, header_of
+from driftlab.diagram.event_texts import TextSearch, event_details, has_texts
+from driftlab.diagram.marks import marks_of
+from driftlab.errors import DriftlabError
+from driftlab.journal.run_folder import SCENARIO_FILE
+from driftlab.view.following import Follower, empty_container, is_going
+from driftlab.view.priority import lower_priority
+
+OFFSETS_AT_ONCE_MAX: Final = 20_000  # events up to which they come with the columns
+LANES_AT_ONCE_MAX: Final = 8
+START_S_MAX: Final = 90.0  # until a run that is about to begin has its folder
+
+
+class NoLiveRunError(DriftlabError):
+    """Something that is followed, and is no run that goes on."""
+
+
+class Shown:
+    """A history that is shown.
+
+    name: of the run, or what was asked for. read: returns the history. folder: of the run, if
+    it is one of ours that may still be going on. is_expected: whether this process runs it, or
+    is about to, so that it is not over whatever its folder looks like.
+    """
+
+    def __init__(self, name: str, read: Callable[[], History], folder: Path | None = None) -> None:
+        self.name = name
+        self.folder = folder
+        self._read = read
+        self._lock = threading.RLock()
+        self._judging: threading.Thread | None = None
+        self._marks: Mapping[str, Any] | None = None
+        self._is_over = False
+        self.is_expected = False
+
+    @cached_property
+    def _history(self) -> History:
+        history = self._read()
+        return History(history.trace, history.name, messages=messages_of(history))
+
+    @property
+    def history(self) -> History:
+        """The history, read when it is first asked for. Raise DriftlabError if it cannot be."""
+        with self._lock:
+            return self._history
+
+    @cached_property
+    def _diagram(self) -> Diagram:
+        history = self._history
+        trace = history.trace
+        diagram = columns_of(history, self.name, history.messages)
+        if len(trace) > OFFSETS_AT_ONCE_MAX or trace.processes > LANES_AT_ONCE_MAX:
+            return diagram
+        lanes = [
+            lane._replace(offset=offset)
+            for lane, offset in zip(diagram.lanes, self.offsets, strict=True)
+        ]
+        return diagram._replace(lanes=lanes)
+
+    @property
+    def diagram(self) -> Diagram:
+        """The columns of the history."""
+        with self._lock:
+            return self._diagram
+
+    def read_now(self) -> None:
+        """Read the history and make its columns. Raise DriftlabError if it cannot be read."""
+        with self._lock:
+            self._diagram  # noqa: B018 - it is kept
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a run that still goes on, or is about to begin."""
+        if self.is_expected:
+            return True
+        with self._lock:
+            if self._is_over or self.folder is None:
+                return False
+            self._is_over = not is_going(self.folder)
+            return not self._is_over
+
+    def follower(self, had: Sequence[int]) -> Follower:
+        """Return what follows the run; had: of each lane how many events are known.
+
+        Raise DriftlabError if it is no run that may go on.
+        """
+        if self.folder is None:
+            raise NoLiveRunError(f"{self.name} is no run that may still go on")
+        self._await_scenario(self.folder)
+        return Follower(self.folder, had, lambda: self.is_live)
+
+    def _await_scenario(self, folder: Path) -> None:
+        """Wait until a run that is about to begin has its scenario."""
+        deadline = monotonic() + START_S_MAX
+        while not (folder / SCENARIO_FILE).exists() and self.is_expected:
+            if monotonic() > deadline:
+                return
+            sleep(0.02)
+
+    def parts(self) -> list[bytes | memoryview]:
+        """Return the parts of the raw container; of a run that goes on, one without events."""
+        if self.is_live and self.folder is not None:
+            self._await_scenario(self.folder)
+            return [empty_container(self.folder, self.name)]
+        diagram = self.diagram
+        return container_parts(header_of(diagram), diagram.columns)
+
+    def judge(self) -> None:
+        """Begin to judge the history, if it does not go on and nobody has."""
+        with self._lock:
+            if self._judging is None and not self.is_live:
+                self._judging = threading.Thread(target=self._judge, daemon=True)
+                self._judging.start()
+
+    def _judge(self) -> None:
+        lower_priority()  # the page is shown first
+        try:
+            marks = marks_of(self.history.check())
+        except DriftlabError as error:
+            marks = _unjudged(str(error))
+        except MemoryError:
+            marks = _unjudged("there is not enough memory to judge it")
+        except Exception as error:  # the page must say so, and not wait for ever
+            marks = _unjudged(f"the judge failed: {error!r}")
+            self._marks = marks
+            raise
+        self._marks = marks
+
+    @property
+    def marks(self) -> Mapping[str, Any] | None:
+        """The verdict as JSON, None while the judge is at it."""
+        return self._marks
+
+    @cached_property
+    def offsets(self) -> list[LaneOffset | None]:
+        """How far each lane's own clock is ahead at both ends of the time axis, None if unknown."""
+        return offsets_of(self.history)
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether the log says anything of its events in words."""
+        return has_texts(self.history.trace)
+
+    def event(self, row: int) -> dict[str, Any]:
+        """Return all that the log says of an event. Raise IndexError if there is none."""
+        trace = self.history.trace
+        if not 0 <= row < len(trace):
+            raise IndexError(row)
+        return event_details(trace, row)
+
+    @cached_property
+    def search(self) -> TextSearch:
+        """The search over the texts of the log."""
+        return TextSearch(self.history.trace)
+
+
+def _unjudged(reason: str) -> dict[str, Any]:
+    return {
+        "headline": f"not judged: {reason}", "holds": None, "violations": [], "more": {},
+        "left_out": 0, "undecided": 0, "counts": {}, "faults": [], "remarks": [],
+    }  # fmt: skip

@@ -1,0 +1,86 @@
+// The worker's desk: answers in order, drops what a newer question replaces, tells errors.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { deflateSync } from "node:zlib";
+
+import { Desk, Session } from "../../src/driftlab/diagram/page/engine/worker.js";
+import { containerBytes, runContainer } from "./samples.js";
+
+/** Return a desk, and a function that waits for an answer. */
+function startDesk() {
+  /** @type {Map<number, any>} */
+  const answers = new Map();
+  /** @type {(() => void)[]} */
+  const wakers = [];
+  const desk = new Desk(new Session(), (answer) => {
+    answers.set(answer.id, answer);
+    for (const wake of wakers.splice(0)) wake();
+  });
+  const answerTo = async (/** @type {number} */ id) => {
+    while (!answers.has(id)) await new Promise((wake) => wakers.push(() => wake(undefined)));
+    return answers.get(id);
+  };
+  return { desk, answers, answerTo };
+}
+
+const DATA = containerBytes(runContainer({ lanes: 3, events: 300 }));
+
+test("a newer question of a slot cancels those that wait, and no other", async () => {
+  const { desk, answers, answerTo } = startDesk();
+  desk.take({ id: 1, call: "open", args: [DATA] });
+  desk.take({ id: 2, call: "past", args: [5], slot: "past" });
+  desk.take({ id: 3, call: "past", args: [6], slot: "past" });
+  desk.take({ id: 4, call: "future", args: [6], slot: "future" });
+  assert.deepEqual(answers.get(2), { id: 2, cancelled: true });
+  assert.equal((await answerTo(3)).result.length, 3);
+  assert.equal((await answerTo(4)).result.length, 3);
+  assert.equal((await answerTo(1)).result.events, 300);
+});
+
+test("data may come deflated, as bytes or as text", async () => {
+  const deflated = deflateSync(Buffer.from(DATA));
+  const buffer = deflated.buffer.slice(deflated.byteOffset, deflated.byteOffset + deflated.length);
+  for (const data of [buffer, { base64: deflated.toString("base64") }, { base64: Buffer.from(DATA).toString("base64") }]) {
+    const { desk, answerTo } = startDesk();
+    desk.take({ id: 1, call: "open", args: [data] });
+    const { result } = await answerTo(1);
+    assert.equal(result.events, 300);
+    assert.deepEqual(result.extents.index, [0, 99]);
+  }
+});
+
+test("texts of the log are searched", async () => {
+  const { desk, answerTo } = startDesk();
+  desk.take({ id: 1, call: "open", args: [DATA] });
+  const lines = new TextEncoder().encode('[4,{"event":"Grant lock"}]\n[250,{"event":"release","who":"lock"}]\n');
+  desk.take({ id: 2, call: "openTexts", args: [lines.buffer] });
+  assert.equal((await answerTo(2)).result, 2);
+  let id = 2;
+  for (const [query, rows] of /** @type {[string, number[]][]} */ ([
+    ["lock", [4, 250]],
+    ["event:lock", [4]],
+    ["/gr.nt/", [4]],
+    ["event:/^rel/", [250]],
+    ["lock -who:lock", [4]],
+    ["nothing", []],
+  ])) {
+    desk.take({ id: ++id, call: "search", args: [query] });
+    const { result } = await answerTo(id);
+    assert.deepEqual([...result.rows], rows, query);
+  }
+});
+
+test("what goes wrong is told, and the desk goes on", async () => {
+  const { desk, answerTo } = startDesk();
+  desk.take({ id: 1, call: "past", args: [0] });
+  desk.take({ id: 2, call: "open", args: [new ArrayBuffer(9)] });
+  desk.take({ id: 3, call: "open", args: [DATA] });
+  desk.take({ id: 4, call: "sing", args: [] });
+  desk.take({ id: 5, call: "extent", args: ["own clock"] });
+  assert.match((await answerTo(1)).error, /no diagram is open/);
+  assert.match((await answerTo(2)).error, /not the data of a diagram/);
+  assert.equal((await answerTo(3)).result.messages > 0, true);
+  assert.match((await answerTo(4)).error, /no function sing/);
+  assert.match((await answerTo(5)).error, /no axis own clock/);
+});
