@@ -212,6 +212,16 @@ def test_a_run_goes_on_while_its_machines_live_and_have_not_ended(tmp_path: Path
     assert not is_going(tmp_path / "none")
 
 
+def test_journals_without_a_scenario_are_shown_as_they_are(tmp_path: Path) -> None:
+    folder = simulated(tmp_path / "run")
+    (folder / "scenario.toml").unlink()
+    log = folder / "A.log"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))  # as if it went on
+    with served({"0": Shown("run", lambda: read(folder), folder)}) as client:
+        assert client.ask("diagram/0/info").json["live"] is False
+        assert decoded(client.ask("diagram/0/data").body).header["events"] == len(read(folder))
+
+
 def test_real_machines_are_shown_while_they_run_and_judged_after(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     scenario = Scenario(rates=[30, 20, 10], seconds=12, speed=4, seed=2)
