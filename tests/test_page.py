@@ -166,13 +166,9 @@ def test_nothing_is_blank_while_panning_and_zooming(page: ShownPage, site: Site)
     page.open(site.address("dense", "span=2e10_2.4e10"))
     before = page.coloured()
     # Drawn in the same task as the change: no tile of the new place can be there yet.
-    moved = "driftlabPage.pan(3); driftlabPage.panes[0].tiles.isSharp"
-    page.js(moved)
-    assert page.coloured(0, 0.3) > 0
-    assert page.coloured(0.7, 1) > 0
-    page.js("driftlabPage.zoom(6, 0.5)")
-    assert page.coloured(0, 0.2) > 0
-    assert before > 0
+    for act in ("driftlabPage.pan(3)", "driftlabPage.zoom(6, 0.5)", "driftlabPage.zoom(0.1, 0.5)"):
+        left, right = page.coloured_at_once(act, 0, 0.3), page.coloured_at_once("", 0.7, 1)
+        assert min(left, right) > 0.02 * before
     page.settle()
 
 
@@ -357,6 +353,12 @@ def test_a_cut_lists_what_is_in_flight_and_its_frontier_is_dragged(
     wrong = page.js("driftlabPage.panes[0].marks.cut.wrongMessages.receive.length")
     assert wrong == later.violations.height
     assert page.js("document.querySelector('.handle[data-lane=\"1\"]').hasAttribute('data-wrong')")
+    box = page.box('.handle[data-lane="1"]')
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.3
+    red, green, _ = page.pixel(x, y)
+    assert red > 150 > 80 > green, "the frontier is drawn, and red"
+    red, green, _ = page.pixel(x - 20, y)
+    assert red > green + 15, "so is the part of the lane that is wrong"
     page.page.click("text=Make it consistent")
     page.settle()
     assert "Consistent" in page.text("#cut-verdict")
@@ -491,7 +493,7 @@ def test_plots_and_colours_are_chosen(page: ShownPage, site: Site) -> None:
 def test_the_address_opens_the_same_picture_again(page: ShownPage, site: Site) -> None:
     page.open(site.address("standard", "span=1e10_1.6e10&event=0.65"))
     page.page.select_option("#axis", "index")
-    page.settle().on_diagram().press("x", "ArrowRight", "3", "]", "r")
+    page.settle().on_diagram().press("x", "3", "]", "r", "b", "ArrowRight", "c", "P")
     page.page.fill("#query", "receive")
     page.until("driftlabPage.state.view.query === 'receive'")
     page.settle()

@@ -117,6 +117,10 @@ class ShownPage:
         """Count the coloured pixels of the lanes in a part of the width, as drawn right now."""
         return int(self.js(DRAWN, [pane, left, right]))
 
+    def coloured_at_once(self, act: str, left: float, right: float) -> int:
+        """Act, draw, and count coloured pixels, before anything that the act asks for is there."""
+        return int(self.js(f"() => {{ {act}; return ({DRAWN})([0, {left}, {right}]); }}"))
+
     def press(self, *keys: str) -> None:
         """Press keys, one after another, each with its effect."""
         for key in keys:

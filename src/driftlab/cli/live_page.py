@@ -1,10 +1,8 @@
 """The page of `run --view` and `simulate --view`: it shows machines while they run."""
 
-import argparse
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftlab.cli import EXIT_INTERRUPTED
@@ -13,25 +11,22 @@ from driftlab.errors import DriftlabError
 from driftlab.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from driftlab.view.serving import PageServer
 
 
-def with_page(
-    options: argparse.Namespace,
-    folder: Path | str | None,
-    scenario: Scenario,
-    run: Callable[[], int],
-) -> int:
-    """Run, and with `--view` serve the page of the run meanwhile, and until Ctrl-C after that.
+def with_page(folder: "Path | str | None", scenario: Scenario, run: Callable[[], int]) -> int:
+    """Run, and serve the page of the run meanwhile, and until Ctrl-C after that.
 
-    options: of the command. folder: that the journals go into, None if there are none.
+    folder: that the journals go into, None if there are none.
     scenario: what is run. run: runs it and returns the exit status, which is returned.
     Whatever happens to the page does not concern the run. Raise DriftlabError.
     """
-    if not options.view:
-        return run()
     if folder is None:
         raise DriftlabError("--view: shows what the logs say, and none are written; use --out DIR")
+    from pathlib import Path
+
     from driftlab.api.read import read
     from driftlab.view.bench import RunBench
     from driftlab.view.server import Site
@@ -41,7 +36,8 @@ def with_page(
     place = Path(folder)
     shown = Shown(place.resolve().name, partial(read, place), place)
     shown.is_expected = True
-    site = Site({"0": shown}) if scenario.runs == 1 else Site({}, RunBench(place))
+    bench = None if scenario.runs == 1 else RunBench(place)
+    site = Site({"0": shown} if bench is None else {}, bench)
     server = PageServer(site.app)
     site.is_stopping = lambda: server.is_stopping
     try:
@@ -55,6 +51,8 @@ def with_page(
     finally:
         shown.is_expected = False
         server.stop()
+        if bench is not None:
+            bench.close()
     return server.leave(status)
 
 

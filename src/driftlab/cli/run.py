@@ -11,7 +11,6 @@ from driftlab.api.runs import Runs
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
-from driftlab.cli.live_page import with_page
 from driftlab.cli.terminal import discarding_output, print_line
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
@@ -25,7 +24,11 @@ def main(options: argparse.Namespace) -> int:
     reserve_file_descriptors(scenario.size)
     require_real(scenario)
     folder = Path(options.out or fresh_folder())
-    return with_page(options, folder, scenario, partial(_run, options, scenario, folder))
+    if not options.view:
+        return _run(options, scenario, folder)
+    from driftlab.cli.live_page import with_page
+
+    return with_page(folder, scenario, partial(_run, options, scenario, folder))
 
 
 def _run(options: argparse.Namespace, scenario: Scenario, folder: Path) -> int:

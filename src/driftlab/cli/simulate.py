@@ -13,7 +13,6 @@ from driftlab.api.simulate import OnProgress, require_memory, simulate_blocks
 from driftlab.api.trust import admit_process
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
-from driftlab.cli.live_page import with_page
 from driftlab.cli.output import make_console
 from driftlab.cli.terminal import discarding_output, print_error, print_line
 from driftlab.errors import DriftlabError
@@ -35,7 +34,11 @@ def main(options: argparse.Namespace) -> int:
     require_memory(scenario)
     load_process(scenario.process)
     folder = _folder(options, scenario)
-    return with_page(options, folder, scenario, partial(_simulate, options, scenario, folder))
+    if not options.view:
+        return _simulate(options, scenario, folder)
+    from driftlab.cli.live_page import with_page
+
+    return with_page(folder, scenario, partial(_simulate, options, scenario, folder))
 
 
 def _simulate(options: argparse.Namespace, scenario: Scenario, folder: str | None) -> int:

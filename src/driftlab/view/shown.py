@@ -93,7 +93,8 @@ class Shown:
         with self._lock:
             if self._is_over or self.folder is None:
                 return False
-            self._is_over = not is_going(self.folder)
+            is_known = (self.folder / SCENARIO_FILE).exists()  # else nobody knows its machines
+            self._is_over = not (is_known and is_going(self.folder))
             return not self._is_over
 
     def follower(self, had: Sequence[int]) -> Follower:
