@@ -56,3 +56,17 @@ def deferred_interrupts() -> Iterator[Callable[[], None]]:
 
 def handle_nothing() -> None:
     """Handle no signals, where none are held back."""
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Treat SIGTERM and SIGHUP like Ctrl-C, so that whatever was started is ended in order."""
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            before[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -58,7 +58,7 @@ def with_page(folder: "Path | str | None", scenario: Scenario, run: Callable[[],
 
 def _wait(server: "PageServer") -> None:
     """Keep the page until Ctrl-C."""
-    from driftlab.view.serving import terminated_like_interrupted
+    from driftlab.interrupts import terminated_like_interrupted
 
     print_note("the page stays until Ctrl-C")
     try:

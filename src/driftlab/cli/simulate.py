@@ -96,7 +96,9 @@ def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnPro
     if scenario.expected_ticks < TICKS_WITHOUT_PROGRESS_MAX:
         yield None
         return
-    with _terminated_like_interrupted():
+    from driftlab.interrupts import terminated_like_interrupted  # imports signal
+
+    with terminated_like_interrupted():
         if not options.quiet and _must_compile(scenario):
             print("compiling the engine: some ten to twenty seconds, once", file=sys.stderr)
         if options.quiet or not sys.stderr.isatty():
@@ -104,22 +106,6 @@ def _progress(options: argparse.Namespace, scenario: Scenario) -> Iterator[OnPro
             return
         with _bar(scenario) as on_progress:
             yield on_progress
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP like Ctrl-C, so that journals are closed in order."""
-    import signal  # slow to import, and only long simulations need it
-
-    before = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            before[number] = signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

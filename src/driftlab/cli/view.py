@@ -10,11 +10,12 @@ from typing import Any, Final
 from driftlab.cli.flags import format_options
 from driftlab.cli.terminal import print_line, print_note
 from driftlab.errors import DriftlabError
+from driftlab.interrupts import terminated_like_interrupted
 from driftlab.journal.run_folder import RUNS_FOLDER
 from driftlab.view.bench import RunBench
 from driftlab.view.opened import opened
 from driftlab.view.server import Site
-from driftlab.view.serving import PageServer, open_browser, terminated_like_interrupted
+from driftlab.view.serving import PageServer, open_browser
 from driftlab.view.shown import Shown
 
 PATHS_MAX: Final = 2

@@ -2,12 +2,11 @@
 
 import atexit
 import os
-import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -109,20 +108,6 @@ def _end_now(status: int, threads: Iterable[threading.Thread]) -> None:
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         os._exit(status)
-
-
-@contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP like Ctrl-C, so that whatever was started is ended in order."""
-    before = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            before[number] = signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:
