@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import driftlab
-from driftlab.history.matching import by_repeated_id
+from driftlab.history.matching import by_id
 from driftlab.history.matching.match import match
 from driftlab.model.columns import MISSING
 from tests.hand_made_traces import Event, log, receive, send, sources_of
@@ -152,7 +152,7 @@ def test_the_history_says_of_what_its_order_is_made(tmp_path: Path) -> None:
 def test_of_very_many_sends_of_an_id_those_near_a_receive_are_tried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(by_repeated_id, "PAIRS_MAX", 100)
+    monkeypatch.setattr(by_id, "PAIRS_MAX", 100)
     sent = [send(clock, "b", sent=clock % 3) for clock in range(1, 201)]
     receives = [got(300 + number, "a", number % 3) for number in range(1, 201) if number != 70]
     found = matched(a=sent, b=receives)

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from driftlab.foreign.fields import shorten
-from driftlab.foreign.line_records import line_reader
 from driftlab.foreign.log_file import LogFile, ReadOptions
-from driftlab.foreign.record_columns import read_records
+from driftlab.foreign.record_columns import line_reader, read_records
 from driftlab.foreign.trace_builder import Execution
 
 DEPTH_MAX: Final = 100

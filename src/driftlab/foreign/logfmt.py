@@ -13,9 +13,8 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from driftlab.foreign.fields import field_of, shorten
-from driftlab.foreign.line_records import line_reader
 from driftlab.foreign.log_file import LogFile, ReadOptions
-from driftlab.foreign.record_columns import read_records
+from driftlab.foreign.record_columns import line_reader, read_records
 from driftlab.foreign.records import shorten_line
 from driftlab.foreign.trace_builder import Execution
 

@@ -14,7 +14,7 @@ of them are never held as mappings.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from driftlab.foreign.fields import (
     normalized_name,
 )
 from driftlab.foreign.log_file import LogFile, ReadOptions
-from driftlab.foreign.packed import Packed, Pool
+from driftlab.foreign.packed import ROWS_AT_ONCE, Packed, Pool
 from driftlab.foreign.records import Records, UnmatchedText, Values, records_of_file
 from driftlab.foreign.trace_builder import Execution, build_execution
 from driftlab.foreign.unclear_columns import NAMES as UNCLEAR_TIMES
@@ -423,3 +423,34 @@ def _plain(value: Any, field: str) -> Any:
     if field in _NESTED or not isinstance(value, dict | list | bool):
         return value
     return json.dumps(value, ensure_ascii=False)
+
+
+ParseLine: TypeAlias = Callable[[str], dict[str, Any] | str]
+
+
+def line_reader(parse: ParseLine) -> Reader:
+    """Return a reader of files whose lines are records.
+
+    `parse`: returns the record in a line, or why the line is none.
+    """
+
+    def read(log: LogFile, columns: RecordColumns) -> list[UnmatchedText]:
+        unread: list[UnmatchedText] = []
+        records: list[dict[str, Any]] = []
+        lines: list[int] = []
+        for piece in log.text_pieces():
+            unread += [UnmatchedText(0, one.line, one.reason, "") for one in piece.unread]
+            for number, line in piece.numbered_lines():
+                record = parse(line)
+                if isinstance(record, str):
+                    unread.append(UnmatchedText(0, number, record, line))
+                    continue
+                records.append(record)
+                lines.append(number)
+                if len(records) == ROWS_AT_ONCE:
+                    columns.add(records, lines)
+                    records, lines = [], []
+        columns.add(records, lines)
+        return unread
+
+    return read

@@ -92,7 +92,8 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
 
 
 def read_tsviz(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
-    """Read files as TSViz does. Raises DriftlabError."""
+    """Read files as TSViz does, whose times are nanoseconds. Raises DriftlabError."""
+    options = options._replace(time_unit=options.time_unit or "ns")
     return _read(logs, options, TIMED_NEEDED, TIMED_LAYOUTS)
 
 

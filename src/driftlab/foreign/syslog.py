@@ -20,10 +20,9 @@ import numpy as np
 from driftlab.foreign.clock_values import ClockError, read_clock
 from driftlab.foreign.fields import field_of
 from driftlab.foreign.json_log import parse_object
-from driftlab.foreign.line_records import line_reader
 from driftlab.foreign.log_file import LogFile, ReadOptions
 from driftlab.foreign.logfmt import pairs_in
-from driftlab.foreign.record_columns import RecordColumns, read_records
+from driftlab.foreign.record_columns import RecordColumns, line_reader, read_records
 from driftlab.foreign.records import UnmatchedText, shorten_line
 from driftlab.foreign.text_log import compile_pattern, find
 from driftlab.foreign.trace_builder import Execution

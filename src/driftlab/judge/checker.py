@@ -22,7 +22,6 @@ from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, UnreadLine
 from driftlab.judge.causality import BEFORE_SENT
-from driftlab.judge.changed_places import changed_places
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.clock_entry import CLOCK_ENTRY
 from driftlab.judge.context import Context, Findings, Rule, count_of, messages_received
@@ -40,6 +39,7 @@ from driftlab.judge.other_readings import explained_by_other_reading, faults_by_
 from driftlab.judge.peer_choice import PEER_CHOICE
 from driftlab.judge.physical_time import TIME_BACK, TIME_SKEW
 from driftlab.judge.restarts import restarts
+from driftlab.judge.swapped_lines import changed_places
 from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
 from driftlab.judge.unsaid_kinds import DELIVERED_TWICE, LOST_MESSAGE
 from driftlab.judge.vectors import MATRIX_MERGE, VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN

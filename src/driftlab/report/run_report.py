@@ -23,12 +23,12 @@ from driftlab.report.findings import Finding, find
 from driftlab.report.measures import Measure, Subject
 from driftlab.report.measuring import (
     MachineMeasures,
+    expected_of,
     measures_of_run,
     subjects_of_runs,
     with_predictions,
 )
 from driftlab.report.pictures import Pictures, pictures_of_runs
-from driftlab.report.predictions import expected_of
 from driftlab.report.sources import Group, RecordedRun, read_groups
 from driftlab.report.wording import number, rate_text
 from driftlab.scenario.scenario import Scenario

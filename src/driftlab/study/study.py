@@ -20,15 +20,15 @@ import polars as pl
 import driftlab
 from driftlab.analysis.over_runs import rank_name
 from driftlab.analysis.statistics import Estimate
-from driftlab.api.read_run import read_runs
+from driftlab.api.read import read
+from driftlab.api.read_run import find_run_folders, read_runs
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
-from driftlab.api.simulate import simulate_runs
+from driftlab.api.simulate import simulate_run, simulate_runs
 from driftlab.api.trust import admit_process
 from driftlab.errors import DriftlabError, counted
 from driftlab.journal.files import read_text
 from driftlab.scenario.scenario import Scenario
-from driftlab.study.clock_table import clock_table
 from driftlab.study.differences import (
     LABELS,
     UNITS,
@@ -502,3 +502,36 @@ def load_study_result(folder: str | Path) -> StudyResult:
     table = at / PUBLISHED_FILE
     published = pl.read_parquet(table) if table.exists() else None
     return StudyResult(study, about["simulated"], frame, swept, at, about["version"], published)
+
+
+def clock_table(scenarios: Mapping[str, Scenario], folder: Path | None) -> pl.DataFrame | None:
+    """Return a row a clock over the first run of the first condition.
+
+    scenarios: of the conditions. folder: of that condition's real runs; None where they
+    are simulated. None if there is no condition.
+    """
+    if not scenarios:
+        return None
+    if folder is None:
+        first = next(iter(scenarios.values()))
+        alone = first.for_run(first.first_run).replace(clock="lamport")
+        history = simulate_run(alone, record="all").history
+    else:
+        history = read(find_run_folders(folder)[1][0])
+    compared = history.compare()
+    rows = [
+        {
+            "clock": each.clock,
+            "logged": each.logged,
+            "wrong_pairs": each.wrong,
+            "hidden_pairs": each.hidden,
+            "hidden_share": each.hidden_share,
+            "message_bytes_mean": None if each.bytes is None else each.bytes.mean,
+            "message_bytes_max": None if each.bytes is None else each.bytes.max,
+            "events": compared.events,
+            "concurrent_pairs": compared.concurrent,
+            "why_not": each.why_not,
+        }
+        for each in compared.clocks
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)

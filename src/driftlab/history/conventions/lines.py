@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
-from driftlab.history.conventions.apart import find_apart
 from driftlab.history.conventions.queue import outweigh
+from driftlab.history.conventions.separate_sends import find_apart
 from driftlab.history.rows import take_rows
 from driftlab.history.trace import Trace
 from driftlab.lazy import np
