@@ -646,6 +646,9 @@ def test_a_pattern_finds_chains_of_events_that_happened_one_after_another(
     for row, possible in ends.items():
         assert (row in matched) == bool(possible)
         assert not possible or matched[row] in possible
+    depth = engine.ask("chainDepths")["depth"]
+    near = engine.ask("search", "send P0->* .. receive within 2")["matches"]
+    assert near == [pair for pair in found["matches"] if depth[pair[1]] - depth[pair[0]] <= 2]
 
 
 @pytest.mark.parametrize(

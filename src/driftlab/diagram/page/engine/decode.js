@@ -118,8 +118,7 @@ function decodeIntegers(bytes, values, name) {
 function decodeFloats(bytes, values, name) {
   const count = values.length;
   let at = 0;
-  let value = 0;
-  let exact = 0n; // the value where a double may not hold it
+  let value = 0; // always one of the column's own, so sums are exact
   for (let index = 0; index < count; index++) {
     const begin = at;
     let byte = bytes[at++];
@@ -134,13 +133,11 @@ function decodeFloats(bytes, values, name) {
       values[index] = NaN;
       continue;
     }
-    if (at - begin > EXACT_BYTES || !Number.isSafeInteger(value)) {
-      exact = (Number.isSafeInteger(value) ? BigInt(value) : exact) + bigDifference(bytes, begin, at);
-      value = Number(exact);
+    if (at - begin > EXACT_BYTES) {
+      value = Number(BigInt(value) + bigDifference(bytes, begin, at));
     } else {
       code--;
       value += code % 2 ? -(code + 1) / 2 : code / 2;
-      if (!Number.isSafeInteger(value)) exact = BigInt(value);
     }
     values[index] = value;
   }
