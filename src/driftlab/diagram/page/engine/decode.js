@@ -72,7 +72,8 @@ function decodeColumn(buffer, first, entry) {
   if (entry.encoding === "delta") {
     const bytes = new Uint8Array(buffer, begin, entry.length);
     const values = new type(entry.count);
-    if (values instanceof Float64Array || values instanceof Float32Array) decodeFloats(bytes, values, entry.name);
+    if (values instanceof Float64Array || values instanceof Float32Array)
+      decodeFloats(bytes, values, entry.name);
     else decodeIntegers(bytes, values, entry.name);
     return values;
   }

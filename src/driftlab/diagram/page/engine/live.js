@@ -77,10 +77,12 @@ export class Growth {
     for (const [lane, first, count] of rows) need[lane] = Math.max(need[lane], first + count);
     if (need.every((rows, lane) => starts[lane] + rows < starts[lane + 1])) return;
     // Lanes that are nearly full move too, so that they do not each cause a move of their own.
-    this.#move(Int32Array.from(need, (rows, lane) => {
-      const room = starts[lane + 1] - starts[lane];
-      return rows * 1.25 > room ? Math.ceil((rows * 1.5 + 1) / LANE_ROOM) * LANE_ROOM : room;
-    }));
+    this.#move(
+      Int32Array.from(need, (rows, lane) => {
+        const room = starts[lane + 1] - starts[lane];
+        return rows * 1.25 > room ? Math.ceil((rows * 1.5 + 1) / LANE_ROOM) * LANE_ROOM : room;
+      }),
+    );
   }
 
   /**
