@@ -75,8 +75,8 @@ function differences(values) {
 /**
  * Return the least and greatest value of a field in columns of equal width, NaN where there is none.
  *
- * Of the drift, the clock less the greatest of all lanes, the values at both edges of a column
- * and just before its end are taken.
+ * Of the drift, the clock less the greatest of all lanes, the values at both edges of a column are
+ * taken.
  * @param {Diagram} diagram
  * @param {string | Axis} axis
  * @param {Field} field
