@@ -88,6 +88,18 @@ def test_a_stamp_that_no_send_has_is_left_to_the_general_matching() -> None:
     assert tried > 10
 
 
+def test_a_stamp_just_below_the_clock_of_its_send_is_left_to_the_general_matching() -> None:
+    trace = trace_of(**SCENARIOS[0])
+    of = trace.columns
+    assert of.clock is not None
+    assert of.stamp is not None
+    has_stamp = of.stamp != MISSING
+    for less, is_said in ((0, True), (1, False)):
+        stamp = np.where(has_stamp, of.stamp * 2 - less, MISSING)
+        changed = trace.replace(columns=of._replace(clock=of.clock * 2, stamp=stamp))
+        assert (intact_messages(changed) is not None) is is_said
+
+
 @given(executions())
 def test_an_execution_of_another_program_is_drawn_with_the_messages_matched(trace: Trace) -> None:
     messages = match(trace)
