@@ -69,6 +69,37 @@ def test_a_run_in_which_any_number_is_changed_is_matched_as_by_the_general_match
     assert said < 290  # most damage is seen
 
 
+def test_a_stamp_that_no_send_has_is_left_to_the_general_matching() -> None:
+    trace = trace_of(**SCENARIOS[0])
+    of = trace.columns
+    assert of.clock is not None
+    assert of.stamp is not None
+    assert of.sender is not None
+    tried = 0
+    for row in np.flatnonzero(of.kind == RECEIVE).tolist():
+        lane = trace.rows_of(int(of.sender[row]))
+        free = set(range(1, int(of.clock[lane].max()))) - set(of.clock[lane].tolist())
+        for stamp in sorted(free)[:3]:
+            changed = of.stamp.copy()
+            changed[row] = stamp
+            damaged = trace.replace(columns=of._replace(stamp=changed))
+            assert intact_messages(damaged) is None
+            tried += 1
+    assert tried > 10
+
+
+def test_a_stamp_just_below_the_clock_of_its_send_is_left_to_the_general_matching() -> None:
+    trace = trace_of(**SCENARIOS[0])
+    of = trace.columns
+    assert of.clock is not None
+    assert of.stamp is not None
+    has_stamp = of.stamp != MISSING
+    for less, is_said in ((0, True), (1, False)):
+        stamp = np.where(has_stamp, of.stamp * 2 - less, MISSING)
+        changed = trace.replace(columns=of._replace(clock=of.clock * 2, stamp=stamp))
+        assert (intact_messages(changed) is not None) is is_said
+
+
 @given(executions())
 def test_an_execution_of_another_program_is_drawn_with_the_messages_matched(trace: Trace) -> None:
     messages = match(trace)
@@ -219,17 +250,26 @@ def test_a_part_has_the_events_of_a_span_and_the_messages_between_them() -> None
     assert "a part of the log" in part.remarks[-1]
 
 
-def test_a_send_whose_message_leaves_a_part_is_not_in_flight_there() -> None:
-    whole = columns_of(History(trace_of(**SCENARIOS[1])), "")
+@pytest.mark.parametrize("keys", SCENARIOS)
+def test_a_send_whose_message_leaves_a_part_is_not_in_flight_there(keys: dict[str, object]) -> None:
+    whole = columns_of(History(trace_of(**keys)), "")
     part = span_of(whole, 5e9, 12e9)
-    sent = set(part.columns["m_send"].tolist())
-    waiting = set(part.columns.get("w_send", np.zeros(0, int)).tolist())
-    time = whole.columns["time"]
-    rows = np.flatnonzero((time >= 5e9) & (time < 12e9))
-    received = set(whole.columns["m_send"].tolist()) - set(rows[sorted(sent)].tolist())
-    for new, row in enumerate(rows.tolist()):
-        if row in received and new not in sent | waiting:
-            assert part.columns["target"][new] == -2
+    of, time = whole.columns, whole.columns["time"]
+    is_inside = (time >= 5e9) & (time < 12e9)
+    new = np.cumsum(is_inside) - 1
+    leaves = of["m_send"][is_inside[of["m_send"]] & ~is_inside[of["m_receive"]]].tolist()
+    if "w_send" in of:
+        leaves += of["w_send"][is_inside[of["w_send"]] & ~is_inside[of["w_found"]]].tolist()
+    assert all(part.columns["target"][new[row]] == -2 for row in leaves)
+    stays = set(np.flatnonzero(is_inside & (of["kind"] == 1)).tolist()) - set(leaves)
+    assert all(part.columns["target"][new[row]] == of["target"][row] for row in stays)
+
+
+def test_some_messages_do_leave_a_part() -> None:
+    whole = columns_of(History(trace_of(**SCENARIOS[3])), "")
+    part = span_of(whole, 5e9, 12e9)
+    sends = part.columns["kind"] == 1
+    assert 0 < np.count_nonzero(part.columns["target"][sends] == -2) < np.count_nonzero(sends)
 
 
 @pytest.mark.parametrize("events_max", [1, 7, 100, 399])

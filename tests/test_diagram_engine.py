@@ -313,6 +313,15 @@ def check_columns(
             assert found[lane]["receives"][column] == int((kinds == RECEIVE).sum())
             check_range(queues[lane], column, floats(trace.columns.queue)[rows])
             check_range(jumps[lane], column, jump[rows] if has_clock else jump[:0])
+    last = np.array([
+        [clock[row - 1] if row > start else np.nan for row in own.tolist()]
+        for own, start in zip(bounds, trace.starts.tolist(), strict=False)
+    ])  # fmt: skip
+    drift = last - np.fmax.reduce(last)
+    for lane, found_drift in enumerate(engine.ask("extremes", {**view, "field": "drift"})):
+        for column in range(columns):
+            values_at_edges = drift[lane, column : column + 2]
+            check_range(found_drift, column, values_at_edges if has_clock else drift[lane, :0])
     check_crossings(engine, each, view, bounds)
     check_spanning(engine, each, view, values)
 
@@ -646,6 +655,9 @@ def test_a_pattern_finds_chains_of_events_that_happened_one_after_another(
     for row, possible in ends.items():
         assert (row in matched) == bool(possible)
         assert not possible or matched[row] in possible
+    depth = engine.ask("chainDepths")["depth"]
+    near = engine.ask("search", "send P0->* .. receive within 2")["matches"]
+    assert near == [pair for pair in found["matches"] if depth[pair[1]] - depth[pair[0]] <= 2]
 
 
 @pytest.mark.parametrize(

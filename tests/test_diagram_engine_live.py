@@ -34,11 +34,7 @@ def test_a_run_that_comes_in_pieces_is_the_run_that_comes_whole(engine: Engine, 
     if seed % 2:  # times that fall or are missing
         for event in draw.sample([event for own in events for event in own], 25):
             event["time"] = draw.choice([np.nan, 0, event["time"] + 5000])
-    header = {"title": "", "messages": 0, "live": True, "lanes": [
-        {"name": f"P{lane}", "colour": "#0072B2", "dash": [1, 0], "start": 0, "end": 0,
-         "rate": None, "offset": None} for lane in range(lanes)]}  # fmt: skip
-    nothing = {name: np.zeros(0, kind) for name, kind in LIVE_TYPES.items()}
-    engine.open(container({**header, "events": 0}, nothing))
+    engine.open(container({**header_of_run(lanes), "events": 0}, nothing()))
     given_rows = [0] * lanes
     told = []
     while any(given_rows[lane] < len(events[lane]) for lane in range(lanes)):
@@ -61,7 +57,47 @@ def test_a_run_that_comes_in_pieces_is_the_run_that_comes_whole(engine: Engine, 
     for lane in range(lanes):
         own = clock[starts[lane] : starts[lane] + len(events[lane])]
         assert own == [event["clock"] for event in events[lane]]
+    check_same_as_whole(engine, events, messages, starts)
+
+
+def test_a_lane_that_comes_late_holds_up_no_other_and_finds_its_messages(engine: Engine) -> None:
+    draw = random.Random(5)
+    events, messages = run(draw, 3, 900)
+    engine.open(container({**header_of_run(3), "events": 0}, nothing()))
+    for at in range(0, max(map(len, events)), 5):  # more frames than a receive waits
+        frame = [(lane, min(at, len(own)), min(at + 5, len(own)))
+                 for lane, own in enumerate(events) if lane]  # fmt: skip
+        told = engine.ask("append", as_bytes(frame_of(events, frame)))
+        if at % 50 == 0:
+            views_of_run(engine, 3)
+    among = [each for each in messages if each[0] and each[2]]
+    assert told["messages"] >= len(among) // 2
+    told = engine.ask("append", as_bytes(frame_of(events, [(0, 0, len(events[0]))])))
+    assert told["unmatched"] == 0
+    assert sorted(map(tuple, engine.ask("messageRows"))) == sorted(messages)
+    check_same_as_whole(engine, events, messages, told["starts"])
+
+
+def header_of_run(lanes: int) -> dict[str, Any]:
+    return {"title": "", "messages": 0, "live": True, "lanes": [
+        {"name": f"P{lane}", "colour": "#0072B2", "dash": [1, 0], "start": 0, "end": 0,
+         "rate": None, "offset": None} for lane in range(lanes)]}  # fmt: skip
+
+
+def nothing() -> dict[str, AnyArray]:
+    return {name: np.zeros(0, kind) for name, kind in LIVE_TYPES.items()}
+
+
+def check_same_as_whole(
+    engine: Engine,
+    events: list[list[LiveEvent]],
+    messages: list[tuple[int, ...]],
+    starts: list[int],
+) -> None:
+    """Ask the run that came in pieces, and the same as a whole, the same questions."""
+    lanes = len(events)
     grown = views_of_run(engine, lanes)
+    flying = in_flight_half_way(engine, events, starts)
     pasts = [
         engine.ask("past", start + len(own) // 2)
         for start, own in zip(starts, events, strict=False)
@@ -73,10 +109,28 @@ def test_a_run_that_comes_in_pieces_is_the_run_that_comes_whole(engine: Engine, 
     whole = whole_run(events, messages)
     engine.open(whole)
     assert views_of_run(engine, lanes) == grown
+    whole_starts = np.cumsum([0, *map(len, events)]).tolist()
+    assert in_flight_half_way(engine, events, whole_starts) == flying
     firsts = np.concatenate([[0], np.cumsum([len(own) for own in events])]).tolist()
     middles = [first + len(own) // 2 for first, own in zip(firsts, events, strict=False)]
     assert [engine.ask("past", row) for row in middles] == pasts
     assert [engine.ask("future", row) for row in middles] == futures
+
+
+def in_flight_half_way(
+    engine: Engine, events: list[list[LiveEvent]], starts: list[int]
+) -> list[tuple[int, ...]]:
+    """Return the messages across the cut in the middle of each lane, as indices."""
+    answer = engine.ask("cut", [len(own) // 2 for own in events])
+    rows = engine.ask("messages", answer["inFlight"])
+    lanes = [np.searchsorted(starts, rows[end], side="right") - 1 for end in ("send", "receive")]
+    first = np.array(starts)
+    found = zip(
+        *(np.array(rows[end], int) - first[lane] for end, lane in
+          zip(("send", "receive"), lanes, strict=True)),
+        *lanes, strict=True,
+    )  # fmt: skip
+    return sorted(tuple(map(int, each)) for each in found)
 
 
 def views_of_run(engine: Engine, lanes: int) -> list[Any]:
@@ -196,9 +250,6 @@ def frame_of(events: list[list[LiveEvent]], frame: list[tuple[int, int, int]]) -
 
 def test_a_frame_that_leaves_events_out_is_refused(engine: Engine) -> None:
     events, _ = run(random.Random(1), 2, 50)
-    nothing = {name: np.zeros(0, kind) for name, kind in LIVE_TYPES.items()}
-    lanes = [{"name": name, "colour": "#000000", "dash": [1, 0], "start": 0, "end": 0}
-             for name in "AB"]  # fmt: skip
-    engine.open(container({"live": True, "events": 0, "messages": 0, "lanes": lanes}, nothing))
+    engine.open(container({**header_of_run(2), "events": 0}, nothing()))
     with pytest.raises(Exception, match="events 0 to 5 of lane 0 are missing"):
         engine.ask("append", as_bytes(frame_of(events, [(0, 5, 9)])))

@@ -800,9 +800,19 @@ def test_text_of_a_log_never_becomes_markup(browser: "Browser", tmp_path: Path) 
         assert page.text(".lane:nth-child(1) .label") == "<img src=x onerror=alert(1)>"
         assert "got <i>it</i>" in page.text("#panel-event")
         assert page.js("document.querySelectorAll('.pane img, #panel i, h1 b').length") == 0
-        page.page.fill("#query", "<i>")
-        page.until("document.getElementById('hits').textContent.includes('1 hit')")
-        page.settle()
+        finds_text(page)
+        file = tmp_path / "markup.html"
+        assert main(["view", str(log), "--out", str(file)]) == 0
+        page.open(file.as_uri()).on_diagram().press("ArrowRight", "ArrowDown")
+        assert "got <i>it</i>" in page.text("#panel-event")
+        assert page.js("document.querySelectorAll('.pane img, #panel i, h1 b').length") == 0
+        finds_text(page)
+
+
+def finds_text(page: ShownPage) -> None:
+    page.page.fill("#query", "<i>")
+    page.until("document.getElementById('hits').textContent.includes('1 hit')")
+    page.settle()
 
 
 def test_a_browser_without_the_features_is_told(browser: "Browser", site: Site) -> None:

@@ -84,7 +84,8 @@ def test_pages_and_modules_are_served_as_they_are(client: Client, path: str) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["static/../../__init__.py", "static/%2e%2e/columns.py", "static/none.js", "static/",
+    ["static/../../__init__.py", "static/../../report/templates/report.css",
+     "static/%2e%2e/columns.py", "static/none.js", "static/",
      "static//etc/passwd", "static/engine/tsconfig.json", "diagram/2/", "diagram/2/data",
      "diagram/0/none", "diagram/0/event/100000", "diagram/0/event/-1", "nothing",
      "diagram/0/event/" + "9" * 6000, "diagram/0/event/1.5", "diagram/0/event/x"],

@@ -50,7 +50,11 @@ test("no two modules have a name of their own in common", () => {
 test("the engine knows no document, no network, no clock and no chance", () => {
   for (const [name, source] of SOURCES) {
     const code = source.replace(/^\s*(?:\/\/|\*|\/\*).*$/gm, "");
-    assert.doesNotMatch(code, /\b(?:document|window|fetch|XMLHttpRequest|WebSocket|Date|Math\.random)\b/, name);
+    assert.doesNotMatch(
+      code,
+      /\b(?:document|window|fetch|XMLHttpRequest|WebSocket|Date|Math\.random)\b/,
+      name,
+    );
     assert.doesNotMatch(code, /\b(?:import\(|default\b)/, name);
   }
 });

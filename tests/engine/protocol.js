@@ -54,8 +54,13 @@ async function answer({ call, args = [] }) {
         const sent = messages.send[at];
         const sender = session.diagram.laneOf(sent);
         const found = messages.found ? messages.found[at] : -1;
-        rows.push([sender, sent - starts[sender], lane, messages.receive[at] - starts[lane],
-          found < 0 ? -1 : found - starts[lane]]);
+        rows.push([
+          sender,
+          sent - starts[sender],
+          lane,
+          messages.receive[at] - starts[lane],
+          found < 0 ? -1 : found - starts[lane],
+        ]);
       }
     }
     return rows;

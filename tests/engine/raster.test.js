@@ -27,7 +27,15 @@ test("every line counts: more of them let less of the ground through", () => {
 });
 
 test("a line has the weight of one pixel in each step, however steep it is", () => {
-  for (const [x1, y1] of [[30, 3], [3, 30], [30, 30], [2, 2], [-25, 13], [0.5, 20], [0, -7]]) {
+  for (const [x1, y1] of [
+    [30, 3],
+    [3, 30],
+    [30, 30],
+    [2, 2],
+    [-25, 13],
+    [0.5, 20],
+    [0, -7],
+  ]) {
     const raster = new Raster(100, 100, "light");
     raster.line(50, 50, 50 + x1, 50 + y1);
     const sum = /** @type {Float32Array} */ (raster.lines()).reduce((one, other) => one + other, 0);
@@ -50,8 +58,13 @@ test("a band paints its own pixels and no other", () => {
   raster.column(1, 2, 5, [10, 20, 30], 1);
   raster.column(2, -5, 2, [10, 20, 30], 0.5);
   raster.column(0, 8, 50, [10, 20, 30], 1);
-  const painted = Array.from({ length: 30 }, (_, at) => (alphaAt(raster, at % 3, Math.floor(at / 3)) ? 1 : 0));
-  assert.deepEqual(painted, [0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0]);
+  const painted = Array.from({ length: 30 }, (_, at) =>
+    alphaAt(raster, at % 3, Math.floor(at / 3)) ? 1 : 0,
+  );
+  assert.deepEqual(
+    painted,
+    [0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0],
+  );
   assert.deepEqual([...raster.image.slice(7 * 4, 8 * 4)].length, 4);
   assert.deepEqual([...raster.image.slice((2 * 3 + 1) * 4, (2 * 3 + 1) * 4 + 3)], [10, 20, 30]);
 });

@@ -2,6 +2,8 @@
 
 import { Diagram } from "../../src/driftlab/diagram/page/engine/engine.js";
 
+/** @typedef {import("../../src/driftlab/diagram/page/engine/decode.js").Column} Column */
+
 /**
  * Return a function that draws numbers in [0, 1), the same for the same seed.
  * @param {number} seed
@@ -77,9 +79,19 @@ export function runContainer({ lanes, events, seed = 1, sends = 0.35, peers = 0 
     received[at] = row;
     found[at++] = Math.max(row - Math.floor(draw() * 3), row - (row % each));
   }
-  /** @type {Map<string, import("../../src/driftlab/diagram/page/engine/decode.js").Column>} */
+  /** @type {Map<string, Column>} */
   const columns = new Map(
-    Object.entries({ kind, time, clock, queue, late, target, m_send: send, m_receive: received, m_found: found }),
+    Object.entries({
+      kind,
+      time,
+      clock,
+      queue,
+      late,
+      target,
+      m_send: send,
+      m_receive: received,
+      m_found: found,
+    }),
   );
   const header = {
     events: rows,
@@ -108,12 +120,19 @@ export function runDiagram(of) {
 
 /**
  * Return the bytes of a container with raw columns.
- * @param {{header: object, columns: Map<string, import("../../src/driftlab/diagram/page/engine/decode.js").Column>}} of
+ * @param {{header: object, columns: Map<string, Column>}} of
  * @returns {ArrayBuffer}
  */
 export function containerBytes({ header, columns }) {
   /** @type {Map<any, string>} */
-  const types = new Map(/** @type {[any, string][]} */ ([[Uint8Array, "u1"], [Int32Array, "i4"], [Float32Array, "f4"], [Float64Array, "f8"]]));
+  const types = new Map(
+    /** @type {[any, string][]} */ ([
+      [Uint8Array, "u1"],
+      [Int32Array, "i4"],
+      [Float32Array, "f4"],
+      [Float64Array, "f8"],
+    ]),
+  );
   let at = 0;
   const entries = [...columns].map(([name, column]) => {
     const offset = at;
@@ -146,8 +165,11 @@ export function growingDiagram(lanes) {
 /**
  * Return a frame of a run that is still going.
  * @param {[number, number, number][]} laneRows
- * @param {{[name: string]: import("../../src/driftlab/diagram/page/engine/decode.js").Column}} columns
+ * @param {{[name: string]: Column}} columns
  */
 export function frameBytes(laneRows, columns) {
-  return containerBytes({ header: { live: true, lane_rows: laneRows }, columns: new Map(Object.entries(columns)) });
+  return containerBytes({
+    header: { live: true, lane_rows: laneRows },
+    columns: new Map(Object.entries(columns)),
+  });
 }

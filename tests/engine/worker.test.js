@@ -41,7 +41,11 @@ test("a newer question of a slot cancels those that wait, and no other", async (
 test("data may come deflated, as bytes or as text", async () => {
   const deflated = deflateSync(Buffer.from(DATA));
   const buffer = deflated.buffer.slice(deflated.byteOffset, deflated.byteOffset + deflated.length);
-  for (const data of [buffer, { base64: deflated.toString("base64") }, { base64: Buffer.from(DATA).toString("base64") }]) {
+  for (const data of [
+    buffer,
+    { base64: deflated.toString("base64") },
+    { base64: Buffer.from(DATA).toString("base64") },
+  ]) {
     const { desk, answerTo } = startDesk();
     desk.take({ id: 1, call: "open", args: [data] });
     const { result } = await answerTo(1);
@@ -53,7 +57,9 @@ test("data may come deflated, as bytes or as text", async () => {
 test("texts of the log are searched", async () => {
   const { desk, answerTo } = startDesk();
   desk.take({ id: 1, call: "open", args: [DATA] });
-  const lines = new TextEncoder().encode('[4,{"event":"Grant lock"}]\n[250,{"event":"release","who":"lock"}]\n');
+  const lines = new TextEncoder().encode(
+    '[4,{"event":"Grant lock"}]\n[250,{"event":"release","who":"lock"}]\n',
+  );
   desk.take({ id: 2, call: "openTexts", args: [lines.buffer] });
   assert.equal((await answerTo(2)).result, 2);
   let id = 2;

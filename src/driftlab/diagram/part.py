@@ -103,16 +103,16 @@ def _messages(
         "m_receive": rows[of["m_receive"][inside]].astype(np.int32),
         "m_found": np.where(is_found, rows[np.maximum(found, 0)], NOT_FOUND).astype(np.int32),
     }
+    cut = of["m_send"][~inside]
     if "w_send" in of:
         waiting = kept[of["w_send"]] & kept[of["w_found"]]
+        cut = np.concatenate([cut, of["w_send"][~waiting]])
         messages["w_send"] = rows[of["w_send"][waiting]].astype(np.int32)
         messages["w_found"] = rows[of["w_found"][waiting]].astype(np.int32)
     if "gap" in of:
         messages["gap"] = rows[of["gap"][kept[of["gap"]]]].astype(np.int32)
     if "target" in columns:
-        cut = of["m_send"][~inside]
-        cut = cut[kept[cut]]
-        columns["target"][rows[cut]] = NO_TARGET
+        columns["target"][rows[cut[kept[cut]]]] = NO_TARGET
     return messages
 
 

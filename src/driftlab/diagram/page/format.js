@@ -38,7 +38,7 @@ export function isTime(axis) {
 
 /** Write a whole number with separators: 1,204. @param {number} value */
 export function count(value) {
-  return Number.isFinite(value) ? Math.round(value).toLocaleString("en-GB") : "–";
+  return Number.isFinite(value) ? (Math.round(value) + 0).toLocaleString("en-GB") : "–";
 }
 
 /** Write a number and the word that it counts, in the right number. @param {number} n @param {string} one @param {string} [many] */
@@ -82,12 +82,13 @@ function trimmed(text) {
 /**
  * Return round positions of an axis: multiples of 1, 2 or 5 times a power of ten.
  * @param {number} begin @param {number} end @param {number} most how many at most
+ * @param {number} [least] the smallest step
  * @returns {{step: number, values: number[]}}
  */
-export function ticks(begin, end, most) {
+export function ticks(begin, end, most, least = 0) {
   const span = end - begin;
   if (!(span > 0) || most < 1) return { step: 1, values: [] };
-  const rough = span / most;
+  const rough = Math.max(least, span / most);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? 10 * power;
   const values = [];

@@ -29,7 +29,7 @@ export class Minimap {
 
   /** @param {PointerEvent} event */
   press(event) {
-    const whole = this.page.whole();
+    const whole = this.whole();
     if (!whole) return;
     const box = this.canvas.getBoundingClientRect();
     const valueAt = (/** @type {PointerEvent} */ e) =>
@@ -56,6 +56,13 @@ export class Minimap {
     act(event);
   }
 
+  /** The extent of the axis and a little more, so that the first and the last event are seen. @returns {[number, number] | null} */
+  whole() {
+    const whole = this.page.whole();
+    const margin = whole ? (whole[1] - whole[0]) * 0.006 : 0;
+    return whole && [whole[0] - margin, whole[1] + margin];
+  }
+
   redraw() {
     if (this.waiting) return;
     this.waiting = requestAnimationFrame(() => {
@@ -66,7 +73,7 @@ export class Minimap {
 
   async ask() {
     const pane = this.page.panes[0];
-    const whole = this.page.whole();
+    const whole = this.whole();
     if (!pane || !whole || this.asking) return;
     const dpr = window.devicePixelRatio || 1;
     const width = Math.round(this.canvas.clientWidth * dpr);
@@ -114,7 +121,7 @@ export class Minimap {
     const [w, h] = [Math.round(canvas.clientWidth * dpr), Math.round(canvas.clientHeight * dpr)];
     if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
     const ctx = canvas.getContext("2d", { alpha: false });
-    const whole = page.whole();
+    const whole = this.whole();
     if (!ctx || w < 1) return;
     const { sheet } = page;
     ctx.fillStyle = sheet.paper;

@@ -159,7 +159,7 @@ export class Page {
   checkAxis() {
     const { view } = this.state;
     const has = (/** @type {string} */ axis) => this.runs.some((run) => run.hasAxis(axis));
-    if (!has(view.axis)) view.axis = Object.keys(AXES).find(has) ?? "index";
+    if (!has(view.axis)) view.axis = ["time", "clock", "chain"].find(has) ?? "index";
     for (const ref of [view.selected, view.second]) {
       if (ref && (!this.runs[ref.run] || (this.runs[ref.run].rowOf(ref) < 0 && !this.info.live))) {
         view.selected = view.second = null;

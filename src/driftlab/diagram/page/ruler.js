@@ -10,7 +10,7 @@ const APART = 92; // CSS px between two texts, at least
  * @param {import("./pane.js").Pane} pane @param {number} begin @param {number} end @param {number} most
  */
 function ticksOf(pane, begin, end, most) {
-  if (!pane.gaps.length) return ticks(begin, end, most);
+  if (!pane.gaps.length) return ticks(begin, end, most, isTime(pane.view.axis) ? 0 : 1);
   // Left-out stretches: round values of what is left, each drawn where it now lies.
   const { step } = ticks(begin, end, most);
   const values = [];

@@ -76,8 +76,12 @@ export class Telling {
     const pane = this.page.panes[0];
     const { begin, end } = this.page.span();
     const unskipped = (/** @type {number} */ value) => (pane ? pane.unskipped(value) : value);
-    if (isTime(axis))
-      return `${axisValue(axis, unskipped(begin), (end - begin) / 100)} to ${axisValue(axis, unskipped(end), (end - begin) / 100)}`;
+    if (isTime(axis)) {
+      const isShort = Math.max(Math.abs(begin), Math.abs(unskipped(end))) < 1e9;
+      const write = (/** @type {number} */ value) =>
+        isShort ? duration(value) : axisValue(axis, value, (end - begin) / 100);
+      return `${write(unskipped(begin))} to ${write(unskipped(end))}`;
+    }
     return `${AXES[axis].short} ${count(begin)} to ${count(end)}`;
   }
 

@@ -204,7 +204,10 @@ export function hasAxis(diagram, name) {
   if (name === "clock") return diagram.column("clock") !== null;
   if (name === "time") return diagram.column("time") !== null;
   if (name === "own") return (diagram.column("own") ?? diagram.column("time")) !== null;
-  return hasAxis(diagram, "own") && diagram.lanes.some((lane) => lane.offset !== null && lane.offset !== undefined);
+  return (
+    hasAxis(diagram, "own") &&
+    diagram.lanes.some((lane) => lane.offset !== null && lane.offset !== undefined)
+  );
 }
 
 /**
@@ -391,7 +394,8 @@ function idleStretches(axis) {
   for (let bucket = 0; bucket < buckets; bucket++) {
     if (first[bucket] === Infinity) continue;
     const gap = axis.toPlace(first[bucket]) - axis.toPlace(before);
-    if (gap > busy * IDLE_SHARE && !already.has(before)) stretches.push({ from: before, to: first[bucket] });
+    if (gap > busy * IDLE_SHARE && !already.has(before))
+      stretches.push({ from: before, to: first[bucket] });
     before = last[bucket];
   }
   return stretches;

@@ -62,7 +62,7 @@ export function past(diagram, row) {
     last[senders[message]] = Math.max(last[senders[message]], send[message]);
   }
   const done = messageStarts.slice(0, lanes); // the first message that is not followed
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (let lane = 0; lane < lanes; lane++) {
       const to = lowerBound(receive, last[lane] + 1, done[lane], diagram.messageEnds[lane]);
@@ -99,7 +99,7 @@ export function future(diagram, row) {
   const search = new Reach(diagram, row);
   const changed = new Uint8Array(search.reach.length);
   changed[search.own] = 1;
-  for (let isDone = false; !isDone; ) {
+  for (let isDone = false; !isDone;) {
     isDone = true;
     for (let lane = 0; lane < changed.length; lane++) {
       if (!changed[lane]) continue;

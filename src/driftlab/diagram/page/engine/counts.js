@@ -75,8 +75,8 @@ function differences(values) {
 /**
  * Return the least and greatest value of a field in columns of equal width, NaN where there is none.
  *
- * Of the drift, the clock less the greatest of all lanes, the values at both edges of a column
- * and just before its end are taken.
+ * Of the drift, the clock less the greatest of all lanes, the values at both edges of a column are
+ * taken.
  * @param {Diagram} diagram
  * @param {string | Axis} axis
  * @param {Field} field
@@ -193,7 +193,8 @@ export function driftRange(diagram, axis, lanes, begin, end, columns) {
  * Return how many messages cross each gap between neighbouring lanes, by the column of their end.
  *
  * A message counts once in every gap between its sender and its receiver, in the column in which
- * its arrow ends; where arrows end at finds, one that was found and never received counts too. Messages of lanes that are not shown do not count.
+ * its arrow ends; where arrows end at finds, one that was found and never received counts too.
+ * Messages of lanes that are not shown do not count.
  * @param {Diagram} diagram
  * @param {string | Axis} axis
  * @param {number} begin
@@ -236,7 +237,8 @@ function addCrossings(diagram, lane, edges, placeOf, steps, toFound) {
   const here = placeOf[lane];
   const lanes = diagram.lanes.length;
   const senders = senderLanes(diagram);
-  const tabulated = lanes <= PAIR_LANES_MAX && high - low > columns * (TABLE_COST * lanes + diagram.blocks.messages);
+  const tabulated =
+    lanes <= PAIR_LANES_MAX && high - low > columns * (TABLE_COST * lanes + diagram.blocks.messages);
   if (!tabulated) {
     let column = 0;
     for (let at = low; at < high; at++) {
@@ -273,7 +275,14 @@ function addWaiting(diagram, edges, placeOf, steps) {
   for (let at = lowerBound(found, edges[0], 0, found.length); at < found.length; at++) {
     if (found[at] >= edges[columns]) break;
     while (found[at] >= edges[column + 1]) column++;
-    addStep(steps, columns, column, placeOf[diagram.laneOf(found[at])], placeOf[diagram.laneOf(send[at])], 1);
+    addStep(
+      steps,
+      columns,
+      column,
+      placeOf[diagram.laneOf(found[at])],
+      placeOf[diagram.laneOf(send[at])],
+      1,
+    );
   }
 }
 

@@ -133,7 +133,9 @@ function isFirstOfCopy(diagram, message, lane) {
 function allUndelivered(diagram) {
   return diagram.once("undelivered", () => {
     const all = diagram.lanes.map((_, lane) => lane);
-    const spans = all.map((lane) => /** @type {[number, number]} */ ([diagram.starts[lane], diagram.ends[lane]]));
+    const spans = all.map(
+      (lane) => /** @type {[number, number]} */ ([diagram.starts[lane], diagram.ends[lane]]),
+    );
     const { row, target } = undelivered(diagram, all, spans);
     return { row, target, lane: row.map((each) => diagram.laneOf(each)) };
   });

@@ -72,7 +72,8 @@ function decodeColumn(buffer, first, entry) {
   if (entry.encoding === "delta") {
     const bytes = new Uint8Array(buffer, begin, entry.length);
     const values = new type(entry.count);
-    if (values instanceof Float64Array || values instanceof Float32Array) decodeFloats(bytes, values, entry.name);
+    if (values instanceof Float64Array || values instanceof Float32Array)
+      decodeFloats(bytes, values, entry.name);
     else decodeIntegers(bytes, values, entry.name);
     return values;
   }
@@ -118,8 +119,7 @@ function decodeIntegers(bytes, values, name) {
 function decodeFloats(bytes, values, name) {
   const count = values.length;
   let at = 0;
-  let value = 0;
-  let exact = 0n; // the value where a double may not hold it
+  let value = 0; // always one of the column's own, so sums are exact
   for (let index = 0; index < count; index++) {
     const begin = at;
     let byte = bytes[at++];
@@ -134,13 +134,11 @@ function decodeFloats(bytes, values, name) {
       values[index] = NaN;
       continue;
     }
-    if (at - begin > EXACT_BYTES || !Number.isSafeInteger(value)) {
-      exact = (Number.isSafeInteger(value) ? BigInt(value) : exact) + bigDifference(bytes, begin, at);
-      value = Number(exact);
+    if (at - begin > EXACT_BYTES) {
+      value = Number(BigInt(value) + bigDifference(bytes, begin, at));
     } else {
       code--;
       value += code % 2 ? -(code + 1) / 2 : code / 2;
-      if (!Number.isSafeInteger(value)) exact = BigInt(value);
     }
     values[index] = value;
   }

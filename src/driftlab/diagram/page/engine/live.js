@@ -33,6 +33,8 @@ export class Growth {
     this.waiting = diagram.lanes.map(() => []);
     /** @type {Received[][]} those that waited too long */
     this.late = diagram.lanes.map(() => []);
+    /** @type {Set<number>} lanes that others have waited for in vain; for these nobody waits */
+    this.behind = new Set();
     diagram.isGrowing = true;
     /** @type {Map<number, number>[]} by receiver and sender: the index of the tick that found a stamp */
     this.arrivals = [];
@@ -75,10 +77,12 @@ export class Growth {
     for (const [lane, first, count] of rows) need[lane] = Math.max(need[lane], first + count);
     if (need.every((rows, lane) => starts[lane] + rows < starts[lane + 1])) return;
     // Lanes that are nearly full move too, so that they do not each cause a move of their own.
-    this.#move(Int32Array.from(need, (rows, lane) => {
-      const room = starts[lane + 1] - starts[lane];
-      return rows * 1.25 > room ? Math.ceil((rows * 1.5 + 1) / LANE_ROOM) * LANE_ROOM : room;
-    }));
+    this.#move(
+      Int32Array.from(need, (rows, lane) => {
+        const room = starts[lane + 1] - starts[lane];
+        return rows * 1.25 > room ? Math.ceil((rows * 1.5 + 1) / LANE_ROOM) * LANE_ROOM : room;
+      }),
+    );
   }
 
   /**
@@ -199,11 +203,18 @@ export class Growth {
     for (; taken < waiting.length; taken++) {
       const received = waiting[taken];
       if (this.#match(lane, received)) continue;
-      if (this.frames - received.since < WAITS_MAX && !this.#hasPassed(received)) break;
+      if (!this.behind.has(received.sender) && !this.#hasPassed(received)) {
+        if (this.frames - received.since < WAITS_MAX) break;
+        this.behind.add(received.sender);
+      }
       this.late[lane].push(received);
     }
     waiting.splice(0, taken);
-    this.late[lane] = this.late[lane].filter((received) => !this.#match(lane, received));
+    this.late[lane] = this.late[lane].filter((received) => {
+      const isMatched = this.#match(lane, received);
+      if (isMatched) this.behind.delete(received.sender);
+      return !isMatched;
+    });
   }
 
   /**

@@ -23,9 +23,18 @@ import { violationRows } from "./violations.js";
 export class QueryError extends Error {}
 
 const KIND_WORDS = new Map(
-  Object.entries({ internal: 0, send: 1, sends: 1, sent: 1, receive: 2, receives: 2, received: 2, unsaid: 3 }),
+  Object.entries({
+    internal: 0,
+    send: 1,
+    sends: 1,
+    sent: 1,
+    receive: 2,
+    receives: 2,
+    received: 2,
+    unsaid: 3,
+  }),
 );
-const UNITS = new Map(Object.entries({ ns: 1, us: 1e3, "µs": 1e3, ms: 1e6, s: 1e9, min: 60e9, h: 3600e9 }));
+const UNITS = new Map(Object.entries({ ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, min: 60e9, h: 3600e9 }));
 const FIELDS = ["clock", "queue", "late", "tick", "index", "time", "own", "jump", "row", "delay", "wait"];
 const TIME_FIELDS = new Set(["late", "time", "own", "delay", "wait"]);
 const QUANTITY = /^([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)(ns|us|µs|ms|s|min|h)?$/;
@@ -60,7 +69,9 @@ export function wantedBy(diagram, words) {
 function addWord(diagram, word, wanted) {
   if (word.length > 1 && word.startsWith("-")) {
     const { lanes, tests } = wantedBy(diagram, [word.slice(1)]);
-    wanted.tests.push((row, lane) => !((!lanes || lanes.has(lane)) && tests.every((test) => test(row, lane))));
+    wanted.tests.push(
+      (row, lane) => !((!lanes || lanes.has(lane)) && tests.every((test) => test(row, lane))),
+    );
     return;
   }
   if (word.length > 2 && word.startsWith("/") && word.endsWith("/")) {
@@ -122,7 +133,8 @@ function addChannel(diagram, word, wanted) {
   const [from, to] = word.split("->").map((name) => laneOrAny(diagram, name));
   wanted.tests.push((row, lane) => {
     const isSent = diagram.kind[row] === SEND || diagram.targetsOf(row).length > 0;
-    if (isSent && (from === null || lane === from) && (to === null || sentTo(diagram, row).includes(to))) return true;
+    if (isSent && (from === null || lane === from) && (to === null || sentTo(diagram, row).includes(to)))
+      return true;
     if (to !== null && lane !== to) return false;
     const senders = sendersTo(diagram, row, lane);
     return senders.length > 0 && (from === null || senders.includes(from));
@@ -138,7 +150,9 @@ function addChannel(diagram, word, wanted) {
 function sentTo(diagram, row) {
   if (diagram.column("target")) return diagram.targetsOf(row);
   const { send, receive } = diagram.messages;
-  return messagesOf(diagram, row).filter((m) => send[m] === row).map((m) => diagram.laneOf(receive[m]));
+  return messagesOf(diagram, row)
+    .filter((m) => send[m] === row)
+    .map((m) => diagram.laneOf(receive[m]));
 }
 
 /**
@@ -221,7 +235,10 @@ function addField(diagram, word, wanted) {
     keepLanes(wanted, [lane]);
     wanted.tests.push((row) => row === diagram.starts[lane] + Number(value));
   } else {
-    const body = value.length > 2 && value.startsWith("/") && value.endsWith("/") ? value.slice(1, -1) : escaped(value);
+    const body =
+      value.length > 2 && value.startsWith("/") && value.endsWith("/")
+        ? value.slice(1, -1)
+        : escaped(value);
     wanted.tests.push(textTest(diagram, name, regexOf(body)));
   }
 }
@@ -236,7 +253,9 @@ function lanesLike(diagram, text) {
   const one = laneNamed(diagram, text);
   if (one >= 0) return [one];
   const lower = text.toLowerCase();
-  const alike = diagram.lanes.flatMap((lane, place) => (lane.name.toLowerCase().includes(lower) ? [place] : []));
+  const alike = diagram.lanes.flatMap((lane, place) =>
+    lane.name.toLowerCase().includes(lower) ? [place] : [],
+  );
   if (!alike.length) throw new QueryError(`no lane is called ${text}`);
   return alike;
 }
@@ -325,7 +344,8 @@ function textTest(diagram, column, pattern) {
   return (row) => {
     const own = texts.get(row);
     if (!own) return false;
-    if (column !== null) return own[column] !== undefined && own[column] !== null && pattern.test(own[column]);
+    if (column !== null)
+      return own[column] !== undefined && own[column] !== null && pattern.test(own[column]);
     return Object.values(own).some((text) => text !== null && pattern.test(text));
   };
 }
@@ -338,7 +358,9 @@ function regexOf(source) {
   try {
     return new RegExp(source, "iu");
   } catch (error) {
-    throw new QueryError(`/${source}/ is no regular expression: ${error instanceof Error ? error.message : error}`);
+    throw new QueryError(
+      `/${source}/ is no regular expression: ${error instanceof Error ? error.message : error}`,
+    );
   }
 }
 

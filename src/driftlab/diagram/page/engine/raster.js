@@ -139,7 +139,10 @@ export class Raster {
     const [red, green, blue] = this.ink;
     const colour = (blue << 16) | (green << 8) | red;
     const logThrough = Math.log(1 - alpha);
-    const table = Float64Array.from({ length: 256 * TONES }, (_, at) => 1 - Math.exp((logThrough * at) / TONES));
+    const table = Float64Array.from(
+      { length: 256 * TONES },
+      (_, at) => 1 - Math.exp((logThrough * at) / TONES),
+    );
     for (let at = 0; at < lines.length; at++) {
       const count = lines[at];
       if (count <= 0) continue;

@@ -4,7 +4,6 @@
 // has for each other lane the greatest row at the other end so far, or the least from here on.
 // That is all that a frontier needs, so a question costs one entry and less than one block.
 
-
 const NO_ROW = 0x7fffffff; // greater than any
 
 /**

@@ -30,7 +30,11 @@ const STEP_ROWS_MAX = 20_000; // events of a lane that are read for the next ste
 export function search(diagram, query) {
   try {
     const steps = stepsOf(query);
-    if (steps.length > 1) return matchesOf(diagram, steps.map((words) => stepOf(diagram, words)));
+    if (steps.length > 1)
+      return matchesOf(
+        diagram,
+        steps.map((words) => stepOf(diagram, words)),
+      );
     return { rows: rowsOf(diagram, wantedBy(diagram, steps[0]), Infinity) };
   } catch (error) {
     if (error instanceof QueryError) return { rows: new Int32Array(0), error: error.message };
@@ -64,7 +68,8 @@ function stepOf(diagram, words) {
   const at = words.indexOf("within");
   if (at < 0) return { wanted: wantedBy(diagram, words), within: null };
   const [limit, unit, ...rest] = words.slice(at + 1);
-  if (limit === undefined || rest.length) throw new QueryError("`within` wants one limit, such as 3 or 5ms");
+  if (limit === undefined || rest.length)
+    throw new QueryError("`within` wants one limit, such as 3 or 5ms");
   return { wanted: wantedBy(diagram, words.slice(0, at)), within: limitOf(diagram, limit, unit) };
 }
 

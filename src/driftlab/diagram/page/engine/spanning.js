@@ -34,7 +34,7 @@ export function spanning(diagram, axis, begin, end, order, toFound = false) {
     if (placeOf[lane] < 0) continue;
     const first = diagram.messageStarts[lane];
     const last = diagram.messageEnds[lane];
-    for (let message = first; message < last; ) {
+    for (let message = first; message < last;) {
       const block = Math.floor(message / size);
       const stop = Math.min(last, (block + 1) * size);
       if (ends.least[block] >= low || ends.greatest[block] < high) {

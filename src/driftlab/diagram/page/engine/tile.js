@@ -5,13 +5,7 @@
 // run and the zoom alone, never on the tile, so neighbouring tiles fit.
 
 import { Axis, axisOf } from "./axes.js";
-import {
-  countsAt,
-  crossings,
-  extremesAt,
-  greatestOf,
-  messagesAbout,
-} from "./counts.js";
+import { countsAt, crossings, extremesAt, greatestOf, messagesAbout } from "./counts.js";
 import { Diagram, lowerBound } from "./diagram.js";
 import { arrowEnd } from "./messages.js";
 import { Raster, laneColour } from "./raster.js";
@@ -89,8 +83,16 @@ function drawLines(raster, diagram, axis, view) {
   const scale = view.width / (view.end - view.begin);
   const toFound = view.arrowTo !== "receive";
   const { send } = diagram.messages;
-  const middle = Array.from(view.laneOrder, (_, place) => view.laneTops[place] + view.laneHeights[place] / 2);
-  const draw = (/** @type {number} */ from, /** @type {number} */ sent, /** @type {number} */ to, /** @type {number} */ end) => {
+  const middle = Array.from(
+    view.laneOrder,
+    (_, place) => view.laneTops[place] + view.laneHeights[place] / 2,
+  );
+  const draw = (
+    /** @type {number} */ from,
+    /** @type {number} */ sent,
+    /** @type {number} */ to,
+    /** @type {number} */ end,
+  ) => {
     if (from < 0 || to < 0) return;
     const x0 = (axis.placeOf(sent, view.laneOrder[from]) - view.begin) * scale;
     const x1 = (axis.placeOf(end, view.laneOrder[to]) - view.begin) * scale;
@@ -149,7 +151,15 @@ function lineAlpha(diagram, axis, view) {
  */
 function drawCrossings(raster, diagram, axis, view) {
   const { width, laneOrder } = view;
-  const crossed = crossings(diagram, axis, view.begin, view.end, width, laneOrder, view.arrowTo !== "receive");
+  const crossed = crossings(
+    diagram,
+    axis,
+    view.begin,
+    view.end,
+    width,
+    laneOrder,
+    view.arrowTo !== "receive",
+  );
   const usual = Math.max(1, perPixel(axis, view, diagram.messageCount));
   for (let gap = 0; gap + 1 < laneOrder.length; gap++) {
     const top = bandOf(view, gap).bottom;
@@ -200,7 +210,9 @@ function bandOf(view, place) {
 function drawBands(raster, diagram, axis, view, edges) {
   const usual = perPixel(axis, view, diagram.events / Math.max(1, diagram.lanes.length));
   // Of lanes thinner than a pixel several share one: sums of events and of events times measure.
-  const sums = new Float32Array(view.laneHeights.length && thinnest(view) < 1 ? view.width * view.height : 0);
+  const sums = new Float32Array(
+    view.laneHeights.length && thinnest(view) < 1 ? view.width * view.height : 0,
+  );
   const weighted = new Float32Array(sums.length);
   for (let place = 0; place < edges.length; place++) {
     const rows = edges[place];

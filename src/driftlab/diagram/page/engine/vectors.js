@@ -17,7 +17,8 @@ import { eachWaiting, foundInInbox } from "./waiting.js";
  *   from: Int32Array, to: Int32Array}} Flying sends that no receive matches; x1 of the tick that found
  *   the message, NaN where none did
  * @typedef {{row: Int32Array, x: Float32Array, place: Int32Array, kind: Uint8Array, queue: Int32Array,
- *   clock: Float64Array, fell: Uint8Array, gap: Uint8Array, messages: Arrows, flying: Flying, before: {row: Int32Array, queue: Int32Array},
+ *   clock: Float64Array, fell: Uint8Array, gap: Uint8Array, messages: Arrows, flying: Flying,
+ *   before: {row: Int32Array, queue: Int32Array},
  *   spanning: {left: Int32Array, right: Int32Array}}} Vectors
  */
 

@@ -5,7 +5,16 @@
 
 import { axisOf, setOffsets } from "./axes.js";
 import { before, containing, cut } from "./cuts.js";
-import { causalChain, chain, concurrent, future, past, receivesOfSent, sendsReceived, why } from "./causality.js";
+import {
+  causalChain,
+  chain,
+  concurrent,
+  future,
+  past,
+  receivesOfSent,
+  sendsReceived,
+  why,
+} from "./causality.js";
 import { counts, crossings, driftRange, extremes } from "./counts.js";
 import { decodeTexts, fromBase64, inflate } from "./decode.js";
 import { Diagram, decode } from "./diagram.js";
@@ -142,23 +151,39 @@ const CALLS = {
   extent,
   axisValues,
   falls: (diagram, axis) => axisOf(diagram, axis).falls,
-  counts: (diagram, view) => eachLane(diagram, view, (axis, lane) =>
-    counts(diagram, axis, lane, view.begin, view.end, view.columns)),
+  counts: (diagram, view) =>
+    eachLane(diagram, view, (axis, lane) =>
+      counts(diagram, axis, lane, view.begin, view.end, view.columns),
+    ),
   extremes: (diagram, view) => {
     if (view.field !== "drift") {
       return eachLane(diagram, view, (axis, lane) =>
-        extremes(diagram, axis, view.field, lane, view.begin, view.end, view.columns));
+        extremes(diagram, axis, view.field, lane, view.begin, view.end, view.columns),
+      );
     }
     const axis = axisOf(diagram, view.axis, view.idle);
     const ranges = driftRange(diagram, axis, view.lanes ?? [view.lane], view.begin, view.end, view.columns);
     return view.lanes ? ranges : ranges[0];
   },
   crossings: (diagram, view) =>
-    crossings(diagram, axisOf(diagram, view.axis, view.idle), view.begin, view.end, view.columns,
-      view.laneOrder, view.arrowTo !== "receive"),
+    crossings(
+      diagram,
+      axisOf(diagram, view.axis, view.idle),
+      view.begin,
+      view.end,
+      view.columns,
+      view.laneOrder,
+      view.arrowTo !== "receive",
+    ),
   spanning: (diagram, view) =>
-    spanning(diagram, axisOf(diagram, view.axis, view.idle), view.begin, view.end, view.laneOrder,
-      view.arrowTo !== "receive"),
+    spanning(
+      diagram,
+      axisOf(diagram, view.axis, view.idle),
+      view.begin,
+      view.end,
+      view.laneOrder,
+      view.arrowTo !== "receive",
+    ),
 };
 
 /** Indices that questions after a click need: each takes part of a second of ten million events. */
