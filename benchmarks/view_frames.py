@@ -16,9 +16,9 @@ from driftlab.api.history import History
 from driftlab.history.matching.messages import NOTHING, Messages
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.model.columns import INTERNAL, NO_TARGET, NOBODY, RECEIVE, SEND, Columns
+from driftlab.view.page_server import PageServer
+from driftlab.view.served_history import ServedHistory
 from driftlab.view.server import Site
-from driftlab.view.serving import PageServer
-from driftlab.view.shown import Shown
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -86,7 +86,7 @@ async ([calls]) => {
 """
 
 
-class _Unjudged(Shown):
+class _Unjudged(ServedHistory):
     """A history that is shown and not judged, so that the processor has nothing else to do."""
 
     def judge(self) -> None:
@@ -218,7 +218,7 @@ def _renderer_memory_mb(browser: "Browser") -> float:
 
 
 @contextmanager
-def _served(shown: Shown) -> Iterator[str]:
+def _served(shown: ServedHistory) -> Iterator[str]:
     site = Site({"0": shown})
     server = PageServer(site.app)
     site.is_stopping = lambda: server.is_stopping

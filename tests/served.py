@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from driftlab.view.bench import RunBench
+from driftlab.view.page_server import PageServer
+from driftlab.view.served_history import ServedHistory
 from driftlab.view.server import Site
-from driftlab.view.serving import PageServer
-from driftlab.view.shown import Shown
 
 
 class Answer(NamedTuple):
@@ -80,7 +80,7 @@ class Client:
 
 @contextmanager
 def served(
-    shown: dict[str, Shown], bench: RunBench | None = None, **options: Any
+    shown: dict[str, ServedHistory], bench: RunBench | None = None, **options: Any
 ) -> Iterator[Client]:
     """Serve some diagrams, and perhaps a bench, and yield a client of them."""
     site = Site(shown, bench)

@@ -21,7 +21,7 @@ from driftlab.api.history import History
 from driftlab.api.read import read
 from driftlab.cli.main import main
 from driftlab.view.bench import RunBench
-from driftlab.view.shown import Shown
+from driftlab.view.served_history import ServedHistory
 from tests.browser.chromium import NoBrowserError, launched
 from tests.browser.shown_page import ShownPage
 from tests.served import Client, served
@@ -124,7 +124,8 @@ def page(one_page: ShownPage) -> Iterator[ShownPage]:
 def page_of(browser: "Browser", *paths: Path) -> Iterator[ShownPage]:
     """Serve one path, or two one above the other, and yield a page that shows them."""
     shown = {
-        str(number): Shown(path.name, partial(read, path)) for number, path in enumerate(paths)
+        str(number): ServedHistory(path.name, partial(read, path))
+        for number, path in enumerate(paths)
     }
     context = browser.new_context(viewport=WIDE)
     with served(shown) as client:
@@ -838,7 +839,7 @@ def test_logs_of_one_event_and_without_times_are_shown(browser: "Browser", tmp_p
 
 
 def test_a_log_that_cannot_be_read_is_said(browser: "Browser", tmp_path: Path) -> None:
-    with served({"0": Shown("none", lambda: read(tmp_path / "none.csv"))}) as client:
+    with served({"0": ServedHistory("none", lambda: read(tmp_path / "none.csv"))}) as client:
         context = browser.new_context(viewport=WIDE)
         page = ShownPage(context)
         page.page.goto(f"http://{client.host}:{client.port}{client.base}diagram/0/")

@@ -14,7 +14,7 @@ from driftlab.cli.main import main
 from driftlab.scenario.scenario import Scenario
 from driftlab.view import bench as bench_module
 from driftlab.view.bench import FIELDS, RunBench, form_of
-from driftlab.view.shown import Shown
+from driftlab.view.served_history import ServedHistory
 from tests.containers import decoded
 from tests.served import Answer, Client, frames, served
 from tests.started import eventually
@@ -258,7 +258,7 @@ def test_a_run_is_started_by_a_post_alone(client: Client) -> None:
 
 def test_a_diagram_without_a_bench_starts_nothing(tmp_path: Path) -> None:
     folder = simulated(tmp_path / "run")
-    with served({"0": Shown("run", lambda: read(folder), folder)}) as client:
+    with served({"0": ServedHistory("run", lambda: read(folder), folder)}) as client:
         for path in ("start", "command", "diagram/0/stop"):
             assert post(client, path, FORM).status == 404
         assert client.ask("runs").status == 404

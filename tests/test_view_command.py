@@ -17,8 +17,8 @@ from driftlab.errors import DriftlabError
 from driftlab.model.columns import RECEIVE
 from driftlab.scenario.scenario import Scenario
 from driftlab.view.bench import RunBench
-from driftlab.view.opened import opened
-from driftlab.view.shown import Shown
+from driftlab.view.open_path import open_path
+from driftlab.view.served_history import ServedHistory
 from tests.containers import decoded, embedded, script
 from tests.served import Client, frames
 from tests.started import DRIFTLAB, started
@@ -190,20 +190,20 @@ def test_every_kind_of_path_opens(tmp_path: Path) -> None:
     log = write(tmp_path / "a.csv", LOG)
     events = len(read(folder))
     for path, count in {folder: events, packed: events, folder / "A.log": 60, log: 4}.items():
-        found = opened(path, {})
-        assert isinstance(found, Shown), path
+        found = open_path(path, {})
+        assert isinstance(found, ServedHistory), path
         assert found.diagram.events == count
         assert found.name == path.name
-    assert isinstance(opened(tmp_path / "runs", {}), RunBench)
+    assert isinstance(open_path(tmp_path / "runs", {}), RunBench)
     several = simulated(tmp_path / "several", runs=2)
-    assert isinstance(opened(several, {}), RunBench)
-    assert isinstance(opened(several / "run-1", {}), Shown)
+    assert isinstance(open_path(several, {}), RunBench)
+    assert isinstance(open_path(several / "run-1", {}), ServedHistory)
 
 
 def test_reading_flags_are_those_of_check(tmp_path: Path) -> None:
     log = write(tmp_path / "log.txt", "7|a|1\n8|b|1\n")
-    found = opened(log, {"pattern": [r"(?<event>\d+)\|(?<host>\w+)\|(?<clock>\d+)"]})
-    assert isinstance(found, Shown)
+    found = open_path(log, {"pattern": [r"(?<event>\d+)\|(?<host>\w+)\|(?<clock>\d+)"]})
+    assert isinstance(found, ServedHistory)
     assert [lane.name for lane in found.diagram.lanes] == ["a", "b"]
 
 
@@ -211,8 +211,8 @@ def test_a_cell_of_a_sweep_is_simulated_again(tmp_path: Path) -> None:
     path = tmp_path / "phase.parquet"
     base = Scenario(rates=[6, 3, 1], seconds=10, seed=4)
     driftlab.sweep(base, {"faces": [4, 10], "rates": ["6,3,1", "2,2"]}, runs=3, out=path)
-    found = opened(path, {"execution": "3/2"})
-    assert isinstance(found, Shown)
+    found = open_path(path, {"execution": "3/2"})
+    assert isinstance(found, ServedHistory)
     scenario = base.replace(faces=10, rates=[2, 2], first_run=2)
     again = driftlab.simulate(scenario, record="all").history.trace  # type: ignore[union-attr]
     assert again.columns.clock is not None
@@ -221,7 +221,7 @@ def test_a_cell_of_a_sweep_is_simulated_again(tmp_path: Path) -> None:
     assert (found.diagram.columns["m_found"] >= 0).all()
     for wanted in (None, "4", "x", "3/4", "3/x", "-1"):
         with pytest.raises(DriftlabError, match="cell"):
-            opened(path, {"execution": wanted})
+            open_path(path, {"execution": wanted})
 
 
 # Files.
@@ -266,8 +266,8 @@ def test_pictures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def opened_diagram(path: Path) -> Any:
-    found = opened(path, {})
-    assert isinstance(found, Shown)
+    found = open_path(path, {})
+    assert isinstance(found, ServedHistory)
     return found.diagram
 
 

@@ -16,9 +16,9 @@ from driftlab.arrays import AnyArray
 from driftlab.diagram.columns import diagram_of
 from driftlab.history.trace import Trace
 from driftlab.scenario.scenario import Scenario
-from driftlab.view import following, priority
-from driftlab.view.following import Follower, is_going
-from driftlab.view.shown import Shown
+from driftlab.view import follower, priority
+from driftlab.view.follower import Follower, is_running
+from driftlab.view.served_history import ServedHistory
 from tests.containers import Container, decoded
 from tests.served import frames, served
 from tests.started import linux_only, started
@@ -164,8 +164,8 @@ def test_a_page_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_much_that_was_written_before_comes_in_several_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "READ_BYTES_MAX", 2000)
-    monkeypatch.setattr(following, "FRAME_BYTES_MAX", 3000)
+    monkeypatch.setattr(follower, "READ_BYTES_MAX", 2000)
+    monkeypatch.setattr(follower, "FRAME_BYTES_MAX", 3000)
     folder = simulated(tmp_path / "run", seconds=30)
     is_all_of(followed(Follower(folder), 4), read(folder).trace)
 
@@ -173,7 +173,7 @@ def test_much_that_was_written_before_comes_in_several_frames(
 def test_a_line_longer_than_what_is_read_at_once_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "READ_BYTES_MAX", 2000)
+    monkeypatch.setattr(follower, "READ_BYTES_MAX", 2000)
     folder = simulated(tmp_path / "run")
     log = folder / "A.log"
     lines = log.read_text().splitlines(keepends=True)
@@ -197,20 +197,20 @@ def test_a_run_whose_journals_vanish_ends(tmp_path: Path, damage: str) -> None:
 
 def test_a_run_goes_on_while_its_machines_live_and_have_not_ended(tmp_path: Path) -> None:
     folder = simulated(tmp_path / "run")
-    assert not is_going(folder)
+    assert not is_running(folder)
     log = folder / "A.log"
     text = log.read_text()
     cut = text[: text.rindex("# end")]
     real = cut.replace("world=simulated", f"pid={os.getpid()} world=real")
     log.write_text(real)
-    assert is_going(folder)
+    assert is_running(folder)
     log.write_text(real.replace(f"pid={os.getpid()}", "pid=999999999"))
-    assert not is_going(folder)
+    assert not is_running(folder)
     log.write_text(cut)  # nobody knows who writes a simulated one: as long as it is fresh
-    assert is_going(folder)
+    assert is_running(folder)
     os.utime(log, (1, 1))
-    assert not is_going(folder)
-    assert not is_going(tmp_path / "none")
+    assert not is_running(folder)
+    assert not is_running(tmp_path / "none")
 
 
 def test_journals_without_a_scenario_are_shown_as_they_are(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_journals_without_a_scenario_are_shown_as_they_are(tmp_path: Path) -> No
     (folder / "scenario.toml").unlink()
     log = folder / "A.log"
     log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))  # as if it went on
-    with served({"0": Shown("run", lambda: read(folder), folder)}) as client:
+    with served({"0": ServedHistory("run", lambda: read(folder), folder)}) as client:
         assert client.ask("diagram/0/info").json["live"] is False
         assert decoded(client.ask("diagram/0/data").body).header["events"] == len(read(folder))
 
@@ -227,7 +227,7 @@ def test_real_machines_are_shown_while_they_run_and_judged_after(tmp_path: Path)
     folder = tmp_path / "run"
     scenario = Scenario(rates=[30, 20, 10], seconds=12, speed=4, seed=2)
     runner = threading.Thread(target=lambda: driftlab.run(scenario, out=folder))
-    shown = Shown("run", lambda: read(folder), folder)
+    shown = ServedHistory("run", lambda: read(folder), folder)
     shown.is_expected = True
     with served({"0": shown}) as client:
         runner.start()
@@ -255,7 +255,7 @@ def test_real_machines_are_shown_while_they_run_and_judged_after(tmp_path: Path)
 
 def test_a_server_that_stops_ends_what_it_sends(tmp_path: Path) -> None:
     folder = simulated(tmp_path / "run")
-    shown = Shown("run", lambda: read(folder), folder)
+    shown = ServedHistory("run", lambda: read(folder), folder)
     shown.is_expected = True
     with served({"0": shown}) as client, client.open("diagram/0/live") as answer:
         first = next(frames(answer))
@@ -269,14 +269,14 @@ def test_a_server_that_stops_ends_what_it_sends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wanted", ["x", "1,2,y", "1;2"])
 def test_a_wrong_place_to_go_on_from_is_told(tmp_path: Path, wanted: str) -> None:
     folder = simulated(tmp_path / "run")
-    with served({"0": Shown("run", lambda: read(folder), folder)}) as client:
+    with served({"0": ServedHistory("run", lambda: read(folder), folder)}) as client:
         assert client.ask(f"diagram/0/live?from={wanted}").status == 400
 
 
 def test_what_is_no_run_is_not_followed(tmp_path: Path) -> None:
     log = tmp_path / "a.csv"
     log.write_text("process,kind,lamport\na,internal,1\n")
-    with served({"0": Shown("log", lambda: read(log))}) as client:
+    with served({"0": ServedHistory("log", lambda: read(log))}) as client:
         answer = client.ask("diagram/0/live")
         assert answer.status == 422
         assert "no run" in answer.json["error"]
@@ -285,7 +285,7 @@ def test_what_is_no_run_is_not_followed(tmp_path: Path) -> None:
 def test_machines_are_shown_though_they_are_killed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with started("run", "--rates", "20,10", "--seconds", "60", "--out", folder, "--quiet") as run:
-        shown = Shown("run", lambda: read(folder), folder)
+        shown = ServedHistory("run", lambda: read(folder), folder)
         shown.is_expected = True
         with served({"0": shown}) as client, client.open("diagram/0/live") as answer:
             frame = decoded(next(frames(answer)))

@@ -23,12 +23,12 @@ from driftlab.diagram.columns import diagram_of
 from driftlab.errors import DriftlabError
 from driftlab.history.matching.match import match
 from driftlab.scenario.scenario import Scenario
-from driftlab.view import guard, serving
+from driftlab.view import guard, page_server
 from driftlab.view.divergence import first_divergence
 from driftlab.view.guard import LOOPBACK
+from driftlab.view.page_server import PageServer, PortError
+from driftlab.view.served_history import ServedHistory
 from driftlab.view.server import MEDIA_TYPES, PAGE_FOLDER
-from driftlab.view.serving import PageServer, PortError
-from driftlab.view.shown import Shown
 from tests.containers import decoded, embedded
 from tests.served import Answer, Client, served
 from tests.traces import simulated
@@ -47,9 +47,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     log = tmp_path_factory.mktemp("log") / "a.csv"
     log.write_text(LOG)
     shown = {
-        "0": Shown("a run", lambda: read(folder), folder),
-        "1": Shown("a log", lambda: read(log)),
-        "bad": Shown("nothing", lambda: read(folder / "none")),
+        "0": ServedHistory("a run", lambda: read(folder), folder),
+        "1": ServedHistory("a log", lambda: read(log)),
+        "bad": ServedHistory("nothing", lambda: read(folder / "none")),
     }
     with served(shown) as client:
         yield client
@@ -173,7 +173,7 @@ def test_halves_of_characters_in_a_log_do_no_harm(tmp_path: Path) -> None:
         '{"host": "a\\ud800", "clock": 1, "event": "half \\udc00 of 7"}\n'
         '{"host": "b", "clock": 2, "event": "whole"}\n'
     )
-    with served({"0": Shown("\ud800", lambda: read(log))}) as client:
+    with served({"0": ServedHistory("\ud800", lambda: read(log))}) as client:
         assert client.ask("diagram/0/data").status == 200
         assert client.ask("diagram/0/info").json["title"] == "\ud800"
         assert client.ask("diagram/0/event/0").json["texts"]["event"].startswith("half ")
@@ -192,7 +192,10 @@ def test_other_pages_are_served_while_a_long_log_is_read(tmp_path: Path) -> None
         return driftlab.History(simulated_trace(Scenario(rates=[6, 3], seconds=2), 1)[0])
 
     quick = simulated_trace(Scenario(rates=[6, 3], seconds=2), 1)[0]
-    shown = {"slow": Shown("slow", slowly), "0": Shown("quick", lambda: driftlab.History(quick))}
+    shown = {
+        "slow": ServedHistory("slow", slowly),
+        "0": ServedHistory("quick", lambda: driftlab.History(quick)),
+    }
     with served(shown) as client:
         with (
             client.open("diagram/slow/data", wait=False),
@@ -219,7 +222,7 @@ def test_two_diagrams_are_compared(client: Client) -> None:
 
 def test_what_was_read_is_shown_though_its_folder_is_deleted(tmp_path: Path) -> None:
     folder = simulated(tmp_path / "run")
-    with served({"0": Shown("run", lambda: read(folder), folder)}) as client:
+    with served({"0": ServedHistory("run", lambda: read(folder), folder)}) as client:
         whole = client.ask("diagram/0/data").body
         rmtree(folder)
         assert client.ask("diagram/0/data").body == whole
@@ -233,7 +236,7 @@ def test_a_judge_that_fails_is_told_and_asked_no_more(monkeypatch: pytest.Monkey
 
     trace, _ = simulated_trace(Scenario(rates=[6, 3], seconds=2), 1)
     monkeypatch.setattr(driftlab.History, "check", fail)
-    with served({"0": Shown("run", lambda: driftlab.History(trace))}) as client:
+    with served({"0": ServedHistory("run", lambda: driftlab.History(trace))}) as client:
         verdict = verdict_of(client, "0")
     assert (verdict["headline"], verdict["holds"]) == ("not judged: broken", None)
 
@@ -373,7 +376,7 @@ def test_a_browser_is_started_with_an_address_that_leads_to_the_token_once(
     monkeypatch.setattr(webbrowser, "open", open_address)
     server = PageServer(nothing)
     try:
-        assert serving.open_browser(server)
+        assert page_server.open_browser(server)
         (address,) = opened
         assert server.token not in address
         client = Client(address)
@@ -395,7 +398,7 @@ def test_no_browser_is_opened_where_there_is_no_screen(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "platform", "linux")
     server = PageServer(nothing)
     try:
-        assert not serving.open_browser(server)
+        assert not page_server.open_browser(server)
     finally:
         server.stop()
 

@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 
 import driftlab
 from driftlab.api.read import read
-from driftlab.view.shown import Shown
+from driftlab.view.served_history import ServedHistory
 from tests.browser.chromium import launched
 from tests.browser.shown_page import ShownPage
 from tests.served import served
@@ -26,7 +26,7 @@ def draw(folder: Path) -> None:
         driftlab.simulate(driftlab.Scenario(rates=[6, 3, 1], seconds=60, seed=7), out=run)
         browser = launched(playwright)
         context = browser.new_context(viewport={"width": 1180, "height": 600})
-        with served({"0": Shown("minute", lambda: read(run), run)}) as client:
+        with served({"0": ServedHistory("minute", lambda: read(run), run)}) as client:
             page = ShownPage(context)
             for name, view in VIEWS.items():
                 page.open(f"http://{client.host}:{client.port}{client.base}diagram/0/#{view}")

@@ -13,7 +13,7 @@ from driftlab.scenario.scenario import Scenario
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from driftlab.view.serving import PageServer
+    from driftlab.view.page_server import PageServer
 
 
 def with_page(folder: "Path | str | None", scenario: Scenario, run: Callable[[], int]) -> int:
@@ -29,12 +29,12 @@ def with_page(folder: "Path | str | None", scenario: Scenario, run: Callable[[],
 
     from driftlab.api.read import read
     from driftlab.view.bench import RunBench
+    from driftlab.view.page_server import PageServer, open_browser
+    from driftlab.view.served_history import ServedHistory
     from driftlab.view.server import Site
-    from driftlab.view.serving import PageServer, open_browser
-    from driftlab.view.shown import Shown
 
     place = Path(folder)
-    shown = Shown(place.resolve().name, partial(read, place), place)
+    shown = ServedHistory(place.resolve().name, partial(read, place), place)
     shown.is_expected = True
     bench = None if scenario.runs == 1 else RunBench(place)
     site = Site({"0": shown} if bench is None else {}, bench)

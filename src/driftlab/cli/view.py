@@ -13,10 +13,10 @@ from driftlab.errors import DriftlabError
 from driftlab.interrupts import terminated_like_interrupted
 from driftlab.journal.run_folder import RUNS_FOLDER
 from driftlab.view.bench import RunBench
-from driftlab.view.opened import opened
+from driftlab.view.open_path import open_path
+from driftlab.view.page_server import PageServer, open_browser
+from driftlab.view.served_history import ServedHistory
 from driftlab.view.server import Site
-from driftlab.view.serving import PageServer, open_browser
-from driftlab.view.shown import Shown
 
 PATHS_MAX: Final = 2
 STANDARD_INPUT: Final = "-"
@@ -52,7 +52,7 @@ def _view(
 
 def _contents(
     paths: list[str], reading: Mapping[str, Any], names: Mapping[str, str]
-) -> tuple[dict[str, Shown], RunBench | None]:
+) -> tuple[dict[str, ServedHistory], RunBench | None]:
     """Return the diagrams by their ids, and the bench, if one path is a folder of runs."""
     if len(paths) == PATHS_MAX:
         one_each = (_one(path, reading, names) for path in paths)
@@ -60,16 +60,16 @@ def _contents(
     (path,) = paths
     if path == RUNS_FOLDER and not Path(path).exists():
         return {}, RunBench(Path(path))
-    found = opened(path, reading)
+    found = open_path(path, reading)
     if isinstance(found, RunBench):
         return {}, found
     found.name = names.get(path, found.name)
     return {"0": found}, None
 
 
-def _one(path: str, reading: Mapping[str, Any], names: Mapping[str, str]) -> Shown:
+def _one(path: str, reading: Mapping[str, Any], names: Mapping[str, str]) -> ServedHistory:
     """Return the one diagram of a path. Raise DriftlabError if it has several."""
-    found = opened(path, reading)
+    found = open_path(path, reading)
     if isinstance(found, RunBench):
         raise DriftlabError(f"{path} holds several runs; name one of them, or use --execution N")
     found.name = names.get(path, found.name)
@@ -77,7 +77,10 @@ def _one(path: str, reading: Mapping[str, Any], names: Mapping[str, str]) -> Sho
 
 
 def _serve(
-    options: argparse.Namespace, site: Site, shown: Mapping[str, Shown], bench: RunBench | None
+    options: argparse.Namespace,
+    site: Site,
+    shown: Mapping[str, ServedHistory],
+    bench: RunBench | None,
 ) -> int:
     """Serve pages until Ctrl-C."""
     with terminated_like_interrupted():

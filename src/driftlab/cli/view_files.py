@@ -11,10 +11,10 @@ from driftlab.diagram.offline import offline_page
 from driftlab.errors import DriftlabError
 from driftlab.journal.whole_file import whole_file
 from driftlab.view.divergence import first_divergence
-from driftlab.view.shown import Shown
+from driftlab.view.served_history import ServedHistory
 
 
-def write_files(options: argparse.Namespace, shown: Sequence[Shown]) -> int:
+def write_files(options: argparse.Namespace, shown: Sequence[ServedHistory]) -> int:
     """Write the files that the flags name, each whole or not at all; return the exit status."""
     span, events_max = _span(options.span), _count(options.events)
     makers = _makers(options, shown, span, events_max)
@@ -33,7 +33,7 @@ def write_files(options: argparse.Namespace, shown: Sequence[Shown]) -> int:
 
 def _makers(
     options: argparse.Namespace,
-    shown: Sequence[Shown],
+    shown: Sequence[ServedHistory],
     span: tuple[float, float] | None,
     events_max: int,
 ) -> Mapping[str, Callable[[], bytes]]:

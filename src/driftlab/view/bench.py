@@ -28,9 +28,9 @@ from driftlab.diagram.command_line import command_line, flag_text, scenario_flag
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import SCENARIO_FILE
 from driftlab.scenario.scenario import ProcessFromFile, Scenario
-from driftlab.view.runs_there import RunThere, runs_below
+from driftlab.view.run_list import ListedRun, list_runs
+from driftlab.view.served_history import ServedHistory
 from driftlab.view.server import FieldError
-from driftlab.view.shown import Shown
 
 FIELDS: Final = (
     "rates", "machines", "names", "seconds", "faces", "send_one", "send_all", "seed", "speed",
@@ -65,9 +65,9 @@ class RunBench:
         self.folder = folder
         self._sources = {_id_of(source.name): source for source in sources}
         self._lock = threading.Lock()
-        self._shown: dict[str, Shown] = {}
+        self._shown: dict[str, ServedHistory] = {}
         self._started: dict[str, Started] = {}
-        self._there: dict[str, RunThere] = {}
+        self._there: dict[str, ListedRun] = {}
 
     # What is there.
 
@@ -90,11 +90,11 @@ class RunBench:
         }
 
     def _look(self) -> None:
-        found = {_id_of(run.name): run for run in runs_below(self.folder)}
+        found = {_id_of(run.name): run for run in list_runs(self.folder)}
         with self._lock:
             self._there = found
 
-    def _described(self, name: str, run: RunThere) -> dict[str, Any]:
+    def _described(self, name: str, run: ListedRun) -> dict[str, Any]:
         scenario, started = run.scenario, self._started.get(name)
         status = None if started is None else started.process.poll()
         return {
@@ -114,20 +114,20 @@ class RunBench:
             else command_line(scenario, KINDS.get(run.kind, "simulate")),
         }
 
-    def find(self, run: str) -> Shown:
+    def find(self, run: str) -> ServedHistory:
         """Return a run by its id. Raise KeyError if there is none."""
         with self._lock:
             if run in self._shown:
                 return self._shown[run]
         if run in self._sources:
             source = self._sources[run]
-            found = Shown(source.name, source.read)
+            found = ServedHistory(source.name, source.read)
         else:
             if run not in self._there:
                 self._look()
             there = self._there[run]
             folder = there.path if there.path.is_dir() else None
-            found = Shown(there.name, partial(read, there.path), folder)
+            found = ServedHistory(there.name, partial(read, there.path), folder)
         with self._lock:
             found = self._shown.setdefault(run, found)
             while len(self._shown) > SHOWN_MAX:  # the one that was opened first

@@ -27,8 +27,8 @@ from starlette.routing import Mount, Route
 from driftlab.diagram.event_texts import QueryError
 from driftlab.errors import DriftlabError
 from driftlab.view.divergence import first_divergence
-from driftlab.view.following import Follower
-from driftlab.view.shown import Shown
+from driftlab.view.follower import Follower
+from driftlab.view.served_history import ServedHistory
 
 PAGE_FOLDER: Final = Path(str(files("driftlab.diagram"))) / "page"
 CHUNK_BYTES: Final = 1 << 20  # of the columns that are sent at once
@@ -48,7 +48,7 @@ class Bench(Protocol):
     def listed(self) -> Mapping[str, Any]:
         """Return what the start page shows."""
 
-    def find(self, run: str) -> Shown:
+    def find(self, run: str) -> ServedHistory:
         """Return a run by its id. Raise KeyError if there is none."""
 
     def command(self, fields: Mapping[str, Any]) -> str:
@@ -77,7 +77,7 @@ class Site:
 
     def __init__(
         self,
-        shown: Mapping[str, Shown],
+        shown: Mapping[str, ServedHistory],
         bench: Bench | None = None,
         is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -131,7 +131,7 @@ class Site:
 
     # One diagram.
 
-    async def _find(self, request: Request) -> Shown:
+    async def _find(self, request: Request) -> ServedHistory:
         """Return the diagram that a request is about. Raise KeyError if there is none."""
         name = request.path_params["id"]
         if name in self._shown:

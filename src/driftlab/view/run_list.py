@@ -20,14 +20,14 @@ from driftlab.journal.reader import read_header, read_last
 from driftlab.journal.run_folder import SCENARIO_FILE, run_folders_there
 from driftlab.lazy import pl
 from driftlab.scenario.scenario import Scenario
-from driftlab.view.following import has_end, is_going
+from driftlab.view.follower import has_end, is_running
 
 RUNS_MAX: Final = 500  # that are listed
 JOURNALS_MAX: Final = 50  # of a run, whose events are counted
 DEPTH_MAX: Final = 3  # of folders in folders
 
 
-class RunThere(NamedTuple):
+class ListedRun(NamedTuple):
     """A run of a folder.
 
     name: its path below the folder. kind: real, simulated or log. events: how many there are,
@@ -43,7 +43,7 @@ class RunThere(NamedTuple):
     scenario: Scenario | None
 
 
-def runs_below(folder: Path) -> list[RunThere]:
+def list_runs(folder: Path) -> list[ListedRun]:
     """Return the runs of a folder, the newest first; none if there is no such folder."""
     found = sorted(_paths(folder, DEPTH_MAX), key=_changed, reverse=True)[:RUNS_MAX]
     return [_described(folder, path) for path in found]
@@ -93,12 +93,12 @@ def _changed(path: Path) -> float:
         return 0.0
 
 
-def _described(folder: Path, path: Path) -> RunThere:
+def _described(folder: Path, path: Path) -> ListedRun:
     name = path.relative_to(folder).as_posix()
     name = path.resolve().name if name == "." else name
     when = strftime("%Y-%m-%d %H:%M:%S", gmtime(_changed(path)))
     if path.is_file():
-        return RunThere(name, path, "packed", _packed_events(path), when, "done", None)
+        return ListedRun(name, path, "packed", _packed_events(path), when, "done", None)
     scenario = _scenario_of(path)
     journals: list[Path] = []
     with suppress(DriftlabError):
@@ -107,11 +107,11 @@ def _described(folder: Path, path: Path) -> RunThere:
     for journal in journals[:1]:
         with suppress(DriftlabError, OSError):
             kind = read_header(journal).get("world", "real")
-    going = is_going(path)
+    going = is_running(path)
     missing = scenario is not None and len(journals) < scenario.size
     missing = missing or not all(map(_is_whole, journals))
     state = "running" if going else "broken" if missing else "done"
-    return RunThere(name, path, kind, _events(journals), when, state, scenario)
+    return ListedRun(name, path, kind, _events(journals), when, state, scenario)
 
 
 def _is_whole(journal: Path) -> bool:

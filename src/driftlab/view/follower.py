@@ -45,7 +45,7 @@ CUT_OFF: Final = "breaks off"
 GONE: Final = "its journal is gone"
 
 
-def is_going(folder: Path) -> bool:
+def is_running(folder: Path) -> bool:
     """Whether a run folder's machines still write: none of the journals ends, or not all."""
     try:
         paths = journal_paths(folder)
@@ -76,11 +76,11 @@ def _is_written(path: Path) -> bool:
         return _is_fresh(path)
     pid = header.get("pid", "")
     if header.get("world") == "real" and pid.isdecimal():
-        return _lives(int(pid))
+        return _is_alive(int(pid))
     return _is_fresh(path)
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -155,7 +155,7 @@ class Follower:
         whether the run still does; by default its journals say so. Raise DriftlabError if the
         folder has no scenario.
         """
-        self._goes_on: Callable[[], bool] = goes_on or partial(is_going, folder)
+        self._goes_on: Callable[[], bool] = goes_on or partial(is_running, folder)
         self.scenario = read_scenario(folder / SCENARIO_FILE)
         self._names = self.scenario.machine_names()
         self._schema = line_schema(self._names, self.scenario.clock)

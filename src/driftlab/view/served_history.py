@@ -20,7 +20,7 @@ from driftlab.diagram.event_texts import TextSearch, event_details, has_texts
 from driftlab.diagram.marks import marks_of
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import SCENARIO_FILE
-from driftlab.view.following import Follower, empty_container, is_going
+from driftlab.view.follower import Follower, empty_container, is_running
 from driftlab.view.priority import lower_priority
 
 OFFSETS_AT_ONCE_MAX: Final = 20_000  # events up to which they come with the columns
@@ -32,7 +32,7 @@ class NoLiveRunError(DriftlabError):
     """Something that is followed, and is no run that goes on."""
 
 
-class Shown:
+class ServedHistory:
     """A history that is shown.
 
     name: of the run, or what was asked for. read: returns the history. folder: of the run, if
@@ -94,7 +94,7 @@ class Shown:
             if self._is_over or self.folder is None:
                 return False
             is_known = (self.folder / SCENARIO_FILE).exists()  # else nobody knows its machines
-            self._is_over = not (is_known and is_going(self.folder))
+            self._is_over = not (is_known and is_running(self.folder))
             return not self._is_over
 
     def follower(self, had: Sequence[int]) -> Follower:

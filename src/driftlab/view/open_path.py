@@ -25,9 +25,9 @@ from driftlab.scenario.scenario import Scenario
 from driftlab.study.figures_of import SWEEP_KEY, is_sweep
 from driftlab.study.grid import Grid
 from driftlab.view.bench import RunBench
-from driftlab.view.following import is_going
-from driftlab.view.runs_there import runs_below
-from driftlab.view.shown import Shown
+from driftlab.view.follower import is_running
+from driftlab.view.run_list import list_runs
+from driftlab.view.served_history import ServedHistory
 
 WITH_ARRIVALS_MAX: Final = 1_000_000  # ticks of a cell up to which arrivals are simulated too
 
@@ -36,21 +36,21 @@ class WrongCellError(DriftlabError):
     """A cell, or a run of it, that a sweep does not have."""
 
 
-def opened(path: str | Path, options: Mapping[str, Any]) -> Shown | RunBench:
+def open_path(path: str | Path, options: Mapping[str, Any]) -> ServedHistory | RunBench:
     """Return what a path opens. Raise DriftlabError if there is nothing that can be read.
 
     options: how to read the log of another program, see `driftlab.read`.
     """
     place = Path(path)
     if place.is_file() and is_sweep(place):
-        return shown_cell(place, options.get("execution"))
+        return serve_cell(place, options.get("execution"))
     is_folder = place.is_dir() and not any(value is not None for value in options.values())
     if is_folder and (place / SCENARIO_FILE).exists():
         if _scenario_runs(place) > 1:
             return RunBench(place)
-        if is_going(place):
-            return Shown(_name(place), partial(read, place), place)
-    if is_folder and not _is_log(place) and runs_below(place):
+        if is_running(place):
+            return ServedHistory(_name(place), partial(read, place), place)
+    if is_folder and not _is_log(place) and list_runs(place):
         return RunBench(place)
     sources = find_sources(path, **options)
     if len(sources) > 1:
@@ -59,7 +59,9 @@ def opened(path: str | Path, options: Mapping[str, Any]) -> Shown | RunBench:
     folder = source.path if source.form is None and place.is_dir() else None
     own_names = ("", "execution 1", place.parent.name, place.stem)
     is_alone = source.name == "execution 1" or (place.is_file() and source.name in own_names)
-    return Shown(_name(place) if is_alone else source.name or _name(place), source.read, folder)
+    return ServedHistory(
+        _name(place) if is_alone else source.name or _name(place), source.read, folder
+    )
 
 
 def _name(place: Path) -> str:
@@ -85,7 +87,7 @@ def _is_log(folder: Path) -> bool:
 # A cell of a sweep.
 
 
-def shown_cell(path: Path, wanted: str | None) -> Shown:
+def serve_cell(path: Path, wanted: str | None) -> ServedHistory:
     """Return a run of a cell of a sweep, to be simulated again.
 
     wanted: the number of the cell, as the column `cell` has it, or `CELL/RUN` with the number of
@@ -104,7 +106,7 @@ def shown_cell(path: Path, wanted: str | None) -> Shown:
         raise WrongCellError(
             f"{path}: cell {cell} has runs {scenario.first_run} to {scenario.run_numbers[-1]}"
         )
-    return Shown(f"cell {cell}, run {number}", partial(simulated, scenario, number))
+    return ServedHistory(f"cell {cell}, run {number}", partial(simulated, scenario, number))
 
 
 def simulated(scenario: Scenario, number: int) -> History:
