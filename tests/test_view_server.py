@@ -188,7 +188,7 @@ def test_other_pages_are_served_while_a_long_log_is_read(tmp_path: Path) -> None
     may_go_on = threading.Event()
 
     def slowly() -> driftlab.History:
-        may_go_on.wait(30)
+        assert may_go_on.wait(30)
         return driftlab.History(simulated_trace(Scenario(rates=[6, 3], seconds=2), 1)[0])
 
     quick = simulated_trace(Scenario(rates=[6, 3], seconds=2), 1)[0]

@@ -7,10 +7,9 @@ meanwhile is still shown whole.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from driftlab.api.diagram import columns_of, messages_of, offsets_of
 from driftlab.api.history import History
@@ -26,6 +25,28 @@ from driftlab.view.priority import lower_priority
 OFFSETS_AT_ONCE_MAX: Final = 20_000  # events up to which they come with the columns
 LANES_AT_ONCE_MAX: Final = 8
 START_S_MAX: Final = 90.0  # until a run that is about to begin has its folder
+
+
+Value = TypeVar("Value")
+
+
+class _Once(Generic[Value]):
+    """A value that is made when it is first asked for, by one thread; others wait for it.
+
+    Not `functools.cached_property`, which up to Python 3.11 has one lock for all instances:
+    a long log would hold up the pages of all others.
+    """
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self._make = make
+        self._made: list[Value] = []
+        self._lock = threading.RLock()
+
+    def __call__(self) -> Value:
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
 
 
 class NoLiveRunError(DriftlabError):
@@ -44,26 +65,27 @@ class ServedHistory:
         self.name = name
         self.folder = folder
         self._read = read
+        self._history = _Once(self._read_history)
+        self._diagram = _Once(self._make_diagram)
+        self._offsets = _Once(lambda: offsets_of(self.history))
+        self._search = _Once(lambda: TextSearch(self.history.trace))
         self._lock = threading.RLock()
         self._judging: threading.Thread | None = None
         self._marks: Mapping[str, Any] | None = None
         self._is_over = False
         self.is_expected = False
 
-    @cached_property
-    def _history(self) -> History:
+    def _read_history(self) -> History:
         history = self._read()
         return History(history.trace, history.name, messages=messages_of(history))
 
     @property
     def history(self) -> History:
         """The history, read when it is first asked for. Raise DriftlabError if it cannot be."""
-        with self._lock:
-            return self._history
+        return self._history()
 
-    @cached_property
-    def _diagram(self) -> Diagram:
-        history = self._history
+    def _make_diagram(self) -> Diagram:
+        history = self.history
         trace = history.trace
         diagram = columns_of(history, self.name, history.messages)
         if len(trace) > OFFSETS_AT_ONCE_MAX or trace.processes > LANES_AT_ONCE_MAX:
@@ -77,13 +99,11 @@ class ServedHistory:
     @property
     def diagram(self) -> Diagram:
         """The columns of the history."""
-        with self._lock:
-            return self._diagram
+        return self._diagram()
 
     def read_now(self) -> None:
         """Read the history and make its columns. Raise DriftlabError if it cannot be read."""
-        with self._lock:
-            self._diagram  # noqa: B018 - it is kept
+        self._diagram()
 
     @property
     def is_live(self) -> bool:
@@ -149,10 +169,10 @@ class ServedHistory:
         """The verdict as JSON, None while the judge is at it."""
         return self._marks
 
-    @cached_property
+    @property
     def offsets(self) -> list[LaneOffset | None]:
         """How far each lane's own clock is ahead at both ends of the time axis, None if unknown."""
-        return offsets_of(self.history)
+        return self._offsets()
 
     @property
     def has_texts(self) -> bool:
@@ -166,10 +186,10 @@ class ServedHistory:
             raise IndexError(row)
         return event_details(trace, row)
 
-    @cached_property
+    @property
     def search(self) -> TextSearch:
         """The search over the texts of the log."""
-        return TextSearch(self.history.trace)
+        return self._search()
 
 
 def _unjudged(reason: str) -> dict[str, Any]:
