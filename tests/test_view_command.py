@@ -75,7 +75,8 @@ def test_run_and_view_stay_until_an_interrupt_and_keep_the_status(tmp_path: Path
         assert decoded(last).header["ended"] == {"A": "complete", "B": "complete"}
         assert decoded(client.ask("diagram/0/data").body).header["events"] == 36
         assert process.poll() is None
-        assert interrupted(process) == 0
+        assert process.stderr is not None
+        assert interrupted(process) == 0, process.stderr.read()
         assert process.stdout is not None
         assert '"machines"' in process.stdout.read()
 

@@ -52,7 +52,9 @@ def take_column_of_messages(
     field stands that has another name here. process, words: see `column_of_messages`.
     """
     called = {field: paths.get(name, name) for field, name in own_names.items()}
-    names = next((own for own in others if field_of(own) == "message"), None)
+    names = next(
+        (own for own in others if field_of(own) == "message" and not is_called_message(own)), None
+    )
     if names is not None and is_called_message(called.get("message", "")):
         text, own = known["message"], own_names["message"]
         known["message"], own_names["message"] = others.pop(names), names

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from driftlab.arrays import BoolArray, IntArray
+from driftlab.arrays import BoolArray, FloatArray, IntArray
 from driftlab.foreign.fields import all_whole, is_empty, shorten
 from driftlab.foreign.time_forms import FORMS, compiled_format, format_of, month_of
 from driftlab.model.columns import MISSING
@@ -34,6 +34,7 @@ FRACTION_DIGITS: Final = 18  # of a number, that count
 DAY_NS: Final = 86_400 * 10**9
 UNIT_NAMES: Final = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
 CENTURY_S: Final = (978_307_200, 4_102_444_800)  # from 2001 to 2100, in seconds since 1970
+STEP_S_MAX: Final = 86_400  # the middle one of the steps between times of one log
 UNKNOWN_YEAR: Final = 1970  # of a column that says no year
 
 _SECONDS_MAX, _LAST_NS = divmod(2**63 - 1, 10**9)  # since 1970, in 64 bits of nanoseconds
@@ -92,7 +93,7 @@ def read_times(
     if format is None and unit in (None, "ns"):
         plain = all_whole(values)
         if plain is not None:
-            found = None if unit or not len(plain) else unit_of_dates(plain.min(), plain.max())
+            found = None if unit else unit_of_dates(plain)
             factor = UNITS[found or "ns"]
             return Times(plain * factor, np.zeros(len(values), bool), _counted_in(found), [])
     return _Reader(values, unit, format).read(parts)
@@ -218,7 +219,7 @@ class _Reader:
         unit = self._unit
         if unit is None and groups:
             sizes = [float(text.replace(",", ".")) for _, texts in groups for text in texts]
-            unit = unit_of_dates(min(sizes), max(sizes))
+            unit = unit_of_dates(np.array(sizes))
             self._assumed += [] if unit == "s" and has_point else _counted_in(unit)
         factor = UNITS[unit or ("s" if has_point else "ns")]
         for rows, texts in groups:
@@ -331,13 +332,26 @@ class _Reader:
             self._leave(rows, f"of {of:,} not in {wanted}{advice}")
 
 
-def unit_of_dates(least: float, most: float) -> str | None:
-    """Return the unit above ns in which numbers from 1970 on are in this century, None if none."""
+def unit_of_dates(numbers: FloatArray | IntArray) -> str | None:
+    """Return the unit above ns in which numbers are dates since 1970, None if there is none.
+
+    All must be of this century then, and the middle one of the steps from one to the next must
+    be at most STEP_S_MAX: a few seconds in nanoseconds are no dates in seconds, months apart.
+    """
+    if not len(numbers):
+        return None
+    least, most = numbers.min(), numbers.max()
     for unit in ("s", "ms", "us"):
         seconds = UNITS["s"] // UNITS[unit]
         if CENTURY_S[0] * seconds <= least and most <= CENTURY_S[1] * seconds:
-            return unit
+            return unit if _middle_step(numbers) <= STEP_S_MAX * seconds else None
     return None
+
+
+def _middle_step(numbers: FloatArray | IntArray) -> float:
+    """Return the middle one of the steps from one of some numbers to the next greater one."""
+    steps = np.diff(np.unique(numbers))
+    return float(np.median(steps)) if len(steps) else 0.0
 
 
 def _counted_in(unit: str | None) -> list[str]:

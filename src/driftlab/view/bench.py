@@ -9,7 +9,6 @@ its very name in the list, and must have been run by name before (see `api.trust
 import ast
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -173,13 +172,13 @@ class RunBench:
         """Stop a run that was started here. Raise KeyError if there is none."""
         started = self._started[run]
         if started.process.poll() is None:
-            started.process.send_signal(signal.SIGINT)
+            started.process.terminate()  # Ctrl-C may be ignored, as in the background
 
     def close(self) -> None:
         """Stop all runs that were started here and go on, and wait for them."""
         for started in self._started.values():
             if started.process.poll() is None:
-                started.process.send_signal(signal.SIGINT)
+                started.process.terminate()  # Ctrl-C may be ignored, as in the background
         for started in self._started.values():
             try:
                 started.process.wait(STOP_S_MAX)
