@@ -7,7 +7,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from time import monotonic
+from math import inf
+from time import monotonic, sleep
 from typing import Final
 
 import uvicorn
@@ -17,6 +18,7 @@ from driftlab.errors import DriftlabError
 from driftlab.view.guard import LOOPBACK, Guard, new_token
 
 GRACE_S: Final = 1  # for answers under way when the server ends
+POLL_S: Final = 0.02  # between two looks whether what is waited for is there
 LEAVE_S: Final = 0.5  # for threads that still work when all is over
 BACKLOG: Final = 64
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -62,10 +64,16 @@ class PageServer:
             timeout_graceful_shutdown=GRACE_S,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([listener],), name="page server", daemon=True
-        )
-        self._thread.start()
+        self._has_ended = False
+        threading.Thread(
+            target=self._serve, args=(listener,), name="page server", daemon=True
+        ).start()
+
+    def _serve(self, listener: socket.socket) -> None:
+        try:
+            self._server.run([listener])
+        finally:
+            self._has_ended = True
 
     @property
     def is_stopping(self) -> bool:
@@ -78,13 +86,23 @@ class PageServer:
 
     def wait(self) -> None:
         """Wait until the server ends by itself; KeyboardInterrupt gets through."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+        self._wait_for(lambda: self._has_ended)
 
     def stop(self) -> None:
         """End the server and wait for it."""
         self._server.should_exit = True
-        self._thread.join(GRACE_S + 5)
+        self._wait_for(lambda: self._has_ended, GRACE_S + 5)
+
+    @staticmethod
+    def _wait_for(is_reached: Callable[[], bool], seconds: float = inf) -> None:
+        """Wait so long at most.
+
+        By sleeping: an interrupt within `Thread.join` may leave the thread marked as ended though
+        it is not (Python 3.11), or end in an error.
+        """
+        deadline = monotonic() + seconds
+        while not is_reached() and monotonic() < deadline:
+            sleep(POLL_S)
 
     def leave(self, status: int) -> int:
         """Return the exit status of a command that is done, once nothing of ours would disturb it.
@@ -92,10 +110,8 @@ class PageServer:
         A thread that still reads or judges cannot be stopped, and what it calls may not survive
         the end of the interpreter. Then the process ends without one, with this status.
         """
-        deadline = monotonic() + LEAVE_S
         others = set(threading.enumerate()) - self._threads_before
-        for thread in others:
-            thread.join(max(0.0, deadline - monotonic()))
+        self._wait_for(lambda: not any(thread.is_alive() for thread in others), LEAVE_S)
         if any(thread.is_alive() for thread in others):
             atexit.register(_end_now, status, others)
         return status
