@@ -275,11 +275,15 @@ def is_alive(process: int) -> bool:
 
 # A sweep that kills itself as soon as it has written its second part, so that no test has to be
 # quicker than the cells that remain. Before it dies it prints the processes that simulate.
+# Every cell is a part of its own, however fast they come.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+import driftlab.study.sweep
 from driftlab.cli.main import main
 from driftlab.study.sweep_parts import Parts
+
+driftlab.study.sweep.FLUSH_S = 0
 
 def add(self, frame, write=Parts.add, written=[]):
     write(self, frame)

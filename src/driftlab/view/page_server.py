@@ -19,6 +19,7 @@ from driftlab.view.guard import LOOPBACK, Guard, new_token
 
 GRACE_S: Final = 1  # for answers under way when the server ends
 POLL_S: Final = 0.02  # between two looks whether what is waited for is there
+START_S_MAX: Final = 5
 LEAVE_S: Final = 0.5  # for threads that still work when all is over
 BACKLOG: Final = 64
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -73,6 +74,7 @@ class PageServer:
         try:
             self._server.run([listener])
         finally:
+            listener.close()
             self._has_ended = True
 
     @property
@@ -90,6 +92,8 @@ class PageServer:
 
     def stop(self) -> None:
         """End the server and wait for it."""
+        # A server that is stopped while it starts leaves its connections open.
+        self._wait_for(lambda: self._server.started or self._has_ended, START_S_MAX)
         self._server.should_exit = True
         self._wait_for(lambda: self._has_ended, GRACE_S + 5)
 
