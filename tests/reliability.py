@@ -394,10 +394,20 @@ class Tap:
                 except OSError:
                     near.close()
                     continue
-                for one, other, kept in ((near, far, self.dialled), (far, near, self.answered)):
-                    kept.append(b"")
-                    arguments = (one, other, kept, len(kept) - 1)
-                    threading.Thread(target=self._forward, args=arguments, daemon=True).start()
+                self.dialled.append(b"")
+                self.answered.append(b"")
+                pair = (near, far, len(self.dialled) - 1)
+                threading.Thread(target=self._carry, args=pair, daemon=True).start()
+
+    def _carry(self, near: socket.socket, far: socket.socket, at: int) -> None:
+        """Forward both ways, until both have ended."""
+        back = threading.Thread(
+            target=self._forward, args=(far, near, self.answered, at), daemon=True
+        )
+        with near, far:
+            back.start()
+            self._forward(near, far, self.dialled, at)
+            back.join()
 
     @staticmethod
     def _forward(one: socket.socket, other: socket.socket, kept: list[bytes], at: int) -> None:
