@@ -84,7 +84,10 @@ def _test() -> int:
         "erase": ("coverage", ["erase"]),
         # Tests have time limits, and compiling takes as long as many of them.
         "compile": ("python", ["-m", "tests.warm_up"]),
-        "tests": ("coverage", ["run", "-m", "pytest", "-m", "not slow", *TWO_AT_A_TIME]),
+        "tests": (
+            "coverage",
+            ["run", "-m", "pytest", "-m", "not slow", "--durations=40", *TWO_AT_A_TIME],
+        ),
         "combine": ("coverage", ["combine", "--quiet"]),
         "coverage": ("coverage", ["report"]),
     }
