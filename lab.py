@@ -17,8 +17,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = HERE / ".lab"
-# Most tests wait for real machines, so two at a time take half as long.
-TWO_AT_A_TIME = ["-n", "2", "--dist", "worksteal"]
+# Most tests wait for real machines or processes, so three at a time keep two cores busy.
+THREE_AT_A_TIME = ["-n", "3", "--dist", "worksteal"]
 USAGE = """usage: python3 lab.py COMMAND [flags]
 
   run [flags]   run the machines, as `driftlab run` does
@@ -86,7 +86,7 @@ def _test() -> int:
         "compile": ("python", ["-m", "tests.warm_up"]),
         "tests": (
             "coverage",
-            ["run", "-m", "pytest", "-m", "not slow", "--durations=40", *TWO_AT_A_TIME],
+            ["run", "-m", "pytest", "-m", "not slow", "--durations=40", *THREE_AT_A_TIME],
         ),
         "combine": ("coverage", ["combine", "--quiet"]),
         "coverage": ("coverage", ["report"]),
