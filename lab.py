@@ -84,6 +84,7 @@ def _test() -> int:
         "erase": ("coverage", ["erase"]),
         # Tests have time limits, and compiling takes as long as many of them.
         "compile": ("python", ["-m", "tests.warm_up"]),
+        "browser": ("python", ["-m", "tests.browser.chromium"]),
         "tests": (
             "coverage",
             ["run", "-m", "pytest", "-m", "not slow", "--durations=40", *THREE_AT_A_TIME],

@@ -68,3 +68,18 @@ def _installed() -> str | None:
         except (OSError, subprocess.SubprocessError):
             return None
     return shutil.which("chromium")
+
+
+def main() -> None:
+    """Install a browser where there is none, before the tests with their time limits begin."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        try:
+            print(_named() or _own(playwright) or _installed() or WHAT_TO_INSTALL)
+        except NoBrowserError as error:
+            print(error)
+
+
+if __name__ == "__main__":
+    main()
