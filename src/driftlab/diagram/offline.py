@@ -67,7 +67,7 @@ def offline_page(
 
     pages: what it shows, one above the other. address: what the page's address has after `#`:
     the view that it opens with. compared: where two diagrams first differ, as the served page
-    is told.
+    is stated.
     """
     first = pages[0].diagram
     about = {

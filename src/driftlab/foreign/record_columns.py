@@ -381,7 +381,7 @@ def _value_at(value: Any, keys: Sequence[str]) -> Any:
     return _ABSENT
 
 
-# Keys of an object that is an instant, as letters alone, and how many of each are a second.
+# Keys of an object that is an instant, without punctuation, and how many of each are a second.
 _SECONDS: Final = frozenset({"epochsecond", "epochseconds", "seconds", "sec", "secs", "tvsec"})
 _PARTS: Final = {
     **dict.fromkeys(("nanoofsecond", "nanos", "nanoseconds", "nsec", "nsecs", "tvnsec"), 9),

@@ -59,7 +59,7 @@ export function duration(ns) {
   return `${trimmed(value.toFixed(digits))}${NARROW}${unit}`;
 }
 
-/** Write an axis value exactly enough to be told from its neighbours. @param {string} axis @param {number} value @param {number} [step] the smallest difference that is shown */
+/** Write an axis value exactly enough to be distinguished from its neighbours. @param {string} axis @param {number} value @param {number} [step] the smallest difference that is shown */
 export function axisValue(axis, value, step = 1e3) {
   if (!Number.isFinite(value)) return "–";
   if (!isTime(axis)) return count(value);
@@ -115,7 +115,7 @@ export function eventName(lane, index) {
   return `${lane}:${index}`;
 }
 
-/** Shorten a long text in the middle, so that both ends can be told apart. @param {string} text @param {number} most */
+/** Shorten a long text in the middle, so that both ends can be distinguished. @param {string} text @param {number} most */
 export function shortened(text, most) {
   if (text.length <= most) return text;
   const head = Math.ceil((most - 1) * 0.6);

@@ -1,6 +1,6 @@
 /**
  * Follow a run while it goes: frames from the server are added to the engine's columns, and the
- * picture keeps the newest event at its right edge until the user pans. Lost connections are told
+ * picture keeps the newest event at its right edge until the user pans. Lost connections are reported
  * and tried again from where the page stopped.
  */
 

@@ -97,7 +97,7 @@ export class Page {
         this.marks.received = performance.now();
         return first.open(buffer);
       });
-      opened.catch(() => {}); // told below
+      opened.catch(() => {}); // reported below
       this.info = await this.source.info();
       document.title = `${this.info.title} · driftlab`;
       byId("title").textContent = this.info.title;
@@ -225,7 +225,7 @@ export class Page {
     return { begin: whole[0] - margin, end: whole[1] + margin };
   }
 
-  /** Show a span: not beyond the run, nor closer than can be told apart. @param {number} begin @param {number} end @param {boolean} [byHand] */
+  /** Show a span: not beyond the run, nor closer than can be distinguished. @param {number} begin @param {number} end @param {boolean} [byHand] */
   show(begin, end, byHand = true) {
     const whole = this.whole();
     if (!whole || !(end > begin)) return;
@@ -325,7 +325,7 @@ export class Page {
       this.laneActs.scrollTo(pane, pane.tops[pane.placeOf[pane.run.laneOf(row)]] - pane.lanesHeight / 2);
   }
 
-  /** Bring an event to the middle, so close that its neighbours can be told apart. @param {Pane} pane @param {number} row */
+  /** Bring an event to the middle, so close that its neighbours can be distinguished. @param {Pane} pane @param {number} row */
   async centre(pane, row) {
     const { run } = pane;
     const { axis, idle } = this.state.view;

@@ -116,7 +116,7 @@ function embeddedView() {
   return embedded ? String(JSON.parse(embedded.textContent ?? "{}").view ?? "") : "";
 }
 
-/** The page's view, and who is told when it changes. */
+/** The page's view, and who is notified when it changes. */
 export class State {
   constructor() {
     this.view = fromHash(location.hash || embeddedView());

@@ -70,7 +70,7 @@ export class Verdicts {
     }
   }
 
-  /** Bring an event into view, and closer where single events cannot be told apart. @param {import("./pane.js").Pane} pane @param {number} row */
+  /** Bring an event into view, and closer where single events cannot be distinguished. @param {import("./pane.js").Pane} pane @param {number} row */
   async centreIfCrowded(pane, row) {
     if (pane.tiles.level === "counts" || pane.tiles.level === "lines") await this.page.centre(pane, row);
     else await this.page.bring(pane, row);
