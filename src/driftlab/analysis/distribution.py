@@ -88,7 +88,7 @@ def _distribution(values: IntArray, counts: IntArray) -> Distribution:
         mean,
         sqrt(squares / (count - 1)) if count > 1 else None,
         int(values[0]),
-        *(int(value) for value in values[at]),  # type: ignore[call-arg]
+        *(int(value) for value in values[at]),  # type: ignore[call-arg]  # one a share
         int(values[-1]),
     )
 

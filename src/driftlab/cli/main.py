@@ -120,7 +120,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         name, *others = [*others[:1], "--help"]
     if name in COMMANDS:
         parser = command_parser(name)
-        parser.given = others  # type: ignore[attr-defined]
+        parser.given = others  # type: ignore[attr-defined]  # for its usage errors
         if any(action.nargs == "*" for action in parser._get_positional_actions()):
             return parser.parse_intermixed_args(others)  # flags may stand among several names
         return parser.parse_args(others)
