@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from driftlab.clocks.catalogue import CLOCKS
+from driftlab.foreign.registry import FORMATS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "driftlab"
@@ -162,6 +163,8 @@ def test_no_module_is_dead() -> None:
         todo += (own_imports(MODULES[name]) & modules) - reached
         if name == "clocks.catalogue":  # it imports a clock's module by name, when it is chosen
             todo += {f"clocks.{kind.module_name}" for kind in CLOCKS.values()} - reached
+        if name == "foreign.registry":  # so are the formats
+            todo += {f"foreign.{each.module}" for each in FORMATS.values()} - reached
     packages = {name for name in modules if (PACKAGE / name.replace(".", "/")).is_dir()}
     assert modules - reached - packages == set()
 

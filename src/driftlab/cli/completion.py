@@ -40,7 +40,7 @@ def _values() -> dict[str, tuple[str, ...]]:
     from driftlab.foreign.registry import FORMATS
     from driftlab.scenario.topology import UNCONDITIONAL
 
-    written = (name for name, each in FORMATS.items() if each.write)
+    written = (name for name, each in FORMATS.items() if each.writer)
     return {
         "--clock": tuple(CLOCKS), "--format": tuple(FORMATS), "--from": tuple(FORMATS),
         "--order": ("peers", "arrival"), "--phase": ("random", "aligned"),

@@ -15,27 +15,14 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.foreign import (  # fmt: skip
-    chrome,
-    edn,
-    govector,
-    jaeger,
-    json_log,
-    logfmt,
-    otlp,
-    shiviz,
-    syslog,
-    table,
-    text_log,
-    tracing,
-)
 from driftlab.foreign.clock_values import ClockError, read_clock
 from driftlab.foreign.delimiters import EXECUTION
 from driftlab.foreign.fields import field_named, field_of, how_to_name
@@ -51,43 +38,83 @@ from driftlab.foreign.trace_builder import Execution
 from driftlab.history.parquet import PARQUET_MAGIC
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, exists, require_regular_file
+from driftlab.lazy import LazyModule
 from driftlab.model.columns import MISSING
+
+if TYPE_CHECKING:
+    from driftlab.foreign import (
+        chrome,
+        edn,
+        govector,
+        jaeger,
+        json_log,
+        logfmt,
+        otlp,
+        shiviz,
+        syslog,
+        table,
+    )
+else:  # a log is read by one of them
+    chrome, edn, govector, jaeger, json_log, logfmt, otlp, shiviz, syslog, table = (
+        LazyModule(f"driftlab.foreign.{name}")
+        for name in (
+            "chrome", "edn", "govector", "jaeger", "json_log", "logfmt",
+            "otlp", "shiviz", "syslog", "table",
+        )
+    )  # fmt: skip
 
 Read = Callable[[Sequence[LogFile], ReadOptions], list[Execution]]
 Write = Callable[[Sequence[Execution], Path], None]
 
 
 class Format(NamedTuple):
-    """A format.
+    """A format, whose module is imported when a log is read or written.
 
-    read: reads the files of one log (all of a folder, or one), as options say, and
-    raises DriftlabError. write: writes executions to a path, which may become a
-    folder, and raises UnwritableError; None: the format is only read. description:
-    what it is.
+    module: its module in `driftlab.foreign`. description: what it is. reader, writer:
+    names of its functions there; writer None: the format is only read.
     """
 
-    read: Read
-    write: Write | None
+    module: str
     description: str
+    reader: str = "read"
+    writer: str | None = None
+
+    @property
+    def read(self) -> Read:
+        """Reads the files of one log (all of a folder, or one), as options say.
+
+        Raises DriftlabError.
+        """
+        read: Read = getattr(import_module(f"driftlab.foreign.{self.module}"), self.reader)
+        return read
+
+    @property
+    def write(self) -> Write | None:
+        """Writes executions to a path, which may become a folder; None: it is only read.
+
+        Raises UnwritableError.
+        """
+        if self.writer is None:
+            return None
+        write: Write = getattr(import_module(f"driftlab.foreign.{self.module}"), self.writer)
+        return write
 
 
 FORMATS: Final[dict[str, Format]] = {
-    "shiviz": Format(shiviz.read, shiviz.write, "vector clocks as JSON, a pattern in the header"),
-    "tsviz": Format(shiviz.read_tsviz, shiviz.write_tsviz, "the same with times"),
-    "govector": Format(
-        govector.read, govector.write, "NAME-Log.txt files, one or a folder of them"
-    ),
-    "tracing": Format(tracing.read, tracing.write, "JSON lines of the DistributedClocks tracer"),
-    "chrome": Format(chrome.read, chrome.write, "Chrome trace events, which Perfetto opens"),
-    "json": Format(json_log.read, json_log.write, "JSON: an object a line, or an array of them"),
-    "otlp": Format(otlp.read, None, "spans of OpenTelemetry as JSON"),
-    "jaeger": Format(jaeger.read, None, "traces of Jaeger as JSON"),
-    "logfmt": Format(logfmt.read, None, "lines of key=value"),
-    "syslog": Format(syslog.read, None, "lines with the header of RFC 3164 or RFC 5424"),
-    "edn": Format(edn.read, None, "a map of EDN a line, as Jepsen writes them"),
-    "csv": Format(table.read_csv, table.write_csv, "a table of text"),
-    "parquet": Format(table.read_parquet, table.write_parquet, "a table of Parquet"),
-    "text": Format(text_log.read, None, "anything that --pattern describes"),
+    "shiviz": Format("shiviz", "vector clocks as JSON, a pattern in the header", writer="write"),
+    "tsviz": Format("shiviz", "the same with times", "read_tsviz", "write_tsviz"),
+    "govector": Format("govector", "NAME-Log.txt files, one or a folder of them", writer="write"),
+    "tracing": Format("tracing", "JSON lines of the DistributedClocks tracer", writer="write"),
+    "chrome": Format("chrome", "Chrome trace events, which Perfetto opens", writer="write"),
+    "json": Format("json_log", "JSON: an object a line, or an array of them", writer="write"),
+    "otlp": Format("otlp", "spans of OpenTelemetry as JSON"),
+    "jaeger": Format("jaeger", "traces of Jaeger as JSON"),
+    "logfmt": Format("logfmt", "lines of key=value"),
+    "syslog": Format("syslog", "lines with the header of RFC 3164 or RFC 5424"),
+    "edn": Format("edn", "a map of EDN a line, as Jepsen writes them"),
+    "csv": Format("table", "a table of text", "read_csv", "write_csv"),
+    "parquet": Format("table", "a table of Parquet", "read_parquet", "write_parquet"),
+    "text": Format("text_log", "anything that --pattern describes"),
 }
 _IN_ORDER_OF_TIME: Final = frozenset({"otlp", "jaeger"})  # whatever file an event stands in
 FILES_MAX: Final = 10_000  # of a folder
@@ -205,10 +232,11 @@ def write_log(executions: Sequence[Execution], path: str | Path, format: str) ->
     FORMATS that is written. Raises UnwritableError where it cannot hold them.
     """
     known = FORMATS.get(format)
-    if known is None or known.write is None:
-        writable = ", ".join(name for name, each in FORMATS.items() if each.write)
+    write = known and known.write
+    if write is None:
+        writable = ", ".join(name for name, each in FORMATS.items() if each.writer)
         raise UnwritableError(f"--to {format}: there are {writable}")
-    known.write(executions, Path(path))
+    write(executions, Path(path))
 
 
 def _chosen(path: Path, executions: Sequence[Execution], wanted: str) -> Execution:

@@ -11,6 +11,7 @@ A `--time-format`, as `strptime` takes it, becomes such a form.
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from driftlab.journal.files import UnreadableError
@@ -41,37 +42,40 @@ _ZONE: Final = (
 _MONTH: Final = rf"(?P<month_name>{_MONTH_NAME})\.?"
 
 # A value may also stand in brackets.
-FORMS: Final = tuple(
-    re.compile(form, re.IGNORECASE | re.ASCII)
-    for form in (
-        # ISO 8601 and RFC 3339, and as Go's and Python's loggers write them.
-        rf"(?P<year>\d{{4}})(?P<by>[-/.])(?P<month>\d\d?)(?P=by)(?P<day>\d\d?)"
-        rf"(?:(?:t|_|,?\s+){_SHORT_TIME}{_ZONE}(?:\s+m=[+-][\d.]+)?)?",
-        # ISO 8601, basic.
-        rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d)[t ](?P<hour>\d\d)(?P<minute>\d\d)"
-        rf"(?:(?P<second>\d\d){_FRACTION})?{_ZONE}",
-        # ctime, and `date`.
-        rf"{_DAY_NAME},?\s+{_MONTH}\s+(?P<day>\d\d?)\s+{_TIME}{_ZONE}\s+(?P<year>\d{{4}})",
-        # RFC 5322, HTTP; the month by its name after the day.
-        rf"(?:{_DAY_NAME},?\s+)?(?P<day>\d\d?)[-\s]{_MONTH}[-\s](?P<year>\d{{4}})"
-        rf"(?:,?\s+{_SHORT_TIME}{_ZONE})?",
-        # JavaScript.
-        rf"{_DAY_NAME}\s+{_MONTH}\s+(?P<day>\d\d?)\s+(?P<year>\d{{4}})\s+{_TIME}{_ZONE}"
-        r"(?:\s+\([\w\s]+\))?",
-        # The month by its name before the day.
-        rf"(?:{_DAY_NAME},?\s+)?{_MONTH}\s+(?P<day>\d\d?),\s*(?P<year>\d{{4}})"
-        rf"(?:,?(?:\s+at)?\s+{_SHORT_TIME}{_ZONE})?",
-        # syslog.
-        rf"(?:{_DAY_NAME},?\s+)?{_MONTH}\s+(?P<day>\d\d?)\s+{_TIME}",
-        # Apache, common log format.
-        rf"(?P<day>\d\d?)/{_MONTH}/(?P<year>\d{{4}}):{_TIME}{_ZONE}",
-        # The month or the day first.
-        rf"(?P<first>\d\d?)(?P<by>[-/.])(?P<then>\d\d?)(?P=by)(?P<year>\d{{4}})"
-        rf"(?:(?:t|,?\s+){_SHORT_TIME}{_ZONE})?",
-        # A time of day.
-        rf"{_TIME}",
-    )
+_FORMS: Final = (
+    # ISO 8601 and RFC 3339, and as Go's and Python's loggers write them.
+    rf"(?P<year>\d{{4}})(?P<by>[-/.])(?P<month>\d\d?)(?P=by)(?P<day>\d\d?)"
+    rf"(?:(?:t|_|,?\s+){_SHORT_TIME}{_ZONE}(?:\s+m=[+-][\d.]+)?)?",
+    # ISO 8601, basic.
+    rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d)[t ](?P<hour>\d\d)(?P<minute>\d\d)"
+    rf"(?:(?P<second>\d\d){_FRACTION})?{_ZONE}",
+    # ctime, and `date`.
+    rf"{_DAY_NAME},?\s+{_MONTH}\s+(?P<day>\d\d?)\s+{_TIME}{_ZONE}\s+(?P<year>\d{{4}})",
+    # RFC 5322, HTTP; the month by its name after the day.
+    rf"(?:{_DAY_NAME},?\s+)?(?P<day>\d\d?)[-\s]{_MONTH}[-\s](?P<year>\d{{4}})"
+    rf"(?:,?\s+{_SHORT_TIME}{_ZONE})?",
+    # JavaScript.
+    rf"{_DAY_NAME}\s+{_MONTH}\s+(?P<day>\d\d?)\s+(?P<year>\d{{4}})\s+{_TIME}{_ZONE}"
+    r"(?:\s+\([\w\s]+\))?",
+    # The month by its name before the day.
+    rf"(?:{_DAY_NAME},?\s+)?{_MONTH}\s+(?P<day>\d\d?),\s*(?P<year>\d{{4}})"
+    rf"(?:,?(?:\s+at)?\s+{_SHORT_TIME}{_ZONE})?",
+    # syslog.
+    rf"(?:{_DAY_NAME},?\s+)?{_MONTH}\s+(?P<day>\d\d?)\s+{_TIME}",
+    # Apache, common log format.
+    rf"(?P<day>\d\d?)/{_MONTH}/(?P<year>\d{{4}}):{_TIME}{_ZONE}",
+    # The month or the day first.
+    rf"(?P<first>\d\d?)(?P<by>[-/.])(?P<then>\d\d?)(?P=by)(?P<year>\d{{4}})"
+    rf"(?:(?:t|,?\s+){_SHORT_TIME}{_ZONE})?",
+    # A time of day.
+    rf"{_TIME}",
 )
+
+
+@cache
+def forms() -> tuple[re.Pattern[str], ...]:
+    """Return all forms, compiled when a log first has a time that is no plain number."""
+    return tuple(re.compile(form, re.IGNORECASE | re.ASCII) for form in _FORMS)
 
 
 def month_of(name: str) -> int:
@@ -111,8 +115,9 @@ def require_format(format: str | None) -> None:
         compiled_format(format)
 
 
+@cache
 def compiled_format(format: str) -> re.Pattern[str]:
-    """Return a `strptime` format as a regular expression with the groups of FORMS.
+    """Return a `strptime` format as a regular expression with the groups of `forms`.
 
     As in `strptime` blanks stand for any blanks, and names may be in any case. Raises
     UnreadableError.

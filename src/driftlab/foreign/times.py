@@ -1,7 +1,7 @@
 """Times as logs write them, read as nanoseconds.
 
 A time is a number of a unit, a date with a time of day, or a time of day alone, in
-one of the forms of FORMS: ISO 8601, ctime, RFC 5322, syslog, Apache's, and dates
+one of the forms of `time_forms`: ISO 8601, ctime, RFC 5322, syslog, Apache's, and dates
 with the month or the day first. A form that the user names (`--time-format`) takes
 the place of all of them. In one column each value is read by its own form.
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from driftlab.arrays import BoolArray, FloatArray, IntArray
 from driftlab.foreign.fields import all_whole, is_empty, shorten
-from driftlab.foreign.time_forms import FORMS, compiled_format, format_of, month_of
+from driftlab.foreign.time_forms import compiled_format, format_of, forms, month_of
 from driftlab.model.columns import MISSING
 
 UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -150,12 +150,14 @@ class _Reader:
         self._values = values
         self._unit = unit
         self._format = format
-        self._forms = FORMS if format is None else (compiled_format(format),)
         self._ns = np.full(len(values), MISSING, np.int64)
         self._given = np.zeros(len(values), bool)  # where there is a value at all
         self._assumed: list[str] = []
         self._remarks: list[str] = []
         self._left: set[int] = set()  # rows that a remark is about
+
+    def _forms(self) -> tuple[re.Pattern[str], ...]:
+        return forms() if self._format is None else (compiled_format(self._format),)
 
     def read(self, parts: Callable[[], IntArray] | None) -> Times:
         """Read all values; see `read_times`."""
@@ -166,7 +168,7 @@ class _Reader:
             if self._format is None and _NUMBER.fullmatch(texts[0]):
                 numbers.append(_Group(rows, texts))
             else:
-                found += _taken_apart(rows, texts, self._forms)
+                found += _taken_apart(rows, texts, self._forms())
         if found:
             self._take_dates(_Parts(*map(np.concatenate, zip(*found, strict=True))), parts)
         if not found or self._unit is not None:
