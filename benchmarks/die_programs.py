@@ -16,6 +16,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+import driftlab
+from benchmarks import user_processes
 from benchmarks.user_processes import Dice, ManyDice
 from driftlab.machine.machine import Machine
 from driftlab.machine.process import EVERY_PEER, INTERNAL, roll
@@ -84,6 +86,21 @@ def ours(machines: int, ticks: int, order: str, own: bool) -> Outcome:
     seconds = perf_counter() - began
     grown = _resident_bytes() - before
     return Outcome(seconds, len(history.events), [machine.clock for machine in made], grown)
+
+
+def whole_call(machines: int, ticks: int) -> Outcome:
+    """What a user calls: a user's process, and its history and figures ready at the end."""
+    process = (
+        f"{user_processes.__file__}:{'Dice' if machines == len(RATES_OF_THREE) else 'ManyDice'}"
+    )
+    scenario = scenario_of(machines, ticks).replace(process=process)
+    _ = driftlab.simulate_run(scenario.replace(seconds=1), record="all").history  # imports
+    before, began = _resident_bytes(), perf_counter()
+    run = driftlab.simulate_run(scenario, record="all")
+    events = len(run.history.trace)
+    seconds = perf_counter() - began
+    grown = _resident_bytes() - before
+    return Outcome(seconds, events, [each.clock for each in run.machines], grown)
 
 
 class Model:
@@ -223,6 +240,7 @@ OTHERS: dict[str, Callable[[Model], Callable[[], object]]] = {
     "heapq": heapq,
 }
 OURS: dict[str, Callable[[int, int], Outcome]] = {
+    "ours-whole": whole_call,
     "ours-die": lambda machines, ticks: ours(machines, ticks, "arrival", own=False),
     "ours-own": lambda machines, ticks: ours(machines, ticks, "arrival", own=True),
     "ours-peers": lambda machines, ticks: ours(machines, ticks, "peers", own=False),

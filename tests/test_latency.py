@@ -133,3 +133,13 @@ def test_fixed_point_is_rounded_down_and_interpolation_hits_the_entries() -> Non
     assert interpolate(table, (1 << 52) - 1) == 9
     assert interpolate(table, 2**64 - 1) == 40959
     assert [bit_length(word) for word in (0, 1, 255, 2**64 - 1)] == [0, 1, 8, 64]
+
+
+@given(
+    st.sampled_from(["uniform", "exponential", "lognormal"]),
+    st.integers(1, 10**13),
+    words | st.sampled_from([0, 1, 2**63, 2**64 - 1]),
+)
+def test_a_sampler_gives_the_same_nanosecond(kind: str, first: int, word: int) -> None:
+    latency = Latency(kind, first, first + 1 if kind == "uniform" else 1_000_000)
+    assert latency.sampler()(word) == latency.sample_ns(word)

@@ -15,12 +15,14 @@ import driftlab
 from driftlab.analysis.real_vs_simulated import compare_with_simulation, first_divergence
 from driftlab.api.replay_and_twin import inputs_of, twin_runs
 from driftlab.api.simulate import simulate_each
-from driftlab.api.simulate_one import simulated_trace
+from driftlab.api.simulate_one import simulate_into, simulated_trace
+from driftlab.history import simulated as event_columns
 from driftlab.history.run_reader import run_journals
 from driftlab.journal.journal_columns import arrivals_of
 from driftlab.journal.parser import Entry
 from driftlab.machine.replay import replay
-from driftlab.model.event import Message
+from driftlab.model.columns import KINDS, MISSING, NOBODY
+from driftlab.model.event import Event, Message, payload_text
 from driftlab.scenario.plan import plan_run
 from driftlab.simulator.engine import Mailbox
 from tests.journals import entries_of, read_journals
@@ -352,3 +354,51 @@ def test_a_changed_last_line_does_not_keep_a_run_from_being_read(
     path.write_text(path.read_text().replace(f"{key}=0", count))
     _, (run,) = driftlab.read_runs(tmp_path / "run")
     assert run.machines[0].ticks == 360
+
+
+class Talker(driftlab.Process):
+    """Sends to one, to some and to all peers, records, and answers what it receives."""
+
+    def idle(self) -> list[driftlab.Send | driftlab.Record] | None:
+        peers, tick = self.machine.peers, self.machine.tick
+        to = [(), peers[:1], peers[:2], peers][tick % 4]
+        return [driftlab.Send(to, {"tick": tick}), driftlab.Record(tick)] if tick % 5 else None
+
+    def receive(self, message: driftlab.Message) -> driftlab.Send | None:
+        return driftlab.Send(message.sender) if self.machine.tick % 3 == 0 else None
+
+
+@pytest.mark.parametrize("clock", ["lamport", "vector", "hybrid"])
+@pytest.mark.parametrize("held", [1, 7, 10_000])
+def test_columns_hold_every_event_however_many_are_held_as_objects(
+    clock: str, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_columns, "EVENTS_HELD_MAX", held)
+    process = f"{__file__}:Talker"
+    scenario = driftlab.Scenario(rates=[6, 5, 3, 1], seconds=20, clock=clock, process=process)
+    rows: list[tuple[int, int, Event]] = []
+    simulate_into(scenario, 1, lambda place, event, due, _: rows.append((place, due, event)))
+    rows.sort(key=lambda row: row[0])
+    run = driftlab.simulate_run(scenario, record="all")
+    trace = run.history.trace
+    names, columns = trace.names, trace.columns
+    recorded = trace.texts["recorded"]
+    stamps = trace.timestamp_texts()
+    assert columns.due_ns is not None
+    assert columns.sender is not None
+    assert len(rows) == len(trace) > 200
+    for row, (place, due_ns, event) in enumerate(rows):
+        assert trace.process_of(row) == place
+        assert int(columns.due_ns[row]) == due_ns
+        assert KINDS[int(columns.kind[row])] == event.kind
+        for name in ("tick", "clock", "queue"):
+            assert int(getattr(columns, name)[row]) == getattr(event, name)
+        sender = int(columns.sender[row])
+        assert (None if sender == NOBODY else names[sender]) == event.sender
+        assert columns.stamp is not None
+        assert int(columns.stamp[row]) == (MISSING if event.stamp is None else event.stamp)
+        assert tuple(names[to] for to in trace.targets_of(row)) == event.targets
+        assert recorded[row] == (payload_text(list(event.recorded)) if event.recorded else None)
+        encoded = None if event.timestamp is None else event.timestamp.encode()
+        assert stamps[row] == encoded
+    assert run.machines == driftlab.simulate_run(scenario).machines

@@ -21,6 +21,7 @@ from driftlab.api.run import Run, stopped
 from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import create_run_folder, run_folder
 from driftlab.journal.writer import SimulatedJournals
+from driftlab.lazy import np
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import DIE, load_process
 from driftlab.model.digest import MachineDigest, digest_of_run
@@ -31,7 +32,7 @@ from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 from driftlab.simulator.engine import NetworkConfig, RunEnd, Sink, simulate_run
 
 if TYPE_CHECKING:
-    from driftlab.history.simulated import SimulatedEvent
+    from driftlab.history.simulated import EventColumns as _EventColumns
     from driftlab.history.trace import Trace
 
 OnTicks = Callable[[int], None]  # called with how many ticks were taken so far
@@ -99,12 +100,16 @@ def simulate_one(
     alone = scenario.for_run(number)
     plans = plan_run(alone, number)
     machines = make_machines(alone, plans)
-    counter = EventCounter(len(plans))
-    kept: list[SimulatedEvent] = []
     digests = _digests(alone, plans)
-    sinks: list[Sink] = [counter.add]
+    counted: EventCounter | _EventColumns
+    if keep:
+        from driftlab.history.simulated import EventColumns  # loads numpy
+
+        counted = EventColumns(alone.machine_names(), alone.clock)
+    else:
+        counted = EventCounter(len(plans))
+    sinks: list[Sink] = [counted.add]
     sinks += [_digesting(digests)] if digests else []
-    sinks += [_keeping(kept)] if keep else []
     if out is None:
         folder = None
         reasons = _reasons(plans, _run(alone, plans, machines, _each_of(sinks), on_beat))
@@ -118,14 +123,48 @@ def simulate_one(
             reasons = _reasons(plans, _run(alone, plans, machines, sink, on_beat))
         finally:
             journals.close(reasons)
-    run = _run_of(scenario, number, plans, counter.counters(), reasons, folder)
+    trace = None
+    if isinstance(counted, EventCounter):
+        counters = counted.counters()
+    else:
+        trace, _ = counted.trace(alone, number)
+        counters = _counters_of(trace)
+    run = _run_of(scenario, number, plans, counters, reasons, folder)
     run.digest = digest_of_run(each.word for each in digests) if digests else None
-    if keep:
+    if trace is not None:
         from driftlab.api.history import History  # loads numpy
-        from driftlab.history.simulated import trace_of
 
-        run.with_history(History(trace_of(alone, number, kept)))
+        run.with_history(History(trace))
     return run
+
+
+def _counters_of(trace: "Trace") -> list[Counters]:
+    """Return the counters of each machine, from the columns of its events."""
+    kind, clock, queue = trace.columns.kind, trace.columns.clock, trace.columns.queue
+    assert clock is not None
+    assert queue is not None
+    counters = []
+    for process in range(trace.processes):
+        rows = trace.rows_of(process)
+        if rows.start == rows.stop:
+            counters.append(Counters())
+            continue
+        internal, send, receive = np.bincount(kind[rows], minlength=3).tolist()
+        clocks, queues = clock[rows], queue[rows]
+        counters.append(
+            Counters(
+                internal,
+                send,
+                receive,
+                first_clock=int(clocks[0]),
+                clock=int(clocks[-1]),
+                jump_max=int(np.diff(clocks).max(initial=0)),
+                queue_sum=int(queues.sum()),
+                queue_max=int(queues.max()),
+                queue_last=int(queues[-1]),
+            )
+        )
+    return counters
 
 
 def _digests(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[MachineDigest]:
@@ -142,13 +181,6 @@ def _digests(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[MachineDi
 def _digesting(digests: Sequence[MachineDigest]) -> Sink:
     adds = [digest.add for digest in digests]
     return lambda position, event, due_ns, found: adds[position](event)
-
-
-def _keeping(kept: "list[SimulatedEvent]", *, found: bool = False) -> Sink:
-    """Return a sink that keeps every event, with `found` also what its tick found."""
-    if found:
-        return lambda position, event, due_ns, there: kept.append((due_ns, position, event, there))
-    return lambda position, event, due_ns, there: kept.append((due_ns, position, event, ()))
 
 
 def _each_of(sinks: Sequence[Sink]) -> Sink:
@@ -168,13 +200,11 @@ def simulated_trace(scenario: Scenario, number: int) -> "tuple[Trace, list[Seque
 
     number: of the run, from 1. Raise ProcessError if a machine cannot be made.
     """
-    from driftlab.history.simulated import in_process_order, trace_of  # loads numpy
+    from driftlab.history.simulated import EventColumns  # loads numpy
 
-    kept: list[SimulatedEvent] = []
-    simulate_into(scenario, number, _keeping(kept, found=True))
-    ordered = in_process_order(kept)
-    trace = trace_of(scenario.for_run(number), number, ordered, with_arrivals=True)
-    return trace, [found for _, _, _, found in ordered]
+    columns = EventColumns(scenario.machine_names(), scenario.clock, keep_found=True)
+    simulate_into(scenario, number, columns.add)
+    return columns.trace(scenario.for_run(number), number)
 
 
 def simulate_into(scenario: Scenario, number: int, sink: Sink) -> RunEnd:

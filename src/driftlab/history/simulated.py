@@ -1,65 +1,178 @@
 """The history of a simulated run, from what its engine kept."""
 
-from collections.abc import Sequence
-from typing import overload
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Final, overload
 
 import numpy as np
 
 from driftlab.arrays import IntArray
-from driftlab.clocks.catalogue import CLOCKS
+from driftlab.clocks.catalogue import CLOCKS, LAMPORT
+from driftlab.clocks.clock import Timestamp
 from driftlab.history.trace import ProcessInfo, Trace
-from driftlab.journal.journal_columns import arrivals_of, columns_of_events
-from driftlab.model.columns import MISSING, NOBODY, Columns, process_major
-from driftlab.model.event import Event, Message
+from driftlab.journal.journal_columns import arrivals_of
+from driftlab.model.columns import (
+    INTERNAL,
+    MISSING,
+    NO_TARGET,
+    NOBODY,
+    RECEIVE,
+    SEND,
+    SET_FIRST,
+    Columns,
+    Timestamps,
+    from_texts,
+    process_major,
+)
+from driftlab.model.event import Event, Message, payload_text
 from driftlab.model.schedule import PARTS_PER_BILLION
 from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
 
-# When its tick was due (ns after the start), the position of its process, the
-# event, and the messages that its tick found.
-SimulatedEvent = tuple[int, int, Event, Sequence[Message]]
+EVENTS_HELD_MAX: Final = 1024  # as objects, before they are put into columns together
 
 
-def in_process_order(simulated: Sequence[SimulatedEvent]) -> list[SimulatedEvent]:
-    """Return the events of a run in the order of the rows of its trace."""
-    return sorted(simulated, key=lambda each: (each[1], each[2].tick))
+class EventColumns:
+    """The events of a run, put into columns while it is simulated; `add` is the sink of an engine.
 
+    An event takes 52 bytes, and more only for a timestamp of an additional clock or for
+    what its process recorded. Events are held as objects until there are EVENTS_HELD_MAX,
+    because columns are extended together in a fraction of the time.
 
-def trace_of(
-    scenario: Scenario,
-    number: int,
-    simulated: Sequence[SimulatedEvent],
-    *,
-    with_arrivals: bool = False,
-) -> Trace:
-    """Return the history of a run of the general engine.
-
-    scenario: that of this run alone. number: of the run. simulated: all events
-    of the run, in any order. with_arrivals: whether the trace has what each
-    tick found.
+    names: of all processes, in name order. clock: the additional clock of the run, or
+    `lamport`. keep_found: whether the messages that each tick found are kept too.
     """
-    names = scenario.machine_names()
-    places = {name: place for place, name in enumerate(names)}
-    ordered = in_process_order(simulated)
-    process = np.array([place for _, place, _, _ in ordered], np.int64)
-    starts, _ = process_major(process, len(names))
-    due_ns = np.array([due for due, _, _, _ in ordered], np.int64)
-    rows = columns_of_events([event for _, _, event, _ in ordered], places, scenario.clock)
-    arrivals = None
-    if with_arrivals:
-        arrivals = arrivals_of([found for _, _, _, found in ordered], places)
-    return Trace(
-        names,
-        starts,
-        rows.columns._replace(due_ns=due_ns, time_ns=_times(scenario, process, due_ns)),
-        peers=None if scenario.topology == "mesh" else scenario.neighbours(number),
-        sets=rows.sets,
-        timestamps=rows.timestamps,
-        arrivals=arrivals,
-        texts={} if rows.recorded is None else {"recorded": rows.recorded},
-        process_info=PlannedProcesses(scenario, number),
-        scenario=scenario.to_toml(),
-    )
+
+    def __init__(self, names: Sequence[str], clock: str, *, keep_found: bool = False) -> None:
+        self._names = names
+        self._clock = clock
+        self._held: list[Event] = []
+        self._process, self._due_ns = array("i"), array("q")
+        self._places: dict[str | None, int] = {name: place for place, name in enumerate(names)}
+        self._places[None] = NOBODY
+        self._target_codes = _TargetCodes(self._places)
+        self._sender, self._target = array("i"), array("i")
+        self._tick, self._stamp = array("q"), array("q")
+        self._clocks, self._queue = array("q"), array("q")
+        self._timestamps: list[Timestamp | None] = []
+        self._recorded: dict[int, str] = {}  # by the number of the event
+        self._found: list[Sequence[Message]] | None = [] if keep_found else None
+
+    def add(self, position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
+        """Keep the next event.
+
+        Args: the position of its machine, the event, when its tick was due in ns, and the
+        messages that this tick found.
+        """
+        self._process.append(position)
+        self._due_ns.append(due_ns)
+        held = self._held
+        held.append(event)
+        if self._found is not None:
+            self._found.append(found)
+        if len(held) >= EVENTS_HELD_MAX:
+            self._extend()
+
+    def _extend(self) -> None:
+        """Put the events that are held into the columns."""
+        if not self._held:
+            return
+        _, tick, _, sender, stamp, targets, clock, queue, timestamp, recorded = zip(
+            *self._held, strict=True
+        )
+        if any(recorded):
+            first = len(self._tick)
+            for row, values in enumerate(recorded, first):
+                if values:
+                    self._recorded[row] = payload_text(list(values))
+        self._tick.extend(tick)
+        self._sender.extend(map(self._places.__getitem__, sender))
+        self._stamp.extend([MISSING if each is None else each for each in stamp])
+        self._target.extend(map(self._target_codes.__getitem__, targets))
+        self._clocks.extend(clock)
+        self._queue.extend(queue)
+        if self._clock != LAMPORT:
+            self._timestamps += timestamp
+        self._held.clear()
+
+    def trace(self, scenario: Scenario, number: int) -> tuple[Trace, list[Sequence[Message]]]:
+        """Return the history of the run, and what each of its rows found, if that was kept.
+
+        scenario: that of this run alone. number: of the run.
+        """
+        self._extend()
+        process = np.frombuffer(self._process, np.int32)
+        starts, order = process_major(process, len(self._names))
+        rows = slice(None) if order is None else order  # by process; of each, in order of ticks
+
+        def column(values: "array[int]", dtype: type[np.integer]) -> IntArray:
+            taken: IntArray = np.frombuffer(values, dtype)[rows].copy()
+            return taken
+
+        sender, target = column(self._sender, np.int32), column(self._target, np.int32)
+        kind = np.where(sender != NOBODY, RECEIVE, np.where(target != NO_TARGET, SEND, INTERNAL))
+        due_ns = column(self._due_ns, np.int64)
+        numbers = range(len(kind)) if order is None else order.tolist()
+        found = [] if self._found is None else [self._found[row] for row in numbers]
+        columns = Columns(
+            kind=kind.astype(np.uint8),
+            clock=column(self._clocks, np.int64),
+            sender=sender,
+            stamp=column(self._stamp, np.int64),
+            target=target,
+            queue=column(self._queue, np.int64),
+            tick=column(self._tick, np.int64),
+            due_ns=due_ns,
+            time_ns=_times(scenario, process[rows], due_ns),
+        )
+        trace = Trace(
+            scenario.machine_names(),
+            starts,
+            columns,
+            peers=None if scenario.topology == "mesh" else scenario.neighbours(number),
+            sets=self._target_codes.sets,
+            timestamps=self._timestamp_columns(numbers),
+            arrivals=None if self._found is None else arrivals_of(found, self._target_codes.places),
+            texts=self._texts(numbers),
+            process_info=PlannedProcesses(scenario, number),
+            scenario=scenario.to_toml(),
+        )
+        return trace, found
+
+    def _timestamp_columns(self, numbers: Sequence[int]) -> Timestamps | None:
+        if self._clock == LAMPORT:
+            return None
+        ordered = (self._timestamps[row] for row in numbers)
+        return from_texts(
+            self._clock, [None if each is None else each.encode() for each in ordered]
+        )
+
+    def _texts(self, numbers: Sequence[int]) -> dict[str, Sequence[str | None]]:
+        if not self._recorded:
+            return {}
+        return {"recorded": [self._recorded.get(row) for row in numbers]}
+
+
+class _TargetCodes(dict[tuple[str, ...], int]):
+    """Targets of events, by name, as the column `target` encodes them; made when first met.
+
+    Sets are numbered in the order in which they first occur.
+    """
+
+    def __init__(self, places: Mapping[str | None, int]) -> None:
+        super().__init__({(): NO_TARGET})
+        self.places = {name: place for name, place in places.items() if name is not None}
+        self.sets: list[tuple[int, ...]] = []
+
+    def __missing__(self, targets: tuple[str, ...]) -> int:
+        members = tuple(sorted(self.places[name] for name in targets))
+        if len(members) == 1:
+            code = members[0]
+        else:
+            code = SET_FIRST - len(self.sets)
+            self.sets.append(members)
+        self[targets] = code
+        return code
 
 
 def trace_of_columns(

@@ -117,7 +117,7 @@ def _plan_machine(
     return MachinePlan(
         name=names[index],
         position=index,
-        peers=tuple(names[position] for position in peer_positions),
+        peers=tuple(map(names.__getitem__, peer_positions)),
         rate=rate,
         schedule=schedule,
         ticks=schedule.ticks_before(scenario.horizon_ns),

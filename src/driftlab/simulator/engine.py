@@ -359,10 +359,9 @@ class _Network:
         self._names = [plan.name for plan in plans]
         self._positions = positions  # by name
         self._has_latency = network.has_latency
-        self._default = (network.latency, network.latency.is_drawn)
+        self._default = _sampler_of(network.latency)
         self._of_channel = {
-            channel: (latency, latency.is_drawn)
-            for channel, latency in network.channel_latencies.items()
+            channel: _sampler_of(latency) for channel, latency in network.channel_latencies.items()
         }
         self._mailboxes = mailboxes
 
@@ -377,9 +376,14 @@ class _Network:
             mailboxes[target].post(now_ns + latency_ns, sender, message)
 
     def _latency_ns(self, sender: int, target: int, tick: int) -> int:
-        latency, is_drawn = self._default
+        fixed_ns, sample_ns = self._default
         if self._of_channel:
-            latency, is_drawn = self._of_channel.get((sender, target), self._default)
-        if not is_drawn:
-            return latency.first
-        return latency.sample_ns(draw(draw(self._latency_streams[sender], tick), target))
+            fixed_ns, sample_ns = self._of_channel.get((sender, target), self._default)
+        if sample_ns is None:
+            return fixed_ns
+        return sample_ns(draw(draw(self._latency_streams[sender], tick), target))
+
+
+def _sampler_of(latency: Latency) -> tuple[int, Callable[[int], int] | None]:
+    """Return a latency that is not drawn, in ns, or the function that draws it."""
+    return (0, latency.sampler()) if latency.is_drawn else (latency.first, None)
