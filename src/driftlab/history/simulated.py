@@ -110,6 +110,7 @@ class EventColumns:
             return taken
 
         sender, target = column(self._sender, np.int32), column(self._target, np.int32)
+        sets = _number_sets_by_row(target, self._target_codes.sets)
         kind = np.where(sender != NOBODY, RECEIVE, np.where(target != NO_TARGET, SEND, INTERNAL))
         due_ns = column(self._due_ns, np.int64)
         numbers = range(len(kind)) if order is None else order.tolist()
@@ -130,7 +131,7 @@ class EventColumns:
             starts,
             columns,
             peers=None if scenario.topology == "mesh" else scenario.neighbours(number),
-            sets=self._target_codes.sets,
+            sets=sets,
             timestamps=self._timestamp_columns(numbers),
             arrivals=None if self._found is None else arrivals_of(found, self._target_codes.places),
             texts=self._texts(numbers),
@@ -151,6 +152,21 @@ class EventColumns:
         if not self._recorded:
             return {}
         return {"recorded": [self._recorded.get(row) for row in numbers]}
+
+
+def _number_sets_by_row(target: IntArray, sets: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Number sets of targets in the order of rows, as a reader of journals does.
+
+    target: of each row, changed in place. sets: of which each is a target. Returns the
+    sets in their new order.
+    """
+    is_set = target <= SET_FIRST
+    numbers = SET_FIRST - target[is_set]
+    order = numbers[np.sort(np.unique(numbers, return_index=True)[1])]
+    new = np.empty(len(sets), target.dtype)
+    new[order] = np.arange(len(order))
+    target[is_set] = SET_FIRST - new[numbers]
+    return [sets[number] for number in order]
 
 
 class _TargetCodes(dict[tuple[str, ...], int]):
