@@ -18,8 +18,8 @@ from functools import partial
 from time import monotonic_ns, process_time_ns
 
 from driftlab.network import wire
-from driftlab.network.admission import Own
 from driftlab.network.handshake import Handshakes
+from driftlab.network.timestamp_bounds import Own
 from driftlab.real.addresses import Address, listen
 from driftlab.real.event_loop import EventLoop
 from driftlab.real.inbound import INBOUND_BYTES_MAX, Inbound

@@ -38,7 +38,6 @@ from driftlab.api.replay_and_twin import replay_runs
 from driftlab.journal.parser import Entry
 from driftlab.model.event import Message
 from driftlab.network import wire
-from driftlab.network.admission import Own
 from driftlab.network.sealing import (
     TAG_BYTES,
     ChannelNames,
@@ -47,6 +46,7 @@ from driftlab.network.sealing import (
     Sealer,
     channel_keys,
 )
+from driftlab.network.timestamp_bounds import Own
 from driftlab.real.inbound import PeerConnection, WaitingBytes, message_decoder
 from driftlab.real.key_file import load_key, make_key
 from driftlab.scenario.plan import plan_run

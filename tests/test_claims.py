@@ -15,18 +15,7 @@ from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import AnyArray, BoolArray
 from driftlab.cli.main import main
 from driftlab.study.claims import judge_claims
-from driftlab.study.claims.events import NONE, P2, P3, EventTable, RunEvents
-from driftlab.study.claims.recording import (
-    CONDITIONS,
-    NoSuchRunsError,
-    _record_compiled,
-    _record_general,
-    condition_of,
-    read_conditions,
-    simulate_conditions,
-)
-from driftlab.study.claims.registry import CLAIMS
-from driftlab.study.claims.rules import (
+from driftlab.study.claims.criteria import (
     Verdict,
     comparison,
     equality,
@@ -38,6 +27,17 @@ from driftlab.study.claims.rules import (
     share,
     under,
 )
+from driftlab.study.claims.events import NONE, P2, P3, EventTable, RunEvents
+from driftlab.study.claims.recording import (
+    CONDITIONS,
+    NoSuchRunsError,
+    _record_compiled,
+    _record_general,
+    condition_of,
+    read_conditions,
+    simulate_conditions,
+)
+from driftlab.study.claims.registry import CLAIMS
 from driftlab.study.claims.variations import paired_rows
 
 HOLDS, HOLDS_IF, NOT, UNDECIDED = Verdict

@@ -10,7 +10,7 @@ import pytest
 
 import driftlab
 from driftlab.judge.checker import RULES
-from driftlab.judge.faults.diagnosis import Fault
+from driftlab.judge.diagnosis.diagnose import Fault
 from tests.wrong_machines import TABLE, write_run, write_table
 
 # The plain name of what each wrong machine does. Those of the assignment's three

@@ -18,10 +18,10 @@ from driftlab.analysis.over_runs import over_runs
 from driftlab.analysis.run_statistics import run_statistics
 from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import IntArray
-from driftlab.figures.extremes import extreme_rows
 from driftlab.figures.figure import ROWS_MAX, Figure, NoDataError
 from driftlab.figures.frame_figures import draw_frame
 from driftlab.figures.frames import means_figure, phase_cells
+from driftlab.figures.lines import extreme_rows
 from driftlab.figures.output import html, javascript, render, save, svg
 from driftlab.figures.over_time import real_title, ticks_a_second
 from driftlab.figures.palette import OKABE_ITO, machine_colours

@@ -14,9 +14,9 @@ import pytest
 import driftlab
 from driftlab.model.event import Message
 from driftlab.network import wire
-from driftlab.network.admission import CLOCK_LEAD_MAX, Own, require_stamp
 from driftlab.network.handshake import Handshakes
 from driftlab.network.sealing import KeyedHandshakes
+from driftlab.network.timestamp_bounds import CLOCK_LEAD_MAX, Own, require_stamp
 from driftlab.real import inbound as inbound_module
 from driftlab.real import outbound
 from driftlab.real.addresses import Address

@@ -11,14 +11,14 @@ import pytest
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.model.event import Message
 from driftlab.network import wire
-from driftlab.network.admission import (
+from driftlab.network.handshake import INTRODUCTION_NS_MAX, Handshakes
+from driftlab.network.timestamp_bounds import (
     CLOCK_LEAD_MAX,
     CLOCK_RATE_MAX,
     TIME_LEAD_NS_MAX,
     ClockLeadError,
     Own,
 )
-from driftlab.network.handshake import INTRODUCTION_NS_MAX, Handshakes
 from driftlab.real import inbound as inbound_module
 from driftlab.real.addresses import LOST_PEER_S, Address, listen
 from driftlab.real.inbound import (

@@ -18,7 +18,7 @@ from driftlab.foreign.fields import ALIASES, TargetNames, near_field
 from driftlab.foreign.kinds import PAIRS, kinds
 from driftlab.foreign.unclear_columns import meaning_of
 from driftlab.journal.files import UnreadableError
-from driftlab.judge.unsaid_kinds import REASON
+from driftlab.judge.unknown_kinds import REASON
 from driftlab.model.columns import KINDS, RECEIVE, SEND, UNKNOWN_KIND
 from tests.started import driftlab as command
 

@@ -7,7 +7,7 @@ from typing import Any
 from driftlab.api.read import read_all
 from driftlab.errors import DriftlabError
 from driftlab.judge.checker import HOLDS, UNDECIDED, VIOLATED, Verdict, chosen_rules
-from driftlab.judge.faults.diagnosis import Fault
+from driftlab.judge.diagnosis.diagnose import Fault
 
 
 class NothingJudgedError(DriftlabError):

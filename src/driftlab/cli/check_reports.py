@@ -19,7 +19,7 @@ from driftlab.cli.terminal import escape_found, plain
 from driftlab.errors import counted
 from driftlab.journal.whole_file import whole_file
 from driftlab.judge.checker import RULES, UNDECIDED, Verdict, Violation
-from driftlab.judge.faults.diagnosis import Fault
+from driftlab.judge.diagnosis.diagnose import Fault
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

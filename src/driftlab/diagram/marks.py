@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from driftlab.errors import counted, name_list
 from driftlab.judge.checker import HOLDS, UNDECIDED, Verdict
-from driftlab.judge.faults.diagnosis import Fault
+from driftlab.judge.diagnosis.diagnose import Fault
 
 WORDED_MAX: Final = 1000  # violations that are put into words
 ROWS_MAX: Final = 1_000_000  # of violations that are marked without words

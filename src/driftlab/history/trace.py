@@ -101,7 +101,7 @@ class Trace:
     is_clock_unsure: whether it is not known if its Lamport clocks are written before
     their increment or event (see `conventions.clocks`).
     written: its clocks as the log has them, where their convention was left to be
-    recognized; None where it is known, as of our own logs (see `conventions.readings`).
+    recognized; None where it is known, as of our own logs (see `conventions.alternatives`).
     may_overtake: whether messages from one process to another may overtake one another,
     because each has a connection of its own: then there is no order to judge.
     """

@@ -21,27 +21,27 @@ from driftlab.history.matching.match import assumed_lines
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.trace import Trace, UnreadLine
+from driftlab.judge.alternative_conventions import explained_by_alternative, faults_by_alternative
 from driftlab.judge.causality import BEFORE_SENT
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.clock_entry import CLOCK_ENTRY
 from driftlab.judge.context import Context, Findings, Rule, count_of, messages_received
-from driftlab.judge.faults.diagnosis import Fault, diagnose
+from driftlab.judge.diagnosis.diagnose import Fault, diagnose
 from driftlab.judge.fifo_channels import (
     FIFO,
     SEND_TO_ALL,
     losses_of,
 )
-from driftlab.judge.from_nowhere import FROM_NOWHERE
 from driftlab.judge.hybrid import HYBRID_BOUND, HYBRID_CONDITION, HYBRID_STEP
 from driftlab.judge.inbox import INBOX_ORDER, ONE_OPERATION, QUEUE, assumed_of_queues
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP, jumps_of_unsaid_kind
-from driftlab.judge.other_readings import explained_by_other_reading, faults_by_other_reading
 from driftlab.judge.peer_choice import PEER_CHOICE
 from driftlab.judge.physical_time import TIME_BACK, TIME_SKEW
 from driftlab.judge.restarts import restarts
 from driftlab.judge.swapped_lines import changed_places
 from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
-from driftlab.judge.unsaid_kinds import DELIVERED_TWICE, LOST_MESSAGE
+from driftlab.judge.unknown_kinds import DELIVERED_TWICE, LOST_MESSAGE
+from driftlab.judge.unsent_messages import FROM_NOWHERE
 from driftlab.judge.vectors import MATRIX_MERGE, VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
 from driftlab.model.columns import KINDS, NOBODY, UNKNOWN_KIND
 
@@ -217,7 +217,7 @@ class Verdict:
     is_foreign: whether the log says nothing about its processes, unlike our journals.
     not_applied: rules that had nothing to judge.
     not_whole: why the log is not whole, though it was to be judged as such; else None.
-    other_reading: how else its clocks may be written, so that what seems wrong may be right;
+    alternative: how else its clocks may be written, so that what seems wrong may be right;
     "" if that is no question.
     """
 
@@ -228,13 +228,13 @@ class Verdict:
         not_applied: Sequence[str] = (),
         *,
         not_whole: str | None = None,
-        other_reading: str = "",
+        alternative: str = "",
     ) -> None:
         self._context = context
         self._found = {name: each.findings for name, each in judged.items()}
         self.not_applied = list(not_applied)
         self.not_whole = not_whole
-        self.other_reading = other_reading
+        self.alternative = alternative
         self.is_foreign = not len(context.trace.process_info)
         self.events = len(context)
         self.judged_counts = {name: each.decided for name, each in judged.items()}
@@ -280,7 +280,7 @@ class Verdict:
     def faults(self) -> list[Fault]:
         """The faults of the programs that wrote the log, by their plain names."""
         faults = diagnose(self._context, self._found, RULES)
-        return faults_by_other_reading(self._context, faults, RULES)
+        return faults_by_alternative(self._context, faults, RULES)
 
     def unknowns(self, limit: int | None = None) -> Iterator[Unknown]:
         """Yield what is undecided, rule after rule; the first `limit` of each rule."""
@@ -319,7 +319,7 @@ class Verdict:
         lines = [*self._context.trace.assumed, *assumed_lines(self._context.messages)]
         if ONE_OPERATION.name in self._found:
             lines += assumed_of_queues(self._context)
-        lines += [self.other_reading] if self.other_reading else []
+        lines += [self.alternative] if self.alternative else []
         return lines
 
     @property
@@ -487,10 +487,10 @@ def judge(
     context = Context(repaired, messages, original, is_whole=complete and not_whole is None)
     asked = {rule.name: rule.questions(context) for rule in rules}
     found = {rule.name: rule.judge(context) for rule in rules if asked[rule.name]}
-    found, other_reading = explained_by_other_reading(context, found)
+    found, alternative = explained_by_alternative(context, found)
     judged = {name: Judged(asked[name], each) for name, each in found.items()}
     not_applied = [rule.name for rule in rules if rule.name not in judged]
-    return Verdict(context, judged, not_applied, not_whole=not_whole, other_reading=other_reading)
+    return Verdict(context, judged, not_applied, not_whole=not_whole, alternative=alternative)
 
 
 def _texts_kept(trace: Trace) -> list[str]:

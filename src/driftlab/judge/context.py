@@ -22,8 +22,8 @@ from driftlab.history.matching.messages import (
 )
 from driftlab.history.matching.repair import RepairedTrace
 from driftlab.history.matching.send_index import sent_messages
+from driftlab.history.missing_fields import is_receive, may_be_receive
 from driftlab.history.trace import ProcessInfo, Trace
-from driftlab.history.unsaid import is_receive, may_be_receive
 from driftlab.model.columns import MISSING, NOBODY, Timestamps
 
 NO_ROWS: IntArray = np.zeros(0, np.int64)

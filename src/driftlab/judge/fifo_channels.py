@@ -2,7 +2,7 @@
 
 Rules: `delivered-twice` and `fifo` need messages; `lost-message` and `send-to-all`
 also need the processes that each event sent to. That nothing is invented is judged
-in `from_nowhere`.
+in `unsent_messages`.
 
 A channel is one direction between two processes. It is judged by what arrived,
 where the log says what each tick found, else by what was received.
@@ -38,9 +38,9 @@ from driftlab.judge.context import (
     received_keys,
     required,
 )
-from driftlab.judge.from_nowhere import address_of, sender_name
 from driftlab.judge.inbox import mixes_operations
 from driftlab.judge.lamport import counts_per_target
+from driftlab.judge.unsent_messages import address_of, sender_name
 from driftlab.model.columns import NO_TARGET, NOBODY
 
 # delivered-twice.

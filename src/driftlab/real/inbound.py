@@ -27,8 +27,8 @@ from driftlab.clocks.clock import TimestampError
 from driftlab.errors import counted
 from driftlab.model.event import Message, PayloadError, canonical_payload
 from driftlab.network import wire
-from driftlab.network.admission import CLOCK_LEAD_MAX, Own, require_stamp, require_timestamp
 from driftlab.network.handshake import INTRODUCTION_NS_MAX, Acceptor, Handshakes, Introduction
+from driftlab.network.timestamp_bounds import CLOCK_LEAD_MAX, Own, require_stamp, require_timestamp
 from driftlab.real.addresses import notice_lost_peer
 from driftlab.real.event_loop import READ, EventLoop, make_poller
 from driftlab.real.incidents import UNIDENTIFIED, Incidents

@@ -26,8 +26,8 @@ from driftlab.machine.machine import Machine, MachineEndError
 from driftlab.machine.process_loader import load_process
 from driftlab.model.schedule import PhysicalClock
 from driftlab.network import wire
-from driftlab.network.admission import CLOCK_END, Own
 from driftlab.network.handshake import Handshakes
+from driftlab.network.timestamp_bounds import CLOCK_END, Own
 from driftlab.network.wire import STAMP_MAX
 from driftlab.real.addresses import Address
 from driftlab.real.event_loop import EventLoop, request_exact_timers

@@ -28,8 +28,8 @@ from driftlab.history.conventions.queue import (
 from driftlab.history.conventions.unstamped import shows_clock_of_event_before
 from driftlab.history.conventions.vectors import recognized_own_events, with_own_events
 from driftlab.history.matching.send_index import SendIndex
+from driftlab.history.missing_fields import may_be_receive
 from driftlab.history.trace import Trace, WrittenClocks, processes_of
-from driftlab.history.unsaid import may_be_receive
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING, RECEIVE, UNKNOWN_KIND
 

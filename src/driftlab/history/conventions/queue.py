@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.errors import counted
+from driftlab.history.missing_fields import is_receive, may_be_receive
 from driftlab.history.trace import Trace
-from driftlab.history.unsaid import is_receive, may_be_receive
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING
 

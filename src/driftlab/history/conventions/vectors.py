@@ -21,8 +21,8 @@ from driftlab.errors import counted
 from driftlab.history.conventions.queue import EXCEPTIONS_SHARE, is_far_less
 from driftlab.history.matching.by_vector_clock import implied_messages
 from driftlab.history.matching.match import match
+from driftlab.history.missing_fields import may_be_receive
 from driftlab.history.trace import Trace, processes_of
-from driftlab.history.unsaid import may_be_receive
 from driftlab.model.columns import Timestamps, starts_of
 
 

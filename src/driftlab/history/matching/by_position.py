@@ -39,8 +39,8 @@ from driftlab.history.matching.clock_evidence import (
 from driftlab.history.matching.matching import NO_ROWS, Matching
 from driftlab.history.matching.messages import NOTHING, UNMATCHED
 from driftlab.history.matching.send_index import sent_messages, untargeted_sends
+from driftlab.history.missing_fields import begins_late
 from driftlab.history.trace import Trace, processes_of, processes_with_gaps
-from driftlab.history.unsaid import begins_late
 from driftlab.model.columns import MISSING, NOBODY, RECEIVE, SEND, UNKNOWN_KIND
 
 OPEN = -1  # in `sent_at`: a receive that is to be matched

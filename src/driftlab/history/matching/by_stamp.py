@@ -16,8 +16,8 @@ from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.matching.named_receives import NamedReceives
 from driftlab.history.matching.send_index import SendIndex
+from driftlab.history.missing_fields import begins_late
 from driftlab.history.trace import Trace, processes_of, processes_with_gaps
-from driftlab.history.unsaid import begins_late
 from driftlab.model.columns import EVERY_PEER, MISSING, NOBODY
 
 SHIFTED_SHARE_MIN: Final = 0.9  # of a sender's messages that must fit a shifted clock

@@ -20,8 +20,8 @@ from driftlab.history.matching.acyclic import leaves_order
 from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.matching.send_index import sent_messages, untargeted_sends
+from driftlab.history.missing_fields import begins_late
 from driftlab.history.trace import Trace, processes_of
-from driftlab.history.unsaid import begins_late
 from driftlab.model.columns import MISSING, NOBODY
 
 UNEXPLAINED_SHARE_MAX: Final = 0.01  # of the stamps; beyond it they are not the clocks of sends

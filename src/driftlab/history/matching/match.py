@@ -31,8 +31,8 @@ from driftlab.history.matching.left_over import match_left_over
 from driftlab.history.matching.matching import Matching
 from driftlab.history.matching.messages import UNMATCHED, Messages
 from driftlab.history.matching.named_receives import NamedReceives
+from driftlab.history.missing_fields import is_receive
 from driftlab.history.trace import Trace
-from driftlab.history.unsaid import is_receive
 from driftlab.model.columns import MISSING, NOBODY
 
 NO_MATCHING: Final = "none"

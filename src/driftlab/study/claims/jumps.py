@@ -13,8 +13,7 @@ import numpy as np
 from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.model.columns import INTERNAL, RECEIVE
-from driftlab.study.claims.events import P1, P2, P3, EventTable
-from driftlab.study.claims.rules import (
+from driftlab.study.claims.criteria import (
     FREQUENCY_MARGIN,
     Finding,
     Verdict,
@@ -27,6 +26,7 @@ from driftlab.study.claims.rules import (
     share_difference,
     under,
 )
+from driftlab.study.claims.events import P1, P2, P3, EventTable
 from driftlab.study.claims.wording import number, of, percent
 
 TWICE: Final = 2  # how many times faster P1 must be for its clock to be the highest always

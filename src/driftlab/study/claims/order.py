@@ -4,8 +4,7 @@ import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.model.columns import SEND
-from driftlab.study.claims.events import MACHINES, NONE, EventTable
-from driftlab.study.claims.rules import (
+from driftlab.study.claims.criteria import (
     CLOCK_MARGIN,
     QUEUE_MARGIN,
     Finding,
@@ -20,6 +19,7 @@ from driftlab.study.claims.rules import (
     share_difference,
     under,
 )
+from driftlab.study.claims.events import MACHINES, NONE, EventTable
 from driftlab.study.claims.variations import paired_rows
 from driftlab.study.claims.wording import of, percent, signed
 

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from driftlab.api.run_real import OnBeat
 from driftlab.errors import DriftlabError
 from driftlab.study.claims import jumps, order, variations
+from driftlab.study.claims.criteria import NOTHING, Finding, Verdict
 from driftlab.study.claims.events import EventTable
 from driftlab.study.claims.recording import (
     ALIGNED_LATE,
@@ -27,7 +28,6 @@ from driftlab.study.claims.recording import (
     scenarios_of,
     simulate_conditions,
 )
-from driftlab.study.claims.rules import NOTHING, Finding, Verdict
 
 OnProgress = Callable[[int, int], None]  # called with the work done and that there is
 

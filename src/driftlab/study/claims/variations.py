@@ -10,8 +10,7 @@ import numpy as np
 
 from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import BoolArray, FloatArray, IntArray
-from driftlab.study.claims.events import P1, P3, EventTable
-from driftlab.study.claims.rules import (
+from driftlab.study.claims.criteria import (
     CLOCK_MARGIN,
     FREQUENCY_MARGIN,
     QUEUE_MARGIN,
@@ -28,6 +27,7 @@ from driftlab.study.claims.rules import (
     share,
     under,
 )
+from driftlab.study.claims.events import P1, P3, EventTable
 from driftlab.study.claims.wording import number, percent, signed
 from driftlab.theory.formulas import CRITICAL_SHARE
 

@@ -18,7 +18,7 @@ from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import arrivals_taken
 from driftlab.history.tick_repair import repaired_ticks
 from driftlab.judge.context import NO_ROWS, Context, required
-from driftlab.judge.faults.fault import NamedRows, by_process
+from driftlab.judge.diagnosis.fault import NamedRows, by_process
 from driftlab.judge.inbox import mixes_operations, receives_several
 from driftlab.model.columns import MISSING, NO_TARGET
 

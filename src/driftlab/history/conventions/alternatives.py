@@ -1,9 +1,9 @@
-"""The other ways in which a log may write its clocks than the one that it is read by.
+"""The alternative conventions by which a log may write its clocks.
 
 A short log, or one that begins late, may not show when its clocks are written: after their
 increment, before it, or before their event. Then what one way makes of it must not be
-called wrong if another explains all of it (`judge.other_readings`). A log that we wrote,
-or whose convention is named, has no other readings.
+called wrong if another explains all of it (`judge.alternative_conventions`). A log that we wrote,
+or whose convention is named, has no alternatives.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,8 +26,8 @@ from driftlab.history.conventions.vectors import (
     with_own_events,
     with_vectors_of_next,
 )
+from driftlab.history.missing_fields import first_own_rows
 from driftlab.history.trace import Trace, WrittenClocks, processes_of
-from driftlab.history.unsaid import first_own_rows
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING, Timestamps
 
@@ -35,7 +35,7 @@ CLOCK_AFTER_INCREMENT: Final = "clock-after-increment"
 _WAYS: Final = (CLOCK_BEFORE_EVENT, CLOCK_BEFORE_INCREMENT, CLOCK_AFTER_INCREMENT)
 
 
-class OtherReading(NamedTuple):
+class Alternative(NamedTuple):
     """A log read by other conventions. lamport, vector: their names, "" without such clocks."""
 
     lamport: str
@@ -43,7 +43,7 @@ class OtherReading(NamedTuple):
     trace: Trace
 
 
-def other_readings(trace: Trace, *, may_err: bool = False) -> Iterator[OtherReading]:
+def alternatives(trace: Trace, *, may_err: bool = False) -> Iterator[Alternative]:
     """Yield a log by all conventions of its clocks; those that both clocks share first.
 
     may_err: also by those that only a program can follow that errs.
@@ -75,7 +75,7 @@ def other_readings(trace: Trace, *, may_err: bool = False) -> Iterator[OtherRead
             other = with_own_events(other) or other
         elif vector == CLOCK_BEFORE_EVENT:
             other = with_vectors_of_next(other) or other
-        yield OtherReading(lamport, vector, other)
+        yield Alternative(lamport, vector, other)
 
 
 def _ways_of_lamport(trace: Trace, clock: IntArray) -> Sequence[str]:

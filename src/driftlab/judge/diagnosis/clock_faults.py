@@ -17,7 +17,7 @@ import numpy as np
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.judge.clock_condition import has_clock, lamport_steps
 from driftlab.judge.context import Context, required
-from driftlab.judge.faults.fault import NamedRows
+from driftlab.judge.diagnosis.fault import NamedRows
 from driftlab.judge.inbox import receives_several
 from driftlab.judge.lamport import counts_per_target
 from driftlab.model.columns import INTERNAL, MISSING, NO_TARGET

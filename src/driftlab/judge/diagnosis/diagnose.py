@@ -3,7 +3,7 @@
 A rule says which event is wrong; a diagnosis says what the program does wrong. Each
 known fault predicts an event from its neighbours: a machine that takes `max(C, stamp)`
 at a receive has that clock there and no other. A fault is named where what it predicts
-is found, at nearly every event that can show it (`faults.clocks`, `faults.inbox`).
+is found, at nearly every event that can show it (`clock_faults`, `inbox_faults`).
 
 The invariant: a log that breaks no rule has no fault, but for a choice of peers that
 chance does not explain (`peer_faults`; the rule `peer-choice` needs a journal). What
@@ -18,9 +18,9 @@ import numpy as np
 
 from driftlab.arrays import IntArray
 from driftlab.judge.context import NO_ROWS, Context, Findings, Rule, required
-from driftlab.judge.faults.clocks import CLOCK_RULES, clock_faults
-from driftlab.judge.faults.fault import NamedRows, by_process
-from driftlab.judge.faults.inbox import inbox_faults
+from driftlab.judge.diagnosis.clock_faults import CLOCK_RULES, clock_faults
+from driftlab.judge.diagnosis.fault import NamedRows, by_process
+from driftlab.judge.diagnosis.inbox_faults import inbox_faults
 from driftlab.judge.inbox import mixes_operations
 from driftlab.judge.peer_choice import CHANCE_MAX, PEERS_MAX, chance_bound
 from driftlab.model.columns import EVERY_PEER, INTERNAL, NO_TARGET, RECEIVE, SEND

@@ -85,7 +85,7 @@ _SEND_MAY_BE_MISSING = (
 )
 
 
-def _judge_from_nowhere(context: Context) -> Findings:
+def _judge_unsent(context: Context) -> Findings:
     """Judge that every message that was received, or found, was sent to its receiver."""
     lone = np.flatnonzero(context.messages.source == UNMATCHED)
     extra = context.messages.extra_receives[context.messages.extra_sends < 0]
@@ -93,7 +93,7 @@ def _judge_from_nowhere(context: Context) -> Findings:
     if context.messages.implied:  # by an entry that `vector-ahead` reports
         rows = np.setdiff1d(rows, counts_unheard_events(context))
     undecided = np.array([_may_be_sent(context, row) for row in rows.tolist()], bool)
-    arrivals = _arrivals_from_nowhere(context)
+    arrivals = _unsent_arrivals(context)
 
     def explain_unsent(row: int, _: int) -> Explanation:
         return Explanation(_expected_send(context, row), "no such send", (row,))
@@ -125,7 +125,7 @@ def _arrivals(context: Context) -> Arrivals:
     return held
 
 
-def _arrivals_from_nowhere(context: Context) -> IntArray:
+def _unsent_arrivals(context: Context) -> IntArray:
     """Return the numbers of arrivals that nobody sent, as far as is known, and nobody received."""
     held, clock = context.trace.arrivals, context.columns.clock
     if held is None or clock is None:
@@ -239,5 +239,5 @@ def _messages_that_came(context: Context) -> int:
 
 
 FROM_NOWHERE = Rule(
-    "from-nowhere", "every message received was sent", _messages_that_came, _judge_from_nowhere
+    "from-nowhere", "every message received was sent", _messages_that_came, _judge_unsent
 )

@@ -1,7 +1,7 @@
-"""Violations that another reading of a log's clocks explains: they are undecided.
+"""Violations that an alternative convention of clocks explains: they are undecided.
 
 Where nothing showed when a log writes its clocks, it is read as ours are written. If that
-makes it wrong, and by another convention (`history.conventions.readings`) no clock is wrong,
+makes it wrong, and by another convention (`history.conventions.alternatives`) no clock is wrong,
 nothing else is worse, and no less is judged, then the log may be right, and its violations
 are undecided. So no convention excuses a program of which one event shows that it errs by
 all of them. Limit: logs of many events, in which few need to decide, are not read again.
@@ -12,27 +12,27 @@ from typing import Final
 
 import numpy as np
 
-from driftlab.history.conventions.clocks import CLOCK_BEFORE_EVENT, CLOCK_BEFORE_INCREMENT
-from driftlab.history.conventions.readings import (
+from driftlab.history.conventions.alternatives import (
     CLOCK_AFTER_INCREMENT,
-    OtherReading,
-    other_readings,
+    Alternative,
+    alternatives,
 )
+from driftlab.history.conventions.clocks import CLOCK_BEFORE_EVENT, CLOCK_BEFORE_INCREMENT
 from driftlab.history.matching.match import match
 from driftlab.history.matching.repair import repair_names
 from driftlab.judge.causality import BEFORE_SENT
 from driftlab.judge.clock_condition import CLOCK_CONDITION
 from driftlab.judge.context import NO_ROWS, Context, Explanation, Findings, Rule
-from driftlab.judge.faults.clocks import CLOCK_RULES
-from driftlab.judge.faults.diagnosis import Fault, diagnose
+from driftlab.judge.diagnosis.clock_faults import CLOCK_RULES
+from driftlab.judge.diagnosis.diagnose import Fault, diagnose
 from driftlab.judge.fifo_channels import FIFO, SEND_TO_ALL
-from driftlab.judge.from_nowhere import FROM_NOWHERE
 from driftlab.judge.lamport import LAMPORT_STEP, STAMP
-from driftlab.judge.unsaid_kinds import DELIVERED_TWICE, LOST_MESSAGE
+from driftlab.judge.unknown_kinds import DELIVERED_TWICE, LOST_MESSAGE
+from driftlab.judge.unsent_messages import FROM_NOWHERE
 from driftlab.judge.vectors import VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
 
 EVENTS_MAX: Final = 100_000
-LAST_STEPS: Final = 2  # of each process and rule, that another reading may leave open
+LAST_STEPS: Final = 2  # of each process and rule, that an alternative may leave open
 MATCHED_FACTOR: Final = 2  # of the messages that are matched, at least one in so many still is
 
 _STEPS: Final = (CLOCK_CONDITION, LAMPORT_STEP)
@@ -44,10 +44,10 @@ _SUSPECT: Final = (*_OF_CLOCKS, FROM_NOWHERE, BEFORE_SENT, SEND_TO_ALL)
 _NOTHING: Final = Findings(NO_ROWS, lambda _: Explanation("", "", ()), NO_ROWS)
 
 
-def explained_by_other_reading(
+def explained_by_alternative(
     context: Context, found: Mapping[str, Findings]
 ) -> tuple[dict[str, Findings], str]:
-    """Return what the rules find, with what another reading explains as undecided.
+    """Return what the rules find, with what an alternative explains as undecided.
 
     found: what each rule that was applied finds, by its name. Beside that a line that says
     how else the log may be read, "" if nothing is explained so.
@@ -55,16 +55,16 @@ def explained_by_other_reading(
     is_wrong = any(len(found[rule.name].rows) for rule in _SUSPECT if rule.name in found)
     if not is_wrong or context.original.written is None or len(context) > EVENTS_MAX:
         return dict(found), ""
-    for reading in other_readings(context.original):
-        if context.is_whole and reading.vector not in ("", CLOCK_AFTER_INCREMENT):
+    for alternative in alternatives(context.original):
+        if context.is_whole and alternative.vector not in ("", CLOCK_AFTER_INCREMENT):
             continue  # a whole log has 1 in the first own entry
-        other = _read_so(reading, is_whole=context.is_whole)
+        other = _read_by(alternative, is_whole=context.is_whole)
         is_named = not context.messages.implied
         if is_named and len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
             continue
         then: dict[str, Findings] = {}
         if _explains(other, context, found, then):
-            line = _line(reading)
+            line = _line(alternative)
             left = {
                 name: _left_open(each, then.get(name, _NOTHING), line)
                 for name, each in found.items()
@@ -73,19 +73,19 @@ def explained_by_other_reading(
     return dict(found), ""
 
 
-def faults_by_other_reading(
+def faults_by_alternative(
     context: Context, faults: list[Fault], rules: Mapping[str, Rule]
 ) -> list[Fault]:
     """Return the faults of a program, as they are if it errs and writes its clocks early.
 
-    Where violations of clocks have no plain name, and by another reading all of them have,
+    Where violations of clocks have no plain name, and by an alternative all of them have,
     those names are taken. faults: as the log was read first. rules: all, by name.
     """
     unnamed = [each for each in faults if not each.is_named and each.rule in CLOCK_RULES]
     if not unnamed or context.original.written is None or len(context) > EVENTS_MAX:
         return faults
-    for reading in other_readings(context.original, may_err=True):
-        other = _read_so(reading, is_whole=context.is_whole)
+    for alternative in alternatives(context.original, may_err=True):
+        other = _read_by(alternative, is_whole=context.is_whole)
         if len(other.pairs[0]) < len(context.pairs[0]):
             continue
         found = {name: rule.judge(other) for name, rule in rules.items() if rule.questions(other)}
@@ -97,10 +97,10 @@ def faults_by_other_reading(
     return faults
 
 
-def _read_so(reading: OtherReading, *, is_whole: bool) -> Context:
+def _read_by(alternative: Alternative, *, is_whole: bool) -> Context:
     """Return a log read otherwise, with its messages matched by those clocks."""
-    repaired = repair_names(reading.trace)
-    return Context(repaired, match(repaired.trace), reading.trace, is_whole=is_whole)
+    repaired = repair_names(alternative.trace)
+    return Context(repaired, match(repaired.trace), alternative.trace, is_whole=is_whole)
 
 
 def _decided(context: Context, rule: Rule, found: Findings) -> int:
@@ -146,7 +146,7 @@ def _messages_are_no_worse(
 
 
 def _left_open(found: Findings, then: Findings, reason: str) -> Findings:
-    """Return findings whose violations are undecided, where another reading has none."""
+    """Return findings whose violations are undecided, where the alternative has none."""
     if not len(found.rows) or len(then.rows):
         return found
     reasons = [found.reason] if len(found.unknown) and found.reason else []
@@ -154,17 +154,17 @@ def _left_open(found: Findings, then: Findings, reason: str) -> Findings:
     return found._replace(rows=NO_ROWS, unknown=unknown, reason="; ".join([*reasons, reason]))
 
 
-def _line(reading: OtherReading) -> str:
+def _line(alternative: Alternative) -> str:
     """Return how else clocks may be written, in words."""
-    names = {reading.lamport, reading.vector} - {"", CLOCK_AFTER_INCREMENT}
-    what = "own entries of vector clocks" if not reading.lamport else "clocks"
+    names = {alternative.lamport, alternative.vector} - {"", CLOCK_AFTER_INCREMENT}
+    what = "own entries of vector clocks" if not alternative.lamport else "clocks"
     if len(names) == 1:
         (name,) = names
         when = {CLOCK_BEFORE_INCREMENT: "their increment", CLOCK_BEFORE_EVENT: "their event"}[name]
-        if not reading.lamport and name == CLOCK_BEFORE_EVENT:
+        if not alternative.lamport and name == CLOCK_BEFORE_EVENT:
             what = "vector clocks"
         return f"{what} may be written before {when} ({name}), or after: undecided"
     return (
-        f"clocks may be written before their increment or event (Lamport: {reading.lamport}, "
-        f"vector: {reading.vector}), or after: undecided"
+        f"clocks may be written before their increment or event (Lamport: {alternative.lamport}, "
+        f"vector: {alternative.vector}), or after: undecided"
     )
