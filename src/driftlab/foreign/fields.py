@@ -21,6 +21,7 @@ from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.foreign.packed import Packed, Texts, Values
 from driftlab.journal.files import UnreadableError
+from driftlab.lazy import lazy_pattern
 from driftlab.model.columns import MISSING
 
 RowErrors: TypeAlias = dict[int, str]  # the reason why a row cannot be read, by row
@@ -111,8 +112,8 @@ VALUE_CHARS_SHOWN: Final = 40  # of a value, in a reason
 ESCAPED_ZERO: Final = r"\u0000"  # stands for U+0000, which no file of text holds
 
 _NO_HOSTS: Final = frozenset({"", "None"})  # names that stand for no process
-_SEPARATORS: Final = re.compile(r"[\s,;+|&\[\]\"']+")
-_BRACKETS: Final = re.compile(r"#?\{(.*)\}|\((.*)\)|<(.*)>", re.DOTALL)
+_SEPARATORS: Final = lazy_pattern(r"[\s,;+|&\[\]\"']+")
+_BRACKETS: Final = lazy_pattern(r"#?\{(.*)\}|\((.*)\)|<(.*)>", re.DOTALL)
 _CONJUNCTIONS: Final = frozenset({"and", "und", "et"})
 PROCESS_WORDS: Final = frozenset(
     {"machine", "process", "proc", "node", "vm", "server", "replica", "peer", "worker", "host"}
@@ -121,7 +122,7 @@ _EVERYBODY_WORDS: Final = EVERYBODY | {
     "to", "the", "of", "other", "others", "else", "peers", "nodes", "machines", "processes",
     "replicas", "servers", "members", "vms", "peer", "node", "machine", "process",
 }  # fmt: skip
-_WHOLE_WITH_POINT: Final = re.compile(
+_WHOLE_WITH_POINT: Final = lazy_pattern(
     r"[+-]?[0-9]{1,4000}\.0*"
 )  # as pandas writes a whole number in a column with gaps
 
@@ -264,7 +265,7 @@ def field_named(name: str) -> str:
 
 
 # What a heading is made of: `Length of the MsgQueue (after)` is length, message and queue.
-_WORDS_OF_NAME: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
+_WORDS_OF_NAME: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
 _FILLERS: Final = frozenset(
     {"the", "of", "a", "an", "in", "and", "at", "its", "current", "updated", "new", "value"}
 )
@@ -273,7 +274,7 @@ _SAME_WORDS: Final = {
     "q": "queue", "clk": "clock", "number": "id", "num": "id", "no": "id", "nr": "id",
     "name": "id", "proc": "process", "recv": "received", "val": "value", "sys": "system",
 }  # fmt: skip
-_IN_PARENTHESES: Final = re.compile(r"\s*[(\[{]([^)\]}]*)[)\]}]\s*$")
+_IN_PARENTHESES: Final = lazy_pattern(r"\s*[(\[{]([^)\]}]*)[)\]}]\s*$")
 _OTHER_EVENT: Final = frozenset({"before", "old", "previous", "prior", "sent", "received", "peer"})
 
 
@@ -316,7 +317,7 @@ _UNITS_OF_WORDS: Final = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("unix", "epoch", "posix"), "unix"),
 }
-_UNIT_AT_END: Final = re.compile(
+_UNIT_AT_END: Final = lazy_pattern(
     rf"(?:\s*[(\[{{]\s*(?:in\s+)?|[\s_,]+(?:in[\s_]+)?)(?P<unit>{'|'.join(_UNITS_OF_WORDS)})"
     r"(?:\s+time(?:stamp)?)?\s*[)\]}]?\s*$",
     re.IGNORECASE,
