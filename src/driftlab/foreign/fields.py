@@ -11,6 +11,7 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
+from itertools import compress
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -405,19 +406,21 @@ def _whole_or_empty(values: Sequence[Any]) -> IntArray | None:
     held = list(values)
     if not set(map(type, held)) <= {str, int, type(None)}:
         return None
-    filled = held
-    if not EMPTY.isdisjoint(held):
-        filled = [value for value in held if value not in EMPTY]
+    if EMPTY.isdisjoint(held):
+        is_held, filled = None, held
+    else:
+        is_held = [value not in EMPTY for value in held]
+        filled = list(compress(held, is_held))
     try:
         found = np.array(list(map(int, filled)), np.int64)
     except (ValueError, OverflowError):
         return None
     if bool((found == MISSING).any()):
         return None
-    if len(filled) == len(held):
+    if is_held is None:
         return found
     column = np.full(len(held), MISSING, np.int64)
-    column[[value not in EMPTY for value in held]] = found
+    column[is_held] = found
     return column
 
 
