@@ -265,6 +265,10 @@ def field_named(name: str) -> str:
     )
 
 
+# Beyond it a name of a column is a line of something else, of which no end is looked for:
+# a search for one takes the square of its length.
+HEADING_CHARS_MAX: Final = 1_000
+
 # What a heading is made of: `Length of the MsgQueue (after)` is length, message and queue.
 _WORDS_OF_NAME: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
 _FILLERS: Final = frozenset(
@@ -301,6 +305,8 @@ def _name_words(name: str) -> frozenset[str]:
 
 def _head(name: str) -> frozenset[str]:
     """Return the words of a name before its unit, or what else it has in parentheses."""
+    if len(name) > HEADING_CHARS_MAX:
+        return frozenset()
     unit = unit_of_heading(name)
     if unit is not None:
         return _name_words(_UNIT_AT_END.sub("", name))
@@ -327,6 +333,8 @@ _UNIT_AT_END: Final = lazy_pattern(
 
 def unit_of_heading(name: str) -> str | None:
     """Return the unit that a column's name says: ns, us, ms, s, or unix; None if it says none."""
+    if len(name) > HEADING_CHARS_MAX:
+        return None
     found = _UNIT_AT_END.search(name)
     return None if found is None else _UNITS_OF_WORDS[found["unit"].lower()]
 
