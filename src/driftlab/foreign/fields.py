@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from operator import itemgetter
 from types import MappingProxyType
@@ -216,7 +215,7 @@ def _own_name(own: str, name: str, names: Sequence[str], file: str) -> str:
     alike = [each for each in names if normalized_name(each) == normalized_name(own)]
     if own in names or len(alike) == 1:
         return own if own in names else alike[0]
-    near = get_close_matches(own, names, 1, NEAR_MIN)
+    near = _near(own, names)
     meant = f" (did you mean {near[0]}?)" if near else ""
     raise UnreadableError(
         f"{file}: --field {name}={own}: there is no column {own}{meant}; there are "
@@ -224,11 +223,18 @@ def _own_name(own: str, name: str, names: Sequence[str], file: str) -> str:
     )
 
 
+def _near(name: str, names: Iterable[str]) -> list[str]:
+    """Return the name that is nearest to another in a list, which is empty if none is near."""
+    from difflib import get_close_matches  # few logs need it
+
+    return get_close_matches(name, list(names), 1, NEAR_MIN)
+
+
 def near_field(name: str) -> str | None:
     """Return the field one of whose names is nearly that of a column; None if none is."""
     plain = normalized_name(name)
     names = {normalized_name(alias): field for alias, field in _every_alias()}
-    near = get_close_matches(plain, names, 1, NEAR_MIN) if len(plain) >= NEAR_LETTERS_MIN else []
+    near = _near(plain, names) if len(plain) >= NEAR_LETTERS_MIN else []
     return names[near[0]] if near else None
 
 

@@ -21,7 +21,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.api.read_run import read_scenario
 from driftlab.arrays import AnyArray, IntArray
 from driftlab.diagram.columns import Lane
 from driftlab.diagram.command_line import command_line
@@ -32,7 +31,7 @@ from driftlab.journal.files import UnreadableError
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.journal_columns import TargetSets
 from driftlab.journal.reader import JournalChunk, line_schema, read_header, read_lines
-from driftlab.journal.run_folder import SCENARIO_FILE
+from driftlab.journal.run_folder import SCENARIO_FILE, read_scenario
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario
 from driftlab.view.priority import lower_priority

@@ -69,7 +69,7 @@ def _name(place: Path) -> str:
 
 
 def _scenario_runs(folder: Path) -> int:
-    from driftlab.api.read_run import read_scenario
+    from driftlab.journal.run_folder import read_scenario
 
     return read_scenario(folder / SCENARIO_FILE).runs
 
