@@ -60,7 +60,7 @@ def explained_by_alternative(
             continue  # a whole log has 1 in the first own entry
         other = _read_by(alternative, is_whole=context.is_whole)
         is_named = not context.messages.implied
-        if is_named and len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
+        if is_named and len(other.pairs[0]) * MATCHED_FACTOR < _named_pairs(context):
             continue
         then: dict[str, Findings] = {}
         if _explains(other, context, found, then):
@@ -128,9 +128,22 @@ def _explains(
             decided -= _decided(context, rule, found[rule.name]) - len(found[rule.name].rows)
     if decided < -LAST_STEPS * rules * context.trace.processes:
         return False
-    if not steps and any(len(found.get(rule.name, _NOTHING).rows) for rule in _STEPS):
-        return False  # it says nothing of any clock
+    if not (steps or _begins_with_0(context)):
+        if any(len(found.get(rule.name, _NOTHING).rows) for rule in _STEPS):
+            return False  # it says nothing of any clock
     return _messages_are_no_worse(other, found, then)
+
+
+def _begins_with_0(context: Context) -> bool:
+    """Whether a clock of a log is 0 as it is written: nothing was counted when it was."""
+    written = context.original.written
+    return written is not None and written.clock is not None and bool((written.clock == 0).any())
+
+
+def _named_pairs(context: Context) -> int:
+    """Return how many receives are matched by more than a stamp, which other clocks may have."""
+    by_stamp = context.messages.assumed_by.get("unique-stamp", NO_ROWS)
+    return len(context.pairs[0]) - len(by_stamp)
 
 
 def _messages_are_no_worse(

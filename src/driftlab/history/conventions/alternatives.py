@@ -123,12 +123,13 @@ def _begin_after_first_event(trace: Trace, written: WrittenClocks) -> bool:
     """Whether the first clocks, or own entries, of all processes are 1.
 
     Then the log begins with the first events, and has their clocks after them. Processes that
-    may have received something before say nothing.
+    may have received something before say nothing; where the Lamport clocks of others are not
+    1, their own entries count something else.
     """
     if written.clock is not None:
         begins = written.clock[first_own_rows(trace)]
-        if len(begins) and (begins == 1).all():
-            return True
+        if len(begins):
+            return bool((begins == 1).all())
     held = written.timestamps
     if held is None or held.clock != "vector":
         return False
