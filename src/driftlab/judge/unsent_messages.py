@@ -201,6 +201,9 @@ def _may_be_sent(context: Context, row: int) -> bool:
         return may_lack or is_clock_of_sends(context, row)
     if context.is_missing[sender]:
         return True
+    is_named = context.columns.sender is not None and context.columns.sender[row] != NOBODY
+    if not is_named and context.is_missing.any():
+        return True  # that its clock knows of one sender does not say that the other sent nothing
     if context.names_no_message[row] and _may_be_left_over(context, row, sender):
         return True
     of = context.columns
