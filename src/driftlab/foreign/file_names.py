@@ -80,6 +80,12 @@ def compiled(where: str) -> re.Pattern[str]:
     return pattern
 
 
+def words_of(stem: str) -> list[str]:
+    """Return the words in a file's name that a process may be called by: `2` of `machine_02`."""
+    words = _WORD.findall(stem)
+    return [*words, *map(_plain, words)]
+
+
 def words_apart(stems: Sequence[str], peers: Collection[str]) -> Mapping[str, str] | None:
     """Return the process of each file's name where that is a word in it and peers show it.
 
