@@ -26,9 +26,9 @@ from driftlab.scenario.scenario import Scenario
 from driftlab.view import guard, page_server
 from driftlab.view.divergence import first_divergence
 from driftlab.view.guard import LOOPBACK
+from driftlab.view.page_files import MEDIA_TYPES, PAGE_FOLDER
 from driftlab.view.page_server import PageServer, PortError
 from driftlab.view.served_history import ServedHistory
-from driftlab.view.server import MEDIA_TYPES, PAGE_FOLDER
 from tests.containers import decoded, embedded
 from tests.served import Answer, Client, served
 from tests.traces import simulated

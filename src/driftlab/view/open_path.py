@@ -16,6 +16,7 @@ from driftlab.api.read import find_sources, read
 from driftlab.api.simulate import simulate_run
 from driftlab.api.simulate_one import simulated_trace
 from driftlab.api.trust import admit_process
+from driftlab.diagram.overview import packed_overview
 from driftlab.errors import DriftlabError
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.run_folder import SCENARIO_FILE
@@ -59,9 +60,14 @@ def open_path(path: str | Path, options: Mapping[str, Any]) -> ServedHistory | R
     folder = source.path if source.form is None and place.is_dir() else None
     own_names = ("", "execution 1", place.parent.name, place.stem)
     is_alone = source.name == "execution 1" or (place.is_file() and source.name in own_names)
+    look = partial(packed_overview, place) if place.is_file() else _no_overview
     return ServedHistory(
-        _name(place) if is_alone else source.name or _name(place), source.read, folder
+        _name(place) if is_alone else source.name or _name(place), source.read, folder, look
     )
+
+
+def _no_overview(title: str) -> None:
+    """Nothing is known of a log before it is read."""
 
 
 def _name(place: Path) -> str:
