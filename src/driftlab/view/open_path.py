@@ -26,7 +26,7 @@ from driftlab.scenario.scenario import Scenario
 from driftlab.study.figures_of import SWEEP_KEY, is_sweep
 from driftlab.study.grid import Grid
 from driftlab.view.bench import RunBench
-from driftlab.view.follower import is_running
+from driftlab.view.journal_tail import is_running
 from driftlab.view.run_list import list_runs
 from driftlab.view.served_history import ServedHistory
 

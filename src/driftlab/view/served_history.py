@@ -20,7 +20,7 @@ from driftlab.diagram.marks import marks_of
 from driftlab.diagram.overview import Overview, overview_of
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import SCENARIO_FILE
-from driftlab.view.follower import Follower, empty_container, is_running
+from driftlab.view.journal_tail import Follower, empty_container, is_running
 from driftlab.view.priority import lower_priority
 
 OFFSETS_AT_ONCE_MAX: Final = 20_000  # events up to which they come with the columns

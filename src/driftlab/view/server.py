@@ -20,7 +20,8 @@ from starlette.routing import Mount, Route
 from driftlab.diagram.event_texts import QueryError
 from driftlab.errors import DriftlabError
 from driftlab.view.divergence import first_divergence
-from driftlab.view.follower import Follower
+from driftlab.view.frame_reader import FrameReader
+from driftlab.view.journal_tail import Follower
 from driftlab.view.page_files import PageFile, page_file, page_text
 from driftlab.view.served_history import ServedHistory
 
@@ -218,14 +219,15 @@ class Site:
 
     async def _frames(self, follower: Follower) -> AsyncIterator[bytes]:
         """Yield the frames of a run while it goes on, each after its length."""
-        while True:
-            frame, is_last = await run_in_threadpool(follower.next_frame)
-            if frame:
-                yield len(frame).to_bytes(4, "little") + frame
-            if is_last or self.is_stopping():
-                return
-            if not follower.is_behind:
-                await asyncio.sleep(POLL_S)
+        with FrameReader(follower) as reader:
+            while True:
+                frame, is_last = await reader.next_frame()
+                if frame:
+                    yield len(frame).to_bytes(4, "little") + frame
+                if is_last or self.is_stopping():
+                    return
+                if not follower.is_behind:
+                    await asyncio.sleep(POLL_S)
 
     # The bench.
 

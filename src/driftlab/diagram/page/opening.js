@@ -21,7 +21,7 @@ export class Opening {
     const { page } = this;
     // The engine starts and the data comes while the page still asks what it is of.
     const first = new Run(page.source, 0);
-    const looks = [page.source.overview()];
+    const looks = [reportedLater(page.source.overview())];
     const opened = [this.open(first, progress)];
     page.introduce(await page.source.info());
     first.live = page.info.live;
@@ -29,7 +29,7 @@ export class Opening {
     if (page.info.second) {
       const second = new Run(page.source.other(page.info.second), 1);
       this.runs.push(second);
-      looks.push(second.source.overview());
+      looks.push(reportedLater(second.source.overview()));
       opened.push(this.open(second, progress));
     }
     void this.look(looks).catch(() => {}); // the data itself says what is wrong
@@ -46,13 +46,12 @@ export class Opening {
   }
 
   /** @param {Run} run @param {Progress} progress */
-  async open(run, progress) {
+  open(run, progress) {
     const opened = run.source.data(progress).then((/** @type {ArrayBuffer} */ buffer) => {
       this.page.marks.received = performance.now();
       return run.open(buffer);
     });
-    opened.catch(() => {}); // reported by whoever waits for all
-    await opened;
+    return reportedLater(opened);
   }
 
   /** Paint what is known of all runs before their data is there. @param {Promise<ArrayBuffer | null>[]} asked */
@@ -66,4 +65,14 @@ export class Opening {
     this.page.verdicts.say("reading…");
     this.page.showPanes(this.runs);
   }
+}
+
+/**
+ * A promise that may fail before anybody waits for it: it is no error of the page's own.
+ * @template T
+ * @param {Promise<T>} promise
+ */
+function reportedLater(promise) {
+  promise.catch(() => {});
+  return promise;
 }
