@@ -18,7 +18,7 @@ from driftlab.arrays import AnyArray
 from driftlab.diagram.columns import diagram_of
 from driftlab.history.trace import Trace
 from driftlab.scenario.scenario import Scenario
-from driftlab.view import frame_reader, journal_tail, priority
+from driftlab.view import journal_tail, priority
 from driftlab.view.frame_reader import FrameReader
 from driftlab.view.journal_tail import Follower, is_running
 from driftlab.view.served_history import ServedHistory
@@ -135,35 +135,39 @@ def policies_of_threads() -> dict[str, set[int]]:
 
 
 @linux_only
-def test_a_reader_that_gets_no_turn_goes_on_at_a_low_priority(
+def test_journals_are_read_at_a_low_priority_while_no_processor_is_idle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, read_by = simulated(tmp_path / "run"), list[tuple[int, int]]()
     collected, follower = Collected(4), Follower(folder)
-    more = journal_tail._Tail.more
+    more, shares = journal_tail._Tail.more, [0.5, 0.0, 0.3]
 
-    def slowly(tail: journal_tail._Tail) -> bytes:
+    def noted(tail: journal_tail._Tail) -> bytes:
         thread = threading.get_native_id()
         read_by.append((os.sched_getscheduler(thread), os.getpriority(os.PRIO_PROCESS, thread)))
-        sleep(0.02)  # as if another thread had the processor
         return more(tail)
 
     async def read_frames() -> None:
         with FrameReader(follower) as reader:
-            for _ in range(2):
+            for _ in range(3):
                 frame, _ = await reader.next_frame()
                 collected.add(decoded(frame))
-                sleep(0.5)
 
-    monkeypatch.setattr(journal_tail._Tail, "more", slowly)
-    monkeypatch.setattr(frame_reader, "PATIENCE_S", 0.03)
-    monkeypatch.setattr(frame_reader, "BUSY_S", 0.5)
+    monkeypatch.setattr(journal_tail._Tail, "more", noted)
+    monkeypatch.setattr(priority.IdleTime, "share", lambda _: shares.pop(0))
     asyncio.run(read_frames())
     idle = (os.SCHED_IDLE, os.getpriority(os.PRIO_PROCESS, 0))
     low = (os.SCHED_OTHER, priority.LOW_NICE)
-    assert read_by == [idle, idle, low, low] * 2
-    monkeypatch.undo()
+    assert read_by == [idle] * 4 + [low] * 4 + [idle] * 4
     is_all_of(collected, read(folder).trace)
+
+
+@linux_only
+def test_idle_time_is_a_share_of_the_time_since_the_last_look() -> None:
+    idle_time = priority.IdleTime()
+    for _ in range(3):
+        sleep(0.05)
+        assert 0 <= idle_time.share() <= 1
 
 
 def test_journals_that_grow_byte_by_byte_are_followed_whole(tmp_path: Path) -> None:

@@ -12,12 +12,11 @@ of these rows, and of the messages that their ticks found `a_lane`, `a_index` (o
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from math import inf
 from pathlib import Path
-from time import monotonic, thread_time, time
+from time import time
 from typing import Any, Final
 
 import numpy as np
@@ -164,34 +163,9 @@ class Follower:
         self._sets = TargetSets()
         self._origin_ns: int | None = None
         self.is_behind = False
-        self._frames = self._all_frames()
 
     def next_frame(self) -> tuple[bytes, bool]:
         """Return the next frame, empty if nothing has happened, and whether it is the last."""
-        answer = self.try_frame(inf)
-        assert answer is not None
-        return answer
-
-    def try_frame(self, patience_s: float) -> tuple[bytes, bool] | None:
-        """Return the next frame, or None if this thread has not had the processor for so long.
-
-        Then the next call goes on with the same frame, perhaps in another thread.
-        """
-        begun = monotonic() - thread_time()
-        for answer in self._frames:
-            if answer is not None:
-                return answer
-            if monotonic() - thread_time() - begun > patience_s:
-                return None
-        raise AssertionError("there is always a next frame")
-
-    def _all_frames(self) -> Iterator[tuple[bytes, bool] | None]:
-        """Yield frame after frame, and None after each journal."""
-        while True:
-            yield from self._one_frame()
-
-    def _one_frame(self) -> Iterator[tuple[bytes, bool] | None]:
-        """Yield None after each journal, then a frame and whether it is the last."""
         was_going = self._goes_on()
         parts, size = [], 0
         sets_before = len(self._sets.members)
@@ -206,11 +180,9 @@ class Follower:
                 self.is_behind |= len(text) > READ_BYTES_MAX // 2
                 if text:
                     parts += self._rows_of(lane, tail, text)
-            yield None
         is_last = not was_going and not self.is_behind and not parts
         if not parts and not is_last:
-            yield b"", False
-            return
+            return b"", False
         header: dict[str, Any] = {
             "live": True,
             "lane_rows": [[lane, first, len(columns["kind"])] for lane, first, columns in parts],
@@ -224,7 +196,7 @@ class Follower:
                 name: CUT_OFF if tail.end is None else tail.end
                 for name, tail in zip(self._names, self._tails, strict=True)
             }
-        yield container(header, _joined([columns for _, _, columns in parts])), is_last
+        return container(header, _joined([columns for _, _, columns in parts])), is_last
 
     def _rows_of(
         self, lane: int, tail: _Tail, text: bytes

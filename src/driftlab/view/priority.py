@@ -38,3 +38,30 @@ def work_when_idle() -> None:
 def _is_of_its_own() -> bool:
     is_main = threading.current_thread() is threading.main_thread()
     return sys.platform == "linux" and not is_main
+
+
+class IdleTime:
+    """How much of their time the processors had nothing to do."""
+
+    def __init__(self) -> None:
+        self._idle, self._all = _processor_times()
+        self._last = 1.0
+
+    def share(self) -> float:
+        """Return the idle share of all processors since the last call; 1 where it is not known."""
+        idle, every = _processor_times()
+        passed, unused = every - self._all, idle - self._idle
+        if passed <= 0:
+            return self._last
+        self._idle, self._all, self._last = idle, every, unused / passed
+        return self._last
+
+
+def _processor_times() -> tuple[int, int]:
+    """Return how long the processors of this computer were idle, and both idle and busy."""
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            times = [int(each) for each in file.readline().split()[1:9]]
+    except (OSError, ValueError):
+        return 0, 0
+    return sum(times[3:5]), sum(times)
