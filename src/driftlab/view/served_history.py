@@ -91,6 +91,7 @@ class ServedHistory:
         self.is_expected = False
 
     def _read_history(self) -> History:
+        self._first_look()  # as it is what a page shows first
         history = self._read()
         return History(history.trace, history.name, messages=messages_of(history))
 
@@ -126,8 +127,6 @@ class ServedHistory:
 
     def read_now(self) -> None:
         """Read the history and make its columns. Raise DriftlabError if it cannot be read."""
-        if not self._diagram.is_made:
-            self._first_look()  # as it is what the page shows first
         self._diagram()
         if self._first_look() is None:
             self._whole_look()
