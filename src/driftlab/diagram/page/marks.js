@@ -518,12 +518,7 @@ function clamped(run, otherwise, index) {
 
 /** @param {import("./pane.js").Pane} pane */
 function seenLanes(pane) {
-  const first = Math.max(0, Math.floor(pane.scroll() / pane.laneHeight));
-  const last = Math.min(
-    pane.visible.length,
-    Math.ceil((pane.scroll() + pane.lanesHeight) / pane.laneHeight),
-  );
-  return Array.from(pane.visible.subarray(first, last));
+  return pane.seenPlaces().map((place) => pane.visible[place]);
 }
 
 /** @param {import("./pane.js").Pane} pane @param {Cut} cut @param {number} lane */
