@@ -73,7 +73,7 @@ def measure(quick: bool) -> list[Table]:
         sizes = (100_000,) if quick else (MILLION, 10 * MILLION)
         tables = [
             *_of_recorded(browser, Path(name), sizes, 1 if quick else 3),
-            _of_live(browser, Path(name), 8 if quick else LIVE_SECONDS),
+            _of_live(browser, Path(name), 24 if quick else LIVE_SECONDS),
         ]
         browser.close()
     return tables
@@ -130,11 +130,8 @@ def _command_row(
         origin = marks["origin"] / 1e3
         painted, complete = marks["painted"] / 1e3, marks["opened"] / 1e3
         times.append((origin + painted - begun, painted, origin + complete - begun))
-    after_command, after_navigation, complete_s = (
-        median(each) for each in zip(*times, strict=True)
-    )
     targets = f"{COMMAND_S[kind]}; {PAINT_S}"
-    return (kind, events, after_command, after_navigation, complete_s, targets)
+    return (kind, events, *(median(each) for each in zip(*times, strict=True)), targets)
 
 
 def _file_row(browser: "Browser", file: Path, events: int, size: int) -> tuple[Cell, ...]:
@@ -226,13 +223,21 @@ while written < 1:
 
 def _live_row(browser: "Browser", name: str, what: tuple[Path, int, Started]) -> tuple[Cell, ...]:
     run, seconds, start = what
+    targets = f"{LIVE_FRAME_MS}; {LIVE_AGE_MS}"
     progress(name)
     process = start()
     while not (run / "scenario.toml").exists() or not any(run.glob("*.log")):
         Event().wait(0.02)
     with viewed("view", run, "--no-browser") as address, _page(browser) as page:
         page.goto(address)
-        page.wait_for_function("window.driftlabPage?.live?.received > 0", timeout=PATIENCE_MS)
+        page.wait_for_function(
+            """window.driftlabPage?.performance
+            && (driftlabPage.live.received || !driftlabPage.info.live)""",
+            timeout=PATIENCE_MS,
+        )
+        if not page.evaluate("driftlabPage.info.live"):
+            process.wait()
+            return (f"{name}: over before the page was there", *[NONE] * 6, targets)
         page.evaluate(WATCH)
         sleep(seconds / 3)
         before, had = renderer_memory_mb(browser), page.evaluate("driftlabPage.live.received")
@@ -243,7 +248,6 @@ def _live_row(browser: "Browser", name: str, what: tuple[Path, int, Started]) ->
     process.wait()
     frames, ages = np.array(seen["frames"]), np.array(seen["ages"] or [np.nan])
     (p50, p95), (age50, age95) = (np.percentile(each, [50, 95]).tolist() for each in (frames, ages))
-    targets = f"{LIVE_FRAME_MS}; {LIVE_AGE_MS}"
     return (name, p50, p95, age50, age95, grown, came * EVENT_BYTES / 1e6, targets)
 
 

@@ -322,7 +322,6 @@ export class Marks {
 
   /** @param {CanvasRenderingContext2D} ctx @param {Cut} cut @param {Record<string, string>} sheet */
   drawCut(ctx, cut, sheet) {
-    const { pane } = this;
     ctx.lineWidth = 1.5;
     ctx.strokeStyle = ctx.fillStyle = sheet.ink;
     this.drawMessages(ctx, cut.flying);
