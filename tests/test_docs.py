@@ -135,7 +135,7 @@ def test_the_page_of_formats_can_be_followed_from_top_to_bottom(tmp_path: Path) 
         else:
             assert printed == text
             outputs += 1
-    assert outputs == 18
+    assert outputs == 19
 
 
 def test_the_page_of_metrics_can_be_followed_from_top_to_bottom(tmp_path: Path) -> None:

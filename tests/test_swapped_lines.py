@@ -142,3 +142,23 @@ def test_a_vector_clock_that_goes_back_is_not_taken_for_swapped_lines(
     verdict = driftlab.read(tmp_path / "log.shiviz").check()
     assert not verdict.holds
     assert not places(verdict)
+
+
+def test_the_fault_is_the_order_where_the_order_explains_it(tmp_path: Path) -> None:
+    columns = "process kind lamport sender stamp targets"
+    text = """
+        a internal 1 - - -
+        a internal 3 - - -
+        a send 2 - - b
+        a internal 4 - - -
+        b receive 3 a 2 -
+    """
+    verdict = table(tmp_path, columns, text).check()
+    assert [(each.name, each.processes, each.events) for each in verdict.faults] == [
+        ("writes its events out of order", ("a",), 2)
+    ]
+    # What the order does not explain keeps its own name.
+    more = f"{text}    b internal 9 - - -\n    b internal 10 - - -\n    b internal 11 - - -\n"
+    verdict = table(tmp_path, columns, more).check()
+    assert [each.processes for each in verdict.faults] == [("a",), ("b",)]
+    assert verdict.faults[0].name == "writes its events out of order"

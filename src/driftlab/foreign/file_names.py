@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from driftlab.journal.files import UnreadableError
+from driftlab.lazy import lazy_pattern
 
 GZIP_SUFFIX: Final = ".gz"
 NAME: Final = "name"  # of `--process-from`: the file's name
 FOLDER: Final = "folder"  # the name of its folder
 
-_WORD: Final = re.compile(r"\d+|[^\W\d_]+")
+_WORD: Final = lazy_pattern(r"\d+|[^\W\d_]+")
 
 
 def stem_of(file: str | Path) -> str:
@@ -77,6 +78,12 @@ def compiled(where: str) -> re.Pattern[str]:
     if pattern.groups > 1:
         raise UnreadableError(f"--process-from {where}: more than one group; (?:…) is none")
     return pattern
+
+
+def words_of(stem: str) -> list[str]:
+    """Return the words in a file's name that a process may be called by: `2` of `machine_02`."""
+    words = _WORD.findall(stem)
+    return [*words, *map(_plain, words)]
 
 
 def words_apart(stems: Sequence[str], peers: Collection[str]) -> Mapping[str, str] | None:

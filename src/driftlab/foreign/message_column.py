@@ -2,8 +2,8 @@
 
 Values that are several words, or words for kinds, or few that come again and again are
 texts of events. But if they stand where a name of a message stands, each at one send and
-at receives of others, they are names, however few there are. The limit: what stands where
-is known only where the kinds of events are.
+at receives of others, they are names, however few there are. So are those of a column `id`.
+The limit: what stands where is known only where the kinds of events are.
 """
 
 from collections import Counter
@@ -23,6 +23,11 @@ from driftlab.foreign.packed import Values
 from driftlab.model.columns import INTERNAL, SEND, UNKNOWN_KIND
 
 MESSAGE_REPEATED_MIN: Final = 8  # times, on average, from which on texts are no names of messages
+
+
+_NAMES_MESSAGES: Final = (
+    "{} names messages: its values stand each at one send and at receives of others"
+)
 
 
 class MessageColumn(NamedTuple):
@@ -63,6 +68,20 @@ def take_column_of_messages(
         else:
             known["event"], own_names["event"] = text, own
         return []
+    if not {"message", "sent", "received"} & set(known):
+        for own in [each for each in others if normalized_name(each) == "id"]:
+            if names_messages(others[own], kinds(known, len(others[own]), words), process):
+                known["message"], own_names["message"] = others.pop(own), own
+                return [f"{_NAMES_MESSAGES.format(own)} (--match says otherwise)"]
+    if "message" in known and "event" in known and is_called_message(called.get("message", "")):
+        # A text beside the text: names only if they stand as such.
+        values = known["message"]
+        if says_what_happened(values, process) and not names_messages(
+            values, kinds(known, len(values), words), process
+        ):
+            own = own_names.pop("message")
+            others[own] = known.pop("message")
+            return []
     found = column_of_messages(known, called, process, words)
     if found.moves_to:
         known[found.moves_to] = known.pop(found.field)
@@ -89,10 +108,7 @@ def column_of_messages(
         return MessageColumn("", "", "")
     if not names_messages(values, kinds(known, len(values), words), process):
         return MessageColumn(field, "event" if field == "message" else "", "")
-    line = (
-        f"{own} names messages: its values stand each at one send and at receives of others "
-        f"(--field event={own} says otherwise)"
-    )
+    line = f"{_NAMES_MESSAGES.format(own)} (--field event={own} says otherwise)"
     return MessageColumn(field, "message" if field == "event" else "", line)
 
 

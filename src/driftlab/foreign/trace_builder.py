@@ -52,6 +52,7 @@ from driftlab.foreign.kinds_by_message import Roles, roles_of
 from driftlab.foreign.log_file import ReadOptions
 from driftlab.foreign.message_column import take_column_of_messages
 from driftlab.foreign.peer_column import split_by_kind
+from driftlab.foreign.peers_of_texts import take_peers_of_texts
 from driftlab.foreign.records import (
     LabelledRecords,
     Records,
@@ -201,6 +202,9 @@ class _Builder:
         self._roles = self._kinds_by_message()
         self._peer_column: str | None = None  # of the other process, whether sender or target
         self._take_peers()
+        found = (self._known, self._own_names, self._hosts(), self._records.files)
+        self._kinds, said = take_peers_of_texts(*found, self._kinds, self.words)
+        self._taken += said
 
     @property
     def columns(self) -> list[Column]:
@@ -341,9 +345,9 @@ class _Builder:
         else:
             of_file = [process_from(where, file) for file in self._records.files]
             hosts = [of_file[file] for file in self._records.file.tolist()]
-        for row, host in enumerate(hosts):
-            if not host:
-                self._errors[row] = "names no process"
+        if not all(hosts):
+            nameless = (row for row, host in enumerate(hosts) if not host)
+            self._errors.update(dict.fromkeys(nameless, "names no process"))
         if not self._aliases:
             return hosts
         self.names_seen |= set(hosts)

@@ -55,12 +55,13 @@ def explained_by_alternative(
     is_wrong = any(len(found[rule.name].rows) for rule in _SUSPECT if rule.name in found)
     if not is_wrong or context.original.written is None or len(context) > EVENTS_MAX:
         return dict(found), ""
+    least: dict[str, Findings] = dict(found)
+    least_line, least_wrong = "", sum(len(each.rows) for each in found.values())
     for alternative in alternatives(context.original):
         if context.is_whole and alternative.vector not in ("", CLOCK_AFTER_INCREMENT):
             continue  # a whole log has 1 in the first own entry
         other = _read_by(alternative, is_whole=context.is_whole)
-        is_named = not context.messages.implied
-        if is_named and len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]):
+        if _loses_messages(other, context):
             continue
         then: dict[str, Findings] = {}
         if _explains(other, context, found, then):
@@ -69,8 +70,27 @@ def explained_by_alternative(
                 name: _left_open(each, then.get(name, _NOTHING), line)
                 for name, each in found.items()
             }
-            return left, line
-    return dict(found), ""
+            wrong = sum(len(each.rows) for each in left.values())
+            if wrong < least_wrong:
+                least, least_line, least_wrong = left, line, wrong
+            if not wrong:
+                break
+    return least, least_line
+
+
+def _loses_messages(other: Context, context: Context) -> bool:
+    """Whether by other clocks too few messages are matched for a log to be judged.
+
+    What was matched by its stamp alone may have been matched with the wrong send, and so may
+    anything where a receive has the clock 0, which none has after its event.
+    """
+    if context.messages.implied:
+        return False
+    clock = None if context.original.written is None else context.original.written.clock
+    if clock is not None and bool((clock[context.is_receive] == 0).any()):
+        return False
+    by_stamp = context.messages.assumed_by.get("unique-stamp", NO_ROWS)
+    return len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]) - len(by_stamp)
 
 
 def faults_by_alternative(
@@ -128,9 +148,16 @@ def _explains(
             decided -= _decided(context, rule, found[rule.name]) - len(found[rule.name].rows)
     if decided < -LAST_STEPS * rules * context.trace.processes:
         return False
-    if not steps and any(len(found.get(rule.name, _NOTHING).rows) for rule in _STEPS):
-        return False  # it says nothing of any clock
+    is_silent = not (steps or _begins_with_0(context))  # it says nothing of any clock
+    if is_silent and any(len(found.get(rule.name, _NOTHING).rows) for rule in _STEPS):
+        return False
     return _messages_are_no_worse(other, found, then)
+
+
+def _begins_with_0(context: Context) -> bool:
+    """Whether a clock of a log is 0 as it is written: nothing was counted when it was."""
+    written = context.original.written
+    return written is not None and written.clock is not None and bool((written.clock == 0).any())
 
 
 def _messages_are_no_worse(

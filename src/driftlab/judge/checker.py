@@ -38,7 +38,7 @@ from driftlab.judge.lamport import LAMPORT_STEP, STAMP, jumps_of_unsaid_kind
 from driftlab.judge.peer_choice import PEER_CHOICE
 from driftlab.judge.physical_time import TIME_BACK, TIME_SKEW
 from driftlab.judge.restarts import restarts
-from driftlab.judge.swapped_lines import changed_places
+from driftlab.judge.swapped_lines import changed_places, faults_of_order
 from driftlab.judge.ticks import DUE, PACING, PROCESS_ORDER
 from driftlab.judge.unknown_kinds import DELIVERED_TWICE, LOST_MESSAGE
 from driftlab.judge.unsent_messages import FROM_NOWHERE
@@ -280,7 +280,9 @@ class Verdict:
     def faults(self) -> list[Fault]:
         """The faults of the programs that wrote the log, by their plain names."""
         faults = diagnose(self._context, self._found, RULES)
-        return faults_by_alternative(self._context, faults, RULES)
+        faults = faults_by_alternative(self._context, faults, RULES)
+        reordered = changed_places(self._context, self._found, RULES)
+        return faults_of_order(faults, reordered, self._context.trace.names)
 
     def unknowns(self, limit: int | None = None) -> Iterator[Unknown]:
         """Yield what is undecided, rule after rule; the first `limit` of each rule."""
@@ -339,7 +341,7 @@ class Verdict:
             files = self._files_for_names()
             remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}{files}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
-        remarks += changed_places(self._context, self._found, RULES)
+        remarks += changed_places(self._context, self._found, RULES).remarks
         remarks += restarts(self._context, self._found)
         if LAMPORT_STEP.name in self._found:
             remarks += jumps_of_unsaid_kind(self._context)

@@ -24,11 +24,12 @@ from driftlab.history.rows import take_rows
 from driftlab.history.trace import Trace
 from driftlab.judge.clock_condition import has_clock, lamport_steps
 from driftlab.judge.context import Context, Findings, Rule
+from driftlab.judge.diagnosis.diagnose import PLAIN_NAMES, Fault
 from driftlab.model.columns import MISSING
 
 LINES_NAMED_MAX: Final = 5  # of the lines that changed places in one circle
 CIRCLES_NAMED_MAX: Final = 3
-_CLOCK_RULES: Final = frozenset(
+CLOCK_RULES: Final = frozenset(
     {"clock-condition", "lamport-step", "vector-back", "vector-merge", "vector-own", "vector-ahead"}
 )
 
@@ -41,36 +42,52 @@ class _Order(NamedTuple):
     clock: str
 
 
+class Reordered(NamedTuple):
+    """Processes whose clocks hold once their lines are put in the order of the clocks.
+
+    processes: their positions. lines: how many lines of each stand in the places of others.
+    all_holds: whether no rule is violated then, at any process. remarks: a line for each.
+    """
+
+    processes: tuple[int, ...] = ()
+    lines: tuple[int, ...] = ()
+    all_holds: bool = False
+    remarks: tuple[str, ...] = ()
+
+
 def changed_places(
     context: Context, found: Mapping[str, Findings], rules: Mapping[str, Rule]
-) -> list[str]:
-    """Return a remark for each process of which lines changed places.
+) -> Reordered:
+    """Return the processes of which lines changed places.
 
     found: by the name of each rule that was applied, what it found. rules: all, by name.
     """
-    if not any(len(each.rows) for name, each in found.items() if name in _CLOCK_RULES):
-        return []
+    if not any(len(each.rows) for name, each in found.items() if name in CLOCK_RULES):
+        return Reordered()
     applied = [rules[name] for name in found]
-    remarks: list[str] = context.cached("changed places", lambda each: _remarks(each, applied))
-    return remarks
+    reordered: Reordered = context.cached("changed places", lambda each: _reordered(each, applied))
+    return reordered
 
 
-def _remarks(context: Context, rules: Sequence[Rule]) -> list[str]:
+def _reordered(context: Context, rules: Sequence[Rule]) -> Reordered:
     order = _order_of_clocks(context.original)
     if order is None:
-        return []
+        return Reordered()
     again = _judged_again(context.original, order)
-    broken = _broken_processes(again, [rule for rule in rules if rule.name in _CLOCK_RULES])
+    broken = _broken_processes(again, [rule for rule in rules if rule.name in CLOCK_RULES])
     broken |= _processes_that_jump(context, again)
     holding = [process for process in order.processes if process not in broken]
-    others = [rule for rule in rules if rule.name not in _CLOCK_RULES]
+    others = [rule for rule in rules if rule.name not in CLOCK_RULES]
     all_holds = not broken and not _broken_processes(again, others)
-    return [
+    moved = context.process[order.rows != np.arange(len(order.rows))]
+    remarks = [
         f"in the order of {order.clock} "
         f"{'all holds' if all_holds else f'the clocks of {context.trace.names[process]} hold'}: "
         f"{_circles(context.original, order.rows, process)}"
         for process in holding
     ]
+    lines = [int(np.count_nonzero(moved == process)) for process in holding]
+    return Reordered(tuple(holding), tuple(lines), all_holds, tuple(remarks))
 
 
 def _judged_again(trace: Trace, order: _Order) -> Context:
@@ -98,6 +115,32 @@ def _processes_that_jump(context: Context, again: Context) -> set[int]:
         for each in (context, again)
     )
     return set(np.flatnonzero(then > now).tolist())
+
+
+def faults_of_order(
+    faults: Sequence[Fault], reordered: Reordered, names: Sequence[str]
+) -> list[Fault]:
+    """Return faults with one for lines out of order in the place of those that it explains.
+
+    These are all, if all holds in the other order; else those of the clocks of its processes.
+    names: of all processes.
+    """
+    if not reordered.processes:
+        return list(faults)
+    places = {names[process] for process in reordered.processes}
+    explained = [
+        each
+        for each in faults
+        if reordered.all_holds or (each.rule in CLOCK_RULES and places.issuperset(each.processes))
+    ]
+    if not explained:
+        return list(faults)
+    rule = next((each.rule for each in explained if each.rule in CLOCK_RULES), explained[0].rule)
+    shown = tuple(names[process] for process in reordered.processes)
+    fault = Fault(PLAIN_NAMES["process-order"], rule, shown, sum(reordered.lines))
+    first = faults.index(explained[0])
+    left = [each for each in faults if each not in explained]
+    return [*left[:first], fault, *left[first:]]
 
 
 # The order of the clocks.

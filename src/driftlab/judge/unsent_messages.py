@@ -3,7 +3,9 @@
 Rule: `from-nowhere`. Limit: a send that may be missing from its sender's log (gaps, a log
 that breaks off or is missing), or that may be that of a receive without a name, leaves the
 question undecided. So does a stamp that may be the clock of several sends: such a message
-has no send because it may have several, and not because nobody sent it.
+has no send because it may have several, and not because nobody sent it. And so does an id
+that several sends have, where nearly all ids are of one and the receive does not name its
+sender: the id of one of them may be wrong.
 """
 
 from collections import Counter
@@ -11,6 +13,7 @@ from collections import Counter
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.history.conventions.queue import outweigh
 from driftlab.history.matching.messages import UNMATCHED, arrival_names, receive_names
 from driftlab.history.matching.send_index import untargeted_sends
 from driftlab.judge.context import (
@@ -83,6 +86,7 @@ def _count_stamps(
 _SEND_MAY_BE_MISSING = (
     "the receive names no message, or the send may be missing from the sender's log"
 )
+_ID_MAY_BE_WRONG = "several sends have its id, though nearly all ids are of one: one may be wrong"
 
 
 def _judge_unsent(context: Context) -> Findings:
@@ -93,6 +97,9 @@ def _judge_unsent(context: Context) -> Findings:
     if context.messages.implied:  # by an entry that `vector-ahead` reports
         rows = np.setdiff1d(rows, counts_unheard_events(context))
     undecided = np.array([_may_be_sent(context, row) for row in rows.tolist()], bool)
+    doubtful = np.setdiff1d(_of_doubtful_ids(context), [*rows, *context.messages.misdelivered])
+    reasons = [_SEND_MAY_BE_MISSING] if undecided.any() or not len(doubtful) else []
+    reasons += [_ID_MAY_BE_WRONG] if len(doubtful) else []
     arrivals = _unsent_arrivals(context)
 
     def explain_unsent(row: int, _: int) -> Explanation:
@@ -114,9 +121,25 @@ def _judge_unsent(context: Context) -> Findings:
         (rows[~undecided], explain_unsent),
         (context.messages.misdelivered, explain_misdelivered),
         (context.arrival_rows[arrivals], explain_arrival),
-        unknown=rows[undecided],
-        reason=_SEND_MAY_BE_MISSING,
+        unknown=np.union1d(rows[undecided], doubtful).astype(np.int64),
+        reason="; or ".join(reasons),
     )
+
+
+def _of_doubtful_ids(context: Context) -> IntArray:
+    """Return the receives without a sender whose ids several sends have, if nearly all are of one.
+
+    Which of these sends is received may be known by its clock, but the id of another is then
+    likely wrong, and whether its message came is not known.
+    """
+    sent, rows, sender = context.columns.sent, context.messages.repeated_ids, context.columns.sender
+    if sent is None or not len(rows):
+        return NO_ROWS
+    counts = np.unique(sent[sent != MISSING], return_counts=True)[1]
+    repeated = int(np.count_nonzero(counts > 1))
+    if not outweigh(len(counts) - repeated, repeated):
+        return NO_ROWS
+    return rows if sender is None else rows[sender[rows] == NOBODY]
 
 
 def _arrivals(context: Context) -> Arrivals:
@@ -178,6 +201,9 @@ def _may_be_sent(context: Context, row: int) -> bool:
         return may_lack or is_clock_of_sends(context, row)
     if context.is_missing[sender]:
         return True
+    is_named = context.columns.sender is not None and context.columns.sender[row] != NOBODY
+    if not is_named and context.is_missing.any():
+        return True  # that its clock knows of one sender does not say that the other sent nothing
     if context.names_no_message[row] and _may_be_left_over(context, row, sender):
         return True
     of = context.columns

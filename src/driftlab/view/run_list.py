@@ -19,7 +19,7 @@ from driftlab.journal.reader import read_header, read_last
 from driftlab.journal.run_folder import SCENARIO_FILE, read_scenario, run_folders_there
 from driftlab.lazy import pl
 from driftlab.scenario.scenario import Scenario
-from driftlab.view.follower import has_end, is_running
+from driftlab.view.journal_tail import has_end, is_running
 
 RUNS_MAX: Final = 500  # that are listed
 JOURNALS_MAX: Final = 50  # of a run, whose events are counted

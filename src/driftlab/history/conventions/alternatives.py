@@ -123,14 +123,23 @@ def _begin_after_first_event(trace: Trace, written: WrittenClocks) -> bool:
     """Whether the first clocks, or own entries, of all processes are 1.
 
     Then the log begins with the first events, and has their clocks after them. Processes that
-    may have received something before say nothing.
+    may have received something before say nothing. It is not so if a clock is 0, or if an event
+    that received nothing has a first own entry of 1 and knows of others.
     """
-    if written.clock is not None:
-        begins = written.clock[first_own_rows(trace)]
-        if len(begins) and (begins == 1).all():
+    clock, held = written.clock, written.timestamps
+    if clock is not None:
+        begins = clock[first_own_rows(trace)]
+        if (clock == 0).any() or (begins != 1).any():
+            return False
+        if len(begins):
             return True
-    held = written.timestamps
     if held is None or held.clock != "vector":
         return False
     begins = first_own_entries(trace, held)
+    own = first_own_rows(trace)
+    knows_others = held.starts[own + 1] - held.starts[own] > 1
+    for row in own[knows_others].tolist():
+        here = slice(int(held.starts[row]), int(held.starts[row + 1]))
+        if np.count_nonzero(held.values[here]) > 1:
+            return False
     return len(begins) > 0 and bool((begins == 1).all())

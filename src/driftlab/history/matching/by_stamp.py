@@ -15,7 +15,7 @@ import numpy as np
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.matching.messages import UNMATCHED
 from driftlab.history.matching.named_receives import NamedReceives
-from driftlab.history.matching.send_index import SendIndex
+from driftlab.history.matching.send_index import SendIndex, untargeted_sends
 from driftlab.history.missing_fields import begins_late
 from driftlab.history.trace import Trace, processes_of, processes_with_gaps
 from driftlab.model.columns import EVERY_PEER, MISSING, NOBODY
@@ -25,8 +25,25 @@ TARGETS_TRIED_MAX: Final = 64  # targets of an event whose messages carry differ
 
 
 def match_stamps(receives: NamedReceives) -> None:
-    """Match each receive with the send whose clock is its stamp."""
+    """Match each receive with the send whose clock is its stamp.
+
+    Where another program's log does not say whom a send went to, though it does of others, it
+    may be that of any other process.
+    """
     receives.source[:] = receives.sends.find(receives.sender, receives.stamp, receives.to)
+    places = receives.unmatched()
+    trace = receives.trace
+    clock = trace.columns.clock
+    if not len(places) or trace.columns.target is None or len(trace.process_info):
+        return
+    rows = untargeted_sends(trace)
+    if clock is None or not len(rows):
+        return
+    only = np.full(len(trace), MISSING, np.int64)
+    only[rows] = clock[rows]
+    anybody = trace.replace(columns=trace.columns._replace(target=None))
+    sender, stamp, to = receives.sender[places], receives.stamp[places], receives.to[places]
+    receives.source[places] = SendIndex(anybody, only).find(sender, stamp, to)
 
 
 def match_stamps_before_send(receives: NamedReceives) -> None:

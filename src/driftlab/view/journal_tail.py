@@ -34,7 +34,6 @@ from driftlab.journal.reader import JournalChunk, line_schema, read_header, read
 from driftlab.journal.run_folder import SCENARIO_FILE, read_scenario
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario
-from driftlab.view.priority import lower_priority
 
 READ_BYTES_MAX: Final = 1 << 20  # of one journal for one frame
 FRAME_BYTES_MAX: Final = 1 << 23  # of all journals
@@ -166,7 +165,6 @@ class Follower:
 
     def next_frame(self) -> tuple[bytes, bool]:
         """Return the next frame, empty if nothing has happened, and whether it is the last."""
-        lower_priority()  # a page may be late, and the machines may not
         was_going = self._goes_on()
         parts, size = [], 0
         sets_before = len(self._sets.members)
