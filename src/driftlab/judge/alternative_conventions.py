@@ -184,6 +184,8 @@ def _left_open(found: Findings, then: Findings, reason: str) -> Findings:
 def _line(alternative: Alternative) -> str:
     """Return how else clocks may be written, in words."""
     names = {alternative.lamport, alternative.vector} - {"", CLOCK_AFTER_INCREMENT}
+    if not names:
+        return f"clocks may be written after their increment ({CLOCK_AFTER_INCREMENT}): undecided"
     what = "own entries of vector clocks" if not alternative.lamport else "clocks"
     if len(names) == 1:
         (name,) = names
