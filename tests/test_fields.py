@@ -12,9 +12,11 @@ from driftlab.foreign import Execution, read_log, write_log
 from driftlab.foreign.clock_values import natural_key, read_clock
 from driftlab.foreign.fields import (
     canonical_host,
+    field_of,
     known_fields,
     message_numbers,
     target_names,
+    unit_of_heading,
 )
 from driftlab.foreign.times import read_times
 from driftlab.history.trace import Trace
@@ -446,3 +448,11 @@ def test_names_of_messages_that_differ_are_different_names(tmp_path: Path) -> No
 )
 def test_a_clock_is_read_in_any_form(text: object, clock: object) -> None:
     assert read_clock(text) == clock
+
+
+@pytest.mark.parametrize("part", ["(a", "[", " (", "{ ", "in ", " ", "a(", "(in ms ", "_in_"])
+def test_a_heading_of_any_length_is_looked_at_in_linear_time(part: str) -> None:
+    """A line of something else may stand where a heading does; its square would be an hour."""
+    name = part * (2_000_000 // len(part)) + "."
+    assert unit_of_heading(name) is None
+    assert field_of(name) is None

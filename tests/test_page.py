@@ -12,14 +12,19 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 import driftlab
+from driftlab.api.diagram import columns_of
 from driftlab.api.history import History
 from driftlab.api.read import read
 from driftlab.cli.main import main
+from driftlab.diagram import overview
+from driftlab.diagram.overview import overview_of
+from driftlab.model.columns import RECEIVE
 from driftlab.view.bench import RunBench
 from driftlab.view.served_history import ServedHistory
 from tests.browser.chromium import NoBrowserError, launched
@@ -758,6 +763,75 @@ def test_a_server_that_is_gone_is_said_and_found_again(
     page.until("!document.getElementById('notices').textContent.includes('Not connected')")
     assert page.problems == []
     page.close()
+
+
+# A long run, while it is being read.
+
+
+@pytest.fixture
+def being_read(
+    browser: "Browser", site: Site, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[ShownPage, list[History | Exception], Event]]:
+    """A page of a run that is read when told so, as what is put into the list."""
+    monkeypatch.setattr(overview, "EVENTS_MIN", 1000)
+    results, may_read = list[History | Exception](), Event()
+    known = overview_of(columns_of(site.histories["dense"], "long"))
+
+    def read_late() -> History:
+        assert may_read.wait(60)
+        if isinstance(results[0], Exception):
+            raise results[0]
+        return results[0]
+
+    shown = ServedHistory("long", read_late, look=lambda title: known)
+    with served({"0": shown}) as client:
+        context = browser.new_context(viewport=WIDE, color_scheme="light")
+        page = ShownPage(context)
+        page.page.goto(f"http://{client.host}:{client.port}{client.base}diagram/0/")
+        page.until("window.driftlabPage?.panes[0]?.tiles.isSharp")
+        yield page, results, may_read
+        may_read.set()
+        context.close()
+
+
+def test_a_long_run_is_painted_while_it_is_read_and_says_so(
+    being_read: tuple[ShownPage, list[History | Exception], Event], site: Site
+) -> None:
+    page, results, may_read = being_read
+    history = site.histories["dense"]
+    assert page.text("#verdict") == "reading…"
+    assert "counted by their times alone" in page.text("#status")
+    assert page.js("driftlabPage.runs[0].events") == len(history)
+    assert page.coloured() > 1000
+    # What is done meanwhile is done: a zoom at once, a question when there is an answer.
+    whole = page.span()
+    page.on_diagram().page.keyboard.press("+")
+    begin, end = page.span()
+    assert end - begin < whole[1] - whole[0]
+    page.until("driftlabPage.panes[0].tiles.isSharp")
+    page.page.keyboard.press("Enter")
+    page.page.fill("#query", "receive")
+    results.append(history)
+    may_read.set()
+    page.settle()
+    page.until("document.getElementById('verdict').textContent !== 'reading…'")
+    assert "counted by" not in page.text("#status")
+    assert page.span() == (begin, end)
+    receives = int((history.trace.columns.kind == RECEIVE).sum())
+    page.until(f"document.getElementById('hits').textContent === '{receives:,} hits'")
+    assert page.problems == []
+
+
+def test_a_long_run_that_cannot_be_read_after_all_is_said(
+    being_read: tuple[ShownPage, list[History | Exception], Event],
+) -> None:
+    page, results, may_read = being_read
+    results.append(driftlab.DriftlabError("the file is damaged at its end"))
+    may_read.set()
+    page.until("document.getElementById('notices').textContent.includes('damaged at its end')")
+    assert page.text("#verdict") == "not read"
+    assert "counted by their times alone" in page.text("#status")
+    assert page.problems == []
 
 
 # Offline.

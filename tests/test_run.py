@@ -101,7 +101,7 @@ def test_machines_that_are_not_linked_exchange_no_messages(tmp_path: Path, topol
 
 
 def test_a_run_is_repeated_from_its_folder_with_the_same_random_numbers(tmp_path: Path) -> None:
-    from driftlab.api.read_run import read_scenario
+    from driftlab.journal.run_folder import read_scenario
 
     first = driftlab.run(driftlab.Scenario(rates="2..9", seconds=1, seed=11), tmp_path / "a")
     again = driftlab.run(read_scenario(tmp_path / "a" / "scenario.toml"), tmp_path / "b")

@@ -1,11 +1,13 @@
 """Runs that go on: followed event by event, from their first one, whatever happens to them."""
 
+import asyncio
 import os
 import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from time import sleep
 
 import numpy as np
 import pytest
@@ -16,8 +18,9 @@ from driftlab.arrays import AnyArray
 from driftlab.diagram.columns import diagram_of
 from driftlab.history.trace import Trace
 from driftlab.scenario.scenario import Scenario
-from driftlab.view import follower, priority
-from driftlab.view.follower import Follower, is_running
+from driftlab.view import journal_tail, priority
+from driftlab.view.frame_reader import FrameReader
+from driftlab.view.journal_tail import Follower, is_running
 from driftlab.view.served_history import ServedHistory
 from tests.containers import Container, decoded
 from tests.served import frames, served
@@ -108,19 +111,63 @@ def test_a_run_that_is_over_is_followed_whole(tmp_path: Path) -> None:
 
 
 @linux_only
-def test_a_follower_lets_the_machines_have_the_processor_first(tmp_path: Path) -> None:
-    folder, found = simulated(tmp_path / "run"), list[int]()
-    before = os.getpriority(os.PRIO_PROCESS, 0)
+def test_journals_are_read_when_no_machine_wants_the_processor(tmp_path: Path) -> None:
+    folder = simulated(tmp_path / "run")
+    shown = ServedHistory("run", lambda: read(folder), folder)
+    shown.is_expected = True
+    with served({"0": shown}) as client:
+        with client.open("diagram/0/live") as answer:
+            assert decoded(next(frames(answer))).header["lane_rows"]
+            policies = policies_of_threads()
+        assert os.SCHED_IDLE in policies.pop("reader of journals_0")
+        # Of the other threads, which do other work too, none has lost anything.
+        assert set().union(*policies.values()) == {os.sched_getscheduler(0)}
+        assert client.ask("diagram/0/info").json["live"] is True
+        shown.is_expected = False
 
-    def follow() -> None:
-        Follower(folder).next_frame()
-        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
-    thread = threading.Thread(target=follow)
-    thread.start()
-    thread.join()
-    assert found[0] >= priority.LOW_NICE
-    assert os.getpriority(os.PRIO_PROCESS, 0) == before  # this one has lost nothing
+def policies_of_threads() -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for thread in threading.enumerate():
+        if thread.native_id:
+            found.setdefault(thread.name, set()).add(os.sched_getscheduler(thread.native_id))
+    return found
+
+
+@linux_only
+def test_journals_are_read_at_a_low_priority_while_no_processor_is_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, read_by = simulated(tmp_path / "run"), list[tuple[int, int]]()
+    collected, follower = Collected(4), Follower(folder)
+    more, shares = journal_tail._Tail.more, [0.5, 0.0, 0.3]
+
+    def noted(tail: journal_tail._Tail) -> bytes:
+        thread = threading.get_native_id()
+        read_by.append((os.sched_getscheduler(thread), os.getpriority(os.PRIO_PROCESS, thread)))
+        return more(tail)
+
+    async def read_frames() -> None:
+        with FrameReader(follower) as reader:
+            for _ in range(3):
+                frame, _ = await reader.next_frame()
+                collected.add(decoded(frame))
+
+    monkeypatch.setattr(journal_tail._Tail, "more", noted)
+    monkeypatch.setattr(priority.IdleTime, "share", lambda _: shares.pop(0))
+    asyncio.run(read_frames())
+    idle = (os.SCHED_IDLE, os.getpriority(os.PRIO_PROCESS, 0))
+    low = (os.SCHED_OTHER, priority.LOW_NICE)
+    assert read_by == [idle] * 4 + [low] * 4 + [idle] * 4
+    is_all_of(collected, read(folder).trace)
+
+
+@linux_only
+def test_idle_time_is_a_share_of_the_time_since_the_last_look() -> None:
+    idle_time = priority.IdleTime()
+    for _ in range(3):
+        sleep(0.05)
+        assert 0 <= idle_time.share() <= 1
 
 
 def test_journals_that_grow_byte_by_byte_are_followed_whole(tmp_path: Path) -> None:
@@ -164,8 +211,8 @@ def test_a_page_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_much_that_was_written_before_comes_in_several_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "READ_BYTES_MAX", 2000)
-    monkeypatch.setattr(follower, "FRAME_BYTES_MAX", 3000)
+    monkeypatch.setattr(journal_tail, "READ_BYTES_MAX", 2000)
+    monkeypatch.setattr(journal_tail, "FRAME_BYTES_MAX", 3000)
     folder = simulated(tmp_path / "run", seconds=30)
     is_all_of(followed(Follower(folder), 4), read(folder).trace)
 
@@ -173,7 +220,7 @@ def test_much_that_was_written_before_comes_in_several_frames(
 def test_a_line_longer_than_what_is_read_at_once_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "READ_BYTES_MAX", 2000)
+    monkeypatch.setattr(journal_tail, "READ_BYTES_MAX", 2000)
     folder = simulated(tmp_path / "run")
     log = folder / "A.log"
     lines = log.read_text().splitlines(keepends=True)

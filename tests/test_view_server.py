@@ -1,5 +1,6 @@
 """The page server: what it answers, and whom it refuses."""
 
+import re
 import socket
 import sys
 import threading
@@ -26,9 +27,9 @@ from driftlab.scenario.scenario import Scenario
 from driftlab.view import guard, page_server
 from driftlab.view.divergence import first_divergence
 from driftlab.view.guard import LOOPBACK
+from driftlab.view.page_files import MEDIA_TYPES, PAGE_FOLDER
 from driftlab.view.page_server import PageServer, PortError
 from driftlab.view.served_history import ServedHistory
-from driftlab.view.server import MEDIA_TYPES, PAGE_FOLDER
 from tests.containers import decoded, embedded
 from tests.served import Answer, Client, served
 from tests.traces import simulated
@@ -80,6 +81,22 @@ def test_pages_and_modules_are_served_as_they_are(client: Client, path: str) -> 
     assert answer.status == 200
     kind = next(kind for end, kind in reversed(kinds.items()) if path.endswith(end))
     assert answer.headers["content-type"].startswith(kind)
+
+
+def test_what_a_page_names_is_kept_by_the_browser_and_is_what_is_there(client: Client) -> None:
+    page = client.ask("diagram/0/")
+    assert page.headers["cache-control"] == "no-store"
+    named = re.findall(r'(?:href|src)="\.\./\.\./(static/[^"]+)"', page.body.decode())
+    assert len(named) > 40
+    for path in named:
+        answer = client.ask(path)
+        assert answer.status == 200, path
+        assert "immutable" in answer.headers["cache-control"]
+        inside = PAGE_FOLDER.joinpath(*path.split("/")[2:])
+        assert answer.body == inside.read_bytes()
+        digest = path.split("/")[1]
+        other = client.ask(path.replace(digest, digest[::-1]))
+        assert other.status == 404, "a browser would keep what is not there"
 
 
 @pytest.mark.parametrize(

@@ -90,3 +90,71 @@ test("what goes wrong is told, and the desk goes on", async () => {
   assert.match((await answerTo(4)).error, /no function sing/);
   assert.match((await answerTo(5)).error, /no axis own clock/);
 });
+
+/** An overview of the run of DATA: all events of a lane in the first of two columns. */
+const OVERVIEW = containerBytes({
+  header: {
+    overview: [0, 10],
+    events: 300,
+    lanes: [0, 1, 2].map((lane) => ({
+      name: `m${lane}`,
+      colour: "#0072b2",
+      dash: [],
+      start: 100 * lane,
+      end: 100 * lane + 100,
+      rate: 1,
+      offset: null,
+    })),
+  },
+  columns: new Map([["counts", Int32Array.of(100, 0, 100, 0, 100, 0)]]),
+});
+const VIEW = {
+  axis: "time",
+  begin: 0,
+  end: 10,
+  width: 4,
+  height: 30,
+  scale: 1,
+  laneOrder: [0, 1, 2],
+  laneTops: [0, 10, 20],
+  laneHeights: [10, 10, 10],
+  colourBy: "jump",
+  theme: "light",
+  margin: 0,
+};
+
+test("of an overview tiles are drawn, and what needs the data waits for it", async () => {
+  const { desk, answers, answerTo } = startDesk();
+  desk.take({ id: 1, call: "overview", args: [OVERVIEW] });
+  desk.take({ id: 2, call: "past", args: [5] });
+  desk.take({ id: 3, call: "past", args: [6], slot: "past" });
+  desk.take({ id: 4, call: "tile", args: [VIEW] });
+  assert.equal((await answerTo(1)).result.events, 300);
+  const { level, image } = (await answerTo(4)).result;
+  const painted = [0, 1, 2, 3].map((x) => image[(4 * 5 + x) * 4 + 3] > 0);
+  assert.deepEqual([level, painted], ["counts", [true, true, false, false]]);
+  desk.take({ id: 5, call: "past", args: [7], slot: "past" });
+  assert.deepEqual(answers.get(3), { id: 3, cancelled: true }, "one that waits may be replaced");
+  assert.ok(!answers.has(2) && !answers.has(5));
+  desk.take({ id: 6, call: "open", args: [DATA] });
+  assert.equal((await answerTo(6)).result.events, 300);
+  assert.equal((await answerTo(2)).result.length, 3);
+  assert.equal((await answerTo(5)).result.length, 3);
+});
+
+test("what waits for data that does not come is told so", async () => {
+  for (const end of [
+    { call: "open", args: [new ArrayBuffer(9)] },
+    { call: "giveUp", args: ["these are not the data"] },
+  ]) {
+    const { desk, answerTo } = startDesk();
+    desk.take({ id: 1, call: "overview", args: [OVERVIEW.slice(0)] });
+    desk.take({ id: 2, call: "past", args: [5] });
+    desk.take({ id: 3, ...end });
+    assert.match((await answerTo(2)).error, /these are not the data/);
+    desk.take({ id: 4, call: "future", args: [5] });
+    assert.match((await answerTo(4)).error, /these are not the data/);
+    desk.take({ id: 5, call: "tile", args: [VIEW] });
+    assert.equal((await answerTo(5)).result.level, "counts", "what is known is still drawn");
+  }
+});

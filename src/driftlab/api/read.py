@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from driftlab.api.history import History
-from driftlab.api.read_run import read_scenario
 from driftlab.api.reading import load_reading, merged_options
 from driftlab.arrays import AnyArray, IntArray
 from driftlab.foreign.log_file import LogFile
@@ -24,7 +23,7 @@ from driftlab.history.tick_repair import rows_after_gap
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, begins_with, exists, require_regular_file
 from driftlab.journal.reader import is_journal, is_journal_head
-from driftlab.journal.run_folder import SCENARIO_FILE, run_folders_there
+from driftlab.journal.run_folder import SCENARIO_FILE, read_scenario, run_folders_there
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario

@@ -22,12 +22,12 @@ from driftlab.journal.files import UnreadableError, read_text
 from driftlab.journal.reader import Journal
 from driftlab.journal.run_folder import (
     SCENARIO_FILE,
+    read_scenario,
     run_folders_there,
     version_of,
 )
 from driftlab.lazy import np
-from driftlab.scenario.scenario import ProcessFromFile, Scenario, keys_from_toml
-from driftlab.scenario.validate import ScenarioError
+from driftlab.scenario.scenario import Scenario
 
 NO_JOURNAL = "no journal"  # how a machine ended whose journal is not in the folder
 CUT_OFF = "cut off"  # how a journal without a last line ended: its machine was killed
@@ -60,17 +60,6 @@ def find_run_folders(path: str | Path) -> tuple[Scenario, list[Path]]:
     if not there:
         raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
     return scenario, there
-
-
-def read_scenario(path: Path) -> Scenario:
-    """Read a scenario file. Raise DriftlabError if it is missing or not valid."""
-    try:
-        keys = keys_from_toml(read_text(path))
-        if isinstance(keys.get("process"), ProcessFromFile):
-            keys["process"] = keys["process"].beside(str(path.parent))
-        return Scenario.from_dict(keys)
-    except ScenarioError as error:
-        raise ScenarioError(f"{path}: {error}") from None
 
 
 def scenario_of_all(path: str | Path, alone: Scenario) -> Scenario:

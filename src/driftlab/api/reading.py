@@ -4,7 +4,6 @@ A reading has the keys of `driftlab.read`, and nothing else; so a log that took 
 describe is described once.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +33,8 @@ def load_reading(file: str | Path) -> dict[str, Any]:
 
     Raises ReadingError where it is no such file, or has a key or a value that none has.
     """
+    import tomllib  # slow to import, and only needed for files
+
     try:
         text = read_text(str(file))
         found = tomllib.loads(text)

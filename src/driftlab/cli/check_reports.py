@@ -6,7 +6,6 @@ line end in a command of GitHub.
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
 from math import inf
@@ -20,6 +19,7 @@ from driftlab.errors import counted
 from driftlab.journal.whole_file import whole_file
 from driftlab.judge.checker import RULES, UNDECIDED, Verdict, Violation
 from driftlab.judge.diagnosis.diagnose import Fault
+from driftlab.lazy import lazy_pattern
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -36,7 +36,7 @@ CSV_COLUMNS: Final = (
     "faults", "reason",
 )  # fmt: skip
 # What no document of XML 1.0 may hold, not even escaped.
-_NOT_XML: Final = re.compile(
+_NOT_XML: Final = lazy_pattern(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
 _OUTCOMES: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}

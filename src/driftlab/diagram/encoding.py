@@ -58,7 +58,7 @@ def header_of(diagram: Diagram) -> dict[str, Any]:
         "title": diagram.title,
         "events": diagram.events,
         "messages": diagram.messages,
-        "lanes": [_lane(each) for each in diagram.lanes],
+        "lanes": [lane_object(each) for each in diagram.lanes],
         "origin_ns": str(diagram.origin_ns),
         "time_meaning": diagram.time_meaning,
         "has": {
@@ -75,7 +75,8 @@ def header_of(diagram: Diagram) -> dict[str, Any]:
     }
 
 
-def _lane(lane: Lane) -> dict[str, Any]:
+def lane_object(lane: Lane) -> dict[str, Any]:
+    """Return a lane as the header of a container has it."""
     offset = None if lane.offset is None else lane.offset._asdict()
     return {**lane._asdict(), "dash": list(lane.dash), "offset": offset}
 

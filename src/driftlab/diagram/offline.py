@@ -112,7 +112,7 @@ def _template(title: str) -> str:
         path.relative_to(PAGE_FOLDER).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(PAGE_FOLDER.rglob("*.js"))
     }
-    needed = _needed(modules, MAIN)
+    needed = needed_modules(modules, MAIN)
     imports = {
         f"{MODULE_PREFIX}{name}": _address_of(_with_names(text, name))
         for name, text in modules.items()
@@ -199,7 +199,7 @@ def _as_function(text: str, name: str, done: Mapping[str, str]) -> str:
     return f"{text}\nreturn {{ {', '.join(exported)} }};"
 
 
-def _needed(modules: Mapping[str, str], main: str) -> set[str]:
+def needed_modules(modules: Mapping[str, str], main: str) -> set[str]:
     """Return the names of a module and of all that it imports, at once or later."""
     found: set[str] = set()
     todo = [main]

@@ -13,40 +13,42 @@ import re
 from contextlib import suppress
 from typing import Final, TypeAlias
 
+from driftlab.lazy import lazy_pattern
+
 Pairs: TypeAlias = list[tuple[str, object]]  # names and numbers, also where a name stands twice
 
 DIGITS_MAX: Final = 4_000  # of a number, of which most are too many anyway
 
-_GO: Final = re.compile(r"&?map\[(.*)\]", re.DOTALL)
-_GO_TYPED: Final = re.compile(r"&?map\[[\w.]+\][\w.]+(?=\{)")  # of %#v
-_GO_ENTRY: Final = re.compile(r"(?P<name>[^\n]*?):(?P<value>[-+\w.]+)(?: |$)")
-_WRAPPED: Final = re.compile(r"[A-Za-z_][\w.]*(?:\((?:<[^<>\n]*>, )?(\{[^\n]*\})\)|(\{[^\n]*\}))")
+_GO: Final = lazy_pattern(r"&?map\[(.*)\]", re.DOTALL)
+_GO_TYPED: Final = lazy_pattern(r"&?map\[[\w.]+\][\w.]+(?=\{)")  # of %#v
+_GO_ENTRY: Final = lazy_pattern(r"(?P<name>[^\n]*?):(?P<value>[-+\w.]+)(?: |$)")
+_WRAPPED: Final = lazy_pattern(r"[A-Za-z_][\w.]*(?:\((?:<[^<>\n]*>, )?(\{[^\n]*\})\)|(\{[^\n]*\}))")
 _QUOTED: Final = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
-_NUMBER: Final = re.compile(r"[+-]?\d+")
-_ENTRY: Final = re.compile(
+_NUMBER: Final = lazy_pattern(r"[+-]?\d+")
+_ENTRY: Final = lazy_pattern(
     rf"\s*(?P<quoted>{_QUOTED})\s*(?P<sign>=>|->|[:=])\s*(?P<value>[-+\w.]+)\s*"
     r"|(?P<plain>[^,\"']*)"
 )
-_PLAIN: Final = re.compile(
+_PLAIN: Final = lazy_pattern(
     r"\s*(?P<name>\S(?:.*\S)?)\s*(?P<sign>=>|->|[:=])\s*(?P<value>[-+\w.]+)\s*"
 )
 # What other brackets hold: Scala's Map(…), Elixir's %{…}, Groovy's […], a class's name and fields.
-_IN_BRACKETS: Final = re.compile(
+_IN_BRACKETS: Final = lazy_pattern(
     r"[%#]?(?:[A-Za-z_][\w.:]*\s*)?(?:\[(.*)\]|\((.*)\)|\{(.*)\}|<(.*)>)", re.DOTALL
 )
-_TUPLE: Final = re.compile(
+_TUPLE: Final = lazy_pattern(
     rf"\s*(?:[({{\[])\s*(?P<name>{_QUOTED}|[^\s,;:=()\[\]{{}}\"']+)\s*,"
     r"\s*(?P<value>[-+\w.]+)\s*[)}\]]\s*(?P<after>[,;]|$|(?=[({\[]))"
 )
 _EDN_NAME: Final = r"\"(?:[^\"\\]|\\.)*+\"|:[^\s,;:{}()\[\]\"'=]+|[^\s,;:{}()\[\]\"'=]+"
-_EDN_ENTRY: Final = re.compile(
+_EDN_ENTRY: Final = lazy_pattern(
     rf"[\s,]*(?P<name>{_EDN_NAME})\s+(?P<value>[-+\w.]+)(?=[\s,]|$)(?P<after>[\s,]*)"
 )
-_NUMBER_AND_BLANK: Final = re.compile(
+_NUMBER_AND_BLANK: Final = lazy_pattern(
     r"(?:[:=]|=>)\s*[+-]?\d+(?:\s+|\s*;\s*)\S"
 )  # an entry ends within
-_COMMA_OR_QUOTE: Final = re.compile("[,;\"'=]")
-_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_COMMA_OR_QUOTE: Final = lazy_pattern("[,;\"'=]")
+_ESCAPE: Final = lazy_pattern(r"\\(.)", re.DOTALL)
 
 
 class MapError(Exception):

@@ -16,7 +16,6 @@ write them: vector, matrix and hybrid.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -29,6 +28,7 @@ from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.clock_maps import MapError, looks_like_map, read_map
 from driftlab.foreign.fields import Positions, RowErrors, all_whole, is_empty, numbers, shorten
 from driftlab.foreign.packed import Packed, VectorClocks
+from driftlab.lazy import lazy_pattern
 from driftlab.model.columns import MISSING, Timestamps, from_texts, starts_of
 
 ROWS_AT_ONCE: Final = 1_000  # whose objects are held at once: few enough for a cache
@@ -37,12 +37,12 @@ ROWS_SORTED_AT_ONCE: Final = 50_000  # of timestamps that are put in order
 DIGITS_MAX: Final = 19  # of a number in a list or in a dotted timestamp
 
 _LARGEST: Final = 2**63 - 1
-_FRACTION: Final = re.compile(r"\s*[+-]?\d{0,4000}\.?\d{1,4000}(?:[eE][+-]?\d{1,4})?\s*")
-_WORD: Final = re.compile(r"\s*[^\W\d_]\w*\s*")
-_WHOLE: Final = re.compile(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
+_FRACTION: Final = lazy_pattern(r"\s*[+-]?\d{0,4000}\.?\d{1,4000}(?:[eE][+-]?\d{1,4})?\s*")
+_WORD: Final = lazy_pattern(r"\s*[^\W\d_]\w*\s*")
+_WHOLE: Final = lazy_pattern(r"\s*[+-]?\d{1,4000}(?:\.0*)?\s*")
 AN_OBJECT: Final = 'an object such as {"A": 1}'
 _ESCAPED: Final = '{\\"'  # how JSON within a string begins
-_DIGITS: Final = re.compile(r"([0-9]+)")
+_DIGITS: Final = lazy_pattern(r"([0-9]+)")
 
 
 class Clocks(NamedTuple):
@@ -420,13 +420,13 @@ def format_clock(names: Sequence[str], entries: Sequence[int], values: Sequence[
 
 # Vector clocks as lists.
 
-_LIST: Final = re.compile(r"\s*(?:\[[0-9\s,;]*\]|\([0-9\s,;]*\)|[0-9]+(?:\s*,\s*[0-9]+)+)\s*")
+_LIST: Final = lazy_pattern(r"\s*(?:\[[0-9\s,;]*\]|\([0-9\s,;]*\)|[0-9]+(?:\s*,\s*[0-9]+)+)\s*")
 
 
 # With numbers that no clock has, negative or with a fraction.
-_SIGNED_LIST: Final = re.compile(r"\s*(?:\[[-+.0-9eE\s,;]*\]|\([-+.0-9eE\s,;]*\))\s*")
-_LIST_ITEMS: Final = re.compile(r"[^\s,;()\[\]]+")
-_SIGNED: Final = re.compile(r"[+-]?[0-9]{1,4000}")
+_SIGNED_LIST: Final = lazy_pattern(r"\s*(?:\[[-+.0-9eE\s,;]*\]|\([-+.0-9eE\s,;]*\))\s*")
+_LIST_ITEMS: Final = lazy_pattern(r"[^\s,;()\[\]]+")
+_SIGNED: Final = lazy_pattern(r"[+-]?[0-9]{1,4000}")
 
 
 def as_list(value: Any) -> list[Any] | None:
@@ -479,7 +479,7 @@ def _is_clock(value: Any) -> bool:
 
 HYBRID_NS_MIN: Final = 10**12  # of two numbers, the first is a time from here on
 
-_DOTTED: Final = re.compile(r"-?[0-9]+(?:[./]-?[0-9]+)*")
+_DOTTED: Final = lazy_pattern(r"-?[0-9]+(?:[./]-?[0-9]+)*")
 _CLOCK_BEGINNINGS: Final = tuple("0123456789{[(")
 
 

@@ -10,8 +10,8 @@ import json
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import cache, lru_cache
+from itertools import compress
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -22,6 +22,7 @@ from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.foreign.packed import Packed, Texts, Values
 from driftlab.journal.files import UnreadableError
+from driftlab.lazy import lazy_pattern
 from driftlab.model.columns import MISSING
 
 RowErrors: TypeAlias = dict[int, str]  # the reason why a row cannot be read, by row
@@ -112,8 +113,8 @@ VALUE_CHARS_SHOWN: Final = 40  # of a value, in a reason
 ESCAPED_ZERO: Final = r"\u0000"  # stands for U+0000, which no file of text holds
 
 _NO_HOSTS: Final = frozenset({"", "None"})  # names that stand for no process
-_SEPARATORS: Final = re.compile(r"[\s,;+|&\[\]\"']+")
-_BRACKETS: Final = re.compile(r"#?\{(.*)\}|\((.*)\)|<(.*)>", re.DOTALL)
+_SEPARATORS: Final = lazy_pattern(r"[\s,;+|&\[\]\"']+")
+_BRACKETS: Final = lazy_pattern(r"#?\{(.*)\}|\((.*)\)|<(.*)>", re.DOTALL)
 _CONJUNCTIONS: Final = frozenset({"and", "und", "et"})
 PROCESS_WORDS: Final = frozenset(
     {"machine", "process", "proc", "node", "vm", "server", "replica", "peer", "worker", "host"}
@@ -122,7 +123,7 @@ _EVERYBODY_WORDS: Final = EVERYBODY | {
     "to", "the", "of", "other", "others", "else", "peers", "nodes", "machines", "processes",
     "replicas", "servers", "members", "vms", "peer", "node", "machine", "process",
 }  # fmt: skip
-_WHOLE_WITH_POINT: Final = re.compile(
+_WHOLE_WITH_POINT: Final = lazy_pattern(
     r"[+-]?[0-9]{1,4000}\.0*"
 )  # as pandas writes a whole number in a column with gaps
 
@@ -216,7 +217,7 @@ def _own_name(own: str, name: str, names: Sequence[str], file: str) -> str:
     alike = [each for each in names if normalized_name(each) == normalized_name(own)]
     if own in names or len(alike) == 1:
         return own if own in names else alike[0]
-    near = get_close_matches(own, names, 1, NEAR_MIN)
+    near = _near(own, names)
     meant = f" (did you mean {near[0]}?)" if near else ""
     raise UnreadableError(
         f"{file}: --field {name}={own}: there is no column {own}{meant}; there are "
@@ -224,11 +225,18 @@ def _own_name(own: str, name: str, names: Sequence[str], file: str) -> str:
     )
 
 
+def _near(name: str, names: Iterable[str]) -> list[str]:
+    """Return the name that is nearest to another in a list, which is empty if none is near."""
+    from difflib import get_close_matches  # few logs need it
+
+    return get_close_matches(name, list(names), 1, NEAR_MIN)
+
+
 def near_field(name: str) -> str | None:
     """Return the field one of whose names is nearly that of a column; None if none is."""
     plain = normalized_name(name)
     names = {normalized_name(alias): field for alias, field in _every_alias()}
-    near = get_close_matches(plain, names, 1, NEAR_MIN) if len(plain) >= NEAR_LETTERS_MIN else []
+    near = _near(plain, names) if len(plain) >= NEAR_LETTERS_MIN else []
     return names[near[0]] if near else None
 
 
@@ -257,8 +265,12 @@ def field_named(name: str) -> str:
     )
 
 
+# Beyond it a name of a column is a line of something else, of which no end is looked for:
+# a search for one takes the square of its length.
+HEADING_CHARS_MAX: Final = 1_000
+
 # What a heading is made of: `Length of the MsgQueue (after)` is length, message and queue.
-_WORDS_OF_NAME: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
+_WORDS_OF_NAME: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
 _FILLERS: Final = frozenset(
     {"the", "of", "a", "an", "in", "and", "at", "its", "current", "updated", "new", "value"}
 )
@@ -267,7 +279,7 @@ _SAME_WORDS: Final = {
     "q": "queue", "clk": "clock", "number": "id", "num": "id", "no": "id", "nr": "id",
     "name": "id", "proc": "process", "recv": "received", "val": "value", "sys": "system",
 }  # fmt: skip
-_IN_PARENTHESES: Final = re.compile(r"\s*[(\[{]([^)\]}]*)[)\]}]\s*$")
+_IN_PARENTHESES: Final = lazy_pattern(r"\s*[(\[{]([^)\]}]*)[)\]}]\s*$")
 _OTHER_EVENT: Final = frozenset({"before", "old", "previous", "prior", "sent", "received", "peer"})
 
 
@@ -293,6 +305,8 @@ def _name_words(name: str) -> frozenset[str]:
 
 def _head(name: str) -> frozenset[str]:
     """Return the words of a name before its unit, or what else it has in parentheses."""
+    if len(name) > HEADING_CHARS_MAX:
+        return frozenset()
     unit = unit_of_heading(name)
     if unit is not None:
         return _name_words(_UNIT_AT_END.sub("", name))
@@ -310,7 +324,7 @@ _UNITS_OF_WORDS: Final = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("unix", "epoch", "posix"), "unix"),
 }
-_UNIT_AT_END: Final = re.compile(
+_UNIT_AT_END: Final = lazy_pattern(
     rf"(?:\s*[(\[{{]\s*(?:in\s+)?|[\s_,]+(?:in[\s_]+)?)(?P<unit>{'|'.join(_UNITS_OF_WORDS)})"
     r"(?:\s+time(?:stamp)?)?\s*[)\]}]?\s*$",
     re.IGNORECASE,
@@ -319,6 +333,8 @@ _UNIT_AT_END: Final = re.compile(
 
 def unit_of_heading(name: str) -> str | None:
     """Return the unit that a column's name says: ns, us, ms, s, or unix; None if it says none."""
+    if len(name) > HEADING_CHARS_MAX:
+        return None
     found = _UNIT_AT_END.search(name)
     return None if found is None else _UNITS_OF_WORDS[found["unit"].lower()]
 
@@ -398,19 +414,21 @@ def _whole_or_empty(values: Sequence[Any]) -> IntArray | None:
     held = list(values)
     if not set(map(type, held)) <= {str, int, type(None)}:
         return None
-    filled = held
-    if not EMPTY.isdisjoint(held):
-        filled = [value for value in held if value not in EMPTY]
+    if EMPTY.isdisjoint(held):
+        is_held, filled = None, held
+    else:
+        is_held = [value not in EMPTY for value in held]
+        filled = list(compress(held, is_held))
     try:
         found = np.array(list(map(int, filled)), np.int64)
     except (ValueError, OverflowError):
         return None
     if bool((found == MISSING).any()):
         return None
-    if len(filled) == len(held):
+    if is_held is None:
         return found
     column = np.full(len(held), MISSING, np.int64)
-    column[[value not in EMPTY for value in held]] = found
+    column[is_held] = found
     return column
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from driftlab.journal.files import UnreadableError
+from driftlab.lazy import lazy_pattern
 
 GZIP_SUFFIX: Final = ".gz"
 NAME: Final = "name"  # of `--process-from`: the file's name
 FOLDER: Final = "folder"  # the name of its folder
 
-_WORD: Final = re.compile(r"\d+|[^\W\d_]+")
+_WORD: Final = lazy_pattern(r"\d+|[^\W\d_]+")
 
 
 def stem_of(file: str | Path) -> str:

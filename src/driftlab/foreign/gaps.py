@@ -25,9 +25,10 @@ import numpy as np
 from driftlab.arrays import BoolArray, IntArray
 from driftlab.clocks.catalogue import CLOCKS
 from driftlab.foreign.records import UnmatchedText
+from driftlab.lazy import lazy_pattern
 from driftlab.model.columns import MISSING, NOBODY, RECEIVE, Columns, Timestamps
 
-_FIRST_WORD: Final = re.compile(
+_FIRST_WORD: Final = lazy_pattern(
     r"^[\s\"'{}()\[\],;=<>|:]*(?P<word>[^\s\"'{}()\[\],;=<>|:]+)?", re.MULTILINE
 )
 

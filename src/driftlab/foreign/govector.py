@@ -26,6 +26,7 @@ from driftlab.foreign.text_columns import (
 )
 from driftlab.foreign.text_log import compile_pattern, find_executions
 from driftlab.foreign.trace_builder import Execution, build_executions
+from driftlab.lazy import lazy_pattern
 
 SUFFIX: Final = "-Log.txt"
 NAME_BYTES_MAX: Final = 240  # of a process whose log's file is named after it
@@ -53,7 +54,7 @@ MISSING_HERE: Final = "{}: events are missing here"  # a line that we write, and
 NEEDED: Final = ("host", "clock")
 PRIORITY_ROWS: Final = 100  # in which a log that has priorities has one
 
-_PRIORITY: Final = re.compile(r"\[?(DEBUG|INFO|WARNING|ERROR|FATAL)(?:\]\s*|-)")
+_PRIORITY: Final = lazy_pattern(r"\[?(DEBUG|INFO|WARNING|ERROR|FATAL)(?:\]\s*|-)")
 
 
 def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:

@@ -24,6 +24,7 @@ from driftlab.errors import counted
 from driftlab.foreign.fields import is_empty, shorten
 from driftlab.foreign.packed import Values
 from driftlab.journal.files import UnreadableError
+from driftlab.lazy import lazy_pattern
 from driftlab.model.columns import INTERNAL, KINDS, RECEIVE, SEND, UNKNOWN_KIND
 
 EVENT_CHARS_MAX: Final = 24  # of an event's own text, if it may be no more than its kind
@@ -69,8 +70,8 @@ _CODE_OF_WORD: Final = {
 _WORDS_ALONE: Final = frozenset(
     {*_KIND_OF_WORD, *_CODE_OF_WORD, *_NEUTRAL_WORDS, _BROADCAST}
 )  # of a text that says no more than its kind
-_LETTERS: Final = re.compile(r"[A-Za-z]+")
-_CAMEL_CASE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_LETTERS: Final = lazy_pattern(r"[A-Za-z]+")
+_CAMEL_CASE: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _ARROW_SIGNS: Final = "-<>=~|"  # of which a user's word may be made: --> is no part of <-->
 
 
@@ -263,6 +264,10 @@ def _rows_without(values: Sequence[Any], rows: IntArray) -> list[int]:
 def _kinds_of(texts: Sequence[Any], kind_of: Callable[[str], int]) -> IntArray:
     """Return the kind of each text; `kind_of` is asked once for a text that is not one word."""
     known = dict(_KIND_OF_TEXT)
+    if set(map(type, texts)) == {str}:
+        found = list(map(known.get, texts))  # most logs have nothing but such words
+        if None not in found:
+            return _pairs_decided(np.array(found, np.uint8))
     found = []
     for text in texts:
         kind = known.get(text) if isinstance(text, str) else UNKNOWN_KIND

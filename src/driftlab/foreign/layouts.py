@@ -11,7 +11,6 @@ the first or the last. Then the text is taken from below the clock, as most
 libraries write it, and this is said (`Trace.assumed`).
 """
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from driftlab.foreign.log_file import Text
 from driftlab.foreign.records import LabelledRecords
 from driftlab.foreign.text_log import PatternTimeError, compile_pattern, find, find_executions
 from driftlab.foreign.unmatched import heading_of
+from driftlab.lazy import lazy_pattern
 
 BESIDE, BELOW, ABOVE = "beside", "below", "above"
 HEAD_CHARS: Final = 10_000  # the first record is assumed to lie within these
@@ -31,7 +31,7 @@ AMBIGUOUS: Final = (
     "would be unread: --pattern"
 )
 
-_COMMENT: Final = re.compile(r"\s*(?:#|//|;|%|--(?!-))")
+_COMMENT: Final = lazy_pattern(r"\s*(?:#|//|;|%|--(?!-))")
 
 
 class Layout(NamedTuple):

@@ -15,7 +15,6 @@ it is; the text as a whole is held in memory.
 
 import codecs
 import io
-import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -38,6 +37,7 @@ from driftlab.journal.files import (
     require_regular_file,
     unpacked_chunks,
 )
+from driftlab.lazy import lazy_pattern
 
 LINE_CHARS_MAX: Final = 1 << 20  # of one line, in characters
 DOCUMENT_CHARS_MAX: Final = 1 << 31  # of a file that is one JSON document
@@ -58,7 +58,7 @@ _BYTE_ORDER_MARKS: Final = (
 )
 _CHARACTER_BYTES: Final = {"utf-16": 2, "utf-32": 4}  # of encodings without an order of bytes
 _NOT_FOR_FILES: Final = frozenset({"idna", "punycode", "undefined"})  # Python's, of single names
-UNDECODED: Final = re.compile("[\udc80-\udcff]")  # a byte, where it could not be decoded
+UNDECODED: Final = lazy_pattern("[\udc80-\udcff]")  # a byte, where it could not be decoded
 
 
 class ReadOptions(NamedTuple):

@@ -8,7 +8,6 @@ labels do not decide, those of one position, and only if all files have equally
 many (`align_executions`).
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
@@ -20,12 +19,13 @@ import numpy as np
 from driftlab.arrays import IntArray
 from driftlab.foreign.packed import Packed, Values
 from driftlab.journal.files import UnreadableError
+from driftlab.lazy import lazy_pattern
 
 __all__ = ["Values"]
 
 TEXT_CHARS_SHOWN: Final = 60  # of text that gave no record, in its reason
 
-_TIME_OF_DAY: Final = re.compile(r"\d:\d\d")
+_TIME_OF_DAY: Final = lazy_pattern(r"\d:\d\d")
 
 
 class UnmatchedText(NamedTuple):

@@ -12,7 +12,6 @@ twice, and read as one they would seem to break every rule.
 
 import gc
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -38,7 +37,7 @@ from driftlab.foreign.trace_builder import Execution
 from driftlab.history.parquet import PARQUET_MAGIC
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError, exists, require_regular_file
-from driftlab.lazy import LazyModule
+from driftlab.lazy import LazyModule, lazy_pattern
 from driftlab.model.columns import MISSING
 
 if TYPE_CHECKING:
@@ -122,8 +121,8 @@ OWN_CLOCKS_MIN: Final = 0.8  # of the first clocks, where nothing says how they 
 LINES_LOOKED_AT: Final = 20  # of a log, to see which format it may be
 LINE_CHARS_SHOWN: Final = 60  # of the first line of a log whose format is unknown
 RECOGNIZED_CHARS_MAX: Final = 2_000  # of a line, by which a format without a name is known
-_TIME_OF_DAY: Final = re.compile(r"\d:\d\d")  # in no line of headings
-_HOLDS_OBJECTS: Final = re.compile(r"\{|\[\s*\{")  # as JSON that is a log begins
+_TIME_OF_DAY: Final = lazy_pattern(r"\d:\d\d")  # in no line of headings
+_HOLDS_OBJECTS: Final = lazy_pattern(r"\{|\[\s*\{")  # as JSON that is a log begins
 LABELS_CHARS_SHOWN: Final = 200  # of all labels of executions
 _EXPECTED: Final = (
     "expected a journal or another log; so is the journal of a machine that was killed before "

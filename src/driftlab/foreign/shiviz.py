@@ -31,6 +31,7 @@ from driftlab.foreign.text_columns import (
 )
 from driftlab.foreign.text_log import compile_pattern, find, find_executions
 from driftlab.foreign.trace_builder import Execution, build_executions
+from driftlab.lazy import lazy_pattern
 
 NEEDED: Final = ("host", "clock", "event")
 TIMED_NEEDED: Final = ("timestamp", *NEEDED)
@@ -74,7 +75,7 @@ TIMED_LAYOUTS: Final = (
     ),
 )
 
-_HEADER: Final = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
+_HEADER: Final = lazy_pattern(r"\(\?P?<([A-Za-z_]\w*)>")
 
 
 def has_header(head: str) -> bool:

@@ -38,7 +38,7 @@ from driftlab.history.parquet_claims import ClaimError, require_plausible_size, 
 from driftlab.history.trace import Trace
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.whole_file import whole_file
-from driftlab.lazy import pl
+from driftlab.lazy import lazy_pattern, pl
 from driftlab.model.columns import MISSING
 
 SEPARATORS: Final = ",;\t|"
@@ -244,7 +244,7 @@ def _frame(trace: Trace, format: str) -> "pl.DataFrame":
 BLOCK_CHARS: Final = 1 << 18  # of lines that are cut apart together
 EXTRA_COLUMNS_MAX: Final = 100  # that a row is followed through for the end of its quotes
 
-_QUOTED: Final = re.compile(r'"(?:[^"]++|"")*+"')
+_QUOTED: Final = lazy_pattern(r'"(?:[^"]++|"")*+"')
 
 
 class Cells:

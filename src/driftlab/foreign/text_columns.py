@@ -17,6 +17,7 @@ from driftlab.foreign.fields import EMPTY, EVERYBODY, escape_zeros, field_of
 from driftlab.foreign.trace_builder import Execution
 from driftlab.history.trace import Trace
 from driftlab.journal.whole_file import open_whole
+from driftlab.lazy import lazy_pattern
 from driftlab.model.columns import (
     EVERY_PEER,
     KINDS,
@@ -29,10 +30,10 @@ from driftlab.model.columns import (
 
 NONE: Final = "-"  # stands for a value that a row does not have
 
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_GROUP: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_UNFIT: Final = re.compile(r"[\s,;+|\[\]\"'{}]")
-_UNFIT_IN_LIST: Final = re.compile(rf"{_UNFIT.pattern}|[&()<>]")
+_LINE_END: Final = lazy_pattern(r"\r\n|\r|\n")
+_GROUP: Final = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_UNFIT: Final = lazy_pattern(r"[\s,;+|\[\]\"'{}]")
+_UNFIT_IN_LIST: Final = lazy_pattern(rf"{_UNFIT.pattern}|[&()<>]")
 
 
 class UnwritableError(DriftlabError):

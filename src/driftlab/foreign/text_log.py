@@ -49,6 +49,7 @@ from driftlab.foreign.records import (
 from driftlab.foreign.trace_builder import Execution, build_executions
 from driftlab.foreign.unmatched import unmatched_lines
 from driftlab.journal.files import UnreadableError
+from driftlab.lazy import lazy_pattern
 
 _PACKAGE_ROOT: Final = str(Path(__file__).parents[2])
 PATTERN_CHARS_MAX: Final = 10_000
@@ -58,9 +59,9 @@ TOTAL_SECONDS_MIN: Final = 20.0  # before all records together count as too slow
 RECORDS_PER_SECOND_MIN: Final = 20
 
 _CHECKS: Final = 5  # by the timer, within the bound
-_GROUP: Final = re.compile(r"(\\.)|\(\?<(?=[A-Za-z_$])|\\k<", re.DOTALL)
-_REFERENCE: Final = re.compile(r"\\k<([\w$]+)>")
-_DOLLAR: Final = re.compile(r"\(\?P[<=]([^>)]*\$[^>)]*)[>)]")
+_GROUP: Final = lazy_pattern(r"(\\.)|\(\?<(?=[A-Za-z_$])|\\k<", re.DOTALL)
+_REFERENCE: Final = lazy_pattern(r"\\k<([\w$]+)>")
+_DOLLAR: Final = lazy_pattern(r"\(\?P[<=]([^>)]*\$[^>)]*)[>)]")
 _ADVICE: Final = (
     "a repeated group that is repeated again, as in (a+)+, can take for ever; write it "
     "without, or anchor it at the beginning of the line with ^"

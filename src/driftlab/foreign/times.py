@@ -26,6 +26,7 @@ import numpy as np
 from driftlab.arrays import BoolArray, FloatArray, IntArray
 from driftlab.foreign.fields import all_whole, is_empty, shorten
 from driftlab.foreign.time_forms import compiled_format, format_of, forms, month_of
+from driftlab.lazy import lazy_pattern
 from driftlab.model.columns import MISSING
 
 UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -40,10 +41,10 @@ UNKNOWN_YEAR: Final = 1970  # of a column that says no year
 _SECONDS_MAX, _LAST_NS = divmod(2**63 - 1, 10**9)  # since 1970, in 64 bits of nanoseconds
 _YEAR_NS: Final = 12 * 31 * DAY_NS  # with months of 31 days, by which years are counted
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
-_NUMBER: Final = re.compile(
+_NUMBER: Final = lazy_pattern(
     r"([+-]?)(?=[.,]?\d)(\d{0,25})(?P<point>[.,](\d*))?(?P<exponent>[eE][+-]?\d{1,2})?"
 )
-_DECIMAL: Final = re.compile(r"[+-]?(?=[.,]?\d)\d{0,25}(?:[.,]\d*(?:[eE][+-]?\d+)?|[eE][+-]?\d+)")
+_DECIMAL: Final = lazy_pattern(r"[+-]?(?=[.,]?\d)\d{0,25}(?:[.,]\d*(?:[eE][+-]?\d+)?|[eE][+-]?\d+)")
 
 _WIDE_BLANKS: Final = ("\u202f", "\xa0")  # as browsers write them before AM and PM
 _BARE_NUMBER: Final = "a number among dates; --time-unit says of what"

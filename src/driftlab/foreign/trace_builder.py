@@ -329,9 +329,9 @@ class _Builder:
         else:
             of_file = [process_from(where, file) for file in self._records.files]
             hosts = [of_file[file] for file in self._records.file.tolist()]
-        for row, host in enumerate(hosts):
-            if not host:
-                self._errors[row] = "names no process"
+        if not all(hosts):
+            nameless = (row for row, host in enumerate(hosts) if not host)
+            self._errors.update(dict.fromkeys(nameless, "names no process"))
         if not self._aliases:
             return hosts
         self.names_seen |= set(hosts)

@@ -88,10 +88,28 @@ def target_lists(
     # The same few are sent to again and again: each is written out once.
     low = SET_FIRST - len(sets)
     width = len(names) - low + 1
-    codes = process.astype(np.int64) * width + (target - low)
-    few, index = np.unique(codes, return_inverse=True)
+    codes = process.astype(np.int64)
+    codes *= width
+    codes += target
+    codes -= low
+    few, index = _distinct(codes, width * len(names))
     lists = [
         [name_of[place] for place in targets(code // width, code % width + low)]
         for code in few.tolist()
     ]
-    return pl.Series(lists, dtype=pl.List(names.dtype)).gather(pl.Series(index.astype(np.uint32)))
+    return pl.Series(lists, dtype=pl.List(names.dtype)).gather(pl.Series(index))
+
+
+def _distinct(codes: IntArray, size: int) -> tuple[IntArray, IntArray]:
+    """Return the different codes, rising, and of each code its place among these, u4.
+
+    codes: from 0 to below `size`. Where that is no more than there are codes, they are
+    looked up in a table, in a fraction of the time that sorting takes.
+    """
+    if size > len(codes):
+        few, index = np.unique(codes, return_inverse=True)
+        return few, index.astype(np.uint32)
+    is_there = np.zeros(size, bool)
+    is_there[codes] = True
+    numbers = np.cumsum(is_there, dtype=np.uint32) - np.uint32(1)
+    return np.flatnonzero(is_there), numbers[codes]

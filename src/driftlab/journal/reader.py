@@ -15,11 +15,10 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from driftlab.arrays import AnyArray, ByteArray, IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT, DecodeTimestamp, timestamp_decoder
@@ -44,6 +43,9 @@ from driftlab.journal.parser import Entry, JournalError, Note, parse_entry, pars
 from driftlab.journal.scan_kernel import SET_SLOTS, SETS_MAX, name_table, scan_lines
 from driftlab.lazy import np
 from driftlab.model.columns import Arrivals, Columns, Timestamps
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 HEADER_BYTES: Final = 1 << 16  # read at once; the header of a machine with many peers is longer
 INDEX_MAX: Final = 2**31 - 1  # of a process
@@ -236,7 +238,7 @@ def read_journals(
         kernel = scan_lines.compiled
     read = _ChunkReader(line_schema(names, clock), kernel, keep_entries=keep_entries)
     threads = os.cpu_count() or 1
-    pool = ThreadPoolExecutor(threads) if kernel else None
+    pool = _thread_pool(threads) if kernel else None
     try:
         for path in paths:
             header = Journal(path, read_header(path))
@@ -250,6 +252,12 @@ def read_journals(
             pool.shutdown(cancel_futures=True)
 
 
+def _thread_pool(threads: int) -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # imports `logging`; other logs need neither
+
+    return ThreadPoolExecutor(threads)
+
+
 def _without_header(chunks: Iterator[LineChunk]) -> Iterator[LineChunk]:
     first = next(chunks, LineChunk(b""))
     yield first._replace(text=first.text[first.text.find(b"\n") + 1 :])
@@ -257,7 +265,7 @@ def _without_header(chunks: Iterator[LineChunk]) -> Iterator[LineChunk]:
 
 
 def _mapped(
-    pool: ThreadPoolExecutor | None,
+    pool: "ThreadPoolExecutor | None",
     at_once: int,
     read: Callable[[LineChunk], JournalChunk],
     chunks: Iterable[LineChunk],

@@ -12,8 +12,9 @@ from time import gmtime, strftime
 from typing import Final
 
 from driftlab.errors import DriftlabError
+from driftlab.journal.files import read_text
 from driftlab.journal.format import JOURNAL_SUFFIX
-from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.scenario import ProcessFromFile, Scenario, keys_from_toml
 from driftlab.scenario.validate import RUN_NUMBER_MAX, ScenarioError
 from driftlab.version import VERSION
 
@@ -43,6 +44,17 @@ def fresh_folder() -> str:
         else:
             return folder
     raise AssertionError
+
+
+def read_scenario(path: str | os.PathLike[str]) -> Scenario:
+    """Read a scenario file. Raise DriftlabError if it is missing or not valid."""
+    try:
+        keys = keys_from_toml(read_text(path))
+        if isinstance(keys.get("process"), ProcessFromFile):
+            keys["process"] = keys["process"].beside(os.path.dirname(path) or os.curdir)
+        return Scenario.from_dict(keys)
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: {error}") from None
 
 
 def create_run_folder(folder: Folder, scenario: Scenario) -> None:

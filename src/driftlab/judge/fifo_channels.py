@@ -15,7 +15,7 @@ that names no message) leaves its question undecided, and so does a broken chann
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,8 @@ from driftlab.judge.inbox import mixes_operations
 from driftlab.judge.lamport import counts_per_target
 from driftlab.judge.unsent_messages import address_of, sender_name
 from driftlab.model.columns import NO_TARGET, NOBODY
+
+TABLE_FACTOR: Final = 8  # a table of truth values as long as that many keys takes their memory
 
 # delivered-twice.
 
@@ -313,11 +315,12 @@ def _fates(context: Context) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
     rows, to = context.sent_messages
     width = context.trace.processes
     there, sends = _deliveries_with_send(context)
-    receives = context.messages.receives  # what was received came, whatever was found
-    received = context.messages.source[receives] * width + context.process[receives]
-    came = np.sort(np.concatenate([sends * width + context.process[there], received]))
-    sent = rows * width + to
-    lost: BoolArray = np.append(came, -1)[np.searchsorted(came, sent)] != sent
+    came = sends * width + context.process[there]
+    if context.trace.arrivals is not None:  # what was received came, whatever was found
+        receives = context.messages.receives
+        received = context.messages.source[receives] * width + context.process[receives]
+        came = np.concatenate([came, received])
+    lost = ~_are_among(rows * width + to, came, len(context) * width)
     that_came = rows[~lost]
     if len(context.messages.misdelivered):  # they went elsewhere
         lost &= ~np.isin(rows, context.messages.source[context.messages.misdelivered])
@@ -331,6 +334,17 @@ def _fates(context: Context) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
     last = came_on.sends[came_on.begins[place + 1] - 1]
     overtaken: BoolArray = (came_on.channels[place] == channel) & (last > rows)
     return that_came, rows, to, overtaken
+
+
+def _are_among(keys: IntArray, others: IntArray, size: int) -> BoolArray:
+    """Whether each key is among others. All are from 0 to below `size`."""
+    if size <= TABLE_FACTOR * (len(keys) + len(others)):
+        is_there = np.zeros(size, bool)
+        is_there[others] = True
+        return is_there[keys]
+    others = np.sort(others)
+    mask: BoolArray = np.append(others, -1)[np.searchsorted(others, keys)] == keys
+    return mask
 
 
 def _may_be_unnamed(context: Context, rows: IntArray, to: IntArray) -> BoolArray:

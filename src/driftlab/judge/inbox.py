@@ -255,14 +255,22 @@ def mixes_operations(context: Context) -> BoolArray:
 
     Internal, though a message was received; a receive that also sent.
     """
+    mixed: BoolArray = context.cached("mixed operations", _find_mixed_operations)
+    return mixed
+
+
+def _find_mixed_operations(context: Context) -> BoolArray:
     of, described = context.columns, context.trace.process_info
     if of.target is None or of.sender is None or not len(described):
         return np.zeros(len(context), bool)
     received, sent = of.sender != NOBODY, of.target != NO_TARGET
-    right = np.where(received, RECEIVE, np.where(sent, SEND, INTERNAL))
-    misnamed: BoolArray = (of.kind != right) & (of.kind != UNKNOWN_KIND)
-    is_die = np.array([description.process == "die" for description in described], bool)
-    mixed: BoolArray = misnamed | (received & sent & is_die[context.process])
+    internal, send, receive = np.array([INTERNAL, SEND, RECEIVE], of.kind.dtype)
+    right = np.where(received, receive, np.where(sent, send, internal))
+    mixed: BoolArray = (of.kind != right) & (of.kind != UNKNOWN_KIND)
+    both = np.flatnonzero(received & sent)
+    if len(both):
+        is_die = np.array([description.process == "die" for description in described], bool)
+        mixed[both] |= is_die[context.process[both]]
     return mixed
 
 

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from driftlab.api.read_run import read_run, read_scenario
+from driftlab.api.read_run import read_run
 from driftlab.api.run import Run
 from driftlab.api.run_real import RunStart, require_real, run_one
 from driftlab.errors import DriftlabError
@@ -18,6 +18,7 @@ from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import (
     SCENARIO_FILE,
     create_run_folder,
+    read_scenario,
     run_folder,
     scenario_text,
 )

@@ -28,8 +28,8 @@ _HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cache-control", b"no-store"),
 )
+_NOT_KEPT: Final = (b"cache-control", b"no-store")  # unless the answer says otherwise
 
 
 def new_token() -> str:
@@ -108,7 +108,9 @@ class Guard:
 def _with_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            given = list(message.get("headers", ()))
+            is_said = any(name == _NOT_KEPT[0] for name, _ in given)
+            message["headers"] = [*given, *_HEADERS, *(() if is_said else (_NOT_KEPT,))]
         await send(message)
 
     return send_with_headers

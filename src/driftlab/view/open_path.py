@@ -16,6 +16,7 @@ from driftlab.api.read import find_sources, read
 from driftlab.api.simulate import simulate_run
 from driftlab.api.simulate_one import simulated_trace
 from driftlab.api.trust import admit_process
+from driftlab.diagram.overview import packed_overview
 from driftlab.errors import DriftlabError
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.run_folder import SCENARIO_FILE
@@ -25,7 +26,7 @@ from driftlab.scenario.scenario import Scenario
 from driftlab.study.figures_of import SWEEP_KEY, is_sweep
 from driftlab.study.grid import Grid
 from driftlab.view.bench import RunBench
-from driftlab.view.follower import is_running
+from driftlab.view.journal_tail import is_running
 from driftlab.view.run_list import list_runs
 from driftlab.view.served_history import ServedHistory
 
@@ -59,9 +60,14 @@ def open_path(path: str | Path, options: Mapping[str, Any]) -> ServedHistory | R
     folder = source.path if source.form is None and place.is_dir() else None
     own_names = ("", "execution 1", place.parent.name, place.stem)
     is_alone = source.name == "execution 1" or (place.is_file() and source.name in own_names)
+    look = partial(packed_overview, place) if place.is_file() else _no_overview
     return ServedHistory(
-        _name(place) if is_alone else source.name or _name(place), source.read, folder
+        _name(place) if is_alone else source.name or _name(place), source.read, folder, look
     )
+
+
+def _no_overview(title: str) -> None:
+    """Nothing is known of a log before it is read."""
 
 
 def _name(place: Path) -> str:
@@ -69,7 +75,7 @@ def _name(place: Path) -> str:
 
 
 def _scenario_runs(folder: Path) -> int:
-    from driftlab.api.read_run import read_scenario
+    from driftlab.journal.run_folder import read_scenario
 
     return read_scenario(folder / SCENARIO_FILE).runs
 

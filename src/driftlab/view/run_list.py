@@ -10,17 +10,16 @@ from pathlib import Path
 from time import gmtime, strftime
 from typing import Final, NamedTuple
 
-from driftlab.api.read_run import read_scenario
 from driftlab.errors import DriftlabError
 from driftlab.history.parquet import PACK_SUFFIX, PARQUET_MAGIC, is_packed
 from driftlab.history.run_reader import journal_paths
 from driftlab.journal.files import begins_with
 from driftlab.journal.parser import JournalError
 from driftlab.journal.reader import read_header, read_last
-from driftlab.journal.run_folder import SCENARIO_FILE, run_folders_there
+from driftlab.journal.run_folder import SCENARIO_FILE, read_scenario, run_folders_there
 from driftlab.lazy import pl
 from driftlab.scenario.scenario import Scenario
-from driftlab.view.follower import has_end, is_running
+from driftlab.view.journal_tail import has_end, is_running
 
 RUNS_MAX: Final = 500  # that are listed
 JOURNALS_MAX: Final = 50  # of a run, whose events are counted

@@ -17,9 +17,10 @@ from driftlab.diagram.columns import Diagram, LaneOffset
 from driftlab.diagram.encoding import container_parts, header_of
 from driftlab.diagram.event_texts import TextSearch, event_details, has_texts
 from driftlab.diagram.marks import marks_of
+from driftlab.diagram.overview import Overview, overview_of
 from driftlab.errors import DriftlabError
 from driftlab.journal.run_folder import SCENARIO_FILE
-from driftlab.view.follower import Follower, empty_container, is_running
+from driftlab.view.journal_tail import Follower, empty_container, is_running
 from driftlab.view.priority import lower_priority
 
 OFFSETS_AT_ONCE_MAX: Final = 20_000  # events up to which they come with the columns
@@ -42,6 +43,10 @@ class _Once(Generic[Value]):
         self._made: list[Value] = []
         self._lock = threading.RLock()
 
+    @property
+    def is_made(self) -> bool:
+        return bool(self._made)
+
     def __call__(self) -> Value:
         with self._lock:
             if not self._made:
@@ -57,16 +62,26 @@ class ServedHistory:
     """A history that is shown.
 
     name: of the run, or what was asked for. read: returns the history. folder: of the run, if
-    it is one of ours that may still be going on. is_expected: whether this process runs it, or
-    is about to, so that it is not over whatever its folder looks like.
+    it is one of ours that may still be going on. look: returns what is known of it long before
+    it is read, if there is such a way. is_expected: whether this process runs it, or is about
+    to, so that it is not over whatever its folder looks like.
     """
 
-    def __init__(self, name: str, read: Callable[[], History], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[], History],
+        folder: Path | None = None,
+        look: Callable[[str], Overview | None] = lambda name: None,
+    ) -> None:
         self.name = name
+        self._look = look
         self.folder = folder
         self._read = read
         self._history = _Once(self._read_history)
         self._diagram = _Once(self._make_diagram)
+        self._first_look = _Once(lambda: self._look(self.name))
+        self._whole_look = _Once(lambda: overview_of(self.diagram))
         self._offsets = _Once(lambda: offsets_of(self.history))
         self._search = _Once(lambda: TextSearch(self.history.trace))
         self._lock = threading.RLock()
@@ -76,6 +91,7 @@ class ServedHistory:
         self.is_expected = False
 
     def _read_history(self) -> History:
+        self._first_look()  # as it is what a page shows first
         history = self._read()
         return History(history.trace, history.name, messages=messages_of(history))
 
@@ -101,9 +117,19 @@ class ServedHistory:
         """The columns of the history."""
         return self._diagram()
 
+    @property
+    def overview(self) -> Overview | None:
+        """What is known of a long history before all of it is read; None if nothing is."""
+        if self.is_live:
+            return None
+        known = self._first_look()
+        return self._whole_look() if known is None and self._diagram.is_made else known
+
     def read_now(self) -> None:
         """Read the history and make its columns. Raise DriftlabError if it cannot be read."""
         self._diagram()
+        if self._first_look() is None:
+            self._whole_look()
 
     @property
     def is_live(self) -> bool:
@@ -175,8 +201,10 @@ class ServedHistory:
         return self._offsets()
 
     @property
-    def has_texts(self) -> bool:
-        """Whether the log says anything of its events in words."""
+    def has_texts(self) -> bool | None:
+        """Whether the log says anything of its events in words; None if that is not known yet."""
+        if not self._history.is_made and self.overview is not None:
+            return None  # the page need not wait for it
         return has_texts(self.history.trace)
 
     def event(self, row: int) -> dict[str, Any]:

@@ -8,38 +8,29 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import (
-    FileResponse,
-    RedirectResponse,
-    Response,
-    StreamingResponse,
-)
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from driftlab.diagram.event_texts import QueryError
 from driftlab.errors import DriftlabError
 from driftlab.view.divergence import first_divergence
-from driftlab.view.follower import Follower
+from driftlab.view.frame_reader import FrameReader
+from driftlab.view.journal_tail import Follower
+from driftlab.view.page_files import PageFile, page_file, page_text
 from driftlab.view.served_history import ServedHistory
 
-PAGE_FOLDER: Final = Path(str(files("driftlab.diagram"))) / "page"
 CHUNK_BYTES: Final = 1 << 20  # of the columns that are sent at once
 BODY_BYTES_MAX: Final = 1 << 16
 DIGITS_MAX: Final = 19  # of the number of an event
 POLL_S: Final = 0.1  # between two looks at the journals of a run that goes on
-MEDIA_TYPES: Final = {
-    ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8", ".svg": "image/svg+xml",
-}  # fmt: skip
 BYTES: Final = "application/octet-stream"
+KEPT: Final = "private, max-age=31536000, immutable"  # what the digest in its address names
 
 
 class Bench(Protocol):
@@ -90,6 +81,7 @@ class Site:
         of_one = [
             Route("/", self._page),
             Route("/info", self._about),
+            Route("/overview", self._overview),
             Route("/data", self._columns),
             Route("/verdict", self._verdict),
             Route("/offsets", self._offsets),
@@ -120,14 +112,14 @@ class Site:
     async def _start_page(self, request: Request) -> Response:
         if self._bench is None or (self._shown and "bench" not in request.query_params):
             return RedirectResponse(f"diagram/{next(iter(self._shown))}/")
-        return _file("bench.html")
+        return _page_answer(page_text("bench.html"))
 
     async def _page(self, request: Request) -> Response:
         await self._find(request)
-        return _file("page.html")
+        return _page_answer(page_text("page.html"))
 
     async def _static(self, request: Request) -> Response:
-        return _file(request.path_params["path"])
+        return _page_answer(page_file(request.path_params["path"]))
 
     # One diagram.
 
@@ -155,6 +147,14 @@ class Site:
                 "texts": has_texts,
             }
         )
+
+    async def _overview(self, request: Request) -> Response:
+        """Answer with what is known before all is read, or with nothing."""
+        shown = await self._find(request)
+        found = await run_in_threadpool(lambda: shown.overview)
+        if found is None:
+            return Response(status_code=204)
+        return Response(b"".join(found.parts()), media_type=BYTES)
 
     async def _columns(self, request: Request) -> Response:
         shown = await self._find(request)
@@ -219,14 +219,15 @@ class Site:
 
     async def _frames(self, follower: Follower) -> AsyncIterator[bytes]:
         """Yield the frames of a run while it goes on, each after its length."""
-        while True:
-            frame, is_last = await run_in_threadpool(follower.next_frame)
-            if frame:
-                yield len(frame).to_bytes(4, "little") + frame
-            if is_last or self.is_stopping():
-                return
-            if not follower.is_behind:
-                await asyncio.sleep(POLL_S)
+        with FrameReader(follower) as reader:
+            while True:
+                frame, is_last = await reader.next_frame()
+                if frame:
+                    yield len(frame).to_bytes(4, "little") + frame
+                if is_last or self.is_stopping():
+                    return
+                if not follower.is_behind:
+                    await asyncio.sleep(POLL_S)
 
     # The bench.
 
@@ -288,13 +289,12 @@ async def _in_chunks(parts: Sequence[bytes | memoryview]) -> AsyncIterator[memor
             yield memoryview(part)[begin : begin + CHUNK_BYTES]
 
 
-def _file(name: str) -> Response:
-    """Return a file of the page; only files of ours are there."""
-    path = (PAGE_FOLDER / name).resolve()
-    kind = MEDIA_TYPES.get(path.suffix)
-    if kind is None or not path.is_relative_to(PAGE_FOLDER.resolve()) or not path.is_file():
+def _page_answer(file: PageFile | None) -> Response:
+    """Return a file of the page as an answer."""
+    if file is None:
         return _problem("no such file", 404)
-    return FileResponse(path, media_type=kind)
+    headers = {"cache-control": KEPT} if file.kept else None
+    return Response(file.content, media_type=file.media_type, headers=headers)
 
 
 def _json(document: Any, status: int = 200) -> Response:

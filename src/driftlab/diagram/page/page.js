@@ -12,8 +12,9 @@ import { LaneActs } from "./lane_acts.js";
 import { LiveFeed } from "./live.js";
 import { Minimap } from "./minimap.js";
 import { Panels } from "./panels.js";
+import { Opening } from "./opening.js";
 import { Pane } from "./pane.js";
-import { Run, axisName } from "./run.js";
+import { axisName } from "./run.js";
 import { Search } from "./search.js";
 import { later, pageSource } from "./source.js";
 import { State } from "./state.js";
@@ -21,6 +22,7 @@ import { Telling } from "./telling.js";
 import { Tools } from "./tools.js";
 import { Verdicts } from "./verdicts.js";
 
+/** @typedef {import("./run.js").Run} Run */
 /** @typedef {import("./state.js").EventRef} EventRef */
 
 const PREPARE_PAUSE = 250; // ms of rest before an index is built ahead
@@ -88,46 +90,29 @@ export class Page {
     const boot = byId("boot");
     const said = /** @type {HTMLElement} */ (boot.firstElementChild);
     const progress = (/** @type {number} */ done, /** @type {number} */ total) => {
-      if (total > 3e6) said.textContent = `Opening the diagram… ${Math.round((100 * done) / total)} %`;
+      if (total <= 3e6) return;
+      const share = `${Math.round((100 * done) / total)} %`;
+      if (this.isReady) this.verdicts.say(`reading… ${share}`);
+      else said.textContent = `Opening the diagram… ${share}`;
     };
     try {
-      // The engine starts and the data comes while the page still asks what it is of.
-      const first = new Run(this.source, 0);
-      const opened = this.source.data(progress).then((buffer) => {
-        this.marks.received = performance.now();
-        return first.open(buffer);
-      });
-      opened.catch(() => {}); // reported below
-      this.info = await this.source.info();
-      document.title = `${this.info.title} · driftlab`;
-      byId("title").textContent = this.info.title;
-      byId("title").title = this.info.title;
-      byId("bench").hidden = !this.info.bench;
-      first.live = this.info.live;
-      const runs = [first];
-      if (this.info.second) {
-        const second = new Run(this.source.other(this.info.second), 1);
-        runs.push(second);
-        await second.open(await second.source.data(progress));
-      }
-      await opened;
+      const runs = await new Opening(this).all(progress);
       this.marks.opened = performance.now();
-      boot.remove();
-      this.runs = runs;
-      for (const run of runs) this.panes.push(new Pane(this, run, byId("diagram")));
+      this.checkAxis(runs);
+      const { axis, idle } = this.state.view;
+      await Promise.all(runs.map((run) => run.measure(axis, idle)));
+      this.showPanes(runs);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      said.textContent = `The run cannot be shown: ${reason}`;
-      byId("said").textContent = said.textContent;
+      const reason = `The run cannot be shown: ${error instanceof Error ? error.message : error}`;
+      said.textContent = reason;
+      byId("said").textContent = reason;
       boot.querySelector(".late")?.remove();
+      if (this.isReady) {
+        this.notice("data", `${reason} What is seen are counts by times alone.`);
+        this.verdicts.say("not read");
+      }
       return;
     }
-    this.checkAxis();
-    const { axis, idle } = this.state.view;
-    await Promise.all(this.runs.map((run) => run.measure(axis, idle)));
-    this.tools.fill();
-    this.isReady = true;
-    this.laidOut();
     await this.renew();
     await this.search.run(this.state.view.query);
     this.marks.ready = performance.now();
@@ -140,14 +125,37 @@ export class Page {
     void this.prepare();
   }
 
+  /** Say what the page is of. @param {import("./source.js").Info} info */
+  introduce(info) {
+    this.info = info;
+    document.title = `${info.title} · driftlab`;
+    byId("title").textContent = info.title;
+    byId("title").title = info.title;
+    byId("bench").hidden = !info.bench;
+  }
+
+  /** Show the runs, as far as they are known. @param {Run[]} runs */
+  showPanes(runs) {
+    if (!this.panes.length) {
+      byId("boot").remove();
+      this.runs = runs;
+      for (const run of runs) this.panes.push(new Pane(this, run, byId("diagram")));
+    }
+    this.tools.fill();
+    this.isReady = true;
+    this.laidOut();
+    for (const pane of this.panes) pane.draw(); // tiles are asked for before anything else
+  }
+
   /** Have the engine build its indexes while nothing else is asked of it. */
   async prepare() {
     for (const run of this.runs) {
-      for (let step = 0; step !== null && !run.live;) {
-        await later(PREPARE_PAUSE);
-        if (run.engine.waiting.size || this.panes.some((pane) => !pane.tiles.isSharp)) continue;
+      for (let isMore = true, pause = PREPARE_PAUSE; isMore && !run.live; await later(pause)) {
+        const isBusy = run.engine.waiting.size || this.panes.some((pane) => !pane.tiles.isSharp);
+        pause = isBusy ? PREPARE_PAUSE : 0;
+        if (isBusy) continue;
         try {
-          step = await run.engine.call("prepare", step);
+          isMore = await run.engine.call("prepare");
         } catch {
           return; // built when it is needed, then
         }
@@ -155,13 +163,13 @@ export class Page {
     }
   }
 
-  /** An axis that no run has, or an address of another run, shows the first axis there is. */
-  checkAxis() {
+  /** An axis that no run has, or an address of another run, shows the first axis there is. @param {Run[]} runs */
+  checkAxis(runs) {
     const { view } = this.state;
-    const has = (/** @type {string} */ axis) => this.runs.some((run) => run.hasAxis(axis));
+    const has = (/** @type {string} */ axis) => runs.some((run) => run.hasAxis(axis));
     if (!has(view.axis)) view.axis = ["time", "clock", "chain"].find(has) ?? "index";
     for (const ref of [view.selected, view.second]) {
-      if (ref && (!this.runs[ref.run] || (this.runs[ref.run].rowOf(ref) < 0 && !this.info.live))) {
+      if (ref && (!runs[ref.run] || (runs[ref.run].rowOf(ref) < 0 && !this.info.live))) {
         view.selected = view.second = null;
         view.why = false;
         this.notice("address", "The event that the address names is not in this run.", { calm: true });

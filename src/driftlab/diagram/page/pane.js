@@ -167,7 +167,7 @@ export class Pane {
     const { view } = this;
     const shape = `${this.axis}|${this.orderId}`;
     const theme = this.page.dark ? "dark" : "light";
-    const look = `${shape}|${this.laneHeight}|${view.colour}|${theme}|${view.arrow}|${this.dpr}|${this.page.skin}|${this.run.mostQueued}`;
+    const look = `${shape}|${this.laneHeight}|${view.colour}|${theme}|${view.arrow}|${this.dpr}|${this.page.skin}|${this.run.mostQueued}|${this.run.isEarly}`;
     return { look, shape };
   }
 

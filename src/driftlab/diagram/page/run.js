@@ -31,6 +31,7 @@ export class Run {
     this.messages = 0;
     this.version = 0; // rises with each change of the data
     this.live = false;
+    this.isEarly = false; // only an overview is known
     this.mostQueued = 1; // the longest queue; of a live run rounded up, so that it seldom changes
     this.measured = -1;
     /** @type {Verdict | null} */
@@ -39,9 +40,18 @@ export class Run {
     this.gapsOf = new Map();
   }
 
+  /** Take an overview; whether the data was not there before. @param {ArrayBuffer} buffer */
+  async look(buffer) {
+    const summary = await this.engine.give(buffer, "overview");
+    if (summary) this.take(summary);
+    this.isEarly = Boolean(summary);
+    return this.isEarly;
+  }
+
   /** @param {ArrayBuffer} buffer */
   async open(buffer) {
     this.take(await this.engine.give(buffer, "open"));
+    this.isEarly = false;
     this.verdict = this.header.verdict ?? null;
   }
 

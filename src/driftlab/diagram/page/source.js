@@ -38,6 +38,12 @@ export class ServedSource {
     return wholeBody(await this.get("data"), progress);
   }
 
+  /** What is known of a long run before its data can be there; null if nothing is. @returns {Promise<ArrayBuffer | null>} */
+  async overview() {
+    const response = await this.get("overview");
+    return response.status === 204 ? null : response.arrayBuffer();
+  }
+
   /** Ask for the verdict until it is there. @returns {Promise<any>} */
   async verdict() {
     for (let pause = 150; ; pause = Math.min(2000, pause * 1.5)) {
@@ -108,6 +114,10 @@ export class OfflineSource {
     } catch {
       throw new Error("This file is cut off or damaged: the run's data cannot be unpacked.");
     }
+  }
+
+  async overview() {
+    return null; // the data is there at once
   }
 
   async verdict() {

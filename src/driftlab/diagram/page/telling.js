@@ -98,11 +98,11 @@ export class Telling {
     if (isTime(this.page.state.view.axis))
       parts.push(`${duration(this.page.span().end - this.page.span().begin)} shown`);
     const events = this.page.runs.reduce((sum, one) => sum + one.events, 0);
+    const messages = this.page.runs.reduce((sum, one) => sum + one.messages, 0);
     parts.push(
-      `${counted(events, "event")}, ${counted(
-        this.page.runs.reduce((sum, one) => sum + one.messages, 0),
-        "message",
-      )}`,
+      this.page.runs.some((one) => one.isEarly)
+        ? `${counted(events, "event")}, counted by their times alone; messages and the rest are being read`
+        : `${counted(events, "event")}, ${counted(messages, "message")}`,
     );
     const level = /** @type {Record<string, string>} */ (levels)[this.page.panes[0]?.tiles.level ?? ""];
     if (level) parts.push(level);

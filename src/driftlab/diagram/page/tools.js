@@ -35,7 +35,11 @@ export class Tools {
 
   /** Fill the choices with what the runs have. */
   fill() {
-    const { runs, state } = this.page;
+    const { runs } = this.page;
+    this.axis.replaceChildren();
+    this.colour.replaceChildren();
+    for (const input of this.plots.values()) input.parentElement?.remove();
+    this.plots.clear();
     const has = (/** @type {string} */ name) =>
       runs.some((run) => run.live || run.header.has?.[name] !== false);
     for (const [name, { name: text }] of Object.entries(AXES)) {
@@ -63,17 +67,12 @@ export class Tools {
     box.hidden = !this.plots.size;
     byId("arrow-label").hidden = !runs.some((run) => run.live || run.header.has?.found);
     byId("live").hidden = !this.page.info.live;
-    void state;
     this.show();
   }
 
   /** A live run has ended. */
   ended() {
     byId("live").hidden = true;
-    this.axis.replaceChildren();
-    this.colour.replaceChildren();
-    for (const input of this.plots.values()) input.parentElement?.remove();
-    this.plots.clear();
     this.fill();
   }
 

@@ -7,6 +7,7 @@ export class Verdicts {
   }
 
   async ask() {
+    if (this.page.runs.some((run) => !run.live && !run.verdict)) this.say("judging…");
     for (const run of this.page.runs) {
       if (run.live) continue;
       try {
@@ -28,14 +29,22 @@ export class Verdicts {
     const judged = this.page.runs.map((run) => run.verdict).filter((verdict) => verdict !== null);
     chip.hidden = !judged.length;
     if (!judged.length) return;
-    chip.textContent = judged.map((verdict) => verdict.headline).join(" · ");
-    chip.title = chip.textContent;
+    this.say(judged.map((verdict) => verdict.headline).join(" · "));
     chip.dataset.holds = judged.some((v) => v.holds === false)
       ? "no"
       : judged.every((v) => v.holds)
         ? "yes"
         : "open";
     chip.onclick = () => this.page.state.set({ panel: "violations" });
+  }
+
+  /** Say in a word how far it is, before there is a verdict. @param {string} text */
+  say(text) {
+    const chip = byId("verdict");
+    chip.hidden = false;
+    chip.textContent = text;
+    chip.title = text;
+    chip.dataset.holds = "open";
   }
 
   /** The run whose violations are stepped through. */

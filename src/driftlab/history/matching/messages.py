@@ -20,6 +20,7 @@ from driftlab.model.columns import MISSING, NOBODY
 
 NOTHING: Final = -1  # in `source`: the event received no message
 UNMATCHED: Final = -2  # in `source`: it received a message whose send is not in the trace
+KEYS_END: Final = 2**62  # keys stay below it, so that their arithmetic fits into 64 bits
 
 _NO_ROWS: Final = np.zeros(0, np.int64)
 _NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
@@ -138,12 +139,28 @@ def arrival_rows(trace: Trace) -> IntArray:
 
 def _name_numbers(trace: Trace, sender: IntArray, stamp: IntArray, to: IntArray) -> IntArray:
     """Number names in the order of (stamp, sender, receiver)."""
+    numbers = _stamp_numbers(trace, stamp)
+    for place in (sender, to):
+        numbers *= trace.processes
+        numbers += place
+    return numbers
+
+
+def _stamp_numbers(trace: Trace, stamp: IntArray) -> IntArray:
+    """Return a number for each stamp, i8, in the order of the stamps, small enough for a name's.
+
+    It is the distance to the least stamp of the trace; if stamps are too far apart for
+    that, the place among all of them.
+    """
     of, arrivals = trace.columns, trace.arrivals
     assert of.stamp is not None
-    stamps = [of.stamp] if arrivals is None else [of.stamp, arrivals.stamp]
-    ranks = np.searchsorted(np.unique(np.concatenate(stamps)), stamp).astype(np.int64)
-    numbers: IntArray = (ranks * trace.processes + sender) * trace.processes + to
-    return numbers
+    stamps = [of.stamp[of.stamp != MISSING]]
+    stamps += [] if arrivals is None else [arrivals.stamp]
+    low = min((int(each.min()) for each in stamps if len(each)), default=0)
+    high = max((int(each.max()) for each in stamps if len(each)), default=0)
+    if (high - low + 1) * trace.processes**2 < KEYS_END:
+        return stamp - low
+    return np.searchsorted(np.unique(np.concatenate(stamps)), stamp).astype(np.int64)
 
 
 def arrivals_taken(trace: Trace) -> tuple[IntArray, IntArray]:

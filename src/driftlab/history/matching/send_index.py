@@ -3,7 +3,7 @@
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
-from driftlab.history.matching.messages import UNMATCHED
+from driftlab.history.matching.messages import KEYS_END, UNMATCHED
 from driftlab.history.trace import Trace, processes_of
 from driftlab.model.columns import (
     EVERY_PEER,
@@ -14,8 +14,6 @@ from driftlab.model.columns import (
     SET_FIRST,
     UNKNOWN_KIND,
 )
-
-KEYS_END = 2**62  # keys stay below it, so that their arithmetic fits into 64 bits
 
 
 def sent_messages(trace: Trace) -> tuple[IntArray, IntArray]:

@@ -21,6 +21,8 @@ import { eachWaiting } from "./waiting.js";
  * @typedef {{level: "exact", vectors: Vectors}
  *   | {level: "lines" | "counts", image: Uint8ClampedArray}} Tile
  * @typedef {import("./raster.js").Rgb} Rgb
+ * @typedef {Int32Array | Float64Array} Edges how many events, or rows, lie before each column
+ * @typedef {(rows: Int32Array) => Float64Array} Measure
  */
 
 export const EXACT_EVENTS_MAX = 1500;
@@ -51,7 +53,9 @@ export function tile(diagram, view) {
   );
   if (level === "lines") drawLines(raster, diagram, axis, view);
   else drawCrossings(raster, diagram, axis, view);
-  drawBands(raster, diagram, axis, view, edges);
+  const colourBy = view.colourBy ?? "rate";
+  const measure = (/** @type {Int32Array} */ rows) => measureOf(diagram, colourBy, rows);
+  drawBands(raster, diagram.lanes, diagram.events, axis, view, edges, colourBy === "rate" ? null : measure);
   return { level, image: raster.image };
 }
 
@@ -174,7 +178,7 @@ function drawCrossings(raster, diagram, axis, view) {
 
 /**
  * Return how many of some things of the whole run a pixel of the view has on average.
- * @param {Axis} axis
+ * @param {{begin: number, end: number}} axis
  * @param {View} view
  * @param {number} total
  * @returns {number}
@@ -202,13 +206,15 @@ function bandOf(view, place) {
 /**
  * Draw the lanes: as high as their rate, coloured by a measure.
  * @param {Raster} raster
- * @param {Diagram} diagram
- * @param {Axis} axis
+ * @param {{colour: string}[]} lanes
+ * @param {number} events of all lanes
+ * @param {{begin: number, end: number}} axis
  * @param {View} view
- * @param {(Int32Array | null)[]} edges by place
+ * @param {(Edges | null)[]} edges by place
+ * @param {Measure | null} [measured] null: the rate
  */
-function drawBands(raster, diagram, axis, view, edges) {
-  const usual = perPixel(axis, view, diagram.events / Math.max(1, diagram.lanes.length));
+export function drawBands(raster, lanes, events, axis, view, edges, measured = null) {
+  const usual = perPixel(axis, view, events / Math.max(1, lanes.length));
   // Of lanes thinner than a pixel several share one: sums of events and of events times measure.
   const sums = new Float32Array(
     view.laneHeights.length && thinnest(view) < 1 ? view.width * view.height : 0,
@@ -218,12 +224,12 @@ function drawBands(raster, diagram, axis, view, edges) {
     const rows = edges[place];
     if (!rows) continue;
     const lane = view.laneOrder[place];
-    const measure = measureOf(diagram, view.colourBy ?? "rate", rows, usual);
+    const measure = measured ? measured(/** @type {Int32Array} */ (rows)) : rateIn(rows, usual);
     if (view.laneHeights[place] < 1) {
       addThin(view, place, rows, measure, sums, weighted);
       continue;
     }
-    const colour = laneColour(diagram.lanes[lane].colour, view.theme ?? "light");
+    const colour = laneColour(lanes[lane].colour, view.theme ?? "light");
     drawBand(raster, bandOf(view, place), rows, measure, colour, usual, view.colourBy === "violations");
   }
   if (sums.length) drawThin(raster, view, sums, weighted, usual);
@@ -244,7 +250,7 @@ function thinnest(view) {
 /**
  * @param {Raster} raster
  * @param {{top: number, bottom: number}} band
- * @param {Int32Array} rows
+ * @param {Edges} rows
  * @param {Float64Array} measure
  * @param {Rgb} colour
  * @param {number} usual events a pixel
@@ -266,7 +272,7 @@ function drawBand(raster, { top, bottom }, rows, measure, colour, usual, isViola
 /**
  * @param {View} view
  * @param {number} place
- * @param {Int32Array} rows
+ * @param {Edges} rows
  * @param {Float64Array} measure
  * @param {Float32Array} sums
  * @param {Float32Array} weighted
@@ -298,19 +304,28 @@ function drawThin(raster, view, sums, weighted, usual) {
 }
 
 /**
- * Return a measure of each column between 0 and 1.
- * @param {Diagram} diagram
- * @param {ColourBy} colourBy
- * @param {Int32Array} rows edges
+ * Return the rate of each column between 0 and 1.
+ * @param {Edges} rows
  * @param {number} usual events a pixel
  * @returns {Float64Array}
  */
-function measureOf(diagram, colourBy, rows, usual) {
+function rateIn(rows, usual) {
+  const out = new Float64Array(rows.length - 1);
+  for (let x = 0; x < out.length; x++) out[x] = (rows[x + 1] - rows[x]) / (rows[x + 1] - rows[x] + usual);
+  return out;
+}
+
+/**
+ * Return a measure of each column between 0 and 1.
+ * @param {Diagram} diagram
+ * @param {ColourBy} colourBy not the rate
+ * @param {Int32Array} rows edges
+ * @returns {Float64Array}
+ */
+function measureOf(diagram, colourBy, rows) {
   const columns = rows.length - 1;
   const out = new Float64Array(columns);
-  if (colourBy === "rate") {
-    for (let x = 0; x < columns; x++) out[x] = (rows[x + 1] - rows[x]) / (rows[x + 1] - rows[x] + usual);
-  } else if (colourBy === "receives") {
+  if (colourBy === "receives") {
     const { receives, events } = countsAt(diagram, rows);
     for (let x = 0; x < columns; x++) out[x] = events[x] ? receives[x] / events[x] : 0;
   } else if (colourBy === "violations") {

@@ -1,7 +1,8 @@
 // The worker: holds one diagram and answers the page's questions about it, one after another.
 //
 // A question is {id, call, args, slot?}; the answer {id, result}, {id, error} or {id, cancelled}.
-// A newer question of the same slot cancels those that still wait.
+// A newer question of the same slot cancels those that still wait. While only an overview of the
+// run is known, tiles are drawn of it, and all other questions wait for the data.
 
 import { axisOf, setOffsets } from "./axes.js";
 import { before, containing, cut } from "./cuts.js";
@@ -35,7 +36,8 @@ import {
   positions,
   unlabel,
 } from "./lookups.js";
-import { messagesOf, sentOrder } from "./messages.js";
+import { messagesOf, sentOrderInSteps } from "./messages.js";
+import { overviewIn, overviewSummary, overviewTile } from "./overview.js";
 import { search } from "./search.js";
 import { spanning } from "./spanning.js";
 import { tile } from "./tile.js";
@@ -53,11 +55,21 @@ export class Session {
   constructor() {
     /** @type {Diagram | null} */
     this.held = null;
+    /** @type {import("./overview.js").Overview | null} */
+    this.overview = null;
+    this.failure = "";
+  }
+
+  /** Whether a question has to wait until the data is there. @param {Question} question */
+  mustWait({ call, args }) {
+    if (this.held || !this.overview || this.failure) return false;
+    const [view] = args ?? [];
+    return !["open", "overview", "giveUp"].includes(call) && !(call === "tile" && view.axis === "time");
   }
 
   /** @returns {Diagram} */
   get diagram() {
-    if (!this.held) throw new Error("no diagram is open");
+    if (!this.held) throw new Error(this.failure || "no diagram is open");
     return this.held;
   }
 
@@ -70,6 +82,9 @@ export class Session {
   answer(call, args) {
     if (call === "open") return this.open(args[0], args[1]);
     if (call === "openTexts") return this.openTexts(args[0]);
+    if (call === "overview") return this.takeOverview(args[0]);
+    if (call === "giveUp") return this.giveUp(args[0]);
+    if (call === "tile" && !this.held && this.overview) return overviewTile(this.overview, args[0]);
     const known = CALLS[call];
     if (!known) throw new Error(`the engine has no function ${call}`);
     return known(this.diagram, ...args);
@@ -82,7 +97,27 @@ export class Session {
    */
   async open(data, blocks) {
     this.held = decode(await plainBytes(data), blocks);
+    this.overview = null;
     return opened(this.held);
+  }
+
+  /**
+   * Take an overview of the run whose data is still to come.
+   * @param {ArrayBuffer} data
+   * @returns what the page has to know of the run, null if there is none or the data is there
+   */
+  takeOverview(data) {
+    this.overview = this.held ? null : overviewIn(data);
+    return this.overview && overviewSummary(this.overview);
+  }
+
+  /**
+   * The data will not come: questions that wait for it fail.
+   * @param {string} reason
+   */
+  giveUp(reason) {
+    this.failure = reason;
+    return null;
   }
 
   /**
@@ -186,18 +221,27 @@ const CALLS = {
     ),
 };
 
-/** Indices that questions after a click need: each takes part of a second of ten million events. */
-const PREPARATIONS = [sentOrder, sendsReceived, receivesOfSent];
+/**
+ * Build the indices that questions after a click need, in steps of some milliseconds: in one piece
+ * it would take part of a second of ten million events.
+ * @param {Diagram} diagram
+ * @returns {Generator<void, void>}
+ */
+function* preparations(diagram) {
+  yield* sentOrderInSteps(diagram);
+  yield;
+  sendsReceived(diagram);
+  yield;
+  receivesOfSent(diagram);
+}
 
 /**
- * Build one index ahead of the question that needs it.
+ * Build a part of the indices ahead of the question that needs them.
  * @param {Diagram} diagram
- * @param {number} [step] which, from 0
- * @returns {number | null} the next step, null after the last
+ * @returns {boolean} whether there is more to do
  */
-function prepare(diagram, step = 0) {
-  PREPARATIONS[step](diagram);
-  return step + 1 < PREPARATIONS.length ? step + 1 : null;
+function prepare(diagram) {
+  return !diagram.once("preparations", () => preparations(diagram)).next().done;
 }
 
 /**
@@ -223,13 +267,16 @@ export class Desk {
     this.post = post;
     /** @type {Question[]} */
     this.waiting = [];
+    /** @type {Question[]} that wait for the data */
+    this.held = [];
     this.isBusy = false;
   }
 
   /** @param {Question} question */
   take(question) {
     if (question.slot !== undefined) {
-      const stale = this.waiting.filter(({ slot }) => slot === question.slot);
+      const stale = [...this.held, ...this.waiting].filter(({ slot }) => slot === question.slot);
+      this.held = this.held.filter(({ slot }) => slot !== question.slot);
       this.waiting = this.waiting.filter(({ slot }) => slot !== question.slot);
       for (const { id } of stale) this.post({ id, cancelled: true }, []);
     }
@@ -244,12 +291,19 @@ export class Desk {
   async work() {
     for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
       const { id, call, args } = next;
+      if (this.session.mustWait(next)) {
+        this.held.push(next);
+        continue;
+      }
       try {
         const result = await this.session.answer(call, args ?? []);
         this.post({ id, result }, transferables(call, result));
       } catch (error) {
-        this.post({ id, error: error instanceof Error ? error.message : String(error) }, []);
+        const reason = error instanceof Error ? error.message : String(error);
+        if (call === "open") this.session.giveUp(reason);
+        this.post({ id, error: reason }, []);
       }
+      if (call === "open" || call === "giveUp") this.waiting.unshift(...this.held.splice(0));
       await this.pause();
     }
     this.isBusy = false;

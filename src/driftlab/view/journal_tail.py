@@ -21,7 +21,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftlab.api.read_run import read_scenario
 from driftlab.arrays import AnyArray, IntArray
 from driftlab.diagram.columns import Lane
 from driftlab.diagram.command_line import command_line
@@ -32,10 +31,9 @@ from driftlab.journal.files import UnreadableError
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.journal_columns import TargetSets
 from driftlab.journal.reader import JournalChunk, line_schema, read_header, read_lines
-from driftlab.journal.run_folder import SCENARIO_FILE
+from driftlab.journal.run_folder import SCENARIO_FILE, read_scenario
 from driftlab.model.columns import MISSING
 from driftlab.scenario.scenario import Scenario
-from driftlab.view.priority import lower_priority
 
 READ_BYTES_MAX: Final = 1 << 20  # of one journal for one frame
 FRAME_BYTES_MAX: Final = 1 << 23  # of all journals
@@ -167,7 +165,6 @@ class Follower:
 
     def next_frame(self) -> tuple[bytes, bool]:
         """Return the next frame, empty if nothing has happened, and whether it is the last."""
-        lower_priority()  # a page may be late, and the machines may not
         was_going = self._goes_on()
         parts, size = [], 0
         sets_before = len(self._sets.members)
