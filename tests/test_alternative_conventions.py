@@ -233,3 +233,21 @@ def test_lamport_clocks_say_that_own_entries_of_1_are_no_first_events(tmp_path: 
         + '{"host":"c","kind":"internal","lamport":1,"vc":{"c":1}}\n'
     )
     assert not driftlab.read(tmp_path / "log.jsonl").check().violations
+
+
+def test_first_lines_that_are_missing_do_not_make_a_log_wrong(tmp_path: Path) -> None:
+    """Without them all own entries begin with 1, as those after the first events do."""
+    lines, _ = run_lines(clock="vector", seed=7, seconds=20, rates=(6, 5, 2))
+    seen = set()
+    kept = []
+    for line in own_entry_before_event(lines):
+        if line.process in seen:
+            kept.append(line)
+        seen.add(line.process)
+    path = log_of(tmp_path, kept, ("process", "vector"), "none")
+    assert not driftlab.read(path).check().violations
+    # Nor do they excuse a single wrong entry.
+    right = '{"host":"a","vc":{"a":1}}\n{"host":"a","vc":{"a":2},"mid":1,"kind":"send"}\n'
+    wrong = '{"host":"b","vc":{"a":3,"b":1},"mid":1,"kind":"receive"}\n'
+    (tmp_path / "log.jsonl").write_text(right + wrong)
+    assert driftlab.read(tmp_path / "log.jsonl").check().counts["vector-ahead"] == 1
