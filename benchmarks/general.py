@@ -101,8 +101,8 @@ def _die_table(runs_of_die: dict[int, Runs], ticks: int, repetitions: int) -> Ta
         "die of 10, "
         "and 1,000 at 1 to 6 ticks/s that send to one peer with 0.3. Only driftlab records: every "
         "event, when it was due and what its tick found, in memory; the others keep clocks and "
-        "inboxes and nothing else. Order arrival, which is what one deque a machine gives. Times are "
-        "of the processor. "
+        "inboxes and nothing else. Order arrival, which is what one deque a machine gives. "
+        "Times are of the processor. "
         f"driftlab and SimPy with its draws ended in the same clocks. Medians of {repetitions}."
     )
     heads = (
