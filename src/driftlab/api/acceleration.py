@@ -48,6 +48,10 @@ for latency in ("none", "exponential:0.2"):
 """
 
 
+class NoCompilerError(DriftlabError):
+    """What is needed to make a build is not installed; the message says what."""
+
+
 def accelerate(on_module: Callable[[str], None] = lambda module: None) -> str:
     """Make the accelerated build of this installation and return its folder.
 
@@ -99,12 +103,12 @@ def _remove_builds(folder: str, kept: str) -> None:
 def _linker() -> list[str]:
     """Return the command that compiles and links a module, without its files."""
     if find_spec("Cython") is None:
-        raise DriftlabError(f"the accelerated build needs Cython: {INSTALL}")
+        raise NoCompilerError(f"the accelerated build needs Cython: {INSTALL}")
     command = shlex.split(sysconfig.get_config_var("LDSHARED") or "cc -shared")
     if os.environ.get("CC"):
         command[:1] = shlex.split(os.environ["CC"])
     if shutil.which(command[0]) is None:
-        raise DriftlabError(f"the accelerated build needs a C compiler; there is no {command[0]}")
+        raise NoCompilerError(f"the accelerated build needs a C compiler; there is no {command[0]}")
     return [*command, "-O2", "-fPIC", "-w", f"-I{sysconfig.get_path('include')}"]
 
 

@@ -2,6 +2,17 @@
 import cython
 
 from driftlab.machine.machine cimport Machine
+from driftlab.model.random_streams cimport draw
+
+cdef class Mailbox:
+    cdef public list messages
+    cdef object _pop, _push
+    cdef bint _by_arrival
+    cdef dict _last_arrival
+    cdef long long _post_count
+    cpdef post(self, arrival_ns, sender, message)
+    @cython.locals(messages=list, arrived=list)
+    cpdef list collect(self, before_ns)
 
 cdef class InstantMailbox:
     cdef public list messages
@@ -15,7 +26,7 @@ cdef class _Network:
     cdef object _positions, _default, _of_channel, _mailboxes
     cdef bint _has_latency
     cpdef deliver(self, Py_ssize_t sender, long long tick, now_ns, outgoing)
-    cdef object _latency_ns(self, sender, target, tick)
+    cdef object _latency_ns(self, sender, target, long long tick)
 
 cdef class _Run:
     cdef public dict failures
