@@ -115,8 +115,8 @@ def lockstep_table(quick: bool) -> Table:
         "Runs of one minute of 3 machines at 6, 3 and 1 ticks/s, a die of 10, on one core, in "
         "processor time; the whole call, beside C in the same lockstep (`benchmarks/lockstep.c`: "
         "structure of arrays, no branches, vectors of 512 bits where there are any), which is "
-        "given the order of the ticks and does the steps alone. Both give the same digests. Medians of "
-        f"{repetitions}, in turn.",
+        "given the order of the ticks and does the steps alone. Both give the same digests. "
+        f"Medians of {repetitions}, in turn.",
         (
             "order", "runs", "million ticks a second", "C", "ratio", "of single repetitions",
             "target",
