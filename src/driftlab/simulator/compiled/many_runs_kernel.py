@@ -89,7 +89,7 @@ _DIE: Final = np.uint64(Purpose.DIE)
 
 @jit
 def run_plan(
-    state: Any, rings: Any, size: Any, bounds: Any, plan: Any, common: Any, steps: Any,
+    state: Any, rings: Any, size: Any, bounds: Any, plan: Any, turns: Any, steps: Any,
     last_steps: Any, repeats: Any, in_period: Any, by_sender: Any,
 ) -> None:  # fmt: skip
     """Take the plan's `steps` of a period `repeats` times, then its `last_steps` after these.
@@ -98,15 +98,15 @@ def run_plan(
     """
     for e in range(steps + last_steps):
         who = plan[at(e * PLAN_STRIDE + WHO)]
-        is_common = who != NO_MACHINE
+        is_one = who != NO_MACHINE
         for lane in range(LANES):
-            is_common &= plan[at(e * PLAN_STRIDE + WHO + lane)] == who
-        common[at(e)] = who if is_common else -1
+            is_one &= plan[at(e * PLAN_STRIDE + WHO + lane)] == who
+        turns[at(e)] = who if is_one else -1
     for repeat in range(repeats + 1):
         first, count = (0, steps) if repeat < repeats else (steps, last_steps)
         for e in range(first, first + count):
             step = e * PLAN_STRIDE
-            take_step(state, rings, size, bounds, plan, step, common[at(e)])
+            take_step(state, rings, size, bounds, plan, step, turns[at(e)])
             if repeat == 0:
                 keep_first_clocks(state, plan, step)
             if repeat >= repeats - 1:
@@ -322,7 +322,7 @@ def run_batch_kernel(
     """
     bounds, taken = np.zeros(3 * LANES, np.int64), 0
     in_period, ticks = np.zeros(MACHINES * LANES, np.int64), np.zeros(MACHINES * LANES, np.int64)
-    common = np.zeros(len(plan) // PLAN_STRIDE, np.int64)
+    turns = np.zeros(len(plan) // PLAN_STRIDE, np.int64)
     for k in range(len(batches)):
         batch = batches[k]
         steps = np.int64(0)
@@ -337,7 +337,7 @@ def run_batch_kernel(
             bounds, batch, in_period, ticks,
         )  # fmt: skip
         run_plan(
-            state, rings, size, bounds, plan, common, steps, last_steps,
+            state, rings, size, bounds, plan, turns, steps, last_steps,
             run.horizon // run.period, in_period, run.by_sender,
         )  # fmt: skip
         for lane in range(LANES):
@@ -415,15 +415,15 @@ def _words(
     arena: "Arena", phases: IntArray, figures: "Figures", dice: int, plan: IntArray
 ) -> IntArray:
     """Return what is known of the order of each row's ticks; what a die changes is not in it."""
-    common = (arena.run, arena.cursors, arena.machines)
+    memory = (arena.run, arena.cursors, arena.machines)
     if dice == 1:
         words = np.zeros(len(figures.numbers), np.uint64)
-        tick_order_words(*common, phases, arena.rates, figures, plan, words)
+        tick_order_words(*memory, phases, arena.rates, figures, plan, words)
         return words
     firsts = figures.of_rows(np.arange(0, len(figures.numbers), dice))
     words = np.zeros(len(firsts.numbers), np.uint64)
     of_firsts = np.ascontiguousarray(phases[::dice]) if len(phases) > 1 else phases
-    tick_order_words(*common, of_firsts, arena.rates, firsts, plan, words)
+    tick_order_words(*memory, of_firsts, arena.rates, firsts, plan, words)
     figures.first_due_ns[:] = np.repeat(firsts.first_due_ns, dice, axis=0)
     figures.rates[:] = np.repeat(firsts.rates, dice, axis=0)
     return np.repeat(words, dice)

@@ -76,22 +76,22 @@ def pick(is_a: Any, is_b: Any, a: Any, b: Any, c: Any) -> Any:
 
 @jit_inline
 def take_step(
-    state: Any, rings: Any, size: Any, bounds: Any, plan: Any, step: Any, common: Any
+    state: Any, rings: Any, size: Any, bounds: Any, plan: Any, step: Any, turn: Any
 ) -> None:  # fmt: skip
     """Let every lane take the tick that its plan has at `step`, the index of its first row.
 
-    `common` is the machine whose turn it is in all lanes, -1 if that is not one.
+    `turn` is the machine whose turn it is in all lanes, -1 if that is not one.
     """
     # A number that the compiler knows: only then does it see which rows are apart.
-    if common == 0:
-        peek_common(state, rings, size, np.int64(0))
-        step_common(state, size, bounds, plan, step, np.int64(0))
-    elif common == 1:
-        peek_common(state, rings, size, np.int64(1))
-        step_common(state, size, bounds, plan, step, np.int64(1))
-    elif common == 2:
-        peek_common(state, rings, size, np.int64(2))
-        step_common(state, size, bounds, plan, step, np.int64(2))
+    if turn == 0:
+        peek_one_machine(state, rings, size, np.int64(0))
+        step_one_machine(state, size, bounds, plan, step, np.int64(0))
+    elif turn == 1:
+        peek_one_machine(state, rings, size, np.int64(1))
+        step_one_machine(state, size, bounds, plan, step, np.int64(1))
+    elif turn == 2:
+        peek_one_machine(state, rings, size, np.int64(2))
+        step_one_machine(state, size, bounds, plan, step, np.int64(2))
     else:
         peek_fronts(state, rings, size, plan, step)
         step_lanes(state, size, bounds, plan, step)
@@ -101,7 +101,7 @@ def take_step(
 
 
 @jit_inline
-def peek_common(state: Any, rings: Any, size: Any, i: Any) -> None:
+def peek_one_machine(state: Any, rings: Any, size: Any, i: Any) -> None:
     """Copy the fronts of the two rings of machine `i`, in every lane."""
     base, mask, ring = i * STRIDE, size - 1, 2 * i * size * LANES
     for lane in range(LANES):
@@ -191,7 +191,7 @@ def one(condition: Any) -> Any:
 
 
 @jit_inline
-def step_common(state: Any, size: Any, bounds: Any, plan: Any, step: Any, i: Any) -> None:
+def step_one_machine(state: Any, size: Any, bounds: Any, plan: Any, step: Any, i: Any) -> None:
     """Update machine `i` of every lane, and say which messages go where."""
     mask, base = size - 1, i * STRIDE
     low_peer, high_peer = (1 if i == 0 else 0), (1 if i == 2 else 2)
