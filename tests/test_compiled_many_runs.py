@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from driftlab import Scenario
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
-from driftlab.simulator.compiled import many_runs_kernel
+from driftlab.simulator.compiled import many_runs_kernel, many_runs_step
 from driftlab.simulator.compiled.eligibility import BATCH_RUNS_MIN, fixed_rates
 from driftlab.simulator.compiled.engine import Figures, simulate_dice, simulate_runs
 from driftlab.simulator.compiled.many_runs_kernel import can_batch, run_batches
@@ -100,7 +100,7 @@ MINUTE = Scenario(rates=[6, 3, 1], runs=100)
 
 def test_every_limit_of_batches_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     arena = allocate(MINUTE, 1)
-    rings = many_runs_kernel.RINGS * many_runs_kernel.RING_MESSAGES
+    rings = many_runs_step.RINGS * many_runs_kernel.RING_MESSAGES
     assert can_batch(arena, BATCH_RUNS_MIN, rings + 1)
     assert not can_batch(arena, BATCH_RUNS_MIN - 1, rings + 1)
     assert not can_batch(arena, BATCH_RUNS_MIN, rings)  # a full ring would hide the limit
@@ -144,7 +144,7 @@ def test_a_run_with_two_ticks_at_one_instant_is_left_out_of_its_batch() -> None:
     """Three runs in a thousand: periods are a thousand nanoseconds, and phases drawn."""
     scenario = Scenario(rates=[1e6, 1e6, 1e6], seconds=0.0000317, runs=4000, seed=3)
     arena, figures = allocate(scenario, 1), empty(scenario.run_numbers, 3)
-    figures.rates[:] = scenario.rates
+    figures.rates[:] = 1e6
     done = np.zeros(scenario.runs, np.bool_)
     phases = precomputed_phases(scenario, arena.cursors, figures.numbers)
     assert can_batch(arena, scenario.runs, WAITING_MESSAGES_MAX)
@@ -162,7 +162,7 @@ def test_batches_are_given_up_where_most_runs_outgrow_their_rings(
     monkeypatch.setattr(many_runs_kernel, "SLICE_TICKS", 1)  # a batch each
     long = Scenario(rates=[6, 3, 1], seconds=3000, runs=300, seed=2)
     arena, figures = allocate(long, 1), empty(long.run_numbers, 3)
-    figures.rates[:] = fixed_rates(long)
+    figures.rates[:] = (6, 3, 1)
     phases = precomputed_phases(long, arena.cursors, figures.numbers)
     done = np.zeros(300, np.bool_)
     # Small rings are not tried, and large ones once.
