@@ -214,4 +214,4 @@ def _summary_rows(title: str, digits: int, rows: Sequence[Row]) -> list[list[str
 
 
 def _end(value: float, digits: int) -> str:
-    return f"{value:.0f}" if digits < 2 else f"{value:.{digits}f}"
+    return _signless(value, 0 if digits < 2 else digits)
