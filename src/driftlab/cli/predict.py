@@ -7,7 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from driftlab.cli.flags import chosen_scenario, given_flags
-from driftlab.cli.output import MACHINES_LISTED_MAX, table
+from driftlab.cli.output import MACHINES_LISTED_MAX, four_digits, table
 from driftlab.cli.terminal import plain, table_stream
 from driftlab.errors import DriftlabError, counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
@@ -220,7 +220,7 @@ def _allowed(value: float) -> str:
 
 
 def _digits(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1 else f"{value:.4g}"
+    return f"{value:.3g}" if abs(value) < 1 else four_digits(value)
 
 
 def flat(keys: dict[str, Any], prefix: str = "") -> dict[str, Any]:

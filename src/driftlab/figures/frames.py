@@ -41,6 +41,8 @@ COMPARED: Final = {
     "queue_max": ("longest queue, messages", "longest queue"),
     "receives": ("share of receives", "share of receives"),
 }
+# Labels stand below their ticks also at both ends, where they would otherwise meet the next ones.
+PANEL_AXIS: Final = {"tickCount": 5, "labelFlush": False}
 RANKS_MAX: Final = 6
 CONDITIONS_MAX: Final = 12
 
@@ -420,14 +422,14 @@ def _condition_panel(
         {
             "mark": {"type": "rule", "strokeWidth": 2},
             "encoding": {
-                "x": quantity("low", axis, axis={"tickCount": 5}), "x2": {"field": "high"},
+                "x": quantity("low", axis, axis=dict(PANEL_AXIS)), "x2": {"field": "high"},
                 **common,
             },
         },
         {
             "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
             "encoding": {
-                "x": quantity("mean", axis, scale={"zero": False}, axis={"tickCount": 5}),
+                "x": quantity("mean", axis, scale={"zero": False}, axis=dict(PANEL_AXIS)),
                 "tooltip": tooltip, **common,
             },
         },
