@@ -178,3 +178,76 @@ def test_a_message_of_which_nothing_is_known_may_set_a_clock(tmp_path: Path) -> 
     columns = "process kind lamport clock"
     assert not judged(tmp_path, events, columns).violations
     assert judged(tmp_path, events.replace("b:9,", ""), columns).counts["lamport-step"] == 1
+
+
+def test_stamps_without_senders_leave_the_clocks_open(tmp_path: Path) -> None:
+    """Of clocks that begin with 0 and stamps alone nobody can say whose they are."""
+    lines = """
+        a - 0 - -
+        a - 1 - -
+        a - 2 - -
+        a - 6 - 6
+        b - 1 - 1
+        b - 2 - -
+        b - 3 - -
+        b - 4 - -
+        b - 5 - -
+        c - 4 - 4
+        c - 5 - -
+    """
+    verdict = table(tmp_path, "process kind lamport sender stamp", lines).check()
+    assert not verdict.violations
+    assert any("clock-before-increment" in line for line in verdict.assumed)
+
+
+def test_a_receive_with_the_clock_0_is_written_before_its_event(tmp_path: Path) -> None:
+    lines = "a send 0 m1\nb receive 0 m1"
+    verdict = table(tmp_path, "process kind lamport message_id", lines).check()
+    assert not verdict.violations
+    assert any("clock-before-event" in line for line in verdict.assumed)
+    lines = "a internal 1 -\na send 2 m1\nb receive 2 m1\nb internal 3 -"
+    assert table(tmp_path, "process kind lamport message_id", lines).check().violations
+
+
+def test_of_several_ways_the_one_that_leaves_nothing_wrong_counts(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text(
+        "".join(
+            f'{{"host":"{host}","clock":{{"a":{a},"b":{b}}}}}\n'
+            for host, a, b in [
+                ("a", 2, 2), ("a", 3, 2), ("a", 4, 2), ("a", 5, 2), ("a", 6, 2), ("a", 7, 2),
+                ("b", 0, 1), ("b", 4, 2), ("b", 5, 3), ("b", 5, 4), ("b", 5, 5),
+            ]
+        )
+    )  # fmt: skip
+    verdict = driftlab.read(tmp_path / "log.jsonl").check()
+    assert not verdict.violations
+    assert verdict.unknown
+
+
+def test_lamport_clocks_say_that_own_entries_of_1_are_no_first_events(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text(
+        "".join(
+            f'{{"host":"a","kind":"internal","lamport":{n + 1},"vc":{{"a":{n},"c":1}}}}\n'
+            for n in (1, 2, 3)
+        )
+        + '{"host":"c","kind":"internal","lamport":1,"vc":{"c":1}}\n'
+    )
+    assert not driftlab.read(tmp_path / "log.jsonl").check().violations
+
+
+def test_first_lines_that_are_missing_do_not_make_a_log_wrong(tmp_path: Path) -> None:
+    """Without them all own entries begin with 1, as those after the first events do."""
+    lines, _ = run_lines(clock="vector", seed=7, seconds=20, rates=(6, 5, 2))
+    seen = set()
+    kept = []
+    for line in own_entry_before_event(lines):
+        if line.process in seen:
+            kept.append(line)
+        seen.add(line.process)
+    path = log_of(tmp_path, kept, ("process", "vector"), "none")
+    assert not driftlab.read(path).check().violations
+    # Nor do they excuse a single wrong entry.
+    right = '{"host":"a","vc":{"a":1}}\n{"host":"a","vc":{"a":2},"mid":1,"kind":"send"}\n'
+    wrong = '{"host":"b","vc":{"a":3,"b":1},"mid":1,"kind":"receive"}\n'
+    (tmp_path / "log.jsonl").write_text(right + wrong)
+    assert driftlab.read(tmp_path / "log.jsonl").check().counts["vector-ahead"] == 1

@@ -207,3 +207,22 @@ def test_a_file_of_another_format_is_refused_with_a_line(tmp_path: Path, format:
     (tmp_path / "x").write_text("VM1 and VM2 are up\nand running\n")
     with pytest.raises(DriftlabError, match="no record could be read; line 1"):
         read_log(tmp_path / "x", format=format)
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ("(", ")"), ("[ ", " ]"), ("", "")])
+def test_maps_of_edn_may_stand_in_a_vector(opens: str, closes: str, tmp_path: Path) -> None:
+    path = tmp_path / "history.edn"
+    path.write_text(
+        f'{opens}{{:node "a" :clock {{"a" 1}} :event "asks"}}\n'
+        f' {{:node "b" :clock {{"a" 1 "b" 1}} :event "hears"}}{closes}\n'
+    )
+    history = driftlab.read(path)
+    assert len(history.trace) == 2
+    assert not history.trace.unread
+    assert history.check().verdict == "holds"
+
+
+def test_what_follows_a_map_of_edn_is_unread(tmp_path: Path) -> None:
+    path = tmp_path / "history.edn"
+    path.write_text("{:node a :lamport 1}\n{:node a :lamport 2}} \n{:node a :lamport 3} x\n")
+    assert [each.line for each in driftlab.read(path).trace.unread] == [2, 3]

@@ -163,3 +163,45 @@ def test_a_text_beside_the_names_of_messages_does_not_hide_them(text: str, tmp_p
     begins = {"node": "b", "kind": "internal", "lamport": 1}
     wrong = [begins, {**records[0], "lamport": 2}, records[1]]
     assert logged(tmp_path, wrong).check().counts["clock-condition"] == 1
+
+
+def test_an_instant_in_two_keys_is_one_time(tmp_path: Path) -> None:
+    """As Google's cloud writes it."""
+    path = tmp_path / "log.jsonl"
+    lines = [
+        {"timestampSeconds": 1767261600, "timestampNanos": nanos, "node": "a", "event": "x"}
+        for nanos in (5, 100_000_000)
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    times = driftlab.read(path).events["time_ns"].to_list()
+    assert times == [1_767_261_600_000_000_005, 1_767_261_600_100_000_000]
+    path.write_text("".join(json.dumps({**each, "time": "2026-01-01T10:00:00Z"}) + "\n"
+                            for each in lines))  # fmt: skip
+    assert driftlab.read(path).events["time_ns"].to_list() == [1_767_261_600 * 10**9] * 2
+
+
+def test_loguru_has_its_time_and_its_message_inside_of_the_record(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    lines = [
+        {
+            "text": f"line {message}\n",
+            "record": {
+                "elapsed": {"repr": "0:00:01", "seconds": 1.0},
+                "extra": {"node": node, "lamport": clock, "kind": kind, "to": to},
+                "message": message,
+                "time": {"repr": "2026-01-01 10:00:00", "timestamp": 1767261600.5 + clock},
+            },
+        }
+        for node, clock, kind, to, message in [
+            ("a", 1, "send", "b", "asks"), ("b", 2, "receive", None, "hears"),
+        ]
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    history = driftlab.read(path)
+    assert history.events["time_ns"].to_list() == [
+        1_767_261_601_500_000_000,
+        1_767_261_602_500_000_000,
+    ]
+    verdict = history.check()
+    assert verdict.verdict == "holds"
+    assert not verdict.unknown  # `message` names none

@@ -1,11 +1,13 @@
 """Matching: which strategy matches which receive with which send, and what it leaves."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import driftlab
 from driftlab.history.matching import arrivals as arrivals_module
 from driftlab.history.matching import by_stamp, channel_repair, repair, send_index
 from driftlab.history.matching.arrivals import match_arrivals
@@ -813,3 +815,20 @@ def test_up_to_a_limit_names_are_repaired(monkeypatch: pytest.MonkeyPatch) -> No
     assert repaired(trace) == (["B1", "B2"], [], [])
     monkeypatch.setattr(repair, "REPAIRS_MAX", 1)
     assert repaired(trace) == ([], [], [])
+
+
+def test_a_send_that_names_no_target_may_be_to_anybody(tmp_path: Path) -> None:
+    """Where other sends name theirs; its message is found by its stamp."""
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "process,kind,lamport,to,from,stamp\n"
+        "a,send,1,b,,\na,send,2,,,\na,send,3,b,,\n"
+        "b,receive,2,,a,1\nb,receive,3,,a,2\nc,receive,3,,a,2\n"
+    )
+    verdict = driftlab.read(path).check()
+    assert verdict.verdict == "holds"
+    assert not verdict.unknown
+    path.write_text(path.read_text().replace("c,receive,3,,a,2", "c,receive,2,,a,2"))
+    assert driftlab.read(path).check().counts["clock-condition"] == 1
+    path.write_text(path.read_text().replace("c,receive,2,,a,2", "c,receive,4,,a,3"))
+    assert driftlab.read(path).check().counts["from-nowhere"] == 1  # which went to b alone

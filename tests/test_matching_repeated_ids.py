@@ -159,3 +159,31 @@ def test_of_very_many_sends_of_an_id_those_near_a_receive_are_tried(
     assert list(found.values()) == [f"a{number}" for number in range(200) if number != 69]
     trace = log({"a": sent, "b": receives}, without=["sender"])
     assert len(match(trace).ambiguous) == len(receives)
+
+
+def test_one_id_of_two_senders_among_ids_of_one_is_doubtful(tmp_path: Path) -> None:
+    columns = "process kind lamport message_id sender targets"
+    right = """
+        a send 1 1 - b
+        a send 2 2 - b
+        a send 3 3 - b
+        b receive 2 1 - -
+        b receive 3 2 - -
+        b receive 4 3 - -
+        a send 4 5 - b
+        b send 5 4 - a
+    """
+    verdict = table(tmp_path, columns, right).check()
+    assert verdict.verdict == "holds"
+    assert not verdict.unknown
+    edited = right.replace("b send 5 4", "b send 5 3")  # still in flight, with the id of another
+    verdict = table(tmp_path, columns, edited).check()
+    assert not verdict.violations
+    assert [(rule, event) for rule, event, _ in undecided(verdict)] == [("from-nowhere", "b:2")]
+    # Where receives name their senders, ids may be counters of each.
+    named = edited
+    for number in (1, 2, 3):
+        named = named.replace(
+            f"b receive {number + 1} {number} -", f"b receive {number + 1} {number} a"
+        )
+    assert not table(tmp_path, columns, named).check().unknown

@@ -1,5 +1,8 @@
 """EDN logs, as Jepsen and other Clojure programs write them: a map in each line.
 
+The maps may stand in a vector or a list whose brackets are before the first of a line and
+after the last.
+
     {:process 0, :type :invoke, :f :read, :value nil, :time 3291, :index 0}
 
 Keywords are texts without their colon. Vectors, lists and sets are lists, and maps
@@ -18,7 +21,8 @@ from driftlab.foreign.trace_builder import Execution
 
 DEPTH_MAX: Final = 100
 
-_BEGINNING: Final = re.compile(r"\{\s*:[^\s,{}\[\]()\":;]+[\s,]")
+_BEGINNING: Final = re.compile(r"[\[(]?\s*\{\s*:[^\s,{}\[\]()\":;]+[\s,]")
+_OPENING: Final = re.compile(r"\s*[\[(]\s*(?=\{)")
 _TOKEN: Final = re.compile(
     r"(?P<text>\"(?:[^\"\\]|\\.)*+\")|(?P<open>#?\{|\[|\()|(?P<close>[\]})])"
     r"|(?P<tag>#[^\s,{}\[\]()\"]+)|(?P<word>[^\s,{}\[\]()\";]+)",
@@ -49,9 +53,10 @@ def read(logs: Sequence[LogFile], options: ReadOptions) -> list[Execution]:
 
 def _record(line: str) -> dict[str, Any] | str:
     """Return the fields of a line, or why it is no record."""
+    opening = _OPENING.match(line)
     try:
-        value, end = _value(line, _skip(line, 0), 0)
-        if _skip(line, end) < len(line):
+        value, end = _value(line, opening.end() if opening else _skip(line, 0), 0)
+        if line[_skip(line, end) :].rstrip() not in ("", "]", ")"):
             return f"is not one map of EDN; after it comes {shorten(line[end:].strip())}"
     except EdnError as error:
         return f"is not EDN: {error}"

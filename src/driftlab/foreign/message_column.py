@@ -73,6 +73,15 @@ def take_column_of_messages(
             if names_messages(others[own], kinds(known, len(others[own]), words), process):
                 known["message"], own_names["message"] = others.pop(own), own
                 return [f"{_NAMES_MESSAGES.format(own)} (--match says otherwise)"]
+    if "message" in known and "event" in known and is_called_message(called.get("message", "")):
+        # A text beside the text: names only if they stand as such.
+        values = known["message"]
+        if says_what_happened(values, process) and not names_messages(
+            values, kinds(known, len(values), words), process
+        ):
+            own = own_names.pop("message")
+            others[own] = known.pop("message")
+            return []
     found = column_of_messages(known, called, process, words)
     if found.moves_to:
         known[found.moves_to] = known.pop(found.field)

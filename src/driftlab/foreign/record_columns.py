@@ -42,9 +42,11 @@ RECORDS_SEARCHED: Final = 1_000  # of a file, for the paths that a message lists
 
 _CLOCKS: Final = frozenset({"clock", "lamport", "vector"})
 _NESTED: Final = _CLOCKS | set(CLOCKS) | {"targets"}  # fields whose values may be nested
+_TIMES: Final = frozenset({"time", "time_ns"})
 _THREADS: Final = frozenset({"thread", "threadid", "pid"})
 _NAMES_OF_OBJECTS: Final = frozenset({"name", "id"})  # keys of an object that is a process
 _MARKS: Final = frozenset({"internal", "send", "receive"})  # that say the kind by being there
+_LASTS: Final = frozenset({"elapsed", "elapsedtime", "uptime", "duration"})
 _ABSENT: Final = object()
 
 Record = Mapping[str, Any]
@@ -164,8 +166,13 @@ def _taken_paths(columns: Sequence["RecordColumns"]) -> dict[str, str]:
 def _plainest(paths: Sequence[str]) -> Sequence[str]:
     """Return those of the paths of one field that hold no other, and need no second key.
 
-    `service.name` is what `service` would be; `node` says it by itself.
+    `service.name` is what `service` would be; `node` says it by itself. What lasts is no time
+    beside an instant.
     """
+    of_day = [
+        path for path in paths if not _LASTS.intersection(map(normalized_name, path.split(".")))
+    ]
+    paths = of_day or paths
     inner = [path for path in paths if not any(each.startswith(f"{path}.") for each in paths)]
     return [path for path in inner if _is_field_itself(path)] or inner
 
@@ -234,6 +241,8 @@ class RecordColumns:
                 is_other = is_replaced or key in self.objects
                 fields[f"{key}{IN_LOG}" if is_other else key] = column
         fields = _joined(fields, len(self.lines))
+        if not _TIMES.intersection(map(field_of, (*fields, *names.values()))):
+            fields = _with_joined_time(fields)
         fields |= {names[path]: column for path, column in self.nested.items() if path in names}
         fields |= self.asked
         for column in fields.values():
@@ -302,6 +311,31 @@ def _joined(fields: Mapping[str, Packed], rows: int) -> dict[str, Packed]:
                 cells[row] = column[row]
         joined |= {name: Packed([cells])} if is_clear else {key: fields[key] for key in keys}
     return joined
+
+
+def _with_joined_time(fields: Mapping[str, Packed]) -> dict[str, Packed]:
+    """Return fields with seconds and parts of a second, as in `timestampNanos`, as one time."""
+    by_name = {normalized_name(key): key for key in fields}
+    for name, key in by_name.items():
+        stem = next((name.removesuffix(end) for end in _SECONDS if name.endswith(end)), None)
+        part = next((end for end in _PARTS if f"{stem}{end}" in by_name), None)
+        if stem is None or part is None or field_of(stem or "time") != "time":
+            continue
+        seconds, parts = list(fields[key]), list(fields[by_name[f"{stem}{part}"]])
+        if not all(_is_count(value) for value in (*seconds, *parts)):
+            continue
+        cells = [
+            None if whole is None else f"{whole}.{str(more or 0).zfill(_PARTS[part])}"
+            for whole, more in zip(seconds, parts, strict=True)
+        ]
+        rest = {own: column for own, column in fields.items()
+                if own not in (key, by_name[f"{stem}{part}"])}  # fmt: skip
+        return {**rest, "time": Packed([cells])}
+    return dict(fields)
+
+
+def _is_count(value: Any) -> bool:
+    return value is None or str(value).isdecimal()
 
 
 def _columns_of(records: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:

@@ -150,11 +150,12 @@ export class Page {
   /** Have the engine build its indexes while nothing else is asked of it. */
   async prepare() {
     for (const run of this.runs) {
-      for (let step = 0; step !== null && !run.live;) {
-        await later(PREPARE_PAUSE);
-        if (run.engine.waiting.size || this.panes.some((pane) => !pane.tiles.isSharp)) continue;
+      for (let isMore = true, pause = PREPARE_PAUSE; isMore && !run.live; await later(pause)) {
+        const isBusy = run.engine.waiting.size || this.panes.some((pane) => !pane.tiles.isSharp);
+        pause = isBusy ? PREPARE_PAUSE : 0;
+        if (isBusy) continue;
         try {
-          step = await run.engine.call("prepare", step);
+          isMore = await run.engine.call("prepare");
         } catch {
           return; // built when it is needed, then
         }

@@ -10,6 +10,8 @@ const WIDTH = 512; // device pixels of a tile
 const KEPT = 40;
 const FEW = 120; // events
 const MARGIN = 12; // px beyond the edges in which exact events are drawn too
+const REST = 50; // ms without a zoom after which tiles are asked for, while one zoom follows another
+const STILL = 250; // ms after which a zoom is the first of its kind
 const REFRESH = 1500; // ms after which a live run's older tiles are drawn again
 
 /**
@@ -33,6 +35,9 @@ export class Tiles {
     this.frame = 0;
     this.units = 0; // axis units a pixel, in the last frame
     this.changed = 0; // when the zoom changed last
+    this.isZooming = false; // whether one change follows another
+    /** @type {(() => void) | null} asks for what the last frame missed */
+    this.askRest = null;
     this.level = "";
     this.isSharp = false;
     this.overviewAsked = "";
@@ -57,6 +62,7 @@ export class Tiles {
     const units = (end - begin) / width;
     if (Math.abs(units / this.units - 1) > 1e-9) {
       this.units = units;
+      this.isZooming = performance.now() - this.changed < STILL;
       this.changed = performance.now();
     }
     const look = this.pane.look();
@@ -98,7 +104,14 @@ export class Tiles {
           });
       }
     }
-    this.ask(missing, look, units, full);
+    this.askRest = () => this.ask(missing, look, units, full);
+    this.askRest();
+  }
+
+  /** Whether a tile is there, as it should be. @param {string} key */
+  isThere(key) {
+    const tile = this.tiles.get(key);
+    return tile !== undefined && !this.isStale(tile);
   }
 
   /** Whether a live run has grown into a tile since it was drawn. @param {Tile} tile */
@@ -176,14 +189,14 @@ export class Tiles {
     if (!missing.some((m) => !m.ahead) || this.tiles.size > 2) this.askOverview(look, full);
     if (!missing.length) return;
     const resting = performance.now() - this.changed;
-    if (resting < 50 && this.tiles.size) {
-      setTimeout(() => this.pane.redraw(), 55 - resting);
+    if (this.isZooming && resting < REST && this.tiles.size) {
+      setTimeout(() => this.pane.redraw(), REST + 5 - resting);
       return;
     }
     const { begin, end } = this.pane.page.span();
     const off = (/** @type {{begin: number, end: number}} */ m) => Math.abs(m.begin + m.end - begin - end);
     const waiting = missing
-      .filter((m) => !this.asked.has(m.key) && !this.broken.has(m.key))
+      .filter((m) => !this.asked.has(m.key) && !this.broken.has(m.key) && !this.isThere(m.key))
       .sort((a, b) => Number(a.ahead) - Number(b.ahead) || off(a) - off(b));
     for (const m of waiting) {
       if (this.asked.size >= 2 || (m.ahead && this.asked.size >= 1)) break;
@@ -229,6 +242,7 @@ export class Tiles {
       })
       .finally(() => {
         this.asked.delete(m.key);
+        this.askRest?.(); // not only in the next frame
         this.pane.redraw();
       });
   }

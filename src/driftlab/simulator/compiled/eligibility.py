@@ -31,7 +31,7 @@ _SOURCES: Final = (
     "model/random_streams.py",
     "model/schedule.py",
     "network/latency.py",
-    "simulator/compiled/batching.py",
+    "simulator/compiled/many_runs_kernel.py",
     "simulator/compiled/calendar_queue.py",
     "simulator/compiled/jit_rules.py",
     "simulator/compiled/mailbox.py",

@@ -10,6 +10,7 @@ import { Diagram, lowerBound } from "./diagram.js";
  *   and the lanes of the receives. While a run goes on there is room behind each lane.
  */
 
+const STEP_MESSAGES = 1 << 17; // of a step of sorting: some milliseconds
 const SENT_ROOM = 256; // messages of a lane that may come before all are sorted anew
 
 /**
@@ -18,20 +19,44 @@ const SENT_ROOM = 256; // messages of a lane that may come before all are sorted
  * @returns {LaneNumbers}
  */
 export function senderLanes(diagram) {
-  const { send } = diagram.messages;
-  const fill = (/** @type {LaneNumbers} */ lanes, /** @type {Int32Array} */ from) => {
-    eachRange(diagram, (_, end, receiver) => {
-      let lane = 0;
-      for (let message = from[receiver]; message < end; message++) {
-        const row = send[message];
-        if (row < diagram.starts[lane] || row >= diagram.starts[lane + 1]) lane = diagram.laneOf(row);
-        lanes[message] = lane;
-      }
-    });
-    return lanes;
-  };
-  const make = () => fill(laneNumbers(diagram, send.length), diagram.messageStarts);
+  const fill = (/** @type {LaneNumbers} */ lanes, /** @type {Int32Array} */ from) =>
+    valueOf(fillSenders(diagram, lanes, from));
+  const make = () => fill(laneNumbers(diagram, diagram.messages.send.length), diagram.messageStarts);
   return diagram.grown("sender lanes", make, (lanes, _, from) => fill(lanes, from));
+}
+
+/**
+ * Write the senders of messages, in steps.
+ * @param {Diagram} diagram
+ * @param {LaneNumbers} lanes
+ * @param {Int32Array} from the first message of each lane that is written
+ * @returns {Generator<void, LaneNumbers>}
+ */
+function* fillSenders(diagram, lanes, from) {
+  const { send } = diagram.messages;
+  for (let receiver = 0; receiver < diagram.lanes.length; receiver++) {
+    let lane = 0;
+    for (let message = from[receiver]; message < diagram.messageEnds[receiver]; message++) {
+      const row = send[message];
+      if (row < diagram.starts[lane] || row >= diagram.starts[lane + 1]) lane = diagram.laneOf(row);
+      lanes[message] = lane;
+      if (message % STEP_MESSAGES === 0) yield;
+    }
+  }
+  return lanes;
+}
+
+/**
+ * Return what work in steps gives in the end.
+ * @template T
+ * @param {Generator<void, T>} steps
+ * @returns {T}
+ */
+function valueOf(steps) {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
 }
 
 /**
@@ -63,16 +88,29 @@ export function eachRange(diagram, each) {
 export function sentOrder(diagram) {
   return diagram.grown(
     "sent order",
-    () => sortBySend(diagram),
-    (sent, _, from) => insertBySend(diagram, sent, from) ?? sortBySend(diagram),
+    () => valueOf(sortBySend(diagram)),
+    (sent, _, from) => insertBySend(diagram, sent, from) ?? valueOf(sortBySend(diagram)),
   );
 }
 
 /**
+ * Have `sentOrder` ready for a diagram that does not grow, in steps of some milliseconds.
  * @param {Diagram} diagram
- * @returns {SentOrder}
+ * @returns {Generator<void, void>}
  */
-function sortBySend(diagram) {
+export function* sentOrderInSteps(diagram) {
+  const lanes = laneNumbers(diagram, diagram.messages.send.length);
+  const senders = yield* fillSenders(diagram, lanes, diagram.messageStarts);
+  diagram.once("sender lanes", () => senders);
+  const sent = yield* sortBySend(diagram);
+  diagram.once("sent order", () => sent);
+}
+
+/**
+ * @param {Diagram} diagram
+ * @returns {Generator<void, SentOrder>}
+ */
+function* sortBySend(diagram) {
   const senders = senderLanes(diagram);
   const { send, receive } = diagram.messages;
   const lanes = diagram.lanes.length;
@@ -88,13 +126,14 @@ function sortBySend(diagram) {
   const byLane = new Int32Array(total);
   const receiverOf = laneNumbers(diagram, total);
   const ends = starts.slice(0, lanes);
-  eachRange(diagram, (begin, end, receiver) => {
-    for (let message = begin; message < end; message++) {
+  for (let receiver = 0; receiver < lanes; receiver++) {
+    for (let message = diagram.messageStarts[receiver]; message < diagram.messageEnds[receiver]; message++) {
       const to = ends[senders[message]]++;
       byLane[to] = message;
       receiverOf[to] = receiver;
+      if (message % STEP_MESSAGES === 0) yield;
     }
-  });
+  }
   const order = new Int32Array(total);
   const rows = new Int32Array(total);
   const received = new Int32Array(total);
@@ -102,7 +141,10 @@ function sortBySend(diagram) {
   for (let lane = 0; lane < lanes; lane++) {
     const first = diagram.starts[lane];
     const places = new Int32Array(diagram.ends[lane] - first + 1);
-    for (let at = starts[lane]; at < ends[lane]; at++) places[send[byLane[at]] - first + 1]++;
+    for (let at = starts[lane]; at < ends[lane]; at++) {
+      places[send[byLane[at]] - first + 1]++;
+      if (at % STEP_MESSAGES === 0) yield;
+    }
     for (let at = 1; at < places.length; at++) places[at] += places[at - 1];
     for (let at = starts[lane]; at < ends[lane]; at++) {
       const message = byLane[at];
@@ -111,6 +153,7 @@ function sortBySend(diagram) {
       rows[to] = send[message];
       received[to] = receive[message];
       receivers[to] = receiverOf[at];
+      if (at % STEP_MESSAGES === 0) yield;
     }
   }
   return { order, rows, starts, ends, received, receivers };

@@ -36,7 +36,7 @@ import {
   positions,
   unlabel,
 } from "./lookups.js";
-import { messagesOf, sentOrder } from "./messages.js";
+import { messagesOf, sentOrderInSteps } from "./messages.js";
 import { overviewIn, overviewSummary, overviewTile } from "./overview.js";
 import { search } from "./search.js";
 import { spanning } from "./spanning.js";
@@ -221,18 +221,27 @@ const CALLS = {
     ),
 };
 
-/** Indices that questions after a click need: each takes part of a second of ten million events. */
-const PREPARATIONS = [sentOrder, sendsReceived, receivesOfSent];
+/**
+ * Build the indices that questions after a click need, in steps of some milliseconds: in one piece
+ * it would take part of a second of ten million events.
+ * @param {Diagram} diagram
+ * @returns {Generator<void, void>}
+ */
+function* preparations(diagram) {
+  yield* sentOrderInSteps(diagram);
+  yield;
+  sendsReceived(diagram);
+  yield;
+  receivesOfSent(diagram);
+}
 
 /**
- * Build one index ahead of the question that needs it.
+ * Build a part of the indices ahead of the question that needs them.
  * @param {Diagram} diagram
- * @param {number} [step] which, from 0
- * @returns {number | null} the next step, null after the last
+ * @returns {boolean} whether there is more to do
  */
-function prepare(diagram, step = 0) {
-  PREPARATIONS[step](diagram);
-  return step + 1 < PREPARATIONS.length ? step + 1 : null;
+function prepare(diagram) {
+  return !diagram.once("preparations", () => preparations(diagram)).next().done;
 }
 
 /**
