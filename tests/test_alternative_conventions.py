@@ -4,6 +4,8 @@ Each kind has right logs, in which nothing is violated, and wrong programs, whos
 other way of writing hides.
 """
 
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -233,3 +235,51 @@ def test_lamport_clocks_say_that_own_entries_of_1_are_no_first_events(tmp_path: 
         + '{"host":"c","kind":"internal","lamport":1,"vc":{"c":1}}\n'
     )
     assert not driftlab.read(tmp_path / "log.jsonl").check().violations
+
+
+def test_first_lines_that_are_missing_do_not_make_a_log_wrong(tmp_path: Path) -> None:
+    """Without them all own entries begin with 1, as those after the first events do."""
+    lines, _ = run_lines(clock="vector", seed=7, seconds=20, rates=(6, 5, 2))
+    seen = set()
+    kept = []
+    for line in own_entry_before_event(lines):
+        if line.process in seen:
+            kept.append(line)
+        seen.add(line.process)
+    path = log_of(tmp_path, kept, ("process", "vector"), "none")
+    assert not driftlab.read(path).check().violations
+    # Nor do they excuse a single wrong entry.
+    right = '{"host":"a","vc":{"a":1}}\n{"host":"a","vc":{"a":2},"mid":1,"kind":"send"}\n'
+    wrong = '{"host":"b","vc":{"a":3,"b":1},"mid":1,"kind":"receive"}\n'
+    (tmp_path / "log.jsonl").write_text(right + wrong)
+    assert driftlab.read(tmp_path / "log.jsonl").check().counts["vector-ahead"] == 1
+
+
+LATE_BY_ONE = """
+A receive 1 A1B1 B|A internal 2 A2B1|A send 3 A3B1|A send 4 A4B1|A internal 5 A5B1
+A receive 6 A6B1C4 C|A internal 7 A7B1C4|A internal 8 A8B1C4|A internal 9 A9B1C4
+A send 10 A10B1C4|A internal 11 A11B1C4|B internal 1 B1|B internal 2 B2|B internal 3 B3
+B internal 4 B4|B internal 5 B5|B send 6 B6|B send 7 B7|B receive 11 A11B8C4 A
+B send 12 A11B9C4|B send 13 A11B10C4|B internal 14 A11B11C4|C receive 1 A1C0 A
+C receive 2 A1B1C1 B|C internal 3 A1B1C2|C send 4 A1B1C3|C internal 5 A1B1C4
+C receive 7 A1B7C5 B|C receive 11 A11B7C6 A|C receive 13 A11B10C7 B|C receive 14 A11B11C8 B
+D receive 1 B1D0 B|D receive 4 A4B1D1 A
+"""
+
+
+def test_a_lamport_clock_of_1_is_no_first_event_where_own_entries_are_written_early(
+    tmp_path: Path,
+) -> None:
+    """Then it may be written early too, and the log may begin with the second event."""
+    path = tmp_path / "log.jsonl"
+    lines = []
+    for event in LATE_BY_ONE.strip().replace("\n", "|").split("|"):
+        node, kind, clock, vector, *sender = event.split()
+        entries = {name: int(count) for name, count in re.findall(r"([A-D])(\d+)", vector)}
+        record = {"node": node, "kind": kind, "lamport": int(clock), "vc": entries}
+        lines.append(json.dumps({**record, "from": sender[0] if sender else None}))
+    path.write_text("\n".join([*lines, ""]))
+    verdict = driftlab.read(path).check()
+    assert any("vector clocks are written before their increment" in each
+               for each in verdict.assumed)  # fmt: skip
+    assert not verdict.violations

@@ -708,3 +708,23 @@ def test_a_column_of_targets_without_any_says_nothing_of_the_sends(tmp_path: Pat
     history = log(tmp_path, events)
     assert history.check().holds
     assert history.check().messages == 2
+
+
+def test_one_line_of_few_does_not_say_how_queues_of_receives_are_counted(tmp_path: Path) -> None:
+    """Where other events say no length, a receive with 0 among others may be damaged."""
+    lines = """
+        a receive 2 1
+        a internal 3 -
+        b receive 2 {queue}
+        b internal 3 -
+        b receive 4 1
+    """
+    columns = "process kind lamport queue"
+    for queue in ("1", "0"):
+        verdict = table(tmp_path, columns, lines.format(queue=queue)).check()
+        assert not verdict.violations
+        assert verdict.unknown
+    # Other events that say what is left decide it.
+    waits = lines.format(queue="0").replace("internal 3 -", "internal 3 1", 1)
+    verdict = table(tmp_path, columns, waits).check()
+    assert verdict.counts["one-operation"] == 1

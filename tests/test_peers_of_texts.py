@@ -109,3 +109,11 @@ def test_an_id_of_each_line_names_no_message(tmp_path: Path) -> None:
     verdict = driftlab.read(path).check()
     assert verdict.messages == 1
     assert not any("names messages" in each for each in verdict.assumed)
+
+
+def test_where_vector_clocks_show_the_messages_texts_are_texts(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text('a {"a":1}\nsend to b\nb {"a":1, "b":1}\nreceive from a\n')
+    history = driftlab.read(path)
+    assert history.trace.columns.target is None
+    assert history.check().messages == 1

@@ -307,3 +307,15 @@ def test_a_million_times_cost_array_operations_only() -> None:
             ns(datetime.fromisoformat(text))
         ratios.append((middle - begin) / (time.process_time() - middle))
     assert min(ratios) < 1.5
+
+
+def test_a_day_of_one_form_says_nothing_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    times = ["03/04/2025 10:00:00", "13.03.2025 10:00:00", "04.03.2025 09:00:00"]
+    path.write_text("process,event,time\n" + "".join(f"{n},x,{at}\n" for n, at in enumerate(times)))
+    history = driftlab.read(path)
+    assert [time is None for time in history.events["time_ns"].to_list()] == [True, False, False]
+    assert any("the month or the day may come first" in line for line in history.check().remarks)
+    path.write_text(path.read_text() + "3,x,04/25/2025 10:00:00\n")  # of the other form
+    days = [time // (86_400 * 10**9) for time in driftlab.read(path).events["time_ns"].to_list()]
+    assert days == [20_151, 20_160, 20_151, 20_203]  # 4 and 13 March, 4 March, 25 April

@@ -5,13 +5,15 @@ which the log does not have: then the process is renamed. A name `A` that the lo
 not have is refused, since nothing would come of it.
 """
 
-from collections.abc import Iterator, Mapping, Set
-from typing import Final
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Any, Final
 
 from driftlab.foreign.clock_values import natural_key
 from driftlab.journal.files import UnreadableError
 
 NAMES_SHOWN_MAX: Final = 20  # of processes, in a message
+_BETWEEN: Final = re.compile(r"[,;|\[\]\"']+")  # the names of a list
 
 
 def resolved_aliases(aliases: Mapping[str, str]) -> dict[str, str]:
@@ -26,6 +28,28 @@ def resolved_aliases(aliases: Mapping[str, str]) -> dict[str, str]:
             name = aliases[name]
         resolved[alias] = name
     return resolved
+
+
+def aliases_by_case(
+    names: Iterable[Any], hosts: Iterable[str], known: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the processes of names that differ from theirs by upper and lower case alone.
+
+    names: of peers, and lists of them as texts. hosts: of the events. known: aliases, which are
+    left out. A name that two processes have in some case stands for neither.
+    """
+    held = frozenset(hosts)
+    by_letters: dict[str, str | None] = {}
+    for name in held:
+        by_letters[name.lower()] = None if name.lower() in by_letters else name
+    found = {}
+    for value in names:
+        text = str(value).strip()
+        for name in (text, *map(str.strip, _BETWEEN.split(text))):
+            other = by_letters.get(name.lower())
+            if other is not None and name not in held and name not in known:
+                found[name] = other
+    return found
 
 
 def require_aliases(aliases: Mapping[str, str], names: Set[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from driftlab.arrays import IntArray
 from driftlab.errors import counted
-from driftlab.foreign.fields import TargetNames, shorten
+from driftlab.foreign.fields import TargetNames, is_empty, shorten
 from driftlab.foreign.file_names import stem_of, words_of
 from driftlab.foreign.kinds import OwnWords, kind_if_alone
 from driftlab.foreign.packed import Values
@@ -59,12 +59,13 @@ def take_peers_of_texts(
 ) -> tuple[IntArray, list[str]]:
     """Take kinds and peers from texts; return the kinds, and lines of what was assumed.
 
-    Not where the log has peers or names of messages otherwise. known, own_names: the fields of
+    Not where the log has peers or names of messages otherwise, nor where vector clocks show its
+    messages. known, own_names: the fields of
     the log, and what it calls them; both are changed. hosts: the process of each record; a file
     may say it by a word in its name. kind, words: see `peers_of_texts`.
     """
     name = "kind" if "kind" in known else "event"
-    if name not in known or not _OTHER_NAMES.isdisjoint(known):
+    if name not in known or not _OTHER_NAMES.isdisjoint(known) or _has_vectors(known):
         return kind, []
     names, stems = set(hosts), set(map(stem_of, files))
     if names <= stems:
@@ -76,6 +77,13 @@ def take_peers_of_texts(
         if any(value is not None for value in values):
             known[field], own_names[field] = values, own_names[name]
     return found.kind, [found.line]
+
+
+def _has_vectors(known: dict[str, Values]) -> bool:
+    """Whether the first clock of a log is no number, so that its clocks are vector clocks."""
+    clocks = (value for name in ("vector", "clock") for value in known.get(name, ()))
+    first = next((value for value in clocks if not is_empty(value)), 0)
+    return not isinstance(first, int | float) and not str(first).strip().lstrip("-").isdecimal()
 
 
 def peers_of_texts(

@@ -104,8 +104,9 @@ class _Parts(NamedTuple):
     """Dates and times of day of some rows, as far as they are known, i8 each.
 
     year, month, day: MISSING where the text does not say. first, then: two numbers of
-    which one is the month. of_day: nanoseconds since midnight. offset: of the zone, in
-    nanoseconds. is_valid: whether the numbers of the time of day and the zone can be.
+    which one is the month, between signs `by`, 0 where there are none. of_day:
+    nanoseconds since midnight. offset: of the zone, in nanoseconds. is_valid: whether the
+    numbers of the time of day and the zone can be.
     """
 
     rows: IntArray
@@ -114,6 +115,7 @@ class _Parts(NamedTuple):
     day: IntArray
     first: IntArray
     then: IntArray
+    by: IntArray
     of_day: IntArray
     offset: IntArray
     is_valid: BoolArray
@@ -252,19 +254,21 @@ class _Reader:
     def _with_months(self, dates: _Parts) -> _Parts:
         """Return the dates with month and day where two numbers leave that open.
 
-        A number above 12 is a day, and shows it for all others, unless others show the
-        opposite. What is not shown is left out.
+        A number above 12 is a day, and shows it for all others of its form (with the same signs
+        between the numbers), unless others of it show the opposite. What is not shown is left out.
         """
         is_open = dates.first != MISSING
         if not is_open.any():
             return dates
         first, then = dates.first, dates.then
         day_first, month_first = (is_open & (first > 12)), (is_open & (then > 12))
-        is_mixed = bool(day_first.any() and month_first.any())
-        if day_first.any() and not is_mixed:
-            day_first = is_open
-        elif month_first.any() and not is_mixed:
-            month_first = is_open
+        for sign in np.unique(dates.by[is_open]).tolist():
+            of_form = is_open & (dates.by == sign)
+            shows_day, shows_month = (day_first & of_form).any(), (month_first & of_form).any()
+            if shows_day and not shows_month:
+                day_first |= of_form
+            elif shows_month and not shows_day:
+                month_first |= of_form
         is_same = is_open & (first == then)  # the same day either way
         month = np.where(month_first | is_same, first, np.where(day_first, then, dates.month))
         day = np.where(month_first | is_same, then, np.where(day_first, first, dates.day))
@@ -416,7 +420,9 @@ class _Shape:
         offset, is_zone = self._offset()
         year, month, day = self._date()
         first, then = (self._number(name, self._nothing) for name in ("first", "then"))
-        return _Parts(rows, year, month, day, first, then, of_day, offset, is_valid & is_zone)
+        by = self._zero + ord(self._given.get("by", "\0"))
+        is_valid &= is_zone
+        return _Parts(rows, year, month, day, first, then, by, of_day, offset, is_valid)
 
     def _number(self, name: str, default: IntArray) -> IntArray:
         """Return the number in a group of the form, `default` if it is not there."""
@@ -438,8 +444,8 @@ class _Shape:
         is_valid = seconds < _SECONDS_MAX
         ns = np.where(is_valid, seconds, 0) * 10**9 + self._nanoseconds()
         since = -ns if self._given["epoch_sign"] else ns
-        return _Parts(rows, one * 1970, one, one, self._nothing, self._nothing, since, self._zero,
-                      is_valid)  # fmt: skip
+        no, zero = self._nothing, self._zero
+        return _Parts(rows, one * 1970, one, one, no, no, zero, since, zero, is_valid)
 
     def _of_day(self) -> tuple[IntArray, BoolArray]:
         """Return the nanoseconds since midnight, and whether the numbers can be."""

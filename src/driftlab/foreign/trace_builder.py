@@ -15,7 +15,12 @@ import numpy as np
 from driftlab.arrays import IntArray
 from driftlab.clocks.catalogue import CLOCKS, LAMPORT
 from driftlab.foreign import fields
-from driftlab.foreign.aliases import new_names, require_aliases, resolved_aliases
+from driftlab.foreign.aliases import (
+    aliases_by_case,
+    new_names,
+    require_aliases,
+    resolved_aliases,
+)
 from driftlab.foreign.assumed_names import MATCHED_BY, without_assumed
 from driftlab.foreign.cells import (
     as_texts,
@@ -60,9 +65,10 @@ from driftlab.foreign.records import (
     Values,
     align_executions,
 )
+from driftlab.foreign.runs_in_column import split_by_run
 from driftlab.foreign.times import read_times
 from driftlab.foreign.unclear_columns import take_unclear
-from driftlab.foreign.unmatched import remarks_on
+from driftlab.foreign.unmatched import reason_of_no_event, remarks_on
 from driftlab.history.trace import InvalidClocks, Trace, UnreadLine
 from driftlab.journal.files import UnreadableError
 from driftlab.model.columns import (
@@ -81,10 +87,6 @@ from driftlab.model.columns import (
 
 FILES_SHOWN_MAX: Final = 3  # whose processes are in their names
 NO_NAME: Final = "-1"  # stands for no sender, unless a process is called so
-
-
-PATTERNS_SHOWN_MAX: Final = 3  # in a reason
-PATTERN_CHARS_SHOWN: Final = 120  # of each
 
 
 class Column(NamedTuple):
@@ -132,40 +134,19 @@ def build_executions(
     require_found([builder.words for builder in builders], texts)
     if not any(len(each.trace) for each in executions):
         records = [each.records for each in aligned]
-        raise UnreadableError(_reason_of_no_event(records, executions, options.patterns))
+        unread = [one for each in executions for one in each.trace.unread]
+        raise UnreadableError(reason_of_no_event(records, unread, options.patterns))
     return [each for each in executions if len(each.trace) or each.trace.unread]
 
 
 def build_execution(files: Sequence[Records], options: ReadOptions) -> list[Execution]:
-    """Return the one execution of a log whose format has no delimiters; see `build_executions`.
+    """Return the executions of a log whose format has no delimiters; see `build_executions`.
 
-    `files`: the records of each file.
+    It is one, unless a column says of which run each record is. `files`: the records of each.
     """
-    return build_executions([[LabelledRecords("", records)] for records in files], options)
-
-
-def _reason_of_no_event(
-    records: Sequence[Records], executions: Sequence[Execution], patterns: Sequence[str]
-) -> str:
-    unread = [one for each in executions for one in each.trace.unread]
-    if not unread:
-        return f"{records[0].files[0] if records else 'the log'}: empty"
-    first = min(unread, key=lambda each: each.line)
-    reason = f"{first.file}: no record could be read; line {first.line}: {first.reason}"
-    if any(len(each.lines) for each in records):
-        return reason
-    if patterns:
-        are = "pattern is" if len(patterns) == 1 else "patterns are"
-        shown = " and ".join(map(shorten_pattern, patterns[:PATTERNS_SHOWN_MAX]))
-        more = len(patterns) - PATTERNS_SHOWN_MAX
-        reason += f"; the {are} {shown}{f' and {more} more' if more > 0 else ''}"
-    return f"{reason}. See docs/formats.md, --format and --pattern"
-
-
-def shorten_pattern(pattern: str) -> str:
-    """Return a pattern on one line, as a reason shows it."""
-    line = pattern.replace("\n", "\\n")
-    return line if len(line) <= PATTERN_CHARS_SHOWN else f"{line[:PATTERN_CHARS_SHOWN]}…"
+    whole = build_executions([[LabelledRecords("", records)] for records in files], options)
+    runs = split_by_run(files, whole[0].trace) if whole else None
+    return whole if runs is None else build_executions(runs, options)
 
 
 class _Dotted(NamedTuple):
@@ -186,7 +167,8 @@ class _Builder:
         self._known, self._others = fields.known_fields(records.fields, wanted)
         self._taken = self._take_column_of_messages()  # what was assumed of its columns
         self._unclear = self._take_unclear_columns()
-        self._aliases = resolved_aliases(options.aliases)
+        self._given_aliases = resolved_aliases(options.aliases)
+        self._aliases = dict(self._given_aliases)
         self.names_seen: set[str] = set()  # every name that the log has for a process
         self._assumed: list[str] = []
         self._remarks: list[str] = []
@@ -293,6 +275,8 @@ class _Builder:
 
     def _build(self) -> Trace:
         hosts = self._hosts()
+        peers = [value for name in fields.PEERS for value in distinct(self._known.get(name, ()))]
+        self._take_other_case(peers, hosts)
         self._assumed += [] if self._roles is None else [str(self._roles)]
         numbers: dict[str, IntArray] = {
             name: self._numbers(name, self._known[name])
@@ -306,7 +290,9 @@ class _Builder:
         width = len(self._positions) if self._width is None else self._width
         file, line = self._records.file[rows], self._records.lines[rows]
         columns, sets = self._columns(numbers, clocks, rows, process, hosts)
+        del numbers  # as large as the columns, which are in another order
         timestamps = self._timestamps(clocks, dotted, rows, width)
+        del clocks, dotted
         columns = columns._replace(file=file, line=line)
         starts, _ = process_major(process, len(self._positions))
         names = [fields.escape_zeros(fields.escape_surrogates(name)) for name in self._positions]
@@ -328,7 +314,7 @@ class _Builder:
             remarks=[
                 *self._remarks,
                 *self._unclear,
-                *new_names(self._aliases, self.names_seen),
+                *new_names(self._given_aliases, self.names_seen),
                 *remarks_on(
                     unmatched,
                     self._records.files,
@@ -352,6 +338,15 @@ class _Builder:
             return hosts
         self.names_seen |= set(hosts)
         return [self._aliases.get(host, host) for host in hosts]
+
+    def _take_other_case(self, names: Sequence[Any], hosts: Sequence[str]) -> None:
+        """Take names that are those of processes but for upper and lower case as theirs."""
+        found = aliases_by_case(names, hosts, self._aliases)
+        self._aliases |= found
+        self._assumed += [
+            f"{alias} is taken for {name}, upper and lower case aside"
+            for alias, name in found.items()
+        ]
 
     def _hosts_of_file_names(self, hosts: list[str], clocks: Clocks | None) -> list[str]:
         """Return each record's process where it is a word in its file's name; see `file_names`.
@@ -414,6 +409,7 @@ class _Builder:
     def _clocks(self, hosts: Sequence[str]) -> Clocks | None:
         """Return the clocks of the records, with the names that aliases stand for."""
         clocks = self._clocks_as_named(hosts)
+        self._take_other_case(() if clocks is None else clocks.names, hosts)
         if clocks is None or not self._aliases:
             return clocks
         self.names_seen |= set(clocks.names)

@@ -19,10 +19,13 @@ import numpy as np
 from driftlab.arrays import IntArray
 from driftlab.errors import counted
 from driftlab.foreign.log_file import Text
-from driftlab.foreign.records import UnmatchedText, shorten_line
+from driftlab.foreign.records import Records, UnmatchedText, shorten_line
+from driftlab.history.trace import UnreadLine
 
 LISTED_MAX: Final = 3  # so few unmatched lines are seen in the list of unread lines
 KINDS_SHOWN_MAX: Final = 5
+PATTERNS_SHOWN_MAX: Final = 3  # in a reason
+PATTERN_CHARS_SHOWN: Final = 120  # of each
 
 _NAME_CHARS_MAX: Final = 200  # of the name in a line that may separate executions
 _BEGINNING: Final = re.compile(r"[^A-Za-z\n]*[^\s\d]*")
@@ -210,3 +213,33 @@ def _kinds(texts: Sequence[UnmatchedText]) -> list[_Kind]:
 def _beginning(line: str) -> str:
     begin = _BEGINNING.match(line.lstrip())
     return _DIGITS.sub("0", begin[0]) if begin else ""
+
+
+# Where no line is an event.
+
+
+def reason_of_no_event(
+    records: Sequence[Records], unread: Sequence[UnreadLine], patterns: Sequence[str]
+) -> str:
+    """Return why no record of a log is an event.
+
+    records: of each execution. unread: all lines that gave no event. patterns: the user's.
+    """
+    if not unread:
+        return f"{records[0].files[0] if records else 'the log'}: empty"
+    first = min(unread, key=lambda each: each.line)
+    reason = f"{first.file}: no record could be read; line {first.line}: {first.reason}"
+    if any(len(each.lines) for each in records):
+        return reason
+    if patterns:
+        are = "pattern is" if len(patterns) == 1 else "patterns are"
+        shown = " and ".join(map(shorten_pattern, patterns[:PATTERNS_SHOWN_MAX]))
+        more = len(patterns) - PATTERNS_SHOWN_MAX
+        reason += f"; the {are} {shown}{f' and {more} more' if more > 0 else ''}"
+    return f"{reason}. See docs/formats.md, --format and --pattern"
+
+
+def shorten_pattern(pattern: str) -> str:
+    """Return a pattern on one line, as a reason shows it."""
+    line = pattern.replace("\n", "\\n")
+    return line if len(line) <= PATTERN_CHARS_SHOWN else f"{line[:PATTERN_CHARS_SHOWN]}…"

@@ -57,7 +57,7 @@ def explained_by_alternative(
         return dict(found), ""
     least: dict[str, Findings] = dict(found)
     least_line, least_wrong = "", sum(len(each.rows) for each in found.values())
-    for alternative in alternatives(context.original):
+    for alternative in alternatives(context.original, wrong=least_wrong):
         if context.is_whole and alternative.vector not in ("", CLOCK_AFTER_INCREMENT):
             continue  # a whole log has 1 in the first own entry
         other = _read_by(alternative, is_whole=context.is_whole)
@@ -184,6 +184,8 @@ def _left_open(found: Findings, then: Findings, reason: str) -> Findings:
 def _line(alternative: Alternative) -> str:
     """Return how else clocks may be written, in words."""
     names = {alternative.lamport, alternative.vector} - {"", CLOCK_AFTER_INCREMENT}
+    if not names:
+        return f"clocks may be written after their increment ({CLOCK_AFTER_INCREMENT}): undecided"
     what = "own entries of vector clocks" if not alternative.lamport else "clocks"
     if len(names) == 1:
         (name,) = names

@@ -221,16 +221,26 @@ class Context:
         """Of each process whether events may be missing before the first of its log.
 
         An event with a Lamport clock of at most 1, or an own entry of 1, is a first
-        event, whatever else is known of the log.
+        event, whatever else is known of the log. But where own entries were written before
+        their event, and Lamport clocks are read as they stand, these may be written so too.
         """
         lacks = self.may_start_late.copy()
         first = np.flatnonzero(self.is_first)
         process, held, clock = self.process[first], self.trace.timestamps, self.columns.clock
         if held is not None and held.clock == "vector":
             lacks[process[own_entries(held, first, process) == 1]] = False
-        if clock is not None:
+        if clock is not None and not self._are_own_entries_moved:
             lacks[process[(clock[first] != MISSING) & (clock[first] <= 1)]] = False
         return lacks
+
+    @property
+    def _are_own_entries_moved(self) -> bool:
+        """Whether own entries are read otherwise than they are written, and no Lamport clock is."""
+        written, clock, held = self.original.written, self.columns.clock, self.trace.timestamps
+        if written is None or held is None or written.timestamps is None or clock is None:
+            return False
+        is_clock_as_written = written.clock is not None and np.array_equal(clock, written.clock)
+        return is_clock_as_written and not np.array_equal(held.values, written.timestamps.values)
 
     @cached_property
     def may_go_on(self) -> BoolArray:

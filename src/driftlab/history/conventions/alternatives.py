@@ -31,6 +31,7 @@ from driftlab.history.trace import Trace, WrittenClocks, processes_of
 from driftlab.lazy import np
 from driftlab.model.columns import MISSING, Timestamps
 
+WRONG_MIN: Final = 3  # violations that outweigh first own entries of 1: lines may be missing
 CLOCK_AFTER_INCREMENT: Final = "clock-after-increment"
 _WAYS: Final = (CLOCK_BEFORE_EVENT, CLOCK_BEFORE_INCREMENT, CLOCK_AFTER_INCREMENT)
 
@@ -43,10 +44,11 @@ class Alternative(NamedTuple):
     trace: Trace
 
 
-def alternatives(trace: Trace, *, may_err: bool = False) -> Iterator[Alternative]:
+def alternatives(trace: Trace, *, may_err: bool = False, wrong: int = 0) -> Iterator[Alternative]:
     """Yield a log by all conventions of its clocks; those that both clocks share first.
 
-    may_err: also by those that only a program can follow that errs.
+    may_err: also by those that only a program can follow that errs. wrong: how many violations
+    there are by our own. First own entries of 1 alone do not outweigh several.
     """
     written = trace.written
     if written is None:
@@ -54,7 +56,7 @@ def alternatives(trace: Trace, *, may_err: bool = False) -> Iterator[Alternative
     held = written.timestamps
     of_clock: Sequence[str] = ("",)
     of_vector: Sequence[str] = ("",)
-    if _begin_after_first_event(trace, written):
+    if _begin_after_first_event(trace, written, wrong):
         return
     if written.clock is not None:
         of_clock = _WAYS if may_err else _ways_of_lamport(trace, written.clock)
@@ -119,7 +121,7 @@ def _ways_of_vectors(trace: Trace, held: Timestamps) -> Sequence[str]:
     return _WAYS if may_be else (CLOCK_AFTER_INCREMENT,)
 
 
-def _begin_after_first_event(trace: Trace, written: WrittenClocks) -> bool:
+def _begin_after_first_event(trace: Trace, written: WrittenClocks, wrong: int) -> bool:
     """Whether the first clocks, or own entries, of all processes are 1.
 
     Then the log begins with the first events, and has their clocks after them. Processes that
@@ -133,7 +135,7 @@ def _begin_after_first_event(trace: Trace, written: WrittenClocks) -> bool:
             return False
         if len(begins):
             return True
-    if held is None or held.clock != "vector":
+    if held is None or held.clock != "vector" or wrong >= WRONG_MIN:
         return False
     begins = first_own_entries(trace, held)
     own = first_own_rows(trace)

@@ -82,7 +82,9 @@ def recognize_queue(trace: Trace) -> Trace:
         return _with_line(trace, f"{both} both ways")
     unsure = np.flatnonzero(fits.before) - 1
     may_count = "queue lengths may count the message that is taken (queue-before-take), or"
-    if fits.proofs.any() and after > 0 and max(before, after) < OUTWEIGH_ONE_MIN:
+    says_nothing = bool((queue[fits.before] == MISSING).all())  # of what is left at other events
+    may_be_damaged = after > 0 and max(before, after) < OUTWEIGH_ONE_MIN
+    if may_be_damaged and (fits.proofs.any() or (says_nothing and after == 1)):
         lines = counted(before, "line is", "lines are")
         return _with_line(trace, f"{may_count} {lines} wrong: undecided").replace(
             unsure_queue=unsure

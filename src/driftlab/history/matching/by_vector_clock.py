@@ -210,7 +210,7 @@ def _sources(
     """Return the rows of the events that entries count, UNMATCHED where there is none.
 
     They are the first events of `process` whose own entry is `value`. One that is said to be
-    internal sent nothing.
+    internal sent nothing, nor did a receive where the log says which events are sends.
 
     own: the process of each row.
     """
@@ -228,7 +228,9 @@ def _sources(
     if trace.is_own_entry_unsure:
         found[:] = UNMATCHED  # it may be the event after it
     of = trace.columns
-    told_nobody = of.kind == INTERNAL
+    told_nobody: BoolArray = of.kind == INTERNAL
+    if bool((of.kind == SEND).any()):
+        told_nobody |= of.kind == RECEIVE
     if of.target is not None:
         told_nobody &= of.target == NO_TARGET
     if of.sent is not None:
