@@ -89,6 +89,7 @@ def _test() -> int:
             "coverage",
             ["run", "-m", "pytest", "-m", "not slow", "--durations=40", *THREE_AT_A_TIME],
         ),
+        "accelerated": ("python", ["-m", "tests.accelerated_build"]),
         "combine": ("coverage", ["combine", "--quiet"]),
         "coverage": ("coverage", ["report"]),
     }

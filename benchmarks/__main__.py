@@ -32,6 +32,7 @@ from benchmarks import (
     theory,
     view,
     view_frames,
+    view_pages,
 )
 from benchmarks.machines import compile_ahead
 from benchmarks.tables import Table
@@ -55,7 +56,11 @@ SUITES: dict[str, dict[str, Callable[[bool], list[Table]]]] = {
     "theory": {"theory": theory.measure},
     "simulator": {"simulator": simulator.measure, "minute": minute.measure},
     "study": {"sweep": sweep.measure},
-    "view": {"view": view.measure, "view-frames": view_frames.measure},
+    "view": {
+        "view": view.measure,
+        "view-pages": view_pages.measure,
+        "view-frames": view_frames.measure,
+    },
 }
 
 

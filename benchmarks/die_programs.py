@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from heapq import heapify, heappop, heapreplace
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any, NamedTuple
 
 import driftlab
@@ -81,9 +81,9 @@ def ours(machines: int, ticks: int, order: str, own: bool) -> Outcome:
     process = (Dice if machines == len(RATES_OF_THREE) else ManyDice) if own else None
     made = [Machine(plan, process) for plan in plans]
     history = History()
-    before, began = _resident_bytes(), perf_counter()
+    before, began = _resident_bytes(), process_time()
     simulate_run(plans, made, NetworkConfig(order), history.sink())
-    seconds = perf_counter() - began
+    seconds = process_time() - began
     grown = _resident_bytes() - before
     return Outcome(seconds, len(history.events), [machine.clock for machine in made], grown)
 
@@ -95,10 +95,10 @@ def whole_call(machines: int, ticks: int) -> Outcome:
     )
     scenario = scenario_of(machines, ticks).replace(process=process)
     _ = driftlab.simulate_run(scenario.replace(seconds=1), record="all").history  # imports
-    before, began = _resident_bytes(), perf_counter()
+    before, began = _resident_bytes(), process_time()
     run = driftlab.simulate_run(scenario, record="all")
     events = len(run.history.trace)
-    seconds = perf_counter() - began
+    seconds = process_time() - began
     grown = _resident_bytes() - before
     return Outcome(seconds, events, [each.clock for each in run.machines], grown)
 
@@ -253,9 +253,9 @@ def measured(what: str, machines: int, ticks: int) -> Outcome:
         return OURS[what](machines, ticks)
     model = Model(machines, ticks)
     run = OTHERS[what](model)
-    before, began = _resident_bytes(), perf_counter()
+    before, began = _resident_bytes(), process_time()
     run()
-    seconds = perf_counter() - began
+    seconds = process_time() - began
     return Outcome(seconds, model.ticks, model.clocks, _resident_bytes() - before)
 
 

@@ -12,12 +12,15 @@ from collections.abc import Callable, Generator
 from heapq import heapify, heapreplace
 from math import log
 from random import random
-from time import perf_counter
+from time import process_time
 from typing import Any, NamedTuple
 
+import driftlab
+from benchmarks import user_processes
 from benchmarks.die_programs import History
 from benchmarks.user_processes import JOBS, Phold
 from driftlab.machine.machine import Machine
+from driftlab.model.columns import RECEIVE
 from driftlab.model.event import Kind
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
@@ -34,25 +37,42 @@ class Count(NamedTuple):
     events: int
 
 
-def ours(processes: int, events: int, rate: float) -> Count:
-    """Our general engine, a user's process, everything recorded."""
+def scenario_of(processes: int, events: int, rate: float) -> Scenario:
+    """Return PHOLD as a scenario in which about so many messages are received."""
     received_per_second = processes * min(rate, JOBS) * 0.9
-    scenario = Scenario(
+    return Scenario(
         rates=(rate,) * processes,
         seconds=round(events / received_per_second, 3),
         order="arrival",
         latency="exponential:1",
     )
+
+
+def ours(processes: int, events: int, rate: float) -> Count:
+    """Our general engine, a user's process, everything recorded."""
+    scenario = scenario_of(processes, events, rate)
     plans = plan_run(scenario, 1)
     machines = [Machine(plan, Phold) for plan in plans]
     history = History()
     scenario.message_latency.sample_ns(0)  # makes the tables of logarithms
-    began = perf_counter()
+    began = process_time()
     simulate_run(
         plans, machines, NetworkConfig("arrival", scenario.message_latency), history.sink()
     )
-    seconds = perf_counter() - began
+    seconds = process_time() - began
     return Count(seconds, sum(event.kind is Kind.RECEIVE for event in history.events))
+
+
+def whole_call(processes: int, events: int) -> Count:
+    """What a user calls, with the history and the figures ready at the end."""
+    scenario = scenario_of(processes, events, BUSY).replace(
+        process=f"{user_processes.__file__}:Phold"
+    )
+    _ = driftlab.simulate_run(scenario.replace(seconds=0.5), record="all").history  # imports
+    began = process_time()
+    columns = driftlab.simulate_run(scenario, record="all").history.trace.columns
+    seconds = process_time() - began
+    return Count(seconds, int((columns.kind == RECEIVE).sum()))
 
 
 def simpy(processes: int, events: int) -> Count:
@@ -106,12 +126,13 @@ def heapq(processes: int, events: int) -> Count:
 
 
 def _timed(run: Callable[[], object], received: list[int]) -> Count:
-    began = perf_counter()
+    began = process_time()
     run()
-    return Count(perf_counter() - began, sum(received))
+    return Count(process_time() - began, sum(received))
 
 
 PROGRAMS: dict[str, Callable[[int, int], Count]] = {
+    "ours-whole": whole_call,
     "ours-busy": lambda processes, events: ours(processes, events, BUSY),
     "ours-polling": lambda processes, events: ours(processes, events, POLLING),
     "simpy": simpy,

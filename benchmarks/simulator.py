@@ -14,17 +14,20 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from benchmarks.lockstep import lockstep_table
 from benchmarks.reference import ReferenceRun, compile_reference, reference_input, run_reference
 from benchmarks.simulator_start import choice_table, start_table
 from benchmarks.simulator_width import million_table
 from benchmarks.tables import NONE, Cell, Table, compare, progress
+from benchmarks.whole_calls import recorded_table, whole_calls_table
 from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.validate import RateRange
 from driftlab.simulator.compiled.engine import Figures, record_run, simulate_runs
 
 RATIO_TARGET = 0.8
 HISTORY_TARGET = 0.7
 CORES_TARGET = 1.7
-LOCKSTEP_TARGET = 227  # million ticks a second on one core
+DRAWN_TARGET = 146  # million ticks a second on one core, twice what it was
 THREE = (6, 3, 2)
 THREE_REAL = (6.1234567, 3.3456712, 2.2345671)
 LATENCY = "exponential:0.1"
@@ -40,7 +43,8 @@ class Case(NamedTuple):
 def measure(quick: bool) -> list[Table]:
     """Measure everything and return the tables."""
     return [
-        reference_table(quick), many_table(quick), million_table(quick), start_table(quick),
+        reference_table(quick), many_table(quick), lockstep_table(quick),
+        whole_calls_table(quick), recorded_table(quick), million_table(quick), start_table(quick),
         choice_table(quick),
     ]  # fmt: skip
 
@@ -123,7 +127,7 @@ def _timed(simulate: Callable[[], Figures]) -> tuple[Figures, float]:
 
 def many_table(quick: bool) -> Table:
     """Simulate many minutes of three machines on one core and on two."""
-    sizes, repetitions = ((1_000,), 3) if quick else ((1_000, 10_000, 100_000), 7)
+    sizes, repetitions = ((1_000,), 3) if quick else ((1_000, 10_000, 100_000), 9)
     rows: list[tuple[Cell, ...]] = []
     for rates in ((6, 3, 1), "1..6"):
         for runs in sizes:
@@ -157,9 +161,14 @@ def _many_row(scenario: Scenario, repetitions: int) -> tuple[Cell, ...]:
         raise RuntimeError("the digests depend on the cores")
     found = compare(speeds[2][1:], speeds[1][1:])
     return (
-        str(scenario.rates), scenario.runs, found.bare, f"above {LOCKSTEP_TARGET}",
+        str(scenario.rates), scenario.runs, found.bare, _speed_target(scenario),
         found.ours, found.ratio, found.spread, f"at least {CORES_TARGET}",
     )  # fmt: skip
+
+
+def _speed_target(scenario: Scenario) -> str:
+    """Return the target of one core; that of the same rates is in the table beside C."""
+    return f"at least {DRAWN_TARGET}" if isinstance(scenario.rates, RateRange) else NONE
 
 
 def _machine_row(repetitions: int) -> tuple[Cell, ...]:

@@ -41,7 +41,7 @@ def measure(quick: bool) -> list[Table]:
         events = 100_000 if quick else 1_000_000
         progress(f"a run of {events} events")
         run = folder / "run"
-        driftlab.simulate(_scenario(events), out=run)
+        driftlab.simulate(scenario_of(events), out=run)
         packed = folder / "run.parquet"
         subprocess.run([*DRIFTLAB, "pack", run, "--out", packed], check=True, capture_output=True)
         return [
@@ -51,7 +51,7 @@ def measure(quick: bool) -> list[Table]:
         ]
 
 
-def _scenario(events: int) -> Scenario:
+def scenario_of(events: int) -> Scenario:
     """Return a scenario of 16 machines with about some number of events."""
     rates = [100 + 60 * machine for machine in range(16)]
     return Scenario(rates=rates, seconds=events / sum(rates), seed=9)
@@ -64,7 +64,7 @@ def _of_columns(run: Path, quick: bool) -> Table:
     histories = [driftlab.read(run)]
     if not quick:
         progress("10,000,000 events in memory")
-        simulated = driftlab.simulate_run(_scenario(10_000_000), record="all")
+        simulated = driftlab.simulate_run(scenario_of(10_000_000), record="all")
         histories.append(simulated.history)
     rows: list[tuple[Cell, ...]] = []
     for history in histories:
@@ -115,7 +115,7 @@ def _first(path: Path) -> tuple[float, float, float]:
     """Return when the address was printed, and when the first and all bytes were there, in s."""
     progress(f"view {path.name}")
     begin = perf_counter()
-    with _viewed("view", path, "--no-browser") as address:
+    with viewed("view", path, "--no-browser") as address:
         printed = perf_counter() - begin
         parts = urlsplit(address)
         connection = HTTPConnection(str(parts.hostname), parts.port, timeout=100)
@@ -130,7 +130,7 @@ def _first(path: Path) -> tuple[float, float, float]:
 
 
 @contextmanager
-def _viewed(*arguments: str | Path) -> Iterator[str]:
+def viewed(*arguments: str | Path) -> Iterator[str]:
     """Start a command that serves, and yield the address."""
     process = subprocess.Popen([*DRIFTLAB, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -192,7 +192,7 @@ def _followed(run: Path, frames: list[tuple[float, bytes]]) -> Iterator[None]:
     """Have a server in a process of its own follow a run, and take frames, with their times."""
     while not (run / "scenario.toml").exists() or not any(run.glob("*.log")):
         threading.Event().wait(0.02)
-    with _viewed("view", run, "--no-browser") as address:
+    with viewed("view", run, "--no-browser") as address:
         reader = threading.Thread(target=_read_frames, args=(address, frames))
         reader.start()
         yield

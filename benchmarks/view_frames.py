@@ -172,7 +172,7 @@ def _measured(
     rows = np.linspace(0, events - 1, 60).astype(int).tolist()
     cones = page.evaluate(ASK, [[[["past", "future"], row] for row in rows]])
     whys = page.evaluate(ASK, [[[["why"], row] for row in rows]])
-    memory = _renderer_memory_mb(browser)
+    memory = renderer_memory_mb(browser)
     context.close()
     frame_row = (
         lanes, events, _at(times, 50), _at(times, 95), _at(empty_frames, 50),
@@ -201,7 +201,7 @@ def _renderer_seconds(browser: "Browser") -> float:
     return float(sum(each["cpuTime"] for each in processes if each["type"] == "renderer"))
 
 
-def _renderer_memory_mb(browser: "Browser") -> float:
+def renderer_memory_mb(browser: "Browser") -> float:
     """Return the memory of the largest renderer, in MB. Linux only; else 0."""
     from pathlib import Path
 

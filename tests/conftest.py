@@ -23,6 +23,7 @@ settings.register_profile("driftlab", deadline=None, derandomize=True, print_blo
 settings.load_profile("driftlab")
 use_own_cache()
 use_own_state()
+os.environ.setdefault("DRIFTLAB_ACCELERATED", "0")  # `tests.accelerated_build` says 1
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

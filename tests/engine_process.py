@@ -79,9 +79,15 @@ class Engine:
         answers: list[Any] = self.ask("together", questions)
         return answers
 
-    def open(self, container: bytes, *, rows: int = 64, messages: int = 256) -> Any:
-        """Open a container. rows, messages: from one entry of an index to the next."""
-        return self.ask("open", as_bytes(container), {"rows": rows, "messages": messages})
+    def open(
+        self, container: bytes, *, rows: int = 64, messages: int = 256, anew: int = 200_000
+    ) -> Any:
+        """Open a container.
+
+        rows, messages: from one entry of an index to the next. anew: rows that are read anew.
+        """
+        blocks = {"rows": rows, "messages": messages, "anew": anew}
+        return self.ask("open", as_bytes(container), blocks)
 
 
 def as_bytes(data: bytes) -> dict[str, str]:

@@ -17,18 +17,19 @@ import pytest
 import driftlab
 from driftlab.jit import CompileCache, label
 from driftlab.simulator.compiled import (
-    batching,
     calendar_queue,
     eligibility,
     jit_rules,
     mailbox,
+    many_runs_kernel,
+    many_runs_step,
     run_kernel,
 )
 from driftlab.simulator.compiled.eligibility import CACHE
 from tests.started import DRIFTLAB, linux_only
 
 PACKAGE = Path(driftlab.__file__).parent
-KERNELS = (batching, calendar_queue, jit_rules, mailbox, run_kernel)
+KERNELS = (many_runs_kernel, many_runs_step, calendar_queue, jit_rules, mailbox, run_kernel)
 
 
 def compiled_functions() -> list[FunctionType]:
@@ -79,7 +80,7 @@ def test_the_engines_cache_knows_every_source_of_the_kernels() -> None:
     # The cache itself, and the widths and limits of Python's own code, are not compiled.
     sources -= {eligibility.__file__}
     assert sources == set(CACHE.sources)
-    assert batching.MACHINES == eligibility.BATCH_MACHINES
+    assert many_runs_step.MACHINES == eligibility.BATCH_MACHINES
 
 
 def test_another_source_has_another_folder(tmp_path: Path) -> None:

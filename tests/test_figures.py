@@ -277,6 +277,15 @@ def test_other_reasons() -> None:
         run_figures(made([np.arange(1, 9)]), names=["drift"])
 
 
+def test_a_machine_without_events_is_not_among_all() -> None:
+    scenario = Scenario(rates=[6, 3, 0.01], seconds=10, seed=3)
+    trace = driftlab.simulate_run(scenario, record="all").history.trace
+    assert trace.starts[2] == trace.starts[3] == len(trace)  # C has none
+    titles = {figure.name: figure.title for figure in run_figures(trace)}
+    assert titles["clock"].startswith("B's and A's clocks rise")
+    assert titles["queue"].startswith("No queue grows: A's and B's stay empty")
+
+
 def test_an_empty_machine_and_one_event_are_drawn() -> None:
     some, none, one = np.arange(1, 9), np.zeros(0, np.int64), np.array([1])
     trace = made([some, none, one], queue=[some * 0, none, one * 0])
@@ -377,14 +386,39 @@ def study_frame(shift: int) -> pl.DataFrame:
 def test_conditions_differ_by_what_pairs_of_runs_differ_by() -> None:
     [figure] = draw_frame(study_frame(4), None, ["comparison"]).figures
     assert figure.title == (
-        "The slowest machine's last queue is 4 higher in longer than in base (4 to 4)"
+        "The slowest machine's last queue is 4 higher in longer than in base (in every pair)"
     )
     assert "60 runs of each condition" in figure.caption
+    [figure] = draw_frame(study_frame(4), None, ["comparison"], ["queue_max"]).figures
+    assert figure.title == "No figure differs between base and longer by more than chance"
     [figure] = draw_frame(study_frame(0), None, ["comparison"]).figures
     assert figure.title == "No figure differs between base and longer by more than chance"
     with pytest.raises(NoDataError, match="phase: the rates were drawn"):
         draw_frame(study_frame(0), Scenario(rates="1..6"), ["phase"])
     assert "last queue is" in means_figure(study_frame(0).drop("condition")).title
+
+
+def test_a_difference_that_is_the_same_in_every_pair_is_not_the_clearest() -> None:
+    """Five whole numbers may agree by chance, and their interval has no width."""
+    frame = study_frame(4)
+    jumps = pl.col("jump_max") + pl.when(condition="longer").then(9 + pl.col("run") % 2).otherwise(
+        0
+    )
+    [figure] = draw_frame(frame.with_columns(jump_max=jumps), None, ["comparison"]).figures
+    assert "largest jump is 9.5 higher in longer than in base" in figure.title
+
+
+@pytest.mark.parametrize(
+    ("rates", "words"), [("1..6", "3 machines, rates drawn"), ([6, 5], "2 machines with rates 6,5")]
+)
+def test_a_comparison_says_of_which_rates_the_first_condition_is(
+    rates: str | list[float], words: str
+) -> None:
+    scenario = Scenario(rates=rates, seconds=20, runs=20)
+    frame = driftlab.simulate_runs(scenario, workers=1).frame
+    both = [frame.select(pl.lit(name).alias("condition"), pl.all()) for name in ("one", "two")]
+    [figure] = draw_frame(pl.concat(both), scenario, ["comparison"]).figures
+    assert f" one: {words}, a die of" in figure.caption
 
 
 # Files.

@@ -461,6 +461,25 @@ def test_lanes_are_dragged_hidden_pinned_and_ordered(page: ShownPage, site: Site
 # Axes, colours, plots, address.
 
 
+def test_pinned_lanes_stay_when_the_others_are_scrolled(page: ShownPage, site: Site) -> None:
+    page.open(site.address("standard", "pin=2&height=260"))
+    names = "[...document.querySelectorAll('.pane .lane .label')].map((each) => each.textContent)"
+    top = page.js("driftlabPage.panes[0].yOf(2)")
+    assert page.js(names)[0] == "C"
+    page.js("driftlabPage.laneActs.scrollBy(driftlabPage.panes[0], 500)")
+    page.settle()
+    assert page.js("driftlabPage.panes[0].scroll()") > 130
+    assert page.js("driftlabPage.panes[0].yOf(2)") == top
+    assert page.js("driftlabPage.panes[0].laneAt(driftlabPage.panes[0].yOf(2))") == 2
+    assert page.js("driftlabPage.panes[0].yOf(0)") < 24, "A is covered"
+    assert page.js(names) == ["C", "B"]
+    # Its events are where they seem to be: a click on one selects it.
+    row = int(page.js("driftlabPage.runs[0].starts[2]")) + 20
+    page.click(row)
+    assert page.view()["selected"] == {"run": 0, "lane": 2, "index": 20}
+    assert page.box(".pane .lane")["y"] < page.box(".pane .lane:nth-of-type(2)")["y"]
+
+
 def test_every_axis_is_shown_and_keeps_the_events_in_view(page: ShownPage, site: Site) -> None:
     page.open(site.address("standard", "span=1e10_2e10"))
     axes = page.js("[...document.querySelectorAll('#axis option')].map((one) => one.value)")
@@ -763,6 +782,24 @@ def test_a_server_that_is_gone_is_said_and_found_again(
     page.until("!document.getElementById('notices').textContent.includes('Not connected')")
     assert page.problems == []
     page.close()
+
+
+def test_a_server_that_was_started_anew_is_said(
+    browser: "Browser", site: Site, tmp_path: Path
+) -> None:
+    folder = site.folder / "standard"
+    shown = {"0": ServedHistory("run", lambda: read(folder), folder)}
+    with served(shown) as client:
+        address, port = f"http://{client.host}:{client.port}{client.base}diagram/0/", client.port
+        context = browser.new_context(viewport=WIDE)
+        page = ShownPage(context).open(address)
+    with served(shown, port=port):
+        page.until(
+            "document.getElementById('notices').textContent.includes('was started anew')", 30
+        )
+    assert page.coloured() > 100, "what it has it still shows"
+    assert page.problems == []
+    context.close()
 
 
 # A long run, while it is being read.

@@ -17,6 +17,8 @@ from driftlab.analysis.against_theory import compare_with_theory
 from driftlab.api.against_theory import compare_with_prediction
 from driftlab.api.read_run import version_at
 from driftlab.cli.main import main
+from driftlab.cli.output import four_digits
+from driftlab.cli.predict import _allowed
 from driftlab.errors import SystemNotSupportedError
 from driftlab.theory.prediction import predict
 from tests.started import driftlab as command
@@ -318,6 +320,21 @@ def test_a_run_whose_ticks_began_late_says_so_beside_its_prediction(tmp_path: Pa
     (found,) = compare_with_prediction([folder], quick=True)
     assert any(line.startswith("late: 3 ticks") for line in found.remarks)
     assert found.to_dict()["against_remarks"] == list(found.remarks)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0972, "0.097"), (9.44, "9.4"), (94.3, "94"), (172.4, "172")]
+)
+def test_what_is_allowed_has_two_digits_and_no_exponent(value: float, text: str) -> None:
+    assert _allowed(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.9749, "0.9749"), (6.0, "6"), (602.14, "602.1"), (9999.7, "10000"), (3.6e6, "3600000")],
+)
+def test_rates_and_clocks_have_four_digits_and_no_exponent(value: float, text: str) -> None:
+    assert four_digits(value) == text
 
 
 def test_methods_are_named_once_for_several_scenarios(

@@ -59,6 +59,20 @@ def test_the_nearly_aligned_run_is_between_aligned_and_free(rows: list[Published
         assert aligned < figure.value < figure.low
 
 
+def test_one_row_is_inside_by_a_tick_and_not_beside_four_hundred_runs(
+    rows: list[PublishedRow],
+) -> None:
+    """The range of a row of twelve figures leaves out 1 run of 2,400 at either end: the least
+    and the greatest of 400 runs lie within it, and a fifth row outside of them."""
+    (row,) = [row for row in rows if row.run.source.startswith("MaxwellZen")]
+    clock = row.figures[0]
+    assert (clock.name, clock.machine, clock.value) == ("final clock", 0, 364)
+    assert row.inside
+    assert clock.value - clock.low == 1
+    few = {key(each) for each in published_rows(runs=400) if not each.inside}
+    assert few == A_TICK_SHORT | SLOW | NEARLY_ALIGNED | {key(row)}
+
+
 def test_the_facts_are_those_of_the_row() -> None:
     die = PUBLISHED[-1].scenario()
     assert die.faces is None

@@ -370,10 +370,10 @@ class Talker(driftlab.Process):
 
 @pytest.mark.parametrize("clock", ["lamport", "vector", "hybrid"])
 @pytest.mark.parametrize("held", [1, 7, 10_000])
-def test_columns_hold_every_event_however_many_are_held_as_objects(
+def test_columns_hold_every_event_however_many_rows_are_held(
     clock: str, held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_columns, "EVENTS_HELD_MAX", held)
+    monkeypatch.setattr(event_columns, "ROWS_HELD", held)
     process = f"{__file__}:Talker"
     scenario = driftlab.Scenario(rates=[6, 5, 3, 1], seconds=20, clock=clock, process=process)
     rows: list[tuple[int, int, Event]] = []

@@ -464,9 +464,32 @@ def test_a_study_that_is_gone_on_with_otherwise_says_what_differs(tmp_path: Path
     ):
         with pytest.raises(StudyFolderError, match=told):
             run_study(changed, out=out)
+    other = parse_study(study.text.replace('"3..4"', '"3..5"'), "x", "x.toml")
+    with pytest.raises(StudyFolderError, match=r"with conditions\.narrow\.rates 3\.\.4 instead"):
+        run_study(other.with_changes(speed=60), out=out)
+    asked = parse_study(study.text.replace("question = ", 'question = "Else?" # '), "x", "x.toml")
+    with pytest.raises(StudyFolderError, match=r"the question '.*' instead of 'Else\?';"):
+        run_study(asked.with_changes(speed=60), out=out)
     (out / "runs").mkdir()
     with pytest.raises(StudyFolderError, match=r"holds real runs .* without --simulated"):
         run_study(study.with_changes(speed=60), simulated=True, out=out)
+
+
+def test_a_folder_is_no_study_but_says_how_to_go_on(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"a folder; name a study or its file$"):
+        load_study(str(tmp_path))
+    (tmp_path / "study.toml").write_text(SHORT)
+    with pytest.raises(StudyError, match=r"driftlab study \S+study\.toml --out "):
+        load_study(str(tmp_path))
+
+
+def test_one_run_of_a_condition_has_its_figures_and_no_interval(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = shown(capsys, "phase", "--simulated", "--runs", "1", "--out", str(tmp_path / "one"))
+    assert "2 conditions, 1 simulated run each\n" in text
+    assert re.search(r"^largest jump +fastest +\d +1$", text, re.MULTILINE)
+    assert "±" not in text
 
 
 def test_published_runs_are_a_study_that_is_simulated(

@@ -304,6 +304,35 @@ def test_what_the_theory_does_not_cover_is_refused(keys: dict[str, object], word
         predict(Scenario.from_dict(keys))
 
 
+@pytest.mark.parametrize("quick", [False, True])
+def test_without_messages_every_clock_counts_its_own_ticks(quick: bool) -> None:
+    scenario = Scenario(rates=[6, 3, 1], send_one=0.0, send_all=0.0)
+    measured = {machine.name: machine for machine in driftlab.simulate_run(scenario).machines}
+    found = predict(scenario, quick=quick)
+    for machine in found.machines:
+        assert machine.clock_last["mean"] == measured[machine.name].clock
+        assert (machine.clock_per_second, machine.jump["mean"]) == (machine.rate, 1)
+        assert machine.drift_per_second == machine.rate - 6
+        assert (machine.jump["max"], machine.jump["sd"]) == (1, 0)
+        assert {machine.method[each] for each in ("clock_per_second", "jump.max")} == {"own"}
+    assert "no machine ever sends" in found.remarks
+
+
+def test_a_clock_is_the_fastest_machines_ticks_only_where_it_alone_is_fast() -> None:
+    """Of aligned equal machines no message is ahead either, but for another reason."""
+    alone = predict(Scenario(rates=[6, 3, 2])).machines[0].method
+    aligned = predict(Scenario(rates=[6, 6, 6], phase="aligned")).machines[0].method
+    for figure in ("clock_last", "jump.max"):
+        assert (alone[figure], aligned[figure]) == ("fastest", "own")
+
+
+def test_the_error_of_the_pair_beside_more_machines_is_as_it_says() -> None:
+    for machines, most in ((6, 0.12), (12, 0.185)):
+        scenario = Scenario(rates=[6] * machines, faces=5, seconds=500, runs=4)
+        measured = float(driftlab.simulate_runs(scenario).frame["clock"].to_numpy().mean()) / 500
+        assert 0 < 1 - predict(scenario, quick=True).clock_rate / measured < most
+
+
 @pytest.mark.parametrize("rates", [[6, 6], [6, 5, 4, 3, 2, 1], [0.5, 0.25], [6] * 12])
 def test_any_number_of_machines_is_predicted(rates: list[float]) -> None:
     found = predict(Scenario(rates=rates, send_one=0.2, send_all=0.1), quick=len(rates) > 3)

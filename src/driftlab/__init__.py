@@ -10,6 +10,7 @@ every machine imports this package too.
 
 from typing import TYPE_CHECKING
 
+from driftlab import accelerated
 from driftlab.version import VERSION
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
     from driftlab.scenario.validate import ScenarioError
     from driftlab.study.sweep import sweep
+
+accelerated.use()  # before any module of a build is imported
 
 __all__ = [
     "DriftlabError",

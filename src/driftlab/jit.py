@@ -17,18 +17,12 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final
 
+from driftlab.folders import cache_folder
+
 ROWS_COMPILED_MIN: Final = 500_000  # below this a loop in Python is over before one is compiled
 
 _SUFFIX: Final = ".nbc"
 _CHECKSUM_BYTES: Final = hashlib.sha256().digest_size
-
-
-def cache_folder() -> str | None:
-    """Return the folder of driftlab's caches; None if this user has no place for caches."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(base):  # then the XDG standard wants it to be ignored
-        base = "" if os.environ.get("HOME") == "" else os.path.expanduser("~/.cache")
-    return os.path.join(base, "driftlab") if os.path.isabs(base) else None
 
 
 class CompileCache:

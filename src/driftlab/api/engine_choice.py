@@ -22,7 +22,7 @@ Engine = Literal["general", "processes", "compiled"]
 
 # Medians on two cores of about 3 GHz; only the rough ratios matter.
 GENERAL_TICK_S: Final = 3.3e-6
-GENERAL_HISTORY_TICK_S: Final = 4.7e-6  # with its events kept
+GENERAL_HISTORY_TICK_S: Final = 3.5e-6  # with its events kept
 GENERAL_JOURNAL_TICK_S: Final = 7e-6  # with journals written
 COMPILED_TICK_S: Final = 6e-9
 COMPILED_HISTORY_TICK_S: Final = 15e-9

@@ -45,6 +45,13 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     add_key(add_shown_live(add_output(parser)))
 
 
+def add_accelerate(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `driftlab accelerate`."""
+    parser.add_argument(
+        "--remove", action="store_true", help="remove what was compiled, and use the source again"
+    )
+
+
 def add_simulate(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab simulate`."""
     add_scenario(parser)
@@ -524,6 +531,11 @@ COMMANDS: Final = {
     ),
     "key": Command(
         add_new_key, "make a key, so that only its holders join a run", "driftlab key run.key"
+    ),
+    "accelerate": Command(
+        add_accelerate,
+        "compile driftlab's own modules, to simulate your processes faster",
+        "driftlab accelerate",
     ),
     "help": Command(add_help, "explain a command", "driftlab help run"),
     "completion": Command(

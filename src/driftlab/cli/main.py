@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import driftlab
+from driftlab import accelerated
 from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE, terminal
 from driftlab.cli.commands import COMMANDS, Command
 from driftlab.cli.flags import format_options
@@ -76,7 +77,11 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Start with: driftlab run --seconds 10. Then see: driftlab COMMAND --help.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"driftlab {driftlab.__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"driftlab {driftlab.__version__} ({accelerated.description()})",
+    )
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="driftlab"
     )

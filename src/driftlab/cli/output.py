@@ -27,6 +27,11 @@ def wrapped(line: str) -> str:
                 break_long_words=False)  # fmt: skip
 
 
+def four_digits(value: float) -> str:
+    """Return a number with four digits, and all of those before the decimal point."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def milliseconds(microseconds: float) -> str:
     """Return milliseconds with three digits, or more in front of the point, as text."""
     late = microseconds / 1e3

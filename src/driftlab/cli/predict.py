@@ -7,7 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from driftlab.cli.flags import chosen_scenario, given_flags
-from driftlab.cli.output import MACHINES_LISTED_MAX, table
+from driftlab.cli.output import MACHINES_LISTED_MAX, four_digits, table
 from driftlab.cli.terminal import plain, table_stream
 from driftlab.errors import DriftlabError, counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
@@ -181,11 +181,12 @@ def _methods(predictions: Sequence[Prediction]) -> list[str]:
 def _notes(prediction: Prediction) -> list[str]:
     """Return between what the clock rate lies, and what limits the prediction."""
     low, high = prediction.bounds
-    return [
+    shared = (
         f"clock rate of the live machines: {prediction.clock_rate:.3f} per second, "
-        f"between {low:.5g} and {high:.5g} in any case",
-        *prediction.remarks,
-    ]
+        f"between {low:.5g} and {high:.5g} in any case"
+    )
+    is_shared = any(each.events["send"] for each in prediction.machines)  # else each has its own
+    return [*([shared] if is_shared else []), *prediction.remarks]
 
 
 def _print_against(comparison: "Comparison") -> None:
@@ -195,7 +196,7 @@ def _print_against(comparison: "Comparison") -> None:
             MEASURED_WORDS.get(each.figure, each.figure),
             _digits(each.predicted),
             _digits(each.measured),
-            f"± {each.allowed:.2g}",
+            f"± {_allowed(each.allowed)}",
             "" if each.agrees else "differs",
         ]
         for each in comparison.figures
@@ -213,8 +214,13 @@ def _print_against(comparison: "Comparison") -> None:
     print(f"\n{wrong} of {count} {'differs' if wrong == 1 else 'differ'} from the prediction")
 
 
+def _allowed(value: float) -> str:
+    """Return two digits of a difference, and all of those before the decimal point."""
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
 def _digits(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1 else f"{value:.4g}"
+    return f"{value:.3g}" if abs(value) < 1 else four_digits(value)
 
 
 def flat(keys: dict[str, Any], prefix: str = "") -> dict[str, Any]:

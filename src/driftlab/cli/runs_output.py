@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from driftlab.analysis.metrics import MachineMetrics, pacing_lines_of
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs, by_of
-from driftlab.cli.output import COMMAND_VARIABLE, MACHINES_LISTED_MAX, milliseconds, table, wrapped
+from driftlab.cli.output import (
+    COMMAND_VARIABLE,
+    MACHINES_LISTED_MAX,
+    four_digits,
+    milliseconds,
+    table,
+    wrapped,
+)
 from driftlab.cli.terminal import print_error, print_line
 from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
@@ -85,7 +92,7 @@ def _cells(machine: MachineMetrics) -> list[str]:
     return [
         machine.name,
         f"{machine.rate:g}",
-        f"{machine.achieved_rate:.4g}",
+        four_digits(machine.achieved_rate),
         "/".join(str(count) for count in machine.events.values()),
         str(machine.clock),
         f"{machine.jump.mean:.2f}/{machine.jump.max}",

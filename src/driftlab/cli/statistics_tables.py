@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from driftlab.analysis.distribution import SHARES
 from driftlab.analysis.over_runs import over_runs, whole_runs
-from driftlab.cli.output import MACHINES_LISTED_MAX, milliseconds, table, wrapped
+from driftlab.cli.output import MACHINES_LISTED_MAX, four_digits, milliseconds, table, wrapped
 from driftlab.errors import counted
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def cells_of(row: Row) -> list[str]:
     return [
         row["name"],
         _text(row["rate"], "g"),
-        _text(row["achieved_rate"], ".4g"),
+        "-" if row["achieved_rate"] is None else four_digits(row["achieved_rate"]),
         "/".join(map(str, kinds)) if None not in kinds else "-",
         _text(row["clock"]),
         f"{_text(row['jump_mean'], '.2f')}/{_text(row['jump_max'])}",
@@ -214,4 +214,4 @@ def _summary_rows(title: str, digits: int, rows: Sequence[Row]) -> list[list[str
 
 
 def _end(value: float, digits: int) -> str:
-    return f"{value:.0f}" if digits < 2 else f"{value:.{digits}f}"
+    return _signless(value, 0 if digits < 2 else digits)

@@ -171,7 +171,8 @@ def _blocks(result: StudyResult) -> list[str]:
     )  # fmt: skip
     head = f"{counted(len(result.scenarios), 'condition')}, {counted(runs, *kinds)} each"
     means = means_of(result.frame, result.study.compare)
-    blocks = [fill(f"{head}; means over runs ± half of the 95 % interval", page_width() - 1)]
+    of_means = "; means over runs ± half of the 95 % interval" if runs > 1 else ""
+    blocks = [fill(head + of_means, page_width() - 1)]
     blocks += _means_tables(means, list(result.scenarios), machines)
     if result.differences:
         blocks += _differences(result.differences, machines)
@@ -281,7 +282,7 @@ def _head(name: str) -> str:
 def _mean(mean: Mean) -> str:
     value, low, high = mean.estimate
     if low is None or high is None:
-        return _number(value, abs(value))
+        return f"{value:.4g}"
     return f"{_number(value, high - low)} ± {_number((high - low) / 2, high - low)}"
 
 

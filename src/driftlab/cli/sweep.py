@@ -13,7 +13,7 @@ import polars as pl
 import driftlab
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE
 from driftlab.cli.flags import chosen_scenario
-from driftlab.cli.output import table
+from driftlab.cli.output import four_digits, table
 from driftlab.cli.progress import Progress, duration
 from driftlab.errors import DriftlabError, counted
 from driftlab.study.grid import Grid, parse_over, shown
@@ -118,7 +118,7 @@ def _table(fields: Sequence[str], frame: pl.DataFrame) -> str:
         [
             *(str(row[f"over_{field}"]) for field in fields),
             row["name"] or f"rank {row['rank']}",
-            f"{row['rate']:.4g}",
+            four_digits(row["rate"]),
             f"{row['clock']:.1f}",
             _half(row, "clock"),
             f"{row['jump_mean']:.2f}/{row['jump_max']:.1f}",

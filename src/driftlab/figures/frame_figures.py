@@ -1,6 +1,7 @@
 """The figures of sweeps and studies, by name."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from driftlab.figures.figure import Figure, NoDataError
@@ -20,15 +21,20 @@ FRAME_FIGURES: "Final[dict[str, Callable[[pl.DataFrame, Scenario | None], Figure
 
 
 def draw_frame(
-    frame: "pl.DataFrame", scenario: "Scenario | None", names: Sequence[str] | None = None
+    frame: "pl.DataFrame",
+    scenario: "Scenario | None",
+    names: Sequence[str] | None = None,
+    compare: Sequence[str] | None = None,
 ) -> Drawn:
     """Return the figures of the frame of a sweep or a study, and why some cannot be drawn.
 
     frame: see `figures.frames`. scenario: what all cells or conditions have in common; None if
     nobody knows.
     names: keys of FRAME_FIGURES; those without data raise NoDataError, without names they
-    are left out.
+    are left out. compare: the figures that a study compares.
     """
+    draw = dict(FRAME_FIGURES)
+    draw["comparison"] = partial(comparison_figure, compare=compare)
     figures, left_out = [], []
     for name in names or FRAME_FIGURES:
         if name not in FRAME_FIGURES:
@@ -36,7 +42,7 @@ def draw_frame(
                 f"{name}: no figure of a sweep or a study; there are {', '.join(FRAME_FIGURES)}"
             )
         try:
-            figures.append(FRAME_FIGURES[name](frame, scenario))
+            figures.append(draw[name](frame, scenario))
         except NoDataError as error:
             if names:
                 raise

@@ -41,6 +41,8 @@ COMPARED: Final = {
     "queue_max": ("longest queue, messages", "longest queue"),
     "receives": ("share of receives", "share of receives"),
 }
+# Labels stand below their ticks also at both ends, where they would otherwise meet the next ones.
+PANEL_AXIS: Final = {"tickCount": 5, "labelFlush": False}
 RANKS_MAX: Final = 6
 CONDITIONS_MAX: Final = 12
 
@@ -305,11 +307,17 @@ def _rank_colours(ranks: Sequence[int], labels: list[str]) -> Spec:
 # Conditions beside one another.
 
 
-def comparison_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None) -> Figure:
+def comparison_figure(
+    frame: "pl.DataFrame",
+    scenario: "Scenario | None" = None,
+    compare: Sequence[str] | None = None,
+) -> Figure:
     """Draw the means of every condition with 95 % intervals, and say what differs most.
 
     frame: a row a run and machine, with `condition`, the first one being compared with.
-    Runs of one number are pairs: their differences are of the condition.
+    Runs of one number are pairs: their differences are of the condition. scenario: that of
+    the first condition. compare: the figures that the question is about, which the title
+    speaks of if it can; None: any.
     """
     if "condition" not in frame.columns:
         raise NoDataError("comparison: the table has no conditions")
@@ -325,10 +333,14 @@ def comparison_figure(frame: "pl.DataFrame", scenario: "Scenario | None" = None)
         for key, (axis, _) in COMPARED.items()
     ]
     chart: Spec = {"concat": panels, "columns": 2, "spacing": 24}
-    title = _difference_title(frame, conditions, shown, machines)
+    asked = HEADLINES if compare is None else [key for key in HEADLINES if key in compare]
+    title = _difference_title(frame, conditions, shown, machines, asked or HEADLINES)
     runs = [int(frame.filter(pl.col("condition") == each)["run"].n_unique()) for each in conditions]
     many = counted(runs[0], "run") if len(set(runs)) == 1 else f"{min(runs)} to {max(runs)} runs"
-    about = "" if scenario is None else f" Base: {about_scenario(scenario, with_rates=False)}."
+    about = ""
+    if scenario is not None:
+        words = about_scenario(scenario, with_rates=not _has_drawn_rates(frame, ["condition"]))
+        about = f" {conditions[0]}: {words}."
     caption = (
         f"Means over {many} of each condition with their 95 % intervals, by rank of speed in each "
         f"run. Differences are of pairs of runs with the same draws.{about}"
@@ -410,14 +422,14 @@ def _condition_panel(
         {
             "mark": {"type": "rule", "strokeWidth": 2},
             "encoding": {
-                "x": quantity("low", axis, axis={"tickCount": 5}), "x2": {"field": "high"},
+                "x": quantity("low", axis, axis=dict(PANEL_AXIS)), "x2": {"field": "high"},
                 **common,
             },
         },
         {
             "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
             "encoding": {
-                "x": quantity("mean", axis, scale={"zero": False}, axis={"tickCount": 5}),
+                "x": quantity("mean", axis, scale={"zero": False}, axis=dict(PANEL_AXIS)),
                 "tooltip": tooltip, **common,
             },
         },
@@ -431,13 +443,21 @@ def _condition_panel(
 
 
 def _difference_title(
-    frame: "pl.DataFrame", conditions: Sequence[str], ranks: Sequence[int], machines: int
+    frame: "pl.DataFrame",
+    conditions: Sequence[str],
+    ranks: Sequence[int],
+    machines: int,
+    keys: Sequence[str],
 ) -> str:
-    """Return the difference that is clearest: the most widths of its interval from 0."""
+    """Return the difference that is clearest: the most widths of its interval from 0.
+
+    One that is the same in every pair has an interval without a width, which says nothing of
+    its chance: it is taken if there is no other. keys: of the figures to look at.
+    """
     clearest: tuple[float, str] | None = None
     for other in conditions[1:]:
         for rank in ranks:
-            for key in HEADLINES:
+            for key in keys:
                 words = COMPARED[key][1]
                 found = paired_difference(frame, key, rank, conditions[0], other)
                 if (
@@ -447,14 +467,16 @@ def _difference_title(
                     or not found.excludes(0)
                 ):
                     continue
-                clear = abs(found.value) / max(found.high - found.low, 1e-12)
+                width = found.high - found.low
+                clear = abs(found.value) / width if width > 0 else 0.0
                 if clearest is not None and clear <= clearest[0]:
                     continue
                 less = "lower" if found.value < 0 else "higher"
                 low, high = sorted((abs(found.low), abs(found.high)))
+                interval = f"{number(low)} to {number(high)}" if width > 0 else "in every pair"
                 text = (
                     f"{whose(rank_name(rank, machines))} {words} is {number(abs(found.value))} "
-                    f"{less} in {other} than in {conditions[0]} ({number(low)} to {number(high)})"
+                    f"{less} in {other} than in {conditions[0]} ({interval})"
                 )
                 clearest = clear, text
     if clearest is None:

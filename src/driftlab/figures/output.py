@@ -14,7 +14,7 @@ from typing import Any, Final
 from driftlab.errors import DriftlabError
 from driftlab.figures.figure import THEME, Figure
 from driftlab.figures.spec import SCHEMA, Spec, zoomable
-from driftlab.jit import cache_folder
+from driftlab.folders import cache_folder
 
 SUFFIXES: Final = (".svg", ".png", ".pdf", ".html")
 PNG_SCALE: Final = 2

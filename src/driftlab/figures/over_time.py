@@ -80,7 +80,7 @@ def _clock_title(slopes: dict[str, float], runs: Sequence[RunColumns], unit: str
     for slope, labels in groups[:3]:
         machine = machine_of(prediction, labels[0])
         theory = "" if machine is None else f" (theory: {rate_text(machine.clock_per_second)})"
-        of_all = len(groups) == 1 and len(labels) > 1
+        of_all = len(groups) == 1 and len(labels) == runs[0].trace.processes > 1
         owners = "all" if of_all else joined([whose(label) for label in labels])
         if parts:
             parts.append(f"{owners} by {rate_text(slope)}{theory}")
@@ -391,6 +391,14 @@ def _with_predictions(chart: Spec) -> Spec:
     return {**outer, "layer": [band, mean, measured]}
 
 
+def _all_with_events(lines: Sequence[Line], runs: Sequence[RunColumns]) -> str:
+    """Return `all`, or whose, if a machine has no event."""
+    owners = list(dict.fromkeys(line.label for line in lines))
+    if len(owners) == runs[0].trace.processes:
+        return "all"
+    return joined([whose(label) for label in owners])
+
+
 def _queue_title(
     lines: Sequence[Line],
     runs: Sequence[RunColumns],
@@ -404,7 +412,9 @@ def _queue_title(
         expected = [each.name for each in predictions if each.queue == "diverges"]
         theory = f"; theory: {joined([whose(each) for each in expected])} does" if expected else ""
         holds = (
-            f"the longest, {whose(longest.label)}, has at most {top}" if top else "all stay empty"
+            f"the longest, {whose(longest.label)}, has at most {top}"
+            if top
+            else f"{_all_with_events(lines, runs)} stay empty"
         )
         grown = {line.run for line in lines if _grows(line)} if len(runs) > 1 else set()
         if grown:

@@ -27,7 +27,10 @@ def about_runs(runs: Sequence[RunColumns]) -> str:
 
 
 def about_scenario(scenario: "Scenario", *, with_rates: bool = True) -> str:
-    """Return a scenario in a few words: rates, die, length."""
+    """Return a scenario in a few words: rates, die, length.
+
+    with_rates: whether they are those of its first run; otherwise they were drawn.
+    """
     words = []
     if with_rates and scenario.size <= 8:
         rates = ",".join(number(float(rate)) for rate in scenario.rates_of(scenario.first_run))

@@ -80,7 +80,7 @@ _HEADER: Final = lazy_pattern(r"\(\?P?<([A-Za-z_]\w*)>")
 
 def has_header(head: str) -> bool:
     """Whether a text begins with the pattern of its records."""
-    names = _HEADER.findall(head.partition("\n")[0])
+    names = _HEADER.findall(head, 0, _line_end(head, 0))
     return not FIELDS.isdisjoint(map(field_of, names))
 
 
@@ -118,7 +118,7 @@ def _executions(
     if has_header(text.text):
         first, second, begin = _header(text.text)
         patterns = patterns or [first]
-        after_first = len(text.text.partition("\n")[0]) + 1
+        after_first = _line_end(text.text, 0) + 1
         if second and _is_record(patterns[0], text.text, after_first):
             second, begin = "", after_first  # the header is one line
         delimiter = delimiter or second
@@ -131,9 +131,16 @@ def _executions(
 
 def _header(text: str) -> tuple[str, str, int]:
     """Return the two patterns of the header, and where the log begins."""
-    lines = [*text.split("\n", 2), "", ""]
-    begin = min(len(lines[0]) + len(lines[1]) + 2, len(text))
-    return lines[0].strip(), lines[1].strip(), begin
+    first_end = _line_end(text, 0)
+    second_end = _line_end(text, first_end + 1)
+    first, second = text[:first_end], text[first_end + 1 : second_end]
+    return first.strip(), second.strip(), min(second_end + 1, len(text))
+
+
+def _line_end(text: str, begin: int) -> int:
+    """Return where a line ends: the text may be a whole log, of which no copy is made."""
+    end = text.find("\n", begin)
+    return len(text) if end < 0 else end
 
 
 def _is_record(pattern: str, text: str, place: int) -> bool:

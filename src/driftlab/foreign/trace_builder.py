@@ -290,7 +290,9 @@ class _Builder:
         width = len(self._positions) if self._width is None else self._width
         file, line = self._records.file[rows], self._records.lines[rows]
         columns, sets = self._columns(numbers, clocks, rows, process, hosts)
+        del numbers  # as large as the columns, which are in another order
         timestamps = self._timestamps(clocks, dotted, rows, width)
+        del clocks, dotted
         columns = columns._replace(file=file, line=line)
         starts, _ = process_major(process, len(self._positions))
         names = [fields.escape_zeros(fields.escape_surrogates(name)) for name in self._positions]

@@ -29,15 +29,15 @@ from driftlab.model.schedule import PARTS_PER_BILLION
 from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
 
-EVENTS_HELD_MAX: Final = 1024  # as objects, before they are put into columns together
+FIELDS: Final = 8  # of a row: process, due_ns, tick, sender, stamp, target, clock, queue
+ROWS_HELD: Final = 1024  # before they are appended to the others together
 
 
 class EventColumns:
-    """The events of a run, put into columns while it is simulated; `add` is the sink of an engine.
+    """The events of a run as rows of numbers while it is simulated; `add` is an engine's sink.
 
-    An event takes 52 bytes, and more only for a timestamp of an additional clock or for
-    what its process recorded. Events are held as objects until there are EVENTS_HELD_MAX,
-    because columns are extended together in a fraction of the time.
+    An event takes 64 bytes, and more only for a timestamp of an additional clock or for
+    what its process recorded. It is written down as it happens, so that no objects are held.
 
     names: of all processes, in name order. clock: the additional clock of the run, or
     `lamport`. keep_found: whether the messages that each tick found are kept too.
@@ -46,14 +46,13 @@ class EventColumns:
     def __init__(self, names: Sequence[str], clock: str, *, keep_found: bool = False) -> None:
         self._names = names
         self._clock = clock
-        self._held: list[Event] = []
-        self._process, self._due_ns = array("i"), array("q")
+        self._rows = array("q")
+        self._held = array("q", bytes(8 * FIELDS * ROWS_HELD))
+        self._end = 0  # of what is held
         self._places: dict[str | None, int] = {name: place for place, name in enumerate(names)}
         self._places[None] = NOBODY
         self._target_codes = _TargetCodes(self._places)
-        self._sender, self._target = array("i"), array("i")
-        self._tick, self._stamp = array("q"), array("q")
-        self._clocks, self._queue = array("q"), array("q")
+        self._keeps_timestamps = clock != LAMPORT
         self._timestamps: list[Timestamp | None] = []
         self._recorded: dict[int, str] = {}  # by the number of the event
         self._found: list[Sequence[Message]] | None = [] if keep_found else None
@@ -64,65 +63,59 @@ class EventColumns:
         Args: the position of its machine, the event, when its tick was due in ns, and the
         messages that this tick found.
         """
-        self._process.append(position)
-        self._due_ns.append(due_ns)
-        held = self._held
-        held.append(event)
+        _, tick, _, sender, stamp, targets, clock, queue, timestamp, recorded = event
+        held, end = self._held, self._end
+        held[end] = position
+        held[end + 1] = due_ns
+        held[end + 2] = tick
+        held[end + 3] = self._places[sender]
+        held[end + 4] = MISSING if stamp is None else stamp
+        held[end + 5] = self._target_codes[targets] if targets else NO_TARGET
+        held[end + 6] = clock
+        held[end + 7] = queue
+        self._end = end = end + FIELDS
+        if self._keeps_timestamps:
+            self._timestamps.append(timestamp)
+        if recorded:
+            self._recorded[(len(self._rows) + end) // FIELDS - 1] = payload_text(list(recorded))
         if self._found is not None:
             self._found.append(found)
-        if len(held) >= EVENTS_HELD_MAX:
-            self._extend()
+        if end == FIELDS * ROWS_HELD:
+            self._append_held()
 
-    def _extend(self) -> None:
-        """Put the events that are held into the columns."""
-        if not self._held:
-            return
-        _, tick, _, sender, stamp, targets, clock, queue, timestamp, recorded = zip(
-            *self._held, strict=True
-        )
-        if any(recorded):
-            first = len(self._tick)
-            for row, values in enumerate(recorded, first):
-                if values:
-                    self._recorded[row] = payload_text(list(values))
-        self._tick.extend(tick)
-        self._sender.extend(map(self._places.__getitem__, sender))
-        self._stamp.extend([MISSING if each is None else each for each in stamp])
-        self._target.extend(map(self._target_codes.__getitem__, targets))
-        self._clocks.extend(clock)
-        self._queue.extend(queue)
-        if self._clock != LAMPORT:
-            self._timestamps += timestamp
-        self._held.clear()
+    def _append_held(self) -> None:
+        self._rows.frombytes(memoryview(self._held)[: self._end].cast("B"))
+        self._end = 0
 
     def trace(self, scenario: Scenario, number: int) -> tuple[Trace, list[Sequence[Message]]]:
         """Return the history of the run, and what each of its rows found, if that was kept.
 
         scenario: that of this run alone. number: of the run.
         """
-        self._extend()
-        process = np.frombuffer(self._process, np.int32)
+        self._append_held()
+        fields = np.frombuffer(self._rows, np.int64).reshape(-1, FIELDS).T
+        process = fields[0].astype(np.int32)
         starts, order = process_major(process, len(self._names))
         rows = slice(None) if order is None else order  # by process; of each, in order of ticks
 
-        def column(values: "array[int]", dtype: type[np.integer]) -> IntArray:
-            taken: IntArray = np.frombuffer(values, dtype)[rows].copy()
+        def column(field: int, dtype: type[np.integer] = np.int64) -> IntArray:
+            taken: IntArray = fields[field][rows].astype(dtype)
             return taken
 
-        sender, target = column(self._sender, np.int32), column(self._target, np.int32)
+        sender, target = column(3, np.int32), column(5, np.int32)
         sets = _number_sets_by_row(target, self._target_codes.sets)
         kind = np.where(sender != NOBODY, RECEIVE, np.where(target != NO_TARGET, SEND, INTERNAL))
-        due_ns = column(self._due_ns, np.int64)
+        due_ns = column(1)
         numbers = range(len(kind)) if order is None else order.tolist()
         found = [] if self._found is None else [self._found[row] for row in numbers]
         columns = Columns(
             kind=kind.astype(np.uint8),
-            clock=column(self._clocks, np.int64),
+            clock=column(6),
             sender=sender,
-            stamp=column(self._stamp, np.int64),
+            stamp=column(4),
             target=target,
-            queue=column(self._queue, np.int64),
-            tick=column(self._tick, np.int64),
+            queue=column(7),
+            tick=column(2),
             due_ns=due_ns,
             time_ns=_times(scenario, process[rows], due_ns),
         )

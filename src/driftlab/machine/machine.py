@@ -80,7 +80,8 @@ class Machine:
             self._process = _create_process(self.context, process)
         self._name = plan.name
         self._peers = plan.peers
-        self._known = _interned(frozenset((plan.name, *plan.peers)))
+        is_mesh = len(plan.peers) == len(plan.names) - 1
+        self._known = _set_of(plan.names if is_mesh else (plan.name, *plan.peers))
         self._inbox: deque[Message] = deque()
         self._additional_clock = additional_clock(plan.clock, plan.position, plan.size)
 
@@ -184,9 +185,9 @@ def _with_parsed_payload(message: Message) -> Message:
 
 
 @lru_cache(maxsize=16)
-def _interned(names: frozenset[str]) -> frozenset[str]:
-    """Return the first set equal to `names`: the machines of a mesh share one."""
-    return names
+def _set_of(names: tuple[str, ...]) -> frozenset[str]:
+    """Return names as a set: the machines of a mesh share one."""
+    return frozenset(names)
 
 
 def _create_process(context: ProcessContext, process: ProcessType) -> Process:

@@ -24,6 +24,7 @@ from driftlab.model.event import Message
 from driftlab.model.random_streams import (
     BLOCK_WORDS,
     DIE_BITS,
+    IS_ACCELERATED,
     WORD_BITS,
     draw,
     draw_block,
@@ -68,7 +69,7 @@ class RandomStream:
 
     def _first_word(self, tick: int) -> int:
         """Return the first word of a tick outside the block; compute a new block if that pays."""
-        if not 0 < tick - self._tick <= _BLOCK_GAP_TICKS:
+        if IS_ACCELERATED or not 0 < tick - self._tick <= _BLOCK_GAP_TICKS:
             return draw(self._stream, tick)
         self._block = draw_block(self._stream, tick)
         self._block_tick = tick

@@ -26,6 +26,9 @@ WORD_BITS: Final = 64
 DIE_BITS: Final = 40  # of a word; their product with 2**23 peers fits a signed 64-bit number
 _MASK: Final = (1 << WORD_BITS) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd: a Weyl sequence of full period
+_FIRST_MULTIPLIER: Final = 0xBF58476D1CE4E5B9
+_SECOND_MULTIPLIER: Final = 0x94D049BB133111EB
+IS_ACCELERATED: Final = not __file__.endswith((".py", ".pyc"))  # a draw is a few machine words
 BLOCK_WORDS: Final = 32  # larger blocks are hardly faster, and take memory for every process
 _LANE_BITS: Final = 2 * WORD_BITS  # a word, and room above it for a product
 _BLOCK_BYTES: Final = BLOCK_WORDS * _LANE_BITS // 8
@@ -48,13 +51,16 @@ class Purpose:
 
 def mix(word: int) -> int:
     """Return a 64-bit word mixed; a bijection on 0 .. 2**64 - 1."""
-    return mix_lanes(word, _MASK)
+    # What `mix_lanes` does, for one word: in the accelerated build a machine word.
+    word = ((word ^ (word >> 30)) * _FIRST_MULTIPLIER) & _MASK
+    word = ((word ^ (word >> 27)) * _SECOND_MULTIPLIER) & _MASK
+    return word ^ (word >> 31)
 
 
 def mix_lanes(words: int, mask: int) -> int:
     """Return a number with each of its words mixed; `mask` has 64 ones at each word's place."""
-    words = ((words ^ (words >> 30 & mask)) * 0xBF58476D1CE4E5B9) & mask
-    words = ((words ^ (words >> 27 & mask)) * 0x94D049BB133111EB) & mask
+    words = ((words ^ (words >> 30 & mask)) * _FIRST_MULTIPLIER) & mask
+    words = ((words ^ (words >> 27 & mask)) * _SECOND_MULTIPLIER) & mask
     return words ^ (words >> 31 & mask)
 
 

@@ -65,12 +65,16 @@ def _without(caption: str, remarks: Sequence[str]) -> str:
 
 
 def pictures_of_frame(
-    frame: "pl.DataFrame", scenario: Scenario | None, names: Sequence[str]
+    frame: "pl.DataFrame",
+    scenario: Scenario | None,
+    names: Sequence[str],
+    compare: Sequence[str] | None = None,
 ) -> Pictures:
     """Return the figures of the frame of a sweep or a study.
 
     scenario: what all cells or conditions have in common, None where that is not known.
-    names: of the figures to draw where there are data.
+    names: of the figures to draw where there are data. compare: the figures that a study
+    compares.
     """
     from driftlab.figures.figure import NoDataError
     from driftlab.figures.frame_figures import draw_frame
@@ -78,7 +82,7 @@ def pictures_of_frame(
     figures, absent = {}, []
     for name in names:
         try:
-            figures[name] = draw_frame(frame, scenario, [name]).figures[0]
+            figures[name] = draw_frame(frame, scenario, [name], compare).figures[0]
         except NoDataError as error:
             absent.append(str(error))
     return Pictures(figures, absent)

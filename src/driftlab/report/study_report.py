@@ -68,7 +68,7 @@ def _condition_sections(result: StudyResult) -> list[Section]:
     scenarios, frame, differences = result.scenarios, result.frame, result.differences
     baseline, *others = scenarios
     ranks = rank_names(max(each.size for each in scenarios.values()))
-    pictures = pictures_of_frame(frame, None, COMPARED)
+    pictures = pictures_of_frame(frame, None, COMPARED, result.study.compare)
     by_theory = [_queues_by_theory(name, each, frame) for name, each in scenarios.items()]
     words = "; ".join(f"{name}: {text}" for name, text in describe_conditions(scenarios).items())
     sections = [

@@ -29,11 +29,11 @@ from operator import itemgetter
 from typing import Final
 
 from driftlab.freezing import freezing
-from driftlab.machine.effects import Outgoing, Step
+from driftlab.machine.effects import Outgoing
 from driftlab.machine.machine import Machine, ProcessError
 from driftlab.model.event import Event, Message
 from driftlab.model.random_streams import Purpose, draw, stream
-from driftlab.model.schedule import NS_PER_SECOND, PhysicalClock, Schedule
+from driftlab.model.schedule import NS_PER_SECOND, Schedule
 from driftlab.network.latency import Latency
 from driftlab.scenario.plan import MachinePlan
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
@@ -163,10 +163,13 @@ class InstantMailbox:
             self.messages = arrived[self._before_last :]
             del arrived[self._before_last :]
             self._before_last = 0
-        positions = self._positions
-        if positions is not None and len(arrived) > 1:
-            arrived.sort(key=lambda message: positions[message.sender])  # stable
+        if self._positions is not None and len(arrived) > 1:
+            arrived.sort(key=self._position_of_sender)  # stable
         return arrived
+
+    def _position_of_sender(self, message: Message) -> int:
+        assert self._positions is not None
+        return self._positions[message.sender]
 
 
 AnyMailbox = Mailbox | InstantMailbox
@@ -273,11 +276,10 @@ class _Run:
     ) -> None:
         by_arrival = network.order == "arrival"
         self.failures: dict[int, str] = {}
-        self._machines = machines
-        self._tickers = [
-            machine if plan.physical.is_exact else _SkewedMachine(machine, plan.physical)
-            for plan, machine in zip(plans, machines, strict=True)
-        ]
+        self._machines = list(machines)
+        self._wrong_clocks = {
+            plan.position: plan.physical for plan in plans if not plan.physical.is_exact
+        }
         positions = {plan.name: plan.position for plan in plans}
         self._mailboxes: list[AnyMailbox] = [
             Mailbox(by_arrival=by_arrival)
@@ -297,7 +299,8 @@ class _Run:
         the tick that would have made more than WAITING_MESSAGES_MAX messages
         wait, None if there was none.
         """
-        machines, mailboxes, next_ticks = self._tickers, self._mailboxes, self._next_ticks
+        machines, mailboxes, next_ticks = self._machines, self._mailboxes, self._next_ticks
+        wrong_clocks = self._wrong_clocks
         failures, deliver, sink = self.failures, self._network.deliver, self._sink
         for offset_ns, position in zip(*batch, strict=True):
             if failures and position in failures:
@@ -307,8 +310,12 @@ class _Run:
             found = mailbox.collect(due_ns) if mailbox.messages else ()
             tick = next_ticks[position]
             next_ticks[position] = tick + 1
+            now_ns = due_ns
+            if wrong_clocks and position in wrong_clocks:
+                now_ns = wrong_clocks[position].reading_ns(due_ns, due_ns)
+            machine = machines[position]
             try:
-                event, outgoing = machines[position].tick(tick, found, due_ns)
+                event, outgoing = machine.tick(tick, found, now_ns)
             except ProcessError as error:
                 failures[position] = str(error)
                 continue
@@ -330,17 +337,6 @@ class _Run:
         waiting += sum(machine.queue for machine in self._machines)
         self._capacity = WAITING_MESSAGES_MAX - waiting - sent
         return self._capacity < 0
-
-
-class _SkewedMachine:
-    """A machine whose physical clock is wrong: it sees what that clock shows."""
-
-    def __init__(self, machine: Machine, clock: PhysicalClock) -> None:
-        self._machine = machine
-        self._clock = clock
-
-    def tick(self, tick: int, found: Sequence[Message], true_ns: int) -> Step:
-        return self._machine.tick(tick, found, self._clock.reading_ns(true_ns, true_ns))
 
 
 class _Network:

@@ -88,8 +88,9 @@ def _of_study(folder: Path, names: Sequence[str] | None) -> Drawn:
     grid = folder / STUDY_GRID
     frame, about = _table(folder / STUDY_RUNS, STUDY_KEY)
     scenarios = [Scenario.from_toml(text) for text in about.get("scenarios", {}).values()]
+    compare = about.get("compare")
     if not grid.is_file():
-        return draw_frame(frame, scenarios[0] if scenarios else None, names)
+        return draw_frame(frame, scenarios[0] if scenarios else None, names, compare)
     figures: list[Figure] = []
     left_out: list[str] = []
     for name in names or FRAME_FIGURES:
@@ -97,7 +98,7 @@ def _of_study(folder: Path, names: Sequence[str] | None) -> Drawn:
             (frame, scenarios[0] if scenarios else None) if name == "comparison" else _sweep(grid)
         )
         try:
-            figures += draw_frame(table, scenario, [name]).figures
+            figures += draw_frame(table, scenario, [name], compare).figures
         except NoDataError as error:
             if names:
                 raise

@@ -9,7 +9,7 @@ that it has are not repeated.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -165,7 +165,8 @@ class StudyResult:
             for metric, rank in places
         ]
         first = next(iter(self.scenarios.values()), None)
-        figures = [partial(_drawn, self.frame, first, "comparison")]
+        compare = self.study.compare
+        figures = [partial(_drawn, self.frame, first, "comparison", compare)]
         if self.sweep is not None:
             figures.append(partial(_drawn, self.sweep, self.study.base, "phase"))
         caption = f"{self.study.question} Means over runs ± half of the 95 % interval"
@@ -202,11 +203,13 @@ def _mean_text(mean: Estimate | None) -> str:
     return f"{mean.value:.4g}{half}"
 
 
-def _drawn(frame: pl.DataFrame, scenario: Scenario | None, name: str) -> "Figure":
+def _drawn(
+    frame: pl.DataFrame, scenario: Scenario | None, name: str, compare: Sequence[str] | None = None
+) -> "Figure":
     """Return one figure of a frame. Raise NoDataError."""
     from driftlab.figures.frame_figures import draw_frame
 
-    return draw_frame(frame, scenario, [name]).figures[0]
+    return draw_frame(frame, scenario, [name], compare).figures[0]
 
 
 def run_study(
@@ -424,22 +427,47 @@ def _differing(path: Path, study: Study, *, with_runs: bool = True) -> str:
         there = parse_study(read_text(path), study.name, str(path), str(path.parent))
     except DriftlabError:
         return "a file that cannot be read"
+    if there.question != study.question:
+        return f"the question {there.question!r} instead of {study.question!r}"
     pairs: list[tuple[str, object, object]] = []
     if with_runs:
         pairs.append(("runs", there.runs, study.runs))
     old, new = there.base.to_dict(), study.base.to_dict()
     pairs += [(key, old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new])]
     pairs += [
-        (key, getattr(there, key), getattr(study, key))
-        for key in ("question", "conditions", "compare", "figures", "tables", "grid")
+        (key, getattr(there, key), getattr(study, key)) for key in ("compare", "figures", "tables")
     ]
+    for key in ("conditions", "grid"):
+        pairs += _keys_that_differ(key, getattr(there, key), getattr(study, key))
     found = [
         f"{name} {_shown(old)} instead of {_shown(new)}" for name, old, new in pairs if old != new
     ]
     return " and ".join(dict.fromkeys(found)) or "another text"
 
 
+def _keys_that_differ(
+    table: str, old: Mapping[str, object], new: Mapping[str, object]
+) -> list[tuple[str, object, object]]:
+    """Return the keys of a table of a study that two studies have in another way, as in TOML."""
+    names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    found: list[tuple[str, object, object]] = []
+    for name in names:
+        one, two, at = old.get(name), new.get(name), f"{table}.{name}"
+        if isinstance(one, Mapping) and isinstance(two, Mapping):
+            found += _keys_that_differ(at, one, two)
+        else:
+            found.append((at, one, two))
+    return found
+
+
 def _shown(value: object) -> str:
+    """Return a value of a study's file as it stands there."""
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown(each)}" for key, each in value.items()) or "as the base"
+    if isinstance(value, list | tuple):
+        return ",".join(map(_shown, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -471,6 +499,7 @@ def _save(result: StudyResult, folder: Path) -> None:
         "version": result.version,
         "study": result.study.name,
         "simulated": result.simulated,
+        "compare": result.study.compare,
         "scenarios": {name: each.to_toml() for name, each in result.scenarios.items()},
     }
     buffer = io.BytesIO()

@@ -105,6 +105,15 @@ def load_study(name: str) -> Study:
     path = Path(name)
     if name in studies() and not path.is_file():
         path = STUDIES_FOLDER / f"{name}.toml"
+    elif path.is_dir():
+        raise StudyError(
+            f"{name}: a folder; name a study or its file"
+            + (
+                f"; go on with this one: driftlab study {path / 'study.toml'} --out {path}"
+                if (path / "study.toml").is_file()
+                else ""
+            )
+        )
     elif not path.exists():
         raise StudyError(
             f"{name}: no such file or built-in study; the built-in studies are "

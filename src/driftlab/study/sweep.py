@@ -3,7 +3,7 @@
 The cells are simulated on all cores or on a Dask cluster, each cell's runs having the
 same numbers, so that cells are paired: the same draws mapped to each cell's rates. Cells
 that differ in nothing but the die are simulated together, where the compiled engine
-takes them (`simulator/compiled/batching.py`). The rows do not depend on who simulated
+takes them (`simulator/compiled/many_runs_kernel.py`). The rows do not depend on who simulated
 which cell, nor on how often the sweep was killed.
 """
 

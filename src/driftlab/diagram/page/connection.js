@@ -45,11 +45,17 @@ export class Connection {
             : String(error);
       if (this.isThere) this.page.say("The server does not answer.");
       this.isThere = false;
-      this.page.notice(
-        "server",
-        `Not connected to the server: ${reason}. The diagram stays; texts of events and verdicts come again with the server.`,
-      );
+      this.page.notice("server", lost(reason));
     }
     return this.plan();
   }
+}
+
+/** What is said when the server is lost. @param {string} reason */
+function lost(reason) {
+  const kept = "The diagram stays, without texts of events and verdicts";
+  // A server that was started anew has another token, and answers that it does not know this one.
+  if (reason.includes("token"))
+    return `Not connected: the server at this address was started anew. ${kept}; open the address that it printed. What stands after # in this page's address shows the same view there.`;
+  return `Not connected to the server: ${reason}. ${kept} until it answers again.`;
 }

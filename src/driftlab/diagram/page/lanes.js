@@ -35,19 +35,18 @@ export class LaneNames {
     const { pane } = this;
     this.box.style.top = `${RULER}px`;
     this.box.style.height = `${pane.lanesHeight}px`;
-    const scroll = pane.scroll();
     const every = Math.max(1, Math.ceil(12 / pane.laneHeight)); // names that would overlap are left out
-    const first = Math.max(0, Math.floor(scroll / pane.laneHeight));
-    const last = Math.min(pane.visible.length, Math.ceil((scroll + pane.lanesHeight) / pane.laneHeight));
     const seen = new Set();
     let next = this.box.firstElementChild; // names stand in the page as they are seen: for Tab
-    for (let place = first; place < last; place++) {
-      if (place % every) continue;
+    for (const place of pane.seenPlaces()) {
+      const top = pane.topOf(place);
+      const isCovered = place >= pane.pinnedPlaces && top < pane.pinnedHeight - 0.4 * pane.laneHeight;
+      if (isCovered || (place % every && place >= pane.pinnedPlaces)) continue;
       const lane = pane.visible[place];
       seen.add(lane);
       const element = this.shown.get(lane) ?? this.makeName(lane);
       const height = Math.max(12, pane.laneHeight);
-      element.style.top = `${pane.tops[place] - scroll + (pane.laneHeight - height) / 2}px`;
+      element.style.top = `${top + (pane.laneHeight - height) / 2}px`;
       element.style.height = `${height}px`;
       element.classList.toggle("small", pane.laneHeight < 16);
       if (next === element) next = element.nextElementSibling;
@@ -126,14 +125,14 @@ export class LaneNames {
     const place = (/** @type {PointerEvent} */ e) =>
       Math.max(
         0,
-        Math.min(pane.visible.length, Math.round((e.clientY - top + pane.scroll()) / pane.laneHeight)),
+        Math.min(pane.visible.length, Math.round(pane.placeAt(e.clientY - top))),
       );
     let moved = false;
     const move = (/** @type {PointerEvent} */ e) => {
       if (Math.abs(e.clientY - event.clientY) > 4) moved = true;
       element.classList.toggle("dragged", moved);
       mark.hidden = !moved;
-      mark.style.top = `${place(e) * pane.laneHeight - pane.scroll() - 1}px`;
+      mark.style.top = `${pane.topOf(Math.min(place(e), pane.visible.length - 1)) + (place(e) < pane.visible.length ? 0 : pane.laneHeight) - 1}px`;
     };
     const end = (/** @type {PointerEvent} */ e) => {
       removeEventListener("pointermove", move);

@@ -17,6 +17,8 @@ export class LiveFeed {
     this.hasEnded = false;
     this.received = 0; // events, in all frames
     this.newestAge = NaN; // ms from an event's being sent to the page having it, last
+    /** @type {number | null} when the newest frame was read, in ms since 1970 */
+    this.newestMs = null;
   }
 
   start() {
@@ -56,7 +58,10 @@ export class LiveFeed {
     const { axis, idle } = page.state.view;
     await run.measure(axis, idle);
     for (const [, , events] of rows ?? []) this.received += events;
-    if (typeof at === "number") this.newestAge = Date.now() - at;
+    if (typeof at === "number") {
+      this.newestAge = Date.now() - at;
+      this.newestMs = at;
+    }
     this.keepUp();
     for (const pane of page.panes) {
       if (pane.visible.length !== run.lanes.length && !pane.view.hidden[0].length) pane.layOut();

@@ -272,11 +272,17 @@ export class Marks {
   drawCutGround(ctx, cut, sheet) {
     const { pane } = this;
     const height = pane.laneHeight;
+    ctx.fillStyle = sheet.shade;
+    ctx.beginPath();
+    const ends = this.traceCut(ctx, cut);
+    if (ends) {
+      ctx.lineTo(0, ends.bottom);
+      ctx.lineTo(0, ends.top);
+      ctx.fill();
+    }
     for (const lane of seenLanes(pane)) {
       const x = edgeX(pane, cut, lane);
       const top = pane.yOf(lane) - height / 2;
-      ctx.fillStyle = sheet.shade;
-      ctx.fillRect(0, top, Math.max(0, Math.min(pane.width, x)), height);
       const wrong = cut.wrongLanes.get(lane);
       if (wrong === undefined) continue;
       ctx.fillStyle = sheet.wrong;
@@ -316,7 +322,6 @@ export class Marks {
 
   /** @param {CanvasRenderingContext2D} ctx @param {Cut} cut @param {Record<string, string>} sheet */
   drawCut(ctx, cut, sheet) {
-    const { pane } = this;
     ctx.lineWidth = 1.5;
     ctx.strokeStyle = ctx.fillStyle = sheet.ink;
     this.drawMessages(ctx, cut.flying);
@@ -326,18 +331,29 @@ export class Marks {
     ctx.strokeStyle = cut.consistent ? sheet.ink : sheet.bad;
     ctx.lineWidth = 2;
     ctx.beginPath();
-    let open = false;
-    for (const lane of seenLanes(pane)) {
+    this.traceCut(ctx, cut);
+    ctx.stroke();
+  }
+
+  /** Trace the frontier, from the top to the bottom; return both ends. @param {CanvasRenderingContext2D} ctx @param {Cut} cut */
+  traceCut(ctx, cut) {
+    const { pane } = this;
+    const lanes = seenLanes(pane);
+    const half = pane.laneHeight * 0.3;
+    lanes.forEach((lane, at) => {
       const x = edgeX(pane, cut, lane);
       const y = pane.yOf(lane);
-      const half = pane.laneHeight * 0.3;
-      if (open) ctx.lineTo(x, y - half);
+      if (at) ctx.lineTo(x, y - half);
       else ctx.moveTo(x, y - pane.laneHeight / 2);
-      ctx.lineTo(x, y + half);
-      open = true;
-      if (lane === pane.visible[pane.visible.length - 1]) ctx.lineTo(x, y + pane.laneHeight / 2);
-    }
-    ctx.stroke();
+      ctx.lineTo(x, y + (at === lanes.length - 1 ? pane.laneHeight / 2 : half));
+    });
+    const edge = pane.laneHeight / 2;
+    return (
+      lanes.length && {
+        top: pane.yOf(lanes[0]) - edge,
+        bottom: pane.yOf(lanes[lanes.length - 1]) + edge,
+      }
+    );
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {Points[]} ends */
@@ -518,12 +534,7 @@ function clamped(run, otherwise, index) {
 
 /** @param {import("./pane.js").Pane} pane */
 function seenLanes(pane) {
-  const first = Math.max(0, Math.floor(pane.scroll() / pane.laneHeight));
-  const last = Math.min(
-    pane.visible.length,
-    Math.ceil((pane.scroll() + pane.lanesHeight) / pane.laneHeight),
-  );
-  return Array.from(pane.visible.subarray(first, last));
+  return pane.seenPlaces().map((place) => pane.visible[place]);
 }
 
 /** @param {import("./pane.js").Pane} pane @param {Cut} cut @param {number} lane */

@@ -16,6 +16,7 @@ export const RULER = 24; // CSS px
 export const PLOT = 62;
 const LEAST_LANE = 14;
 const MOST_LANE = 170;
+const PINNED_SHARE = 0.6; // of the height, that pinned lanes may take from those that scroll
 
 export class Pane {
   /** @param {import("./page.js").Page} page @param {import("./run.js").Run} run @param {HTMLElement} parent */
@@ -43,6 +44,7 @@ export class Pane {
     this.visible = new Int32Array(0);
     this.tops = new Float64Array(0);
     this.placeOf = new Int32Array(0);
+    this.pinnedPlaces = 0; // of the first lanes, which do not scroll
     this.orderId = 0;
     this.orderText = "";
     /** @type {{at: number, left: number}[]} */
@@ -93,6 +95,10 @@ export class Pane {
     if (this.view.laneHeight === 1) this.laneHeight = this.lanesHeight / n; // all lanes at once
     this.fullHeight = n * this.laneHeight;
     this.tops = Float64Array.from(this.visible, (_, place) => place * this.laneHeight);
+    const pinned = new Set(this.view.pinned[this.run.number]);
+    const most = Math.floor((this.lanesHeight * PINNED_SHARE) / this.laneHeight);
+    const count = this.visible.filter((lane) => pinned.has(lane)).length;
+    this.pinnedPlaces = this.fullHeight > this.lanesHeight ? Math.min(count, most) : 0;
     this.names.place();
     this.redraw();
   }
@@ -136,15 +142,47 @@ export class Pane {
   /** The middle of a lane, in CSS px from the pane's top; NaN where it is hidden. @param {number} lane */
   yOf(lane) {
     const place = this.placeOf[lane];
-    return place < 0 || place === undefined
-      ? NaN
-      : RULER + this.tops[place] + this.laneHeight / 2 - this.scroll();
+    return place < 0 || place === undefined ? NaN : RULER + this.topOf(place) + this.laneHeight / 2;
+  }
+
+  /** How high the lanes are that do not scroll, in CSS px. */
+  get pinnedHeight() {
+    return this.pinnedPlaces * this.laneHeight;
+  }
+
+  /** Where a lane begins, in CSS px below the ruler; above it where pinned lanes cover it. @param {number} place */
+  topOf(place) {
+    if (place < this.pinnedPlaces) return this.tops[place];
+    const top = this.tops[place] - this.scroll();
+    const isCovered = top + this.laneHeight / 2 < this.pinnedHeight;
+    return isCovered ? top - this.pinnedHeight : top;
+  }
+
+  /** The place of lanes at a height, fractions for a place within a lane. @param {number} y CSS px below the ruler */
+  placeAt(y) {
+    return (y < this.pinnedHeight ? y : y + this.scroll()) / this.laneHeight;
+  }
+
+  /** The places of the lanes that are seen. */
+  seenPlaces() {
+    const first = Math.max(this.pinnedPlaces, Math.floor(this.placeAt(this.pinnedHeight)));
+    const last = Math.min(this.visible.length, Math.ceil(this.placeAt(this.lanesHeight)));
+    const seen = Array.from({ length: this.pinnedPlaces }, (_, place) => place);
+    for (let place = first; place < last; place++) seen.push(place);
+    return seen;
+  }
+
+  /** The stretches of the pane's height that show lanes: pinned ones, and those that scroll. */
+  windows() {
+    const { lanesHeight, pinnedHeight } = this;
+    const rest = { top: pinnedHeight, height: lanesHeight - pinnedHeight, scroll: this.scroll() };
+    return pinnedHeight ? [{ top: 0, height: pinnedHeight, scroll: 0 }, rest] : [rest];
   }
 
   /** The lane at a height, or -1. @param {number} y CSS px from the pane's top */
   laneAt(y) {
     if (y < RULER || y >= RULER + this.lanesHeight) return -1;
-    const place = Math.floor((y - RULER + this.scroll()) / this.laneHeight);
+    const place = Math.floor(this.placeAt(y - RULER));
     return place >= 0 && place < this.visible.length ? this.visible[place] : -1;
   }
 
@@ -157,7 +195,11 @@ export class Pane {
       end,
       width: this.canvas.width,
       height: Math.round(this.lanesHeight * d),
-      scroll: Math.round(this.scroll() * d),
+      windows: this.windows().map(({ top, height, scroll }) => ({
+        top: Math.round(top * d),
+        height: Math.round((top + height) * d) - Math.round(top * d),
+        scroll: Math.round(scroll * d),
+      })),
       full: this.fullHeight * d,
     };
   }
@@ -270,17 +312,15 @@ export class Pane {
 
   /** @param {CanvasRenderingContext2D} ctx */
   drawLaneLines(ctx) {
-    const first = Math.max(0, Math.floor(this.scroll() / this.laneHeight));
-    const last = Math.min(
-      this.visible.length,
-      Math.ceil((this.scroll() + this.lanesHeight) / this.laneHeight),
-    );
     ctx.lineWidth = 1;
+    if (this.pinnedPlaces) {
+      ctx.fillStyle = this.page.sheet.rule;
+      ctx.fillRect(0, RULER + this.pinnedHeight - 1, this.width, 1);
+    }
     if (this.laneHeight < 4) return;
-    for (let place = first; place < last; place++) {
+    for (const place of this.seenPlaces()) {
       const lane = this.run.lanes[this.visible[place]];
-      const y =
-        Math.round((RULER + this.tops[place] + this.laneHeight / 2 - this.scroll()) * this.dpr) / this.dpr;
+      const y = Math.round((RULER + this.topOf(place) + this.laneHeight / 2) * this.dpr) / this.dpr;
       ctx.strokeStyle = this.colourOf(this.visible[place]);
       ctx.globalAlpha = 0.55;
       ctx.setLineDash(lane.dash && lane.dash[1] ? lane.dash : []);

@@ -162,7 +162,8 @@ export class Plots {
     const step = (sheet.end - sheet.begin) / sheet.columns;
     const { begin, end } = pane.page.span();
     const first = Math.max(0, Math.floor((begin - sheet.begin) / step));
-    const last = Math.min(sheet.columns, Math.ceil((end - sheet.begin) / step));
+    const until = Math.min(end, pane.reach() + step); // the drift goes on, and the run does not
+    const last = Math.min(sheet.columns, Math.ceil((until - sheet.begin) / step));
     const [low, high] = extent(sheet, first, last);
     if (!(high >= low)) return;
     const before = this.ranges.get(field);

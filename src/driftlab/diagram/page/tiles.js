@@ -55,7 +55,7 @@ export class Tiles {
    * @param {CanvasRenderingContext2D} ctx in device pixels, its origin at the lanes' left top
    */
   draw(ctx) {
-    const { begin, end, width, height, scroll, full } = this.pane.frameOf();
+    const { begin, end, width, height, windows, full } = this.pane.frameOf();
     this.isSharp = true;
     if (!(end > begin) || width < 1 || height < 1 || !this.pane.run.hasAxis(this.pane.view.axis)) return;
     this.frame++;
@@ -66,13 +66,23 @@ export class Tiles {
       this.changed = performance.now();
     }
     const look = this.pane.look();
-    const rows =
-      full <= height * 1.2 ? [{ top: 0, height: Math.ceil(full) }] : rowsOf(scroll, height, full);
+    const isOneRow = full <= height * 1.2;
     const first = Math.floor(begin / (units * WIDTH));
     const last = Math.floor(end / (units * WIDTH));
     /** @type {{key: string, begin: number, end: number, top: number, height: number, ahead: boolean}[]} */
     const missing = [];
-    for (const row of rows) {
+    const strips = windows.flatMap((window) =>
+      (isOneRow ? [{ top: 0, height: Math.ceil(full) }] : rowsOf(window, full)).map((row) => ({
+        row,
+        window,
+      })),
+    );
+    for (const { row, window } of strips) {
+      const { scroll } = window;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(0, window.top, width, window.height);
+      ctx.clip();
       for (let k = first; k <= last; k++) {
         const span = { begin: k * units * WIDTH, end: (k + 1) * units * WIDTH };
         const key = `${look.look}|${units}|${k}|${row.top}|${row.height}`;
@@ -103,6 +113,7 @@ export class Tiles {
             ahead: true,
           });
       }
+      ctx.restore();
     }
     this.askRest = () => this.ask(missing, look, units, full);
     this.askRest();
@@ -197,6 +208,7 @@ export class Tiles {
     const off = (/** @type {{begin: number, end: number}} */ m) => Math.abs(m.begin + m.end - begin - end);
     const waiting = missing
       .filter((m) => !this.asked.has(m.key) && !this.broken.has(m.key) && !this.isThere(m.key))
+      .filter((m, at, all) => all.findIndex((one) => one.key === m.key) === at)
       .sort((a, b) => Number(a.ahead) - Number(b.ahead) || off(a) - off(b));
     for (const m of waiting) {
       if (this.asked.size >= 2 || (m.ahead && this.asked.size >= 1)) break;
@@ -309,11 +321,12 @@ function close(a, b, other) {
   return Math.abs(a - b) < 1e-6 * Math.abs(b - other);
 }
 
-/** Rows of tiles where the lanes are higher than the pane. @param {number} scroll @param {number} height @param {number} full */
-function rowsOf(scroll, height, full) {
+/** Rows of tiles where the lanes are higher than the pane. @param {{top: number, height: number, scroll: number}} window @param {number} full */
+function rowsOf({ top: above, height, scroll }, full) {
   const step = 512;
   const rows = [];
-  for (let top = Math.floor(scroll / step) * step; top < Math.min(full, scroll + height); top += step) {
+  const begin = above + scroll;
+  for (let top = Math.floor(begin / step) * step; top < Math.min(full, begin + height); top += step) {
     rows.push({ top, height: Math.min(step, Math.ceil(full) - top) });
   }
   return rows;

@@ -53,13 +53,20 @@ def distribute(run: Any, cursors: Any, window: Any, until_ns: Any) -> Any:
             dues[filled] = due
             buckets[np.uint64((due - base) >> shift)] += 1
             filled += np.uint64(1)
-            due += cursor.whole
-            rest += cursor.part
-            if rest >= cursor.rate:
-                rest -= cursor.rate
-                due += 1
+            due, rest = next_due(cursor, due, rest)
         cursor.due, cursor.rest = due, rest
     return np.int64(filled)
+
+
+@jit_inline
+def next_due(cursor: Any, due: Any, rest: Any) -> Any:
+    """Return the due time after `due`, and the fraction that is left after rounding it down."""
+    due += cursor.whole
+    rest += cursor.part
+    if rest >= cursor.rate:
+        rest -= cursor.rate
+        due += 1
+    return due, rest
 
 
 @jit_inline

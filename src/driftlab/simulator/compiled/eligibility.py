@@ -17,7 +17,7 @@ TIME_NS_MAX: Final = 2**62  # due times and arrivals stay below, so that a sum o
 RATE_NUMERATOR_MAX: Final = 2**62
 CHANNELS_MAX: Final = 2**24  # each keeps its last arrival, 8 bytes, where latencies are drawn
 
-BATCH_RUNS_MIN: Final = 64  # fewer runs hardly ever share the order of their ticks
+BATCH_RUNS_MIN: Final = 64  # fewer do not fill batches well
 BATCH_MACHINES: Final = 3
 
 _EXPONENTIAL_MAX: Final = 45 << FIXED_BITS  # -ln 2**-64 is 44.4
@@ -31,10 +31,11 @@ _SOURCES: Final = (
     "model/random_streams.py",
     "model/schedule.py",
     "network/latency.py",
-    "simulator/compiled/batching.py",
     "simulator/compiled/calendar_queue.py",
     "simulator/compiled/jit_rules.py",
     "simulator/compiled/mailbox.py",
+    "simulator/compiled/many_runs_kernel.py",
+    "simulator/compiled/many_runs_step.py",
     "simulator/compiled/run_kernel.py",
 )
 CACHE: Final = CompileCache("engine", [os.path.join(_PACKAGE, name) for name in _SOURCES])

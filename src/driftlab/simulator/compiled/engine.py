@@ -24,8 +24,8 @@ from driftlab.interrupts import deferred_interrupts
 from driftlab.scenario.plan import schedule_of
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
-from driftlab.simulator.compiled.batching import can_batch, run_batches
 from driftlab.simulator.compiled.eligibility import fixed_rates, incompatibility
+from driftlab.simulator.compiled.many_runs_kernel import can_batch, run_batches
 from driftlab.simulator.compiled.memory_layout import (
     IN_FLIGHT_MESSAGE,
     MESSAGE,
@@ -110,7 +110,7 @@ def simulate_dice(
     """Simulate the same runs of scenarios that differ in nothing but the die, together.
 
     A run has the same ticks with each die, so that more runs share the order of their
-    ticks and fill batches (see `batching`). The results are those of `simulate_runs` of
+    ticks and fill batches (see `many_runs_kernel`). The results are those of `simulate_runs` of
     each scenario. The parameters are those of `simulate_runs`. Raises NotCompiledError.
     """
     scenario, dice = scenarios[0], tuple(each.die for each in scenarios)

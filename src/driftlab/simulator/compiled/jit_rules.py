@@ -22,6 +22,7 @@ from numba import njit, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from driftlab.accelerated import in_python
 from driftlab.clocks import lamport
 from driftlab.machine import process
 from driftlab.model import digest, random_streams, schedule
@@ -85,14 +86,15 @@ _config: Any = numba_config  # whose settings have no types
 mul_high: Any = _in_python(random_streams.mul_high) if _config.DISABLE_JIT else _mul_high
 bit_length: Any = _in_python(latency.bit_length) if _config.DISABLE_JIT else _bit_length
 
-mix_lanes = rule(random_streams.mix_lanes)
-mix = rule(random_streams.mix, mix_lanes=mix_lanes)
-stream = rule(random_streams.stream, mix=mix)
-draw = rule(random_streams.draw, mix=mix)
-uniform_below = rule(random_streams.uniform_below, mul_high=mul_high)
+_streams: Any = in_python(random_streams)
+mix = rule(_streams.mix)
+stream = rule(_streams.stream, mix=mix)
+draw = rule(_streams.draw, mix=mix)
+uniform_below = rule(_streams.uniform_below, mul_high=mul_high)
 
-step = rule(lamport.step)
-merge = rule(lamport.merge)
+_lamport: Any = in_python(lamport)
+step = rule(_lamport.step)
+merge = rule(_lamport.merge)
 
 mix_in = rule(digest.mix_in)
 hash_event = rule(digest.hash_event)
@@ -108,4 +110,5 @@ exponential_ns = rule(
 )
 lognormal_ns = rule(latency.lognormal_ns, fixed_mul=fixed_mul, interpolate=interpolate)
 
-roll = rule(process.roll)  # INTERNAL and EVERY_PEER as words: the caller makes them signed
+_process: Any = in_python(process)
+roll = rule(_process.roll)  # INTERNAL and EVERY_PEER as words: the caller makes them signed

@@ -321,12 +321,16 @@ def draw_rates(run: Any, cursors: Any, low: Any, count: Any) -> None:
     """Draw whole rates for a run from `low` on, `count` of them, as `Scenario.rates_of` does."""
     for i in range(len(cursors)):
         key = stream(run.seed, run.number, np.uint64(i), _RATE)
-        rate = low + uniform_below(draw(key, _FIRST), count)
-        cursor = cursors[i]
-        cursor.whole = np.int64(_SECOND_NS // rate)
-        cursor.part = np.int64(_SECOND_NS % rate)
-        cursor.rate = np.int64(rate)
-        cursor.scale = np.uint64(1)
+        set_rate(cursors[i], low + uniform_below(draw(key, _FIRST), count))
+
+
+@jit_inline
+def set_rate(cursor: Any, rate: Any) -> None:
+    """Set the period of a machine with a whole rate."""
+    cursor.whole = np.int64(_SECOND_NS // rate)
+    cursor.part = np.int64(_SECOND_NS % rate)
+    cursor.rate = np.int64(rate)
+    cursor.scale = np.uint64(1)
 
 
 @jit

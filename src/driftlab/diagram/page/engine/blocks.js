@@ -55,13 +55,20 @@ export class Extremes {
    * @param {number} block rows from one entry to the next
    * @param {boolean} isDifference take what each value rises above that of the row before it
    * @param {Int32Array} firsts rows that have none before them in their lane
+   * @param {boolean} isSigned whether a negative value is a missing one
    */
-  constructor(column, block, isDifference = false, firsts = new Int32Array(0)) {
+  constructor(
+    column,
+    block,
+    isDifference = false,
+    firsts = new Int32Array(0),
+    isSigned = column instanceof Int32Array,
+  ) {
     this.column = column;
     this.size = block;
     this.isDifference = isDifference;
     this.firsts = new Set(firsts);
-    this.isSigned = column instanceof Int32Array;
+    this.isSigned = isSigned;
     const blocks = Math.ceil(column.length / block);
     this.least = new Float64Array(blocks);
     this.greatest = new Float64Array(blocks);

@@ -74,12 +74,9 @@ function differences(values) {
 
 /**
  * Return the least and greatest value of a field in columns of equal width, NaN where there is none.
- *
- * Of the drift, the clock less the greatest of all lanes, the values at both edges of a column are
- * taken.
  * @param {Diagram} diagram
  * @param {string | Axis} axis
- * @param {Field} field
+ * @param {Field} field not the drift, of which see drift.js
  * @param {number} lane
  * @param {number} begin
  * @param {number} end
@@ -88,7 +85,6 @@ function differences(values) {
  */
 export function extremes(diagram, axis, field, lane, begin, end, columns) {
   const on = axis instanceof Axis ? axis : axisOf(diagram, axis);
-  if (field === "drift") return driftRange(diagram, on, [lane], begin, end, columns)[0];
   return extremesAt(diagram, field, on.edges(lane, begin, end, columns));
 }
 
@@ -146,46 +142,6 @@ export function greatestOf(diagram, field) {
       greatest = Math.max(greatest, blocks.max);
     }
     return greatest;
-  });
-}
-
-/**
- * Return the drift of some lanes: their clock less the greatest clock of all, at the edges.
- * @param {Diagram} diagram
- * @param {Axis} axis
- * @param {ArrayLike<number>} lanes
- * @param {number} begin
- * @param {number} end
- * @param {number} columns
- * @returns {Range[]}
- */
-export function driftRange(diagram, axis, lanes, begin, end, columns) {
-  const clock = diagram.column("clock");
-  const leader = new Float64Array(columns + 1).fill(-Infinity);
-  const wanted = new Map(Array.from(lanes, (lane) => [lane, new Float64Array(columns + 1)]));
-  for (let lane = 0; clock && lane < diagram.lanes.length; lane++) {
-    const edges = axis.edges(lane, begin, end, columns);
-    const own = wanted.get(lane);
-    for (let column = 0; column <= columns; column++) {
-      const row = edges[column] - 1;
-      const value = row < diagram.starts[lane] ? NaN : clock[row];
-      const known = value < 0 ? NaN : value;
-      if (known > leader[column]) leader[column] = known;
-      if (own) own[column] = known;
-    }
-  }
-  return Array.from(lanes, (lane) => {
-    const own = /** @type {Float64Array} */ (wanted.get(lane));
-    const min = new Float64Array(columns).fill(NaN);
-    const max = new Float64Array(columns).fill(NaN);
-    for (let column = 0; column < columns; column++) {
-      for (const edge of [column, column + 1]) {
-        const drift = own[edge] - leader[edge];
-        if (!(drift >= min[column])) min[column] = Number.isFinite(drift) ? drift : min[column];
-        if (!(drift <= max[column])) max[column] = Number.isFinite(drift) ? drift : max[column];
-      }
-    }
-    return { min, max };
   });
 }
 
@@ -275,14 +231,7 @@ function addWaiting(diagram, edges, placeOf, steps) {
   for (let at = lowerBound(found, edges[0], 0, found.length); at < found.length; at++) {
     if (found[at] >= edges[columns]) break;
     while (found[at] >= edges[column + 1]) column++;
-    addStep(
-      steps,
-      columns,
-      column,
-      placeOf[diagram.laneOf(found[at])],
-      placeOf[diagram.laneOf(send[at])],
-      1,
-    );
+    addStep(steps, columns, column, placeOf[diagram.laneOf(found[at])], placeOf[diagram.laneOf(send[at])], 1);
   }
 }
 

@@ -13,8 +13,9 @@ import { decodeContainer } from "./decode.js";
 /** @typedef {import("./decode.js").Container} Container */
 /**
  * @typedef {{send: Int32Array, receive: Int32Array, found: Int32Array | null}} MessageRows
- * @typedef {{rows: number, messages: number}} Blocks
- *   How many rows or messages there are from one entry of an index to the next.
+ * @typedef {{rows: number, messages: number, anew: number}} Blocks
+ *   How many rows or messages there are from one entry of an index to the next; how many rows in
+ *   view, of all lanes, are read anew instead of once for all.
  * @typedef {{version: number, layout: number, rows: Int32Array, messages: Int32Array, value: any}} Computed
  *   What was computed of a version, and the ends of rows and messages at that time.
  */
@@ -29,7 +30,7 @@ export const NO_TARGET = -2; // in `target`: nothing was sent
 export const FIRST_SET = -3; // in `target`: FIRST_SET - k is set k of several targets
 
 /** @type {Blocks} */
-const BLOCKS = { rows: 64, messages: 256 };
+const BLOCKS = { rows: 64, messages: 256, anew: 200_000 };
 
 // In a run that is still going a lane has room for a multiple of so many rows, and never fills it.
 export const LANE_ROOM = 1024;
@@ -45,11 +46,11 @@ export class Diagram {
 
   /**
    * @param {Container} container
-   * @param {Blocks} [blocks]
+   * @param {Partial<Blocks>} [blocks]
    */
-  constructor({ header, columns }, blocks = BLOCKS) {
+  constructor({ header, columns }, blocks = {}) {
     this.header = header;
-    this.blocks = blocks;
+    this.blocks = { ...BLOCKS, ...blocks };
     /** @type {Lane[]} */
     this.lanes = header.lanes;
     const lanes = this.lanes.length;
@@ -243,7 +244,7 @@ export class Diagram {
 /**
  * Return the diagram that a container holds.
  * @param {ArrayBuffer} buffer
- * @param {Blocks} [blocks]
+ * @param {Partial<Blocks>} [blocks]
  * @returns {Diagram}
  */
 export function decode(buffer, blocks) {

@@ -20,7 +20,7 @@ const SENT_ROOM = 256; // messages of a lane that may come before all are sorted
  */
 export function senderLanes(diagram) {
   const fill = (/** @type {LaneNumbers} */ lanes, /** @type {Int32Array} */ from) =>
-    valueOf(fillSenders(diagram, lanes, from));
+    finished(fillSenders(diagram, lanes, from));
   const make = () => fill(laneNumbers(diagram, diagram.messages.send.length), diagram.messageStarts);
   return diagram.grown("sender lanes", make, (lanes, _, from) => fill(lanes, from));
 }
@@ -52,7 +52,7 @@ function* fillSenders(diagram, lanes, from) {
  * @param {Generator<void, T>} steps
  * @returns {T}
  */
-function valueOf(steps) {
+function finished(steps) {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
@@ -88,8 +88,8 @@ export function eachRange(diagram, each) {
 export function sentOrder(diagram) {
   return diagram.grown(
     "sent order",
-    () => valueOf(sortBySend(diagram)),
-    (sent, _, from) => insertBySend(diagram, sent, from) ?? valueOf(sortBySend(diagram)),
+    () => finished(sortBySend(diagram)),
+    (sent, _, from) => insertBySend(diagram, sent, from) ?? finished(sortBySend(diagram)),
   );
 }
 

@@ -16,7 +16,8 @@ export class Overview {
     const lanes = header.lanes.length;
     if (!counts || !lanes || counts.length % lanes) throw new Error("the overview has no counts");
     this.header = header;
-    [this.begin, this.end] = /** @type {[number, number]} */ (header.overview);
+    this.begin = Number(header.overview[0]);
+    this.end = Number(header.overview[1]);
     this.columns = counts.length / lanes;
     /** How many events of a lane lie before each column, lane after lane. */
     this.sums = new Float64Array(lanes * (this.columns + 1));

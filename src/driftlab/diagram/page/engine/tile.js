@@ -53,9 +53,10 @@ export function tile(diagram, view) {
   );
   if (level === "lines") drawLines(raster, diagram, axis, view);
   else drawCrossings(raster, diagram, axis, view);
-  const colourBy = view.colourBy ?? "rate";
-  const measure = (/** @type {Int32Array} */ rows) => measureOf(diagram, colourBy, rows);
-  drawBands(raster, diagram.lanes, diagram.events, axis, view, edges, colourBy === "rate" ? null : measure);
+  const { colourBy = "rate" } = view;
+  const measure =
+    colourBy === "rate" ? null : (/** @type {Int32Array} */ rows) => measureOf(diagram, colourBy, rows);
+  drawBands(raster, diagram.lanes, diagram.events, axis, view, edges, measure);
   return { level, image: raster.image };
 }
 
@@ -87,10 +88,7 @@ function drawLines(raster, diagram, axis, view) {
   const scale = view.width / (view.end - view.begin);
   const toFound = view.arrowTo !== "receive";
   const { send } = diagram.messages;
-  const middle = Array.from(
-    view.laneOrder,
-    (_, place) => view.laneTops[place] + view.laneHeights[place] / 2,
-  );
+  const middle = Array.from(view.laneOrder, (_, place) => view.laneTops[place] + view.laneHeights[place] / 2);
   const draw = (
     /** @type {number} */ from,
     /** @type {number} */ sent,
@@ -216,9 +214,7 @@ function bandOf(view, place) {
 export function drawBands(raster, lanes, events, axis, view, edges, measured = null) {
   const usual = perPixel(axis, view, events / Math.max(1, lanes.length));
   // Of lanes thinner than a pixel several share one: sums of events and of events times measure.
-  const sums = new Float32Array(
-    view.laneHeights.length && thinnest(view) < 1 ? view.width * view.height : 0,
-  );
+  const sums = new Float32Array(view.laneHeights.length && thinnest(view) < 1 ? view.width * view.height : 0);
   const weighted = new Float32Array(sums.length);
   for (let place = 0; place < edges.length; place++) {
     const rows = edges[place];
@@ -318,7 +314,7 @@ function rateIn(rows, usual) {
 /**
  * Return a measure of each column between 0 and 1.
  * @param {Diagram} diagram
- * @param {ColourBy} colourBy not the rate
+ * @param {Exclude<ColourBy, "rate">} colourBy
  * @param {Int32Array} rows edges
  * @returns {Float64Array}
  */

@@ -16,9 +16,10 @@ import {
   sendsReceived,
   why,
 } from "./causality.js";
-import { counts, crossings, driftRange, extremes } from "./counts.js";
+import { counts, crossings, extremes } from "./counts.js";
 import { decodeTexts, fromBase64, inflate } from "./decode.js";
 import { Diagram, decode } from "./diagram.js";
+import { driftRange } from "./drift.js";
 import { fewestCrossings } from "./lane_order.js";
 import { append } from "./live.js";
 import { chainDepths } from "./longest_chain.js";
@@ -93,7 +94,7 @@ export class Session {
   /**
    * Take a container, plain or deflated, as bytes or base64.
    * @param {ArrayBuffer | {base64: string}} data
-   * @param {import("./diagram.js").Blocks} [blocks]
+   * @param {Partial<import("./diagram.js").Blocks>} [blocks]
    */
   async open(data, blocks) {
     this.held = decode(await plainBytes(data), blocks);
@@ -187,9 +188,7 @@ const CALLS = {
   axisValues,
   falls: (diagram, axis) => axisOf(diagram, axis).falls,
   counts: (diagram, view) =>
-    eachLane(diagram, view, (axis, lane) =>
-      counts(diagram, axis, lane, view.begin, view.end, view.columns),
-    ),
+    eachLane(diagram, view, (axis, lane) => counts(diagram, axis, lane, view.begin, view.end, view.columns)),
   extremes: (diagram, view) => {
     if (view.field !== "drift") {
       return eachLane(diagram, view, (axis, lane) =>

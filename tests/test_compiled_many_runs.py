@@ -1,4 +1,4 @@
-"""Runs that are simulated in batches give the same as each run alone."""
+"""Runs that are simulated in lockstep give the same as each run alone."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from driftlab import Scenario
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
-from driftlab.simulator.compiled import batching
-from driftlab.simulator.compiled.batching import can_batch, run_batches
-from driftlab.simulator.compiled.eligibility import BATCH_RUNS_MIN
+from driftlab.simulator.compiled import many_runs_kernel, many_runs_step
+from driftlab.simulator.compiled.eligibility import BATCH_RUNS_MIN, fixed_rates
 from driftlab.simulator.compiled.engine import Figures, simulate_dice, simulate_runs
+from driftlab.simulator.compiled.many_runs_kernel import can_batch, run_batches
 from driftlab.simulator.compiled.memory_layout import allocate, empty, precomputed_phases
 from tests.test_compiled_engine import CHANCES, equal, general
 
@@ -28,6 +28,7 @@ def share_batched(scenario: Scenario) -> float:
     if not can_batch(arena, scenario.runs, WAITING_MESSAGES_MAX):
         return 0.0
     own = empty(scenario.run_numbers, scenario.size)
+    own.rates[:] = fixed_rates(scenario) or 0
     done = np.zeros(scenario.runs, np.bool_)
     list(run_batches(arena, precomputed_phases(scenario, arena.cursors, own.numbers), own, done))
     return float(done.mean())
@@ -99,18 +100,18 @@ MINUTE = Scenario(rates=[6, 3, 1], runs=100)
 
 def test_every_limit_of_batches_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     arena = allocate(MINUTE, 1)
-    rings = batching.RINGS * batching.RING_MESSAGES
+    rings = many_runs_step.RINGS * many_runs_kernel.RING_MESSAGES
     assert can_batch(arena, BATCH_RUNS_MIN, rings + 1)
     assert not can_batch(arena, BATCH_RUNS_MIN - 1, rings + 1)
     assert not can_batch(arena, BATCH_RUNS_MIN, rings)  # a full ring would hide the limit
     limits = {"PERIOD_TICKS_MAX": len(arena.window.dues), "RUN_TICKS_MAX": 61 * 14}
     for limit, value in limits.items():
         with monkeypatch.context() as patch:
-            patch.setattr(batching, limit, value)
+            patch.setattr(many_runs_kernel, limit, value)
             assert can_batch(arena, 100, WAITING_MESSAGES_MAX), limit
-            patch.setattr(batching, limit, value - 1)
+            patch.setattr(many_runs_kernel, limit, value - 1)
             assert not can_batch(arena, 100, WAITING_MESSAGES_MAX), limit
-    monkeypatch.setattr(batching, "PERIOD_TICKS_MAX", 10**9)
+    monkeypatch.setattr(many_runs_kernel, "PERIOD_TICKS_MAX", 10**9)
     without_period = allocate(Scenario(rates=[6.1234567, 3, 1]), 1, repeats=False)
     assert not can_batch(without_period, 100, WAITING_MESSAGES_MAX)
 
@@ -119,33 +120,57 @@ def test_every_limit_of_batches_is_as_documented(monkeypatch: pytest.MonkeyPatch
 def test_the_ticks_of_a_run_are_never_underestimated(seconds: float) -> None:
     scenario = Scenario(rates=[6, 3, 1], seconds=seconds)
     ticks = sum(plan.ticks for plan in plan_run(scenario, 1))
-    assert ticks <= batching._run_ticks(allocate(scenario, 1)) <= 1.5 * ticks + 14
+    assert ticks <= many_runs_kernel._run_ticks(allocate(scenario, 1)) <= 1.5 * ticks + 14
 
 
-def test_batches_are_full_but_the_last_of_an_order() -> None:
-    """Of 16 lanes at least 8 are used; where the order has ties a run is left out."""
-    words = np.repeat(np.array([7, 0, 5, 9, 8], np.uint64), [40, 20, 7, 8, 9])
-    rows = [[row for row in batch if row >= 0] for batch in batching._batches(words).tolist()]
-    sevens, nines, eights = range(40), range(67, 75), range(75, 84)
-    assert rows == [
-        list(sevens[:16]), list(sevens[16:32]), list(sevens[32:]), list(eights), list(nines),
-    ]  # fmt: skip
-    assert batching._batches(words[40:67]).tolist() == []
+def test_batches_are_full_but_the_last() -> None:
+    """Of 16 lanes at least 8 are used."""
+    for rows in (0, 7, 8, 15, 16, 17, 39, 40):
+        batches = many_runs_kernel._batches(np.arange(100, 100 + rows))
+        used = [row for batch in batches.tolist() for row in batch if row >= 0]
+        left = 0 if rows % 16 >= 8 else rows % 16
+        assert used == list(range(100, 100 + rows - left))
+        assert batches.shape == (-(-(rows - left) // 16), 16)
+
+
+def test_runs_whose_rates_are_drawn_share_batches_whatever_their_orders() -> None:
+    for order in ("peers", "arrival"):
+        scenario = Scenario(rates="1..6", runs=500, order=order)
+        assert share_batched(scenario) > 0.97
+        assert differing(scenario, range(0, 500, 20)) == []
+
+
+def test_a_run_with_two_ticks_at_one_instant_is_left_out_of_its_batch() -> None:
+    """Three runs in a thousand: periods are a thousand nanoseconds, and phases drawn."""
+    scenario = Scenario(rates=[1e6, 1e6, 1e6], seconds=0.0000317, runs=4000, seed=3)
+    arena, figures = allocate(scenario, 1), empty(scenario.run_numbers, 3)
+    figures.rates[:] = 1e6
+    done = np.zeros(scenario.runs, np.bool_)
+    phases = precomputed_phases(scenario, arena.cursors, figures.numbers)
+    assert can_batch(arena, scenario.runs, WAITING_MESSAGES_MAX)
+    list(run_batches(arena, phases, figures, done))
+    tied = [row for row, due in enumerate(figures.first_due_ns.tolist()) if len(set(due)) < 3]
+    assert tied
+    assert not done[tied].any()
+    assert done.mean() > 0.99
+    assert differing(scenario, range(tied[0], tied[0] + 1)) == []
 
 
 def test_batches_are_given_up_where_most_runs_outgrow_their_rings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batching, "SLICE_TICKS", 1)  # a batch each
+    monkeypatch.setattr(many_runs_kernel, "SLICE_TICKS", 1)  # a batch each
     long = Scenario(rates=[6, 3, 1], seconds=3000, runs=300, seed=2)
     arena, figures = allocate(long, 1), empty(long.run_numbers, 3)
+    figures.rates[:] = (6, 3, 1)
     phases = precomputed_phases(long, arena.cursors, figures.numbers)
     done = np.zeros(300, np.bool_)
-    assert len(list(run_batches(arena, phases, figures, done))) == 2  # small rings, and large
+    # Small rings are not tried, and large ones once.
+    assert len(list(run_batches(arena, phases, figures, done))) == 1
     assert not done.any()
     short = Scenario(rates=[6, 3, 1], seconds=30, runs=300, seed=2)
     arena = allocate(short, 1)
-    slices = list(run_batches(arena, phases, empty(short.run_numbers, 3), done))
+    slices = list(run_batches(arena, phases, figures, done))
     assert len(slices) > 5
     assert done.any()
 
@@ -207,10 +232,10 @@ def test_dice_of_machines_that_no_batch_takes_are_simulated_one_by_one() -> None
 
 def test_a_queue_that_is_expected_to_grow_gets_large_rings_at_once() -> None:
     """What is expected costs time only: what comes out is the same."""
-    bounds = np.array([batching._bounds(*Scenario(faces=faces).die) for faces in (10, 3)])
+    bounds = np.array([many_runs_kernel._bounds(*Scenario(faces=faces).die) for faces in (10, 3)])
     figures = empty([1, 1, 2, 2], 3)
     for seconds, expected in ((60, [False, True] * 2), (600, [True, True] * 2)):
         scenario = Scenario(rates=[6, 3, 1], seconds=seconds)
         figures.rates[:] = (6, 3, 1)
-        found = batching._is_to_outgrow(allocate(scenario, 1), figures, bounds)
+        found = many_runs_kernel._is_to_outgrow(allocate(scenario, 1), figures, bounds)
         assert found.tolist() == expected
