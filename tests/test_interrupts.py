@@ -57,6 +57,9 @@ def test_runs_that_are_done_are_kept_and_shown(
     assert 0 < len(shown) == int(said[1]) < RUNS
     for run in shown:
         assert set(run["ends"].values()) == {"complete"}
+    ended = [[path.read_text().splitlines()[-1] for path in run.glob("*.log")]
+             for run in out.glob("run-*")]  # fmt: skip
+    assert len(shown) == sum(all("=complete" in end for end in each) for each in ended)
     # What was going on was ended in order: every journal says how it ended.
     for path in out.glob("*/*.log"):
         assert re.search(r"reason=(complete|interrupted)", path.read_text().splitlines()[-1]), path

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 import driftlab
+from driftlab.cli.machine import STRANGER_LINES_MAX
 from driftlab.network import wire
 from driftlab.network.sealing import KeyedHandshakes
 from driftlab.real.key_file import KeyFileError, load_key, make_key
@@ -274,13 +275,43 @@ def test_an_address_beyond_this_computer_needs_a_key_and_none_a_run_id(tmp_path:
     assert not (tmp_path / "x").exists()
 
 
+def test_two_machines_at_one_address_and_a_key_that_is_not_used_are_mistakes(
+    tmp_path: Path, key_file: Path
+) -> None:
+    flags = ("machine", "A", "--rates", "6,3", "--out", tmp_path / "x", "--at", "A=127.0.0.1:7101")
+    status, stderr = command(*flags, "--at", "B=127.0.0.1:7101", "--run-id", RUN)
+    assert (status, "A and B are both at 127.0.0.1:7101" in stderr) == (2, True)
+    status, stderr = command(*flags, "--at", "B=127.0.0.1:1", "--key", key_file, "--insecure")
+    assert (status, "give one of the two" in stderr) == (2, True)
+    assert not (tmp_path / "x").exists()
+
+
+def test_strangers_do_not_fill_the_terminal(tmp_path: Path) -> None:
+    """Each reason is shown once, and not more than a screenful of them."""
+    with started(
+        "machine", "A", "--rates", "6,3", "--out", tmp_path / "x", "--at", "A=127.0.0.1:0",
+        "--at", "B=127.0.0.1:1", "--run-id", RUN,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        port = int(process.stderr.readline().partition(",")[0].rpartition(":")[2])
+        for number in range(100):
+            with socket.create_connection(("127.0.0.1", port)) as stranger:
+                stranger.sendall(framed(f"Iam B other-{number // 2}"))
+                assert stranger.recv(1) == b""
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=20)
+    lines = [line for line in rest.splitlines() if "stranger-closed" in line]
+    assert len(lines) == len(set(lines)) == STRANGER_LINES_MAX
+
+
 def test_insecure_says_so_and_waits(tmp_path: Path) -> None:
     with started(
         "machine", "A", "--rates", "6,3", "--out", tmp_path / "x", "--at", "A=0.0.0.0:0",
         "--at", "B=no.host.invalid:1", "--run-id", RUN, "--insecure",
     ) as process:  # fmt: skip
         assert process.stderr is not None
-        assert "waiting for B" in process.stderr.readline()
+        said = process.stderr.readline()
+        assert "waiting for B; without a key: anybody who reaches it can join" in said
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode == 130

@@ -64,6 +64,9 @@ def test_the_parser_of_one_command_does_what_that_of_all_does(line: str) -> None
     [
         ("simulate --rat 1,2", "unrecognized arguments: --rat; did you mean --rates? "),
         ("run --rate 1,2", "unrecognized arguments: --rate; did you mean --rates? "),
+        ("run --second 1", "unrecognized arguments: --second; did you mean --seconds? "),
+        ("sim", "there is no command sim; did you mean simulate?"),
+        ("re", "there is no command re; see driftlab --help"),
         ("simulte", "there is no command simulte; did you mean simulate?"),
         ("stat x", "there is no command stat; did you mean stats"),
         ("qqqq", "there is no command qqqq; see driftlab --help"),

@@ -105,6 +105,22 @@ def test_real_runs_are_told_apart_from_simulated_ones(
     assert document["remarks"] == ["1 run was given twice and counted once"]
 
 
+def test_a_restamped_copy_of_a_real_run_counts_with_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its scenario differs in the clock, but it is the same run."""
+    driftlab.run(driftlab.Scenario(rates=[60, 30], seconds=0.5, seed=1), out=tmp_path / "run")
+    simulated(tmp_path / "other")
+    assert run_main(capsys, "restamp", tmp_path / "run", "--clock", "vector", "--out",
+                    tmp_path / "vector")[0] == 0  # fmt: skip
+    for paths in (["run", "vector"], ["vector", "run"], ["vector", "other", "run"]):
+        document = stats(capsys, *(tmp_path / path for path in paths))
+        groups = document.get("scenarios", [document])
+        assert [len(each["runs"]) for each in groups] == [1] * (len(paths) - 1)
+        assert groups[0]["remarks"] == ["1 run was given twice and counted once"]
+        assert run_main(capsys, "stats", *(tmp_path / path for path in paths))[0] == 0
+
+
 def test_a_run_given_twice_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = simulated(tmp_path / "runs", runs=3)
     document = stats(capsys, folder, folder / "run-1", folder)

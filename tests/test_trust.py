@@ -154,11 +154,39 @@ def test_a_damaged_store_trusts_nothing_and_learns_again(download: Download, dam
     assert command("simulate", download.scenario)[0] == 0
 
 
-def test_a_store_that_cannot_be_written_costs_a_line_and_not_the_run(download: Download) -> None:
-    Path(os.environ["XDG_STATE_HOME"]).write_text("a file, not a folder")
-    status, stderr = command("simulate", download.scenario, "--trust")
-    assert status == 0
-    assert f"cannot remember that {download.file} was run: " in stderr
+def _state_is_a_file(store: Path) -> None:
+    store.parent.parent.write_text("a file, not a folder")
+
+
+def _store_is_a_folder(store: Path) -> None:
+    store.mkdir(parents=True)
+
+
+def _store_is_a_pipe(store: Path) -> None:
+    store.parent.mkdir(parents=True)
+    os.mkfifo(store)
+
+
+def _store_is_a_device(store: Path) -> None:
+    store.parent.mkdir(parents=True)
+    store.symlink_to("/dev/null")
+
+
+@pytest.mark.parametrize(
+    "spoil", [_state_is_a_file, _store_is_a_folder, _store_is_a_pipe, _store_is_a_device]
+)
+def test_a_store_that_cannot_be_written_costs_a_line_and_not_the_run(
+    download: Download, spoil: Callable[[Path], None]
+) -> None:
+    spoil(Path(os.environ["XDG_STATE_HOME"]) / "driftlab" / trust.STORE)
+    assert command("simulate", download.scenario)[0] == 2
+    for arguments in (
+        ["simulate", download.scenario, "--trust"],
+        ["run", download.scenario, "--trust", "--out", "out"],
+    ):
+        status, stderr = command(*arguments)
+        assert status == 0
+        assert stderr.count(f"cannot remember that {download.file} was run: ") == 1
 
 
 def test_the_die_needs_no_trust_and_reads_no_store(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,24 +55,17 @@ def split_into_shares(scenario: Scenario, workers: int, *, compiled: bool) -> li
     return [numbers[first : first + size] for first in range(0, runs, size)]
 
 
-def simulate_share(
-    scenario: Scenario, numbers: Sequence[int], *, compiled: bool, out: str | None = None
-) -> Any:
+def simulate_share(scenario: Scenario, numbers: Sequence[int], *, compiled: bool) -> Any:
     """Simulate a share of the runs; `runs_from_share` makes `Run` objects of the result.
 
     The result can be pickled. numbers: of the runs of the share, from 1. compiled: by
-    which engine. out: the folder below which journals are written; None writes none.
+    which engine.
     """
     if compiled:
         from driftlab.simulator.compiled.engine import simulate_runs
 
         return simulate_runs(scenario, numbers, cores=1)
-    if out is None:
-        return [simulate_one(scenario, number) for number in numbers]
-    with deferred_interrupts() as handle_interrupts:  # journals are written whole
-        return [
-            simulate_one(scenario, number, out, lambda _: handle_interrupts()) for number in numbers
-        ]
+    return [simulate_one(scenario, number) for number in numbers]
 
 
 def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> Sequence[Run]:
@@ -90,26 +83,46 @@ def on_processes(
     """Simulate with the general engine on several processes; yield the shares in order.
 
     workers: how many processes. out: the folder below which journals are written; None
-    writes none. Raise WorkersLostError if a process dies.
+    writes none. Raise WorkersLostError if a process dies, and KeyboardInterrupt after all
+    runs that are done.
     """
-    pending: deque[Future[Any]] = deque()
-    with deferred_interrupts() as handle_interrupts, process_pool(workers) as pool:
-        # A few ahead: a million futures would take seconds, and memory.
-        for numbers in split_into_shares(scenario, workers, compiled=False):
-            pending.append(pool.submit(simulate_share, scenario, numbers, compiled=False, out=out))
-            if len(pending) >= SHARES_AHEAD * workers:
-                yield _result_of(pending.popleft(), handle_interrupts)
-        while pending:
-            yield _result_of(pending.popleft(), handle_interrupts)
+    pending: deque[Future[list[Run]]] = deque()
+    try:
+        with deferred_interrupts() as handle_interrupts, process_pool(workers) as pool:
+            # A few ahead: a million futures would take seconds, and memory.
+            for numbers in split_into_shares(scenario, workers, compiled=False):
+                pending.append(pool.submit(_runs_until_stopped, scenario, numbers, out))
+                if len(pending) >= SHARES_AHEAD * workers:
+                    _wait_for(pending[0], handle_interrupts)
+                    yield pending.popleft().result()
+            while pending:
+                _wait_for(pending[0], handle_interrupts)
+                yield pending.popleft().result()
+    except KeyboardInterrupt:  # every process has ended
+        yield from (one.result() for one in pending if _has_result(one))
+        raise
 
 
-def _result_of(future: "Future[Any]", handle_interrupts: Callable[[], None]) -> Any:
+def _runs_until_stopped(scenario: Scenario, numbers: Sequence[int], out: str | None) -> list[Run]:
+    """Simulate a share in a process of a pool, or, if that is stopped, a beginning of it."""
+    runs: list[Run] = []
+    with suppress(KeyboardInterrupt), deferred_interrupts() as handle_interrupts:
+        for number in numbers:  # journals are written whole
+            runs.append(simulate_one(scenario, number, out, lambda _: handle_interrupts()))
+            handle_interrupts()
+    return runs
+
+
+def _wait_for(future: "Future[Any]", handle_interrupts: Callable[[], None]) -> None:
     from concurrent.futures import wait
 
     while not wait([future], INTERRUPT_SECONDS).done:
         handle_interrupts()
     handle_interrupts()
-    return future.result()
+
+
+def _has_result(future: "Future[Any]") -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 @contextmanager

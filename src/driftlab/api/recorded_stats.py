@@ -247,18 +247,19 @@ class Group(NamedTuple):
 
 
 def grouped(runs: Sequence[RecordedRun]) -> list[Group]:
-    """Return runs by scenario, each run once."""
+    """Return runs by scenario, each run once: a copy, also a restamped one, counts with its run."""
     groups: dict[object, Group] = {}
-    seen: set[object] = set()
+    seen: dict[object, object] = {}  # from what no other run has to the key of its group
     for run in runs:
-        key = _scenario_key(run)
-        group = groups.setdefault(key, Group(run.scenario, [], 0))
         same = _same_run_keys(run)
-        if seen & same:
-            groups[key] = group._replace(twice=group.twice + 1)
+        first = next((seen[key] for key in same if key in seen), None)
+        if first is None:
+            key = _scenario_key(run)
+            groups.setdefault(key, Group(run.scenario, [], 0)).runs.append(run)
         else:
-            group.runs.append(run)
-        seen |= same
+            key = first
+            groups[key] = groups[key]._replace(twice=groups[key].twice + 1)
+        seen |= dict.fromkeys(same, key)
     return list(groups.values())
 
 

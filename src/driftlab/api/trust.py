@@ -10,6 +10,7 @@ The limit: the digest is of that file alone, not of modules that it imports.
 
 import os
 import re
+import stat
 import sys
 from contextlib import suppress
 from typing import Final
@@ -19,6 +20,7 @@ from driftlab.machine.process_loader import DIE, with_absolute_process_path
 from driftlab.scenario.scenario import ProcessFromFile, Scenario
 
 STORE: Final = "trusted-processes"
+_not_remembered: set[str] = set()  # admitted by this process, which could not write it down
 _STORE_BYTES_MAX: Final = 1 << 24
 _LINE = re.compile(rb"^([0-9a-f]{64})(?: .*)?$", re.MULTILINE)
 
@@ -42,7 +44,7 @@ def admit_process(scenario: Scenario, *, trust: bool = False) -> Scenario:
     digest = _digest(file)
     if digest is None:  # there is no such file, which loading it reports
         return admitted
-    known = digest in _remembered()
+    known = digest in _remembered() or digest in _not_remembered
     if not (by_name or trust or known):
         raise UntrustedProcessError(
             f"{admitted.process} would be executed, because the scenario names it; look at it, "
@@ -86,12 +88,16 @@ def _remember(digest: str, file: str) -> None:
         if path is None:
             raise OSError(None, "no folder for it: neither XDG_STATE_HOME nor HOME names one")
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        # No waiting for the reader of a pipe that somebody has put there.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
         fd = os.open(path, flags, 0o600)
         try:  # a line feed first, in case somebody's last line has none
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise OSError(None, f"{path} is no regular file")
             os.write(fd, f"\n{digest} {os.fsencode(file)!r}\n".encode())
         finally:
             os.close(fd)
     except OSError as error:
         reason = error.strerror or error
+        _not_remembered.add(digest)  # say it once
         print(f"driftlab: cannot remember that {file} was run: {reason}", file=sys.stderr)

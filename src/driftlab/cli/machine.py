@@ -3,9 +3,10 @@
 import argparse
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import time_ns
+from typing import Final
 
 from driftlab.api.read_run import read_own_journal
 from driftlab.api.run_real import require_real
@@ -21,11 +22,14 @@ from driftlab.journal.utc import utc_ns
 from driftlab.machine.machine import MachineEndError
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
+from driftlab.real.inbound import STRANGER_CLOSED
 from driftlab.real.launcher import REAL_MACHINES_MAX
 from driftlab.real.standalone import run_standalone
 from driftlab.real.tcp_host import WorkerConfig
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
+
+STRANGER_LINES_MAX: Final = 20  # different ones that are shown while a machine runs
 
 
 class MachineError(DriftlabError):
@@ -46,12 +50,9 @@ def main(options: argparse.Namespace) -> int:
     if missing or here is None:
         names = missing or [plan.name]
         raise MachineError(f"no address for {name_list(names)}; give --at {names[0]}=HOST:PORT")
+    _require_distinct({plan.name: here, **addresses})
     start_at_ns = _start_at(options.start_at)
-    key = None
-    if options.key is not None:
-        from driftlab.real.key_file import load_key  # loads hmac
-
-        key = load_key(options.key)
+    key = _key(options)
     if key is None and not options.insecure:
         _require_loopback([here, *addresses.values()])
     run_id = _run_id(options.run_id, scenario, has_key=key is not None)
@@ -73,13 +74,15 @@ def main(options: argparse.Namespace) -> int:
 
     where = Address(*listener.getsockname()[:2])
     try:
-        say(f"{plan.name} listens on {where}, run id {run_id}, waiting for {name_list(plan.peers)}")
+        waits = f"waiting for {name_list(plan.peers)}"
+        open_to = "; without a key: anybody who reaches it can join" if options.insecure else ""
+        say(f"{plan.name} listens on {where}, run id {run_id}, {waits}{open_to}")
         whole = run_standalone(
             config,
             listener,
             start_at_ns,
             on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
-            on_incident=say,
+            on_incident=_without_repeated_strangers(say),
         )
     except MachineEndError as error:
         print_error(f"{plan.name}: {error}")
@@ -103,6 +106,23 @@ def _show(options: argparse.Namespace, runs: Runs) -> None:
         runs_output.print_if_lost(runs)
     else:
         runs_output.print_runs(runs)
+
+
+def _without_repeated_strangers(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what says an incident, but each of strangers once: any number of them may come.
+
+    The journal has them all, up to its limit, and the summary their number.
+    """
+    said: set[str] = set()
+
+    def say_new(line: str) -> None:
+        if line.startswith(STRANGER_CLOSED):
+            if line in said or len(said) == STRANGER_LINES_MAX:
+                return
+            said.add(line)
+        say(line)
+
+    return say_new
 
 
 def _start_line(scenario: Scenario, lead_ns: int) -> str:
@@ -148,6 +168,25 @@ def _start_at(text: str | None) -> int | None:
     if start_ns < time_ns():
         raise MachineError(f"--start-at: {text} is in the past; give a time in the future")
     return start_ns
+
+
+def _key(options: argparse.Namespace) -> bytes | None:
+    if options.key is None:
+        return None
+    if options.insecure:
+        raise MachineError("--insecure does without the key that --key names; give one of the two")
+    from driftlab.real.key_file import load_key  # loads hmac
+
+    return load_key(options.key)
+
+
+def _require_distinct(addresses: dict[str, Address]) -> None:
+    """Raise MachineError if two machines are said to be at one address."""
+    names: dict[Address, str] = {}
+    for name, address in sorted(addresses.items()):
+        other = names.setdefault(address, name)
+        if other != name:
+            raise MachineError(f"--at: {other} and {name} are both at {address}")
 
 
 def _require_loopback(addresses: Iterable[Address]) -> None:

@@ -62,7 +62,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Return which of the known words are most like one that is not known."""
+    """Return which of the known words one that is not known begins, or is most like."""
+    known = list(known)
+    begun = [one for one in known if one.startswith(word)]
+    if word.strip("-") and 1 <= len(begun) <= 2:
+        return begun
     from difflib import get_close_matches  # only after a mistake
 
     return get_close_matches(word, known, n=2, cutoff=0.7)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from driftlab.errors import DriftlabError
+from driftlab.lazy import pl
 from driftlab.report.document import Document
 from driftlab.report.pictures import all_page_svgs, figure_files
 from driftlab.report.render import html_of, markdown_of
@@ -61,16 +62,24 @@ def write_report(document: Document, out: str | Path, *, overwrite: bool = False
 def _write(document: Document, folder: Path) -> None:
     figures = document.figures
     wide, narrow = all_page_svgs(figures)
-    (folder / HTML_FILE).write_text(html_of(document, wide, narrow), encoding="utf-8")
-    (folder / MARKDOWN_FILE).write_text(markdown_of(document), encoding="utf-8")
+    for name, text in (
+        (HTML_FILE, html_of(document, wide, narrow)),
+        (MARKDOWN_FILE, markdown_of(document)),
+    ):  # a run may have the name of a folder that is no text
+        (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
     (folder / FIGURES_FOLDER).mkdir()
     (folder / TABLES_FOLDER).mkdir()
     for figure in figures:
         for suffix, content in figure_files(figure).items():
             (folder / FIGURES_FOLDER / f"{figure.name}{suffix}").write_bytes(content)
-        figure.data.write_csv(folder / TABLES_FOLDER / f"figure-{figure.name}.csv")
+        _write_csv(figure.data, folder / TABLES_FOLDER / f"figure-{figure.name}.csv")
     for table in document.tables:
-        table.frame.write_csv(folder / TABLES_FOLDER / f"{table.name}.csv")
+        _write_csv(table.frame, folder / TABLES_FOLDER / f"{table.name}.csv")
+
+
+def _write_csv(frame: pl.DataFrame, path: Path) -> None:
+    with path.open("wb") as file:  # Polars takes no path that is no text
+        frame.write_csv(file)
 
 
 def _replace(built: Path, path: Path) -> None:
