@@ -144,6 +144,20 @@ def test_a_scenario_that_is_no_small_file_is_refused(tmp_path: Path, kind: str) 
             assert_refused(measured(name, run))
 
 
+@linux_only
+@pytest.mark.parametrize("kind", ["fifo", "/dev/zero", "/dev/tty"])
+def test_a_journal_that_is_no_file_is_refused(tmp_path: Path, kind: str) -> None:
+    driftlab.simulate(driftlab.Scenario(rates=[6, 3, 1], seconds=5), out=tmp_path)
+    path = tmp_path / "B.log"
+    path.unlink()
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(kind)
+    for name in ("stats", "check", "pack", "plot", "report", "view --no-browser"):
+        assert_refused(measured(*name.split(), tmp_path))
+
+
 # A run folder whose scenario claims more than is there.
 
 

@@ -62,7 +62,10 @@ def test_a_path_that_is_no_text_is_used_like_any_other(tmp_path: Path, name: byt
         [b"check", name + b"/r", name + b"/s", b"--junit", name + b"/j", b"--csv", name + b"/c"],
         [b"pack", name + b"/r"], [b"check", name + b"/r.parquet"], [b"replay", name + b"/r"],
         [b"convert", name + b"/r", name + b"/x", b"--to", b"json"], [b"check", name + b"/x"],
-        [b"report", name, b"--out", name + b"/report"], [b"plot", name, b"--out", name + b"/p.svg"],
+        [b"convert", name + b"/r", name + b"/x.csv", b"--to", b"csv"],
+        [b"convert", name + b"/r", name + b"/x.parquet", b"--to", b"parquet"],
+        [b"report", name, b"--out", name + b"/report"],
+        [b"plot", name + b"/r", b"--out", name + b"/p.svg"],
         [b"restamp", name + b"/r", b"--clock", b"vector", b"--out", name + b"/v"],
     ]  # fmt: skip
     for words in calls:

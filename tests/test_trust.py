@@ -180,10 +180,11 @@ def test_a_store_that_cannot_be_written_costs_a_line_and_not_the_run(
 ) -> None:
     spoil(Path(os.environ["XDG_STATE_HOME"]) / "driftlab" / trust.STORE)
     assert command("simulate", download.scenario)[0] == 2
-    for arguments in (
+    commands: list[list[str | Path]] = [
         ["simulate", download.scenario, "--trust"],
         ["run", download.scenario, "--trust", "--out", "out"],
-    ):
+    ]
+    for arguments in commands:
         status, stderr = command(*arguments)
         assert status == 0
         assert stderr.count(f"cannot remember that {download.file} was run: ") == 1

@@ -14,6 +14,7 @@ from typing import Any
 from driftlab.api.run_real import RunStart
 from driftlab.cli.output import make_console
 from driftlab.cli.terminal import ignore_broken_pipe, plain
+from driftlab.journal.files import UnreadableError
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.parser import Entry, JournalError
 from driftlab.journal.reader import read_last
@@ -128,10 +129,13 @@ def _now(start: RunStart) -> dict[str, Entry | None]:
 
 
 def _last(path: Path) -> Entry | None:
-    """Return the last entry of a journal, None if it has none, is gone or is damaged."""
+    """Return the last entry of a journal, None if it has none, is gone or is damaged.
+
+    The run goes on; reading it later says why.
+    """
     try:
         return read_last(path)
-    except (OSError, ValueError, JournalError):  # the run goes on; reading it later says why
+    except (OSError, ValueError, JournalError, UnreadableError):
         return None
 
 

@@ -19,7 +19,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 
@@ -207,13 +207,13 @@ def write_parquet(executions: Sequence[Execution], path: Path) -> None:
     _write(path, frame.write_parquet)
 
 
-def _write(path: Path, write: Callable[[Path], None]) -> None:
-    """Call `write` with a path. Raises UnwritableError, with what Polars or the system says."""
+def _write(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Call `write` with a file. Raises UnwritableError, with what Polars or the system says."""
     if not path.parent.is_dir():
         raise UnwritableError(f"{path}: there is no folder {path.parent}")
     try:
-        with whole_file(path) as unfinished:
-            write(unfinished)
+        with whole_file(path) as unfinished, unfinished.open("wb") as file:
+            write(file)  # Polars takes no path that is no text
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise UnwritableError(f"{path}: cannot be written: {reason}") from error

@@ -97,9 +97,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     UTF-8. Nothing else is waited for or read: a pipe may have no writer, a device no end.
     """
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UnreadableError(f"{path}: not a regular file; save it to a file first")
+        with open_regular(path) as file:
             text = file.read(TEXT_BYTES_MAX + 1)
         if len(text) > TEXT_BYTES_MAX:
             raise UnreadableError(f"{path}: longer than {TEXT_BYTES_MAX:,} bytes, the limit")
@@ -108,6 +106,15 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise UnreadableError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{path}: not UTF-8 text (byte {error.start})") from error
+
+
+def open_regular(path: "str | os.PathLike[str]") -> BinaryIO:
+    """Open a regular file to read its bytes. Raise OSError, UnreadableError if it is another."""
+    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 - the caller closes it
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise UnreadableError(f"{path}: not a regular file; save it to a file first")
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

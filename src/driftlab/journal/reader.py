@@ -30,6 +30,7 @@ from driftlab.journal.files import (
     UnreadableError,
     UnreadLine,
     line_chunks,
+    open_regular,
     size_of,
 )
 from driftlab.journal.format import COLUMNS, MORE_COLUMNS
@@ -511,9 +512,10 @@ def read_lines(
 def read_last(path: Path) -> Entry | None:
     """Return the last whole entry of a journal, reading only the end of the file.
 
-    None if there is no entry yet. For the live display of a run.
+    None if there is no entry yet. For the live display of a run. Raise OSError,
+    UnreadableError if it is no regular file, JournalError if the last line is no entry.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = file.seek(0, os.SEEK_END)
         window = _TAIL_BYTES
         while True:

@@ -27,7 +27,7 @@ from driftlab.diagram.command_line import command_line
 from driftlab.diagram.encoding import container
 from driftlab.figures.palette import machine_colour, machine_dash
 from driftlab.history.run_reader import journal_paths
-from driftlab.journal.files import UnreadableError
+from driftlab.journal.files import UnreadableError, open_regular
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.journal_columns import TargetSets
 from driftlab.journal.reader import JournalChunk, line_schema, read_header, read_lines
@@ -55,8 +55,8 @@ def is_running(folder: Path) -> bool:
 
 
 def has_end(path: Path) -> bool:
-    """Whether the last line of a journal says that it ends. Raise OSError."""
-    with path.open("rb") as file:
+    """Whether the last line of a journal says that it ends. Raise OSError, UnreadableError."""
+    with open_regular(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
         tail = file.read()
@@ -66,6 +66,8 @@ def has_end(path: Path) -> bool:
 
 def _is_written(path: Path) -> bool:
     """Whether somebody still writes a journal: it has no end, and its machine lives."""
+    if not path.is_file():
+        return False  # nor does anybody write what is a pipe or a device: whoever reads it is told
     try:
         if has_end(path):
             return False
@@ -114,7 +116,7 @@ class _Tail:
         if self.end is not None:
             return b""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 file.seek(self.at)
                 text = file.read(READ_BYTES_MAX)
                 while b"\n" not in text and (more := file.read(READ_BYTES_MAX)):
@@ -122,6 +124,9 @@ class _Tail:
         except FileNotFoundError:
             if self.header is not None:
                 self.end = GONE
+            return b""
+        except UnreadableError as error:  # something else stands in its place
+            self.end = str(error)
             return b""
         whole = text.rfind(b"\n") + 1
         if not whole:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from driftlab.errors import DriftlabError
 from driftlab.history.parquet import PACK_SUFFIX, PARQUET_MAGIC, is_packed
 from driftlab.history.run_reader import journal_paths
-from driftlab.journal.files import begins_with
+from driftlab.journal.files import UnreadableError, begins_with
 from driftlab.journal.parser import JournalError
 from driftlab.journal.reader import read_header, read_last
 from driftlab.journal.run_folder import SCENARIO_FILE, read_scenario, run_folders_there
@@ -116,7 +116,7 @@ def _described(folder: Path, path: Path) -> ListedRun:
 def _is_whole(journal: Path) -> bool:
     try:
         return journal.suffix == ".gz" or has_end(journal)
-    except OSError:
+    except (OSError, UnreadableError):
         return False
 
 
@@ -128,7 +128,7 @@ def _events(journals: list[Path]) -> int | None:
     for path in journals:
         try:
             last = read_last(path)
-        except (OSError, JournalError, ValueError):
+        except (OSError, UnreadableError, JournalError, ValueError):
             return None
         count += 0 if last is None else last.event.tick + 1
     return count
