@@ -50,7 +50,10 @@ def test_closed_streams_change_no_status_and_reach_no_file(
     assert driftlab.read(tmp_path / "r").check().holds
 
 
-@pytest.mark.parametrize("name", [b"\xff\xfe", b"\xe9t\xe9", b"a\nb", b"\x1b[2J"])
+UNDECODABLE = b"\xff\xfe"
+
+
+@pytest.mark.parametrize("name", [UNDECODABLE, b"\xe9t\xe9", b"a\nb", b"\x1b[2J"])
 def test_a_path_that_is_no_text_is_used_like_any_other(tmp_path: Path, name: bytes) -> None:
     folder = os.path.join(os.fsencode(tmp_path), name)
     os.mkdir(folder)
@@ -62,12 +65,15 @@ def test_a_path_that_is_no_text_is_used_like_any_other(tmp_path: Path, name: byt
         [b"check", name + b"/r", name + b"/s", b"--junit", name + b"/j", b"--csv", name + b"/c"],
         [b"pack", name + b"/r"], [b"check", name + b"/r.parquet"], [b"replay", name + b"/r"],
         [b"convert", name + b"/r", name + b"/x", b"--to", b"json"], [b"check", name + b"/x"],
-        [b"convert", name + b"/r", name + b"/x.csv", b"--to", b"csv"],
-        [b"convert", name + b"/r", name + b"/x.parquet", b"--to", b"parquet"],
-        [b"report", name, b"--out", name + b"/report"],
-        [b"plot", name + b"/r", b"--out", name + b"/p.svg"],
-        [b"restamp", name + b"/r", b"--clock", b"vector", b"--out", name + b"/v"],
     ]  # fmt: skip
+    if name == UNDECODABLE:  # what other libraries write, which take seconds to load
+        calls += [
+            [b"convert", name + b"/r", name + b"/x.csv", b"--to", b"csv"],
+            [b"convert", name + b"/r", name + b"/x.parquet", b"--to", b"parquet"],
+            [b"report", name, b"--out", name + b"/report"],
+            [b"plot", name + b"/r", b"--out", name + b"/p.svg"],
+            [b"restamp", name + b"/r", b"--clock", b"vector", b"--out", name + b"/v"],
+        ]
     for words in calls:
         done = subprocess.run([os.fsencode(SCRIPT[0]), *words], capture_output=True, cwd=tmp_path,
                               check=False)  # fmt: skip

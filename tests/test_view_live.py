@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from time import sleep
@@ -130,7 +131,9 @@ def policies_of_threads() -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for thread in threading.enumerate():
         if thread.native_id:
-            found.setdefault(thread.name, set()).add(os.sched_getscheduler(thread.native_id))
+            with suppress(ProcessLookupError):  # it has ended since
+                policy = os.sched_getscheduler(thread.native_id)
+                found.setdefault(thread.name, set()).add(policy)
     return found
 
 
