@@ -13,11 +13,13 @@ user's cache folder may run code as that user.
 
 import os
 import sys
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
-from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from driftlab.folders import cache_folder
+
+if TYPE_CHECKING:  # most processes find no build, and need not pay for them
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 MODULES: Final = (
     "clocks.lamport",
@@ -29,6 +31,7 @@ MODULES: Final = (
     "simulator.engine",
 )
 VARIABLE: Final = "DRIFTLAB_ACCELERATED"
+BUILDS: Final = "accelerated"  # the folder of all builds, below that of caches
 CURRENT: Final = "current"  # the file that names the build in use, and what it was made from
 ANEW: Final = "`driftlab accelerate` makes it anew"
 
@@ -49,6 +52,12 @@ def types_of(module: str) -> str:
     return os.path.join(_PACKAGE, *module.split(".")) + ".pxd"
 
 
+def _is_any_there() -> bool:
+    """Whether there may be a build, of any installation: most users have none."""
+    cache = cache_folder()
+    return cache is not None and os.path.exists(os.path.join(cache, BUILDS))
+
+
 def builds_folder() -> str | None:
     """Return the folder of the builds of this installation; None if there is no place for caches.
 
@@ -58,11 +67,13 @@ def builds_folder() -> str | None:
 
     cache = cache_folder()
     where = crc32(f"{sys.prefix}\n{_PACKAGE}".encode())
-    return None if cache is None else os.path.join(cache, "accelerated", f"{where:08x}")
+    return None if cache is None else os.path.join(cache, BUILDS, f"{where:08x}")
 
 
 def made_by() -> str:
     """Return on one line which Python and which system a build made now is of."""
+    from importlib.machinery import EXTENSION_SUFFIXES
+
     return " ".join(f"{sys.version} {EXTENSION_SUFFIXES[0]}".split())
 
 
@@ -126,12 +137,14 @@ class _Finder:
         self._paths = {f"driftlab.{module}": compiled(folder, build, module) for module in MODULES}
 
     def find_spec(
-        self, name: str, path: object = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, name: str, path: object = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         """Return how a module of the build is loaded, None for any other."""
         file = self._paths.get(name)
         if file is None:
             return None
+        from importlib.machinery import ExtensionFileLoader, ModuleSpec
+
         spec = ModuleSpec(name, ExtensionFileLoader(name, file), origin=file)
         spec.has_location = True
         return spec
@@ -159,7 +172,7 @@ def use() -> None:
     UnusableBuildError if DRIFTLAB_ACCELERATED is 1 and there is no build that can be used.
     """
     wanted = os.environ.get(VARIABLE)
-    if wanted == "0" or is_in_use():
+    if wanted == "0" or is_in_use() or (wanted is None and not _is_any_there()):
         return
     folder = builds_folder()
     try:
@@ -180,7 +193,7 @@ def use() -> None:
         raise UnusableBuildError(f"{VARIABLE} is 1, and there is no accelerated build")
 
 
-def in_python(module: ModuleType) -> ModuleType:
+def in_python(module: "ModuleType") -> "ModuleType":
     """Return a module as Python, another copy of it if it was imported from a build.
 
     Numba compiles Python functions, and cannot see into those of a build.
@@ -188,6 +201,8 @@ def in_python(module: ModuleType) -> ModuleType:
     name = module.__name__.removeprefix("driftlab.")
     if name not in MODULES or not is_in_use():
         return module
+    from types import ModuleType
+
     with open(source_of(name), "rb") as file:
         code = compile(file.read(), source_of(name), "exec", dont_inherit=True)
     copy = ModuleType(module.__name__, module.__doc__)

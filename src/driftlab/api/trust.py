@@ -22,7 +22,7 @@ from driftlab.scenario.scenario import ProcessFromFile, Scenario
 STORE: Final = "trusted-processes"
 _not_remembered: set[str] = set()  # admitted by this process, which could not write it down
 _STORE_BYTES_MAX: Final = 1 << 24
-_LINE = re.compile(rb"^([0-9a-f]{64})(?: .*)?$", re.MULTILINE)
+_LINE: Final = rb"^([0-9a-f]{64})(?: .*)?$"
 
 
 class UntrustedProcessError(DriftlabError):
@@ -78,7 +78,8 @@ def _remembered() -> set[str]:
     with suppress(OSError):
         if path is not None and os.path.isfile(path):
             with open(path, "rb") as file:
-                return {line[1].decode() for line in _LINE.finditer(file.read(_STORE_BYTES_MAX))}
+                lines = re.finditer(_LINE, file.read(_STORE_BYTES_MAX), re.MULTILINE)
+                return {line[1].decode() for line in lines}
     return set()
 
 

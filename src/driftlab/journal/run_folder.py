@@ -12,7 +12,6 @@ from time import gmtime, strftime
 from typing import Final
 
 from driftlab.errors import DriftlabError
-from driftlab.journal.files import read_text
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.scenario.scenario import ProcessFromFile, Scenario, keys_from_toml
 from driftlab.scenario.validate import RUN_NUMBER_MAX, ScenarioError
@@ -48,6 +47,8 @@ def fresh_folder() -> str:
 
 def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     """Read a scenario file. Raise DriftlabError if it is missing or not valid."""
+    from driftlab.journal.files import read_text  # most simulations read no file
+
     try:
         keys = keys_from_toml(read_text(path))
         if isinstance(keys.get("process"), ProcessFromFile):
