@@ -60,6 +60,7 @@ def test_predictions_agree_with_simulations(faces: int, rates: tuple[int, ...]) 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # 864 cells of 400 runs, each beside its chain
 def test_every_cell_is_classified_and_its_clock_rate_found() -> None:
     for faces in DICE:
         for rates in TRIPLES:
