@@ -286,7 +286,7 @@ def test_two_machines_at_one_address_and_a_key_that_is_not_used_are_mistakes(
     assert not (tmp_path / "x").exists()
 
 
-def test_strangers_do_not_fill_the_terminal(tmp_path: Path) -> None:
+def test_unidentified_connections_do_not_fill_the_terminal(tmp_path: Path) -> None:
     """Each reason is shown once, and not more than a screenful of them."""
     with started(
         "machine", "A", "--rates", "6,3", "--out", tmp_path / "x", "--at", "A=127.0.0.1:0",

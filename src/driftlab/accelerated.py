@@ -48,7 +48,7 @@ def source_of(module: str) -> str:
 
 
 def types_of(module: str) -> str:
-    """Return the path of the types that the compiler is told of a module; it need not exist."""
+    """Return the path of the type declarations of a module, which need not exist."""
     return os.path.join(_PACKAGE, *module.split(".")) + ".pxd"
 
 

@@ -22,7 +22,7 @@ from driftlab.journal.utc import utc_ns
 from driftlab.machine.machine import MachineEndError
 from driftlab.network.wire import TOKEN_CHARACTERS_MAX, is_token
 from driftlab.real.addresses import Address, AddressError, listen
-from driftlab.real.inbound import STRANGER_CLOSED
+from driftlab.real.inbound import UNIDENTIFIED_CLOSED
 from driftlab.real.launcher import REAL_MACHINES_MAX
 from driftlab.real.standalone import run_standalone
 from driftlab.real.tcp_host import WorkerConfig
@@ -82,7 +82,7 @@ def main(options: argparse.Namespace) -> int:
             listener,
             start_at_ns,
             on_start=lambda lead_ns: say(_start_line(scenario, lead_ns)),
-            on_incident=_without_repeated_strangers(say),
+            on_incident=_without_repeated_rejections(say),
         )
     except MachineEndError as error:
         print_error(f"{plan.name}: {error}")
@@ -108,15 +108,15 @@ def _show(options: argparse.Namespace, runs: Runs) -> None:
         runs_output.print_runs(runs)
 
 
-def _without_repeated_strangers(say: Callable[[str], None]) -> Callable[[str], None]:
-    """Return what says an incident, but each of strangers once: any number of them may come.
+def _without_repeated_rejections(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a reporter of incidents that reports each rejection of a peer not identified once.
 
     The journal has them all, up to its limit, and the summary their number.
     """
     said: set[str] = set()
 
     def say_new(line: str) -> None:
-        if line.startswith(STRANGER_CLOSED):
+        if line.startswith(UNIDENTIFIED_CLOSED):
             if line in said or len(said) == STRANGER_LINES_MAX:
                 return
             said.add(line)

@@ -38,7 +38,7 @@ INBOUND_BYTES_MAX: Final = 32_768  # of one peer in one read
 DRAIN_EVERY_NS: Final = 100_000_000
 REPLACEMENT_NS_MAX: Final = 1_000_000_000  # a peer's second connection waits for the first to end
 ACCEPT_PAUSE_NS: Final = 200_000_000  # after the system refused to accept a connection
-STRANGER_CLOSED: Final = "stranger-closed"  # what an incident of an unidentified connection is
+UNIDENTIFIED_CLOSED: Final = "stranger-closed"  # what an incident of an unidentified connection is
 UNIDENTIFIED_MAX: Final = 64  # unidentified connections, beyond one for each peer
 # Memory that a peer's messages may take before they are received. A run of the model stays far
 # below: some million messages.
@@ -498,7 +498,7 @@ class Inbound:
         self._close_unidentified(self._unidentified.pop(fd).connection, reason)
 
     def _close_unidentified(self, connection: socket.socket, reason: str) -> None:
-        self._incidents.record(STRANGER_CLOSED, UNIDENTIFIED, reason)
+        self._incidents.record(UNIDENTIFIED_CLOSED, UNIDENTIFIED, reason)
         connection.close()
 
     def close(self) -> None:

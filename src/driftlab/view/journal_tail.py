@@ -67,7 +67,7 @@ def has_end(path: Path) -> bool:
 def _is_written(path: Path) -> bool:
     """Whether somebody still writes a journal: it has no end, and its machine lives."""
     if not path.is_file():
-        return False  # nor does anybody write what is a pipe or a device: whoever reads it is told
+        return False  # a pipe or a device, which readers refuse
     try:
         if has_end(path):
             return False
