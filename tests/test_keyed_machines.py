@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 import driftlab
-from driftlab.cli.machine import STRANGER_LINES_MAX
+from driftlab.cli.machine import UNIDENTIFIED_LINES_MAX
 from driftlab.network import wire
 from driftlab.network.sealing import KeyedHandshakes
 from driftlab.real.key_file import KeyFileError, load_key, make_key
@@ -301,7 +301,7 @@ def test_unidentified_connections_do_not_fill_the_terminal(tmp_path: Path) -> No
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate(timeout=20)
     lines = [line for line in rest.splitlines() if "stranger-closed" in line]
-    assert len(lines) == len(set(lines)) == STRANGER_LINES_MAX
+    assert len(lines) == len(set(lines)) == UNIDENTIFIED_LINES_MAX
 
 
 def test_insecure_says_so_and_waits(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from driftlab.real.tcp_host import WorkerConfig
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 
-STRANGER_LINES_MAX: Final = 20  # different ones that are shown while a machine runs
+UNIDENTIFIED_LINES_MAX: Final = 20  # different ones that are shown while a machine runs
 
 
 class MachineError(DriftlabError):
@@ -117,7 +117,7 @@ def _without_repeated_rejections(say: Callable[[str], None]) -> Callable[[str], 
 
     def say_new(line: str) -> None:
         if line.startswith(UNIDENTIFIED_CLOSED):
-            if line in said or len(said) == STRANGER_LINES_MAX:
+            if line in said or len(said) == UNIDENTIFIED_LINES_MAX:
                 return
             said.add(line)
         say(line)

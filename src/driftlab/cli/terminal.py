@@ -102,7 +102,7 @@ def open_closed_streams() -> None:
                 os.close(opened)
             os.set_inheritable(number, True)
         if number and getattr(sys, name) is None:
-            # Kept open, as a standard stream is.
+            # Kept open, as a standard stream is; hence no context manager.
             stream = open(number, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
             setattr(sys, name, stream)
 
