@@ -169,7 +169,13 @@ def test_a_reader_that_leaves_is_not_a_violation(tmp_path: Path) -> None:
 
 
 @linux_only
-@pytest.mark.parametrize("flags", [["scenarios"], ["stats", "run"], ["stats", "run", "--json"]])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["scenarios"], ["stats", "run"], ["stats", "run", "--json"],
+        [], ["help"], ["help", "run"], ["cut", "--help"], ["--version"],
+    ],
+)  # fmt: skip
 def test_output_to_a_full_disk_is_one_line(tmp_path: Path, flags: list[str]) -> None:
     driftlab("simulate", "--rates", "6,3", "--out", tmp_path / "run", "--quiet")
     with open("/dev/full", "w") as full:
@@ -179,6 +185,41 @@ def test_output_to_a_full_disk_is_one_line(tmp_path: Path, flags: list[str]) -> 
         )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr == "driftlab: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        (["stats", "run", "--csv"], "stats.csv"),
+        (["plot", "run", "queue", "--out"], "plot.svg"),
+        (["view", "run", "--svg"], "view.svg"),
+        (["view", "run", "--out"], "view.html"),
+        (["report", "run", "--out"], "report"),
+        (["check", "run", "--junit"], "check.xml"),
+        (["convert", "run", "--to", "jsonl"], "log.jsonl"),
+        (["pack", "run", "--out"], "packed.parquet"),
+    ],
+)
+def test_a_disk_that_becomes_full_is_one_line_that_names_the_file(
+    tmp_path: Path, command: list[str], file: str
+) -> None:
+    driftlab("simulate", "--rates", "60,30", "--out", tmp_path / "run", "--quiet")
+    small = 700  # bytes
+    for name in ("stats.csv", "plot.svg", "view.svg", "view.html", "check.xml", "log.jsonl"):
+        (tmp_path / name).write_text("before")
+    more = ["--overwrite"] if command[0] in ("stats", "plot", "view", "convert") else []
+    full = driftlab(
+        *command, file, *more, cwd=tmp_path,
+        prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (small, small)),
+    )  # fmt: skip
+    assert full.returncode == 2
+    assert full.stderr.count("\n") == 1
+    assert file in full.stderr
+    assert "File too large" in full.stderr
+    left = {path.name for path in tmp_path.iterdir()}
+    kept = {"stats.csv", "plot.svg", "view.svg", "view.html", "check.xml", "log.jsonl", "run"}
+    assert left == kept
+    assert {(tmp_path / name).read_text() for name in kept - {"run"}} == {"before"}
 
 
 def test_a_missing_journal_is_reported(tmp_path: Path) -> None:

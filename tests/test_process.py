@@ -418,6 +418,17 @@ def test_a_run_folder_is_replayed_from_any_folder(tmp_path: Path) -> None:
         out = tmp_path / f"run{number}"
         assert command("simulate", scenario, "--trust", "--out", out, cwd=below).returncode == 0
         assert command("replay", out, cwd=Path("/")).returncode == 0
+    (tmp_path / "aside").mkdir()
+    (below / "mine.py").rename(tmp_path / "aside" / "mine.py")
+    lost = command("replay", tmp_path / "run0")
+    assert (lost.returncode, lost.stdout) == (2, "")
+    assert f"{below / 'mine.py'}: no such file" in lost.stderr
+    (tmp_path / "mine.py").write_text((tmp_path / "aside" / "mine.py").read_text())
+    assert command("replay", tmp_path / "run0").returncode == 0  # in a folder above the run's
+    (tmp_path / "mine.py").write_text("raise SystemExit('executed')\n")
+    other = command("replay", tmp_path / "run0")  # of the same name, with another content
+    assert other.returncode == 2
+    assert "--trust" in other.stderr
     (below / "mine.py").write_text(
         "from driftlab import Process, Record\n\n"
         "class Mine(Process):\n    def idle(self):\n        return Record(1)\n"

@@ -176,6 +176,30 @@ def test_an_incomplete_run_is_left_out_of_the_means_and_said(
     assert "over 2 runs, by machine" in table
 
 
+@pytest.mark.parametrize("speed", [1, 2])
+def test_missing_lines_make_no_machine_slow(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], speed: int
+) -> None:
+    """A line that cannot be read, or is not there, is a tick that was taken."""
+    scenario = driftlab.Scenario(rates=[60, 20], seconds=2, seed=1, speed=speed)
+    driftlab.run(scenario, out=tmp_path)
+    whole = stats(capsys, tmp_path)["runs"][0]
+    assert not [line for line in whole["remarks"] if "gaps" in line]
+    path = tmp_path / "A.log"
+    lines = path.read_text().splitlines(keepends=True)
+    lines[40:60] = ["garbage {\n"]
+    del lines[20:25]
+    path.write_text("".join(lines))
+    holed = stats(capsys, tmp_path)["runs"][0]
+    before, after = whole["machines"][0], holed["machines"][0]
+    assert sum(after["events"].values()) == sum(before["events"].values()) - 25
+    assert after["achieved_rate"] == pytest.approx(before["achieved_rate"], rel=1e-9)
+    assert [line for line in holed["remarks"] if "gaps: events of A are missing" in line]
+    assert not [line for line in holed["remarks"] if line.startswith("slow") and "A " in line]
+    printed = run_main(capsys, "stats", tmp_path)[1]
+    assert "slow: A" not in printed
+
+
 def late_run(folder: Path, count: int) -> None:
     """Make a real run, and write into a journal that its first ticks were late."""
     driftlab.run(driftlab.Scenario(rates=[20, 10], seconds=1, seed=1), out=folder)

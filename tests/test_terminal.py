@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftlab.cli.display import Display
+from driftlab.cli.output import table
 from driftlab.cli.terminal import PlainStream, plain, plain_lines
 from driftlab.journal.parser import parse_entry
 from tests.started import DRIFTLAB, driftlab
@@ -159,6 +160,43 @@ def test_the_live_display_shows_no_markup_and_no_escape_of_a_journal() -> None:
     with display._console.capture() as captured:
         display._console.print("[red]x[/] :smile:")
     assert captured.get() == "[red]x[/] :smile:\n"
+
+
+_WORDS = st.text(st.sampled_from("abcdefgh-"), min_size=1, max_size=40)
+
+
+@given(st.data())
+def test_a_narrow_table_fits_and_loses_nothing(data: st.DataObject) -> None:
+    columns, left = data.draw(st.integers(2, 7)), 1
+    heads = data.draw(st.lists(st.text("xyz", min_size=1, max_size=9), min_size=columns,
+                               max_size=columns))  # fmt: skip
+    rows = data.draw(st.lists(st.lists(_WORDS, min_size=columns, max_size=columns), min_size=1,
+                              max_size=5))  # fmt: skip
+    rows = [[row[0], *(cell[:20] for cell in row[1:])] for row in rows]
+    width = data.draw(st.integers(40, 120))
+    text = table(heads, rows, left, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    parts = text.split("\n\n")
+    found: list[list[str]] = [[] for _ in rows]
+    for part in parts:
+        body = part[part.index("─") :].splitlines()[1:]
+        words = iter(" ".join(body).split())
+        widest = len(part.splitlines()[0].split()) if len(parts) > 1 else columns
+        for row, cells in zip(rows, found, strict=True):
+            assert next(words) == row[0]
+            cells += [next(words) for _ in range(widest - 1)]
+        assert next(words, None) is None
+    assert found == [row[1:] for row in rows]
+
+
+def test_a_table_is_one_wherever_it_fits() -> None:
+    heads, rows = ("name", "first", "second"), [["a" * 12, "b" * 10, "c" * 10]]
+    for width in (34, 36, 200):
+        assert "\n\n" not in table(heads, rows, width=width)
+        assert "a" * 12 + " " in table(heads, rows, width=width)
+    longer = table(heads, rows, width=31)  # the name in a line of its own, and its row below
+    assert longer.splitlines()[2:] == ["a" * 12, " " * 10 + "b" * 10 + " " + "c" * 10]
+    assert len(table(heads, rows, width=20).split("\n\n")) == 2
 
 
 def on_terminal(*arguments: str | Path, **environment: str) -> bytes:

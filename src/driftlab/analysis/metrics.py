@@ -194,6 +194,7 @@ def machine_metrics(
     seconds: float,
     fastest_clock: int,
     speed: float = 1.0,
+    ticks_between: int | None = None,
     lateness_us: Lateness | None = None,
     late_ticks: int | None = None,
 ) -> MachineMetrics:
@@ -202,13 +203,15 @@ def machine_metrics(
     rate: ticks per second of scenario time that it was to keep. between_ns:
     real time from its first tick to its last. seconds: scenario time that the
     run takes. fastest_clock: the last clock of the fastest machine. speed:
-    scenario time per real time. lateness_us, late_ticks: None if nothing can be late.
+    scenario time per real time. ticks_between: how many it took from the first to the
+    last, these included, if some of them were not counted. lateness_us, late_ticks: None
+    if nothing can be late.
     """
     ticks = counters.ticks
     return MachineMetrics(
         name=name,
         rate=float(rate),
-        achieved_rate=achieved_rate(ticks, between_ns, seconds, speed),
+        achieved_rate=achieved_rate(ticks_between or ticks, between_ns, seconds, speed),
         events={
             "internal": counters.internal, "send": counters.send, "receive": counters.receive
         },

@@ -18,10 +18,18 @@ from driftlab.analysis.metrics import (
     lateness_of,
     machine_metrics,
 )
-from driftlab.analysis.run_times import NO_GROWTH, Growth, RunTimes, known, said_of, speed_order
+from driftlab.analysis.run_times import (
+    NO_GROWTH,
+    Growth,
+    RunTimes,
+    events_spanned,
+    known,
+    said_of,
+    speed_order,
+)
 from driftlab.arrays import IntArray
 from driftlab.errors import name_list
-from driftlab.history.trace import Trace
+from driftlab.history.trace import Trace, processes_with_gaps
 from driftlab.lazy import np, pl
 from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, SEND, UNKNOWN_KIND
 from driftlab.model.schedule import NS_PER_SECOND
@@ -309,9 +317,18 @@ def _reasons(
         lines.append("drift: the log does not say which machine is the fastest")
     if columns.late_ns is None and not all(map(_simulated_each(trace), range(trace.processes))):
         lines.append("lateness: the log does not say when events were due")
+    lines += _missing_events(trace)
     lines += _unequal_ends(trace, times, order)
     lines += _few_events(trace, counted)
     return lines
+
+
+def _missing_events(trace: Trace) -> list[str]:
+    """Return whose events are missing in the log, if any are known to be."""
+    names = [trace.names[process] for process in processes_with_gaps(trace).tolist()]
+    if not names:
+        return []
+    return [f"gaps: events of {name_list(names)} are missing in the log; counts are of the others"]
 
 
 def _unequal_ends(trace: Trace, times: RunTimes, order: Sequence[int] | None) -> list[str]:
@@ -406,7 +423,7 @@ def _metrics(
     seconds: float,
     speed: float,
 ) -> MachineMetrics:
-    is_simulated = _is_simulated(trace, process)
+    speed = 1.0 if _is_simulated(trace, process) else speed
     late_ns = _late_ns(trace, process)
     jumps, queues = counted.jumps, counted.queues
     metrics = machine_metrics(
@@ -423,7 +440,8 @@ def _metrics(
         between_ns=_between_ns(trace, process),
         seconds=seconds,
         fastest_clock=fastest_clock,
-        speed=1.0 if is_simulated else speed,
+        speed=speed,
+        ticks_between=events_spanned(trace, process, speed),
         lateness_us=None if late_ns is None else lateness_of(np.sort(late_ns).tolist()),
         late_ticks=late_ticks(trace, process, rate * speed),
     )

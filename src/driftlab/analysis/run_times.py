@@ -70,9 +70,13 @@ class RunTimes:
         return self._edges.get(process)
 
     def achieved_rate(self, process: int) -> float | None:
-        """Return the events per second of a process, None if the log does not say."""
-        rows, edges = self.trace.rows_of(process), self._first_and_last(process)
-        events = rows.stop - rows.start
+        """Return the events per second of a process, None if the log does not say.
+
+        Events that are missing between others count where their number is known: a line
+        that cannot be read does not make a machine slow.
+        """
+        edges = self._first_and_last(process)
+        events = events_spanned(self.trace, process, self.speed)
         if not self.are_known or (events < 2 and self._seconds is None):
             return None
         between_ns = edges[1] - edges[0] if edges else 0
@@ -147,6 +151,22 @@ class RunTimes:
         """Return how many events a process has."""
         rows = self.trace.rows_of(process)
         return int(rows.stop - rows.start)
+
+
+def events_spanned(trace: Trace, process: int, speed: float) -> int:
+    """Return how many events a process had from the first that is known to the last.
+
+    Where the log has gaps, a machine that has a rate had as many as were due between those.
+    speed: scenario time per real time.
+    """
+    rows, due_ns = trace.rows_of(process), trace.columns.due_ns
+    events: int = rows.stop - rows.start
+    rate = said_of(trace, process).rate
+    first, end = np.searchsorted(trace.gaps, (rows.start + 1, rows.stop)).tolist()
+    if first == end or due_ns is None or rate is None:
+        return events
+    between_ns = int(due_ns[rows.stop - 1] - due_ns[rows.start])
+    return max(events, 1 + round(between_ns * rate * speed / NS_PER_SECOND))
 
 
 def edges_of(span: tuple[float, float]) -> FloatArray:

@@ -196,6 +196,12 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 
 def add_cut(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab cut`."""
+    # argparse would put the flags of where to cut in one line, whatever its width.
+    parser.usage = (
+        "%(prog)s [-h] [--json] [how the log is read] PATH\n"
+        "         (--at SECONDS | --clock N | --containing A:17 |\n"
+        "          --before A:17 | --events A=10,B=7)"
+    )
     parser.add_argument("path", metavar="PATH", help=ANY_LOG)
     group = parser.add_argument_group("where to cut").add_mutually_exclusive_group(required=True)
     group.add_argument(

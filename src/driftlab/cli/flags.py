@@ -336,23 +336,9 @@ def _keys_of(scenario: str | None) -> dict[str, Any]:
         )
     if scenario.endswith(".py"):
         raise UnknownScenarioError(f"{scenario}: name its class too, as in {scenario}:Ring")
-    return _keys_of_file(scenario)
+    from driftlab.journal.run_folder import read_scenario_keys
 
-
-def _keys_of_file(file: str) -> dict[str, Any]:
-    """Return the keys of a TOML file; the process it names is looked for beside it."""
-    from driftlab.journal.files import read_text
-    from driftlab.scenario.scenario import ProcessFromFile, keys_from_toml
-    from driftlab.scenario.validate import ScenarioError
-
-    try:
-        keys = keys_from_toml(read_text(file))
-    except ScenarioError as error:
-        raise ScenarioError(f"{file}: {error}") from None
-    process = keys.get("process")
-    if isinstance(process, ProcessFromFile):
-        keys["process"] = process.beside(os.path.dirname(file))
-    return keys
+    return read_scenario_keys(scenario)
 
 
 class WrongArgumentError(DriftlabError):

@@ -50,6 +50,12 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=_Formatter, **options)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write a message; argparse would ignore a disk that is full."""
+        stream = file or sys.stderr
+        if message and stream is not None:
+            stream.write(message)
+
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with status 2."""
         known = self._option_string_actions

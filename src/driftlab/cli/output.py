@@ -69,6 +69,7 @@ def print_assumed(lines: Sequence[str]) -> None:
 COLUMN_GAP = 2  # blanks between columns, 1 where a terminal is too narrow
 PAGE_WIDTH = 100  # characters, where nothing says how wide the page is
 WRAPPED_MIN = 20  # characters: a narrower column is not wrapped
+FIRST_MIN = 8  # characters: the first column is not made narrower
 
 
 def table(
@@ -86,7 +87,8 @@ def table(
 
     width: that the table may have, None: that of the terminal, if standard output is one.
     Where it is too narrow, columns move closer together, and the last one is wrapped if it
-    is aligned to the left.
+    is aligned to the left; else a long first cell stands in a line of its own, and the
+    columns that are left over follow in further tables that begin with the same ones.
     """
     rows = [[plain(cell) for cell in row] for row in rows]
     lines = [head.split("\n") for head in heads]
@@ -96,20 +98,66 @@ def table(
     every = [*head_rows, *filter(None, rows)]
     widths = [max(len(row[column]) for row in every) for column in range(len(heads))]
     terminal, gap = terminal_width() if width is None else width, COLUMN_GAP
-    if sum(widths) + gap * (len(widths) - 1) > terminal:
-        gap = 1
-        before_last = sum(widths[:-1]) + gap * (len(widths) - 1)
-        if left == len(heads) and WRAPPED_MIN <= terminal - before_last < widths[-1]:
-            widths[-1] = int(terminal) - before_last
-            rows = [line for row in rows for line in _wrapped_row(row, widths[-1])]
-    rule = "─" * (sum(widths) + gap * (len(widths) - 1))
-    return "\n".join(
-        [
-            *(_line(row, widths, left, gap) for row in head_rows),
-            rule,
-            *(_line(row, widths, left, gap) if row else "" for row in rows),
-        ]
-    )
+    if _total(widths, gap) <= terminal:
+        return _table(head_rows, rows, widths, left, gap)
+    gap = 1
+    before_last = _total([*widths[:-1], 0], gap)
+    if left == len(heads) and WRAPPED_MIN <= terminal - before_last < widths[-1]:
+        widths[-1] = int(terminal) - before_last
+        rows = [line for row in rows for line in _wrapped_row(row, widths[-1])]
+    if left == len(heads) or _total(widths, gap) <= terminal:
+        return _table(head_rows, rows, widths, left, gap)
+    remaining = int(terminal) - _total([0, *widths[1:]], gap)
+    narrowest = max(FIRST_MIN, *(len(row[0]) for row in head_rows))
+    widths[0] = min(widths[0], max(remaining, narrowest))
+    parts = []
+    for columns in _columns_that_fit(widths, left, terminal, gap):
+        some_heads, some_rows = (
+            [[row[column] for column in columns] if row else [] for row in part]
+            for part in (head_rows, rows)
+        )
+        some_widths = [widths[column] for column in columns]
+        parts.append(_table(some_heads, some_rows, some_widths, left, gap))
+    return "\n\n".join(parts)
+
+
+def _columns_that_fit(
+    widths: Sequence[int], left: int, terminal: float, gap: int
+) -> list[list[int]]:
+    """Return the columns of each of the tables that a table is divided into.
+
+    All begin with the first `left` columns, and have at least one more.
+    """
+    parts: list[list[int]] = []
+    for column in range(left, len(widths)):
+        longer = [*(parts[-1] if parts else range(left)), column]
+        if parts and _total([widths[each] for each in longer], gap) > terminal:
+            longer = [*range(left), column]
+            parts.append(longer)
+        else:
+            parts[-1:] = [longer]
+    return parts
+
+
+def _total(widths: Sequence[int], gap: int) -> int:
+    return sum(widths) + gap * (len(widths) - 1)
+
+
+def _table(
+    head_rows: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    left: int,
+    gap: int,
+) -> str:
+    lines = [_line(row, widths, left, gap) for row in head_rows]
+    lines.append("─" * _total(widths, gap))
+    for row in rows:
+        if row and len(row[0]) > widths[0]:
+            lines += [row[0], _line(["", *row[1:]], widths, left, gap)]
+        else:
+            lines.append(_line(row, widths, left, gap) if row else "")
+    return "\n".join(lines)
 
 
 def _wrapped_row(row: Sequence[str], width: int) -> list[list[str]]:

@@ -34,6 +34,7 @@ from driftlab.cli.statistics_tables import (
 )
 from driftlab.cli.terminal import table_stream
 from driftlab.errors import DriftlabError, counted
+from driftlab.journal.whole_file import open_whole
 
 STUDY_FILE: Final = "study.toml"  # in the folder of a study
 RUNS_FOLDER: Final = "runs"  # and its real runs
@@ -260,5 +261,5 @@ def _write_text(path: str, text: str) -> None:
     if path == STANDARD_INPUT:
         table_stream().write(text)
     else:
-        with open(path, "w", encoding="utf-8", newline="") as file:
+        with open_whole(path, newline="") as file:
             file.write(text)

@@ -15,6 +15,7 @@ from driftlab.errors import DriftlabError
 from driftlab.figures.figure import THEME, Figure
 from driftlab.figures.spec import SCHEMA, Spec, zoomable
 from driftlab.folders import cache_folder
+from driftlab.journal.whole_file import whole_file
 
 SUFFIXES: Final = (".svg", ".png", ".pdf", ".html")
 PNG_SCALE: Final = 2
@@ -31,12 +32,8 @@ def save(figures: Sequence[Figure], path: str | Path) -> Path:
     """
     place = Path(path)
     content = render(figures, suffix_of(place))
-    beside = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, place)  # nobody sees half a file
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(place) as unfinished:
+        unfinished.write_bytes(content)
     return place
 
 

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from itertools import count
 from time import gmtime, strftime
-from typing import Final
+from typing import Any, Final
 
 from driftlab.errors import DriftlabError
 from driftlab.journal.format import JOURNAL_SUFFIX
@@ -47,15 +47,50 @@ def fresh_folder() -> str:
 
 def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     """Read a scenario file. Raise DriftlabError if it is missing or not valid."""
-    from driftlab.journal.files import read_text  # most simulations read no file
-
     try:
-        keys = keys_from_toml(read_text(path))
-        if isinstance(keys.get("process"), ProcessFromFile):
-            keys["process"] = keys["process"].beside(os.path.dirname(path) or os.curdir)
-        return Scenario.from_dict(keys)
+        return Scenario.from_dict(_scenario_keys(path))
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
+
+
+def read_scenario_keys(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the keys of a scenario file, not yet validated.
+
+    The file of its process is looked for beside it; where a run folder names one that is no
+    longer there, as after a move, in the folder and those above it, by its name.
+
+    Raise DriftlabError if the file cannot be read or is not TOML.
+    """
+    try:
+        return _scenario_keys(path)
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: {error}") from None
+
+
+def _scenario_keys(path: str | os.PathLike[str]) -> dict[str, Any]:
+    from driftlab.journal.files import read_text  # most simulations read no file
+
+    keys = keys_from_toml(read_text(path))
+    process = keys.get("process")
+    if isinstance(process, ProcessFromFile):
+        folder = os.path.dirname(path) or os.curdir
+        keys["process"] = _moved_with(folder, process) or process.beside(os.fspath(folder))
+    return keys
+
+
+def _moved_with(folder: Folder, process: ProcessFromFile) -> ProcessFromFile | None:
+    """Return a process whose file was moved together with a run folder, None if it was not."""
+    file, _, class_name = process.rpartition(":")
+    if not os.path.isabs(file) or os.path.lexists(file):
+        return None
+    above = os.path.abspath(folder)
+    while True:
+        moved = os.path.join(above, os.path.basename(file))
+        if os.path.isfile(moved):
+            return ProcessFromFile(f"{moved}:{class_name}")
+        above, before = os.path.dirname(above), above
+        if above == before:
+            return None
 
 
 def create_run_folder(folder: Folder, scenario: Scenario) -> None:

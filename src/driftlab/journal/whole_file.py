@@ -23,30 +23,48 @@ def whole_file(path: str | Path, *, replace: bool = True) -> Iterator[Path]:
     """Yield the path of a new file to write, which becomes `path` at the end.
 
     replace: whether a file that is there is replaced. Its permissions are kept, and what a
-    symbolic link points at is replaced, not the link. Raise OSError, FileExistsError if a
-    file is there and stays; whatever is raised, also in the block, the file stays as it was.
+    symbolic link points at is replaced, not the link. Raise OSError, which names `path`,
+    and FileExistsError if a file is there and stays; whatever is raised, also in the block,
+    the file stays as it was.
     """
     target = Path(os.path.realpath(path))
     mode = _mode(target)
     if mode is not None and not replace:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     if mode is not None and not stat.S_ISREG(mode):
-        yield target
+        with errors_named(path, target):
+            yield target
         return
     unfinished = target.with_name(f".{target.name[:100]}.{os.urandom(4).hex()}{PART_SUFFIX}")
     try:
-        yield unfinished
-        _force_to_disk(unfinished)
-        if mode is not None:
-            unfinished.chmod(stat.S_IMODE(mode))
-        if replace:
-            unfinished.replace(target)
-        else:
-            _rename_to_new(unfinished, target)
-        _force_to_disk(target.parent)
+        with errors_named(path, unfinished):
+            yield unfinished
+            _force_to_disk(unfinished)
+            if mode is not None:
+                unfinished.chmod(stat.S_IMODE(mode))
+            if replace:
+                unfinished.replace(target)
+            else:
+                _rename_to_new(unfinished, target)
+            _force_to_disk(target.parent)
     finally:
         with suppress(OSError):
             unfinished.unlink()
+
+
+@contextmanager
+def errors_named(path: str | Path, unfinished: Path) -> Iterator[None]:
+    """Give an OSError raised in the block the name of the file that the user knows.
+
+    A full disk names no file, and other errors name the unfinished one, or one below it.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = error.filename
+        if named is None or Path(os.fsdecode(named)).is_relative_to(unfinished):
+            error.filename = os.fspath(path)
+        raise
 
 
 @contextmanager

@@ -21,7 +21,13 @@ class KeyFileError(DriftlabError):
 
 
 def make_key(path: str) -> None:
-    """Write a new key, readable by its owner alone. Raise KeyFileError if the file exists."""
+    """Write a new key, readable by its owner alone.
+
+    Raise KeyFileError if the file exists, or cannot be written. `-` is not standard output
+    here, as users of other programs may expect: a key is not for a terminal or a pipe.
+    """
+    if path == "-":
+        raise KeyFileError("-: a key is written to a file, not to standard output; name one")
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from driftlab.errors import DriftlabError
+from driftlab.journal.whole_file import errors_named
 from driftlab.lazy import pl
 from driftlab.report.document import Document
 from driftlab.report.pictures import all_page_svgs, figure_files
@@ -50,8 +51,9 @@ def write_report(document: Document, out: str | Path, *, overwrite: bool = False
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as made:
         built = Path(made) / "report"
-        built.mkdir()
-        _write(document, built)
+        with errors_named(path, built):
+            built.mkdir()
+            _write(document, built)
         if path.exists():
             _replace(built, path)
         else:
