@@ -7,7 +7,14 @@ import { count, duration } from "./format.js";
 import { PLOT, RULER } from "./pane.js";
 import { messageHeight } from "./vectors.js";
 
-/** @typedef {{key: string, begin: number, end: number, columns: number, lanes: Int32Array, series: {min: Float64Array, max: Float64Array}[]}} Sheet */
+const LINE = 1.25; // px
+const DENSE_COLUMNS = 100; // in which a curve rises and falls, from which on it is drawn as an area,
+const DENSE_SHARE = 0.1; // and of all columns
+
+/**
+ * @typedef {{min: Float64Array, max: Float64Array}} Series
+ * @typedef {{key: string, begin: number, end: number, columns: number, lanes: Int32Array, series: Series[]}} Sheet
+ */
 
 export class Plots {
   /** @param {import("./pane.js").Pane} pane */
@@ -85,24 +92,26 @@ export class Plots {
     const one = messageHeight(pane.laneHeight, 1, run.mostQueued);
     const ends = pane.xOf(pane.reach());
     ctx.globalAlpha = 0.24;
+    const d = pane.dpr;
+    const xOf = (/** @type {number} */ column) => Math.round(pane.xOf(sheet.begin + column * step) * d) / d;
     sheet.series.forEach((series, place) => {
       const y = pane.yOf(sheet.lanes[place]);
       if (Number.isNaN(y)) return;
       ctx.fillStyle = pane.colourOf(sheet.lanes[place]);
-      ctx.beginPath();
-      ctx.moveTo(pane.xOf(sheet.begin + first * step), y);
+      // Rectangles between whole pixels: a path of thousands of corners takes many times as long.
       let height = 0;
+      let from = xOf(first);
       for (let column = first; column < last; column++) {
-        const x = pane.xOf(sheet.begin + column * step);
+        const known = series.max[column];
+        if (!Number.isFinite(known) || known * one === height) continue;
+        const x = xOf(column);
         if (x > ends) break;
-        ctx.lineTo(x, y + height);
-        if (Number.isFinite(series.max[column])) height = series.max[column] * one;
-        ctx.lineTo(x, y + height);
+        if (height && x > from) ctx.fillRect(from, y, x - from, height);
+        height = known * one;
+        from = x;
       }
-      const right = Math.min(ends, pane.xOf(sheet.begin + last * step));
-      ctx.lineTo(right, y + height);
-      ctx.lineTo(right, y);
-      ctx.fill();
+      const right = Math.min(ends, xOf(last));
+      if (height && right > from) ctx.fillRect(from, y, right - from, height);
     });
     ctx.globalAlpha = 1;
   }
@@ -179,34 +188,77 @@ export class Plots {
     ctx.beginPath();
     ctx.rect(0, top, pane.width, PLOT - 2);
     ctx.clip();
-    ctx.lineWidth = 1.25;
     ctx.globalAlpha = sheet.lanes.length > 24 ? 0.4 : 0.95;
+    const xOf = (/** @type {number} */ column) => pane.xOf(sheet.begin + (column + 0.5) * step);
     sheet.series.forEach((series, place) => {
       const lane = sheet.lanes[place];
       if (lane >= pane.run.lanes.length) return;
-      ctx.strokeStyle = pane.colourOf(lane);
+      // From the last value before the view to the first one after it: curves go on to its edges.
+      const from = reached(series.min, first, -1);
+      const to = reached(series.min, last - 1, 1) + 1;
+      const colour = pane.colourOf(lane);
+      if (isDense(series, from, to)) {
+        ctx.fillStyle = colour;
+        fillCurve(ctx, series, from, to, xOf, yOf);
+        return;
+      }
+      ctx.strokeStyle = colour;
       const { dash } = pane.run.lanes[lane];
       ctx.setLineDash(dash && dash[1] ? dash : []);
-      ctx.beginPath();
-      let open = false;
-      // From the last value before the view to the first one after it: curves go on to its edges.
-      for (
-        let column = reached(series.min, first, -1);
-        column <= reached(series.min, last - 1, 1);
-        column++
-      ) {
-        if (!Number.isFinite(series.min[column])) continue;
-        const x = pane.xOf(sheet.begin + (column + 0.5) * step);
-        const y0 = yOf(series.min[column]);
-        const y1 = yOf(series.max[column]);
-        if (open) ctx.lineTo(x, y0);
-        else ctx.moveTo(x, y0);
-        if (y1 !== y0) ctx.lineTo(x, y1);
-        open = true;
-      }
-      ctx.stroke();
+      strokeCurve(ctx, series, from, to, xOf, yOf);
     });
     ctx.restore();
+  }
+}
+
+/**
+ * Whether a curve goes up and down in so many columns that its line is an area.
+ * @param {Series} series @param {number} from @param {number} to columns
+ */
+function isDense(series, from, to) {
+  let changes = 0;
+  for (let column = from; column < to; column++) if (series.max[column] > series.min[column]) changes++;
+  return changes > DENSE_COLUMNS && changes > DENSE_SHARE * (to - from);
+}
+
+/**
+ * Draw a curve as a line through the least and the greatest value of each column.
+ * @param {CanvasRenderingContext2D} ctx @param {Series} series @param {number} from @param {number} to
+ * @param {(column: number) => number} xOf @param {(value: number) => number} yOf
+ */
+function strokeCurve(ctx, series, from, to, xOf, yOf) {
+  ctx.lineWidth = LINE;
+  ctx.beginPath();
+  let open = false;
+  for (let column = from; column < to; column++) {
+    if (!Number.isFinite(series.min[column])) continue;
+    const x = xOf(column);
+    const y0 = yOf(series.min[column]);
+    const y1 = yOf(series.max[column]);
+    if (open) ctx.lineTo(x, y0);
+    else ctx.moveTo(x, y0);
+    if (y1 !== y0) ctx.lineTo(x, y1);
+    open = true;
+  }
+  ctx.stroke();
+}
+
+/**
+ * Draw a dense curve as a rectangle a column, each of which meets the one before: a line of
+ * thousands of corners takes the canvas a hundred times as long, and looks the same.
+ * @param {CanvasRenderingContext2D} ctx @param {Series} series @param {number} from @param {number} to
+ * @param {(column: number) => number} xOf @param {(value: number) => number} yOf
+ */
+function fillCurve(ctx, series, from, to, xOf, yOf) {
+  const width = Math.max(LINE, xOf(from + 1) - xOf(from));
+  let [lowest, highest] = [NaN, NaN]; // of the column before
+  for (let column = from; column < to; column++) {
+    const [min, max] = [series.min[column], series.max[column]];
+    if (!Number.isFinite(max)) continue;
+    const y = yOf(Number.isNaN(lowest) ? max : Math.max(max, lowest));
+    const bottom = yOf(Number.isNaN(highest) ? min : Math.min(min, highest));
+    ctx.fillRect(xOf(column) - width / 2, y - LINE / 2, width, bottom - y + LINE);
+    [lowest, highest] = [min, max];
   }
 }
 
