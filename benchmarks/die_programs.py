@@ -21,7 +21,7 @@ from benchmarks import user_processes
 from benchmarks.user_processes import Dice, ManyDice
 from driftlab.machine.machine import Machine
 from driftlab.machine.process import EVERY_PEER, INTERNAL, roll
-from driftlab.model.event import Event, Message
+from driftlab.model.event import Event, EventBatch, Message
 from driftlab.model.random_streams import DIE_BITS, draw
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
@@ -65,12 +65,12 @@ class History:
 
     def sink(self) -> Sink:
         """Return a sink that appends to this history."""
-        keep_event, keep_due, keep_find = self.events.append, self.dues.append, self.finds.append
 
-        def keep(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
-            keep_event(event)
-            keep_due(due_ns)
-            keep_find(found)
+
+        def keep(batch: EventBatch) -> None:
+            self.events += map(Event._make, batch.rows)
+            self.dues.extend(batch.dues_ns)
+            self.finds += batch.found
 
         return keep
 

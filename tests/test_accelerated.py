@@ -208,9 +208,9 @@ class CountingMachine(Machine):
 
     ticks = 0
 
-    def tick(self, tick: int, found: object, now_ns: int) -> Step:
+    def tick_row(self, tick: int, found: object, now_ns: int) -> Any:
         self.ticks += 1
-        return super().tick(tick, found, now_ns)  # type: ignore[arg-type]
+        return super().tick_row(tick, found, now_ns)  # type: ignore[arg-type]
 
 
 class SilentDie(Die):
@@ -229,8 +229,9 @@ def test_a_subclass_overrides_what_is_compiled() -> None:
     ]
     events: list[Event] = []
     simulate_run(
-        plans, machines, NetworkConfig(), lambda at, event, due, found: events.append(event)
-    )
+        plans, machines, NetworkConfig(),
+        each_event(lambda at, event, due, found: events.append(event)),
+    )  # fmt: skip
     assert [machine.ticks for machine in machines] == [plan.ticks for plan in plans]
     assert {str(event.kind) for event in events} == {"internal"}
     context = ProcessContext("A", 0, ("A", "B"), ("B",), 1)

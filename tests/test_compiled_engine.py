@@ -67,7 +67,7 @@ def general(scenario: Scenario, number: int = 1) -> General:
     ways = NetworkConfig(scenario.order, scenario.message_latency)
     simulate_run(
         plans, [Machine(plan) for plan in plans], ways,
-        lambda position, event, due_ns, found: rows.append((due_ns, position, event)),
+        each_event(lambda position, event, due_ns, found: rows.append((due_ns, position, event))),
     )  # fmt: skip
     return General(rows, scenario, number)
 

@@ -188,6 +188,6 @@ def test_events_are_counted_the_same_however_many_are_held(
     counter._room = counter._size = held
     for tick, (kind, clock, queue) in enumerate(rows):
         event = Event("A", tick, KINDS[kind], None, None, (), clock, queue)
-        counter.add(1, event, 0, ())
+        counter.add(EventBatch([1], [0], [event], [()]))
         assert sum(map(len, counter._held)) < held
     assert list(map(values_of, counter.counters())) == [[0] * 9, values_of(counted(rows))]

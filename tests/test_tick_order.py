@@ -113,7 +113,7 @@ def test_a_run_stops_before_the_message_that_is_too_many(
             rows.append((due_ns, rows[-1][1] + more))
 
         machines = [Machine(plan) for plan in plans]
-        return simulate_run(plans, machines, NetworkConfig(), count).stopped_ns, rows
+        return simulate_run(plans, machines, NetworkConfig(), each_event(count)).stopped_ns, rows
 
     whole_ns, every = run()
     monkeypatch.setattr(engine, "WAITING_MESSAGES_MAX", 200)
@@ -213,7 +213,7 @@ def test_a_channel_latency_holds_for_its_direction_only() -> None:
     def note(position: int, event: Event, due_ns: int, messages: Sequence[Message]) -> None:
         found[position] += [(due_ns, message.stamp) for message in messages]
 
-    simulate_run(plans, [Machine(plan) for plan in plans], config, note)
+    simulate_run(plans, [Machine(plan) for plan in plans], config, each_event(note))
     assert found[0][0] == (250_000_000, 1)  # from B, sent at 0, with the latency of all channels
     assert found[1][0] == (1_250_000_000, 1)  # from A, sent at 0, with its own of a second
 

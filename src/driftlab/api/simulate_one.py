@@ -1,6 +1,6 @@
 """One run of a scenario by the general engine, and what is kept of it.
 
-Sinks decide what is kept; they are given each event as it happens: counters,
+Sinks decide what is kept; they are given the events, a batch after the other: counters,
 a digest, the history, journals. Metrics come from the counters alone, so a run
 of any length takes no more memory than its machines and their messages.
 """
@@ -25,7 +25,7 @@ from driftlab.lazy import np
 from driftlab.machine.machine import Machine
 from driftlab.machine.process_loader import DIE, load_process
 from driftlab.model.digest import MachineDigest, digest_of_run
-from driftlab.model.event import Event, Kind, Message
+from driftlab.model.event import EventBatch, EventRow, Kind, Message
 from driftlab.scenario.plan import MachinePlan, plan_run
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
@@ -46,19 +46,17 @@ class EventCounter:
     """A sink that counts the events of every machine, many at a time."""
 
     def __init__(self, machines: int) -> None:
-        self._held: list[list[Event]] = [[] for _ in range(machines)]
+        self._held: list[list[EventRow]] = [[] for _ in range(machines)]
         self._counters = [Counters()] * machines
         self._room = self._size = max(EVENTS_HELD_MIN, EVENTS_HELD_EACH * machines)
 
-    def add(self, position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
-        """Count the next event.
-
-        position: of its machine. event: counted by kind, clock and queue length.
-        due_ns, found: ignored; every sink is given them.
-        """
-        self._held[position].append(event)
-        self._room -= 1
-        if not self._room:
+    def add(self, batch: EventBatch) -> None:
+        """Count the next events."""
+        held = self._held
+        for position, row in zip(batch.positions, batch.rows, strict=True):
+            held[position].append(row)
+        self._room -= len(batch.rows)
+        if self._room <= 0:
             self._count()
 
     def counters(self) -> list[Counters]:
@@ -67,18 +65,12 @@ class EventCounter:
         return self._counters
 
     def _count(self) -> None:
-        for position, events in enumerate(self._held):
-            if events:
-                self._counters[position] = self._counters[position].then(
-                    count_events(
-                        [event.kind for event in events],
-                        [event.clock for event in events],
-                        [event.queue for event in events],
-                        send=Kind.SEND,
-                        receive=Kind.RECEIVE,
-                    )
-                )
-                events.clear()
+        for position, rows in enumerate(self._held):
+            if rows:
+                _, _, kinds, _, _, _, clocks, queues, _, _ = zip(*rows, strict=True)
+                counted = count_events(kinds, clocks, queues, send=Kind.SEND, receive=Kind.RECEIVE)
+                self._counters[position] = self._counters[position].then(counted)
+                rows.clear()
         self._room = self._size
 
 
@@ -112,7 +104,7 @@ def simulate_one(
     sinks += [_digesting(digests)] if digests else []
     if out is None:
         folder = None
-        reasons = _reasons(plans, _run(alone, plans, machines, _each_of(sinks), on_beat))
+        reasons = _reasons(plans, _run(alone, plans, machines, _each_of(sinks), on_beat, keep_found=False))
     else:
         folder = run_folder(out, scenario, number)
         create_run_folder(folder, alone)
@@ -180,17 +172,22 @@ def _digests(scenario: Scenario, plans: Sequence[MachinePlan]) -> list[MachineDi
 
 def _digesting(digests: Sequence[MachineDigest]) -> Sink:
     adds = [digest.add for digest in digests]
-    return lambda position, event, due_ns, found: adds[position](event)
+
+    def add_each(batch: EventBatch) -> None:
+        for position, row in zip(batch.positions, batch.rows, strict=True):
+            adds[position](row)
+
+    return add_each
 
 
 def _each_of(sinks: Sequence[Sink]) -> Sink:
-    """Return a sink that passes each event to several sinks."""
+    """Return a sink that passes the events to several sinks."""
     if len(sinks) == 1:
         return sinks[0]
 
-    def pass_on(position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
+    def pass_on(batch: EventBatch) -> None:
         for sink in sinks:
-            sink(position, event, due_ns, found)
+            sink(batch)
 
     return pass_on
 
@@ -208,9 +205,9 @@ def simulated_trace(scenario: Scenario, number: int) -> "tuple[Trace, list[Seque
 
 
 def simulate_into(scenario: Scenario, number: int, sink: Sink) -> RunEnd:
-    """Simulate one run and give each of its events to a sink.
+    """Simulate one run and give its events to a sink.
 
-    number: of the run, from 1. sink: called with each event as it happens. Raise
+    number: of the run, from 1. sink: called with the events, many at a time. Raise
     ProcessError if a machine cannot be made.
     """
     plans = plan_run(scenario, number)
@@ -235,10 +232,12 @@ def _run(
     machines: Sequence[Machine],
     sink: Sink,
     on_beat: OnTicks | None,
+    *,
+    keep_found: bool = True,
 ) -> RunEnd:
     network = NetworkConfig(scenario.order, scenario.message_latency, scenario.channel_latencies())
     with stdout_to_stderr(scenario):
-        return simulate_run(plans, machines, network, sink, on_beat)
+        return simulate_run(plans, machines, network, sink, on_beat, keep_found=keep_found)
 
 
 def _reasons(plans: Sequence[MachinePlan], end: RunEnd) -> list[str]:

@@ -25,7 +25,7 @@ from driftlab.journal.format import (
     header_fields,
 )
 from driftlab.journal.utc import utc_text
-from driftlab.model.event import Event, Message
+from driftlab.model.event import Event, EventBatch, Message
 from driftlab.scenario.plan import MachinePlan
 
 
@@ -103,12 +103,12 @@ class SimulatedJournals:
         self._more_columns = has_more_columns(plans[0])
         self._physical = [plan.physical for plan in plans]
 
-    def add(self, position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
-        """Write one event.
+    def add(self, batch: EventBatch) -> None:
+        """Write the next events."""
+        for position, due_ns, row, found in zip(*batch, strict=True):
+            self._add(position, Event._make(row), due_ns, found)
 
-        Args: the position of the machine, its event, when its tick was due in
-        ns, and the messages that it found.
-        """
+    def _add(self, position: int, event: Event, due_ns: int, found: Sequence[Message]) -> None:
         now_ns = self._physical[position].reading_ns(due_ns, due_ns)
         more = self._more_columns
         self._lines[position].append(

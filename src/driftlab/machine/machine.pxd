@@ -9,6 +9,6 @@ cdef class Machine:
     cdef long long _clock
     cdef public ProcessContext context
     @cython.locals(context=ProcessContext, clock="long long")
-    cpdef tuple tick(self, long long tick, found, now_ns)
+    cpdef tuple tick_row(self, long long tick, found, now_ns)
     @cython.locals(clock="long long")
     cdef tuple _apply(self, answer, method, long long tick, sender, stamp)

@@ -36,13 +36,13 @@ from driftlab.machine.effects import (
     validate_send,
 )
 from driftlab.machine.process import Die, Process, ProcessContext
-from driftlab.model.event import Event, Kind, Message, parse_payload
+from driftlab.model.event import Event, EventRow, Kind, Message, parse_payload
 from driftlab.scenario.plan import MachinePlan
 
 ProcessType = Callable[[ProcessContext], Process]
 
 _INTERNAL, _SEND, _RECEIVE = Kind.INTERNAL, Kind.SEND, Kind.RECEIVE
-_new_tuple = tuple.__new__  # creates an Event several times faster than its constructor
+_new_tuple = tuple.__new__  # several times faster than the constructor of a named tuple
 _NOTHING: tuple[Any, ...] = ()
 _PROCESS_ERRORS = (Exception, SystemExit, GeneratorExit)  # but not KeyboardInterrupt
 _FAILURE_PREFIX: Final = "process failed: "
@@ -102,6 +102,16 @@ class Machine:
     def tick(self, tick: int, found: Sequence[Message], now_ns: int) -> Step:
         """Take one tick and return its event and the messages to send.
 
+        See `tick_row` for the parameters and what is raised.
+        """
+        row, outgoing = self.tick_row(tick, found, now_ns)
+        return _new_tuple(Event, row), outgoing
+
+    def tick_row(
+        self, tick: int, found: Sequence[Message], now_ns: int
+    ) -> tuple[EventRow, Sequence[Outgoing]]:
+        """Take one tick and return the fields of its event, and the messages to send.
+
         Args:
             tick: the number of the tick, from 0.
             found: the messages that arrived since the last tick, in queue order.
@@ -128,11 +138,10 @@ class Machine:
             except _PROCESS_ERRORS as error:
                 raise process_raised(self._process.receive, error, tick) from error
             if answer is None:
-                received = (
+                return (
                     self._name, tick, _RECEIVE, sender, stamp, _NOTHING,
                     clock, queue, context.timestamp, _NOTHING,
-                )  # fmt: skip
-                return _new_tuple(Event, received), _NOTHING
+                ), _NOTHING  # fmt: skip
             return self._apply(answer, self._process.receive, tick, sender, stamp)
         context.clock = clock = self._clock = step(self._clock)
         if self._additional_clock is not None:
@@ -143,17 +152,16 @@ class Machine:
         except _PROCESS_ERRORS as error:
             raise process_raised(self._process.idle, error, tick) from error
         if answer is None:
-            internal = (
+            return (
                 self._name, tick, _INTERNAL, None, None, _NOTHING,
                 clock, 0, context.timestamp, _NOTHING,
-            )  # fmt: skip
-            return _new_tuple(Event, internal), _NOTHING
+            ), _NOTHING  # fmt: skip
         return self._apply(answer, self._process.idle, tick, None, None)
 
     def _apply(
         self, answer: object, method: Any, tick: int, sender: str | None, stamp: int | None
-    ) -> Step:
-        """Return the event and the messages that `method` of the process asked for."""
+    ) -> tuple[EventRow, Sequence[Outgoing]]:
+        """Return the fields of the event, and the messages, that `method` of the process asked for."""
         recorded = _NOTHING
         sends: tuple[Outgoing, ...] = ()
         clock, timestamp = self._clock, self.context.timestamp
@@ -172,11 +180,10 @@ class Machine:
         except _PROCESS_ERRORS as error:  # of a list or a string subclass that the user wrote
             raise invalid_effect(method, f"something unreadable: {error!r}", tick) from error
         kind = _RECEIVE if sender is not None else _SEND if targets else _INTERNAL
-        event = (
+        return (
             self._name, tick, kind, sender, stamp, targets,
             clock, len(self._inbox), timestamp, recorded,
-        )  # fmt: skip
-        return _new_tuple(Event, event), sends
+        ), sends  # fmt: skip
 
 
 def _with_parsed_payload(message: Message) -> Message:

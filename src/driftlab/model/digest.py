@@ -18,7 +18,7 @@ C program of the benchmarks; `random_streams` says what that demands of them.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from driftlab.model.event import Event
+from driftlab.model.event import Event, EventRow
 from driftlab.model.random_streams import mix
 
 INTERNAL: Final = 0
@@ -101,17 +101,15 @@ class MachineDigest:
         self._positions = positions
         self._indices = {name: index for index, name in enumerate(peers)}
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event | EventRow) -> None:
         """Mix the next event in."""
+        _, tick, kind, sender, stamp, targets, clock, queue, _, _ = event
         partner = NO_PARTNER
-        if event.sender is not None:
-            partner = self._positions[event.sender] + 1
-        elif event.targets:
-            only_one = len(event.targets) == 1
-            partner = self._indices[event.targets[0]] + 1 if only_one else ALL_PEERS
-        kind = KINDS.index(event.kind)
-        stamp = event.stamp or 0
-        word = hash_event(event.tick, kind, partner, stamp, event.clock, event.queue)
+        if sender is not None:
+            partner = self._positions[sender] + 1
+        elif targets:
+            partner = self._indices[targets[0]] + 1 if len(targets) == 1 else ALL_PEERS
+        word = hash_event(tick, KINDS.index(kind), partner, stamp or 0, clock, queue)
         self.word = mix_in(self.word, word)
 
 

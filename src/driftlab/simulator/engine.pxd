@@ -31,9 +31,11 @@ cdef class _Network:
 cdef class _Run:
     cdef public dict failures
     cdef object _sink
+    cdef bint _keep_found
     cdef list _mailboxes, _next_ticks, _machines
     cdef dict _wrong_clocks
     cdef _Network _network
     cdef long long _capacity
-    @cython.locals(machines=list, mailboxes=list, next_ticks=list, position="Py_ssize_t", tick="long long", machine=Machine, network=_Network, failures=dict, wrong_clocks=dict)
     cpdef run_ticks(self, begin_ns, batch)
+    @cython.locals(machines=list, mailboxes=list, next_ticks=list, position="Py_ssize_t", tick="long long", machine=Machine, wrong_clocks=dict, rows=list, finds=list, row=tuple)
+    cdef tuple _take(self, dues_ns, positions)

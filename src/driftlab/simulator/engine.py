@@ -31,22 +31,24 @@ from typing import Final
 from driftlab.freezing import freezing
 from driftlab.machine.effects import Outgoing
 from driftlab.machine.machine import Machine, ProcessError
-from driftlab.model.event import Event, Message
+from driftlab.model.event import Event, EventBatch, EventRow, Message
 from driftlab.model.random_streams import Purpose, draw, stream
 from driftlab.model.schedule import NS_PER_SECOND, Schedule
 from driftlab.network.latency import Latency
 from driftlab.scenario.plan import MachinePlan
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 
-BATCH_TICKS: Final = 4096  # about, in one batch; more if there are many machines:
+BATCH_TICKS: Final = 512  # about, in one batch, whose events stay in the processor's caches; more
+# if there are many machines:
 BATCH_TICKS_EACH: Final = 4  # at least, for each machine, on average
 PROGRESS_TICKS: Final = 50_000  # at least, between two calls of `on_progress`
+FREEZE_TICKS: Final = 4096  # at least, before live objects are frozen again
 
 _new = tuple.__new__  # creates a Message several times faster than its constructor
 _sender = itemgetter(1)
+_TARGETS: Final = Event._fields.index("targets")
 
-# Called with a machine's position, its event, when it was due in ns, and the messages found.
-Sink = Callable[[int, Event, int, Sequence[Message]], None]
+Sink = Callable[[EventBatch], None]
 
 # Ticks in order: their due times in ns, and the positions of their machines.
 TickBatch = tuple[Sequence[int], Sequence[int]]
@@ -175,6 +177,20 @@ class InstantMailbox:
 AnyMailbox = Mailbox | InstantMailbox
 
 
+def each_event(note: Callable[[int, Event, int, Sequence[Message]], None]) -> Sink:
+    """Return a sink that gives a function each event by itself.
+
+    note: called with the position of the machine, its event, when the tick was due in ns,
+    and the messages that it found; these must be kept.
+    """
+
+    def note_each(batch: EventBatch) -> None:
+        for position, due_ns, row, found in zip(*batch, strict=True):
+            note(position, _new(Event, row), due_ns, found)
+
+    return note_each
+
+
 def tick_batches(plans: Sequence[MachinePlan]) -> Iterator[tuple[int, TickBatch]]:
     """Yield the ticks of a run in batches, in order; with each a time to add to its due times.
 
@@ -237,6 +253,8 @@ def simulate_run(
     network: NetworkConfig,
     sink: Sink,
     on_progress: Callable[[int], None] | None = None,
+    *,
+    keep_found: bool = True,
 ) -> RunEnd:
     """Simulate one run.
 
@@ -244,16 +262,18 @@ def simulate_run(
         plans: the plans of all machines, in name order.
         machines: the machines of these plans, which have taken no tick yet.
         network: how messages travel.
-        sink: called with each event as it happens.
+        sink: called with the events, each once, in the order of time.
         on_progress: called periodically with the number of ticks that are over,
             those of failed machines included.
+        keep_found: whether the sink gets the messages that each tick found.
     """
-    run = _Run(plans, machines, network, sink)
-    ticks_over, next_report = 0, PROGRESS_TICKS
+    run = _Run(plans, machines, network, sink, keep_found)
+    ticks_over, next_report, next_freeze = 0, PROGRESS_TICKS, FREEZE_TICKS
     with freezing() as freeze:
         for begin_ns, batch in tick_batches(plans):
-            if ticks_over:  # most runs have one batch, and leave the garbage collector alone
+            if ticks_over >= next_freeze:  # most runs are shorter, and leave it alone
                 freeze()
+                next_freeze = ticks_over + FREEZE_TICKS
             stopped_ns = run.run_ticks(begin_ns, batch)
             if stopped_ns is not None or len(run.failures) == len(plans):
                 return RunEnd(run.failures, stopped_ns)
@@ -273,6 +293,7 @@ class _Run:
         machines: Sequence[Machine],
         network: NetworkConfig,
         sink: Sink,
+        keep_found: bool,
     ) -> None:
         by_arrival = network.order == "arrival"
         self.failures: dict[int, str] = {}
@@ -289,6 +310,7 @@ class _Run:
         ]
         self._network = _Network(plans, network, positions, self._mailboxes)
         self._sink = sink
+        self._keep_found = keep_found
         self._next_ticks = [0] * len(plans)
         self._capacity = WAITING_MESSAGES_MAX  # a lower bound of how many more messages may wait
 
@@ -299,37 +321,69 @@ class _Run:
         the tick that would have made more than WAITING_MESSAGES_MAX messages
         wait, None if there was none.
         """
+        dues_ns, positions = batch
+        if begin_ns:
+            dues_ns = [begin_ns + due_ns for due_ns in dues_ns]
+        stopped_ns, taken = None, -1  # a machine that fails ends a part of the batch
+        while stopped_ns is None and taken < len(dues_ns):
+            dues_ns, positions = self._left(dues_ns, positions, taken + 1)
+            stopped_ns, taken = self._take(dues_ns, positions)
+        return stopped_ns
+
+    def _left(
+        self, dues_ns: Sequence[int], positions: Sequence[int], begin: int
+    ) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the ticks of a batch from number `begin` on, without those of failed machines."""
+        if not self.failures:
+            return dues_ns, positions
+        left = [
+            number
+            for number in range(begin, len(positions))
+            if positions[number] not in self.failures
+        ]
+        return [dues_ns[number] for number in left], [positions[number] for number in left]
+
+    def _take(self, dues_ns: Sequence[int], positions: Sequence[int]) -> tuple[int | None, int]:
+        """Take ticks until one stops the run, a machine fails, or all are taken.
+
+        Return when the run was stopped, if it was, and how many ticks were taken. The sink
+        has their events then, whatever else ends this.
+        """
         machines, mailboxes, next_ticks = self._machines, self._mailboxes, self._next_ticks
-        wrong_clocks = self._wrong_clocks
-        failures, deliver, sink = self.failures, self._network.deliver, self._sink
-        for offset_ns, position in zip(*batch, strict=True):
-            if failures and position in failures:
-                continue
-            due_ns = begin_ns + offset_ns
-            mailbox = mailboxes[position]
-            found = mailbox.collect(due_ns) if mailbox.messages else ()
-            tick = next_ticks[position]
-            next_ticks[position] = tick + 1
-            now_ns = due_ns
-            if wrong_clocks and position in wrong_clocks:
-                now_ns = wrong_clocks[position].reading_ns(due_ns, due_ns)
-            machine = machines[position]
-            try:
-                event, outgoing = machine.tick(tick, found, now_ns)
-            except ProcessError as error:
-                failures[position] = str(error)
-                continue
-            if outgoing:
-                sent = len(event.targets)
-                self._capacity -= sent
-                if self._capacity < 0 and self._exceeds_limit(sent):
-                    return due_ns  # before this event, as in every engine
-                sink(position, event, due_ns, found)
+        wrong_clocks, deliver = self._wrong_clocks, self._network.deliver
+        rows: list[EventRow] = []
+        finds: list[Sequence[Message]] = []
+        keep, keep_find = rows.append, finds.append if self._keep_found else None
+        try:
+            for due_ns, position in zip(dues_ns, positions, strict=True):
+                mailbox = mailboxes[position]
+                found = mailbox.collect(due_ns) if mailbox.messages else ()
+                tick = next_ticks[position]
+                next_ticks[position] = tick + 1
+                now_ns = due_ns
+                if wrong_clocks and position in wrong_clocks:
+                    now_ns = wrong_clocks[position].reading_ns(due_ns, due_ns)
+                machine = machines[position]
+                row, outgoing = machine.tick_row(tick, found, now_ns)
+                if outgoing:
+                    sent = len(row[_TARGETS])
+                    self._capacity -= sent
+                    if self._capacity < 0 and self._exceeds_limit(sent):
+                        return due_ns, len(rows)  # before this event, as in every engine
+                if keep_find is not None:
+                    keep_find(found)
+                keep(row)
                 for message in outgoing:
                     deliver(position, tick, due_ns, message)
-            else:
-                sink(position, event, due_ns, found)
-        return None
+        except ProcessError as error:
+            self.failures[position] = str(error)
+        finally:
+            taken = len(rows)
+            del finds[taken:]  # of a tick that was interrupted
+            if taken < len(dues_ns):
+                dues_ns, positions = dues_ns[:taken], positions[:taken]
+            self._sink(EventBatch(positions, dues_ns, rows, finds))
+        return None, taken
 
     def _exceeds_limit(self, sent: int) -> bool:
         """Whether `sent` more messages would be too many in transit and in inboxes together."""
