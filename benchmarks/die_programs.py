@@ -66,7 +66,6 @@ class History:
     def sink(self) -> Sink:
         """Return a sink that appends to this history."""
 
-
         def keep(batch: EventBatch) -> None:
             self.events += map(Event._make, batch.rows)
             self.dues.extend(batch.dues_ns)

@@ -13,6 +13,7 @@ from driftlab.journal.parser import Entry, Instant, Note
 from driftlab.model.event import Event, Message
 from driftlab.scenario.plan import plan_run
 from driftlab.scenario.scenario import Scenario
+from driftlab.simulator.engine import each_event
 
 
 class Journal(NamedTuple):
@@ -95,5 +96,5 @@ def entries_of(scenario: Scenario, number: int = 1) -> list[list[Entry]]:
         now_ns = plans[position].physical.reading_ns(due_ns, due_ns)
         entries[position].append(Entry(event, Instant(now_ns, due_ns, 0), tuple(found)))
 
-    simulate_into(scenario, number, keep)
+    simulate_into(scenario, number, each_event(keep))
     return entries

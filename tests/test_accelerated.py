@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,11 @@ from driftlab.api import acceleration
 from driftlab.api.acceleration import accelerate, remove_acceleration
 from driftlab.api.simulate_one import simulate_into
 from driftlab.errors import DriftlabError
-from driftlab.machine.effects import Step
 from driftlab.machine.machine import Machine
 from driftlab.machine.process import Die, ProcessContext, RandomStream
 from driftlab.model.event import Event, Message
 from driftlab.scenario.plan import plan_run
-from driftlab.simulator.engine import NetworkConfig, simulate_run
+from driftlab.simulator.engine import NetworkConfig, each_event, simulate_run
 
 SHOW = """
 import os, driftlab
@@ -184,7 +184,7 @@ def events_digest() -> str:
             def add(place: int, event: Event, due_ns: int, found: object) -> None:
                 digest.update(repr((place, tuple(event), due_ns, found)).encode())
 
-            simulate_into(scenario, 1, add)
+            simulate_into(scenario, 1, each_event(add))
     return digest.hexdigest()
 
 
@@ -208,7 +208,7 @@ class CountingMachine(Machine):
 
     ticks = 0
 
-    def tick_row(self, tick: int, found: object, now_ns: int) -> Any:
+    def tick_row(self, tick: int, found: object, now_ns: int) -> tuple[Any, Any]:
         self.ticks += 1
         return super().tick_row(tick, found, now_ns)  # type: ignore[arg-type]
 

@@ -23,7 +23,7 @@ from driftlab.simulator.compiled.engine import (
     simulate_runs,
 )
 from driftlab.simulator.compiled.memory_layout import allocate
-from driftlab.simulator.engine import NetworkConfig, simulate_run
+from driftlab.simulator.engine import NetworkConfig, each_event, simulate_run
 
 LATENCIES = [
     "none", "none", "none", "fixed:0", "fixed:0.25", "uniform:0..0.9", "uniform:0.00000001..3",

@@ -24,7 +24,8 @@ from driftlab.machine.replay import replay
 from driftlab.model.columns import KINDS, MISSING, NOBODY
 from driftlab.model.event import Event, Message, payload_text
 from driftlab.scenario.plan import plan_run
-from driftlab.simulator.engine import Mailbox
+from driftlab.simulator import engine
+from driftlab.simulator.engine import Mailbox, each_event
 from tests.journals import entries_of, read_journals
 from tests.started import driftlab as command
 from tests.started import is_part
@@ -370,14 +371,18 @@ class Talker(driftlab.Process):
 
 @pytest.mark.parametrize("clock", ["lamport", "vector", "hybrid"])
 @pytest.mark.parametrize("held", [1, 7, 10_000])
-def test_columns_hold_every_event_however_many_rows_are_held(
-    clock: str, held: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by_row", [False, True])
+def test_columns_hold_every_event_however_many_come_together(
+    clock: str, held: int, by_row: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_columns, "ROWS_HELD", held)
+    monkeypatch.setattr(engine, "BATCH_TICKS", held)
+    monkeypatch.setattr(engine, "BATCH_TICKS_EACH", 1)
+    monkeypatch.setattr(event_columns, "IS_ACCELERATED", by_row)
     process = f"{__file__}:Talker"
     scenario = driftlab.Scenario(rates=[6, 5, 3, 1], seconds=20, clock=clock, process=process)
     rows: list[tuple[int, int, Event]] = []
-    simulate_into(scenario, 1, lambda place, event, due, _: rows.append((place, due, event)))
+    note = each_event(lambda place, event, due, _: rows.append((place, due, event)))
+    simulate_into(scenario, 1, note)
     rows.sort(key=lambda row: row[0])
     run = driftlab.simulate_run(scenario, record="all")
     trace = run.history.trace

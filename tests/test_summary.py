@@ -21,7 +21,7 @@ from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.journal.journal_columns import columns_of_entries, concatenate
 from driftlab.journal.parser import Entry, Instant
 from driftlab.model.columns import starts_of
-from driftlab.model.event import Event, Kind
+from driftlab.model.event import Event, EventBatch, Kind
 
 KINDS = {"i": Kind.INTERNAL, "s": Kind.SEND, "r": Kind.RECEIVE}
 

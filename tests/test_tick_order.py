@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import driftlab
 from driftlab.freezing import freezing
 from driftlab.machine.machine import Machine
-from driftlab.model.event import Event, Message
+from driftlab.model.event import Event, EventBatch, Message
 from driftlab.model.schedule import Schedule
 from driftlab.network.latency import Latency
 from driftlab.scenario.plan import plan_run
@@ -23,6 +23,7 @@ from driftlab.simulator.engine import (
     InstantMailbox,
     Mailbox,
     NetworkConfig,
+    each_event,
     hyperperiod_ns,
     simulate_run,
     tick_batches,
@@ -142,22 +143,25 @@ def test_objects_that_the_caller_has_frozen_stay_frozen() -> None:
         gc.unfreeze()
 
 
-def ignore(position: int, event: Event, due_ns: int, messages: Sequence[Message]) -> None:
+def ignore(batch: EventBatch) -> None:
     pass
 
 
 @pytest.mark.parametrize(("seconds", "freezes"), [(60, False), (3600, True)])
-def test_only_a_run_of_several_batches_freezes(
+def test_only_a_long_run_freezes(
     seconds: int, freezes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
     monkeypatch.setattr(gc, "freeze", lambda: calls.append("freeze"))
     monkeypatch.setattr(gc, "unfreeze", lambda: calls.append("unfreeze"))
     plans = plan_run(driftlab.Scenario(rates=[6, 3, 1], seconds=seconds), 1)
-    batches = len(list(tick_batches(plans)))
-    assert (batches > 1) == freezes
+    assert len(list(tick_batches(plans))) > 1
     simulate_run(plans, [Machine(plan) for plan in plans], NetworkConfig(), ignore)
-    assert calls == ["freeze"] * (batches - 1) + ["unfreeze"] * freezes
+    assert (sum(plan.ticks for plan in plans) > engine.FREEZE_TICKS) == freezes
+    times = calls.count("freeze")
+    assert times <= sum(plan.ticks for plan in plans) // engine.FREEZE_TICKS
+    assert times >= 5 * freezes
+    assert calls == ["freeze"] * times + ["unfreeze"] * freezes
 
 
 def test_a_process_of_our_own_freezes_what_a_run_keeps_and_leaves_it_frozen() -> None:
@@ -166,7 +170,8 @@ def test_a_process_of_our_own_freezes_what_a_run_keeps_and_leaves_it_frozen() ->
         "freeze_until_exit(); before = gc.get_freeze_count()\n"
         "scenario = driftlab.Scenario(rates=[6, 3, 1], seconds=1000)\n"
         "from driftlab.api.simulate_one import simulate_into\n"
-        "kept = []; simulate_into(scenario, 1, lambda *row: kept.append(row))\n"
+        "from driftlab.simulator.engine import each_event\n"
+        "kept = []; simulate_into(scenario, 1, each_event(lambda *row: kept.append(row)))\n"
         "print(gc.get_freeze_count() - before > len(kept) // 2 > 4096)\n"
     )
     done = subprocess.run(

@@ -104,7 +104,8 @@ def simulate_one(
     sinks += [_digesting(digests)] if digests else []
     if out is None:
         folder = None
-        reasons = _reasons(plans, _run(alone, plans, machines, _each_of(sinks), on_beat, keep_found=False))
+        end = _run(alone, plans, machines, _each_of(sinks), on_beat, keep_found=False)
+        reasons = _reasons(plans, end)
     else:
         folder = run_folder(out, scenario, number)
         create_run_folder(folder, alone)

@@ -102,8 +102,7 @@ class EventColumns:
         made = {name: np.empty(len(rows), dtype) for name, dtype in _TYPES.items()}
         ticks, senders, stamps = made["tick"], made["sender"], made["stamp"]
         targets_, clocks, queues = made["target"], made["clock"], made["queue"]
-        place = 0
-        for row in rows:
+        for place, row in enumerate(rows):
             _, tick, _, sender, stamp, targets, clock, queue, _, _ = row
             ticks[place] = tick
             senders[place] = NOBODY if sender is None else self._places[sender]
@@ -111,7 +110,6 @@ class EventColumns:
             targets_[place] = self._target_codes[targets] if targets else NO_TARGET
             clocks[place] = clock
             queues[place] = queue
-            place += 1
         return made
 
     def trace(self, scenario: Scenario, number: int) -> tuple[Trace, list[Sequence[Message]]]:

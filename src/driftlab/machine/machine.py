@@ -161,7 +161,7 @@ class Machine:
     def _apply(
         self, answer: object, method: Any, tick: int, sender: str | None, stamp: int | None
     ) -> tuple[EventRow, Sequence[Outgoing]]:
-        """Return the fields of the event, and the messages, that `method` of the process asked for."""
+        """Return the fields of the event, and the messages, that a process's `method` asked for."""
         recorded = _NOTHING
         sends: tuple[Outgoing, ...] = ()
         clock, timestamp = self._clock, self.context.timestamp

@@ -69,6 +69,9 @@ class Schedule:
         return max(0, -(-scaled // (NS_PER_SECOND * self.rate_den)))
 
 
+_EXACT_BELOW: Final = 2**53  # whole numbers of a float that have no more digits than its text
+
+
 def phase_ns(word: int, rate_num: int, rate_den: int) -> int:
     """Return the phase of a machine, uniform in [0, one period), in scenario nanoseconds.
 
@@ -81,6 +84,8 @@ def as_fraction(number: float) -> "int | Fraction":
     """Return a number as the fraction that its decimal digits mean: 0.1 is 1/10."""
     if isinstance(number, int):
         return number
+    if abs(number) < _EXACT_BELOW and number == int(number):
+        return int(number)
     from fractions import Fraction  # slow to import, and not needed for whole numbers
 
     return Fraction(str(number))

@@ -98,9 +98,9 @@ class MachinePlan:
 def plan_run(scenario: "Scenario", run: int) -> tuple[MachinePlan, ...]:
     """Return the plans of all machines, in name order, for run number `run`."""
     names = scenario.machine_names()
-    neighbours = scenario.neighbours(run)
+    neighbours, die, end_ns = scenario.neighbours(run), scenario.die, scenario.horizon_ns
     return tuple(
-        _plan_machine(scenario, run, i, rate, names, neighbours[i])
+        _plan_machine(scenario, run, i, rate, names, neighbours[i], die, end_ns)
         for i, rate in enumerate(scenario.rates_of(run))
     )
 
@@ -112,6 +112,8 @@ def _plan_machine(
     rate: float,
     names: tuple[str, ...],
     peer_positions: tuple[int, ...],
+    die: tuple[int, int],
+    end_ns: int,
 ) -> MachinePlan:
     schedule = schedule_of(scenario, run, index, rate)
     return MachinePlan(
@@ -120,9 +122,9 @@ def _plan_machine(
         peers=_peers_of(index, names, peer_positions),
         rate=rate,
         schedule=schedule,
-        ticks=schedule.ticks_before(scenario.horizon_ns),
-        end_ns=scenario.horizon_ns,
-        die=scenario.die,
+        ticks=schedule.ticks_before(end_ns),
+        end_ns=end_ns,
+        die=die,
         die_stream=stream(scenario.seed, run, index, Purpose.DIE),
         seed=scenario.seed,
         run=run,

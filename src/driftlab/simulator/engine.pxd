@@ -24,6 +24,7 @@ cdef class InstantMailbox:
 cdef class _Network:
     cdef list _latency_streams, _names
     cdef object _positions, _default, _of_channel, _mailboxes
+    cdef dict _mailbox_of
     cdef bint _has_latency
     cpdef deliver(self, Py_ssize_t sender, long long tick, now_ns, outgoing)
     cdef object _latency_ns(self, sender, target, long long tick)

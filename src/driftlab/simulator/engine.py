@@ -365,13 +365,15 @@ class _Run:
                     now_ns = wrong_clocks[position].reading_ns(due_ns, due_ns)
                 machine = machines[position]
                 row, outgoing = machine.tick_row(tick, found, now_ns)
-                if outgoing:
-                    sent = len(row[_TARGETS])
-                    self._capacity -= sent
-                    if self._capacity < 0 and self._exceeds_limit(sent):
-                        return due_ns, len(rows)  # before this event, as in every engine
                 if keep_find is not None:
                     keep_find(found)
+                if not outgoing:
+                    keep(row)
+                    continue
+                sent = len(row[_TARGETS])
+                self._capacity -= sent
+                if self._capacity < 0 and self._exceeds_limit(sent):
+                    return due_ns, len(rows)  # before this event, as in every engine
                 keep(row)
                 for message in outgoing:
                     deliver(position, tick, due_ns, message)
@@ -414,16 +416,20 @@ class _Network:
             channel: _sampler_of(latency) for channel, latency in network.channel_latencies.items()
         }
         self._mailboxes = mailboxes
+        self._mailbox_of = {name: mailboxes[position] for name, position in positions.items()}
 
     def deliver(self, sender: int, tick: int, now_ns: int, outgoing: Outgoing) -> None:
         """Put a message, sent now by the machine at position `sender`, into its mailboxes."""
         targets, stamp, timestamp, payload = outgoing
-        positions, mailboxes, has_latency = self._positions, self._mailboxes, self._has_latency
         message = _new(Message, (self._names[sender], stamp, timestamp, payload))
+        if not self._has_latency:
+            for name in targets:
+                self._mailbox_of[name].post(now_ns, sender, message)
+            return
         for name in targets:
-            target = positions[name]
-            latency_ns = self._latency_ns(sender, target, tick) if has_latency else 0
-            mailboxes[target].post(now_ns + latency_ns, sender, message)
+            target = self._positions[name]
+            arrival_ns = now_ns + self._latency_ns(sender, target, tick)
+            self._mailboxes[target].post(arrival_ns, sender, message)
 
     def _latency_ns(self, sender: int, target: int, tick: int) -> int:
         fixed_ns, sample_ns = self._default
