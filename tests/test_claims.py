@@ -16,7 +16,7 @@ from driftlab.arrays import AnyArray, BoolArray
 from driftlab.cli.main import main
 from driftlab.study.claims import judge_claims
 from driftlab.study.claims.criteria import (
-    Verdict,
+    Decision,
     comparison,
     equality,
     every,
@@ -40,7 +40,7 @@ from driftlab.study.claims.recording import (
 from driftlab.study.claims.registry import CLAIMS
 from driftlab.study.claims.variations import paired_rows
 
-HOLDS, HOLDS_IF, NOT, UNDECIDED = Verdict
+HOLDS, HOLDS_IF, NOT, UNDECIDED = Decision
 RUNS = 120
 
 
@@ -283,7 +283,7 @@ def falling(table: EventTable) -> EventTable:
 
 
 Tables = Callable[[], Sequence[EventTable | None]]
-OUTCOMES: dict[str, dict[Verdict, Tables]] = {
+OUTCOMES: dict[str, dict[Decision, Tables]] = {
     "jump-needs-higher-stamp": {
         HOLDS: lambda: [simulated()],
         NOT: lambda: [one_jump_more(simulated())],
@@ -439,7 +439,7 @@ BY_ID = {claim.id: claim for claim in CLAIMS}
 @pytest.mark.parametrize(
     ("name", "verdict"), [(name, verdict) for name in OUTCOMES for verdict in OUTCOMES[name]]
 )
-def test_a_claim_comes_out_as_its_events_say(name: str, verdict: Verdict) -> None:
+def test_a_claim_comes_out_as_its_events_say(name: str, verdict: Decision) -> None:
     found = BY_ID[name].judge(*OUTCOMES[name][verdict]())
     assert found.verdict is verdict, found.text
     assert bool(found.condition) == (verdict is HOLDS_IF)

@@ -18,7 +18,7 @@ from driftlab.errors import DriftlabError
 from driftlab.history.parquet import KEY, PackError, unpack
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
-from driftlab.theory.formulas import Die, inflow, queue_spread
+from driftlab.theory.formulas import DieProbabilities, inflow, queue_spread
 from tests.started import DRIFTLAB, linux_only
 from tests.started import driftlab as command
 
@@ -111,7 +111,7 @@ def test_the_theory_of_a_long_run_takes_no_longer(tmp_path: Path) -> None:
 
 
 def test_the_spread_of_a_long_queue_is_that_of_its_sum(monkeypatch: pytest.MonkeyPatch) -> None:
-    flow = inflow([600.0, 300.0, 1.0], Die(0.2, 0.1), 2)
+    flow = inflow([600.0, 300.0, 1.0], DieProbabilities(0.2, 0.1), 2)
     exact = queue_spread(flow, 1.0, 400)
     monkeypatch.setattr("driftlab.theory.formulas.LENGTHS_MAX", 5_000)
     assert queue_spread(flow, 1.0, 400) == pytest.approx(exact, rel=1e-3)

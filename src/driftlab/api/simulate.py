@@ -23,7 +23,7 @@ from driftlab.scenario.scenario import Scenario
 if TYPE_CHECKING:
     from pathlib import Path
 
-Record = Literal["all", "summary"]
+Recording = Literal["all", "summary"]
 RUN_BYTES = 350  # of memory for the figures of a run, and of each machine in it; measured
 MACHINE_BYTES = 100
 FIGURES_BYTES_ALWAYS = 1 << 30  # every computer has that
@@ -34,7 +34,7 @@ OnProgress = Callable[[int, int], None]  # called with the ticks done and expect
 def simulate(
     scenario: Scenario,
     *,
-    record: Record = "summary",
+    record: Recording = "summary",
     out: "str | Path | None" = None,
     workers: int | None = None,
     dask: str | None = None,
@@ -73,7 +73,7 @@ def simulate(
 def simulate_run(
     scenario: Scenario,
     *,
-    record: Record = "summary",
+    record: Recording = "summary",
     out: "str | Path | None" = None,
     trust: bool = False,
 ) -> Run:
@@ -93,14 +93,14 @@ def simulate_run(
 def simulate_runs(
     scenario: Scenario,
     *,
-    record: Record = "summary",
+    record: Recording = "summary",
     out: "str | Path | None" = None,
     workers: int | None = None,
     dask: str | None = None,
     on_progress: OnProgress | None = None,
     trust: bool = False,
 ) -> Runs:
-    """Simulate all runs of a scenario, be it one or millions, and return them as `Runs`.
+    """Simulate all runs of a scenario, one or millions, and return them as `Runs`.
 
     The parameters, and what it raises, are those of `simulate`.
     """
@@ -133,7 +133,10 @@ def simulate_each(
     on_progress: OnProgress | None = None,
     trust: bool = False,
 ) -> Iterator[Run]:
-    """Yield the simulated runs of a scenario in order; see `simulate_blocks`."""
+    """Yield the simulated runs of a scenario in order, one at a time.
+
+    The parameters, and what it raises, are those of `simulate_blocks`.
+    """
     blocks = simulate_blocks(
         scenario, out, keep=keep, workers=workers, dask=dask, on_progress=on_progress, trust=trust
     )
@@ -152,7 +155,7 @@ def simulate_blocks(
 ) -> Blocks:
     """Yield the simulated runs of a scenario in order, some at a time, for `Runs`.
 
-    Who may not exhaust it closes it: processes that simulate end with it.
+    A caller that may not exhaust it closes it: the processes that simulate end with it.
 
     keep: whether each run has its history. The other parameters are those of `simulate`.
     Raises DriftlabError.

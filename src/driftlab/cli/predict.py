@@ -13,7 +13,7 @@ from driftlab.errors import DriftlabError, counted
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
 if TYPE_CHECKING:
-    from driftlab.api.against_theory import Comparison
+    from driftlab.api.against_theory import TheoryComparison
 
 LINE_MAX = 79  # characters of a line of text
 # Figures as the heads of the tables call them; the others are of the spread of the jumps.
@@ -75,7 +75,9 @@ def _require_no_scenario(options: argparse.Namespace) -> None:
         )
 
 
-def _print_comparisons(options: argparse.Namespace, comparisons: "Sequence[Comparison]") -> None:
+def _print_comparisons(
+    options: argparse.Namespace, comparisons: "Sequence[TheoryComparison]"
+) -> None:
     """Print each scenario's prediction beside what was measured."""
     if options.json:
         documents = [comparison.to_dict() for comparison in comparisons]
@@ -189,7 +191,7 @@ def _notes(prediction: Prediction) -> list[str]:
     return [*([shared] if is_shared else []), *prediction.remarks]
 
 
-def _print_against(comparison: "Comparison") -> None:
+def _print_against(comparison: "TheoryComparison") -> None:
     rows = [
         [
             each.machine,

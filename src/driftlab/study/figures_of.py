@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from driftlab.api.read import RunSource, SeveralRunsError, find_sources, list_names
+from driftlab.api.read import RunSource, SeveralRunsError, find_sources, first_names
 from driftlab.api.read_run import REPEATED_KEYS, scenario_of_all
 from driftlab.errors import DriftlabError
 from driftlab.figures.figure import Figure, NoDataError
@@ -134,7 +134,7 @@ def columns_of(found: Sequence[tuple[RunSource, str]]) -> list[RunColumns]:
         if len(here) > 1 and any(source.form is not None for source in here):
             raise SeveralRunsError(
                 f"{path} holds {len(here)} executions; choose one with --execution N or its name "
-                f"({list_names([source.name for source in here])})"
+                f"({first_names([source.name for source in here])})"
             )
     runs = [RunColumns(source.read().trace) for source, _ in found]
     keys = [_repeated(run, source) for run, (source, _) in zip(runs, found, strict=True)]

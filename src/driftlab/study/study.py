@@ -49,7 +49,7 @@ from driftlab.study.real_conditions import (
     run_conditions,
 )
 from driftlab.study.study_file import Study, parse_study
-from driftlab.study.sweep import describe, run_sweep
+from driftlab.study.sweep import run_sweep, sweep_description
 from driftlab.study.sweep_parts import read_description, write_durably, write_sweep
 
 if TYPE_CHECKING:
@@ -139,9 +139,7 @@ class StudyResult:
         cut = self.frame.filter(pl.col("end") != "complete")
         if cut.height:
             runs, reason = cut.n_unique(["condition", "run"]), cut["end"][0]
-            lines.append(
-                f"incomplete: {counted(runs, 'run')}, in the means all the same ({reason})"
-            )
+            lines.append(f"incomplete: {counted(runs, 'run')}, included in the means ({reason})")
         return lines
 
     def _repr_html_(self) -> str:
@@ -490,7 +488,7 @@ def _save(result: StudyResult, folder: Path) -> None:
     for name, table in result.tables.items():
         write_durably(folder / TABLES_FOLDER / f"{name}.csv", table.write_csv().encode())
     if result.sweep is not None:
-        write_sweep(result.sweep, folder / GRID_FILE, describe(_grid_of(result.study)))
+        write_sweep(result.sweep, folder / GRID_FILE, sweep_description(_grid_of(result.study)))
     if result.published is not None:
         buffer = io.BytesIO()
         result.published.write_parquet(buffer)
