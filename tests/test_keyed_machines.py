@@ -222,10 +222,10 @@ def test_a_key_is_readable_by_its_owner_alone_and_never_replaced(key_file: Path)
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"driftlab-key 1 " + b"a" * 62 + b"\n", "is no key"),
-        (b"driftlab-key 2 " + b"a" * 64 + b"\n", "is no key"),
-        (b"a" * 64, "is no key"),
-        (b"\xff" * 10_000, "is no key"),
+        (b"driftlab-key 1 " + b"a" * 62 + b"\n", "is not a key"),
+        (b"driftlab-key 2 " + b"a" * 64 + b"\n", "is not a key"),
+        (b"a" * 64, "is not a key"),
+        (b"\xff" * 10_000, "is not a key"),
     ],
 )
 def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -440,7 +440,7 @@ def _read_metadata(path: Path) -> str | None:
 def _read_columns(columns: _FileColumns) -> Columns:
     kinds = columns["kind"]
     if kinds.dtype != pl.Enum(KINDS) or kinds.null_count():
-        raise ClaimError("kind: is no column of the kinds of events")
+        raise ClaimError("kind: is not a column of the kinds of events")
     kind = kinds.to_physical().to_numpy().astype(np.uint8)
     others = [name for name in Columns._fields if name != "kind" and name in columns]
     return Columns(kind, **{name: _read_column(name, columns[name]) for name in others})

@@ -3,7 +3,7 @@
 A file is written under a temporary name beside its own, forced to the disk, and renamed.
 So a full disk, a limit or a kill leaves what was there before as it was, and a file that
 has its name is whole. The limits: a process that is killed leaves the temporary file,
-`.….part`, which no command reads; what is no regular file (a pipe, `/dev/stdout`) is
+`.….part`, which no command reads; what is not a regular file (a pipe, `/dev/stdout`) is
 written as it comes.
 """
 

@@ -97,6 +97,9 @@ class Handshakes:
 
 
 def require_run(name: str, run_id: str, own_run_id: str) -> None:
-    """Raise WireError if a machine is of another run."""
+    """Raise WireError if a machine is of another run.
+
+    name, run_id: of the machine, and the run that it named. own_run_id: of this machine.
+    """
     if run_id != own_run_id:
         raise WireError(f"{name} is of run {run_id}, this is run {own_run_id}")

@@ -74,7 +74,8 @@ def channel_keys(
 ) -> ChannelKeys:
     """Derive the keys of one connection.
 
-    key: of the run, KEY_BYTES. The nonces are in hexadecimal.
+    key: of the run, KEY_BYTES. names: what the keys are bound to besides the nonces, which
+    are in hexadecimal: one of each side.
     """
     bound = f"{acceptor_nonce} {dialler_nonce} {names.dialler} {names.acceptor} {names.run_id}"
     return ChannelKeys(
@@ -99,7 +100,10 @@ def parse_nonce(text: str) -> str:
 
 
 def sealed_iam(keys: ChannelKeys, names: ChannelNames, nonce: str, incarnation: int) -> bytes:
-    """Return the frame of an introduction with its proof. nonce: of the dialling machine."""
+    """Return the frame of an introduction with its proof.
+
+    keys, names: of the connection. nonce, incarnation: those of `SealedIam`.
+    """
     text = f"Iam {names.dialler} {names.run_id} {nonce} {incarnation}"
     return frame(f"{text} {_tag(keys.dialler, 0, text.encode()).hex()}")
 

@@ -51,7 +51,7 @@ def load_key(path: str) -> bytes:
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            raise KeyFileError(f"{path}: is no regular file")
+            raise KeyFileError(f"{path}: is not a regular file")
         if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise KeyFileError(f"{path}: others can read or write it; chmod 600 {path}")
         text = os.read(fd, _FILE_BYTES_MAX)
@@ -59,6 +59,6 @@ def load_key(path: str) -> bytes:
         os.close(fd)
     match = _LINE.fullmatch(text)
     if match is None:
-        what = "is empty" if not text else "is no key"
+        what = "is empty" if not text else "is not a key"
         raise KeyFileError(f"{path}: {what}; make one with: driftlab key FILE")
     return bytes.fromhex(match[1].decode())

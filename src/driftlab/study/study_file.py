@@ -206,7 +206,7 @@ class _Reader:
     ) -> tuple[str, ...]:
         names = self._keys.get(key, list(default))
         if not isinstance(names, list):
-            raise self._error((key,), f"{key}: {names!r} is no list; allowed: a list of names")
+            raise self._error((key,), f"{key}: {names!r} is not a list; allowed: a list of names")
         for name in names:
             if name not in allowed:
                 raise self._error(
@@ -225,7 +225,7 @@ class _Reader:
             if not re.fullmatch(_CONDITION_NAME, name):
                 raise self._error(
                     path,
-                    f"{name!r} is no name of a condition; allowed: letters, digits, - and _, "
+                    f"{name!r} cannot name a condition; allowed: letters, digits, - and _, "
                     "at most 40",
                 )
             changed = self._table(path, changes)
@@ -267,7 +267,9 @@ class _Reader:
 
     def _table(self, path: tuple[str, ...], value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._error(path, f"{path[-1]}: {value!r} is no table, as [{'.'.join(path)}] is")
+            raise self._error(
+                path, f"{path[-1]}: {value!r} is not a table, as [{'.'.join(path)}] is"
+            )
         return value
 
     def _require_known(

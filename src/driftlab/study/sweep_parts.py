@@ -141,7 +141,10 @@ class Parts:
 
 
 def write_sweep(frame: pl.DataFrame, out: Path, description: Mapping[str, Any]) -> None:
-    """Write the rows of a sweep with its description, whole or not at all."""
+    """Write a sweep, whole or not at all.
+
+    frame: its rows. out: the Parquet file. description: what is said of it, as metadata.
+    """
     buffer = io.BytesIO()
     text = json.dumps(description, ensure_ascii=False)
     frame.write_parquet(buffer, metadata={SWEEP_KEY: text})
