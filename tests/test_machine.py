@@ -313,6 +313,36 @@ def test_an_invalid_effect_is_reported_with_place_tick_and_reason(answer: Any, r
     assert text.endswith(f", at tick 0: Asks.idle returned {reason}")
 
 
+def test_a_machine_that_is_no_peer_is_refused_by_one_name_as_in_a_list() -> None:
+    scenario = Scenario(rates=(1, 1, 1, 1), topology="ring", seed=1)
+    plan = plan_run(scenario, 1)[0]
+    assert plan.peers == ("B", "D")
+
+    class Names(Process):
+        def __init__(self, machine: ProcessContext, to: Any) -> None:
+            super().__init__(machine)
+            self.to = to
+
+        def idle(self) -> Effects:
+            return Send(self.to)
+
+    for to in ("C", ["C"], ["B", "C"], "A", ["A"], "E"):
+        name = to if isinstance(to, str) else to[-1]
+        with pytest.raises(ProcessError, match=f"Send to '{name}'; its peers are B, D$"):
+            Machine(plan, lambda machine, to=to: Names(machine, to)).tick(0, [], 0)
+    event, _ = Machine(plan, lambda machine: Names(machine, ["D", "B"])).tick(0, [], 0)
+    assert event.targets == ("B", "D")
+
+
+def test_a_machine_counts_the_messages_that_wait_by_sender() -> None:
+    machine = machine_of("A", Scenario(rates=(1, 1, 1), seed=1))
+    assert machine.count_waiting("B") == 0
+    machine.tick(0, [Message("B", 1), Message("C", 1), Message("B", 2), Message("B", 3)], 0)
+    assert (machine.count_waiting("B"), machine.count_waiting("C")) == (2, 1)
+    machine.tick(1, [Message("C", 2)], 0)
+    assert (machine.count_waiting("B"), machine.count_waiting("C")) == (2, 1)
+
+
 def test_the_largest_payload_and_the_largest_records_are_accepted() -> None:
     largest = "x" * (PAYLOAD_BYTES_MAX - 2)
     _, (message,) = asked(Send("B", largest))
