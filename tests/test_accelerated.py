@@ -71,6 +71,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "other sources": (replace_line(1), "it was made from other sources"),
     "cut short": (lambda builds: os.truncate(builds / CURRENT, 5), "it cannot be read"),
     "no text": (lambda builds: (builds / CURRENT).write_bytes(b"\xff\xfe"), "it cannot be read"),
+    "a pipe": (
+        lambda builds: [os.unlink(builds / CURRENT), os.mkfifo(builds / CURRENT)],
+        "it cannot be read",
+    ),
     "a module is missing": (
         lambda builds: os.unlink(builds / "build-1" / "machine.machine.so"), "it cannot be read",
     ),

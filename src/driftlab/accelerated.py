@@ -118,6 +118,8 @@ def current_build(folder: str | None) -> str | None:
     """
     if folder is None or not os.path.exists(os.path.join(folder, CURRENT)):
         return None
+    if not os.path.isfile(os.path.join(folder, CURRENT)):  # a pipe would be waited for
+        raise UnusableBuildError(f"it cannot be read: {CURRENT} is not a regular file")
     try:
         with open(os.path.join(folder, CURRENT)) as file:
             by, source, build, *sizes = file.read().splitlines()
