@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -302,6 +302,27 @@ def test_unidentified_connections_do_not_fill_the_terminal(tmp_path: Path) -> No
         _, rest = process.communicate(timeout=20)
     lines = [line for line in rest.splitlines() if "stranger-closed" in line]
     assert len(lines) == len(set(lines)) == UNIDENTIFIED_LINES_MAX
+
+
+def test_a_machine_without_a_key_among_those_with_one_is_told_why_once(
+    tmp_path: Path, key_file: Path
+) -> None:
+    """Not a line for each of its connections, which are closed again and again."""
+    shared = ("--rates", "5,5", "--seconds", "60", "--run-id", RUN)
+    nowhere = ("--at", "B=127.0.0.1:1")
+    own = ("--out", tmp_path / "A", "--at", "A=127.0.0.1:0")
+    with started("machine", "A", *shared, *own, *nowhere, "--key", key_file) as keyed:
+        assert keyed.stderr is not None
+        port = int(keyed.stderr.readline().partition(",")[0].rpartition(":")[2])
+        near = ("--at", f"A=127.0.0.1:{port}", "--at", "B=127.0.0.1:0")
+        with started("machine", "B", *shared, *near, "--out", tmp_path / "B") as bare:
+            with suppress(subprocess.TimeoutExpired):
+                bare.wait(3)
+            bare.send_signal(signal.SIGINT)
+            _, said = bare.communicate(timeout=20)
+    lines = [line for line in said.splitlines() if "channel-" in line]
+    assert len(lines) == 1
+    assert "A: asks for a key, and this machine was given none (--key FILE)" in lines[0]
 
 
 def test_insecure_says_so_and_waits(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -329,7 +330,7 @@ def test_a_machine_that_is_no_peer_is_refused_by_one_name_as_in_a_list() -> None
     for to in ("C", ["C"], ["B", "C"], "A", ["A"], "E"):
         name = to if isinstance(to, str) else to[-1]
         with pytest.raises(ProcessError, match=f"Send to '{name}'; its peers are B, D$"):
-            Machine(plan, lambda machine, to=to: Names(machine, to)).tick(0, [], 0)
+            Machine(plan, partial(Names, to=to)).tick(0, [], 0)
     event, _ = Machine(plan, lambda machine: Names(machine, ["D", "B"])).tick(0, [], 0)
     assert event.targets == ("B", "D")
 

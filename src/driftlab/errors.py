@@ -46,6 +46,23 @@ def name_list(names: Sequence[str]) -> str:
     return ", ".join([*names[: NAMES_LISTED_MAX - 1], f"… ({len(names)} in all)"])
 
 
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """Return which of the known words one that is not known begins, or is most like."""
+    known = list(known)
+    begun = [one for one in known if one.startswith(word)]
+    if word.strip("-") and 1 <= len(begun) <= 2:
+        return begun
+    from difflib import get_close_matches  # only after a mistake
+
+    return get_close_matches(word, known, n=2, cutoff=0.7)
+
+
+def nearest_line(word: str, known: Iterable[str]) -> str:
+    """Return a question after the words that were probably meant, empty if none is near."""
+    words = nearest(word, known)
+    return f"did you mean {' or '.join(words)}?" if words else ""
+
+
 def lines_of_runs(runs: Sequence[tuple[str, Iterable[str]]]) -> list[str]:
     """Return what is said of several runs, each line once, with the runs of which it is said.
 

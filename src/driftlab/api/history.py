@@ -480,7 +480,8 @@ class History:
         process = list(self.trace.names).index(name)
         start, end = self.trace.starts[[process, process + 1]].tolist()
         if not 0 <= index < end - start:
-            raise NoSuchEventError(f"{name} has events 0 to {end - start - 1}, not {index}")
+            there = f"events 0 to {end - start - 1}, not {index}" if end > start else "no events"
+            raise NoSuchEventError(f"{name} has {there}")
         return int(start) + index
 
 

@@ -18,7 +18,14 @@ from driftlab.errors import counted
 from driftlab.foreign.log_file import LogFile
 from driftlab.history.conventions.recognize import apply_conventions
 from driftlab.history.matching.match import checked_strategies
-from driftlab.history.parquet import PACK_SUFFIX, PARQUET_MAGIC, is_packed, unpack
+from driftlab.history.parquet import (
+    PACK_SUFFIX,
+    PARQUET_MAGIC,
+    STUDY_RUNS,
+    is_packed,
+    table_of_ours,
+    unpack,
+)
 from driftlab.history.run_reader import RunJournals, journal_paths, run_journals, single_journal
 from driftlab.history.tick_repair import rows_after_gap
 from driftlab.history.trace import Trace
@@ -104,9 +111,22 @@ def read_all(path: str | Path, **options: Any) -> list[History]:
 def find_sources(path: str | Path, **options: Any) -> list[RunSource]:
     """Return every run of a log with how it is read; the parameters are those of `read`."""
     reading = options.pop("reading", None)
+    _require_log(Path(path))
     return _found(
         Path(path), options if reading is None else merged_options(load_reading(reading), options)
     )
+
+
+def _require_log(path: Path) -> None:
+    """Raise UnreadableError if a path is a sweep or a study of ours, which are no logs."""
+    table = path / STUDY_RUNS if path.is_dir() else path
+    if not table.is_file() or not begins_with(table, PARQUET_MAGIC):
+        return
+    what = table_of_ours(table)
+    if what is not None:
+        raise UnreadableError(
+            f"{path}: is a {what}, not a log; see driftlab report {path} and driftlab plot {path}"
+        )
 
 
 def _found(path: Path, options: Mapping[str, Any], depth: int = 0) -> list[RunSource]:

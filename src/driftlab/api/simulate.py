@@ -18,7 +18,7 @@ from driftlab.machine.process_loader import (
     load_process,
 )
 from driftlab.scenario.plan import plan_run
-from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.scenario import Scenario, require_scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ def simulate_run(
 
     The parameters are those of `simulate`.
     """
-    _require_scenario(scenario)
+    require_scenario(scenario)
     if scenario.runs != 1:
         raise DriftlabError(
             f"simulate_run: the scenario has {scenario.runs} runs; "
@@ -106,7 +106,7 @@ def simulate_runs(
     """
     if record not in ("all", "summary"):
         raise DriftlabError(f"record: {record!r} is not known; allowed: all or summary")
-    _require_scenario(scenario)
+    require_scenario(scenario)
     require_memory(scenario)
     blocks = simulate_blocks(
         scenario,
@@ -161,7 +161,7 @@ def simulate_blocks(
     Raises DriftlabError.
     """
     forbid_reentrant_run()
-    _require_scenario(scenario)
+    require_scenario(scenario)
     scenario = admit_process(scenario, trust=trust)
     load_process(scenario.process)
     if workers is not None and workers < 1:
@@ -208,13 +208,6 @@ def require_memory(scenario: Scenario) -> None:
 
 
 _SPENT_S = [0.0]  # about how long this process was busy with what could have run compiled
-
-
-def _require_scenario(scenario: object) -> None:
-    if not isinstance(scenario, Scenario):
-        raise TypeError(
-            f"{scenario!r} is no Scenario; make one: driftlab.Scenario(rates=[6, 3, 1])"
-        )
 
 
 class _Progress:

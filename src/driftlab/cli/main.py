@@ -12,7 +12,7 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
@@ -22,7 +22,7 @@ from driftlab import accelerated
 from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE, terminal
 from driftlab.cli.commands import COMMANDS, Command
 from driftlab.cli.flags import format_options
-from driftlab.errors import DriftlabError, require_supported_system
+from driftlab.errors import DriftlabError, nearest_line, require_supported_system
 from driftlab.freezing import freeze_until_exit
 
 _COMMAND_WIDTH = 14  # of the longest command, indented; argparse forgets the indentation
@@ -61,21 +61,10 @@ class _Parser(argparse.ArgumentParser):
         known = self._option_string_actions
         flags_given = [word.partition("=")[0] for word in self.given if word.startswith("--")]
         unknown = [flag for flag in flags_given if len(flag) > 2 and flag not in known]
-        nearest = [near for flag in unknown[:1] for near in _nearest(flag, known)]
-        meant = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
+        question = nearest_line(unknown[0], known) if unknown else ""
+        meant = f"; {question}" if question else ""
         line = terminal.plain(f"{self.prog}: {message}{meant}")
         self.exit(EXIT_UNUSABLE, f"{line}{'' if meant else ';'} see {self.prog} --help\n")
-
-
-def _nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Return which of the known words one that is not known begins, or is most like."""
-    known = list(known)
-    begun = [one for one in known if one.startswith(word)]
-    if word.strip("-") and 1 <= len(begun) <= 2:
-        return begun
-    from difflib import get_close_matches  # only after a mistake
-
-    return get_close_matches(word, known, n=2, cutoff=0.7)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -140,8 +129,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             return parser.parse_intermixed_args(others)  # flags may stand among several names
         return parser.parse_args(others)
     if not name.startswith("-"):
-        nearest = _nearest(name, COMMANDS)
-        meant = f"did you mean {' or '.join(nearest)}?" if nearest else "see driftlab --help"
+        meant = nearest_line(name, COMMANDS) or "see driftlab --help"
         terminal.print_error(f"there is no command {name}; {meant}")
         raise SystemExit(EXIT_UNUSABLE)
     return build_parser().parse_args([name, *others])
@@ -246,11 +234,22 @@ def _report_os_error(error: OSError) -> int:
     if error.filename is not None:
         terminal.print_error(f"{os.fsdecode(error.filename)}: {error.strerror}")
         return EXIT_UNUSABLE
+    if error.errno == errno.ENOENT and not _has_working_folder():
+        terminal.print_error("the working folder is not there any more")
+        return EXIT_UNUSABLE
     if error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG):
         terminal.print_error(f"cannot write the output: {error.strerror}")
         terminal.discard_output()
         return EXIT_UNUSABLE
     return _report_bug()
+
+
+def _has_working_folder() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _report_bug() -> int:

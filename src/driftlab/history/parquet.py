@@ -44,6 +44,10 @@ from driftlab.version import VERSION as DRIFTLAB_VERSION
 
 PACK_SUFFIX: Final = ".parquet"
 PARQUET_MAGIC: Final = b"PAR1"
+# Keys in the metadata of tables of ours that are no history.
+SWEEP_KEY: Final = "driftlab-sweep"  # the description of a sweep
+STUDY_KEY: Final = "driftlab-study"  # that of a study's runs
+STUDY_RUNS: Final = "runs.parquet"  # the file of the latter, in the folder of a study
 KEY: Final = "driftlab-history"
 VERSION: Final = 1
 ROWS_AT_ONCE: Final = 1 << 17  # of a row group
@@ -358,6 +362,16 @@ def packed_by(path: Path) -> str | None:
 def is_packed(path: Path) -> bool:
     """Whether a file is a packed history. Raise PackError if it is a damaged Parquet file."""
     return _read_metadata(path) is not None
+
+
+def table_of_ours(path: Path) -> str | None:
+    """Return what a Parquet file of driftlab is that is no history: `sweep`, `study`, or None."""
+    try:
+        metadata = pl.read_parquet_metadata(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return None  # whoever reads it says why
+    kinds = {SWEEP_KEY: "sweep", STUDY_KEY: "study"}
+    return next((kind for key, kind in kinds.items() if key in metadata), None)
 
 
 def unpack(path: Path) -> Trace:

@@ -62,6 +62,8 @@ def errors_named(path: str | Path, unfinished: Path) -> Iterator[None]:
         yield
     except OSError as error:
         named = error.filename
+        if error.errno is None:  # of a library, in its own words
+            raise
         if named is None or Path(os.fsdecode(named)).is_relative_to(unfinished):
             error.filename = os.fspath(path)
         raise

@@ -10,6 +10,12 @@ from typing import Final
 from driftlab.network.wire import OpenFrame, WireError, iam, parse_iam
 
 INTRODUCTION_NS_MAX: Final = 5_000_000_000  # from the connection to the end of its handshake
+CHALLENGE: Final = "Nonce "  # how the first frame of who accepts begins, in a run with a key
+
+
+def is_challenge(received: bytes) -> bool:
+    """Whether what a peer wrote first is a challenge, which only a peer with a key sends."""
+    return CHALLENGE.encode() in received
 
 
 class Introduction:

@@ -50,11 +50,13 @@ def write_report(document: Document, out: str | Path, *, overwrite: bool = False
     require_free(out, overwrite=overwrite)
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as made:
+    with (
+        errors_named(path, path.parent),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as made,
+    ):
         built = Path(made) / "report"
-        with errors_named(path, built):
-            built.mkdir()
-            _write(document, built)
+        built.mkdir()
+        _write(document, built)
         if path.exists():
             _replace(built, path)
         else:

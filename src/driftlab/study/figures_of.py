@@ -14,16 +14,13 @@ from driftlab.figures.figure import Figure, NoDataError
 from driftlab.figures.frame_figures import FRAME_FIGURES, draw_frame
 from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.run_figures import Drawn, draw_runs
-from driftlab.history.parquet import PARQUET_MAGIC, is_packed
+from driftlab.history.parquet import PARQUET_MAGIC, STUDY_KEY, STUDY_RUNS, SWEEP_KEY, is_packed
 from driftlab.journal.files import UnreadableError, begins_with
 from driftlab.scenario.scenario import Scenario
 from driftlab.study.sweep_parts import PARTS_SUFFIX
 
-SWEEP_KEY: Final = "driftlab-sweep"  # of the description in the metadata of a sweep's file
-STUDY_KEY: Final = "driftlab-study"  # the same of a study's runs
 STUDY_GRID: Final = "grid.parquet"
 STUDY_FILE: Final = "study.toml"
-STUDY_RUNS: Final = "runs.parquet"
 
 
 class DifferentScenariosError(DriftlabError):

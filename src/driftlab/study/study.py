@@ -27,6 +27,7 @@ from driftlab.api.runs import Runs
 from driftlab.api.simulate import simulate_run, simulate_runs
 from driftlab.api.trust import admit_process
 from driftlab.errors import DriftlabError, counted
+from driftlab.history.parquet import STUDY_KEY, STUDY_RUNS
 from driftlab.journal.files import read_text
 from driftlab.scenario.scenario import Scenario
 from driftlab.study.differences import (
@@ -56,11 +57,10 @@ if TYPE_CHECKING:
     from driftlab.figures.figure import Figure
 
 STUDY_FILE: Final = "study.toml"
-RUNS_FILE: Final = "runs.parquet"
+RUNS_FILE: Final = STUDY_RUNS
 GRID_FILE: Final = "grid.parquet"
 PUBLISHED_FILE: Final = "published.parquet"
 TABLES_FOLDER: Final = "tables"
-STUDY_KEY: Final = "driftlab-study"
 
 OnProgress = Callable[[float, str], None]  # called with the share that is done, and what it is
 

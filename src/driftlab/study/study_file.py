@@ -8,7 +8,6 @@ the condition's range of rates. So a condition cannot change the seed.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from driftlab.scenario.validate import RUNS_MAX, ScenarioError
 from driftlab.study.cell_means import METRICS
 from driftlab.study.grid import Grid, GridError, changed_keys
 from driftlab.study.key_lines import key_lines
+from driftlab.toml_text import TomlError, load_toml
 
 STUDIES_FOLDER: Final = Path(__file__).parent / "studies"
 FIGURES: Final = ("comparison", "phase", "prediction")
@@ -129,8 +129,8 @@ def parse_study(text: str, name: str, file: str, folder: str = "") -> Study:
     are looked for. Raise StudyError.
     """
     try:
-        keys = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
+        keys = load_toml(text)
+    except TomlError as error:
         line = re.search(r"\(at line (\d+), column \d+\)", str(error))
         reason = re.sub(r" \(at .*\)$", "", str(error))
         raise StudyError(f"{file}:{line[1] if line else 1}: not valid TOML: {reason}") from None
