@@ -213,7 +213,7 @@ _SPENT_S = [0.0]  # about how long this process was busy with what could have ru
 def _require_scenario(scenario: object) -> None:
     if not isinstance(scenario, Scenario):
         raise TypeError(
-            f"{scenario!r} is no Scenario; make one: driftlab.Scenario(rates=[6, 3, 1])"
+            f"{scenario!r} is not a Scenario; make one: driftlab.Scenario(rates=[6, 3, 1])"
         )
 
 
