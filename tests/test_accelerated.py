@@ -66,7 +66,7 @@ def replace_line(number: int) -> Callable[[Path], None]:
     return damage
 
 
-def put_pipe(builds: Path) -> None:
+def replace_with_pipe(builds: Path) -> None:
     (builds / CURRENT).unlink()
     os.mkfifo(builds / CURRENT)
 
@@ -76,7 +76,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "other sources": (replace_line(1), "it was made from other sources"),
     "cut short": (lambda builds: os.truncate(builds / CURRENT, 5), "it cannot be read"),
     "no text": (lambda builds: (builds / CURRENT).write_bytes(b"\xff\xfe"), "it cannot be read"),
-    "a pipe": (put_pipe, "it cannot be read"),
+    "a pipe": (replace_with_pipe, "it cannot be read"),
     "a module is missing": (
         lambda builds: os.unlink(builds / "build-1" / "machine.machine.so"), "it cannot be read",
     ),

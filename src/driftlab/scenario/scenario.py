@@ -344,7 +344,7 @@ def require_scenario(scenario: object) -> None:
     """Raise TypeError, which says how to make one, if something is not a `Scenario`."""
     if not isinstance(scenario, Scenario):
         raise TypeError(
-            f"{scenario!r} is no Scenario; make one: driftlab.Scenario(rates=[6, 3, 1])"
+            f"{scenario!r} is not a Scenario; make one: driftlab.Scenario(rates=[6, 3, 1])"
         )
 
 

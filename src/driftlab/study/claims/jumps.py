@@ -137,7 +137,7 @@ def rate_difference_drives_jumps(table: EventTable) -> ClaimFinding:
         f"rank corr. {number(top)}",
         f"Rank correlation of r1 - r with the largest jump of P2 and P3: {number(top)}; with "
         f"their mean jump: {number(mean)}. Of the ratio r1/r: {number(by_ratio[1])} and "
-        f"{number(by_ratio[0])}. The mean is no finding of its own: it is the rise of the "
+        f"{number(by_ratio[0])}. The mean is not a finding of its own: it is the rise of the "
         "clock over the number of events.",
         table.runs,
         condition,
