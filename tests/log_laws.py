@@ -214,7 +214,7 @@ def _of_causes(trace: Trace, events: list[_Event]) -> list[Broken]:
             known[event.process, process] = entry
             if process == event.process or is_known:
                 continue
-            if cause is None and _is_told(event, process, entry, events):
+            if cause is None and _is_known_from_another(event, process, entry, events):
                 continue  # by one that broke the law
             if (
                 cause is None
@@ -227,7 +227,7 @@ def _of_causes(trace: Trace, events: list[_Event]) -> list[Broken]:
     return found
 
 
-def _is_told(event: _Event, process: int, entry: int, events: list[_Event]) -> bool:
+def _is_known_from_another(event: _Event, process: int, entry: int, events: list[_Event]) -> bool:
     """Whether an event knows one of a third process that knows as much of a process."""
     held = event.vector or {}
     return any(

@@ -222,7 +222,16 @@ def test_a_key_is_readable_by_its_owner_alone_and_never_replaced(key_file: Path)
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"driftlab-key 1 " + b"a" * 62 + b"\n", "is not a key"),
+        (
+            b"driftlab-key 1 " + b"a" * 62 + b"\n",
+            "is not a key: it has 62 hexadecimal digits, not 64",
+        ),
+        (
+            b"driftlab-key 1 " + b"a" * 65 + b"\n",
+            "is not a key: it has 65 hexadecimal digits, not 64",
+        ),
+        ((b"driftlab-key 1 " + b"a" * 64 + b"\n") * 2, "is not a key: it has more than one line"),
+        (b"driftlab-key 1 " + b"A" * 64 + b"\n", "is not a key: a line `driftlab-key 1`"),
         (b"driftlab-key 2 " + b"a" * 64 + b"\n", "is not a key"),
         (b"a" * 64, "is not a key"),
         (b"\xff" * 10_000, "is not a key"),
