@@ -56,7 +56,7 @@ export function duration(ns) {
     size >= 1e9 ? ["s", 1e9] : size >= 1e6 ? ["ms", 1e6] : size >= 1e3 ? ["µs", 1e3] : ["ns", 1];
   const value = ns / Number(factor);
   const digits = Math.abs(value) >= 100 || factor === 1 ? 1 : Math.abs(value) >= 10 ? 2 : 3;
-  return `${trimmed(value.toFixed(digits))}${NARROW}${unit}`;
+  return `${trimmed(value.toFixed(digits)).replace(/^-0$/, "0")}${NARROW}${unit}`;
 }
 
 /** Write an axis value exactly enough to be distinguished from its neighbours. @param {string} axis @param {number} value @param {number} [step] the smallest difference that is shown */

@@ -203,10 +203,11 @@ export class Marks {
   /** @param {Int32Array} numbers of messages */
   async messages(numbers) {
     if (!numbers.length)
-      return { send: new Int32Array(0), receive: new Int32Array(0), from: none(), to: none() };
+      return { all: 0, send: new Int32Array(0), receive: new Int32Array(0), from: none(), to: none() };
     const most = numbers.slice(0, 5000); // more arrows than that are no picture; the list says how many
     const m = await this.engine.call("messages", most);
     return {
+      all: numbers.length,
       send: m.send,
       receive: m.receive,
       from: await this.points(m.send),

@@ -57,7 +57,8 @@ export class Tiles {
   draw(ctx) {
     const { begin, end, width, height, windows, full } = this.pane.frameOf();
     this.isSharp = true;
-    if (!(end > begin) || width < 1 || height < 1 || !this.pane.run.hasAxis(this.pane.view.axis)) return;
+    if (!this.pane.hasAxis) this.level = "";
+    if (!(end > begin) || width < 1 || height < 1 || !this.pane.hasAxis) return;
     this.frame++;
     const units = (end - begin) / width;
     if (Math.abs(units / this.units - 1) > 1e-9) {

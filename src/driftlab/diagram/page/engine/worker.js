@@ -16,7 +16,7 @@ import {
   reachTablesInSteps,
   why,
 } from "./causality.js";
-import { counts, crossings, extremes } from "./counts.js";
+import { counts, crossings, curve } from "./counts.js";
 import { decodeTexts, fromBase64, inflate } from "./decode.js";
 import { Diagram, decode } from "./diagram.js";
 import { driftRange } from "./drift.js";
@@ -206,7 +206,7 @@ const CALLS = {
   extremes: (diagram, view) => {
     if (view.field !== "drift") {
       return eachLane(diagram, view, (axis, lane) =>
-        extremes(diagram, axis, view.field, lane, view.begin, view.end, view.columns),
+        curve(diagram, axis, view.field, lane, view.begin, view.end, view.columns),
       );
     }
     const axis = axisOf(diagram, view.axis, view.idle);
