@@ -169,6 +169,56 @@ def test_a_dense_run_counts_every_event_and_is_sharp_when_near(page: ShownPage, 
     assert page.settle().js("driftlabPage.panes[0].tiles.level") == "exact"
 
 
+WRITTEN = """
+  window.written = new Map();
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    const half = this.measureText(text).width / 2;
+    const all = window.written.get(this.canvas) ?? [];
+    window.written.set(this.canvas, [...all, { text, x, y: Math.round(y), half }]);
+    return write.call(this, text, x, y);
+  };
+"""
+ACROSS = """() => {
+  const tiles = [...driftlabPage.panes[0].tiles.tiles.values()].sort((a, b) => a.begin - b.begin);
+  const found = [];
+  tiles.forEach((tile, i) => {
+    const next = tiles[i + 1];
+    if (!next || Math.abs(next.begin - tile.end) > 1e-6 * (tile.end - tile.begin)) return;
+    const over = (canvas, edge) => (window.written.get(canvas) ?? [])
+      .filter((one) => Math.abs(one.x - edge) < one.half - 0.5)
+      .map((one) => `${one.text} at ${Math.round(one.x - edge)}, ${one.y}`).sort();
+    found.push([over(tile.canvas, tile.canvas.width), over(next.canvas, 0)]);
+  });
+  return found;
+}"""
+
+
+def test_no_clock_is_cut_where_two_tiles_meet(browser: "Browser", tmp_path: Path) -> None:
+    log = tmp_path / "large.csv"
+    lines = [
+        f"{name},internal,{7_000_000 + 3 * at},{at * step}"
+        for name, step in (("A", 10), ("B", 13))
+        for at in range(300)
+    ]
+    log.write_text("\n".join(["process,kind,clock,time", *lines, ""]))
+    context = browser.new_context(viewport=WIDE)
+    page = ShownPage(context)
+    page.page.add_init_script(WRITTEN)
+    across = 0
+    with served({"0": ServedHistory("large", partial(read, log))}) as client:
+        page.open(f"http://{client.host}:{client.port}{client.base}diagram/0/#span=0_100")
+        for begin in range(20):
+            page.js(f"driftlabPage.state.set({{begin: {begin * 101}, end: {begin * 101 + 125}}})")
+            page.settle()
+            for left, right in page.js(ACROSS):
+                assert left == right
+                across += len(left)
+    assert across > 10
+    assert page.problems == []
+    context.close()
+
+
 def test_nothing_is_blank_while_panning_and_zooming(page: ShownPage, site: Site) -> None:
     page.open(site.address("dense", "span=2e10_2.4e10"))
     before = page.coloured()
@@ -929,6 +979,7 @@ def test_a_long_run_is_painted_while_it_is_read_and_says_so(
     history = site.histories["dense"]
     assert page.text("#verdict") == "reading…"
     assert "counted by their times alone" in page.text("#status")
+    assert "Click an event" in page.text("#panel-event")
     assert page.js("driftlabPage.runs[0].events") == len(history)
     assert page.coloured() > 1000
     # What is done meanwhile is done: a zoom at once, a question when there is an answer.
@@ -1000,7 +1051,8 @@ def test_text_of_a_log_never_becomes_markup(browser: "Browser", tmp_path: Path) 
     with page_of(browser, log) as page:
         page.on_diagram().press("ArrowRight", "ArrowDown")
         assert page.text("#title") == "<b>markup<b>.csv"
-        assert page.text(".lane:nth-child(1) .label") == "<img src=x onerror=alert(1)>"
+        name = page.page.text_content(".lane:nth-child(1) .label")
+        assert name == "<img src=x onerror=alert(1)>"
         assert "got <i>it</i>" in page.text("#panel-event")
         assert page.js("document.querySelectorAll('.pane img, #panel i, h1 b').length") == 0
         finds_text(page)

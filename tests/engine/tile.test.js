@@ -167,8 +167,11 @@ test("a curve has what each column ends with, and what was before the first", ()
 test("neighbouring tiles agree on lines of any length", () => {
   const n = 80;
   const { header } = runContainer({ lanes: 2, events: 2 * n });
-  const times = Float64Array.from({ length: 2 * n }, (_, row) => (row < n ? 10 * row : 1200 + 45 * (row - n)));
-  const numbers = (/** @type {(at: number) => number} */ of) => Int32Array.from({ length: n }, (_, at) => of(at));
+  const times = Float64Array.from({ length: 2 * n }, (_, row) =>
+    row < n ? 10 * row : 1200 + 45 * (row - n),
+  );
+  const numbers = (/** @type {(at: number) => number} */ of) =>
+    Int32Array.from({ length: n }, (_, at) => of(at));
   const diagram = new Diagram({
     header: { ...header, messages: n },
     columns: new Map(
@@ -181,7 +184,11 @@ test("neighbouring tiles agree on lines of any length", () => {
     ),
   });
   const width = 256;
-  const ink = (/** @type {number} */ tileNumber, /** @type {number} */ column, /** @type {number} */ reach) => {
+  const ink = (
+    /** @type {number} */ tileNumber,
+    /** @type {number} */ column,
+    /** @type {number} */ reach,
+  ) => {
     const begin = tileNumber * width;
     const at = { begin, end: begin + width, width, height: 400, laneTops: [0, 200], laneHeights: [200, 200] };
     const level = /** @type {const} */ ("lines");
@@ -196,7 +203,10 @@ test("neighbouring tiles agree on lines of any length", () => {
     for (let at = 1; at < 14; at++) {
       const [left, right] = [ink(at, width - 1, reach), ink(at + 1, 0, reach)];
       most = Math.max(most, left);
-      assert.ok(Math.abs(left - right) <= 0.15 * Math.max(left, right) + 150, `${reach}, ${at}: ${left}, ${right}`);
+      assert.ok(
+        Math.abs(left - right) <= 0.15 * Math.max(left, right) + 150,
+        `${reach}, ${at}: ${left}, ${right}`,
+      );
     }
     assert.ok(most > 300, "there are lines");
   }

@@ -149,6 +149,7 @@ export class Page {
     if (runs.length > 1) this.entitle(runs.map((run) => run.title).join(" and "));
     this.tools.fill();
     this.isReady = true;
+    void this.panels.show().catch(() => {}); // asked again when the data is there
     this.laidOut();
     for (const pane of this.panes) pane.draw(); // tiles are asked for before anything else
   }

@@ -10,7 +10,7 @@ import { Plots } from "./plots.js";
 import { Pointer } from "./pointer.js";
 import { axisName } from "./run.js";
 import { drawRuler } from "./ruler.js";
-import { MARGIN, Tiles } from "./tiles.js";
+import { LABELS, MARGIN, Tiles } from "./tiles.js";
 
 export const RULER = 24; // CSS px
 export const PLOT = 62;
@@ -235,6 +235,7 @@ export class Pane {
       theme: this.page.dark ? "dark" : "light",
       arrowTo: this.view.arrow,
       margin: MARGIN * this.dpr,
+      labels: LABELS * this.dpr,
       reach: Math.round(1.5 * this.canvas.width),
     };
   }

@@ -291,10 +291,12 @@ function valueBefore(series, column) {
 function fillCurve(ctx, series, from, to, xOf, yOf) {
   const width = Math.max(LINE, xOf(from + 1) - xOf(from));
   let [lowest, highest] = [NaN, NaN]; // of the column before
+  let now = valueBefore(series, from);
   for (let column = from; column < to; column++) {
     let [min, max] = [series.min[column], series.max[column]];
-    if (!Number.isFinite(max)) min = max = series.last ? valueBefore(series, column) : NaN;
-    if (!Number.isFinite(max)) continue;
+    if (Number.isFinite(max)) now = series.last?.[column] ?? NaN;
+    else if (Number.isFinite(now)) min = max = now;
+    else continue;
     const y = yOf(Number.isNaN(lowest) ? max : Math.max(max, lowest));
     const bottom = yOf(Number.isNaN(highest) ? min : Math.min(min, highest));
     ctx.fillRect(xOf(column) - width / 2, y - LINE / 2, width, bottom - y + LINE);

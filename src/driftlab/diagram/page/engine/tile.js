@@ -46,7 +46,10 @@ export function tile(diagram, view) {
   const axis = axisOf(diagram, view.axis, view.idle);
   const spans = rowSpans(axis, view);
   const level = view.level ?? levelOf(diagram, view, spans);
-  if (level === "exact") return { level, vectors: exactVectors(diagram, axis, view, spans) };
+  if (level === "exact") {
+    const margin = Math.max(view.margin ?? 0, view.labels ?? 0);
+    return { level, vectors: exactVectors(diagram, axis, view, rowSpans(axis, { ...view, margin })) };
+  }
   const raster = new Raster(view.width, view.height, view.theme ?? "light");
   const edges = Array.from(view.laneOrder, (lane, place) =>
     isShown(view, place) ? axis.edges(lane, view.begin, view.end, view.width) : null,

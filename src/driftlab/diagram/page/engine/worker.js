@@ -7,15 +7,7 @@
 
 import { axisOf, setOffsets } from "./axes.js";
 import { before, containing, cut, cutTablesInSteps } from "./cuts.js";
-import {
-  causalChain,
-  chain,
-  concurrent,
-  future,
-  past,
-  reachTablesInSteps,
-  why,
-} from "./causality.js";
+import { causalChain, chain, concurrent, future, past, reachTablesInSteps, why } from "./causality.js";
 import { counts, crossings, curve } from "./counts.js";
 import { decodeTexts, fromBase64, inflate } from "./decode.js";
 import { Diagram, decode } from "./diagram.js";
