@@ -12,18 +12,18 @@ export const KIND_NAMES = { 0: "internal", 1: "send", 2: "receive", 3: "not said
 export const AXES = {
   time: { name: "Physical time", short: "time" },
   own: { name: "Own clocks", short: "own time" },
-  corrected: { name: "Own clocks, corrected", short: "corrected time" },
+  corrected: { name: "Corrected", short: "corrected time" },
   clock: { name: "Lamport clock", short: "clock" },
-  index: { name: "Index of the event", short: "index" },
+  index: { name: "Event index", short: "index" },
   chain: { name: "Longest chain", short: "chain" },
 };
 
 /** What colours a lane where events are counted. @type {Record<string, string>} */
 export const COLOURS = {
   rate: "Events",
-  receives: "Share of receives",
+  receives: "Receives, %",
   queue: "Queue",
-  jump: "Jump of the clock",
+  jump: "Clock jump",
   late: "Lateness",
   violations: "Violations",
 };

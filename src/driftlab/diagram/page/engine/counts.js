@@ -121,7 +121,7 @@ export function curve(diagram, axis, field, lane, begin, end, columns) {
  * @param {number} to
  */
 function lastKnown(diagram, field, from, to) {
-  if (!diagram.column(field)) return NaN;
+  if (from >= to || !diagram.column(field)) return NaN;
   for (let row = to - 1; row >= from; row--) {
     const value = diagram.valueAt(field, row);
     if (!Number.isNaN(value)) return value;
