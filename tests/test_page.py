@@ -398,6 +398,37 @@ def test_why_shows_the_chain_that_led_to_an_event(page: ShownPage, site: Site) -
     assert "Why B:50" in page.text("#panel-event")
 
 
+def test_chains_and_cuts_lead_to_where_messages_were_found(page: ShownPage, site: Site) -> None:
+    """As the arrows do: from there to its receive a message waits in the inbox, on the lane."""
+    of = columns_of(site.histories["standard"], "").columns
+    found = {
+        (int(send), int(receive)): int(tick)
+        for send, receive, tick in zip(of["m_send"], of["m_receive"], of["m_found"], strict=True)
+    }
+    row = row_of(site.histories["standard"], 2, 57)
+    view = "event=2.57&why=1&cut=0.300.150.20"
+    for arrow in ("found", "receive"):
+        page.open(site.address("standard", f"{view}&arrow={arrow}"))
+        rows = list(page.js("driftlabPage.panes[0].marks.chain.rows"))
+        ends = list(page.js("driftlabPage.panes[0].marks.chain.found"))
+        assert rows[-1] == row
+        pairs = list(zip(pairwise(rows), ends[1:], strict=True))
+        hops = [(pair, end) for pair, end in pairs if pair in found]
+        assert len(hops) > 2
+        late = 0
+        for pair, end in hops:
+            tick = found[pair] if arrow == "found" else pair[1]
+            assert end == pytest.approx(float(of["time"][tick]), abs=2)
+            late += tick < pair[1]
+        assert (late > 0) == (arrow == "found")
+        cut = page.js(
+            "(() => { const { send, receive, found } = driftlabPage.panes[0].marks.cut"
+            ".flyingMessages; return [[...send], [...receive], [...found.rows]]; })()"
+        )
+        for send, receive, tick in zip(*cut, strict=True):
+            assert tick == (found[send, receive] if arrow == "found" else receive)
+
+
 def test_the_table_of_neighbours_leads_on(page: ShownPage, site: Site) -> None:
     page.open(site.address("standard", "event=0.64"))
     page.page.click("#panel-event table >> text=A:65")
@@ -576,6 +607,23 @@ def test_clocks_and_queues_stay_what_they_are_until_the_next_event(
         share = (clock - ranges["clock"][0]) / (ranges["clock"][1] - ranges["clock"][0])
         y = side["y"] - 2 + 56 - share * 48
         assert any(is_green(page.pixel(box["x"] + x, y + by)) for by in (-1.5, -0.5, 0.5, 1.5))
+
+
+def test_a_clock_that_falls_is_plotted_where_it_stays(browser: "Browser", tmp_path: Path) -> None:
+    log = tmp_path / "fall.csv"
+    clocks = (1, 3, 5, 4, 9, 11)
+    lines = [f"A,internal,{clock},{at}" for at, clock in enumerate(clocks)]
+    log.write_text("\n".join(["process,kind,clock,time", *lines, ""]))
+    with page_of(browser, log) as page:
+        page.page.select_option("#axis", "clock")
+        page.settle()
+        page.until("driftlabPage.panes[0].plots.ranges.get('clock')?.[1] === 11")
+        box, name = page.box(".pane canvas"), page.box(".plot-name")
+        for clock, stays_at in ((2, 1), (4, 3), (6, 4), (8.5, 4), (10, 9)):
+            x = box["x"] + page.js(f"driftlabPage.panes[0].xOf({clock})")
+            y = name["y"] - 2 + 56 - (stays_at - 1) / 10 * 48
+            inks = [sum(page.pixel(x, y + by)) for by in (-1.5, -0.5, 0.5, 1.5)]
+            assert min(inks) < 500, (clock, stays_at)
 
 
 def is_green(pixel: tuple[int, ...]) -> bool:

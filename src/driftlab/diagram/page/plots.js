@@ -266,9 +266,7 @@ function strokeSteps(ctx, series, from, to, xOf, yOf) {
     if (Number.isFinite(now)) ctx.lineTo(x, yOf(now));
     else ctx.moveTo(x, yOf(series.min[column]));
     now = series.last?.[column] ?? series.max[column];
-    const levels = new Set([series.min[column], series.max[column], now].map(yOf));
-    for (const y of levels) ctx.lineTo(x, y);
-    if (levels.size > 2) ctx.lineTo(x, yOf(now));
+    for (const value of [series.min[column], series.max[column], now]) ctx.lineTo(x, yOf(value));
   }
   if (Number.isFinite(now)) ctx.lineTo(xOf(to), yOf(now));
   ctx.stroke();
