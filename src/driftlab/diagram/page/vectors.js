@@ -12,6 +12,7 @@
  */
 
 const TURN = 2 * Math.PI;
+const OUTSIDE = 12; // px beyond the tile in which an event may still be seen in it
 const FADE = 1 / 3; // of the reach, in which a long arrow fades out
 
 /** @param {CanvasRenderingContext2D} ctx @param {any} vectors @param {Drawing} drawing */
@@ -243,6 +244,7 @@ function drawEvents(ctx, v, drawing) {
   const s = drawing.scale;
   for (let i = 0; i < v.row.length; i++) {
     const x = v.x[i];
+    if (x < -OUTSIDE * s || x > drawing.width + OUTSIDE * s) continue; // known for what is written
     // Where neighbours would touch, all of a lane's glyphs there are smaller.
     const before = i && v.place[i - 1] === v.place[i] ? x - v.x[i - 1] : NaN;
     const after = i + 1 < v.row.length && v.place[i + 1] === v.place[i] ? v.x[i + 1] - x : NaN;
@@ -318,6 +320,7 @@ function writeClocks(ctx, v, drawing) {
     if (!Number.isFinite(v.clock[i])) continue;
     const text = String(v.clock[i]);
     const room = (text.length * 6 + 6) * s;
+    if (v.x[i] < -room || v.x[i] > drawing.width + room) continue;
     if (v.x[i] - before < room || follows[i] - v.x[i] < room) continue;
     ctx.fillText(text, v.x[i], middle(drawing, v.place[i]) - 5.5 * s);
   }

@@ -332,13 +332,17 @@ export class Desk {
 }
 
 /**
- * Return the buffers of a tile, which the engine does not need any more.
+ * Return the buffers of an answer that the engine does not need any more: of tiles and curves.
  * @param {string} call
  * @param {any} result
  * @returns {Transferable[]}
  */
 function transferables(call, result) {
-  return call === "tile" && result.image ? [result.image.buffer] : [];
+  if (call === "tile" && result.image) return [result.image.buffer];
+  if (call !== "extremes") return [];
+  return [result].flat().flatMap((series) =>
+    [series.min, series.max, series.last].flatMap((values) => (values ? [values.buffer] : [])),
+  );
 }
 
 if (typeof self !== "undefined" && "importScripts" in self && typeof postMessage === "function") {
