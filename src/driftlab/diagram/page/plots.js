@@ -261,12 +261,17 @@ function strokeSteps(ctx, series, from, to, xOf, yOf) {
   ctx.beginPath();
   if (Number.isFinite(now)) ctx.moveTo(xOf(from - 1), yOf(now));
   for (let column = from; column < to; column++) {
-    if (!Number.isFinite(series.min[column])) continue;
+    const [min, max] = [series.min[column], series.max[column]];
+    if (!Number.isFinite(min) || (min === now && max === now)) continue;
     const x = xOf(column);
     if (Number.isFinite(now)) ctx.lineTo(x, yOf(now));
-    else ctx.moveTo(x, yOf(series.min[column]));
-    now = series.last?.[column] ?? series.max[column];
-    for (const value of [series.min[column], series.max[column], now]) ctx.lineTo(x, yOf(value));
+    else ctx.moveTo(x, yOf(min));
+    let at = now;
+    now = series.last?.[column] ?? max;
+    for (const value of [min, max, now]) {
+      if (value !== at) ctx.lineTo(x, yOf(value));
+      at = value;
+    }
   }
   if (Number.isFinite(now)) ctx.lineTo(xOf(to), yOf(now));
   ctx.stroke();
