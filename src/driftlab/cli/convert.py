@@ -8,8 +8,9 @@ from typing import Final
 from driftlab.api.export import convert
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import wrapped
-from driftlab.cli.terminal import plain, print_line
+from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
+from driftlab.plain_text import plain
 
 ALIASES: Final = {"jsonl": "json"}  # its lines are JSON, which is how others call it
 

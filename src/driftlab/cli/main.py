@@ -12,7 +12,7 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
@@ -22,8 +22,9 @@ from driftlab import accelerated
 from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE, terminal
 from driftlab.cli.commands import COMMANDS, Command
 from driftlab.cli.flags import format_options
-from driftlab.errors import DriftlabError, require_supported_system
+from driftlab.errors import DriftlabError, did_you_mean, require_supported_system
 from driftlab.freezing import freeze_until_exit
+from driftlab.plain_text import plain
 
 _COMMAND_WIDTH = 14  # of the longest command, indented; argparse forgets the indentation
 
@@ -61,21 +62,9 @@ class _Parser(argparse.ArgumentParser):
         known = self._option_string_actions
         flags_given = [word.partition("=")[0] for word in self.given if word.startswith("--")]
         unknown = [flag for flag in flags_given if len(flag) > 2 and flag not in known]
-        nearest = [near for flag in unknown[:1] for near in _nearest(flag, known)]
-        meant = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
-        line = terminal.plain(f"{self.prog}: {message}{meant}")
+        meant = "".join(did_you_mean(flag, known) for flag in unknown[:1])
+        line = plain(f"{self.prog}: {message}{meant}")
         self.exit(EXIT_UNUSABLE, f"{line}{'' if meant else ';'} see {self.prog} --help\n")
-
-
-def _nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Return which of the known words one that is not known begins, or is most like."""
-    known = list(known)
-    begun = [one for one in known if one.startswith(word)]
-    if word.strip("-") and 1 <= len(begun) <= 2:
-        return begun
-    from difflib import get_close_matches  # only after a mistake
-
-    return get_close_matches(word, known, n=2, cutoff=0.7)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -140,9 +129,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             return parser.parse_intermixed_args(others)  # flags may stand among several names
         return parser.parse_args(others)
     if not name.startswith("-"):
-        nearest = _nearest(name, COMMANDS)
-        meant = f"did you mean {' or '.join(nearest)}?" if nearest else "see driftlab --help"
-        terminal.print_error(f"there is no command {name}; {meant}")
+        meant = did_you_mean(name, COMMANDS) or "; see driftlab --help"
+        terminal.print_error(f"there is no command {name}{meant}")
         raise SystemExit(EXIT_UNUSABLE)
     return build_parser().parse_args([name, *others])
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from driftlab.cli.flags import chosen_scenario, given_flags
 from driftlab.cli.output import MACHINES_LISTED_MAX, four_digits, table
-from driftlab.cli.terminal import plain, table_stream
+from driftlab.cli.terminal import table_stream
 from driftlab.errors import DriftlabError, counted
+from driftlab.plain_text import plain
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
 if TYPE_CHECKING:
