@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.api.run_real import OnBeat
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, did_you_mean
 from driftlab.study.claims import jumps, order, variations
 from driftlab.study.claims.criteria import NOTHING, Finding, Verdict
 from driftlab.study.claims.events import EventTable
@@ -218,7 +218,10 @@ def claims_named(ids: Sequence[str]) -> list[Claim]:
     known = {claim.id: claim for claim in CLAIMS}
     for name in ids:
         if name not in known:
-            raise NoSuchClaimError(f"{name}: there is no such claim; there are {', '.join(known)}")
+            raise NoSuchClaimError(
+                f"{name}: there is no such claim; there are {', '.join(known)}"
+                f"{did_you_mean(name, known)}"
+            )
     return [known[name] for name in dict.fromkeys(ids)] if ids else list(CLAIMS)
 
 
