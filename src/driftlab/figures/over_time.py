@@ -588,9 +588,10 @@ def growths_of(
 
 def _rounded(estimate: Estimate) -> Estimate:
     """Return an estimate in which what comes of rounding is 0, which an interval then holds."""
-    return Estimate(
-        *(0.0 if each is not None and abs(each) < NOTHING else each for each in estimate)
+    value, low, high = (
+        0.0 if each is not None and abs(each) < NOTHING else each for each in estimate
     )
+    return Estimate(value or 0.0, low, high)
 
 
 def _interval_words(slopes: dict[str, Estimate], runs: Sequence[RunColumns]) -> str:
