@@ -105,6 +105,7 @@ def clock_spread(prediction: Prediction, machine: MachinePrediction) -> float:
 def _expected(prediction: Prediction, predicted: MachinePrediction, asked: float) -> list[Expected]:
     ticks = max(1.0, predicted.rate * prediction.seconds)
     clock, queue = predicted.clock_last["mean"] or 0.0, predicted.queue_last
+    is_idle = predicted.clock_last["mean"] is None
     spread = clock_spread(prediction, predicted)
     share = CLOCK_ALLOWANCE[1]
     if predicted.method["clock_per_second"] == "pair":
@@ -113,7 +114,7 @@ def _expected(prediction: Prediction, predicted: MachinePrediction, asked: float
     jump, largest = predicted.jump["mean"] or 0.0, predicted.jump["max"]
     rows = [
         Expected("rate", asked, 0.0, RATE_ALLOWANCE * asked, _rate),
-        Expected("clock", clock, spread, off, lambda m: m.clock if m.ticks else None),
+        *([] if is_idle else [Expected("clock", clock, spread, off, _last_clock)]),
         Expected(
             "queue", queue["mean"], queue["sd"],
             0.5 if predicted.method["queue_last"] == "queue-chain" else QUEUE_ALLOWANCE,
@@ -132,12 +133,17 @@ def _expected(prediction: Prediction, predicted: MachinePrediction, asked: float
         )  # fmt: skip
     # The mean jump is the clock over the number of events: it is allowed what the clock is.
     jump_off = max(JUMP_ALLOWANCE * jump, off / ticks)
-    rows.append(Expected("jump", jump, spread / ticks, jump_off, _mean_jump))
+    if not is_idle:
+        rows.append(Expected("jump", jump, spread / ticks, jump_off, _mean_jump))
     if largest is not None:
         # The largest of many geometric jumps is spread as an extreme value is.
         sd = (predicted.jump["sd"] or 0.0) * GUMBEL_SD
         rows.append(Expected("largest jump", largest, sd, LARGEST_JUMP_ALLOWANCE, _largest_jump))
     return rows
+
+
+def _last_clock(machine: MachineMetrics) -> float | None:
+    return machine.clock if machine.ticks else None
 
 
 def lacks_receives(predicted: MachinePrediction) -> bool:

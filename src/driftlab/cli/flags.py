@@ -21,7 +21,7 @@ SCENARIO_FLAGS: Final = (
         "--rates",
         "RATES",
         "ticks per second: one number for each machine (6,3,1), or a range of whole numbers "
-        "(1..6) from which every run draws a rate for each machine (default: 1..6)",
+        "(1..6) from which every run draws a rate for each machine ({rates})",
     ),
     ("--machines", "N", "number of machines (default: 3, or the number of rates or names)"),
     ("--names", "NAMES", "machine names, in the order of the rates (default: A,B,C,…)"),
@@ -97,11 +97,15 @@ class UnknownScenarioError(DriftlabError):
 
 
 def add_scenario(
-    parser: argparse.ArgumentParser, seed: str = "a new one, which is shown", runs: int = 1
+    parser: argparse.ArgumentParser,
+    seed: str = "a new one, which is shown",
+    runs: int = 1,
+    rates: str = "default: 1..6",
 ) -> None:
     """Add the scenario and the flags that change it.
 
-    seed: describes the default seed. runs: the default number of runs.
+    seed: describes the default seed. runs: the default number of runs. rates: describes the
+    default rates.
     """
     parser.add_argument(
         "scenario",
@@ -112,7 +116,9 @@ def add_scenario(
     )
     group = parser.add_argument_group("scenario (flags override the file)")
     for name, metavar, text in SCENARIO_FLAGS:
-        group.add_argument(name, metavar=metavar, help=text.format(seed=seed, runs=runs))
+        group.add_argument(
+            name, metavar=metavar, help=text.format(seed=seed, runs=runs, rates=rates)
+        )
 
 
 def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:

@@ -291,6 +291,23 @@ def must_compile_for(ids: Sequence[str], runs: int) -> bool:
     return must_compile(scenarios_of(conditions_needed(claims_named(ids)), runs))
 
 
+# Of each verdict how one claim and several have it.
+_SUMMARIES: Final = {
+    Verdict.HOLDS: ("holds", "hold"),
+    Verdict.HOLDS_IF: ("holds under a condition", "hold under a condition"),
+    Verdict.DOES_NOT_HOLD: ("does not hold", "do not hold"),
+    Verdict.UNDECIDED: ("is undecided", "are undecided"),
+}
+
+
+def summary_of(judged: Sequence[ClaimVerdict]) -> str:
+    """Return how many claims have which verdict: `11 hold, 1 does not hold`."""
+    counts = {verdict: sum(each.verdict == verdict for each in judged) for verdict in _SUMMARIES}
+    return ", ".join(
+        f"{count} {_SUMMARIES[verdict][count > 1]}" for verdict, count in counts.items() if count
+    )
+
+
 def judge_tables(
     claims: Sequence[Claim], tables: Mapping[str, EventTable], *, real: bool = False
 ) -> list[ClaimVerdict]:
