@@ -581,6 +581,14 @@ def estimate(value: float, half: float) -> Estimate:
             {"A": estimate(0.0, 0.1), "B": estimate(0.1, 0.1)},
             "All clocks rise as fast as 6 ticks a second",
         ),
+        (
+            {"A": estimate(-0.0011, 0.0005), "C": estimate(-2.0, 0.3)},
+            "A's clock rises as fast as 6 ticks a second; C's falls behind by 2.00 a second",
+        ),
+        (
+            {"A": estimate(0.0011, 0.0005)},
+            "A's clock rises as fast as 6 ticks a second",
+        ),
     ],
 )
 def test_titles_say_no_more_of_the_pace_than_intervals_show(

@@ -38,6 +38,7 @@ LATE_SHOWN_MIN_MS: Final = 0.001  # on a logarithmic axis
 QUEUE_SHOWN_MIN: Final = 4.0  # messages that the vertical axis goes up to
 SAME_SHARE: Final = 0.02  # rates that differ by less are said to be one
 SAME_PACE: Final = 0.05  # of a rate: growths within it are said to be as fast
+NO_DIFFERENCE: Final = 0.001  # of a rate: so little is none, even where an interval excludes 0
 NO_CLOCKS: Final = "the log has no Lamport clocks (driftlab restamp computes them)"
 FEW_EVENTS: Final = "no machine has two events"
 NO_TIMES: Final = "the log has no times, so clocks cannot be compared at one instant"
@@ -256,8 +257,13 @@ def real_title(slopes: dict[str, Estimate], rate: float, *, same: bool, several:
     slopes: how fast each clock rises beyond the rate. same: whether all runs have one rate.
     """
     of_rate = ticks_a_second(rate) if same else "the fastest machine's ticks"
-    fast = {label: each for label, each in slopes.items() if each.excludes(0) and each.value > 0}
-    slow = {label: each for label, each in slopes.items() if each.excludes(0) and each.value < 0}
+    apart = {
+        label: each
+        for label, each in slopes.items()
+        if each.excludes(0) and not each.within(-NO_DIFFERENCE * rate, NO_DIFFERENCE * rate)
+    }
+    fast = {label: each for label, each in apart.items() if each.value > 0}
+    slow = {label: each for label, each in apart.items() if each.value < 0}
     even = [
         label
         for label, each in slopes.items()
@@ -288,7 +294,7 @@ def real_title(slopes: dict[str, Estimate], rate: float, *, same: bool, several:
         )
     if open_ones and not parts:
         low = min(open_ones, key=lambda label: slopes[label].value)
-        is_few = all(slopes[label].ci95 is None for label in open_ones)
+        is_few = slopes[low].ci95 is None
         reason = (
             "there are too few events for an interval"
             if is_few
