@@ -105,7 +105,7 @@ def rank_name(rank: int, machines: int) -> str:
     return "middle" if machines == 3 else f"rank {rank}"
 
 
-def common_size(frame: "pl.DataFrame", by: str) -> int:
+def size_of_all(frame: "pl.DataFrame", by: str) -> int:
     """Return how many machines there are, 0 if not the same number in all groups of a frame.
 
     frame: with `rank`. by: the column of the groups. Where they differ, no rank but the

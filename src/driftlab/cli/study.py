@@ -14,7 +14,7 @@ from textwrap import fill
 from time import gmtime, strftime
 from typing import Any, Final
 
-from driftlab.analysis.over_runs import common_size, rank_name
+from driftlab.analysis.over_runs import rank_name, size_of_all
 from driftlab.analysis.statistics import decimals_of_bounds
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE
 from driftlab.cli.output import COMMAND_VARIABLE, page_width, table
@@ -174,7 +174,7 @@ def _blocks(result: StudyResult) -> list[str]:
     means = means_of(result.frame, result.study.compare)
     of_means = "; means over runs ± half of the 95 % interval" if runs > 1 else ""
     blocks = [fill(head + of_means, page_width() - 1)]
-    of_all = common_size(result.frame, "condition")
+    of_all = size_of_all(result.frame, "condition")
     blocks += _means_tables(means, list(result.scenarios), machines, of_all)
     if result.differences:
         blocks += _differences(result.differences, of_all)

@@ -7,7 +7,7 @@ a run and machine, with the condition first). Ranks of speed count from 1, the f
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.analysis.over_runs import common_size, rank_name
+from driftlab.analysis.over_runs import rank_name, size_of_all
 from driftlab.analysis.statistics import Estimate, mean_difference, mean_estimate
 from driftlab.errors import counted
 from driftlab.figures.figure import (
@@ -289,7 +289,7 @@ def _last_queues(frame: "pl.DataFrame", scenario: "Scenario") -> "pl.DataFrame":
         ]
     machine_keys = joined.select("rates", "faces", "rank").iter_rows()
     predicted = [kept[text, faces][rank - 1] for text, faces, rank in machine_keys]
-    machines = common_size(joined, "rates")
+    machines = size_of_all(joined, "rates")
     return joined.select(
         "rates",
         "faces",
@@ -325,7 +325,7 @@ def comparison_figure(
     if len(conditions) < 2:
         raise NoDataError("comparison: there is one condition, and nothing to compare it with")
     frame = comparable(frame)
-    machines = common_size(frame, "condition")
+    machines = size_of_all(frame, "condition")
     shown = shown_ranks(frame)
     data = _means(frame, conditions, shown, machines)
     panels = [

@@ -8,7 +8,7 @@ equal.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from driftlab.analysis.over_runs import common_size
+from driftlab.analysis.over_runs import size_of_all
 from driftlab.errors import counted
 from driftlab.lazy import pl
 from driftlab.report.document import Table
@@ -174,7 +174,7 @@ def means_table(frame: "pl.DataFrame", metrics: Sequence[str]) -> Table:
     """
     means = means_frame(frame, metrics)
     machines = int(frame["rank"].max() or 0)  # type: ignore[arg-type]
-    ranks = rank_names(machines, common_size(frame, "condition"))
+    ranks = rank_names(machines, size_of_all(frame, "condition"))
     rows = tuple(
         (
             str(row["condition"]), ranks[row["rank"] - 1],

@@ -114,7 +114,7 @@ def rank_names(machines: int, of_all: int | None = None) -> list[str]:
     """Return the names of the ranks of speed, the fastest first.
 
     of_all: the number of machines that all groups have, 0 if they differ (see
-    `common_size`); None: that of machines.
+    `size_of_all`); None: that of machines.
     """
     size = machines if of_all is None else of_all
     return [rank_name(rank, size) for rank in range(1, machines + 1)]

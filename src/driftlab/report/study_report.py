@@ -8,7 +8,7 @@ from typing import Final
 
 from driftlab import __version__
 from driftlab.analysis.metrics import SLOW_SHARE, is_rate_missed, pace
-from driftlab.analysis.over_runs import common_size
+from driftlab.analysis.over_runs import size_of_all
 from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
 from driftlab.lazy import pl
@@ -74,7 +74,7 @@ def _condition_sections(result: StudyResult) -> list[Section]:
     scenarios, frame, differences = result.scenarios, result.frame, result.differences
     baseline, *others = scenarios
     ranks = rank_names(
-        max(each.size for each in scenarios.values()), common_size(frame, "condition")
+        max(each.size for each in scenarios.values()), size_of_all(frame, "condition")
     )
     pictures = pictures_of_frame(frame, None, COMPARED, result.study.compare)
     by_theory = [_queues_by_theory(name, each, frame) for name, each in scenarios.items()]

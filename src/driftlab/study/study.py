@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 import driftlab
-from driftlab.analysis.over_runs import common_size, rank_name
+from driftlab.analysis.over_runs import rank_name, size_of_all
 from driftlab.analysis.statistics import Estimate
 from driftlab.api.read import read
 from driftlab.api.read_run import find_run_folders, read_runs
@@ -156,7 +156,7 @@ class StudyResult:
 
         means = means_of(self.frame, self.study.compare)
         machines = max((each.rank for each in means), default=1)
-        of_all = common_size(self.frame, "condition")
+        of_all = size_of_all(self.frame, "condition")
         cells = {(each.metric, each.rank, each.condition): each.estimate for each in means}
         places = [
             (metric, rank)
