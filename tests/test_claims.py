@@ -1,11 +1,15 @@
 """A claim's verdict follows from the events: other events, another verdict."""
 
 import json
+import re
+import threading
+import time
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +17,10 @@ import pytest
 from driftlab import Scenario, run, simulate
 from driftlab.analysis.statistics import Estimate
 from driftlab.arrays import AnyArray, BoolArray
+from driftlab.cli import claims as claims_command
+from driftlab.cli import progress as progress_module
 from driftlab.cli.main import main
+from driftlab.errors import DriftlabError
 from driftlab.study.claims import judge_claims
 from driftlab.study.claims.criteria import (
     Decision,
@@ -37,7 +44,7 @@ from driftlab.study.claims.recording import (
     read_conditions,
     simulate_conditions,
 )
-from driftlab.study.claims.registry import CLAIMS
+from driftlab.study.claims.registry import CLAIMS, ClaimVerdict, summary_of
 from driftlab.study.claims.variations import paired_rows
 
 HOLDS, HOLDS_IF, NOT, UNDECIDED = Decision
@@ -652,3 +659,47 @@ def test_the_table_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> No
     assert "judged by 30 simulated runs of a condition" in capsys.readouterr().out
     assert main(["claims", "--runs", "30", "p3-never-jumps"]) == 0
     assert capsys.readouterr().out.startswith("p3-never-jumps: does not hold\n  Claim: P3")
+
+
+# What the command says while it works, and at the end.
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_bar_is_shown_also_while_nothing_is_done_yet(
+    fails: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress_module, "PLAIN_EVERY_S", 0.05)
+    monkeypatch.setattr(claims_command, "SHOWN_EVERY_S", 0.02)
+    before = threading.active_count()
+
+    def judged() -> None:
+        with claims_command._bar("compiling the engine") as on_progress:
+            time.sleep(0.4)
+            on_progress(30, 120)
+            time.sleep(0.4)
+            if fails:
+                raise DriftlabError("no")
+
+    if fails:
+        with pytest.raises(DriftlabError):
+            judged()
+    else:
+        judged()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "claims: compiling the engine, time left unknown"
+    assert re.fullmatch(r"claims: 25 % of the runs and claims, \d+ s left", lines[-1])
+    assert threading.active_count() == before
+
+
+def test_verdicts_are_counted_in_words() -> None:
+    def verdict(of: str) -> ClaimVerdict:
+        return SimpleNamespace(verdict=of)  # type: ignore[return-value]
+
+    one = [verdict(each) for each in Decision]
+    assert summary_of(one) == (
+        "1 holds, 1 holds under a condition, 1 does not hold, 1 is undecided"
+    )
+    assert summary_of(2 * one) == (
+        "2 hold, 2 hold under a condition, 2 do not hold, 2 are undecided"
+    )
+    assert summary_of([]) == ""

@@ -30,6 +30,8 @@ from driftlab.figures.run_figures import RUN_FIGURES, draw_runs, run_figures
 from driftlab.figures.spec import zoomable
 from driftlab.history.trace import ProcessInfo, Trace
 from driftlab.model.columns import INTERNAL, MISSING, RECEIVE, UNKNOWN_KIND, Columns
+from driftlab.study.claims.registry import NoSuchClaimError, claims_named
+from driftlab.study.study_file import StudyError, load_study
 
 SECOND = 10**9
 DIVERGING = Scenario(rates=[6, 3, 1], seconds=60, seed=1)
@@ -579,6 +581,14 @@ def estimate(value: float, half: float) -> Estimate:
             {"A": estimate(0.0, 0.1), "B": estimate(0.1, 0.1)},
             "All clocks rise as fast as 6 ticks a second",
         ),
+        (
+            {"A": estimate(-0.0011, 0.0005), "C": estimate(-2.0, 0.3)},
+            "A's clock rises as fast as 6 ticks a second; C's falls behind by 2.00 a second",
+        ),
+        (
+            {"A": estimate(0.0011, 0.0005)},
+            "A's clock rises as fast as 6 ticks a second",
+        ),
     ],
 )
 def test_titles_say_no_more_of_the_pace_than_intervals_show(
@@ -643,3 +653,104 @@ def test_logs_that_end_at_different_times_say_that_last_clocks_do_not_compare() 
     ]
     assert line.startswith("drift: the log of B ends at 20 s and the last at 60 s")
     assert not any("instant" in line for line in run_statistics(made([steps, steps])).reasons)
+
+
+# Too few events, and what comes of rounding.
+
+
+def titles_of(trace: Trace) -> dict[str, str]:
+    return {figure.name: figure.title for figure in run_figures(trace)}
+
+
+@pytest.mark.parametrize("events", [1, 2, 9])
+def test_of_too_few_events_nothing_is_said_that_needs_an_interval(events: int) -> None:
+    many, few = 3 * np.arange(1, 41), np.arange(1, events + 1)
+    titles = titles_of(made([many, few], queue=[many * 0, few]))
+    assert titles["queue"].startswith("Too few events to say whether B's queue grows: the longest,")
+    assert f"has at most {events}" in titles["queue"]
+    if events > 1:
+        assert titles["drift"].startswith("Too few events to say whether B falls behind A: B is")
+    titles = titles_of(made([few, few, many], queue=[few, few, many * 0]))
+    assert titles["queue"].startswith("Too few events to say whether A's and B's queues grow: ")
+    titles = titles_of(made([many, few], queue=[many, few]))
+    assert titles["queue"].startswith("A's queue grows by 3.00 messages a second")
+    assert titles["queue"].endswith("; too few events to say whether B's does")
+
+
+def test_ten_events_are_enough_for_an_interval() -> None:
+    steps = np.arange(1, 11)
+    titles = titles_of(made([3 * steps, steps], queue=[steps * 0, steps]))
+    assert not any("too few" in title.lower() for title in titles.values()), titles
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"),
+    [
+        (Scenario(rates=[6, 3, 1], seconds=8, seed=1), "; theory: C's does"),
+        (Scenario(rates=[6, 3], seconds=2, seed=1, faces=3), ""),
+    ],
+)
+def test_a_short_run_of_the_simulator_leaves_open_what_it_does_not_show(
+    scenario: Scenario, expected: str
+) -> None:
+    titles = titles_of(trace_of(scenario))
+    for name in ("queue", "drift"):
+        assert titles[name].startswith("Too few events to say whether "), titles
+    assert titles["queue"].endswith(expected)
+
+
+def test_a_clock_that_ticks_exactly_at_its_rate_is_not_said_to_fall_behind() -> None:
+    for rate in (6.0, 0.7, 3.3, 1 / 3):  # none of them a sum of powers of two alone
+        steps = np.arange(1, 121)
+        titles = titles_of(made([steps, steps // 4 + 1], rates=[rate, rate]))
+        assert f"A's clock rises as fast as {ticks_a_second(rate)}" in titles["drift-real"]
+        assert "A's too" not in titles["drift-real"]
+        alone = titles_of(made([steps], rates=[rate]))
+        assert alone["drift-real"] == f"A's clock rises as fast as {ticks_a_second(rate)}"
+
+
+def test_a_pace_without_an_interval_is_not_shown() -> None:
+    title = real_title({"A": Estimate(0.0, None, None)}, 6.0, same=True, several=False)
+    assert title.startswith("Nothing is shown about the pace of the clocks: there are too few")
+
+
+@pytest.mark.parametrize("has_times", [True, False])
+def test_one_event_has_no_rate(has_times: bool) -> None:
+    trace = made([3 * np.arange(1, 41), np.array([5])])
+    if not has_times:
+        trace = trace.replace(columns=trace.columns._replace(due_ns=None))
+    title = titles_of(trace)["clock"]
+    assert title.startswith("A's clock rises by 3.00 a")
+    assert title.endswith("; B's: too few events for a rate")
+
+
+def test_a_list_of_rates_has_no_separators_of_thousands() -> None:
+    trace = trace_of(Scenario(rates=[3000, 2000, 1000], seconds=1, seed=1))
+    assert all("rates 3000,2000,1000" in each.caption for each in run_figures(trace))
+
+
+def test_numbers_agree_with_their_verbs() -> None:
+    still, none = np.zeros(40, np.int64), np.zeros(0, np.int64)
+    title = titles_of(made([np.arange(1, 41), none], queue=[still, none]))["queue"]
+    assert title == "No queue grows: A's stays empty"
+
+
+def test_a_figure_that_is_named_twice_is_drawn_once() -> None:
+    names = ["queue", "clock", "queue"]
+    figures = run_figures(DIVERGING_TRACE, names=names)
+    assert [figure.name for figure in figures] == ["queue", "clock"]
+    cells = draw_frame(sweep_frame(), Scenario(rates=[6, 3, 1]), ["phase", "phase"])
+    assert [figure.name for figure in cells.figures] == ["phase"]
+
+
+def test_a_misspelled_name_is_guessed() -> None:
+    with pytest.raises(NoDataError, match=r"; did you mean queue\?$"):
+        run_figures(DIVERGING_TRACE, names=["quue"])
+    with pytest.raises(NoDataError, match=r"; did you mean phase\?$"):
+        draw_frame(sweep_frame(), None, ["phsae"])
+    with pytest.raises(NoDataError, match=r"there are clock, [^?]*$"):
+        run_figures(DIVERGING_TRACE, names=["xyzzy"])
+    with pytest.raises(StudyError, match=r"; did you mean assignment\?$"):
+        load_study("assigment")
+    with pytest.raises(NoSuchClaimError, match=r"; did you mean fastest-never-jumps\?$"):
+        claims_named(["fastest-never-jump"])

@@ -347,3 +347,73 @@ def test_methods_are_named_once_for_several_scenarios(
     assert printed.count("flow balance; exact in the long run") == 1
     assert [f"measured in run {run} of" in printed for run in (1, 2, 3)] == [True] * 3
     assert max(map(len, printed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("phase", ["random", "aligned"])
+@pytest.mark.parametrize("quick", [False, True])
+def test_of_less_than_one_tick_no_clock_is_predicted(phase: str, quick: bool) -> None:
+    for rate in (0.001, 0.19, 0.2, 1):
+        scenario = Scenario(rates=[6, 3, rate], seconds=5, seed=1, phase=phase)
+        found = predict(scenario, quick=quick)
+        slow = found.machines[2]
+        is_idle = rate * 5 < 1
+        assert (slow.clock_last["mean"] is None) == is_idle
+        assert (slow.jump["mean"] is None) == is_idle
+        assert any("C: due for less than one tick" in each for each in found.remarks) == is_idle
+        assert found.machines[0].clock_last["mean"] is not None
+
+
+def test_a_machine_without_a_tick_has_no_clock_in_the_table_and_none_to_compare(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", "--rates", "6,3,0.001", "--seconds", "5"]) == 0
+    clocks = capsys.readouterr().out.split("clock  last clock")[1]
+    line = next(line for line in clocks.splitlines() if line.startswith("C "))
+    assert line.split()[2] == "-"
+    run = recorded(tmp_path / "run", rates=[6, 3, 0.15], seconds=5)
+    [comparison] = compare_with_prediction([str(run)])
+    kinds = {figure.figure for figure in comparison.figures if figure.machine == "C"}
+    assert not kinds & {"clock", "jump"}
+
+
+def test_csv_takes_a_file_and_prints_the_tables_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ["predict", "--rates", "6,3,1"]
+    assert main([*asked, "--csv"]) == 0
+    table = capsys.readouterr().out
+    assert main([*asked, "--csv", "-"]) == 0
+    assert capsys.readouterr().out == table
+    assert main([*asked, "--csv", "out.csv"]) == 0
+    assert "last clock" in capsys.readouterr().out
+    assert Path("out.csv").read_text() == table
+    Path("out.csv").write_text("mine")
+    assert main([*asked, "--csv", "out.csv"]) == 2
+    assert "out.csv: exists already; --overwrite" in capsys.readouterr().err
+    assert Path("out.csv").read_text() == "mine"
+    assert main([*asked, "--json", "--csv", "out.csv", "--overwrite"]) == 0
+    assert json.loads(capsys.readouterr().out)["machines"]
+    assert Path("out.csv").read_text() == table
+    run = recorded(tmp_path / "run", rates=[6, 3, 1])
+    assert main(["predict", "--against", str(run), "--csv", "against.csv"]) == 0
+    assert "differ" in capsys.readouterr().out
+    assert Path("against.csv").read_text().startswith("rates,machine,figure")
+
+
+def test_a_scenario_after_csv_is_no_file_to_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text("rates = [6, 3, 1]\n")
+    assert main(["predict", "--csv", "mine.toml"]) == 0
+    assert capsys.readouterr().out.startswith("name,rate,")
+    assert Path("mine.toml").read_text() == "rates = [6, 3, 1]\n"
+
+
+def test_the_help_says_that_rates_are_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["predict", "--help"])
+    assert "default: 1..6" not in " ".join(capsys.readouterr().out.split())
+    assert main(["predict"]) == 2
+    assert "give the rates of one run" in capsys.readouterr().err

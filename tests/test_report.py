@@ -328,6 +328,25 @@ def test_late_ticks_are_said_once_in_a_report(runs: Path) -> None:
     assert document.warnings[0].text.startswith("late: 21 ticks (A 7, B 7 and C 7; ")
 
 
+def test_the_share_of_a_rate_is_called_what_it_is(runs: Path) -> None:
+    """Late ticks are counted in a column of their own; the share is of the rate alone."""
+    history = driftlab.read(runs / "one")
+    trace = history.trace
+    late = np.full(len(trace), 10**7, np.int64)
+    late[::2] = 2 * 10**9
+    document = doctored(
+        history,
+        Scenario(rates=[6, 3, 1], seconds=60, seed=3),
+        columns=trace.columns._replace(late_ns=late),
+        process_info=[info._replace(simulated=False) for info in trace.process_info],
+    )
+    table = next(each for each in document.tables if each.name == "rates")
+    assert "in time" not in " ".join(table.heads)
+    place = table.heads.index("achieved share of the rate")
+    assert float(table.rows[0][place]) > 0.9
+    assert float(table.rows[0][table.heads.index("late ticks")]) > 0
+
+
 def test_names_that_are_markup_stay_names(hostile: Path, tmp_path: Path) -> None:
     document = report_on(hostile)
     assert any(HOSTILE in text for text in texts(document))

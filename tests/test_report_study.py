@@ -6,18 +6,23 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftlab.analysis.statistics import Estimate
+from driftlab.cli import study as study_command
 from driftlab.cli.main import main
 from driftlab.report import differences, sweep_report
 from driftlab.report.document import Document
 from driftlab.report.files import write_report
-from driftlab.report.measures import rank_names
+from driftlab.report.measures import Measure, rank_names
 from driftlab.report.reports import report_on
 from driftlab.report.study_report import describe_conditions, report_on_study
 from driftlab.report.sweep_report import Sweep, queue_cells, report_on_cells
+from driftlab.report.wording import bounds_text
 from driftlab.scenario.scenario import Scenario
 from driftlab.study.differences import Difference
+from driftlab.study.published import PublishedSummary
 from driftlab.study.study import StudyResult, run_study
 from driftlab.study.study_file import parse_study
 from driftlab.study.sweep import sweep
@@ -255,3 +260,95 @@ def test_the_command_reports_a_study_and_refuses_one_that_is_not_whole(
     broken.write_bytes(file.read_bytes()[:5000])
     assert main(["report", str(broken), "--out", str(tmp_path / "no")]) == 2
     assert not (tmp_path / "no").exists()
+
+
+@given(
+    st.floats(-1e4, 1e4).filter(lambda value: not 0 < abs(value) < 1e-6),
+    st.floats(0, 1e4),
+)
+def test_a_bound_that_is_not_0_is_not_written_as_0(low: float, width: float) -> None:
+    if 0 < abs(low + width) < 1e-6:
+        return
+    middle = low + width / 2
+    for text in (
+        bounds_text(Measure(middle, low, low + width)),
+        study_command._interval(difference(middle, low, low + width)),
+    ):
+        shown = [float(each.replace("\N{MINUS SIGN}", "-")) for each in text.split(" to ")]
+        for bound, value in zip((low, low + width), shown, strict=True):
+            assert (value == 0) == (bound == 0), text
+    if low > 0:
+        assert float(study_command._signed(difference(middle, low, low + width))) > 0
+
+
+def test_bounds_have_no_more_digits_than_they_need() -> None:
+    assert study_command._interval(difference(0.08, 0.0004, 0.16)) == "0.0004 to 0.1600"
+    assert study_command._signed(difference(0.08, 0.0004, 0.16)) == "+0.0800"
+    assert study_command._interval(difference(0.08, 0.02, 0.14)) == "0.02 to 0.14"
+    assert study_command._interval(difference(0.08, 0.0, 0.16)) == "0.00 to 0.16"
+
+
+UNEQUAL = """
+question = "?"
+runs = 2
+simulated_runs = 4
+compare = ["clock", "queue_last"]
+figures = ["comparison"]
+[base]
+seconds = 20
+[conditions.two]
+rates = [6, 3]
+[conditions.three]
+rates = [6, 3, 1]
+"""
+
+
+def test_ranks_of_conditions_with_unequal_numbers_of_machines_have_one_name_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "unequal.toml"
+    file.write_text(UNEQUAL)
+    assert main(["study", str(file), "--simulated", "--out", str(tmp_path / "out")]) == 0
+    document = report_on(tmp_path / "out")
+    printed = capsys.readouterr().out + "".join(map(str, (each.rows for each in document.tables)))
+    captions = " ".join(figure.title + figure.caption for figure in document.figures)
+    compared = "\n".join(
+        finding.text for section in document.sections if "compared" in section.heading
+        for finding in section.findings
+    )  # fmt: skip
+    for text in (printed, captions, compared):
+        assert "middle" not in text
+        assert "slowest" not in text
+    assert "rank 2" in printed
+    assert "rank 3" in printed
+    names = set(document.figures[0].data["machine"].to_list())
+    assert names == {"fastest", "rank 2", "rank 3"}
+
+
+def test_the_same_rates_in_another_order_are_told_apart(tmp_path: Path) -> None:
+    rates = ([2, 1, 1], [1, 2, 1], [1, 1, 2])
+    made = sweep(Scenario(faces=4, seconds=20, runs=3, seed=1), over={"rates": rates}, workers=1)
+    cells, _ = queue_cells(Sweep("s", Scenario(faces=4, seconds=20), made, "1"))
+    assert {(each.rates, each.machine) for each in cells} == {
+        (tuple(map(float, each)), machine) for each in rates for machine in "ABC"
+    }
+    for each in cells:
+        assert each.rates["ABC".index(each.machine)] == each.rates[each.place]
+        assert each.is_slowest == (each.rank == 3)
+    assert len({each.name for each in cells}) == len(cells)
+    document = report_on_cells(Sweep("s", Scenario(faces=4, seconds=20), made, "1"))
+    table = next(each for each in document.tables if each.name == "queues")
+    places = [table.heads.index(head) for head in ("die", "rates, in order", "machine")]
+    keys = [tuple(row[place] for place in places) for row in table.rows]
+    assert len(set(keys)) == len(keys) > 3
+
+
+@pytest.mark.parametrize("narrow", [None, "ranges too narrow: they take many"])
+def test_a_published_row_without_an_explanation_has_a_whole_sentence(narrow: str | None) -> None:
+    summary = PublishedSummary(
+        "x, 6/3/1", "mean jump 1 of machine 2, range 2 to 3", None, None, None
+    )
+    text = summary.sentence(narrow)
+    assert text.startswith("x, 6/3/1 lies outside: mean jump 1 of machine 2, range 2 to 3. ")
+    assert re.search(r"\. \w[^.]*\.$", text)
+    assert ("narrow" in text) == (narrow is not None)

@@ -511,3 +511,8 @@ def test_published_runs_are_a_study_that_is_simulated(
     report = (out / "report" / "report.md").read_text()
     assert "it lies inside" in report
     assert "266 of 300" in report
+    assert "ranges too narrow: they take 5000 runs or more" in report
+    for line in re.sub(r"\s+", " ", printed).split("SuperiorityComplex")[2:]:
+        said = f"SuperiorityComplex{line}".partition(" Slow:")[0]
+        assert said in re.sub(r"\s+", " ", report.replace("\\", ""))
+    assert ". ." not in printed + report

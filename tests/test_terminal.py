@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from driftlab.cli.display import Display
 from driftlab.cli.output import table
-from driftlab.cli.terminal import PlainStream, plain, plain_lines
+from driftlab.cli.terminal import PlainStream
 from driftlab.journal.parser import parse_entry
+from driftlab.plain_text import plain, plain_lines
 from tests.started import DRIFTLAB, driftlab
 
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\x9b2J\r\x08\u202eback\u2066\udc9b\ufeff"

@@ -1,4 +1,4 @@
-"""The base class of every error that a user can cause, and the wording of lists and counts.
+"""The base class of every error that a user can cause, and the wording of lists and guesses.
 
 The message of a `DriftlabError` is one line that says what was wrong and what
 is allowed. The command line prints it and exits with status 2. Any other
@@ -46,21 +46,15 @@ def name_list(names: Sequence[str]) -> str:
     return ", ".join([*names[: NAMES_LISTED_MAX - 1], f"… ({len(names)} in all)"])
 
 
-def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Return which of the known words one that is not known begins, or is most like."""
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean A or B?`: which known words one begins or is most like; or nothing."""
     known = list(known)
-    begun = [one for one in known if one.startswith(word)]
-    if word.strip("-") and 1 <= len(begun) <= 2:
-        return begun
-    from difflib import get_close_matches  # only after a mistake
+    nearest = [one for one in known if one.startswith(word)]
+    if not word.strip("-") or not 1 <= len(nearest) <= 2:
+        from difflib import get_close_matches  # only after a mistake
 
-    return get_close_matches(word, known, n=2, cutoff=0.7)
-
-
-def nearest_line(word: str, known: Iterable[str]) -> str:
-    """Return a question after the words that were probably meant, empty if none is near."""
-    words = nearest(word, known)
-    return f"did you mean {' or '.join(words)}?" if words else ""
+        nearest = get_close_matches(word, known, n=2, cutoff=0.7)
+    return f"; did you mean {' or '.join(nearest)}?" if nearest else ""
 
 
 def lines_of_runs(runs: Sequence[tuple[str, Iterable[str]]]) -> list[str]:

@@ -107,6 +107,7 @@ def _expected(
 ) -> list[ExpectedFigure]:
     ticks = max(1.0, predicted.rate * prediction.seconds)
     clock, queue = predicted.clock_last["mean"] or 0.0, predicted.queue_last
+    is_idle = predicted.clock_last["mean"] is None
     spread = clock_spread(prediction, predicted)
     share = CLOCK_ALLOWANCE[1]
     if predicted.method["clock_per_second"] == "pair":
@@ -115,7 +116,7 @@ def _expected(
     jump, largest = predicted.jump["mean"] or 0.0, predicted.jump["max"]
     rows = [
         ExpectedFigure("rate", asked, 0.0, RATE_ALLOWANCE * asked, _rate),
-        ExpectedFigure("clock", clock, spread, off, lambda m: m.clock if m.ticks else None),
+        *([] if is_idle else [ExpectedFigure("clock", clock, spread, off, _last_clock)]),
         ExpectedFigure(
             "queue", queue["mean"], queue["sd"],
             0.5 if predicted.method["queue_last"] == "queue-chain" else QUEUE_ALLOWANCE,
@@ -134,7 +135,8 @@ def _expected(
         )  # fmt: skip
     # The mean jump is the clock over the number of events: it is allowed what the clock is.
     jump_off = max(JUMP_ALLOWANCE * jump, off / ticks)
-    rows.append(ExpectedFigure("jump", jump, spread / ticks, jump_off, _mean_jump))
+    if not is_idle:
+        rows.append(ExpectedFigure("jump", jump, spread / ticks, jump_off, _mean_jump))
     if largest is not None:
         # The largest of many geometric jumps is spread as an extreme value is.
         sd = (predicted.jump["sd"] or 0.0) * GUMBEL_SD
@@ -142,6 +144,10 @@ def _expected(
             ExpectedFigure("largest jump", largest, sd, LARGEST_JUMP_ALLOWANCE, _largest_jump)
         )
     return rows
+
+
+def _last_clock(machine: MachineMetrics) -> float | None:
+    return machine.clock if machine.ticks else None
 
 
 def lacks_receives(predicted: MachinePrediction) -> bool:

@@ -105,6 +105,16 @@ def rank_name(rank: int, machines: int) -> str:
     return "middle" if machines == 3 else f"rank {rank}"
 
 
+def size_of_all(frame: "pl.DataFrame", by: str) -> int:
+    """Return how many machines there are, 0 if not the same number in all groups of a frame.
+
+    frame: with `rank`. by: the column of the groups. Where they differ, no rank but the
+    first means the same in all: `rank_name` of 0 machines calls them by their numbers.
+    """
+    sizes = frame.group_by(by).agg(pl.col("rank").max())["rank"].unique().to_list()
+    return int(sizes[0]) if len(sizes) == 1 else 0
+
+
 def over_runs_document(summary: "pl.DataFrame") -> dict[str, Any]:
     """Return a summary under the names of the JSON interface: machine, figure, its values."""
     document: dict[str, dict[str, Any]] = {}

@@ -23,6 +23,25 @@ STEPS: Final = 60  # of the bisection for Student's quantile: to the last digit
 NORMAL_95: Final = 1.959963984540054  # standard errors within which 95 % of a normal lie
 
 
+DECIMALS_OF_BOUNDS_MAX: Final = 6
+
+
+def decimals_of_bounds(low: float, high: float, decimals: int) -> int:
+    """Return with how many decimals the bounds of an interval are written: no fewer than given.
+
+    A bound that is not 0 is not written as 0, since that would say that the interval holds 0.
+    What is smaller than DECIMALS_OF_BOUNDS_MAX can show comes of rounding.
+    """
+    needed = decimals
+    for bound in (low, high):
+        places = decimals
+        while bound and not float(f"{bound:.{places}f}") and places < DECIMALS_OF_BOUNDS_MAX:
+            places += 1
+        if bound and float(f"{bound:.{places}f}"):
+            needed = max(needed, places)
+    return needed
+
+
 class Estimate(NamedTuple):
     """An estimate and its interval; low and high are None where the data give none."""
 

@@ -38,10 +38,11 @@ from driftlab.cli.standard_input import (
     run_on_input,
     spooled_input,
 )
-from driftlab.cli.terminal import plain, print_error, print_verdict, table_stream
+from driftlab.cli.terminal import print_error, print_verdict, table_stream
 from driftlab.errors import DriftlabError, counted, lines_of_runs
 from driftlab.journal.whole_file import open_whole
 from driftlab.judge.checker import HOLDS, RULES, UNDECIDED, Verdict, Violation, chosen_rules
+from driftlab.plain_text import plain
 
 Judge: TypeAlias = Callable[..., LogVerdict]
 

@@ -14,12 +14,12 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 from driftlab.cli.check_results import UNREADABLE, Result
 from driftlab.cli.output import page_width, table, terminal_width
 from driftlab.cli.standard_input import STANDARD_INPUT
-from driftlab.cli.terminal import escape_found, plain
 from driftlab.errors import counted
 from driftlab.journal.whole_file import whole_file
 from driftlab.judge.checker import RULES, UNDECIDED, Verdict, Violation
 from driftlab.judge.diagnosis.diagnose import Fault
 from driftlab.lazy import lazy_pattern
+from driftlab.plain_text import escape_found, plain
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
+from threading import Event, Thread
 
 from driftlab.cli import output
 from driftlab.cli.flags import parse_number
+from driftlab.cli.progress import Progress
 from driftlab.errors import DriftlabError, counted
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.scenario.scenario import Scenario
@@ -22,11 +24,13 @@ from driftlab.study.claims.registry import (
     judge_claims,
     judge_claims_now,
     must_compile_for,
+    summary_of,
 )
 
 LINE_MAX = 79  # characters of a line of text
 SPEED_REAL = 60.0  # a minute of scenario time in a second
 START_S = 0.5  # to start and read a run
+SHOWN_EVERY_S = 0.25
 
 
 def main(options: argparse.Namespace) -> int:
@@ -123,25 +127,40 @@ def _count(text: str | None, default: int) -> int:
 
 
 def _simulated(ids: Sequence[str], runs: int) -> list[ClaimVerdict]:
-    if must_compile_for(ids, runs):
-        print("compiling the engine: less than a minute, once", file=sys.stderr)
-    with _bar() as on_progress:
+    compiles = must_compile_for(ids, runs)
+    if compiles:
+        print("compiling the engine: about a minute, once", file=sys.stderr)
+    with _bar("compiling the engine" if compiles else "starting") as on_progress:
         return judge_claims(ids, runs=runs, on_progress=on_progress)
 
 
 @contextmanager
-def _bar() -> Iterator[OnProgress]:
-    """Yield a callback that shows a progress bar, where standard error is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
+def _bar(first: str) -> Iterator[OnProgress]:
+    """Yield a callback that takes how much is done, and show that all the time.
 
-    columns = (TextColumn("judging"), BarColumn(), TaskProgressColumn(), TimeLeft())
-    with Progress(*columns, console=output.make_console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("judging", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    It is shown by a thread of its own: while the engine is compiled nothing is done, and
+    the command is at work all the same. first: what is at work until then.
+    """
+    state = [0, 1]
+    ended = Event()
+
+    def advance(done: int, total: int) -> None:
+        state[:] = [done, total]
+
+    def show(progress: Progress) -> None:
+        while not ended.wait(SHOWN_EVERY_S):
+            done, total = state
+            share = done / max(total, 1)
+            progress.show(share, f"{100 * share:.0f} % of the runs and claims" if done else first)
+
+    with Progress("claims") as progress:
+        thread = Thread(target=show, args=(progress,), daemon=True)
+        thread.start()
+        try:
+            yield advance
+        finally:
+            ended.set()
+            thread.join()
 
 
 def _run_now(options: argparse.Namespace, ids: Sequence[str], folder: Path) -> list[ClaimVerdict]:
@@ -171,16 +190,12 @@ def _table(judged: Sequence[ClaimVerdict]) -> str:
 
 def _conditions(judged: Sequence[ClaimVerdict], by: str) -> str:
     """Return how many verdicts there are of each kind, and what the conditions are."""
-    counts: dict[str, int] = {}
-    for each in judged:
-        counts[each.verdict] = counts.get(each.verdict, 0) + 1
     lines = [""]
     lines += [_filled(f"{each.id} holds if {each.condition}") for each in judged if each.condition]
-    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     lines += [
         *([""] if lines else []),
         _filled(
-            f"{counted(len(judged), 'claim')}, judged by {by}: {summary}. "
+            f"{counted(len(judged), 'claim')}, judged by {by}: {summary_of(judged)}. "
             "P1, P2 and P3 are the fastest, the middle and the slowest machine of a run. "
             "With all figures: --verbose, or driftlab claims ID."
         ),

@@ -71,7 +71,7 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
 
 def add_predict(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `driftlab predict`."""
-    add_scenario(parser, seed="1")
+    add_scenario(parser, seed="1", rates="needed without SCENARIO: not drawn, one a machine")
     group = parser.add_argument_group("prediction")
     group.add_argument(
         "--quick", action="store_true",
@@ -83,7 +83,12 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
         "show what they measured beside the prediction",
     )  # fmt: skip
     add_json(group)
-    group.add_argument("--csv", action="store_true", help="print a CSV table and nothing else")
+    group.add_argument(
+        "--csv", metavar="FILE", nargs="?", const="-",
+        help="also write a row for each machine, or each figure compared, as CSV (without FILE, or "
+        "-: print only this)",
+    )  # fmt: skip
+    group.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
 
 
 def add_claims(parser: argparse.ArgumentParser) -> None:

@@ -8,8 +8,8 @@ from driftlab.analysis.compare_clocks import ClockCosts, Comparison
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import print_assumed, table, wrapped
-from driftlab.cli.terminal import plain
 from driftlab.errors import counted
+from driftlab.plain_text import plain
 
 NS_PER_MS: Final = 1_000_000
 

@@ -12,9 +12,10 @@ from typing import Final
 from driftlab.api.export import Converted, convert
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import wrapped
-from driftlab.cli.terminal import plain, print_line, table_stream
+from driftlab.cli.terminal import print_line, table_stream
 from driftlab.errors import DriftlabError, counted
 from driftlab.history.parquet import PARQUET_MAGIC
+from driftlab.plain_text import plain
 
 STANDARD_OUTPUT: Final = "-"
 ALIASES: Final = {"jsonl": "json"}  # its lines are JSON, which is how others call it

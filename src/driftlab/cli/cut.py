@@ -8,9 +8,9 @@ from driftlab.api.history import Cut
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options, parse_counts, parse_event, parse_number
 from driftlab.cli.output import print_assumed, table, wrapped
-from driftlab.cli.terminal import plain
 from driftlab.errors import counted
 from driftlab.lazy import pl
+from driftlab.plain_text import plain
 
 NS_PER_SECOND: Final = 1_000_000_000
 MESSAGES_SHOWN_MAX: Final = 20  # of each kind, in the text for people

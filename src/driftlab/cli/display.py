@@ -13,11 +13,12 @@ from typing import Any
 
 from driftlab.api.run_real import RunStart
 from driftlab.cli.output import make_console
-from driftlab.cli.terminal import ignore_broken_pipe, plain
+from driftlab.cli.terminal import ignore_broken_pipe
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.format import JOURNAL_SUFFIX
 from driftlab.journal.parser import Entry, JournalError
 from driftlab.journal.reader import read_last
+from driftlab.plain_text import plain
 
 PLAIN_EVERY_SECONDS = 5.0
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.errors import DriftlabError, nearest_line
+from driftlab.errors import DriftlabError, did_you_mean
 
 if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
@@ -21,7 +21,7 @@ SCENARIO_FLAGS: Final = (
         "--rates",
         "RATES",
         "ticks per second: one number for each machine (6,3,1), or a range of whole numbers "
-        "(1..6) from which every run draws a rate for each machine (default: 1..6)",
+        "(1..6) from which every run draws a rate for each machine ({rates})",
     ),
     ("--machines", "N", "number of machines (default: 3, or the number of rates or names)"),
     ("--names", "NAMES", "machine names, in the order of the rates (default: A,B,C,…)"),
@@ -97,11 +97,15 @@ class UnknownScenarioError(DriftlabError):
 
 
 def add_scenario(
-    parser: argparse.ArgumentParser, seed: str = "a new one, which is shown", runs: int = 1
+    parser: argparse.ArgumentParser,
+    seed: str = "a new one, which is shown",
+    runs: int = 1,
+    rates: str = "default: 1..6",
 ) -> None:
     """Add the scenario and the flags that change it.
 
-    seed: describes the default seed. runs: the default number of runs.
+    seed: describes the default seed. runs: the default number of runs. rates: describes the
+    default rates.
     """
     parser.add_argument(
         "scenario",
@@ -112,7 +116,9 @@ def add_scenario(
     )
     group = parser.add_argument_group("scenario (flags override the file)")
     for name, metavar, text in SCENARIO_FLAGS:
-        group.add_argument(name, metavar=metavar, help=text.format(seed=seed, runs=runs))
+        group.add_argument(
+            name, metavar=metavar, help=text.format(seed=seed, runs=runs, rates=rates)
+        )
 
 
 def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -333,10 +339,10 @@ def _keys_of(scenario: str | None) -> dict[str, Any]:
         return dict(known.keys)
     if not exists:
         raise UnknownScenarioError(
-            f"{scenario}: no such file or built-in scenario; "
+            f"{scenario}: no such file or built-in scenario"
             + (
-                nearest_line(scenario, BUILT_IN)
-                or f"the built-in scenarios are {', '.join(BUILT_IN)}"
+                did_you_mean(scenario, BUILT_IN)
+                or f"; the built-in scenarios are {', '.join(BUILT_IN)}"
             )
         )
     if os.path.isdir(scenario):

@@ -22,8 +22,9 @@ from driftlab import accelerated
 from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE, terminal
 from driftlab.cli.commands import COMMANDS, Command
 from driftlab.cli.flags import format_options
-from driftlab.errors import DriftlabError, nearest_line, require_supported_system
+from driftlab.errors import DriftlabError, did_you_mean, require_supported_system
 from driftlab.freezing import freeze_until_exit
+from driftlab.plain_text import plain
 
 _COMMAND_WIDTH = 14  # of the longest command, indented; argparse forgets the indentation
 
@@ -61,9 +62,8 @@ class _Parser(argparse.ArgumentParser):
         known = self._option_string_actions
         flags_given = [word.partition("=")[0] for word in self.given if word.startswith("--")]
         unknown = [flag for flag in flags_given if len(flag) > 2 and flag not in known]
-        question = nearest_line(unknown[0], known) if unknown else ""
-        meant = f"; {question}" if question else ""
-        line = terminal.plain(f"{self.prog}: {message}{meant}")
+        meant = "".join(did_you_mean(flag, known) for flag in unknown[:1])
+        line = plain(f"{self.prog}: {message}{meant}")
         self.exit(EXIT_UNUSABLE, f"{line}{'' if meant else ';'} see {self.prog} --help\n")
 
 
@@ -129,8 +129,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             return parser.parse_intermixed_args(others)  # flags may stand among several names
         return parser.parse_args(others)
     if not name.startswith("-"):
-        meant = nearest_line(name, COMMANDS) or "see driftlab --help"
-        terminal.print_error(f"there is no command {name}; {meant}")
+        meant = did_you_mean(name, COMMANDS) or "; see driftlab --help"
+        terminal.print_error(f"there is no command {name}{meant}")
         raise SystemExit(EXIT_UNUSABLE)
     return build_parser().parse_args([name, *others])
 

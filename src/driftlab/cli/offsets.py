@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import print_assumed, table
-from driftlab.cli.terminal import plain, print_line
+from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
+from driftlab.plain_text import plain
 
 if TYPE_CHECKING:  # SciPy is imported once the log has been read: an error comes at once
     from driftlab.analysis.offsets import Bounds, MachineOffset, Offsets

@@ -7,7 +7,8 @@ from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, TextIO
 
-from driftlab.cli.terminal import plain, unescaped
+from driftlab.cli.terminal import unescaped
+from driftlab.plain_text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -81,7 +81,7 @@ def _paths_and_names(first: str, words: Sequence[str]) -> tuple[list[str], list[
         name = ALIASES.get(word, word)
         is_path = name not in RUN_FIGURES and name not in FRAME_FIGURES and Path(word).exists()
         (paths if is_path else names).append(word if is_path else name)
-    return paths, names
+    return paths, list(dict.fromkeys(names))  # one named twice is drawn once
 
 
 def _default_name(paths: Sequence[str], names: list[str]) -> str:

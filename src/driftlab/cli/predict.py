@@ -2,19 +2,22 @@
 
 import argparse
 import json
+import os
 from collections.abc import Iterable, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final, TextIO
 
 from driftlab.cli.flags import chosen_scenario, given_flags
 from driftlab.cli.output import MACHINES_LISTED_MAX, four_digits, table
-from driftlab.cli.terminal import plain, table_stream
+from driftlab.cli.terminal import table_stream
 from driftlab.errors import DriftlabError, counted
+from driftlab.plain_text import plain
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
 if TYPE_CHECKING:
     from driftlab.api.against_theory import TheoryComparison
 
+STANDARD_OUTPUT: Final = "-"  # as the file of --csv
 LINE_MAX = 79  # characters of a line of text
 # Figures as the heads of the tables call them; the others are of the spread of the jumps.
 WORDS = {
@@ -46,6 +49,7 @@ MEASURED_WORDS = {
 
 def main(options: argparse.Namespace) -> int:
     """Print the prediction, beside a measurement if one is given; return the exit status."""
+    _settle_csv(options)
     if options.against:
         _require_no_scenario(options)
         from driftlab.api.against_theory import compare_with_prediction  # reads logs, loads NumPy
@@ -56,11 +60,26 @@ def main(options: argparse.Namespace) -> int:
     prediction = predict(scenario, quick=options.quick)
     if options.json:
         print(json.dumps(prediction.to_dict(), indent=2))
-    elif options.csv:
-        _print_csv(flat(machine.to_dict()) for machine in prediction.machines)
-    else:
+    elif options.csv != STANDARD_OUTPUT:
         _print(prediction)
+    _write_csv(options, (flat(machine.to_dict()) for machine in prediction.machines))
     return 0
+
+
+def _settle_csv(options: argparse.Namespace) -> None:
+    """Tell a file to write from a scenario that follows `--csv`; raise before anything is done.
+
+    `predict --csv first.toml` prints the table of a scenario: what names one is no output.
+    """
+    if options.csv is None or options.csv == STANDARD_OUTPUT:
+        return
+    from driftlab.scenario.builtin import built_in
+
+    is_scenario = options.csv.endswith(".toml") or ".py:" in options.csv or built_in(options.csv)
+    if options.scenario is None and is_scenario:
+        options.scenario, options.csv = options.csv, STANDARD_OUTPUT
+    elif os.path.lexists(options.csv) and not options.overwrite:
+        raise DriftlabError(f"--csv {options.csv}: exists already; --overwrite replaces it")
 
 
 def _require_no_scenario(options: argparse.Namespace) -> None:
@@ -84,13 +103,7 @@ def _print_comparisons(
         print(
             json.dumps(documents[0] if len(documents) == 1 else {"scenarios": documents}, indent=2)
         )
-    elif options.csv:
-        _print_csv(
-            {"rates": "/".join(f"{rate:g}" for rate in comparison.rates), **figure.to_dict()}
-            for comparison in comparisons
-            for figure in comparison.figures
-        )
-    else:
+    elif options.csv != STANDARD_OUTPUT:
         for place, comparison in enumerate(comparisons):
             if place:
                 print(f"\n{'═' * LINE_MAX}\n")
@@ -99,6 +112,14 @@ def _print_comparisons(
         if len(comparisons) > 1:
             print(f"\n{'═' * LINE_MAX}\n")
             _print_lines(_methods([comparison.prediction for comparison in comparisons]))
+    _write_csv(
+        options,
+        (
+            {"rates": "/".join(f"{rate:g}" for rate in comparison.rates), **figure.to_dict()}
+            for comparison in comparisons
+            for figure in comparison.figures
+        ),
+    )
 
 
 def _print(prediction: Prediction, *, with_methods: bool = True) -> None:
@@ -150,9 +171,9 @@ def _clocks(machines: Sequence[MachinePrediction]) -> str:
         [
             machine.name,
             f"{machine.clock_per_second:.2f}",
-            _spread(machine.clock_last["mean"] or 0.0, machine.clock_last["sd"], 0),
+            _spread(machine.clock_last["mean"], machine.clock_last["sd"], 0),
             f"{machine.drift_per_second:+.2f}",
-            _spread(machine.jump["mean"] or 0.0, machine.jump["sd"], 2),
+            _spread(machine.jump["mean"], machine.jump["sd"], 2),
             "/".join(_or_dash(machine.jump[name]) for name in ("q50", "q95", "q99")),
             _or_dash(machine.jump["max"]),
         ]
@@ -161,7 +182,9 @@ def _clocks(machines: Sequence[MachinePrediction]) -> str:
     return table(heads, rows)
 
 
-def _spread(mean: float, sd: float | None, digits: int) -> str:
+def _spread(mean: float | None, sd: float | None, digits: int) -> str:
+    if mean is None:
+        return "-"
     return f"{mean:.{digits}f}" + ("" if sd is None else f" ± {sd:.{digits}f}")
 
 
@@ -234,11 +257,25 @@ def flat(keys: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return row
 
 
-def _print_csv(rows: Iterable[dict[str, Any]]) -> None:
+def _write_csv(options: argparse.Namespace, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows to the file of `--csv`, or to standard output where JSON does not go there."""
+    if options.csv is None:
+        return
+    if options.csv == STANDARD_OUTPUT:
+        if not options.json:
+            _write_rows(table_stream(), rows)
+        return
+    from driftlab.journal.whole_file import open_whole
+
+    with open_whole(options.csv, newline="") as file:
+        _write_rows(file, rows)
+
+
+def _write_rows(file: TextIO | IO[str], rows: Iterable[dict[str, Any]]) -> None:
     import csv
 
     every = list(rows)
     names = list(dict.fromkeys(name for row in every for name in row))
-    writer = csv.DictWriter(table_stream(), names, lineterminator="\n")
+    writer = csv.DictWriter(file, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(every)

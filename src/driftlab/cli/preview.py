@@ -10,8 +10,8 @@ from driftlab.api.preview import EventPreview, Preview, RunPreview, preview
 from driftlab.api.read import first_names
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import COLUMN_GAP, table
-from driftlab.cli.terminal import plain
 from driftlab.errors import counted
+from driftlab.plain_text import plain
 
 WIDTH = 80
 RUNS_SHOWN = 3

@@ -5,11 +5,12 @@ import json
 
 from driftlab.api.replay_and_twin import Replay, replay_runs
 from driftlab.cli import EXIT_DIFFERENT
-from driftlab.cli.terminal import plain, print_line
+from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
 from driftlab.machine.process_loader import DIE
 from driftlab.machine.replay import ReplayDifference
 from driftlab.model.event import Event
+from driftlab.plain_text import plain
 
 
 def main(options: argparse.Namespace) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import wrapped
-from driftlab.cli.terminal import plain
 from driftlab.errors import counted
+from driftlab.plain_text import plain
 from driftlab.report.files import require_free, write_report
 from driftlab.report.reports import report_on
 

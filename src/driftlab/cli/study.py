@@ -14,7 +14,8 @@ from textwrap import fill
 from time import gmtime, strftime
 from typing import Any, Final
 
-from driftlab.analysis.over_runs import rank_name
+from driftlab.analysis.over_runs import rank_name, size_of_all
+from driftlab.analysis.statistics import decimals_of_bounds
 from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE
 from driftlab.cli.output import COMMAND_VARIABLE, page_width, table
 from driftlab.cli.progress import Progress
@@ -173,9 +174,10 @@ def _blocks(result: StudyResult) -> list[str]:
     means = means_of(result.frame, result.study.compare)
     of_means = "; means over runs ± half of the 95 % interval" if runs > 1 else ""
     blocks = [fill(head + of_means, page_width() - 1)]
-    blocks += _means_tables(means, list(result.scenarios), machines)
+    of_all = size_of_all(result.frame, "condition")
+    blocks += _means_tables(means, list(result.scenarios), machines, of_all)
     if result.differences:
-        blocks += _differences(result.differences, machines)
+        blocks += _differences(result.differences, of_all)
     if "clocks" in result.tables:
         blocks.append(_clocks(result.tables["clocks"]))
     return blocks
@@ -210,16 +212,20 @@ def _published(result: StudyResult) -> list[str]:
     runs = counted(result.study.simulated_runs, "simulated run")
     head = f"each beside the range that {runs} of its scenario share with 99 % probability"
     outside = [
-        fill(f"{each.name}: {each.outside}. {(each.explanation or '').capitalize()}.",
-             page_width() - 1, subsequent_indent="  ")
+        fill(each.sentence(result.narrow_ranges), page_width() - 1, subsequent_indent="  ")
         for each in summaries_of(result.published) if each.outside
     ]  # fmt: skip
     heads = ["published run", "at the rates\nasked", "at the rates\nachieved"]
     return [fill(head, page_width() - 1), table(heads, rows, left=1), *outside]
 
 
-def _means_tables(means: Sequence[Mean], conditions: Sequence[str], machines: int) -> list[str]:
-    """Return tables with a column a condition, as many as fit the page, the first in each."""
+def _means_tables(
+    means: Sequence[Mean], conditions: Sequence[str], machines: int, of_all: int
+) -> list[str]:
+    """Return tables with a column a condition, as many as fit the page, the first in each.
+
+    machines: of the largest condition. of_all: of every condition, 0 if these differ.
+    """
     cells = {(each.metric, each.rank, each.condition): _mean(each) for each in means}
     metrics = list(dict.fromkeys(each.metric for each in means))
     ranks = sorted({each.rank for each in means})
@@ -243,7 +249,7 @@ def _means_tables(means: Sequence[Mean], conditions: Sequence[str], machines: in
         if wide > page_width() and len(groups[-1]) > 1:
             groups.append([conditions[0]])
         groups[-1].append(name)
-    return [_means_table(cells, places, group, machines) for group in groups]
+    return [_means_table(cells, places, group, of_all) for group in groups]
 
 
 def _means_table(
@@ -286,11 +292,19 @@ def _mean(mean: Mean) -> str:
     return f"{_number(value, high - low)} ± {_number((high - low) / 2, high - low)}"
 
 
+def _digits(scale: float) -> int:
+    """Return how many digits after the point a figure of this scale can support."""
+    if 0 < scale < 0.03:
+        return min(DIGITS_MAX, 1 - floor(log10(scale)))
+    return 0 if scale >= 100 else 1 if scale >= 3 else 2
+
+
 def _number(value: float, scale: float) -> str:
     """Return a number with the digits that a figure of this scale can support."""
-    digits = 0 if scale >= 100 else 1 if scale >= 3 else 2
-    if 0 < scale < 0.03:
-        digits = min(DIGITS_MAX, 1 - floor(log10(scale)))
+    return _with_digits(value, _digits(scale))
+
+
+def _with_digits(value: float, digits: int) -> str:
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text
 
@@ -360,8 +374,10 @@ def _listed(differences: Sequence[Difference], machines: int) -> list[str]:
 
 def _signed(difference: Difference) -> str:
     value, low, high = difference.estimate
-    scale = abs(value) if low is None or high is None else high - low
-    text = _number(value, scale)
+    if low is None or high is None:
+        text = _number(value, abs(value))
+    else:
+        text = _with_digits(value, decimals_of_bounds(low, high, _digits(high - low)))
     return text if text.startswith("-") else f"+{text}"
 
 
@@ -369,5 +385,5 @@ def _interval(difference: Difference) -> str:
     _, low, high = difference.estimate
     if low is None or high is None:
         return "-"
-    scale = high - low
-    return f"{_number(low, scale)} to {_number(high, scale)}"
+    digits = decimals_of_bounds(low, high, _digits(high - low))
+    return f"{_with_digits(low, digits)} to {_with_digits(high, digits)}"

@@ -1,45 +1,20 @@
 """What is written to a terminal: text of files and peers in it never controls the terminal.
 
 Invariant: `PlainStream` stands before both standard streams while a command runs, so every
-text that is printed, whoever made it, leaves escaped: control characters (and with them
-every escape sequence), characters that reorder or hide text, halves of surrogate pairs.
-A line end stays a line end there; `plain` escapes it too, for a text that must stay in its
-line or its cell. JSON is ASCII and passes unchanged. The limit: characters that look alike
-are not distinguished.
+text that is printed, whoever made it, leaves escaped (see `driftlab.plain_text`). A line end
+stays a line end there; `plain` escapes it too, for a text that must stay in its line or its
+cell. JSON is ASCII and passes unchanged.
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO, cast
 
-# Control characters; soft hyphen and invisible or reordering format characters, but for the
-# joiners (U+200C, U+200D), which scripts and emoji need; separators of lines; lone surrogates;
-# tags. Compiled when a text first needs it: most are printable throughout.
-_UNSAFE: Final = (
-    "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
-)
+from driftlab.plain_text import plain, plain_lines
+
 _COLOURS: Final = {"good": "32", "bad": "31", "open": "33"}  # green, red, yellow
-
-
-def plain(text: str) -> str:
-    """Return a text in one line in which nothing controls a terminal."""
-    return text if text.isprintable() else re.sub(f"[{_UNSAFE}]", escape_found, text)
-
-
-def plain_lines(text: str) -> str:
-    """Return a text in which nothing but line ends controls a terminal."""
-    if text.replace("\n", "").isprintable():
-        return text
-    return "\n".join(map(plain, text.split("\n")))
-
-
-def escape_found(found: re.Match[str]) -> str:
-    """Return the characters that a pattern found by their codes, as Python writes them."""
-    return found[0].encode("unicode_escape", "backslashreplace").decode()
 
 
 class PlainStream:

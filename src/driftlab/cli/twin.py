@@ -8,8 +8,9 @@ from driftlab.analysis.real_vs_simulated import Divergence, MachineTwin, first_d
 from driftlab.api.replay_and_twin import twin_runs
 from driftlab.cli import EXIT_DIFFERENT
 from driftlab.cli.output import wrapped
-from driftlab.cli.terminal import plain, print_line
+from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
+from driftlab.plain_text import plain
 
 
 def main(options: argparse.Namespace) -> int:

@@ -16,9 +16,10 @@ from driftlab.api.read import read
 from driftlab.arrays import IntArray
 from driftlab.cli.flags import format_options, parse_event
 from driftlab.cli.output import COLUMN_GAP, page_width, print_assumed, table
-from driftlab.cli.terminal import plain, print_line
+from driftlab.cli.terminal import print_line
 from driftlab.history.matching.match import assumed_lines
 from driftlab.model.columns import KINDS, MISSING
+from driftlab.plain_text import plain
 
 HEADS: Final = ("", "event", "kind", "clock", "time", "where", "text")
 TO_THE_RIGHT: Final = ("clock", "time", "where")  # columns that are aligned there

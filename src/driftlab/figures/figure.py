@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from driftlab.errors import DriftlabError
 from driftlab.figures.palette import FAINT, GRID, INK
 from driftlab.figures.spec import SCHEMA, Spec
+from driftlab.lazy import pl
+from driftlab.plain_text import plain, plain_values
 
 if TYPE_CHECKING:
     import altair as alt
-    import polars as pl
 
 ROWS_MAX: Final = 5_000  # of the data of a chart: Altair refuses more
 WIDTH: Final = 640  # pixels between the axes
@@ -54,6 +55,9 @@ class Figure:
     name: the stem of a file name. title: states the finding. caption: what is shown, of
     how many runs, with which interval. spec: how it is drawn, in Vega-Lite without title
     and data. data: what is drawn, at most ROWS_MAX rows.
+
+    Every text of it is made plain once, here: names are those of anybody's log, and what
+    draws SVG ends the process at a character that XML forbids.
     """
 
     name: str
@@ -61,6 +65,11 @@ class Figure:
     caption: str
     spec: Spec
     data: "pl.DataFrame"
+
+    def __post_init__(self) -> None:
+        for field in ("name", "title", "caption", "spec"):
+            object.__setattr__(self, field, plain_values(getattr(self, field)))
+        object.__setattr__(self, "data", _plain_frame(self.data))
 
     @property
     def chart(self) -> "alt.TopLevelMixin":
@@ -81,7 +90,7 @@ class Figure:
         """
         return {
             "$schema": SCHEMA,
-            "config": THEME,
+            "config": theme_of(self.spec),
             "datasets": {self.name: self.data.to_dicts()},
             **self.part(spec),
         }
@@ -95,6 +104,35 @@ class Figure:
             "data": {"name": self.name},
             **(self.spec if spec is None else spec),
         }  # fmt: skip
+
+
+def theme_of(*specs: Spec) -> Spec:
+    """Return the theme of a document with some specifications.
+
+    Vega-Lite puts the titles of axes into expressions that describe each mark to a screen
+    reader, and reads a backslash there as the beginning of an escape: with it a name could
+    bring back what was made plain, or end the expression. Such marks are not described.
+    """
+    return {**THEME, "aria": False} if any(map(_has_backslash, specs)) else THEME
+
+
+def _has_backslash(part: Any) -> bool:
+    if isinstance(part, dict):
+        return any(map(_has_backslash, part.values()))
+    if isinstance(part, list):
+        return any(map(_has_backslash, part))
+    return isinstance(part, str) and "\\" in part
+
+
+def _plain_frame(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Return data with the texts in them made plain: a figure has few different ones."""
+    changed = []
+    for name in (name for name, kind in frame.schema.items() if kind == pl.String):
+        texts = {text: plain(text) for text in frame[name].unique().drop_nulls().to_list()}
+        unsafe = {text: shown for text, shown in texts.items() if text != shown}
+        if unsafe:
+            changed.append(frame[name].replace(list(unsafe), list(unsafe.values())))
+    return frame.with_columns(changed) if changed else frame
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from driftlab.errors import did_you_mean
 from driftlab.figures.figure import Figure, NoDataError
 from driftlab.figures.frames import comparison_figure, phase_figure, sweep_prediction_figure
 from driftlab.figures.run_figures import Drawn
@@ -36,10 +37,11 @@ def draw_frame(
     draw = dict(FRAME_FIGURES)
     draw["comparison"] = partial(comparison_figure, compare=compare)
     figures, left_out = [], []
-    for name in names or FRAME_FIGURES:
+    for name in dict.fromkeys(names or FRAME_FIGURES):
         if name not in FRAME_FIGURES:
             raise NoDataError(
                 f"{name}: no figure of a sweep or a study; there are {', '.join(FRAME_FIGURES)}"
+                f"{did_you_mean(name, FRAME_FIGURES)}"
             )
         try:
             figures.append(draw[name](frame, scenario))

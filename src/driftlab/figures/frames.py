@@ -7,7 +7,7 @@ a run and machine, with the condition first). Ranks of speed count from 1, the f
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.analysis.over_runs import rank_name
+from driftlab.analysis.over_runs import rank_name, size_of_all
 from driftlab.analysis.statistics import Estimate, mean_difference, mean_estimate
 from driftlab.errors import counted
 from driftlab.figures.figure import (
@@ -242,7 +242,7 @@ def sweep_prediction_figure(frame: "pl.DataFrame", scenario: "Scenario | None" =
     scale = {"type": "symlog", "constant": 1, "domain": [0, top]}
     axis = {"values": [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000]}
     ranks = sorted(data["rank"].unique().to_list())
-    labels = [rank_name(rank, max(ranks)) for rank in ranks]
+    labels = data.sort("rank")["machine"].unique(maintain_order=True).to_list()
     x = quantity("predicted", "predicted last queue, messages", scale=scale, axis=axis)
     y = quantity("measured", "measured, mean over the runs", scale=scale, axis=axis)
     ends = [{"predicted": 0, "measured": 0}, {"predicted": top, "measured": top}]
@@ -289,7 +289,7 @@ def _last_queues(frame: "pl.DataFrame", scenario: "Scenario") -> "pl.DataFrame":
         ]
     machine_keys = joined.select("rates", "faces", "rank").iter_rows()
     predicted = [kept[text, faces][rank - 1] for text, faces, rank in machine_keys]
-    machines = int(joined["rank"].to_numpy().max())
+    machines = size_of_all(joined, "rates")
     return joined.select(
         "rates",
         "faces",
@@ -325,7 +325,7 @@ def comparison_figure(
     if len(conditions) < 2:
         raise NoDataError("comparison: there is one condition, and nothing to compare it with")
     frame = comparable(frame)
-    machines = int(frame["rank"].to_numpy().max())
+    machines = size_of_all(frame, "condition")
     shown = shown_ranks(frame)
     data = _means(frame, conditions, shown, machines)
     panels = [

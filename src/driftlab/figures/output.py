@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from driftlab.errors import DriftlabError
-from driftlab.figures.figure import THEME, Figure
+from driftlab.figures.figure import Figure, theme_of
 from driftlab.figures.spec import SCHEMA, Spec, zoomable
 from driftlab.folders import cache_folder
 from driftlab.journal.whole_file import whole_file
@@ -97,7 +97,7 @@ def spec_of(figures: Sequence[Figure]) -> Spec:
         "resolve": {
             "scale": {"color": "independent", "strokeDash": "independent", "shape": "independent"}
         },
-        "config": THEME,
+        "config": theme_of(*(figure.spec for figure in figures)),
     }
 
 

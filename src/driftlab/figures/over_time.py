@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from driftlab.analysis.statistics import Estimate, mean_estimate
 from driftlab.arrays import IntArray
 from driftlab.errors import counted
-from driftlab.figures.figure import Figure, NoDataError, number, rate_text, signed
+from driftlab.figures.figure import NOTHING, Figure, NoDataError, number, rate_text, signed
 from driftlab.figures.lines import (
     ROWS_OF_MACHINES_MAX,
     WIDTHS,
@@ -38,6 +38,7 @@ LATE_SHOWN_MIN_MS: Final = 0.001  # on a logarithmic axis
 QUEUE_SHOWN_MIN: Final = 4.0  # messages that the vertical axis goes up to
 SAME_SHARE: Final = 0.02  # rates that differ by less are said to be one
 SAME_PACE: Final = 0.05  # of a rate: growths within it are said to be as fast
+NO_DIFFERENCE: Final = 0.001  # of a rate: so little is none, even where an interval excludes 0
 NO_CLOCKS: Final = "the log has no Lamport clocks (driftlab restamp computes them)"
 FEW_EVENTS: Final = "no machine has two events"
 NO_TIMES: Final = "the log has no times, so clocks cannot be compared at one instant"
@@ -61,13 +62,14 @@ def clock_figure(runs: Sequence[RunColumns]) -> Figure:
         if is_timed
         else slopes_by_machine(lines)
     )
-    title = _clock_title(slopes, runs, "a second" if is_timed else "an event")
+    unit = "a second" if is_timed else "an event"
+    title = _clock_title(slopes, runs, unit) + _too_few_rises(lines, slopes)
     caption = f"Clock after every event. {about_runs(runs)}{left_out(runs, drawn)}"
     return Figure("clock", title, caption, chart, frame)
 
 
 def _clock_title(slopes: dict[str, float], runs: Sequence[RunColumns], unit: str) -> str:
-    if all(len(run.trace) <= run.trace.processes for run in runs):
+    if not slopes:
         return f"How fast the clocks rise is not known: {FEW_EVENTS}"
     groups: list[tuple[float, list[str]]] = []
     for label, slope in sorted(slopes.items(), key=lambda item: -item[1]):
@@ -89,6 +91,14 @@ def _clock_title(slopes: dict[str, float], runs: Sequence[RunColumns], unit: str
             parts.append(f"{owners} {verb} by {rate_text(slope)} {unit}{theory}")
     more = [f"and {len(groups) - 3} further rates"] if len(groups) > 3 else []
     return sentence(", ".join([*parts, *more]))
+
+
+def _too_few_rises(lines: Sequence[Line], slopes: dict[str, float]) -> str:
+    """Return whose clock rises at a rate that is not known, though others' rates are."""
+    rest = [label for label in labels_in_order(lines) if label not in slopes]
+    if not rest or not slopes:
+        return ""
+    return f"; {joined([whose(label) for label in rest])}: too few events for a rate"
 
 
 def drift_figure(runs: Sequence[RunColumns]) -> Figure:
@@ -136,6 +146,7 @@ def _drift_title(
     slopes: dict[str, Estimate], lines: Sequence[Line], runs: Sequence[RunColumns], reference: str
 ) -> str:
     falling = [label for label, slope in slopes.items() if slope.excludes(0) and slope.value < 0]
+    open_ones = without_interval(lines, slopes)
     if falling:
         label = min(falling, key=lambda each: slopes[each].value)
         machine = machine_of(prediction_of(runs), label)
@@ -144,12 +155,25 @@ def _drift_title(
         more = f" ({joined(others)} too, more slowly)" if others else ""
         return sentence(
             f"{whom(label)} falls behind {reference} by {rate_text(-slopes[label].value)} ticks "
-            f"a second{theory}{more}"
+            f"a second{theory}{more}{_rest_open(open_ones, [whom(one) for one in open_ones])}"
         )
     if not slopes:
         return f"Whether a machine falls behind {reference} is not known: {FEW_EVENTS}"
-    furthest = min(lines, key=lambda line: float(line.points.values.min()))
-    behind = counted(-int(furthest.points.values.min()), "tick")
+    some = [line for line in lines if not open_ones or line.label in open_ones]
+    furthest = min(some, key=lambda line: float(line.points.values.min()))
+    behind = counted(max(0, -int(furthest.points.values.min())), "tick")
+    if open_ones:
+        expected = machine_of(prediction_of(runs), furthest.label)
+        theory = (
+            ""
+            if expected is None or expected.drift_per_second > -NOTHING
+            else f"; theory: by {rate_text(-expected.drift_per_second)} a second"
+        )
+        verb = "falls" if len(open_ones) == 1 else "fall"
+        return (
+            f"Too few events to say whether {joined([whom(one) for one in open_ones])} {verb} "
+            f"behind {reference}: {whom(furthest.label)} is at most {behind} behind{theory}"
+        )
     if len(runs) == 1:
         return (
             f"No machine keeps falling behind {reference}: {whom(furthest.label)} is at most "
@@ -206,6 +230,21 @@ def _real_drift(run: RunColumns, process: int) -> Estimate | None:
     return Estimate(growth.value - rate, growth.low - rate, growth.high - rate)
 
 
+def without_interval(lines: Sequence[Line], slopes: dict[str, Estimate]) -> list[str]:
+    """Return the machines with so few events that the change of their values has no interval."""
+    known = {label for label, slope in slopes.items() if slope.ci95 is not None}
+    return [label for label in labels_in_order(lines) if label not in known]
+
+
+def _rest_open(labels: Sequence[str], owners: Sequence[str]) -> str:
+    """Return that nothing can be said of further machines, though of others it can."""
+    if not labels:
+        return ""
+    return (
+        f"; too few events to say whether {joined(owners)} {'does' if len(labels) == 1 else 'do'}"
+    )
+
+
 def ticks_a_second(rate: float) -> str:
     """Return a rate in words: `6 ticks a second`, `1 tick a second`."""
     text = number(rate)
@@ -218,8 +257,13 @@ def real_title(slopes: dict[str, Estimate], rate: float, *, same: bool, several:
     slopes: how fast each clock rises beyond the rate. same: whether all runs have one rate.
     """
     of_rate = ticks_a_second(rate) if same else "the fastest machine's ticks"
-    fast = {label: each for label, each in slopes.items() if each.excludes(0) and each.value > 0}
-    slow = {label: each for label, each in slopes.items() if each.excludes(0) and each.value < 0}
+    apart = {
+        label: each
+        for label, each in slopes.items()
+        if each.excludes(0) and not each.within(-NO_DIFFERENCE * rate, NO_DIFFERENCE * rate)
+    }
+    fast = {label: each for label, each in apart.items() if each.value > 0}
+    slow = {label: each for label, each in apart.items() if each.value < 0}
     even = [
         label
         for label, each in slopes.items()
@@ -250,9 +294,14 @@ def real_title(slopes: dict[str, Estimate], rate: float, *, same: bool, several:
         )
     if open_ones and not parts:
         low = min(open_ones, key=lambda label: slopes[label].value)
+        is_few = slopes[low].ci95 is None
+        reason = (
+            "there are too few events for an interval"
+            if is_few
+            else f"{'the runs differ' if several else 'the parts of the run differ'} too much"
+        )
         parts = [
-            f"Nothing is shown about the pace of the clocks: "
-            f"{'the runs differ' if several else 'the parts of the run differ'} too much "
+            f"Nothing is shown about the pace of the clocks: {reason} "
             f"({_beyond(low, slopes[low], of_rate)})"
         ]
     elif open_ones:
@@ -262,8 +311,7 @@ def real_title(slopes: dict[str, Estimate], rate: float, *, same: bool, several:
 
 def _is_even(slope: Estimate, rate: float) -> bool:
     """Whether a clock is shown to rise at a rate, but for SAME_PACE of it."""
-    ends = [end for end in (slope.low, slope.value, slope.high) if end is not None]
-    return max(map(abs, ends)) <= SAME_PACE * rate
+    return slope.within(-SAME_PACE * rate, SAME_PACE * rate)
 
 
 def _beyond(label: str, slope: Estimate, of_rate: str) -> str:
@@ -391,12 +439,13 @@ def _with_predictions(chart: Spec) -> Spec:
     return {**outer, "layer": [band, mean, measured]}
 
 
-def _all_with_events(lines: Sequence[Line], runs: Sequence[RunColumns]) -> str:
-    """Return `all`, or whose, if a machine has no event."""
-    owners = list(dict.fromkeys(line.label for line in lines))
+def _all_stay_empty(lines: Sequence[Line], runs: Sequence[RunColumns]) -> str:
+    """Return that all queues stay empty, or whose, if a machine has no event."""
+    owners = labels_in_order(lines)
     if len(owners) == runs[0].trace.processes:
-        return "all"
-    return joined([whose(label) for label in owners])
+        return "all stay empty"
+    verb = "stays" if len(owners) == 1 else "stay"
+    return f"{joined([whose(label) for label in owners])} {verb} empty"
 
 
 def _queue_title(
@@ -408,14 +457,20 @@ def _queue_title(
 ) -> str:
     longest = max(lines, key=lambda line: int(line.points.values.max()))
     top = int(longest.points.values.max())
+    open_ones = without_interval(lines, growths)
     if not growing:
         expected = [each.name for each in predictions if each.queue == "diverges"]
-        theory = f"; theory: {joined([whose(each) for each in expected])} does" if expected else ""
+        does = "does" if len(expected) == 1 else "do"
+        theory = (
+            f"; theory: {joined([whose(each) for each in expected])} {does}" if expected else ""
+        )
         holds = (
             f"the longest, {whose(longest.label)}, has at most {top}"
             if top
-            else f"{_all_with_events(lines, runs)} stay empty"
+            else _all_stay_empty(lines, runs)
         )
+        if open_ones:
+            return _open_queues(open_ones, runs) + f": {holds}{theory}"
         grown = {line.run for line in lines if _grows(line)} if len(runs) > 1 else set()
         if grown:
             return (
@@ -435,8 +490,16 @@ def _queue_title(
     more = f" ({joined([whose(each) for each in others])} too, more slowly)" if others else ""
     return sentence(
         f"{whose(label)} queue grows by {rate_text(growths[label].value)} messages a second"
-        f"{theory}{more}"
+        f"{theory}{more}{_rest_open(open_ones, [whose(each) for each in open_ones])}"
     )
+
+
+def _open_queues(labels: Sequence[str], runs: Sequence[RunColumns]) -> str:
+    """Return that nobody knows whether some queues grow, and why."""
+    if not runs[0].has_times:
+        return "Whether a queue grows is not known, for the log has no times"
+    queues = "queue grows" if len(labels) == 1 else "queues grow"
+    return f"Too few events to say whether {joined([whose(each) for each in labels])} {queues}"
 
 
 def _grows(line: Line) -> bool:
@@ -491,13 +554,17 @@ def _power(value: float, rounded: Callable[[float], int]) -> float:
 
 
 def slopes_by_machine(lines: Sequence[Line]) -> dict[str, float]:
-    """Return how much each machine's values rise per unit of the axis, the mean over its runs."""
+    """Return how much each machine's values rise per unit of the axis, the mean over its runs.
+
+    One event, or events at one instant, say nothing of a rise.
+    """
     slopes: dict[str, list[float]] = {}
     for line in lines:
         places, values = line.points
         span = float(places[-1] - places[0])
         rise = float(values[-1] - values[0])
-        slopes.setdefault(line.label, []).append(rise / span if span > 0 else 0.0)
+        if span > 0:
+            slopes.setdefault(line.label, []).append(rise / span)
     return {label: sum(each) / len(each) for label, each in slopes.items()}
 
 
@@ -518,9 +585,19 @@ def growths_of(
             if estimate is not None:
                 by_machine.setdefault((position, label), []).append(estimate)
     return {
-        label: found[0] if len(found) == 1 else mean_estimate([each.value for each in found])
+        label: _rounded(
+            found[0] if len(found) == 1 else mean_estimate([each.value for each in found])
+        )
         for (_, label), found in sorted(by_machine.items())
     }
+
+
+def _rounded(estimate: Estimate) -> Estimate:
+    """Return an estimate in which what comes of rounding is 0, which an interval then holds."""
+    value, low, high = (
+        0.0 if each is not None and abs(each) < NOTHING else each for each in estimate
+    )
+    return Estimate(value or 0.0, low, high)
 
 
 def _interval_words(slopes: dict[str, Estimate], runs: Sequence[RunColumns]) -> str:

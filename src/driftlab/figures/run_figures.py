@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from driftlab.errors import did_you_mean
 from driftlab.figures.figure import Figure, NoDataError
 from driftlab.figures.over_time import (
     clock_figure,
@@ -62,9 +63,12 @@ def draw_runs(runs: Sequence[RunColumns], names: Sequence[str] | None = None) ->
     if not any(len(run.trace) for run in runs):
         raise NoDataError("there is nothing to draw: no machine took a tick, so there is no event")
     figures, left_out = [], []
-    for name in names or RUN_FIGURES:
+    for name in dict.fromkeys(names or RUN_FIGURES):
         if name not in RUN_FIGURES:
-            raise NoDataError(f"{name}: no figure of a run; there are {', '.join(RUN_FIGURES)}")
+            raise NoDataError(
+                f"{name}: no figure of a run; there are {', '.join(RUN_FIGURES)}"
+                f"{did_you_mean(name, RUN_FIGURES)}"
+            )
         try:
             figures.append(RUN_FIGURES[name](runs))
         except NoDataError as error:

@@ -33,7 +33,8 @@ def about_scenario(scenario: "Scenario", *, with_rates: bool = True) -> str:
     """
     words = []
     if with_rates and scenario.size <= 8:
-        rates = ",".join(number(float(rate)) for rate in scenario.rates_of(scenario.first_run))
+        every = scenario.rates_of(scenario.first_run)  # no separators of thousands in a list
+        rates = ",".join(number(float(rate)).replace(",", "") for rate in every)
         words.append(f"{counted(scenario.size, 'machine')} with rates {rates}")
     else:
         words.append(counted(scenario.size, "machine") + ("" if with_rates else ", rates drawn"))

@@ -11,8 +11,7 @@ from driftlab.errors import counted
 from driftlab.lazy import pl
 from driftlab.report.document import Document, Section, Table
 from driftlab.report.findings import Finding
-from driftlab.report.wording import joined
-from driftlab.study.claims.registry import ClaimVerdict
+from driftlab.study.claims.registry import ClaimVerdict, summary_of
 
 HEADINGS: Final = {
     "holds": "Claims that hold",
@@ -30,10 +29,6 @@ QUESTIONS: Final = {
 
 def report_on_claims(judged: Sequence[ClaimVerdict], runs: str) -> Document:
     """Return the report about claims that were judged. runs: what they were judged by, in words."""
-    counts = {name: sum(each.verdict == name for each in judged) for name in HEADINGS}
-    summary = joined(
-        [f"{count} {name.replace('-', ' ')}" for name, count in counts.items() if count]
-    )
     sections = [Section("The verdicts", tables=[_table(judged)])]
     for verdict, heading in HEADINGS.items():
         some = [each for each in judged if each.verdict == verdict]
@@ -49,9 +44,9 @@ def report_on_claims(judged: Sequence[ClaimVerdict], runs: str) -> Document:
     return Document(
         title="Lab report: claims about clocks and queues",
         introduction=(
-            f"{counted(len(judged), 'claim')}, judged by {runs}: {summary}. P1, P2 and P3 are the "
-            "fastest, the middle and the slowest machine of a run, r1, r2 and r3 their rates. "
-            "Intervals cover 95 %, over runs."
+            f"{counted(len(judged), 'claim')}, judged by {runs}: {summary_of(judged)}. "
+            "P1, P2 and P3 are the fastest, the middle and the slowest machine of a run, r1, r2 "
+            "and r3 their rates. Intervals cover 95 %, over runs."
         ),
         warnings=_late(judged),
         sections=sections,

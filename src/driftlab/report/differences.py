@@ -8,6 +8,7 @@ equal.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from driftlab.analysis.over_runs import size_of_all
 from driftlab.errors import counted
 from driftlab.lazy import pl
 from driftlab.report.document import Table
@@ -167,7 +168,8 @@ def means_table(frame: "pl.DataFrame", metrics: Sequence[str]) -> Table:
     frame: a row a condition, run and machine.
     """
     means = means_frame(frame, metrics)
-    ranks = rank_names(int(frame["rank"].max() or 0))  # type: ignore[arg-type]
+    machines = int(frame["rank"].max() or 0)  # type: ignore[arg-type]
+    ranks = rank_names(machines, size_of_all(frame, "condition"))
     rows = tuple(
         (
             str(row["condition"]), ranks[row["rank"] - 1],

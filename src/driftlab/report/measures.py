@@ -110,6 +110,11 @@ def label_of(name: str, *, is_rank: bool) -> str:
     return f"the machine of {name}" if name.startswith("rank ") else f"the {name} machine"
 
 
-def rank_names(machines: int) -> list[str]:
-    """Return the names of the ranks of speed, the fastest first."""
-    return [rank_name(rank, machines) for rank in range(1, machines + 1)]
+def rank_names(machines: int, of_all: int | None = None) -> list[str]:
+    """Return the names of the ranks of speed, the fastest first.
+
+    of_all: the number of machines that all groups have, 0 if they differ (see
+    `size_of_all`); None: that of machines.
+    """
+    size = machines if of_all is None else of_all
+    return [rank_name(rank, size) for rank in range(1, machines + 1)]

@@ -2,6 +2,7 @@
 
 Names of machines and texts of logs are anybody's: HTML is escaped by Jinja's
 autoescape, Markdown by `markdown_text`. Only the SVG of our own figures goes in as it is.
+In the whole of both nothing stands that XML forbids or that reorders text.
 """
 
 import re
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from driftlab.plain_text import plain_lines
 from driftlab.report.document import Document, Table
 
 if TYPE_CHECKING:
@@ -34,18 +36,19 @@ def html_of(document: Document, svgs: Mapping[str, str], narrow: Mapping[str, st
 
     svgs: text of every figure by its name. narrow: of those that have a form for phones.
     """
-    return _environment("html").get_template("report.html.j2").render(
+    page = _environment("html").get_template("report.html.j2").render(
         document=document,
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         svgs={name: inline_svg(text, name) for name, text in svgs.items()},
         narrow={name: inline_svg(text, f"{name}-narrow") for name, text in narrow.items()},
     )  # fmt: skip
+    return plain_lines(page)
 
 
 def markdown_of(document: Document) -> str:
     """Return a report as Markdown with its figures beside it in `figures/`."""
     text = _environment("md").get_template("report.md.j2").render(document=document)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return plain_lines(re.sub(r"\n{3,}", "\n\n", text).strip()) + "\n"
 
 
 @cache

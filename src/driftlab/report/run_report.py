@@ -40,7 +40,7 @@ RATES: Final = (
     ("ticks", "events"),
     ("rate", "rate asked, ticks/s"),
     ("achieved_rate", "rate achieved, ticks/s"),
-    ("achieved_share", "share of ticks in time"),
+    ("achieved_share", "achieved share of the rate"),
     ("lateness_us_p50", "median lateness, ms"),
     ("lateness_us_max", "largest lateness, ms"),
     ("late_ticks", "late ticks"),

@@ -8,6 +8,7 @@ from typing import Final
 
 from driftlab import __version__
 from driftlab.analysis.metrics import SLOW_SHARE, is_rate_missed, pace
+from driftlab.analysis.over_runs import size_of_all
 from driftlab.errors import counted
 from driftlab.journal.format import COMPLETE
 from driftlab.lazy import pl
@@ -49,7 +50,12 @@ def report_on_study(result: StudyResult) -> Document:
     return Document(
         title=f"Lab report: {result.study.name}",
         introduction=result.study.question,
-        warnings=[*_spoiled(result), *_broken(frame), *([] if grid is None else grid.warnings)],
+        warnings=[
+            *_narrow(result),
+            *_spoiled(result),
+            *_broken(frame),
+            *([] if grid is None else grid.warnings),
+        ],
         sections=[section for section in sections if not section.is_empty],
         origin=_origin(result),
         scenario=None if first is None else first.to_toml(),
@@ -67,7 +73,9 @@ KINDS: Final = ("internal", "send", "receive")  # of events
 def _condition_sections(result: StudyResult) -> list[Section]:
     scenarios, frame, differences = result.scenarios, result.frame, result.differences
     baseline, *others = scenarios
-    ranks = rank_names(max(each.size for each in scenarios.values()))
+    ranks = rank_names(
+        max(each.size for each in scenarios.values()), size_of_all(frame, "condition")
+    )
     pictures = pictures_of_frame(frame, None, COMPARED, result.study.compare)
     by_theory = [_queues_by_theory(name, each, frame) for name, each in scenarios.items()]
     words = "; ".join(f"{name}: {text}" for name, text in describe_conditions(scenarios).items())
@@ -120,8 +128,7 @@ def _published(result: StudyResult) -> list[Section]:
     stated = [
         Finding(
             "published-outside",
-            f"{each.name} lies outside: {each.outside}. "
-            f"{(each.explanation or 'No explanation is known').capitalize()}."
+            each.sentence(result.narrow_ranges)
             + _once_achieved(each.achieved_rates, each.at_achieved),
         )
         for each in outside
@@ -279,6 +286,14 @@ def _queues_by_theory(name: str, scenario: Scenario, frame: "pl.DataFrame") -> F
     )
     more = f"; within 10 % of the boundary is {critical}" if critical else ""
     return Finding("queues-by-theory", f"{text}{more}.")
+
+
+def _narrow(result: StudyResult) -> list[Finding]:
+    """Say that published runs were held against ranges of too few runs."""
+    line = result.narrow_ranges
+    if line is None:
+        return []
+    return [Finding("ranges-narrow", f"{line}.", is_warning=True)]
 
 
 def _spoiled(result: StudyResult) -> list[Finding]:

@@ -52,15 +52,18 @@ class Sweep:
 class QueueCell:
     """The queue of one machine of a cell, measured and by theory.
 
-    faces: what the die is, in words. rates: of the cell, fastest first. place: of the
-    machine among them. load: by theory. kind: stable, critical, diverges. measured:
-    diverges, stable or undecided. last: the mean last queue.
+    die: what it is, in words. rates: of the cell, in the order of its machines. place: of
+    the machine among them. machine: its name. rank: of its speed, 1 the fastest. load: by
+    theory. kind: stable, critical, diverges. measured: diverges, stable or undecided.
+    last: the mean last queue.
     """
 
     die: str
     boundary: float
     rates: tuple[float, ...]
     place: int
+    machine: str
+    rank: int
     load: float
     kind: str
     measured: str
@@ -74,13 +77,13 @@ class QueueCell:
     @property
     def is_slowest(self) -> bool:
         """Whether it is the slowest of its cell."""
-        return self.place == len(self.rates) - 1
+        return self.rank == len(self.rates)
 
     @property
     def name(self) -> str:
         """How a sentence calls it."""
         rates = ", ".join(map(number, self.rates))
-        return f"rate {number(self.rates[self.place])} of {rates} ({self.die})"
+        return f"{self.machine}, rate {number(self.rates[self.place])} of {rates} ({self.die})"
 
 
 def report_on_cells(sweep: Sweep) -> Document:
@@ -126,7 +129,9 @@ def queue_cells(sweep: Sweep) -> tuple[list[QueueCell], str | None]:
     """Return the queues of all machines that theory covers, and why not those of others."""
     cells: list[QueueCell] = []
     left_out = 0
-    for rows in sweep.frame.sort("cell", "rank").partition_by("cell", maintain_order=True):
+    for rows in sweep.frame.sort("cell", maintain_order=True).partition_by(
+        "cell", maintain_order=True
+    ):
         plain = rows.to_dicts()
         keys = _keys(sweep, plain[0])
         if plain[0]["name"] is None or any(keys[key] != ok for key, ok in NOT_OF_THEORY.items()):
@@ -171,7 +176,16 @@ def _of_cell(rows: Sequence[Mapping[str, Any]], keys: Mapping[str, Any]) -> list
         measured = _measured(last, max(at_boundary, 0.0))
         found.append(
             QueueCell(
-                words, boundary, tuple(rates), place, flow.load, classify(flow.load), measured, last
+                words,
+                boundary,
+                tuple(rates),
+                place,
+                row["name"],
+                row["rank"],
+                flow.load,
+                classify(flow.load),
+                measured,
+                last,
             )
         )
     return found
@@ -290,7 +304,8 @@ def _tables(cells: Sequence[QueueCell]) -> list[Table]:
     noted = [each for each in cells if each.kind == "critical" or each.kind != each.measured]
     rows = tuple(
         (
-            each.die, ", ".join(map(number, each.rates)), number(each.rates[each.place]),
+            each.die, ", ".join(map(number, each.rates)), each.machine,
+            number(each.rates[each.place]),
             number(each.ratio, 2), number(each.boundary, 2), number(each.load, 2), each.kind,
             each.measured, measure_text(each.last),
         )
@@ -300,6 +315,7 @@ def _tables(cells: Sequence[QueueCell]) -> list[Table]:
         {
             "die": [each.die for each in cells],
             "rates": [",".join(map(number, each.rates)) for each in cells],
+            "machine": [each.machine for each in cells],
             "rate": [each.rates[each.place] for each in cells],
             "ratio": [each.ratio for each in cells],
             "boundary": [each.boundary for each in cells],
@@ -316,7 +332,8 @@ def _tables(cells: Sequence[QueueCell]) -> list[Table]:
         len(rows), len(noted)
     )
     heads = (
-        "die", "rates", "rate", "ratio", "boundary", "load", "theory", "measured", "last queue"
+        "die", "rates, in order", "machine", "rate", "ratio", "boundary", "load", "theory",
+        "measured", "last queue",
     )  # fmt: skip
     return [Table("queues", title, heads, rows, frame)]
 

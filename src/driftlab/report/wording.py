@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import floor, isfinite, log10
 from typing import Final
 
+from driftlab.analysis.statistics import decimals_of_bounds
 from driftlab.report.measures import Measure
 
 DIGITS: Final = 3  # that a number without an interval shows
@@ -32,7 +33,8 @@ def measure_decimals(measure: Measure) -> int | None:
     """Return with how many decimals a measure is written: those that its interval supports."""
     if measure.low is None or measure.high is None or measure.high == measure.low:
         return None
-    return decimals_for((measure.high - measure.low) / 2, INTERVAL_DIGITS)
+    decimals = decimals_for((measure.high - measure.low) / 2, INTERVAL_DIGITS)
+    return decimals_of_bounds(measure.low, measure.high, decimals)
 
 
 def value_text(measure: Measure) -> str:

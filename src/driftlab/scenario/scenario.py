@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from driftlab.clocks.catalogue import require_fits
-from driftlab.errors import nearest_line
+from driftlab.errors import did_you_mean
 from driftlab.model.random_streams import DIE_BITS, Purpose, draw, stream, uniform_below
 from driftlab.model.schedule import PhysicalClock, as_fraction
 from driftlab.network.latency import Latency
@@ -326,8 +326,8 @@ class Scenario:
         known = cls.__slots__
         for key in keys:
             if key not in known:
-                hint = nearest_line(key, known) or f"allowed: {', '.join(known)}"
-                raise ScenarioError(f"{key}: no such key in a scenario; {hint}")
+                hint = did_you_mean(key, known) or f"; allowed: {', '.join(known)}"
+                raise ScenarioError(f"{key}: no such key in a scenario{hint}")
         return cls(**keys)
 
     def to_toml(self) -> str:

@@ -16,7 +16,7 @@ from itertools import product
 from math import prod
 from typing import Any, Final, NamedTuple
 
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, did_you_mean
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import CHECKS, RateRange, ScenarioError
 
@@ -129,7 +129,9 @@ def _values(name: str, values: str | Iterable[Any]) -> tuple[Any, ...]:
         raise GridError(f"{name}: cannot be swept ({_NOT_SWEPT[name]})")
     if name not in CHECKS:
         allowed = ", ".join(key for key in CHECKS if key not in _NOT_SWEPT)
-        raise GridError(f"{name}: no such field of a scenario; allowed: {allowed}")
+        raise GridError(
+            f"{name}: no such field of a scenario; allowed: {allowed}{did_you_mean(name, CHECKS)}"
+        )
     given = list(_parsed(name, values) if isinstance(values, str) else values)
     if not given:
         raise GridError(f"{name}: no value is given")

@@ -245,6 +245,15 @@ class PublishedSummary:
     at_achieved: bool | None
     explanation: str | None
 
+    def sentence(self, narrow_ranges: str | None) -> str:
+        """Return which of its figures lie outside, and why; narrow_ranges: why it proves nothing.
+
+        That is what `StudyResult.narrow_ranges` says, None if the ranges are good.
+        """
+        unknown = "no explanation is known"
+        why = self.explanation or (unknown if narrow_ranges is None else "the ranges are narrow")
+        return f"{self.name} lies outside: {self.outside}. {why[0].upper()}{why[1:]}."
+
 
 def summaries_of(frame: "pl.DataFrame") -> list[PublishedSummary]:
     """Return what became of each row of a `published_frame`."""

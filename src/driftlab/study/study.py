@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 import driftlab
-from driftlab.analysis.over_runs import rank_name
+from driftlab.analysis.over_runs import rank_name, size_of_all
 from driftlab.analysis.statistics import Estimate
 from driftlab.api.read import read
 from driftlab.api.read_run import find_run_folders, read_runs
@@ -124,11 +124,18 @@ class StudyResult:
             return None
         return condition_folder(self.folder, next(iter(self.scenarios)))
 
+    @property
+    def narrow_ranges(self) -> str | None:
+        """What a reader must know if published runs were held against too few simulated ones."""
+        if self.published is None or self.study.simulated_runs >= RUNS_MIN:
+            return None
+        return f"ranges too narrow: they take {RUNS_MIN} runs or more; raise --runs"
+
     def remarks(self) -> list[str]:
         """Return a line for everything that a reader of the figures must know."""
         lines = []
-        if self.published is not None and self.study.simulated_runs < RUNS_MIN:
-            lines.append(f"ranges too narrow: they take {RUNS_MIN} runs or more; raise --runs")
+        if self.narrow_ranges is not None:
+            lines.append(self.narrow_ranges)
         late = self.frame.filter(pl.col("late_ticks") > 0)
         if late.height:
             ticks, runs = int(late["late_ticks"].sum()), late.n_unique(["condition", "run"])
@@ -147,6 +154,7 @@ class StudyResult:
 
         means = means_of(self.frame, self.study.compare)
         machines = max((each.rank for each in means), default=1)
+        of_all = size_of_all(self.frame, "condition")
         cells = {(each.metric, each.rank, each.condition): each.estimate for each in means}
         places = [
             (metric, rank)
@@ -157,7 +165,7 @@ class StudyResult:
         rows = [
             [
                 ", ".join([LABELS[metric], *([UNITS[metric]] if metric in UNITS else [])]),
-                rank_name(rank, machines),
+                rank_name(rank, of_all),
                 *(_mean_text(cells.get((metric, rank, name))) for name in self.scenarios),
             ]
             for metric, rank in places

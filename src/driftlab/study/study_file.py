@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, did_you_mean
 from driftlab.journal.files import read_text
 from driftlab.scenario.scenario import ProcessFromFile, Scenario
 from driftlab.scenario.validate import RUNS_MAX, ScenarioError
@@ -117,7 +117,7 @@ def load_study(name: str) -> Study:
     elif not path.exists():
         raise StudyError(
             f"{name}: no such file or built-in study; the built-in studies are "
-            f"{', '.join(studies())}"
+            f"{', '.join(studies())}{did_you_mean(name, studies())}"
         )
     return parse_study(read_text(path), path.stem, str(name), str(path.parent))
 
@@ -279,7 +279,9 @@ class _Reader:
             if key not in allowed:
                 where = f" in [{'.'.join(path)}]" if path else ""
                 raise self._error(
-                    (*path, key), f"{key}: no such key{where}; allowed: {', '.join(allowed)}"
+                    (*path, key),
+                    f"{key}: no such key{where}; allowed: {', '.join(allowed)}"
+                    f"{did_you_mean(key, allowed)}",
                 )
 
     def _error(self, path: tuple[str, ...], message: str) -> StudyError:

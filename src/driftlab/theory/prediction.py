@@ -79,7 +79,8 @@ class MachinePrediction:
     queue_mean: in the long run. queue_last, clock_last: mean and standard deviation
     after the run, over runs. clock_per_second. drift_per_second: against the fastest
     machine. utilisation: share of its ticks that receive. events: shares of the kinds.
-    jump: mean, standard deviation, quantiles (`q50`, …), and the mean of a run's largest.
+    jump: mean, standard deviation, quantiles (`q50`, …), and the mean of a run's largest. Of a
+    machine that is due for less than one tick, last clock and mean jump are not known.
     method: the method of each figure, a key of METHODS.
     """
 
@@ -159,7 +160,17 @@ def predict(scenario: "Scenario", *, quick: bool = False) -> Prediction:
     if lengths is None and not quick:
         remarks.append("the exact chain of the queues would be too large; approximated instead")
     machines = _machines(scenario, rates, die, rate, method, lengths)
-    unknown = [each.name for each in machines if each.clock_last["sd"] is None]
+    idle = [each.name for each in machines if each.clock_last["mean"] is None]
+    if idle:
+        remarks.append(
+            f"{name_list(idle)}: due for less than one tick in the time, so neither the last clock "
+            "nor the mean jump is predicted"
+        )
+    unknown = [
+        each.name
+        for each in machines
+        if each.clock_last["sd"] is None and each.clock_last["mean"] is not None
+    ]
     if unknown:
         remarks.append(f"not known: the spread of the last clock of {name_list(unknown)}")
     near = [each.name for each in machines if each.queue == "critical"]
@@ -292,6 +303,7 @@ def _machine(
     )
     jumps = live_jumps(clock, rate, free) if kind == "stable" else saturated_jumps(clock, flow.rate)
     arriving = flow.rate if is_full else rate - free
+    is_idle = rate * seconds < 1  # what holds of many ticks says nothing of the first one
     own_last = clock * seconds - clock_lag(clock, rate, arriving, last["mean"])
     alone = "fastest" if clock_method == "fastest" else "own"  # no message is ahead of its clock
     spread = "geometric" if kind != "stable" else alone if jumps.step == 0 else "gaps"
@@ -307,13 +319,17 @@ def _machine(
         queue_last=last,
         clock_per_second=own_clock,
         clock_last={
-            "mean": own_last,
-            "sd": saturated_clock_spread(clock, rate, flow, seconds) if is_full else None,
+            "mean": None if is_idle else own_last,
+            "sd": (
+                saturated_clock_spread(clock, rate, flow, seconds)
+                if is_full and not is_idle
+                else None
+            ),
         },
         drift_per_second=own_clock - fastest_clock,
         utilisation=utilisation,
         events={"internal": 1 - utilisation - sent, "send": sent, "receive": utilisation},
-        jump=_jump(jumps, own_clock / rate, rate * seconds),
+        jump=_jump(jumps, None if is_idle else own_clock / rate, rate * seconds),
         method={
             "queue": "flow",
             "queue_per_second": "flow",
@@ -329,7 +345,7 @@ def _machine(
     )
 
 
-def _jump(jumps: PredictedJumps, mean: float, ticks: float) -> dict[str, float | None]:
+def _jump(jumps: PredictedJumps, mean: float | None, ticks: float) -> dict[str, float | None]:
     """Return what is known of a machine's jumps. mean: of them. ticks: of a run."""
     return {
         "mean": mean,

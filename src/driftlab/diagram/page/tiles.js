@@ -325,7 +325,7 @@ function close(a, b, other) {
 
 /** Rows of tiles where the lanes are higher than the pane. @param {{top: number, height: number, scroll: number}} window @param {number} full */
 function rowsOf({ top: above, height, scroll }, full) {
-  const step = 512;
+  const step = 1024; // a row draws the messages of all lanes that cross it: few rows draw them few times
   const rows = [];
   const begin = above + scroll;
   for (let top = Math.floor(begin / step) * step; top < Math.min(full, begin + height); top += step) {

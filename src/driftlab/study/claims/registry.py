@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftlab.api.run_real import OnBeat
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, did_you_mean
 from driftlab.study.claims import jumps, order, variations
 from driftlab.study.claims.criteria import NOTHING, ClaimFinding, Decision
 from driftlab.study.claims.events import EventTable
@@ -218,7 +218,10 @@ def claims_named(ids: Sequence[str]) -> list[Claim]:
     known = {claim.id: claim for claim in CLAIMS}
     for name in ids:
         if name not in known:
-            raise NoSuchClaimError(f"{name}: there is no such claim; there are {', '.join(known)}")
+            raise NoSuchClaimError(
+                f"{name}: there is no such claim; there are {', '.join(known)}"
+                f"{did_you_mean(name, known)}"
+            )
     return [known[name] for name in dict.fromkeys(ids)] if ids else list(CLAIMS)
 
 
@@ -286,6 +289,23 @@ def judge_claims_now(
 def must_compile_for(ids: Sequence[str], runs: int) -> bool:
     """Whether simulating for claims would first have to compile the engine."""
     return must_compile(scenarios_of(conditions_needed(claims_named(ids)), runs))
+
+
+# Of each verdict how one claim and several have it.
+_SUMMARIES: Final = {
+    Decision.HOLDS: ("holds", "hold"),
+    Decision.HOLDS_IF: ("holds under a condition", "hold under a condition"),
+    Decision.DOES_NOT_HOLD: ("does not hold", "do not hold"),
+    Decision.UNDECIDED: ("is undecided", "are undecided"),
+}
+
+
+def summary_of(judged: Sequence[ClaimVerdict]) -> str:
+    """Return how many claims have which verdict: `11 hold, 1 does not hold`."""
+    counts = {verdict: sum(each.verdict == verdict for each in judged) for verdict in _SUMMARIES}
+    return ", ".join(
+        f"{count} {_SUMMARIES[verdict][count > 1]}" for verdict, count in counts.items() if count
+    )
 
 
 def judge_tables(

@@ -7,6 +7,7 @@
 /** @typedef {[number, number, number]} Rgb */
 
 const TONES = 16; // of one line: steps between a pixel that it just touches and one it fills
+const COUNTED_LINES = 256; // through one pixel: of more the tone is that of as many
 const UPRIGHT = 0.75; // px that a line may go aside to be taken as upright
 const FAINTEST = 1e-4; // of a line: less is what rounding leaves
 const INK = { light: /** @type {Rgb} */ ([68, 84, 106]), dark: /** @type {Rgb} */ ([172, 188, 208]) };
@@ -140,15 +141,16 @@ export class Raster {
     const colour = (blue << 16) | (green << 8) | red;
     const logThrough = Math.log(1 - alpha);
     const table = Float64Array.from(
-      { length: 256 * TONES },
+      { length: COUNTED_LINES * TONES },
       (_, at) => 1 - Math.exp((logThrough * at) / TONES),
     );
+    const packed = Uint32Array.from(table, (tone) => ((Math.round(tone * 255) << 24) | colour) >>> 0);
     for (let at = 0; at < lines.length; at++) {
       const count = lines[at];
       if (count <= 0) continue;
-      const tone = count < 255 ? table[(count * TONES + 0.5) | 0] : 1 - Math.exp(logThrough * count);
-      if (pixels[at] === 0) pixels[at] = ((Math.round(tone * 255) << 24) | colour) >>> 0;
-      else this.over(at, red, green, blue, tone);
+      const tone = (Math.min(count, COUNTED_LINES - 1) * TONES + 0.5) | 0;
+      if (pixels[at] === 0) pixels[at] = packed[tone];
+      else this.over(at, red, green, blue, table[tone]);
     }
     this.flat = this.steep = this.upright = null;
   }

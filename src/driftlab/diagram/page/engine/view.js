@@ -117,9 +117,15 @@ function touchesTile(diagram, axis, view) {
   const begin = view.begin - margin;
   const end = view.end + margin;
   const { send, receive } = diagram.messages;
+  // Along a lane places never fall: comparing rows is several times faster than looking those up.
+  const lanes = diagram.lanes.map((_, lane) => lane);
+  const from = Int32Array.from(lanes, (lane) => axis.firstFrom(lane, begin));
+  const beyond = end + Math.max(Number.MIN_VALUE, Math.abs(end) * Number.EPSILON);
+  const to = Int32Array.from(lanes, (lane) => axis.firstFrom(lane, beyond));
   return (message, sender, receiver) => {
-    const sent = axis.placeOf(send[message], sender);
-    const received = axis.placeOf(receive[message], receiver);
-    return Math.min(sent, received) <= end && Math.max(sent, received) >= begin;
+    const sent = send[message];
+    const received = receive[message];
+    if (sent >= to[sender] && received >= to[receiver]) return false;
+    return sent >= from[sender] || received >= from[receiver];
   };
 }
