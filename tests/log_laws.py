@@ -175,6 +175,14 @@ def _of_channels(events: list[_Event], causes: dict[Row, _Event]) -> list[Broken
     for event in events:
         for target in event.targets:
             sent[event.process, target].append(event)
+    nameless = {
+        event.process
+        for event in events
+        if event.kind == RECEIVE
+        and event.sender is None
+        and event.stamp is None
+        and event.received is None
+    }  # each may be of any message
     for (sender, to), receives in channels.items():
         rows = [causes[event.row].row for event in receives]
         for event, row, last in zip(receives[1:], rows[1:], rows, strict=False):
@@ -183,7 +191,7 @@ def _of_channels(events: list[_Event], causes: dict[Row, _Event]) -> list[Broken
         found += [
             Broken("lost", send.row)
             for send in sent.get((sender, to), [])
-            if send.row not in rows and send.row < max(rows)
+            if send.row not in rows and send.row < max(rows) and to not in nameless
         ]
     return found
 
@@ -206,6 +214,8 @@ def _of_causes(trace: Trace, events: list[_Event]) -> list[Broken]:
             known[event.process, process] = entry
             if process == event.process or is_known:
                 continue
+            if cause is None and _is_known_from_another(event, process, entry, events):
+                continue  # by one that broke the law
             if (
                 cause is None
                 or cause.vector is None
@@ -215,6 +225,17 @@ def _of_causes(trace: Trace, events: list[_Event]) -> list[Broken]:
             elif any(event.vector.get(name, 0) < least for name, least in cause.vector.items()):
                 found.append(Broken("vector merge", event.row))
     return found
+
+
+def _is_known_from_another(event: _Event, process: int, entry: int, events: list[_Event]) -> bool:
+    """Whether an event knows one of a third process that knows as much of a process."""
+    held = event.vector or {}
+    return any(
+        each.vector.get(process, 0) == entry
+        and 0 < each.vector.get(each.process, 0) <= held.get(each.process, 0)
+        for each in events
+        if each.vector is not None and each.process not in (process, event.process)
+    )
 
 
 def _sends(events: list[_Event]) -> dict[tuple[int, int], _Event]:

@@ -13,7 +13,7 @@ SECOND = 10**9
 
 # Why a question is undecided.
 TICKS_MISSING = "ticks before this one are missing, or the log breaks off after it"
-STEP_UNKNOWN = "the event before is missing, or what was received is not known"
+STEP_UNKNOWN = "the clock of the event before, or what was received, is not known"
 SEND_UNKNOWN = "the receive names no message, or the send may be missing from the sender's log"
 MAY_HAVE_COME = (
     "the channel broke, or not every receive is known: gaps, a late start or unnamed messages"

@@ -66,11 +66,17 @@ def replace_line(number: int) -> Callable[[Path], None]:
     return damage
 
 
+def replace_with_pipe(builds: Path) -> None:
+    (builds / CURRENT).unlink()
+    os.mkfifo(builds / CURRENT)
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "another Python": (replace_line(0), "another Python made it"),
     "other sources": (replace_line(1), "it was made from other sources"),
     "cut short": (lambda builds: os.truncate(builds / CURRENT, 5), "it cannot be read"),
     "no text": (lambda builds: (builds / CURRENT).write_bytes(b"\xff\xfe"), "it cannot be read"),
+    "a pipe": (replace_with_pipe, "it cannot be read"),
     "a module is missing": (
         lambda builds: os.unlink(builds / "build-1" / "machine.machine.so"), "it cannot be read",
     ),

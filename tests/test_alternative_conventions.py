@@ -283,3 +283,104 @@ def test_a_lamport_clock_of_1_is_no_first_event_where_own_entries_are_written_ea
     assert any("vector clocks are written before their increment" in each
                for each in verdict.assumed)  # fmt: skip
     assert not verdict.violations
+
+
+def read_text(folder: Path, text: str) -> Verdict:
+    (folder / "log.csv").write_text(text)
+    return driftlab.read(folder / "log.csv").check()
+
+
+STAMPED = """\
+process,kind,lamport,sender,stamp
+B,{receive},24,A,24
+A,{internal},25,,
+C,{send},21,,
+B,{receive},25,C,21
+"""
+
+
+def test_an_event_of_no_known_kind_shows_no_stamp_of_a_send(tmp_path: Path) -> None:
+    open_kinds = STAMPED.format(receive="absorb", internal="churn", send="churn")
+    verdict = read_text(tmp_path, open_kinds)
+    assert (verdict.verdict, list(verdict.violations)) == ("holds", [])
+    assert "may be written before their event" in verdict.assumed[-1]
+    said = STAMPED.format(receive="receive", internal="internal", send="send")
+    assert read_text(tmp_path, said).counts["clock-condition"] == 1
+
+
+LAST = """\
+process,lamport,stamp
+A,6,
+A,7,8
+"""
+
+
+def test_a_last_line_below_its_stamp_is_open_and_one_that_goes_on_is_wrong(tmp_path: Path) -> None:
+    """By clocks before their events the last line does not show what the message did to it."""
+    verdict = read_text(tmp_path, LAST)
+    assert (verdict.counts["clock-condition"], verdict.unknown > 0) == (0, True)
+    assert read_text(tmp_path, LAST + "A,8,\n").counts["clock-condition"] == 1
+
+
+BOTH = """\
+process,kind,lamport,vc,sender,stamp,targets
+A,emit,1,"{""A"": 1}",,,B
+A,churn,2,"{""A"": 2}",,,
+A,emit,3,"{""A"": 3}",,,B
+B,absorb,1,"{""B"": 1}",A,2,
+B,churn,3,"{""A"": 2, ""B"": 2}",,,
+"""
+
+
+def test_lamport_clocks_that_are_early_leave_open_whether_vectors_are(tmp_path: Path) -> None:
+    verdict = read_text(tmp_path, BOTH)
+    assert (verdict.verdict, list(verdict.violations)) == ("holds", [])
+    assert "vector clocks may be written before their event" in verdict.assumed[-1]
+    wrong = BOTH.replace('3,"{""A"": 2, ""B"": 2}"', '3,"{""A"": 0, ""B"": 2}"')
+    counts = read_text(tmp_path, wrong + 'B,churn,4,"{""A"": 2, ""B"": 3}",,,\n').counts
+    assert counts["vector-merge"] == 1
+
+
+CUT = """\
+process,kind,lamport,sender,stamp,targets
+A,absorb,11,B,11,
+A,churn,12,,,
+A,emit,13,,,B
+A,absorb,14,C,14,
+B,emit,10,,,C
+B,emit,11,,,C
+B,churn,12,,,
+B,absorb,14,A,14,
+C,absorb,11,B,11,
+C,absorb,12,B,12,
+C,emit,13,,,A
+C,emit,13,,,B
+C,emit,14,,,B
+"""
+
+
+def test_the_first_line_of_a_send_of_several_lines_may_be_missing(tmp_path: Path) -> None:
+    """B sent its first message to A and C; the log begins with the line for C."""
+    verdict = read_text(tmp_path, CUT)
+    assert (verdict.verdict, list(verdict.violations)) == ("holds", [])
+    assert "those before may be missing" in next(verdict.unknowns()).reason
+    whole = CUT.replace("B,emit,10,,,C", "B,churn,9,,,\nB,emit,10,,,C")
+    assert read_text(tmp_path, whole).counts["from-nowhere"] == 1
+
+
+TOLD = """\
+process,kind,lamport,vc,stamp
+A,receive,14,"{""A"": 14, ""B"": 11, ""C"": 3}",13
+B,internal,14,"{""B"": 12}",
+C,receive,13,"{""C"": 8}",12
+C,internal,14,"{""C"": 9}",
+"""
+
+
+def test_a_first_event_that_knows_of_several_does_not_say_who_sent(tmp_path: Path) -> None:
+    """B sent, before its log begins; C, whose first clock is the stamp, did not."""
+    verdict = read_text(tmp_path, TOLD)
+    assert (verdict.verdict, list(verdict.violations)) == ("holds", [])
+    assert ("from-nowhere", "A") in {(one.rule, one.process) for one in verdict.unknowns()}
+    whole = driftlab.read(tmp_path / "log.csv").check(complete=True)
+    assert whole.counts["from-nowhere"] >= 1

@@ -23,7 +23,7 @@ from driftlab.cli.main import main
 from driftlab.errors import DriftlabError
 from driftlab.study.claims import judge_claims
 from driftlab.study.claims.criteria import (
-    Verdict,
+    Decision,
     comparison,
     equality,
     every,
@@ -47,7 +47,7 @@ from driftlab.study.claims.recording import (
 from driftlab.study.claims.registry import CLAIMS, ClaimVerdict, summary_of
 from driftlab.study.claims.variations import paired_rows
 
-HOLDS, HOLDS_IF, NOT, UNDECIDED = Verdict
+HOLDS, HOLDS_IF, NOT, UNDECIDED = Decision
 RUNS = 120
 
 
@@ -290,7 +290,7 @@ def falling(table: EventTable) -> EventTable:
 
 
 Tables = Callable[[], Sequence[EventTable | None]]
-OUTCOMES: dict[str, dict[Verdict, Tables]] = {
+OUTCOMES: dict[str, dict[Decision, Tables]] = {
     "jump-needs-higher-stamp": {
         HOLDS: lambda: [simulated()],
         NOT: lambda: [one_jump_more(simulated())],
@@ -446,7 +446,7 @@ BY_ID = {claim.id: claim for claim in CLAIMS}
 @pytest.mark.parametrize(
     ("name", "verdict"), [(name, verdict) for name in OUTCOMES for verdict in OUTCOMES[name]]
 )
-def test_a_claim_comes_out_as_its_events_say(name: str, verdict: Verdict) -> None:
+def test_a_claim_comes_out_as_its_events_say(name: str, verdict: Decision) -> None:
     found = BY_ID[name].judge(*OUTCOMES[name][verdict]())
     assert found.verdict is verdict, found.text
     assert bool(found.condition) == (verdict is HOLDS_IF)
@@ -695,7 +695,7 @@ def test_verdicts_are_counted_in_words() -> None:
     def verdict(of: str) -> ClaimVerdict:
         return SimpleNamespace(verdict=of)  # type: ignore[return-value]
 
-    one = [verdict(each) for each in Verdict]
+    one = [verdict(each) for each in Decision]
     assert summary_of(one) == (
         "1 holds, 1 holds under a condition, 1 does not hold, 1 is undecided"
     )

@@ -19,7 +19,7 @@ from driftlab.cli.commands import COMMANDS
 from driftlab.cli.main import build_parser, parse
 from driftlab.errors import counted
 from driftlab.scenario.builtin import BUILT_IN
-from tests.started import DRIFTLAB, driftlab, is_part, linux_only
+from tests.started import DRIFTLAB, driftlab, eventually, is_part, linux_only, started
 
 QUICK = ("--rates", "60,30,10", "--seconds", "1", "--seed", "3")
 
@@ -222,6 +222,66 @@ def test_a_disk_that_becomes_full_is_one_line_that_names_the_file(
     assert {(tmp_path / name).read_text() for name in kept - {"run"}} == {"before"}
 
 
+def test_a_working_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    driftlab("simulate", "--rates", "6,3", "--out", tmp_path / "run", "--quiet")
+    for command in (
+        ["plot", tmp_path / "run", "queue"], ["view", tmp_path / "run", "--svg", "x.svg"],
+        ["report", tmp_path / "run"], ["simulate", "ring.py:Ring"], ["check", "x.log"],
+        ["key", "k"], ["simulate", "--rates", "6,3"],
+        ["pack", tmp_path / "run", "--out", "x.parquet"],
+    ):  # fmt: skip
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        done = driftlab(*command, cwd=gone, prepare=gone.rmdir)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), (command, done.stderr)
+        assert ".x" not in done.stderr
+        assert "-report-" not in done.stderr
+
+
+def test_a_converted_log_goes_to_standard_output(tmp_path: Path) -> None:
+    driftlab("simulate", "--rates", "6,3", "--out", tmp_path / "run", "--quiet")
+    driftlab("convert", tmp_path / "run", tmp_path / "log.jsonl", "--to", "jsonl")
+    done = driftlab("convert", tmp_path / "run", "-", "--to", "jsonl")
+    assert (done.returncode, done.stdout) == (0, (tmp_path / "log.jsonl").read_text())
+    assert "events of 2 processes: standard output" in done.stderr
+    for more in (["--to", "jsonl", "--json"], ["--to", "parquet"], ["--to", "govector"]):
+        refused = driftlab("convert", tmp_path / "run", "-", *more)
+        assert (refused.returncode, refused.stdout) == (2, "")
+
+
+def test_tables_of_ours_that_are_no_logs_are_not_judged(tmp_path: Path) -> None:
+    small = ("--runs", "4", "--seconds", "5", "--seed", "1")
+    driftlab("sweep", "--over", "faces=3..4", *small, "--out", tmp_path / "sweep.parquet")
+    driftlab("study", "assignment", "--simulated", "--runs", "4", "--out", tmp_path / "study")
+    for path in ("sweep.parquet", "study", "study/runs.parquet"):
+        for command in (["check"], ["cut", "--at", "1"], ["offsets"]):
+            done = driftlab(command[0], path, *command[1:], cwd=tmp_path)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "not a log; see driftlab report" in done.stderr
+
+
+def test_an_unknown_key_of_a_scenario_names_the_file_and_what_was_meant(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("rates = [6, 3]\nsecond = 3\n")
+    done = driftlab("simulate", tmp_path / "mine.toml")
+    assert done.returncode == 2
+    assert "mine.toml: second: no such key in a scenario; did you mean seconds?" in done.stderr
+    done = driftlab("simulate", "standrd")
+    assert done.stderr.endswith("did you mean standard?\n")
+    (tmp_path / "mine.toml").write_text("rates = [6, 3]\n")
+    flag = driftlab("simulate", tmp_path / "mine.toml", "--faces", "0")
+    assert flag.stderr.startswith("driftlab: faces: 0 is not allowed")
+
+
+def test_a_journal_that_is_removed_during_its_run_is_missed(tmp_path: Path) -> None:
+    with started("run", "--rates", "20,10", "--seconds", "3", "--out", tmp_path / "run") as process:
+        eventually(lambda: (tmp_path / "run" / "B.log").is_file())
+        eventually(lambda: "send" in (tmp_path / "run" / "A.log").read_text())
+        (tmp_path / "run" / "B.log").unlink()
+        out = process.communicate(timeout=60)[0]
+    assert process.returncode == 3
+    assert "B: no journal" in out
+
+
 def test_a_missing_journal_is_reported(tmp_path: Path) -> None:
     driftlab("simulate", "--rates", "6,3,1", "--out", tmp_path / "run", "--quiet")
     (tmp_path / "run" / "B.log").unlink()
@@ -292,7 +352,7 @@ BAD = [
     (["broken.toml"], "not valid TOML"),
     (["binary.toml"], "not UTF-8"),
     (["folder"], "give folder/scenario.toml"),
-    (["--out", "bad.toml"], "no folder"),
+    (["--out", "bad.toml"], "not a folder"),
     (["--out", "bad.toml/below"], "bad.toml/below"),
     (["--out", "held"], "held already holds a run"),
     (["--out", "logs"], "logs already holds a run"),

@@ -202,6 +202,18 @@ def test_a_damaged_file_is_replaced_with_one_warning(tmp_path: Path, fault: str)
     assert [path.stat().st_mtime_ns for path in before] == times  # nothing was compiled
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_not_a_regular_file_is_not_waited_for(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    assert not warned(run_loop(tmp_path))
+    (path,) = files_of(tmp_path / "cache")
+    path.unlink()
+    make(path)
+    assert warned(run_loop(tmp_path))
+    assert path.is_dir() or not warned(run_loop(tmp_path))
+
+
 def test_a_cache_that_cannot_be_a_folder_costs_one_warning(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("not a folder")
     assert warned(run_loop(tmp_path, "twice"))

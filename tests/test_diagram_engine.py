@@ -678,7 +678,8 @@ def test_a_pattern_finds_chains_of_events_that_happened_one_after_another(
 @pytest.mark.parametrize(
     ("query", "error"),
     [
-        ("", "nothing"), ("index:many", "not a number"), ("nobody", "no lane, field or text"),
+        ("", "nothing"), ("index:many", "not a number"), ("((", "text (("),
+        ("nobody", "no lane, field or text"),
         ("A->B ..", "empty"), ("send .. send within", "within"), ("/(/", "regular"),
         ("late:>1", "no late"), ("send .. send within 3 cows", "unit"), ("lane:Q", "no lane"),
     ],

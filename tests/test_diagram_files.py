@@ -25,7 +25,7 @@ from driftlab.diagram.command_line import command_line
 from driftlab.diagram.event_texts import TextSearch, texts_block
 from driftlab.diagram.marks import marks_of
 from driftlab.diagram.offline import PAGE_FOLDER, Page, PageError, bundle, offline_page
-from driftlab.diagram.svg import EVENTS_MAX, axis_places, svg_of
+from driftlab.diagram.svg import EVENTS_MAX, NAME_MAX, axis_places, svg_of
 from driftlab.scenario.scenario import Scenario
 from tests.containers import embedded, script
 from tests.test_view_server import LOG
@@ -169,6 +169,17 @@ def test_names_and_titles_are_no_markup_in_a_picture(tmp_path: Path) -> None:
     texts = [each.text for each in root.findall(f"{SVG}text")]
     assert any(text is not None and text.startswith("</script>") for text in texts)
     assert any(text is not None and text.startswith("<b>&") for text in texts)
+
+
+def test_long_names_that_differ_at_the_end_differ_in_a_picture(tmp_path: Path) -> None:
+    names = [f"<b>&{'x' * 150}-{number:05d}" for number in range(3)]
+    log = tmp_path / "a.csv"
+    log.write_text("process,kind,lamport\n" + "".join(f'"{each}",internal,1\n' for each in names))
+    root = ET.fromstring(svg_of(columns_of(driftlab.read(log), "")))
+    titles = list(root.iter(f"{SVG}title"))
+    assert [each.text for each in titles] == names
+    assert [(each.tail or "")[-6:] for each in titles] == [each[-6:] for each in names]
+    assert all(len(each.tail or "") <= NAME_MAX for each in titles)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from driftlab.errors import DriftlabError
 from driftlab.history.parquet import KEY, PackError, unpack
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import ScenarioError
-from driftlab.theory.formulas import Die, inflow, queue_spread
+from driftlab.theory.formulas import DieProbabilities, inflow, queue_spread
+from driftlab.toml_text import load_toml
 from tests.started import DRIFTLAB, linux_only
 from tests.started import driftlab as command
 
@@ -50,6 +51,42 @@ def measured(*arguments: str | Path, cwd: Path | None = None) -> Measured:
     done = subprocess.run(call, capture_output=True, text=True, timeout=200, cwd=cwd, check=False)
     status, peak, seconds = done.stdout.split()
     return Measured(int(status), done.stderr, int(peak) / 1024, float(seconds))
+
+
+DEEP_TOML = {
+    "header": "[" + ".".join("a" * 200_000) + "]\n",
+    "dotted": ".".join("a" * 30_000) + " = 1\n",
+    "quoted": "x = 1\n[" + " . ".join(['"a b"'] * 8_000) + "]\n",
+    "inline": "x = " + "{a = " * 3_000 + "1" + "}" * 3_000,
+    "array": "x = " + "[" * 5_000 + "]" * 5_000,
+}
+
+
+@pytest.mark.parametrize("kind", DEEP_TOML)
+@pytest.mark.parametrize("command", [["simulate"], ["study"], ["check", "run", "--reading"]])
+def test_toml_nested_deep_takes_neither_time_nor_memory(
+    tmp_path: Path, kind: str, command: list[str]
+) -> None:
+    driftlab.simulate(Scenario(rates=[3, 2], seconds=2, seed=1), out=tmp_path / "run")
+    (tmp_path / "deep.toml").write_text(DEEP_TOML[kind])
+    done = measured(*command, "deep.toml", cwd=tmp_path)
+    assert_refused(done)
+    assert "nested too deep" in done.error
+    assert done.seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("a.b.c = 1", {"a": {"b": {"c": 1}}}),
+        ("\ufeffa = 1", {"a": 1}),
+        ('a = "1.2.' + "3." * 90 + '"', {"a": "1.2." + "3." * 90}),
+        (".".join("a" * 30) + " = 1", None),
+    ],
+)
+def test_toml_that_people_write_is_read(text: str, keys: dict[str, Any] | None) -> None:
+    found = load_toml(text)
+    assert keys is None or found == keys
 
 
 def assert_refused(done: Measured) -> None:
@@ -111,7 +148,7 @@ def test_the_theory_of_a_long_run_takes_no_longer(tmp_path: Path) -> None:
 
 
 def test_the_spread_of_a_long_queue_is_that_of_its_sum(monkeypatch: pytest.MonkeyPatch) -> None:
-    flow = inflow([600.0, 300.0, 1.0], Die(0.2, 0.1), 2)
+    flow = inflow([600.0, 300.0, 1.0], DieProbabilities(0.2, 0.1), 2)
     exact = queue_spread(flow, 1.0, 400)
     monkeypatch.setattr("driftlab.theory.formulas.LENGTHS_MAX", 5_000)
     assert queue_spread(flow, 1.0, 400) == pytest.approx(exact, rel=1e-3)

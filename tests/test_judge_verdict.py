@@ -232,7 +232,7 @@ def test_an_undecided_event_says_where_it_is(tmp_path: Path) -> None:
     assert list(verdict.unknowns()) == [
         Unknown("clock-condition", "log.csv", 3, "A", 0, "what was received is not known"),
         Unknown("lamport-step", "log.csv", 3, "A", 0,
-                "the event before is missing, or what was received is not known"),
+                "the clock of the event before, or what was received, is not known"),
         Unknown("from-nowhere", "log.csv", 3, "A", 0, SEND_UNKNOWN),
     ]  # fmt: skip
     assert verdict.unknown_counts["lamport-step"] == 1

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -222,10 +222,19 @@ def test_a_key_is_readable_by_its_owner_alone_and_never_replaced(key_file: Path)
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"driftlab-key 1 " + b"a" * 62 + b"\n", "is no key"),
-        (b"driftlab-key 2 " + b"a" * 64 + b"\n", "is no key"),
-        (b"a" * 64, "is no key"),
-        (b"\xff" * 10_000, "is no key"),
+        (
+            b"driftlab-key 1 " + b"a" * 62 + b"\n",
+            "is not a key: it has 62 hexadecimal digits, not 64",
+        ),
+        (
+            b"driftlab-key 1 " + b"a" * 65 + b"\n",
+            "is not a key: it has 65 hexadecimal digits, not 64",
+        ),
+        ((b"driftlab-key 1 " + b"a" * 64 + b"\n") * 2, "is not a key: it has more than one line"),
+        (b"driftlab-key 1 " + b"A" * 64 + b"\n", "is not a key: a line `driftlab-key 1`"),
+        (b"driftlab-key 2 " + b"a" * 64 + b"\n", "is not a key"),
+        (b"a" * 64, "is not a key"),
+        (b"\xff" * 10_000, "is not a key"),
     ],
 )
 def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -302,6 +311,27 @@ def test_unidentified_connections_do_not_fill_the_terminal(tmp_path: Path) -> No
         _, rest = process.communicate(timeout=20)
     lines = [line for line in rest.splitlines() if "stranger-closed" in line]
     assert len(lines) == len(set(lines)) == UNIDENTIFIED_LINES_MAX
+
+
+def test_a_machine_without_a_key_among_those_with_one_is_told_why_once(
+    tmp_path: Path, key_file: Path
+) -> None:
+    """Not a line for each of its connections, which are closed again and again."""
+    shared = ("--rates", "5,5", "--seconds", "60", "--run-id", RUN)
+    nowhere = ("--at", "B=127.0.0.1:1")
+    own = ("--out", tmp_path / "A", "--at", "A=127.0.0.1:0")
+    with started("machine", "A", *shared, *own, *nowhere, "--key", key_file) as keyed:
+        assert keyed.stderr is not None
+        port = int(keyed.stderr.readline().partition(",")[0].rpartition(":")[2])
+        near = ("--at", f"A=127.0.0.1:{port}", "--at", "B=127.0.0.1:0")
+        with started("machine", "B", *shared, *near, "--out", tmp_path / "B") as bare:
+            with suppress(subprocess.TimeoutExpired):
+                bare.wait(3)
+            bare.send_signal(signal.SIGINT)
+            _, said = bare.communicate(timeout=20)
+    lines = [line for line in said.splitlines() if "channel-" in line]
+    assert len(lines) == 1
+    assert "A: asks for a key, and this machine was given none (--key FILE)" in lines[0]
 
 
 def test_insecure_says_so_and_waits(tmp_path: Path) -> None:

@@ -313,6 +313,31 @@ def test_an_invalid_effect_is_reported_with_place_tick_and_reason(answer: Any, r
     assert text.endswith(f", at tick 0: Asks.idle returned {reason}")
 
 
+def test_a_machine_that_is_no_peer_is_refused_by_one_name_as_in_a_list() -> None:
+    scenario = Scenario(rates=(1, 1, 1, 1), topology="ring", seed=1)
+    plan = plan_run(scenario, 1)[0]
+    assert plan.peers == ("B", "D")
+
+    def sent_to(to: Any) -> tuple[str, ...]:
+        process = type("Asks", (Asks,), {"answer": Send(to)})
+        return Machine(plan, process).tick(0, [], 0)[0].targets
+
+    for to in ("C", ["C"], ["B", "C"], "A", ["A"], "E"):
+        with pytest.raises(ProcessError, match=f"Send to '{to[-1]}'; its peers are B, D$"):
+            sent_to(to)
+    assert sent_to("D") == ("D",)
+    assert sent_to(["D", "B"]) == ("B", "D")
+
+
+def test_a_machine_counts_the_messages_that_wait_by_sender() -> None:
+    machine = machine_of("A", Scenario(rates=(1, 1, 1), seed=1))
+    assert machine.count_waiting("B") == 0
+    machine.tick(0, [Message("B", 1), Message("C", 1), Message("B", 2), Message("B", 3)], 0)
+    assert (machine.count_waiting("B"), machine.count_waiting("C")) == (2, 1)
+    machine.tick(1, [Message("C", 2)], 0)
+    assert (machine.count_waiting("B"), machine.count_waiting("C")) == (2, 1)
+
+
 def test_the_largest_payload_and_the_largest_records_are_accepted() -> None:
     largest = "x" * (PAYLOAD_BYTES_MAX - 2)
     _, (message,) = asked(Send("B", largest))

@@ -92,3 +92,22 @@ def test_without_targets_messages_are_only_implied(tmp_path: Path) -> None:
 def _written(folder: Path, events: str) -> Path:
     table(folder, "process kind clock sender other", events)
     return folder / "log.csv"
+
+
+SENDS = (5, 6, 8, 11, 13, 16, 23, 31, 36, 44, 45, 48, 56, 58, 61, 70, 72, 73, 75, 77, 86, 87, 90)
+
+
+def test_a_line_that_is_missing_beside_one_that_is_wrong_makes_no_merge_wrong(
+    tmp_path: Path,
+) -> None:
+    """By their order receives after the send that is missing would have taken later ones."""
+    kinds = {own: "send" if own in SENDS else "internal" for own in range(1, 93)}
+    lines = [(own, f"a {kind} {{a:{own}}}") for own, kind in kinds.items()]
+    receives = [f"b receive {{a:{own},b:{at}}}" for at, own in enumerate(SENDS[:15], 1)]
+    right = "\n".join([*(line for _, line in lines), *receives])
+    verdict = table(tmp_path, "process kind clock", right).check()
+    assert (verdict.verdict, verdict.unknown) == ("holds", 0)
+    wrong = [line for own, line in lines if not 33 <= own <= 37]
+    wrong[12] = "a send {a:53}"  # the 13th event
+    verdict = table(tmp_path, "process kind clock", "\n".join([*wrong, *receives])).check()
+    assert {each.rule for each in verdict.violations} == {"vector-own"}

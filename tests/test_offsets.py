@@ -266,6 +266,26 @@ def test_messages_by_a_third_machine_bound_those_that_never_spoke() -> None:
     assert some.low < 500 < some.high < some.low + 200
 
 
+def test_two_messages_bound_the_offset_if_all_clocks_run_at_one_rate() -> None:
+    """There in at most 5 of P1's clock, back in at most 3: an offset from 497 to 505."""
+    messages: list[Message] = [(0, 10, 1, 515), (1, 520, 0, 23)]
+    machine = estimate_offsets(*trace_of(2, messages)).machines[1]
+    assert (machine.offset_ns.low, machine.offset_ns.estimate) == (None, None)
+    even = machine.equal_rates_ns
+    assert even is not None
+    assert (even.low, even.high, even.estimate) == pytest.approx((497, 505, 501), abs=2)
+    assert machine.to_dict()["equal_rates_ns"] == even._asdict()
+
+
+def test_equal_rates_are_no_question_where_messages_bound_the_rates_or_one_side() -> None:
+    several: list[Message] = [(0, 10, 1, 515), (1, 520, 0, 23)]
+    several += [(0, 910, 1, 1415), (1, 1420, 0, 923)]
+    for messages in (several, [several[0]]):
+        machine = estimate_offsets(*trace_of(2, messages)).machines[1]
+        assert machine.equal_rates_ns is None
+        assert "equal_rates_ns" not in machine.to_dict()
+
+
 def test_one_way_alone_bounds_one_side() -> None:
     machine = estimate_offsets(*trace_of(2, [(0, 10, 1, 130), (0, 500, 1, 610)])).machines[1]
     assert machine.offset_ns.low is None
@@ -542,6 +562,15 @@ def test_some_contradicting_messages_are_shown(count: int, more: str) -> None:
     assert offsets_command._contradiction(machine) == (
         "B: no clocks that run evenly allow all of these messages "
         f"(the send -> the event that found it): {shown}{more}"
+    )
+
+
+def test_the_command_says_what_equal_rates_show(capsys: pytest.CaptureFixture[str]) -> None:
+    found = estimate_offsets(*trace_of(2, [(0, 10, 1, 5_000_010), (1, 6_000_000, 0, 2_000_000)]))
+    offsets_command._show(found)
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "P1: if all clocks run at one rate, its offset is between 4.000 and 5.000 ms "
+        "(estimate 4.500)"
     )
 
 

@@ -173,6 +173,21 @@ def test_names_of_messages_show_which_word_is_a_send(tmp_path: Path) -> None:
     assert driftlab.read(unsaid(lost, tmp_path)).check().counts["lost-message"] == 1
 
 
+def test_a_word_of_several_receivers_is_no_send_whatever_early_clocks_say(tmp_path: Path) -> None:
+    """Clocks written before their events: receivers that were behind show less than the send."""
+    rows = ["process,kind,lamport,message_id"]
+    rows += ["A,churn,0,", "A,churn,1,", "A,emit,2,m1", "B,emit,2,m2", "B,absorb,3,m1"]
+    rows += ["C,churn,0,", "C,absorb,1,m1", "D,churn,0,", "D,absorb,1,m2"]
+    (tmp_path / "log.csv").write_text("\n".join(rows) + "\n")
+    history = driftlab.read(tmp_path / "log.csv")
+    assert not any("is a send" in line for line in history.assumed)
+    assert history.check().verdict != "violated"
+    right = [*rows[:4], "B,emit,2,m2", "B,absorb,4,m1", "C,churn,1,", "C,absorb,4,m1"]
+    right += ["D,churn,1,", "D,absorb,3,m2"]
+    (tmp_path / "log.csv").write_text("\n".join(right) + "\n")
+    assert any("emit is a send" in line for line in driftlab.read(tmp_path / "log.csv").assumed)
+
+
 def test_where_one_word_is_both_the_questions_are_counted_as_undecided(tmp_path: Path) -> None:
     """No name is one of a send or of a receive, so nothing holds of its message."""
     for events in (RIGHT, TWICE, LOST):

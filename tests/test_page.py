@@ -4,6 +4,7 @@ One browser and one server serve all tests. What the page says of causes, cuts a
 held against the Python library's answer about the same run.
 """
 
+import base64
 import os
 import re
 import shutil
@@ -168,6 +169,56 @@ def test_a_dense_run_counts_every_event_and_is_sharp_when_near(page: ShownPage, 
     assert page.settle().js("driftlabPage.panes[0].tiles.level") == "exact"
 
 
+WRITTEN = """
+  window.written = new Map();
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    const half = this.measureText(text).width / 2;
+    const all = window.written.get(this.canvas) ?? [];
+    window.written.set(this.canvas, [...all, { text, x, y: Math.round(y), half }]);
+    return write.call(this, text, x, y);
+  };
+"""
+ACROSS = """() => {
+  const tiles = [...driftlabPage.panes[0].tiles.tiles.values()].sort((a, b) => a.begin - b.begin);
+  const found = [];
+  tiles.forEach((tile, i) => {
+    const next = tiles[i + 1];
+    if (!next || Math.abs(next.begin - tile.end) > 1e-6 * (tile.end - tile.begin)) return;
+    const over = (canvas, edge) => (window.written.get(canvas) ?? [])
+      .filter((one) => Math.abs(one.x - edge) < one.half - 0.5)
+      .map((one) => `${one.text} at ${Math.round(one.x - edge)}, ${one.y}`).sort();
+    found.push([over(tile.canvas, tile.canvas.width), over(next.canvas, 0)]);
+  });
+  return found;
+}"""
+
+
+def test_no_clock_is_cut_where_two_tiles_meet(browser: "Browser", tmp_path: Path) -> None:
+    log = tmp_path / "large.csv"
+    lines = [
+        f"{name},internal,{7_000_000 + 3 * at},{at * step}"
+        for name, step in (("A", 10), ("B", 13))
+        for at in range(300)
+    ]
+    log.write_text("\n".join(["process,kind,clock,time", *lines, ""]))
+    context = browser.new_context(viewport=WIDE)
+    page = ShownPage(context)
+    page.page.add_init_script(WRITTEN)
+    across = 0
+    with served({"0": ServedHistory("large", partial(read, log))}) as client:
+        page.open(f"http://{client.host}:{client.port}{client.base}diagram/0/#span=0_100")
+        for begin in range(20):
+            page.js(f"driftlabPage.state.set({{begin: {begin * 101}, end: {begin * 101 + 125}}})")
+            page.settle()
+            for left, right in page.js(ACROSS):
+                assert left == right
+                across += len(left)
+    assert across > 10
+    assert page.problems == []
+    context.close()
+
+
 def test_nothing_is_blank_while_panning_and_zooming(page: ShownPage, site: Site) -> None:
     page.open(site.address("dense", "span=2e10_2.4e10"))
     before = page.coloured()
@@ -267,6 +318,30 @@ def test_hovering_tells_an_event(page: ShownPage, site: Site) -> None:
     page.until("document.querySelector('.tip').hidden")
 
 
+def test_what_is_told_under_the_pointer_goes_when_the_view_moves(
+    page: ShownPage, site: Site
+) -> None:
+    page.open(site.address("standard", "span=1e10_1.6e10"))
+    x, y = page.place(row_of(site.histories["standard"], 1, 40))
+    page.page.mouse.move(x, y)
+    page.until("!document.querySelector('.tip').hidden")
+    for act in ("pan(0.02)", "zoom(0.7, 0.1)", "setAxis('index')"):
+        page.page.mouse.move(x + 1, y)
+        page.until("!document.querySelector('.tip').hidden || true")
+        page.js(f"driftlabPage.{act}")
+        page.settle()
+        page.page.wait_for_timeout(400)
+        told = page.js("(document.querySelector('.tip:not([hidden])')?.textContent ?? '')")
+        under = page.js(
+            "(async ([x, y]) => { const p = driftlabPage.panes[0], b = p.drawing"
+            ".getBoundingClientRect(); const row = await p.pointer.eventAt({x: x - b.left,"
+            " y: y - b.top}, 'test'); return row < 0 ? '' : p.run.nameOf(row); })",
+            [x + 1, y],
+        )
+        assert told.partition(" ")[0] == under
+    page.page.mouse.move(2, 2)
+
+
 def test_a_click_shades_past_future_and_concurrent_as_the_library_has_them(
     page: ShownPage, site: Site
 ) -> None:
@@ -321,6 +396,37 @@ def test_why_shows_the_chain_that_led_to_an_event(page: ShownPage, site: Site) -
     order = site.histories["standard"].order
     assert all(order.happened_before(*two) for two in pairwise(chain))
     assert "Why B:50" in page.text("#panel-event")
+
+
+def test_chains_and_cuts_lead_to_where_messages_were_found(page: ShownPage, site: Site) -> None:
+    """As the arrows do: from there to its receive a message waits in the inbox, on the lane."""
+    of = columns_of(site.histories["standard"], "").columns
+    found = {
+        (int(send), int(receive)): int(tick)
+        for send, receive, tick in zip(of["m_send"], of["m_receive"], of["m_found"], strict=True)
+    }
+    row = row_of(site.histories["standard"], 2, 57)
+    view = "event=2.57&why=1&cut=0.300.150.20"
+    for arrow in ("found", "receive"):
+        page.open(site.address("standard", f"{view}&arrow={arrow}"))
+        rows = list(page.js("driftlabPage.panes[0].marks.chain.rows"))
+        ends = list(page.js("driftlabPage.panes[0].marks.chain.found"))
+        assert rows[-1] == row
+        pairs = list(zip(pairwise(rows), ends[1:], strict=True))
+        hops = [(pair, end) for pair, end in pairs if pair in found]
+        assert len(hops) > 2
+        late = 0
+        for pair, end in hops:
+            tick = found[pair] if arrow == "found" else pair[1]
+            assert end == pytest.approx(float(of["time"][tick]), abs=2)
+            late += tick < pair[1]
+        assert (late > 0) == (arrow == "found")
+        cut = page.js(
+            "(() => { const { send, receive, found } = driftlabPage.panes[0].marks.cut"
+            ".flyingMessages; return [[...send], [...receive], [...found.rows]]; })()"
+        )
+        for send, receive, tick in zip(*cut, strict=True):
+            assert tick == (found[send, receive] if arrow == "found" else receive)
 
 
 def test_the_table_of_neighbours_leads_on(page: ShownPage, site: Site) -> None:
@@ -480,6 +586,52 @@ def test_pinned_lanes_stay_when_the_others_are_scrolled(page: ShownPage, site: S
     assert page.box(".pane .lane")["y"] < page.box(".pane .lane:nth-of-type(2)")["y"]
 
 
+def test_clocks_and_queues_stay_what_they_are_until_the_next_event(
+    page: ShownPage, site: Site
+) -> None:
+    # C does one tick a second: one of them is in view, and none near its edges.
+    first = page.open(site.address("standard", "plots=clock.queue")).js(
+        "driftlabPage.runs[0].positions('time', false, [driftlabPage.runs[0].starts[2] + 24])"
+    )[0]
+    page.js(f"driftlabPage.show({first} - 4e8, {first} + 5e8)")
+    page.settle()
+    page.until("driftlabPage.panes[0].plots.sheets.size === 2")
+    clocks = site.histories["standard"].trace.columns.clock
+    assert clocks is not None
+    row = row_of(site.histories["standard"], 2, 24)
+    before, after = int(clocks[row - 1]), int(clocks[row])
+    ranges = page.js("Object.fromEntries(driftlabPage.panes[0].plots.ranges)")
+    assert ranges["clock"][0] == before < after
+    box, side = page.box(".pane canvas"), page.box(".plot-name")
+    for x, clock in ((4, before), (box["width"] - 4, after)):
+        share = (clock - ranges["clock"][0]) / (ranges["clock"][1] - ranges["clock"][0])
+        y = side["y"] - 2 + 56 - share * 48
+        assert any(is_green(page.pixel(box["x"] + x, y + by)) for by in (-1.5, -0.5, 0.5, 1.5))
+
+
+def test_a_clock_that_falls_is_plotted_where_it_stays(browser: "Browser", tmp_path: Path) -> None:
+    log = tmp_path / "fall.csv"
+    clocks = (1, 3, 5, 4, 9, 11)
+    lines = [f"A,internal,{clock},{at}" for at, clock in enumerate(clocks)]
+    log.write_text("\n".join(["process,kind,clock,time", *lines, ""]))
+    with page_of(browser, log) as page:
+        page.page.select_option("#axis", "clock")
+        page.settle()
+        page.until("driftlabPage.panes[0].plots.ranges.get('clock')?.[1] === 11")
+        box, name = page.box(".pane canvas"), page.box(".plot-name")
+        for clock, stays_at in ((2, 1), (4, 3), (6, 4), (8.5, 4), (10, 9)):
+            x = box["x"] + page.js(f"driftlabPage.panes[0].xOf({clock})")
+            y = name["y"] - 2 + 56 - (stays_at - 1) / 10 * 48
+            inks = [sum(page.pixel(x, y + by)) for by in (-1.5, -0.5, 0.5, 1.5)]
+            assert min(inks) < 500, (clock, stays_at)
+
+
+def is_green(pixel: tuple[int, ...]) -> bool:
+    """Whether a pixel has the colour of the third machine."""
+    red, green, blue = pixel
+    return green > red + 60 and green > blue
+
+
 def test_every_axis_is_shown_and_keeps_the_events_in_view(page: ShownPage, site: Site) -> None:
     page.open(site.address("standard", "span=1e10_2e10"))
     axes = page.js("[...document.querySelectorAll('#axis option')].map((one) => one.value)")
@@ -614,6 +766,8 @@ def test_the_focus_is_seen_and_the_selection_is_told(page: ShownPage, site: Site
     page.on_diagram().press("ArrowRight")
     assert "before it" in page.text("#said")
     assert page.page.locator("#panel-event table caption").inner_text() == "Events around it"
+    page.press("x", "Escape", "Escape")
+    assert page.text("#said") == "Nothing is selected."
 
 
 @pytest.mark.parametrize("run", ["standard", "violated"])
@@ -672,6 +826,41 @@ def test_the_page_follows_the_system_and_its_own_switch(
     assert (sum(page.pixel(x, y)) < 200) == (other == "dark")
     assert f"theme={other}" in page.page.url
     assert page.problems == []
+    context.close()
+
+
+EDGES = """async (png) => {
+  const image = new Image();
+  image.src = `data:image/png;base64,${png}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  const [w, h] = [canvas.width, canvas.height] = [image.width, image.height];
+  const ctx = canvas.getContext("2d");
+  ctx.drawImage(image, 0, 0);
+  const pixels = ctx.getImageData(3, 3, w - 6, h - 6).data; // without its border
+  const grey = Array.from({ length: pixels.length / 4 },
+    (_, i) => (pixels[4 * i] + pixels[4 * i + 1] + pixels[4 * i + 2]) / 3);
+  const rows = Array.from({ length: h - 6 }, (_, y) => grey.slice(y * (w - 6), (y + 1) * (w - 6)));
+  return Math.max(...rows.map((row) =>
+    row.filter((value, x) => x > 0 && Math.abs(value - row[x - 1]) > 40).length));
+}"""
+
+
+@pytest.mark.parametrize("forced", ["active", "none"])
+def test_what_stands_on_each_button_can_be_read(
+    browser: "Browser", site: Site, forced: Any
+) -> None:
+    context = browser.new_context(viewport=WIDE, forced_colors=forced)
+    reader = context.new_page()
+    page = ShownPage(context).open(site.address("standard", "event=1.75&cut=0.50.76.0&panel=cut"))
+    page.until("driftlabPage.runs[0].verdict")
+    buttons = page.page.locator("button:visible:not(.handle)").all()
+    texts = [button.inner_text() for button in buttons]
+    assert {"Make it consistent", "Keys ?", "Cut", "Whole"} <= set(texts)
+    for button, text in list(zip(buttons, texts, strict=True))[:40]:
+        png = base64.b64encode(button.screenshot()).decode()
+        letters = len(re.sub(r"[\s.]", "", text))
+        assert reader.evaluate(EDGES, png) >= letters, text  # strokes in a row of pixels
     context.close()
 
 
@@ -838,6 +1027,7 @@ def test_a_long_run_is_painted_while_it_is_read_and_says_so(
     history = site.histories["dense"]
     assert page.text("#verdict") == "reading…"
     assert "counted by their times alone" in page.text("#status")
+    assert "Click an event" in page.text("#panel-event")
     assert page.js("driftlabPage.runs[0].events") == len(history)
     assert page.coloured() > 1000
     # What is done meanwhile is done: a zoom at once, a question when there is an answer.
@@ -909,7 +1099,8 @@ def test_text_of_a_log_never_becomes_markup(browser: "Browser", tmp_path: Path) 
     with page_of(browser, log) as page:
         page.on_diagram().press("ArrowRight", "ArrowDown")
         assert page.text("#title") == "<b>markup<b>.csv"
-        assert page.text(".lane:nth-child(1) .label") == "<img src=x onerror=alert(1)>"
+        name = page.page.text_content(".lane:nth-child(1) .label")
+        assert name == "<img src=x onerror=alert(1)>"
         assert "got <i>it</i>" in page.text("#panel-event")
         assert page.js("document.querySelectorAll('.pane img, #panel i, h1 b').length") == 0
         finds_text(page)
@@ -947,6 +1138,152 @@ def test_logs_of_one_event_and_without_times_are_shown(browser: "Browser", tmp_p
         assert page.coloured() > 5
     with page_of(browser, timed, untimed) as page:
         assert page.js("driftlabPage.panes.length") == 2
+
+
+LONG_NAME = "service-<b>é</b>&amp;-" + "x" * 170
+FITS = """() => [...document.querySelectorAll(".lane .label")].map((label) => {
+  const [own, tail] = [label, label.lastElementChild].map((one) => one.getBoundingClientRect());
+  return {
+    tail: label.lastElementChild.textContent, whole: label.textContent, title: label.title,
+    spoken: label.getAttribute("aria-label"),
+    isSeen: tail.right <= own.right + 1 && tail.width > 20,
+    headIsSeen: label.firstElementChild.getBoundingClientRect().width > 10,
+  };
+})"""
+
+
+@pytest.mark.parametrize("size", ["1280x800", "phone"])
+def test_long_names_that_differ_at_the_end_can_be_told_apart(
+    browser: "Browser", tmp_path: Path, size: str
+) -> None:
+    names = [f"{LONG_NAME}-{number:05d}" for number in range(30)]
+    log = tmp_path / "long.csv"
+    lines = [f"{name},send,1,m{at},{at}" for at, name in enumerate(names)]
+    lines += [f"{name},receive,1,m{at},{at + 40}" for at, name in enumerate(names[1:])]
+    log.write_text("\n".join(["process,kind,clock,message,time", *lines, ""]))
+    with page_of(browser, log) as page:
+        width, height, _ = SIZES[size]
+        page.page.set_viewport_size({"width": width, "height": height})
+        page.settle()
+        shown = page.js(FITS)
+        assert len(shown) > 10
+        for place, (each, name) in enumerate(zip(shown, names, strict=False)):
+            assert each["tail"].endswith(f"{place:05d}")
+            assert each["isSeen"]
+            assert each["headIsSeen"]
+            assert each["whole"] == name
+            assert each["title"].startswith(name)
+            assert each["spoken"] == f"Lane {name}"
+        # Nor is anything said of them wider than what it stands in.
+        page.until("driftlabPage.runs[0].verdict")
+        for view in ("event=1.1", "event=1.1&panel=violations", "cut=0.1.1&panel=cut", "panel=run"):
+            page.js(f"location.hash = {view!r}")
+            page.settle()
+            page.page.wait_for_timeout(150)
+            panel = "#panel-" + view.partition("panel=")[2] if "panel" in view else "#panel-event"
+            assert names[1][-6:] in page.text(panel)
+            assert page.js(f"document.querySelector('{panel}').scrollWidth") <= page.js(
+                f"document.querySelector('{panel}').clientWidth"
+            ), view
+        name = page.js("document.querySelector('#panel-event .link')?.ariaLabel")
+        assert name is None or LONG_NAME in name
+        assert page.page.locator("b, img", has_text="é").count() == 0
+
+
+def test_of_two_logs_only_one_may_have_the_axis(browser: "Browser", tmp_path: Path) -> None:
+    timed, untimed = tmp_path / "timed.csv", tmp_path / "untimed.csv"
+    untimed.write_text("process,kind,clock,message\nA,send,1,m\nB,receive,2,m\n")
+    timed.write_text("process,kind,clock,message,time\nA,send,1,m,0\nB,receive,2,m,3\n")
+    for paths in ((timed, untimed), (untimed, timed)):
+        with page_of(browser, *paths) as page:
+            assert page.text("#title") == " and ".join(path.name for path in paths)
+            assert "untimed.csv has no times: choose another axis" in page.text("#notices")
+            assert "could not be drawn" not in page.text("#notices")
+            # Every act is one of the log that has the axis, or is said not to be possible.
+            box = page.box(".pane:nth-of-type(1) .drawing")
+            page.page.mouse.click(box["x"] + 40, box["y"] + 60)
+            page.page.check("#idle")
+            page.on_diagram().press("ArrowRight", "ArrowDown", "x", "1", "2", "+", "w", "v", "f")
+            assert "could not be drawn" not in page.text("#notices")
+            page.page.select_option("#axis", "clock")
+            page.settle()
+            assert "untimed" not in page.text("#notices")
+            assert page.coloured(pane=0) > 5
+            assert page.coloured(pane=1) > 5
+
+
+def test_a_log_without_times_says_which_axis_it_has(browser: "Browser", tmp_path: Path) -> None:
+    clocks, vectors = tmp_path / "clocks.csv", tmp_path / "vectors.log"
+    clocks.write_text("process,kind,clock,message\nA,send,1,m\nB,receive,2,m\n")
+    vectors.write_text('a {"a":1}\nbegin\nb {"a":1, "b":1}\ngot it\n')
+    for path, axis in ((clocks, "Lamport clock"), (vectors, "Longest chain")):
+        with page_of(browser, path) as page:
+            assert f"no times: the axis is “{axis}” instead" in page.text("#notices")
+            page.page.select_option("#axis", "index")
+            page.settle()
+            assert "times" not in page.text("#notices")
+
+
+def test_no_number_is_less_than_nothing_by_its_sign_alone(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    log = tmp_path / "zero.csv"
+    log.write_text("process,kind,clock,time\nA,internal,1,0\nA,internal,2,3\n")
+    with page_of(browser, log) as page:
+        assert re.match(r"0\sns to 3\sns", page.text("#status"))
+
+
+def test_as_many_messages_are_said_to_be_in_flight_as_there_are(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    log, count = tmp_path / "many.csv", 5_400
+    lines = [f"A,send,{at + 1},m{at},{at}" for at in range(count)]
+    lines += [f"B,receive,{count + at + 1},m{at},{count + at}" for at in range(count)]
+    log.write_text("\n".join(["process,kind,clock,message,time", *lines, ""]))
+    with page_of(browser, log) as page:
+        page.js(f"location.hash = 'cut=0.{count}.0&panel=cut'")
+        page.until("document.getElementById('in-flight')")
+        assert page.settle().text("#in-flight") == "5,400 messages in flight"
+        assert "and 5,200 more" in page.text("#panel-cut")
+        assert "5,400 messages in flight" in page.page.text_content("#said")  # type: ignore[operator]
+        page.js(f"location.hash = 'cut=0.0.{count}&panel=cut'")
+        page.until("document.getElementById('cut-verdict').textContent.includes('Not')")
+        assert "5,400 messages are received" in page.text("#cut-verdict")
+
+
+def test_tiles_agree_on_messages_longer_than_they_look(browser: "Browser", tmp_path: Path) -> None:
+    """At the zoom of every event no line may begin or end where two tiles meet."""
+    log = tmp_path / "long.csv"
+    lines = [f"A{at % 9},send,{at + 1},m{at},{at}" for at in range(60)]
+    lines += [f"B{at % 7},receive,{100 + at},m{at},{300 + 9 * at}" for at in range(60)]
+    log.write_text("\n".join(["process,kind,clock,message,time", *lines, ""]))
+    with page_of(browser, log) as page:
+        for begin, end in ((120, 190), (150, 180), (190, 260), (60, 300)):
+            page.js(f"driftlabPage.state.set({{begin: {begin}, end: {end}}})")
+            page.settle()
+            edges = page.js(TILE_EDGES)
+            assert edges
+            for edge in edges:
+                left, right = (page.js(INK, round(edge) + by) for by in (-2, 2))
+                assert abs(left - right) < 0.08 * max(left, right) + 30, (begin, edge)
+
+
+TILE_EDGES = """(() => {
+  const { begin, end, width } = driftlabPage.panes[0].frameOf();
+  const units = ((end - begin) / width) * 512;
+  const places = [1, 2, 3].map((by) => (Math.floor(begin / units) + by) * units - begin);
+  return places.map((place) => (512 * place) / units).filter((x) => x > 4 && x < width - 4);
+})()"""
+INK = """(x) => {
+  const { canvas, lanesHeight } = driftlabPage.panes[0];
+  driftlabPage.panes[0].draw();
+  const pixels = canvas.getContext("2d").getImageData(x, 26, 1, lanesHeight - 4).data;
+  let ink = 0;
+  for (let i = 0; i < pixels.length; i += 4) {
+    ink += 255 - Math.min(pixels[i], pixels[i + 1], pixels[i + 2]);
+  }
+  return ink / 100;
+}"""
 
 
 def test_a_log_that_cannot_be_read_is_said(browser: "Browser", tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from driftlab import Scenario
 from driftlab.api.event_frame import MissingLibraryError
 from driftlab.cli.main import main
 from driftlab.figures.figure import NoDataError
+from driftlab.history.parquet import STUDY_KEY, SWEEP_KEY
 from driftlab.judge.verdict_html import BAR_WIDTH
-from driftlab.study.figures_of import STUDY_KEY, SWEEP_KEY, figures_of
+from driftlab.study.figures_of import figures_of
 from tests.test_figures import study_frame, sweep_frame
 
 PAGE_MAX = 200_000  # bytes that a notebook gets of one object

@@ -18,7 +18,7 @@ from driftlab.report.files import PathTakenError, write_report
 from driftlab.report.render import code_block, inline_svg, markdown_of, markdown_text, prose
 from driftlab.report.reports import report_on
 from driftlab.report.run_report import report_on_groups
-from driftlab.report.sources import Group, RecordedRun
+from driftlab.report.sources import ReportedRun, ReportedRuns
 from driftlab.scenario.scenario import Scenario
 
 NOT_OF_TABLES = {"clocks-hold", "clocks-violated", "broken", "unread", "more", "missing"}
@@ -172,8 +172,8 @@ def test_runs_of_different_scenarios_are_told_apart(documents: dict[str, Documen
 def doctored(history: driftlab.History, scenario: Scenario, **changes: object) -> Document:
     """Return the report of a run whose trace was changed."""
     trace: Trace = history.trace.replace(**changes)
-    run = RecordedRun("run", driftlab.History(trace), scenario, {})
-    return report_on_groups([Group(scenario, [run])], "run")
+    run = ReportedRun("run", driftlab.History(trace), scenario, {})
+    return report_on_groups([ReportedRuns(scenario, [run])], "run")
 
 
 def test_a_late_run_says_so_first(runs: Path) -> None:
@@ -425,7 +425,7 @@ def test_a_file_is_never_replaced_by_a_folder(
 ) -> None:
     taken = tmp_path / "taken"
     taken.write_text("mine")
-    with pytest.raises(PathTakenError, match="is no folder"):
+    with pytest.raises(PathTakenError, match="is not a folder"):
         write_report(documents["one"], taken, overwrite=True)
     assert taken.read_text() == "mine"
 

@@ -12,7 +12,7 @@ import pytest
 
 import driftlab
 from driftlab.api.run_real import RunStart, run_each
-from driftlab.machine.replay import Difference, Input, replay
+from driftlab.machine.replay import Input, ReplayDifference, replay
 from driftlab.model.event import Kind
 from driftlab.scenario.plan import plan_run
 from tests.journals import Journal, read_journals
@@ -59,7 +59,9 @@ def one_operation_a_tick(journal: Journal) -> None:
         assert (event.clock, event.queue) == (clock, len(queue))
 
 
-def difference(journal: Journal, scenario: driftlab.Scenario, run: int = 1) -> Difference | None:
+def difference(
+    journal: Journal, scenario: driftlab.Scenario, run: int = 1
+) -> ReplayDifference | None:
     """Replay a journal with the same machine, tick by tick."""
     plan = next(plan for plan in plan_run(scenario, run) if plan.name == journal.machine)
     inputs = [Input(entry.event, entry.found, entry.instant.time_ns) for entry in journal.entries]

@@ -156,3 +156,21 @@ def test_a_physical_clock_is_rounded_down() -> None:
     assert clock.reading_ns(100, 10**9 - 1) == 97
     assert clock.reading_ns(100, 0) == 95
     assert PhysicalClock(skew_ppb=-1).reading_ns(0, 1) == -1
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(-(10**9), 10**9), st.integers(1, 10**18))
+def test_a_physical_clock_is_exact_if_it_never_errs(offset: int, skew: int, since: int) -> None:
+    for clock in (PhysicalClock(offset, skew), PhysicalClock(offset), PhysicalClock(0, skew)):
+        errs = any(clock.reading_ns(0, at) != 0 for at in (0, since, 10**9))
+        assert clock.is_exact == (not errs)
+    assert PhysicalClock().is_exact
+
+
+@given(rates, st.integers(0, 10**10), st.integers(-(10**10), 10**10))
+def test_no_tick_is_due_before_the_first(rate: Fraction, phase: int, until_phase: int) -> None:
+    schedule = Schedule(rate.numerator, rate.denominator, phase)
+    count = schedule.ticks_before(phase + until_phase)
+    assert count >= 0
+    assert (count == 0) == (until_phase <= 0)
+    if count:
+        assert schedule.due_ns(count - 1) < phase + until_phase <= schedule.due_ns(count)

@@ -191,9 +191,9 @@ def begun(out: Path, over: dict[str, Any], runs: int, cells: list[int]) -> Parts
     """Leave what a killed sweep leaves, with these cells finished."""
     grid = Grid(BASE.replace(runs=runs), over)
     whole, _ = run_sweep(grid, None)
-    from driftlab.study.sweep import describe
+    from driftlab.study.sweep import sweep_description
 
-    parts = Parts(out, describe(grid))
+    parts = Parts(out, sweep_description(grid))
     with parts.opened(discard=False):
         for cell in cells:
             parts.add(whole.filter(cell=cell))

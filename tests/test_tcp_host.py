@@ -466,7 +466,7 @@ def test_a_waiting_machine_says_which_connection_it_refuses_and_why(tmp_path: Pa
 def test_wrong_arguments_of_a_machine_are_one_line(tmp_path: Path) -> None:
     for flags, reason in (
         (["A", "--at", "A=127.0.0.1:0", "--at", "B=127.0.0.1:1"], "no address for C"),
-        (["D"], "D is no machine of this scenario; it has A, B, C"),
+        (["D"], "D is not a machine of this scenario; it has A, B, C"),
         (["A", "--at", "A"], "not NAME=HOST:PORT"),
         (["A", "--at", "A=127.0.0.1"], "HOST:PORT"),
         (["A", "--at", "Q=127.0.0.1:1"], "Q"),

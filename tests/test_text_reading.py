@@ -461,3 +461,13 @@ def test_patterns_that_match_nothing_are_shown_with_the_first_line(
     headed = put(tmp_path, "(?<host>\\S+) (?<clock>{.*})\\n(?<event>.*)\n\nhello\n", "y.log")
     with pytest.raises(DriftlabError, match=r"line 3: .*: hello; the pattern is \(\?<host>"):
         read_log(headed)
+
+
+@pytest.mark.parametrize("last", ["-- end --", "=== done ==="])
+def test_a_heading_that_ends_a_log_begins_no_execution_and_is_unread(
+    last: str, tmp_path: Path
+) -> None:
+    trace = read_one(tmp_path, f"a 1 asks\na 2 rests\n{last}\n", COUNTED)
+    assert (len(trace), unread_lines(trace)) == (2, 1)
+    trace = read_one(tmp_path, f"{last}\na 1 asks\na 2 rests\n", COUNTED)
+    assert (len(trace), unread_lines(trace)) == (2, 0)  # the name of what follows

@@ -12,7 +12,7 @@ import driftlab
 from driftlab import Scenario
 from driftlab.theory.clock_chain import TooManyStatesError, clock_rate
 from driftlab.theory.formulas import (
-    Die,
+    DieProbabilities,
     Inflow,
     classify,
     clock_rate_bounds,
@@ -37,8 +37,8 @@ RATES = st.lists(st.floats(0.1, 100), min_size=1, max_size=8)
 PROBABILITIES = st.floats(0, 1)
 
 
-def faces(number: int) -> Die:
-    return Die(2 / number, 1 / number)
+def faces(number: int) -> DieProbabilities:
+    return DieProbabilities(2 / number, 1 / number)
 
 
 def simulated(scenario: Scenario) -> driftlab.Runs:
@@ -155,7 +155,7 @@ def test_the_queue_chain_is_what_the_simulator_does(
         send_one=None if is_three else 0.3, send_all=None if is_three else 0.1,
         seconds=60, runs=1000, seed=5, phase="aligned" if aligned else "random",
     )  # fmt: skip
-    die = faces(number) if len(rates) == 3 else Die(0.3, 0.1)
+    die = faces(number) if len(rates) == 3 else DieProbabilities(0.3, 0.1)
     runs = simulated(scenario)
     predicted = queue_lengths(rates, die, 60, aligned=aligned)
     for machine, queue in enumerate(predicted):
@@ -179,7 +179,7 @@ def test_queues_too_large_for_a_table_are_refused() -> None:
 
 @pytest.mark.parametrize("q", [0.1, 0.2, 0.4, 0.5, 2 / 3])
 def test_two_equal_machines_have_the_exact_rate(q: float) -> None:
-    die = Die(0, q)
+    die = DieProbabilities(0, q)
     assert isclose(clock_rate([3, 3], die).rate, equal_pair_rate(3, q), rel_tol=1e-4)
     assert pair_rate(3, 3, q) == equal_pair_rate(3, q)
     assert isclose(pair_rate(3.000001, 3, q), equal_pair_rate(3, q), rel_tol=1e-3)
@@ -190,7 +190,7 @@ def test_two_equal_machines_have_the_exact_rate(q: float) -> None:
 def test_three_equal_machines_that_send_to_both_have_a_closed_form(
     q: float, by_socket: bool
 ) -> None:
-    chain = clock_rate([4, 4, 4], Die(0, q), by_socket=by_socket)
+    chain = clock_rate([4, 4, 4], DieProbabilities(0, q), by_socket=by_socket)
     assert isclose(chain.rate, equal_triple_rate(4, q), rel_tol=2e-4)
     found = predict(Scenario(rates=[4, 4, 4], send_one=0, send_all=q), quick=True)
     assert found.clock_rate == equal_triple_rate(4, q)
@@ -209,7 +209,7 @@ def test_the_fastest_alone_sets_the_pace_if_no_other_has_more_than_half_its_rate
 def test_the_closed_form_of_a_pair_is_near_its_chain(q: float, slow: float) -> None:
     if slow <= 6 * q:
         pytest.skip("the slower machine is saturated")
-    chain = clock_rate([6, slow], Die(0, q)).rate
+    chain = clock_rate([6, slow], DieProbabilities(0, q)).rate
     assert isclose(pair_rate(6, slow, q), chain, rel_tol=0.011)
 
 

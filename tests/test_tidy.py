@@ -14,7 +14,17 @@ PACKAGE = ROOT / "src" / "driftlab"
 
 # From the bottom up. A module imports only from layers below its own, or from its own folder.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "folders", "freezing", "interrupts", "lazy", "arrays", "plain_text", "version"),
+    (
+        "errors",
+        "folders",
+        "freezing",
+        "interrupts",
+        "lazy",
+        "arrays",
+        "plain_text",
+        "toml_text",
+        "version",
+    ),
     ("accelerated", "jit"),
     ("clocks",),
     ("model",),

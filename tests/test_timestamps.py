@@ -20,7 +20,7 @@ from driftlab.clocks.clock import (
     ENTRY_MAX,
     TEXT_CHARACTERS_MAX,
     TimestampError,
-    quote,
+    quote_text,
     require_text_length,
     split_numbers,
 )
@@ -251,7 +251,7 @@ def test_limits_are_inclusive() -> None:
         with pytest.raises(TimestampError) as caught:
             split_numbers(text, 2, lowest)
         assert str(caught.value) == f"'{text}': numbers must be from {lowest} to {2**62}"
-    assert (quote("x" * 40), quote("x" * 41)) == (f"'{'x' * 40}'", f"'{'x' * 37}...'")
+    assert (quote_text("x" * 40), quote_text("x" * 41)) == (f"'{'x' * 40}'", f"'{'x' * 37}...'")
     with pytest.raises(TimestampError, match=r"^'x' is not a timestamp; expected whole numbers"):
         split_numbers("x", 1)
     hybrid = HybridTimestamp.decode

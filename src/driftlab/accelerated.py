@@ -42,7 +42,7 @@ class UnusableBuildError(ImportError):
     """A build cannot be used; the message says why."""
 
 
-def source_of(module: str) -> str:
+def source_path(module: str) -> str:
     """Return the path of the source of one of MODULES."""
     return os.path.join(_PACKAGE, *module.split(".")) + ".py"
 
@@ -83,7 +83,7 @@ def made_from() -> str:
 
     checksum = 0
     for module in MODULES:
-        for path in (source_of(module), types_of(module)):
+        for path in (source_path(module), types_of(module)):
             if os.path.exists(path):
                 with open(path, "rb") as source:
                     checksum = crc32(source.read(), crc32(path[len(_PACKAGE) :].encode(), checksum))
@@ -104,7 +104,10 @@ def write_current(folder: str, build: str) -> None:
 
 
 def compiled(folder: str, build: str, module: str) -> str:
-    """Return the path of a module that was compiled."""
+    """Return the path of a module that was compiled.
+
+    folder: of the builds. build: the name of one. module: its name in MODULES.
+    """
     return os.path.join(folder, build, f"{module}.so")
 
 
@@ -115,6 +118,8 @@ def current_build(folder: str | None) -> str | None:
     """
     if folder is None or not os.path.exists(os.path.join(folder, CURRENT)):
         return None
+    if not os.path.isfile(os.path.join(folder, CURRENT)):  # a pipe would be waited for
+        raise UnusableBuildError(f"it cannot be read: {CURRENT} is not a regular file")
     try:
         with open(os.path.join(folder, CURRENT)) as file:
             by, source, build, *sizes = file.read().splitlines()
@@ -203,9 +208,9 @@ def in_python(module: "ModuleType") -> "ModuleType":
         return module
     from types import ModuleType
 
-    with open(source_of(name), "rb") as file:
-        code = compile(file.read(), source_of(name), "exec", dont_inherit=True)
+    with open(source_path(name), "rb") as file:
+        code = compile(file.read(), source_path(name), "exec", dont_inherit=True)
     copy = ModuleType(module.__name__, module.__doc__)
-    copy.__file__ = source_of(name)
+    copy.__file__ = source_path(name)
     exec(code, copy.__dict__)
     return copy

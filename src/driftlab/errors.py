@@ -46,15 +46,27 @@ def name_list(names: Sequence[str]) -> str:
     return ", ".join([*names[: NAMES_LISTED_MAX - 1], f"… ({len(names)} in all)"])
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean A or B?`: which known words one begins or is most like; or nothing."""
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """Return which of the known words one that is not known begins, or is most like."""
     known = list(known)
-    nearest = [one for one in known if one.startswith(word)]
-    if not word.strip("-") or not 1 <= len(nearest) <= 2:
-        from difflib import get_close_matches  # only after a mistake
+    begun = [one for one in known if one.startswith(word)]
+    if word.strip("-") and 1 <= len(begun) <= 2:
+        return begun
+    from difflib import get_close_matches  # only after a mistake
 
-        nearest = get_close_matches(word, known, n=2, cutoff=0.7)
-    return f"; did you mean {' or '.join(nearest)}?" if nearest else ""
+    return get_close_matches(word, known, n=2, cutoff=0.7)
+
+
+def nearest_line(word: str, known: Iterable[str]) -> str:
+    """Return a question after the words that were probably meant, empty if none is near."""
+    words = nearest(word, known)
+    return f"did you mean {' or '.join(words)}?" if words else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the question of `nearest_line` as the end of a message, empty if none is near."""
+    question = nearest_line(word, known)
+    return f"; {question}" if question else ""
 
 
 def lines_of_runs(runs: Sequence[tuple[str, Iterable[str]]]) -> list[str]:

@@ -19,7 +19,7 @@ INTERRUPT_SECONDS: Final = 0.1  # at most, before a signal that was held back is
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], None]]:
-    """Hold signals back; yield a function that handles those that came, as is usual.
+    """Hold signals back; yield a function that calls the usual handlers of those that came.
 
     Signals that are ignored or end the process at once go on doing so, and only the main
     thread gets signals: in others nothing is held back. What came after the last call is

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
+from stat import S_ISREG
 from typing import Any, Final
 
 from driftlab.folders import cache_folder
@@ -109,8 +110,8 @@ class _NumbaCache:
             _warn("no folder for it: neither XDG_CACHE_HOME nor HOME names one")
             return None
         try:
-            with open(path, "rb") as file:
-                content = file.read()
+            with open(path, "rb", opener=_open_at_once) as file:
+                content = file.read() if S_ISREG(os.fstat(file.fileno()).st_mode) else b""
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -185,6 +186,11 @@ class _NumbaCache:
 
     def flush(self) -> None:
         """Do nothing: nothing is held back in memory."""
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file, or a pipe in its place, without waiting for somebody to write into it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 _warned = False

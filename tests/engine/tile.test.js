@@ -6,11 +6,13 @@ import { test } from "node:test";
 import {
   append,
   axisOf,
+  curve,
   fewestCrossings,
   setVerdict,
   tile,
 } from "../../src/driftlab/diagram/page/engine/engine.js";
-import { growingDiagram, frameBytes, runDiagram } from "./samples.js";
+import { Diagram } from "../../src/driftlab/diagram/page/engine/diagram.js";
+import { growingDiagram, frameBytes, runContainer, runDiagram } from "./samples.js";
 
 /**
  * @param {import("../../src/driftlab/diagram/page/engine/engine.js").Diagram} diagram
@@ -140,4 +142,72 @@ test("what comes live is drawn at once, and a message found and not received is 
   assert.deepEqual([...answer.vectors.flying.row], [1]);
   assert.deepEqual([...answer.vectors.flying.x1], [2000]);
   assert.equal(answer.vectors.messages.send.length, 0);
+});
+
+test("a curve has what each column ends with, and what was before the first", () => {
+  const diagram = runDiagram({ lanes: 4, events: 800, seed: 7 });
+  const axis = axisOf(diagram, "time");
+  const [begin, end, columns] = [axis.begin + 0.3e8, axis.begin + 5.1e8, 37];
+  for (const field of /** @type {const} */ (["clock", "queue"])) {
+    for (let lane = 0; lane < 4; lane++) {
+      const edges = axis.edges(lane, begin, end, columns);
+      const { before, last, min, max } = curve(diagram, axis, field, lane, begin, end, columns);
+      assert.equal(before, diagram.valueAt(field, edges[0] - 1));
+      for (let column = 0; column < columns; column++) {
+        const isEmpty = edges[column] === edges[column + 1];
+        assert.equal(last[column], isEmpty ? NaN : diagram.valueAt(field, edges[column + 1] - 1));
+        assert.ok(isEmpty || (min[column] <= last[column] && last[column] <= max[column]));
+      }
+    }
+  }
+  const early = curve(diagram, axis, "clock", 0, axis.begin - 1e9, axis.begin - 1, 3);
+  assert.deepEqual([early.before, ...early.last], [NaN, NaN, NaN, NaN]);
+});
+
+test("neighbouring tiles agree on lines of any length", () => {
+  const n = 80;
+  const { header } = runContainer({ lanes: 2, events: 2 * n });
+  const times = Float64Array.from({ length: 2 * n }, (_, row) =>
+    row < n ? 10 * row : 1200 + 45 * (row - n),
+  );
+  const numbers = (/** @type {(at: number) => number} */ of) =>
+    Int32Array.from({ length: n }, (_, at) => of(at));
+  const diagram = new Diagram({
+    header: { ...header, messages: n },
+    columns: new Map(
+      /** @type {[string, any][]} */ ([
+        ["kind", new Uint8Array(2 * n).fill(1, 0, n).fill(2, n)],
+        ["time", times],
+        ["m_send", numbers((at) => at)],
+        ["m_receive", numbers((at) => n + at)],
+      ]),
+    ),
+  });
+  const width = 256;
+  const ink = (
+    /** @type {number} */ tileNumber,
+    /** @type {number} */ column,
+    /** @type {number} */ reach,
+  ) => {
+    const begin = tileNumber * width;
+    const at = { begin, end: begin + width, width, height: 400, laneTops: [0, 200], laneHeights: [200, 200] };
+    const level = /** @type {const} */ ("lines");
+    const answer = tile(diagram, { ...viewOf(diagram, 1, at), reach, level });
+    if (answer.level === "exact") throw new Error("not a raster");
+    let sum = 0;
+    for (let y = 118; y < 282; y++) sum += answer.image[4 * (y * width + column) + 3];
+    return sum;
+  };
+  for (const reach of [300, 700, 2000]) {
+    let most = 0;
+    for (let at = 1; at < 14; at++) {
+      const [left, right] = [ink(at, width - 1, reach), ink(at + 1, 0, reach)];
+      most = Math.max(most, left);
+      assert.ok(
+        Math.abs(left - right) <= 0.15 * Math.max(left, right) + 150,
+        `${reach}, ${at}: ${left}, ${right}`,
+      );
+    }
+    assert.ok(most > 300, "there are lines");
+  }
 });

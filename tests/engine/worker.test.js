@@ -158,3 +158,23 @@ test("what waits for data that does not come is told so", async () => {
     assert.equal((await answerTo(5)).result.level, "counts", "what is known is still drawn");
   }
 });
+
+test("a question that needs an index holds up no other while the index is built", async () => {
+  for (const [call, ...args] of /** @type {[string, ...any[]][]} */ ([
+    ["past", 150],
+    ["describe", 150],
+    ["cut", [50, 60, 70]],
+  ])) {
+    const { desk, answers, answerTo } = startDesk();
+    desk.take({ id: 1, call: "open", args: [DATA] });
+    await answerTo(1);
+    desk.take({ id: 2, call, args });
+    desk.take({ id: 3, call: "extent", args: ["time"] });
+    await answerTo(3);
+    assert.ok(!answers.has(2), `${call} was answered first`);
+    const { result } = await answerTo(2);
+    const alone = new Session();
+    await alone.open(DATA);
+    assert.deepEqual(result, alone.answer(call, args));
+  }
+});

@@ -31,7 +31,7 @@ GAIN_VARIANCE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class ComparedFigure:
     """One figure of one machine: predicted, and measured as the mean over runs.
 
     allowed: by how much the two may differ. agrees: whether they do not differ by more.
@@ -49,7 +49,7 @@ class Figure:
         return asdict(self)
 
 
-class Expected(NamedTuple):
+class ExpectedFigure(NamedTuple):
     """What is expected of one figure.
 
     predicted: its mean. spread: the standard deviation of one run. allowance: what the
@@ -67,7 +67,7 @@ def compare_with_theory(
     prediction: Prediction,
     runs: Sequence[Sequence[MachineMetrics]],
     rates: Sequence[float] | None = None,
-) -> list[Figure]:
+) -> list[ComparedFigure]:
     """Return every figure that was both predicted and measured.
 
     runs: of each run the metrics of its machines, in the order of the prediction's.
@@ -102,7 +102,9 @@ def clock_spread(prediction: Prediction, machine: MachinePrediction) -> float:
     return min(sqrt(variance), clock * prediction.seconds)
 
 
-def _expected(prediction: Prediction, predicted: MachinePrediction, asked: float) -> list[Expected]:
+def _expected(
+    prediction: Prediction, predicted: MachinePrediction, asked: float
+) -> list[ExpectedFigure]:
     ticks = max(1.0, predicted.rate * prediction.seconds)
     clock, queue = predicted.clock_last["mean"] or 0.0, predicted.queue_last
     is_idle = predicted.clock_last["mean"] is None
@@ -113,9 +115,9 @@ def _expected(prediction: Prediction, predicted: MachinePrediction, asked: float
     off = CLOCK_ALLOWANCE[0] + share * clock
     jump, largest = predicted.jump["mean"] or 0.0, predicted.jump["max"]
     rows = [
-        Expected("rate", asked, 0.0, RATE_ALLOWANCE * asked, _rate),
-        *([] if is_idle else [Expected("clock", clock, spread, off, _last_clock)]),
-        Expected(
+        ExpectedFigure("rate", asked, 0.0, RATE_ALLOWANCE * asked, _rate),
+        *([] if is_idle else [ExpectedFigure("clock", clock, spread, off, _last_clock)]),
+        ExpectedFigure(
             "queue", queue["mean"], queue["sd"],
             0.5 if predicted.method["queue_last"] == "queue-chain" else QUEUE_ALLOWANCE,
             lambda m: m.queue.last if m.ticks else None,
@@ -126,7 +128,7 @@ def _expected(prediction: Prediction, predicted: MachinePrediction, asked: float
         # Ticks of a run depend a little on one another.
         receives_spread = 1.5 * sqrt(max(receives * (1 - receives), 0.0) / ticks)
         rows.append(
-            Expected(
+            ExpectedFigure(
                 "receives", receives, receives_spread,
                 RECEIVES_ALLOWANCE[predicted.method["utilisation"] == "flow"], _share_of_receives,
             )
@@ -134,11 +136,13 @@ def _expected(prediction: Prediction, predicted: MachinePrediction, asked: float
     # The mean jump is the clock over the number of events: it is allowed what the clock is.
     jump_off = max(JUMP_ALLOWANCE * jump, off / ticks)
     if not is_idle:
-        rows.append(Expected("jump", jump, spread / ticks, jump_off, _mean_jump))
+        rows.append(ExpectedFigure("jump", jump, spread / ticks, jump_off, _mean_jump))
     if largest is not None:
         # The largest of many geometric jumps is spread as an extreme value is.
         sd = (predicted.jump["sd"] or 0.0) * GUMBEL_SD
-        rows.append(Expected("largest jump", largest, sd, LARGEST_JUMP_ALLOWANCE, _largest_jump))
+        rows.append(
+            ExpectedFigure("largest jump", largest, sd, LARGEST_JUMP_ALLOWANCE, _largest_jump)
+        )
     return rows
 
 
@@ -170,7 +174,9 @@ def _largest_jump(machine: MachineMetrics) -> float | None:
     return machine.jump.max if machine.ticks > 1 else None
 
 
-def _figure(machine: str, expected: Expected, runs: Sequence[MachineMetrics]) -> Figure | None:
+def _figure(
+    machine: str, expected: ExpectedFigure, runs: Sequence[MachineMetrics]
+) -> ComparedFigure | None:
     """Return a figure of the runs that measured it, None if none did."""
     values = [value for run in runs if (value := expected.value(run)) is not None]
     if not values:
@@ -178,4 +184,4 @@ def _figure(machine: str, expected: Expected, runs: Sequence[MachineMetrics]) ->
     mean = fsum(values) / len(values)
     allowed = SPREADS * expected.spread / sqrt(len(values)) + expected.allowance
     agrees = abs(mean - expected.predicted) <= allowed
-    return Figure(machine, expected.figure, expected.predicted, mean, allowed, agrees)
+    return ComparedFigure(machine, expected.figure, expected.predicted, mean, allowed, agrees)

@@ -25,7 +25,7 @@ INSTANTS: Final = 241  # at which drift is given, unless said: four a second of 
 PAIRED_MAX: Final = 20  # machines, of which every pair has a drift; of more, those with the fastest
 SLOPE_COLUMNS: Final = ("drift_per_second", "drift_per_second_low", "drift_per_second_high")
 
-Span = tuple[float, float]  # of time, in seconds
+TimeSpan = tuple[float, float]  # of time, in seconds
 Pair = tuple[int, int]  # positions: a machine, and its reference, the faster of both
 
 
@@ -114,7 +114,7 @@ def pair_slopes(times: RunTimes, pairs: Sequence[Pair]) -> list[Growth]:
     spans = {place: times.span_s(place) for place in machines}
     shared = {pair: _both(spans[pair[0]], spans[pair[1]]) for pair in pairs}
     edges = {span: edges_of(span) for span in shared.values() if span[0] < span[1]}
-    clocks: dict[tuple[int, Span], FloatArray | None] = {}
+    clocks: dict[tuple[int, TimeSpan], FloatArray | None] = {}
     for place in machines:  # all that is asked of one, since its times are made for it
         wanted = {shared[pair] for pair in pairs if place in pair}
         for span in wanted & edges.keys():
@@ -126,8 +126,8 @@ def _slope(
     times: RunTimes,
     pair: Pair,
     edges: FloatArray | None,
-    clocks: Mapping[tuple[int, Span], FloatArray | None],
-    span: Span,
+    clocks: Mapping[tuple[int, TimeSpan], FloatArray | None],
+    span: TimeSpan,
 ) -> Growth:
     one, other = pair
     first, second = clocks.get((one, span)), clocks.get((other, span))
@@ -136,7 +136,7 @@ def _slope(
     return growth_between(edges, first - second, min(times.events(one), times.events(other)))
 
 
-def _both(one: Span, other: Span) -> Span:
+def _both(one: TimeSpan, other: TimeSpan) -> TimeSpan:
     """Return when two machines are both known to have gone on."""
     return max(one[0], other[0]), min(one[1], other[1])
 

@@ -63,7 +63,7 @@ class _Solution(NamedTuple):
     """What HiGHS found, in scaled variables; multipliers are those of the constraints.
 
     of_zero: multipliers of `x >= 0`, 0 for a variable that may be negative.
-    Multipliers of the box are left out: what needs them is no bound, and no proof is found.
+    Multipliers of the box are left out: what needs them is not a bound, and no proof is found.
     """
 
     point: FloatArray
@@ -76,7 +76,7 @@ class LinearProgram:
 
     The solver sees each variable in its unit, and each constraint with its largest
     coefficient scaled to 1. It also holds every variable within BOX units of 0, so
-    that a minimum always exists; a minimum that the box decides is no bound.
+    that a minimum always exists; a minimum that the box decides is not a bound.
     """
 
     def __init__(

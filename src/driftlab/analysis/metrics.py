@@ -304,8 +304,9 @@ def pacing_lines(machines: Iterable[Mapping[str, Any]]) -> list[str]:
     slow = [_slow_line_of(machine) for machine in kept]
     lines = [line for line in slow if line is not None]
     if len(lines) > SLOW_LISTED_MAX:
-        more = counted(len(lines) - SLOW_LISTED_MAX, "more machine")
-        lines[SLOW_LISTED_MAX:] = [f"… and {more} missed their rates"]
+        more = len(lines) - SLOW_LISTED_MAX
+        rates = "its rate" if more == 1 else "their rates"
+        lines[SLOW_LISTED_MAX:] = [f"… and {counted(more, 'more machine')} missed {rates}"]
     return [*([late] if late else []), *lines]
 
 

@@ -80,6 +80,8 @@ class MachineOffset(NamedTuple):
     truth: what the scenario has set, None without one.
     contradiction: messages that no straight lines allow together, each as its send
     and the event that found it; empty where all are possible.
+    equal_rates_ns: the offset at the start, ns, if all clocks run at one rate; None where the
+    messages bound offset and skew without that, or allow no equal rates.
     """
 
     name: str
@@ -87,6 +89,7 @@ class MachineOffset(NamedTuple):
     skew_ppm: Bounds
     truth: OffsetAndSkew | None
     contradiction: tuple[tuple[EventId, EventId], ...]
+    equal_rates_ns: Bounds | None = None
 
     @property
     def error(self) -> OffsetAndSkew | None:
@@ -99,7 +102,8 @@ class MachineOffset(NamedTuple):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values under the names of the JSON interface."""
+        """Return plain values under the names of the JSON interface; of no equal rates, nothing."""
+        even = self.equal_rates_ns
         return {
             "name": self.name,
             "offset_ns": self.offset_ns._asdict(),
@@ -109,6 +113,7 @@ class MachineOffset(NamedTuple):
             "contradiction": [
                 {"send": list(send), "found": list(found)} for send, found in self.contradiction
             ],
+            **({} if even is None else {"equal_rates_ns": even._asdict()}),
         }
 
 
@@ -396,7 +401,31 @@ def _bound_machine(
         ),
         truth,
         tuple((trace.place(used[at].send), trace.place(used[at].arrival)) for at in conflict),
+        _at_equal_rates(used, machines, first_ns, machine, at, shift)
+        if estimate[0] is None and not conflict
+        else None,
     )
+
+
+def _at_equal_rates(
+    used: Sequence[ClockBound],
+    machines: Sequence[int],
+    first_ns: Sequence[int],
+    machine: int,
+    at: int,
+    shift: int,
+) -> Bounds | None:
+    """Return the bounds of a machine's offset if all clocks run at one rate.
+
+    used, machines, first_ns: as for `_linear_program`. at, shift: as in `_bound_machine`.
+    None where the messages do not bound both sides, or allow no equal rates.
+    """
+    even = _linear_program(used, machines, first_ns, machine, equal_rates=True)
+    low, high = even.minimise({0: 1, 1: at}), even.minimise({0: -1, 1: -at})
+    if low.value is None or high.value is None:
+        return None
+    least, most = floor(low.value + shift), ceil(-high.value + shift)
+    return Bounds(least, most, (least + most) / 2)
 
 
 def _nearest(bounds: Sequence[ClockBound], reference: int, machine: int) -> list[int]:
@@ -433,9 +462,16 @@ def _hops(neighbours: Mapping[int, set[int]], start: int) -> dict[int, int]:
 
 
 def _linear_program(
-    bounds: Sequence[ClockBound], machines: Sequence[int], first_ns: Sequence[int], machine: int
+    bounds: Sequence[ClockBound],
+    machines: Sequence[int],
+    first_ns: Sequence[int],
+    machine: int,
+    *,
+    equal_rates: bool = False,
 ) -> LinearProgram:
     """Return what the messages say of each line x = a + b·reading, x being `machine`'s clock.
+
+    equal_rates: whether each b is to be 1.
 
     The variables are a, ns, and b of each machine but that one: numbers 0 and 1 those of
     the first of `machines`. Readings, and x, count from each clock's first reading.
@@ -460,4 +496,7 @@ def _linear_program(
             a = variable[each.sender]
             coefficients |= {a: -1, a + 1: -sent_ns}
         constraints.append(Constraint(coefficients, lower))
+    if equal_rates:
+        for a in variable.values():
+            constraints += [Constraint({a + 1: 1}, 1), Constraint({a + 1: -1}, -1)]
     return LinearProgram(constraints, [span_ns, 1] * len(others), [True, False] * len(others))

@@ -14,7 +14,7 @@ from driftlab.lazy import pl
 
 By = Literal["name", "rank"]
 
-NO_FIGURES: Final = ("run", "name", "rank", "end")  # columns that are no figures of a machine
+NO_FIGURES: Final = ("run", "name", "rank", "end")  # columns that are not figures of a machine
 PARTS: Final = ("mean", "sd", "min", "max", "runs")
 
 

@@ -275,7 +275,7 @@ def _lateness(trace: Trace, process: int) -> dict[str, float | None]:
 def late_ticks(trace: Trace, process: int, rate: float) -> int | None:
     """Return how many ticks began more than a period late, None if the log does not say.
 
-    rate: ticks per second of real time.
+    process: its position. rate: ticks per second of real time.
     """
     late_ns = _late_ns(trace, process)
     if late_ns is None:

@@ -86,7 +86,7 @@ def share_estimate(successes: int, count: int, level: float = LEVEL) -> Estimate
     """Return a share of independent trials with Wilson's interval (Wilson 1927).
 
     It holds near 0 and 1 too: of no success in n trials the upper bound is about 3.8/n.
-    count: of the trials, at least one.
+    successes: of the trials. count: of the trials, at least one. level: of the interval.
     """
     from scipy.special import ndtri
 

@@ -24,7 +24,7 @@ from driftlab.accelerated import (
     VARIABLE,
     builds_folder,
     compiled,
-    source_of,
+    source_path,
     write_current,
 )
 from driftlab.errors import DriftlabError
@@ -114,9 +114,9 @@ def _linker() -> list[str]:
 
 def _compile(folder: str, build: str, module: str, linker: Sequence[str]) -> str:
     """Compile one module and return its name."""
-    source, target = source_of(module), compiled(folder, build, module)
+    source, target = source_path(module), compiled(folder, build, module)
     in_c = f"{target}.c"
-    root = os.path.dirname(source_of("__init__"))
+    root = os.path.dirname(source_path("__init__"))
     cython = ("-3", "-X", "annotation_typing=False", "-I", os.path.dirname(root))
     name = ("--module-name", f"driftlab.{module}")
     _call(module, [sys.executable, "-P", "-m", "cython", *cython, *name, "-o", in_c, source])

@@ -11,7 +11,7 @@ from math import fsum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from driftlab.analysis.against_theory import RATE_ALLOWANCE, Figure, compare_with_theory
+from driftlab.analysis.against_theory import RATE_ALLOWANCE, ComparedFigure, compare_with_theory
 from driftlab.analysis.metrics import MachineMetrics, late_line
 from driftlab.analysis.run_statistics import metrics_of_trace
 from driftlab.api.read import RunSource, find_sources
@@ -36,7 +36,7 @@ class _Member(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TheoryComparison:
     """Runs of one scenario beside its prediction.
 
     paths: where the runs are. numbers: of the runs that were compared. rates: asked for.
@@ -49,7 +49,7 @@ class Comparison:
     rates: tuple[float, ...]
     prediction: Prediction
     runs: int
-    figures: tuple[Figure, ...]
+    figures: tuple[ComparedFigure, ...]
     remarks: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Comparison:
 
 def compare_with_prediction(
     paths: Iterable[str | Path], *, quick: bool = False
-) -> list[Comparison]:
+) -> list[TheoryComparison]:
     """Compare recorded runs with theory.
 
     paths: run folders, packed runs, or folders of these, of one scenario or of several.
@@ -115,7 +115,7 @@ def _alike(scenario: Scenario, run: int) -> Scenario:
     return single.replace(seed=1, speed=1, first_run=1)
 
 
-def _compare(scenario: Scenario, members: Sequence[_Member], quick: bool) -> Comparison:
+def _compare(scenario: Scenario, members: Sequence[_Member], quick: bool) -> TheoryComparison:
     asked = [float(rate) for rate in scenario.rates_of(scenario.first_run)]
     kept = [each for each in members if len(each.machines) == len(asked)]
     metrics = [each.machines for each in kept]
@@ -146,7 +146,7 @@ def _compare(scenario: Scenario, members: Sequence[_Member], quick: bool) -> Com
     figures = compare_with_theory(expected, metrics, asked) if metrics else []
     if not figures:
         remarks.append("nothing was measured: no machine took a tick")
-    return Comparison(
+    return TheoryComparison(
         tuple(dict.fromkeys(each.path for each in members)),
         tuple(each.number for each in kept),
         tuple(asked),

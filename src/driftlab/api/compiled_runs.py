@@ -22,7 +22,7 @@ from driftlab.model.schedule import NS_PER_SECOND, as_fraction
 from driftlab.scenario.scenario import Scenario, default_name
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 from driftlab.simulator.compiled.engine import Figures, record_run, simulate_runs
-from driftlab.simulator.compiled.memory_layout import EventColumns
+from driftlab.simulator.compiled.memory_layout import EventArrays
 
 OnProgress = Callable[[int], None]  # called with how many ticks were taken so far
 
@@ -254,7 +254,7 @@ def record_compiled(scenario: Scenario, on_progress: OnProgress) -> Iterator[Run
         yield _with_history(scenario, number, columns, figures)
 
 
-def _with_history(scenario: Scenario, number: int, kept: EventColumns, figures: Figures) -> Run:
+def _with_history(scenario: Scenario, number: int, kept: EventArrays, figures: Figures) -> Run:
     peers = None if scenario.topology == "mesh" else scenario.neighbours(number)
     columns = Columns(
         kept.kind, kept.clock, kept.sender, kept.stamp, kept.target, kept.queue, kept.tick,

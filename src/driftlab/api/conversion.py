@@ -271,5 +271,6 @@ def _lost_places(trace: Trace, to: str) -> Iterator[str]:
         yield f"{counted(len(trace.gaps), 'place')} where events may be missing"
     if len(trace.process_info) or trace.arrivals is not None:
         yield (
-            "what journals say besides events: rates, incidents, arrivals (driftlab pack keeps it)"
+            "what journals say besides events: rates, speed, incidents, arrivals (driftlab pack "
+            "keeps it)"
         )

@@ -17,7 +17,7 @@ from driftlab.diagram.marks import marks_of
 from driftlab.diagram.offline import Page, offline_page
 from driftlab.diagram.part import first_part, span_of
 from driftlab.diagram.svg import svg_of
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, counted
 from driftlab.history.matching.messages import Messages
 from driftlab.history.trace import Trace
 from driftlab.scenario.scenario import Scenario
@@ -76,7 +76,7 @@ class SpaceTimeDiagram:
         self.span = span
 
     def __repr__(self) -> str:
-        return f"SpaceTimeDiagram({len(self.history)} events)"
+        return f"SpaceTimeDiagram({counted(len(self.history), 'event')})"
 
     @cached_property
     def columns(self) -> Diagram:

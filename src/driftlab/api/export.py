@@ -42,7 +42,7 @@ class PackingError(DriftlabError):
     """A path that cannot be packed as it was asked for."""
 
 
-class Packed(NamedTuple):
+class PackedFile(NamedTuple):
     """A file that was written.
 
     path: of the file. source: the folder or the file that was packed. events:
@@ -57,7 +57,7 @@ class Packed(NamedTuple):
     unread: Sequence[UnreadLine]
 
 
-def pack(path: str | Path, out: str | Path | None = None) -> list[Packed]:
+def pack(path: str | Path, out: str | Path | None = None) -> list[PackedFile]:
     """Write each run at a path into a Parquet file of its own.
 
     path: whatever `driftlab.read` reads. out: the file for one run, by default
@@ -97,16 +97,16 @@ def _inside(folder: Path, run: Path) -> Path:
     return folder / (run.name + PACK_SUFFIX)
 
 
-def _pack(journals: RunJournals, source: Path, out: Path) -> Packed:
+def _pack(journals: RunJournals, source: Path, out: Path) -> PackedFile:
     builder = journals.builder()
     events = pack_chunks(journals.chunks(), builder, journals.clock, out, journals.scenario)
-    return Packed(out, source, events, out.stat().st_size, builder.metadata().unread)
+    return PackedFile(out, source, events, out.stat().st_size, builder.metadata().unread)
 
 
-def _pack_other(path: Path, out: Path) -> Packed:
+def _pack_other(path: Path, out: Path) -> PackedFile:
     trace = read(path).trace
     pack_trace(trace, out)
-    return Packed(out, path, len(trace), out.stat().st_size, trace.unread)
+    return PackedFile(out, path, len(trace), out.stat().st_size, trace.unread)
 
 
 class Converted(NamedTuple):

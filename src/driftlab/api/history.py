@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from driftlab.arrays import BoolArray, IntArray
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, counted
 from driftlab.history import cuts
 from driftlab.history.causal_paths import MessageLinks
 from driftlab.history.cuts import NoSuchCutError
@@ -205,7 +205,7 @@ class History:
         return len(self.trace)
 
     def __repr__(self) -> str:
-        return f"History({len(self)} events of {self.trace.processes} processes)"
+        return f"History({_size(self)})"
 
     def restamp(self, clock: str) -> "History":
         """Return the same history with a clock computed anew; see `driftlab.analysis.restamp`."""
@@ -288,7 +288,7 @@ class History:
         rows = [trace.rows_of(process) for process in range(trace.processes)]
         last = [self._last_values(each) for each in rows]
         return shown(
-            f"{named}{len(self)} events of {trace.processes} processes",
+            f"{named}{_size(self)}",
             ("process", "events", "last clock, ticks", "last queue, messages"),
             (
                 (name, each.stop - each.start, *values)
@@ -480,8 +480,14 @@ class History:
         process = list(self.trace.names).index(name)
         start, end = self.trace.starts[[process, process + 1]].tolist()
         if not 0 <= index < end - start:
-            raise NoSuchEventError(f"{name} has events 0 to {end - start - 1}, not {index}")
+            there = f"events 0 to {end - start - 1}, not {index}" if end > start else "no events"
+            raise NoSuchEventError(f"{name} has {there}")
         return int(start) + index
+
+
+def _size(history: History) -> str:
+    processes = counted(history.trace.processes, "process")
+    return f"{counted(len(history), 'event')} of {processes}"
 
 
 def _is_number(text: str) -> bool:

@@ -69,7 +69,10 @@ def simulate_share(scenario: Scenario, numbers: Sequence[int], *, compiled: bool
 
 
 def runs_from_share(scenario: Scenario, numbers: Sequence[int], result: Any) -> Sequence[Run]:
-    """Return the runs of a share from the result of `simulate_share`."""
+    """Return the runs of a share.
+
+    scenario, numbers: those given to `simulate_share`. result: what it returned.
+    """
     if isinstance(result, list):
         return result
     from driftlab.api.compiled_runs import CompiledRuns

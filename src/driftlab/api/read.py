@@ -14,10 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from driftlab.api.history import History
 from driftlab.api.reading import load_reading, merged_options
 from driftlab.arrays import AnyArray, IntArray
+from driftlab.errors import counted
 from driftlab.foreign.log_file import LogFile
 from driftlab.history.conventions.recognize import apply_conventions
 from driftlab.history.matching.match import checked_strategies
-from driftlab.history.parquet import PACK_SUFFIX, PARQUET_MAGIC, is_packed, unpack
+from driftlab.history.parquet import (
+    PACK_SUFFIX,
+    PARQUET_MAGIC,
+    STUDY_RUNS,
+    is_packed,
+    table_of_ours,
+    unpack,
+)
 from driftlab.history.run_reader import RunJournals, journal_paths, run_journals, single_journal
 from driftlab.history.tick_repair import rows_after_gap
 from driftlab.history.trace import Trace
@@ -83,8 +91,8 @@ def read(path: str | Path, **options: Any) -> History:
     if len(found) > 1:
         raise SeveralRunsError(
             f"{path} holds {len(found)} runs; name one of them, choose one with --execution N or "
-            f"its name ({list_names([run.name for run in found])}), in Python execution=N, or read "
-            "all with driftlab.read_all(path)"
+            f"its name ({first_names([run.name for run in found])}), in Python execution=N, or "
+            "read all with driftlab.read_all(path)"
         )
     return found[0].read()
 
@@ -103,9 +111,22 @@ def read_all(path: str | Path, **options: Any) -> list[History]:
 def find_sources(path: str | Path, **options: Any) -> list[RunSource]:
     """Return every run of a log with how it is read; the parameters are those of `read`."""
     reading = options.pop("reading", None)
+    _require_log(Path(path))
     return _found(
         Path(path), options if reading is None else merged_options(load_reading(reading), options)
     )
+
+
+def _require_log(path: Path) -> None:
+    """Raise UnreadableError if a path is a sweep or a study of ours, which are no logs."""
+    table = path / STUDY_RUNS if path.is_dir() else path
+    if not table.is_file() or not begins_with(table, PARQUET_MAGIC):
+        return
+    what = table_of_ours(table)
+    if what is not None:
+        raise UnreadableError(
+            f"{path}: is a {what}, not a log; see driftlab report {path} and driftlab plot {path}"
+        )
 
 
 def _found(path: Path, options: Mapping[str, Any], depth: int = 0) -> list[RunSource]:
@@ -144,7 +165,7 @@ def _found(path: Path, options: Mapping[str, Any], depth: int = 0) -> list[RunSo
 def _folders_of_runs(path: Path, options: Mapping[str, Any]) -> list[Path]:
     """Return the folders in a folder that has no log itself and is not one log of several folders.
 
-    Hidden folders, and notes such as README.md, are no logs.
+    Hidden folders, and notes such as README.md, are not logs.
     """
     if not path.is_dir():
         return []
@@ -182,14 +203,17 @@ def _chosen(path: Path, runs: Sequence[RunSource], wanted: str) -> RunSource:
             return run
     raise UnreadableError(
         f"{path}: no run {wanted}; it holds {len(runs)}, by number or by name: "
-        f"{list_names([run.name for run in runs])}"
+        f"{first_names([run.name for run in runs])}"
     )
 
 
-def list_names(names: Sequence[str]) -> str:
-    """Return the first of some names, separated by commas, and how many more there are."""
-    more = len(names) - NAMES_SHOWN_MAX
-    return ", ".join(names[:NAMES_SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
+def first_names(names: Sequence[str], most: int = NAMES_SHOWN_MAX) -> str:
+    """Return the first of some names, separated by commas, and how many more there are.
+
+    most: how many are named.
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def find_runs(path: Path) -> list[RunSource]:
@@ -241,7 +265,8 @@ def find_journals(path: Path) -> list[RunJournals]:
     if exists(path / SCENARIO_FILE):
         runs = _of_scenario(path, _scenario_of(path))
         if not runs and not any(_packed_at(path, is_run=True)):
-            raise UnreadableError(f"{path}: none of its {_scenario_of(path).runs} runs is here")
+            runs_asked = counted(_scenario_of(path).runs, "run")
+            raise UnreadableError(f"{path}: none of its {runs_asked} is here")
         return runs
     if _has_journals(path):
         return [run_journals(path)]
@@ -332,8 +357,8 @@ def _require_no_other_logs(folder: Path, packed: Sequence[Path]) -> None:
             others.append(file.name)
     if others:
         raise UnreadableError(
-            f"{folder}: there are packed runs ({list_names([file.name for file in packed])}) and "
-            f"other logs ({list_names(others)}); put these into a folder of their own"
+            f"{folder}: there are packed runs ({first_names([file.name for file in packed])}) and "
+            f"other logs ({first_names(others)}); put these into a folder of their own"
         )
 
 
@@ -401,7 +426,7 @@ def _require_files(folder: Path) -> None:
         return  # files of one log that are named after their folders
     raise UnreadableError(
         f"{folder}: no journals, packed runs or other logs here, and no run in its folders "
-        f"({list_names(below)}); a run folder holds a NAME.log for each machine; name the folder "
+        f"({first_names(below)}); a run folder holds a NAME.log for each machine; name the folder "
         "or the file of a log that is deeper"
         if below
         else f"{folder}: an empty folder; a run folder holds a NAME.log for each machine"

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from driftlab.analysis.run_statistics import Counted, count_process, metrics_of_trace
 from driftlab.api.run import Run
 from driftlab.api.runs import Runs
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, counted
 from driftlab.history.parquet import packed_by
 from driftlab.history.run_reader import (
     SUFFIXES,
@@ -58,7 +58,7 @@ def find_run_folders(path: str | Path) -> tuple[Scenario, list[Path]]:
         return scenario, [folder]
     there = [Path(each) for each in run_folders_there(folder, scenario)]
     if not there:
-        raise UnreadableError(f"{folder}: none of its {scenario.runs} runs is here")
+        raise UnreadableError(f"{folder}: none of its {counted(scenario.runs, 'run')} is here")
     return scenario, there
 
 

@@ -13,6 +13,7 @@ from driftlab.foreign.kinds import SavedKinds
 from driftlab.journal.files import read_text
 from driftlab.journal.whole_file import open_whole
 from driftlab.scenario.scenario import toml_text
+from driftlab.toml_text import TomlError, load_toml
 
 _TEXTS: Final = (
     "format", "delimiter", "execution", "encoding", "time_unit", "time_format", "process_from",
@@ -33,14 +34,11 @@ def load_reading(file: str | Path) -> dict[str, Any]:
 
     Raises ReadingError where it is no such file, or has a key or a value that none has.
     """
-    import tomllib  # slow to import, and only needed for files
-
     try:
-        text = read_text(str(file))
-        found = tomllib.loads(text)
+        found = load_toml(read_text(str(file)))
     except OSError as error:
         raise ReadingError(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (TomlError, UnicodeDecodeError) as error:
         raise ReadingError(f"{file}: not a reading: {error}") from None
     for key, value in found.items():
         if key not in KEYS:

@@ -11,7 +11,7 @@ from driftlab.api.trust import admit_process
 from driftlab.history.run_reader import BREAKS_OFF, RunRecord
 from driftlab.journal.files import UnreadLine
 from driftlab.machine.process_loader import DIE, load_process
-from driftlab.machine.replay import Difference, Input, replay
+from driftlab.machine.replay import Input, ReplayDifference, replay
 from driftlab.scenario.plan import plan_run
 
 
@@ -49,7 +49,7 @@ class Replay(NamedTuple):
     journal: Path
     machine: str
     events: int
-    difference: Difference | None
+    difference: ReplayDifference | None
     process: str
     unread: list[UnreadLine]
     left_out: int

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from driftlab.analysis.metrics import MachineMetrics
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, counted
 from driftlab.journal.format import COMPLETE
 from driftlab.machine.machine import is_process_failure
 from driftlab.scenario.scenario import Scenario
@@ -224,7 +224,8 @@ class Run:
         return hash((self.scenario, self.number))
 
     def __repr__(self) -> str:
-        return f"Run(number={self.number}, {len(self.machines)} machines, folder={self._folder!r})"
+        machines = counted(len(self.machines), "machine")
+        return f"Run(number={self.number}, {machines}, folder={self._folder!r})"
 
     def _repr_html_(self) -> str:
         from driftlab.api.notebook import shown

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from driftlab.api.read_run import read_run
+from driftlab.api.read_run import NO_JOURNAL, read_run
 from driftlab.api.run import Run, raise_failures
 from driftlab.api.runs import Runs
 from driftlab.api.trust import admit_process
+from driftlab.journal.format import COMPLETE
 from driftlab.journal.run_folder import (
     RunFolderError,
     create_run_folder,
@@ -22,7 +23,7 @@ from driftlab.machine.process_loader import (
 )
 from driftlab.real.launcher import LaunchError, WorkerBugError, launch, reserve_file_descriptors
 from driftlab.scenario.plan import plan_run
-from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.scenario import Scenario, require_scenario
 from driftlab.scenario.validate import ScenarioError
 
 
@@ -53,6 +54,7 @@ def run(
     ProcessesFailedError, after everything else is done, if a process of the
     user failed.
     """
+    require_scenario(scenario)
     forbid_reentrant_run()
     scenario = admit_process(scenario, trust=trust)
     require_real(scenario)
@@ -133,6 +135,10 @@ def run_one(
         discard_run_folder(start.folder)
         raise
     done = read_run(start.folder)
-    done.ends = outcome.ends
+    removed = {name for name, end in done.ends.items() if end == NO_JOURNAL}
+    done.ends = {
+        name: NO_JOURNAL if end == COMPLETE and name in removed else end
+        for name, end in outcome.ends.items()
+    }
     done.interrupted = outcome.interrupted
     return done

@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, overload
 
 from driftlab.api.run import Run
+from driftlab.errors import counted
 from driftlab.lazy import pl
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import RateRange
@@ -152,7 +153,7 @@ class Runs(Sequence[Run]):
 
         plot = self.plot
         return shown(
-            f"{len(self)} runs; means with their 95 % intervals",
+            f"{counted(len(self), 'run')}; means with their 95 % intervals",
             (
                 "machine",
                 "figure",

@@ -18,12 +18,12 @@ from driftlab.machine.process_loader import (
     load_process,
 )
 from driftlab.scenario.plan import plan_run
-from driftlab.scenario.scenario import Scenario
+from driftlab.scenario.scenario import Scenario, require_scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Record = Literal["all", "summary"]
+Recording = Literal["all", "summary"]
 RUN_BYTES = 350  # of memory for the figures of a run, and of each machine in it; measured
 MACHINE_BYTES = 100
 FIGURES_BYTES_ALWAYS = 1 << 30  # every computer has that
@@ -34,7 +34,7 @@ OnProgress = Callable[[int, int], None]  # called with the ticks done and expect
 def simulate(
     scenario: Scenario,
     *,
-    record: Record = "summary",
+    record: Recording = "summary",
     out: "str | Path | None" = None,
     workers: int | None = None,
     dask: str | None = None,
@@ -73,7 +73,7 @@ def simulate(
 def simulate_run(
     scenario: Scenario,
     *,
-    record: Record = "summary",
+    record: Recording = "summary",
     out: "str | Path | None" = None,
     trust: bool = False,
 ) -> Run:
@@ -81,7 +81,7 @@ def simulate_run(
 
     The parameters are those of `simulate`.
     """
-    _require_scenario(scenario)
+    require_scenario(scenario)
     if scenario.runs != 1:
         raise DriftlabError(
             f"simulate_run: the scenario has {scenario.runs} runs; "
@@ -93,20 +93,20 @@ def simulate_run(
 def simulate_runs(
     scenario: Scenario,
     *,
-    record: Record = "summary",
+    record: Recording = "summary",
     out: "str | Path | None" = None,
     workers: int | None = None,
     dask: str | None = None,
     on_progress: OnProgress | None = None,
     trust: bool = False,
 ) -> Runs:
-    """Simulate all runs of a scenario, be it one or millions, and return them as `Runs`.
+    """Simulate all runs of a scenario, one or millions, and return them as `Runs`.
 
     The parameters, and what it raises, are those of `simulate`.
     """
     if record not in ("all", "summary"):
         raise DriftlabError(f"record: {record!r} is not known; allowed: all or summary")
-    _require_scenario(scenario)
+    require_scenario(scenario)
     require_memory(scenario)
     blocks = simulate_blocks(
         scenario,
@@ -133,7 +133,10 @@ def simulate_each(
     on_progress: OnProgress | None = None,
     trust: bool = False,
 ) -> Iterator[Run]:
-    """Yield the simulated runs of a scenario in order; see `simulate_blocks`."""
+    """Yield the simulated runs of a scenario in order, one at a time.
+
+    The parameters, and what it raises, are those of `simulate_blocks`.
+    """
     blocks = simulate_blocks(
         scenario, out, keep=keep, workers=workers, dask=dask, on_progress=on_progress, trust=trust
     )
@@ -152,13 +155,13 @@ def simulate_blocks(
 ) -> Blocks:
     """Yield the simulated runs of a scenario in order, some at a time, for `Runs`.
 
-    Who may not exhaust it closes it: processes that simulate end with it.
+    A caller that may not exhaust it closes it: the processes that simulate end with it.
 
     keep: whether each run has its history. The other parameters are those of `simulate`.
     Raises DriftlabError.
     """
     forbid_reentrant_run()
-    _require_scenario(scenario)
+    require_scenario(scenario)
     scenario = admit_process(scenario, trust=trust)
     load_process(scenario.process)
     if workers is not None and workers < 1:
@@ -205,13 +208,6 @@ def require_memory(scenario: Scenario) -> None:
 
 
 _SPENT_S = [0.0]  # about how long this process was busy with what could have run compiled
-
-
-def _require_scenario(scenario: object) -> None:
-    if not isinstance(scenario, Scenario):
-        raise TypeError(
-            f"{scenario!r} is no Scenario; make one: driftlab.Scenario(rates=[6, 3, 1])"
-        )
 
 
 class _Progress:

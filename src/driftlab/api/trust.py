@@ -73,7 +73,7 @@ def _store() -> str | None:
 
 
 def _remembered() -> set[str]:
-    """Return the digests that were run before; a line that is none counts as nothing."""
+    """Return the digests that were run before; a line that is not one is ignored."""
     path = _store()
     with suppress(OSError):
         if path is not None and os.path.isfile(path):
@@ -94,7 +94,7 @@ def _remember(digest: str, file: str) -> None:
         fd = os.open(path, flags, 0o600)
         try:  # a line feed first, in case somebody's last line has none
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise OSError(None, f"{path} is no regular file")
+                raise OSError(None, f"{path} is not a regular file")
             os.write(fd, f"\n{digest} {os.fsencode(file)!r}\n".encode())
         finally:
             os.close(fd)

@@ -86,7 +86,7 @@ def worst_status(statuses: Sequence[int]) -> int:
 def submissions(folders: Sequence[str]) -> list[str]:
     """Return every file and folder directly in some folders, in name order.
 
-    A path that is no folder, or has nothing in it, stands for itself: it cannot be read.
+    A path that is not a folder, or has nothing in it, stands for itself: it cannot be read.
     """
     paths: list[str] = []
     for folder in folders:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, nearest_line
 
 if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
@@ -299,6 +299,7 @@ def chosen_scenario(options: argparse.Namespace, *, fresh_seed: bool) -> "Scenar
     ScenarioError if its keys or the flags make no valid scenario.
     """
     from driftlab.scenario.scenario import Scenario
+    from driftlab.scenario.validate import ScenarioError
 
     keys = _keys_of(options.scenario)
     given = given_flags(options)
@@ -310,7 +311,12 @@ def chosen_scenario(options: argparse.Namespace, *, fresh_seed: bool) -> "Scenar
     keys |= given
     if fresh_seed:
         keys.setdefault("seed", int.from_bytes(os.urandom(4), "big"))
-    return Scenario.from_dict(keys)
+    try:
+        return Scenario.from_dict(keys)
+    except ScenarioError as error:
+        if str(error).partition(":")[0] in given or not os.path.isfile(options.scenario or ""):
+            raise
+        raise ScenarioError(f"{options.scenario}: {error}") from None
 
 
 def given_flags(options: argparse.Namespace) -> dict[str, Any]:
@@ -334,7 +340,10 @@ def _keys_of(scenario: str | None) -> dict[str, Any]:
     if not exists:
         raise UnknownScenarioError(
             f"{scenario}: no such file or built-in scenario; "
-            f"the built-in scenarios are {', '.join(BUILT_IN)}"
+            + (
+                nearest_line(scenario, BUILT_IN)
+                or f"the built-in scenarios are {', '.join(BUILT_IN)}"
+            )
         )
     if os.path.isdir(scenario):
         raise UnknownScenarioError(

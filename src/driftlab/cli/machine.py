@@ -155,7 +155,7 @@ def _addresses(given: list[str], scenario: Scenario) -> dict[str, Address]:
 
 
 def _unknown(name: str, scenario: Scenario) -> str:
-    return f"{name} is no machine of this scenario; it has {name_list(scenario.machine_names())}"
+    return f"{name} is not a machine of this scenario; it has {name_list(scenario.machine_names())}"
 
 
 def _start_at(text: str | None) -> int | None:

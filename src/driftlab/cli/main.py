@@ -22,7 +22,7 @@ from driftlab import accelerated
 from driftlab.cli import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED, EXIT_UNUSABLE, terminal
 from driftlab.cli.commands import COMMANDS, Command
 from driftlab.cli.flags import format_options
-from driftlab.errors import DriftlabError, did_you_mean, require_supported_system
+from driftlab.errors import DriftlabError, did_you_mean, nearest_line, require_supported_system
 from driftlab.freezing import freeze_until_exit
 from driftlab.plain_text import plain
 
@@ -62,7 +62,7 @@ class _Parser(argparse.ArgumentParser):
         known = self._option_string_actions
         flags_given = [word.partition("=")[0] for word in self.given if word.startswith("--")]
         unknown = [flag for flag in flags_given if len(flag) > 2 and flag not in known]
-        meant = "".join(did_you_mean(flag, known) for flag in unknown[:1])
+        meant = did_you_mean(unknown[0], known) if unknown else ""
         line = plain(f"{self.prog}: {message}{meant}")
         self.exit(EXIT_UNUSABLE, f"{line}{'' if meant else ';'} see {self.prog} --help\n")
 
@@ -129,8 +129,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             return parser.parse_intermixed_args(others)  # flags may stand among several names
         return parser.parse_args(others)
     if not name.startswith("-"):
-        meant = did_you_mean(name, COMMANDS) or "; see driftlab --help"
-        terminal.print_error(f"there is no command {name}{meant}")
+        meant = nearest_line(name, COMMANDS) or "see driftlab --help"
+        terminal.print_error(f"there is no command {name}; {meant}")
         raise SystemExit(EXIT_UNUSABLE)
     return build_parser().parse_args([name, *others])
 
@@ -234,11 +234,22 @@ def _report_os_error(error: OSError) -> int:
     if error.filename is not None:
         terminal.print_error(f"{os.fsdecode(error.filename)}: {error.strerror}")
         return EXIT_UNUSABLE
+    if error.errno == errno.ENOENT and not _has_working_folder():
+        terminal.print_error("the working folder is not there any more")
+        return EXIT_UNUSABLE
     if error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG):
         terminal.print_error(f"cannot write the output: {error.strerror}")
         terminal.discard_output()
         return EXIT_UNUSABLE
     return _report_bug()
+
+
+def _has_working_folder() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _report_bug() -> int:

@@ -58,6 +58,12 @@ def _show(offsets: "Offsets") -> None:
         allowed_ms = offsets.looking_ns / NS_PER_MS
         print(f"allowed between reading the clock and checking the sockets: {allowed_ms:g} ms")
     for each in offsets.machines:
+        if each.equal_rates_ns is not None:
+            low, high, estimate = _bounds_cells(each.equal_rates_ns, NS_PER_MS, 3)
+            print_line(
+                f"{plain(each.name)}: if all clocks run at one rate, its offset is between "
+                f"{low} and {high} ms (estimate {estimate})"
+            )
         if each.contradiction:
             print(*map(plain, _contradiction(each).split("\n")), sep="\n")
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from driftlab.api.export import Packed, pack
+from driftlab.api.export import PackedFile, pack
 from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
 
@@ -25,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plain(packed: Packed) -> dict[str, Any]:
+def _plain(packed: PackedFile) -> dict[str, Any]:
     return {
         "file": str(packed.path),
         "run": str(packed.source),

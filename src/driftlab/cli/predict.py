@@ -15,7 +15,7 @@ from driftlab.plain_text import plain
 from driftlab.theory.prediction import METHODS, MachinePrediction, Prediction, predict
 
 if TYPE_CHECKING:
-    from driftlab.api.against_theory import Comparison
+    from driftlab.api.against_theory import TheoryComparison
 
 STANDARD_OUTPUT: Final = "-"  # as the file of --csv
 LINE_MAX = 79  # characters of a line of text
@@ -94,7 +94,9 @@ def _require_no_scenario(options: argparse.Namespace) -> None:
         )
 
 
-def _print_comparisons(options: argparse.Namespace, comparisons: "Sequence[Comparison]") -> None:
+def _print_comparisons(
+    options: argparse.Namespace, comparisons: "Sequence[TheoryComparison]"
+) -> None:
     """Print each scenario's prediction beside what was measured."""
     if options.json:
         documents = [comparison.to_dict() for comparison in comparisons]
@@ -212,7 +214,7 @@ def _notes(prediction: Prediction) -> list[str]:
     return [*([shared] if is_shared else []), *prediction.remarks]
 
 
-def _print_against(comparison: "Comparison") -> None:
+def _print_against(comparison: "TheoryComparison") -> None:
     rows = [
         [
             each.machine,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from textwrap import wrap
 
 from driftlab.api.preview import EventPreview, Preview, RunPreview, preview
+from driftlab.api.read import first_names
 from driftlab.cli.flags import format_options
 from driftlab.cli.output import COLUMN_GAP, table
 from driftlab.errors import counted
@@ -34,7 +35,9 @@ def lines_of(found: Preview) -> Iterator[str]:
     several = len(found.runs) > 1
     if several:
         names = [run.name for run in found.runs]
-        yield from _wrapped(f"{found.path}: {counted(len(names), 'run')}: {_some(names)}")
+        yield from _wrapped(
+            f"{found.path}: {counted(len(names), 'run')}: {first_names(names, NAMES_SHOWN)}"
+        )
     for run in found.runs[:RUNS_SHOWN]:
         if several:
             yield ""
@@ -51,7 +54,7 @@ def _run(path: str, run: RunPreview, *, several: bool) -> Iterator[str]:
     processes = [f"{name} {count}" for name, count in run.processes.items()]
     yield from _wrapped(
         f"{counted(run.events, 'event')} of {counted(len(processes), 'process')}: "
-        f"{_some(processes)}"
+        f"{first_names(processes, NAMES_SHOWN)}"
     )
     if run.columns:
         yield ""
@@ -132,11 +135,6 @@ def _fitted(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 def _clipped(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _wrapped(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from driftlab.cli import EXIT_DIFFERENT
 from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
 from driftlab.machine.process_loader import DIE
-from driftlab.machine.replay import Difference
+from driftlab.machine.replay import ReplayDifference
 from driftlab.model.event import Event
 from driftlab.plain_text import plain
 
@@ -37,7 +37,7 @@ def _differ(number: int) -> str:
     return f"{number} differs" if number == 1 else f"{number} differ"
 
 
-def _describe(difference: Difference | None) -> str:
+def _describe(difference: ReplayDifference | None) -> str:
     if difference is None:
         return "the same"
     recorded, replayed = difference

@@ -177,7 +177,8 @@ def print_if_lost(runs: Runs) -> None:
     lost = runs.incomplete()
     if lost:
         name, end = next((name, end) for name, end in lost[0].ends.items() if end != COMPLETE)
-        more = f" ({len(lost)} of {len(runs)} runs are incomplete)" if len(runs) > 1 else ""
+        verb = "is" if len(lost) == 1 else "are"
+        more = f" ({len(lost)} of {len(runs)} runs {verb} incomplete)" if len(runs) > 1 else ""
         print_error(f"{name}: {end}{more}")
         return
     for run in runs if runs and runs[0].folder_name else ():  # a refusal is in a journal

@@ -15,7 +15,7 @@ from driftlab.cli import EXIT_INTERRUPTED, EXIT_NOT_WHOLE, runs_output
 from driftlab.cli.flags import chosen_scenario
 from driftlab.cli.output import make_console
 from driftlab.cli.terminal import discarding_output, print_error, print_line
-from driftlab.errors import DriftlabError
+from driftlab.errors import DriftlabError, counted
 from driftlab.journal.run_folder import fresh_folder, remove_if_empty
 from driftlab.machine.process_loader import load_process
 from driftlab.scenario.scenario import Scenario
@@ -55,7 +55,8 @@ def _simulate(options: argparse.Namespace, scenario: Scenario, folder: str | Non
                     blocks.append(block)  # noqa: PERF402 - an interrupt keeps the runs so far
     except KeyboardInterrupt:
         interrupted = True
-        of = f"{sum(map(len, blocks))} of {scenario.runs} runs are whole"
+        whole = sum(map(len, blocks))
+        of = f"{whole} of {counted(scenario.runs, 'run')} {'is' if whole == 1 else 'are'} whole"
         print_error(f"interrupted; {of}{f', in {folder}' if folder else ''}")
     except BaseException:
         if folder and not options.out:

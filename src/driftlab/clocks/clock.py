@@ -104,7 +104,9 @@ def split_numbers(text: str, count: int, lowest: int = 0) -> tuple[int, ...]:
     require_text_length(text)
     parts = text.split(".")
     if len(parts) != count:
-        raise TimestampError(f"{quote(text)} has {counted(len(parts), 'number')}; expected {count}")
+        raise TimestampError(
+            f"{quote_text(text)} has {counted(len(parts), 'number')}; expected {count}"
+        )
     try:
         numbers = tuple(map(int, parts))
         is_canonical = join_numbers(numbers) == text
@@ -112,13 +114,13 @@ def split_numbers(text: str, count: int, lowest: int = 0) -> tuple[int, ...]:
         is_canonical = False
     if not is_canonical:
         raise TimestampError(
-            f"{quote(text)} is not a timestamp; expected whole numbers, as in 3.0.17"
+            f"{quote_text(text)} is not a timestamp; expected whole numbers, as in 3.0.17"
         )
     if max(numbers) > ENTRY_MAX or min(numbers) < lowest:
-        raise TimestampError(f"{quote(text)}: numbers must be from {lowest} to {ENTRY_MAX}")
+        raise TimestampError(f"{quote_text(text)}: numbers must be from {lowest} to {ENTRY_MAX}")
     return numbers
 
 
-def quote(text: str) -> str:
+def quote_text(text: str) -> str:
     """Return a text as a literal on one line, shortened to 40 characters."""
     return ascii(text if len(text) <= 40 else text[:37] + "...")

@@ -22,7 +22,7 @@ from driftlab.clocks.clock import (
     ENTRY_MAX,
     TimestampError,
     join_numbers,
-    quote,
+    quote_text,
     require_valid_index,
     split_numbers,
 )
@@ -45,10 +45,13 @@ class HybridTimestamp(NamedTuple):
 
     @classmethod
     def decode(cls, text: str, process: int, processes: int) -> Self:
-        """Return the timestamp that `process` encoded. Raise TimestampError if malformed."""
+        """Return the timestamp that `process` encoded; its text does not depend on `processes`.
+
+        Raise TimestampError if the text is malformed.
+        """
         physical_ns, logical = split_numbers(text, 2, lowest=-ENTRY_MAX)
         if logical < 0:
-            raise TimestampError(f"{quote(text)}: the second number must not be negative")
+            raise TimestampError(f"{quote_text(text)}: the second number must not be negative")
         return cls(physical_ns, logical, process)
 
 

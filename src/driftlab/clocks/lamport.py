@@ -41,7 +41,10 @@ class LamportTimestamp(NamedTuple):
 
     @classmethod
     def decode(cls, text: str, process: int, processes: int) -> Self:
-        """Return the timestamp that `process` encoded. Raise TimestampError if malformed."""
+        """Return the timestamp that `process` encoded; its text does not depend on `processes`.
+
+        Raise TimestampError if the text is malformed.
+        """
         return cls(split_numbers(text, 1)[0], process)
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 from driftlab.clocks.clock import (
     TimestampError,
     join_numbers,
-    quote,
+    quote_text,
     require_text_length,
     require_valid_index,
     split_numbers,
@@ -90,7 +90,7 @@ class MatrixTimestamp(NamedTuple):
         rows = text.split("/")
         if len(rows) != processes:
             raise TimestampError(
-                f"{quote(text)} has {counted(len(rows), 'row')}; expected {processes}"
+                f"{quote_text(text)} has {counted(len(rows), 'row')}; expected {processes}"
             )
         return cls(tuple([split_numbers(row, processes) for row in rows]), process)
 

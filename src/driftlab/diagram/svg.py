@@ -122,12 +122,20 @@ def _caption(diagram: Diagram, events: int, *, is_exact: bool) -> str:
     return f"{events} of {counted(diagram.events, 'event')} of {lanes}{how}{verdict}"
 
 
-def _text(text: str, most: int) -> str:
-    """Return a text that may stand in SVG: XML allows no control characters."""
-    shown = text if len(text) <= most else f"{text[: most - 1]}…"
+def _text(text: str, most: int | None = None) -> str:
+    """Return a text, or its beginning, that may stand in SVG: XML allows no control characters."""
+    shown = text if most is None or len(text) <= most else f"{text[: most - 1]}…"
     return escape(
         "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in shown)
     )
+
+
+def _name(name: str) -> str:
+    """Return a name as SVG has it beside a lane: of a long one both ends, which may tell it."""
+    if len(name) <= NAME_MAX:
+        return _text(name)
+    tail = NAME_MAX // 2
+    return f"<title>{_text(name)}</title>{_text(f'{name[: NAME_MAX - tail - 1]}…{name[-tail:]}')}"
 
 
 def _lanes(diagram: Diagram, frame: _Frame) -> Iterator[str]:
@@ -144,7 +152,7 @@ def _lanes(diagram: Diagram, frame: _Frame) -> Iterator[str]:
         if frame.lane_height >= 9:
             yield (
                 f'<text x="{NAMES_WIDTH - 14}" y="{y + 4:.1f}" font-size="12" text-anchor="end" '
-                f'fill="{INK}">{_text(lane.name, NAME_MAX)}</text>'
+                f'fill="{INK}">{_name(lane.name)}</text>'
             )
 
 

@@ -22,7 +22,7 @@ from driftlab.figures.palette import FAINT, INK, PHASE_COLOURS, machine_colour
 from driftlab.figures.spec import Spec, category, colours, hint, quantity
 from driftlab.figures.wording import about_scenario, sentence, whose
 from driftlab.lazy import np, pl
-from driftlab.theory.formulas import CRITICAL_SHARE, Die, classify, inflow, mean_queue
+from driftlab.theory.formulas import CRITICAL_SHARE, DieProbabilities, classify, inflow, mean_queue
 
 if TYPE_CHECKING:
     from driftlab.scenario.scenario import Scenario
@@ -160,7 +160,7 @@ def phase_cells(frame: "pl.DataFrame", scenario: "Scenario", name: str = "phase"
     if cells["machines"].n_unique() > 1 or int(cells["machines"][0]) < 2:
         raise NoDataError(f"{name}: the cells must all have the same number of machines, 2 or more")
     loads = [
-        inflow(rates, Die(2 / faces, 1 / faces), len(rates) - 1).load
+        inflow(rates, DieProbabilities.of_faces(faces), len(rates) - 1).load
         for rates, faces in zip(
             cells["every_rate"].to_list(), cells["faces"].to_list(), strict=True
         )
@@ -282,7 +282,7 @@ def _last_queues(frame: "pl.DataFrame", scenario: "Scenario") -> "pl.DataFrame":
     seconds = float(scenario.seconds)
     kept: dict[tuple[str, float], list[float]] = {}
     for text, faces in cells.select("rates", "faces").unique().iter_rows():
-        rates, die = [float(rate) for rate in text.split(",")], Die(2 / faces, 1 / faces)
+        rates, die = [float(rate) for rate in text.split(",")], DieProbabilities.of_faces(faces)
         flows = [inflow(rates, die, place) for place in range(len(rates))]
         kept[text, faces] = [
             mean_queue(flow, rate, seconds) for flow, rate in zip(flows, rates, strict=True)

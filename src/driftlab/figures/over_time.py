@@ -626,7 +626,10 @@ def column_of(run: RunColumns, key: str) -> IntArray:
 
 
 def require(runs: Sequence[RunColumns], name: str, key: str, reason: str) -> None:
-    """Raise NoDataError if a run lacks the column that a figure is of."""
+    """Raise NoDataError if a run lacks the column that a figure is of.
+
+    name: of the figure. key: of the column. reason: why there may be no such column.
+    """
     if any(run.column(key) is None for run in runs):
         raise NoDataError(f"{name}: {reason}")
 

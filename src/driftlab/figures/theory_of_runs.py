@@ -9,7 +9,7 @@ from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.wording import same_rates
 from driftlab.theory.clock_chain import TooManyStatesError, clock_rate
 from driftlab.theory.formulas import (
-    Die,
+    DieProbabilities,
     Inflow,
     inflow,
     live_machines,
@@ -54,7 +54,7 @@ def predicted(scenario: "Scenario") -> Prediction:
     """
     prediction = predict(scenario, quick=True)
     rates = [float(rate) for rate in scenario.rates_of(scenario.first_run)]
-    die = die_of(scenario)
+    die = DieProbabilities.of_scenario(scenario)
     live = len(live_machines(rates, die.to_peer(len(rates))))
     if live < 3 or all(each.method["clock_per_second"] != "pair" for each in prediction.machines):
         return prediction
@@ -85,13 +85,6 @@ def _with_clock_rate(prediction: Prediction, rate: float) -> Prediction:
     )
 
 
-def die_of(scenario: "Scenario") -> Die:
-    """Return what a free tick of a scenario's die does."""
-    if scenario.faces is not None:
-        return Die(2 / scenario.faces, 1 / scenario.faces)
-    return Die(float(scenario.send_one or 0), float(scenario.send_all or 0))
-
-
 def machine_of(prediction: Prediction | None, name: str) -> MachinePrediction | None:
     """Return the prediction of a machine, None if there is none."""
     machines = () if prediction is None else prediction.machines
@@ -101,7 +94,7 @@ def machine_of(prediction: Prediction | None, name: str) -> MachinePrediction | 
 def queue_curve(scenario: "Scenario", machine: int) -> QueueCurve:
     """Return the predicted queue of a machine over a run, which begins empty."""
     rates = [float(rate) for rate in scenario.rates_of(scenario.first_run)]
-    flow, rate = inflow(rates, die_of(scenario), machine), rates[machine]
+    flow, rate = inflow(rates, DieProbabilities.of_scenario(scenario), machine), rates[machine]
     times = [float(scenario.seconds) * k / (POINTS - 1) for k in range(1, POINTS)]
     return QueueCurve(
         [0.0, *times],

@@ -60,7 +60,9 @@ def pacing_remarks(runs: Sequence[RunColumns]) -> list[str]:
     slow = [line for run in runs for line in run.slow_lines()]
     lines += slow[:SLOW_LINES_MAX]
     if len(slow) > SLOW_LINES_MAX:
-        lines.append(f"and {len(slow) - SLOW_LINES_MAX} more that missed their rates")
+        more = len(slow) - SLOW_LINES_MAX
+        rates = "its rate" if more == 1 else "their rates"
+        lines.append(f"and {more} more that missed {rates}")
     return [line[0].upper() + line[1:] for line in lines]
 
 

@@ -5,7 +5,8 @@
 execution. So such lines separate executions only if they match nothing else, and every
 process that has events on both sides begins to count anew after each of them: its
 first clock there is not above its last one before. That cannot be one execution, in
-which clocks rise. Of several files all must have the same names.
+which clocks rise. Of several files all must have the same names. Such lines that stand
+at the end alone begin nothing.
 
 The limit: an execution that shares no process with those before it is not known as
 one. Then a remark asks for `--delimiter`.
@@ -35,6 +36,8 @@ def split_at_headings(files: Sequence[File]) -> list[File]:
     headings = [
         list(headings_in(file[0].records.unread)) if len(file) == 1 else [] for file in files
     ]
+    if not any(map(_has_record_after, files, headings)):
+        return list(files)  # they end the log, and begin nothing
     marks = dict.fromkeys(each.mark for every in headings for each in every)
     for chosen in ([*marks], *([mark] for mark in marks)) if marks else ():
         of_files = [[each for each in every if each.mark in chosen] for every in headings]
@@ -45,6 +48,12 @@ def split_at_headings(files: Sequence[File]) -> list[File]:
         if _are_executions(split):
             return split
     return list(files)
+
+
+def _has_record_after(file: File, headings: Sequence[Heading]) -> bool:
+    """Whether a record follows the first heading of a file."""
+    lines = file[-1].records.lines
+    return bool(len(headings) and len(lines) and lines[-1] > headings[0].line)
 
 
 def _split(records: Records, headings: Sequence[Heading]) -> File:

@@ -8,7 +8,8 @@ clock, or the sum of a vector clock, rises along a message), else by the order o
 of one file.
 
 The limit: if a single word of those that name messages is neither, or all messages are
-named by one word, nothing is taken, and the kinds stay unknown.
+named by one word, nothing is taken, and the kinds stay unknown; nor if messages would have
+several senders and one receiver, rather than one sender and several receivers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ def roles_of(
     messages = message[rows].tolist()
     first, later = _counts(messages, words, order[rows].tolist(), hosts, rows)
     kinds = _kinds(words, first, later)
-    if not kinds:
+    if not kinds or _sends_fan_out(kinds, messages, words, hosts, rows):
         return None
     # Where clocks are written before their event, that of the next line is the event's own.
     by_next, by_line = _next_in_process(order, hosts), np.arange(len(order))
@@ -102,6 +103,25 @@ def _kinds(
             return {}
         kinds[word] = SEND if share >= SHARE_MIN else RECEIVE
     return kinds if set(kinds.values()) == {SEND, RECEIVE} else {}
+
+
+def _sends_fan_out(
+    kinds: Mapping[str, int],
+    messages: Sequence[int],
+    words: Sequence[str],
+    hosts: Sequence[str],
+    rows: IntArray,
+) -> bool:
+    """Whether more messages have one receiver and several senders than the other way round.
+
+    A message goes from one process to several, so then the words are the other way round.
+    """
+    at: dict[int, dict[int, set[str]]] = {}
+    for message, word, row in zip(messages, words, rows.tolist(), strict=True):
+        at.setdefault(message, {}).setdefault(kinds[word], set()).add(hosts[row])
+    ends = [(len(each[SEND]), len(each[RECEIVE])) for each in at.values() if len(each) > 1]
+    odd = sum(senders > receivers == 1 for senders, receivers in ends)
+    return odd > sum(receivers > senders == 1 for senders, receivers in ends)
 
 
 def _is_told_otherwise(

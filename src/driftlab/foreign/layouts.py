@@ -127,7 +127,7 @@ def _chosen(text: Text, best: Sequence[_Reading]) -> list[LabelledRecords]:
 def _ends_with_clock(text: str) -> bool:
     """Whether the last line ends as a clock does, so that no text stands below that clock."""
     end = text[-HEAD_CHARS:].rstrip(" \t").removesuffix("\n").rstrip(" \t")
-    return end.endswith("}")
+    return end.endswith("}") or (end.endswith("]") and "map[" in end.rpartition("\n")[2])
 
 
 def _execution_lines(text: str) -> Pattern[str] | None:

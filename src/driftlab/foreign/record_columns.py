@@ -12,8 +12,8 @@ of them are never held as mappings.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from itertools import accumulate, chain
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -231,7 +231,7 @@ class RecordColumns:
         has_event = "event" in {*map(field_of, self.keys), *asked}
         for key, column in self.keys.items():
             leaves = self._leaves.get(key)
-            if key in used or (leaves and leaves <= used.union(names)):
+            if key in used or (leaves and _are_taken(leaves, used.union(names))):
                 continue  # all that it holds is taken
             is_replaced = key in asked or field_of(key) in asked
             if is_replaced and field_of(key) == "message" and not has_event:
@@ -292,6 +292,14 @@ class RecordColumns:
         """Give a column that lacks the last values as many empty ones."""
         if len(column) < rows:
             column.append([None] * (rows - len(column)))
+
+
+def _are_taken(leaves: Iterable[str], taken: Set[str]) -> bool:
+    """Whether each path, or one that it goes on from, is taken."""
+    return all(
+        not taken.isdisjoint(accumulate(leaf.split("."), lambda outer, key: f"{outer}.{key}"))
+        for leaf in leaves
+    )
 
 
 def _joined(fields: Mapping[str, Packed], rows: int) -> dict[str, Packed]:

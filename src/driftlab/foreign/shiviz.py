@@ -39,6 +39,25 @@ FIELDS: Final = frozenset(NEEDED)
 DELIMITER: Final = r"^=== (?<trace>.*) ===$"
 # Empty where no line of its own stands above: it begins at the end of the record before.
 _TEXT_ABOVE: Final = r"(?:^|$)(?<event>.*)\n"
+_GO: Final = r"(?<clock>&?map\[[^\[\]\n]*\])"  # a clock as Go prints maps
+_EITHER: Final = r"(?<clock>{.*}|&?map\[[^\[\]\n]*\])"
+_GO_LAYOUTS: Final = (
+    Layout(
+        rf"^(?<host>\S+) {_GO} (?<event>.+)",
+        re.compile(r"\S+ &?map\[[^\[\]\n]*\] \S"),
+        BESIDE,
+    ),
+    Layout(
+        rf"^(?<event>.+) (?<host>\S+) {_GO}[ \t]*$",
+        re.compile(r".*\S \S+ &?map\[[^\[\]\n]*\]\s*$"),
+        BESIDE,
+    ),
+    Layout(
+        rf"(?:^|[ \t])(?<host>\S+) {_GO}\n(?<event>.*)",
+        re.compile(r"\S+ &?map\[.*\]\s*$"),
+        BELOW,
+    ),
+)
 LAYOUTS: Final = (
     Layout(
         r"^(?<host>\S+) (?<clock>{[^{}\n]*}) (?<event>.+)",
@@ -55,7 +74,8 @@ LAYOUTS: Final = (
         re.compile(r"\S* \{.*\}\s*$"),
         BELOW,
     ),
-    Layout(_TEXT_ABOVE + r"(?<host>\S*) (?<clock>{.*})[ \t]*$", re.compile(""), ABOVE),
+    *_GO_LAYOUTS,
+    Layout(rf"{_TEXT_ABOVE}(?<host>\S*) {_EITHER}[ \t]*$", re.compile(""), ABOVE),
 )
 TIMED_LAYOUTS: Final = (
     Layout(

@@ -44,6 +44,10 @@ from driftlab.version import VERSION as DRIFTLAB_VERSION
 
 PACK_SUFFIX: Final = ".parquet"
 PARQUET_MAGIC: Final = b"PAR1"
+# Keys in the metadata of tables of ours that are no history.
+SWEEP_KEY: Final = "driftlab-sweep"  # the description of a sweep
+STUDY_KEY: Final = "driftlab-study"  # that of a study's runs
+STUDY_RUNS: Final = "runs.parquet"  # the file of the latter, in the folder of a study
 KEY: Final = "driftlab-history"
 VERSION: Final = 1
 ROWS_AT_ONCE: Final = 1 << 17  # of a row group
@@ -360,6 +364,16 @@ def is_packed(path: Path) -> bool:
     return _read_metadata(path) is not None
 
 
+def table_of_ours(path: Path) -> str | None:
+    """Return what a Parquet file of driftlab is that is no history: `sweep`, `study`, or None."""
+    try:
+        metadata = pl.read_parquet_metadata(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return None  # whoever reads it says why
+    kinds = {SWEEP_KEY: "sweep", STUDY_KEY: "study"}
+    return next((kind for key, kind in kinds.items() if key in metadata), None)
+
+
 def unpack(path: Path) -> Trace:
     """Read a packed history. Raise PackError if it is none, or is damaged."""
     text = _read_metadata(path)
@@ -440,7 +454,7 @@ def _read_metadata(path: Path) -> str | None:
 def _read_columns(columns: _FileColumns) -> Columns:
     kinds = columns["kind"]
     if kinds.dtype != pl.Enum(KINDS) or kinds.null_count():
-        raise ClaimError("kind: is no column of the kinds of events")
+        raise ClaimError("kind: is not a column of the kinds of events")
     kind = kinds.to_physical().to_numpy().astype(np.uint8)
     others = [name for name in Columns._fields if name != "kind" and name in columns]
     return Columns(kind, **{name: _read_column(name, columns[name]) for name in others})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from driftlab.errors import counted
 from driftlab.history.trace import Trace
 from driftlab.lazy import np, pl
 from driftlab.model.columns import KINDS, NOBODY, SET_FIRST, Columns
@@ -117,10 +118,12 @@ def require_consistent(trace: Trace, *, is_of_journals: bool) -> None:
     starts = trace.starts
     is_whole = len(starts) == processes + 1 and starts[0] == 0 and starts[-1] == rows
     if not is_whole or (np.diff(starts) < 0).any():
-        raise ClaimError(f"starts: do not divide {rows} events among {processes} processes")
+        raise ClaimError(
+            f"starts: do not divide {counted(rows, 'event')} among {counted(processes, 'process')}"
+        )
     for name, column in trace.columns._asdict().items():
         if column is not None and (len(column) != rows or column.dtype.kind not in "iu"):
-            raise ClaimError(f"{name}: is no column of {rows} whole numbers")
+            raise ClaimError(f"{name}: is not a column of {counted(rows, 'whole number')}")
     if is_of_journals:
         absent = [name for name in OF_JOURNALS if getattr(trace.columns, name) is None]
         if absent or trace.arrivals is None:

@@ -133,7 +133,7 @@ class RunMetadata(NamedTuple):
 
 
 class TraceBuilder:
-    """Takes the chunks of a run, process after process, and collects what is no row.
+    """Takes the chunks of a run, process after process, and collects what is not a row.
 
     names: of the processes. sets: the sets of targets so far. counts: the
     events of each process so far. journals: what each journal says besides its

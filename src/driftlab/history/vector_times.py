@@ -269,7 +269,7 @@ def vectors(trace: Trace, messages: Messages, out: IntArray | None = None) -> In
 
     Entry [e, p] counts the events of p that are e or happened before it.
 
-    out: an array in C order to write into. Raises CycleError.
+    trace, messages: the history. out: an array in C order to write into. Raises CycleError.
     """
     times = VectorTimes(trace, messages)
     return times.write(np.empty((len(trace), trace.processes), np.int32) if out is None else out)

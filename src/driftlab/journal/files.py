@@ -93,7 +93,7 @@ class LineChunk(NamedTuple):
 def read_text(path: str | os.PathLike[str]) -> str:
     """Return the text of a small file.
 
-    Raise UnreadableError if it is no regular file, has more than TEXT_BYTES_MAX, or is not
+    Raise UnreadableError if it is not a regular file, has more than TEXT_BYTES_MAX, or is not
     UTF-8. Nothing else is waited for or read: a pipe may have no writer, a device no end.
     """
     try:

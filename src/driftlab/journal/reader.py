@@ -8,7 +8,7 @@ changes nothing but the time.
 
 The invariant: every line is an event, a note about the machine, or counted as
 unread, with its number and the reason. The first line is the header; a journal
-without a valid one is no journal.
+without a valid one is not a journal.
 """
 
 import os
@@ -513,7 +513,7 @@ def read_last(path: Path) -> Entry | None:
     """Return the last whole entry of a journal, reading only the end of the file.
 
     None if there is no entry yet. For the live display of a run. Raise OSError,
-    UnreadableError if it is no regular file, JournalError if the last line is no entry.
+    UnreadableError if it is not a regular file, JournalError if the last line is not an entry.
     """
     with open_regular(path) as file:
         size = file.seek(0, os.SEEK_END)

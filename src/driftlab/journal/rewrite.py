@@ -7,6 +7,7 @@ times, payloads, notes, incidents, lines that could not be read, a torn end.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from driftlab.errors import counted
 from driftlab.journal.format import COLUMNS, EMPTY, MORE_COLUMNS, format_note
 from driftlab.journal.parser import JournalError, parse_note
 
@@ -65,7 +66,8 @@ def _restamped_event(line: str, event: RestampedEvent, *, is_long: bool) -> str:
         columns[_TIMESTAMP] = event.timestamp
     items = [] if columns[_FOUND] == EMPTY else columns[_FOUND].split(",")
     if len(items) != len(event.found):
-        raise JournalError(f"{len(items)} messages were found, not {len(event.found)}")
+        was = counted(len(items), "message was", "messages were")
+        raise JournalError(f"{was} found, not {len(event.found)}")
     columns[_FOUND] = ",".join(map(_restamped_message, items, event.found)) or EMPTY
     return "\t".join(columns) + "\n"
 

@@ -102,7 +102,7 @@ def create_run_folder(folder: Folder, scenario: Scenario) -> None:
         _create(os.path.join(folder, SCENARIO_FILE), scenario_text(scenario))
     except FileExistsError:
         raise RunFolderError(
-            f"{folder} already holds a run or is no folder; name another one with --out"
+            f"{folder} already holds a run or is not a folder; name another one with --out"
         ) from None
     except OSError as error:
         raise RunFolderError(f"cannot write to {folder}: {error.strerror}") from error

@@ -3,7 +3,7 @@
 A file is written under a temporary name beside its own, forced to the disk, and renamed.
 So a full disk, a limit or a kill leaves what was there before as it was, and a file that
 has its name is whole. The limits: a process that is killed leaves the temporary file,
-`.….part`, which no command reads; what is no regular file (a pipe, `/dev/stdout`) is
+`.….part`, which no command reads; what is not a regular file (a pipe, `/dev/stdout`) is
 written as it comes.
 """
 
@@ -62,6 +62,8 @@ def errors_named(path: str | Path, unfinished: Path) -> Iterator[None]:
         yield
     except OSError as error:
         named = error.filename
+        if error.errno is None:  # of a library, in its own words
+            raise
         if named is None or Path(os.fsdecode(named)).is_relative_to(unfinished):
             error.filename = os.fspath(path)
         raise

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from driftlab.arrays import BoolArray, IntArray
 from driftlab.history.conventions.alternatives import (
     CLOCK_AFTER_INCREMENT,
     Alternative,
@@ -19,10 +20,12 @@ from driftlab.history.conventions.alternatives import (
 )
 from driftlab.history.conventions.clocks import CLOCK_BEFORE_EVENT, CLOCK_BEFORE_INCREMENT
 from driftlab.history.matching.match import match
+from driftlab.history.matching.messages import NOTHING
 from driftlab.history.matching.repair import repair_names
+from driftlab.history.trace import Trace
 from driftlab.judge.causality import BEFORE_SENT
 from driftlab.judge.clock_condition import CLOCK_CONDITION
-from driftlab.judge.context import NO_ROWS, Context, Explanation, Findings, Rule
+from driftlab.judge.context import NO_ROWS, Context, Explanation, Findings, Rule, count_of
 from driftlab.judge.diagnosis.clock_faults import CLOCK_RULES
 from driftlab.judge.diagnosis.diagnose import Fault, diagnose
 from driftlab.judge.fifo_channels import FIFO, SEND_TO_ALL
@@ -30,6 +33,7 @@ from driftlab.judge.lamport import LAMPORT_STEP, STAMP
 from driftlab.judge.unknown_kinds import DELIVERED_TWICE, LOST_MESSAGE
 from driftlab.judge.unsent_messages import FROM_NOWHERE
 from driftlab.judge.vectors import VECTOR_AHEAD, VECTOR_BACK, VECTOR_MERGE, VECTOR_OWN
+from driftlab.model.columns import UNKNOWN_KIND
 
 EVENTS_MAX: Final = 100_000
 LAST_STEPS: Final = 2  # of each process and rule, that an alternative may leave open
@@ -65,7 +69,7 @@ def explained_by_alternative(
             continue
         then: dict[str, Findings] = {}
         if _explains(other, context, found, then):
-            line = _line(alternative)
+            line = _line(_in_question(alternative, context.original))
             left = {
                 name: _left_open(each, then.get(name, _NOTHING), line)
                 for name, each in found.items()
@@ -82,15 +86,18 @@ def _loses_messages(other: Context, context: Context) -> bool:
     """Whether by other clocks too few messages are matched for a log to be judged.
 
     What was matched by its stamp alone may have been matched with the wrong send, and so may
-    anything where a receive has the clock 0, which none has after its event.
+    what was matched with an event of no known kind, and anything where a receive has the
+    clock 0, which none has after its event.
     """
     if context.messages.implied:
         return False
     clock = None if context.original.written is None else context.original.written.clock
     if clock is not None and bool((clock[context.is_receive] == 0).any()):
         return False
+    receives, sends = context.pairs
     by_stamp = context.messages.assumed_by.get("unique-stamp", NO_ROWS)
-    return len(other.pairs[0]) * MATCHED_FACTOR < len(context.pairs[0]) - len(by_stamp)
+    is_sure = ~np.isin(receives, by_stamp) & (context.columns.kind[sends] != UNKNOWN_KIND)
+    return len(other.pairs[0]) * MATCHED_FACTOR < count_of(is_sure)
 
 
 def faults_by_alternative(
@@ -137,8 +144,9 @@ def _explains(
     """
     decided, rules, steps = 0, 0, 0
     for rule in _OF_CLOCKS:
-        if rule.questions(other):
-            rules += 1
+        applies = bool(rule.questions(other))
+        rules += applies or rule.name in found
+        if applies:
             then[rule.name] = rule.judge(other)
             if len(then[rule.name].rows):
                 return False
@@ -149,9 +157,18 @@ def _explains(
     if decided < -LAST_STEPS * rules * context.trace.processes:
         return False
     is_silent = not (steps or _begins_with_0(context))  # it says nothing of any clock
-    if is_silent and any(len(found.get(rule.name, _NOTHING).rows) for rule in _STEPS):
+    if is_silent and any(
+        _shows_step(context, found[rule.name].rows).any() for rule in _STEPS if rule.name in found
+    ):
         return False
     return _messages_are_no_worse(other, found, then)
+
+
+def _shows_step(context: Context, rows: IntArray) -> BoolArray:
+    """Whether the clocks of events are wrong beside those of others, and not only their stamps."""
+    source = context.messages.source[rows]
+    shows: BoolArray = (source >= 0) | (source == NOTHING)
+    return shows
 
 
 def _begins_with_0(context: Context) -> bool:
@@ -179,6 +196,13 @@ def _left_open(found: Findings, then: Findings, reason: str) -> Findings:
     reasons = [found.reason] if len(found.unknown) and found.reason else []
     unknown = np.union1d(found.unknown, found.rows)
     return found._replace(rows=NO_ROWS, unknown=unknown, reason="; ".join([*reasons, reason]))
+
+
+def _in_question(alternative: Alternative, original: Trace) -> Alternative:
+    """Return an alternative without the convention of Lamport clocks if they are read by it."""
+    now, then = original.columns.clock, alternative.trace.columns.clock
+    is_same = now is not None and then is not None and np.array_equal(now, then)
+    return alternative._replace(lamport="") if is_same else alternative
 
 
 def _line(alternative: Alternative) -> str:

@@ -50,6 +50,7 @@ VIOLATED: Final = "violated"
 UNDECIDED: Final = "undecided"  # events were read, and nothing could be judged
 EVENT_CHARACTERS_MAX: Final = 40  # shown of what a log says about an event
 NAMES_SHOWN_MAX: Final = 10  # of processes without a log
+_NO_EVENT: Final = "its journal holds no event, and no last line says that there was none"
 TARGETS_SHOWN_MAX: Final = 5  # of one send
 KEPT_AS_TEXT: Final = "kept as text, not judged"
 _OUR_TEXTS: Final = frozenset({"event", "recorded"})  # columns of text that are understood
@@ -247,6 +248,8 @@ class Verdict:
         self.messages = messages_received(context)
         self.unnamed_messages = count_of(context.names_no_message)
         self.unknown_counts = {name: len(each.unknown) for name, each in self._found.items()}
+        if PROCESS_ORDER.name in self._found:
+            self.unknown_counts[PROCESS_ORDER.name] += len(self._without_events())
         self.unknown = sum(self.unknown_counts.values())
         self.unread: Sequence[UnreadLine] = context.trace.unread
         self.unread_lines = sum(each.lines for each in self.unread)
@@ -290,6 +293,10 @@ class Verdict:
         for name, each in self._found.items():
             for row in each.unknown[:limit].tolist():
                 yield Unknown(name, *trace.source_of(row), *trace.place(row), each.reason)
+            if name == PROCESS_ORDER.name:
+                left = None if limit is None else max(0, limit - len(each.unknown))
+                for place in self._without_events()[:left]:
+                    yield Unknown(name, None, None, trace.names[place], 0, _NO_EVENT)
 
     @property
     def in_flight(self) -> int | None:
@@ -341,6 +348,10 @@ class Verdict:
             files = self._files_for_names()
             remarks.append(f"no log of {', '.join(missing[:NAMES_SHOWN_MAX])}{rest}{files}")
         remarks += [f"the log of {name} breaks off at {place}" for name, place in self._broken()]
+        remarks += [
+            f"events of {trace.names[place]} may be missing: {_NO_EVENT}"
+            for place in self._without_events()
+        ]
         remarks += changed_places(self._context, self._found, RULES).remarks
         remarks += restarts(self._context, self._found)
         if LAMPORT_STEP.name in self._found:
@@ -389,6 +400,23 @@ class Verdict:
             end = int(trace.starts[process + 1])
             if not description.ended and description.from_start and end > trace.starts[process]:
                 yield trace.names[process], self._context.event_name(end - 1)
+
+    def _without_events(self) -> list[int]:
+        """Return the processes whose journal has no event, and does not say that it is complete.
+
+        Not where lines of it are unread, which may be its events, and are reported.
+        """
+        trace = self._context.trace
+        counts = np.diff(trace.starts).tolist()
+        unread = {each.file for each in trace.unread}
+        return [
+            process
+            for process, description in enumerate(trace.process_info)
+            if description.from_start
+            and not description.ended
+            and not counts[process]
+            and not (trace.files and trace.files[process] in unread)
+        ]
 
     def __repr__(self) -> str:
         broken = {name: count for name, count in self.counts.items() if count}

@@ -358,8 +358,16 @@ def _left_before(context: Context) -> IntArray:
 def _is_left_unsure(context: Context) -> BoolArray:
     """Whether the event before may have counted the message that it took."""
     unsure = np.zeros(len(context), bool)
-    unsure[context.trace.unsure_queue + 1] = True
+    after = context.trace.unsure_queue + 1
+    unsure[after[after < len(unsure)]] = True
     return unsure
+
+
+def _counts_nothing(context: Context) -> BoolArray:
+    """Whether a receive has the length 0 in a log that counts the message that is taken."""
+    unsure, nothing = context.trace.unsure_queue, np.zeros(len(context), bool)
+    nothing[unsure[required(context.columns.queue)[unsure] == 0]] = True
+    return nothing
 
 
 # queue: the length of the inbox.
@@ -407,7 +415,7 @@ def _judge_queue(context: Context) -> Findings:
     queue = required(context.columns.queue)
     is_exact = context.trace.arrivals is not None
     judged: BoolArray = ~context.after_gap & (queue != MISSING)
-    unknown = context.after_gap
+    unknown, counts_nothing = context.after_gap, np.zeros(len(context), bool)
     if is_exact:
         expected, by_sum = _expected_lengths(context)
         wrong = judged & (queue != expected) & (queue != by_sum)
@@ -417,12 +425,15 @@ def _judge_queue(context: Context) -> Findings:
         expected = np.maximum(context.before(queue, 0) - context.may_receive, 0)
         wrong = judged & (before != MISSING) & (queue < expected)
         is_unsure = wrong & _is_left_unsure(context) & (queue == expected - 1)
-        unknown, wrong = unknown | is_unsure, wrong & ~is_unsure
+        counts_nothing = _counts_nothing(context)
+        unknown, wrong = unknown | is_unsure, (wrong & ~is_unsure) | counts_nothing
     rows = np.flatnonzero(wrong)
     least = "" if is_exact else "at least "
 
     def explain(number: int) -> Explanation:
         row = int(rows[number])
+        if not is_exact and counts_nothing[row]:
+            return Explanation("queue at least 1, with the message taken", "queue 0", (row,))
         return Explanation(
             f"queue {least}{expected[row]}", f"queue {queue[row]}", context.step_proof(row)
         )
@@ -455,7 +466,7 @@ def _lengths(context: Context) -> int:
     judged = queue != MISSING
     if context.trace.arrivals is None:
         judged &= context.before(queue, MISSING) != MISSING
-    return count_of(judged | context.after_gap)
+    return count_of(judged | context.after_gap | _counts_nothing(context))
 
 
 def _messages_taken(context: Context) -> int:

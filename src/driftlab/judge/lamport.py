@@ -64,7 +64,7 @@ def _judge_step(context: Context) -> Findings:
             context.step_proof(row, *sends),
         )
 
-    reason = "the event before is missing, or what was received is not known"
+    reason = "the clock of the event before, or what was received, is not known"
     if lamport_steps(context).may_jump.any():
         reason += ", or whether it received anything"
     return findings(rows, explain, _undecided_steps(context), reason)

@@ -9,10 +9,12 @@ sender: the id of one of them may be wrong.
 """
 
 from collections import Counter
+from functools import reduce
 
 import numpy as np
 
 from driftlab.arrays import IntArray
+from driftlab.history.conventions.lines import writes_line_per_target
 from driftlab.history.conventions.queue import outweigh
 from driftlab.history.matching.messages import UNMATCHED, arrival_names, receive_names
 from driftlab.history.matching.send_index import untargeted_sends
@@ -86,6 +88,9 @@ def _count_stamps(
 _SEND_MAY_BE_MISSING = (
     "the receive names no message, or the send may be missing from the sender's log"
 )
+_LINES_MAY_BE_MISSING = (
+    "its send is the first of a log that writes a line for each target: those before may be missing"
+)
 _ID_MAY_BE_WRONG = "several sends have its id, though nearly all ids are of one: one may be wrong"
 
 
@@ -98,7 +103,14 @@ def _judge_unsent(context: Context) -> Findings:
         rows = np.setdiff1d(rows, counts_unheard_events(context))
     undecided = np.array([_may_be_sent(context, row) for row in rows.tolist()], bool)
     doubtful = np.setdiff1d(_of_doubtful_ids(context), [*rows, *context.messages.misdelivered])
-    reasons = [_SEND_MAY_BE_MISSING] if undecided.any() or not len(doubtful) else []
+    misdelivered = context.messages.misdelivered
+    is_cut = (
+        writes_line_per_target(context.trace)
+        & context.is_first[context.messages.source[misdelivered]]
+    )
+    left_open = undecided.any() or not (len(doubtful) or is_cut.any())
+    reasons = [_SEND_MAY_BE_MISSING] if left_open else []
+    reasons += [_LINES_MAY_BE_MISSING] if is_cut.any() else []
     reasons += [_ID_MAY_BE_WRONG] if len(doubtful) else []
     arrivals = _unsent_arrivals(context)
 
@@ -119,9 +131,11 @@ def _judge_unsent(context: Context) -> Findings:
 
     return findings_by_kind(
         (rows[~undecided], explain_unsent),
-        (context.messages.misdelivered, explain_misdelivered),
+        (misdelivered[~is_cut], explain_misdelivered),
         (context.arrival_rows[arrivals], explain_arrival),
-        unknown=np.union1d(rows[undecided], doubtful).astype(np.int64),
+        unknown=reduce(np.union1d, [rows[undecided], misdelivered[is_cut], doubtful]).astype(
+            np.int64
+        ),
         reason="; or ".join(reasons),
     )
 

@@ -24,7 +24,7 @@ class Input(NamedTuple):
     now_ns: int
 
 
-class Difference(NamedTuple):
+class ReplayDifference(NamedTuple):
     """The first event that a replay does not repeat.
 
     `replayed` is the message of the error if the process failed instead.
@@ -36,7 +36,7 @@ class Difference(NamedTuple):
 
 def replay(
     plan: MachinePlan, recorded: Iterable[Input], process: ProcessType | None = None
-) -> Difference | None:
+) -> ReplayDifference | None:
     """Return the first difference between a replay and what was recorded, None if none.
 
     Args: the plan of the machine, its recorded ticks from the first on, and its
@@ -48,7 +48,7 @@ def replay(
         try:
             replayed, _ = machine.tick(tick, found, now_ns)
         except ProcessError as error:
-            return Difference(event, str(error))
+            return ReplayDifference(event, str(error))
         if replayed != event:
-            return Difference(event, replayed)
+            return ReplayDifference(event, replayed)
     return None

@@ -10,6 +10,12 @@ from typing import Final
 from driftlab.network.wire import OpenFrame, WireError, iam, parse_iam
 
 INTRODUCTION_NS_MAX: Final = 5_000_000_000  # from the connection to the end of its handshake
+CHALLENGE: Final = "Nonce "  # how the first frame of who accepts begins, in a run with a key
+
+
+def is_challenge(received: bytes) -> bool:
+    """Whether what a peer wrote first is a challenge, which only a peer with a key sends."""
+    return CHALLENGE.encode() in received
 
 
 class Introduction:
@@ -97,6 +103,9 @@ class Handshakes:
 
 
 def require_run(name: str, run_id: str, own_run_id: str) -> None:
-    """Raise WireError if a machine is of another run."""
+    """Raise WireError if a machine is of another run.
+
+    name, run_id: of the machine, and the run that it named. own_run_id: of this machine.
+    """
     if run_id != own_run_id:
         raise WireError(f"{name} is of run {run_id}, this is run {own_run_id}")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftlab.model.random_streams import WORD_BITS, mul_high, uniform_below
 
-Table = tuple[int, ...]
+LatencyTable = tuple[int, ...]
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -74,7 +74,7 @@ class Latency:
         return self.sample_ns
 
 
-def _exponential_sampler(mean: int, table: Table) -> Callable[[int], int]:
+def _exponential_sampler(mean: int, table: LatencyTable) -> Callable[[int], int]:
     """Return `exponential_ns` of a mean, in one function.
 
     It repeats the arithmetic of that function and of those it calls, without the care that
@@ -102,7 +102,7 @@ def uniform_ns(first: int, count: int, word: int) -> int:
     return first + uniform_below(word, count)
 
 
-def exponential_ns(mean: int, table: Table, word: int) -> int:
+def exponential_ns(mean: int, table: LatencyTable, word: int) -> int:
     """Return mean * -ln u for a uniform u, in nanoseconds; `table` is that of `logarithms`."""
     word |= _ONE  # so that u is not 0
     zeros = WORD_BITS - bit_length(word)
@@ -110,10 +110,13 @@ def exponential_ns(mean: int, table: Table, word: int) -> int:
     return fixed_mul(mean, zeros * _LN2 + (_LN2 - interpolate(table, mantissa)))
 
 
-def lognormal_ns(median: int, low: Table, middle: Table, top: Table, word: int) -> int:
+def lognormal_ns(
+    median: int, low: LatencyTable, middle: LatencyTable, top: LatencyTable, word: int
+) -> int:
     """Return median * exp(sigma z) for a standard normal z, in nanoseconds.
 
-    The tables are those of `exponentials(sigma)`.
+    low, middle, top: the tables of `exponentials(sigma)`. word: 64 random bits, which
+    give z.
     """
     interval, within = word >> _POSITION_BITS, word << TABLE_BITS & _MASK
     if interval == 0:
@@ -128,7 +131,7 @@ def fixed_mul(number: int, fixed: int) -> int:
     return (mul_high(number, fixed) << FIXED_BITS) + ((number * fixed & _MASK) >> FIXED_BITS)
 
 
-def interpolate(table: Table, position: int) -> int:
+def interpolate(table: LatencyTable, position: int) -> int:
     """Return the value of a rising table at position / 2**64, by linear interpolation."""
     index = position >> _POSITION_BITS
     below = table[index]
@@ -146,7 +149,7 @@ def _fixed(number: "Decimal") -> int:
 
 
 @lru_cache(maxsize=1)
-def logarithms() -> Table:
+def logarithms() -> LatencyTable:
     """Return ln(1 + i / 2**12) for i = 0 .. 2**12, in fixed point."""
     from decimal import Decimal, localcontext  # slow to import, and only needed for tables
 
@@ -156,7 +159,7 @@ def logarithms() -> Table:
 
 
 @lru_cache(maxsize=16)
-def exponentials(sigma: int) -> tuple[Table, Table, Table]:
+def exponentials(sigma: int) -> tuple[LatencyTable, LatencyTable, LatencyTable]:
     """Return exp(sigma z) at the normal quantiles z: of the low tail, the middle, the high tail.
 
     `sigma` is in millionths; the values are in fixed point.

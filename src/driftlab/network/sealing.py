@@ -17,7 +17,14 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
-from driftlab.network.handshake import Acceptor, Dialler, Handshakes, Introduction, require_run
+from driftlab.network.handshake import (
+    CHALLENGE,
+    Acceptor,
+    Dialler,
+    Handshakes,
+    Introduction,
+    require_run,
+)
 from driftlab.network.wire import FRAME_BYTES_MAX, WireError, frame, is_token
 
 KEY_BYTES: Final = 32
@@ -26,7 +33,7 @@ TAG_BYTES: Final = 16
 _COUNTER_BYTES: Final = 8
 _LENGTH_BYTES: Final = 4
 
-_NONCE = re.compile(rf"Nonce ([0-9a-f]{{{2 * NONCE_BYTES}}})", re.ASCII)
+_NONCE = re.compile(rf"{CHALLENGE}([0-9a-f]{{{2 * NONCE_BYTES}}})", re.ASCII)
 _IAM = re.compile(
     rf"(Iam (\S+) (\S+) ([0-9a-f]{{{2 * NONCE_BYTES}}}) (0|[1-9]\d{{0,18}}))"
     rf" ([0-9a-f]{{{2 * TAG_BYTES}}})",
@@ -74,7 +81,8 @@ def channel_keys(
 ) -> ChannelKeys:
     """Derive the keys of one connection.
 
-    key: of the run, KEY_BYTES. The nonces are in hexadecimal.
+    key: of the run, KEY_BYTES. names: what the keys are bound to besides the nonces, which
+    are in hexadecimal: one of each side.
     """
     bound = f"{acceptor_nonce} {dialler_nonce} {names.dialler} {names.acceptor} {names.run_id}"
     return ChannelKeys(
@@ -87,7 +95,7 @@ def channel_keys(
 
 def nonce_frame(nonce: str) -> bytes:
     """Return the frame of a challenge. nonce: in hexadecimal."""
-    return frame(f"Nonce {nonce}")
+    return frame(f"{CHALLENGE}{nonce}")
 
 
 def parse_nonce(text: str) -> str:
@@ -99,7 +107,10 @@ def parse_nonce(text: str) -> str:
 
 
 def sealed_iam(keys: ChannelKeys, names: ChannelNames, nonce: str, incarnation: int) -> bytes:
-    """Return the frame of an introduction with its proof. nonce: of the dialling machine."""
+    """Return the frame of an introduction with its proof.
+
+    keys, names: of the connection. nonce, incarnation: those of `SealedIam`.
+    """
     text = f"Iam {names.dialler} {names.run_id} {nonce} {incarnation}"
     return frame(f"{text} {_tag(keys.dialler, 0, text.encode()).hex()}")
 

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from driftlab.clocks.clock import quote_text
+
 FRAME_BYTES_MAX: Final = 65_536  # of UTF-8 in one frame, without the 4 bytes of its length
 STAMP_MAX: Final = 2**62  # half of the 64-bit range, which leaves room to go on counting
 _LENGTH_BYTES: Final = 4
@@ -148,7 +150,9 @@ def parse_hello(text: str) -> Hello:
     is_cached = len(names) <= _CACHED_CHARACTERS_MAX
     targets = _cached_targets(names) if is_cached else _parse_targets(names)
     if hello != "Hello" or not targets or not _is_number(digits):
-        raise WireError(f"{_quote(text)} is not a message; expected 'Hello <target(s)> <clock>'")
+        raise WireError(
+            f"{quote_text(text)} is not a message; expected 'Hello <target(s)> <clock>'"
+        )
     stamp = int(digits)
     if stamp > STAMP_MAX:
         raise WireError(f"a clock of {stamp}; the limit is {STAMP_MAX}")
@@ -161,7 +165,9 @@ def _parse_extensions(targets: tuple[str, ...], stamp: int, text: str, rest: str
     """Return the message with what follows its clock: a timestamp or `-`, and maybe a payload."""
     timestamp, has_payload, payload = rest.partition(" ")
     if not _TIMESTAMP.fullmatch(timestamp) or (timestamp == _ABSENT and not has_payload):
-        raise WireError(f"{_quote(text)} is not a message; after the clock comes a timestamp or -")
+        raise WireError(
+            f"{quote_text(text)} is not a message; after the clock comes a timestamp or -"
+        )
     return Hello(
         targets,
         stamp,
@@ -188,7 +194,9 @@ def parse_iam(text: str) -> tuple[str, str]:
     """Return who introduces itself and of which run, by a frame. Raise WireError if malformed."""
     match = _IAM.fullmatch(text)
     if match is None:
-        raise WireError(f"{_quote(text)} is not an introduction; expected 'Iam <name> <run id>'")
+        raise WireError(
+            f"{quote_text(text)} is not an introduction; expected 'Iam <name> <run id>'"
+        )
     return match[1], match[2]
 
 
@@ -202,8 +210,3 @@ def _decode_utf8(payload: bytes) -> str:
         return payload.decode("utf-8")
     except UnicodeDecodeError as error:
         raise WireError(f"a frame that is not UTF-8, at byte {error.start}") from None
-
-
-def _quote(text: str) -> str:
-    """Return a text as a literal on one line, shortened to 40 characters."""
-    return ascii(text if len(text) <= 40 else text[:37] + "...")

@@ -51,7 +51,7 @@ def load_key(path: str) -> bytes:
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            raise KeyFileError(f"{path}: is no regular file")
+            raise KeyFileError(f"{path}: is not a regular file")
         if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise KeyFileError(f"{path}: others can read or write it; chmod 600 {path}")
         text = os.read(fd, _FILE_BYTES_MAX)
@@ -59,6 +59,17 @@ def load_key(path: str) -> bytes:
         os.close(fd)
     match = _LINE.fullmatch(text)
     if match is None:
-        what = "is empty" if not text else "is no key"
-        raise KeyFileError(f"{path}: {what}; make one with: driftlab key FILE")
+        raise KeyFileError(f"{path}: {_fault(text)}; make one with: driftlab key FILE")
     return bytes.fromhex(match[1].decode())
+
+
+def _fault(text: bytes) -> str:
+    """Return what is wrong with the content of a key file, without any of it."""
+    if not text:
+        return "is empty"
+    begin, _, digits = text.rstrip(b"\n").rpartition(b" ")
+    if begin == b"driftlab-key 1" and re.fullmatch(rb"[0-9a-f]*", digits):
+        return f"is not a key: it has {len(digits)} hexadecimal digits, not {2 * KEY_BYTES}"
+    if b"\n" in text.rstrip(b"\n") and text.startswith(b"driftlab-key"):
+        return "is not a key: it has more than one line"
+    return "is not a key: a line `driftlab-key 1` and its digits is expected"

@@ -247,7 +247,9 @@ class _Launch:
                 self._workers.append(_Worker(plan, listener))
                 self._configure(self._workers[-1], plan, addresses)
         except (OSError, AddressError) as error:
-            raise LaunchError(f"cannot start {len(self._plans)} machines: {error}") from error
+            raise LaunchError(
+                f"cannot start {counted(len(self._plans), 'machine')}: {error}"
+            ) from error
         finally:
             for listener in listeners:
                 listener.close()

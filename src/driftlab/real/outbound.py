@@ -21,7 +21,7 @@ from typing import Final
 
 from driftlab.errors import counted
 from driftlab.network import wire
-from driftlab.network.handshake import INTRODUCTION_NS_MAX, Handshakes
+from driftlab.network.handshake import INTRODUCTION_NS_MAX, Handshakes, is_challenge
 from driftlab.real.addresses import Address, AddressError, notice_lost_peer
 from driftlab.real.event_loop import READ, WRITE, EventLoop
 from driftlab.real.incidents import Incidents
@@ -70,6 +70,7 @@ class OutboundChannel:
         self._pause_ns = REDIAL_FIRST_NS
         self._opened_ns = 0
         self._was_lost = False
+        self._lacks_key = False  # which the peer has
         self._redial_is_due = False
         self._closed = False
 
@@ -138,7 +139,7 @@ class OutboundChannel:
             self._lose("did not answer the handshake; has it the key of this run?")
 
     def _open(self) -> None:
-        if self._was_lost:
+        if self._was_lost and not self._lacks_key:
             self._incidents.record("channel-open", self.peer, "connected again")
         self.is_open = True
         self._opened_ns = monotonic_ns()
@@ -216,6 +217,8 @@ class OutboundChannel:
             return
         if not received:
             self._lose("closed by the peer")
+        elif self.is_open and is_challenge(received):
+            self._lack_key()
         elif self.is_open:
             self._lose("wrote on a channel that it only reads")
         else:
@@ -242,6 +245,14 @@ class OutboundChannel:
             reason += f"; {counted(self.waiting, 'message')} {verb} kept for the next connection"
         self._incidents.record("channel-lost", self.peer, reason)
         self._close_and_redial()
+
+    def _lack_key(self) -> None:
+        """Record once that the peer asks for a key; it does so on every further connection."""
+        if self._lacks_key:
+            self._close_and_redial()
+        else:
+            self._lacks_key = True
+            self._lose("asks for a key, and this machine was given none (--key FILE)")
 
     def _close_and_redial(self) -> None:
         """Close and dial again, resetting the backoff if the connection was open and had lasted."""

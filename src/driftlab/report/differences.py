@@ -14,7 +14,7 @@ from driftlab.lazy import pl
 from driftlab.report.document import Table
 from driftlab.report.findings import Finding
 from driftlab.report.measures import Measure, label_of, rank_names
-from driftlab.report.wording import bounds_text, joined, measure_text, sentence, value_text
+from driftlab.report.wording import joined, measure_text, sentence
 from driftlab.study.differences import LABELS, Difference, differences_frame, means_frame
 
 # How less and more of a metric are called, where not lower and higher.
@@ -66,7 +66,7 @@ def _differs(
     words: dict[str, list[str]] = {}
     for each in shown:
         is_more = each.estimate.value > 0
-        size = _size(measure_of(each) if is_more else measure_of(each).negated())
+        size = measure_text(measure_of(each) if is_more else measure_of(each).negated())
         who = label_of(ranks[each.rank - 1], is_rank=True)
         if metric == "drift":
             word = _distance(means.get((metric, each.rank), 0.0), each.estimate.value)
@@ -90,11 +90,6 @@ def _distance(mean: float, change: float) -> str:
     if mean * after >= 0 and abs(after) < abs(mean):
         return "closer to the fastest machine's"
     return f"further {'ahead of' if change > 0 else 'behind'} the fastest machine's"
-
-
-def _size(measure: Measure) -> str:
-    bounds = "" if measure.is_constant else bounds_text(measure)
-    return value_text(measure) + (f" ({bounds})" if bounds else "")
 
 
 def identical(differences: Sequence[Difference], ranks: Sequence[str]) -> Finding | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from driftlab.figures.figure import Figure
 
 
-Columns = Sequence[tuple[str, str]]  # of a table: the name of a measure, and its head
+TableColumns = Sequence[tuple[str, str]]  # of a table: the name of a measure, and its head
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Document:
 
 
 def measures_table(
-    name: str, title: str, first: str, subjects: Sequence[Subject], columns: Columns
+    name: str, title: str, first: str, subjects: Sequence[Subject], columns: TableColumns
 ) -> Table | None:
     """Return a table with a row a subject and a column a measure; None if none has any.
 
@@ -118,8 +118,11 @@ def _as_shown(key: str, measure: Measure | None) -> Measure | None:
     return measure.times(1e-3) if measure is not None and "_us" in key else measure
 
 
-def theory_table(name: str, subjects: Sequence[Subject], columns: Columns) -> Table | None:
-    """Return a table of measurement beside theory; None if theory expects nothing."""
+def theory_table(name: str, subjects: Sequence[Subject], columns: TableColumns) -> Table | None:
+    """Return a table of measurements with what theory expects; None if it expects nothing.
+
+    name: stem of its CSV file. subjects: the machines or ranks. columns: the measures.
+    """
     found = [
         (each, head, measure, expected)
         for each in subjects

@@ -36,7 +36,7 @@ def require_free(out: str | Path, *, overwrite: bool) -> None:
     if path.is_dir() and overwrite:
         return
     if path.is_dir() or os.path.lexists(path):
-        what = "exists" if path.is_dir() else "exists and is no folder"
+        what = "exists" if path.is_dir() else "exists and is not a folder"
         hint = "" if overwrite else ", or replace it with --overwrite"
         raise PathTakenError(f"{path} {what}; name another folder with --out{hint}")
 
@@ -44,16 +44,19 @@ def require_free(out: str | Path, *, overwrite: bool) -> None:
 def write_report(document: Document, out: str | Path, *, overwrite: bool = False) -> list[Path]:
     """Write a report into a folder and return the files that were written.
 
-    overwrite: whether to replace an earlier report there. Raises PathTakenError.
+    document: the report. out: the folder. overwrite: whether to replace an earlier report
+    there. Raises PathTakenError.
     """
     require_free(out, overwrite=overwrite)
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as made:
+    with (
+        errors_named(path, path.parent),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as made,
+    ):
         built = Path(made) / "report"
-        with errors_named(path, built):
-            built.mkdir()
-            _write(document, built)
+        built.mkdir()
+        _write(document, built)
         if path.exists():
             _replace(built, path)
         else:

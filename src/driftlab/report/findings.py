@@ -25,7 +25,7 @@ from driftlab.report.wording import (
 
 SPOILED: Final = 0.01  # share of late ticks from which on a run is another experiment
 ANOTHER: Final = " These are figures of another experiment than the one that was asked for."
-EXACT: Final = 0.0005  # share of a rate that is no difference
+EXACT: Final = 0.0005  # share of a rate below which two are equal
 SATURATED: Final = 0.9  # share of receives from which on a machine does little else
 EVENTS_MIN: Final = 10  # before such a share is worth a word
 SUBJECTS_REPORTED_MAX: Final = 12  # machines that sentences name; tables have all

@@ -140,15 +140,15 @@ def _speed(machine: MachineMeasures) -> float:
 def _over_runs(values: Sequence[Mapping[str, Estimate]]) -> dict[str, Measure]:
     """Return the measures that every run has, over the runs."""
     shared = [key for key in values[0] if all(key in run for run in values)]
-    found = {key: over_runs(key, [run[key].value for run in values]) for key in shared}
+    found = {key: measure_over_runs(key, [run[key].value for run in values]) for key in shared}
     growths = [run["queue_per_second"] for run in values if "queue_per_second" in run]
     if len(growths) == len(values):
         grew = [float(each.exceeds(0)) for each in growths]
-        found["queue_grew"] = over_runs("queue_grew", grew)
+        found["queue_grew"] = measure_over_runs("queue_grew", grew)
     return found
 
 
-def over_runs(measure: str, values: Sequence[float]) -> Measure:
+def measure_over_runs(measure: str, values: Sequence[float]) -> Measure:
     """Return a measure over runs: its mean with interval and extremes, or its total."""
     if measure in TOTALS:
         return Measure(float(sum(values)), least=min(values), greatest=max(values))
@@ -156,12 +156,12 @@ def over_runs(measure: str, values: Sequence[float]) -> Measure:
     return Measure(mean, low, high, min(values), max(values))
 
 
-Expected = Mapping[str, Mapping[str, float | str]]
+Expectations = Mapping[str, Mapping[str, float | str]]
 
 
 def expected_of(
     scenario: Scenario | None, run_numbers: Sequence[int], *, quick: bool = False
-) -> tuple[Expected, str | None]:
+) -> tuple[Expectations, str | None]:
     """Return what theory expects, by the name of the machine or the rank, and why not, if nothing.
 
     run_numbers: of the runs; where rates are drawn, the ranks get the means over these.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from driftlab.report.sources import Group
+from driftlab.report.sources import ReportedRuns
 from driftlab.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Pictures:
         return [self.figures[name] for name in names if name in self.figures]
 
 
-def pictures_of_runs(group: Group, prefix: str = "") -> Pictures:
+def pictures_of_runs(group: ReportedRuns, prefix: str = "") -> Pictures:
     """Return the figures of the runs of one scenario; prefix: of their file names."""
     from driftlab.figures.figure import NoDataError
     from driftlab.figures.run_columns import RunColumns

@@ -11,10 +11,10 @@ from driftlab.journal.format import COMPLETE
 from driftlab.lazy import pl
 from driftlab.report import findings
 from driftlab.report.document import (
-    Columns,
     Document,
     Section,
     Table,
+    TableColumns,
     cell_text,
     measures_table,
     theory_table,
@@ -29,7 +29,7 @@ from driftlab.report.measuring import (
     with_predictions,
 )
 from driftlab.report.pictures import Pictures, pictures_of_runs
-from driftlab.report.sources import Group, RecordedRun, read_groups
+from driftlab.report.sources import ReportedRun, ReportedRuns, read_groups
 from driftlab.report.wording import number, rate_text
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import RateRange
@@ -109,7 +109,7 @@ def report_on_runs(*paths: str | Path, **options: Any) -> Document:
     return report_on_groups(read_groups(*paths, **options), name_list(names))
 
 
-def report_on_groups(groups: Sequence[Group], name: str) -> Document:
+def report_on_groups(groups: Sequence[ReportedRuns], name: str) -> Document:
     """Return the report about groups of runs; name: of where they come from."""
     parts = [_group_report(group, number, len(groups)) for number, group in enumerate(groups, 1)]
     sections = [section for part in parts for section in part.sections]
@@ -125,7 +125,7 @@ def report_on_groups(groups: Sequence[Group], name: str) -> Document:
     )
 
 
-def _group_report(group: Group, place: int, of: int) -> GroupReport:
+def _group_report(group: ReportedRuns, place: int, of: int) -> GroupReport:
     found = [measures_of_run(run.history.trace) for run in group.runs]
     measured = [machines for machines, _ in found]
     reasons = dict.fromkeys(reason for _, lines in found for reason in lines)
@@ -170,7 +170,7 @@ def _deeper(sections: Sequence[Section]) -> list[Section]:
     ]
 
 
-def _warnings(group: Group, subjects: Sequence[Subject]) -> list[Finding]:
+def _warnings(group: ReportedRuns, subjects: Sequence[Subject]) -> list[Finding]:
     stopped = [
         (f"{name} (run {run.name})" if len(group.runs) > 1 else name, how)
         for run in group.runs
@@ -190,14 +190,14 @@ def _warnings(group: Group, subjects: Sequence[Subject]) -> list[Finding]:
 
 def _sections(
     subjects: Sequence[Subject],
-    group: Group,
+    group: ReportedRuns,
     measured: Sequence[Sequence[MachineMeasures]],
     pictures: Pictures,
     prefix: str,
 ) -> list[Section]:
     first = "rank" if subjects[0].is_rank else "machine"
 
-    def table(name: str, title: str, columns: Columns) -> list[Table]:
+    def table(name: str, title: str, columns: TableColumns) -> list[Table]:
         made = measures_table(prefix + name, title, first, subjects, columns)
         return [] if made is None else [made]
 
@@ -259,7 +259,7 @@ def _finders_of_events(scenario: Scenario | None) -> Sequence[findings.Finder]:
     return findings.EVENTS_OF_DIE if rolls else findings.EVENTS
 
 
-def _judged(runs: Sequence[RecordedRun]) -> list[Finding]:
+def _judged(runs: Sequence[ReportedRun]) -> list[Finding]:
     """Judge the clocks of the runs, of many those of the first."""
     verdicts = [run.check() for run in runs[:JUDGED_MAX]]
     violated = {name for verdict in verdicts for name, count in verdict.counts.items() if count}
@@ -272,7 +272,7 @@ def _judged(runs: Sequence[RecordedRun]) -> list[Finding]:
 
 
 def _runs_table(
-    group: Group, measured: Sequence[Sequence[MachineMeasures]], prefix: str
+    group: ReportedRuns, measured: Sequence[Sequence[MachineMeasures]], prefix: str
 ) -> list[Table]:
     """Return the table of the single runs, a row a machine, if there are several."""
     if len(group.runs) < 2:
@@ -357,8 +357,8 @@ def questions_about_queues(subjects: Sequence[Subject]) -> list[str]:
     kinds = {one.kind for one in find((findings.queue_growth,), subjects)}
     if "queue-grows" in kinds:
         return [
-            "Why would the mean of a growing queue over time be no property of the system? Which "
-            "change of one rate, or of the die, would stop the growth?"
+            "Why would the mean of a growing queue over time not be a property of the system? "
+            "Which change of one rate, or of the die, would stop the growth?"
         ]
     if "queue-not-shown-to-grow" in kinds:
         return ["How much slower must the slowest machine be before its queue grows without end?"]
@@ -430,13 +430,13 @@ def _die(scenario: Scenario) -> str:
     )
 
 
-def _title(groups: Sequence[Group]) -> str:
+def _title(groups: Sequence[ReportedRuns]) -> str:
     if len(groups) > 1:
         return f"Lab report: runs of {len(groups)} scenarios"
     return f"Lab report: {describe(groups[0].scenario, len(groups[0].runs))}"
 
 
-def _introduction(groups: Sequence[Group]) -> str:
+def _introduction(groups: Sequence[ReportedRuns]) -> str:
     runs = sum(len(group.runs) for group in groups)
     if len(groups) > 1:
         return (
@@ -461,11 +461,11 @@ def _introduction(groups: Sequence[Group]) -> str:
     )
 
 
-def _names(group: Group) -> str:
+def _names(group: ReportedRuns) -> str:
     return f"Runs: {name_list([run.name for run in group.runs])}."
 
 
-def _origin(name: str, groups: Sequence[Group]) -> list[tuple[str, str]]:
+def _origin(name: str, groups: Sequence[ReportedRuns]) -> list[tuple[str, str]]:
     events = sum(len(run.history) for group in groups for run in group.runs)
     rows = [
         ("Data", name),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedRun:
+class ReportedRun:
     """One run that was read.
 
     scenario: of this run alone, None where it is not known. base: of all runs that it is
@@ -54,11 +54,11 @@ class RecordedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ReportedRuns:
     """Runs of one scenario. scenario: of all of them, None where it is not known."""
 
     scenario: Scenario | None
-    runs: Sequence[RecordedRun]
+    runs: Sequence[ReportedRun]
 
     @property
     def is_simulated(self) -> bool:
@@ -66,18 +66,18 @@ class Group:
         return any(run.is_simulated for run in self.runs)
 
     @property
-    def averaged(self) -> Sequence[RecordedRun]:
+    def averaged(self) -> Sequence[ReportedRun]:
         """The runs whose figures are reported: the whole ones; if there is none, the first."""
         whole = [run for run in self.runs if run.is_whole]
         return whole or self.runs[:1]
 
 
-def read_groups(*paths: str | Path, **options: Any) -> list[Group]:
+def read_groups(*paths: str | Path, **options: Any) -> list[ReportedRuns]:
     """Read all runs at some paths; the options are those of `driftlab.read`.
 
     Raises DriftlabError if there is no run that can be read, or one is given twice.
     """
-    groups: dict[object, list[RecordedRun]] = {}
+    groups: dict[object, list[ReportedRun]] = {}
     seen: set[tuple[Path, str]] = set()
     for path in paths:
         sources = find_sources(path, **options)
@@ -90,14 +90,14 @@ def read_groups(*paths: str | Path, **options: Any) -> list[Group]:
             if len(paths) > 1 and len(sources) > 1:  # several have a run-1
                 run = replace(run, name=f"{Path(path).name}/{run.name}")
             groups.setdefault(_key(run), []).append(run)
-    return [Group(runs[0].base, runs) for runs in groups.values()]
+    return [ReportedRuns(runs[0].base, runs) for runs in groups.values()]
 
 
-def _recorded(source: RunSource) -> RecordedRun:
+def _recorded(source: RunSource) -> ReportedRun:
     history = source.read()
     alone = _scenario_of(history.trace.scenario)
     base = None if alone is None else scenario_of_all(source.path, alone)
-    return RecordedRun(source.name, history, alone, _ends(source, history), base)
+    return ReportedRun(source.name, history, alone, _ends(source, history), base)
 
 
 def _scenario_of(text: str | None) -> Scenario | None:
@@ -123,7 +123,7 @@ def _ends(source: RunSource, history: History) -> dict[str, str]:
     return ends | dict.fromkeys(trace.missing_processes, NO_JOURNAL)
 
 
-def _key(run: RecordedRun) -> object:
+def _key(run: ReportedRun) -> object:
     """Return what is equal for runs of one scenario, and for no others."""
     if run.base is None:  # executions of one log, of the same processes
         return tuple(run.history.names)

@@ -31,7 +31,7 @@ from driftlab.scenario.scenario import Scenario
 from driftlab.study.differences import Difference, means_of
 from driftlab.study.published import summaries_of
 from driftlab.study.study import StudyResult
-from driftlab.theory.formulas import Die, classify, inflow
+from driftlab.theory.formulas import DieProbabilities, classify, inflow
 
 
 def report_on_study(result: StudyResult) -> Document:
@@ -133,12 +133,12 @@ def _published(result: StudyResult) -> list[Section]:
         )
         for each in outside
     ]
-    inside = counted(len(summaries) - len(outside), "published row")
+    inside = len(summaries) - len(outside)
+    lie, their = ("lies", "its") if inside == 1 else ("lie", "their")
     total = Finding(
         "published",
-        f"{inside} of {len(summaries)} lie inside the range of their scenario. Of the "
-        f"{len(outside)} others {len(kept)} lie inside once simulated at the rates that they "
-        "achieved.",
+        f"{inside} of {counted(len(summaries), 'published row')} {lie} inside the range of "
+        f"{their} scenario. {_inside_once_achieved(len(outside), len(kept))}".rstrip(),
     )
     heads = ("run", "figure", "machine", "published", "99 % range", "range at rates achieved")
     rows = tuple(
@@ -167,6 +167,18 @@ def _published(result: StudyResult) -> list[Section]:
             "mean jump, in ticks. Machine 1 is the fastest.",
         )
     ]  # fmt: skip
+
+
+def _inside_once_achieved(outside: int, inside: int) -> str:
+    """Say how many rows that lie outside lie inside once simulated at the rates achieved."""
+    if not outside:
+        return ""
+    rates = "simulated at the rates that were achieved."
+    if outside == 1:
+        return f"The other {'lies inside' if inside else 'lies outside'} once {rates}"
+    return (
+        f"Of the other {outside}, {inside} {'lies' if inside == 1 else 'lie'} inside once {rates}"
+    )
 
 
 def _once_achieved(rates: str | None, is_inside: bool | None) -> str:
@@ -253,11 +265,7 @@ def _queues_by_theory(name: str, scenario: Scenario, frame: "pl.DataFrame") -> F
     )
     if not rates:
         return None
-    die = (
-        Die(2 / scenario.faces, 1 / scenario.faces)
-        if scenario.faces is not None
-        else Die(float(scenario.send_one or 0), float(scenario.send_all or 0))
-    )
+    die = DieProbabilities.of_scenario(scenario)
     names = rank_names(scenario.size)
     kinds = [
         [classify(inflow(run, die, place).load) for run in rates] for place in range(scenario.size)

@@ -20,7 +20,7 @@ from driftlab.report.measures import Measure
 from driftlab.report.pictures import pictures_of_frame
 from driftlab.report.wording import joined, measure_text, number
 from driftlab.scenario.scenario import Scenario
-from driftlab.theory.formulas import Die, classify, inflow
+from driftlab.theory.formulas import DieProbabilities, classify, inflow
 
 ROWS_SHOWN_MAX: Final = 40  # of a table of cells; its CSV file has all
 NAMED_MAX: Final = 8  # cells that a sentence names
@@ -162,10 +162,10 @@ def _keys(sweep: Sweep, row: Mapping[str, Any]) -> dict[str, Any]:
 def _of_cell(rows: Sequence[Mapping[str, Any]], keys: Mapping[str, Any]) -> list[QueueCell]:
     rates = [float(row["rate"]) for row in rows]
     if keys["faces"] is not None:
-        die, words = Die(2 / keys["faces"], 1 / keys["faces"]), f"{keys['faces']} faces"
+        die, words = DieProbabilities.of_faces(keys["faces"]), f"{keys['faces']} faces"
     else:
         one, every = float(keys["send_one"] or 0), float(keys["send_all"] or 0)
-        die, words = Die(one, every), f"send one {number(one)}, all {number(every)}"
+        die, words = DieProbabilities(one, every), f"send one {number(one)}, all {number(every)}"
     q = die.to_peer(len(rates))
     boundary = (1 + (len(rates) - 2) * q) / q if q else float("inf")
     found = []

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from driftlab.clocks.catalogue import require_fits
+from driftlab.errors import nearest_line
 from driftlab.model.random_streams import DIE_BITS, Purpose, draw, stream, uniform_below
 from driftlab.model.schedule import PhysicalClock, as_fraction
 from driftlab.network.latency import Latency
@@ -325,9 +326,8 @@ class Scenario:
         known = cls.__slots__
         for key in keys:
             if key not in known:
-                raise ScenarioError(
-                    f"{key}: no such key in a scenario; allowed: {', '.join(known)}"
-                )
+                hint = nearest_line(key, known) or f"allowed: {', '.join(known)}"
+                raise ScenarioError(f"{key}: no such key in a scenario; {hint}")
         return cls(**keys)
 
     def to_toml(self) -> str:
@@ -338,6 +338,14 @@ class Scenario:
     def from_toml(cls, text: str) -> "Scenario":
         """Return the scenario that a TOML text describes. Raise ScenarioError if invalid."""
         return cls.from_dict(keys_from_toml(text))
+
+
+def require_scenario(scenario: object) -> None:
+    """Raise TypeError, which says how to make one, if something is not a `Scenario`."""
+    if not isinstance(scenario, Scenario):
+        raise TypeError(
+            f"{scenario!r} is not a Scenario; make one: driftlab.Scenario(rates=[6, 3, 1])"
+        )
 
 
 class ProcessFromFile(str):
@@ -356,17 +364,15 @@ def keys_from_toml(text: str) -> dict[str, Any]:
 
     Raise ScenarioError if the text is not TOML.
     """
-    import tomllib  # slow to import, and only needed for files
+    from driftlab.toml_text import TomlError, load_toml  # only needed for files
 
     try:
-        keys = tomllib.loads(text)
-        if isinstance(keys.get("process"), str):
-            keys["process"] = ProcessFromFile(keys["process"])
-        return keys
-    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
+        keys = load_toml(text)
+    except TomlError as error:
         raise ScenarioError(f"not valid TOML: {error}") from error
-    except RecursionError:
-        raise ScenarioError("not a scenario: lists or tables nested too deep") from None
+    if isinstance(keys.get("process"), str):
+        keys["process"] = ProcessFromFile(keys["process"])
+    return keys
 
 
 def toml_text(keys: Mapping[str, Any]) -> str:

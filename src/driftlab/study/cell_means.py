@@ -59,7 +59,12 @@ class Moments(NamedTuple):
 
 
 def moments_of(scenario: Scenario, tables: "dict[str, AnyArray]", incomplete: int) -> Moments:
-    """Return the moments of runs whose metrics are tables of shape (runs, machines)."""
+    """Return the moments of the metrics of some runs.
+
+    scenario: of the runs; if its rates are drawn, machines are taken by rank of speed.
+    tables: of each metric, by name, its values, shape (runs, machines). incomplete: how many
+    of the runs ended early.
+    """
     rates = tables["rate"]
     every = np.empty((len(METRICS) + 1, *rates.T.shape))  # runs last: sums over them are quick
     for place, name in enumerate((*METRICS, "rate")):

@@ -7,23 +7,20 @@ from typing import Any, Final
 
 import polars as pl
 
-from driftlab.api.read import RunSource, SeveralRunsError, find_sources, list_names
+from driftlab.api.read import RunSource, SeveralRunsError, find_sources, first_names
 from driftlab.api.read_run import REPEATED_KEYS, scenario_of_all
 from driftlab.errors import DriftlabError
 from driftlab.figures.figure import Figure, NoDataError
 from driftlab.figures.frame_figures import FRAME_FIGURES, draw_frame
 from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.run_figures import Drawn, draw_runs
-from driftlab.history.parquet import PARQUET_MAGIC, is_packed
+from driftlab.history.parquet import PARQUET_MAGIC, STUDY_KEY, STUDY_RUNS, SWEEP_KEY, is_packed
 from driftlab.journal.files import UnreadableError, begins_with
 from driftlab.scenario.scenario import Scenario
 from driftlab.study.sweep_parts import PARTS_SUFFIX
 
-SWEEP_KEY: Final = "driftlab-sweep"  # of the description in the metadata of a sweep's file
-STUDY_KEY: Final = "driftlab-study"  # the same of a study's runs
 STUDY_GRID: Final = "grid.parquet"
 STUDY_FILE: Final = "study.toml"
-STUDY_RUNS: Final = "runs.parquet"
 
 
 class DifferentScenariosError(DriftlabError):
@@ -134,7 +131,7 @@ def columns_of(found: Sequence[tuple[RunSource, str]]) -> list[RunColumns]:
         if len(here) > 1 and any(source.form is not None for source in here):
             raise SeveralRunsError(
                 f"{path} holds {len(here)} executions; choose one with --execution N or its name "
-                f"({list_names([source.name for source in here])})"
+                f"({first_names([source.name for source in here])})"
             )
     runs = [RunColumns(source.read().trace) for source, _ in found]
     keys = [_repeated(run, source) for run, (source, _) in zip(runs, found, strict=True)]

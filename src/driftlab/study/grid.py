@@ -71,7 +71,7 @@ class Grid:
         return prod(map(len, self.fields.values()))
 
     def cells(self) -> Iterator[Cell]:
-        """Yield the cells in order. Raise ScenarioError if one is no valid scenario."""
+        """Yield the cells in order. Raise ScenarioError if one is not valid."""
         for number, values in enumerate(product(*self.fields.values())):
             changes = dict(zip(self.fields, values, strict=True))
             try:
@@ -139,7 +139,7 @@ def _values(name: str, values: str | Iterable[Any]) -> tuple[Any, ...]:
         raise GridError(f"{name}: {len(given)} values; at most {CELLS_MAX:,} can be swept at once")
     checked = [CHECKS[name](name, value) for value in given]
     if any(value is None for value in checked):
-        raise GridError(f"{name}: None is no value to sweep")
+        raise GridError(f"{name}: None is not a value to sweep")
     seen: set[str] = set()
     for value in checked:
         if repr(value) in seen:

@@ -51,7 +51,10 @@ class PublishedRun:
     def scenario(
         self, rates: Sequence[float] | None = None, *, runs: int = RUNS, seed: int = SEED
     ) -> Scenario:
-        """Return the scenario to simulate. rates: other ones than the row's, if given."""
+        """Return the scenario to simulate.
+
+        rates: ticks a second, by default the row's. runs, seed: of the scenario.
+        """
         die: dict[str, Any] = {"faces": self.faces}
         if self.internal is not None:  # one or the other peer twice as often as both
             sends = 1 - self.internal

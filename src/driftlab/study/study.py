@@ -27,6 +27,7 @@ from driftlab.api.runs import Runs
 from driftlab.api.simulate import simulate_run, simulate_runs
 from driftlab.api.trust import admit_process
 from driftlab.errors import DriftlabError, counted
+from driftlab.history.parquet import STUDY_KEY, STUDY_RUNS
 from driftlab.journal.files import read_text
 from driftlab.scenario.scenario import Scenario
 from driftlab.study.differences import (
@@ -49,18 +50,17 @@ from driftlab.study.real_conditions import (
     run_conditions,
 )
 from driftlab.study.study_file import Study, parse_study
-from driftlab.study.sweep import describe, run_sweep
+from driftlab.study.sweep import run_sweep, sweep_description
 from driftlab.study.sweep_parts import read_description, write_durably, write_sweep
 
 if TYPE_CHECKING:
     from driftlab.figures.figure import Figure
 
 STUDY_FILE: Final = "study.toml"
-RUNS_FILE: Final = "runs.parquet"
+RUNS_FILE: Final = STUDY_RUNS
 GRID_FILE: Final = "grid.parquet"
 PUBLISHED_FILE: Final = "published.parquet"
 TABLES_FOLDER: Final = "tables"
-STUDY_KEY: Final = "driftlab-study"
 
 OnProgress = Callable[[float, str], None]  # called with the share that is done, and what it is
 
@@ -146,9 +146,7 @@ class StudyResult:
         cut = self.frame.filter(pl.col("end") != "complete")
         if cut.height:
             runs, reason = cut.n_unique(["condition", "run"]), cut["end"][0]
-            lines.append(
-                f"incomplete: {counted(runs, 'run')}, in the means all the same ({reason})"
-            )
+            lines.append(f"incomplete: {counted(runs, 'run')}, included in the means ({reason})")
         return lines
 
     def _repr_html_(self) -> str:
@@ -498,7 +496,7 @@ def _save(result: StudyResult, folder: Path) -> None:
     for name, table in result.tables.items():
         write_durably(folder / TABLES_FOLDER / f"{name}.csv", table.write_csv().encode())
     if result.sweep is not None:
-        write_sweep(result.sweep, folder / GRID_FILE, describe(_grid_of(result.study)))
+        write_sweep(result.sweep, folder / GRID_FILE, sweep_description(_grid_of(result.study)))
     if result.published is not None:
         buffer = io.BytesIO()
         result.published.write_parquet(buffer)

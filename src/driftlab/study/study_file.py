@@ -8,7 +8,6 @@ the condition's range of rates. So a condition cannot change the seed.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from driftlab.scenario.validate import RUNS_MAX, ScenarioError
 from driftlab.study.cell_means import METRICS
 from driftlab.study.grid import Grid, GridError, changed_keys
 from driftlab.study.key_lines import key_lines
+from driftlab.toml_text import TomlError, load_toml
 
 STUDIES_FOLDER: Final = Path(__file__).parent / "studies"
 FIGURES: Final = ("comparison", "phase", "prediction")
@@ -129,8 +129,8 @@ def parse_study(text: str, name: str, file: str, folder: str = "") -> Study:
     are looked for. Raise StudyError.
     """
     try:
-        keys = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
+        keys = load_toml(text)
+    except TomlError as error:
         line = re.search(r"\(at line (\d+), column \d+\)", str(error))
         reason = re.sub(r" \(at .*\)$", "", str(error))
         raise StudyError(f"{file}:{line[1] if line else 1}: not valid TOML: {reason}") from None
@@ -206,7 +206,7 @@ class _Reader:
     ) -> tuple[str, ...]:
         names = self._keys.get(key, list(default))
         if not isinstance(names, list):
-            raise self._error((key,), f"{key}: {names!r} is no list; allowed: a list of names")
+            raise self._error((key,), f"{key}: {names!r} is not a list; allowed: a list of names")
         for name in names:
             if name not in allowed:
                 raise self._error(
@@ -225,7 +225,7 @@ class _Reader:
             if not re.fullmatch(_CONDITION_NAME, name):
                 raise self._error(
                     path,
-                    f"{name!r} is no name of a condition; allowed: letters, digits, - and _, "
+                    f"{name!r} cannot name a condition; allowed: letters, digits, - and _, "
                     "at most 40",
                 )
             changed = self._table(path, changes)
@@ -267,7 +267,9 @@ class _Reader:
 
     def _table(self, path: tuple[str, ...], value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._error(path, f"{path[-1]}: {value!r} is no table, as [{'.'.join(path)}] is")
+            raise self._error(
+                path, f"{path[-1]}: {value!r} is not a table, as [{'.'.join(path)}] is"
+            )
         return value
 
     def _require_known(

@@ -140,7 +140,10 @@ def run_sweep(
     on_progress: OnProgress | None = None,
     trust: bool = False,
 ) -> tuple[pl.DataFrame, SweepSummary]:
-    """Sweep a grid and return its rows and what was done; see `sweep`."""
+    """Sweep a grid and return its rows and what was done.
+
+    The other parameters, and what it raises, are those of `sweep`.
+    """
     forbid_reentrant_run()
     if workers is not None and workers < 1:
         raise DriftlabError(f"workers: {workers} is not allowed; from 1, or None for all cores")
@@ -152,7 +155,7 @@ def run_sweep(
         _simulate(grid, cells, set(), collected.append, workers, dask, on_progress)
         frame = pl.concat(collected, how="vertical_relaxed").sort("cell", maintain_order=True)
         return frame, _summary(frame, cells, 0, 0)
-    parts = Parts(out, describe(grid))
+    parts = Parts(out, sweep_description(grid))
     with parts.opened(discard=overwrite):
         found, damaged = len(parts.finished), parts.damaged
         _simulate(grid, cells, parts.finished, parts.add, workers, dask, on_progress)
@@ -161,7 +164,7 @@ def run_sweep(
     return frame, _summary(frame, cells, found, damaged)
 
 
-def describe(grid: Grid) -> dict[str, Any]:
+def sweep_description(grid: Grid) -> dict[str, Any]:
     """Return what a sweep's file says of it: version, base scenario, swept fields, runs."""
     return {
         "format": FORMAT,
@@ -179,7 +182,7 @@ def _summary(frame: pl.DataFrame, cells: Sequence[Cell], found: int, damaged: in
 
 
 def _checked(grid: Grid, trust: bool) -> list[Cell]:
-    """Return the cells. Raise DriftlabError if one is no scenario that can be simulated."""
+    """Return the cells. Raise DriftlabError if one is not a scenario that can be simulated."""
     cells, known = [], set()
     for cell in grid.cells():
         scenario = admit_process(cell.scenario, trust=trust)

@@ -13,7 +13,6 @@ import hashlib
 import io
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,9 +21,10 @@ from typing import Any, Final
 import polars as pl
 
 from driftlab.errors import DriftlabError
+from driftlab.history.parquet import SWEEP_KEY
+from driftlab.toml_text import TomlError, load_toml
 
 PARTS_SUFFIX: Final = ".parts"
-SWEEP_KEY: Final = "driftlab-sweep"
 _DESCRIPTION: Final = "sweep.json"
 _LOCK: Final = "lock"
 _UNFINISHED: Final = ".unfinished"
@@ -141,7 +141,10 @@ class Parts:
 
 
 def write_sweep(frame: pl.DataFrame, out: Path, description: Mapping[str, Any]) -> None:
-    """Write the rows of a sweep with its description, whole or not at all."""
+    """Write a sweep, whole or not at all.
+
+    frame: its rows. out: the Parquet file. description: what is said of it, as metadata.
+    """
     buffer = io.BytesIO()
     text = json.dumps(description, ensure_ascii=False)
     frame.write_parquet(buffer, metadata={SWEEP_KEY: text})
@@ -210,8 +213,8 @@ def _difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[str,
 def _keys_of(value: Any) -> Any:
     """Return the keys of a scenario, which is TOML; any other value as it is."""
     try:
-        return tomllib.loads(value) if isinstance(value, str) and "=" in value else value
-    except ValueError:
+        return load_toml(value) if isinstance(value, str) and "=" in value else value
+    except TomlError:
         return value
 
 

@@ -28,7 +28,13 @@ from typing import Final, NamedTuple, TypeVar
 from driftlab.arrays import FloatArray, IntArray
 from driftlab.lazy import np
 from driftlab.model.schedule import as_fraction
-from driftlab.theory.formulas import STALE_RATIO, Die, free_ticks, inflow, live_machines
+from driftlab.theory.formulas import (
+    STALE_RATIO,
+    DieProbabilities,
+    free_ticks,
+    inflow,
+    live_machines,
+)
 
 LAG_MAX: Final = 2  # stands for every larger lag
 PRUNED_BELOW: Final = 4e-6  # probability of a state that is dropped
@@ -73,7 +79,7 @@ class TooManyStatesError(Exception):
 
 
 def clock_rate(
-    rates: Sequence[float], die: Die, *, aligned: bool = False, by_socket: bool = True
+    rates: Sequence[float], die: DieProbabilities, *, aligned: bool = False, by_socket: bool = True
 ) -> ClockRate:
     """Return the clock rate that all live machines share.
 
@@ -110,7 +116,7 @@ def clock_rate(
     return ClockRate(sum(found) / draws, chain.states)
 
 
-def _settling_seconds(rates: Sequence[float], die: Die, machine: int) -> float:
+def _settling_seconds(rates: Sequence[float], die: DieProbabilities, machine: int) -> float:
     """Return how long a queue takes to forget that it was empty: V/mu^2."""
     flow = inflow(rates, die, machine)
     return flow.variance / max((flow.rate - rates[machine]) ** 2, 1e-9)
@@ -198,7 +204,7 @@ class _Chain:
         self,
         machines: int,
         leaders: int,
-        die: Die,
+        die: DieProbabilities,
         stale_free: Sequence[float],
         places: Sequence[int],
         *,

@@ -14,7 +14,10 @@ against simulations of the compiled engine).
 
 from collections.abc import Sequence
 from math import ceil, erfc, exp, log, log1p, pi, sqrt
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from driftlab.scenario.scenario import Scenario
 
 EULER_GAMMA: Final = 0.5772156649015329
 CRITICAL_SHARE: Final = 0.1  # a load within this share of 1 counts as critical
@@ -22,11 +25,23 @@ LENGTHS_MAX: Final = 100_000  # of a queue that are added up one by one
 STALE_RATIO: Final = 2  # a machine this many times slower never leads the highest clock
 
 
-class Die(NamedTuple):
+class DieProbabilities(NamedTuple):
     """What a free tick does: the probabilities of a send to one peer, and to every peer."""
 
     send_one: float
     send_all: float
+
+    @classmethod
+    def of_faces(cls, faces: int) -> "DieProbabilities":
+        """Return those of the die of the assignment: two faces send to one peer, one to all."""
+        return cls(2 / faces, 1 / faces)
+
+    @classmethod
+    def of_scenario(cls, scenario: "Scenario") -> "DieProbabilities":
+        """Return those of a scenario's die."""
+        if scenario.faces is not None:
+            return cls.of_faces(scenario.faces)
+        return cls(float(scenario.send_one or 0), float(scenario.send_all or 0))
 
     def to_peer(self, machines: int) -> float:
         """Return q, the probability that a free tick sends to a given peer, of `machines` - 1."""
@@ -81,7 +96,7 @@ class Inflow(NamedTuple):
     senders: int
 
 
-def inflow(rates: Sequence[float], die: Die, machine: int) -> Inflow:
+def inflow(rates: Sequence[float], die: DieProbabilities, machine: int) -> Inflow:
     """Return what flows into a machine if it sends nothing.
 
     The rate is exact. Variance: a free tick brings B in {0, 1} to the machine, and A
@@ -98,7 +113,7 @@ def inflow(rates: Sequence[float], die: Die, machine: int) -> Inflow:
     return Inflow(q * every, q * every / rates[machine], variance, senders)
 
 
-def _variance_of_tick(die: Die, machines: int, senders: int, u: float) -> float:
+def _variance_of_tick(die: DieProbabilities, machines: int, senders: int, u: float) -> float:
     """Return Var(B - u A) of one free tick; see `inflow`."""
     if machines < 2 or not senders:
         return 0.0
@@ -143,6 +158,8 @@ def _log_Phi(x: float) -> float:  # noqa: N802
 def mean_queue(flow: Inflow, rate: float, seconds: float) -> float:
     """Return the mean length of a queue after some seconds, starting empty.
 
+    flow: of messages to its machine. rate: of the machine, in ticks a second.
+
     Brownian motion with drift mu = a - r and variance V a second, reflected at 0
     (Harrison 1985), less half the message that is in service. Error after 60 s at most
     0.84 messages for 10 faces, 1.5 for 5, 1.75 for 4, 2.15 for 3.
@@ -175,7 +192,10 @@ def queue_at_most(flow: Inflow, rate: float, seconds: float, length: int) -> flo
 
 
 def queue_spread(flow: Inflow, rate: float, seconds: float) -> float:
-    """Return the standard deviation of a queue's length after some seconds."""
+    """Return the standard deviation of a queue's length after some seconds, starting empty.
+
+    flow: of messages to its machine. rate: of the machine, in ticks a second.
+    """
     first = second = 0.0
     length = 0
     limit = 10 + int(max(flow.rate - rate, 0) * seconds + 12 * sqrt(flow.variance * seconds + 1))
@@ -286,11 +306,15 @@ def saturated_clock_rate(clock_rate: float, rate: float, arriving: float) -> flo
 
 
 def saturated_clock_spread(clock_rate: float, rate: float, flow: Inflow, seconds: float) -> float:
-    """Return the standard deviation of a saturated machine's clock after some seconds."""
+    """Return the standard deviation of a saturated machine's clock after some seconds.
+
+    clock_rate: of the live machines, a second. rate: of the machine, in ticks a second.
+    flow: of messages to it.
+    """
     return clock_rate * sqrt(flow.variance * rate * seconds / flow.rate) / flow.rate
 
 
-class Jumps(NamedTuple):
+class PredictedJumps(NamedTuple):
     """The jumps of a machine: `least` + `step` G at a share of its events, 1 at the others.
 
     G is geometric, 1, 2, …, with this probability. share: of events that take a message.
@@ -333,7 +357,7 @@ class Jumps(NamedTuple):
         return max(1.0, self.least + self.step * gap)
 
 
-def saturated_jumps(clock_rate: float, arriving: float) -> Jumps:
+def saturated_jumps(clock_rate: float, arriving: float) -> PredictedJumps:
     """Return the jumps of a saturated machine: geometric with p = a/lambda.
 
     Every event takes a message, and the clock follows the stamps: between two messages
@@ -341,10 +365,10 @@ def saturated_jumps(clock_rate: float, arriving: float) -> Jumps:
     standard deviation is 5 to 29 % too small, but the quantiles 0.95 and 0.99 are right
     within 2. The largest of a run: median error 4 %, largest 28 %.
     """
-    return Jumps(min(1.0, arriving / clock_rate), 1.0, 0.0, 1.0)
+    return PredictedJumps(min(1.0, arriving / clock_rate), 1.0, 0.0, 1.0)
 
 
-def live_jumps(clock_rate: float, rate: float, free: float) -> Jumps:
+def live_jumps(clock_rate: float, rate: float, free: float) -> PredictedJumps:
     """Return the jumps of a live machine, as if its inbox never held more than one message.
 
     Between two receives the live clocks rise by G, geometric with p = a/lambda where
@@ -358,8 +382,10 @@ def live_jumps(clock_rate: float, rate: float, free: float) -> Jumps:
     """
     arriving = rate - free
     if arriving <= 1e-9 * rate or clock_rate <= rate * (1 + 1e-9):
-        return Jumps(1.0, max(0.0, arriving / rate), 1.0, 0.0)
-    return Jumps(min(1.0, arriving / clock_rate), arriving / rate, 1.0, 1 - rate / clock_rate)
+        return PredictedJumps(1.0, max(0.0, arriving / rate), 1.0, 0.0)
+    return PredictedJumps(
+        min(1.0, arriving / clock_rate), arriving / rate, 1.0, 1 - rate / clock_rate
+    )
 
 
 def clock_lag(clock_rate: float, rate: float, arriving: float, queue: float) -> float:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from driftlab.errors import DriftlabError, name_list
 from driftlab.theory.clock_chain import TooManyStatesError, clock_rate
 from driftlab.theory.formulas import (
-    Die,
+    DieProbabilities,
     Inflow,
-    Jumps,
+    PredictedJumps,
     classify,
     clock_lag,
     clock_rate_bounds,
@@ -139,7 +139,7 @@ def predict(scenario: "Scenario", *, quick: bool = False) -> Prediction:
     """
     _require_covered(scenario)
     rates = [float(rate) for rate in scenario.rates_of(scenario.first_run)]
-    die, aligned = _die_of(scenario), scenario.phase == "aligned"
+    die, aligned = DieProbabilities.of_scenario(scenario), scenario.phase == "aligned"
     remarks = ["no machine ever sends"] if is_silent(die) else []
     by_socket = scenario.order == "peers"
     rate, method = _clock_rate(rates, die, aligned=aligned, by_socket=by_socket, quick=quick)
@@ -207,14 +207,8 @@ def _few(scenario: "Scenario") -> range:
     return range(scenario.first_run, scenario.first_run + 20)
 
 
-def _die_of(scenario: "Scenario") -> Die:
-    if scenario.faces is not None:
-        return Die(2 / scenario.faces, 1 / scenario.faces)
-    return Die(float(scenario.send_one or 0), float(scenario.send_all or 0))
-
-
 def _clock_rate(
-    rates: Sequence[float], die: Die, *, aligned: bool, by_socket: bool, quick: bool
+    rates: Sequence[float], die: DieProbabilities, *, aligned: bool, by_socket: bool, quick: bool
 ) -> tuple[float, str]:
     """Return the clock rate of the live machines, and by which method."""
     if is_silent(die):
@@ -233,13 +227,13 @@ def _clock_rate(
     return pair_rate(fast[0], fast[1], die.to_peer(len(rates))), "pair"
 
 
-def is_silent(die: Die) -> bool:
+def is_silent(die: DieProbabilities) -> bool:
     """Whether no machine ever sends, so that every clock counts its own ticks."""
     return not (die.send_one or die.send_all)
 
 
 def _queue_lengths(
-    rates: Sequence[float], die: Die, seconds: float, *, aligned: bool
+    rates: Sequence[float], die: DieProbabilities, seconds: float, *, aligned: bool
 ) -> "list[QueueLengths] | None":
     """Return the exact distributions of the queues, None where they would be too large."""
     from driftlab.theory.queue_chain import TooLargeError, queue_lengths  # loads NumPy
@@ -253,7 +247,7 @@ def _queue_lengths(
 def _machines(
     scenario: "Scenario",
     rates: Sequence[float],
-    die: Die,
+    die: DieProbabilities,
     clock: float,
     clock_method: str,
     lengths: "list[QueueLengths] | None",
@@ -271,7 +265,9 @@ def _machines(
     ]  # fmt: skip
 
 
-def _clock_per_second(rates: Sequence[float], die: Die, machine: int, clock: float) -> float:
+def _clock_per_second(
+    rates: Sequence[float], die: DieProbabilities, machine: int, clock: float
+) -> float:
     if is_silent(die):
         return rates[machine]
     flow = inflow(rates, die, machine)
@@ -286,7 +282,7 @@ def _machine(
     seconds: float,
     flow: Inflow,
     free: float,
-    die: Die,
+    die: DieProbabilities,
     clock: float,
     own_clock: float,
     fastest_clock: float,
@@ -349,7 +345,7 @@ def _machine(
     )
 
 
-def _jump(jumps: Jumps, mean: float | None, ticks: float) -> dict[str, float | None]:
+def _jump(jumps: PredictedJumps, mean: float | None, ticks: float) -> dict[str, float | None]:
     """Return what is known of a machine's jumps. mean: of them. ticks: of a run."""
     return {
         "mean": mean,

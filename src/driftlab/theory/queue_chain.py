@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from driftlab.arrays import FloatArray
 from driftlab.lazy import np
 from driftlab.theory.clock_chain import spread_phases, ticking_instants
-from driftlab.theory.formulas import Die
+from driftlab.theory.formulas import DieProbabilities
 
 WORK_MAX: Final = 1_500_000_000  # numbers that are touched, before the chain gives up
 INSTANT_WORK: Final = 30_000  # an instant takes as long as touching so many numbers
@@ -60,7 +60,7 @@ class QueueLengths(NamedTuple):
 
 
 def queue_lengths(
-    rates: Sequence[float], die: Die, seconds: float, *, aligned: bool = False
+    rates: Sequence[float], die: DieProbabilities, seconds: float, *, aligned: bool = False
 ) -> list[QueueLengths]:
     """Return the queue of each machine of a run that starts empty.
 
@@ -99,7 +99,7 @@ class _Chain:
     places from `_end[i]` on are empty.
     """
 
-    def __init__(self, rates: Sequence[float], die: Die, work_max: float) -> None:
+    def __init__(self, rates: Sequence[float], die: DieProbabilities, work_max: float) -> None:
         machines = len(rates)
         self._rates = rates
         self._each = die.send_one / max(machines - 1, 1)

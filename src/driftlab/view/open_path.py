@@ -18,12 +18,13 @@ from driftlab.api.simulate_one import simulated_trace
 from driftlab.api.trust import admit_process
 from driftlab.diagram.overview import packed_overview
 from driftlab.errors import DriftlabError
+from driftlab.history.parquet import SWEEP_KEY
 from driftlab.journal.files import UnreadableError
 from driftlab.journal.run_folder import SCENARIO_FILE
 from driftlab.lazy import pl
 from driftlab.machine.process_loader import load_process
 from driftlab.scenario.scenario import Scenario
-from driftlab.study.figures_of import SWEEP_KEY, is_sweep
+from driftlab.study.figures_of import is_sweep
 from driftlab.study.grid import Grid
 from driftlab.view.bench import RunBench
 from driftlab.view.journal_tail import is_running

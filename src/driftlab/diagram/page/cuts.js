@@ -20,7 +20,7 @@ export class Cuts {
   }
 
   async middle() {
-    const pane = this.page.activePane();
+    const pane = this.page.paneOnAxis();
     if (!pane) return;
     const { axis, idle } = this.page.state.view;
     const frontier = await pane.run.engine.call("frontierAt", axis, pane.valueAt(pane.width / 2), idle);

@@ -12,18 +12,18 @@ export const KIND_NAMES = { 0: "internal", 1: "send", 2: "receive", 3: "not said
 export const AXES = {
   time: { name: "Physical time", short: "time" },
   own: { name: "Own clocks", short: "own time" },
-  corrected: { name: "Own clocks, corrected", short: "corrected time" },
+  corrected: { name: "Corrected", short: "corrected time" },
   clock: { name: "Lamport clock", short: "clock" },
-  index: { name: "Index of the event", short: "index" },
+  index: { name: "Event index", short: "index" },
   chain: { name: "Longest chain", short: "chain" },
 };
 
 /** What colours a lane where events are counted. @type {Record<string, string>} */
 export const COLOURS = {
   rate: "Events",
-  receives: "Share of receives",
+  receives: "Receives, %",
   queue: "Queue",
-  jump: "Jump of the clock",
+  jump: "Clock jump",
   late: "Lateness",
   violations: "Violations",
 };
@@ -56,7 +56,7 @@ export function duration(ns) {
     size >= 1e9 ? ["s", 1e9] : size >= 1e6 ? ["ms", 1e6] : size >= 1e3 ? ["µs", 1e3] : ["ns", 1];
   const value = ns / Number(factor);
   const digits = Math.abs(value) >= 100 || factor === 1 ? 1 : Math.abs(value) >= 10 ? 2 : 3;
-  return `${trimmed(value.toFixed(digits))}${NARROW}${unit}`;
+  return `${trimmed(value.toFixed(digits)).replace(/^-0$/, "0")}${NARROW}${unit}`;
 }
 
 /** Write an axis value exactly enough to be distinguished from its neighbours. @param {string} axis @param {number} value @param {number} [step] the smallest difference that is shown */

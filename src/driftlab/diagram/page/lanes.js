@@ -3,9 +3,10 @@
  * Only the names that are seen are elements of the page; with a thousand lanes, some fifty.
  */
 
-import { shortened } from "./format.js";
-import { PLOT, RULER, make } from "./pane.js";
 import { PLOTS } from "./format.js";
+import { PLOT, RULER, make } from "./pane.js";
+
+const TAIL = 6; // characters of a long name's end, which is always shown
 
 export class LaneNames {
   /** @param {import("./pane.js").Pane} pane */
@@ -79,16 +80,19 @@ export class LaneNames {
     make("span", "swatch", element);
     const label = /** @type {HTMLButtonElement} */ (make("button", "label", element));
     label.type = "button";
-    label.textContent = shortened(info.name, 60);
+    const characters = Array.from(info.name); // not halves of them
+    const tail = characters.length > 2 * TAIL ? TAIL : 0;
+    make("span", "head", label).textContent = characters.slice(0, characters.length - tail).join("");
+    if (tail) make("span", "tail", label).textContent = characters.slice(-tail).join("");
     label.title = `${info.name}. Drag, or Alt and the arrow keys, to move it.`;
-    label.setAttribute("aria-label", `Lane ${shortened(info.name, 120)}`);
+    label.setAttribute("aria-label", `Lane ${info.name}`);
     const rate = make("span", "rate", element);
     rate.textContent = info.rate ? `${Number(info.rate.toPrecision(3))}/s` : "";
     const actions = make("span", "actions", element);
-    this.button(actions, "Pin", `Pin ${shortened(info.name, 60)} to the top`, () =>
+    this.button(actions, "Pin", `Pin ${info.name} to the top`, () =>
       pane.page.laneActs.pin(pane, lane),
     );
-    this.button(actions, "Hide", `Hide ${shortened(info.name, 60)}`, () =>
+    this.button(actions, "Hide", `Hide ${info.name}`, () =>
       pane.page.laneActs.hide(pane, lane),
     );
     label.addEventListener("keydown", (event) => {

@@ -9,11 +9,14 @@ import { Stubs } from "./stubs.js";
 import { strokeArrow } from "./vectors.js";
 
 const MOST_HANDLES = 60;
+const MOST_HOPS = 500; // of a chain, of which it is asked where each message was found
 
 /**
  * @typedef {{row: number, lane: number, x: number, info: any, past: Int32Array, future: Int32Array, pastX: Float64Array,
  *   futureX: Float64Array, counts: {past: number, future: number, beside: number}}} Selection
  * @typedef {{rows: Int32Array, xs: Float64Array, lanes: number[]}} Points
+ * @typedef {Points & {kind: "chain" | "why" | "concurrent", found: Float64Array}} Chain found: where the
+ *   arrow to each event ends that received the message of the event before
  * @typedef {{frontier: number[], consistent: boolean, wrong: Points[], flying: Points[], undelivered: Int32Array, edges: Float64Array,
  *   wrongLanes: Map<number, number>, wrongMessages: any, flyingMessages: any}} Cut
  */
@@ -26,7 +29,7 @@ export class Marks {
     this.parts = new Map();
     /** @type {Selection | null} */
     this.selection = null;
-    /** @type {(Points & {kind: "chain" | "why" | "concurrent"}) | null} */
+    /** @type {Chain | null} */
     this.chain = null;
     /** @type {Points | null} */
     this.second = null;
@@ -76,8 +79,8 @@ export class Marks {
       const diverges = page.divergenceRow(run);
       await Promise.all([
         this.part("selection", [row], () => this.askSelection(row)),
-        this.part("chain", [row, second, view.why], () => this.askChain(row, second, view.why)),
-        this.part("cut", [frontier?.join(".")], () => this.askCut(frontier)),
+        this.part("chain", [row, second, view.why, view.arrow], () => this.askChain(row, second, view.why)),
+        this.part("cut", [frontier?.join("."), view.arrow], () => this.askCut(frontier)),
         this.part("violations", [run.violationRows.length], async () => {
           this.violations = await this.points(run.violationRows);
         }),
@@ -144,7 +147,26 @@ export class Marks {
     if (a < 0 || (b < 0 && !isWhy)) return;
     const rows = isWhy ? await this.engine.call("why", a) : await this.engine.call("chain", a, b);
     const kind = isWhy ? "why" : rows ? "chain" : "concurrent";
-    this.chain = { ...(await this.points(rows ?? [])), kind };
+    const points = await this.points(rows ?? []);
+    this.chain = { ...points, kind, found: await this.foundOf(points) };
+  }
+
+  /** Where the arrows of a chain end. @param {Points} chain */
+  async foundOf({ rows, xs, lanes }) {
+    const ends = xs.slice();
+    const hops = lanes.flatMap((lane, i) => (i && lane !== lanes[i - 1] ? [i] : []));
+    if (this.pane.view.arrow !== "found" || hops.length > MOST_HOPS) return ends;
+    const numbers = await Promise.all(hops.map((i) => this.engine.call("messagesOf", rows[i])));
+    const { send, receive, found } = await this.engine.call("messages", numbers.flat());
+    const finds = hops.map((i) => {
+      const at = send.findIndex((/** @type {number} */ row, /** @type {number} */ n) => {
+        return row === rows[i - 1] && receive[n] === rows[i];
+      });
+      return at >= 0 && found[at] >= 0 ? found[at] : rows[i];
+    });
+    const { xs: places } = await this.points(finds);
+    hops.forEach((i, at) => (ends[i] = places[at]));
+    return ends;
   }
 
   /** @param {number[] | null} asked */
@@ -192,8 +214,8 @@ export class Marks {
       consistent: answer.consistent,
       edges,
       wrongLanes,
-      wrong: [wrong.from, wrong.to],
-      flying: [flying.from, flying.to],
+      wrong: [wrong.from, wrong.found, wrong.to],
+      flying: [flying.from, flying.found, flying.to],
       undelivered: answer.undelivered ?? new Int32Array(0),
       wrongMessages: wrong,
       flyingMessages: flying,
@@ -203,13 +225,22 @@ export class Marks {
   /** @param {Int32Array} numbers of messages */
   async messages(numbers) {
     if (!numbers.length)
-      return { send: new Int32Array(0), receive: new Int32Array(0), from: none(), to: none() };
+      return {
+        all: 0,
+        send: new Int32Array(0),
+        receive: new Int32Array(0),
+        from: none(),
+        found: none(),
+        to: none(),
+      };
     const most = numbers.slice(0, 5000); // more arrows than that are no picture; the list says how many
     const m = await this.engine.call("messages", most);
     return {
+      all: numbers.length,
       send: m.send,
       receive: m.receive,
       from: await this.points(m.send),
+      found: await this.points(this.pane.view.arrow === "found" ? foundOrReceived(m) : m.receive),
       to: await this.points(m.receive),
     };
   }
@@ -222,7 +253,7 @@ export class Marks {
     if (this.chain?.rows.length) this.drawChainLanes(ctx, this.chain, sheet);
   }
 
-  /** Where a chain goes along a lane: under its events. @param {CanvasRenderingContext2D} ctx @param {Points} chain @param {Record<string, string>} sheet */
+  /** Where a chain goes along a lane: under its events. @param {CanvasRenderingContext2D} ctx @param {Chain} chain @param {Record<string, string>} sheet */
   drawChainLanes(ctx, chain, sheet) {
     const { pane } = this;
     ctx.strokeStyle = sheet.select;
@@ -231,8 +262,9 @@ export class Marks {
     ctx.beginPath();
     for (let i = 1; i < chain.rows.length; i++) {
       const y = pane.yOf(chain.lanes[i]);
-      if (chain.lanes[i - 1] !== chain.lanes[i] || Number.isNaN(y)) continue;
-      ctx.moveTo(Math.max(-20, pane.xOf(chain.xs[i - 1])), y);
+      if (Number.isNaN(y)) continue;
+      const isWait = chain.lanes[i - 1] !== chain.lanes[i]; // in the inbox, if at all
+      ctx.moveTo(Math.max(-20, pane.xOf(isWait ? chain.found[i] : chain.xs[i - 1])), y);
       ctx.lineTo(Math.min(pane.width + 20, pane.xOf(chain.xs[i])), y);
     }
     ctx.stroke();
@@ -356,18 +388,24 @@ export class Marks {
     );
   }
 
-  /** @param {CanvasRenderingContext2D} ctx @param {Points[]} ends */
-  drawMessages(ctx, [from, to]) {
+  /** From a send to where the message was found, and along the lane to its receive. @param {CanvasRenderingContext2D} ctx @param {Points[]} ends */
+  drawMessages(ctx, [from, found, to]) {
     const { pane } = this;
     const drawing = { scale: 1, width: pane.width };
     for (let i = 0; i < from.lanes.length; i++) {
       const [y0, y1] = [pane.yOf(from.lanes[i]), pane.yOf(to.lanes[i])];
-      if (!Number.isNaN(y0 + y1))
-        strokeArrow(ctx, drawing, pane.xOf(from.xs[i]), y0, pane.xOf(to.xs[i]), y1);
+      if (Number.isNaN(y0 + y1)) continue;
+      const x = pane.xOf(found.xs[i]);
+      strokeArrow(ctx, drawing, pane.xOf(from.xs[i]), y0, x, y1);
+      if (found.xs[i] === to.xs[i]) continue;
+      ctx.beginPath();
+      ctx.moveTo(Math.max(-20, x), y1);
+      ctx.lineTo(Math.min(pane.width + 20, pane.xOf(to.xs[i])), y1);
+      ctx.stroke();
     }
   }
 
-  /** @param {CanvasRenderingContext2D} ctx @param {Points} chain @param {Record<string, string>} sheet */
+  /** @param {CanvasRenderingContext2D} ctx @param {Chain} chain @param {Record<string, string>} sheet */
   drawChain(ctx, chain, sheet) {
     const { pane } = this;
     const drawing = { scale: 1, width: pane.width };
@@ -381,7 +419,7 @@ export class Marks {
         const [a, b] = [chain.lanes[i - 1], chain.lanes[i]];
         const [y0, y1] = [pane.yOf(a), pane.yOf(b)];
         if (Number.isNaN(y0 + y1)) continue;
-        const [x0, x1] = [pane.xOf(chain.xs[i - 1]), pane.xOf(chain.xs[i])];
+        const [x0, x1] = [pane.xOf(chain.xs[i - 1]), pane.xOf(chain.found[i])];
         if (a !== b) strokeArrow(ctx, drawing, x0, y0, x1, y1);
       }
     }
@@ -513,6 +551,11 @@ export class Marks {
 /** @returns {Points} */
 export function none() {
   return { rows: new Int32Array(0), xs: new Float64Array(0), lanes: [] };
+}
+
+/** The rows at which messages were found, else received. @param {{found: Int32Array, receive: Int32Array}} messages */
+function foundOrReceived({ found, receive }) {
+  return found.map((row, i) => (row >= 0 ? row : receive[i]));
 }
 
 /** @param {import("./pane.js").Pane} pane @param {ArrayLike<number>} rows @returns {Promise<Points>} */

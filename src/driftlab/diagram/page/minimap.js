@@ -72,7 +72,7 @@ export class Minimap {
   }
 
   async ask() {
-    const pane = this.page.panes[0];
+    const pane = this.page.panes.find((one) => one.hasAxis);
     const whole = this.whole();
     if (!pane || !whole || this.asking) return;
     const dpr = window.devicePixelRatio || 1;

@@ -128,10 +128,15 @@ export class Page {
   /** Say what the page is of. @param {import("./source.js").Info} info */
   introduce(info) {
     this.info = info;
-    document.title = `${info.title} · driftlab`;
-    byId("title").textContent = info.title;
-    byId("title").title = info.title;
+    this.entitle(info.title);
     byId("bench").hidden = !info.bench;
+  }
+
+  /** @param {string} title */
+  entitle(title) {
+    document.title = `${title} · driftlab`;
+    byId("title").textContent = title;
+    byId("title").title = title;
   }
 
   /** Show the runs, as far as they are known. @param {Run[]} runs */
@@ -141,8 +146,10 @@ export class Page {
       this.runs = runs;
       for (const run of runs) this.panes.push(new Pane(this, run, byId("diagram")));
     }
+    if (runs.length > 1) this.entitle(runs.map((run) => run.title).join(" and "));
     this.tools.fill();
     this.isReady = true;
+    void this.panels.show().catch(() => {}); // asked again when the data is there
     this.laidOut();
     for (const pane of this.panes) pane.draw(); // tiles are asked for before anything else
   }
@@ -295,6 +302,12 @@ export class Page {
     return this.panes.find((pane) => pane.root.contains(document.activeElement)) ?? this.panes[0];
   }
 
+  /** The active pane if its log has the axis that is chosen, else another that has it. */
+  paneOnAxis() {
+    const active = this.activePane();
+    return active?.hasAxis ? active : this.panes.find((pane) => pane.hasAxis);
+  }
+
   /** A click on an event, or beside all. @param {Pane} pane @param {number} row @param {boolean} fresh whether a new selection is wanted */
   chose(pane, row, fresh) {
     const { selected, second } = this.state.view;
@@ -376,7 +389,7 @@ export class Page {
   }
 
   async selectMiddle() {
-    const pane = this.activePane();
+    const pane = this.paneOnAxis();
     if (!pane) return;
     const lane = pane.laneAt(pane.height / 2) < 0 ? pane.visible[0] : pane.laneAt(pane.height / 2);
     const { axis, idle } = this.state.view;
@@ -389,6 +402,7 @@ export class Page {
     const one = this.selected();
     if (!one) return this.selectMiddle();
     const { pane, row } = one;
+    if (!pane.hasAxis) return this.say("This log does not have the axis that is chosen.");
     const { axis, idle } = this.state.view;
     const [x] = await pane.run.positions(axis, idle, [row]);
     for (
@@ -418,7 +432,7 @@ export class Page {
     const one = this.selected();
     this.say(
       one
-        ? `Remembered ${one.pane.run.nameOf(one.row)}. Select another event and press c.`
+        ? `Remembered ${one.pane.run.shortNameOf(one.row)}. Select another event and press c.`
         : "Select an event first.",
     );
   }
@@ -479,7 +493,7 @@ export class Page {
   /** Change the axis, and stay at the events that are in the middle of the picture. @param {string} axis @param {boolean} [idle] */
   async setAxis(axis, idle = this.state.view.idle) {
     const { view } = this.state;
-    const pane = this.activePane() ?? this.panes[0];
+    const pane = this.paneOnAxis();
     const { begin, end } = this.span();
     const isWhole = view.begin === null;
     const idleNow = idle && isTime(axis);
@@ -487,7 +501,7 @@ export class Page {
     await Promise.all(this.runs.map((run) => run.measure(axis, idleNow)));
     /** @type {any} */
     const parts = { axis, idle: idleNow, begin: null, end: null };
-    if (!isWhole && pane) {
+    if (!isWhole && pane?.run.hasAxis(axis)) {
       const rows = await Promise.all(
         Array.from(pane.visible.slice(0, 40), async (lane) => [
           await pane.run.engine.call("nearest", view.axis, begin, lane, view.idle),
@@ -583,6 +597,9 @@ export class Page {
   changed(changed) {
     if (changed.has("theme")) this.applyTheme();
     if (!this.isReady) return;
+    if (changed.has("axis")) this.telling.axisChanged();
+    if ([...changed].some((name) => REDRAWS.has(name) || MOVES.has(name)))
+      for (const pane of this.panes) pane.pointer.moved();
     if ([...changed].some((name) => REDRAWS.has(name))) this.laidOut();
     else for (const pane of this.panes) pane.redraw();
     if (changed.has("scroll")) for (const pane of this.panes) pane.names.place();

@@ -10,7 +10,7 @@ import { Plots } from "./plots.js";
 import { Pointer } from "./pointer.js";
 import { axisName } from "./run.js";
 import { drawRuler } from "./ruler.js";
-import { MARGIN, Tiles } from "./tiles.js";
+import { LABELS, MARGIN, Tiles } from "./tiles.js";
 
 export const RULER = 24; // CSS px
 export const PLOT = 62;
@@ -66,6 +66,11 @@ export class Pane {
   /** The axis as the engine names it. */
   get axis() {
     return axisName(this.view.axis, this.view.idle);
+  }
+
+  /** Whether the log has the axis that is chosen: of two runs only one may. */
+  get hasAxis() {
+    return this.run.hasAxis(this.view.axis);
   }
 
   /** The extent of the axis, as far as this run has one. @returns {[number, number] | null} */
@@ -230,6 +235,7 @@ export class Pane {
       theme: this.page.dark ? "dark" : "light",
       arrowTo: this.view.arrow,
       margin: MARGIN * this.dpr,
+      labels: LABELS * this.dpr,
       reach: Math.round(1.5 * this.canvas.width),
     };
   }
@@ -246,6 +252,7 @@ export class Pane {
       sheet: this.page.sheet,
       arrow: this.view.arrow,
       ink: this.page.dark ? 0.95 : 0.72,
+      reach: Math.round(1.5 * this.canvas.width), // as `tileView` has it
       mostQueued: this.run.mostQueued,
       hasQueue: this.run.header.has?.queue !== false,
       endX: ((this.reach() - view.begin) / (view.end - view.begin)) * view.width,
@@ -290,7 +297,7 @@ export class Pane {
     ctx.restore();
     ctx.setTransform(d, 0, 0, d, 0, 0);
     drawRuler(ctx, this, "texts");
-    if (!this.run.hasAxis(this.view.axis)) this.drawNone(ctx);
+    if (!this.hasAxis) this.drawNone(ctx);
     this.plots.draw(ctx);
     this.marks.placeHandles();
     this.page.drawn(this);

@@ -181,15 +181,12 @@ export class Panels {
     return Promise.all(
       list.map(async ([where, other]) => {
         const one = other === row ? info : await run.engine.call("describe", other);
-        const name = button(run.nameOf(other), () => this.page.select(pane, other, true), {
-          class: "link",
-          "data-row": other,
-        });
+        const name = eventLink(run, other, () => this.page.select(pane, other, true));
         return el(
           "tr",
           { "aria-current": other === row ? "true" : null },
           el("td", {}, where),
-          el("td", {}, other === row ? run.nameOf(other) : name),
+          el("td", { class: "name" }, other === row ? run.shortNameOf(other) : name),
           el("td", {}, one.kind),
           el("td", { class: "n" }, Number.isFinite(one.clock) ? count(one.clock) : "–"),
         );
@@ -220,14 +217,14 @@ export class Panels {
         "p",
         {},
         el("b", {}, "Concurrent: "),
-        `no chain of messages leads from ${run.nameOf(a)} to ${run.nameOf(b)}, or back. Neither can have caused the other.`,
+        `no chain of messages leads from ${run.shortNameOf(a)} to ${run.shortNameOf(b)}, or back. Neither can have caused the other.`,
       );
     }
     const rows = Array.from(chain.rows);
     const hops = rows.filter((_, i) => i && chain.lanes[i] !== chain.lanes[i - 1]).length;
     const title =
       chain.kind === "why"
-        ? `Why ${run.nameOf(rows[rows.length - 1])}: its latest causes, ${counted(hops, "message")}`
+        ? `Why ${run.shortNameOf(rows[rows.length - 1])}: its latest causes, ${counted(hops, "message")}`
         : `A chain of ${counted(hops, "message")}`;
     return el(
       "div",
@@ -241,7 +238,7 @@ export class Panels {
             "li",
             {},
             `${i + 1}. `,
-            button(run.nameOf(row), () => this.page.centre(pane, row), { class: "link" }),
+            eventLink(run, row, () => this.page.centre(pane, row)),
             el(
               "span",
               { class: "quiet" },
@@ -284,17 +281,16 @@ export class Panels {
       el(
         "li",
         {},
-        button(run.nameOf(list.send[i]), () => page.select(pane, list.send[i], true), { class: "link" }),
+        eventLink(run, list.send[i], () => page.select(pane, list.send[i], true)),
         " to ",
-        button(run.nameOf(list.receive[i]), () => page.select(pane, list.receive[i], true), {
-          class: "link",
-        }),
+        eventLink(run, list.receive[i], () => page.select(pane, list.receive[i], true)),
       );
-    const listed = (/** @type {any} */ list, /** @type {number} */ n) =>
+    const listed = (/** @type {any} */ list) =>
       el(
         "ul",
         { class: "list" },
-        ...Array.from({ length: Math.min(n, MOST_ROWS) }, (_, i) => item(list, i)),
+        ...Array.from({ length: Math.min(list.send.length, MOST_ROWS) }, (_, i) => item(list, i)),
+        list.all > MOST_ROWS && el("li", { class: "quiet" }, `and ${count(list.all - MOST_ROWS)} more`),
       );
     const lost = cut.undelivered.length;
     return [
@@ -303,7 +299,7 @@ export class Panels {
         { id: "cut-verdict", class: cut.consistent ? "" : "bad" },
         cut.consistent
           ? "Consistent: the run could have been in this global state."
-          : `Not consistent: ${counted(wrong.send.length, "message is", "messages are")} received inside the cut but sent outside it.`,
+          : `Not consistent: ${counted(wrong.all, "message is", "messages are")} received inside the cut but sent outside it.`,
       ),
       el(
         "div",
@@ -311,20 +307,18 @@ export class Panels {
         !cut.consistent && button("Make it consistent", () => page.cuts.mend(pane), { class: "primary" }),
         button("Remove the cut", () => page.state.set({ cut: null })),
       ),
-      wrong.send.length > 0 &&
+      wrong.all > 0 &&
         el(
           "div",
           {},
           el("h3", { class: "bad" }, "Received before they were sent"),
-          listed(wrong, wrong.send.length),
+          listed(wrong),
         ),
       el(
         "div",
         {},
-        el("h3", { id: "in-flight" }, `${counted(flying.send.length, "message")} in flight`),
-        listed(flying, flying.send.length),
-        flying.send.length > MOST_ROWS &&
-          el("p", { class: "quiet" }, `and ${count(flying.send.length - MOST_ROWS)} more`),
+        el("h3", { id: "in-flight" }, `${counted(flying.all, "message")} in flight`),
+        listed(flying),
         lost > 0 &&
           el("p", { class: "quiet" }, `${counted(lost, "send")} inside that no receive in the log answers`),
       ),
@@ -350,7 +344,7 @@ export class Panels {
             el(
               "tr",
               {},
-              el("td", { class: cut.wrongLanes.has(lane) ? "bad" : "" }, run.lanes[lane].name),
+              el("td", { class: cut.wrongLanes.has(lane) ? "name bad" : "name" }, run.lanes[lane].name),
               el(
                 "td",
                 {},
@@ -490,7 +484,7 @@ export class Panels {
             el(
               "li",
               { "aria-current": row === selected ? "true" : null },
-              button(run.nameOf(row), () => page.select(pane, row, true), { class: "link" }),
+              eventLink(run, row, () => page.select(pane, row, true)),
               " ",
               el(
                 "span",
@@ -604,7 +598,7 @@ export class Panels {
                 el(
                   "tr",
                   {},
-                  el("td", {}, lane.name),
+                  el("td", { class: "name" }, lane.name),
                   el("td", { class: "n" }, count(run.lengthOf(i))),
                   el("td", { class: "n" }, lane.rate ? `${Number(lane.rate.toPrecision(4))}/s` : "–"),
                 ),
@@ -624,14 +618,28 @@ export class Panels {
   }
 }
 
+/**
+ * A button that names an event; a long name is shortened to look at, and whole to listen to.
+ * @param {import("./run.js").Run} run @param {number} row @param {() => void} act
+ */
+function eventLink(run, row, act) {
+  const [name, short] = [run.nameOf(row), run.shortNameOf(row)];
+  const whole = name === short ? {} : { title: name, "aria-label": name };
+  return button(short, act, { class: "link", "data-row": row, ...whole });
+}
+
 function legend() {
   return facts([
     ["●", "send"],
     ["■", "receive"],
     ["○", "internal event"],
+    ["❘", "event of a kind that the log does not say"],
     ["arrow", "from a send to where the message was found"],
     ["band", "messages waiting in an inbox, as high as the queue"],
+    ["dashed", "a message that no receive in the log answers"],
     ["✕", "violation"],
+    ["□", "red: the axis falls here, and events keep their order"],
+    ["//", "red: events are missing before this one"],
   ]);
 }
 

@@ -1,6 +1,7 @@
 /**
  * Curves below the lanes, on the same axis: clock, drift, queue, lateness. Every column shows the
- * least and the greatest value in it, so that nothing is lost between two pixels.
+ * least and the greatest value in it, so that nothing is lost between two pixels. Clocks and queues
+ * stay what they are until the next event of their lane.
  */
 
 import { count, duration } from "./format.js";
@@ -8,11 +9,13 @@ import { PLOT, RULER } from "./pane.js";
 import { messageHeight } from "./vectors.js";
 
 const LINE = 1.25; // px
+const STAYS = new Set(["clock", "queue"]); // between two events
 const DENSE_COLUMNS = 100; // in which a curve rises and falls, from which on it is drawn as an area,
 const DENSE_SHARE = 0.1; // and of all columns
 
 /**
- * @typedef {{min: Float64Array, max: Float64Array}} Series
+ * @typedef {{min: Float64Array, max: Float64Array, before?: number, last?: Float64Array}} Series
+ *   before, last: the value before the first column, and at the end of each; not of the drift
  * @typedef {{key: string, begin: number, end: number, columns: number, lanes: Int32Array, series: Series[]}} Sheet
  */
 
@@ -101,8 +104,10 @@ export class Plots {
       // Rectangles between whole pixels: a path of thousands of corners takes many times as long.
       let height = 0;
       let from = xOf(first);
+      let now = valueBefore(series, first);
       for (let column = first; column < last; column++) {
-        const known = series.max[column];
+        const known = Number.isFinite(series.max[column]) ? series.max[column] : now;
+        now = Number.isFinite(series.max[column]) ? (series.last?.[column] ?? known) : now;
         if (!Number.isFinite(known) || known * one === height) continue;
         const x = xOf(column);
         if (x > ends) break;
@@ -121,7 +126,7 @@ export class Plots {
     const { pane } = this;
     const { begin, end } = pane.page.span();
     const span = end - begin;
-    if (!(span > 0)) return;
+    if (!(span > 0) || !pane.hasAxis) return;
     const stable = `${pane.axis}|${pane.orderId}|${pane.run.version}`;
     const old = this.sheets.get(field);
     const zoom = old ? (old.end - old.begin) / span : 0;
@@ -173,7 +178,7 @@ export class Plots {
     const first = Math.max(0, Math.floor((begin - sheet.begin) / step));
     const until = Math.min(end, pane.reach() + step); // the drift goes on, and the run does not
     const last = Math.min(sheet.columns, Math.ceil((until - sheet.begin) / step));
-    const [low, high] = extent(sheet, first, last);
+    const [low, high] = extent(sheet, first, last, STAYS.has(field));
     if (!(high >= low)) return;
     const before = this.ranges.get(field);
     if (!before || before[0] !== low || before[1] !== high) {
@@ -193,9 +198,10 @@ export class Plots {
     sheet.series.forEach((series, place) => {
       const lane = sheet.lanes[place];
       if (lane >= pane.run.lanes.length) return;
-      // From the last value before the view to the first one after it: curves go on to its edges.
-      const from = reached(series.min, first, -1);
-      const to = reached(series.min, last - 1, 1) + 1;
+      const stays = STAYS.has(field);
+      // Other curves go on to the first value after the view, from the last one before it.
+      const from = stays ? first : reached(series.min, first, -1);
+      const to = stays ? last : reached(series.min, last - 1, 1) + 1;
       const colour = pane.colourOf(lane);
       if (isDense(series, from, to)) {
         ctx.fillStyle = colour;
@@ -205,7 +211,8 @@ export class Plots {
       ctx.strokeStyle = colour;
       const { dash } = pane.run.lanes[lane];
       ctx.setLineDash(dash && dash[1] ? dash : []);
-      strokeCurve(ctx, series, from, to, xOf, yOf);
+      if (stays) strokeSteps(ctx, series, from, to, xOf, yOf);
+      else strokeCurve(ctx, series, from, to, xOf, yOf);
     });
     ctx.restore();
   }
@@ -244,6 +251,41 @@ function strokeCurve(ctx, series, from, to, xOf, yOf) {
 }
 
 /**
+ * Draw a curve that stays what it is between two events.
+ * @param {CanvasRenderingContext2D} ctx @param {Series} series @param {number} from @param {number} to
+ * @param {(column: number) => number} xOf @param {(value: number) => number} yOf
+ */
+function strokeSteps(ctx, series, from, to, xOf, yOf) {
+  let now = valueBefore(series, from);
+  ctx.lineWidth = LINE;
+  ctx.beginPath();
+  if (Number.isFinite(now)) ctx.moveTo(xOf(from - 1), yOf(now));
+  for (let column = from; column < to; column++) {
+    const [min, max] = [series.min[column], series.max[column]];
+    if (!Number.isFinite(min) || (min === now && max === now)) continue;
+    const x = xOf(column);
+    if (Number.isFinite(now)) ctx.lineTo(x, yOf(now));
+    else ctx.moveTo(x, yOf(min));
+    let at = now;
+    now = series.last?.[column] ?? max;
+    for (const value of [min, max, now]) {
+      if (value !== at) ctx.lineTo(x, yOf(value));
+      at = value;
+    }
+  }
+  if (Number.isFinite(now)) ctx.lineTo(xOf(to), yOf(now));
+  ctx.stroke();
+}
+
+/** What a curve is where a column begins. @param {Series} series @param {number} column */
+function valueBefore(series, column) {
+  if (!series.last) return NaN;
+  const at = column > 0 ? reached(series.last, column - 1, -1) : -1;
+  const value = at >= 0 ? series.last[at] : NaN;
+  return Number.isFinite(value) ? value : (series.before ?? NaN);
+}
+
+/**
  * Draw a dense curve as a rectangle a column, each of which meets the one before: a line of
  * thousands of corners takes the canvas a hundred times as long, and looks the same.
  * @param {CanvasRenderingContext2D} ctx @param {Series} series @param {number} from @param {number} to
@@ -252,9 +294,12 @@ function strokeCurve(ctx, series, from, to, xOf, yOf) {
 function fillCurve(ctx, series, from, to, xOf, yOf) {
   const width = Math.max(LINE, xOf(from + 1) - xOf(from));
   let [lowest, highest] = [NaN, NaN]; // of the column before
+  let now = valueBefore(series, from);
   for (let column = from; column < to; column++) {
-    const [min, max] = [series.min[column], series.max[column]];
-    if (!Number.isFinite(max)) continue;
+    let [min, max] = [series.min[column], series.max[column]];
+    if (Number.isFinite(max)) now = series.last?.[column] ?? NaN;
+    else if (Number.isFinite(now)) min = max = now;
+    else continue;
     const y = yOf(Number.isNaN(lowest) ? max : Math.max(max, lowest));
     const bottom = yOf(Number.isNaN(highest) ? min : Math.min(min, highest));
     ctx.fillRect(xOf(column) - width / 2, y - LINE / 2, width, bottom - y + LINE);
@@ -269,11 +314,14 @@ function reached(values, from, by) {
   return column;
 }
 
-/** @param {Sheet} sheet @param {number} first @param {number} last */
-function extent(sheet, first, last) {
+/** @param {Sheet} sheet @param {number} first @param {number} last @param {boolean} stays whether values stay until the next event */
+function extent(sheet, first, last, stays) {
   let low = Infinity;
   let high = -Infinity;
   for (const series of sheet.series) {
+    const begins = stays ? valueBefore(series, first) : NaN;
+    if (begins < low) low = begins;
+    if (begins > high) high = begins;
     for (let column = first; column < last; column++) {
       if (series.min[column] < low) low = series.min[column];
       if (series.max[column] > high) high = series.max[column];

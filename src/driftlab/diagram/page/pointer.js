@@ -4,6 +4,7 @@ import { RULER } from "./pane.js";
 
 const NEAR = 9; // CSS px: how near a click must be to an event
 const STILL = 4; // CSS px: less is a click, more is a drag
+const REST = 150; // ms without a change of the view
 
 export class Pointer {
   /** @param {import("./pane.js").Pane} pane */
@@ -14,6 +15,9 @@ export class Pointer {
     /** @type {{x: number, y: number, begin: number, end: number, scroll: number, moved: boolean, spans: boolean} | null} */
     this.drag = null;
     this.lastHover = 0;
+    this.rest = 0; // a timer
+    /** @type {{x: number, y: number} | null} where the pointer is, if it is on the diagram */
+    this.last = null;
     const on = pane.drawing;
     on.addEventListener("pointerdown", (event) => this.press(event));
     on.addEventListener("pointermove", (event) => this.move(event));
@@ -113,7 +117,7 @@ export class Pointer {
   async eventAt(point, slot) {
     const { pane } = this;
     const lane = pane.laneAt(point.y);
-    if (lane < 0) return -1;
+    if (lane < 0 || !pane.hasAxis) return -1;
     const row = await pane.run.engine.latest(slot, "nearest", pane.axis, pane.valueAt(point.x), lane);
     if (row === null || row < 0) return -1;
     const [x] = await pane.run.positions(pane.view.axis, pane.view.idle, [row]);
@@ -127,9 +131,20 @@ export class Pointer {
     this.pane.page.chose(this.pane, row, second);
   }
 
+  /** What is shown has changed under the pointer: nothing is told of until it rests. */
+  moved() {
+    this.lastHover++;
+    this.hideTip();
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => {
+      if (this.last && !this.down.size) void this.hover(this.last);
+    }, REST);
+  }
+
   /** @param {{x: number, y: number}} point */
   async hover(point) {
     const turn = ++this.lastHover;
+    this.last = point;
     const { pane } = this;
     const row = await this.eventAt(point, "hover").catch(() => -1);
     if (turn !== this.lastHover) return;
@@ -154,6 +169,7 @@ export class Pointer {
 
   leave() {
     this.lastHover++;
+    this.last = null;
     this.hideTip();
   }
 

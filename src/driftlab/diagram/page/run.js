@@ -1,13 +1,15 @@
 /** One run: its source, its engine, and what the page knows of it without asking again. */
 
 import { startEngine } from "./client.js";
-import { eventName } from "./format.js";
+import { eventName, shortened } from "./format.js";
 
 /**
  * @typedef {{name: string, colour: string, dash: number[], start: number, end: number, rate: number | null}} Lane
  * @typedef {import("./state.js").EventRef} EventRef
  * @typedef {{headline: string, holds: boolean | null, undecided?: number, violations: {rule: string, text: string, rows: number[]}[]}} Verdict
  */
+
+const SHORT_NAME = 24; // characters
 
 export class Run {
   /** @param {any} source @param {number} number 0, or 1 for the lower of two */
@@ -169,20 +171,26 @@ export class Run {
     return eventName(this.lanes[lane].name, index);
   }
 
+  /** As `nameOf`, where there is little room: of a long name of a lane both ends. @param {number} row */
+  shortNameOf(row) {
+    const { lane, index } = this.refOf(row);
+    return eventName(shortened(this.lanes[lane].name, SHORT_NAME), index);
+  }
+
   /** How many events a lane has. @param {number} lane */
   lengthOf(lane) {
     return this.ends[lane] - this.starts[lane];
   }
 
-  /** @param {string} axis @param {boolean} idle @param {ArrayLike<number>} rows @returns {Promise<Float64Array>} */
+  /** Where events are on an axis; NaN where the log does not have it. @param {string} axis @param {boolean} idle @param {ArrayLike<number>} rows @returns {Promise<Float64Array>} */
   positions(axis, idle, rows) {
-    if (!rows.length) return Promise.resolve(new Float64Array(0));
+    if (!rows.length || !this.hasAxis(axis)) return Promise.resolve(new Float64Array(rows.length).fill(NaN));
     return this.engine.call("positions", axis, Int32Array.from(rows), idle);
   }
 
   /** The stretches that idle compression leaves out. @param {string} axis @param {boolean} idle @returns {Promise<{at: number, left: number}[]>} */
   async gaps(axis, idle) {
-    if (!idle) return [];
+    if (!idle || !this.hasAxis(axis)) return [];
     const known = this.gapsOf.get(axis);
     if (known) return known;
     const gaps = (await this.engine.call("gaps", axis, true)) ?? [];

@@ -116,7 +116,7 @@ export class Search {
     const next = at >= 0 ? (at + by + order.length) % order.length : this.nearest(pane, order, xs, by);
     page.state.set({ panel: "search" });
     page.select(pane, rows[order[next]], true);
-    return page.say(`Hit ${next + 1} of ${count(rows.length)}: ${pane.run.nameOf(rows[order[next]])}.`);
+    return page.say(`Hit ${next + 1} of ${count(rows.length)}: ${pane.run.shortNameOf(rows[order[next]])}.`);
   }
 
   /** @param {import("./pane.js").Pane} pane @param {number[]} order @param {Float64Array} xs @param {number} by */

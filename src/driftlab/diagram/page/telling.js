@@ -18,6 +18,7 @@ export class Telling {
     const pane = this.page.panes.find((one) => one.marks.selection);
     const cut = this.page.panes.find((one) => one.marks.cut)?.marks.cut;
     const parts = [];
+    let [name, short] = ["", ""];
     const { violation } = this.page.state.view;
     const judged = this.page.runs[this.page.verdicts.run()]?.verdict?.violations ?? [];
     if (violation !== null && judged[violation]) {
@@ -27,8 +28,9 @@ export class Telling {
     }
     if (pane?.marks.selection) {
       const { row, info, counts } = pane.marks.selection;
+      [name, short] = [pane.run.nameOf(row), pane.run.shortNameOf(row)];
       parts.push(
-        `${pane.run.nameOf(row)}, ${info.kind}${info.clock === null ? "" : `, clock ${count(info.clock)}`}. ${count(counts.past)} before it, ${count(counts.beside)} concurrent, ${count(counts.future)} after it.`,
+        `${name}, ${info.kind}${info.clock === null ? "" : `, clock ${count(info.clock)}`}. ${count(counts.past)} before it, ${count(counts.beside)} concurrent, ${count(counts.future)} after it.`,
       );
       const { chain } = pane.marks;
       if (chain?.kind === "concurrent") parts.push("Concurrent: neither event happened before the other.");
@@ -37,10 +39,13 @@ export class Telling {
     }
     if (cut)
       parts.push(
-        `Cut: ${cut.consistent ? "consistent" : "not consistent"}, ${counted(cut.flyingMessages.send.length, "message")} in flight.`,
+        `Cut: ${cut.consistent ? "consistent" : "not consistent"}, ${counted(cut.flyingMessages.all, "message")} in flight.`,
       );
     const text = parts.join(" ");
-    if (text && text !== this.saidLast) this.say(text);
+    if (text !== this.saidLast) {
+      if (text) this.say(text, name ? text.replace(name, () => short) : text);
+      else this.say("Nothing is selected.");
+    }
     this.saidLast = text;
     this.status();
   }
@@ -48,16 +53,33 @@ export class Telling {
   whatIsShown() {
     for (const run of this.page.runs) {
       if (!run.events && !run.live) this.notice("empty", "This log has no events.", { calm: true });
-      else if (!run.hasAxis("time"))
-        this.notice("times", "This log has no times: the axis counts clocks or events instead.", {
-          calm: true,
-        });
+      else if (!run.hasAxis("time")) {
+        const { axis } = this.page.state.view;
+        const instead = run.hasAxis(axis)
+          ? `the axis is “${AXES[axis].name}” instead`
+          : "choose another axis to see it";
+        this.notice(`times-${run.number}`, `${this.nameOf(run)} has no times: ${instead}.`, { calm: true });
+      }
     }
+  }
+
+  /** Another axis was chosen: what was said of the one before is no longer so. */
+  axisChanged() {
+    const { axis } = this.page.state.view;
+    for (const run of this.page.runs) {
+      const text = `${this.nameOf(run)} does not have the axis “${AXES[axis].name}”.`;
+      this.notice(`times-${run.number}`, run.hasAxis(axis) ? "" : text, { calm: true });
+    }
+  }
+
+  /** @param {import("./run.js").Run} run */
+  nameOf(run) {
+    return this.page.runs.length > 1 ? run.title : "This log";
   }
 
   /** @param {import("./run.js").Run} run @param {any} info */
   shortly(run, info) {
-    const lines = [`${run.nameOf(info.row)} · ${info.kind}`];
+    const lines = [`${run.shortNameOf(info.row)} · ${info.kind}`];
     if (info.clock !== null) lines.push(`clock ${count(info.clock)}`);
     if (info.time !== null) lines.push(axisValue("time", info.time));
     if (info.queue !== null) lines.push(`queue ${count(info.queue)}`);
@@ -113,10 +135,10 @@ export class Telling {
     if (element.textContent !== text) element.textContent = text;
   }
 
-  /** Say something to whoever cannot see it, and below the diagram. @param {string} text */
-  say(text) {
+  /** Say something to whoever cannot see it, and below the diagram. @param {string} text @param {string} [short] as long as there is room for below the diagram */
+  say(text, short = text) {
     byId("said").textContent = text;
-    this.flash(text);
+    this.flash(short);
   }
 
   /** Put up a notice; an empty text takes it away. @param {string} id @param {string} text @param {{calm?: boolean, act?: [string, () => void]}} [how] */

@@ -10,6 +10,7 @@ const WIDTH = 512; // device pixels of a tile
 const KEPT = 40;
 const FEW = 120; // events
 const MARGIN = 12; // px beyond the edges in which exact events are drawn too
+const LABELS = 96; // px beyond the edges in which events decide what is written in the tile
 const REST = 50; // ms without a zoom after which tiles are asked for, while one zoom follows another
 const STILL = 250; // ms after which a zoom is the first of its kind
 const REFRESH = 1500; // ms after which a live run's older tiles are drawn again
@@ -57,7 +58,8 @@ export class Tiles {
   draw(ctx) {
     const { begin, end, width, height, windows, full } = this.pane.frameOf();
     this.isSharp = true;
-    if (!(end > begin) || width < 1 || height < 1 || !this.pane.run.hasAxis(this.pane.view.axis)) return;
+    if (!this.pane.hasAxis) this.level = "";
+    if (!(end > begin) || width < 1 || height < 1 || !this.pane.hasAxis) return;
     this.frame++;
     const units = (end - begin) / width;
     if (Math.abs(units / this.units - 1) > 1e-9) {
@@ -314,7 +316,7 @@ export class Tiles {
   }
 }
 
-export { MARGIN };
+export { LABELS, MARGIN };
 
 /** Whether two edges are the same, but for rounding. @param {number} a @param {number} b @param {number} other the tile's other edge */
 function close(a, b, other) {

@@ -7,11 +7,13 @@
 /**
  * @typedef {{scale: number, width: number, height: number, tops: Float64Array, heights: Float64Array,
  *   colours: string[], sheet: Record<string, string>, arrow: string,
- *   mostQueued: number, hasQueue: boolean, endX: number, ink: number}} Drawing
- *   endX: where the run ends; ink: how opaque arrows are
+ *   mostQueued: number, hasQueue: boolean, endX: number, ink: number, reach: number}} Drawing
+ *   endX: where the run ends; ink: how opaque arrows are; reach: how far from its ends an arrow is drawn
  */
 
 const TURN = 2 * Math.PI;
+const OUTSIDE = 12; // px beyond the tile in which an event may still be seen in it
+const FADE = 1 / 3; // of the reach, in which a long arrow fades out
 
 /** @param {CanvasRenderingContext2D} ctx @param {any} vectors @param {Drawing} drawing */
 export function drawVectors(ctx, vectors, drawing) {
@@ -136,8 +138,38 @@ function arrow(ctx, drawing, from, to, x0, x1) {
   if (from < 0 || to < 0) return stub(ctx, drawing, from, to, from < 0 ? x1 : x0);
   ctx.globalAlpha = drawing.ink;
   ctx.strokeStyle = ctx.fillStyle = drawing.colours[from];
-  strokeArrow(ctx, drawing, x0, middle(drawing, from), x1, middle(drawing, to), from === to);
+  const [y0, y1] = [middle(drawing, from), middle(drawing, to)];
+  if (Math.abs(x1 - x0) > 2 * drawing.reach) strokeEnds(ctx, drawing, drawing.colours[from], x0, y0, x1, y1);
+  else strokeArrow(ctx, drawing, x0, y0, x1, y1, from === to);
   ctx.globalAlpha = 1;
+}
+
+/**
+ * Draw an arrow so long that tiles between its ends do not know of it: the ends alone, which fade
+ * out where that begins, so that no tile has what its neighbour has not.
+ * @param {CanvasRenderingContext2D} ctx @param {Drawing} drawing @param {string} colour rgb(…)
+ * @param {number} x0 @param {number} y0 @param {number} x1 @param {number} y1
+ */
+function strokeEnds(ctx, drawing, colour, x0, y0, x1, y1) {
+  const slope = (y1 - y0) / (x1 - x0);
+  const forwards = x1 > x0 ? 1 : -1;
+  for (const [x, y, towards] of [
+    [x0, y0, forwards],
+    [x1, y1, -forwards],
+  ]) {
+    const end = x + towards * drawing.reach;
+    if (Math.max(x, end) < 0 || Math.min(x, end) > drawing.width) continue;
+    const fade = ctx.createLinearGradient(end - towards * FADE * drawing.reach, 0, end, 0);
+    fade.addColorStop(0, colour);
+    fade.addColorStop(1, colour.replace(")", " / 0)"));
+    ctx.strokeStyle = fade;
+    ctx.beginPath();
+    ctx.moveTo(x, y);
+    ctx.lineTo(end, y + slope * (end - x));
+    ctx.stroke();
+  }
+  ctx.strokeStyle = colour;
+  if (x1 > -20 && x1 < drawing.width + 20) head(ctx, x1, y1, x1 - x0, y1 - y0, drawing.scale);
 }
 
 /** A message whose other end is hidden, or that nobody received: a short line. @param {CanvasRenderingContext2D} ctx @param {Drawing} drawing @param {number} from @param {number} to @param {number} x */
@@ -212,6 +244,7 @@ function drawEvents(ctx, v, drawing) {
   const s = drawing.scale;
   for (let i = 0; i < v.row.length; i++) {
     const x = v.x[i];
+    if (x < -OUTSIDE * s || x > drawing.width + OUTSIDE * s) continue; // known for what is written
     // Where neighbours would touch, all of a lane's glyphs there are smaller.
     const before = i && v.place[i - 1] === v.place[i] ? x - v.x[i - 1] : NaN;
     const after = i + 1 < v.row.length && v.place[i + 1] === v.place[i] ? v.x[i + 1] - x : NaN;
@@ -287,6 +320,7 @@ function writeClocks(ctx, v, drawing) {
     if (!Number.isFinite(v.clock[i])) continue;
     const text = String(v.clock[i]);
     const room = (text.length * 6 + 6) * s;
+    if (v.x[i] < -room || v.x[i] > drawing.width + room) continue;
     if (v.x[i] - before < room || follows[i] - v.x[i] < room) continue;
     ctx.fillText(text, v.x[i], middle(drawing, v.place[i]) - 5.5 * s);
   }

@@ -125,9 +125,13 @@ def _begin_after_first_event(trace: Trace, written: WrittenClocks, wrong: int) -
     """Whether the first clocks, or own entries, of all processes are 1.
 
     Then the log begins with the first events, and has their clocks after them. Processes that
-    may have received something before say nothing. It is not so if a clock is 0.
+    may have received something before say nothing. It is not so if a clock is 0, or if the log
+    shows that its Lamport clocks are written before their events.
     """
     clock, held = written.clock, written.timestamps
+    now = trace.columns.clock
+    if clock is not None and now is not None and len(now) == len(clock) and (now != clock).any():
+        return False  # its clocks show that they are written early
     if clock is not None:
         begins = clock[first_own_rows(trace)]
         if (clock == 0).any() or (begins != 1).any():

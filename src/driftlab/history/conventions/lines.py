@@ -35,6 +35,7 @@ from driftlab.model.columns import (
 
 LINE_PER_TARGET: Final = "line-per-target"
 BROADCAST_LINE: Final = "broadcast-line"
+_EACH_TARGET: Final = "a line for each target"
 _BROADCAST_WORDS: Final = ("broadcast", "multicast", "to all", "to both", "everyone")
 
 
@@ -335,13 +336,18 @@ def _joined(trace: Trace, groups: Sequence[_Group], how: str) -> Trace:
     )
 
 
+def writes_line_per_target(trace: Trace) -> bool:
+    """Whether lines for the targets of a send were joined in a trace."""
+    return any(f"written as {_EACH_TARGET}" in line for line in trace.assumed)
+
+
 def _said(groups: Sequence[_Group], how: str) -> Iterator[str]:
     """Yield what was assumed, a line for each convention."""
     plain = [group for group in groups if group.head < 0]
     headed = [group for group in groups if group.head >= 0]
     for mine, words in (
-        (plain, "a line for each target"),
-        (headed, "a line for each target and one more for all"),
+        (plain, _EACH_TARGET),
+        (headed, f"{_EACH_TARGET} and one more for all"),
     ):
         if mine:
             lines = sum(group.end - group.begin for group in mine)

@@ -108,9 +108,13 @@ def assume_queue(trace: Trace, _: Sequence[str]) -> Trace:
 
 
 def _without_taken(trace: Trace, queue: IntArray, reason: str) -> Trace:
-    left = queue - (is_receive(trace) & (queue != MISSING))
+    receive = is_receive(trace)
+    left = queue - (receive & (queue > 0))
     line = f"queue lengths count the message that is taken ({reason}); it is subtracted"
-    return _with_line(trace, line).replace(columns=trace.columns._replace(queue=left))
+    return _with_line(trace, line).replace(
+        columns=trace.columns._replace(queue=left),
+        unsure_queue=np.flatnonzero(receive & (queue == 0)),  # what was taken is not counted
+    )
 
 
 def _is_only_after(queue: IntArray, receive: BoolArray) -> bool:

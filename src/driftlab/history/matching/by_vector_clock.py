@@ -157,6 +157,10 @@ def implied_messages(trace: Trace) -> Messages:
     first, extra = _split_first(messages)
     source[first.row] = first.source
     sender[first.row] = first.process
+    if trace.columns.stamp is not None:  # of which several senders may be meant
+        unknown = messages.row[messages.source < 0]
+        several = unknown[1:][unknown[1:] == unknown[:-1]]
+        sender[several] = NOBODY
     return Messages(source, sender, extra.row, extra.source, implied=True)
 
 

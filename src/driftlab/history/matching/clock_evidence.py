@@ -152,6 +152,7 @@ def speak_against(
         fits_shifted, is_outside = _fits_shifted(
             place[at], channel[at], accepts.at(at), sent, sent_channel
         )
+        is_outside |= unsent[at] & ~fits_shifted  # the line of its send is missing
         is_merged = fits_shifted.any(axis=0) & accepts.is_exact[at]
         merged = np.bincount(channel[at][is_merged], minlength=channels)
         errors, outside = _best_alignments(fits_shifted, is_outside, channel[at], channels)

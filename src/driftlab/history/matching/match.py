@@ -188,11 +188,15 @@ def assumed_lines(messages: Messages, rows: Sequence[int] | None = None) -> list
     if rows is not None:
         repeated = repeated[np.isin(repeated, rows)]
     if len(repeated):
+        unknown = int(np.isin(messages.ambiguous, repeated).sum())
+        receives = counted(len(repeated), "receive")
+        if unknown == len(repeated):
+            lines.append(f"message ids repeat: {receives} may have any of several senders")
+            return lines
         lines.append(
-            f"message ids repeat: {counted(len(repeated), 'receive')} matched by id, sender, "
+            f"message ids repeat: {receives} matched by id, sender, "
             "target and order on the channel (--match)"
         )
-        unknown = int(np.isin(messages.ambiguous, repeated).sum())
         if unknown:
             lines[-1] += f", but for {unknown}, which may have any of several senders"
     return lines

@@ -372,7 +372,8 @@ def _choices(
 def _by_channels(context: Context, rows: IntArray, lost: Lost) -> list[NamedRows]:
     """Name a queue sorted as text by messages of one channel that changed places.
 
-    One that is taken after a later one, or never, is greater as text and less as a number.
+    One that is taken after a later one, or never, is greater as text and less as a number;
+    one that is taken before earlier ones is less as text than all of them.
     """
     source, receives = context.messages.source, context.messages.receives
     rows = rows[source[rows] >= 0]
@@ -382,6 +383,7 @@ def _by_channels(context: Context, rows: IntArray, lost: Lost) -> list[NamedRows
         late, missed = rows[context.process[rows] == process], lost.to_one(process)
         if all(
             _precedes_as_text(context, source[mine[mine < row]], int(source[row]))
+            or _is_least_as_text(context, source[mine[mine > row]], int(source[row]))
             for row in late[:TURNED_MAX].tolist()
         ):
             missed = missed[:TURNED_MAX]
@@ -397,6 +399,18 @@ def _by_channels(context: Context, rows: IntArray, lost: Lost) -> list[NamedRows
         )
         for process, (late, missed) in turned.items()
     ]
+
+
+def _is_least_as_text(context: Context, sends: IntArray, send: int) -> bool:
+    """Whether earlier messages of the channel of a send are greater as text, if there are any.
+
+    sends: rows of the sends of what one process received after it. send: the row of a send to it.
+    """
+    clock, sender = required(context.columns.clock), context.process[send]
+    early = int(int(sender) in context.messages.stamp_before_send)
+    earlier = clock[sends[(context.process[sends] == sender) & (sends < send)]] - early
+    mine = str(clock[send] - early)
+    return 0 < len(earlier) <= TURNED_MAX and all(str(each) > mine for each in earlier.tolist())
 
 
 def _precedes_as_text(context: Context, sends: IntArray, send: int) -> bool:

@@ -31,7 +31,7 @@ from driftlab.simulator.compiled.memory_layout import (
     MESSAGE,
     ROOM_FIRST,
     Arena,
-    EventColumns,
+    EventArrays,
     Figures,
     allocate,
     empty,
@@ -47,10 +47,10 @@ SHARE_RUNS_MAX: Final = 2**14  # in one share of the runs, for one core
 SHARES_PER_CORE: Final = 2  # a slower core leaves its last share to another
 SHARE_TICKS_MIN: Final = 600_000  # fewer are done before another core has started
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 __all__ = [
-    "EventColumns",
+    "EventArrays",
     "Figures",
     "Recorded",
     "incompatibility",
@@ -67,7 +67,7 @@ class NotCompiledError(DriftlabError):
 class Recorded(NamedTuple):
     """One run with all its events."""
 
-    history: EventColumns
+    history: EventArrays
     figures: Figures
 
 
@@ -76,7 +76,7 @@ def simulate_runs(
     numbers: Sequence[int] | None = None,
     *,
     cores: int | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     waiting_max: int = WAITING_MESSAGES_MAX,
     repeats: bool = True,
 ) -> Figures:
@@ -124,7 +124,7 @@ def simulate_dice(
     ]
 
 
-def _simulate(job: "_Job", cores: int, on_progress: Progress | None) -> None:
+def _simulate(job: "_Job", cores: int, on_progress: OnProgress | None) -> None:
     """Simulate the runs of a job on some cores, 0 for all."""
     scenario, rows = job.scenario, len(job.figures.numbers)
     runs = rows // len(job.dice)
@@ -147,13 +147,14 @@ def record_run(
     scenario: Scenario,
     number: int,
     *,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     waiting_max: int = WAITING_MESSAGES_MAX,
     repeats: bool = True,
 ) -> Recorded:
     """Simulate one run and return all its events and its metrics.
 
-    The parameters are those of `simulate_runs`. Raises NotCompiledError.
+    number: of the run. The other parameters are those of `simulate_runs`. Raises
+    NotCompiledError.
     """
     _require_compatible(scenario)
     ticks = _ticks(scenario, number)
@@ -165,7 +166,7 @@ def record_run(
     job = _Job(scenario, figures, waiting_max, repeats, history)
     for _ in _Core(job).slices(range(1)):
         _report(on_progress, job, ticks)
-    return Recorded(EventColumns(*(column[: job.done] for column in history)), figures)
+    return Recorded(EventArrays(*(column[: job.done] for column in history)), figures)
 
 
 def _require_compatible(scenario: Scenario) -> None:
@@ -186,7 +187,7 @@ class _Job:
         figures: Figures,
         waiting_max: int,
         repeats: bool,
-        history: EventColumns | None = None,
+        history: EventArrays | None = None,
         dice: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.scenario = scenario
@@ -325,7 +326,7 @@ def _shares(scenario: Scenario, runs: int, cores: int) -> Iterator[range]:
 
 
 def _run_on_threads(
-    job: _Job, shares: Sequence[range], workers: int, on_progress: Progress | None, total: int
+    job: _Job, shares: Sequence[range], workers: int, on_progress: OnProgress | None, total: int
 ) -> None:
     todo = iter(shares)
 
@@ -350,7 +351,7 @@ def _run_on_threads(
             job.stop.set()
 
 
-def _report(on_progress: Progress | None, job: _Job, total: int) -> None:
+def _report(on_progress: OnProgress | None, job: _Job, total: int) -> None:
     if on_progress is not None:
         on_progress(job.done, total)
 
@@ -362,6 +363,6 @@ def _ticks(scenario: Scenario, number: int) -> int:
     return sum(schedule.ticks_before(scenario.horizon_ns) for schedule in schedules)
 
 
-def _empty_history(ticks: int) -> EventColumns:
+def _empty_history(ticks: int) -> EventArrays:
     kinds = ("i8", "u4", "u4", "u1", "i4", "u4", "i4", "u4", "u4")
-    return EventColumns(*(np.empty(ticks, kind) for kind in kinds))
+    return EventArrays(*(np.empty(ticks, kind) for kind in kinds))

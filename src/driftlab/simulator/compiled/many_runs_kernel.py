@@ -350,7 +350,10 @@ def run_batch_kernel(
 
 
 def can_batch(arena: "Arena", runs: int, waiting_max: int) -> bool:
-    """Whether it is worth trying to simulate `runs` runs of a scenario in batches."""
+    """Whether it is worth trying to simulate `runs` runs of a scenario in batches.
+
+    arena: the scenario's memory. waiting_max: how many messages may wait before a run ends.
+    """
     run = arena.run
     if len(arena.machines) != MACHINES or not run["mesh"] or arena.delay is not None:
         return False

@@ -155,10 +155,14 @@ def waiting(ring: Any) -> Any:
 
 
 @jit_inline
-def throw(
+def roll_die(
     key: Any, word: Any, is_free: Any, below_low: Any, below_high: Any, below_both: Any
 ) -> Any:
-    """Throw the die if there is no message; return whether it sends to each peer, and to both."""
+    """Roll the die if there is no message; return whether it sends to each peer, and to both.
+
+    key: of the machine's stream. word: the number of the tick. below_low, below_high,
+    below_both: the bounds below which it sends to the lower peer, to the higher, to both.
+    """
     die = np.int64(draw(np.uint64(key), word) >> _SPARE_BITS)
     die = die if is_free else _NEVER
     to_low, to_high = die < below_low, (die >= below_low) & (die < below_high)
@@ -167,11 +171,15 @@ def throw(
 
 
 @jit_inline
-def fold(
+def digest_after(
     digest: Any, word: Any, from_low: Any, from_high: Any, is_free: Any, is_high: Any,
     to_low: Any, to_high: Any, to_both: Any, stamp: Any, clock: Any, queue: Any,
 ) -> Any:  # fmt: skip
-    """Return the digest of a machine after its tick; `from_low` is what a receive weighs."""
+    """Return the digest of a machine after its tick.
+
+    word: the number of the tick. from_low, from_high: what a receive from the lower or the
+    higher peer contributes to the hash of its event (`event_kind_weight`).
+    """
     # The hash is a sum over the fields, so the part of the kind can be computed in advance.
     kind = from_high if is_high else from_low
     kind = _NONE if is_free else kind
@@ -210,12 +218,12 @@ def step_one_machine(state: Any, size: Any, bounds: Any, plan: Any, step: Any, i
         clock = merge(before, stamp)
         tick = state[at(base + TICKS + lane)] + plan[at(step + TICK + lane)]
         word = np.uint64(tick)
-        to_low, to_high, to_both = throw(
+        to_low, to_high, to_both = roll_die(
             state[at(base + DIE + lane)], word, is_free,
             bounds[at(lane)], bounds[at(LANES + lane)], bounds[at(BOTH + lane)],
         )  # fmt: skip
         sends = one(to_low | to_high | to_both)
-        state[at(base + DIGEST + lane)] = fold(
+        state[at(base + DIGEST + lane)] = digest_after(
             state[at(base + DIGEST + lane)], word, from_low, from_high, is_free, is_high,
             to_low, to_high, to_both, stamp, clock, queue,
         )  # fmt: skip
@@ -242,7 +250,7 @@ def step_one_machine(state: Any, size: Any, bounds: Any, plan: Any, step: Any, i
 
 
 @jit_inline
-def tally(
+def count_tick(
     state: Any, base: Any, lane: Any, is_own: Any, count: Any, queue: Any, jump: Any
 ) -> None:  # fmt: skip
     """Count a tick in one lane for the machine at `base` if it is that machine's own."""
@@ -288,7 +296,7 @@ def step_lanes(state: Any, size: Any, bounds: Any, plan: Any, step: Any) -> None
         a_die, b_die, c_die = (
             state[at(A + DIE + lane)], state[at(B + DIE + lane)], state[at(C + DIE + lane)]
         )  # fmt: skip
-        to_low, to_high, to_both = throw(
+        to_low, to_high, to_both = roll_die(
             pick(is_a, is_b, a_die, b_die, c_die), word, is_free,
             bounds[at(lane)], bounds[at(LANES + lane)], bounds[at(BOTH + lane)],
         )  # fmt: skip
@@ -296,7 +304,7 @@ def step_lanes(state: Any, size: Any, bounds: Any, plan: Any, step: Any) -> None
         a_digest, b_digest, c_digest = (
             state[at(A + DIGEST + lane)], state[at(B + DIGEST + lane)], state[at(C + DIGEST + lane)]
         )  # fmt: skip
-        digest = fold(
+        digest = digest_after(
             pick(is_a, is_b, a_digest, b_digest, c_digest), word, from_b if is_a else from_a,
             from_b if is_c else from_c, is_free, is_high, to_low, to_high, to_both,
             stamp, clock, queue,
@@ -309,9 +317,9 @@ def step_lanes(state: Any, size: Any, bounds: Any, plan: Any, step: Any) -> None
         state[at(C + CLOCK + lane)] = clock if is_c else c_clock
         count = queue + (sends << SENDS_BITS)
         jump = clock - before if tick > 0 else zero
-        tally(state, np.int64(A), lane, is_a, count, queue, jump)
-        tally(state, np.int64(B), lane, is_b, count, queue, jump)
-        tally(state, np.int64(C), lane, is_c, count, queue, jump)
+        count_tick(state, np.int64(A), lane, is_a, count, queue, jump)
+        count_tick(state, np.int64(B), lane, is_b, count, queue, jump)
+        count_tick(state, np.int64(C), lane, is_c, count, queue, jump)
         # The rings: what was taken out of its own, what was put into those of its peers.
         out_high = one(is_high)
         out_low = one(not is_free) - out_high

@@ -125,7 +125,7 @@ class Delay(NamedTuple):
     latest: IntArray  # i8, one a channel; empty where no message can overtake another
 
 
-class EventColumns(NamedTuple):
+class EventArrays(NamedTuple):
     """The events of a run in the order of (due time, process), a column a field."""
 
     due_ns: IntArray  # i8
@@ -244,7 +244,11 @@ def _set_rates(rates: Sequence[float], cursors: AnyArray) -> None:
 def precomputed_phases(
     scenario: Scenario, cursors: AnyArray, numbers: Sequence[int] | IntArray
 ) -> IntArray:
-    """Return the first due times that take more than 64 bits to compute: one row a run, or one."""
+    """Return the first due times that take more than 64 bits to compute, i8, in nanoseconds.
+
+    cursors: CURSOR records of the machines; those with scale 0 need such a time. numbers: of
+    the runs. One row a run; if no machine needs one, a single row of zeros.
+    """
     places = np.flatnonzero(cursors["scale"] == 0)
     rates = fixed_rates(scenario)
     if not len(places) or scenario.phase == "aligned" or rates is None:

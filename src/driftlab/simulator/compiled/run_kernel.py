@@ -15,7 +15,7 @@ of CURSOR and MACHINE records, one a machine; `pool` an array of messages;
 `window` a `Window`; `links` the positions of every machine's peers, one
 machine's after the other's; `deferred` int64 pairs of a sender and whom it
 sends to; `delay` a `Delay`, None without latency; `history` the
-`EventColumns` to be written, None where only metrics are kept; `figures` the
+`EventArrays` to be written, None where only metrics are kept; `figures` the
 `Figures`, of which the kernel writes one row a run. `i` is a machine's
 position in name order; times are nanoseconds from the start of the run.
 `choice` is an index among a sender's peers, or EVERY_PEER or INTERNAL.

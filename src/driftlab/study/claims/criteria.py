@@ -25,7 +25,7 @@ RUNS_MIN: Final = 3  # below this there is none
 NOTHING: Final = Estimate(float("nan"), None, None)
 
 
-class Verdict(StrEnum):
+class Decision(StrEnum):
     """What the data say of a claim."""
 
     HOLDS = "holds"
@@ -34,14 +34,14 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
-class Finding(NamedTuple):
+class ClaimFinding(NamedTuple):
     """What was found of a claim.
 
     estimate: its statistic. figure: the statistic in a few words. text: sentences with
     the figures. runs: how many runs they are of. condition: under which it holds.
     """
 
-    verdict: Verdict
+    verdict: Decision
     estimate: Estimate
     figure: str
     text: str
@@ -52,59 +52,64 @@ class Finding(NamedTuple):
 # Rules.
 
 
-def law(exceptions: IntArray, events: IntArray) -> Verdict:
+def law(exceptions: IntArray, events: IntArray) -> Decision:
     """Judge that something always or never happens.
 
     exceptions, events: how many each run has. It holds with no exception if the rule
     of three (at 95 % the share of exceptions is below 3/n) puts them below EXCEPTIONS_MAX.
     """
     if exceptions.sum():
-        return Verdict.DOES_NOT_HOLD
-    return Verdict.HOLDS if _are_enough(int(events.sum())) else Verdict.UNDECIDED
+        return Decision.DOES_NOT_HOLD
+    return Decision.HOLDS if _are_enough(int(events.sum())) else Decision.UNDECIDED
 
 
-def possibility(cases: IntArray, events: IntArray) -> Verdict:
+def possibility(cases: IntArray, events: IntArray) -> Decision:
     """Judge that something may happen; a law says that it never does."""
-    opposite = {Verdict.HOLDS: Verdict.DOES_NOT_HOLD, Verdict.DOES_NOT_HOLD: Verdict.HOLDS}
+    opposite = {Decision.HOLDS: Decision.DOES_NOT_HOLD, Decision.DOES_NOT_HOLD: Decision.HOLDS}
     verdict = law(cases, events)
     return opposite.get(verdict, verdict)
 
 
 def comparison(
     estimate: Estimate, equal: float = 0.0, *, below: bool = False, margin: float = 0.0
-) -> Verdict:
+) -> Decision:
     """Judge that a figure is above a value, or below it.
 
-    It does not hold if the interval lies on the other side, or holds the value and lies
-    within the margin around it; an interval that holds the value and more is undecided.
+    estimate: of the figure. equal: the value. below: whether the claim is that it is below.
+    margin: within which the two count as equal. It does not hold if the interval lies on the
+    other side, or holds the value and lies within the margin around it; an interval that
+    holds the value and more is undecided.
     """
     if estimate.excludes(equal):
-        return Verdict.HOLDS if (estimate.value < equal) == below else Verdict.DOES_NOT_HOLD
+        return Decision.HOLDS if (estimate.value < equal) == below else Decision.DOES_NOT_HOLD
     if estimate.within(equal - margin, equal + margin):
-        return Verdict.DOES_NOT_HOLD
-    return Verdict.UNDECIDED
+        return Decision.DOES_NOT_HOLD
+    return Decision.UNDECIDED
 
 
-def equality(estimate: Estimate, equal: float, margin: float) -> Verdict:
-    """Judge that a figure is a value, give or take a margin; across its edge: undecided."""
+def equality(estimate: Estimate, equal: float, margin: float) -> Decision:
+    """Judge that a figure is a value, give or take a margin; across its edge: undecided.
+
+    estimate: of the figure. equal: the value. margin: by which the two may differ.
+    """
     if estimate.within(equal - margin, equal + margin):
-        return Verdict.HOLDS
+        return Decision.HOLDS
     if estimate.low is None or estimate.high is None:
-        return Verdict.UNDECIDED
+        return Decision.UNDECIDED
     outside = estimate.low > equal + margin or estimate.high < equal - margin
-    return Verdict.DOES_NOT_HOLD if outside else Verdict.UNDECIDED
+    return Decision.DOES_NOT_HOLD if outside else Decision.UNDECIDED
 
 
-def every(verdicts: Iterable[Verdict]) -> Verdict:
+def every(verdicts: Iterable[Decision]) -> Decision:
     """Judge that all of several statements hold."""
     found = set(verdicts)
-    for worst in (Verdict.DOES_NOT_HOLD, Verdict.UNDECIDED, Verdict.HOLDS_IF):
+    for worst in (Decision.DOES_NOT_HOLD, Decision.UNDECIDED, Decision.HOLDS_IF):
         if worst in found:
             return worst
-    return Verdict.HOLDS
+    return Decision.HOLDS
 
 
-def under(verdict: Verdict, conditions: Sequence[tuple[str, Verdict]]) -> tuple[Verdict, str]:
+def under(verdict: Decision, conditions: Sequence[tuple[str, Decision]]) -> tuple[Decision, str]:
     """Return the verdict of a claim, and the condition if it holds only under one.
 
     verdict: of the claim as a whole. conditions: the weakest first, each with the verdict
@@ -112,12 +117,12 @@ def under(verdict: Verdict, conditions: Sequence[tuple[str, Verdict]]) -> tuple[
     a claim that is known not to hold as a whole needs one; as long as the data leave open
     whether it holds under one of them, the claim is undecided.
     """
-    if verdict is Verdict.DOES_NOT_HOLD:
+    if verdict is Decision.DOES_NOT_HOLD:
         for condition, judged in conditions:
-            if judged is Verdict.HOLDS:
-                return Verdict.HOLDS_IF, condition
-        if any(judged is Verdict.UNDECIDED for _, judged in conditions):
-            return Verdict.UNDECIDED, ""
+            if judged is Decision.HOLDS:
+                return Decision.HOLDS_IF, condition
+        if any(judged is Decision.UNDECIDED for _, judged in conditions):
+            return Decision.UNDECIDED, ""
     return verdict, ""
 
 
@@ -165,7 +170,10 @@ def average(total: IntArray | FloatArray, count: IntArray | FloatArray) -> Estim
 def share_difference(
     part: IntArray, whole: IntArray, base_part: IntArray, base_whole: IntArray
 ) -> Estimate:
-    """Return by how much a share is above another one of the same runs."""
+    """Return by how much a share is above another one of the same runs, with its interval.
+
+    part, whole: of each run, the share's counts. base_part, base_whole: those of the other.
+    """
     if not whole.sum() or not base_whole.sum():
         return NOTHING
     return _over_runs(_difference_of_ratios, part, whole, base_part, base_whole)

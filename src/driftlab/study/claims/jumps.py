@@ -15,8 +15,8 @@ from driftlab.arrays import BoolArray, IntArray
 from driftlab.model.columns import INTERNAL, RECEIVE
 from driftlab.study.claims.criteria import (
     FREQUENCY_MARGIN,
-    Finding,
-    Verdict,
+    ClaimFinding,
+    Decision,
     average,
     comparison,
     every,
@@ -43,7 +43,7 @@ def _judged(
     conditions: Sequence[tuple[str, BoolArray]] = (),
     *,
     never: bool = False,
-) -> Finding:
+) -> ClaimFinding:
     """Judge the law that something happens at each of some events, or never does.
 
     happens: whether it does, by row. what: the events in words, as in `P1's receives jump`.
@@ -51,7 +51,7 @@ def _judged(
     """
     exceptions = happens if never else ~happens
 
-    def verdict_on(rows: BoolArray) -> tuple[Verdict, IntArray, IntArray]:
+    def verdict_on(rows: BoolArray) -> tuple[Decision, IntArray, IntArray]:
         broken, all_of = table.count_by_run(rows & exceptions), table.count_by_run(rows)
         return law(broken, all_of), broken, all_of
 
@@ -61,25 +61,25 @@ def _judged(
     estimate = share(count - broken if not never else broken, count)
     text = [f"{percent(estimate)} of {what}."]
     text += [_tried(name, *each) for name, each in tried]
-    return Finding(
+    return ClaimFinding(
         verdict, estimate, f"{percent(estimate)} jump", " ".join(text), table.runs, condition
     )
 
 
-def _tried(condition: str, verdict: Verdict, broken: IntArray, count: IntArray) -> str:
+def _tried(condition: str, verdict: Decision, broken: IntArray, count: IntArray) -> str:
     """Return what was found under a condition, as a sentence."""
-    few = ", too few to decide" if verdict is Verdict.UNDECIDED else ""
+    few = ", too few to decide" if verdict is Decision.UNDECIDED else ""
     return f"Exceptions if {condition}: {of(broken, count)}{few}."
 
 
-def jump_needs_higher_stamp(table: EventTable) -> Finding:
+def jump_needs_higher_stamp(table: EventTable) -> ClaimFinding:
     """Judge that a clock jumps exactly when a message with a higher clock is received."""
     higher = table.receives & (table.stamp > table.clock[table.before])
     events = ~table.is_first
     exceptions = table.count_by_run(events & (table.jumps != higher))
     count = table.count_by_run(events)
     estimate = share(exceptions, count)
-    return Finding(
+    return ClaimFinding(
         law(exceptions, count),
         estimate,
         f"{of(exceptions, count)} otherwise",
@@ -89,7 +89,7 @@ def jump_needs_higher_stamp(table: EventTable) -> Finding:
     )
 
 
-def higher_because_faster(table: EventTable) -> Finding:
+def higher_because_faster(table: EventTable) -> ClaimFinding:
     """Judge that a sender's clock was higher because its rate is higher."""
     jumps = table.count_by_run(table.jumps)
     faster, equal, slower = (
@@ -105,7 +105,7 @@ def higher_because_faster(table: EventTable) -> Finding:
     among = table.count_by_run(apart)
     far = share(table.count_by_run(apart & (table.sender_rate > table.rate)), among)
     estimate = share(faster, jumps)
-    return Finding(
+    return ClaimFinding(
         law(jumps - faster, jumps),
         estimate,
         f"{percent(estimate)} faster",
@@ -117,7 +117,7 @@ def higher_because_faster(table: EventTable) -> Finding:
     )
 
 
-def rate_difference_drives_jumps(table: EventTable) -> Finding:
+def rate_difference_drives_jumps(table: EventTable) -> ClaimFinding:
     """Judge that the difference of rates is a major factor of the jumps."""
     rates = table.rates
     difference, ratio = rates[:, :1] - rates[:, 1:], rates[:, :1] / rates[:, 1:]
@@ -131,13 +131,13 @@ def rate_difference_drives_jumps(table: EventTable) -> Finding:
     judged = [comparison(each) for each in (top, mean)]
     conditions = [("of the largest jump", judged[0]), ("of the mean jump", judged[1])]
     verdict, condition = under(every(judged), conditions)
-    return Finding(
+    return ClaimFinding(
         verdict,
         top,
         f"rank corr. {number(top)}",
         f"Rank correlation of r1 - r with the largest jump of P2 and P3: {number(top)}; with "
         f"their mean jump: {number(mean)}. Of the ratio r1/r: {number(by_ratio[1])} and "
-        f"{number(by_ratio[0])}. The mean is no finding of its own: it is the rise of the "
+        f"{number(by_ratio[0])}. The mean is not a finding of its own: it is the rise of the "
         "clock over the number of events.",
         table.runs,
         condition,
@@ -149,7 +149,7 @@ def rate_difference_drives_jumps(table: EventTable) -> Finding:
 
 
 def _not_waited(table: EventTable) -> BoolArray:
-    """Whether the event before was no receive, so that a message came after it."""
+    """Whether the event before was not a receive, so that a message came after it."""
     fresh: BoolArray = (table.kind[table.before] != RECEIVE) & (table.tick >= FIRST_TICKS)
     return fresh
 
@@ -160,7 +160,7 @@ FRESH: Final = (
 )
 
 
-def message_from_faster_jumps(table: EventTable) -> Finding:
+def message_from_faster_jumps(table: EventTable) -> ClaimFinding:
     """Judge that a faster machine's message causes a jump, unless a still faster one did."""
     r1, r2, _ = table.row_rates
     from_p1 = table.sender == P1
@@ -185,7 +185,7 @@ def message_from_faster_jumps(table: EventTable) -> Finding:
     )
 
 
-def p3_jumps_after_internal(table: EventTable) -> Finding:
+def p3_jumps_after_internal(table: EventTable) -> ClaimFinding:
     """Judge that P3 jumps at a message if its last event was internal."""
     r1, r2, r3 = table.row_rates
     after = table.receives & (table.kind[table.before] == INTERNAL)
@@ -199,7 +199,7 @@ def p3_jumps_after_internal(table: EventTable) -> Finding:
     )
 
 
-def p3_jumps_p1_after_p2(table: EventTable) -> Finding:
+def p3_jumps_p1_after_p2(table: EventTable) -> ClaimFinding:
     """Judge that P3 jumps at P1's message if its last event was a receive from P2."""
     r1, r2, r3 = table.row_rates
     after_p2 = (table.kind[table.before] == RECEIVE) & (table.sender[table.before] == P2)
@@ -215,7 +215,7 @@ def p3_jumps_p1_after_p2(table: EventTable) -> Finding:
     )
 
 
-def p2_shielded_by_recent_p1(table: EventTable) -> Finding:
+def p2_shielded_by_recent_p1(table: EventTable) -> ClaimFinding:
     """Judge that P2's message moves P3 unless P1's came recently."""
     _, r2, r3 = table.row_rates
     from_p1 = table.row_before(table.receives & (table.sender == P1))
@@ -233,11 +233,11 @@ def p2_shielded_by_recent_p1(table: EventTable) -> Finding:
     recent, old = parts(events & (age_ns <= RECENT_S * 1e9)), by_age[-1][2]
     gap = share_difference(*old, *recent)
     tendency = comparison(gap, margin=FREQUENCY_MARGIN)
-    verdict = law(old[1] - old[0], old[1]) if tendency is Verdict.HOLDS else tendency
+    verdict = law(old[1] - old[0], old[1]) if tendency is Decision.HOLDS else tendency
     condition = "read as a tendency: the older P1's last message, the more often"
     verdict, named = under(verdict, [(condition, tendency)])
     shares = "; ".join(f"{_ages(low, high)} {percent(share(*each))}" for low, high, each in by_age)
-    return Finding(
+    return ClaimFinding(
         verdict,
         gap,
         f"{percent(gap)} more often",
@@ -253,7 +253,7 @@ def _ages(low: float, high: float) -> str:
     return f"over {low:g} s" if np.isinf(high) else f"{low:g} to {high:g} s"
 
 
-def p2_jumps_at_p1(table: EventTable) -> Finding:
+def p2_jumps_at_p1(table: EventTable) -> ClaimFinding:
     """Judge that P2 jumps at P1's messages."""
     r1, r2, _ = table.row_rates
     return _judged(
@@ -265,7 +265,7 @@ def p2_jumps_at_p1(table: EventTable) -> Finding:
     )
 
 
-def fastest_never_jumps(table: EventTable) -> Finding:
+def fastest_never_jumps(table: EventTable) -> ClaimFinding:
     """Judge that the fastest machine has no jumps."""
     r1, r2, _ = table.row_rates
     events = table.receives & (table.rank == P1)
@@ -291,7 +291,7 @@ def fastest_never_jumps(table: EventTable) -> Finding:
     )
 
 
-def p3_never_jumps(table: EventTable) -> Finding:
+def p3_never_jumps(table: EventTable) -> ClaimFinding:
     """Judge that P3 has no jumps."""
     _, r2, r3 = table.row_rates
     return _judged(
@@ -308,7 +308,7 @@ def equal_rates_no_jumps(
     aligned: EventTable | None = None,
     late: EventTable | None = None,
     aligned_late: EventTable | None = None,
-) -> Finding:
+) -> ClaimFinding:
     """Judge that machines of equal rates have no jumps.
 
     free, aligned: phases; late: with a latency. Those that there are are judged together.
@@ -335,7 +335,7 @@ def equal_rates_no_jumps(
     verdict, condition = under(law(jumps, events), conditions)
     shares = "; ".join(f"{name} {percent(share(part, all_of))}" for name, part, all_of, _ in counts)
     estimate = share(counts[0][1], counts[0][2])
-    return Finding(
+    return ClaimFinding(
         verdict,
         estimate,
         f"{percent(estimate)} jump",

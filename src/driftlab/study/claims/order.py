@@ -1,4 +1,4 @@
-"""Claims about the order of messages: of one sender, of several, and what a clock tells of it."""
+"""Claims about the order of messages: of one sender, of several, and how clocks order them."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from driftlab.model.columns import SEND
 from driftlab.study.claims.criteria import (
     CLOCK_MARGIN,
     QUEUE_MARGIN,
-    Finding,
-    Verdict,
+    ClaimFinding,
+    Decision,
     comparison,
     equality,
     every,
@@ -24,7 +24,7 @@ from driftlab.study.claims.variations import paired_rows
 from driftlab.study.claims.wording import of, percent, signed
 
 
-def draining_reorders(peers: EventTable, arrival: EventTable | None = None) -> Finding:
+def draining_reorders(peers: EventTable, arrival: EventTable | None = None) -> ClaimFinding:
     """Judge that emptying one socket before the next changes the order of messages.
 
     peers, arrival: how messages enter the inbox. Neighbouring messages of different
@@ -41,7 +41,7 @@ def draining_reorders(peers: EventTable, arrival: EventTable | None = None) -> F
         difference = share_difference(moved[mine], count[mine], other[0][theirs], other[1][theirs])
         verdict = every([verdict, comparison(difference)])
         text += f" If they are queued as they come: {percent(share(*other))}."
-    return Finding(verdict, estimate, f"{percent(estimate)} reordered", text, peers.runs)
+    return ClaimFinding(verdict, estimate, f"{percent(estimate)} reordered", text, peers.runs)
 
 
 def _reordered(table: EventTable) -> tuple[IntArray, IntArray]:
@@ -53,7 +53,7 @@ def _reordered(table: EventTable) -> tuple[IntArray, IntArray]:
     return table.count_by_run(both & earlier), table.count_by_run(both)
 
 
-def tcp_reorders_one_sender(table: EventTable, *, real: bool = False) -> Finding:
+def tcp_reorders_one_sender(table: EventTable, *, real: bool = False) -> ClaimFinding:
     """Judge that messages of one sender may arrive out of order over TCP.
 
     real: whether the runs are real. A simulated channel keeps the order because TCP does,
@@ -68,7 +68,7 @@ def tcp_reorders_one_sender(table: EventTable, *, real: bool = False) -> Finding
         overtaken += table.count_by_run(both & (table.stamp < table.stamp[before]))
         count += table.count_by_run(both)
     kind = "real" if real else "simulated"
-    return Finding(
+    return ClaimFinding(
         possibility(overtaken, count),
         share(overtaken, count),
         f"{of(overtaken, count)} {kind}",
@@ -83,10 +83,10 @@ def tcp_reorders_one_sender(table: EventTable, *, real: bool = False) -> Finding
     )
 
 
-def physical_clocks_needed(table: EventTable) -> Finding:
+def physical_clocks_needed(table: EventTable) -> ClaimFinding:
     """Judge that only physical clocks can order messages of several senders.
 
-    (clock, process) is a total order. It is one of the messages if it contradicts no
+    (clock, process) is a total order, and orders the messages too if it contradicts no
     causal order; what is left for physical clocks is the order in real time.
     """
     caused = table.sent != NONE
@@ -99,14 +99,14 @@ def physical_clocks_needed(table: EventTable) -> Finding:
     turned, pairs = _sends_against_time(table)
     estimate = share(turned, pairs)
     agrees, differs = law(wrong, links), possibility(turned, pairs)
-    if agrees is Verdict.UNDECIDED or differs is Verdict.UNDECIDED:
-        verdict, condition = Verdict.UNDECIDED, ""
-    elif agrees is Verdict.DOES_NOT_HOLD:
-        verdict, condition = Verdict.HOLDS, ""
+    if agrees is Decision.UNDECIDED or differs is Decision.UNDECIDED:
+        verdict, condition = Decision.UNDECIDED, ""
+    elif agrees is Decision.DOES_NOT_HOLD:
+        verdict, condition = Decision.HOLDS, ""
     else:
         order = "the order wanted is that of real time, not one that respects causality"
-        verdict, condition = under(Verdict.DOES_NOT_HOLD, [(order, differs)])
-    return Finding(
+        verdict, condition = under(Decision.DOES_NOT_HOLD, [(order, differs)])
+    return ClaimFinding(
         verdict,
         estimate,
         f"{percent(estimate)} turned",
@@ -136,7 +136,7 @@ def _sends_against_time(table: EventTable) -> tuple[IntArray, IntArray]:
     )
 
 
-def drain_order_is_as_good(peers: EventTable, arrival: EventTable) -> Finding:
+def drain_order_is_as_good(peers: EventTable, arrival: EventTable) -> ClaimFinding:
     """Judge that appending one peer's messages, then the other's, is equally valid.
 
     peers, arrival: how messages enter the inbox. Equal are the last clocks within
@@ -160,7 +160,7 @@ def drain_order_is_as_good(peers: EventTable, arrival: EventTable) -> Finding:
         equality(clock, 0.0, CLOCK_MARGIN),
         *(equality(each, 0.0, QUEUE_MARGIN) for each in queues),
     ]
-    return Finding(
+    return ClaimFinding(
         every(verdicts),
         clock,
         f"clocks {percent(clock, 2)}",
@@ -171,7 +171,7 @@ def drain_order_is_as_good(peers: EventTable, arrival: EventTable) -> Finding:
     )
 
 
-def stamps_order_one_sender(table: EventTable) -> Finding:
+def stamps_order_one_sender(table: EventTable) -> ClaimFinding:
     """Judge that clock values order the messages of one sender, as numbers or as text."""
     sends = table.kind == SEND
     before = table.row_before(sends)
@@ -183,11 +183,11 @@ def stamps_order_one_sender(table: EventTable) -> Finding:
     as_text[both] = texts[both] <= texts[before[both]]
     texts_off = table.count_by_run(as_text)
     verdict, condition = law(as_numbers, count), ""
-    if verdict is Verdict.HOLDS:
+    if verdict is Decision.HOLDS:
         named = "they are compared as numbers, not as text"
         verdict, condition = under(law(texts_off, count), [(named, verdict)])
     estimate = share(as_numbers, count)
-    return Finding(
+    return ClaimFinding(
         verdict,
         estimate,
         f"{of(as_numbers, count)} out of order",

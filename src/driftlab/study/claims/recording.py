@@ -25,7 +25,7 @@ from driftlab.model.schedule import NS_PER_SECOND
 from driftlab.scenario.scenario import Scenario
 from driftlab.scenario.validate import RateRange
 from driftlab.study.claims.events import MACHINES, EventTable, RunEvents
-from driftlab.theory.formulas import Die, inflow
+from driftlab.theory.formulas import DieProbabilities, inflow
 
 RUNS: Final = 1000  # of the standard condition; of fewer some conditions have too few events
 RUNS_REAL: Final = 5  # as the assignment asks
@@ -154,7 +154,7 @@ def _record_general(scenario: Scenario) -> Iterator[RunEvents]:
 def _loads(rates: tuple[float, ...], bounds: tuple[int, int]) -> tuple[float, ...]:
     """Return the load of each machine's queue. bounds: the die, see `Scenario.die`."""
     one, every = bounds
-    die = Die(one / 2**DIE_BITS, (every - one) / 2**DIE_BITS)
+    die = DieProbabilities(one / 2**DIE_BITS, (every - one) / 2**DIE_BITS)
     return tuple(inflow(rates, die, place).load for place in range(len(rates)))
 
 
@@ -195,7 +195,7 @@ def _of_trace(scenario: Scenario, trace: Trace) -> RunEvents:
 # Real.
 
 
-def run_conditions(
+def record_conditions(
     names: Iterable[str],
     runs: int,
     speed: float,
@@ -229,7 +229,7 @@ def run_conditions(
 def read_conditions(paths: Sequence[str]) -> dict[str, EventTable]:
     """Read run folders, or folders of runs, and tell their conditions by their scenarios.
 
-    Raise DriftlabError if a path is no run, none of the claims', or given twice, or
+    Raise DriftlabError if a path is not a run, none of the claims', or given twice, or
     runs are not of one length: queues that grow would differ by that.
     """
     found: dict[str, list[RunEvents]] = {}

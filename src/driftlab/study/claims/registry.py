@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from driftlab.api.run_real import OnBeat
 from driftlab.errors import DriftlabError, did_you_mean
 from driftlab.study.claims import jumps, order, variations
-from driftlab.study.claims.criteria import NOTHING, Finding, Verdict
+from driftlab.study.claims.criteria import NOTHING, ClaimFinding, Decision
 from driftlab.study.claims.events import EventTable
 from driftlab.study.claims.recording import (
     ALIGNED_LATE,
@@ -24,7 +24,7 @@ from driftlab.study.claims.recording import (
     STANDARD,
     must_compile,
     read_conditions,
-    run_conditions,
+    record_conditions,
     scenarios_of,
     simulate_conditions,
 )
@@ -45,7 +45,7 @@ class Claim(NamedTuple):
 
     id: str
     statement: str
-    judge: Callable[..., Finding]
+    judge: Callable[..., ClaimFinding]
     needs: tuple[str, ...] = (STANDARD,)
     uses: tuple[str, ...] = ()
 
@@ -278,11 +278,11 @@ def judge_claims_now(
     """Judge claims by real machines that are run for them.
 
     speed: how many times faster than real time. out: where the journals stay. The other
-    parameters, and what it raises, are those of `run_conditions`.
+    parameters, and what it raises, are those of `record_conditions`.
     """
     claims = claims_named(ids)
     names = conditions_needed(claims)
-    tables = run_conditions(names, runs, speed, out, on_beat, on_condition)
+    tables = record_conditions(names, runs, speed, out, on_beat, on_condition)
     return judge_tables(claims, tables, real=True)
 
 
@@ -293,10 +293,10 @@ def must_compile_for(ids: Sequence[str], runs: int) -> bool:
 
 # Of each verdict how one claim and several have it.
 _SUMMARIES: Final = {
-    Verdict.HOLDS: ("holds", "hold"),
-    Verdict.HOLDS_IF: ("holds under a condition", "hold under a condition"),
-    Verdict.DOES_NOT_HOLD: ("does not hold", "do not hold"),
-    Verdict.UNDECIDED: ("is undecided", "are undecided"),
+    Decision.HOLDS: ("holds", "hold"),
+    Decision.HOLDS_IF: ("holds under a condition", "hold under a condition"),
+    Decision.DOES_NOT_HOLD: ("does not hold", "do not hold"),
+    Decision.UNDECIDED: ("is undecided", "are undecided"),
 }
 
 
@@ -311,7 +311,10 @@ def summary_of(judged: Sequence[ClaimVerdict]) -> str:
 def judge_tables(
     claims: Sequence[Claim], tables: Mapping[str, EventTable], *, real: bool = False
 ) -> list[ClaimVerdict]:
-    """Judge claims by the events of each condition; one that lacks its runs is undecided."""
+    """Judge claims by the events of each condition; one that lacks its runs is undecided.
+
+    tables: the events, by the name of their condition. real: whether the runs are real.
+    """
     judged = []
     for claim in claims:
         used = [tables[name] for name in (*claim.needs, *claim.uses) if name in tables]
@@ -320,18 +323,18 @@ def judge_tables(
     return judged
 
 
-def _find(claim: Claim, tables: Mapping[str, EventTable], *, real: bool) -> Finding:
+def _find(claim: Claim, tables: Mapping[str, EventTable], *, real: bool) -> ClaimFinding:
     lacking = [name for name in claim.needs if name not in tables]
     if lacking:
         text = f"There are no runs of the condition {lacking[0]}."
-        return Finding(Verdict.UNDECIDED, NOTHING, f"no runs: {lacking[0]}", text, 0)
+        return ClaimFinding(Decision.UNDECIDED, NOTHING, f"no runs: {lacking[0]}", text, 0)
     given = [tables.get(name) for name in (*claim.needs, *claim.uses)]
     if claim.judge is order.tcp_reorders_one_sender:
         return claim.judge(*given, real=real)
     return claim.judge(*given)
 
 
-def _verdict(claim: Claim, found: Finding, late_ticks: int) -> ClaimVerdict:
+def _verdict(claim: Claim, found: ClaimFinding, late_ticks: int) -> ClaimVerdict:
     value = found.estimate.value
     return ClaimVerdict(
         claim.id,

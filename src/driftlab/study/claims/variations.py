@@ -14,8 +14,8 @@ from driftlab.study.claims.criteria import (
     CLOCK_MARGIN,
     FREQUENCY_MARGIN,
     QUEUE_MARGIN,
-    Finding,
-    Verdict,
+    ClaimFinding,
+    Decision,
     average,
     comparison,
     equality,
@@ -49,7 +49,7 @@ def paired_rows(first: EventTable, second: EventTable) -> tuple[IntArray, IntArr
 # Rates, clocks and queues.
 
 
-def faster_rate_higher_clock(table: EventTable) -> Finding:
+def faster_rate_higher_clock(table: EventTable) -> ClaimFinding:
     """Judge that the faster the rate, the higher the clock.
 
     Of a machine slower than P1 it is asked how far its last clock is behind: in runs
@@ -66,7 +66,7 @@ def faster_rate_higher_clock(table: EventTable) -> Finding:
     verdict, condition = under(every(judged), list(zip(named, judged, strict=True)))
     lags = [_ticks_behind(table, part) for part in (0.5, 1.0)]
     end, later = (_of_chosen(each, in_stable) for each in (lags[1], lags[1] - lags[0]))
-    return Finding(
+    return ClaimFinding(
         verdict,
         stable,
         f"lag {percent(stable, 2)}",
@@ -93,7 +93,7 @@ def _ticks_behind(table: EventTable, part: float) -> FloatArray:
     return (clocks[:, :1] - clocks[:, 1:]).astype(np.float64)
 
 
-def bigger_difference_bigger_queue(table: EventTable) -> Finding:
+def bigger_difference_bigger_queue(table: EventTable) -> ClaimFinding:
     """Judge that the bigger the difference of rates, the bigger the queue of the slowest.
 
     As a tendency, and as a law against the rival (r1 + r2)/r3: of two runs of which
@@ -108,11 +108,11 @@ def bigger_difference_bigger_queue(table: EventTable) -> Finding:
     rivals = excess_of_pairs(difference, queue, alike < 0)
     together = excess_of_pairs(difference, queue, alike > 0)
     verdict, condition = comparison(tendency), ""
-    if verdict is Verdict.HOLDS:
+    if verdict is Decision.HOLDS:
         named = "(r1 + r2)/r3 is bigger, too"
         verdict, condition = under(comparison(rivals), [(named, comparison(together))])
     reversed_pairs = [_reversed_share(each, queue) for each in (difference, ratio_of)]
-    return Finding(
+    return ClaimFinding(
         verdict,
         tendency,
         f"rank corr. {number(tendency)}",
@@ -152,33 +152,33 @@ def _frequency(standard: EventTable, other: EventTable) -> tuple[Estimate, str, 
     return ratio(*counts[1], *counts[0]), f"{each[1]} of the events jump, not {each[0]}", len(mine)
 
 
-def narrow_rates_same_frequency(standard: EventTable, narrow: EventTable) -> Finding:
+def narrow_rates_same_frequency(standard: EventTable, narrow: EventTable) -> ClaimFinding:
     """Judge that a smaller variation of rates leaves the frequency of jumps unchanged."""
     estimate, text, runs = _frequency(standard, narrow)
     verdict = equality(estimate, 1.0, FREQUENCY_MARGIN)
     text = f"With rates 3..4 {text}: {number(estimate)} times as many."
-    return Finding(verdict, estimate, f"{number(estimate)} times", text, runs)
+    return ClaimFinding(verdict, estimate, f"{number(estimate)} times", text, runs)
 
 
-def less_internal_more_jumps(standard: EventTable, few: EventTable) -> Finding:
+def less_internal_more_jumps(standard: EventTable, few: EventTable) -> ClaimFinding:
     """Judge that fewer internal events make jumps more frequent."""
     estimate, text, runs = _frequency(standard, few)
     text = f"With five faces {text}: {number(estimate)} times as many."
     verdict = comparison(estimate, 1.0, margin=FREQUENCY_MARGIN)
-    return Finding(verdict, estimate, f"{number(estimate)} times", text, runs)
+    return ClaimFinding(verdict, estimate, f"{number(estimate)} times", text, runs)
 
 
-def narrow_rates_smaller_jumps(standard: EventTable, narrow: EventTable) -> Finding:
+def narrow_rates_smaller_jumps(standard: EventTable, narrow: EventTable) -> ClaimFinding:
     """Judge that a smaller variation of rates makes jumps smaller."""
     return _smaller_jumps(standard, narrow, "rates 3..4")
 
 
-def less_internal_smaller_jumps(standard: EventTable, few: EventTable) -> Finding:
+def less_internal_smaller_jumps(standard: EventTable, few: EventTable) -> ClaimFinding:
     """Judge that fewer internal events make jumps smaller."""
     return _smaller_jumps(standard, few, "five faces")
 
 
-def _smaller_jumps(standard: EventTable, other: EventTable, varied: str) -> Finding:
+def _smaller_jumps(standard: EventTable, other: EventTable, varied: str) -> ClaimFinding:
     """Judge that jumps, those above 1, are smaller: their mean, and the largest of a run."""
     mine, theirs = paired_rows(standard, other)
     sides = ((standard, mine), (other, theirs))
@@ -206,7 +206,7 @@ def _smaller_jumps(standard: EventTable, other: EventTable, varied: str) -> Find
     ]
     conditions = [("of their mean size", judged[0]), ("of the largest of a run", judged[1])]
     verdict, condition = under(every(judged), conditions)
-    return Finding(
+    return ClaimFinding(
         verdict,
         average_size,
         f"{number(average_size)} times",
@@ -218,24 +218,24 @@ def _smaller_jumps(standard: EventTable, other: EventTable, varied: str) -> Find
     )
 
 
-def narrow_rates_shorter_queue(standard: EventTable, narrow: EventTable) -> Finding:
+def narrow_rates_shorter_queue(standard: EventTable, narrow: EventTable) -> ClaimFinding:
     """Judge that a smaller variation of rates makes queues shorter."""
     return _queues(standard, narrow, "rates 3..4", below=True)
 
 
-def less_internal_longer_queue(standard: EventTable, few: EventTable) -> Finding:
+def less_internal_longer_queue(standard: EventTable, few: EventTable) -> ClaimFinding:
     """Judge that fewer internal events make queues longer."""
     return _queues(standard, few, "five faces", below=False)
 
 
-def _queues(standard: EventTable, other: EventTable, varied: str, *, below: bool) -> Finding:
+def _queues(standard: EventTable, other: EventTable, varied: str, *, below: bool) -> ClaimFinding:
     """Judge the difference of the largest and of the last queue, of a run's longest ones."""
     largest, last, runs = _queue_differences(standard, other)
     top, end = mean(largest), mean(last)
     judged = [comparison(each, 0.0, below=below, margin=QUEUE_MARGIN) for each in (top, end)]
     conditions = [("of the largest queue", judged[0]), ("of the last queue", judged[1])]
     verdict, condition = under(every(judged), conditions)
-    return Finding(
+    return ClaimFinding(
         verdict,
         top,
         f"{signed(top)} messages",
@@ -260,7 +260,7 @@ def _queue_differences(
     return largest, longer(lambda table: table.last(table.queue)), len(mine)
 
 
-def both_variations_either_way(standard: EventTable, both: EventTable) -> Finding:
+def both_variations_either_way(standard: EventTable, both: EventTable) -> ClaimFinding:
     """Judge that with both variations queues may be larger or smaller.
 
     Both must happen in more than FREQUENCY_MARGIN of the runs.
@@ -276,7 +276,7 @@ def both_variations_either_way(standard: EventTable, both: EventTable) -> Findin
         for rows, what in ((diverges, "a queue diverges"), (~diverges, "none diverges"))
         if rows.any()
     ]
-    return Finding(
+    return ClaimFinding(
         every(judged),
         larger,
         f"{percent(larger)} larger",

@@ -7,20 +7,24 @@
 import { Diagram, lowerBound } from "./diagram.js";
 import { receivedIn, senderLanes, sentOrder } from "./messages.js";
 import { GreatestSoFar, LeastFromHere } from "./reach_tables.js";
+import { finished } from "./steps.js";
 
 /**
  * @param {Diagram} diagram
  * @returns {GreatestSoFar} by the order of receives: the rows of the sends
  */
 export function sendsReceived(diagram) {
-  return diagram.once("sends received", () => {
-    return new GreatestSoFar({
-      starts: diagram.messageStarts.subarray(0, diagram.lanes.length),
-      ends: diagram.messageEnds,
-      block: diagram.blocks.messages,
-      rows: diagram.messages.send,
-      lanes: senderLanes(diagram),
-    });
+  return diagram.once("sends received", () => finished(tableOfReceived(diagram)));
+}
+
+/** @param {Diagram} diagram */
+function tableOfReceived(diagram) {
+  return GreatestSoFar.inSteps({
+    starts: diagram.messageStarts.subarray(0, diagram.lanes.length),
+    ends: diagram.messageEnds,
+    block: diagram.blocks.messages,
+    rows: diagram.messages.send,
+    lanes: senderLanes(diagram),
   });
 }
 
@@ -29,16 +33,31 @@ export function sendsReceived(diagram) {
  * @returns {LeastFromHere} by the order of sends: the rows of the receives
  */
 export function receivesOfSent(diagram) {
-  return diagram.once("receives of sent", () => {
-    const { starts, ends, received, receivers } = sentOrder(diagram);
-    return new LeastFromHere({
-      starts: starts.subarray(0, diagram.lanes.length),
-      ends,
-      block: diagram.blocks.messages,
-      rows: received,
-      lanes: receivers,
-    });
+  return diagram.once("receives of sent", () => finished(tableOfSent(diagram)));
+}
+
+/** @param {Diagram} diagram */
+function tableOfSent(diagram) {
+  const { starts, ends, received, receivers } = sentOrder(diagram);
+  return LeastFromHere.inSteps({
+    starts: starts.subarray(0, diagram.lanes.length),
+    ends,
+    block: diagram.blocks.messages,
+    rows: received,
+    lanes: receivers,
   });
+}
+
+/**
+ * Have the tables of past and future ready for a diagram that does not grow, in steps.
+ * @param {Diagram} diagram
+ * @returns {Generator<void, void>}
+ */
+export function* reachTablesInSteps(diagram) {
+  const received = yield* tableOfReceived(diagram);
+  diagram.once("sends received", () => received);
+  const sent = yield* tableOfSent(diagram);
+  diagram.once("receives of sent", () => sent);
 }
 
 /**

@@ -89,6 +89,47 @@ export function extremes(diagram, axis, field, lane, begin, end, columns) {
 }
 
 /**
+ * Return the curve of a field in columns of equal width: its extremes, and what it stays at.
+ * @param {Diagram} diagram
+ * @param {Axis} axis
+ * @param {Field} field not the drift
+ * @param {number} lane
+ * @param {number} begin
+ * @param {number} end
+ * @param {number} columns
+ * @returns {Range & {before: number, last: Float64Array}} the value of the last event before the first
+ *   column, and that of the last event of each; NaN where there is none
+ */
+export function curve(diagram, axis, field, lane, begin, end, columns) {
+  const edges = axis.edges(lane, begin, end, columns);
+  const last = new Float64Array(columns).fill(NaN);
+  for (let column = 0; column < columns; column++) {
+    last[column] = lastKnown(diagram, field, edges[column], edges[column + 1]);
+  }
+  return {
+    ...extremesAt(diagram, field, edges),
+    before: lastKnown(diagram, field, diagram.starts[lane], edges[0]),
+    last,
+  };
+}
+
+/**
+ * Return the last value of a field in some rows, NaN where none has one.
+ * @param {Diagram} diagram
+ * @param {Field} field
+ * @param {number} from
+ * @param {number} to
+ */
+function lastKnown(diagram, field, from, to) {
+  if (from >= to || !diagram.column(field)) return NaN;
+  for (let row = to - 1; row >= from; row--) {
+    const value = diagram.valueAt(field, row);
+    if (!Number.isNaN(value)) return value;
+  }
+  return NaN;
+}
+
+/**
  * Return the extremes of a field between neighbouring edges.
  * @param {Diagram} diagram
  * @param {Field} field not the drift

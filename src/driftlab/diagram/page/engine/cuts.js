@@ -8,6 +8,7 @@ import { past, future, sendsReceived } from "./causality.js";
 import { Diagram, NO_TARGET, SEND, lowerBound } from "./diagram.js";
 import { senderLanes, sentIn, sentOrder } from "./messages.js";
 import { LeastFromHere, someAtOrBeyond, someBefore } from "./reach_tables.js";
+import { STEP_MESSAGES, finished } from "./steps.js";
 
 /**
  * @typedef {{row: Int32Array, target: Int32Array}} Copies
@@ -97,15 +98,30 @@ function sentInside(diagram, limits) {
  * @returns {LeastFromHere} by the order of receives: the rows of the sends
  */
 function sendsStillReceived(diagram) {
-  return diagram.once("sends still received", () => {
-    return new LeastFromHere({
-      starts: diagram.messageStarts.subarray(0, diagram.lanes.length),
-      ends: diagram.messageEnds,
-      block: diagram.blocks.messages,
-      rows: diagram.messages.send,
-      lanes: senderLanes(diagram),
-    });
+  return diagram.once("sends still received", () => finished(tableOfStillReceived(diagram)));
+}
+
+/** @param {Diagram} diagram */
+function tableOfStillReceived(diagram) {
+  return LeastFromHere.inSteps({
+    starts: diagram.messageStarts.subarray(0, diagram.lanes.length),
+    ends: diagram.messageEnds,
+    block: diagram.blocks.messages,
+    rows: diagram.messages.send,
+    lanes: senderLanes(diagram),
   });
+}
+
+/**
+ * Have what a cut needs ready for a diagram that does not grow, in steps.
+ * @param {Diagram} diagram
+ * @returns {Generator<void, void>}
+ */
+export function* cutTablesInSteps(diagram) {
+  const received = yield* tableOfStillReceived(diagram);
+  diagram.once("sends still received", () => received);
+  const open = yield* undeliveredInSteps(diagram);
+  diagram.once("undelivered", () => open);
 }
 
 /**
@@ -131,14 +147,33 @@ function isFirstOfCopy(diagram, message, lane) {
  * @returns {Copies & {lane: Int32Array}}
  */
 function allUndelivered(diagram) {
-  return diagram.once("undelivered", () => {
-    const all = diagram.lanes.map((_, lane) => lane);
-    const spans = all.map(
-      (lane) => /** @type {[number, number]} */ ([diagram.starts[lane], diagram.ends[lane]]),
-    );
-    const { row, target } = undelivered(diagram, all, spans);
-    return { row, target, lane: row.map((each) => diagram.laneOf(each)) };
-  });
+  return diagram.once("undelivered", () => finished(undeliveredInSteps(diagram)));
+}
+
+/**
+ * @param {Diagram} diagram
+ * @returns {Generator<void, Copies & {lane: Int32Array}>}
+ */
+function* undeliveredInSteps(diagram) {
+  /** @type {number[]} */
+  const rows = [];
+  /** @type {number[]} */
+  const targets = [];
+  let left = STEP_MESSAGES; // rows of this step
+  for (let lane = 0; lane < diagram.lanes.length; lane++) {
+    for (let begin = diagram.starts[lane]; begin < diagram.ends[lane]; begin += STEP_MESSAGES) {
+      const end = Math.min(diagram.ends[lane], begin + STEP_MESSAGES);
+      const { row, target } = undelivered(diagram, [lane], [[begin, end]]);
+      for (let at = 0; at < row.length; at++) (rows.push(row[at]), targets.push(target[at]));
+      left -= end - begin;
+      if (left <= 0) {
+        left = STEP_MESSAGES;
+        yield;
+      }
+    }
+  }
+  const row = Int32Array.from(rows);
+  return { row, target: Int32Array.from(targets), lane: row.map((each) => diagram.laneOf(each)) };
 }
 
 /**

@@ -2,7 +2,7 @@
 
 export { AXIS_NAMES, Axis, axisOf, hasAxis, setOffsets } from "./axes.js";
 export { causalChain, chain, concurrent, future, happenedBefore, past, why } from "./causality.js";
-export { counts, crossings, extremes } from "./counts.js";
+export { counts, crossings, curve, extremes } from "./counts.js";
 export { before, containing, cut, undelivered } from "./cuts.js";
 export { DecodeError, decodeContainer, decodeTexts, fromBase64, inflate } from "./decode.js";
 export { Diagram, KIND_NAMES, decode } from "./diagram.js";

@@ -1,6 +1,7 @@
 // Which messages an event, or the rows of a lane, sent and received.
 
 import { Diagram, lowerBound } from "./diagram.js";
+import { STEP_MESSAGES, finished } from "./steps.js";
 
 /**
  * @typedef {Uint16Array | Int32Array} LaneNumbers
@@ -10,7 +11,6 @@ import { Diagram, lowerBound } from "./diagram.js";
  *   and the lanes of the receives. While a run goes on there is room behind each lane.
  */
 
-const STEP_MESSAGES = 1 << 17; // of a step of sorting: some milliseconds
 const SENT_ROOM = 256; // messages of a lane that may come before all are sorted anew
 
 /**
@@ -44,19 +44,6 @@ function* fillSenders(diagram, lanes, from) {
     }
   }
   return lanes;
-}
-
-/**
- * Return what work in steps gives in the end.
- * @template T
- * @param {Generator<void, T>} steps
- * @returns {T}
- */
-function finished(steps) {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
 }
 
 /**

@@ -340,7 +340,10 @@ function valueOfField(diagram, field) {
  */
 function textTest(diagram, column, pattern) {
   const { texts } = diagram;
-  if (!texts) throw new QueryError(`there is no lane, field or text ${column ?? pattern.source}`);
+  if (!texts) {
+    const wanted = column ?? pattern.source.replace(/\\([^\w\s])/g, "$1"); // as it was typed
+    throw new QueryError(`there is no lane, field or text ${wanted}`);
+  }
   return (row) => {
     const own = texts.get(row);
     if (!own) return false;

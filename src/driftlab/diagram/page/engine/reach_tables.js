@@ -4,6 +4,8 @@
 // has for each other lane the greatest row at the other end so far, or the least from here on.
 // That is all that a frontier needs, so a question costs one entry and less than one block.
 
+import { STEP_MESSAGES } from "./steps.js";
+
 const NO_ROW = 0x7fffffff; // greater than any
 
 /**
@@ -13,27 +15,39 @@ const NO_ROW = 0x7fffffff; // greater than any
  *   block: messages from one entry to the next, if there are not more lanes.
  */
 
-/** For each other lane the greatest row among a lane's first messages, -1 where there is none. */
+/** For each other lane the greatest row among a lane's first messages, -1 where there is none; made by `inSteps`. */
 export class GreatestSoFar {
   /** @param {Items} items */
   constructor(items) {
     this.items = items;
     this.lanes = items.starts.length;
     this.block = Math.max(items.block, this.lanes);
-    const { starts, ends, rows, lanes: others } = items;
     const { lanes } = this;
-    const total = lanes ? ends[lanes - 1] : 0;
+    const total = lanes ? items.ends[lanes - 1] : 0;
     this.table = new Int32Array((Math.floor(total / this.block) + 1) * lanes).fill(-1);
+  }
+
+  /**
+   * Make a table in steps of some milliseconds.
+   * @param {Items} items
+   * @returns {Generator<void, GreatestSoFar>}
+   */
+  static *inSteps(items) {
+    const made = new GreatestSoFar(items);
+    const { lanes, block, table } = made;
+    const { starts, ends, rows, lanes: others } = items;
     const greatest = new Int32Array(lanes);
     for (let lane = 0; lane < lanes; lane++) {
       greatest.fill(-1);
       for (let at = starts[lane]; at < ends[lane]; at++) {
-        if (at % this.block === 0) this.table.set(greatest, (at / this.block) * lanes);
+        if (at % block === 0) table.set(greatest, (at / block) * lanes);
         const other = others[at];
         const row = rows[at];
         if (row > greatest[other]) greatest[other] = row;
+        if (at % STEP_MESSAGES === 0) yield;
       }
     }
+    return made;
   }
 
   /**
@@ -114,10 +128,20 @@ export class LeastFromHere {
     this.items = items;
     this.lanes = items.starts.length;
     this.block = Math.max(items.block, this.lanes);
-    const { starts, ends, rows, lanes: others } = items;
     const { lanes } = this;
-    const total = lanes ? ends[lanes - 1] : 0;
+    const total = lanes ? items.ends[lanes - 1] : 0;
     this.table = new Int32Array((Math.floor(total / this.block) + 1) * lanes).fill(NO_ROW);
+  }
+
+  /**
+   * Make a table in steps of some milliseconds.
+   * @param {Items} items
+   * @returns {Generator<void, LeastFromHere>}
+   */
+  static *inSteps(items) {
+    const made = new LeastFromHere(items);
+    const { lanes, block, table } = made;
+    const { starts, ends, rows, lanes: others } = items;
     const least = new Int32Array(lanes);
     for (let lane = 0; lane < lanes; lane++) {
       least.fill(NO_ROW);
@@ -125,9 +149,11 @@ export class LeastFromHere {
         const other = others[at];
         const row = rows[at];
         if (row < least[other]) least[other] = row;
-        if (at % this.block === 0) this.table.set(least, (at / this.block) * lanes);
+        if (at % block === 0) table.set(least, (at / block) * lanes);
+        if (at % STEP_MESSAGES === 0) yield;
       }
     }
+    return made;
   }
 
   /**

@@ -46,7 +46,10 @@ export function tile(diagram, view) {
   const axis = axisOf(diagram, view.axis, view.idle);
   const spans = rowSpans(axis, view);
   const level = view.level ?? levelOf(diagram, view, spans);
-  if (level === "exact") return { level, vectors: exactVectors(diagram, axis, view, spans) };
+  if (level === "exact") {
+    const margin = Math.max(view.margin ?? 0, view.labels ?? 0);
+    return { level, vectors: exactVectors(diagram, axis, view, rowSpans(axis, { ...view, margin })) };
+  }
   const raster = new Raster(view.width, view.height, view.theme ?? "light");
   const edges = Array.from(view.laneOrder, (lane, place) =>
     isShown(view, place) ? axis.edges(lane, view.begin, view.end, view.width) : null,
@@ -87,6 +90,7 @@ function levelOf(diagram, view, spans) {
 function drawLines(raster, diagram, axis, view) {
   const scale = view.width / (view.end - view.begin);
   const toFound = view.arrowTo !== "receive";
+  const reach = view.reach ?? Infinity;
   const { send } = diagram.messages;
   const middle = Array.from(view.laneOrder, (_, place) => view.laneTops[place] + view.laneHeights[place] / 2);
   const draw = (
@@ -98,7 +102,15 @@ function drawLines(raster, diagram, axis, view) {
     if (from < 0 || to < 0) return;
     const x0 = (axis.placeOf(sent, view.laneOrder[from]) - view.begin) * scale;
     const x1 = (axis.placeOf(end, view.laneOrder[to]) - view.begin) * scale;
-    raster.line(x0, middle[from], x1, middle[to]);
+    if (Math.abs(x1 - x0) <= 2 * reach) {
+      raster.line(x0, middle[from], x1, middle[to]);
+      return;
+    }
+    // Tiles between do not know of a line so long: none has more of it than its ends.
+    const slope = (middle[to] - middle[from]) / (x1 - x0);
+    const by = Math.sign(x1 - x0) * reach;
+    raster.line(x0, middle[from], x0 + by, middle[from] + slope * by);
+    raster.line(x1 - by, middle[to] - slope * by, x1, middle[to]);
   };
   eachMessage(diagram, axis, view, (message, from, to) =>
     draw(from, send[message], to, arrowEnd(diagram, message, toFound)),

@@ -10,7 +10,9 @@ import { arrowEnd, receivedIn, senderLanes, sentIn, sentOrder } from "./messages
  * @typedef {{axis: string, idle?: boolean, begin: number, end: number, width: number, height: number,
  *   scale?: number, laneOrder: ArrayLike<number>, laneTops: ArrayLike<number>,
  *   laneHeights: ArrayLike<number>, colourBy?: ColourBy, theme?: "light" | "dark",
- *   arrowTo?: "found" | "receive", margin?: number, reach?: number, level?: "exact" | "lines" | "counts"}} View
+ *   arrowTo?: "found" | "receive", margin?: number, reach?: number, labels?: number,
+ *   level?: "exact" | "lines" | "counts"}} View
+ *   labels: px beyond both edges from which what is written at events may reach into the tile
  */
 
 const REACHED_MAX = 400_000; // messages about a tile; of more only those with an end in it are drawn

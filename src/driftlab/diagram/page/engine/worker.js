@@ -2,21 +2,13 @@
 //
 // A question is {id, call, args, slot?}; the answer {id, result}, {id, error} or {id, cancelled}.
 // A newer question of the same slot cancels those that still wait. While only an overview of the
-// run is known, tiles are drawn of it, and all other questions wait for the data.
+// run is known, tiles are drawn of it, and all other questions wait for the data. A question that
+// needs an index which is not there waits while the index is built, and others are answered.
 
 import { axisOf, setOffsets } from "./axes.js";
-import { before, containing, cut } from "./cuts.js";
-import {
-  causalChain,
-  chain,
-  concurrent,
-  future,
-  past,
-  receivesOfSent,
-  sendsReceived,
-  why,
-} from "./causality.js";
-import { counts, crossings, extremes } from "./counts.js";
+import { before, containing, cut, cutTablesInSteps } from "./cuts.js";
+import { causalChain, chain, concurrent, future, past, reachTablesInSteps, why } from "./causality.js";
+import { counts, crossings, curve } from "./counts.js";
 import { decodeTexts, fromBase64, inflate } from "./decode.js";
 import { Diagram, decode } from "./diagram.js";
 import { driftRange } from "./drift.js";
@@ -50,6 +42,15 @@ import { setVerdict, violationRows } from "./violations.js";
  */
 
 const DEFLATED = 0x78; // the first byte of data in the zlib format
+/** Questions that need an index, and which. @type {Record<string, "causes" | "cuts">} */
+const INDEXED = {
+  ...Object.fromEntries(
+    "past future concurrent chain causalChain why containing before describe messagesOf"
+      .split(" ")
+      .map((call) => [call, "causes"]),
+  ),
+  cut: "cuts",
+};
 
 /** What the page may ask. */
 export class Session {
@@ -66,6 +67,11 @@ export class Session {
     if (this.held || !this.overview || this.failure) return false;
     const [view] = args ?? [];
     return !["open", "overview", "giveUp"].includes(call) && !(call === "tile" && view.axis === "time");
+  }
+
+  /** Build a part of the index that a question needs; whether it still has to wait. @param {Question} question */
+  isPreparing({ call }) {
+    return this.held !== null && !this.held.isGrowing && call in INDEXED && prepare(this.held, INDEXED[call]);
   }
 
   /** @returns {Diagram} */
@@ -192,7 +198,7 @@ const CALLS = {
   extremes: (diagram, view) => {
     if (view.field !== "drift") {
       return eachLane(diagram, view, (axis, lane) =>
-        extremes(diagram, axis, view.field, lane, view.begin, view.end, view.columns),
+        curve(diagram, axis, view.field, lane, view.begin, view.end, view.columns),
       );
     }
     const axis = axisOf(diagram, view.axis, view.idle);
@@ -221,26 +227,25 @@ const CALLS = {
 };
 
 /**
- * Build the indices that questions after a click need, in steps of some milliseconds: in one piece
- * it would take part of a second of ten million events.
+ * Build the index that questions for causes need, in steps of some milliseconds: in one piece it
+ * would take part of a second of ten million events.
  * @param {Diagram} diagram
  * @returns {Generator<void, void>}
  */
-function* preparations(diagram) {
+function* causesInSteps(diagram) {
   yield* sentOrderInSteps(diagram);
-  yield;
-  sendsReceived(diagram);
-  yield;
-  receivesOfSent(diagram);
+  yield* reachTablesInSteps(diagram);
 }
 
 /**
- * Build a part of the indices ahead of the question that needs them.
+ * Build a part of an index ahead of the question that needs it.
  * @param {Diagram} diagram
+ * @param {"causes" | "cuts"} [index] by default both: that of cuts has that of causes too
  * @returns {boolean} whether there is more to do
  */
-function prepare(diagram) {
-  return !diagram.once("preparations", () => preparations(diagram)).next().done;
+function prepare(diagram, index = "cuts") {
+  if (!diagram.once("causes in steps", () => causesInSteps(diagram)).next().done) return true;
+  return index === "cuts" && !diagram.once("cuts in steps", () => cutTablesInSteps(diagram)).next().done;
 }
 
 /**
@@ -295,6 +300,11 @@ export class Desk {
         continue;
       }
       try {
+        if (this.session.isPreparing(next)) {
+          await this.pause();
+          this.waiting.push(next); // behind those that have come
+          continue;
+        }
         const result = await this.session.answer(call, args ?? []);
         this.post({ id, result }, transferables(call, result));
       } catch (error) {
@@ -322,13 +332,17 @@ export class Desk {
 }
 
 /**
- * Return the buffers of a tile, which the engine does not need any more.
+ * Return the buffers of an answer that the engine does not need any more: of tiles and curves.
  * @param {string} call
  * @param {any} result
  * @returns {Transferable[]}
  */
 function transferables(call, result) {
-  return call === "tile" && result.image ? [result.image.buffer] : [];
+  if (call === "tile" && result.image) return [result.image.buffer];
+  if (call !== "extremes") return [];
+  return [result].flat().flatMap((series) =>
+    [series.min, series.max, series.last].flatMap((values) => (values ? [values.buffer] : [])),
+  );
 }
 
 if (typeof self !== "undefined" && "importScripts" in self && typeof postMessage === "function") {
