@@ -23,7 +23,7 @@ from driftlab.figures.frame_figures import draw_frame
 from driftlab.figures.frames import means_figure, phase_cells
 from driftlab.figures.lines import extreme_rows
 from driftlab.figures.output import html, javascript, render, save, svg
-from driftlab.figures.over_time import real_title, ticks_a_second
+from driftlab.figures.over_time import growths_of, real_title, ticks_a_second
 from driftlab.figures.palette import OKABE_ITO, machine_colours
 from driftlab.figures.run_columns import RunColumns
 from driftlab.figures.run_figures import RUN_FIGURES, draw_runs, run_figures
@@ -707,6 +707,29 @@ def test_a_clock_that_ticks_exactly_at_its_rate_is_not_said_to_fall_behind() -> 
         assert "A's too" not in titles["drift-real"]
         alone = titles_of(made([steps], rates=[rate]))
         assert alone["drift-real"] == f"A's clock rises as fast as {ticks_a_second(rate)}"
+
+
+def test_what_comes_of_rounding_is_no_growth() -> None:
+    run = RunColumns(DIVERGING_TRACE)
+    tiny = Estimate(-2e-15, -3e-15, -1e-15)
+    growths = growths_of([run], lambda _run, _process: tiny)
+    assert growths == dict.fromkeys("ABC", Estimate(0.0, 0.0, 0.0))
+    assert not any(each.excludes(0) for each in growths.values())
+    title = real_title({"A": tiny}, 6.0, same=True, several=False)
+    assert title == "A's clock rises as fast as 6 ticks a second"
+
+
+def test_a_run_without_one_of_its_journals_says_of_no_clock_that_it_falls_behind_by_0(
+    tmp_path: Path,
+) -> None:
+    for seed in range(1, 4):
+        folder = tmp_path / str(seed)
+        driftlab.simulate(Scenario(rates=[6, 3, 1], seconds=60, seed=seed), out=folder)
+        (folder / "B.log").unlink()
+        for path in (folder, folder / "A.log"):
+            [figure] = run_figures(driftlab.read(path).trace, names=["drift-real"])
+            assert figure.title.startswith("A's clock rises as fast as 6 ticks a second"), path
+            assert "A's too" not in figure.title
 
 
 def test_a_pace_without_an_interval_is_not_shown() -> None:
