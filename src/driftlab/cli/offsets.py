@@ -60,10 +60,10 @@ def _show(offsets: "Offsets") -> None:
     for each in offsets.machines:
         if each.equal_rates_ns is not None:
             low, high, estimate = _bounds_cells(each.equal_rates_ns, NS_PER_MS, 3)
-            print_line(
+            print(wrapped(
                 f"{plain(each.name)}: if all clocks run at one rate, its offset is between "
                 f"{low} and {high} ms (estimate {estimate})"
-            )
+            ))  # fmt: skip
         if each.contradiction:
             print(*map(plain, _contradiction(each).split("\n")), sep="\n")
 
