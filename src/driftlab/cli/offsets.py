@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftlab.api.read import read
 from driftlab.cli.flags import format_options
-from driftlab.cli.output import print_assumed, table
+from driftlab.cli.output import print_assumed, table, wrapped
 from driftlab.cli.terminal import print_line
 from driftlab.errors import counted
 from driftlab.plain_text import plain
