@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import driftlab
+from driftlab.api.parallel import process_pool
 from driftlab.simulator.compiled import engine
 from tests.started import LINUX, eventually, is_alive, linux_only, started
 
@@ -129,3 +131,22 @@ def test_threads_begin_no_further_share_after_an_interrupt(monkeypatch: pytest.M
     with pytest.raises(KeyboardInterrupt):
         engine.simulate_runs(scenario, cores=2, on_progress=stop)
     assert len(begun) < 20  # of more than sixty
+
+
+def large_result(marker: str) -> bytes:
+    """Say that it is about to return what takes a while to be sent."""
+    Path(marker).touch()
+    return bytes(LARGE)
+
+
+LARGE = 100_000_000
+
+
+def test_a_result_that_is_on_its_way_arrives_though_its_process_is_stopped(tmp_path: Path) -> None:
+    marker = tmp_path / "returning"
+    with suppress(KeyboardInterrupt), process_pool(2) as pool:
+        future = pool.submit(large_result, str(marker))
+        eventually(marker.exists)
+        raise KeyboardInterrupt
+    assert future.exception(timeout=20) is None
+    assert len(future.result()) == LARGE

@@ -109,10 +109,13 @@ def on_processes(
 def _runs_until_stopped(scenario: Scenario, numbers: Sequence[int], out: str | None) -> list[Run]:
     """Simulate a share in a process of a pool, or, if that is stopped, a beginning of it."""
     runs: list[Run] = []
-    with suppress(KeyboardInterrupt), deferred_interrupts() as handle_interrupts:
-        for number in numbers:  # journals are written whole
-            runs.append(simulate_one(scenario, number, out, lambda _: handle_interrupts()))
-            handle_interrupts()
+    try:
+        with deferred_interrupts() as handle_interrupts:
+            for number in numbers:  # journals are written whole
+                runs.append(simulate_one(scenario, number, out, lambda _: handle_interrupts()))
+                handle_interrupts()
+    except KeyboardInterrupt:
+        _Stop.was_asked = True
     return runs
 
 
@@ -183,7 +186,7 @@ class _Process(SpawnProcess):
             super().start()
 
     def run(self) -> None:
-        """Take tasks until the pool ends, or until this process is stopped between two."""
+        """Take tasks until the pool ends."""
         with suppress(KeyboardInterrupt):
             super().run()
 
@@ -195,21 +198,31 @@ class _Context(SpawnContext):
 
 
 class _Stop:
-    """Whether this process of a pool was asked to stop."""
+    """Whether this process of a pool was asked to stop, and whether it does a task.
+
+    Between two tasks it may be sending a result, which must not be lost; it ends when the
+    pool says that nothing follows.
+    """
 
     was_asked = False
+    is_working = False
 
 
 def _unless_stopped(work: Any, *arguments: Any, **named: Any) -> Any:
     """Do what a pool is asked to, unless it is being stopped: one more task may be queued."""
     if _Stop.was_asked:
         raise KeyboardInterrupt
-    return work(*arguments, **named)
+    _Stop.is_working = True
+    try:
+        return work(*arguments, **named)
+    finally:
+        _Stop.is_working = False
 
 
 def _stop_this_process(number: int, frame: Any) -> None:
     _Stop.was_asked = True
-    raise KeyboardInterrupt
+    if _Stop.is_working:
+        raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:

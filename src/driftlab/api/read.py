@@ -119,6 +119,8 @@ def find_sources(path: str | Path, **options: Any) -> list[RunSource]:
 
 def _require_log(path: Path) -> None:
     """Raise UnreadableError if a path is a sweep or a study of ours, which are no logs."""
+    if not exists(path):
+        return  # whoever reads it says so
     table = path / STUDY_RUNS if path.is_dir() else path
     if not table.is_file() or not begins_with(table, PARQUET_MAGIC):
         return

@@ -367,7 +367,8 @@ def is_packed(path: Path) -> bool:
 def table_of_ours(path: Path) -> str | None:
     """Return what a Parquet file of driftlab is that is no history: `sweep`, `study`, or None."""
     try:
-        metadata = pl.read_parquet_metadata(path)
+        with path.open("rb") as file:  # Polars takes no path that is no text
+            metadata = pl.read_parquet_metadata(file)
     except (OSError, pl.exceptions.PolarsError):
         return None  # whoever reads it says why
     kinds = {SWEEP_KEY: "sweep", STUDY_KEY: "study"}
