@@ -247,6 +247,7 @@ def test_a_converted_log_goes_to_standard_output(tmp_path: Path) -> None:
     for more in (["--to", "jsonl", "--json"], ["--to", "parquet"], ["--to", "govector"]):
         refused = driftlab("convert", tmp_path / "run", "-", *more)
         assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.count("\n") == 1
 
 
 def test_tables_of_ours_that_are_no_logs_are_not_judged(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from driftlab.cli.output import wrapped
 from driftlab.cli.terminal import print_line, table_stream
 from driftlab.errors import DriftlabError, counted
 from driftlab.history.parquet import PARQUET_MAGIC
+from driftlab.journal.files import begins_with
 from driftlab.plain_text import plain
 
 STANDARD_OUTPUT: Final = "-"
@@ -46,11 +47,10 @@ def _write_to_standard_output(options: argparse.Namespace, to: str) -> int:
         done = convert(Path(options.path), out, to, **format_options(options))
         if out.is_dir():
             raise DriftlabError(f"convert: {to} is a file a process; name a folder")
+        if begins_with(out, PARQUET_MAGIC):
+            raise DriftlabError("convert: Parquet is not text; name a file")
         with redirect_stdout(sys.stderr):
             _report(done, "standard output")
-        with out.open("rb") as file:
-            if file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
-                raise DriftlabError("convert: Parquet is not text; name a file")
         with out.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             copyfileobj(file, table_stream())
     return 0

@@ -38,8 +38,9 @@ from driftlab.network.latency import Latency
 from driftlab.scenario.plan import MachinePlan
 from driftlab.scenario.validate import WAITING_MESSAGES_MAX
 
-BATCH_TICKS: Final = 512  # about, in one batch, whose events stay in the processor's caches; more
-# if there are many machines:
+# About, in one batch, so that its events stay in the processor's caches; more if there are
+# many machines.
+BATCH_TICKS: Final = 512
 BATCH_TICKS_EACH: Final = 4  # at least, for each machine, on average
 PROGRESS_TICKS: Final = 50_000  # at least, between two calls of `on_progress`
 FREEZE_TICKS: Final = 4096  # at least, before live objects are frozen again
